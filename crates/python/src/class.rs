@@ -1,0 +1,317 @@
+//! `vitok._native.EventLoop` as Python sees it: its constructor, its attributes, and the tables of its methods.
+//!
+//! Attributes of asyncio's base class that live in native memory are properties here, so that `BaseEventLoop.__init__`
+//! fills them and the instance's dict stays unborn: the interpreter calls methods of such an instance faster.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::interpreter::set_attribute;
+use crate::ffi::method::add_methods;
+use crate::loop_state::{EventLoop, Modes};
+use crate::{event_loop, executor, schedule, signals, tasks, watch};
+
+/// Puts the class into the module.
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add_class::<EventLoop>()?;
+    let mut methods = schedule::methods();
+    methods.extend(event_loop::methods());
+    methods.extend(watch::methods());
+    methods.extend(tasks::methods(py)?);
+    methods.extend(executor::methods());
+    add_methods::<EventLoop>(py, methods)
+}
+
+#[pymethods]
+impl EventLoop {
+    #[new]
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        Self::create(py)
+    }
+
+    /// Run until stop() is called. RuntimeError if this loop, or another one in this thread, is running.
+    fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        slf.call_method0("_run_forever_setup")?;
+        let outcome = event_loop::begin(py, slf.get()).and_then(|()| event_loop::run(slf));
+        let ended = event_loop::end(py, slf);
+        slf.call_method0("_run_forever_cleanup")?;
+        slf.get().modes.set(Modes::STOPPING, false);
+        outcome.and(ended)
+    }
+
+    /// Run until the future is done; a coroutine becomes a task. Returns the result or raises the exception.
+    fn run_until_complete<'py>(
+        slf: &Bound<'py, Self>,
+        future: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let hooks = slf.get().imports.hooks.bind(py);
+        slf.get().check_open()?;
+        slf.call_method0("_check_running")?;
+        let (future, is_new): (Bound<'py, PyAny>, bool) =
+            hooks.call_method1("begin_run", (slf, future))?.extract()?;
+        let outcome = slf.call_method0("run_forever");
+        hooks.call_method1("end_run", (&future, is_new && outcome.is_err()))?;
+        outcome?;
+        if !future.call_method0("done")?.is_truthy()? {
+            return Err(PyRuntimeError::new_err(
+                "Event loop stopped before Future completed.",
+            ));
+        }
+        future.call_method0("result")
+    }
+
+    /// Close the loop: the queues are emptied, descriptors closed, the default executor shut down without waiting.
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        let state = slf.get();
+        event_loop::refuse_running(state, "close")?;
+        if state.modes.any(Modes::CLOSED) {
+            return Ok(());
+        }
+        state
+            .imports
+            .hooks
+            .bind(py)
+            .call_method1("before_close", (slf,))?;
+        signals::release(py, state)?;
+        state.modes.set(Modes::CLOSED, true);
+        state.close_descriptors(py);
+        state.discard(py);
+        Ok(())
+    }
+
+    /// Wake the loop if it sleeps. Any thread may.
+    fn _write_to_self(&self) -> PyResult<()> {
+        self.doorbell
+            .ring()
+            .map_err(|error| crate::error::os_error(&error, "waking the loop"))
+    }
+
+    /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
+    fn _add_callback(slf: &Bound<'_, Self>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
+        if handle.getattr("_cancelled")?.is_truthy()? {
+            return Ok(());
+        }
+        slf.call_method1("call_soon_threadsafe", (handle.getattr("_run")?,))?;
+        Ok(())
+    }
+
+    /// Make sure that the process's wake-up descriptor of signals is this loop's, in the main thread.
+    fn _hold_wakeup_descriptor(&self, py: Python<'_>) -> PyResult<()> {
+        signals::hold(py, self)
+    }
+
+    /// Give the wake-up descriptor back to whose it was.
+    fn _release_wakeup_descriptor(&self, py: Python<'_>) -> PyResult<()> {
+        signals::release(py, self)
+    }
+
+    /// The descriptor that signal numbers are written to; made at the first call.
+    fn _wakeup_descriptor(&self, py: Python<'_>) -> PyResult<i32> {
+        self.check_open()?;
+        self.kernel
+            .with(py, crate::loop_state::Kernel::signal_descriptor)
+            .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))
+    }
+
+    /// What the descriptors of the loop are watched for: a list of (descriptor, reader, writer).
+    fn _watched(&self, py: Python<'_>) -> Vec<(i32, bool, bool)> {
+        self.kernel.with(py, |kernel| kernel.watches.describe())
+    }
+
+    fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        set_attribute(slf.as_any(), name, Some(value)).map_err(|raised| raised.take(slf.py()))?;
+        slf.get().note_attribute(name, true)
+    }
+
+    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
+        set_attribute(slf.as_any(), name, None).map_err(|raised| raised.take(slf.py()))?;
+        slf.get().note_attribute(name, false)
+    }
+
+    #[getter]
+    fn _closed(&self) -> bool {
+        self.modes.any(Modes::CLOSED)
+    }
+
+    #[setter(_closed)]
+    fn assign_closed(&self, closed: bool) {
+        self.modes.set(Modes::CLOSED, closed);
+    }
+
+    #[getter]
+    fn _stopping(&self) -> bool {
+        self.modes.any(Modes::STOPPING)
+    }
+
+    #[setter(_stopping)]
+    fn assign_stopping(&self, stopping: bool) {
+        self.modes.set(Modes::STOPPING, stopping);
+    }
+
+    #[getter]
+    fn _debug(&self) -> bool {
+        self.modes.any(Modes::DEBUG)
+    }
+
+    #[setter(_debug)]
+    fn assign_debug(&self, debug: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.modes.set(Modes::DEBUG, debug.is_truthy()?);
+        Ok(())
+    }
+
+    #[getter]
+    fn _thread_id(&self) -> Option<u64> {
+        Some(self.thread.load(std::sync::atomic::Ordering::Relaxed)).filter(|&thread| thread != 0)
+    }
+
+    #[setter(_thread_id)]
+    fn assign_thread_id(&self, thread: Option<u64>) {
+        event_loop::set_thread(self, thread);
+    }
+
+    #[getter]
+    fn _task_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.settings.with(py, |settings| {
+            settings
+                .task_factory
+                .as_ref()
+                .map(|factory| factory.clone_ref(py))
+        })
+    }
+
+    #[setter(_task_factory)]
+    fn assign_task_factory(&self, py: Python<'_>, factory: Option<Py<PyAny>>) {
+        let before = self.settings.with(py, |settings| {
+            std::mem::replace(&mut settings.task_factory, factory)
+        });
+        drop(before);
+    }
+
+    #[getter]
+    fn _current_handle(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.settings.with(py, |settings| {
+            settings
+                .current_handle
+                .as_ref()
+                .map(|handle| handle.clone_ref(py))
+        })
+    }
+
+    #[setter(_current_handle)]
+    fn assign_current_handle(&self, py: Python<'_>, handle: Option<Py<PyAny>>) {
+        let before = self.settings.with(py, |settings| {
+            std::mem::replace(&mut settings.current_handle, handle)
+        });
+        drop(before);
+    }
+
+    /// What is ready, in order: a copy as a deque.
+    #[getter]
+    fn _ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if !self.mailbox.is_empty() {
+            self.collect_mail(py);
+        }
+        let handles: Vec<Handle> = self.queues.with(py, |queues| {
+            queues.ready.iter().map(|handle| handle.clone_ref(py)).collect()
+        });
+        let objects: Vec<_> = handles.iter().map(|handle| handle.to_object(py)).collect();
+        self.imports.deque.bind(py).call1((objects,))
+    }
+
+    #[setter(_ready)]
+    fn assign_ready(&self, handles: &Bound<'_, PyAny>) -> PyResult<()> {
+        refuse_content(handles, "_ready")
+    }
+
+    /// The timers, first due first: a copy as a list.
+    #[getter]
+    fn _scheduled<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        let mut handles: Vec<Handle> = self.queues.with(py, |queues| {
+            queues.timers.iter().map(|handle| handle.clone_ref(py)).collect()
+        });
+        handles.sort_by(|one, other| one.when().total_cmp(&other.when()));
+        handles.iter().map(|handle| handle.to_object(py)).collect()
+    }
+
+    #[setter(_scheduled)]
+    fn assign_scheduled(&self, handles: &Bound<'_, PyAny>) -> PyResult<()> {
+        refuse_content(handles, "_scheduled")
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.traverse(visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.discard(py);
+    }
+}
+
+/// The queues are native: an assignment can only be the empty one of asyncio's constructor.
+fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
+    if handles.len()? == 0 {
+        return Ok(());
+    }
+    Err(PyTypeError::new_err(format!(
+        "{name} of a vitok loop is a copy and cannot be assigned; use call_soon() or call_at()"
+    )))
+}
+
+impl EventLoop {
+    /// Notes that the user put something in place of a method that the native code would not ask for by itself.
+    fn note_attribute(&self, name: &Bound<'_, PyAny>, set: bool) -> PyResult<()> {
+        if name.eq("time")? {
+            self.modes.set(Modes::OWN_TIME, set);
+        }
+        Ok(())
+    }
+
+    /// Empties every queue. What they held is dropped here, outside every borrow.
+    fn discard(&self, py: Python<'_>) {
+        let letters = self.mailbox.take();
+        let (ready, timers) = self.queues.with(py, |queues| {
+            (std::mem::take(&mut queues.ready), queues.drain_timers())
+        });
+        let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
+        let settings = self.settings.with(py, std::mem::take);
+        for timer in &timers {
+            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
+        }
+        drop((letters, ready, timers, watches, settings));
+    }
+
+    fn close_descriptors(&self, py: Python<'_>) {
+        let closed = self
+            .kernel
+            .with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
+        drop(closed);
+    }
+
+    /// Shows the collector every object that the loop holds.
+    fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut seen = Ok(());
+        let mut look = |handle: &Handle| {
+            if seen.is_ok() {
+                seen = handle.visit(&visit);
+            }
+            seen.is_ok()
+        };
+        self.mailbox.peek(&mut look);
+        self.queues.peek(|queues| {
+            let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
+        });
+        self.kernel.peek(|kernel| {
+            let _all = kernel.watches.handles().all(&mut look);
+        });
+        seen?;
+        self.settings
+            .peek(|settings| settings.visit(&visit))
+            .unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,188 @@
+//! Both ends of `run_in_executor`: a concurrent future on the pool's side, an asyncio future on the loop's.
+//!
+//! asyncio joins them by four Python functions; here one native object is the callback of both. The pool itself, and what
+//! it is when nobody chose one, is Python's.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::fastcall;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::{Call, Method, inside, wrong_arguments};
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::{EventLoop, Modes};
+
+pub(crate) fn methods() -> Vec<Method> {
+    vec![Method {
+        name: "run_in_executor",
+        entry: fastcall!(run_in_executor),
+        signature: "($self, executor, func, *args)".to_owned(),
+        doc: "Call func(*args) in a pool; None stands for the loop's default one. Returns an asyncio.Future.",
+    }]
+}
+
+fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let state = inside::<EventLoop>(call.receiver());
+    let [executor, function, arguments @ ..] = call.positional() else {
+        return Err(wrong_arguments(
+            "run_in_executor",
+            "an executor, a function and its arguments, by position",
+        ));
+    };
+    state.check_open()?;
+    if state.modes.any(Modes::DEBUG) {
+        call.receiver()
+            .call_method1("_check_callback", (*function, "run_in_executor"))?;
+    }
+    let executor = if executor.is_none() {
+        state
+            .imports
+            .hooks
+            .bind(py)
+            .call_method1("default_executor", (call.receiver(),))?
+    } else {
+        (*executor).to_owned()
+    };
+    let submitted: Vec<_> = std::iter::once(function)
+        .chain(arguments)
+        .map(|argument| (*argument).to_owned())
+        .collect();
+    let source = executor.call_method1("submit", PyTuple::new(py, submitted)?)?;
+    if source.hasattr("_asyncio_future_blocking")? {
+        return Ok(source);
+    }
+    let target = call.receiver().call_method0("create_future")?;
+    let owner = call
+        .receiver()
+        .to_owned()
+        .cast_into::<EventLoop>()
+        .map_err(PyErr::from)?;
+    let bridge = Bridge {
+        ends: Owned::new(Some(Ends {
+            source: source.clone().unbind(),
+            target: target.clone().unbind(),
+            owner: owner.unbind(),
+        })),
+    };
+    let bridge = Bound::new(py, bridge)?;
+    target.call_method1("add_done_callback", (&bridge,))?;
+    source.call_method1("add_done_callback", (&bridge,))?;
+    Ok(target)
+}
+
+/// The callback of both futures, and of the handle that crosses from one thread to the other.
+#[pyclass(frozen, module = "vitok._native")]
+struct Bridge {
+    ends: Owned<Option<Ends>>,
+}
+
+struct Ends {
+    source: Py<PyAny>,
+    target: Py<PyAny>,
+    owner: Py<EventLoop>,
+}
+
+#[pymethods]
+impl Bridge {
+    /// With the pool's future: it is done, in whatever thread. With the loop's: it is done, perhaps by `cancel()`.
+    /// With `None`: this is the loop's thread, and the result is to be copied.
+    fn __call__(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = slf.py();
+        let ends = slf
+            .get()
+            .ends
+            .with(py, |ends| ends.as_ref().map(|ends| ends.clone_ref(py)));
+        let Some(ends) = ends else { return Ok(()) };
+        if future.is(&ends.source) {
+            return ends.cross(slf);
+        }
+        if future.is(&ends.target) {
+            if ends.target.bind(py).call_method0("cancelled")?.is_truthy()? {
+                ends.source.bind(py).call_method0("cancel")?;
+            }
+            return Ok(());
+        }
+        let finished = slf.get().ends.with(py, Option::take);
+        drop(finished);
+        ends.copy_result(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.ends
+            .peek(|ends| match ends {
+                Some(ends) => {
+                    visit.call(&ends.source)?;
+                    visit.call(&ends.target)?;
+                    visit.call(&ends.owner)
+                }
+                None => Ok(()),
+            })
+            .unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let ends = self.ends.with(py, Option::take);
+        drop(ends);
+    }
+}
+
+impl Ends {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            source: self.source.clone_ref(py),
+            target: self.target.clone_ref(py),
+            owner: self.owner.clone_ref(py),
+        }
+    }
+
+    /// In the pool's thread: asks the loop's thread to come back with `None`. A closed loop no longer wants to know.
+    fn cross(&self, bridge: &Bound<'_, Bridge>) -> PyResult<()> {
+        let py = bridge.py();
+        let owner = self.owner.bind(py);
+        let state = owner.get();
+        if state.modes.any(Modes::CLOSED) {
+            return Ok(());
+        }
+        let none = py.None().into_bound(py);
+        let content = Content {
+            owner: owner.as_any().as_borrowed(),
+            callback: bridge.as_any().as_borrowed(),
+            arguments: &[none.as_borrowed()],
+            context: None,
+            flags: Flags::NONE,
+            when: 0.0,
+        };
+        let handle = state.pool.make(py, content).map_err(|raised| raised.take(py))?;
+        state.post(py, handle)
+    }
+
+    /// In the loop's thread: what the pool's future holds, the loop's gets.
+    fn copy_result(&self, py: Python<'_>) -> PyResult<()> {
+        let source = self.source.bind(py);
+        let target = self.target.bind(py);
+        if target.call_method0("done")?.is_truthy()? {
+            return Ok(());
+        }
+        if source.call_method0("cancelled")?.is_truthy()? {
+            target.call_method0("cancel")?;
+            return Ok(());
+        }
+        let error = source.call_method0("exception")?;
+        if error.is_none() {
+            target.call_method1("set_result", (source.call_method0("result")?,))?;
+            return Ok(());
+        }
+        let state = self.owner.bind(py).get();
+        let error = state
+            .imports
+            .hooks
+            .bind(py)
+            .call_method1("translate_exception", (error,))?;
+        target.call_method1("set_exception", (error,))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! Makes the two handle classes: heap types whose memory is `handle_pool`'s and whose methods the caller brings.
+//!
+//! PyO3's own classes would do but for their cost: a borrow flag per call, and no free list that a loop could own.
+
+use std::ffi::{CString, c_int, c_void};
+use std::mem::offset_of;
+use std::ptr::null_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use super::handle_object::HandleObject;
+use super::handle_pool::{HandleTypes, clear, release, traverse};
+use super::method::{Argument, Method};
+use super::raised::{Raised, border, owned};
+
+/// An attribute that is computed: its name and its C function.
+pub(crate) struct Getter {
+    pub(crate) name: &'static str,
+    pub(crate) read: ffi::getter,
+}
+
+/// What a handle class can do.
+pub(crate) struct HandleClass {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) getters: Vec<Getter>,
+    pub(crate) represent: ffi::reprfunc,
+    /// Ordering and hash: timers have them.
+    pub(crate) order: Option<(ffi::richcmpfunc, ffi::hashfunc)>,
+}
+
+/// Makes both classes and puts them into the module.
+pub(crate) fn make_types(
+    module: &Bound<'_, PyModule>,
+    handle: HandleClass,
+    timer: HandleClass,
+) -> PyResult<HandleTypes> {
+    Ok(HandleTypes {
+        handle: make(module, handle)?,
+        timer: make(module, timer)?,
+    })
+}
+
+fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::PyTypeObject> {
+    let py = module.py();
+    let mut slots = vec![
+        slot(ffi::Py_tp_dealloc, release as ffi::destructor as *mut c_void),
+        slot(ffi::Py_tp_traverse, traverse as ffi::traverseproc as *mut c_void),
+        slot(ffi::Py_tp_clear, clear as ffi::inquiry as *mut c_void),
+        slot(ffi::Py_tp_repr, class.represent as *mut c_void),
+        slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
+        slot(ffi::Py_tp_methods, method_table(class.methods)?),
+        slot(ffi::Py_tp_getset, getter_table(class.getters)?),
+        slot(ffi::Py_tp_members, weak_reference_member()),
+    ];
+    if let Some((compare, hash)) = class.order {
+        slots.push(slot(ffi::Py_tp_richcompare, compare as *mut c_void));
+        slots.push(slot(ffi::Py_tp_hash, hash as *mut c_void));
+    }
+    slots.push(slot(0, null_mut()));
+    let mut spec = ffi::PyType_Spec {
+        name: CString::new(format!("vitok._native.{}", class.name))?.into_raw(),
+        basicsize: c_int::try_from(size_of::<HandleObject>())?,
+        itemsize: 0,
+        flags: u32::try_from(
+            ffi::Py_TPFLAGS_DEFAULT
+                | ffi::Py_TPFLAGS_HAVE_GC
+                | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
+                | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+        )?,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
+    let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
+    let created = owned(py, created)
+        .map_err(|raised| raised.take(py))?
+        .cast_into::<PyType>()?;
+    module.add(class.name, &created)?;
+    // Handles are made for as long as the process lives, so the class is never released.
+    Ok(created.into_ptr().cast())
+}
+
+fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot {
+        slot: number,
+        pfunc: value,
+    }
+}
+
+fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
+    let mut table = Vec::with_capacity(methods.len() + 1);
+    for method in methods {
+        table.push(*method.leak()?);
+    }
+    table.push(ffi::PyMethodDef::zeroed());
+    Ok(table.leak().as_mut_ptr().cast())
+}
+
+fn getter_table(getters: Vec<Getter>) -> PyResult<*mut c_void> {
+    let mut table = Vec::with_capacity(getters.len() + 1);
+    for getter in getters {
+        let name = CString::new(getter.name)?.into_raw();
+        table.push(ffi::PyGetSetDef {
+            name,
+            get: Some(getter.read),
+            set: None,
+            doc: std::ptr::null(),
+            closure: null_mut(),
+        });
+    }
+    table.push(ffi::PyGetSetDef::default());
+    Ok(table.leak().as_mut_ptr().cast())
+}
+
+fn weak_reference_member() -> *mut c_void {
+    let place = ffi::PyMemberDef {
+        name: c"__weaklistoffset__".as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset_of!(HandleObject, weak_references).cast_signed(),
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    };
+    vec![place, ffi::PyMemberDef::default()]
+        .leak()
+        .as_mut_ptr()
+        .cast()
+}
+
+/// Runs the body of an attribute, of `repr()` or of a method without arguments behind the border.
+///
+/// # Safety
+/// `receiver` is the live object that the interpreter passed.
+pub(crate) unsafe fn read(
+    receiver: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
+) -> *mut ffi::PyObject {
+    border(null_mut(), |py| {
+        // SAFETY: the caller's duty.
+        let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
+        Ok(body(receiver)?.into_ptr())
+    })
+}
+
+/// Runs the body of a comparison behind the border; the operator is Python's `Py_LT` to `Py_GE`.
+///
+/// # Safety
+/// Both objects are alive: the interpreter passed them.
+pub(crate) unsafe fn compare(
+    left: *mut ffi::PyObject,
+    right: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(Argument<'py>, Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
+) -> *mut ffi::PyObject {
+    border(null_mut(), |py| {
+        // SAFETY: the caller's duty.
+        let left = unsafe { Borrowed::from_ptr(py, left) };
+        // SAFETY: the caller's duty.
+        let right = unsafe { Borrowed::from_ptr(py, right) };
+        Ok(body(left, right)?.into_ptr())
+    })
+}
+
+/// Runs the body of `hash()` behind the border.
+///
+/// # Safety
+/// `receiver` is the live object that the interpreter passed.
+pub(crate) unsafe fn hash(
+    receiver: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(Argument<'py>) -> Result<isize, Raised>,
+) -> ffi::Py_hash_t {
+    border(-1, |py| {
+        // SAFETY: the caller's duty.
+        body(unsafe { Borrowed::from_ptr(py, receiver) })
+    })
+}
+
+/// Makes the C function of a computed attribute out of a Rust one that takes the receiver.
+#[macro_export]
+macro_rules! getter {
+    ($name:literal, $body:path) => {{
+        unsafe extern "C" fn entry(
+            receiver: *mut pyo3::ffi::PyObject,
+            _closure: *mut std::ffi::c_void,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes a live receiver.
+            unsafe { $crate::ffi::class::read(receiver, $body) }
+        }
+        $crate::ffi::class::Getter {
+            name: $name,
+            read: entry,
+        }
+    }};
+}
+
+/// Makes `tp_repr` out of a Rust function that takes the receiver.
+#[macro_export]
+macro_rules! represent {
+    ($body:path) => {{
+        unsafe extern "C" fn entry(receiver: *mut pyo3::ffi::PyObject) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes a live receiver.
+            unsafe { $crate::ffi::class::read(receiver, $body) }
+        }
+        entry
+    }};
+}
+
+/// Makes `tp_richcompare` and `tp_hash` out of Rust functions.
+#[macro_export]
+macro_rules! order {
+    ($compare:path, $hash:path) => {{
+        unsafe extern "C" fn compare_entry(
+            left: *mut pyo3::ffi::PyObject,
+            right: *mut pyo3::ffi::PyObject,
+            operator: std::ffi::c_int,
+        ) -> *mut pyo3::ffi::PyObject {
+            // SAFETY: the interpreter passes live objects.
+            unsafe { $crate::ffi::class::compare(left, right, |left, right| $compare(left, right, operator)) }
+        }
+        unsafe extern "C" fn hash_entry(receiver: *mut pyo3::ffi::PyObject) -> pyo3::ffi::Py_hash_t {
+            // SAFETY: the interpreter passes a live receiver.
+            unsafe { $crate::ffi::class::hash(receiver, $hash) }
+        }
+        (compare_entry, hash_entry)
+    }};
+}

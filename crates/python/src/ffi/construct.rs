@@ -1,0 +1,32 @@
+//! Makes an instance of a class from an argument tuple and a keyword dict that already exist.
+//!
+//! `type.__call__` through vectorcall would build both for every call; a loop makes futures and tasks with the same
+//! keywords all the time.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::raised::{Raised, owned};
+
+/// `class(*arguments, **keywords)` for a class that `type` made no `__call__` of its own for, and whose `__init__` does
+/// not keep the dict: asyncio's C classes.
+pub(crate) fn construct<'py>(
+    class: &Bound<'py, PyType>,
+    arguments: &Bound<'py, PyTuple>,
+    keywords: &Bound<'py, PyDict>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = class.py();
+    let raw = class.as_type_ptr();
+    // SAFETY: a live type object.
+    let (new, init) = unsafe { ((*raw).tp_new, (*raw).tp_init) };
+    let (Some(new), Some(init)) = (new, init) else {
+        return Ok(class.call(arguments, Some(keywords))?);
+    };
+    // SAFETY: the slots are called with live objects of the kinds they ask for.
+    let instance = owned(py, unsafe { new(raw, arguments.as_ptr(), keywords.as_ptr()) })?;
+    // SAFETY: as above; `instance` is what `tp_new` of this class gave.
+    if unsafe { init(instance.as_ptr(), arguments.as_ptr(), keywords.as_ptr()) } != 0 {
+        return Err(Raised::by_interpreter());
+    }
+    Ok(instance)
+}

@@ -1,0 +1,307 @@
+//! Where handles come from and where they go: the two types' memory, a free list per loop, and garbage collection.
+//!
+//! `Pool` belongs to one loop. A handle holds its loop, so the pool outlives every handle that may return to it.
+
+use std::ptr::{NonNull, null_mut};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::handle_object::{Flags, Handle, HandleObject, IN_A_TUPLE, INLINE_ARGUMENTS};
+use super::method::Argument;
+use super::owned::Owned;
+use super::raised::Raised;
+
+/// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
+const SPARE_LIMIT: usize = 1024;
+
+/// Handles that may hold one another in a chain before their release stops recursing: 200 frames of about 200 bytes
+/// leave the smallest thread stack in use (musl's 128 kB) far away. CPython's own "trashcan" uses 50 of much larger ones.
+const RELEASE_DEPTH: usize = 200;
+
+/// The classes `Handle` and `TimerHandle`, which live as long as the process.
+#[derive(Clone, Copy)]
+pub(crate) struct HandleTypes {
+    pub(super) handle: *mut ffi::PyTypeObject,
+    pub(super) timer: *mut ffi::PyTypeObject,
+}
+
+// SAFETY: type objects are immortal here (the module's state holds them) and immutable.
+unsafe impl Send for HandleTypes {}
+// SAFETY: as above.
+unsafe impl Sync for HandleTypes {}
+
+pub(crate) struct Pool {
+    types: HandleTypes,
+    bins: Owned<Bins>,
+}
+
+struct Bins {
+    spare: Vec<NonNull<HandleObject>>,
+    postponed: Vec<NonNull<HandleObject>>,
+    depth: usize,
+}
+
+/// What a new handle is to hold.
+pub(crate) struct Content<'a, 'py> {
+    pub(crate) owner: Argument<'py>,
+    pub(crate) callback: Argument<'py>,
+    pub(crate) arguments: &'a [Argument<'py>],
+    /// `None` takes a copy of the current context, as `contextvars.copy_context()` does.
+    pub(crate) context: Option<Argument<'py>>,
+    pub(crate) flags: Flags,
+    /// For a timer, when it is due.
+    pub(crate) when: f64,
+}
+
+impl Bins {
+    /// The end of one release: at the outermost, first what deeper ones postponed.
+    fn leave(&mut self) -> Option<NonNull<HandleObject>> {
+        if self.depth == 1
+            && let Some(next) = self.postponed.pop()
+        {
+            return Some(next);
+        }
+        self.depth -= 1;
+        None
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(types: HandleTypes) -> Self {
+        Self {
+            types,
+            bins: Owned::new(Bins {
+                spare: Vec::new(),
+                postponed: Vec::new(),
+                depth: 0,
+            }),
+        }
+    }
+
+    /// Makes a handle. May run the garbage collector, and so any finalizer.
+    #[inline(always)]
+    pub(crate) fn make(&self, py: Python<'_>, content: Content<'_, '_>) -> Result<Handle, Raised> {
+        let context = match content.context {
+            // SAFETY: a live object.
+            Some(context) => unsafe { ffi::Py_NewRef(context.as_ptr()) },
+            // SAFETY: this thread is attached.
+            None => unsafe { ffi::PyContext_CopyCurrent() },
+        };
+        if context.is_null() {
+            return Err(Raised::by_interpreter());
+        }
+        let class = if content.flags.has(Flags::TIMER) {
+            self.types.timer
+        } else {
+            self.types.handle
+        };
+        let Some(object) = self.memory(py, class) else {
+            // SAFETY: the reference taken above.
+            unsafe { ffi::Py_DECREF(context) };
+            return Err(Raised::by_interpreter());
+        };
+        // SAFETY: fresh memory of a handle, whose object header the interpreter has set.
+        unsafe { fill(object, self, &content, context) };
+        if content.arguments.len() > INLINE_ARGUMENTS {
+            // SAFETY: the object is complete and empty of arguments; a failure below releases it as any other.
+            let handle = unsafe { Handle::from_owned(object) };
+            return pack(py, handle, content.arguments);
+        }
+        // SAFETY: every field that the collector visits is set.
+        unsafe { ffi::PyObject_GC_Track(object.as_ptr().cast()) };
+        // SAFETY: the object's first reference is ours to give.
+        Ok(unsafe { Handle::from_owned(object) })
+    }
+
+    #[inline(always)]
+    fn memory(&self, py: Python<'_>, class: *mut ffi::PyTypeObject) -> Option<NonNull<HandleObject>> {
+        if let Some(spare) = self.bins.with(py, |bins| bins.spare.pop()) {
+            // SAFETY: memory of a handle, allocated for garbage collection, that nobody refers to.
+            unsafe { ffi::PyObject_Init(spare.as_ptr().cast(), class) };
+            return Some(spare);
+        }
+        // SAFETY: the class is a complete heap type of the collected kind.
+        NonNull::new(unsafe { ffi::PyObject_GC_New::<HandleObject>(class) })
+    }
+
+    /// Takes back the memory of a handle that nobody refers to.
+    #[inline(always)]
+    fn keep(&self, py: Python<'_>, object: NonNull<HandleObject>) {
+        let kept = self.bins.with(py, |bins| {
+            let room = bins.spare.len() < SPARE_LIMIT;
+            if room {
+                bins.spare.push(object);
+            }
+            room
+        });
+        if !kept {
+            // SAFETY: untracked memory that `PyObject_GC_New` gave.
+            unsafe { ffi::PyObject_GC_Del(object.as_ptr().cast()) };
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // SAFETY: a loop is deallocated by an attached thread.
+        let py = unsafe { Python::assume_attached() };
+        for object in self.bins.with(py, |bins| std::mem::take(&mut bins.spare)) {
+            // SAFETY: untracked memory that `PyObject_GC_New` gave and nobody refers to.
+            unsafe { ffi::PyObject_GC_Del(object.as_ptr().cast()) };
+        }
+    }
+}
+
+/// Writes every field but the object header.
+///
+/// # Safety
+/// `object` is memory of a handle with its header set; `context` is a reference that the object takes over.
+#[inline(always)]
+unsafe fn fill(
+    object: NonNull<HandleObject>,
+    pool: &Pool,
+    content: &Content<'_, '_>,
+    context: *mut ffi::PyObject,
+) {
+    // SAFETY: the caller's duty: nobody else sees this memory yet.
+    let object = unsafe { &mut *object.as_ptr() };
+    object.flags = content.flags;
+    object.context = context;
+    // SAFETY: live objects of the caller.
+    object.callback = unsafe { ffi::Py_NewRef(content.callback.as_ptr()) };
+    // SAFETY: as above.
+    object.owner = unsafe { ffi::Py_NewRef(content.owner.as_ptr()) };
+    object.pool = pool;
+    object.when = content.when;
+    object.next = null_mut();
+    object.debug = null_mut();
+    object.weak_references = null_mut();
+    object.scratch = null_mut();
+    object.count = 0;
+    object.arguments = [null_mut(); INLINE_ARGUMENTS];
+    if content.arguments.len() <= INLINE_ARGUMENTS {
+        for (place, argument) in object.arguments.iter_mut().zip(content.arguments) {
+            // SAFETY: as above.
+            *place = unsafe { ffi::Py_NewRef(argument.as_ptr()) };
+            object.count += 1;
+        }
+    }
+}
+
+/// Gives a handle more arguments than fit into it, as one tuple.
+#[cold]
+fn pack(py: Python<'_>, handle: Handle, arguments: &[Argument<'_>]) -> Result<Handle, Raised> {
+    let raw = handle.into_raw();
+    // SAFETY: every field that the collector visits is set.
+    unsafe { ffi::PyObject_GC_Track(raw.as_ptr().cast()) };
+    // SAFETY: the reference that was taken apart two lines above.
+    let handle = unsafe { Handle::from_owned(raw) };
+    let tuple = PyTuple::new(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
+    // SAFETY: a field of a live object that holds nothing yet.
+    unsafe { (*raw.as_ptr()).arguments[0] = tuple.into_ptr() };
+    // SAFETY: as above.
+    unsafe { (*raw.as_ptr()).count = IN_A_TUPLE };
+    Ok(handle)
+}
+
+/// `tp_dealloc` of both classes.
+pub(super) unsafe extern "C" fn release(object: *mut ffi::PyObject) {
+    let handle = object.cast::<HandleObject>();
+    // SAFETY: the interpreter passes an object of ours whose last reference is gone.
+    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    // SAFETY: as above.
+    if unsafe { !(*handle).weak_references.is_null() } {
+        // SAFETY: as above; runs weak reference callbacks.
+        unsafe { ffi::PyObject_ClearWeakRefs(object) };
+    }
+    // SAFETY: the object's loop is alive, because the object still holds it.
+    let pool = unsafe { &*(*handle).pool };
+    // SAFETY: objects are deallocated by attached threads.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: an object of ours cannot lie at address zero.
+    let handle = unsafe { NonNull::new_unchecked(handle) };
+    let postponed = pool.bins.with(py, |bins| {
+        let deep = bins.depth == RELEASE_DEPTH;
+        if deep {
+            bins.postponed.push(handle);
+        } else {
+            bins.depth += 1;
+        }
+        deep
+    });
+    if postponed {
+        return;
+    }
+    // SAFETY: nobody refers to the object any more. The loop, and with it the pool, stays until `owner` is released.
+    let owner = unsafe { empty(py, pool, handle) };
+    while let Some(next) = pool.bins.with(py, Bins::leave) {
+        // SAFETY: it was put there, without references, by a deeper call of this function.
+        let same_owner = unsafe { empty(py, pool, next) };
+        // SAFETY: the reference that the postponed handle owned; `owner` is another one.
+        unsafe { ffi::Py_DECREF(same_owner) };
+    }
+    // SAFETY: the reference that the handle owned.
+    unsafe { ffi::Py_DECREF(owner) };
+}
+
+/// Releases what a dead handle holds, keeps its memory, and hands its reference to the loop to the caller.
+///
+/// # Safety
+/// `object` is an untracked handle without references.
+#[inline(always)]
+unsafe fn empty(py: Python<'_>, pool: &Pool, object: NonNull<HandleObject>) -> *mut ffi::PyObject {
+    // SAFETY: the caller's duty: this is the only borrow.
+    let fields = unsafe { &mut *object.as_ptr() };
+    let class = fields.ob_base.ob_type;
+    // SAFETY: the field owns one reference or is null; the same holds for each line below.
+    unsafe { ffi::Py_XDECREF(fields.callback) };
+    for argument in fields.arguments {
+        // SAFETY: see above.
+        unsafe { ffi::Py_XDECREF(argument) };
+    }
+    // SAFETY: see above.
+    unsafe { ffi::Py_XDECREF(fields.context) };
+    // SAFETY: see above.
+    unsafe { ffi::Py_XDECREF(fields.debug) };
+    let owner = fields.owner;
+    pool.keep(py, object);
+    // SAFETY: an instance of a heap type owns a reference to it.
+    unsafe { ffi::Py_DECREF(class.cast()) };
+    owner
+}
+
+/// `tp_traverse` of both classes.
+pub(super) unsafe extern "C" fn traverse(
+    object: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    argument: *mut std::ffi::c_void,
+) -> std::ffi::c_int {
+    // SAFETY: the collector passes a live object of ours and lets nobody change it meanwhile.
+    let handle = unsafe { &*object.cast::<HandleObject>() };
+    let class = handle.ob_base.ob_type.cast::<ffi::PyObject>();
+    let fields = [handle.callback, handle.context, handle.owner, handle.debug, class];
+    for field in fields.into_iter().chain(handle.arguments) {
+        if !field.is_null() {
+            // SAFETY: the collector's own function, called as it asks to be.
+            let stop = unsafe { visit(field, argument) };
+            if stop != 0 {
+                return stop;
+            }
+        }
+    }
+    0
+}
+
+/// `tp_clear` of both classes: callback, arguments and context go; the loop stays, for the memory returns to its pool.
+pub(super) unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> std::ffi::c_int {
+    // SAFETY: the collector calls this attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the collector passes a live object of ours.
+    let object = unsafe { Borrowed::<PyAny>::from_ptr(py, object) };
+    let handle = Handle::of_receiver(object);
+    handle.set_flags(handle.flags().with(Flags::CANCELLED));
+    handle.release_call(py);
+    0
+}

@@ -1,0 +1,14 @@
+//! Every raw CPython call and every raw layout, each behind a safe function of a few lines.
+//!
+//! This folder and `buffer.rs` are the only places of the extension where `unsafe` may stand. It knows how the C API
+//! wants to be called; it knows nothing of loops, polls or asyncio.
+
+pub(crate) mod class;
+pub(crate) mod construct;
+pub(crate) mod handle_object;
+pub(crate) mod handle_pool;
+pub(crate) mod interpreter;
+pub(crate) mod mailbox;
+pub(crate) mod method;
+pub(crate) mod owned;
+pub(crate) mod raised;

@@ -1,0 +1,71 @@
+//! How errors and panics cross from Rust into a C function that Python called.
+//!
+//! A hot function returns `Result<_, Raised>`: the error itself lies in the interpreter, so the result fits in a register.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::panic::PanicException;
+use pyo3::prelude::*;
+
+/// The interpreter's error indicator is set. The only ways to get one are a C call that said so and `PyErr::restore`.
+#[derive(Debug)]
+pub(crate) struct Raised(());
+
+impl Raised {
+    /// A C function reported failure by its return value.
+    pub(crate) fn by_interpreter() -> Self {
+        Self(())
+    }
+
+    /// Takes the error out of the interpreter.
+    pub(crate) fn take(self, py: Python<'_>) -> PyErr {
+        PyErr::take(py).unwrap_or_else(|| PyRuntimeError::new_err("a C function failed without saying why"))
+    }
+}
+
+impl From<PyErr> for Raised {
+    fn from(error: PyErr) -> Self {
+        // SAFETY: a `PyErr` is turned into `Raised` only by functions that hold a `Python` token, so the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        error.restore(py);
+        Self(())
+    }
+}
+
+/// Runs `body` for a C caller: an error becomes `failure` with the indicator set, a panic becomes `PanicException`.
+#[inline(always)]
+pub(crate) fn border<R>(failure: R, body: impl FnOnce(Python<'_>) -> Result<R, Raised>) -> R {
+    // SAFETY: called only at the top of functions that the interpreter calls, with its thread state attached.
+    let py = unsafe { Python::assume_attached() };
+    match catch_unwind(AssertUnwindSafe(|| body(py))) {
+        Ok(Ok(value)) => value,
+        Ok(Err(Raised(()))) => failure,
+        Err(payload) => {
+            raise_panic(py, &*payload);
+            failure
+        }
+    }
+}
+
+#[cold]
+fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    PanicException::new_err(text.to_owned()).restore(py);
+}
+
+/// An owned reference, or the error that its absence stands for.
+#[inline(always)]
+pub(crate) fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Raised> {
+    if pointer.is_null() {
+        return Err(Raised::by_interpreter());
+    }
+    // SAFETY: the caller passes the result of a C function that returns a new reference, and it is not null.
+    Ok(unsafe { Bound::from_owned_ptr(py, pointer) })
+}

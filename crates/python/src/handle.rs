@@ -1,0 +1,326 @@
+//! `Handle` and `TimerHandle`: what asyncio's classes of these names can do, and running a callback.
+//!
+//! User code is called from [`run`]. While a callback runs anything may have happened to the loop and to the handle itself
+//! when it comes back, so no borrow is alive across the call. What is rare (representation, order, attributes) is asked of
+//! asyncio's own functions, which take any object with the right attributes; `__class__` makes `isinstance` hold.
+
+use std::ffi::c_int;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::ffi::class::{Getter, HandleClass, make_types};
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_pool::HandleTypes;
+use crate::ffi::interpreter::thread_identity;
+use crate::ffi::method::{Argument, Method, inside};
+use crate::ffi::raised::Raised;
+use crate::imports::Imports;
+use crate::loop_state::EventLoop;
+use crate::{getter, no_arguments, order, represent};
+
+/// How often a thread that waits for another thread's callback looks whether it has ended. It waits without the GIL; the
+/// callbacks that people cancel from other threads last longer than that.
+const CANCEL_POLL: Duration = Duration::from_micros(200);
+
+/// Calls the callback in its context. Its exception goes to the loop's exception handler; only `SystemExit` and
+/// `KeyboardInterrupt` come back, as in asyncio.
+#[inline(always)]
+pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), Raised> {
+    let outcome = match handle.invoke(py) {
+        Ok(_) => Ok(()),
+        Err(raised) => report(py, handle, raised),
+    };
+    if handle.flags().has(Flags::CANCELLED) && !handle.flags().has(Flags::RUNNING) {
+        handle.release_call(py);
+    }
+    outcome
+}
+
+#[cold]
+fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised> {
+    let error = raised.take(py);
+    if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Err(error.into());
+    }
+    let Some(owner) = handle.owner(py) else {
+        return Err(error.into());
+    };
+    let imports = Imports::of(py)?;
+    let callback = handle.callback(py);
+    let arguments = handle.arguments(py)?;
+    let details = imports.hooks.bind(py).call_method1(
+        "describe_failure",
+        (
+            &owner,
+            handle.to_object(py),
+            callback,
+            arguments,
+            error.into_value(py),
+        ),
+    )?;
+    owner.call_method1("call_exception_handler", (details,))?;
+    Ok(())
+}
+
+/// Makes both classes. Called once, by the table of imports.
+pub(crate) fn classes(module: &Bound<'_, PyModule>) -> PyResult<HandleTypes> {
+    let handle = HandleClass {
+        name: "Handle",
+        doc: "What call_soon() returns: asyncio.Handle, kept in one native object.",
+        methods: methods(),
+        getters: getters(),
+        represent: represent!(representation),
+        order: None,
+    };
+    let mut timer_methods = methods();
+    timer_methods.push(method(
+        "when",
+        no_arguments!(when),
+        "When the callback is due, in seconds of loop.time().",
+    ));
+    let mut timer_getters = getters();
+    timer_getters.push(getter!("_when", due));
+    timer_getters.push(getter!("_scheduled", scheduled));
+    let timer = HandleClass {
+        name: "TimerHandle",
+        doc: "What call_later() and call_at() return: asyncio.TimerHandle, kept in one native object.",
+        methods: timer_methods,
+        getters: timer_getters,
+        represent: represent!(representation),
+        order: Some(order!(compare, hash)),
+    };
+    make_types(module, handle, timer)
+}
+
+fn methods() -> Vec<Method> {
+    vec![
+        method(
+            "cancel",
+            no_arguments!(cancel),
+            "Cancel the callback; one that has run or was cancelled stays as it is.",
+        ),
+        method(
+            "cancelled",
+            no_arguments!(cancelled),
+            "Whether cancel() was called.",
+        ),
+        method(
+            "get_context",
+            no_arguments!(context),
+            "The contextvars context that the callback runs in.",
+        ),
+        method("_run", no_arguments!(run_by_hand), "Call the callback now."),
+        method(
+            "_repr_info",
+            no_arguments!(repr_info),
+            "The parts of the representation, as asyncio makes them.",
+        ),
+    ]
+}
+
+fn method(name: &'static str, entry: crate::ffi::method::Entry, doc: &'static str) -> Method {
+    Method {
+        name,
+        entry,
+        signature: "($self)".to_owned(),
+        doc,
+    }
+}
+
+fn getters() -> Vec<Getter> {
+    vec![
+        getter!("__class__", class),
+        getter!("_callback", callback),
+        getter!("_args", arguments),
+        getter!("_context", own_context),
+        getter!("_loop", owner),
+        getter!("_cancelled", is_cancelled),
+        getter!("_source_traceback", source_traceback),
+        getter!("_repr", kept_representation),
+    ]
+}
+
+fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let py = receiver.py();
+    let none = py.None().into_bound(py);
+    let handle = Handle::of_receiver(receiver);
+    let Some(owner) = handle.owner(py) else {
+        return Ok(none);
+    };
+    let owner = inside::<EventLoop>(owner.as_borrowed());
+    if handle.flags().has(Flags::THREADSAFE) && owner.imports.threadsafe_cancel_waits {
+        wait_for_callback(py, owner, &handle)?;
+    }
+    if handle.flags().has(Flags::CANCELLED) {
+        return Ok(none);
+    }
+    if owner.modes.any(crate::loop_state::Modes::DEBUG) {
+        let text = handle.to_object(py).repr()?;
+        handle.set_debug(PyTuple::new(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
+    }
+    handle.set_flags(handle.flags().with(Flags::CANCELLED));
+    if handle.flags().has(Flags::SCHEDULED) {
+        owner.timer_cancelled(py, &handle);
+    }
+    if !handle.flags().has(Flags::RUNNING) {
+        handle.release_call(py);
+    }
+    Ok(none)
+}
+
+/// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
+fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), Raised> {
+    while handle.flags().has(Flags::RUNNING) && owner.thread.load(Ordering::Relaxed) != thread_identity() {
+        py.detach(|| std::thread::sleep(CANCEL_POLL));
+        crate::ffi::interpreter::check_signals(py)?;
+    }
+    Ok(())
+}
+
+fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(is_cancelled(receiver)?)
+}
+
+fn run_by_hand(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let py = receiver.py();
+    let handle = Handle::of_receiver(receiver);
+    if !handle.flags().has(Flags::CANCELLED) {
+        run(py, &handle)?;
+    }
+    Ok(py.None().into_bound(py))
+}
+
+fn when(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(due(receiver)?)
+}
+
+fn context(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(own_context(receiver)?)
+}
+
+fn repr_info(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(class(receiver)?.call_method1("_repr_info", (receiver,))?)
+}
+
+fn representation(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    class(receiver)?.call_method1("__repr__", (receiver,))
+}
+
+/// asyncio's class for this handle: what `isinstance` asks when the type itself does not answer.
+fn class(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = receiver.py();
+    let imports = Imports::of(py)?;
+    let flags = Handle::of_receiver(receiver).flags();
+    let class = if flags.has(Flags::TIMER) {
+        &imports.timer_handle
+    } else if flags.has(Flags::THREADSAFE) {
+        &imports.threadsafe_handle
+    } else {
+        &imports.handle
+    };
+    Ok(class.bind(py).clone().into_any())
+}
+
+fn callback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let handle = Handle::of_receiver(receiver);
+    let callback = if handle.flags().has(Flags::CANCELLED) {
+        None
+    } else {
+        handle.callback(receiver.py())
+    };
+    Ok(or_none(receiver.py(), callback))
+}
+
+fn arguments(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let handle = Handle::of_receiver(receiver);
+    let arguments = if handle.flags().has(Flags::CANCELLED) {
+        None
+    } else {
+        handle.arguments(receiver.py())?
+    };
+    Ok(or_none(receiver.py(), arguments.map(Bound::into_any)))
+}
+
+fn own_context(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(or_none(
+        receiver.py(),
+        Handle::of_receiver(receiver).context(receiver.py()),
+    ))
+}
+
+fn owner(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(or_none(
+        receiver.py(),
+        Handle::of_receiver(receiver).owner(receiver.py()),
+    ))
+}
+
+fn or_none<'py>(py: Python<'py>, value: Option<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
+    value.unwrap_or_else(|| py.None().into_bound(py))
+}
+
+fn is_cancelled(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    flag(receiver, Flags::CANCELLED)
+}
+
+fn scheduled(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    flag(receiver, Flags::SCHEDULED)
+}
+
+fn flag(receiver: Argument<'_>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
+    let set = Handle::of_receiver(receiver).flags().has(flag);
+    Ok(set.into_pyobject(receiver.py())?.to_owned().into_any())
+}
+
+fn due(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Handle::of_receiver(receiver)
+        .when()
+        .into_pyobject(receiver.py())?
+        .into_any())
+}
+
+fn source_traceback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    traceback(receiver.py(), &Handle::of_receiver(receiver))
+}
+
+fn traceback<'py>(py: Python<'py>, handle: &Handle) -> PyResult<Bound<'py, PyAny>> {
+    match handle.debug(py) {
+        Some(kept) => kept.get_item(0),
+        None => Ok(py.None().into_bound(py)),
+    }
+}
+
+fn kept_representation(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    match Handle::of_receiver(receiver).debug(receiver.py()) {
+        Some(kept) => kept.get_item(1),
+        None => Ok(receiver.py().None().into_bound(receiver.py())),
+    }
+}
+
+/// The order of timers, in asyncio's own words: by deadline, against any `asyncio.TimerHandle`.
+fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> PyResult<Bound<'py, PyAny>> {
+    const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
+    let name = NAMES[usize::try_from(operator)?];
+    let imports = Imports::of(left.py())?;
+    imports
+        .timer_handle
+        .bind(left.py())
+        .getattr(name)?
+        .call1((left, right))
+}
+
+fn hash(receiver: Argument<'_>) -> Result<isize, Raised> {
+    Ok(due(receiver)?.hash()?)
+}
+
+/// The `context` dict of an exception that `details` describe, for callers without a handle.
+pub(crate) fn failure<'py>(py: Python<'py>, message: &str, error: PyErr) -> PyResult<Bound<'py, PyDict>> {
+    let details = PyDict::new(py);
+    details.set_item("message", message)?;
+    details.set_item("exception", error.into_value(py))?;
+    Ok(details)
+}

@@ -1,0 +1,101 @@
+//! The one table of what the extension takes from Python's own modules, filled at the first loop.
+//!
+//! Names that tools are known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the
+//! module's dict, which is what is kept here.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
+
+use crate::ffi::handle_pool::HandleTypes;
+
+pub(crate) struct Imports {
+    pub(crate) handle_types: HandleTypes,
+    /// `asyncio.Handle`, `asyncio.TimerHandle` and, from 3.14, the handle of `call_soon_threadsafe`.
+    pub(crate) handle: Py<PyType>,
+    pub(crate) timer_handle: Py<PyType>,
+    pub(crate) threadsafe_handle: Py<PyType>,
+    /// Whether `cancel()` of a thread-safe handle waits for a callback that runs: from 3.14.
+    pub(crate) threadsafe_cancel_waits: bool,
+    /// The dicts of `asyncio.tasks` and `asyncio.futures`, and asyncio's own C classes.
+    pub(crate) tasks: Py<PyDict>,
+    pub(crate) futures: Py<PyDict>,
+    pub(crate) c_task: Option<Py<PyAny>>,
+    pub(crate) c_future: Option<Py<PyAny>>,
+    pub(crate) eager_task_factory: Option<Py<PyAny>>,
+    pub(crate) base_loop: Py<PyType>,
+    pub(crate) deque: Py<PyAny>,
+    pub(crate) extract_stack: Py<PyAny>,
+    pub(crate) get_frame: Py<PyAny>,
+    /// `vitok._hooks`: what is rare enough to be said in Python.
+    pub(crate) hooks: Py<PyAny>,
+    pub(crate) names: Names,
+}
+
+/// Interned names that the hot path compares by address.
+pub(crate) struct Names {
+    pub(crate) context: Py<PyString>,
+    pub(crate) task: Py<PyString>,
+    pub(crate) future: Py<PyString>,
+    pub(crate) time: Py<PyString>,
+    pub(crate) run_once: Py<PyString>,
+}
+
+static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
+
+impl Imports {
+    pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
+        IMPORTS.get_or_try_init(py, || Self::load(py))
+    }
+
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let native = py.import("vitok._native")?;
+        let handle_types = crate::handle::classes(&native)?;
+        let events = py.import("asyncio.events")?;
+        let tasks = py.import("asyncio.tasks")?;
+        let c_module = py.import("_asyncio").ok();
+        let from_c = |name: &str| {
+            c_module
+                .as_ref()
+                .and_then(|module| module.getattr(name).ok())
+                .map(Bound::unbind)
+        };
+        let threadsafe = events.getattr("_ThreadSafeHandle").ok();
+        let handle: Bound<'_, PyType> = events.getattr("Handle")?.cast_into()?;
+        Ok(Self {
+            handle_types,
+            threadsafe_cancel_waits: threadsafe.is_some(),
+            threadsafe_handle: match threadsafe {
+                Some(class) => class.cast_into::<PyType>()?.unbind(),
+                None => handle.clone().unbind(),
+            },
+            handle: handle.unbind(),
+            timer_handle: events.getattr("TimerHandle")?.cast_into::<PyType>()?.unbind(),
+            eager_task_factory: tasks.getattr("eager_task_factory").ok().map(Bound::unbind),
+            tasks: tasks.dict().unbind(),
+            futures: py.import("asyncio.futures")?.dict().unbind(),
+            c_task: from_c("Task"),
+            c_future: from_c("Future"),
+            base_loop: py
+                .import("asyncio.base_events")?
+                .getattr("BaseEventLoop")?
+                .cast_into::<PyType>()?
+                .unbind(),
+            deque: py.import("collections")?.getattr("deque")?.unbind(),
+            extract_stack: py
+                .import("asyncio.format_helpers")?
+                .getattr("extract_stack")?
+                .unbind(),
+            get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
+            hooks: py.import("vitok._hooks")?.into_any().unbind(),
+            names: Names {
+                context: intern!(py, "context").clone().unbind(),
+                task: intern!(py, "Task").clone().unbind(),
+                future: intern!(py, "Future").clone().unbind(),
+                time: intern!(py, "time").clone().unbind(),
+                run_once: intern!(py, "_run_once").clone().unbind(),
+            },
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! The extension module `vitok._native`: the native half of `vitok.Loop`.
+//!
+//! It binds the reactor to CPython. [`class`] is the class as Python sees it; the walk of a turn starts in `event_loop`.
+//! Arrows: class → event_loop | schedule | watch | tasks | executor | signals → handle → loop_state → ffi, reactor.
+
+use pyo3::prelude::*;
+
+mod class;
+mod error;
+mod event_loop;
+mod executor;
+mod ffi;
+mod handle;
+mod imports;
+mod loop_state;
+mod rearmed;
+mod schedule;
+mod signals;
+mod tasks;
+mod watch;
+
+/// What `vitok info` prints of the build.
+#[pyfunction]
+fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
+    let facts = pyo3::types::PyDict::new(py);
+    let poller = reactor::Poller::new().map_err(|error| error::os_error(&error, "a poller"))?;
+    facts.set_item("version", env!("CARGO_PKG_VERSION"))?;
+    facts.set_item("poller", poller.backend_name())?;
+    facts.set_item(
+        "profile",
+        if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        },
+    )?;
+    Ok(facts)
+}
+
+#[pymodule(gil_used = true)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_function(wrap_pyfunction!(build_info, module)?)?;
+    class::add(module)
+}

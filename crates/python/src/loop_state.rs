@@ -1,0 +1,254 @@
+//! What a loop consists of, in two parts: what its own thread owns, and what other threads may touch.
+//!
+//! Everything here is data and the small steps that keep it consistent; no function of this file calls user code. What
+//! is taken out of a queue is dropped by the caller, outside every borrow, because releasing an object may run a finalizer
+//! that comes back to the loop.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
+use reactor::{Deadline, Doorbell, Pace, Poller, SignalPipe, Timers};
+
+use crate::error::os_error;
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_pool::Pool;
+use crate::ffi::interpreter::thread_identity;
+use crate::ffi::mailbox::Mailbox;
+use crate::ffi::owned::Owned;
+use crate::imports::Imports;
+
+use crate::watch::Watches;
+
+/// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
+/// asyncio's own number is 100.
+const MIN_CANCELLED_TIMERS: usize = 64;
+
+/// The native half of `vitok.Loop`: scheduling and polling. Everything else is inherited from asyncio.
+#[pyclass(frozen, subclass, module = "vitok._native", name = "EventLoop")]
+pub(crate) struct EventLoop {
+    pub(crate) imports: &'static Imports,
+    pub(crate) pool: Box<Pool>,
+    pub(crate) modes: Modes,
+    /// The identity of the thread that runs the loop; 0 while none does.
+    pub(crate) thread: AtomicU64,
+    pub(crate) queues: Owned<Queues>,
+    pub(crate) kernel: Owned<Kernel>,
+    pub(crate) settings: Owned<Settings>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) doorbell: Doorbell,
+}
+
+/// What is to be called, in order.
+pub(crate) struct Queues {
+    pub(crate) ready: VecDeque<Handle>,
+    pub(crate) timers: Timers<Handle>,
+    cancelled_timers: usize,
+    pub(crate) pace: Pace,
+}
+
+/// The loop's dealings with the kernel.
+pub(crate) struct Kernel {
+    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`.
+    pub(crate) poller: Option<Poller>,
+    pub(crate) watches: Watches,
+    pub(crate) signals: Option<SignalPipe>,
+    /// Whose the process's wake-up descriptor was before this loop took it.
+    pub(crate) wakeup_before: Option<i32>,
+    /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
+    pub(crate) process: u32,
+    /// Events of late that reached nobody.
+    pub(crate) stale_events: u32,
+}
+
+/// What the user set, and what is kept for speed while the loop runs.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) task_factory: Option<Py<PyAny>>,
+    pub(crate) current_handle: Option<Py<PyAny>>,
+    /// `{"loop": self}` for futures and tasks. Only while the loop runs, so that no cycle outlives a run.
+    pub(crate) loop_keyword: Option<Py<PyDict>>,
+}
+
+/// Modes of the loop that the hot path asks for, in one byte.
+pub(crate) struct Modes(AtomicU8);
+
+impl Modes {
+    pub(crate) const CLOSED: u8 = 1;
+    pub(crate) const DEBUG: u8 = 2;
+    pub(crate) const STOPPING: u8 = 4;
+    /// `loop.time` was replaced on this loop: deadlines follow the replacement.
+    pub(crate) const OWN_TIME: u8 = 8;
+
+    #[inline(always)]
+    pub(crate) fn any(&self, modes: u8) -> bool {
+        self.0.load(Ordering::Relaxed) & modes != 0
+    }
+
+    pub(crate) fn set(&self, mode: u8, on: bool) {
+        if on {
+            self.0.fetch_or(mode, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!mode, Ordering::Relaxed);
+        }
+    }
+}
+
+impl EventLoop {
+    pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
+        let imports = Imports::of(py)?;
+        let poller = Poller::new().map_err(|error| os_error(&error, "the loop's poller"))?;
+        Ok(Self {
+            imports,
+            pool: Box::new(Pool::new(imports.handle_types)),
+            modes: Modes(AtomicU8::new(0)),
+            thread: AtomicU64::new(0),
+            doorbell: Doorbell::new(poller.waker()),
+            mailbox: Mailbox::new(),
+            queues: Owned::new(Queues {
+                ready: VecDeque::new(),
+                timers: Timers::new(),
+                cancelled_timers: 0,
+                pace: Pace::new(),
+            }),
+            kernel: Owned::new(Kernel {
+                poller: Some(poller),
+                watches: Watches::new(),
+                signals: None,
+                wakeup_before: None,
+                process: std::process::id(),
+                stale_events: 0,
+            }),
+            settings: Owned::new(Settings::default()),
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the calling thread is the one that runs the loop.
+    #[inline(always)]
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.thread.load(Ordering::Relaxed) == thread_identity()
+    }
+
+    pub(crate) fn check_open(&self) -> PyResult<()> {
+        if self.modes.any(Modes::CLOSED) {
+            return Err(PyRuntimeError::new_err("Event loop is closed"));
+        }
+        Ok(())
+    }
+
+    /// Puts a handle at the end of the queue, behind what other threads have posted before.
+    #[inline(always)]
+    pub(crate) fn push_ready(&self, py: Python<'_>, handle: Handle) {
+        if !self.mailbox.is_empty() {
+            self.collect_mail(py);
+        }
+        self.queues.with(py, |queues| queues.ready.push_back(handle));
+    }
+
+    /// Moves what other threads have posted to the queue.
+    pub(crate) fn collect_mail(&self, py: Python<'_>) {
+        let letters = self.mailbox.take();
+        self.queues.with(py, |queues| queues.ready.extend(letters));
+    }
+
+    /// Posts a handle from any thread, and wakes the loop if it may be asleep.
+    pub(crate) fn post(&self, py: Python<'_>, handle: Handle) -> PyResult<()> {
+        if self.is_own_thread() {
+            self.push_ready(py, handle);
+            return Ok(());
+        }
+        self.mailbox.post(handle);
+        self.doorbell
+            .ring()
+            .map_err(|error| os_error(&error, "waking the loop"))
+    }
+
+    /// Takes a cancelled timer out of the heap, or leaves it to a later sweep.
+    pub(crate) fn timer_cancelled(&self, py: Python<'_>, handle: &Handle) {
+        let released = self.queues.with(py, |queues| queues.timer_cancelled(handle));
+        drop(released);
+    }
+}
+
+impl Queues {
+    /// Empties the heap; the caller drops what comes out.
+    pub(crate) fn drain_timers(&mut self) -> Vec<Handle> {
+        self.cancelled_timers = 0;
+        self.timers.drain()
+    }
+
+    /// Puts a timer into the heap.
+    #[inline(always)]
+    pub(crate) fn push_timer(&mut self, handle: Handle) {
+        self.timers.push(Deadline::from_seconds(handle.when()), handle);
+    }
+
+    /// Moves every timer that is due to the end of the queue, in the order of their deadlines.
+    pub(crate) fn move_due(&mut self, now: Deadline) {
+        while let Some(handle) = self.timers.pop_due(now) {
+            let flags = handle.flags().without(Flags::SCHEDULED);
+            handle.set_flags(flags);
+            if flags.has(Flags::CANCELLED) {
+                self.cancelled_timers = self.cancelled_timers.saturating_sub(1);
+            }
+            self.ready.push_back(handle);
+        }
+    }
+
+    /// The next deadline that is not cancelled; cancelled ones in front of it move to the queue, where they are dropped.
+    pub(crate) fn next_deadline(&mut self) -> Option<Deadline> {
+        while self.cancelled_timers > 0
+            && let Some(first) = self.timers.peek()
+            && first.flags().has(Flags::CANCELLED)
+            && let Some((_, handle)) = self.timers.pop()
+        {
+            handle.set_flags(handle.flags().without(Flags::SCHEDULED));
+            self.cancelled_timers -= 1;
+            self.ready.push_back(handle);
+        }
+        self.timers.next_deadline()
+    }
+
+    /// What the caller has to drop: the timer itself if it was the newest, all cancelled ones if they became too many.
+    fn timer_cancelled(&mut self, handle: &Handle) -> Released {
+        if let Some(newest) = self.timers.take_newest_if(|newest| newest.is(handle)) {
+            newest.set_flags(newest.flags().without(Flags::SCHEDULED));
+            return Released::One(newest);
+        }
+        self.cancelled_timers += 1;
+        if self.cancelled_timers < MIN_CANCELLED_TIMERS || self.cancelled_timers * 2 < self.timers.len() {
+            return Released::None;
+        }
+        self.cancelled_timers = 0;
+        let swept = self.timers.sweep(|timer| !timer.flags().has(Flags::CANCELLED));
+        for timer in &swept {
+            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
+        }
+        Released::Many(swept)
+    }
+}
+
+/// Handles on their way out, to be dropped outside every borrow.
+#[expect(dead_code, reason = "the fields are there to be dropped")]
+enum Released {
+    None,
+    One(Handle),
+    Many(Vec<Handle>),
+}
+
+impl Settings {
+    /// Shows the collector what is kept here.
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.task_factory)?;
+        visit.call(&self.current_handle)?;
+        visit.call(&self.loop_keyword)
+    }
+}

@@ -1,0 +1,281 @@
+//! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`: from a call on the interpreter's stack to a handle in a
+//! queue. It decides what the arguments mean; when handles run is `event_loop`'s affair.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::fastcall;
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_pool::Content;
+use crate::ffi::interpreter::to_seconds;
+use crate::ffi::method::{Argument, Call, Method, inside, wrong_arguments};
+use crate::ffi::raised::Raised;
+use crate::loop_state::{EventLoop, Modes};
+
+pub(crate) fn methods() -> Vec<Method> {
+    vec![
+        Method {
+            name: "call_soon",
+            entry: fastcall!(call_soon),
+            signature: "($self, callback, *args, context=None)".to_owned(),
+            doc: "Call callback(*args) at the next turn of the loop, in context or in a copy of the current one.\n\n\
+                  Returns a Handle. RuntimeError on a closed loop.",
+        },
+        Method {
+            name: "call_soon_threadsafe",
+            entry: fastcall!(call_soon_threadsafe),
+            signature: "($self, callback, *args, context=None)".to_owned(),
+            doc: "call_soon() for other threads and for signal handlers: it wakes the loop.",
+        },
+        Method {
+            name: "call_later",
+            entry: fastcall!(call_later),
+            signature: "($self, delay, callback, *args, context=None)".to_owned(),
+            doc: "Call callback(*args) after delay seconds. Returns a TimerHandle.",
+        },
+        Method {
+            name: "call_at",
+            entry: fastcall!(call_at),
+            signature: "($self, when, callback, *args, context=None)".to_owned(),
+            doc: "Call callback(*args) when loop.time() has reached when, in seconds. Returns a TimerHandle.",
+        },
+        Method {
+            name: "_make_handle",
+            entry: fastcall!(make_unscheduled),
+            signature: "($self, callback, *args, context=None)".to_owned(),
+            doc: "A handle that no queue knows, for watchers and signals.",
+        },
+    ]
+}
+
+/// What a scheduling method was called with.
+struct Request<'py> {
+    callback: Argument<'py>,
+    arguments: &'py [Argument<'py>],
+    context: Option<Argument<'py>>,
+}
+
+fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let Some((callback, arguments)) = call.positional().split_first() else {
+        return by_keyword(call, "call_soon", &["callback"]);
+    };
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: context_of(call, "call_soon")?,
+    };
+    let this = inside::<EventLoop>(call.receiver());
+    let handle = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
+    let object = handle.to_object(call.py);
+    this.push_ready(call.py, handle);
+    Ok(object)
+}
+
+fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let Some((callback, arguments)) = call.positional().split_first() else {
+        return by_keyword(call, "call_soon_threadsafe", &["callback"]);
+    };
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: context_of(call, "call_soon_threadsafe")?,
+    };
+    let this = inside::<EventLoop>(call.receiver());
+    let handle = make(
+        call,
+        this,
+        &request,
+        "call_soon_threadsafe",
+        Flags::THREADSAFE,
+        0.0,
+    )?;
+    let object = handle.to_object(call.py);
+    this.post(call.py, handle)?;
+    Ok(object)
+}
+
+fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let [delay, callback, arguments @ ..] = call.positional() else {
+        return by_keyword(call, "call_later", &["delay", "callback"]);
+    };
+    if delay.is_none() {
+        return Err(PyTypeError::new_err("delay must not be None").into());
+    }
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: context_of(call, "call_later")?,
+    };
+    let this = inside::<EventLoop>(call.receiver());
+    let when = this.now(call.receiver())? + to_seconds(*delay)?;
+    at(call, this, &request, "call_at", when)
+}
+
+fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let [when, callback, arguments @ ..] = call.positional() else {
+        return by_keyword(call, "call_at", &["when", "callback"]);
+    };
+    if when.is_none() {
+        return Err(PyTypeError::new_err("when cannot be None").into());
+    }
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: context_of(call, "call_at")?,
+    };
+    at(
+        call,
+        inside::<EventLoop>(call.receiver()),
+        &request,
+        "call_at",
+        to_seconds(*when)?,
+    )
+}
+
+#[inline(always)]
+fn at<'py>(
+    call: &Call<'py>,
+    this: &EventLoop,
+    request: &Request<'py>,
+    method: &'static str,
+    when: f64,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let handle = make(
+        call,
+        this,
+        request,
+        method,
+        Flags::TIMER.with(Flags::SCHEDULED),
+        when,
+    )?;
+    let object = handle.to_object(call.py);
+    this.queues.with(call.py, |queues| queues.push_timer(handle));
+    Ok(object)
+}
+
+fn make_unscheduled<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let Some((callback, arguments)) = call.positional().split_first() else {
+        return Err(wrong_arguments("_make_handle", "a callback"));
+    };
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: context_of(call, "_make_handle")?,
+    };
+    let handle = make(
+        call,
+        inside::<EventLoop>(call.receiver()),
+        &request,
+        "_make_handle",
+        Flags::NONE,
+        0.0,
+    )?;
+    Ok(handle.to_object(call.py))
+}
+
+/// Checks what asyncio checks, and makes the handle.
+#[inline(always)]
+fn make<'py>(
+    call: &Call<'py>,
+    this: &EventLoop,
+    request: &Request<'py>,
+    method: &'static str,
+    flags: Flags,
+    when: f64,
+) -> Result<Handle, Raised> {
+    if this.modes.any(Modes::CLOSED | Modes::DEBUG) {
+        check(call, this, request, method)?;
+    }
+    let content = Content {
+        owner: call.receiver(),
+        callback: request.callback,
+        arguments: request.arguments,
+        context: request.context,
+        flags,
+        when,
+    };
+    let handle = this.pool.make(call.py, content)?;
+    if this.modes.any(Modes::DEBUG) {
+        remember_origin(call.py, this, &handle)?;
+    }
+    Ok(handle)
+}
+
+/// A closed loop refuses; debug mode looks at the thread and at the callback as asyncio does.
+#[cold]
+fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), Raised> {
+    this.check_open()?;
+    if method != "call_soon_threadsafe" && method != "_make_handle" {
+        call.receiver().call_method0("_check_thread")?;
+    }
+    if method != "_make_handle" {
+        call.receiver()
+            .call_method1("_check_callback", (request.callback, method))?;
+    }
+    Ok(())
+}
+
+/// In debug mode a handle knows where it was made.
+#[cold]
+pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
+    let frame = this.imports.get_frame.call1(py, (0,))?;
+    let stack = this.imports.extract_stack.bind(py).call1((frame,))?;
+    handle.set_debug(PyTuple::new(py, [stack, py.None().into_bound(py)])?.into_any());
+    Ok(())
+}
+
+/// The keyword `context`; `None` stands for a copy of the current one.
+#[inline(always)]
+fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+    if !call.has_keywords() {
+        return Ok(None);
+    }
+    let this = inside::<EventLoop>(call.receiver());
+    let context = match call.only_keyword(&this.imports.names.context) {
+        Some(context) => Some(context),
+        None => context_among(call, method)?,
+    };
+    Ok(context.filter(|context| !context.is_none()))
+}
+
+#[cold]
+fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+    let mut context = None;
+    for (name, value) in call.keywords() {
+        if name.eq("context")? {
+            context = Some(value);
+        } else {
+            let text = format!("{method}() got an unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(text).into());
+        }
+    }
+    Ok(context)
+}
+
+/// The rare call that names its positional parameters: they are put in order and the method is called again.
+#[cold]
+fn by_keyword<'py>(call: &Call<'py>, method: &str, parameters: &[&str]) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let mut leading: Vec<Bound<'py, PyAny>> = call
+        .positional()
+        .iter()
+        .map(|value| (*value).to_owned())
+        .collect();
+    let options = pyo3::types::PyDict::new(py);
+    for (name, value) in call.keywords() {
+        options.set_item(name, value)?;
+    }
+    for &parameter in &parameters[leading.len().min(parameters.len())..] {
+        let Some(value) = options.get_item(parameter)? else {
+            let text = format!("{method}() missing required argument: '{parameter}'");
+            return Err(PyTypeError::new_err(text).into());
+        };
+        leading.push(value);
+        options.del_item(parameter)?;
+    }
+    Ok(call
+        .receiver()
+        .getattr(method)?
+        .call(PyTuple::new(py, leading)?, Some(&options))?)
+}

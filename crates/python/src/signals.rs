@@ -1,0 +1,105 @@
+//! The process's wake-up descriptor of signals: taken by the loop, read by the loop, given back to whose it was.
+//!
+//! CPython's C-level handler writes each signal's number to that one descriptor. A loop in the main thread holds it while
+//! it runs, so that a signal ends its sleep at once, and for as long as it has handlers of its own. What a number means
+//! is asyncio's `_process_self_data`, inherited.
+
+use std::os::fd::RawFd;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use reactor::{Interest, SignalPipe, Token, Trigger};
+
+use crate::error::os_error;
+use crate::ffi::interpreter::check_signals;
+use crate::ffi::raised::Raised;
+use crate::loop_state::{EventLoop, Kernel};
+
+/// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
+pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
+
+/// Takes the wake-up descriptor if this thread may and the loop does not have it.
+pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
+    if !in_main_thread(py, this)? {
+        return Ok(());
+    }
+    let descriptor = this
+        .kernel
+        .with(py, Kernel::signal_descriptor)
+        .map_err(|error| os_error(&error, "the pipe that signals come through"))?;
+    let Some(before) = swap(py, this, descriptor)? else {
+        return Ok(());
+    };
+    this.kernel.with(py, |kernel| {
+        if before != descriptor && kernel.wakeup_before.is_none() {
+            kernel.wakeup_before = Some(before);
+        }
+    });
+    Ok(())
+}
+
+/// Gives the wake-up descriptor back, unless somebody else has taken it since.
+pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
+    let held = this.kernel.with(py, |kernel| {
+        let ours = kernel.signals.as_ref().map(SignalPipe::write_fd);
+        ours.zip(kernel.wakeup_before.take())
+    });
+    let Some((ours, before)) = held else { return Ok(()) };
+    match swap(py, this, before)? {
+        Some(current) if current != ours => swap(py, this, current).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
+pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+    let mut numbers = Vec::new();
+    let read = this.get().kernel.with(py, |kernel| match &kernel.signals {
+        Some(pipe) => pipe.drain(|number| numbers.push(number)),
+        None => Ok(()),
+    });
+    read.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
+    check_signals(py)?;
+    if !numbers.is_empty() {
+        this.call_method1("_process_self_data", (PyBytes::new(py, &numbers),))?;
+    }
+    Ok(())
+}
+
+/// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
+fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
+    this.imports
+        .hooks
+        .bind(py)
+        .call_method1("swap_wakeup_descriptor", (descriptor,))?
+        .extract()
+}
+
+/// What a new kernel object has to be told of the pipe.
+pub(crate) fn registration(pipe: &SignalPipe) -> (RawFd, Token, Interest, Trigger) {
+    (pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level)
+}
+
+fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
+    this.imports
+        .hooks
+        .bind(py)
+        .call_method0("in_main_thread")?
+        .extract()
+}
+
+impl Kernel {
+    /// The writing end of the signal pipe, which is made and watched at the first call.
+    pub(crate) fn signal_descriptor(&mut self) -> std::io::Result<i32> {
+        if let Some(pipe) = &self.signals {
+            return Ok(pipe.write_fd());
+        }
+        let pipe = SignalPipe::new()?;
+        if let Some(poller) = self.poller.as_mut() {
+            poller.register(pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level)?;
+        }
+        let descriptor = pipe.write_fd();
+        self.signals = Some(pipe);
+        Ok(descriptor)
+    }
+}

@@ -1,0 +1,148 @@
+//! `create_future` and `create_task`: asyncio's own C objects, made without building keywords for each.
+//!
+//! Whatever is not the plain case (a task factory, keywords, a class that somebody put in place of asyncio's) goes to
+//! CPython's own method.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+use crate::ffi::construct::construct;
+use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::raised::Raised;
+use crate::loop_state::{EventLoop, Modes};
+use crate::{fastcall, no_arguments};
+
+pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
+    let base = py
+        .import("asyncio.base_events")?
+        .getattr("BaseEventLoop")?
+        .getattr("create_task")?;
+    let signature: String = py
+        .import("inspect")?
+        .getattr("signature")?
+        .call1((base,))?
+        .str()?
+        .extract()?;
+    Ok(vec![
+        Method {
+            name: "create_future",
+            entry: no_arguments!(create_future),
+            signature: "($self)".to_owned(),
+            doc: "An asyncio.Future of this loop.",
+        },
+        Method {
+            name: "create_task",
+            entry: fastcall!(create_task),
+            signature: signature.replacen("(self", "($self", 1),
+            doc: "Schedule a coroutine as an asyncio.Task, or what the task factory makes of it.",
+        },
+    ])
+}
+
+fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let py = receiver.py();
+    let state = inside::<EventLoop>(receiver);
+    let class = named_class(py, &state.imports.futures, &state.imports.names.future)?;
+    let keywords = loop_keyword(receiver, state)?;
+    if state
+        .imports
+        .c_future
+        .as_ref()
+        .is_some_and(|known| known.is(&class))
+    {
+        return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
+    }
+    Ok(class.call((), Some(&keywords))?)
+}
+
+fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let state = inside::<EventLoop>(call.receiver());
+    let [coroutine] = call.positional() else {
+        return inherited(call, state);
+    };
+    if state.modes.any(Modes::CLOSED | Modes::DEBUG) || call.has_keywords() {
+        return inherited(call, state);
+    }
+    let factory = state.settings.with(py, |settings| {
+        settings
+            .task_factory
+            .as_ref()
+            .map(|factory| factory.clone_ref(py))
+    });
+    let class = named_class(py, &state.imports.tasks, &state.imports.names.task)?;
+    if !state
+        .imports
+        .c_task
+        .as_ref()
+        .is_some_and(|known| known.is(&class))
+    {
+        return inherited(call, state);
+    }
+    let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
+    let arguments = PyTuple::new(py, [coroutine.to_owned()])?;
+    match factory {
+        None => construct(class, &arguments, &loop_keyword(call.receiver(), state)?),
+        Some(factory)
+            if state
+                .imports
+                .eager_task_factory
+                .as_ref()
+                .is_some_and(|eager| eager.is(&factory)) =>
+        {
+            let keywords = PyDict::new(py);
+            keywords.set_item("loop", call.receiver())?;
+            keywords.set_item("eager_start", true)?;
+            construct(class, &arguments, &keywords)
+        }
+        Some(_) => inherited(call, state),
+    }
+}
+
+/// `BaseEventLoop.create_task`, of whichever Python runs.
+fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let options = PyDict::new(py);
+    for (name, value) in call.keywords() {
+        options.set_item(name, value)?;
+    }
+    let mut arguments = vec![call.receiver().to_owned()];
+    arguments.extend(call.positional().iter().map(|argument| (*argument).to_owned()));
+    let method = state.imports.base_loop.bind(py).getattr("create_task")?;
+    Ok(method.call(PyTuple::new(py, arguments)?, Some(&options))?)
+}
+
+/// The class that a module of asyncio has under a name now: some tools replace it.
+#[inline(always)]
+fn named_class<'py>(
+    py: Python<'py>,
+    module: &Py<PyDict>,
+    name: &Py<PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match module.bind(py).get_item(name)? {
+        Some(class) => Ok(class),
+        None => Err(pyo3::exceptions::PyAttributeError::new_err(name.clone_ref(py))),
+    }
+}
+
+/// `{"loop": self}`, kept while the loop runs.
+#[inline(always)]
+fn loop_keyword<'py>(receiver: Argument<'py>, state: &EventLoop) -> PyResult<Bound<'py, PyDict>> {
+    let py = receiver.py();
+    let kept = state.settings.with(py, |settings| {
+        settings.loop_keyword.as_ref().map(|kept| kept.clone_ref(py))
+    });
+    if let Some(kept) = kept {
+        return Ok(kept.into_bound(py));
+    }
+    let keywords = PyDict::new(py);
+    keywords.set_item("loop", receiver)?;
+    if state.is_running() {
+        let copy = keywords.clone().unbind();
+        let before = state
+            .settings
+            .with(py, |settings| settings.loop_keyword.replace(copy));
+        drop(before);
+    }
+    Ok(keywords)
+}

@@ -1,0 +1,76 @@
+"""vitok: a native event loop for asyncio.
+
+`vitok.run(main())` in place of `asyncio.run(main())` is all that a program has to change. The loop is CPython's own class
+with its hot parts in Rust, so everything that asyncio documents holds: https://docs.python.org/3/library/asyncio.html.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._loop import Loop
+from ._native import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ._policy import EventLoopPolicy as EventLoopPolicy
+    from ._policy import install as install
+
+__all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run"]
+
+EventLoop = Loop
+"""The same class under asyncio's newer name."""
+
+Server = asyncio.base_events.Server
+"""What `create_server()` returns: asyncio's own class."""
+
+_Result = TypeVar("_Result")
+_POLICY_NAMES = ("EventLoopPolicy", "install")
+
+
+def new_event_loop() -> Loop:
+    """Make a loop. The caller closes it; `asyncio.Runner(loop_factory=vitok.new_event_loop)` does so by itself."""
+    return Loop()
+
+
+def run(
+    main: Coroutine[Any, Any, _Result],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+    debug: bool | None = None,
+    **kwargs: Any,
+) -> _Result:
+    """Run a coroutine to its end on a new loop: `asyncio.run` with this loop as the default.
+
+    Further keywords go to `asyncio.Runner.run` (`context`). RuntimeError if a loop is running in this thread.
+    """
+    with asyncio.Runner(debug=debug, loop_factory=loop_factory or new_event_loop) as runner:
+        return runner.run(main, **kwargs)
+
+
+def as_uvloop() -> None:
+    """Let `import uvloop` mean this package, in this process and in children that multiprocessing spawns.
+
+    For programs that ask for uvloop by name. Nothing happens without this call, `VITOK_AS_UVLOOP=1` at the first import
+    of vitok, or `python -m vitok --as-uvloop`.
+    """
+    from . import _standin
+
+    _standin.activate(sys.modules[__name__])
+
+
+def __getattr__(name: str) -> Any:
+    """Make the names of event loop policies only when somebody asks: they are deprecated, and gone in Python 3.16."""
+    if name in _POLICY_NAMES and sys.version_info < (3, 16):
+        from . import _policy
+
+        return getattr(_policy, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if os.environ.get("VITOK_AS_UVLOOP") == "1":
+    as_uvloop()

@@ -1,0 +1,143 @@
+"""The command: `vitok run script.py`, `vitok info`; `python -m vitok script.py` is short for `python -m vitok run script.py`.
+
+It knows how programs are started, and nothing of loops but how to make ours the default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import runpy
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import vitok
+
+_COMMANDS = ("run", "info")
+_USAGE_ERROR = 2
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do what the command line says. Leaves by SystemExit: 2 for something that cannot be run."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    first = next((argument for argument in arguments if argument != "--as-uvloop"), None)
+    if first not in _COMMANDS and first not in ("-h", "--help", "--version", None):
+        arguments = ["run", *arguments]
+    options = _parser().parse_args(arguments)
+    if options.as_uvloop or os.environ.get("VITOK_AS_UVLOOP") == "1":
+        vitok.as_uvloop()
+    if options.command == "info":
+        _print_info()
+    elif options.command == "run":
+        _run(options)
+    else:
+        _parser().print_help()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vitok", description="Runs asyncio programs on vitok's event loop.")
+    parser.add_argument("--version", action="version", version=f"vitok {vitok.__version__}")
+    parser.add_argument("--as-uvloop", action="store_true", help="let 'import uvloop' mean vitok")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    run = commands.add_parser("run", help="run a program with vitok as asyncio's loop", allow_abbrev=False)
+    run.add_argument("--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="let 'import uvloop' mean vitok")
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="run a module")
+    how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run a string")
+    run.add_argument("script", nargs=argparse.REMAINDER, metavar="script.py [argument ...]")
+    commands.add_parser("info", help="print versions, the poller, and what is native")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> None:
+    _become_default()
+    if options.module is not None:
+        _run_module(options.module)
+    elif options.code is not None:
+        _run_code(options.code)
+    elif options.script:
+        _run_script(options.script)
+    else:
+        _refuse("run: name a script, '-m module' or '-c code'")
+
+
+def _become_default() -> None:
+    """Make `asyncio.run` and `asyncio.new_event_loop` of the program use our loop."""
+    vitok.install()
+
+
+def _run_script(words: list[str]) -> None:
+    path = Path(words[0])
+    if not path.exists():
+        _refuse(f"cannot run {words[0]!r}: no such file")
+    if path.is_dir() and not (path / "__main__.py").is_file():
+        _refuse(f"cannot run {words[0]!r}: a folder without __main__.py")
+    if path.is_file() and path.suffix not in (".zip", ".pyz", ".pyc"):
+        _check_source(path)
+    sys.argv[:] = words
+    sys.path.insert(0, str(path.resolve() if path.is_dir() else path.resolve().parent))
+    runpy.run_path(words[0], run_name="__main__")
+
+
+def _check_source(path: Path) -> None:
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        _refuse(f"cannot run {str(path)!r}: {error.strerror}")
+    try:
+        compile(source, str(path), "exec", dont_inherit=True)
+    except SyntaxError as error:
+        _refuse(f"cannot run {str(path)!r}: not Python (line {error.lineno}: {error.msg})")
+    except ValueError as error:
+        _refuse(f"cannot run {str(path)!r}: not Python ({error})")
+
+
+def _run_module(words: list[str]) -> None:
+    if not words:
+        _refuse("run: -m needs the name of a module")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.util.find_spec(words[0])
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        _refuse(f"cannot run module {words[0]!r}: no such module")
+    sys.argv[:] = words
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+
+
+def _run_code(words: list[str]) -> None:
+    if not words:
+        _refuse("run: -c needs a string of code")
+    try:
+        code = compile(words[0], "<string>", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        _refuse(f"cannot run the code after -c: not Python ({error})")
+    sys.argv[:] = ["-c", *words[1:]]
+    sys.path.insert(0, "")
+    namespace = sys.modules["__main__"].__dict__
+    exec(code, namespace)
+
+
+def _print_info() -> None:
+    from vitok import _native
+
+    facts = _native.build_info()
+    native = sorted(name for name in vars(_native.EventLoop) if not name.startswith("_"))
+    print(f"vitok    {facts['version']} ({facts['profile']} build)")
+    print(f"python   {platform.python_implementation()} {platform.python_version()}")
+    print(f"system   {platform.system()} {platform.release()} {platform.machine()}")
+    print(f"poller   {facts['poller']}")
+    print(f"native   {', '.join(native)}")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"vitok: {message}", file=sys.stderr)
+    raise SystemExit(_USAGE_ERROR)
+
+
+if __name__ == "__main__":
+    main()

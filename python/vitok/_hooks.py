@@ -1,0 +1,116 @@
+"""What the native loop asks of Python: once per run, per failure or per close, never per callback that goes well."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import inspect
+import signal
+import sys
+import threading
+import warnings
+from asyncio import base_events, format_helpers, futures, tasks
+from asyncio.log import logger
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from ._loop import Loop
+
+# From 3.12.? on the description of a callback shows its arguments only in debug mode, and asks which it is.
+_SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
+
+
+def describe_failure(
+    loop: Loop, handle: Any, callback: Any, arguments: tuple[Any, ...] | None, error: BaseException
+) -> dict[str, Any]:
+    """The context of `call_exception_handler` for an exception that came out of a callback."""
+    options = {"debug": loop.get_debug()} if _SOURCE_TAKES_DEBUG else {}
+    source = format_helpers._format_callback_source(callback, arguments or (), **options)
+    details = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
+    if handle._source_traceback:
+        details["source_traceback"] = handle._source_traceback
+    return details
+
+
+def report_slow_callback(loop: Loop, handle: Any, seconds: float) -> None:
+    """Debug mode: log a callback that kept the loop for `slow_callback_duration` seconds or longer."""
+    if seconds >= loop.slow_callback_duration:
+        logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
+
+
+def descriptor_of(file: Any) -> int:
+    """The number of a descriptor or of an object with `fileno()`. ValueError for anything else, as in `selectors`."""
+    number = file
+    if not isinstance(file, int):
+        try:
+            number = int(file.fileno())
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"Invalid file object: {file!r}") from None
+    if number < 0:
+        raise ValueError(f"Invalid file descriptor: {number}")
+    return number
+
+
+def in_main_thread() -> bool:
+    """Whether this thread is the one that runs the handlers of signals."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def swap_wakeup_descriptor(descriptor: int) -> int | None:
+    """Hand the process's wake-up descriptor of signals on; whose it was, or None where it is not ours to hand on."""
+    try:
+        return signal.set_wakeup_fd(descriptor)
+    except ValueError:
+        # Not the main thread of the main interpreter, or a previous owner whose descriptor is no longer open.
+        return None
+    except OSError:
+        return signal.set_wakeup_fd(-1)
+
+
+def default_executor(loop: Loop) -> concurrent.futures.Executor:
+    """The loop's own pool, made at its first use."""
+    loop._check_default_executor()
+    if loop._default_executor is None:
+        loop._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+    return loop._default_executor
+
+
+def translate_exception(error: BaseException) -> BaseException:
+    """An exception of a pool's future as asyncio's futures give it."""
+    return futures._convert_future_exc(error)
+
+
+def begin_run(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
+    """Make a future of what `run_until_complete` got, which stops the loop when it is done; whether it is a new task."""
+    is_new = not futures.isfuture(awaitable)
+    future = tasks.ensure_future(awaitable, loop=loop)
+    if is_new:
+        # Whether it completed is said by run_until_complete itself.
+        future._log_destroy_pending = False
+    # anyio finds the root task by this very function.
+    future.add_done_callback(base_events._run_until_complete_cb)
+    return future, is_new
+
+
+def end_run(future: Future[Any], is_consumed: bool) -> None:
+    """Undo `begin_run`. An exception that nobody else can ask for, because the run itself failed, counts as retrieved."""
+    if is_consumed and future.done() and not future.cancelled():
+        future.exception()
+    future.remove_done_callback(base_events._run_until_complete_cb)
+
+
+def before_close(loop: Loop) -> None:
+    """The part of `close()` that is Python's: signal handlers, the default executor, the log."""
+    if loop.get_debug():
+        logger.debug("Close %r", loop)
+    if loop._signal_handlers and sys.is_finalizing():
+        warnings.warn(f"{loop!r} is closed while Python ends: its signal handlers stay", ResourceWarning, stacklevel=2)
+        loop._signal_handlers.clear()
+    for number in list(loop._signal_handlers):
+        loop.remove_signal_handler(number)
+    loop._executor_shutdown_called = True
+    executor, loop._default_executor = loop._default_executor, None
+    if executor is not None:
+        executor.shutdown(wait=False)
+    loop._close_self_pipe()

@@ -1,0 +1,28 @@
+"""Event loop policies, for programs that still use them: deprecated since Python 3.14, gone in 3.16."""
+
+from __future__ import annotations
+
+from asyncio import events, unix_events
+from typing import TYPE_CHECKING, Any
+
+from ._loop import Loop
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+# asyncio's public name warns from 3.14 on; the class behind it does not.
+_Base: Any = unix_events._UnixDefaultEventLoopPolicy
+# From 3.14 on, setting a policy warns; asyncio itself uses the function without the warning.
+_set_policy = getattr(events, "_set_event_loop_policy", None) or events.set_event_loop_policy
+
+
+class EventLoopPolicy(_Base):  # type: ignore[misc]
+    """asyncio's default policy of this platform, with vitok's loop."""
+
+    def _loop_factory(self) -> AbstractEventLoop:
+        return Loop()
+
+
+def install() -> None:
+    """Make vitok's loop the default of the process. Prefer `vitok.run`, or `asyncio.Runner(loop_factory=...)`."""
+    _set_policy(EventLoopPolicy())
