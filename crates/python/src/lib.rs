@@ -13,7 +13,6 @@ mod ffi;
 mod handle;
 mod imports;
 mod loop_state;
-mod rearmed;
 mod schedule;
 mod signals;
 mod tasks;

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::RawFd;
 
-use crate::rearmed::{Rearmed, rearm};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use reactor::{Interest, Readiness, Slots, Token, Trigger};
+use reactor::{Interest, Readiness, Rearmed, Slots, Token, Trigger};
 
 use crate::error::os_error;
 use crate::fastcall;
@@ -169,14 +168,14 @@ impl Kernel {
                 .register(descriptor, token, interest, Trigger::Level)
                 .map(|()| Rearmed::Kept)
         } else {
-            rearm(poller, descriptor, token, interest, Trigger::Level)
+            poller.reregister(descriptor, token, interest, Trigger::Level)
         };
         match told {
             Ok(Rearmed::Kept) => (displaced, Ok(())),
             Ok(Rearmed::Renewed) => {
                 // The number had been closed and opened again: the other direction's callback was for the old file.
                 displaced.extend(watch.place(direction.other()).take());
-                let told = rearm(poller, descriptor, token, watch.interest(), Trigger::Level);
+                let told = poller.reregister(descriptor, token, watch.interest(), Trigger::Level);
                 (displaced, told.map(drop))
             }
             Err(error) => {
@@ -214,7 +213,9 @@ impl Kernel {
         let told = if left.is_empty() {
             poller.deregister(descriptor, before)
         } else {
-            rearm(poller, descriptor, token, left, Trigger::Level).map(drop)
+            poller
+                .reregister(descriptor, token, left, Trigger::Level)
+                .map(drop)
         };
         (removed, told)
     }
@@ -255,9 +256,9 @@ impl Kernel {
                     .map(|watch| (token, watch.interest()))
             });
             let told = match watch {
-                Some((token, interest)) => {
-                    rearm(poller, descriptor, token, interest, Trigger::Level).map(drop)
-                }
+                Some((token, interest)) => poller
+                    .reregister(descriptor, token, interest, Trigger::Level)
+                    .map(drop),
                 None => poller.deregister(descriptor, Interest::BOTH),
             };
             if let (Err(error), Some(watch)) = (told, self.watches.forget_if(descriptor, watch.is_some())) {

@@ -1,0 +1,65 @@
+"""The process that the instruction counter runs under valgrind: one loop, a forked child for every count.
+
+Start-up under valgrind takes longer than any count, so it is done once and each count is taken in a copy of the
+process; valgrind writes a profile for each copy when it ends. Run as `counted.py LOOP ROW:OPERATIONS ...`; answers
+each count in one line on stdout, in the order asked: the process id of the copy, or what was wrong. Knows nothing of
+valgrind.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Final
+
+from loops import LoopSpec
+from rows import rows
+from worker import RowRunner, claim_stdout, describe
+
+# A count takes seconds under valgrind on a machine that is free.
+COUNT_LIMIT_S: Final = 120
+
+
+def main() -> None:
+    answers = claim_stdout()
+    try:
+        runner = RowRunner(LoopSpec.parse(sys.argv[1]).load(), rows())
+    except Exception as error:
+        print("-", describe(error), file=answers, flush=True)
+        return
+    for count in sys.argv[2:]:
+        row_name, _, operations = count.partition(":")
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _count(runner, row_name, int(operations), writing)
+        os.close(writing)
+        with os.fdopen(reading) as words:
+            said = words.read()
+        _, status = os.waitpid(child, 0)
+        print(_outcome(child, said, os.waitstatus_to_exitcode(status)), file=answers, flush=True)
+
+
+def _count(runner: RowRunner, row_name: str, operations: int, writing: int) -> None:
+    """In the child; leaves without the finalizers, which are not what is counted."""
+    # The default action kills, whatever the loop is doing.
+    signal.alarm(COUNT_LIMIT_S)
+    try:
+        runner.sample(row_name, operations)
+    except Exception as error:
+        os.write(writing, describe(error).encode())
+        os._exit(1)
+    os._exit(0)
+
+
+def _outcome(child: int, said: str, code: int) -> str:
+    if code == 0:
+        return f"{child} counted"
+    if code == -signal.SIGALRM:
+        return f"- no end in {COUNT_LIMIT_S} s"
+    return f"- {said or f'ended with {code}'}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Asks one worker after the other for one sample of a row, round after round.
+
+The loops take turns within each round, so what the machine does to one it soon does to all, and a ratio is taken
+between neighbours. Knows how samples are sized and in which order they are taken; does not know what a row does, how a
+worker is reached, or what is computed from the samples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from loops import LoopSpec
+from remote import Worker, WorkerError
+from row import Row, Sample
+
+# While it looks for the size, a sample grows by this: slow growth costs time, fast growth overshoots on noise.
+GROWTH: Final = 4
+# A sample of this share of the target is long enough to be scaled up from.
+ENOUGH: Final = 0.25
+# Rows that wait more than they compute would take for ever to gather their CPU time; this bounds their wall time.
+WALL_PER_CPU: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How long and how often to measure."""
+
+    rounds: int
+    sample_ns: int
+
+
+@dataclass(kw_only=True)
+class RowResult:
+    """All samples of one row: one per round for each loop that got through, or why it did not."""
+
+    row: Row
+    operations: int = 0
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    failures: dict[str, WorkerError] = field(default_factory=dict)
+
+
+class Fleet:
+    """The workers of all loops under comparison, in the order of their turns."""
+
+    def __init__(self, specs: Iterable[LoopSpec], *, rows_module: str, core: int | None) -> None:
+        self.missing: dict[str, WorkerError] = {}
+        self.workers: dict[str, Worker] = {}
+        for spec in specs:
+            worker = Worker(spec, rows_module=rows_module, core=core)
+            try:
+                worker.start()
+            except WorkerError as error:
+                worker.close()
+                self.missing[spec.text] = error
+            else:
+                self.workers[spec.text] = worker
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+    def measure(self, row: Row, settings: Settings) -> RowResult:
+        """One warm-up per loop, then the rounds. A loop that fails is out of this row and back in the next."""
+        result = RowResult(row=row)
+        running = dict(self.workers)
+        result.operations = row.events or self._calibrate(row, settings, result, running)
+        for number in range(-1, settings.rounds):
+            for name, worker in list(running.items()):
+                with _excluding_on_failure(name, result, running):
+                    sample = worker.sample(row.name, result.operations)
+                    if number >= 0:
+                        result.samples.setdefault(name, []).append(sample)
+        return result
+
+    def _calibrate(self, row: Row, settings: Settings, result: RowResult, running: dict[str, Worker]) -> int:
+        """The number of operations that fills a sample on the slowest loop; the same for all."""
+        sizes = []
+        for name, worker in list(running.items()):
+            with _excluding_on_failure(name, result, running):
+                sizes.append(_operations_per_sample(worker, row, settings))
+        return min(sizes, default=row.batch)
+
+
+def default_core() -> int | None:
+    """The last core we may use: the first ones serve most interrupts. None where processes can't be pinned."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    return max(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def _excluding_on_failure(name: str, result: RowResult, running: dict[str, Worker]) -> Iterator[None]:
+    try:
+        yield
+    except WorkerError as error:
+        result.failures[name] = error
+        result.samples.pop(name, None)
+        del running[name]
+
+
+def _operations_per_sample(worker: Worker, row: Row, settings: Settings) -> int:
+    operations = row.batch
+    while True:
+        sample = worker.sample(row.name, operations)
+        share = max(sample.cpu_ns, sample.wall_ns / WALL_PER_CPU) / settings.sample_ns
+        if share >= ENOUGH:
+            batches = operations / row.batch / share
+            return max(1, round(batches)) * row.batch
+        operations *= GROWTH

@@ -1,0 +1,146 @@
+"""Counts the instructions of an operation on each loop: a figure that does not move with noise.
+
+Runs `counted.py` under valgrind's callgrind, which takes each row once with n operations and once with 2n; the
+difference over n is what one operation takes, without start-up. Knows how to count and to print; what an operation is
+stands in `rows.py`. Only user space is counted, so a system call costs next to nothing here: read it beside the times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from counted import COUNT_LIMIT_S
+from loops import FACTORIES, SUBJECT, LoopSpec
+from row import Row
+from rows import rows
+
+# For the start of an interpreter under callgrind on a busy machine, beside what each count may take.
+START_LIMIT_S: Final = 120
+NAME_WIDTH: Final = 18
+FIGURE_WIDTH: Final = 10
+
+
+class CountError(Exception):
+    """There is no count; the text says why."""
+
+
+def main() -> None:
+    options = _parse(sys.argv[1:])
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")
+    chosen = [row for row in _countable() if any(fnmatch.fnmatch(row.name, pattern) for pattern in options.rows)]
+    names, columns, notes = [], [], []
+    for spec in options.loops:
+        column, reasons = _count_loop(spec, chosen)
+        names.append(spec.text)
+        columns.append(column)
+        notes += [f"{spec.text}, {reason}" for reason in reasons]
+    print("\n".join([*_table(chosen, dict(zip(names, columns, strict=True)), options.subject), *notes]))
+
+
+def _countable() -> list[Row]:
+    return [row for row in rows() if row.counted is not None and sys.version_info >= row.since]
+
+
+def _count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float], list[str]]:
+    """Instructions per operation by name of the row, and why some rows have none."""
+    asked = [(row, row.counted * times) for row in chosen if row.counted is not None for times in (1, 2)]
+    try:
+        totals = _run_counted(spec, [f"{row.name}:{operations}" for row, operations in asked])
+    except CountError as error:
+        return {}, [f"all rows: {error}"]
+    column, reasons = {}, []
+    for (row, operations), once, twice in zip(asked[::2], totals[::2], totals[1::2], strict=True):
+        if isinstance(once, int) and isinstance(twice, int):
+            column[row.name] = (twice - once) / operations
+        else:
+            reasons.append(f"{row.name}: {once if isinstance(once, str) else twice}")
+    return column, reasons
+
+
+def _run_counted(spec: LoopSpec, asked: Sequence[str]) -> list[int | str]:
+    """The instructions of each copy of the process, or what was wrong with it; raises CountError if none ran."""
+    script = str(Path(__file__).with_name("counted.py"))
+    with tempfile.TemporaryDirectory() as directory:
+        # Valgrind puts the process id of the copy in place of %p.
+        valgrind = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={directory}/profile.%p"]
+        # The seed of string hashes moves collisions in dictionaries, and with them the count.
+        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        limit_s = START_LIMIT_S + COUNT_LIMIT_S * len(asked)
+        try:
+            run = subprocess.run(
+                [*valgrind, sys.executable, script, spec.text, *asked],
+                check=False,
+                capture_output=True,
+                env=environment,
+                text=True,
+                timeout=limit_s,
+            )
+        except subprocess.TimeoutExpired:
+            raise CountError(f"no end in {limit_s} s") from None
+        answers = run.stdout.splitlines()
+        if len(answers) != len(asked):
+            raise CountError(answers[0].removeprefix("- ") if answers else f"ended with {run.returncode}")
+        return [_total(Path(directory), answer) for answer in answers]
+
+
+def _total(directory: Path, answer: str) -> int | str:
+    process_id, _, words = answer.partition(" ")
+    if process_id == "-":
+        return words
+    found = re.search(r"^totals: (\d+)", Path(directory, f"profile.{process_id}").read_text(), re.MULTILINE)
+    return int(found[1]) if found else "callgrind wrote no total"
+
+
+def _table(chosen: Sequence[Row], columns: dict[str, dict[str, float]], subject: str) -> Iterator[str]:
+    yield "instructions per operation, in user space"
+    names = "".join(f"{name[-FIGURE_WIDTH + 1 :]:>{FIGURE_WIDTH}}" for name in columns)
+    yield f"{'':{NAME_WIDTH}}{names}  {subject} / best peer"
+    for row in chosen:
+        cells = "".join(f"{_cell(column.get(row.name)):>{FIGURE_WIDTH}}" for column in columns.values())
+        counts = {name: column[row.name] for name, column in columns.items() if row.name in column}
+        yield f"{row.name:{NAME_WIDTH}}{cells}  {_comparison(counts, subject)}".rstrip()
+
+
+def _cell(count: float | None) -> str:
+    return "n/a" if count is None else f"{count:.0f}"
+
+
+def _comparison(counts: dict[str, float], subject: str) -> str:
+    peers = {name: count for name, count in counts.items() if name != subject}
+    if not peers:
+        return ""
+    best = min(peers, key=lambda name: peers[name])
+    if subject not in counts:
+        return f"best is {best}"
+    return f"{counts[subject] / counts[best]:5.2f} {best}"
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    everything = ",".join(FACTORIES)
+    names = ",".join(row.name for row in _countable())
+    parser.add_argument("--loops", default=everything, help=f"comma-separated (default: {everything})")
+    parser.add_argument("--rows", default="*", help=f"comma-separated names or patterns (default: {names})")
+    parser.add_argument("--subject", default=SUBJECT, help="the loop that the others are peers of")
+    options = parser.parse_args(arguments)
+    options.rows = options.rows.split(",")
+    try:
+        options.loops = [LoopSpec.parse(text) for text in options.loops.split(",")]
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What the figures were measured on: processor, kernel, Python and the versions of the loops.
+
+Knows no rows and no figures. Says nothing that names the machine or where anything lies on it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import shlex
+import sys
+import sysconfig
+import timeit
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+# The options of CPython's build that decide how fast it is. Some distributions optimize without naming them here.
+SPEED_OPTIONS: Final = ("--enable-optimizations", "--with-lto", "--enable-experimental-jit", "--disable-gil")
+
+
+def describe(versions: dict[str, str], *, script: str, core: int | None) -> dict[str, Any]:
+    """The head of a report; `versions` are those of the loops that answered."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": command_line(script, sys.argv[1:]),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "pinned_to_core": core,
+        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "kernel": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()),
+        "python": _python(),
+        "packages": versions,
+    }
+
+
+def command_line(script: str, arguments: Sequence[str]) -> str:
+    """The command as it can be repeated elsewhere: directories of this machine are left out."""
+    return shlex.join(["python", f"benchmarks/{script}", *map(_without_directory, arguments)])
+
+
+def _without_directory(argument: str) -> str:
+    head, separator, path = argument.rpartition("=" if argument.startswith("--") else "@")
+    return head + separator + (Path(path).name if Path(path).is_absolute() else path)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
+
+
+def _python() -> dict[str, Any]:
+    options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "compiler": platform.python_compiler(),
+        "build_options": [option for option in SPEED_OPTIONS if option in options],
+        "empty_call_ns": round(_empty_call_ns(), 1),
+    }
+
+
+def _empty_call_ns() -> float:
+    """What calling an empty function costs here: the unit in which the same run on two machines can be compared.
+
+    The minimum of ten tries of about 10 ms, because whatever disturbs a try can only make it longer.
+    """
+    return min(timeit.repeat(_empty, number=100_000, repeat=10)) * 1e9 / 100_000
+
+
+def _empty() -> None:
+    pass

@@ -1,0 +1,35 @@
+//! The kernel's side of an event loop: readiness, time, and the waking of a loop that sleeps.
+//!
+//! The crate turns what the operating system offers (epoll, kqueue, eventfd, a monotonic clock) into a handful of plain
+//! types that a loop is built from. It knows nothing of Python, of protocols or of callbacks: it hands out tokens and
+//! deadlines, and what they stand for is the caller's affair. Unsafe code stands in [`sys`] only.
+//!
+//! | To                                        | Use                                 |
+//! |-------------------------------------------|-------------------------------------|
+//! | wait for descriptors                      | [`Poller`], [`Interest`], [`Event`] |
+//! | find what an event belongs to             | [`Slots`], [`Token`]                |
+//! | run things later                          | [`Timers`], [`Deadline`]            |
+//! | wake the loop from another thread         | [`Doorbell`], [`Waker`]             |
+//! | hear of signals                           | [`SignalPipe`]                      |
+
+pub mod clock;
+mod doorbell;
+mod interest;
+mod pace;
+mod poller;
+mod signals;
+mod slots;
+pub mod sys;
+mod timers;
+mod token;
+
+pub use clock::{monotonic_ns, seconds};
+pub use doorbell::Doorbell;
+pub use interest::{Interest, Readiness, Trigger};
+pub use pace::{Pace, PollStep};
+pub use poller::{Event, MAX_WAIT, Poller, Rearmed, Timeout};
+pub use signals::SignalPipe;
+pub use slots::Slots;
+pub use sys::{Backend, Waker};
+pub use timers::{Deadline, Timers};
+pub use token::Token;

@@ -1,0 +1,221 @@
+//! Waiting for descriptors: one set of registrations in the kernel, one call that sleeps until something happens.
+//!
+//! The poller is the policy that all backends share; what the kernel is told stands in [`crate::sys`]. It does not know
+//! what a token stands for and keeps no list of the descriptors: the caller's table is the only one, and
+//! [`Poller::rebuild`] asks for it.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::sys::{self, Backend};
+use crate::{Interest, Readiness, Token, Trigger, Waker};
+
+/// The longest sleep, one day: what asyncio allows, and short enough for every kernel's way of counting.
+pub const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a wait may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// Not at all: only what is ready already is reported.
+    Now,
+    /// This long, and never less; at most [`MAX_WAIT`].
+    After(Duration),
+    /// Until something happens.
+    Never,
+}
+
+impl Timeout {
+    /// The same timeout within what the backends accept.
+    #[inline]
+    fn within_limit(self) -> Self {
+        match self {
+            Timeout::After(wait) if wait > MAX_WAIT => Timeout::After(MAX_WAIT),
+            other => other,
+        }
+    }
+}
+
+/// One thing that happened, and to whom.
+///
+/// A descriptor that is watched in both directions may come in one event or in two of the same wait: epoll merges the
+/// directions, kqueue does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// The token that the descriptor was registered under, or [`Token::WAKER`].
+    pub token: Token,
+    /// What happened. It may say more than was asked for: see [`Readiness::answers`].
+    pub readiness: Readiness,
+}
+
+/// What a change of interest met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rearmed {
+    /// The registration that was changed, as far as the kernel tells.
+    Kept,
+    /// None: the number had been closed and opened again, so whatever watched it until now watched another file.
+    Renewed,
+}
+
+/// The kernel's set of watched descriptors, and the buffer of the last wait's events.
+///
+/// ```
+/// use reactor::{Interest, Poller, Slots, Timeout, Trigger};
+/// use std::{io::Write, os::fd::AsRawFd, os::unix::net::UnixStream};
+///
+/// let (mut ours, theirs) = UnixStream::pair()?;
+/// let mut slots = Slots::new();
+/// let token = slots.insert("theirs");
+///
+/// let mut poller = Poller::new()?;
+/// poller.register(theirs.as_raw_fd(), token, Interest::READABLE, Trigger::Level)?;
+/// ours.write_all(b"hello")?;
+/// assert_eq!(poller.wait(Timeout::Never)?, 1);
+/// assert_eq!(slots.get(poller.event(0).token), Some(&"theirs"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Poller<B: Backend = sys::Default> {
+    backend: B,
+}
+
+impl Poller {
+    /// A poller on the best backend of this system.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, where it has no more descriptors to give (`EMFILE`, `ENFILE`) or no memory.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self::with_backend(sys::Default::new()?))
+    }
+}
+
+impl<B: Backend> Poller<B> {
+    /// A poller on a backend that the caller chose.
+    pub const fn with_backend(backend: B) -> Self {
+        Self { backend }
+    }
+
+    /// Watches a descriptor. One that is watched already is watched anew, under the new token.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: `EBADF` for a number that is not open, `EPERM` for a file that has no readiness (a regular file).
+    /// `InvalidInput` for an empty interest.
+    #[inline]
+    pub fn register(
+        &mut self,
+        fd: RawFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        refuse_empty(interest)?;
+        self.backend.register(fd, token, interest, trigger)
+    }
+
+    /// Changes what a watched descriptor is watched for. A condition that holds is reported again, even under
+    /// [`Trigger::Edge`]. One that is not watched, because it was closed elsewhere and opened again, is registered.
+    ///
+    /// # Errors
+    ///
+    /// As [`register`](Self::register).
+    #[inline]
+    pub fn reregister(
+        &mut self,
+        fd: RawFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<Rearmed> {
+        refuse_empty(interest)?;
+        self.backend.reregister(fd, token, interest, trigger)
+    }
+
+    /// Ceases to watch a descriptor that was watched for `interest`. One that was closed meanwhile is no error.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, if it has any left.
+    #[inline]
+    pub fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
+        self.backend.deregister(fd, interest)
+    }
+
+    /// Sleeps until something happens or the timeout is over, and returns how many events there are to look at.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's. A signal ends the sleep as [`io::ErrorKind::Interrupted`], so that the caller can run its handlers
+    /// and decide anew how long to wait. After an error there are no events.
+    #[inline]
+    pub fn wait(&mut self, timeout: Timeout) -> io::Result<usize> {
+        self.backend.wait(timeout.within_limit())
+    }
+
+    /// One of the events of the last wait. They stay as they are until the next one.
+    ///
+    /// # Panics
+    ///
+    /// For an index that is not below what the last wait returned.
+    #[inline]
+    #[must_use]
+    pub fn event(&self, index: usize) -> Event {
+        self.backend.event(index)
+    }
+
+    /// What other threads wake this poller with. It stays good after a [`rebuild`](Self::rebuild).
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.backend.waker()
+    }
+
+    /// Which way to the kernel the next wait takes: `epoll_pwait2`, `epoll_wait`, `kqueue` or `scripted`.
+    ///
+    /// That `epoll_pwait2` is missing is only seen by the first wait.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.name()
+    }
+
+    /// The descriptor of the kernel's set itself. Another one after a [`rebuild`](Self::rebuild).
+    #[must_use]
+    pub fn raw_fd(&self) -> RawFd {
+        self.backend.raw_fd()
+    }
+
+    /// Starts over with an empty set in the kernel and registers what is `live`. Returns those that could not be.
+    ///
+    /// Two situations need it. After `fork()` the child shares the set with its parent, and each change would change
+    /// both. And epoll watches the open file rather than its number: if the number is closed while a duplicate of it
+    /// lives, the file goes on being reported and can no longer be removed. The events of the last wait stay readable.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, if there is no new set to be had. It can be tried again then.
+    pub fn rebuild(
+        &mut self,
+        live: impl Iterator<Item = (RawFd, Token, Interest, Trigger)>,
+    ) -> io::Result<Vec<(RawFd, io::Error)>> {
+        self.backend.start_over()?;
+        let mut failures = Vec::new();
+        for (fd, token, interest, trigger) in live {
+            if let Err(error) = self.register(fd, token, interest, trigger) {
+                failures.push((fd, error));
+            }
+        }
+        Ok(failures)
+    }
+}
+
+/// The kernel would take an empty interest and then report hang-ups that nobody waits for, turn after turn.
+#[inline]
+fn refuse_empty(interest: Interest) -> io::Result<()> {
+    if interest.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "an empty interest; deregister instead",
+        ));
+    }
+    Ok(())
+}

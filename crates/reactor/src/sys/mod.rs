@@ -1,0 +1,129 @@
+//! What the kernel is asked for, and the only place of the crate where `unsafe` stands.
+//!
+//! A backend is one file and one type that implements [`Backend`]. It keeps to these rules, which `tests/contract/`
+//! checks on every real one:
+//!
+//! - It owns the kernel's set, its buffer of events and its waker. The waker is watched from the start, under
+//!   [`Token::WAKER`]; each wake is one event, and nobody has to read anything.
+//! - `register` and `reregister` bring about what they were asked for whatever the kernel knew of that number before:
+//!   numbers are closed elsewhere and used again. `deregister` of what is gone already is silence.
+//! - A condition that holds at the time of a change is reported by the next wait, under both triggers.
+//! - `wait` never returns before its timeout with nothing to show. It does not repeat a wait that a signal ended.
+//! - What a wait found stays readable until the next one, also across `start_over`.
+//! - Descriptors close on exec, and are closed once.
+//!
+//! | Backend         | Where                            | One event for both directions | Refuses regular files |
+//! |-----------------|----------------------------------|-------------------------------|-----------------------|
+//! | [`epoll`]       | Linux, Android                   | yes                           | yes                   |
+//! | `kqueue`        | macOS, FreeBSD                   | no, two of the same wait      | no                    |
+//! | `kqueue`        | Linux, feature `libkqueue`       | no, two of the same wait      | no                    |
+//! | [`fake`]        | tests                            | as scripted                   | as scripted           |
+
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+
+use crate::{Event, Interest, Rearmed, Timeout, Token, Trigger};
+
+pub(crate) mod clock;
+pub(crate) mod descriptor;
+pub mod fake;
+mod waker;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub mod epoll;
+#[cfg(any(target_os = "macos", target_os = "freebsd", feature = "libkqueue"))]
+pub mod kqueue;
+#[cfg(all(feature = "libkqueue", target_os = "linux"))]
+mod libkqueue;
+
+#[cfg(test)]
+mod tests;
+
+/// The best backend of this system.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub type Default = epoll::Epoll;
+/// The best backend of this system.
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+pub type Default = kqueue::Kqueue;
+
+pub use waker::{Wake, Waker};
+
+/// One way to the kernel. The rules stand at the top of this file; [`crate::Poller`] is the only caller, and what its
+/// methods say of arguments and errors holds here.
+pub trait Backend: fmt::Debug + Send + Sized {
+    /// An empty set with its waker.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, where it has no more descriptors to give.
+    fn new() -> io::Result<Self>;
+
+    /// Which call the next wait makes.
+    fn name(&self) -> &'static str;
+
+    /// The descriptor of the set, or -1 where there is none.
+    fn raw_fd(&self) -> RawFd;
+
+    /// What other threads end a wait with.
+    fn waker(&self) -> Waker;
+
+    /// Watches a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    fn register(&mut self, fd: RawFd, token: Token, interest: Interest, trigger: Trigger) -> io::Result<()>;
+
+    /// Watches a descriptor for something else, and says whether it was watched until now, if that can be known.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    fn reregister(
+        &mut self,
+        fd: RawFd,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<Rearmed>;
+
+    /// Ceases to watch a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, but for those that say that it is not watched.
+    fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()>;
+
+    /// Sleeps until there are events, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, [`io::ErrorKind::Interrupted`] among them.
+    fn wait(&mut self, timeout: Timeout) -> io::Result<usize>;
+
+    /// An event of the last wait.
+    ///
+    /// # Panics
+    ///
+    /// For an index that is not below what the last wait returned.
+    fn event(&self, index: usize) -> Event;
+
+    /// Replaces the set by an empty one. The wakers that were handed out wake the new one.
+    ///
+    /// It has to work in the child of a `fork()`, without changing anything of the parent's.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's. It can be tried again then.
+    fn start_over(&mut self) -> io::Result<()>;
+}
+
+/// The kernel's `-1` as the error that `errno` holds.
+fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

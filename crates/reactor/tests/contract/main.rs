@@ -1,0 +1,169 @@
+//! What every backend promises, tried on each real one. The promises stand at the top of `src/sys/mod.rs`.
+//!
+//! Two promises that need a system call of their own to be tried, about signals and about `fork()`, are tried in
+//! `src/sys/tests.rs`, where unsafe code may stand.
+//!
+//! On Linux kqueue is tried over an emulation, where that is installed (Ubuntu has it as `libkqueue-dev`):
+//! `cargo test -p vitok-reactor --features libkqueue`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod lifetime;
+mod readiness;
+mod registration;
+mod waking;
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reactor::{Backend, Event, Interest, Poller, Readiness, Timeout, Token, Trigger};
+
+/// Makes a test of each rule, for one backend.
+macro_rules! contract {
+    ($name:ident, $backend:ty, $($topic:ident::$rule:ident)*) => {
+        mod $name {
+            $(#[test] fn $rule() { crate::$topic::$rule::<$backend>() })*
+        }
+    };
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+contract! {
+    epoll, reactor::sys::epoll::Epoll,
+    readiness::nothing_ready_is_a_timeout
+    readiness::a_level_is_reported_by_each_wait
+    readiness::an_edge_is_reported_once
+    readiness::both_directions_come_in_one_wait
+    readiness::only_what_was_asked_for_is_reported
+    readiness::a_change_reports_again_what_holds
+    registration::registering_twice_replaces
+    registration::changing_what_is_not_watched_registers_it
+    registration::nothing_is_reported_after_deregistering
+    registration::an_empty_interest_is_refused
+    registration::a_closed_number_is_refused
+    registration::deregistering_what_is_gone_is_silence
+    registration::a_number_used_again_reports_to_its_new_owner
+    readiness::a_hangup_is_readable_and_writable
+    readiness::a_half_close_is_no_hangup
+    readiness::a_pipe_without_reader_is_writable
+    waking::a_wake_ends_a_wait_in_another_thread
+    waking::a_wake_before_the_wait_is_not_lost
+    waking::several_wakes_are_one_event
+    waking::a_bell_wakes_once_for_each_sleep
+    lifetime::starting_over_watches_only_what_lives
+    lifetime::starting_over_says_what_it_could_not_register
+    lifetime::a_waker_survives_starting_over
+    lifetime::events_stay_readable_until_the_next_wait
+    waking::a_timeout_is_never_early
+    waking::a_long_timeout_does_not_delay_an_event
+    lifetime::closing_gives_every_descriptor_back
+    // The kernel refuses it as EPERM; kqueue takes it and reports it as always ready.
+    registration::a_regular_file_is_refused
+    // macOS allows 256 descriptors, which can't be more than one wait reports.
+    readiness::more_than_one_wait_can_report_comes_with_the_next
+    // Whether a descriptor closes on exec is read in `/proc`.
+    lifetime::the_set_closes_on_exec
+}
+
+#[cfg(any(target_os = "macos", target_os = "freebsd", feature = "libkqueue"))]
+contract! {
+    kqueue, reactor::sys::kqueue::Kqueue,
+    readiness::nothing_ready_is_a_timeout
+    readiness::a_level_is_reported_by_each_wait
+    readiness::an_edge_is_reported_once
+    readiness::only_what_was_asked_for_is_reported
+    readiness::a_change_reports_again_what_holds
+    registration::registering_twice_replaces
+    registration::changing_what_is_not_watched_registers_it
+    registration::nothing_is_reported_after_deregistering
+    registration::an_empty_interest_is_refused
+    registration::deregistering_what_is_gone_is_silence
+    registration::a_number_used_again_reports_to_its_new_owner
+    readiness::a_half_close_is_no_hangup
+    waking::a_wake_ends_a_wait_in_another_thread
+    waking::a_wake_before_the_wait_is_not_lost
+    waking::several_wakes_are_one_event
+    waking::a_bell_wakes_once_for_each_sleep
+    lifetime::starting_over_watches_only_what_lives
+    lifetime::a_waker_survives_starting_over
+    lifetime::events_stay_readable_until_the_next_wait
+    waking::a_long_timeout_does_not_delay_an_event
+}
+
+// libkqueue 2.3.1, which stands in for a kernel on Linux, fails these.
+#[cfg(any(target_os = "macos", target_os = "freebsd"))]
+contract! {
+    kqueue_of_a_kernel, reactor::sys::kqueue::Kqueue,
+    // It drops the error of a change, receipt or not.
+    registration::a_closed_number_is_refused
+    lifetime::starting_over_says_what_it_could_not_register
+    // It keeps a descriptor in an epoll set of its own, where there is room for one direction.
+    readiness::both_directions_come_in_one_wait
+    readiness::a_hangup_is_readable_and_writable
+    // It reports no end of file for a pipe's writer.
+    readiness::a_pipe_without_reader_is_writable
+    // It waits for 2.1 ms when asked for 2.5 ms, and for 3 ms when asked for 1.
+    waking::a_timeout_is_never_early
+    // It closes later, from a thread of its own.
+    lifetime::closing_gives_every_descriptor_back
+}
+
+/// Who is watched in most tests.
+const TOKEN: Token = Token::new(7, 1);
+/// The other one, where there are two.
+const OTHER: Token = Token::new(8, 1);
+/// Longer than a test may hang, shorter than a person waits.
+const LONG: Timeout = Timeout::After(Duration::from_secs(20));
+
+/// A poller, and the right to be the only test that opens and closes descriptors: some need to know their numbers.
+struct Bench<B: Backend> {
+    poller: Poller<B>,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl<B: Backend> Bench<B> {
+    fn new() -> Self {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            poller: Poller::with_backend(B::new().unwrap()),
+            _alone: alone,
+        }
+    }
+
+    fn register(&mut self, watched: &impl AsRawFd, interest: Interest, trigger: Trigger) {
+        self.poller
+            .register(watched.as_raw_fd(), TOKEN, interest, trigger)
+            .unwrap();
+    }
+
+    /// What one wait reports for each token, its events taken together.
+    fn reported(&mut self, timeout: Timeout) -> Vec<(Token, Readiness)> {
+        let mut reported: Vec<(Token, Readiness)> = Vec::new();
+        for index in 0..self.poller.wait(timeout).unwrap() {
+            let Event { token, readiness } = self.poller.event(index);
+            match reported.iter_mut().find(|(other, _)| *other == token) {
+                Some((_, known)) => *known = known.with(readiness),
+                None => reported.push((token, readiness)),
+            }
+        }
+        reported
+    }
+
+    /// What is reported without waiting, when it is about one token at most.
+    fn readiness(&mut self) -> Readiness {
+        let reported = self.reported(Timeout::Now);
+        assert!(reported.iter().all(|(token, _)| *token == TOKEN), "{reported:?}");
+        reported
+            .first()
+            .map_or(Readiness::NONE, |(_, readiness)| *readiness)
+    }
+}
+
+/// A number that stands for nothing, as long as nobody opens anything: the one that is given out next.
+fn closed_number() -> RawFd {
+    let file = File::open("/dev/null").unwrap();
+    file.as_raw_fd()
+}
