@@ -1,7 +1,7 @@
 """vitok: a native event loop for asyncio.
 
-`vitok.run(main())` in place of `asyncio.run(main())` is all that a program has to change. The loop is CPython's own class
-with its hot parts in Rust, so everything that asyncio documents holds: https://docs.python.org/3/library/asyncio.html.
+`vitok.run(main())` in place of `asyncio.run(main())` is all that a program has to change. The loop is CPython's own
+class with its hot parts in Rust, so everything that asyncio documents holds: https://docs.python.org/3/library/asyncio.html.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ def run(
 
     Further keywords go to `asyncio.Runner.run` (`context`). RuntimeError if a loop is running in this thread.
     """
+    if asyncio.events._get_running_loop() is not None:
+        # Said before a runner is made, whose end would fail for the same reason and hide this one.
+        raise RuntimeError("vitok.run() cannot be called from a running event loop")
     with asyncio.Runner(debug=debug, loop_factory=loop_factory or new_event_loop) as runner:
         return runner.run(main, **kwargs)
 

@@ -1,4 +1,4 @@
-"""The command: `vitok run script.py`, `vitok info`; `python -m vitok script.py` is short for `python -m vitok run script.py`.
+"""The command: `vitok run script.py`, `vitok info`; `python -m vitok script.py` means `vitok run script.py`.
 
 It knows how programs are started, and nothing of loops but how to make ours the default.
 """
@@ -43,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--as-uvloop", action="store_true", help="let 'import uvloop' mean vitok")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     run = commands.add_parser("run", help="run a program with vitok as asyncio's loop", allow_abbrev=False)
-    run.add_argument("--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="let 'import uvloop' mean vitok")
+    run.add_argument(
+        "--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="let 'import uvloop' mean vitok"
+    )
     how = run.add_mutually_exclusive_group()
     how.add_argument("-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="run a module")
     how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run a string")

@@ -23,6 +23,7 @@ LOOP_ATTRIBUTES = (
     "_timer_cancelled_count",
     "_transports",
     "_unix_server_sockets",
+    "_watcher",
     "slow_callback_duration",
 )
 """What the constructors of asyncio's loop classes assign and the native class does not keep, over all versions."""

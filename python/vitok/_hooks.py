@@ -5,11 +5,10 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import signal
-import sys
 import threading
-import warnings
-from asyncio import base_events, format_helpers, futures, tasks
-from asyncio.log import logger
+from asyncio import base_events as _base_events
+from asyncio import format_helpers, tasks, unix_events
+from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
 
     from ._loop import Loop
 
-# From 3.12.? on the description of a callback shows its arguments only in debug mode, and asks which it is.
+# What is used of these is asyncio's own, and typeshed does not tell of it.
+base_events: Any = _base_events
+futures: Any = _futures
+
+# Newer Pythons describe a callback's arguments only in debug mode, and ask which it is.
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
 
 
@@ -36,17 +39,15 @@ def describe_failure(
 def report_slow_callback(loop: Loop, handle: Any, seconds: float) -> None:
     """Debug mode: log a callback that kept the loop for `slow_callback_duration` seconds or longer."""
     if seconds >= loop.slow_callback_duration:
-        logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
+        base_events.logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
 
 
 def descriptor_of(file: Any) -> int:
     """The number of a descriptor or of an object with `fileno()`. ValueError for anything else, as in `selectors`."""
-    number = file
-    if not isinstance(file, int):
-        try:
-            number = int(file.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {file!r}") from None
+    try:
+        number = file if isinstance(file, int) else int(file.fileno())
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(f"Invalid file object: {file!r}") from None
     if number < 0:
         raise ValueError(f"Invalid file descriptor: {number}")
     return number
@@ -70,19 +71,19 @@ def swap_wakeup_descriptor(descriptor: int) -> int | None:
 
 def default_executor(loop: Loop) -> concurrent.futures.Executor:
     """The loop's own pool, made at its first use."""
-    loop._check_default_executor()
+    base_events.BaseEventLoop._check_default_executor(loop)
     if loop._default_executor is None:
         loop._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
     return loop._default_executor
 
 
-def translate_exception(error: BaseException) -> BaseException:
+def translate_exception(error: BaseException) -> Any:
     """An exception of a pool's future as asyncio's futures give it."""
     return futures._convert_future_exc(error)
 
 
 def begin_run(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
-    """Make a future of what `run_until_complete` got, which stops the loop when it is done; whether it is a new task."""
+    """Make a future of what `run_until_complete` got, which stops the loop at its end; whether it is a new task."""
     is_new = not futures.isfuture(awaitable)
     future = tasks.ensure_future(awaitable, loop=loop)
     if is_new:
@@ -94,23 +95,12 @@ def begin_run(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
 
 
 def end_run(future: Future[Any], is_consumed: bool) -> None:
-    """Undo `begin_run`. An exception that nobody else can ask for, because the run itself failed, counts as retrieved."""
+    """Undo `begin_run`. An exception that nobody can ask for, because the run itself failed, counts as retrieved."""
     if is_consumed and future.done() and not future.cancelled():
         future.exception()
     future.remove_done_callback(base_events._run_until_complete_cb)
 
 
-def before_close(loop: Loop) -> None:
-    """The part of `close()` that is Python's: signal handlers, the default executor, the log."""
-    if loop.get_debug():
-        logger.debug("Close %r", loop)
-    if loop._signal_handlers and sys.is_finalizing():
-        warnings.warn(f"{loop!r} is closed while Python ends: its signal handlers stay", ResourceWarning, stacklevel=2)
-        loop._signal_handlers.clear()
-    for number in list(loop._signal_handlers):
-        loop.remove_signal_handler(number)
-    loop._executor_shutdown_called = True
-    executor, loop._default_executor = loop._default_executor, None
-    if executor is not None:
-        executor.shutdown(wait=False)
-    loop._close_self_pipe()
+def close_inherited(loop: Loop) -> None:
+    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log."""
+    unix_events._UnixSelectorEventLoop.close(loop)

@@ -6,28 +6,41 @@ stands only what joins the two: the self-pipe that does not exist, and signals.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from asyncio import unix_events
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
 from . import _compat
+from ._hooks import descriptor_of
 from ._native import EventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Executor
 
 
 class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     """An event loop: asyncio.AbstractEventLoop in full, with native scheduling and polling."""
 
-    # What asyncio's constructors assign has a slot, so that the instance's dict is born only when a user assigns something
-    # of their own: the interpreter calls methods of an instance without a dict faster (LOAD_ATTR_METHOD_LAZY_DICT).
+    # What asyncio's constructors assign has a slot, so that the instance's dict is born only when a user assigns
+    # something of their own: the interpreter calls methods of an instance without a dict faster, by
+    # LOAD_ATTR_METHOD_LAZY_DICT.
     __slots__ = _compat.LOOP_ATTRIBUTES
+
+    if TYPE_CHECKING:
+        # asyncio's own, which typeshed does not tell of.
+        _default_executor: Executor | None
+        _internal_fds: int
+        _signal_handlers: dict[int, asyncio.Handle]
 
     def __init__(self) -> None:
         """Make an open loop. OSError where the process has no descriptors left."""
-        super().__init__(PollerView(weakref.ref(self)))
+        view: Any = PollerView(weakref.ref(self))
+        super().__init__(view)
+        if type(self).time is not EventLoop.time:
+            self._follow_own_time()
 
     @property
     def _csock(self) -> WakeupEnd | None:
@@ -45,7 +58,7 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     def _close_self_pipe(self) -> None:
         self._internal_fds = 0
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
         """Call callback(*args) in the loop when the signal arrives. Main thread only (RuntimeError)."""
         self._hold_wakeup_descriptor()
         try:
@@ -68,6 +81,7 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         if self.is_closed():
             return
         self._hold_wakeup_descriptor()
+        self._note_signal_handlers(bool(self._signal_handlers))
         if not self._signal_handlers and not self.is_running():
             self._release_wakeup_descriptor()
 
@@ -95,6 +109,9 @@ class PollerView:
             fd: SelectorKey(fd, fd, (EVENT_READ if reader else 0) | (EVENT_WRITE if writer else 0), None)
             for fd, reader, writer in watched
         }
+
+    def get_key(self, fileobj: Any) -> SelectorKey:
+        return self.get_map()[descriptor_of(fileobj)]
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         raise RuntimeError("a vitok loop polls natively: replace _run_once to drive it from outside")

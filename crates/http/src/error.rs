@@ -84,29 +84,19 @@ mod tests {
     #[test]
     fn each_refusal_has_a_status_of_its_own_that_says_error() {
         assert!(Refusal::ALL.is_sorted_by(|one, next| one.status() < next.status()));
-        assert!(
-            Refusal::ALL
-                .iter()
-                .all(|refusal| (400..600).contains(&refusal.status()))
-        );
+        assert!(Refusal::ALL.iter().all(|refusal| (400..600).contains(&refusal.status())));
     }
 
     #[test]
     fn a_refusal_reads_as_a_status_line_does() {
-        assert_eq!(
-            Refusal::FieldsTooLarge.to_string(),
-            "431 Request Header Fields Too Large"
-        );
+        assert_eq!(Refusal::FieldsTooLarge.to_string(), "431 Request Header Fields Too Large");
         assert_eq!(Refusal::Malformed.to_string(), "400 Bad Request");
     }
 
     #[test]
     fn a_phrase_can_stand_in_a_status_line() {
         let fits = |refusal: &Refusal| {
-            refusal
-                .reason()
-                .bytes()
-                .all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+            refusal.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
         };
         assert!(Refusal::ALL.iter().all(fits));
     }

@@ -5,18 +5,21 @@
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::method::add_methods;
+use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
-use crate::{event_loop, executor, schedule, signals, tasks, watch};
+use crate::{event_loop, executor, handle, lifetime, schedule, signals, tasks, watch};
 
 /// Puts the class into the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<EventLoop>()?;
+    keep_handle_types(py, handle::classes(module)?);
     let mut methods = schedule::methods();
     methods.extend(event_loop::methods());
     methods.extend(watch::methods());
@@ -27,8 +30,14 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[pymethods]
 impl EventLoop {
+    /// A subclass may have arguments of its own: they are its `__init__`'s.
     #[new]
-    fn new(py: Python<'_>) -> PyResult<Self> {
+    #[pyo3(signature = (*_arguments, **_keywords))]
+    fn new(
+        py: Python<'_>,
+        _arguments: &Bound<'_, PyTuple>,
+        _keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         Self::create(py)
     }
 
@@ -36,8 +45,8 @@ impl EventLoop {
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         slf.call_method0("_run_forever_setup")?;
-        let outcome = event_loop::begin(py, slf.get()).and_then(|()| event_loop::run(slf));
-        let ended = event_loop::end(py, slf);
+        let outcome = lifetime::begin(py, slf.get()).and_then(|()| event_loop::run(slf));
+        let ended = lifetime::end(py, slf);
         slf.call_method0("_run_forever_cleanup")?;
         slf.get().modes.set(Modes::STOPPING, false);
         outcome.and(ended)
@@ -58,9 +67,7 @@ impl EventLoop {
         hooks.call_method1("end_run", (&future, is_new && outcome.is_err()))?;
         outcome?;
         if !future.call_method0("done")?.is_truthy()? {
-            return Err(PyRuntimeError::new_err(
-                "Event loop stopped before Future completed.",
-            ));
+            return Err(PyRuntimeError::new_err("Event loop stopped before Future completed."));
         }
         future.call_method0("result")
     }
@@ -69,15 +76,11 @@ impl EventLoop {
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let state = slf.get();
-        event_loop::refuse_running(state, "close")?;
+        lifetime::refuse_running(state, "close")?;
         if state.modes.any(Modes::CLOSED) {
             return Ok(());
         }
-        state
-            .imports
-            .hooks
-            .bind(py)
-            .call_method1("before_close", (slf,))?;
+        state.imports.hooks.bind(py).call_method1("close_inherited", (slf,))?;
         signals::release(py, state)?;
         state.modes.set(Modes::CLOSED, true);
         state.close_descriptors(py);
@@ -87,9 +90,7 @@ impl EventLoop {
 
     /// Wake the loop if it sleeps. Any thread may.
     fn _write_to_self(&self) -> PyResult<()> {
-        self.doorbell
-            .ring()
-            .map_err(|error| crate::error::os_error(&error, "waking the loop"))
+        self.doorbell.ring().map_err(|error| crate::error::os_error(&error, "waking the loop"))
     }
 
     /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
@@ -106,6 +107,11 @@ impl EventLoop {
         signals::hold(py, self)
     }
 
+    /// Whether the loop has handlers of signals now.
+    fn _note_signal_handlers(&self, py: Python<'_>, present: bool) {
+        self.kernel.with(py, |kernel| kernel.has_signal_handlers = present);
+    }
+
     /// Give the wake-up descriptor back to whose it was.
     fn _release_wakeup_descriptor(&self, py: Python<'_>) -> PyResult<()> {
         signals::release(py, self)
@@ -115,13 +121,18 @@ impl EventLoop {
     fn _wakeup_descriptor(&self, py: Python<'_>) -> PyResult<i32> {
         self.check_open()?;
         self.kernel
-            .with(py, crate::loop_state::Kernel::signal_descriptor)
+            .with(py, crate::kernel::Kernel::signal_descriptor)
             .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))
     }
 
     /// What the descriptors of the loop are watched for: a list of (descriptor, reader, writer).
     fn _watched(&self, py: Python<'_>) -> Vec<(i32, bool, bool)> {
         self.kernel.with(py, |kernel| kernel.watches.describe())
+    }
+
+    /// Take deadlines from `loop.time()`, which a subclass has made its own.
+    fn _follow_own_time(&self) {
+        self.modes.set(Modes::OWN_TIME, true);
     }
 
     fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -172,42 +183,30 @@ impl EventLoop {
 
     #[setter(_thread_id)]
     fn assign_thread_id(&self, thread: Option<u64>) {
-        event_loop::set_thread(self, thread);
+        lifetime::set_thread(self, thread);
     }
 
     #[getter]
     fn _task_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.settings.with(py, |settings| {
-            settings
-                .task_factory
-                .as_ref()
-                .map(|factory| factory.clone_ref(py))
-        })
+        self.settings.with(py, |settings| settings.task_factory.as_ref().map(|factory| factory.clone_ref(py)))
     }
 
     #[setter(_task_factory)]
     fn assign_task_factory(&self, py: Python<'_>, factory: Option<Py<PyAny>>) {
-        let before = self.settings.with(py, |settings| {
-            std::mem::replace(&mut settings.task_factory, factory)
-        });
+        let before =
+            self.settings.with(py, |settings| std::mem::replace(&mut settings.task_factory, factory));
         drop(before);
     }
 
     #[getter]
     fn _current_handle(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.settings.with(py, |settings| {
-            settings
-                .current_handle
-                .as_ref()
-                .map(|handle| handle.clone_ref(py))
-        })
+        self.settings.with(py, |settings| settings.current_handle.as_ref().map(|handle| handle.clone_ref(py)))
     }
 
     #[setter(_current_handle)]
     fn assign_current_handle(&self, py: Python<'_>, handle: Option<Py<PyAny>>) {
-        let before = self.settings.with(py, |settings| {
-            std::mem::replace(&mut settings.current_handle, handle)
-        });
+        let before =
+            self.settings.with(py, |settings| std::mem::replace(&mut settings.current_handle, handle));
         drop(before);
     }
 
@@ -217,9 +216,8 @@ impl EventLoop {
         if !self.mailbox.is_empty() {
             self.collect_mail(py);
         }
-        let handles: Vec<Handle> = self.queues.with(py, |queues| {
-            queues.ready.iter().map(|handle| handle.clone_ref(py)).collect()
-        });
+        let handles: Vec<Handle> =
+            self.queues.with(py, |queues| queues.ready.iter().map(|handle| handle.clone_ref(py)).collect());
         let objects: Vec<_> = handles.iter().map(|handle| handle.to_object(py)).collect();
         self.imports.deque.bind(py).call1((objects,))
     }
@@ -232,9 +230,8 @@ impl EventLoop {
     /// The timers, first due first: a copy as a list.
     #[getter]
     fn _scheduled<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
-        let mut handles: Vec<Handle> = self.queues.with(py, |queues| {
-            queues.timers.iter().map(|handle| handle.clone_ref(py)).collect()
-        });
+        let mut handles: Vec<Handle> =
+            self.queues.with(py, |queues| queues.timers.iter().map(|handle| handle.clone_ref(py)).collect());
         handles.sort_by(|one, other| one.when().total_cmp(&other.when()));
         handles.iter().map(|handle| handle.to_object(py)).collect()
     }
@@ -275,9 +272,8 @@ impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
     fn discard(&self, py: Python<'_>) {
         let letters = self.mailbox.take();
-        let (ready, timers) = self.queues.with(py, |queues| {
-            (std::mem::take(&mut queues.ready), queues.drain_timers())
-        });
+        let (ready, timers) =
+            self.queues.with(py, |queues| (std::mem::take(&mut queues.ready), queues.drain_timers()));
         let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {
@@ -287,10 +283,9 @@ impl EventLoop {
     }
 
     fn close_descriptors(&self, py: Python<'_>) {
-        let closed = self
-            .kernel
-            .with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
+        let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
         drop(closed);
+        self.doorbell.disconnect();
     }
 
     /// Shows the collector every object that the loop holds.
@@ -310,8 +305,6 @@ impl EventLoop {
             let _all = kernel.watches.handles().all(&mut look);
         });
         seen?;
-        self.settings
-            .peek(|settings| settings.visit(&visit))
-            .unwrap_or(Ok(()))
+        self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }
 }

@@ -5,9 +5,7 @@
 //! is alive while one runs; after each the state is asked anew.
 
 use std::io;
-use std::sync::atomic::Ordering;
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout, Token};
 
@@ -16,9 +14,11 @@ use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::raised::Raised;
-use crate::loop_state::{EventLoop, Kernel, Modes};
+use crate::kernel::Kernel;
+use crate::lifetime::rebuild;
+use crate::loop_state::{EventLoop, Modes};
 use crate::signals::{self, SIGNALS};
-use crate::watch::{Watch, is_live};
+use crate::watches::{Watch, is_live};
 use crate::{handle, no_arguments};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
@@ -26,39 +26,18 @@ use crate::{handle, no_arguments};
 const STALE_EVENTS: u32 = 16;
 
 pub(crate) fn methods() -> Vec<Method> {
-    let method = |name, entry, doc| Method {
-        name,
-        entry,
-        signature: "($self)".to_owned(),
-        doc,
-    };
+    let method = |name, entry, doc| Method { name, entry, signature: "($self)".to_owned(), doc };
     vec![
-        method(
-            "stop",
-            no_arguments!(stop),
-            "Leave run_forever() after the current turn.",
-        ),
+        method("stop", no_arguments!(stop), "Leave run_forever() after the current turn."),
         method(
             "is_running",
             no_arguments!(is_running),
             "Whether run_forever() is on the stack of some thread.",
         ),
-        method(
-            "is_closed",
-            no_arguments!(is_closed),
-            "Whether close() was called.",
-        ),
-        method(
-            "time",
-            no_arguments!(time),
-            "The loop's clock in seconds: time.monotonic().",
-        ),
+        method("is_closed", no_arguments!(is_closed), "Whether close() was called."),
+        method("time", no_arguments!(time), "The loop's clock in seconds: time.monotonic()."),
         method("get_debug", no_arguments!(get_debug), "Whether debug mode is on."),
-        method(
-            "_run_once",
-            run_once_entry(),
-            "One turn: poll, move due timers, call what is ready.",
-        ),
+        method("_run_once", run_once_entry(), "One turn: poll, move due timers, call what is ready."),
     ]
 }
 
@@ -92,26 +71,16 @@ fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 
 #[inline(always)]
 fn truth(receiver: Argument<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(value
-        .into_pyobject(receiver.py())
-        .map_err(PyErr::from)?
-        .to_owned()
-        .into_any())
+    Ok(value.into_pyobject(receiver.py()).map_err(PyErr::from)?.to_owned().into_any())
 }
 
 fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(clock()
-        .into_pyobject(receiver.py())
-        .map_err(PyErr::from)?
-        .into_any())
+    Ok(clock().into_pyobject(receiver.py()).map_err(PyErr::from)?.into_any())
 }
 
 fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = receiver.py();
-    let this = receiver
-        .to_owned()
-        .cast_into::<EventLoop>()
-        .map_err(PyErr::from)?;
+    let this = receiver.to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     this.get().check_open()?;
     this.get().queues.with(py, |queues| queues.pace.poll_next());
     turn(&this)?;
@@ -170,9 +139,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     }
     if deadline.is_some() {
         let now = state.now(this.as_any().as_borrowed())?;
-        state
-            .queues
-            .with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
+        state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
     call_ready(this)
 }
@@ -180,15 +147,9 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
 /// A look at the descriptors that cannot block.
 fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     let py = this.py();
-    let step = this
-        .get()
-        .queues
-        .with(py, |queues| queues.pace.poll(reactor::monotonic_ns()));
+    let step = this.get().queues.with(py, |queues| queues.pace.poll(reactor::monotonic_ns()));
     let outcome = match step {
-        PollStep::Poll => this.get().kernel.with(py, |kernel| match kernel.poller.as_mut() {
-            Some(poller) => poller.wait(Timeout::Now),
-            None => Ok(0),
-        }),
+        PollStep::Poll => this.get().kernel.with(py, Kernel::poll),
         PollStep::PollAndShare => wait_without_gil(py, this.get(), Timeout::Now),
     };
     check_signals(py)?;
@@ -208,11 +169,7 @@ fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), 
         return if poll_due { glance(this) } else { Ok(()) };
     }
     state.doorbell.prepare_to_sleep();
-    let outcome = if state.mailbox.is_empty() {
-        wait_without_gil(py, state, timeout)
-    } else {
-        Ok(0)
-    };
+    let outcome = if state.mailbox.is_empty() { wait_without_gil(py, state, timeout) } else { Ok(0) };
     state.doorbell.awake();
     state.queues.with(py, |queues| queues.pace.slept());
     if !state.mailbox.is_empty() {
@@ -248,9 +205,9 @@ fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Resul
         if kernel.watches.is_unsettled() {
             found.refused = kernel.settle();
         }
-        state.queues.with(py, |queues| {
-            found.collect(py, kernel, count, |handle| queues.ready.push_back(handle))
-        });
+        state
+            .queues
+            .with(py, |queues| found.collect(py, kernel, count, |handle| queues.ready.push_back(handle)));
     });
     if found.is_plain() {
         return Ok(());
@@ -302,10 +259,7 @@ impl Found {
         let py = this.py();
         let state = this.get();
         for (watch, error) in self.refused {
-            let error = os_error(
-                &error,
-                &format!("descriptor {} cannot be watched", watch.descriptor),
-            );
+            let error = os_error(&error, &format!("descriptor {} cannot be watched", watch.descriptor));
             let details = handle::failure(py, "A watched descriptor was dropped", error)?;
             this.call_method1("call_exception_handler", (details,))?;
         }
@@ -316,15 +270,19 @@ impl Found {
         if self.stale > 0 && state.kernel.with(py, |kernel| kernel.note_stale(self.stale)) {
             rebuild(py, state)?;
         }
-        if self.signals {
-            signals::deliver(py, this)
-        } else {
-            Ok(())
-        }
+        if self.signals { signals::deliver(py, this) } else { Ok(()) }
     }
 }
 
 impl Kernel {
+    /// A poll that cannot block; none where nothing but callbacks can be due.
+    fn poll(&mut self) -> io::Result<usize> {
+        if !self.has_anything_to_poll() {
+            return Ok(0);
+        }
+        self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
+    }
+
     /// Counts events that reached nobody; whether there were so many that the kernel's object has to be made anew.
     fn note_stale(&mut self, events: u32) -> bool {
         self.stale_events += events;
@@ -334,31 +292,6 @@ impl Kernel {
         }
         too_many
     }
-}
-
-/// Makes the kernel's object anew with the same registrations: in a forked child, and when it reports what is gone.
-pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
-    let rebuilt = state.kernel.with(py, |kernel| {
-        let mut live = kernel.watches.registrations();
-        live.extend(kernel.signals.as_ref().map(signals::registration));
-        let Some(poller) = kernel.poller.as_mut() else {
-            return Ok((Vec::new(), None));
-        };
-        let refused = poller.rebuild(live.into_iter())?;
-        let waker = poller.waker();
-        let gone = refused
-            .into_iter()
-            .filter_map(|(descriptor, _)| kernel.watches.forget(descriptor))
-            .collect();
-        Ok((gone, Some(waker)))
-    });
-    let (gone, waker): (Vec<Watch>, _) =
-        rebuilt.map_err(|error: io::Error| os_error(&error, "the loop's poller"))?;
-    drop(gone);
-    if let Some(waker) = waker {
-        state.doorbell.replace_waker(waker);
-    }
-    Ok(())
 }
 
 /// Calls what was ready when the turn began.
@@ -392,9 +325,8 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     let py = this.py();
     let state = this.get();
     let object = next.to_object(py);
-    let previous = state.settings.with(py, |settings| {
-        settings.current_handle.replace(object.clone().unbind())
-    });
+    let previous =
+        state.settings.with(py, |settings| settings.current_handle.replace(object.clone().unbind()));
     drop(previous);
     let started = clock();
     let outcome = handle::run(py, next);
@@ -402,51 +334,6 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     let current = state.settings.with(py, |settings| settings.current_handle.take());
     drop(current);
     outcome?;
-    state
-        .imports
-        .hooks
-        .bind(py)
-        .call_method1("report_slow_callback", (this, object, seconds))?;
-    Ok(())
-}
-
-/// What a run needs from the kernel and gives back at its end.
-pub(crate) fn begin(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
-    let forked = state.kernel.with(py, |kernel| {
-        let forked = kernel.process != std::process::id();
-        if forked {
-            kernel.process = std::process::id();
-            kernel.signals = None;
-            kernel.wakeup_before = None;
-        }
-        forked
-    });
-    if forked {
-        rebuild(py, state)?;
-    }
-    signals::hold(py, state)
-}
-
-pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    let state = this.get();
-    let keywords = state.settings.with(py, |settings| settings.loop_keyword.take());
-    drop(keywords);
-    if !this.getattr("_signal_handlers")?.is_truthy()? {
-        signals::release(py, state)?;
-    }
-    Ok(())
-}
-
-/// Whose turn it is: the thread that runs the loop says so here, and nobody else may run it then.
-pub(crate) fn set_thread(state: &EventLoop, thread: Option<u64>) {
-    state.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
-}
-
-pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
-    if state.is_running() {
-        return Err(PyRuntimeError::new_err(format!(
-            "Cannot {doing} a running event loop"
-        )));
-    }
+    state.imports.hooks.bind(py).call_method1("report_slow_callback", (this, object, seconds))?;
     Ok(())
 }

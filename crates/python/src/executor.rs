@@ -35,32 +35,21 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     };
     state.check_open()?;
     if state.modes.any(Modes::DEBUG) {
-        call.receiver()
-            .call_method1("_check_callback", (*function, "run_in_executor"))?;
+        call.receiver().call_method1("_check_callback", (*function, "run_in_executor"))?;
     }
     let executor = if executor.is_none() {
-        state
-            .imports
-            .hooks
-            .bind(py)
-            .call_method1("default_executor", (call.receiver(),))?
+        state.imports.hooks.bind(py).call_method1("default_executor", (call.receiver(),))?
     } else {
         (*executor).to_owned()
     };
-    let submitted: Vec<_> = std::iter::once(function)
-        .chain(arguments)
-        .map(|argument| (*argument).to_owned())
-        .collect();
+    let submitted: Vec<_> =
+        std::iter::once(function).chain(arguments).map(|argument| (*argument).to_owned()).collect();
     let source = executor.call_method1("submit", PyTuple::new(py, submitted)?)?;
     if source.hasattr("_asyncio_future_blocking")? {
         return Ok(source);
     }
     let target = call.receiver().call_method0("create_future")?;
-    let owner = call
-        .receiver()
-        .to_owned()
-        .cast_into::<EventLoop>()
-        .map_err(PyErr::from)?;
+    let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     let bridge = Bridge {
         ends: Owned::new(Some(Ends {
             source: source.clone().unbind(),
@@ -92,10 +81,7 @@ impl Bridge {
     /// With `None`: this is the loop's thread, and the result is to be copied.
     fn __call__(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
-        let ends = slf
-            .get()
-            .ends
-            .with(py, |ends| ends.as_ref().map(|ends| ends.clone_ref(py)));
+        let ends = slf.get().ends.with(py, |ends| ends.as_ref().map(|ends| ends.clone_ref(py)));
         let Some(ends) = ends else { return Ok(()) };
         if future.is(&ends.source) {
             return ends.cross(slf);
@@ -177,11 +163,7 @@ impl Ends {
             return Ok(());
         }
         let state = self.owner.bind(py).get();
-        let error = state
-            .imports
-            .hooks
-            .bind(py)
-            .call_method1("translate_exception", (error,))?;
+        let error = state.imports.hooks.bind(py).call_method1("translate_exception", (error,))?;
         target.call_method1("set_exception", (error,))?;
         Ok(())
     }

@@ -54,19 +54,13 @@ fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised>
     let arguments = handle.arguments(py)?;
     let details = imports.hooks.bind(py).call_method1(
         "describe_failure",
-        (
-            &owner,
-            handle.to_object(py),
-            callback,
-            arguments,
-            error.into_value(py),
-        ),
+        (&owner, handle.to_object(py), callback, arguments, error.into_value(py)),
     )?;
     owner.call_method1("call_exception_handler", (details,))?;
     Ok(())
 }
 
-/// Makes both classes. Called once, by the table of imports.
+/// Makes both classes. Called once, by the module.
 pub(crate) fn classes(module: &Bound<'_, PyModule>) -> PyResult<HandleTypes> {
     let handle = HandleClass {
         name: "Handle",
@@ -103,16 +97,8 @@ fn methods() -> Vec<Method> {
             no_arguments!(cancel),
             "Cancel the callback; one that has run or was cancelled stays as it is.",
         ),
-        method(
-            "cancelled",
-            no_arguments!(cancelled),
-            "Whether cancel() was called.",
-        ),
-        method(
-            "get_context",
-            no_arguments!(context),
-            "The contextvars context that the callback runs in.",
-        ),
+        method("cancelled", no_arguments!(cancelled), "Whether cancel() was called."),
+        method("get_context", no_arguments!(context), "The contextvars context that the callback runs in."),
         method("_run", no_arguments!(run_by_hand), "Call the callback now."),
         method(
             "_repr_info",
@@ -123,12 +109,7 @@ fn methods() -> Vec<Method> {
 }
 
 fn method(name: &'static str, entry: crate::ffi::method::Entry, doc: &'static str) -> Method {
-    Method {
-        name,
-        entry,
-        signature: "($self)".to_owned(),
-        doc,
-    }
+    Method { name, entry, signature: "($self)".to_owned(), doc }
 }
 
 fn getters() -> Vec<Getter> {
@@ -152,17 +133,16 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
         return Ok(none);
     };
     let owner = inside::<EventLoop>(owner.as_borrowed());
-    if handle.flags().has(Flags::THREADSAFE) && owner.imports.threadsafe_cancel_waits {
-        wait_for_callback(py, owner, &handle)?;
-    }
+    wait_for_callback(py, owner, &handle)?;
     if handle.flags().has(Flags::CANCELLED) {
         return Ok(none);
     }
+    handle.set_flags(handle.flags().with(Flags::CANCELLED));
     if owner.modes.any(crate::loop_state::Modes::DEBUG) {
         let text = handle.to_object(py).repr()?;
         handle.set_debug(PyTuple::new(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
     }
-    handle.set_flags(handle.flags().with(Flags::CANCELLED));
+    handle.set_flags(handle.flags().with(Flags::DROPPED));
     if handle.flags().has(Flags::SCHEDULED) {
         owner.timer_cancelled(py, &handle);
     }
@@ -174,6 +154,9 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 
 /// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
 fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), Raised> {
+    if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.threadsafe_cancel_waits {
+        return Ok(());
+    }
     while handle.flags().has(Flags::RUNNING) && owner.thread.load(Ordering::Relaxed) != thread_identity() {
         py.detach(|| std::thread::sleep(CANCEL_POLL));
         crate::ffi::interpreter::check_signals(py)?;
@@ -182,6 +165,10 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Resu
 }
 
 fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let handle = Handle::of_receiver(receiver);
+    if let Some(owner) = handle.owner(receiver.py()) {
+        wait_for_callback(receiver.py(), inside::<EventLoop>(owner.as_borrowed()), &handle)?;
+    }
     Ok(is_cancelled(receiver)?)
 }
 
@@ -227,36 +214,23 @@ fn class(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 fn callback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let handle = Handle::of_receiver(receiver);
-    let callback = if handle.flags().has(Flags::CANCELLED) {
-        None
-    } else {
-        handle.callback(receiver.py())
-    };
+    let callback = if handle.flags().has(Flags::DROPPED) { None } else { handle.callback(receiver.py()) };
     Ok(or_none(receiver.py(), callback))
 }
 
 fn arguments(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let handle = Handle::of_receiver(receiver);
-    let arguments = if handle.flags().has(Flags::CANCELLED) {
-        None
-    } else {
-        handle.arguments(receiver.py())?
-    };
+    let arguments =
+        if handle.flags().has(Flags::DROPPED) { None } else { handle.arguments(receiver.py())? };
     Ok(or_none(receiver.py(), arguments.map(Bound::into_any)))
 }
 
 fn own_context(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(or_none(
-        receiver.py(),
-        Handle::of_receiver(receiver).context(receiver.py()),
-    ))
+    Ok(or_none(receiver.py(), Handle::of_receiver(receiver).context(receiver.py())))
 }
 
 fn owner(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(or_none(
-        receiver.py(),
-        Handle::of_receiver(receiver).owner(receiver.py()),
-    ))
+    Ok(or_none(receiver.py(), Handle::of_receiver(receiver).owner(receiver.py())))
 }
 
 fn or_none<'py>(py: Python<'py>, value: Option<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
@@ -277,10 +251,7 @@ fn flag(receiver: Argument<'_>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn due(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Handle::of_receiver(receiver)
-        .when()
-        .into_pyobject(receiver.py())?
-        .into_any())
+    Ok(Handle::of_receiver(receiver).when().into_pyobject(receiver.py())?.into_any())
 }
 
 fn source_traceback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -306,11 +277,7 @@ fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> P
     const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
     let name = NAMES[usize::try_from(operator)?];
     let imports = Imports::of(left.py())?;
-    imports
-        .timer_handle
-        .bind(left.py())
-        .getattr(name)?
-        .call1((left, right))
+    imports.timer_handle.bind(left.py()).getattr(name)?.call1((left, right))
 }
 
 fn hash(receiver: Argument<'_>) -> Result<isize, Raised> {

@@ -3,12 +3,14 @@
 //! Names that tools are known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the
 //! module's dict, which is what is kept here.
 
+use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::ffi::handle_pool::HandleTypes;
+use crate::ffi::method::Keyword;
 
 pub(crate) struct Imports {
     pub(crate) handle_types: HandleTypes,
@@ -35,7 +37,7 @@ pub(crate) struct Imports {
 
 /// Interned names that the hot path compares by address.
 pub(crate) struct Names {
-    pub(crate) context: Py<PyString>,
+    pub(crate) context: Keyword,
     pub(crate) task: Py<PyString>,
     pub(crate) future: Py<PyString>,
     pub(crate) time: Py<PyString>,
@@ -43,6 +45,12 @@ pub(crate) struct Names {
 }
 
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
+static HANDLE_TYPES: PyOnceLock<HandleTypes> = PyOnceLock::new();
+
+/// Keeps the classes of handles, which the module makes when it is imported.
+pub(crate) fn keep_handle_types(py: Python<'_>, types: HandleTypes) {
+    HANDLE_TYPES.get_or_init(py, || types);
+}
 
 impl Imports {
     pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
@@ -50,17 +58,14 @@ impl Imports {
     }
 
     fn load(py: Python<'_>) -> PyResult<Self> {
-        let native = py.import("vitok._native")?;
-        let handle_types = crate::handle::classes(&native)?;
+        let Some(&handle_types) = HANDLE_TYPES.get(py) else {
+            return Err(PyImportError::new_err("vitok._native was not initialised"));
+        };
         let events = py.import("asyncio.events")?;
         let tasks = py.import("asyncio.tasks")?;
         let c_module = py.import("_asyncio").ok();
-        let from_c = |name: &str| {
-            c_module
-                .as_ref()
-                .and_then(|module| module.getattr(name).ok())
-                .map(Bound::unbind)
-        };
+        let from_c =
+            |name: &str| c_module.as_ref().and_then(|module| module.getattr(name).ok()).map(Bound::unbind);
         let threadsafe = events.getattr("_ThreadSafeHandle").ok();
         let handle: Bound<'_, PyType> = events.getattr("Handle")?.cast_into()?;
         Ok(Self {
@@ -83,14 +88,11 @@ impl Imports {
                 .cast_into::<PyType>()?
                 .unbind(),
             deque: py.import("collections")?.getattr("deque")?.unbind(),
-            extract_stack: py
-                .import("asyncio.format_helpers")?
-                .getattr("extract_stack")?
-                .unbind(),
+            extract_stack: py.import("asyncio.format_helpers")?.getattr("extract_stack")?.unbind(),
             get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
             hooks: py.import("vitok._hooks")?.into_any().unbind(),
             names: Names {
-                context: intern!(py, "context").clone().unbind(),
+                context: Keyword::new(intern!(py, "context").clone().unbind()),
                 task: intern!(py, "Task").clone().unbind(),
                 future: intern!(py, "Future").clone().unbind(),
                 time: intern!(py, "time").clone().unbind(),

@@ -12,11 +12,14 @@ mod executor;
 mod ffi;
 mod handle;
 mod imports;
+mod kernel;
+mod lifetime;
 mod loop_state;
 mod schedule;
 mod signals;
 mod tasks;
 mod watch;
+mod watches;
 
 /// What `vitok info` prints of the build.
 #[pyfunction]
@@ -25,14 +28,7 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
     let poller = reactor::Poller::new().map_err(|error| error::os_error(&error, "a poller"))?;
     facts.set_item("version", env!("CARGO_PKG_VERSION"))?;
     facts.set_item("poller", poller.backend_name())?;
-    facts.set_item(
-        "profile",
-        if cfg!(debug_assertions) {
-            "debug"
-        } else {
-            "release"
-        },
-    )?;
+    facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     Ok(facts)
 }
 

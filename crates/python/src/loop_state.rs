@@ -11,7 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
-use reactor::{Deadline, Doorbell, Pace, Poller, SignalPipe, Timers};
+use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
 
 use crate::error::os_error;
 use crate::ffi::handle_object::{Flags, Handle};
@@ -20,8 +20,7 @@ use crate::ffi::interpreter::thread_identity;
 use crate::ffi::mailbox::Mailbox;
 use crate::ffi::owned::Owned;
 use crate::imports::Imports;
-
-use crate::watch::Watches;
+use crate::kernel::Kernel;
 
 /// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
 /// asyncio's own number is 100.
@@ -48,20 +47,6 @@ pub(crate) struct Queues {
     pub(crate) timers: Timers<Handle>,
     cancelled_timers: usize,
     pub(crate) pace: Pace,
-}
-
-/// The loop's dealings with the kernel.
-pub(crate) struct Kernel {
-    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`.
-    pub(crate) poller: Option<Poller>,
-    pub(crate) watches: Watches,
-    pub(crate) signals: Option<SignalPipe>,
-    /// Whose the process's wake-up descriptor was before this loop took it.
-    pub(crate) wakeup_before: Option<i32>,
-    /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
-    pub(crate) process: u32,
-    /// Events of late that reached nobody.
-    pub(crate) stale_events: u32,
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -114,14 +99,7 @@ impl EventLoop {
                 cancelled_timers: 0,
                 pace: Pace::new(),
             }),
-            kernel: Owned::new(Kernel {
-                poller: Some(poller),
-                watches: Watches::new(),
-                signals: None,
-                wakeup_before: None,
-                process: std::process::id(),
-                stale_events: 0,
-            }),
+            kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),
         })
     }
@@ -166,9 +144,7 @@ impl EventLoop {
             return Ok(());
         }
         self.mailbox.post(handle);
-        self.doorbell
-            .ring()
-            .map_err(|error| os_error(&error, "waking the loop"))
+        self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))
     }
 
     /// Takes a cancelled timer out of the heap, or leaves it to a later sweep.

@@ -60,11 +60,7 @@ fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return by_keyword(call, "call_soon", &["callback"]);
     };
-    let request = Request {
-        callback: *callback,
-        arguments,
-        context: context_of(call, "call_soon")?,
-    };
+    let request = Request { callback: *callback, arguments, context: context_of(call, "call_soon")? };
     let this = inside::<EventLoop>(call.receiver());
     let handle = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
     let object = handle.to_object(call.py);
@@ -76,20 +72,10 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Rais
     let Some((callback, arguments)) = call.positional().split_first() else {
         return by_keyword(call, "call_soon_threadsafe", &["callback"]);
     };
-    let request = Request {
-        callback: *callback,
-        arguments,
-        context: context_of(call, "call_soon_threadsafe")?,
-    };
+    let request =
+        Request { callback: *callback, arguments, context: context_of(call, "call_soon_threadsafe")? };
     let this = inside::<EventLoop>(call.receiver());
-    let handle = make(
-        call,
-        this,
-        &request,
-        "call_soon_threadsafe",
-        Flags::THREADSAFE,
-        0.0,
-    )?;
+    let handle = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
     let object = handle.to_object(call.py);
     this.post(call.py, handle)?;
     Ok(object)
@@ -102,11 +88,7 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     if delay.is_none() {
         return Err(PyTypeError::new_err("delay must not be None").into());
     }
-    let request = Request {
-        callback: *callback,
-        arguments,
-        context: context_of(call, "call_later")?,
-    };
+    let request = Request { callback: *callback, arguments, context: context_of(call, "call_later")? };
     let this = inside::<EventLoop>(call.receiver());
     let when = this.now(call.receiver())? + to_seconds(*delay)?;
     at(call, this, &request, "call_at", when)
@@ -119,18 +101,8 @@ fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     if when.is_none() {
         return Err(PyTypeError::new_err("when cannot be None").into());
     }
-    let request = Request {
-        callback: *callback,
-        arguments,
-        context: context_of(call, "call_at")?,
-    };
-    at(
-        call,
-        inside::<EventLoop>(call.receiver()),
-        &request,
-        "call_at",
-        to_seconds(*when)?,
-    )
+    let request = Request { callback: *callback, arguments, context: context_of(call, "call_at")? };
+    at(call, inside::<EventLoop>(call.receiver()), &request, "call_at", to_seconds(*when)?)
 }
 
 #[inline(always)]
@@ -141,14 +113,7 @@ fn at<'py>(
     method: &'static str,
     when: f64,
 ) -> Result<Bound<'py, PyAny>, Raised> {
-    let handle = make(
-        call,
-        this,
-        request,
-        method,
-        Flags::TIMER.with(Flags::SCHEDULED),
-        when,
-    )?;
+    let handle = make(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
     let object = handle.to_object(call.py);
     this.queues.with(call.py, |queues| queues.push_timer(handle));
     Ok(object)
@@ -158,19 +123,9 @@ fn make_unscheduled<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> 
     let Some((callback, arguments)) = call.positional().split_first() else {
         return Err(wrong_arguments("_make_handle", "a callback"));
     };
-    let request = Request {
-        callback: *callback,
-        arguments,
-        context: context_of(call, "_make_handle")?,
-    };
-    let handle = make(
-        call,
-        inside::<EventLoop>(call.receiver()),
-        &request,
-        "_make_handle",
-        Flags::NONE,
-        0.0,
-    )?;
+    let request = Request { callback: *callback, arguments, context: context_of(call, "_make_handle")? };
+    let handle =
+        make(call, inside::<EventLoop>(call.receiver()), &request, "_make_handle", Flags::NONE, 0.0)?;
     Ok(handle.to_object(call.py))
 }
 
@@ -210,8 +165,7 @@ fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str)
         call.receiver().call_method0("_check_thread")?;
     }
     if method != "_make_handle" {
-        call.receiver()
-            .call_method1("_check_callback", (request.callback, method))?;
+        call.receiver().call_method1("_check_callback", (request.callback, method))?;
     }
     Ok(())
 }
@@ -245,6 +199,7 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
     for (name, value) in call.keywords() {
         if name.eq("context")? {
             context = Some(value);
+            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
         } else {
             let text = format!("{method}() got an unexpected keyword argument '{name}'");
             return Err(PyTypeError::new_err(text).into());
@@ -257,11 +212,8 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
 #[cold]
 fn by_keyword<'py>(call: &Call<'py>, method: &str, parameters: &[&str]) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
-    let mut leading: Vec<Bound<'py, PyAny>> = call
-        .positional()
-        .iter()
-        .map(|value| (*value).to_owned())
-        .collect();
+    let mut leading: Vec<Bound<'py, PyAny>> =
+        call.positional().iter().map(|value| (*value).to_owned()).collect();
     let options = pyo3::types::PyDict::new(py);
     for (name, value) in call.keywords() {
         options.set_item(name, value)?;
@@ -274,8 +226,5 @@ fn by_keyword<'py>(call: &Call<'py>, method: &str, parameters: &[&str]) -> Resul
         leading.push(value);
         options.del_item(parameter)?;
     }
-    Ok(call
-        .receiver()
-        .getattr(method)?
-        .call(PyTuple::new(py, leading)?, Some(&options))?)
+    Ok(call.receiver().getattr(method)?.call(PyTuple::new(py, leading)?, Some(&options))?)
 }

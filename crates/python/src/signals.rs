@@ -13,14 +13,15 @@ use reactor::{Interest, SignalPipe, Token, Trigger};
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::raised::Raised;
-use crate::loop_state::{EventLoop, Kernel};
+use crate::kernel::Kernel;
+use crate::loop_state::{EventLoop, Modes};
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
 pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
 
 /// Takes the wake-up descriptor if this thread may and the loop does not have it.
 pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
-    if !in_main_thread(py, this)? {
+    if this.modes.any(Modes::CLOSED) || !in_main_thread(py, this)? {
         return Ok(());
     }
     let descriptor = this
@@ -46,7 +47,8 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     });
     let Some((ours, before)) = held else { return Ok(()) };
     match swap(py, this, before)? {
-        Some(current) if current != ours => swap(py, this, current).map(drop),
+        // -1 is what asyncio leaves when the last of its handlers goes.
+        Some(current) if current != ours && current != -1 => swap(py, this, current).map(drop),
         _ => Ok(()),
     }
 }
@@ -68,11 +70,7 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
 
 /// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
 fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
-    this.imports
-        .hooks
-        .bind(py)
-        .call_method1("swap_wakeup_descriptor", (descriptor,))?
-        .extract()
+    this.imports.hooks.bind(py).call_method1("swap_wakeup_descriptor", (descriptor,))?.extract()
 }
 
 /// What a new kernel object has to be told of the pipe.
@@ -81,11 +79,7 @@ pub(crate) fn registration(pipe: &SignalPipe) -> (RawFd, Token, Interest, Trigge
 }
 
 fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
-    this.imports
-        .hooks
-        .bind(py)
-        .call_method0("in_main_thread")?
-        .extract()
+    this.imports.hooks.bind(py).call_method0("in_main_thread")?.extract()
 }
 
 impl Kernel {

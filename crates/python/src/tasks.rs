@@ -13,16 +13,8 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::{fastcall, no_arguments};
 
 pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
-    let base = py
-        .import("asyncio.base_events")?
-        .getattr("BaseEventLoop")?
-        .getattr("create_task")?;
-    let signature: String = py
-        .import("inspect")?
-        .getattr("signature")?
-        .call1((base,))?
-        .str()?
-        .extract()?;
+    let base = py.import("asyncio.base_events")?.getattr("BaseEventLoop")?.getattr("create_task")?;
+    let signature: String = py.import("inspect")?.getattr("signature")?.call1((base,))?.str()?.extract()?;
     Ok(vec![
         Method {
             name: "create_future",
@@ -44,12 +36,7 @@ fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let state = inside::<EventLoop>(receiver);
     let class = named_class(py, &state.imports.futures, &state.imports.names.future)?;
     let keywords = loop_keyword(receiver, state)?;
-    if state
-        .imports
-        .c_future
-        .as_ref()
-        .is_some_and(|known| known.is(&class))
-    {
+    if state.imports.c_future.as_ref().is_some_and(|known| known.is(&class)) {
         return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
     }
     Ok(class.call((), Some(&keywords))?)
@@ -64,19 +51,11 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     if state.modes.any(Modes::CLOSED | Modes::DEBUG) || call.has_keywords() {
         return inherited(call, state);
     }
-    let factory = state.settings.with(py, |settings| {
-        settings
-            .task_factory
-            .as_ref()
-            .map(|factory| factory.clone_ref(py))
-    });
+    let factory = state
+        .settings
+        .with(py, |settings| settings.task_factory.as_ref().map(|factory| factory.clone_ref(py)));
     let class = named_class(py, &state.imports.tasks, &state.imports.names.task)?;
-    if !state
-        .imports
-        .c_task
-        .as_ref()
-        .is_some_and(|known| known.is(&class))
-    {
+    if !state.imports.c_task.as_ref().is_some_and(|known| known.is(&class)) {
         return inherited(call, state);
     }
     let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
@@ -84,11 +63,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     match factory {
         None => construct(class, &arguments, &loop_keyword(call.receiver(), state)?),
         Some(factory)
-            if state
-                .imports
-                .eager_task_factory
-                .as_ref()
-                .is_some_and(|eager| eager.is(&factory)) =>
+            if state.imports.eager_task_factory.as_ref().is_some_and(|eager| eager.is(&factory)) =>
         {
             let keywords = PyDict::new(py);
             keywords.set_item("loop", call.receiver())?;
@@ -129,9 +104,8 @@ fn named_class<'py>(
 #[inline(always)]
 fn loop_keyword<'py>(receiver: Argument<'py>, state: &EventLoop) -> PyResult<Bound<'py, PyDict>> {
     let py = receiver.py();
-    let kept = state.settings.with(py, |settings| {
-        settings.loop_keyword.as_ref().map(|kept| kept.clone_ref(py))
-    });
+    let kept =
+        state.settings.with(py, |settings| settings.loop_keyword.as_ref().map(|kept| kept.clone_ref(py)));
     if let Some(kept) = kept {
         return Ok(kept.into_bound(py));
     }
@@ -139,9 +113,7 @@ fn loop_keyword<'py>(receiver: Argument<'py>, state: &EventLoop) -> PyResult<Bou
     keywords.set_item("loop", receiver)?;
     if state.is_running() {
         let copy = keywords.clone().unbind();
-        let before = state
-            .settings
-            .with(py, |settings| settings.loop_keyword.replace(copy));
+        let before = state.settings.with(py, |settings| settings.loop_keyword.replace(copy));
         drop(before);
     }
     Ok(keywords)

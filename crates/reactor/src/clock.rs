@@ -30,10 +30,7 @@ pub fn monotonic_ns() -> u64 {
 /// ```
 #[inline]
 #[must_use]
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "the loss is the very rounding that has to be reproduced"
-)]
+#[allow(clippy::cast_precision_loss, reason = "the loss is the very rounding that has to be reproduced")]
 pub fn seconds(ns: u64) -> f64 {
     if ns.is_multiple_of(NS_PER_SECOND) {
         (ns / NS_PER_SECOND) as f64
@@ -65,10 +62,7 @@ mod tests {
     #[test]
     fn fractions_are_divided_as_floats() {
         for ns in [1, 999_999_999, 1_000_000_001, 123_456_789_987_654_321] {
-            #[allow(
-                clippy::cast_precision_loss,
-                reason = "the same rounding as in the code under test"
-            )]
+            #[allow(clippy::cast_precision_loss, reason = "the same rounding as in the code under test")]
             let expected = ns as f64 / 1e9;
             assert_eq!(seconds(ns).to_bits(), expected.to_bits());
         }

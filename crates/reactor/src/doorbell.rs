@@ -43,7 +43,9 @@ pub struct Doorbell {
     state: AtomicU8,
     /// Only a ring that writes takes the lock, and shares it with others: a thread that vanished in a `fork()` while
     /// it held the lock does not keep the child's threads from ringing.
-    waker: RwLock<Waker>,
+    ///
+    /// Absent after [`disconnect`](Self::disconnect).
+    waker: RwLock<Option<Waker>>,
 }
 
 const AWAKE: u8 = 0;
@@ -54,10 +56,7 @@ impl Doorbell {
     /// A bell for a loop that is awake.
     #[must_use]
     pub const fn new(waker: Waker) -> Self {
-        Self {
-            state: AtomicU8::new(AWAKE),
-            waker: RwLock::new(waker),
-        }
+        Self { state: AtomicU8::new(AWAKE), waker: RwLock::new(Some(waker)) }
     }
 
     /// Wakes the loop if it may be asleep and nobody has woken it yet. To be called after the message was published.
@@ -68,11 +67,7 @@ impl Doorbell {
     #[inline]
     pub fn ring(&self) -> io::Result<()> {
         fence(Ordering::SeqCst);
-        if self.state.load(Ordering::Relaxed) == ASLEEP {
-            self.ring_sleeper()
-        } else {
-            Ok(())
-        }
+        if self.state.load(Ordering::Relaxed) == ASLEEP { self.ring_sleeper() } else { Ok(()) }
     }
 
     /// Says that the loop is about to block. It has to look at its inbox once more before it does.
@@ -99,23 +94,25 @@ impl Doorbell {
     ///
     /// A waker that was rebuilt in place is recognised and nothing is locked.
     pub fn replace_waker(&self, waker: Waker) {
-        let unchanged = *self.waker.read().unwrap_or_else(PoisonError::into_inner) == waker;
+        let unchanged = self.waker.read().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&waker);
         if !unchanged {
-            *self.waker.write().unwrap_or_else(PoisonError::into_inner) = waker;
+            *self.waker.write().unwrap_or_else(PoisonError::into_inner) = Some(waker);
         }
+    }
+
+    /// Lets go of the waker, and of its descriptor with it: the loop is closed, and ringing does nothing any more.
+    pub fn disconnect(&self) {
+        let waker = self.waker.write().unwrap_or_else(PoisonError::into_inner).take();
+        drop(waker);
     }
 
     /// The one write of this sleep, by whichever thread changes the state.
     #[cold]
     fn ring_sleeper(&self) -> io::Result<()> {
-        let first = self
-            .state
-            .compare_exchange(ASLEEP, RUNG, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
-        if first {
-            self.waker.read().unwrap_or_else(PoisonError::into_inner).wake()
-        } else {
-            Ok(())
+        let first = self.state.compare_exchange(ASLEEP, RUNG, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        match &*self.waker.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(waker) if first => waker.wake(),
+            _ => Ok(()),
         }
     }
 }

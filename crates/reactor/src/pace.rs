@@ -39,12 +39,7 @@ impl Pace {
     /// The pace of a loop that has not polled yet: its first turn does.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            budget: 0,
-            stride: 1,
-            polled_at: 0,
-            shared_at: 0,
-        }
+        Self { budget: 0, stride: 1, polled_at: 0, shared_at: 0 }
     }
 
     /// Notes a turn and how many callbacks it ran.
@@ -64,11 +59,7 @@ impl Pace {
     /// A non-blocking poll comes next: how, and when the one after it is due.
     pub fn poll(&mut self, now_ns: u64) -> PollStep {
         let since = Duration::from_nanos(now_ns.saturating_sub(self.polled_at));
-        self.stride = if since > SLOW {
-            1
-        } else {
-            (self.stride * 2).min(LONGEST_STRIDE)
-        };
+        self.stride = if since > SLOW { 1 } else { (self.stride * 2).min(LONGEST_STRIDE) };
         self.budget = self.stride;
         self.polled_at = now_ns;
         if Duration::from_nanos(now_ns.saturating_sub(self.shared_at)) < GIL_SHARE {

@@ -212,10 +212,7 @@ impl<B: Backend> Poller<B> {
 #[inline]
 fn refuse_empty(interest: Interest) -> io::Result<()> {
     if interest.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "an empty interest; deregister instead",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "an empty interest; deregister instead"));
     }
     Ok(())
 }

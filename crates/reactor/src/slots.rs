@@ -41,11 +41,7 @@ impl<T> Slots<T> {
     /// No places yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            vacant: NOWHERE,
-            occupied: 0,
-        }
+        Self { slots: Vec::new(), vacant: NOWHERE, occupied: 0 }
     }
 
     /// Moves `value` in and returns the token that finds it.
@@ -74,10 +70,11 @@ impl<T> Slots<T> {
     #[must_use]
     pub fn get(&self, token: Token) -> Option<&T> {
         match self.slots.get(token.index() as usize) {
-            Some(Slot {
-                generation,
-                content: Content::Tenant(value),
-            }) if *generation == token.generation() => Some(value),
+            Some(Slot { generation, content: Content::Tenant(value) })
+                if *generation == token.generation() =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -87,10 +84,11 @@ impl<T> Slots<T> {
     #[must_use]
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         match self.slots.get_mut(token.index() as usize) {
-            Some(Slot {
-                generation,
-                content: Content::Tenant(value),
-            }) if *generation == token.generation() => Some(value),
+            Some(Slot { generation, content: Content::Tenant(value) })
+                if *generation == token.generation() =>
+            {
+                Some(value)
+            }
             _ => None,
         }
     }
@@ -104,12 +102,10 @@ impl<T> Slots<T> {
 
     /// All tenants with their tokens, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(|(index, slot)| match &slot.content {
-                Content::Tenant(value) => Some((Token::new(index, slot.generation), value)),
-                Content::Vacant { .. } => None,
-            })
+        (0..).zip(&self.slots).filter_map(|(index, slot)| match &slot.content {
+            Content::Tenant(value) => Some((Token::new(index, slot.generation), value)),
+            Content::Vacant { .. } => None,
+        })
     }
 
     /// How many tenants there are.
@@ -139,14 +135,8 @@ impl<T> Slots<T> {
     #[cold]
     fn append(&mut self, value: T) -> Token {
         let index = u32::try_from(self.slots.len()).unwrap_or(NOWHERE);
-        assert!(
-            index != NOWHERE,
-            "four thousand million descriptors are watched at once"
-        );
-        self.slots.push(Slot {
-            generation: 0,
-            content: Content::Tenant(value),
-        });
+        assert!(index != NOWHERE, "four thousand million descriptors are watched at once");
+        self.slots.push(Slot { generation: 0, content: Content::Tenant(value) });
         Token::new(index, 0)
     }
 

@@ -39,9 +39,7 @@ impl Deadline {
             return Self::AT_ONCE;
         }
         // Adding zero turns the negative zero into the positive one and changes no other number.
-        Self(flip_magnitude_if_negative(
-            (seconds + 0.0).to_bits().cast_signed(),
-        ))
+        Self(flip_magnitude_if_negative((seconds + 0.0).to_bits().cast_signed()))
     }
 
     /// The seconds that the deadline was made from.
@@ -164,11 +162,7 @@ impl<T> Timers<T> {
     /// No timers yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            queue: VecDeque::new(),
-            heap: Vec::new(),
-            next_sequence: 0,
-        }
+        Self { queue: VecDeque::new(), heap: Vec::new(), next_sequence: 0 }
     }
 
     /// Adds a thing to be done at `deadline`.
@@ -176,11 +170,7 @@ impl<T> Timers<T> {
     pub fn push(&mut self, deadline: Deadline, item: T) {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let entry = Entry {
-            deadline,
-            sequence,
-            item,
-        };
+        let entry = Entry { deadline, sequence, item };
         if self.queue.back().is_none_or(|last| last.deadline <= deadline) {
             self.queue.push_back(entry);
         } else {
@@ -190,11 +180,8 @@ impl<T> Timers<T> {
 
     /// A single timer of the far future must not keep all that come after it out of the queue: it makes room.
     fn push_out_of_order(&mut self, entry: Entry<T>) {
-        let into_heap = if self.queue.len() == 1 {
-            std::mem::replace(&mut self.queue[0], entry)
-        } else {
-            entry
-        };
+        let into_heap =
+            if self.queue.len() == 1 { std::mem::replace(&mut self.queue[0], entry) } else { entry };
         self.heap.push(into_heap);
         self.sift_up(self.heap.len() - 1);
     }
@@ -217,11 +204,7 @@ impl<T> Timers<T> {
     #[inline]
     pub fn pop_due(&mut self, now: Deadline) -> Option<T> {
         let (part, first) = self.first()?;
-        if first.deadline.is_due(now) {
-            self.take_first(part).map(|entry| entry.item)
-        } else {
-            None
-        }
+        if first.deadline.is_due(now) { self.take_first(part).map(|entry| entry.item) } else { None }
     }
 
     /// Takes out the first thing, due or not.
@@ -349,13 +332,11 @@ impl<T> Timers<T> {
     fn first_child(&self, parent: usize) -> Option<usize> {
         let start = parent * ARITY + 1;
         let end = self.heap.len().min(start + ARITY);
-        (start..end).reduce(|first, other| {
-            if self.heap[other].is_before(&self.heap[first]) {
-                other
-            } else {
-                first
-            }
-        })
+        (start..end).reduce(
+            |first, other| {
+                if self.heap[other].is_before(&self.heap[first]) { other } else { first }
+            },
+        )
     }
 }
 

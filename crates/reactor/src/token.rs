@@ -30,10 +30,7 @@ impl Token {
     /// Which slot.
     #[inline]
     #[must_use]
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the lower half is what is asked for"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
     pub const fn index(self) -> u32 {
         self.0 as u32
     }
@@ -41,10 +38,7 @@ impl Token {
     /// Which of the slot's tenants.
     #[inline]
     #[must_use]
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "after the shift only 32 bits are left"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "after the shift only 32 bits are left")]
     pub const fn generation(self) -> u32 {
         (self.0 >> GENERATION_SHIFT) as u32
     }

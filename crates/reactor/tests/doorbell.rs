@@ -123,15 +123,21 @@ fn no_message_is_slept_over() {
         while received < RINGERS * MESSAGES_EACH {
             doorbell.prepare_to_sleep();
             if inbox.lock().unwrap().is_empty() {
-                assert_eq!(
-                    poller.wait(LOST).unwrap(),
-                    1,
-                    "{received} messages came, then none"
-                );
+                assert_eq!(poller.wait(LOST).unwrap(), 1, "{received} messages came, then none");
             }
             doorbell.awake();
             received += std::mem::take(&mut *inbox.lock().unwrap()).len();
         }
     });
     assert_eq!(received, RINGERS * MESSAGES_EACH);
+}
+
+#[test]
+fn a_disconnected_bell_writes_nowhere() {
+    let (doorbell, counter) = counted();
+    doorbell.prepare_to_sleep();
+    doorbell.disconnect();
+    doorbell.ring().unwrap();
+    assert_eq!(counter.writes(), 0);
+    assert_eq!(Arc::strong_count(&counter), 1);
 }

@@ -15,12 +15,7 @@ fn waits_are_capped_at_a_day_and_otherwise_passed_on() {
     let script = Script::new();
     let mut poller = Poller::with_backend(script.backend());
     let second = Timeout::After(Duration::from_secs(1));
-    for timeout in [
-        Timeout::Now,
-        second,
-        Timeout::After(Duration::MAX),
-        Timeout::Never,
-    ] {
+    for timeout in [Timeout::Now, second, Timeout::After(Duration::MAX), Timeout::Never] {
         script.wait_brings([]);
         assert_eq!(poller.wait(timeout).unwrap(), 0);
     }
@@ -32,15 +27,9 @@ fn waits_are_capped_at_a_day_and_otherwise_passed_on() {
 fn an_interrupted_wait_comes_back_as_such_and_is_not_repeated() {
     let script = Script::new();
     script.wait_fails(libc::EINTR);
-    script.wait_brings([Event {
-        token: TOKEN,
-        readiness: Readiness::READABLE,
-    }]);
+    script.wait_brings([Event { token: TOKEN, readiness: Readiness::READABLE }]);
     let mut poller = Poller::with_backend(script.backend());
-    assert_eq!(
-        poller.wait(Timeout::Never).unwrap_err().kind(),
-        io::ErrorKind::Interrupted
-    );
+    assert_eq!(poller.wait(Timeout::Never).unwrap_err().kind(), io::ErrorKind::Interrupted);
     assert_eq!(script.asked().len(), 1);
     assert_eq!(poller.wait(Timeout::Never).unwrap(), 1);
     assert_eq!(poller.event(0).token, TOKEN);
@@ -49,10 +38,7 @@ fn an_interrupted_wait_comes_back_as_such_and_is_not_repeated() {
 #[test]
 fn a_wait_past_the_end_of_the_script_is_an_error() {
     let mut poller = Poller::with_backend(Script::new().backend());
-    assert_eq!(
-        poller.wait(Timeout::Never).unwrap_err().kind(),
-        io::ErrorKind::Other
-    );
+    assert_eq!(poller.wait(Timeout::Never).unwrap_err().kind(), io::ErrorKind::Other);
 }
 
 #[test]
@@ -69,16 +55,10 @@ fn rebuilding_registers_the_living_and_names_the_failures() {
     let mut poller = Poller::with_backend(script.backend());
     script.change_succeeds();
     script.change_fails(libc::EBADF);
-    let live = [
-        (3, TOKEN, Interest::READABLE, Trigger::Level),
-        (4, TOKEN, Interest::BOTH, Trigger::Edge),
-    ];
+    let live = [(3, TOKEN, Interest::READABLE, Trigger::Level), (4, TOKEN, Interest::BOTH, Trigger::Edge)];
     let failures = poller.rebuild(live.into_iter()).unwrap();
     assert_eq!(failures.len(), 1);
-    assert_eq!(
-        (failures[0].0, failures[0].1.raw_os_error()),
-        (3, Some(libc::EBADF))
-    );
+    assert_eq!((failures[0].0, failures[0].1.raw_os_error()), (3, Some(libc::EBADF)));
     let registered = live.map(|(fd, token, interest, trigger)| Asked::Register(fd, token, interest, trigger));
     assert_eq!(script.asked(), [Asked::StartOver, registered[0], registered[1]]);
 }
@@ -100,9 +80,7 @@ fn wakes_and_changes_are_recorded_in_order() {
     let mut poller = Poller::with_backend(script.backend());
     assert_eq!((poller.backend_name(), poller.raw_fd()), ("scripted", -1));
     poller.waker().wake().unwrap();
-    poller
-        .reregister(3, TOKEN, Interest::WRITABLE, Trigger::Edge)
-        .unwrap();
+    poller.reregister(3, TOKEN, Interest::WRITABLE, Trigger::Edge).unwrap();
     poller.deregister(3, Interest::WRITABLE).unwrap();
     let asked = [
         Asked::Wake,

@@ -69,10 +69,7 @@ impl Model {
     }
 
     fn check(&self, slots: &Slots<usize>) {
-        assert_eq!(
-            (slots.len(), slots.is_empty()),
-            (self.tenants.len(), self.tenants.is_empty())
-        );
+        assert_eq!((slots.len(), slots.is_empty()), (self.tenants.len(), self.tenants.is_empty()));
         for token in &self.handed_out {
             assert_eq!(slots.get(*token), self.tenants.get(token));
         }
@@ -99,9 +96,5 @@ fn places_are_let_again_before_new_ones_are_made() {
     for token in &tokens {
         slots.remove(*token).unwrap();
     }
-    assert!(
-        (0..4)
-            .map(|number| slots.insert(number))
-            .all(|token| token.index() < 4)
-    );
+    assert!((0..4).map(|number| slots.insert(number)).all(|token| token.index() < 4));
 }

@@ -58,11 +58,7 @@ impl Model {
     }
 
     fn remove(&mut self, number: usize) {
-        let place = self
-            .waiting
-            .iter()
-            .position(|(_, other)| *other == number)
-            .unwrap();
+        let place = self.waiting.iter().position(|(_, other)| *other == number).unwrap();
         self.waiting.remove(place);
     }
 
@@ -115,14 +111,8 @@ impl Model {
     }
 
     fn check(&self, timers: &Timers<usize>) {
-        assert_eq!(
-            (timers.len(), timers.is_empty()),
-            (self.waiting.len(), self.waiting.is_empty())
-        );
-        assert_eq!(
-            timers.next_deadline(),
-            self.waiting.first().map(|(deadline, _)| *deadline)
-        );
+        assert_eq!((timers.len(), timers.is_empty()), (self.waiting.len(), self.waiting.is_empty()));
+        assert_eq!(timers.next_deadline(), self.waiting.first().map(|(deadline, _)| *deadline));
         assert_eq!(timers.peek(), self.waiting.first().map(|(_, number)| number));
     }
 }
@@ -211,12 +201,6 @@ fn the_odd_deadlines_have_their_waits() {
 #[test]
 fn a_deadline_a_nanosecond_away_is_waited_for() {
     let deadline = Deadline::from_seconds(1e-9);
-    assert_eq!(
-        deadline.wait_from(0.0),
-        Timeout::After(std::time::Duration::from_nanos(1))
-    );
-    assert_eq!(
-        deadline.wait_from(0.999_999_5e-9),
-        Timeout::After(std::time::Duration::from_nanos(1))
-    );
+    assert_eq!(deadline.wait_from(0.0), Timeout::After(std::time::Duration::from_nanos(1)));
+    assert_eq!(deadline.wait_from(0.999_999_5e-9), Timeout::After(std::time::Duration::from_nanos(1)));
 }

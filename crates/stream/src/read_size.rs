@@ -37,10 +37,7 @@ impl ReadSize {
     /// The size for a stream that nothing is known of.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            size: FIRST,
-            short_reads: 0,
-        }
+        Self { size: FIRST, short_reads: 0 }
     }
 
     /// How many bytes the next read should make room for: a power of two from 4 KiB to 256 KiB.

@@ -1,7 +1,7 @@
 """Standing in for uvloop: `import uvloop` gives vitok, in this process and in those that multiprocessing spawns.
 
-A spawned child gets its parent's `sys.path` before it imports anything of the user's. So the folder beside this file, which
-holds nothing but a module of that name, goes to the front of the path.
+A spawned child gets its parent's `sys.path` before it imports anything of the user's. So the folder beside this file,
+which holds nothing but a module of that name, goes to the front of the path.
 """
 
 from __future__ import annotations

@@ -38,10 +38,7 @@ pub(crate) fn make_types(
     handle: HandleClass,
     timer: HandleClass,
 ) -> PyResult<HandleTypes> {
-    Ok(HandleTypes {
-        handle: make(module, handle)?,
-        timer: make(module, timer)?,
-    })
+    Ok(HandleTypes { handle: make(module, handle)?, timer: make(module, timer)? })
 }
 
 fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::PyTypeObject> {
@@ -75,19 +72,14 @@ fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::
     };
     // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
     let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
-    let created = owned(py, created)
-        .map_err(|raised| raised.take(py))?
-        .cast_into::<PyType>()?;
+    let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
     module.add(class.name, &created)?;
     // Handles are made for as long as the process lives, so the class is never released.
     Ok(created.into_ptr().cast())
 }
 
 fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
-    ffi::PyType_Slot {
-        slot: number,
-        pfunc: value,
-    }
+    ffi::PyType_Slot { slot: number, pfunc: value }
 }
 
 fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
@@ -123,10 +115,7 @@ fn weak_reference_member() -> *mut c_void {
         flags: ffi::Py_READONLY,
         doc: std::ptr::null(),
     };
-    vec![place, ffi::PyMemberDef::default()]
-        .leak()
-        .as_mut_ptr()
-        .cast()
+    vec![place, ffi::PyMemberDef::default()].leak().as_mut_ptr().cast()
 }
 
 /// Runs the body of an attribute, of `repr()` or of a method without arguments behind the border.
@@ -187,10 +176,7 @@ macro_rules! getter {
             // SAFETY: the interpreter passes a live receiver.
             unsafe { $crate::ffi::class::read(receiver, $body) }
         }
-        $crate::ffi::class::Getter {
-            name: $name,
-            read: entry,
-        }
+        $crate::ffi::class::Getter { name: $name, read: entry }
     }};
 }
 

@@ -18,8 +18,8 @@ pub(crate) fn construct<'py>(
     let py = class.py();
     let raw = class.as_type_ptr();
     // SAFETY: a live type object.
-    let (new, init) = unsafe { ((*raw).tp_new, (*raw).tp_init) };
-    let (Some(new), Some(init)) = (new, init) else {
+    let slots = unsafe { &*raw };
+    let (Some(new), Some(init)) = (slots.tp_new, slots.tp_init) else {
         return Ok(class.call(arguments, Some(keywords))?);
     };
     // SAFETY: the slots are called with live objects of the kinds they ask for.

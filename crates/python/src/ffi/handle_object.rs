@@ -36,6 +36,8 @@ impl Flags {
     pub(crate) const THREADSAFE: Self = Self(4);
     /// It lies in the heap of timers.
     pub(crate) const SCHEDULED: Self = Self(8);
+    /// `cancel()` has returned: asyncio's handle has no callback and no arguments any more.
+    pub(crate) const DROPPED: Self = Self(32);
     /// It is a `TimerHandle`.
     pub(crate) const TIMER: Self = Self(16);
 
@@ -182,10 +184,7 @@ impl Handle {
             return Ok(tuple.map(|tuple| tuple.cast_into()).transpose()?);
         }
         let inline = &object.arguments[..object.count as usize];
-        let inline: Vec<_> = inline
-            .iter()
-            .filter_map(|&argument| borrowed(py, argument))
-            .collect();
+        let inline: Vec<_> = inline.iter().filter_map(|&argument| borrowed(py, argument)).collect();
         PyTuple::new(py, inline).map(Some)
     }
 
@@ -267,7 +266,8 @@ impl Handle {
 #[inline(always)]
 unsafe fn call(object: *mut HandleObject) -> *mut ffi::PyObject {
     // SAFETY: the caller's duty.
-    let (callback, count) = unsafe { ((*object).callback, (*object).count) };
+    let fields = unsafe { &*object };
+    let (callback, count) = (fields.callback, fields.count);
     // SAFETY: the array lies inside the live object, behind a scratch word of the object's own.
     let arguments = unsafe { (&raw mut (*object).arguments).cast::<*mut ffi::PyObject>() };
     if count == IN_A_TUPLE {

@@ -70,14 +70,7 @@ impl Bins {
 
 impl Pool {
     pub(crate) fn new(types: HandleTypes) -> Self {
-        Self {
-            types,
-            bins: Owned::new(Bins {
-                spare: Vec::new(),
-                postponed: Vec::new(),
-                depth: 0,
-            }),
-        }
+        Self { types, bins: Owned::new(Bins { spare: Vec::new(), postponed: Vec::new(), depth: 0 }) }
     }
 
     /// Makes a handle. May run the garbage collector, and so any finalizer.
@@ -92,11 +85,7 @@ impl Pool {
         if context.is_null() {
             return Err(Raised::by_interpreter());
         }
-        let class = if content.flags.has(Flags::TIMER) {
-            self.types.timer
-        } else {
-            self.types.handle
-        };
+        let class = if content.flags.has(Flags::TIMER) { self.types.timer } else { self.types.handle };
         let Some(object) = self.memory(py, class) else {
             // SAFETY: the reference taken above.
             unsafe { ffi::Py_DECREF(context) };
@@ -217,7 +206,9 @@ pub(super) unsafe extern "C" fn release(object: *mut ffi::PyObject) {
         unsafe { ffi::PyObject_ClearWeakRefs(object) };
     }
     // SAFETY: the object's loop is alive, because the object still holds it.
-    let pool = unsafe { &*(*handle).pool };
+    let pool = unsafe { (*handle).pool };
+    // SAFETY: as above.
+    let pool = unsafe { &*pool };
     // SAFETY: objects are deallocated by attached threads.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: an object of ours cannot lie at address zero.

@@ -9,6 +9,7 @@ use super::raised::Raised;
 #[inline(always)]
 pub(crate) fn thread_identity() -> u64 {
     // SAFETY: has no preconditions.
+    #[expect(clippy::useless_conversion, reason = "c_ulong has 32 bits on some platforms")]
     u64::from(unsafe { ffi::PyThread_get_thread_ident() })
 }
 

@@ -16,9 +16,7 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) const fn new() -> Self {
-        Self {
-            newest: AtomicPtr::new(null_mut()),
-        }
+        Self { newest: AtomicPtr::new(null_mut()) }
     }
 
     #[inline(always)]
@@ -33,10 +31,7 @@ impl Mailbox {
         loop {
             // SAFETY: the reference inside `handle` is now the mailbox's, and the handle is not posted yet: `next` is ours.
             unsafe { (*object).next = newest };
-            match self
-                .newest
-                .compare_exchange_weak(newest, object, Ordering::SeqCst, Ordering::Relaxed)
-            {
+            match self.newest.compare_exchange_weak(newest, object, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => newest = now,
             }

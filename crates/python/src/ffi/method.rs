@@ -4,10 +4,11 @@
 
 use std::ffi::CString;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple};
 use pyo3::{PyClass, PyTypeInfo, ffi};
 
 use super::raised::{Raised, border, owned};
@@ -64,17 +65,17 @@ impl<'py> Call<'py> {
         let names = unsafe { Borrowed::<PyAny>::from_ptr(self.py, self.names) };
         // SAFETY: `names` is a tuple by the calling convention.
         let names = unsafe { names.cast_unchecked::<PyTuple>() };
-        names
-            .iter()
-            .zip(self.arguments[self.positional..].iter().copied())
-            .collect()
+        names.iter().zip(self.arguments[self.positional..].iter().copied()).collect()
     }
 
-    /// The value of the only keyword argument if its name is the interned string `name`: the common case, by pointer.
+    /// The value of the only keyword argument if its name is known to be the wanted one without comparing strings.
     #[inline(always)]
-    pub(crate) fn only_keyword(&self, name: &Py<pyo3::types::PyString>) -> Option<Argument<'py>> {
+    pub(crate) fn only_keyword(&self, wanted: &Keyword) -> Option<Argument<'py>> {
         if self.names.is_null() {
             return None;
+        }
+        if self.names == wanted.seen.load(Ordering::Relaxed) {
+            return Some(self.arguments[self.positional]);
         }
         // SAFETY: the interpreter passes a tuple of names.
         let count = unsafe { ffi::PyTuple_GET_SIZE(self.names) };
@@ -83,7 +84,35 @@ impl<'py> Call<'py> {
         }
         // SAFETY: the tuple has one item.
         let first = unsafe { ffi::PyTuple_GET_ITEM(self.names, 0) };
-        (first == name.as_ptr()).then(|| self.arguments[self.positional])
+        (first == wanted.name.as_ptr()).then(|| self.arguments[self.positional])
+    }
+
+    /// Remembers the caller's tuple of names as one that holds `wanted` and nothing else.
+    pub(crate) fn remember_names(&self, wanted: &Keyword) {
+        // SAFETY: the interpreter passes a tuple of names.
+        if self.names.is_null() || unsafe { ffi::PyTuple_GET_SIZE(self.names) } != 1 {
+            return;
+        }
+        let unset = std::ptr::null_mut();
+        if wanted.seen.compare_exchange(unset, self.names, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            // SAFETY: a live object. The reference is never given back: while the tuple lives, its address is its own.
+            unsafe { ffi::Py_INCREF(self.names) };
+        }
+    }
+}
+
+/// A keyword that the hot path looks for.
+///
+/// Python code passes the interned name. The C code of asyncio's tasks passes a tuple of its own with a name that is not
+/// interned, always the same one: that tuple is remembered at the first call.
+pub(crate) struct Keyword {
+    name: Py<PyString>,
+    seen: AtomicPtr<ffi::PyObject>,
+}
+
+impl Keyword {
+    pub(crate) fn new(name: Py<PyString>) -> Self {
+        Self { name, seen: AtomicPtr::new(std::ptr::null_mut()) }
     }
 }
 
@@ -112,14 +141,7 @@ pub(crate) unsafe fn enter(
             // SAFETY: the stack holds `total` live references, and `Borrowed` has the layout of a pointer.
             unsafe { std::slice::from_raw_parts(arguments.cast::<Argument<'_>>(), total) }
         };
-        let call = Call {
-            py,
-            receiver,
-            arguments,
-            positional,
-            names,
-            unsendable: PhantomData,
-        };
+        let call = Call { py, receiver, arguments, positional, names, unsendable: PhantomData };
         body(&call).map(Bound::into_ptr)
     })
 }
@@ -191,17 +213,12 @@ impl Method {
         let doc = CString::new(format!("{}{}\n--\n\n{}", self.name, self.signature, self.doc))?;
         let (pointer, flags) = match self.entry {
             Entry::Fastcall(function) => (
-                ffi::PyMethodDefPointer {
-                    PyCFunctionFastWithKeywords: function,
-                },
+                ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: function },
                 ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
             ),
-            Entry::NoArguments(function) => (
-                ffi::PyMethodDefPointer {
-                    PyCFunction: function,
-                },
-                ffi::METH_NOARGS,
-            ),
+            Entry::NoArguments(function) => {
+                (ffi::PyMethodDefPointer { PyCFunction: function }, ffi::METH_NOARGS)
+            }
         };
         // The interpreter keeps pointers to definitions for as long as a type lives, and types live as long as the process.
         Ok(Box::leak(Box::new(ffi::PyMethodDef {

@@ -21,10 +21,7 @@ mod cell {
 
     impl<T> Owned<T> {
         pub(crate) const fn new(value: T) -> Self {
-            Self {
-                value: UnsafeCell::new(value),
-                busy: Cell::new(false),
-            }
+            Self { value: UnsafeCell::new(value), busy: Cell::new(false) }
         }
 
         /// Runs `body` on the value. Re-entry is a bug of ours: it panics, and the border makes an exception of it.

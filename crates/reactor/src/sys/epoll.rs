@@ -44,11 +44,7 @@ impl Backend for Epoll {
     }
 
     fn name(&self) -> &'static str {
-        if self.has_nanoseconds {
-            "epoll_pwait2"
-        } else {
-            "epoll_wait"
-        }
+        if self.has_nanoseconds { "epoll_pwait2" } else { "epoll_wait" }
     }
 
     fn raw_fd(&self) -> RawFd {
@@ -93,12 +89,7 @@ impl Backend for Epoll {
     fn deregister(&mut self, fd: RawFd, _interest: Interest) -> io::Result<()> {
         match control(&self.set, libc::EPOLL_CTL_DEL, fd, None) {
             // Closed, or closed and opened again: as another file, or as one that can't be watched at all.
-            Err(error)
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EBADF | libc::ENOENT | libc::EPERM)
-                ) =>
-            {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOENT | libc::EPERM)) => {
                 Ok(())
             }
             result => result,
@@ -121,10 +112,7 @@ impl Backend for Epoll {
     #[inline]
     fn event(&self, index: usize) -> Event {
         let libc::epoll_event { events, u64: token } = self.events[..self.ready][index];
-        Event {
-            token: Token::from_raw(token),
-            readiness: readiness_of(events),
-        }
+        Event { token: Token::from_raw(token), readiness: readiness_of(events) }
     }
 
     fn start_over(&mut self) -> io::Result<()> {
@@ -192,10 +180,7 @@ struct KernelTimespec {
 impl From<Duration> for KernelTimespec {
     #[inline]
     fn from(wait: Duration) -> Self {
-        Self {
-            seconds: wait.as_secs().cast_signed(),
-            nanoseconds: i64::from(wait.subsec_nanos()),
-        }
+        Self { seconds: wait.as_secs().cast_signed(), nanoseconds: i64::from(wait.subsec_nanos()) }
     }
 }
 
@@ -252,10 +237,7 @@ fn event_for(token: Token, interest: Interest, trigger: Trigger) -> libc::epoll_
     if trigger == Trigger::Edge {
         events |= libc::EPOLLET;
     }
-    libc::epoll_event {
-        events: events.cast_unsigned(),
-        u64: token.to_raw(),
-    }
+    libc::epoll_event { events: events.cast_unsigned(), u64: token.to_raw() }
 }
 
 /// What the kernel tells.
@@ -298,13 +280,7 @@ impl EventFd {
     fn replace(&self) -> io::Result<()> {
         let fresh = Self::new()?;
         // SAFETY: both numbers are open and ours; the kernel closes what the second stood for and changes nothing else.
-        checked(unsafe {
-            libc::dup3(
-                fresh.counter.as_raw_fd(),
-                self.counter.as_raw_fd(),
-                libc::O_CLOEXEC,
-            )
-        })?;
+        checked(unsafe { libc::dup3(fresh.counter.as_raw_fd(), self.counter.as_raw_fd(), libc::O_CLOEXEC) })?;
         Ok(())
     }
 }
@@ -358,10 +334,7 @@ mod tests {
         assert!(hangup.hangup() && hangup.readable() && hangup.writable() && !hangup.error());
         let error = readiness_of(libc::EPOLLERR.cast_unsigned());
         assert!(error.error() && error.readable() && error.writable() && !error.hangup());
-        assert_eq!(
-            readiness_of(libc::EPOLLRDHUP.cast_unsigned()),
-            Readiness::READ_CLOSED
-        );
+        assert_eq!(readiness_of(libc::EPOLLRDHUP.cast_unsigned()), Readiness::READ_CLOSED);
     }
 
     #[test]

@@ -66,10 +66,7 @@ impl Script {
     /// The kernel that follows this script.
     #[must_use]
     pub fn backend(&self) -> Scripted {
-        Scripted {
-            script: self.clone(),
-            events: Vec::new(),
-        }
+        Scripted { script: self.clone(), events: Vec::new() }
     }
 
     /// One more wait brings these events. None at all is a timeout.
@@ -105,11 +102,7 @@ impl Script {
     fn change(&self, asked: Asked) -> io::Result<()> {
         let mut lines = self.lines();
         lines.asked.push(asked);
-        lines
-            .changes
-            .pop_front()
-            .unwrap_or(Ok(()))
-            .map_err(io::Error::from_raw_os_error)
+        lines.changes.pop_front().unwrap_or(Ok(())).map_err(io::Error::from_raw_os_error)
     }
 }
 
@@ -149,9 +142,7 @@ impl Backend for Scripted {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<Rearmed> {
-        self.script
-            .change(Asked::Reregister(fd, token, interest, trigger))
-            .map(|()| Rearmed::Kept)
+        self.script.change(Asked::Reregister(fd, token, interest, trigger)).map(|()| Rearmed::Kept)
     }
 
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
@@ -162,10 +153,8 @@ impl Backend for Scripted {
         self.events.clear();
         let mut lines = self.script.lines();
         lines.asked.push(Asked::Wait(timeout));
-        let scripted = lines
-            .waits
-            .pop_front()
-            .ok_or_else(|| io::Error::other("the script has no further wait"))?;
+        let scripted =
+            lines.waits.pop_front().ok_or_else(|| io::Error::other("the script has no further wait"))?;
         self.events = scripted.map_err(io::Error::from_raw_os_error)?;
         Ok(self.events.len())
     }
@@ -181,10 +170,7 @@ impl Backend for Scripted {
 
 impl Wake for Mutex<Lines> {
     fn wake(&self) -> io::Result<()> {
-        self.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .asked
-            .push(Asked::Wake);
+        self.lock().unwrap_or_else(PoisonError::into_inner).asked.push(Asked::Wake);
         Ok(())
     }
 }

@@ -27,10 +27,7 @@ use kernel::kevent;
 const MAX_EVENTS: usize = 512;
 
 /// A token has to fit into the pointer that comes back with each event.
-const _: () = assert!(
-    size_of::<usize>() >= size_of::<u64>(),
-    "kqueue is supported on 64-bit systems only"
-);
+const _: () = assert!(size_of::<usize>() >= size_of::<u64>(), "kqueue is supported on 64-bit systems only");
 
 /// A set of watched descriptors with `kqueue`.
 #[derive(Debug)]
@@ -69,14 +66,9 @@ impl Backend for Kqueue {
     /// does with epoll, and it gives a filter whose number is used again the new token and trigger.
     fn register(&mut self, fd: RawFd, token: Token, interest: Interest, trigger: Trigger) -> io::Result<()> {
         self.deregister(fd, Interest::BOTH)?;
-        let repetition = if trigger == Trigger::Edge {
-            kernel::EV_CLEAR
-        } else {
-            0
-        };
+        let repetition = if trigger == Trigger::Edge { kernel::EV_CLEAR } else { 0 };
         let added = for_each_filter(interest, |filter| {
-            self.queue
-                .apply(change(fd, filter, kernel::EV_ADD | repetition, token))
+            self.queue.apply(change(fd, filter, kernel::EV_ADD | repetition, token))
         });
         if added.is_err() {
             // The other direction may have been accepted, and the caller is about to hear that nothing was.
@@ -93,16 +85,12 @@ impl Backend for Kqueue {
         trigger: Trigger,
     ) -> io::Result<Rearmed> {
         // kqueue forgets a closed descriptor and says nothing of it: what was there before can't be known.
-        self.register(fd, token, interest, trigger)
-            .map(|()| Rearmed::Kept)
+        self.register(fd, token, interest, trigger).map(|()| Rearmed::Kept)
     }
 
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
         for_each_filter(interest, |filter| {
-            match self
-                .queue
-                .apply(change(fd, filter, kernel::EV_DELETE, Token::WAKER))
-            {
+            match self.queue.apply(change(fd, filter, kernel::EV_DELETE, Token::WAKER)) {
                 // Never watched, or closed, which the kernel takes for the same.
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOENT)) => Ok(()),
                 result => result,
@@ -123,10 +111,7 @@ impl Backend for Kqueue {
 
     fn event(&self, index: usize) -> Event {
         let event = &self.events[..self.ready][index];
-        Event {
-            token: Token::from_raw(event.udata.addr() as u64),
-            readiness: readiness_of(event),
-        }
+        Event { token: Token::from_raw(event.udata.addr() as u64), readiness: readiness_of(event) }
     }
 
     fn start_over(&mut self) -> io::Result<()> {
@@ -136,10 +121,9 @@ impl Backend for Kqueue {
 
 /// Does something for each filter that the interest takes; stops at the first error.
 fn for_each_filter(interest: Interest, mut each: impl FnMut(i16) -> io::Result<()>) -> io::Result<()> {
-    for (direction, filter) in [
-        (Interest::READABLE, kernel::EVFILT_READ),
-        (Interest::WRITABLE, kernel::EVFILT_WRITE),
-    ] {
+    for (direction, filter) in
+        [(Interest::READABLE, kernel::EVFILT_READ), (Interest::WRITABLE, kernel::EVFILT_WRITE)]
+    {
         if interest.contains(direction) {
             each(filter)?;
         }
@@ -158,11 +142,7 @@ fn readiness_of(event: &kevent) -> Readiness {
     // With the end of the stream comes, in `fflags`, the socket's error if that was why.
     let failed = event.flags & kernel::EV_ERROR != 0 || (ended && event.fflags != 0);
     let readiness = if ended { ready.with(closed) } else { ready };
-    if failed {
-        readiness.with(Readiness::ERROR)
-    } else {
-        readiness
-    }
+    if failed { readiness.with(Readiness::ERROR) } else { readiness }
 }
 
 /// The kernel's set. Wakers share it, because waking is an event of the set itself.
@@ -179,10 +159,7 @@ struct Queue {
 
 impl Queue {
     fn new() -> io::Result<Self> {
-        Ok(Self {
-            fd: AtomicI32::new(new_set()?),
-            process_id: AtomicU32::new(process::id()),
-        })
+        Ok(Self { fd: AtomicI32::new(new_set()?), process_id: AtomicU32::new(process::id()) })
     }
 
     fn fd(&self) -> RawFd {
@@ -228,12 +205,7 @@ const WAKER_IDENT: RawFd = 0;
 fn new_set() -> io::Result<RawFd> {
     // SAFETY: the call takes no arguments.
     let set = checked(unsafe { kernel::kqueue() })?;
-    let waker = change(
-        WAKER_IDENT,
-        kernel::EVFILT_USER,
-        kernel::EV_ADD | kernel::EV_CLEAR,
-        Token::WAKER,
-    );
+    let waker = change(WAKER_IDENT, kernel::EVFILT_USER, kernel::EV_ADD | kernel::EV_CLEAR, Token::WAKER);
     // SAFETY: the set was just opened; the command takes no pointer.
     let result = checked(unsafe { libc::fcntl(set, libc::F_SETFD, libc::FD_CLOEXEC) });
     match result.and_then(|_| apply(set, waker)) {
@@ -329,10 +301,7 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_is_told_by_direction() {
         let mut event = change(3, kernel::EVFILT_READ, kernel::EV_EOF, Token::new(1, 1));
-        assert_eq!(
-            readiness_of(&event),
-            Readiness::READABLE.with(Readiness::READ_CLOSED)
-        );
+        assert_eq!(readiness_of(&event), Readiness::READABLE.with(Readiness::READ_CLOSED));
         event.filter = kernel::EVFILT_WRITE;
         assert!(readiness_of(&event).write_closed() && !readiness_of(&event).readable());
         event.fflags = libc::ECONNRESET.cast_unsigned();

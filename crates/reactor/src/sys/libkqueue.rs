@@ -8,10 +8,7 @@ use libc::{c_int, c_void, timespec};
 /// `struct kevent`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[allow(
-    non_camel_case_types,
-    reason = "it is the name that `libc` has for it elsewhere"
-)]
+#[allow(non_camel_case_types, reason = "it is the name that `libc` has for it elsewhere")]
 pub(crate) struct kevent {
     pub(crate) ident: usize,
     pub(crate) filter: i16,

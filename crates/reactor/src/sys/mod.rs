@@ -121,9 +121,5 @@ pub trait Backend: fmt::Debug + Send + Sized {
 
 /// The kernel's `-1` as the error that `errno` holds.
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result == -1 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

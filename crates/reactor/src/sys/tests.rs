@@ -66,9 +66,7 @@ fn a_child_starts_over_without_touching_its_parent<B: Backend>() {
     let (mut peer, watched) = UnixStream::pair().unwrap();
     let mut poller = Poller::with_backend(B::new().unwrap());
     let waker = poller.waker();
-    poller
-        .register(watched.as_raw_fd(), TOKEN, Interest::READABLE, Trigger::Level)
-        .unwrap();
+    poller.register(watched.as_raw_fd(), TOKEN, Interest::READABLE, Trigger::Level).unwrap();
     let exit_status = in_a_child(|| {
         let failures = poller.rebuild(std::iter::empty())?;
         waker.wake()?;
@@ -79,11 +77,7 @@ fn a_child_starts_over_without_touching_its_parent<B: Backend>() {
     assert_eq!(exit_status, 0, "the child's own waker did not wake it");
     assert_eq!(poller.wait(Timeout::Now).unwrap(), 0, "the child woke its parent");
     peer.write_all(b"x").unwrap();
-    assert_eq!(
-        poller.wait(Timeout::Now).unwrap(),
-        1,
-        "the child took the parent's registration away"
-    );
+    assert_eq!(poller.wait(Timeout::Now).unwrap(), 1, "the child took the parent's registration away");
 }
 
 /// Runs something in a forked child and returns how that exited: 0 for true.

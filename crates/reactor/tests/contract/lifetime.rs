@@ -12,10 +12,7 @@ pub(crate) fn starting_over_watches_only_what_lives<B: Backend>() {
     let mut bench = Bench::<B>::new();
     let (mut stale_peer, stale) = UnixStream::pair().unwrap();
     let (mut live_peer, live) = UnixStream::pair().unwrap();
-    bench
-        .poller
-        .register(stale.as_raw_fd(), OTHER, Interest::READABLE, Trigger::Level)
-        .unwrap();
+    bench.poller.register(stale.as_raw_fd(), OTHER, Interest::READABLE, Trigger::Level).unwrap();
     bench.register(&live, Interest::READABLE, Trigger::Level);
     // With epoll, what was registered stays for as long as the duplicate, and can't be removed by the old number.
     let _duplicate = stale.try_clone().unwrap();
@@ -23,13 +20,7 @@ pub(crate) fn starting_over_watches_only_what_lives<B: Backend>() {
     drop(stale);
     bench.poller.deregister(stale_fd, Interest::READABLE).unwrap();
     let registrations = [(live.as_raw_fd(), TOKEN, Interest::READABLE, Trigger::Level)];
-    assert!(
-        bench
-            .poller
-            .rebuild(registrations.into_iter())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(bench.poller.rebuild(registrations.into_iter()).unwrap().is_empty());
     stale_peer.write_all(b"x").unwrap();
     live_peer.write_all(b"x").unwrap();
     assert_eq!(bench.readiness(), Readiness::READABLE);
@@ -43,10 +34,7 @@ pub(crate) fn starting_over_says_what_it_could_not_register<B: Backend>() {
         (live.as_raw_fd(), TOKEN, Interest::WRITABLE, Trigger::Level),
     ];
     let failures = bench.poller.rebuild(registrations.into_iter()).unwrap();
-    let failures: Vec<_> = failures
-        .iter()
-        .map(|(fd, error)| (*fd, error.raw_os_error()))
-        .collect();
+    let failures: Vec<_> = failures.iter().map(|(fd, error)| (*fd, error.raw_os_error())).collect();
     assert_eq!(failures, [(RawFd::MAX, Some(libc::EBADF))]);
     assert!(bench.readiness().writable());
 }
@@ -67,13 +55,7 @@ pub(crate) fn events_stay_readable_until_the_next_wait<B: Backend>() {
     bench.register(&watched, Interest::WRITABLE, Trigger::Level);
     assert_eq!(bench.poller.wait(Timeout::Now).unwrap(), 1);
     bench.poller.rebuild(std::iter::empty()).unwrap();
-    assert_eq!(
-        bench.poller.event(0),
-        Event {
-            token: TOKEN,
-            readiness: Readiness::WRITABLE
-        }
-    );
+    assert_eq!(bench.poller.event(0), Event { token: TOKEN, readiness: Readiness::WRITABLE });
 }
 
 pub(crate) fn closing_gives_every_descriptor_back<B: Backend>() {

@@ -127,16 +127,11 @@ impl<B: Backend> Bench<B> {
     fn new() -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        Self {
-            poller: Poller::with_backend(B::new().unwrap()),
-            _alone: alone,
-        }
+        Self { poller: Poller::with_backend(B::new().unwrap()), _alone: alone }
     }
 
     fn register(&mut self, watched: &impl AsRawFd, interest: Interest, trigger: Trigger) {
-        self.poller
-            .register(watched.as_raw_fd(), TOKEN, interest, trigger)
-            .unwrap();
+        self.poller.register(watched.as_raw_fd(), TOKEN, interest, trigger).unwrap();
     }
 
     /// What one wait reports for each token, its events taken together.
@@ -156,9 +151,7 @@ impl<B: Backend> Bench<B> {
     fn readiness(&mut self) -> Readiness {
         let reported = self.reported(Timeout::Now);
         assert!(reported.iter().all(|(token, _)| *token == TOKEN), "{reported:?}");
-        reported
-            .first()
-            .map_or(Readiness::NONE, |(_, readiness)| *readiness)
+        reported.first().map_or(Readiness::NONE, |(_, readiness)| *readiness)
     }
 }
 

@@ -15,13 +15,7 @@ pub(crate) fn nothing_ready_is_a_timeout<B: Backend>() {
     let mut bench = Bench::<B>::new();
     bench.register(&watched, Interest::READABLE, Trigger::Level);
     assert_eq!(bench.poller.wait(Timeout::Now).unwrap(), 0);
-    assert_eq!(
-        bench
-            .poller
-            .wait(Timeout::After(Duration::from_millis(1)))
-            .unwrap(),
-        0
-    );
+    assert_eq!(bench.poller.wait(Timeout::After(Duration::from_millis(1))).unwrap(), 0);
 }
 
 pub(crate) fn a_level_is_reported_by_each_wait<B: Backend>() {
@@ -61,10 +55,7 @@ pub(crate) fn only_what_was_asked_for_is_reported<B: Backend>() {
     peer.write_all(b"x").unwrap();
     bench.register(&watched, Interest::READABLE, Trigger::Level);
     assert_eq!(bench.readiness(), Readiness::READABLE);
-    bench
-        .poller
-        .reregister(watched.as_raw_fd(), TOKEN, Interest::WRITABLE, Trigger::Level)
-        .unwrap();
+    bench.poller.reregister(watched.as_raw_fd(), TOKEN, Interest::WRITABLE, Trigger::Level).unwrap();
     assert_eq!(bench.readiness(), Readiness::WRITABLE);
 }
 
@@ -75,10 +66,7 @@ pub(crate) fn a_change_reports_again_what_holds<B: Backend>() {
     bench.register(&watched, Interest::READABLE, Trigger::Edge);
     assert!(bench.readiness().readable());
     assert_eq!(bench.readiness(), Readiness::NONE);
-    bench
-        .poller
-        .reregister(watched.as_raw_fd(), TOKEN, Interest::READABLE, Trigger::Edge)
-        .unwrap();
+    bench.poller.reregister(watched.as_raw_fd(), TOKEN, Interest::READABLE, Trigger::Edge).unwrap();
     assert!(bench.readiness().readable());
 }
 
@@ -88,10 +76,7 @@ pub(crate) fn a_hangup_is_readable_and_writable<B: Backend>() {
     bench.register(&watched, Interest::BOTH, Trigger::Level);
     drop(peer);
     let readiness = bench.readiness();
-    assert!(
-        readiness.readable() && readiness.writable() && readiness.hangup(),
-        "{readiness:?}"
-    );
+    assert!(readiness.readable() && readiness.writable() && readiness.hangup(), "{readiness:?}");
 }
 
 pub(crate) fn a_half_close_is_no_hangup<B: Backend>() {
@@ -110,10 +95,7 @@ pub(crate) fn a_pipe_without_reader_is_writable<B: Backend>() {
     bench.register(&writer, Interest::WRITABLE, Trigger::Level);
     drop(reader);
     let readiness = bench.readiness();
-    assert!(
-        readiness.writable() && (readiness.error() || readiness.write_closed()),
-        "{readiness:?}"
-    );
+    assert!(readiness.writable() && (readiness.error() || readiness.write_closed()), "{readiness:?}");
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -124,10 +106,7 @@ pub(crate) fn more_than_one_wait_can_report_comes_with_the_next<B: Backend>() {
     let pairs: Vec<_> = (0..PAIRS).map(|_| UnixStream::pair().unwrap()).collect();
     for (index, stream) in (0..).zip(pairs.iter().flat_map(|(left, right)| [left, right])) {
         let token = reactor::Token::new(index, 0);
-        bench
-            .poller
-            .register(stream.as_raw_fd(), token, Interest::WRITABLE, Trigger::Level)
-            .unwrap();
+        bench.poller.register(stream.as_raw_fd(), token, Interest::WRITABLE, Trigger::Level).unwrap();
     }
     let first = bench.reported(Timeout::Now);
     let second = bench.reported(Timeout::Now);

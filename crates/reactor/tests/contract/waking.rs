@@ -23,10 +23,7 @@ pub(crate) fn a_wake_before_the_wait_is_not_lost<B: Backend>() {
     let waker = bench.poller.waker();
     for _ in 0..3 {
         waker.wake().unwrap();
-        assert_eq!(
-            bench.reported(Timeout::Now),
-            [(Token::WAKER, Readiness::READABLE)]
-        );
+        assert_eq!(bench.reported(Timeout::Now), [(Token::WAKER, Readiness::READABLE)]);
         assert_eq!(bench.reported(Timeout::Now), []);
     }
 }

@@ -1,4 +1,4 @@
-"""What a spawned child of a process with `vitok.as_uvloop()` imports as uvloop: it takes its own place in sys.modules."""
+"""What a spawned child of a process with `vitok.as_uvloop()` imports as uvloop: it puts vitok into its own place."""
 
 import vitok
 

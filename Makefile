@@ -1,0 +1,137 @@
+# Builds, runs, tests and checks vitok. `make help` lists what it can do.
+# It knows what to run and what is out of date; how strict a tool is stands in pyproject.toml and Cargo.toml.
+#
+# PYTHON chooses the interpreter. The default, python3, lives in .venv and target/; any other has a virtual environment
+# (.venv-NAME) and a cargo directory (target/NAME) of its own, so that switching back and forth rebuilds nothing.
+
+PYTHON ?= python3
+ARGS ?=
+PYTEST_ARGS ?=
+CONFORMANCE_ARGS ?= --control
+
+NAME := $(notdir $(PYTHON))
+VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
+BIN := $(VENV)/bin
+# rustup puts cargo here and tells only new shells.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export CARGO_TARGET_DIR := $(CURDIR)/target$(if $(filter-out python3,$(PYTHON)),/$(NAME))
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+# pyo3 asks this interpreter what to bind to, in `cargo clippy` as in the build.
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
+
+# Two words: a number that changes with the interpreter and with the place of the checkout, and the ending of a native
+# module for it. The number is part of every stamp's name, so a stamp of another interpreter is never taken for ours.
+FACTS := $(shell $(PYTHON) tools/interpreter.py 2>/dev/null)
+STAMP := $(word 1,$(FACTS))
+NATIVE := python/vitok/_native$(word 2,$(FACTS))
+RUST := Cargo.toml $(wildcard Cargo.lock) pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+CRATES := --workspace --exclude vitok-python
+
+MADE := $(VENV)/.made-$(STAMP)
+BUILDER := $(VENV)/.builder-$(STAMP)
+SITE := $(VENV)/.site-$(STAMP)
+DEV := $(VENV)/.dev-$(STAMP)
+PEERS := $(VENV)/.peers-$(STAMP)
+BUILT := $(VENV)/.built-$(STAMP)
+INSTALL := $(BIN)/python -m pip install --group
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help build run test test-rust test-python check check-rust check-python bench conformance clean \
+        doctor doctor-tests absent
+
+help:
+	@echo 'make run                          build a release and serve examples/site.py on 127.0.0.1:8000'
+	@echo 'make run ARGS="script.py --flag"  run any asyncio program on the loop'
+	@echo 'make test                         build and run every test, Rust and Python'
+	@echo 'make check                        formats, lints, types, stub against binary, structure'
+	@echo 'make bench                        the scheduling benchmark beside its peers, the quick form'
+	@echo "make conformance                  CPython's own asyncio tests on this loop"
+	@echo 'make build                        the extension module and the package, into the virtual environment'
+	@echo 'make clean                        remove what any of these made'
+	@echo 'Each takes PYTHON=python3.13; this one would use $(VENV).'
+
+build: $(BUILT)
+
+ifeq ($(strip $(ARGS)),)
+run: $(BUILT) $(SITE)
+	@echo 'vitok run examples/site.py: a small site on this loop, http://127.0.0.1:8000/ . Ctrl-C stops it.'
+	@exec $(BIN)/vitok run examples/site.py --host 127.0.0.1 --port 8000
+else
+run: $(BUILT)
+	@exec $(BIN)/vitok run $(ARGS)
+endif
+
+test: test-rust test-python
+
+# The extension itself has no Rust tests: it would have to be linked to one interpreter. Python tests it.
+test-rust: | doctor
+	cargo test $(CRATES)
+
+test-python: $(BUILT) $(DEV) | doctor-tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: check-rust check-python
+
+check-rust: $(MADE)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+check-python: $(BUILT) $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest vitok
+	$(BIN)/python -m tools.structure
+
+bench: $(BUILT) $(PEERS)
+	$(BIN)/python benchmarks/scheduling.py --quick
+
+conformance: $(BUILT)
+	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
+
+clean:
+	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache
+	rm -f python/vitok/_native*.so python/vitok/_native*.dwp
+	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
+
+doctor:
+	@sh tools/doctor.sh $(PYTHON)
+
+doctor-tests:
+	@sh tools/doctor.sh --tests
+
+# pip knows dependency groups from 25.1 on; older Pythons bring an older one.
+$(MADE): | doctor
+	@echo 'A new virtual environment for $(PYTHON): $(VENV)'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install 'pip>=25.1'
+	@touch $@
+
+$(BUILDER): pyproject.toml $(MADE)
+	@$(INSTALL) build && touch $@
+
+$(SITE): pyproject.toml $(MADE)
+	@echo 'Installing what the example site needs into $(VENV)'
+	@$(INSTALL) site && touch $@
+
+$(DEV): pyproject.toml $(MADE)
+	@echo 'Installing what tests and checks need into $(VENV)'
+	@$(INSTALL) dev && touch $@
+
+# A peer that has no wheel for this Python is left out of the comparison, not in the way of it.
+$(PEERS): pyproject.toml $(MADE)
+	@echo 'Installing the peers of the benchmark into $(VENV)'
+	@$(INSTALL) bench || echo 'Some peers could not be installed: the benchmark goes on with those that are there.'
+	@touch $@
+
+# cargo finds out by itself what has to be compiled; the stamp saves asking it, and installing, where nothing changed.
+# Without a group of its own, maturin would install the one called dev, which a mere run has no use for.
+$(BUILT): $(RUST) $(BUILDER) $(if $(wildcard $(NATIVE)),,absent)
+	$(BIN)/maturin develop --release --quiet --group build
+	@touch $@
+
+absent:

@@ -1,0 +1,162 @@
+//! The loop's dealings with the kernel: its poller, and telling it what the table of watched descriptors says.
+//!
+//! The table is the truth; the kernel follows it. It is exact about descriptors that were closed elsewhere: a number that
+//! was closed and opened again starts with a clean entry. Nothing here calls Python: what a change displaced is returned,
+//! to be cancelled and dropped outside every borrow.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use reactor::{Interest, Poller, Rearmed, SignalPipe, Trigger};
+
+use crate::ffi::handle_object::Handle;
+use crate::watches::{Direction, Watch, Watches, is_live};
+
+/// The loop's dealings with the kernel.
+pub(crate) struct Kernel {
+    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`.
+    pub(crate) poller: Option<Poller>,
+    pub(crate) watches: Watches,
+    pub(crate) signals: Option<SignalPipe>,
+    /// Whether the loop has handlers of signals, for whose numbers it has to poll.
+    pub(crate) has_signal_handlers: bool,
+    /// Whose the process's wake-up descriptor was before this loop took it.
+    pub(crate) wakeup_before: Option<i32>,
+    /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
+    pub(crate) process: u32,
+    /// Events of late that reached nobody.
+    pub(crate) stale_events: u32,
+}
+
+/// Handles that a change displaced: to be cancelled and dropped outside every borrow.
+type Displaced = Vec<Handle>;
+
+impl Kernel {
+    pub(crate) fn new(poller: Poller) -> Self {
+        Self {
+            poller: Some(poller),
+            watches: Watches::new(),
+            signals: None,
+            has_signal_handlers: false,
+            wakeup_before: None,
+            process: std::process::id(),
+            stale_events: 0,
+        }
+    }
+
+    /// Whether a poll can bring anything but the end of a sleep.
+    pub(crate) fn has_anything_to_poll(&self) -> bool {
+        self.has_signal_handlers || !self.watches.slots.is_empty()
+    }
+
+    pub(crate) fn watch(
+        &mut self,
+        descriptor: RawFd,
+        direction: Direction,
+        handle: Handle,
+    ) -> (Displaced, io::Result<()>) {
+        let (token, new) = self.watches.entry(descriptor);
+        let Some(watch) = self.watches.slots.get_mut(token) else {
+            return (vec![handle], Ok(()));
+        };
+        let mut displaced: Displaced = watch.place(direction).replace(handle).into_iter().collect();
+        let interest = watch.interest();
+        let Some(poller) = self.poller.as_mut() else {
+            self.watches.unsettled.push(descriptor);
+            return (displaced, Ok(()));
+        };
+        let told = if new {
+            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Rearmed::Kept)
+        } else {
+            poller.reregister(descriptor, token, interest, Trigger::Level)
+        };
+        match told {
+            Ok(Rearmed::Kept) => (displaced, Ok(())),
+            Ok(Rearmed::Renewed) => {
+                // The number had been closed and opened again: the other direction's callback was for the old file.
+                displaced.extend(watch.place(direction.other()).take());
+                let told = poller.reregister(descriptor, token, watch.interest(), Trigger::Level);
+                (displaced, told.map(drop))
+            }
+            Err(error) => {
+                displaced.extend(self.watches.forget(descriptor).into_iter().flat_map(Watch::into_handles));
+                (displaced, Err(error))
+            }
+        }
+    }
+
+    pub(crate) fn unwatch(
+        &mut self,
+        descriptor: RawFd,
+        direction: Direction,
+    ) -> (Option<Handle>, io::Result<()>) {
+        let Some(&token) = self.watches.tokens.get(&descriptor) else {
+            return (None, Ok(()));
+        };
+        let Some(watch) = self.watches.slots.get_mut(token) else {
+            return (None, Ok(()));
+        };
+        let before = watch.interest();
+        let removed = watch.place(direction).take();
+        let left = watch.interest();
+        if left == before {
+            return (removed, Ok(()));
+        }
+        if left.is_empty() {
+            self.watches.forget(descriptor);
+        }
+        let Some(poller) = self.poller.as_mut() else {
+            self.watches.unsettled.push(descriptor);
+            return (removed, Ok(()));
+        };
+        let told = if left.is_empty() {
+            poller.deregister(descriptor, before)
+        } else {
+            poller.reregister(descriptor, token, left, Trigger::Level).map(drop)
+        };
+        (removed, told)
+    }
+
+    /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.
+    pub(crate) fn drop_cancelled(&mut self) -> Vec<Handle> {
+        let cancelled = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| !is_live(handle));
+        let mut found = Vec::new();
+        for (_, watch) in self.watches.slots.iter() {
+            for (direction, handle) in [(Direction::Read, &watch.reader), (Direction::Write, &watch.writer)] {
+                if cancelled(handle) {
+                    found.push((watch.descriptor, direction));
+                }
+            }
+        }
+        // A kernel that refuses to forget a descriptor goes on reporting it, and the stale events are counted there.
+        found
+            .into_iter()
+            .filter_map(|(descriptor, direction)| self.unwatch(descriptor, direction).0)
+            .collect()
+    }
+
+    /// Tells the kernel what other threads changed while it was waited in. What is refused is returned with its reason.
+    pub(crate) fn settle(&mut self) -> Vec<(Watch, io::Error)> {
+        let Some(poller) = self.poller.as_mut() else {
+            return Vec::new();
+        };
+        let mut refused = Vec::new();
+        for descriptor in std::mem::take(&mut self.watches.unsettled) {
+            let entry = self.watches.tokens.get(&descriptor).copied();
+            let watch =
+                entry.and_then(|token| self.watches.slots.get(token).map(|watch| (token, watch.interest())));
+            let told = match watch {
+                Some((token, interest)) => {
+                    poller.reregister(descriptor, token, interest, Trigger::Level).map(drop)
+                }
+                None => poller.deregister(descriptor, Interest::BOTH),
+            };
+            if let Err(error) = told
+                && let Some(watch) = self.watches.forget(descriptor)
+            {
+                refused.push((watch, error));
+            }
+        }
+        refused
+    }
+}

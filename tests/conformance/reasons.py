@@ -1,0 +1,58 @@
+"""Why a test of CPython's does not pass, and since when we say so.
+
+Each entry is a promise to look again: an entry whose tests pass, or do not exist, in a complete run is stale and fails
+the run, and so does a test that is neither passed nor skipped without an entry. Skips are the tests' own judgement of
+the platform and need none. What is done with the list stands in `verdict`.
+"""
+
+import dataclasses
+import datetime
+import fnmatch
+import sys
+
+from .outcome import Outcome, Result
+
+Version = tuple[int, ...]
+OLDEST: Version = (3, 11)
+NEWEST: Version = (3, 99)
+ANY_LOOP = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Reason:
+    """Tests by a shell pattern on their names, the outcome that is expected of them, and a sentence that says why.
+
+    `loop` is the package whose loop it is about; ANY_LOOP is about every loop, asyncio's own included. Both versions
+    are meant inclusively: `until=(3, 12)` is all of 3.12, `until=(3, 12, 1)` ends with that release.
+    """
+
+    tests: str
+    outcome: Outcome
+    date: datetime.date
+    why: str
+    since: Version = OLDEST
+    until: Version = NEWEST
+    loop: str = "vitok"
+
+    def applies_to(self, package: str) -> bool:
+        """Whether it speaks of this interpreter and of the loop of this package."""
+        running = sys.version_info[:3]
+        return self.since <= running and running[: len(self.until)] <= self.until and self.loop in (ANY_LOOP, package)
+
+    def names(self, result: Result) -> bool:
+        """Whether the result is of a test that it speaks of."""
+        return fnmatch.fnmatchcase(result.case, self.tests)
+
+
+REASONS: tuple[Reason, ...] = (
+    Reason(
+        tests="test_subprocess.GenericWatcherTests.test_create_subprocess_with_pidfd",
+        outcome=Outcome.FAILED,
+        date=datetime.date(2026, 11, 22),
+        since=(3, 12),
+        until=(3, 12, 1),
+        loop=ANY_LOOP,
+        why="It needs an earlier test of the same process to have set a loop, and here it has a process of its own "
+        "(python/cpython#109862, mended in 3.12.2).",
+    ),
+)

@@ -1,0 +1,159 @@
+"""Who may import whom: between crates, between the modules of crates/python, and out of the Python package.
+
+The tables below are ARCHITECTURE.md's arrows in a form that a machine reads. A new arrow is a change to both, and a
+discussion first. It knows nothing of what a module does.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from tools.rust import code_only, references
+from tools.tree import Finding, Tree, line_at
+
+# Crate folder -> the crates of ours that it may depend on.
+CRATES: dict[str, frozenset[str]] = {
+    "reactor": frozenset(),
+    "stream": frozenset(),
+    "http": frozenset(),
+    "python": frozenset({"reactor", "stream", "http"}),
+}
+# What comes from elsewhere and may enter by one door only -> the crate folder with that door.
+ONE_DOOR = {"pyo3": "python", "pyo3-ffi": "python"}
+
+# The modules of crates/python, the lowest layer first. A module may import from the layers below its own, and from
+# nothing beside or above it. A folder such as ffi/ counts as one module.
+LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"ffi"}),
+    frozenset({"error"}),
+    frozenset({"imports", "context", "buffer", "watches"}),
+    frozenset({"kernel"}),
+    frozenset({"loop_state"}),
+    frozenset({"handle", "protocol", "resolve"}),
+    frozenset({"schedule", "tasks", "executor", "signals", "watch"})
+    | frozenset({"stream", "listener", "datagram", "pipe", "process", "tls"}),
+    frozenset({"source", "lifetime"}),
+    frozenset({"event_loop"}),
+    frozenset({"server"}),
+    frozenset({"class"}),
+    frozenset({"lib"}),
+)
+RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+# An exported macro stands at the crate's root, whichever module wrote it.
+MACRO = re.compile(r"\bmacro_rules\s*!\s*(\w+)")
+# The HTTP crate is known to the native server and to nobody else.
+HTTP_IS_FOR = "server"
+
+DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
+PYTHON_SOURCES = "crates/python/src/"
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    """Arrows that the tables do not have."""
+    yield from check_crates(tree)
+    yield from check_modules(tree)
+    yield from check_package(tree)
+
+
+def check_crates(tree: Tree) -> Iterator[Finding]:
+    """What each Cargo.toml depends on."""
+    for path, text in tree.select(under="crates/", endings=["/Cargo.toml"]):
+        crate = PurePosixPath(path).parts[1]
+        if PurePosixPath(path).parent.as_posix() != f"crates/{crate}":
+            continue  # A fuzz or test crate inside a crate's folder is no room of the house.
+        if crate not in CRATES:
+            yield Finding(
+                path, 1, f"unknown crate {crate}", "four are enough, or change CRATES in tools/checks/arrows.py"
+            )
+            continue
+        for name in sorted(dependencies(text)):
+            yield from check_dependency(path, text=text, crate=crate, name=name)
+
+
+def check_dependency(path: str, *, text: str, crate: str, name: str) -> Iterator[Finding]:
+    """One dependency of one crate."""
+    line = line_at(text, text.find(f"\n{name}") + 1)
+    ours = name.removeprefix("vitok-")
+    if ours in CRATES and name != ours and ours not in CRATES[crate]:
+        yield Finding(path, line, f"the crate {crate} depends on {ours}", "turn the arrow round, or discuss it first")
+    door = ONE_DOOR.get(name, crate)
+    if door != crate:
+        wrong = f"the crate {crate} depends on {name}"
+        yield Finding(path, line, wrong, f"only crates/{door} may; move the code there")
+
+
+def dependencies(manifest: str) -> set[str]:
+    """The names in every dependency table of a manifest, those for one platform included."""
+    document = tomllib.loads(manifest)
+    tables = [document, *document.get("target", {}).values()]
+    entries = [entry for table in tables for kind in DEPENDENCY_TABLES for entry in table.get(kind, {}).items()]
+    # A crate can be given another name in a manifest; what it is called outside is what counts.
+    return {value.get("package", name) if isinstance(value, dict) else name for name, value in entries}
+
+
+def check_modules(tree: Tree) -> Iterator[Finding]:
+    """What the modules of crates/python import from each other."""
+    codes = {path: code_only(text) for path, text in tree.select(under=PYTHON_SOURCES, endings=[".rs"])}
+    macros = {name: parts_of(path)[0] for path, code in codes.items() for name in MACRO.findall(code)}
+    for path, code in codes.items():
+        module, *inner = parts_of(path)
+        depth = 1 + len([name for name in inner if name != "mod"])
+        if module not in RANK:
+            yield Finding(path, 1, f"unknown module {module}", "add it to LAYERS in tools/checks/arrows.py")
+            continue
+        for target, line in imported_by_rust(code, depth=depth):
+            yield from check_arrow(path, line=line, module=module, target=macros.get(target, target))
+        yield from check_http_door(path, code=code, module=module)
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """The module of crates/python that a file makes up, then the modules inside it."""
+    return PurePosixPath(path.removeprefix(PYTHON_SOURCES)).with_suffix("").parts
+
+
+def check_arrow(path: str, *, line: int, module: str, target: str) -> Iterator[Finding]:
+    """One import of one module by another. A name that is neither a module nor a macro is one of lib.rs."""
+    target = target if target in RANK else "lib"
+    if target != module and RANK[target] >= RANK[module]:
+        where = "beside" if RANK[target] == RANK[module] else "above"
+        wrong = f"{module} imports {target}, which stands {where} it"
+        yield Finding(path, line, wrong, "let the hub call both, or discuss it")
+
+
+def imported_by_rust(code: str, *, depth: int) -> Iterator[tuple[str, int]]:
+    """What code that stands `depth` modules below lib.rs names at the root of its crate, with the line."""
+    for reference in references(code):
+        # In a module of tests inside the file, one step more leads to the same place.
+        is_at_root = reference.steps_up == 0 or (reference.steps_up >= depth and reference.name in RANK)
+        if is_at_root:
+            yield reference.name, reference.line
+
+
+def check_http_door(path: str, *, code: str, module: str) -> Iterator[Finding]:
+    """The crate `http` may be named in the server's folder only."""
+    for number, line in enumerate(code.splitlines(), 1):
+        if module != HTTP_IS_FOR and line.lstrip().startswith(("use http::", "pub use http::", "use ::http")):
+            wrong = f"{module} imports the crate http"
+            yield Finding(path, number, wrong, f"only {HTTP_IS_FOR}/ may; go through its trait")
+
+
+def check_package(tree: Tree) -> Iterator[Finding]:
+    """What the Python package imports: itself, its native module and the standard library."""
+    # A stub is read by type checkers, which bring typing_extensions; the interpreter never imports it.
+    for path, text in tree.select(under="python/", endings=[".py"]):
+        for name, line in imported_by_python(text):
+            top = name.partition(".")[0]
+            if top != "vitok" and top not in sys.stdlib_module_names:
+                yield Finding(path, line, f"the package imports {top}", "it may need nothing but the interpreter")
+
+
+def imported_by_python(text: str) -> Iterator[tuple[str, int]]:
+    """The absolute names that Python code imports, with the line. A relative import stays inside its package."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module, node.lineno

@@ -1,0 +1,43 @@
+"""Every source file opens with what it is for.
+
+It knows nothing of whether the words are true; it only sees that there are some.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tools.tree import Finding, Tree
+
+# Fewer words than this repeat the file's name instead of saying what it is for.
+WORDS_AT_LEAST = 4
+HASH_COMMENTED = (".sh", "Makefile", ".ci/run")
+
+
+def check(tree: Tree) -> Iterator[Finding]:
+    """Files whose first words do not say what they are for."""
+    for path, text in tree.select(endings=[".rs"]):
+        yield from check_opening(path, opening=leading_comment(text, "//!"), form="a //! comment")
+    for path, text in tree.select(endings=[".py"]):
+        yield from check_opening(path, opening=ast.get_docstring(ast.parse(text)) or "", form="a docstring")
+    for path, text in tree.select(endings=[".pyi"]):
+        opening = ast.get_docstring(ast.parse(text)) or leading_comment(text, "#")
+        yield from check_opening(path, opening=opening, form="a docstring or comment")
+    for path, text in tree.select(endings=HASH_COMMENTED):
+        yield from check_opening(path, opening=leading_comment(re.sub(r"\A#!.*\n", "", text), "#"), form="a # comment")
+
+
+def check_opening(path: str, *, opening: str, form: str) -> Iterator[Finding]:
+    """One file's opening."""
+    if len(opening.split()) < WORDS_AT_LEAST:
+        yield Finding(path, 1, "it does not open with what it is for", f"begin with {form} that says so, in a sentence")
+
+
+def leading_comment(text: str, mark: str) -> str:
+    """The text of the comment lines at the very beginning."""
+    words: list[str] = []
+    for line in text.splitlines():
+        if not line.startswith(mark):
+            break
+        words.append(line.removeprefix(mark))
+    return " ".join(words)

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Says in one line each what this machine lacks to build vitok, and how to get it. Silent where nothing is missing.
+#
+#   sh tools/doctor.sh PYTHON     what a build needs; fails if anything is missing
+#   sh tools/doctor.sh --tests    what some tests need besides; never fails, since those tests then skip themselves
+#
+# It knows nothing of packages from crates.io or PyPI: cargo and pip say themselves what they could not get.
+set -u
+
+main() {
+    lacking=0
+    if [ "${1-}" = --tests ]; then
+        check_test_tools
+        exit 0
+    fi
+    check_rust
+    check_linker
+    check_python "${1:-python3}"
+    exit "$lacking"
+}
+
+say() {
+    printf 'vitok: %s\n' "$1" >&2
+    lacking=1
+}
+
+check_rust() {
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    if ! command -v cargo >/dev/null 2>&1; then
+        say "cargo is missing: install Rust $wanted or newer by rustup (https://rustup.rs)"
+        return
+    fi
+    found=$(rustc --version 2>/dev/null | sed 's/^rustc \([0-9.]*\).*/\1/')
+    oldest=$(printf '%s\n%s\n' "$wanted" "$found" | sort -t. -k1,1n -k2,2n | head -n 1)
+    if [ "$oldest" != "$wanted" ]; then
+        say "rustc is ${found:-not to be run}, $wanted or newer is needed: rustup update stable"
+    fi
+}
+
+# rustc does not link by itself: it calls the C compiler's driver, which a machine with only rustup may not have.
+check_linker() {
+    command -v cc >/dev/null 2>&1 ||
+        say "cc is missing, by which rustc links: install gcc (Debian: apt install gcc libc6-dev)"
+}
+
+check_python() {
+    if ! "$1" -c '' >/dev/null 2>&1; then
+        say "$1 does not run: install Python 3.11 or newer, or name one: make ... PYTHON=python3.13"
+        return
+    fi
+    if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+        found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        say "$1 is Python $found, 3.11 or newer is needed: install one, or name one: make ... PYTHON=python3.13"
+        return
+    fi
+    # Debian's python3 has a venv module that cannot make anything until ensurepip is installed too.
+    if ! "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        say "$1 cannot make virtual environments: install its venv module (Debian: apt install python$found-venv)"
+    fi
+}
+
+check_test_tools() {
+    for tool in strace curl; do
+        command -v "$tool" >/dev/null 2>&1 ||
+            say "$tool is missing, so the tests that need it are skipped (Debian: apt install $tool)"
+    done
+}
+
+main "$@"

@@ -1,0 +1,127 @@
+"""Just enough of Rust's grammar to find names in its code: where comments and strings are, and where functions end.
+
+It is no parser. It knows nothing of types, and of macros only that they are text like any other; rustc and clippy have
+read the same file before, so what it meets is well formed.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tools.tree import line_at
+
+# What must not be taken for code. A lifetime such as 'a has no second quote, so it is not among them.
+NOT_CODE = re.compile(
+    r"""
+      //[^\n]*                                                  # a comment to the end of the line
+    | (?P<block>/\*)                                            # a block comment, which may hold others
+    | \b[bc]?r(?P<hashes>\#*)"(?:.|\n)*?"(?P=hashes)            # a raw string
+    | (?:\b[bc])?"(?:\\(?:.|\n)|[^"\\])*"                       # a string
+    | (?:\bb)?'(?:\\(?:x[0-9a-fA-F]{2}|u\{[^}]*\}|.)|[^'\\\n])' # a character
+    """,
+    re.VERBOSE,
+)
+FUNCTION = re.compile(r"\bfn\s+(?P<name>(?:r\#)?\w+)")
+ROOTED_PATH = re.compile(r"\b(?P<root>crate|(?:super\s*::\s*)*super)\s*::\s*(?:(?P<name>\w+)(?P<macro>\s*!)?|\{)")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function with a body, by its name and the lines of its signature and of its closing brace."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The first name of a path that begins at `crate` (no steps up) or at one `super` or more (as many steps)."""
+
+    steps_up: int
+    name: str
+    line: int
+
+
+def code_only(text: str) -> str:
+    """The same text with blanks where comments, strings and characters stood; lines and offsets stay."""
+    parts: list[str] = []
+    position = 0
+    while match := NOT_CODE.search(text, position):
+        end = end_of_block_comment(text, match.start()) if match["block"] else match.end()
+        parts.append(text[position : match.start()])
+        parts.append(re.sub(r"[^\n]", " ", text[match.start() : end]))
+        position = end
+    return "".join(parts) + text[position:]
+
+
+def end_of_block_comment(text: str, start: int) -> int:
+    """Where the block comment that starts here ends, with those inside it."""
+    depth = 0
+    for mark in re.compile(r"/\*|\*/").finditer(text, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if depth == 0:
+            return mark.end()
+    return len(text)
+
+
+def functions(code: str) -> Iterator[Function]:
+    """Every function in code without comments that has a body, nested ones too."""
+    for match in FUNCTION.finditer(code):
+        start = start_of_body(code, match.end())
+        if start is not None:
+            yield Function(match["name"], line_at(code, match.start()), line_at(code, matching_brace(code, start)))
+
+
+def start_of_body(code: str, position: int) -> int | None:
+    """The opening brace of a function whose name ends here, or nothing where a semicolon stands in its place."""
+    depth = 0
+    for offset in range(position, len(code)):
+        character = code[offset]
+        if character in "([":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+        elif depth == 0 and character in "{;":
+            return offset if character == "{" else None
+    return None
+
+
+def matching_brace(code: str, start: int) -> int:
+    """The offset of the brace that closes the one at `start`."""
+    depth = 0
+    for brace in re.compile(r"[{}]").finditer(code, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return len(code)
+
+
+def references(code: str) -> Iterator[Reference]:
+    """The first name after every `crate::` and `super::`, with the braces of a `use` taken apart."""
+    for match in ROOTED_PATH.finditer(code):
+        if match["macro"]:
+            continue
+        steps_up = match["root"].count("super")
+        if match["name"]:
+            yield Reference(steps_up, match["name"], line_at(code, match.start("name")))
+            continue
+        for offset, name in heads_in_braces(code, match.end() - 1):
+            yield Reference(steps_up, name, line_at(code, offset))
+
+
+def heads_in_braces(code: str, start: int) -> Iterator[tuple[int, str]]:
+    """The first name of each path in a braced list, with its offset."""
+    end = matching_brace(code, start)
+    depth = 0
+    expects_head = True
+    for token in re.compile(r"[{},]|\w+").finditer(code, start, end):
+        if token[0] == "{":
+            depth += 1
+        elif token[0] == "}":
+            depth -= 1
+        elif token[0] == ",":
+            expects_head = expects_head or depth == 1
+        elif expects_head:
+            expects_head = False
+            yield token.start(), token[0]

@@ -1,0 +1,40 @@
+"""Runs every structure check over the project: `python -m tools.structure`.
+
+It prints one line for each thing that is wrong and fails if there is one. It knows the list of checks and nothing of
+what they look for.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools.checks import arrows, dependencies, dropped, examples, openings, places, sizes, unsafe_places
+from tools.tree import Finding, Tree, read_tree
+
+Check = Callable[[Tree], Iterator[Finding]]
+
+CHECKS: dict[str, Check] = {
+    "arrows": arrows.check,
+    "sizes": sizes.check,
+    "unsafe": unsafe_places.check,
+    "openings": openings.check,
+    "dropped": dropped.check,
+    "dependencies": dependencies.check,
+    "places": places.check,
+    "examples": examples.check,
+}
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    """Check the project that this file belongs to; the result is the exit code."""
+    tree = read_tree(ROOT)
+    found = sorted(finding for check in CHECKS.values() for finding in check(tree))
+    for finding in found:
+        print(finding)
+    print(f"structure: {len(CHECKS)} checks, {len(tree.files)} files, {len(found)} findings")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

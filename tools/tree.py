@@ -1,0 +1,74 @@
+"""The files of the project as the checks see them: text by path, and what a check has to say about a line.
+
+It knows nothing of any rule. A tree can be made from a mapping too: so the tests hand bad inputs to the checks.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# Folders that builds and tools make. Hidden folders are left out as well, but for those of the project.
+MADE_BY_MACHINES = frozenset({"target", "dist", "build", "node_modules", "__pycache__"})
+HIDDEN_BUT_OURS = frozenset({".ci", ".cargo", ".github"})
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing that is wrong, where it stands, and what to do about it."""
+
+    path: str
+    line: int
+    wrong: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """As compilers print it, so that an editor can jump to the place."""
+        return f"{self.path}:{self.line}: {self.wrong}; {self.remedy}"
+
+
+class Tree:
+    """Every text file of the project by its path from the root, with forward slashes."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.files = dict(sorted(files.items()))
+
+    def select(self, *, under: str = "", endings: Iterable[str] = ("",)) -> Iterator[tuple[str, str]]:
+        """Path and text of the files below a folder whose names end in one of the endings."""
+        wanted = tuple(endings)
+        for path, text in self.files.items():
+            if path.startswith(under) and path.endswith(wanted):
+                yield path, text
+
+
+def read_tree(root: Path) -> Tree:
+    """Read what a fresh clone would hold, without asking git: a tarball of the project is checked in the same way."""
+    files: dict[str, str] = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if is_ours(name)]
+        for name in names:
+            path = Path(folder, name)
+            text = None if path.is_symlink() else text_of(path)
+            if text is not None:
+                files[path.relative_to(root).as_posix()] = text
+    return Tree(files)
+
+
+def is_ours(folder: str) -> bool:
+    """Whether a folder of this name belongs to the project."""
+    if folder.startswith("."):
+        return folder in HIDDEN_BUT_OURS
+    return folder not in MADE_BY_MACHINES
+
+
+def text_of(path: Path) -> str | None:
+    """The text of a file, or nothing where it is binary or went away meanwhile."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, FileNotFoundError):
+        return None
+
+
+def line_at(text: str, offset: int) -> int:
+    """The number of the line, counted from one, in which an offset stands."""
+    return text.count("\n", 0, offset) + 1
