@@ -23,6 +23,9 @@ futures: Any = _futures
 # Newer Pythons describe a callback's arguments only in debug mode, and ask which it is.
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
 
+# Newer Pythons let `create_task` hand any keyword on to the task.
+TASKS_TAKE_KEYWORDS = "kwargs" in inspect.signature(_base_events.BaseEventLoop.create_task).parameters
+
 
 def describe_failure(
     loop: Loop, handle: Any, callback: Any, arguments: tuple[Any, ...] | None, error: BaseException

@@ -307,14 +307,15 @@ fn call_ready(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         let Some(next) = state.queues.with(py, |queues| queues.ready.pop_front()) else {
             break;
         };
-        if next.flags().has(Flags::CANCELLED) {
-            continue;
-        }
-        if state.modes.any(Modes::DEBUG) {
-            call_in_debug_mode(this, &next)?;
+        let outcome = if next.flags().has(Flags::CANCELLED) {
+            Ok(())
+        } else if state.modes.any(Modes::DEBUG) {
+            call_in_debug_mode(this, &next)
         } else {
-            handle::run(py, &next)?;
-        }
+            handle::run(py, &next)
+        };
+        next.leave_queue(py);
+        outcome?;
     }
     Ok(())
 }

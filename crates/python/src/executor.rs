@@ -141,6 +141,7 @@ impl Ends {
             context: None,
             flags: Flags::NONE,
             when: 0.0,
+            tracked: true,
         };
         let handle = state.pool.make(py, content).map_err(|raised| raised.take(py))?;
         state.post(py, handle)

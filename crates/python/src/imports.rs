@@ -26,6 +26,8 @@ pub(crate) struct Imports {
     pub(crate) c_task: Option<Py<PyAny>>,
     pub(crate) c_future: Option<Py<PyAny>>,
     pub(crate) eager_task_factory: Option<Py<PyAny>>,
+    /// Whether `create_task` hands any keyword on to the task: from 3.13.3.
+    pub(crate) tasks_take_keywords: bool,
     pub(crate) base_loop: Py<PyType>,
     pub(crate) deque: Py<PyAny>,
     pub(crate) extract_stack: Py<PyAny>,
@@ -61,6 +63,7 @@ impl Imports {
         let Some(&handle_types) = HANDLE_TYPES.get(py) else {
             return Err(PyImportError::new_err("vitok._native was not initialised"));
         };
+        let hooks = py.import("vitok._hooks")?;
         let events = py.import("asyncio.events")?;
         let tasks = py.import("asyncio.tasks")?;
         let c_module = py.import("_asyncio").ok();
@@ -82,6 +85,7 @@ impl Imports {
             futures: py.import("asyncio.futures")?.dict().unbind(),
             c_task: from_c("Task"),
             c_future: from_c("Future"),
+            tasks_take_keywords: hooks.getattr("TASKS_TAKE_KEYWORDS")?.extract()?,
             base_loop: py
                 .import("asyncio.base_events")?
                 .getattr("BaseEventLoop")?
@@ -90,7 +94,7 @@ impl Imports {
             deque: py.import("collections")?.getattr("deque")?.unbind(),
             extract_stack: py.import("asyncio.format_helpers")?.getattr("extract_stack")?.unbind(),
             get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
-            hooks: py.import("vitok._hooks")?.into_any().unbind(),
+            hooks: hooks.into_any().unbind(),
             names: Names {
                 context: Keyword::new(intern!(py, "context").clone().unbind()),
                 task: intern!(py, "Task").clone().unbind(),

@@ -34,6 +34,7 @@ pub(crate) fn begin(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
 
 pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let state = this.get();
+    state.track_ready(py);
     let keywords = state.settings.with(py, |settings| settings.loop_keyword.take());
     drop(keywords);
     if !this.getattr("_signal_handlers")?.is_truthy()? {

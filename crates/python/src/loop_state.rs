@@ -137,6 +137,11 @@ impl EventLoop {
         self.queues.with(py, |queues| queues.ready.extend(letters));
     }
 
+    /// Shows what is left in the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
+    pub(crate) fn track_ready(&self, py: Python<'_>) {
+        self.queues.with(py, |queues| queues.ready.iter().for_each(|handle| handle.track(py)));
+    }
+
     /// Posts a handle from any thread, and wakes the loop if it may be asleep.
     pub(crate) fn post(&self, py: Python<'_>, handle: Handle) -> PyResult<()> {
         if self.is_own_thread() {

@@ -149,6 +149,7 @@ fn make<'py>(
         context: request.context,
         flags,
         when,
+        tracked: flags.has(Flags::TIMER) || !this.is_running() || method == "_make_handle",
     };
     let handle = this.pool.make(call.py, content)?;
     if this.modes.any(Modes::DEBUG) {

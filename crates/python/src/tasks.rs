@@ -45,33 +45,39 @@ fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
     let state = inside::<EventLoop>(call.receiver());
-    let [coroutine] = call.positional() else {
-        return inherited(call, state);
-    };
-    if state.modes.any(Modes::CLOSED | Modes::DEBUG) || call.has_keywords() {
+    let [coroutine] = call.positional() else { return inherited(call, state) };
+    if state.modes.any(Modes::CLOSED | Modes::DEBUG) {
         return inherited(call, state);
     }
-    let factory = state
-        .settings
-        .with(py, |settings| settings.task_factory.as_ref().map(|factory| factory.clone_ref(py)));
+    let factory =
+        state.settings.with(py, |settings| settings.task_factory.as_ref().map(|it| it.clone_ref(py)));
     let class = named_class(py, &state.imports.tasks, &state.imports.names.task)?;
-    if !state.imports.c_task.as_ref().is_some_and(|known| known.is(&class)) {
+    let is_plain = state.imports.c_task.as_ref().is_some_and(|known| known.is(&class));
+    let is_eager = factory.is_some() && is_same(factory.as_ref(), state.imports.eager_task_factory.as_ref());
+    if !is_plain
+        || (factory.is_some() && !is_eager)
+        || (call.has_keywords() && !state.imports.tasks_take_keywords)
+    {
         return inherited(call, state);
     }
     let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
     let arguments = PyTuple::new(py, [coroutine.to_owned()])?;
-    match factory {
-        None => construct(class, &arguments, &loop_keyword(call.receiver(), state)?),
-        Some(factory)
-            if state.imports.eager_task_factory.as_ref().is_some_and(|eager| eager.is(&factory)) =>
-        {
-            let keywords = PyDict::new(py);
-            keywords.set_item("loop", call.receiver())?;
-            keywords.set_item("eager_start", true)?;
-            construct(class, &arguments, &keywords)
-        }
-        Some(_) => inherited(call, state),
+    if !is_eager && !call.has_keywords() {
+        return construct(class, &arguments, &loop_keyword(call.receiver(), state)?);
     }
+    let keywords = PyDict::new(py);
+    keywords.set_item("loop", call.receiver())?;
+    if is_eager {
+        keywords.set_item("eager_start", true)?;
+    }
+    for (name, value) in call.keywords() {
+        keywords.set_item(name, value)?;
+    }
+    construct(class, &arguments, &keywords)
+}
+
+fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.is(other))
 }
 
 /// `BaseEventLoop.create_task`, of whichever Python runs.

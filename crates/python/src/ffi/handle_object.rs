@@ -38,6 +38,8 @@ impl Flags {
     pub(crate) const SCHEDULED: Self = Self(8);
     /// `cancel()` has returned: asyncio's handle has no callback and no arguments any more.
     pub(crate) const DROPPED: Self = Self(32);
+    /// The garbage collector knows it. See `handle_pool`.
+    pub(crate) const TRACKED: Self = Self(64);
     /// It is a `TimerHandle`.
     pub(crate) const TIMER: Self = Self(16);
 
@@ -119,6 +121,24 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0 == other.0
+    }
+
+    /// Shows the handle to the garbage collector from now on.
+    pub(crate) fn track(&self, _py: Python<'_>) {
+        if !self.flags().has(Flags::TRACKED) {
+            self.set_flags(self.flags().with(Flags::TRACKED));
+            // SAFETY: a live object that is not tracked, with every field that the collector visits set.
+            unsafe { ffi::PyObject_GC_Track(self.0.as_ptr().cast()) };
+        }
+    }
+
+    /// The end of a stay in the queue of a running loop: whoever else still holds the handle may be in a cycle with it.
+    #[inline(always)]
+    pub(crate) fn leave_queue(self, py: Python<'_>) {
+        // SAFETY: a live object.
+        if unsafe { ffi::Py_REFCNT(self.0.as_ptr().cast()) } > 1 {
+            self.track(py);
+        }
     }
 
     /// The handle as Python sees it.
