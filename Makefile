@@ -78,6 +78,14 @@ check: check-rust check-python
 check-rust: $(MADE)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@for target in aarch64-apple-darwin x86_64-unknown-freebsd; do \
+	  if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
+	    echo "cargo clippy -p vitok-reactor --target $$target"; \
+	    cargo clippy -p vitok-reactor --target $$target -- -D warnings || exit 1; \
+	  else \
+	    echo "the kqueue poller is not checked for $$target: rustup target add $$target"; \
+	  fi; \
+	done
 
 check-python: $(BUILT) $(DEV)
 	$(BIN)/ruff check
@@ -90,6 +98,7 @@ bench: $(BUILT) $(PEERS)
 	$(BIN)/python benchmarks/scheduling.py --quick
 
 conformance: $(BUILT)
+	$(BIN)/python -m unittest -q tests.conformance.test_runner
 	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
 
 clean:

@@ -104,7 +104,7 @@ def test_a_forgotten_loop_is_collected(
     node = Node()
     node.link = loop
     place(loop, node)
-    watched = [weakref.ref(loop), weakref.ref(node)]
+    watched: list[weakref.ref[Any]] = [weakref.ref(loop), weakref.ref(node)]
     # An unclosed loop warns when it is collected, and an unclosed socket too; that they do is tested below.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -124,7 +124,7 @@ def test_closing_a_loop_breaks_its_cycles(
     node = Node()
     node.link = loop
     place(loop, node)
-    watched = [weakref.ref(loop), weakref.ref(node)]
+    watched: list[weakref.ref[Any]] = [weakref.ref(loop), weakref.ref(node)]
     loop.close()
     for end in getattr(node, "sockets", ()):
         end.close()
