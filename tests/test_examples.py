@@ -20,6 +20,8 @@ EXAMPLES = PROJECT / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("[0-9][0-9]_*.py"))
 # "each at most 60 lines" is the promise of ARCHITECTURE.md for the folder.
 LONGEST_LINES = 60
+# The streamed answer takes one; a server that does not answer at all is found out before the time limit of the test.
+ANSWER_SECONDS = 10
 
 
 def test_all_ten_programs_of_the_seed_are_there() -> None:
@@ -79,11 +81,11 @@ def test_site_names_its_loop(loop_name: str) -> None:
         first = next_line(child)
         address = re.search(r"http://\S+", first)
         assert address is not None
-        with urllib.request.urlopen(address[0] + "json") as answer:
+        with urllib.request.urlopen(address[0] + "json", timeout=ANSWER_SECONDS) as answer:
             name = json.load(answer)["loop"]
         assert name in first
         assert name.startswith(loop_name)
-        with urllib.request.urlopen(address[0] + "stream") as answer:
+        with urllib.request.urlopen(address[0] + "stream", timeout=ANSWER_SECONDS) as answer:
             assert answer.read().count(b"\n") == 5
         child.send_signal(signal.SIGINT)
         child.communicate()

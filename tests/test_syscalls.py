@@ -121,7 +121,9 @@ def count(text: str) -> Calls:
 def ask(address: str) -> None:
     """One request with curl or, where there is none, with Python: on the wire to the server they are the same."""
     if shutil.which("curl"):
-        answer = subprocess.run(["curl", "--silent", "--show-error", address], capture_output=True, check=True).stdout
+        answer = subprocess.run(
+            ["curl", "--silent", "--show-error", "--max-time", "10", address], capture_output=True, check=True
+        ).stdout
     else:
         connection = http.client.HTTPConnection(urlsplit(address).netloc)
         connection.request("GET", "/")

@@ -14,12 +14,12 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::ffi::class::{Getter, HandleClass, make_types};
 use crate::ffi::handle_object::{Flags, Handle};
-use crate::ffi::handle_pool::HandleTypes;
+use crate::ffi::handle_pool::{Content, HandleTypes};
 use crate::ffi::interpreter::thread_identity;
 use crate::ffi::method::{Argument, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::imports::Imports;
-use crate::loop_state::EventLoop;
+use crate::loop_state::{EventLoop, Modes};
 use crate::{getter, no_arguments, order, represent};
 
 /// How often a thread that waits for another thread's callback looks whether it has ended. It waits without the GIL; the
@@ -57,6 +57,32 @@ fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised>
         (&owner, handle.to_object(py), callback, arguments, error.into_value(py)),
     )?;
     owner.call_method1("call_exception_handler", (details,))?;
+    Ok(())
+}
+
+/// A handle that no queue knows: a watcher's.
+pub(crate) fn make_unscheduled<'py>(
+    owner: Argument<'py>,
+    callback: Argument<'py>,
+    arguments: &[Argument<'py>],
+    context: Option<Argument<'py>>,
+) -> Result<Handle, Raised> {
+    let state = inside::<EventLoop>(owner);
+    let content =
+        Content { owner, callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
+    let made = state.pool.make(owner.py(), content)?;
+    if state.modes.any(Modes::DEBUG) {
+        remember_origin(owner.py(), state, &made)?;
+    }
+    Ok(made)
+}
+
+/// In debug mode a handle knows where it was made.
+#[cold]
+pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
+    let frame = this.imports.get_frame.call1(py, (0,))?;
+    let stack = this.imports.extract_stack.bind(py).call1((frame,))?;
+    handle.set_debug(PyTuple::new(py, [stack, py.None().into_bound(py)])?.into_any());
     Ok(())
 }
 
@@ -138,7 +164,7 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
         return Ok(none);
     }
     handle.set_flags(handle.flags().with(Flags::CANCELLED));
-    if owner.modes.any(crate::loop_state::Modes::DEBUG) {
+    if owner.modes.any(Modes::DEBUG) {
         let text = handle.to_object(py).repr()?;
         handle.set_debug(PyTuple::new(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
     }

@@ -5,13 +5,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::fastcall;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Content;
 use crate::ffi::interpreter::to_seconds;
-use crate::ffi::method::{Argument, Call, Method, inside, wrong_arguments};
+use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
+use crate::{fastcall, handle};
 
 pub(crate) fn methods() -> Vec<Method> {
     vec![
@@ -40,12 +40,6 @@ pub(crate) fn methods() -> Vec<Method> {
             signature: "($self, when, callback, *args, context=None)".to_owned(),
             doc: "Call callback(*args) when loop.time() has reached when, in seconds. Returns a TimerHandle.",
         },
-        Method {
-            name: "_make_handle",
-            entry: fastcall!(make_unscheduled),
-            signature: "($self, callback, *args, context=None)".to_owned(),
-            doc: "A handle that no queue knows, for watchers and signals.",
-        },
     ]
 }
 
@@ -62,9 +56,9 @@ fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     };
     let request = Request { callback: *callback, arguments, context: context_of(call, "call_soon")? };
     let this = inside::<EventLoop>(call.receiver());
-    let handle = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
-    let object = handle.to_object(call.py);
-    this.push_ready(call.py, handle);
+    let made = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
+    let object = made.to_object(call.py);
+    this.push_ready(call.py, made);
     Ok(object)
 }
 
@@ -75,9 +69,9 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Rais
     let request =
         Request { callback: *callback, arguments, context: context_of(call, "call_soon_threadsafe")? };
     let this = inside::<EventLoop>(call.receiver());
-    let handle = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
-    let object = handle.to_object(call.py);
-    this.post(call.py, handle)?;
+    let made = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
+    let object = made.to_object(call.py);
+    this.post(call.py, made)?;
     Ok(object)
 }
 
@@ -113,20 +107,10 @@ fn at<'py>(
     method: &'static str,
     when: f64,
 ) -> Result<Bound<'py, PyAny>, Raised> {
-    let handle = make(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
-    let object = handle.to_object(call.py);
-    this.queues.with(call.py, |queues| queues.push_timer(handle));
+    let made = make(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
+    let object = made.to_object(call.py);
+    this.queues.with(call.py, |queues| queues.push_timer(made));
     Ok(object)
-}
-
-fn make_unscheduled<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let Some((callback, arguments)) = call.positional().split_first() else {
-        return Err(wrong_arguments("_make_handle", "a callback"));
-    };
-    let request = Request { callback: *callback, arguments, context: context_of(call, "_make_handle")? };
-    let handle =
-        make(call, inside::<EventLoop>(call.receiver()), &request, "_make_handle", Flags::NONE, 0.0)?;
-    Ok(handle.to_object(call.py))
 }
 
 /// Checks what asyncio checks, and makes the handle.
@@ -149,34 +133,33 @@ fn make<'py>(
         context: request.context,
         flags,
         when,
-        tracked: flags.has(Flags::TIMER) || !this.is_running() || method == "_make_handle",
+        tracked: !waits_in_running_loop(this, flags),
     };
     let handle = this.pool.make(call.py, content)?;
     if this.modes.any(Modes::DEBUG) {
-        remember_origin(call.py, this, &handle)?;
+        handle::remember_origin(call.py, this, &handle)?;
     }
     Ok(handle)
+}
+
+/// Whether the handle goes straight to the queue of a loop that runs, where the garbage collector need not know it.
+#[inline(always)]
+fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
+    if flags.has(Flags::TIMER) {
+        return false;
+    }
+    // A posted handle may arrive after the run has ended.
+    if flags.has(Flags::THREADSAFE) { this.is_own_thread() } else { this.is_running() }
 }
 
 /// A closed loop refuses; debug mode looks at the thread and at the callback as asyncio does.
 #[cold]
 fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), Raised> {
     this.check_open()?;
-    if method != "call_soon_threadsafe" && method != "_make_handle" {
+    if method != "call_soon_threadsafe" {
         call.receiver().call_method0("_check_thread")?;
     }
-    if method != "_make_handle" {
-        call.receiver().call_method1("_check_callback", (request.callback, method))?;
-    }
-    Ok(())
-}
-
-/// In debug mode a handle knows where it was made.
-#[cold]
-pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
-    let frame = this.imports.get_frame.call1(py, (0,))?;
-    let stack = this.imports.extract_stack.bind(py).call1((frame,))?;
-    handle.set_debug(PyTuple::new(py, [stack, py.None().into_bound(py)])?.into_any());
+    call.receiver().call_method1("_check_callback", (request.callback, method))?;
     Ok(())
 }
 

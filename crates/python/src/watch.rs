@@ -5,18 +5,17 @@
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use crate::error::os_error;
-use crate::fastcall;
-use crate::ffi::handle_object::Handle;
-use crate::ffi::method::{Call, Method, inside, wrong_arguments};
+use crate::ffi::method::{Argument, Call, Method, inside, wrong_arguments};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::Direction;
+use crate::{fastcall, handle};
 
 pub(crate) fn methods() -> Vec<Method> {
     let watching = "($self, fd, callback, *args)";
+    let with_context = "($self, fd, callback, *args, context=None)";
     let removing = "($self, fd)";
     let method =
         |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
@@ -48,13 +47,13 @@ pub(crate) fn methods() -> Vec<Method> {
         method(
             "_add_reader",
             fastcall!(own_add_reader),
-            watching,
+            with_context,
             "add_reader() of the loop's own transports.",
         ),
         method(
             "_add_writer",
             fastcall!(own_add_writer),
-            watching,
+            with_context,
             "add_writer() of the loop's own transports.",
         ),
         method(
@@ -74,13 +73,15 @@ pub(crate) fn methods() -> Vec<Method> {
 
 fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     refuse_transports(call)?;
-    add(call, Direction::Read)?;
+    refuse_keywords(call)?;
+    add(call, Direction::Read, None)?;
     Ok(call.py.None().into_bound(call.py))
 }
 
 fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     refuse_transports(call)?;
-    add(call, Direction::Write)?;
+    refuse_keywords(call)?;
+    add(call, Direction::Write, None)?;
     Ok(call.py.None().into_bound(call.py))
 }
 
@@ -95,11 +96,11 @@ fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn own_add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    add(call, Direction::Read)
+    add(call, Direction::Read, context_of(call)?)
 }
 
 fn own_add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    add(call, Direction::Write)
+    add(call, Direction::Write, context_of(call)?)
 }
 
 fn own_remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -118,20 +119,39 @@ fn refuse_transports(call: &Call<'_>) -> Result<(), Raised> {
     Ok(())
 }
 
-fn add<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = call.py;
-    let this = inside::<EventLoop>(call.receiver());
-    let [descriptor, rest @ ..] = call.positional() else {
-        return Err(wrong_arguments("add_reader", "a descriptor, a callback and its arguments"));
-    };
-    if rest.is_empty() || call.has_keywords() {
+fn refuse_keywords(call: &Call<'_>) -> Result<(), Raised> {
+    if call.has_keywords() {
         return Err(wrong_arguments("add_reader", "a descriptor, a callback and its arguments, by position"));
     }
+    Ok(())
+}
+
+/// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
+fn context_of<'py>(call: &Call<'py>) -> Result<Option<Argument<'py>>, Raised> {
+    let mut context = None;
+    for (name, value) in call.keywords() {
+        if !name.eq("context")? {
+            return Err(wrong_arguments("_add_reader", "no keyword but context"));
+        }
+        context = Some(value).filter(|value| !value.is_none());
+    }
+    Ok(context)
+}
+
+fn add<'py>(
+    call: &Call<'py>,
+    direction: Direction,
+    context: Option<Argument<'py>>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let this = inside::<EventLoop>(call.receiver());
+    let [descriptor, callback, arguments @ ..] = call.positional() else {
+        return Err(wrong_arguments("add_reader", "a descriptor, a callback and its arguments, by position"));
+    };
     this.check_open()?;
     let number = descriptor_of(descriptor)?;
-    let rest = PyTuple::new(py, rest.iter().map(|argument| (*argument).to_owned()))?;
-    let object = call.receiver().call_method1("_make_handle", rest)?;
-    let handle = Handle::of_receiver(object.as_borrowed());
+    let handle = handle::make_unscheduled(call.receiver(), *callback, arguments, context)?;
+    let object = handle.to_object(py);
     let (displaced, told) = this.kernel.with(py, |kernel| kernel.watch(number, direction, handle));
     for old in displaced {
         old.to_object(py).call_method0("cancel")?;
