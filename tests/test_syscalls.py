@@ -39,8 +39,8 @@ class Calls:
 SEED = Calls(control=9, wait=10)
 # What of it is for the request: the ADD and the DEL of the connection.
 SEED_CONTROL_OF_REQUEST = 2
-# Half a second each; on a machine under load about every second run was delayed.
-ATTEMPTS = 5
+# Half a second each. strace and a busy machine delay each run in their own way, and every one has to keep the bound.
+ATTEMPTS = 3
 
 TRACED = "epoll_create1,epoll_ctl,epoll_wait,epoll_pwait,epoll_pwait2,accept,accept4,close"
 # The numbers that strace prints for a call which is not decoded: a timeout of -1, or no timeout at all.
@@ -143,16 +143,12 @@ def one_request() -> tuple[Calls, str]:
 
 
 def test_no_more_calls_than_the_seeds_trace() -> None:
-    """Issue 2, item 5: start and one request make no more `epoll_ctl` and epoll waits than the seed's trace shows.
-
-    strace stops the server at every call, for as long as a busy machine likes, and a loop that paces its polls by the
-    clock looks for events once more after such a stop. So the quietest of a few runs counts for the waits.
-    """
+    """Issue 2, item 5: start and one request make no more `epoll_ctl` and epoll waits than the seed's trace shows."""
     runs = [one_request() for _ in range(ATTEMPTS)]
     for calls, whole in runs:
         print(f"{calls}, the seed {SEED}\n{whole}")
     assert max(calls.control for calls, _ in runs) <= SEED.control
-    assert min(calls.wait for calls, _ in runs) <= SEED.wait
+    assert max(calls.wait for calls, _ in runs) <= SEED.wait
 
 
 def test_further_requests_cost_no_more_than_the_first() -> None:

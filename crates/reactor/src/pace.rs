@@ -1,14 +1,19 @@
 //! How often a loop that always has something to call looks at its descriptors.
 //!
-//! A poll costs as much as two callbacks, so a busy loop does not poll at every turn. The bound: at most [`LONGEST_STRIDE`]
-//! turns, or four times as many callbacks, go by between two polls; and as soon as the time between two polls
-//! exceeds [`SLOW`], the loop polls at every turn, as asyncio does, until its turns are short again.
+//! A poll costs as much as two callbacks, so a busy loop does not poll at every turn. The bound: at most
+//! [`LONGEST_STRIDE`] turns, or four times as many callbacks, go by between two polls; after a sleep, which is a poll
+//! itself, [`STRIDE_AFTER_SLEEP`] of them; and as soon as the time between two polls exceeds [`SLOW`], the loop polls at
+//! every turn, as asyncio does, until its turns are short again.
 
 use std::time::Duration;
 
 /// Turns between two polls of a loop whose turns are short. At 100 ns for the shortest turn, a poll of 110 ns and a look
 /// at the clock of 25 ns add less than 10 % to each.
 const LONGEST_STRIDE: i32 = 16;
+
+/// Turns that may follow a sleep without a poll: what a request usually takes from its event to its answer, by callback,
+/// future and task. How long they take is not known, for nobody asks for the time when a sleep ends, so they are few.
+const STRIDE_AFTER_SLEEP: i32 = 4;
 
 /// The time between two polls above which each turn polls: a fifth of the 1 ms that an event may wait.
 const SLOW: Duration = Duration::from_micros(200);
@@ -22,7 +27,8 @@ const GIL_SHARE: Duration = Duration::from_millis(5);
 pub struct Pace {
     budget: i32,
     stride: i32,
-    polled_at: u64,
+    /// `None` after a sleep: nobody asked for the time.
+    polled_at: Option<u64>,
     shared_at: u64,
 }
 
@@ -39,7 +45,7 @@ impl Pace {
     /// The pace of a loop that has not polled yet: its first turn does.
     #[must_use]
     pub const fn new() -> Self {
-        Self { budget: 0, stride: 1, polled_at: 0, shared_at: 0 }
+        Self { budget: 0, stride: 1, polled_at: None, shared_at: 0 }
     }
 
     /// Notes a turn and how many callbacks it ran.
@@ -58,10 +64,13 @@ impl Pace {
 
     /// A non-blocking poll comes next: how, and when the one after it is due.
     pub fn poll(&mut self, now_ns: u64) -> PollStep {
-        let since = Duration::from_nanos(now_ns.saturating_sub(self.polled_at));
-        self.stride = if since > SLOW { 1 } else { (self.stride * 2).min(LONGEST_STRIDE) };
+        self.stride = match self.polled_at {
+            None => STRIDE_AFTER_SLEEP,
+            Some(last) if Duration::from_nanos(now_ns.saturating_sub(last)) > SLOW => 1,
+            Some(_) => (self.stride * 2).min(LONGEST_STRIDE),
+        };
         self.budget = self.stride;
-        self.polled_at = now_ns;
+        self.polled_at = Some(now_ns);
         if Duration::from_nanos(now_ns.saturating_sub(self.shared_at)) < GIL_SHARE {
             return PollStep::Poll;
         }
@@ -69,11 +78,12 @@ impl Pace {
         PollStep::PollAndShare
     }
 
-    /// The loop slept, so it has polled and shared the GIL just now. The time is not asked for: the next poll finds the
-    /// old one, takes itself for slow, and the stride grows anew from one.
+    /// The loop slept, so it has polled and shared the GIL just now.
     #[inline]
     pub fn slept(&mut self) {
-        self.budget = self.stride;
+        self.stride = STRIDE_AFTER_SLEEP;
+        self.budget = STRIDE_AFTER_SLEEP;
+        self.polled_at = None;
     }
 
     /// Makes the next turn poll, whatever it has to call.
@@ -119,7 +129,7 @@ mod tests {
             pace.poll(now);
             strides.push(turns_until_poll(&mut pace));
         }
-        assert_eq!(strides, [1, 2, 4, 8, 16, LONGEST_STRIDE, LONGEST_STRIDE]);
+        assert_eq!(strides, [4, 8, 16, LONGEST_STRIDE, LONGEST_STRIDE, LONGEST_STRIDE, LONGEST_STRIDE]);
     }
 
     #[test]
@@ -130,6 +140,19 @@ mod tests {
         }
         pace.poll(10 * MICROSECOND + 201 * MICROSECOND);
         assert_eq!(turns_until_poll(&mut pace), 1);
+    }
+
+    #[test]
+    fn a_sleep_is_a_poll_and_what_follows_it_is_short() {
+        let mut pace = Pace::new();
+        for now in 0..10 {
+            pace.poll(now * MICROSECOND);
+        }
+        pace.slept();
+        assert_eq!(turns_until_poll(&mut pace), STRIDE_AFTER_SLEEP);
+        // How long the sleep and those turns took says nothing of the loop's pace.
+        pace.poll(1_000_000 * MICROSECOND);
+        assert_eq!(turns_until_poll(&mut pace), STRIDE_AFTER_SLEEP);
     }
 
     #[test]
