@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import inspect
+import os
 import signal
 import threading
 from asyncio import base_events as _base_events
@@ -65,11 +66,18 @@ def swap_wakeup_descriptor(descriptor: int) -> int | None:
     """Hand the process's wake-up descriptor of signals on; whose it was, or None where it is not ours to hand on."""
     try:
         return signal.set_wakeup_fd(descriptor)
-    except ValueError:
-        # Not the main thread of the main interpreter, or a previous owner whose descriptor is no longer open.
-        return None
+    except (ValueError, OSError):
+        # Either this is not the main thread of the main interpreter, or the descriptor is of no use any more.
+        return signal.set_wakeup_fd(-1) if in_main_thread() else None
+
+
+def file_behind(descriptor: int) -> tuple[int, int] | None:
+    """The device and inode that an open descriptor stands for: a number alone may have been used again."""
+    try:
+        facts = os.fstat(descriptor)
     except OSError:
-        return signal.set_wakeup_fd(-1)
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def default_executor(loop: Loop) -> concurrent.futures.Executor:

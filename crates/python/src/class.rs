@@ -3,10 +3,12 @@
 //! Attributes of asyncio's base class that live in native memory are properties here, so that `BaseEventLoop.__init__`
 //! fills them and the instance's dict stays unborn: the interpreter calls methods of such an instance faster.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::set_attribute;
@@ -45,10 +47,15 @@ impl EventLoop {
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         slf.call_method0("_run_forever_setup")?;
-        let outcome = lifetime::begin(py, slf.get()).and_then(|()| event_loop::run(slf));
+        let turns = || lifetime::begin(slf).and_then(|()| event_loop::run(slf));
+        // A panic is a bug of ours and becomes an exception at the border; the loop must not stay "running" for it.
+        let outcome = catch_unwind(AssertUnwindSafe(turns));
         let ended = lifetime::end(py, slf);
-        slf.call_method0("_run_forever_cleanup")?;
+        let cleaned = slf.call_method0("_run_forever_cleanup");
         slf.get().modes.set(Modes::STOPPING, false);
+        slf.get().show_to_collector(py);
+        let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
+        cleaned?;
         outcome.and(ended)
     }
 
@@ -80,12 +87,13 @@ impl EventLoop {
         if state.modes.any(Modes::CLOSED) {
             return Ok(());
         }
-        state.imports.hooks.bind(py).call_method1("close_inherited", (slf,))?;
-        signals::release(py, state)?;
+        let inherited = state.imports.hooks.bind(py).call_method1("close_inherited", (slf,));
+        let released = signals::release(py, state);
         state.modes.set(Modes::CLOSED, true);
         state.close_descriptors(py);
         state.discard(py);
-        Ok(())
+        inherited?;
+        released
     }
 
     /// Wake the loop if it sleeps. Any thread may.
@@ -142,7 +150,7 @@ impl EventLoop {
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
         set_attribute(slf.as_any(), name, None).map_err(|raised| raised.take(slf.py()))?;
-        slf.get().note_attribute(name, false)
+        slf.get().note_attribute(name, overrides_time(slf)?)
     }
 
     #[getter]
@@ -248,6 +256,12 @@ impl EventLoop {
     fn __clear__(&self, py: Python<'_>) {
         self.discard(py);
     }
+}
+
+/// Whether the class of the loop has a `time` of its own.
+fn overrides_time(this: &Bound<'_, EventLoop>) -> PyResult<bool> {
+    let py = this.py();
+    Ok(!this.get_type().getattr("time")?.is(&EventLoop::type_object(py).getattr("time")?))
 }
 
 /// The queues are native: an assignment can only be the empty one of asyncio's constructor.

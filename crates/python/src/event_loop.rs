@@ -15,7 +15,7 @@ use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::raised::Raised;
 use crate::kernel::Kernel;
-use crate::lifetime::rebuild;
+use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Modes};
 use crate::signals::{self, SIGNALS};
 use crate::watches::{Watch, is_live};
@@ -147,12 +147,13 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
 /// A look at the descriptors that cannot block.
 fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     let py = this.py();
+    // Before the poll: a handler of Python's may poll itself, and the events are those of the last poll.
+    check_signals(py)?;
     let step = this.get().queues.with(py, |queues| queues.pace.poll(reactor::monotonic_ns()));
     let outcome = match step {
         PollStep::Poll => this.get().kernel.with(py, Kernel::poll),
         PollStep::PollAndShare => wait_without_gil(py, this.get(), Timeout::Now),
     };
-    check_signals(py)?;
     take_events(this, outcome)
 }
 
@@ -164,6 +165,10 @@ fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), 
         Some(deadline) => deadline.wait_from(state.now(this.as_any().as_borrowed())?),
         None => Timeout::Never,
     };
+    if state.modes.any(Modes::OWN_TIME) && state.queues.with(py, |queues| !queues.ready.is_empty()) {
+        // The clock is the user's, and what it did has to be called first.
+        return Ok(());
+    }
     if timeout == Timeout::Now {
         let poll_due = state.queues.with(py, |queues| queues.pace.is_poll_due());
         return if poll_due { glance(this) } else { Ok(()) };
@@ -258,17 +263,16 @@ impl Found {
     fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         let py = this.py();
         let state = this.get();
-        for (watch, error) in self.refused {
-            let error = os_error(&error, &format!("descriptor {} cannot be watched", watch.descriptor));
-            let details = handle::failure(py, "A watched descriptor was dropped", error)?;
-            this.call_method1("call_exception_handler", (details,))?;
-        }
+        lifetime::report_dropped(this, self.refused)?;
         if self.cancelled {
             let dropped = state.kernel.with(py, Kernel::drop_cancelled);
             drop(dropped);
         }
         if self.stale > 0 && state.kernel.with(py, |kernel| kernel.note_stale(self.stale)) {
-            rebuild(py, state)?;
+            // Without descriptors for a new object the old one serves on; the next stale events try again.
+            if let Ok(refused) = rebuild(py, state) {
+                lifetime::report_dropped(this, refused)?;
+            }
         }
         if self.signals { signals::deliver(py, this) } else { Ok(()) }
     }
@@ -329,6 +333,9 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     let previous =
         state.settings.with(py, |settings| settings.current_handle.replace(object.clone().unbind()));
     drop(previous);
+    if next.flags().has(Flags::CANCELLED) {
+        return Ok(());
+    }
     let started = clock();
     let outcome = handle::run(py, next);
     let seconds = clock() - started;

@@ -10,7 +10,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use crate::fastcall;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
-use crate::ffi::method::{Call, Method, inside, wrong_arguments};
+use crate::ffi::method::{Call, Method, inside};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
@@ -28,11 +28,9 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
     let state = inside::<EventLoop>(call.receiver());
     let [executor, function, arguments @ ..] = call.positional() else {
-        return Err(wrong_arguments(
-            "run_in_executor",
-            "an executor, a function and its arguments, by position",
-        ));
+        return call.by_keyword::<EventLoop>("run_in_executor", &["executor", "func"]);
     };
+    call.refuse_keywords("run_in_executor")?;
     state.check_open()?;
     if state.modes.any(Modes::DEBUG) {
         call.receiver().call_method1("_check_callback", (*function, "run_in_executor"))?;

@@ -5,7 +5,6 @@
 //! asyncio's own functions, which take any object with the right attributes; `__class__` makes `isinstance` hold.
 
 use std::ffi::c_int;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
@@ -30,6 +29,9 @@ const CANCEL_POLL: Duration = Duration::from_micros(200);
 /// `KeyboardInterrupt` come back, as in asyncio.
 #[inline(always)]
 pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), Raised> {
+    if handle.flags().has(Flags::THREADSAFE) {
+        handle.set_runner(thread_identity());
+    }
     let outcome = match handle.invoke(py) {
         Ok(_) => Ok(()),
         Err(raised) => report(py, handle, raised),
@@ -183,7 +185,7 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Resu
     if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.threadsafe_cancel_waits {
         return Ok(());
     }
-    while handle.flags().has(Flags::RUNNING) && owner.thread.load(Ordering::Relaxed) != thread_identity() {
+    while handle.flags().has(Flags::RUNNING) && handle.runner() != thread_identity() {
         py.detach(|| std::thread::sleep(CANCEL_POLL));
         crate::ffi::interpreter::check_signals(py)?;
     }

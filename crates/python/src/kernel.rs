@@ -21,7 +21,7 @@ pub(crate) struct Kernel {
     /// Whether the loop has handlers of signals, for whose numbers it has to poll.
     pub(crate) has_signal_handlers: bool,
     /// Whose the process's wake-up descriptor was before this loop took it.
-    pub(crate) wakeup_before: Option<i32>,
+    pub(crate) wakeup_before: Option<Previous>,
     /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
     pub(crate) process: u32,
     /// Events of late that reached nobody.
@@ -30,6 +30,12 @@ pub(crate) struct Kernel {
 
 /// Handles that a change displaced: to be cancelled and dropped outside every borrow.
 type Displaced = Vec<Handle>;
+
+/// Who had the wake-up descriptor of signals before: its number, and the file behind it.
+pub(crate) struct Previous {
+    pub(crate) descriptor: i32,
+    pub(crate) file: Option<(u64, u64)>,
+}
 
 impl Kernel {
     pub(crate) fn new(poller: Poller) -> Self {
@@ -73,9 +79,12 @@ impl Kernel {
         match told {
             Ok(Rearmed::Kept) => (displaced, Ok(())),
             Ok(Rearmed::Renewed) => {
-                // The number had been closed and opened again: the other direction's callback was for the old file.
+                // The number had been closed and opened again: the other direction's callback was for the old file. If
+                // that lives on under another number, its events must not come under the new file's token.
                 displaced.extend(watch.place(direction.other()).take());
-                let told = poller.reregister(descriptor, token, watch.interest(), Trigger::Level);
+                let interest = watch.interest();
+                let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
+                let told = poller.reregister(descriptor, token, interest, Trigger::Level);
                 (displaced, told.map(drop))
             }
             Err(error) => {
@@ -147,7 +156,16 @@ impl Kernel {
                 entry.and_then(|token| self.watches.slots.get(token).map(|watch| (token, watch.interest())));
             let told = match watch {
                 Some((token, interest)) => {
-                    poller.reregister(descriptor, token, interest, Trigger::Level).map(drop)
+                    match poller.reregister(descriptor, token, interest, Trigger::Level) {
+                        // New to the kernel, or a new file under an old number: a fresh token does for both.
+                        Ok(Rearmed::Renewed) => match self.watches.renew(descriptor) {
+                            Some(fresh) => {
+                                poller.reregister(descriptor, fresh, interest, Trigger::Level).map(drop)
+                            }
+                            None => Ok(()),
+                        },
+                        told => told.map(drop),
+                    }
                 }
                 None => poller.deregister(descriptor, Interest::BOTH),
             };

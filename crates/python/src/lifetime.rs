@@ -5,40 +5,57 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 
 use crate::error::os_error;
+use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::signals;
 use crate::watches::Watch;
 
 /// What a run needs from the kernel and gives back at its end.
-pub(crate) fn begin(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
-    let forked = state.kernel.with(py, |kernel| {
-        let forked = kernel.process != std::process::id();
-        if forked {
-            kernel.process = std::process::id();
-            kernel.signals = None;
-            kernel.wakeup_before = None;
-        }
-        forked
-    });
-    if forked {
-        rebuild(py, state)?;
+pub(crate) fn begin(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    let state = this.get();
+    if state.kernel.with(py, |kernel| kernel.process != std::process::id()) {
+        take_over_in_child(this)?;
     }
     // asyncio polls at every turn, so a run that ends with its first one has seen what the kernel had to say.
     state.queues.with(py, |queues| queues.pace.poll_next());
-    signals::hold(py, state)
+    match signals::hold(py, state) {
+        // Without a descriptor for the pipe the loop runs as asyncio's does: a signal ends its sleep by EINTR alone.
+        Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(()),
+        held => held,
+    }
+}
+
+/// In the child of a `fork()` the kernel's objects are shared with the parent, and changing them would change its.
+fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    let pipe = this.get().kernel.with(py, |kernel| {
+        kernel.wakeup_before = None;
+        kernel.signals.take()
+    });
+    drop(pipe);
+    let refused = rebuild(py, this.get())?;
+    this.get().kernel.with(py, |kernel| kernel.process = std::process::id());
+    report_dropped(this, refused)
 }
 
 pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    let state = this.get();
-    state.track_ready(py);
-    let keywords = state.settings.with(py, |settings| settings.loop_keyword.take());
-    drop(keywords);
     if !this.getattr("_signal_handlers")?.is_truthy()? {
-        signals::release(py, state)?;
+        signals::release(py, this.get())?;
+    }
+    Ok(())
+}
+
+/// Tells the exception handler of descriptors that can't be watched any more.
+pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Watch, io::Error)>) -> PyResult<()> {
+    for (watch, error) in refused {
+        let error = os_error(&error, &format!("descriptor {} cannot be watched", watch.descriptor));
+        let details = handle::failure(this.py(), "A watched descriptor was dropped", error)?;
+        this.call_method1("call_exception_handler", (details,))?;
     }
     Ok(())
 }
@@ -56,7 +73,7 @@ pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
 }
 
 /// Makes the kernel's object anew with the same registrations: in a forked child, and when it reports what is gone.
-pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
+pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watch, io::Error)>> {
     let rebuilt = state.kernel.with(py, |kernel| {
         let mut live = kernel.watches.registrations();
         live.extend(kernel.signals.as_ref().map(signals::registration));
@@ -65,15 +82,12 @@ pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
         };
         let refused = poller.rebuild(live.into_iter())?;
         let waker = poller.waker();
-        let gone =
-            refused.into_iter().filter_map(|(descriptor, _)| kernel.watches.forget(descriptor)).collect();
-        Ok((gone, Some(waker)))
+        let dropped = |(descriptor, error)| Some((kernel.watches.forget(descriptor)?, error));
+        Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
     });
-    let (gone, waker): (Vec<Watch>, _) =
-        rebuilt.map_err(|error: io::Error| os_error(&error, "the loop's poller"))?;
-    drop(gone);
+    let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error, "the loop's poller"))?;
     if let Some(waker) = waker {
         state.doorbell.replace_waker(waker);
     }
-    Ok(())
+    Ok(refused)
 }

@@ -138,7 +138,10 @@ impl EventLoop {
     }
 
     /// Shows what is left in the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
-    pub(crate) fn track_ready(&self, py: Python<'_>) {
+    pub(crate) fn show_to_collector(&self, py: Python<'_>) {
+        self.collect_mail(py);
+        let keywords = self.settings.with(py, |settings| settings.loop_keyword.take());
+        drop(keywords);
         self.queues.with(py, |queues| queues.ready.iter().for_each(|handle| handle.track(py)));
     }
 

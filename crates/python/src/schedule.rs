@@ -3,7 +3,6 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Content;
@@ -52,7 +51,7 @@ struct Request<'py> {
 
 fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let Some((callback, arguments)) = call.positional().split_first() else {
-        return by_keyword(call, "call_soon", &["callback"]);
+        return call.by_keyword::<EventLoop>("call_soon", &["callback"]);
     };
     let request = Request { callback: *callback, arguments, context: context_of(call, "call_soon")? };
     let this = inside::<EventLoop>(call.receiver());
@@ -64,7 +63,7 @@ fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 
 fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let Some((callback, arguments)) = call.positional().split_first() else {
-        return by_keyword(call, "call_soon_threadsafe", &["callback"]);
+        return call.by_keyword::<EventLoop>("call_soon_threadsafe", &["callback"]);
     };
     let request =
         Request { callback: *callback, arguments, context: context_of(call, "call_soon_threadsafe")? };
@@ -77,7 +76,7 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Rais
 
 fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let [delay, callback, arguments @ ..] = call.positional() else {
-        return by_keyword(call, "call_later", &["delay", "callback"]);
+        return call.by_keyword::<EventLoop>("call_later", &["delay", "callback"]);
     };
     if delay.is_none() {
         return Err(PyTypeError::new_err("delay must not be None").into());
@@ -90,7 +89,7 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 
 fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let [when, callback, arguments @ ..] = call.positional() else {
-        return by_keyword(call, "call_at", &["when", "callback"]);
+        return call.by_keyword::<EventLoop>("call_at", &["when", "callback"]);
     };
     if when.is_none() {
         return Err(PyTypeError::new_err("when cannot be None").into());
@@ -190,25 +189,4 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
         }
     }
     Ok(context)
-}
-
-/// The rare call that names its positional parameters: they are put in order and the method is called again.
-#[cold]
-fn by_keyword<'py>(call: &Call<'py>, method: &str, parameters: &[&str]) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = call.py;
-    let mut leading: Vec<Bound<'py, PyAny>> =
-        call.positional().iter().map(|value| (*value).to_owned()).collect();
-    let options = pyo3::types::PyDict::new(py);
-    for (name, value) in call.keywords() {
-        options.set_item(name, value)?;
-    }
-    for &parameter in &parameters[leading.len().min(parameters.len())..] {
-        let Some(value) = options.get_item(parameter)? else {
-            let text = format!("{method}() missing required argument: '{parameter}'");
-            return Err(PyTypeError::new_err(text).into());
-        };
-        leading.push(value);
-        options.del_item(parameter)?;
-    }
-    Ok(call.receiver().getattr(method)?.call(PyTuple::new(py, leading)?, Some(&options))?)
 }

@@ -13,7 +13,7 @@ use reactor::{Interest, SignalPipe, Token, Trigger};
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::raised::Raised;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Previous};
 use crate::loop_state::{EventLoop, Modes};
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
@@ -31,10 +31,12 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     let Some(before) = swap(py, this, descriptor)? else {
         return Ok(());
     };
+    if before == descriptor {
+        return Ok(());
+    }
+    let file = file_behind(py, this, before)?;
     this.kernel.with(py, |kernel| {
-        if before != descriptor && kernel.wakeup_before.is_none() {
-            kernel.wakeup_before = Some(before);
-        }
+        kernel.wakeup_before.get_or_insert(Previous { descriptor: before, file });
     });
     Ok(())
 }
@@ -45,8 +47,12 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
         let ours = kernel.signals.as_ref().map(SignalPipe::write_fd);
         ours.zip(kernel.wakeup_before.take())
     });
-    let Some((ours, before)) = held else { return Ok(()) };
-    match swap(py, this, before)? {
+    let Some((ours, before)) = held else {
+        return Ok(());
+    };
+    // The number may have been closed meanwhile, and stand for a file that wants no signal numbers.
+    let is_same = file_behind(py, this, before.descriptor)? == before.file;
+    match swap(py, this, if is_same { before.descriptor } else { -1 })? {
         // -1 is what asyncio leaves when the last of its handlers goes.
         Some(current) if current != ours && current != -1 => swap(py, this, current).map(drop),
         _ => Ok(()),
@@ -55,13 +61,14 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
 
 /// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
 pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+    // An exception of a handler leaves the numbers in the pipe, for the next run to find.
+    check_signals(py)?;
     let mut numbers = Vec::new();
     let read = this.get().kernel.with(py, |kernel| match &kernel.signals {
         Some(pipe) => pipe.drain(|number| numbers.push(number)),
         None => Ok(()),
     });
     read.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
-    check_signals(py)?;
     if !numbers.is_empty() {
         this.call_method1("_process_self_data", (PyBytes::new(py, &numbers),))?;
     }
@@ -71,6 +78,14 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
 /// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
 fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
     this.imports.hooks.bind(py).call_method1("swap_wakeup_descriptor", (descriptor,))?.extract()
+}
+
+/// The file behind a descriptor: its device and inode, or `None` where there is none.
+fn file_behind(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<(u64, u64)>> {
+    if descriptor < 0 {
+        return Ok(None);
+    }
+    this.imports.hooks.bind(py).call_method1("file_behind", (descriptor,))?.extract()
 }
 
 /// What a new kernel object has to be told of the pipe.

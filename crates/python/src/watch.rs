@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use crate::error::os_error;
-use crate::ffi::method::{Argument, Call, Method, inside, wrong_arguments};
+use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::Direction;
@@ -72,25 +72,39 @@ pub(crate) fn methods() -> Vec<Method> {
 }
 
 fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    if call.positional().len() < 2 {
+        return call.by_keyword::<EventLoop>("add_reader", &["fd", "callback"]);
+    }
+    call.refuse_keywords("add_reader")?;
     refuse_transports(call)?;
-    refuse_keywords(call)?;
     add(call, Direction::Read, None)?;
     Ok(call.py.None().into_bound(call.py))
 }
 
 fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    if call.positional().len() < 2 {
+        return call.by_keyword::<EventLoop>("add_writer", &["fd", "callback"]);
+    }
+    call.refuse_keywords("add_writer")?;
     refuse_transports(call)?;
-    refuse_keywords(call)?;
     add(call, Direction::Write, None)?;
     Ok(call.py.None().into_bound(call.py))
 }
 
 fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    if call.positional().is_empty() {
+        return call.by_keyword::<EventLoop>("remove_reader", &["fd"]);
+    }
+    call.refuse_keywords("remove_reader")?;
     refuse_transports(call)?;
     remove(call, Direction::Read)
 }
 
 fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    if call.positional().is_empty() {
+        return call.by_keyword::<EventLoop>("remove_writer", &["fd"]);
+    }
+    call.refuse_keywords("remove_writer")?;
     refuse_transports(call)?;
     remove(call, Direction::Write)
 }
@@ -119,23 +133,15 @@ fn refuse_transports(call: &Call<'_>) -> Result<(), Raised> {
     Ok(())
 }
 
-fn refuse_keywords(call: &Call<'_>) -> Result<(), Raised> {
-    if call.has_keywords() {
-        return Err(wrong_arguments("add_reader", "a descriptor, a callback and its arguments, by position"));
-    }
-    Ok(())
-}
-
 /// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
 fn context_of<'py>(call: &Call<'py>) -> Result<Option<Argument<'py>>, Raised> {
-    let mut context = None;
-    for (name, value) in call.keywords() {
-        if !name.eq("context")? {
-            return Err(wrong_arguments("_add_reader", "no keyword but context"));
+    let given = call.keywords();
+    match given.first() {
+        Some((name, value)) if given.len() == 1 && name.eq("context")? => {
+            Ok(Some(*value).filter(|it| !it.is_none()))
         }
-        context = Some(value).filter(|value| !value.is_none());
+        _ => call.refuse_keywords("_add_reader").map(|()| None),
     }
-    Ok(context)
 }
 
 fn add<'py>(
@@ -146,7 +152,7 @@ fn add<'py>(
     let py = call.py;
     let this = inside::<EventLoop>(call.receiver());
     let [descriptor, callback, arguments @ ..] = call.positional() else {
-        return Err(wrong_arguments("add_reader", "a descriptor, a callback and its arguments, by position"));
+        return call.by_keyword::<EventLoop>("_add_reader", &["fd", "callback"]);
     };
     this.check_open()?;
     let number = descriptor_of(descriptor)?;
@@ -165,7 +171,7 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     let py = call.py;
     let this = inside::<EventLoop>(call.receiver());
     let [descriptor] = call.positional() else {
-        return Err(wrong_arguments("remove_reader", "a descriptor"));
+        return call.by_keyword::<EventLoop>("_remove_reader", &["fd"]);
     };
     if this.modes.any(crate::loop_state::Modes::CLOSED) {
         return Ok(false.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any());

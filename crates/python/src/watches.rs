@@ -120,6 +120,14 @@ impl Watches {
         (token, true)
     }
 
+    /// Moves the entry of a descriptor to a fresh token, so that events under the old one reach nobody.
+    pub(crate) fn renew(&mut self, descriptor: RawFd) -> Option<Token> {
+        let watch = self.forget(descriptor)?;
+        let token = self.slots.insert(watch);
+        self.tokens.insert(descriptor, token);
+        Some(token)
+    }
+
     pub(crate) fn forget(&mut self, descriptor: RawFd) -> Option<Watch> {
         let token = self.tokens.remove(&descriptor)?;
         self.slots.remove(token)

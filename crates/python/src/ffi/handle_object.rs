@@ -68,6 +68,7 @@ pub(crate) struct HandleObject {
     pub(super) owner: *mut ffi::PyObject,
     pub(super) pool: *const Pool,
     pub(super) when: f64,
+    pub(super) runner: u64,
     pub(super) next: *mut HandleObject,
     pub(super) debug: *mut ffi::PyObject,
     pub(super) weak_references: *mut ffi::PyObject,
@@ -174,13 +175,23 @@ impl Handle {
         unsafe { (*self.0.as_ptr()).flags = flags };
     }
 
+    /// The identity of the thread that a thread-safe handle's callback runs in.
+    pub(crate) fn runner(&self) -> u64 {
+        self.object().runner
+    }
+
+    pub(crate) fn set_runner(&self, thread: u64) {
+        // SAFETY: a field of a live object; the GIL makes this the only writer.
+        unsafe { (*self.0.as_ptr()).runner = thread };
+    }
+
     /// When a timer is due, in seconds of the loop's clock.
     #[inline(always)]
     pub(crate) fn when(&self) -> f64 {
         self.object().when
     }
 
-    /// Whether nobody but the caller's own reference knows the handle.
+    /// The loop that the handle belongs to.
     pub(crate) fn owner<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         borrowed(py, self.object().owner)
     }
@@ -294,11 +305,51 @@ unsafe fn call(object: *mut HandleObject) -> *mut ffi::PyObject {
         // SAFETY: the first place holds the tuple.
         let tuple = unsafe { *arguments };
         // SAFETY: callback and tuple are live objects.
-        return unsafe { ffi::PyObject_Call(callback, tuple, null_mut()) };
+        return hang_on_unwind(|| unsafe { calls::PyObject_Call(callback, tuple, null_mut()) });
     }
     let count = count as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     // SAFETY: `count` live references, and the word before them (`scratch`) may be overwritten by the callee.
-    unsafe { ffi::PyObject_Vectorcall(callback, arguments, count, null_mut()) }
+    hang_on_unwind(|| unsafe { calls::PyObject_Vectorcall(callback, arguments, count, null_mut()) })
+}
+
+/// The two calls that user code runs in, declared so that a forced unwind may come out of them.
+///
+/// Below Python 3.14 a daemon thread that wants the GIL back while the interpreter ends is ended by `pthread_exit`, which
+/// unwinds its stack; through a function that is declared without unwinding, that aborts the process.
+mod calls {
+    use pyo3::ffi::PyObject;
+
+    unsafe extern "C-unwind" {
+        pub(super) fn PyObject_Call(
+            callable: *mut PyObject,
+            arguments: *mut PyObject,
+            keywords: *mut PyObject,
+        ) -> *mut PyObject;
+        pub(super) fn PyObject_Vectorcall(
+            callable: *mut PyObject,
+            arguments: *const *mut PyObject,
+            count: usize,
+            names: *mut PyObject,
+        ) -> *mut PyObject;
+    }
+}
+
+/// Runs a call into Python; a thread whose stack is unwound from there has lost its interpreter and sleeps for ever, as
+/// such threads do from Python 3.14 on.
+#[inline(always)]
+fn hang_on_unwind<R>(call: impl FnOnce() -> R) -> R {
+    struct Hang;
+    impl Drop for Hang {
+        fn drop(&mut self) {
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+    let guard = Hang;
+    let result = call();
+    std::mem::forget(guard);
+    result
 }
 
 #[inline(always)]

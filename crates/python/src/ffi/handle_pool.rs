@@ -212,6 +212,7 @@ unsafe fn fill(
     object.owner = unsafe { ffi::Py_NewRef(content.owner.as_ptr()) };
     object.pool = pool;
     object.when = content.when;
+    object.runner = 0;
     object.next = null_mut();
     object.debug = null_mut();
     object.weak_references = null_mut();
@@ -328,7 +329,8 @@ pub(super) unsafe extern "C" fn traverse(
     0
 }
 
-/// `tp_clear` of both classes: callback, arguments and context go; the loop stays, for the memory returns to its pool.
+/// `tp_clear` of both classes: callback and arguments go. The loop stays, for the memory returns to its pool, and so does
+/// the context, which clears itself.
 pub(super) unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> std::ffi::c_int {
     // SAFETY: the collector calls this attached.
     let py = unsafe { Python::assume_attached() };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyClass, PyTypeInfo, ffi};
 
 use super::raised::{Raised, border, owned};
@@ -85,6 +85,44 @@ impl<'py> Call<'py> {
         // SAFETY: the tuple has one item.
         let first = unsafe { ffi::PyTuple_GET_ITEM(self.names, 0) };
         (first == wanted.name.as_ptr()).then(|| self.arguments[self.positional])
+    }
+
+    /// The rare call that names its positional parameters: they are put in order and the class's own method is called
+    /// again, not what a subclass made of it.
+    #[cold]
+    pub(crate) fn by_keyword<T: PyTypeInfo>(
+        &self,
+        method: &str,
+        parameters: &[&str],
+    ) -> Result<Bound<'py, PyAny>, Raised> {
+        let py = self.py;
+        let options = PyDict::new(py);
+        for (name, value) in self.keywords() {
+            options.set_item(name, value)?;
+        }
+        let mut leading = vec![self.receiver().to_owned()];
+        leading.extend(self.positional().iter().map(|value| (*value).to_owned()));
+        for &parameter in &parameters[self.positional.min(parameters.len())..] {
+            let Some(value) = options.get_item(parameter)? else {
+                let text = format!("{method}() missing required argument: '{parameter}'");
+                return Err(PyTypeError::new_err(text).into());
+            };
+            leading.push(value);
+            options.del_item(parameter)?;
+        }
+        let own = T::type_object(py).getattr(method)?;
+        Ok(own.call(PyTuple::new(py, leading)?, Some(&options))?)
+    }
+
+    /// Refuses keywords where all parameters were given by position.
+    pub(crate) fn refuse_keywords(&self, method: &str) -> Result<(), Raised> {
+        match self.keywords().first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let text = format!("{method}() got an unexpected keyword argument '{name}'");
+                Err(PyTypeError::new_err(text).into())
+            }
+        }
     }
 
     /// Remembers the caller's tuple of names as one that holds `wanted` and nothing else.
@@ -267,10 +305,4 @@ pub(crate) fn is_entry(callable: &Bound<'_, PyAny>, entry: NoArguments) -> bool 
     // SAFETY: it was just seen to be a C function.
     let function = unsafe { ffi::PyCFunction_GetFunction(callable.as_ptr()) };
     function.is_some_and(|function| std::ptr::fn_addr_eq(function, entry))
-}
-
-/// Refuses a call with too few or too many positional arguments, in the interpreter's words.
-#[cold]
-pub(crate) fn wrong_arguments(method: &str, expected: &str) -> Raised {
-    PyTypeError::new_err(format!("{method}() takes {expected}")).into()
 }
