@@ -40,6 +40,7 @@ pub(crate) struct Imports {
 /// Interned names that the hot path compares by address.
 pub(crate) struct Names {
     pub(crate) context: Keyword,
+    pub(crate) eager_start: Keyword,
     pub(crate) task: Py<PyString>,
     pub(crate) future: Py<PyString>,
     pub(crate) time: Py<PyString>,
@@ -97,6 +98,7 @@ impl Imports {
             hooks: hooks.into_any().unbind(),
             names: Names {
                 context: Keyword::new(intern!(py, "context").clone().unbind()),
+                eager_start: Keyword::new(intern!(py, "eager_start").clone().unbind()),
                 task: intern!(py, "Task").clone().unbind(),
                 future: intern!(py, "Future").clone().unbind(),
                 time: intern!(py, "time").clone().unbind(),

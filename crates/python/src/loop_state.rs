@@ -54,8 +54,8 @@ pub(crate) struct Queues {
 pub(crate) struct Settings {
     pub(crate) task_factory: Option<Py<PyAny>>,
     pub(crate) current_handle: Option<Py<PyAny>>,
-    /// `{"loop": self}` for futures and tasks. Only while the loop runs, so that no cycle outlives a run.
-    pub(crate) loop_keyword: Option<Py<PyDict>>,
+    /// The keywords of futures and tasks, and of eager tasks. Only while the loop runs, so that no cycle outlives a run.
+    pub(crate) keywords: [Option<Py<PyDict>>; 2],
 }
 
 /// Modes of the loop that the hot path asks for, in one byte.
@@ -140,7 +140,7 @@ impl EventLoop {
     /// Shows what is left in the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
     pub(crate) fn show_to_collector(&self, py: Python<'_>) {
         self.collect_mail(py);
-        let keywords = self.settings.with(py, |settings| settings.loop_keyword.take());
+        let keywords = self.settings.with(py, |settings| std::mem::take(&mut settings.keywords));
         drop(keywords);
         self.queues.with(py, |queues| queues.ready.iter().for_each(|handle| handle.track(py)));
     }
@@ -233,6 +233,6 @@ impl Settings {
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.task_factory)?;
         visit.call(&self.current_handle)?;
-        visit.call(&self.loop_keyword)
+        self.keywords.iter().try_for_each(|keywords| visit.call(keywords))
     }
 }

@@ -4,7 +4,7 @@
 //! CPython's own method.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
 use crate::ffi::construct::construct;
 use crate::ffi::method::{Argument, Call, Method, inside};
@@ -35,7 +35,7 @@ fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = receiver.py();
     let state = inside::<EventLoop>(receiver);
     let class = named_class(py, &state.imports.futures, &state.imports.names.future)?;
-    let keywords = loop_keyword(receiver, state)?;
+    let keywords = kept_keywords(receiver, state, false)?;
     if state.imports.c_future.as_ref().is_some_and(|known| known.is(&class)) {
         return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
     }
@@ -62,8 +62,12 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     }
     let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
     let arguments = PyTuple::new(py, [coroutine.to_owned()])?;
-    if !is_eager && !call.has_keywords() {
-        return construct(class, &arguments, &loop_keyword(call.receiver(), state)?);
+    let asks_eager = call
+        .only_keyword(&state.imports.names.eager_start)
+        .is_some_and(|value| value.is(PyBool::new(py, true)));
+    if !call.has_keywords() || (asks_eager && !is_eager) {
+        let keywords = kept_keywords(call.receiver(), state, is_eager || asks_eager)?;
+        return construct(class, &arguments, &keywords);
     }
     let keywords = PyDict::new(py);
     keywords.set_item("loop", call.receiver())?;
@@ -106,20 +110,28 @@ fn named_class<'py>(
     }
 }
 
-/// `{"loop": self}`, kept while the loop runs.
+/// `{"loop": self}`, for an eager task with `"eager_start": True`: made once a run, and kept while the loop runs.
 #[inline(always)]
-fn loop_keyword<'py>(receiver: Argument<'py>, state: &EventLoop) -> PyResult<Bound<'py, PyDict>> {
+fn kept_keywords<'py>(
+    receiver: Argument<'py>,
+    state: &EventLoop,
+    eager: bool,
+) -> PyResult<Bound<'py, PyDict>> {
     let py = receiver.py();
+    let place = usize::from(eager);
     let kept =
-        state.settings.with(py, |settings| settings.loop_keyword.as_ref().map(|kept| kept.clone_ref(py)));
+        state.settings.with(py, |settings| settings.keywords[place].as_ref().map(|kept| kept.clone_ref(py)));
     if let Some(kept) = kept {
         return Ok(kept.into_bound(py));
     }
     let keywords = PyDict::new(py);
     keywords.set_item("loop", receiver)?;
+    if eager {
+        keywords.set_item("eager_start", true)?;
+    }
     if state.is_running() {
         let copy = keywords.clone().unbind();
-        let before = state.settings.with(py, |settings| settings.loop_keyword.replace(copy));
+        let before = state.settings.with(py, |settings| settings.keywords[place].replace(copy));
         drop(before);
     }
     Ok(keywords)

@@ -305,51 +305,11 @@ unsafe fn call(object: *mut HandleObject) -> *mut ffi::PyObject {
         // SAFETY: the first place holds the tuple.
         let tuple = unsafe { *arguments };
         // SAFETY: callback and tuple are live objects.
-        return hang_on_unwind(|| unsafe { calls::PyObject_Call(callback, tuple, null_mut()) });
+        return unsafe { super::thread_end::call(callback, tuple) };
     }
     let count = count as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     // SAFETY: `count` live references, and the word before them (`scratch`) may be overwritten by the callee.
-    hang_on_unwind(|| unsafe { calls::PyObject_Vectorcall(callback, arguments, count, null_mut()) })
-}
-
-/// The two calls that user code runs in, declared so that a forced unwind may come out of them.
-///
-/// Below Python 3.14 a daemon thread that wants the GIL back while the interpreter ends is ended by `pthread_exit`, which
-/// unwinds its stack; through a function that is declared without unwinding, that aborts the process.
-mod calls {
-    use pyo3::ffi::PyObject;
-
-    unsafe extern "C-unwind" {
-        pub(super) fn PyObject_Call(
-            callable: *mut PyObject,
-            arguments: *mut PyObject,
-            keywords: *mut PyObject,
-        ) -> *mut PyObject;
-        pub(super) fn PyObject_Vectorcall(
-            callable: *mut PyObject,
-            arguments: *const *mut PyObject,
-            count: usize,
-            names: *mut PyObject,
-        ) -> *mut PyObject;
-    }
-}
-
-/// Runs a call into Python; a thread whose stack is unwound from there has lost its interpreter and sleeps for ever, as
-/// such threads do from Python 3.14 on.
-#[inline(always)]
-fn hang_on_unwind<R>(call: impl FnOnce() -> R) -> R {
-    struct Hang;
-    impl Drop for Hang {
-        fn drop(&mut self) {
-            loop {
-                std::thread::park();
-            }
-        }
-    }
-    let guard = Hang;
-    let result = call();
-    std::mem::forget(guard);
-    result
+    unsafe { super::thread_end::vectorcall(callback, arguments, count) }
 }
 
 #[inline(always)]

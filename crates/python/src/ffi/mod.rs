@@ -12,3 +12,4 @@ pub(crate) mod mailbox;
 pub(crate) mod method;
 pub(crate) mod owned;
 pub(crate) mod raised;
+mod thread_end;
