@@ -199,6 +199,13 @@ def test_an_unknown_keyword_is_refused(loop: asyncio.AbstractEventLoop, method: 
         getattr(loop, method)(*arguments[method], bogus=1)
 
 
+@pytest.mark.parametrize("method", ["remove_reader", "remove_writer", "_remove_reader"])
+def test_too_many_arguments_are_refused(loop: asyncio.AbstractEventLoop, method: str) -> None:
+    """They were taken for ones to be put in order, again and again."""
+    with pytest.raises(TypeError, match="positional argument"):
+        getattr(loop, method)(0, 1)
+
+
 def test_parameters_may_be_named(loop: asyncio.AbstractEventLoop) -> None:
     """The signature promises it, and some methods refused."""
     ours, theirs = socket.socketpair()

@@ -96,6 +96,11 @@ impl<'py> Call<'py> {
         parameters: &[&str],
     ) -> Result<Bound<'py, PyAny>, Raised> {
         let py = self.py;
+        if self.positional >= parameters.len() {
+            let (most, given) = (parameters.len(), self.positional);
+            let text = format!("{method}() takes {most} positional arguments but {given} were given");
+            return Err(PyTypeError::new_err(text).into());
+        }
         let options = PyDict::new(py);
         for (name, value) in self.keywords() {
             options.set_item(name, value)?;
