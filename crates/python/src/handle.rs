@@ -7,7 +7,7 @@
 use std::ffi::c_int;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -15,7 +15,7 @@ use crate::ffi::class::{Getter, HandleClass, make_types};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, HandleTypes};
 use crate::ffi::interpreter::thread_identity;
-use crate::ffi::method::{Argument, Method, inside};
+use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
@@ -60,6 +60,35 @@ fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised>
     )?;
     owner.call_method1("call_exception_handler", (details,))?;
     Ok(())
+}
+
+/// The keyword `context`; `None` stands for a copy of the current one.
+#[inline(always)]
+pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+    if !call.has_keywords() {
+        return Ok(None);
+    }
+    let this = inside::<EventLoop>(call.receiver());
+    let context = match call.only_keyword(&this.imports.names.context) {
+        Some(context) => Some(context),
+        None => context_among(call, method)?,
+    };
+    Ok(context.filter(|context| !context.is_none()))
+}
+
+#[cold]
+fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+    let mut context = None;
+    for (name, value) in call.keywords() {
+        if name.eq("context")? {
+            context = Some(value);
+            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
+        } else {
+            let text = format!("{method}() got an unexpected keyword argument '{name}'");
+            return Err(PyTypeError::new_err(text).into());
+        }
+    }
+    Ok(context)
 }
 
 /// A handle that no queue knows: a watcher's.

@@ -1,7 +1,7 @@
 //! The extension module `vitok._native`: the native half of `vitok.Loop`.
 //!
 //! It binds the reactor to CPython. [`class`] is the class as Python sees it; the walk of a turn starts in `event_loop`.
-//! Arrows: class → event_loop | schedule | watch | tasks | executor | signals → handle → loop_state → ffi, reactor.
+//! The arrows between the files stand in ARCHITECTURE.md.
 
 use pyo3::prelude::*;
 

@@ -33,10 +33,9 @@ pub(crate) fn begin(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 /// In the child of a `fork()` the kernel's objects are shared with the parent, and changing them would change its.
 fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
-    let pipe = this.get().kernel.with(py, |kernel| {
-        kernel.wakeup_before = None;
-        kernel.signals.take()
-    });
+    // The child's own wake-up descriptor of signals may still be the parent's pipe, which is closed here.
+    signals::release(py, this.get())?;
+    let pipe = this.get().kernel.with(py, |kernel| kernel.signals.take());
     drop(pipe);
     let refused = rebuild(py, this.get())?;
     this.get().kernel.with(py, |kernel| kernel.process = std::process::id());

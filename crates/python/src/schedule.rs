@@ -53,7 +53,7 @@ fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon", &["callback"]);
     };
-    let request = Request { callback: *callback, arguments, context: context_of(call, "call_soon")? };
+    let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_soon")? };
     let this = inside::<EventLoop>(call.receiver());
     let made = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
     let object = made.to_object(call.py);
@@ -65,8 +65,11 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Rais
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon_threadsafe", &["callback"]);
     };
-    let request =
-        Request { callback: *callback, arguments, context: context_of(call, "call_soon_threadsafe")? };
+    let request = Request {
+        callback: *callback,
+        arguments,
+        context: handle::context_of(call, "call_soon_threadsafe")?,
+    };
     let this = inside::<EventLoop>(call.receiver());
     let made = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
     let object = made.to_object(call.py);
@@ -81,7 +84,8 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     if delay.is_none() {
         return Err(PyTypeError::new_err("delay must not be None").into());
     }
-    let request = Request { callback: *callback, arguments, context: context_of(call, "call_later")? };
+    let request =
+        Request { callback: *callback, arguments, context: handle::context_of(call, "call_later")? };
     let this = inside::<EventLoop>(call.receiver());
     let when = this.now(call.receiver())? + to_seconds(*delay)?;
     at(call, this, &request, "call_at", when)
@@ -94,7 +98,7 @@ fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     if when.is_none() {
         return Err(PyTypeError::new_err("when cannot be None").into());
     }
-    let request = Request { callback: *callback, arguments, context: context_of(call, "call_at")? };
+    let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_at")? };
     at(call, inside::<EventLoop>(call.receiver()), &request, "call_at", to_seconds(*when)?)
 }
 
@@ -160,33 +164,4 @@ fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str)
     }
     call.receiver().call_method1("_check_callback", (request.callback, method))?;
     Ok(())
-}
-
-/// The keyword `context`; `None` stands for a copy of the current one.
-#[inline(always)]
-fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
-    if !call.has_keywords() {
-        return Ok(None);
-    }
-    let this = inside::<EventLoop>(call.receiver());
-    let context = match call.only_keyword(&this.imports.names.context) {
-        Some(context) => Some(context),
-        None => context_among(call, method)?,
-    };
-    Ok(context.filter(|context| !context.is_none()))
-}
-
-#[cold]
-fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
-    let mut context = None;
-    for (name, value) in call.keywords() {
-        if name.eq("context")? {
-            context = Some(value);
-            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
-        } else {
-            let text = format!("{method}() got an unexpected keyword argument '{name}'");
-            return Err(PyTypeError::new_err(text).into());
-        }
-    }
-    Ok(context)
 }

@@ -53,7 +53,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         state.settings.with(py, |settings| settings.task_factory.as_ref().map(|it| it.clone_ref(py)));
     let class = named_class(py, &state.imports.tasks, &state.imports.names.task)?;
     let is_plain = state.imports.c_task.as_ref().is_some_and(|known| known.is(&class));
-    let is_eager = factory.is_some() && is_same(factory.as_ref(), state.imports.eager_task_factory.as_ref());
+    let is_eager = is_same(factory.as_ref(), state.imports.eager_task_factory.as_ref());
     if !is_plain
         || (factory.is_some() && !is_eager)
         || (call.has_keywords() && !state.imports.tasks_take_keywords)
@@ -87,12 +87,7 @@ fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
 /// `BaseEventLoop.create_task`, of whichever Python runs.
 fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
-    let options = PyDict::new(py);
-    for (name, value) in call.keywords() {
-        options.set_item(name, value)?;
-    }
-    let mut arguments = vec![call.receiver().to_owned()];
-    arguments.extend(call.positional().iter().map(|argument| (*argument).to_owned()));
+    let (arguments, options) = call.unbound()?;
     let method = state.imports.base_loop.bind(py).getattr("create_task")?;
     Ok(method.call(PyTuple::new(py, arguments)?, Some(&options))?)
 }

@@ -109,12 +109,13 @@ fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     remove(call, Direction::Write)
 }
 
+/// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
 fn own_add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    add(call, Direction::Read, context_of(call)?)
+    add(call, Direction::Read, handle::context_of(call, "_add_reader")?)
 }
 
 fn own_add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    add(call, Direction::Write, context_of(call)?)
+    add(call, Direction::Write, handle::context_of(call, "_add_writer")?)
 }
 
 fn own_remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -131,17 +132,6 @@ fn refuse_transports(call: &Call<'_>) -> Result<(), Raised> {
         call.receiver().call_method1("_ensure_fd_no_transport", (*descriptor,))?;
     }
     Ok(())
-}
-
-/// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
-fn context_of<'py>(call: &Call<'py>) -> Result<Option<Argument<'py>>, Raised> {
-    let given = call.keywords();
-    match given.first() {
-        Some((name, value)) if given.len() == 1 && name.eq("context")? => {
-            Ok(Some(*value).filter(|it| !it.is_none()))
-        }
-        _ => call.refuse_keywords("_add_reader").map(|()| None),
-    }
 }
 
 fn add<'py>(

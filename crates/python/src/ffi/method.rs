@@ -101,12 +101,7 @@ impl<'py> Call<'py> {
             let text = format!("{method}() takes {most} positional arguments but {given} were given");
             return Err(PyTypeError::new_err(text).into());
         }
-        let options = PyDict::new(py);
-        for (name, value) in self.keywords() {
-            options.set_item(name, value)?;
-        }
-        let mut leading = vec![self.receiver().to_owned()];
-        leading.extend(self.positional().iter().map(|value| (*value).to_owned()));
+        let (mut leading, options) = self.unbound()?;
         for &parameter in &parameters[self.positional.min(parameters.len())..] {
             let Some(value) = options.get_item(parameter)? else {
                 let text = format!("{method}() missing required argument: '{parameter}'");
@@ -117,6 +112,17 @@ impl<'py> Call<'py> {
         }
         let own = T::type_object(py).getattr(method)?;
         Ok(own.call(PyTuple::new(py, leading)?, Some(&options))?)
+    }
+
+    /// The call as one of a function that takes the receiver first: its positional arguments and its keywords.
+    pub(crate) fn unbound(&self) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyDict>)> {
+        let options = PyDict::new(self.py);
+        for (name, value) in self.keywords() {
+            options.set_item(name, value)?;
+        }
+        let mut arguments = vec![self.receiver().to_owned()];
+        arguments.extend(self.positional().iter().map(|value| (*value).to_owned()));
+        Ok((arguments, options))
     }
 
     /// Refuses keywords where all parameters were given by position.
