@@ -33,6 +33,7 @@ MADE := $(VENV)/.made-$(STAMP)
 BUILDER := $(VENV)/.builder-$(STAMP)
 SITE := $(VENV)/.site-$(STAMP)
 DEV := $(VENV)/.dev-$(STAMP)
+PROGRAMS := $(VENV)/.programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
 INSTALL := $(BIN)/python -m pip install --group
@@ -70,7 +71,7 @@ test: test-rust test-python
 test-rust: | doctor
 	cargo test $(CRATES)
 
-test-python: $(BUILT) $(DEV) | doctor-tests
+test-python: $(BUILT) $(DEV) $(PROGRAMS) | doctor-tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: check-rust check-python
@@ -130,6 +131,10 @@ $(SITE): pyproject.toml $(MADE)
 $(DEV): pyproject.toml $(MADE)
 	@echo 'Installing what tests and checks need into $(VENV)'
 	@$(INSTALL) dev && touch $@
+
+$(PROGRAMS): pyproject.toml $(MADE)
+	@echo 'Installing the programs that are tried on the loop into $(VENV)'
+	@$(INSTALL) programs && touch $@
 
 # A peer that has no wheel for this Python is left out of the comparison, not in the way of it.
 $(PEERS): pyproject.toml $(MADE)

@@ -11,10 +11,11 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
+from child import ChildError
 from loops import LoopSpec
-from remote import Worker, WorkerError
+from remote import Worker
 from row import Row, Sample
 
 # While it looks for the size, a sample grows by this: slow growth costs time, fast growth overshoots on noise.
@@ -40,20 +41,20 @@ class RowResult:
     row: Row
     operations: int = 0
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    failures: dict[str, WorkerError] = field(default_factory=dict)
+    failures: dict[str, ChildError] = field(default_factory=dict)
 
 
 class Fleet:
     """The workers of all loops under comparison, in the order of their turns."""
 
     def __init__(self, specs: Iterable[LoopSpec], *, rows_module: str, core: int | None) -> None:
-        self.missing: dict[str, WorkerError] = {}
+        self.missing: dict[str, ChildError] = {}
         self.workers: dict[str, Worker] = {}
         for spec in specs:
             worker = Worker(spec, rows_module=rows_module, core=core)
             try:
                 worker.start()
-            except WorkerError as error:
+            except ChildError as error:
                 worker.close()
                 self.missing[spec.text] = error
             else:
@@ -70,7 +71,7 @@ class Fleet:
         result.operations = row.events or self._calibrate(row, settings, result, running)
         for number in range(-1, settings.rounds):
             for name, worker in list(running.items()):
-                with _excluding_on_failure(name, result, running):
+                with excluding_on_failure(name, result, running):
                     sample = worker.sample(row.name, result.operations)
                     if number >= 0:
                         result.samples.setdefault(name, []).append(sample)
@@ -80,7 +81,7 @@ class Fleet:
         """The number of operations that fills a sample on the slowest loop; the same for all."""
         sizes = []
         for name, worker in list(running.items()):
-            with _excluding_on_failure(name, result, running):
+            with excluding_on_failure(name, result, running):
                 sizes.append(_operations_per_sample(worker, row, settings))
         return min(sizes, default=row.batch)
 
@@ -92,11 +93,22 @@ def default_core() -> int | None:
     return max(os.sched_getaffinity(0))
 
 
+class Outcomes(Protocol):
+    """What a row has come to so far, by name of the loop."""
+
+    @property
+    def samples(self) -> dict[str, Any]: ...
+
+    @property
+    def failures(self) -> dict[str, ChildError]: ...
+
+
 @contextlib.contextmanager
-def _excluding_on_failure(name: str, result: RowResult, running: dict[str, Worker]) -> Iterator[None]:
+def excluding_on_failure(name: str, result: Outcomes, running: dict[str, Any]) -> Iterator[None]:
+    """A loop that fails inside takes no further part in the row, and has no samples in it."""
     try:
         yield
-    except WorkerError as error:
+    except ChildError as error:
         result.failures[name] = error
         result.samples.pop(name, None)
         del running[name]

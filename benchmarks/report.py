@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import page
 import summary
 from harness import RowResult, Settings
+from page import FIGURE_WIDTH, figure
 
 NAME_WIDTH: Final = 17
-FIGURE_WIDTH: Final = 7
 # Two figures and a share in per cent.
 CELL_WIDTH: Final = 2 * FIGURE_WIDTH + 5
-# From here on a decimal is less than a thousandth.
-DECIMAL_BELOW: Final = 100
 # What a release may cost in any one row, in units of the row's best peer.
 ROW_LIMIT: Final = 1.05
 
@@ -37,7 +36,8 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The page for the terminal."""
-        yield from self._heading()
+        conditions = f"{self.settings.rounds} rounds on core {self.machine['pinned_to_core']}"
+        yield from page.heading(self.machine, conditions)
         cpu = [result for result in self.results if not result.row.is_latency]
         if cpu:
             title = "CPU ns per operation: median, minimum, distance of the quartiles"
@@ -46,20 +46,12 @@ class Report:
         if waiting:
             title = "waiting in µs: median, tail (see the row), events that were early"
             yield from self._table(waiting, title, _wait_cell)
-        yield from self._failures()
+        yield from page.failures(self.missing, {result.row.name: result.failures for result in self.results})
         yield from self._verdict()
 
     def write_json(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self._as_json(), indent=1, ensure_ascii=False) + "\n")
-
-    def _heading(self) -> Iterator[str]:
-        machine, python = self.machine, self.machine["python"]
-        yield f"{machine['date']}  {machine['processor']}, {machine['cores']} cores  {machine['kernel']}"
-        packages = "  ".join(f"{name} {version}" for name, version in machine["packages"].items())
-        yield f"{python['implementation']} {python['version']}  {packages}"
-        conditions = f"{self.settings.rounds} rounds on core {machine['pinned_to_core']}"
-        yield f"{conditions}, load average {machine['load_average'][0]}, an empty call {python['empty_call_ns']} ns"
 
     def _table(self, results: Sequence[RowResult], title: str, cell: Callable[[RowResult, str], str]) -> Iterator[str]:
         yield from ("", title)
@@ -67,7 +59,7 @@ class Report:
         yield f"{'':{NAME_WIDTH}}{names}  {self.subject} / best peer"
         for result in results:
             cells = "".join(
-                cell(result, name) if name in result.samples else f"{self._absence(result, name):>{CELL_WIDTH}}"
+                cell(result, name) if name in result.samples else f"{page.absence(result.failures, name):>{CELL_WIDTH}}"
                 for name in self.loops
             )
             yield f"{result.row.name:{NAME_WIDTH}}{cells}  {self._comparison(result)}".rstrip()
@@ -77,17 +69,6 @@ class Report:
         if reference is None or self.subject not in result.samples:
             return f"best is {reference}" if reference else ""
         return f"{summary.ratio(result, self.subject, reference):5.2f} {reference}"
-
-    def _absence(self, result: RowResult, name: str) -> str:
-        return result.failures[name].status if name in result.failures else "-"
-
-    def _failures(self) -> Iterator[str]:
-        yield ""
-        for name, reason in self.missing.items():
-            yield f"{name} is missing: {reason}"
-        for result in self.results:
-            for name, error in result.failures.items():
-                yield f"{name}, {result.row.name}: {error.status} ({error.reason})"
 
     def _verdict(self) -> Iterator[str]:
         means = "  ".join(
@@ -137,18 +118,12 @@ class Report:
 def _cpu_cell(result: RowResult, name: str) -> str:
     spread = summary.spread(result.samples[name])
     share = f"{spread.relative:.0%}"
-    return f"{_figure(spread.median):>{FIGURE_WIDTH}}{_figure(spread.minimum):>{FIGURE_WIDTH}}{share:>5}"
+    return f"{figure(spread.median):>{FIGURE_WIDTH}}{figure(spread.minimum):>{FIGURE_WIDTH}}{share:>5}"
 
 
 def _wait_cell(result: RowResult, name: str) -> str:
     waits = summary.waits(result.samples[name], result.row.tail_percent)
-    return f"{_figure(waits.median_us):>{FIGURE_WIDTH}}{_figure(waits.tail_us):>{FIGURE_WIDTH}}{waits.early:>5}"
-
-
-def _figure(value: float) -> str:
-    # The longest of these that leaves a space before it in the column; what it leaves out is noise.
-    candidates = (f"{value:.1f}" if abs(value) < DECIMAL_BELOW else f"{value:.0f}", f"{value / 1000:.0f}k")
-    return next((text for text in candidates if len(text) < FIGURE_WIDTH), candidates[-1])
+    return f"{figure(waits.median_us):>{FIGURE_WIDTH}}{figure(waits.tail_us):>{FIGURE_WIDTH}}{waits.early:>5}"
 
 
 def _figures(result: RowResult, name: str) -> dict[str, Any]:

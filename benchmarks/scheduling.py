@@ -7,15 +7,12 @@ See README.md for how to read what it prints.
 from __future__ import annotations
 
 import argparse
-import fnmatch
-import platform
 import sys
-from pathlib import Path
 from typing import Final
 
+import command
 import machine
 from harness import Fleet, RowResult, Settings, default_core
-from loops import FACTORIES, SUBJECT, LoopSpec
 from report import Report
 from row import Row
 from rows import rows
@@ -27,12 +24,10 @@ QUICK_ROUNDS: Final = 5
 SAMPLE_MS: Final = 75
 QUICK_SAMPLE_MS: Final = 20
 
-RESULTS: Final = Path(__file__).with_name("results")
-
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    chosen = _choose(options.rows)
+    chosen = _choose(options.rows or "*")
     if options.list:
         print("\n".join(f"{row.name:18}{row.title}" for row in chosen))
         return
@@ -50,14 +45,7 @@ def main() -> None:
 
 def _choose(patterns: str) -> list[Row]:
     """The rows of this Python whose name matches one of the comma-separated patterns."""
-    known = rows()
-    found = {}
-    for pattern in patterns.split(","):
-        matching = [row for row in known if fnmatch.fnmatch(row.name, pattern)]
-        if not matching:
-            sys.exit(f"no row {pattern!r}; known are {', '.join(row.name for row in known)}")
-        found.update({row.name: row for row in matching})
-    return [row for row in known if row.name in found and sys.version_info >= row.since]
+    return [row for row in command.matching(rows(), patterns) if sys.version_info >= row.since]
 
 
 def _measure(fleet: Fleet, row: Row, settings: Settings) -> RowResult:
@@ -78,30 +66,14 @@ def _report(fleet: Fleet, results: tuple[RowResult, ...], options: argparse.Name
     )
 
 
-def _results_file() -> Path:
-    version = "".join(platform.python_version_tuple()[:2])
-    return RESULTS / f"scheduling-{version}.json"
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options, with loops as specifications and durations as settings."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    everything = ",".join(FACTORIES)
-    parser.add_argument("--loops", default=everything, help=f"comma-separated (default: {everything})")
-    parser.add_argument("--rows", default="*", help="comma-separated names or patterns (default: all)")
+    parser = command.parser(__doc__.splitlines()[0], results_name="scheduling")
     parser.add_argument("--rounds", type=int, help=f"samples per loop and row (default: {ROUNDS})")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds of shorter samples")
     parser.add_argument("--core", type=int, default=default_core(), help="pin the workers to it (default: the last)")
-    parser.add_argument("--subject", default=SUBJECT, help="the loop that the others are peers of")
-    parser.add_argument(
-        "--json", type=Path, nargs="?", const=_results_file(), help="write a file; in results/ without a name"
-    )
-    parser.add_argument("--list", action="store_true", help="print the rows and leave")
     options = parser.parse_args(arguments)
-    try:
-        options.loops = [LoopSpec.parse(text) for text in options.loops.split(",")]
-    except ValueError as error:
-        parser.error(str(error))
+    options.loops = command.loops_of(parser, options.loops)
     rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)
     sample_ms = QUICK_SAMPLE_MS if options.quick else SAMPLE_MS
     options.settings = Settings(rounds=rounds, sample_ns=sample_ms * 1_000_000)

@@ -46,7 +46,7 @@ class Waits:
 
 def spread(samples: Sequence[Sample]) -> Spread:
     values = [sample.cpu_ns_per_operation for sample in samples]
-    lower, median, upper = _quartiles(values)
+    lower, median, upper = quartiles(values)
     return Spread(median=median, lower_quartile=lower, upper_quartile=upper, minimum=min(values))
 
 
@@ -101,12 +101,13 @@ def geometric_mean(ratios: dict[str, float]) -> float | None:
     return statistics.geometric_mean(ratios.values()) if ratios else None
 
 
-def _fires_early(result: RowResult, name: str) -> bool:
-    return result.row.is_latency and waits(result.samples[name], result.row.tail_percent).early > 0
-
-
-def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median, upper quartile."""
     if len(values) == 1:
         return values[0], values[0], values[0]
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
     return lower, median, upper
+
+
+def _fires_early(result: RowResult, name: str) -> bool:
+    return result.row.is_latency and waits(result.samples[name], result.row.tail_percent).early > 0

@@ -18,9 +18,10 @@ from pathlib import Path
 import machine
 import pytest
 import summary
+from child import ChildError
 from harness import Fleet, RowResult, Settings
 from loops import LoopSpec
-from remote import Worker, WorkerError
+from remote import Worker
 from report import Report
 from row import Row, Sample
 from rows import rows
@@ -76,7 +77,7 @@ def test_command_line_leaves_directories_out() -> None:
 
 
 def test_reason_leaves_directories_out() -> None:
-    error = WorkerError("n/a", "ImportError: /somewhere/deep/native.so: undefined symbol (a/b)")
+    error = ChildError("n/a", "ImportError: /somewhere/deep/native.so: undefined symbol (a/b)")
     assert error.reason == "ImportError: native.so: undefined symbol (a/b)"
 
 
@@ -131,11 +132,11 @@ def test_hang_is_ended_and_the_worker_comes_back() -> None:
     worker = Worker(LoopSpec.parse("test_benchmarks:hanging"), rows_module="rows", core=None)
     try:
         worker.start()
-        usual_limit_s, worker.answer_limit_s = worker.answer_limit_s, 0.1
-        with pytest.raises(WorkerError) as caught:
+        usual_limit_s, worker.child.answer_limit_s = worker.child.answer_limit_s, 0.1
+        with pytest.raises(ChildError) as caught:
             worker.sample("turn", 1)
         assert caught.value.status == "hang"
-        worker.answer_limit_s = usual_limit_s
+        worker.child.answer_limit_s = usual_limit_s
         assert worker.sample("sleep_0", 1).operations == 1
     finally:
         worker.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._loop import Loop
 from ._native import __version__
+from ._server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,9 +25,6 @@ __all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event
 
 EventLoop = Loop
 """The same class under asyncio's newer name."""
-
-Server = asyncio.base_events.Server
-"""What `create_server()` returns: asyncio's own class."""
 
 _Result = TypeVar("_Result")
 _POLICY_NAMES = ("EventLoopPolicy", "install")

@@ -6,9 +6,11 @@ import concurrent.futures
 import inspect
 import os
 import signal
+import socket
 import threading
+import warnings
 from asyncio import base_events as _base_events
-from asyncio import format_helpers, tasks, unix_events
+from asyncio import format_helpers, tasks, trsock, unix_events
 from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +112,33 @@ def end_run(future: Future[Any], is_consumed: bool) -> None:
     if is_consumed and future.done() and not future.cancelled():
         future.exception()
     future.remove_done_callback(base_events._run_until_complete_cb)
+
+
+def transport_socket(sock: socket.socket) -> trsock.TransportSocket:
+    """The view of a socket that `get_extra_info("socket")` gives."""
+    return trsock.TransportSocket(sock)
+
+
+def socket_of(descriptor: int) -> socket.socket:
+    """A socket object for a connected descriptor, which it owns from now on."""
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(False)
+    return sock
+
+
+def warn_of_lost_writes() -> None:
+    """A program goes on writing to a connection that is lost."""
+    base_events.logger.warning("socket.send() raised exception.")
+
+
+def warn_of_resource(text: str, category: type[Warning], source: object) -> None:
+    """A resource was forgotten while it was open."""
+    warnings.warn(text, category, stacklevel=1, source=source)
+
+
+def log_network_error(transport: object, message: str, error: BaseException) -> None:
+    """Debug mode: what ended a connection."""
+    base_events.logger.debug("%r: %s", transport, message, exc_info=error)
 
 
 def close_inherited(loop: Loop) -> None:

@@ -7,18 +7,28 @@ stands only what joins the two: the self-pipe that does not exist, and signals.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import inspect
+import socket
 import weakref
-from asyncio import unix_events
+from asyncio import constants, sslproto, unix_events
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
 from . import _compat
 from ._hooks import descriptor_of
 from ._native import EventLoop
+from ._server import Server, adopt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
+
+
+_Base: Any = unix_events._UnixSelectorEventLoop
+
+# Families whose streams are native; others (Bluetooth, vsock) keep asyncio's own transports.
+_NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
 
 class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
@@ -84,6 +94,114 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         self._note_signal_handlers(bool(self._signal_handlers))
         if not self._signal_handlers and not self.is_running():
             self._release_wakeup_descriptor()
+
+    # Streams: asyncio's own methods end in these hooks, which make native transports and listeners.
+
+    if not TYPE_CHECKING:
+        # Each Python brings arguments of its own: for a type checker these are the inherited methods.
+
+        async def create_server(self, *args: Any, **kwargs: Any) -> Server:
+            """Listen on TCP sockets. Arguments, result and errors are those of asyncio's method."""
+            return adopt(await super().create_server(*args, **kwargs))
+
+        async def create_unix_server(self, *args: Any, **kwargs: Any) -> Server:
+            """Listen on a Unix socket. Arguments, result and errors are those of asyncio's method."""
+            return adopt(await super().create_unix_server(*args, **kwargs))
+
+        create_server.__signature__ = inspect.signature(_Base.create_server)
+        create_unix_server.__signature__ = inspect.signature(_Base.create_unix_server)
+
+    def _make_socket_transport(
+        self,
+        sock: Any,
+        protocol: Any,
+        waiter: Any = None,
+        *,
+        extra: Any = None,
+        server: Any = None,
+        context: contextvars.Context | None = None,
+    ) -> Any:
+        self._ensure_fd_no_transport(sock)
+        if _is_native_stream(sock):
+            return self._open_stream(sock, protocol, waiter, extra, server, context)
+        options = {} if context is None else {"context": context}
+        return _Base._make_socket_transport(self, sock, protocol, waiter, extra=extra, server=server, **options)
+
+    def _make_ssl_transport(
+        self,
+        rawsock: Any,
+        protocol: Any,
+        sslcontext: Any,
+        waiter: Any = None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: Any = None,
+        server: Any = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        context: contextvars.Context | None = None,
+    ) -> Any:
+        ssl_protocol: Any = sslproto.SSLProtocol
+        engine = ssl_protocol(
+            self,
+            protocol,
+            sslcontext,
+            waiter,
+            server_side,
+            server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        self._make_socket_transport(rawsock, engine, extra=extra, server=server, context=context)
+        return engine._app_transport
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: Any,
+        sslcontext: Any = None,
+        server: Any = None,
+        backlog: int = 100,
+        ssl_handshake_timeout: float | None = constants.SSL_HANDSHAKE_TIMEOUT,
+        ssl_shutdown_timeout: float | None = constants.SSL_SHUTDOWN_TIMEOUT,
+        context: contextvars.Context | None = None,
+    ) -> None:
+        if server is not None:
+            adopt(server)
+        if sslcontext is None and _is_native_stream(sock):
+            self._listen(protocol_factory, sock, server, context or contextvars.copy_context())
+            return
+        options = () if context is None else (context,)
+        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
+        _Base._start_serving(self, protocol_factory, sock, sslcontext, server, backlog, *timeouts, *options)
+
+    def _stop_serving(self, sock: Any) -> None:
+        self._unlisten(sock.fileno())
+        _Base._stop_serving(self, sock)
+
+    def _ensure_fd_no_transport(self, fd: Any) -> None:
+        transport = self._transport_of(descriptor_of(fd))
+        if transport is not None and not transport.is_closing():
+            raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
+        _Base._ensure_fd_no_transport(self, fd)
+
+    async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> Any:
+        """Send a file past a transport's queue, by the kernel, once the queue is sent."""
+        resume = transp.is_reading()
+        transp.pause_reading()
+        try:
+            await transp._make_empty_waiter()
+            return await self.sock_sendfile(transp._sock, file, offset, count, fallback=False)
+        finally:
+            transp._reset_empty_waiter()
+            if resume:
+                transp.resume_reading()
+
+
+def _is_native_stream(sock: Any) -> bool:
+    """Whether a socket is one whose bytes the kernel moves: a subclass may do so in its own methods."""
+    return type(sock) is socket.socket and sock.type == socket.SOCK_STREAM and sock.family in _NATIVE_FAMILIES
 
 
 class WakeupEnd:

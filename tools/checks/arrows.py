@@ -29,12 +29,13 @@ ONE_DOOR = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "context", "buffer", "watches"}),
+    frozenset({"imports", "address", "buffer", "watches"}),
     frozenset({"kernel"}),
     frozenset({"loop_state"}),
     frozenset({"handle", "protocol", "resolve"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})
-    | frozenset({"stream", "listener", "datagram", "pipe", "process", "tls"}),
+    | frozenset({"stream", "datagram", "pipe", "process", "tls"}),
+    frozenset({"listener"}),
     frozenset({"source", "lifetime"}),
     frozenset({"event_loop"}),
     frozenset({"server"}),

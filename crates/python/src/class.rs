@@ -15,7 +15,9 @@ use crate::ffi::interpreter::set_attribute;
 use crate::ffi::method::add_methods;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
-use crate::{event_loop, executor, handle, lifetime, schedule, signals, tasks, watch};
+use crate::{
+    event_loop, executor, handle, lifetime, listener, schedule, signals, source, stream, tasks, watch,
+};
 
 /// Puts the class into the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -27,6 +29,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(watch::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
+    stream::make_class(module)?;
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -50,7 +53,9 @@ impl EventLoop {
         let turns = || lifetime::begin(slf).and_then(|()| event_loop::run(slf));
         // A panic is a bug of ours and becomes an exception at the border; the loop must not stay "running" for it.
         let outcome = catch_unwind(AssertUnwindSafe(turns));
-        let ended = lifetime::end(py, slf);
+        // What was written in a turn that an exception has ended is not lost.
+        let flushed = source::flush(py, slf.get()).map_err(|raised| raised.take(py));
+        let ended = lifetime::end(py, slf).and(flushed);
         let cleaned = slf.call_method0("_run_forever_cleanup");
         slf.get().modes.set(Modes::STOPPING, false);
         slf.get().show_to_collector(py);
@@ -136,6 +141,54 @@ impl EventLoop {
     /// What the descriptors of the loop are watched for: a list of (descriptor, reader, writer).
     fn _watched(&self, py: Python<'_>) -> Vec<(i32, bool, bool)> {
         self.kernel.with(py, |kernel| kernel.watches.describe())
+    }
+
+    /// The transport of a connected socket. `connection_made` is called at the next turn, then the waiter is woken.
+    #[pyo3(signature = (sock, protocol, waiter, extra, server, context))]
+    fn _open_stream<'py>(
+        slf: &Bound<'py, Self>,
+        sock: Bound<'py, PyAny>,
+        protocol: Bound<'py, PyAny>,
+        waiter: Option<Bound<'py, PyAny>>,
+        extra: Option<Bound<'py, PyAny>>,
+        server: Option<Bound<'py, PyAny>>,
+        context: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let descriptor = sock.call_method0("fileno")?.extract()?;
+        let socket = stream::NewSocket::Object(sock, descriptor);
+        stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
+            .map_err(|raised| raised.take(slf.py()))
+    }
+
+    /// Accept connections on a listening socket, each with a protocol of the factory's.
+    #[pyo3(signature = (protocol_factory, sock, server, context))]
+    fn _listen<'py>(
+        slf: &Bound<'py, Self>,
+        protocol_factory: Bound<'py, PyAny>,
+        sock: Bound<'py, PyAny>,
+        server: Option<Bound<'py, PyAny>>,
+        context: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        listener::listen(slf, protocol_factory, sock, server, context)
+    }
+
+    /// Accept no more on the socket with this number; whether it was being done.
+    fn _unlisten(&self, py: Python<'_>, descriptor: i32) -> bool {
+        listener::unlisten(py, self, descriptor)
+    }
+
+    /// The open transport that a descriptor belongs to, or None.
+    fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> PyResult<Option<Bound<'py, PyAny>>> {
+        stream::transport_of(py, self, descriptor)
+    }
+
+    /// The open transports of a server.
+    fn _transports_of<'py>(
+        &self,
+        py: Python<'py>,
+        server: &Bound<'py, PyAny>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        stream::transports_of(py, self, server)
     }
 
     /// Take deadlines from `loop.time()`, which a subclass has made its own.
@@ -286,14 +339,15 @@ impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
     fn discard(&self, py: Python<'_>) {
         let letters = self.mailbox.take();
-        let (ready, timers) =
-            self.queues.with(py, |queues| (std::mem::take(&mut queues.ready), queues.drain_timers()));
+        let (ready, timers, unsent) = self.queues.with(py, |queues| {
+            (std::mem::take(&mut queues.ready), queues.drain_timers(), std::mem::take(&mut queues.unsent))
+        });
         let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {
             timer.set_flags(timer.flags().without(Flags::SCHEDULED));
         }
-        drop((letters, ready, timers, watches, settings));
+        drop((letters, ready, timers, unsent, watches, settings));
     }
 
     fn close_descriptors(&self, py: Python<'_>) {
@@ -316,9 +370,16 @@ impl EventLoop {
             let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
         });
         self.kernel.peek(|kernel| {
-            let _all = kernel.watches.handles().all(&mut look);
+            let _all = kernel.watches.entries().flat_map(|entry| entry.watch.handles()).all(&mut look);
         });
         seen?;
+        let sources = self.kernel.peek(|kernel| {
+            let mut sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
+            sources.try_for_each(|source| visit.call(&source.object))
+        });
+        sources.unwrap_or(Ok(()))?;
+        let unsent = self.queues.peek(|queues| queues.unsent.iter().try_for_each(|object| visit.call(object)));
+        unsent.unwrap_or(Ok(()))?;
         self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }
 }

@@ -18,7 +18,8 @@ use crate::kernel::Kernel;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Modes};
 use crate::signals::{self, SIGNALS};
-use crate::watches::{Watch, is_live};
+use crate::source::{self, Due};
+use crate::watches::{Watched, is_live};
 use crate::{handle, no_arguments};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
@@ -130,7 +131,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     }
     let (busy, poll_due, deadline) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
-        (!queues.ready.is_empty(), queues.pace.is_poll_due(), deadline)
+        (queues.is_busy(), queues.pace.is_poll_due(), deadline)
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
         sleep(this, deadline)?;
@@ -141,7 +142,11 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         let now = state.now(this.as_any().as_borrowed())?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
-    call_ready(this)
+    call_ready(this)?;
+    if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
+        source::flush(py, state)?;
+    }
+    Ok(())
 }
 
 /// A look at the descriptors that cannot block.
@@ -214,6 +219,9 @@ fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Resul
             .queues
             .with(py, |queues| found.collect(py, kernel, count, |handle| queues.ready.push_back(handle)));
     });
+    for due in std::mem::take(&mut found.due) {
+        source::on_ready(py, &due)?;
+    }
     if found.is_plain() {
         return Ok(());
     }
@@ -226,7 +234,9 @@ struct Found {
     signals: bool,
     stale: u32,
     cancelled: bool,
-    refused: Vec<(Watch, io::Error)>,
+    refused: Vec<(Watched, io::Error)>,
+    /// Events of transports and listeners, which are delivered at once.
+    due: Vec<Due>,
 }
 
 impl Found {
@@ -241,8 +251,15 @@ impl Found {
             }
             if event.token == SIGNALS {
                 self.signals = true;
-            } else if let Some(watch) = kernel.watches.get(event.token) {
-                for handle in watch.due(event.readiness) {
+            } else if let Some(entry) = kernel.watches.get(event.token) {
+                if let Some(source) = entry.due_source(event.readiness) {
+                    self.due.push(Due {
+                        kind: source.kind,
+                        object: source.object.clone_ref(py),
+                        readiness: event.readiness,
+                    });
+                }
+                for handle in entry.watch.due(event.readiness) {
                     if is_live(handle) {
                         push(handle.clone_ref(py));
                     } else {

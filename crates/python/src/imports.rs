@@ -29,6 +29,7 @@ pub(crate) struct Imports {
     /// Whether `create_task` hands any keyword on to the task: from 3.13.3.
     pub(crate) tasks_take_keywords: bool,
     pub(crate) base_loop: Py<PyType>,
+    pub(crate) buffered_protocol: Py<PyType>,
     pub(crate) deque: Py<PyAny>,
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) get_frame: Py<PyAny>,
@@ -45,6 +46,19 @@ pub(crate) struct Names {
     pub(crate) future: Py<PyString>,
     pub(crate) time: Py<PyString>,
     pub(crate) run_once: Py<PyString>,
+    pub(crate) protocol: ProtocolNames,
+}
+
+/// The methods of protocols.
+pub(crate) struct ProtocolNames {
+    pub(crate) connection_made: Py<PyString>,
+    pub(crate) connection_lost: Py<PyString>,
+    pub(crate) data_received: Py<PyString>,
+    pub(crate) eof_received: Py<PyString>,
+    pub(crate) get_buffer: Py<PyString>,
+    pub(crate) buffer_updated: Py<PyString>,
+    pub(crate) pause_writing: Py<PyString>,
+    pub(crate) resume_writing: Py<PyString>,
 }
 
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
@@ -53,6 +67,21 @@ static HANDLE_TYPES: PyOnceLock<HandleTypes> = PyOnceLock::new();
 /// Keeps the classes of handles, which the module makes when it is imported.
 pub(crate) fn keep_handle_types(py: Python<'_>, types: HandleTypes) {
     HANDLE_TYPES.get_or_init(py, || types);
+}
+
+impl ProtocolNames {
+    fn load(py: Python<'_>) -> Self {
+        Self {
+            connection_made: intern!(py, "connection_made").clone().unbind(),
+            connection_lost: intern!(py, "connection_lost").clone().unbind(),
+            data_received: intern!(py, "data_received").clone().unbind(),
+            eof_received: intern!(py, "eof_received").clone().unbind(),
+            get_buffer: intern!(py, "get_buffer").clone().unbind(),
+            buffer_updated: intern!(py, "buffer_updated").clone().unbind(),
+            pause_writing: intern!(py, "pause_writing").clone().unbind(),
+            resume_writing: intern!(py, "resume_writing").clone().unbind(),
+        }
+    }
 }
 
 impl Imports {
@@ -92,6 +121,11 @@ impl Imports {
                 .getattr("BaseEventLoop")?
                 .cast_into::<PyType>()?
                 .unbind(),
+            buffered_protocol: py
+                .import("asyncio.protocols")?
+                .getattr("BufferedProtocol")?
+                .cast_into::<PyType>()?
+                .unbind(),
             deque: py.import("collections")?.getattr("deque")?.unbind(),
             extract_stack: py.import("asyncio.format_helpers")?.getattr("extract_stack")?.unbind(),
             get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
@@ -103,6 +137,7 @@ impl Imports {
                 future: intern!(py, "Future").clone().unbind(),
                 time: intern!(py, "time").clone().unbind(),
                 run_once: intern!(py, "_run_once").clone().unbind(),
+                protocol: ProtocolNames::load(py),
             },
         })
     }

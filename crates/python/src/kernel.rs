@@ -7,10 +7,11 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use reactor::{Interest, Poller, Rearmed, SignalPipe, Trigger};
+use pyo3::prelude::*;
+use reactor::{Interest, Poller, Rearmed, SignalPipe, Token, Trigger};
 
 use crate::ffi::handle_object::Handle;
-use crate::watches::{Direction, Watch, Watches, is_live};
+use crate::watches::{Direction, Kind, Source, Watched, Watches, is_live};
 
 /// The loop's dealings with the kernel.
 pub(crate) struct Kernel {
@@ -61,12 +62,16 @@ impl Kernel {
         direction: Direction,
         handle: Handle,
     ) -> (Displaced, io::Result<()>) {
-        let (token, new) = self.watches.entry(descriptor);
-        let Some(watch) = self.watches.slots.get_mut(token) else {
+        let token = match self.watches.tokens.get(&descriptor) {
+            Some(&token) => token,
+            None => self.watches.insert(Watched::new(descriptor, None)).0,
+        };
+        let Some(entry) = self.watches.slots.get_mut(token) else {
             return (vec![handle], Ok(()));
         };
-        let mut displaced: Displaced = watch.place(direction).replace(handle).into_iter().collect();
-        let interest = watch.interest();
+        let new = entry.interest().is_empty();
+        let mut displaced: Displaced = entry.watch.place(direction).replace(handle).into_iter().collect();
+        let interest = entry.interest();
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
             return (displaced, Ok(()));
@@ -81,14 +86,14 @@ impl Kernel {
             Ok(Rearmed::Renewed) => {
                 // The number had been closed and opened again: the other direction's callback was for the old file. If
                 // that lives on under another number, its events must not come under the new file's token.
-                displaced.extend(watch.place(direction.other()).take());
-                let interest = watch.interest();
+                displaced.extend(entry.watch.place(direction.other()).take());
+                let interest = entry.interest();
                 let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
                 (displaced, told.map(drop))
             }
             Err(error) => {
-                displaced.extend(self.watches.forget(descriptor).into_iter().flat_map(Watch::into_handles));
+                displaced.extend(self.watches.forget(descriptor).into_iter().flat_map(Watched::into_handles));
                 (displaced, Err(error))
             }
         }
@@ -102,16 +107,16 @@ impl Kernel {
         let Some(&token) = self.watches.tokens.get(&descriptor) else {
             return (None, Ok(()));
         };
-        let Some(watch) = self.watches.slots.get_mut(token) else {
+        let Some(entry) = self.watches.slots.get_mut(token) else {
             return (None, Ok(()));
         };
-        let before = watch.interest();
-        let removed = watch.place(direction).take();
-        let left = watch.interest();
+        let before = entry.interest();
+        let removed = entry.watch.place(direction).take();
+        let left = entry.interest();
         if left == before {
             return (removed, Ok(()));
         }
-        if left.is_empty() {
+        if left.is_empty() && entry.source.is_none() {
             self.watches.forget(descriptor);
         }
         let Some(poller) = self.poller.as_mut() else {
@@ -126,14 +131,81 @@ impl Kernel {
         (removed, told)
     }
 
+    /// Puts a source into the table. The kernel is asked for nothing yet.
+    pub(crate) fn attach(&mut self, descriptor: RawFd, kind: Kind, object: Py<PyAny>) -> (Token, Option<Watched>) {
+        let source = Source { kind, object, interest: Interest::NONE };
+        self.watches.insert(Watched::new(descriptor, Some(source)))
+    }
+
+    /// Asks the kernel for something else on behalf of a source. `object` is what the table holds from now on: a weak
+    /// reference where nothing is asked for. What it held before comes out, to be dropped by the caller.
+    pub(crate) fn ask(
+        &mut self,
+        token: Token,
+        interest: Interest,
+        object: Py<PyAny>,
+    ) -> (Option<Py<PyAny>>, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else {
+            return (Some(object), Ok(()));
+        };
+        let descriptor = entry.descriptor;
+        let before = entry.interest();
+        let Some(source) = &mut entry.source else {
+            return (Some(object), Ok(()));
+        };
+        source.interest = interest;
+        let displaced = Some(std::mem::replace(&mut source.object, object));
+        let interest = entry.interest();
+        if before == interest {
+            return (displaced, Ok(()));
+        }
+        let Some(poller) = self.poller.as_mut() else {
+            self.watches.unsettled.push(descriptor);
+            return (displaced, Ok(()));
+        };
+        let told = if interest.is_empty() {
+            poller.deregister(descriptor, before)
+        } else if before.is_empty() {
+            poller.register(descriptor, token, interest, Trigger::Level)
+        } else {
+            match poller.reregister(descriptor, token, interest, Trigger::Level) {
+                // A source owns its descriptor, so somebody has closed it behind its back: what is there now is not its.
+                Ok(Rearmed::Renewed) => poller
+                    .deregister(descriptor, interest)
+                    .and(Err(io::Error::from_raw_os_error(libc::EBADF))),
+                told => told.map(drop),
+            }
+        };
+        (displaced, told)
+    }
+
+    /// Takes a source out of the table, and out of the kernel's.
+    pub(crate) fn detach(&mut self, token: Token) -> (Option<Watched>, io::Result<()>) {
+        let Some(entry) = self.watches.slots.remove(token) else {
+            return (None, Ok(()));
+        };
+        self.watches.tokens.remove(&entry.descriptor);
+        let interest = entry.interest();
+        let told = match self.poller.as_mut() {
+            _ if interest.is_empty() => Ok(()),
+            Some(poller) => poller.deregister(entry.descriptor, interest),
+            None => {
+                self.watches.unsettled.push(entry.descriptor);
+                Ok(())
+            }
+        };
+        (Some(entry), told)
+    }
+
     /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.
     pub(crate) fn drop_cancelled(&mut self) -> Vec<Handle> {
         let cancelled = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| !is_live(handle));
         let mut found = Vec::new();
-        for (_, watch) in self.watches.slots.iter() {
+        for entry in self.watches.entries() {
+            let watch = &entry.watch;
             for (direction, handle) in [(Direction::Read, &watch.reader), (Direction::Write, &watch.writer)] {
                 if cancelled(handle) {
-                    found.push((watch.descriptor, direction));
+                    found.push((entry.descriptor, direction));
                 }
             }
         }
@@ -145,7 +217,7 @@ impl Kernel {
     }
 
     /// Tells the kernel what other threads changed while it was waited in. What is refused is returned with its reason.
-    pub(crate) fn settle(&mut self) -> Vec<(Watch, io::Error)> {
+    pub(crate) fn settle(&mut self) -> Vec<(Watched, io::Error)> {
         let Some(poller) = self.poller.as_mut() else {
             return Vec::new();
         };
@@ -155,9 +227,11 @@ impl Kernel {
             let watch =
                 entry.and_then(|token| self.watches.slots.get(token).map(|watch| (token, watch.interest())));
             let told = match watch {
+                Some((_, interest)) if interest.is_empty() => poller.deregister(descriptor, Interest::BOTH),
                 Some((token, interest)) => {
                     match poller.reregister(descriptor, token, interest, Trigger::Level) {
                         // New to the kernel, or a new file under an old number: a fresh token does for both.
+                        Ok(Rearmed::Renewed) if self.watches.source_of(descriptor).is_some() => Ok(()),
                         Ok(Rearmed::Renewed) => match self.watches.renew(descriptor) {
                             Some(fresh) => {
                                 poller.reregister(descriptor, fresh, interest, Trigger::Level).map(drop)

@@ -5,6 +5,8 @@
 
 use pyo3::prelude::*;
 
+mod address;
+mod buffer;
 mod class;
 mod error;
 mod event_loop;
@@ -14,9 +16,13 @@ mod handle;
 mod imports;
 mod kernel;
 mod lifetime;
+mod listener;
 mod loop_state;
+mod protocol;
 mod schedule;
 mod signals;
+mod source;
+mod stream;
 mod tasks;
 mod watch;
 mod watches;

@@ -12,7 +12,7 @@ use crate::error::os_error;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::signals;
-use crate::watches::Watch;
+use crate::watches::Watched;
 
 /// What a run needs from the kernel and gives back at its end.
 pub(crate) fn begin(this: &Bound<'_, EventLoop>) -> PyResult<()> {
@@ -50,11 +50,16 @@ pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
 }
 
 /// Tells the exception handler of descriptors that can't be watched any more.
-pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Watch, io::Error)>) -> PyResult<()> {
-    for (watch, error) in refused {
-        let error = os_error(&error, &format!("descriptor {} cannot be watched", watch.descriptor));
-        let details = handle::failure(this.py(), "A watched descriptor was dropped", error)?;
+pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Watched, io::Error)>) -> PyResult<()> {
+    let py = this.py();
+    for (entry, error) in refused {
+        let error = os_error(&error, &format!("descriptor {} cannot be watched", entry.descriptor));
+        let details = handle::failure(py, "A watched descriptor was dropped", error)?;
         this.call_method1("call_exception_handler", (details,))?;
+        // A transport that gets no events any more has lost its connection; a listener is of no use.
+        if let Some(source) = entry.source {
+            source.object.bind(py).call_method0("abort")?;
+        }
     }
     Ok(())
 }
@@ -72,7 +77,7 @@ pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
 }
 
 /// Makes the kernel's object anew with the same registrations: in a forked child, and when it reports what is gone.
-pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watch, io::Error)>> {
+pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watched, io::Error)>> {
     let rebuilt = state.kernel.with(py, |kernel| {
         let mut live = kernel.watches.registrations();
         live.extend(kernel.signals.as_ref().map(signals::registration));

@@ -13,6 +13,7 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
 
+use crate::buffer::Inbound;
 use crate::error::os_error;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Pool;
@@ -37,6 +38,7 @@ pub(crate) struct EventLoop {
     pub(crate) queues: Owned<Queues>,
     pub(crate) kernel: Owned<Kernel>,
     pub(crate) settings: Owned<Settings>,
+    pub(crate) inbound: Owned<Inbound>,
     pub(crate) mailbox: Mailbox,
     pub(crate) doorbell: Doorbell,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Queues {
     pub(crate) timers: Timers<Handle>,
     cancelled_timers: usize,
     pub(crate) pace: Pace,
+    /// Transports that were written to in this turn: they are flushed at its end.
+    pub(crate) unsent: Vec<Py<PyAny>>,
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -98,9 +102,11 @@ impl EventLoop {
                 timers: Timers::new(),
                 cancelled_timers: 0,
                 pace: Pace::new(),
+                unsent: Vec::new(),
             }),
             kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),
+            inbound: Owned::new(Inbound::new()),
         })
     }
 
@@ -163,6 +169,20 @@ impl EventLoop {
 }
 
 impl Queues {
+    /// Whether there is anything to do before the loop may sleep.
+    #[inline(always)]
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.ready.is_empty() || !self.unsent.is_empty()
+    }
+
+    /// Keeps the memory of a list that was worked off.
+    pub(crate) fn keep_list(&mut self, mut list: Vec<Py<PyAny>>) -> Vec<Py<PyAny>> {
+        if self.unsent.is_empty() {
+            std::mem::swap(&mut self.unsent, &mut list);
+        }
+        list
+    }
+
     /// Empties the heap; the caller drops what comes out.
     pub(crate) fn drain_timers(&mut self) -> Vec<Handle> {
         self.cancelled_timers = 0;

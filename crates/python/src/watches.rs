@@ -1,11 +1,13 @@
-//! The table of watched descriptors: which descriptor has which callbacks, under which token.
+//! The table of watched descriptors: which descriptor belongs to whom, under which token.
 //!
-//! A token has a generation, so an event of an old registration reaches nobody. What the kernel is told of the table is
-//! `kernel`'s affair.
+//! An entry is a pair of callbacks (`add_reader`, `add_writer`, and the waits of `sock_*`) or a source of the loop's own:
+//! a transport or a listener, which gets its events without a handle in between. A token has a generation, so
+//! an event of an old registration reaches nobody. What the kernel is told of the table is `kernel`'s affair.
 
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 
+use pyo3::prelude::*;
 use reactor::{Interest, Readiness, Slots, Token, Trigger};
 
 use crate::ffi::handle_object::{Flags, Handle};
@@ -28,7 +30,6 @@ impl Direction {
 
 /// The callbacks of one descriptor.
 pub(crate) struct Watch {
-    pub(crate) descriptor: RawFd,
     pub(crate) reader: Option<Handle>,
     pub(crate) writer: Option<Handle>,
 }
@@ -41,17 +42,6 @@ impl Watch {
         }
     }
 
-    pub(crate) fn interest(&self) -> Interest {
-        let mut interest = Interest::NONE;
-        if self.reader.is_some() {
-            interest = interest.with(Interest::READABLE);
-        }
-        if self.writer.is_some() {
-            interest = interest.with(Interest::WRITABLE);
-        }
-        interest
-    }
-
     /// The callbacks that an event calls for.
     pub(crate) fn due(&self, readiness: Readiness) -> impl Iterator<Item = &Handle> {
         let reader = self.reader.as_ref().filter(|_| readiness.readable());
@@ -62,11 +52,67 @@ impl Watch {
     pub(crate) fn handles(&self) -> impl Iterator<Item = &Handle> {
         self.reader.iter().chain(self.writer.iter())
     }
+
+    fn interest(&self) -> Interest {
+        let mut interest = Interest::NONE;
+        if self.reader.is_some() {
+            interest = interest.with(Interest::READABLE);
+        }
+        if self.writer.is_some() {
+            interest = interest.with(Interest::WRITABLE);
+        }
+        interest
+    }
+}
+
+/// What kind of source an object is: who is to be told of its events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Stream,
+    Listener,
+}
+
+/// A source of the loop's own.
+pub(crate) struct Source {
+    pub(crate) kind: Kind,
+    /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
+    /// blocked belongs to its user alone.
+    pub(crate) object: Py<PyAny>,
+    pub(crate) interest: Interest,
+}
+
+/// One watched descriptor: a source of the loop's own, callbacks, or both. asyncio's own `sendfile` waits by a callback on
+/// the descriptor of a transport that rests meanwhile.
+pub(crate) struct Watched {
+    pub(crate) descriptor: RawFd,
+    pub(crate) source: Option<Source>,
+    pub(crate) watch: Watch,
+}
+
+impl Watched {
+    pub(crate) const fn new(descriptor: RawFd, source: Option<Source>) -> Self {
+        Self { descriptor, source, watch: Watch { reader: None, writer: None } }
+    }
+
+    pub(crate) fn interest(&self) -> Interest {
+        let callbacks = self.watch.interest();
+        self.source.as_ref().map_or(callbacks, |source| callbacks.with(source.interest))
+    }
+
+    /// The source, if the event is one that it asked for.
+    #[inline(always)]
+    pub(crate) fn due_source(&self, readiness: Readiness) -> Option<&Source> {
+        self.source.as_ref().filter(|source| !readiness.answers(source.interest).is_empty())
+    }
+
+    pub(crate) fn into_handles(self) -> impl Iterator<Item = Handle> {
+        self.watch.reader.into_iter().chain(self.watch.writer)
+    }
 }
 
 /// All watched descriptors of a loop.
 pub(crate) struct Watches {
-    pub(crate) slots: Slots<Watch>,
+    pub(crate) slots: Slots<Watched>,
     pub(crate) tokens: HashMap<RawFd, Token>,
     /// Descriptors whose entry changed while the loop's thread was asleep in the kernel: told to it afterwards.
     pub(crate) unsettled: Vec<RawFd>,
@@ -77,7 +123,7 @@ impl Watches {
         Self { slots: Slots::new(), tokens: HashMap::new(), unsettled: Vec::new() }
     }
 
-    pub(crate) fn get(&self, token: Token) -> Option<&Watch> {
+    pub(crate) fn get(&self, token: Token) -> Option<&Watched> {
         self.slots.get(token)
     }
 
@@ -87,56 +133,57 @@ impl Watches {
 
     /// Descriptor, whether it is watched for reading, whether for writing.
     pub(crate) fn describe(&self) -> Vec<(RawFd, bool, bool)> {
-        let row =
-            |(_, watch): (Token, &Watch)| (watch.descriptor, watch.reader.is_some(), watch.writer.is_some());
-        self.slots.iter().map(row).collect()
+        let row = |(_, entry): (Token, &Watched)| {
+            let interest = entry.interest();
+            let (reads, writes) =
+                (interest.contains(Interest::READABLE), interest.contains(Interest::WRITABLE));
+            (reads || writes).then_some((entry.descriptor, reads, writes))
+        };
+        self.slots.iter().filter_map(row).collect()
     }
 
     /// What a new kernel object has to be told.
     pub(crate) fn registrations(&self) -> Vec<(RawFd, Token, Interest, Trigger)> {
-        let entry =
-            |(token, watch): (Token, &Watch)| (watch.descriptor, token, watch.interest(), Trigger::Level);
-        self.slots.iter().map(entry).collect()
+        let wanted = self.slots.iter().filter(|(_, entry)| !entry.interest().is_empty());
+        wanted.map(|(token, entry)| (entry.descriptor, token, entry.interest(), Trigger::Level)).collect()
     }
 
-    pub(crate) fn handles(&self) -> impl Iterator<Item = &Handle> {
-        self.slots.iter().flat_map(|(_, watch)| watch.handles())
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Watched> {
+        self.slots.iter().map(|(_, entry)| entry)
+    }
+
+    /// The source that a descriptor belongs to.
+    pub(crate) fn source_of(&self, descriptor: RawFd) -> Option<&Source> {
+        self.slots.get(*self.tokens.get(&descriptor)?)?.source.as_ref()
     }
 
     /// Empties the table; the caller drops what comes out.
-    pub(crate) fn drain(&mut self) -> Vec<Watch> {
+    pub(crate) fn drain(&mut self) -> Vec<Watched> {
         self.tokens.clear();
         self.unsettled.clear();
         self.slots.drain()
     }
 
-    /// The entry of a descriptor, made where there is none.
-    pub(crate) fn entry(&mut self, descriptor: RawFd) -> (Token, bool) {
-        if let Some(&token) = self.tokens.get(&descriptor) {
-            return (token, false);
-        }
-        let token = self.slots.insert(Watch { descriptor, reader: None, writer: None });
+    /// Puts a new entry in; what stood there under the same number comes out.
+    pub(crate) fn insert(&mut self, entry: Watched) -> (Token, Option<Watched>) {
+        let displaced = self.forget(entry.descriptor);
+        let descriptor = entry.descriptor;
+        let token = self.slots.insert(entry);
         self.tokens.insert(descriptor, token);
-        (token, true)
+        (token, displaced)
     }
 
     /// Moves the entry of a descriptor to a fresh token, so that events under the old one reach nobody.
     pub(crate) fn renew(&mut self, descriptor: RawFd) -> Option<Token> {
-        let watch = self.forget(descriptor)?;
-        let token = self.slots.insert(watch);
+        let entry = self.forget(descriptor)?;
+        let token = self.slots.insert(entry);
         self.tokens.insert(descriptor, token);
         Some(token)
     }
 
-    pub(crate) fn forget(&mut self, descriptor: RawFd) -> Option<Watch> {
+    pub(crate) fn forget(&mut self, descriptor: RawFd) -> Option<Watched> {
         let token = self.tokens.remove(&descriptor)?;
         self.slots.remove(token)
-    }
-}
-
-impl Watch {
-    pub(crate) fn into_handles(self) -> impl Iterator<Item = Handle> {
-        self.reader.into_iter().chain(self.writer)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The crate turns what the operating system offers (epoll, kqueue, eventfd, a monotonic clock) into a handful of plain
 //! types that a loop is built from. It knows nothing of Python, of protocols or of callbacks: it hands out tokens and
-//! deadlines, and what they stand for is the caller's affair. Unsafe code stands in [`sys`] only.
+//! deadlines, and what they stand for is the caller's affair. Unsafe code stands in [`sys`] and [`socket`] only.
 //!
 //! | To                                        | Use                                 |
 //! |-------------------------------------------|-------------------------------------|
@@ -11,7 +11,9 @@
 //! | run things later                          | [`Timers`], [`Deadline`]            |
 //! | wake the loop from another thread         | [`Doorbell`], [`Waker`]             |
 //! | hear of signals                           | [`SignalPipe`]                      |
+//! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
 
+mod address;
 pub mod clock;
 mod doorbell;
 mod interest;
@@ -19,10 +21,12 @@ mod pace;
 mod poller;
 mod signals;
 mod slots;
+pub mod socket;
 pub mod sys;
 mod timers;
 mod token;
 
+pub use address::Address;
 pub use clock::{monotonic_ns, seconds};
 pub use doorbell::Doorbell;
 pub use interest::{Interest, Readiness, Trigger};

@@ -1,11 +1,27 @@
-//! The life of a byte stream, as far as it can be told without the stream.
+//! The life of a byte stream and of a queue of datagrams, as far as it can be told without the socket.
 //!
 //! States, queues and sizes are decided here: facts come in (so many bytes were read, this was written), decisions go
-//! out (read that much next). The crate has no descriptor, no clock and no Python, so each decision is tested by itself
-//! and none can block. Who acts on them is the extension module.
+//! out (read that much next, tell the protocol to pause). The crate has no descriptor, no clock and no Python, so each
+//! decision is tested by itself and none can block. Who acts on them is the extension module.
+//!
+//! | To know                                            | Ask             |
+//! |----------------------------------------------------|-----------------|
+//! | what a call or an event means for the connection   | [`State`]       |
+//! | what is still to be sent                           | [`WriteQueue`]  |
+//! | whether the writer has to pause or may go on       | [`Flow`]        |
+//! | how much to read next                              | [`ReadSize`]    |
+//! | which datagrams wait, and how many bytes they are  | [`DatagramQueue`] |
 
 #![forbid(unsafe_code)]
 
+mod datagram;
+mod flow;
 mod read_size;
+mod state;
+mod write_queue;
 
+pub use datagram::DatagramQueue;
+pub use flow::{BadLimits, Flow};
 pub use read_size::ReadSize;
+pub use state::{Admission, Closing, Drained, Interest, State, WriteEnd};
+pub use write_queue::WriteQueue;

@@ -50,7 +50,7 @@ fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::
         slot(ffi::Py_tp_repr, class.represent as *mut c_void),
         slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
         slot(ffi::Py_tp_methods, method_table(class.methods)?),
-        slot(ffi::Py_tp_getset, getter_table(class.getters)?),
+        slot(ffi::Py_tp_getset, getter_table(class.getters)?.leak().as_mut_ptr().cast()),
         slot(ffi::Py_tp_members, weak_reference_member()),
     ];
     if let Some((compare, hash)) = class.order {
@@ -78,11 +78,11 @@ fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::
     Ok(created.into_ptr().cast())
 }
 
-fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
+pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot: number, pfunc: value }
 }
 
-fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
+pub(super) fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
     let mut table = Vec::with_capacity(methods.len() + 1);
     for method in methods {
         table.push(*method.leak()?);
@@ -91,7 +91,7 @@ fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
     Ok(table.leak().as_mut_ptr().cast())
 }
 
-fn getter_table(getters: Vec<Getter>) -> PyResult<*mut c_void> {
+pub(super) fn getter_table(getters: Vec<Getter>) -> PyResult<Vec<ffi::PyGetSetDef>> {
     let mut table = Vec::with_capacity(getters.len() + 1);
     for getter in getters {
         let name = CString::new(getter.name)?.into_raw();
@@ -104,7 +104,7 @@ fn getter_table(getters: Vec<Getter>) -> PyResult<*mut c_void> {
         });
     }
     table.push(ffi::PyGetSetDef::default());
-    Ok(table.leak().as_mut_ptr().cast())
+    Ok(table)
 }
 
 fn weak_reference_member() -> *mut c_void {

@@ -3,6 +3,8 @@
 //! This folder and `buffer.rs` are the only places of the extension where `unsafe` may stand. It knows how the C API
 //! wants to be called; it knows nothing of loops, polls or asyncio.
 
+pub(crate) mod bytes;
+pub(crate) mod call;
 pub(crate) mod class;
 pub(crate) mod construct;
 pub(crate) mod handle_object;
@@ -10,6 +12,7 @@ pub(crate) mod handle_pool;
 pub(crate) mod interpreter;
 pub(crate) mod mailbox;
 pub(crate) mod method;
+pub(crate) mod native;
 pub(crate) mod owned;
 pub(crate) mod raised;
 mod thread_end;

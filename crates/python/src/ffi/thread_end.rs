@@ -54,6 +54,31 @@ pub(super) unsafe fn vectorcall(
     }
 }
 
+/// `PyObject_VectorcallMethod` without keywords.
+///
+/// # Safety
+/// `name` is a live string; the arguments, the receiver first, are alive, and `count` says truly how many there are and
+/// whether the word before them may be overwritten.
+#[inline(always)]
+pub(super) unsafe fn vectorcall_method(
+    name: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
+    let none = std::ptr::null_mut();
+    #[cfg(Py_3_14)]
+    {
+        // SAFETY: the caller's duty.
+        unsafe { ffi::PyObject_VectorcallMethod(name, arguments, count, none) }
+    }
+    #[cfg(not(Py_3_14))]
+    {
+        let function = unwinding::pointer(&unwinding::VECTORCALL_METHOD);
+        // SAFETY: the caller's duty.
+        unwinding::hang_on_unwind(|| unsafe { function(name, arguments, count, none) })
+    }
+}
+
 #[cfg(not(Py_3_14))]
 mod unwinding {
     use std::mem::transmute;
@@ -76,6 +101,10 @@ mod unwinding {
     // SAFETY: as above.
     pub(super) static VECTORCALL: Vectorcall =
         unsafe { transmute::<PlainVectorcall, Vectorcall>(ffi::PyObject_Vectorcall) };
+
+    // SAFETY: as above.
+    pub(super) static VECTORCALL_METHOD: Vectorcall =
+        unsafe { transmute::<PlainVectorcall, Vectorcall>(ffi::PyObject_VectorcallMethod) };
 
     /// The pointer, read so that the compiler can't see which function it is: other code of this library declares the same
     /// functions as never unwinding, and link-time optimisation would believe that here too.

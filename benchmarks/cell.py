@@ -1,0 +1,164 @@
+"""One cell of the stream table: a server of one loop, and the client that keeps it busy or holds its connections.
+
+Knows how the two processes are started and what is read off the server between two answers of the client; does not know
+rounds, other loops or statistics.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import usage
+from child import Child, ChildError
+from loops import LoopSpec
+from stream_rows import StreamRow
+
+HOST: Final = "127.0.0.1"
+# Opening ten thousand connections takes seconds, some more where the kernel's queue was full once.
+OPEN_LIMIT_S: Final = 30.0
+BINARY: Final = "vitok-load"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cores:
+    """Where server and client run, so that they don't take turns on one core. None: wherever the kernel likes."""
+
+    server: int | None
+    client: int | None
+
+    def is_shared(self) -> bool:
+        return self.client is None or self.server == self.client
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamSample:
+    """What one window of the client, or one crowd of idle connections, cost the server."""
+
+    operations: int
+    # In ns of CPU, or in bytes.
+    cost: int
+    wall_ns: int = 0
+    p50_ns: int = 0
+    p99_ns: int = 0
+    lost: int = 0
+
+    @property
+    def per_operation(self) -> float:
+        return self.cost / self.operations
+
+
+def load_generator() -> Path | None:
+    """The binary, where cargo puts it: in its usual folder or the one that CARGO_TARGET_DIR names."""
+    usual = Path(__file__).parent.parent / "target"
+    folders = (Path(os.environ.get("CARGO_TARGET_DIR", usual)), usual)
+    return next((path for folder in folders if (path := folder / "release" / BINARY).exists()), None)
+
+
+class Cell:
+    """A loop in a row. Every method raises ChildError."""
+
+    def __init__(self, row: StreamRow, spec: LoopSpec | None, *, binary: Path, cores: Cores) -> None:
+        """Without a loop, the server is the raw one."""
+        self.row = row
+        self.version = ""
+        self.module = spec.module if spec else BINARY
+        self._binary = binary
+        self._cores = cores
+        self.server = Child(_server_command(row, spec, binary=binary, core=cores.server))
+        self._client: Child | None = None
+
+    def start(self) -> None:
+        """Start the server; and the client with all its connections, unless they are what is measured."""
+        hello = self.server.start()
+        self.version = str(hello["version"])
+        self._port = hello["port"]
+        if not self.row.is_memory:
+            self._client = self._start_client("--stdin", *(() if self._cores.is_shared() else ("--spin",)))
+
+    def sample(self, seconds: float) -> StreamSample:
+        """What the server costs for that long, or what it costs to hold the connections of the row."""
+        if self.row.is_memory:
+            return self._hold()
+        return self.run(f"seconds {seconds}")
+
+    def run(self, extent: str) -> StreamSample:
+        """One window of the client. The server is at rest before and after it."""
+        assert self._client is not None
+        with self._blaming_server():
+            before_ns = usage.cpu_ns(self.server.process_id)
+            said = self._client.ask(extent)
+            cpu_ns = usage.cpu_ns(self.server.process_id) - before_ns
+            return _sample(said, cpu_ns)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self.server.close()
+
+    def _hold(self) -> StreamSample:
+        """A server of its own for every sample: one that has held connections before has memory to spare."""
+        if not self.server.is_running:
+            self.start()
+        with self._blaming_server():
+            usage.wait_until_still(self.server.process_id)
+            before = usage.resident_bytes(self.server.process_id)
+            client = self._start_client()
+            try:
+                # Without a greeting, the client does not know when the server has accepted its last connection.
+                usage.wait_until_still(self.server.process_id)
+                cost = usage.resident_bytes(self.server.process_id) - before
+            finally:
+                client.close()
+        self.server.end()
+        return StreamSample(operations=self.row.idle, cost=cost)
+
+    def _start_client(self, *options: str) -> Child:
+        command = [str(self._binary), *self.row.client, "--connect", f"{HOST}:{self._port}", *options]
+        if self._cores.client is not None:
+            command += ["--core", str(self._cores.client)]
+        client = Child(command, answer_limit_s=OPEN_LIMIT_S)
+        try:
+            with self._blaming_server():
+                client.start()
+        except ChildError:
+            client.close()
+            raise
+        return client
+
+    @contextmanager
+    def _blaming_server(self) -> Iterator[None]:
+        """Where the client has nothing to report but a broken connection, the server may have said why."""
+        try:
+            yield
+        except (ChildError, OSError) as error:
+            self.server.raise_if_failed()
+            if isinstance(error, OSError):
+                raise ChildError("wrong", str(error)) from error
+            raise
+
+
+def _server_command(row: StreamRow, spec: LoopSpec | None, *, binary: Path, core: int | None) -> Sequence[str]:
+    pinned = [] if core is None else ["--core", str(core)]
+    if spec is None:
+        return [str(binary), "raw", *row.raw, *pinned]
+    serving = str(Path(__file__).with_name("serving.py"))
+    return [sys.executable, serving, "--loop", spec.text, "--family", row.family, *pinned]
+
+
+def _sample(said: dict[str, Any], cpu_ns: int) -> StreamSample:
+    if said["errors"] or not said["operations"]:
+        raise ChildError("wrong", f"{said['errors']} connections broke, {said['operations']} operations got through")
+    return StreamSample(
+        operations=said["operations"],
+        cost=cpu_ns,
+        wall_ns=round(said["seconds"] * 1e9),
+        p50_ns=said["p50_ns"],
+        p99_ns=said["p99_ns"],
+        lost=said["lost"],
+    )

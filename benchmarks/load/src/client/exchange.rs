@@ -1,0 +1,230 @@
+//! Connections on which a message is sent whole and an answer of known length comes back, one at a time on each.
+//!
+//! It says which connection has its answer; when the next message goes out is decided above, in a closed loop
+//! (`echo.rs`) or at a rate (`rated.rs`).
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::Waiting;
+use crate::failure::{Doing, Failure};
+use crate::sys::epoll::{Event, Interest};
+
+/// As much as the servers read and send at a time.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+pub(super) struct Exchange {
+    waiting: Waiting,
+    connections: Vec<Connection>,
+    message: Vec<u8>,
+    answer_bytes: usize,
+    buffer: Box<[u8]>,
+    under_way: usize,
+    broken: u64,
+}
+
+struct Connection {
+    /// None when it has broken.
+    stream: Option<TcpStream>,
+    interest: Interest,
+    unsent: usize,
+    unanswered: usize,
+    begun: Instant,
+}
+
+/// An answer that is complete.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    pub(super) connection: usize,
+    pub(super) latency: Duration,
+    pub(super) at: Instant,
+}
+
+impl Exchange {
+    /// Where the answer is as long as the message, it is checked to be the message.
+    pub(super) fn new(
+        waiting: Waiting,
+        streams: Vec<TcpStream>,
+        message_bytes: usize,
+        answer_bytes: usize,
+    ) -> Result<Self, Failure> {
+        for (key, stream) in streams.iter().enumerate() {
+            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+        }
+        let connection = |stream| Connection {
+            stream: Some(stream),
+            interest: Interest::Readable,
+            unsent: 0,
+            unanswered: 0,
+            begun: Instant::now(),
+        };
+        Ok(Self {
+            waiting,
+            connections: streams.into_iter().map(connection).collect(),
+            message: pattern(message_bytes),
+            answer_bytes,
+            buffer: vec![0; BUFFER_BYTES].into(),
+            under_way: 0,
+            broken: 0,
+        })
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Whether a message can go out there now.
+    #[inline]
+    pub(super) fn is_free(&self, connection: usize) -> bool {
+        self.connections[connection].stream.is_some() && self.connections[connection].unanswered == 0
+    }
+
+    /// Whether a connection has broken, ever.
+    pub(super) fn has_lost(&self) -> bool {
+        self.connections.iter().any(|connection| connection.stream.is_none())
+    }
+
+    /// How many answers will not come, since the last time it was asked.
+    pub(super) fn take_broken(&mut self) -> u64 {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// Sends a message on a connection that is free; its latency counts from `begun`.
+    #[inline]
+    pub(super) fn begin(&mut self, number: usize, begun: Instant) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        connection.begun = begun;
+        connection.unsent = self.message.len();
+        connection.unanswered = self.answer_bytes;
+        self.under_way += 1;
+        self.send(number)
+    }
+
+    /// Waits for events, of which there is at least one.
+    #[inline]
+    pub(super) fn wait(&mut self) -> Result<usize, Failure> {
+        self.waiting.wait()
+    }
+
+    /// The events that are there already.
+    #[inline]
+    pub(super) fn poll(&mut self) -> Result<usize, Failure> {
+        self.waiting.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")
+    }
+
+    /// Does what one event of the last wait allows.
+    #[inline]
+    pub(super) fn attend(&mut self, event_number: usize) -> Result<Option<Answered>, Failure> {
+        let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event_number);
+        if is_writable && self.connections[key].unsent > 0 {
+            self.send(key)?;
+        }
+        if is_readable { self.receive(key) } else { Ok(None) }
+    }
+
+    #[inline]
+    fn send(&mut self, number: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        let from = self.message.len() - connection.unsent;
+        match stream.write(&self.message[from..]) {
+            Ok(sent) => connection.unsent -= sent,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return self.lose(number),
+        }
+        let interest = if connection.unsent > 0 { Interest::Both } else { Interest::Readable };
+        if interest != connection.interest {
+            connection.interest = interest;
+            self.waiting.epoll.rewatch(stream, number, interest).doing("epoll_ctl")?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn receive(&mut self, number: usize) -> Result<Option<Answered>, Failure> {
+        let connection = &mut self.connections[number];
+        let Some(mut stream) = connection.stream.as_ref() else { return Ok(None) };
+        match stream.read(&mut self.buffer) {
+            Ok(count) if count > 0 => self.take(number, count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            _ => self.lose(number).map(|()| None),
+        }
+    }
+
+    /// Accounts for bytes that lie in the buffer.
+    #[inline]
+    fn take(&mut self, number: usize, count: usize) -> Result<Option<Answered>, Failure> {
+        let connection = &mut self.connections[number];
+        if count > connection.unanswered {
+            return Err(Failure::Peer("the server sent more than it was asked for".into()));
+        }
+        if self.message.len() == self.answer_bytes {
+            let from = self.answer_bytes - connection.unanswered;
+            check(&self.buffer[..count], &self.message[from..from + count])?;
+        }
+        connection.unanswered -= count;
+        if connection.unanswered > 0 {
+            return Ok(None);
+        }
+        self.under_way -= 1;
+        let at = Instant::now();
+        Ok(Some(Answered { connection: number, latency: at.saturating_duration_since(connection.begun), at }))
+    }
+
+    /// A connection that has broken counts once and is not used again.
+    fn lose(&mut self, number: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        connection.stream = None;
+        connection.unsent = 0;
+        if connection.unanswered > 0 {
+            connection.unanswered = 0;
+            self.under_way -= 1;
+            self.broken += 1;
+        }
+        if self.connections.iter().all(|connection| connection.stream.is_none()) {
+            return Err(Failure::Peer("the server has closed every connection".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Bytes in which every place can be told from its neighbours: the high bits of Knuth's generator (MMIX).
+fn pattern(bytes: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..bytes).map(next).collect()
+}
+
+/// Bytes that are lost, doubled or out of order move what follows. Looking at both ends finds that in nearly every piece,
+/// and comparing all would make the client slower than the fastest server.
+#[inline]
+fn check(got: &[u8], wanted: &[u8]) -> Result<(), Failure> {
+    if got.first() == wanted.first() && got.last() == wanted.last() {
+        return Ok(());
+    }
+    Err(Failure::Peer("the server sent back other bytes than it was sent".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shift_by_any_small_number_is_seen() {
+        let message = pattern(4096);
+        for shift in 1..64 {
+            let pieces = (0..32).map(|piece| piece * 100);
+            let is_seen =
+                |from: usize| check(&message[from + shift..][..50], &message[from..][..50]).is_err();
+            assert!(pieces.filter(|from| is_seen(*from)).count() > 24, "{shift}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The clients: each keeps a server busy over many connections and measures how long it takes to answer.
+//!
+//! This file has what they share: whom they talk to and how they wait. An operation, and when it ends, is each client's
+//! own.
+
+pub(crate) mod connect;
+pub(crate) mod echo;
+pub(crate) mod idle;
+pub(crate) mod pull;
+pub(crate) mod push;
+pub(crate) mod udp;
+
+mod exchange;
+mod rated;
+
+use std::net::{SocketAddrV4, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::failure::{Doing, Failure};
+use crate::options::Arguments;
+use crate::sys::epoll::Epoll;
+use crate::sys::limits;
+
+/// The slowest answer here takes milliseconds; a server that has said nothing for so long hangs.
+const STALL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Takes `--connect`, which every client has, and room for its connections.
+fn target(arguments: &mut Arguments) -> Result<SocketAddrV4, Failure> {
+    limits::raise_descriptors()?;
+    arguments.required("--connect")
+}
+
+/// Connections that are established, do not block and do not delay what is small.
+fn connections_to(target: SocketAddrV4, count: usize) -> Result<Vec<TcpStream>, Failure> {
+    let connection = |_| {
+        let stream = TcpStream::connect(target).doing("connecting")?;
+        stream.set_nodelay(true).doing("TCP_NODELAY")?;
+        stream.set_nonblocking(true).doing("FIONBIO")?;
+        Ok(stream)
+    };
+    (0..count).map(connection).collect()
+}
+
+/// An epoll set and how to wait on it.
+struct Waiting {
+    epoll: Epoll,
+    /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a network,
+    /// and costs more than an echo on some virtual machines.
+    spins: bool,
+}
+
+impl Waiting {
+    /// Takes `--spin`.
+    fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
+        Ok(Self { epoll: Epoll::new().doing("epoll_create1")?, spins: arguments.flag("--spin") })
+    }
+
+    /// At least one event.
+    #[inline]
+    fn wait(&mut self) -> Result<usize, Failure> {
+        // The first look is free of the clock: mostly something is there.
+        let limit = if self.spins { Duration::ZERO } else { STALL_LIMIT };
+        let count = self.epoll.wait(Some(limit)).doing("epoll_wait")?;
+        if count > 0 { Ok(count) } else { self.wait_on() }
+    }
+
+    /// Nothing was there yet.
+    fn wait_on(&mut self) -> Result<usize, Failure> {
+        let begun = Instant::now();
+        while self.spins && begun.elapsed() < STALL_LIMIT {
+            let count = self.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")?;
+            if count > 0 {
+                return Ok(count);
+            }
+        }
+        Err(stalled())
+    }
+}
+
+fn stalled() -> Failure {
+    Failure::Silence(format!("the server has not answered for {} s", STALL_LIMIT.as_secs()))
+}

@@ -1,0 +1,80 @@
+//! `vitok-load`: the load generator of the stream benchmarks, and the raw epoll servers that are their limit.
+//!
+//! What measures a loop must not be written in Python, nor cost more than what it measures. One process is one client or
+//! one server, with one thread. It speaks in lines of JSON on stdout. It does not know which loop it talks to, takes no
+//! CPU time of anybody, and compares nothing: `benchmarks/streams.py` does. It needs Linux, as it needs epoll.
+
+// Without the commands, nothing uses what they share.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere only the refusal is left"))]
+
+mod agreement;
+mod answer;
+#[cfg(target_os = "linux")]
+mod client;
+mod failure;
+mod histogram;
+mod options;
+#[cfg(target_os = "linux")]
+mod raw;
+#[cfg(target_os = "linux")]
+mod sys;
+mod window;
+
+use std::env;
+use std::process::ExitCode;
+
+use failure::Failure;
+use options::Arguments;
+
+const USAGE: &str = "\
+vitok-load COMMAND OPTIONS; see benchmarks/README.md
+  raw     --mode echo|answer|source|sink|close|udp [--port 0] [--answer BYTES]
+  echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] EXTENT
+  udp     --connect HOST:PORT [--sockets N] [--size BYTES] EXTENT
+  connect --connect HOST:PORT [--concurrency N] EXTENT
+  pull    --connect HOST:PORT [--connections N] EXTENT
+  push    --connect HOST:PORT [--connections N] EXTENT
+  idle    --connect HOST:PORT [--connections N] [--greet BYTES]
+EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
+Every command takes --core N; clients take --spin: never sleep while an answer is due.";
+
+/// Bad options, as in most programs.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(Arguments::new(env::args().skip(1))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure @ Failure::Usage(_)) => {
+            answer::complain(&format!("{failure}\n{USAGE}"));
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(failure) => {
+            answer::complain(&failure.to_string());
+            // The parent reads the reason from here; if even that fails, the exit code has to do.
+            answer::error(&failure).map_or(ExitCode::FAILURE, |()| ExitCode::FAILURE)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn run(mut arguments: Arguments) -> Result<(), Failure> {
+    let command = arguments.command()?;
+    if let Some(core) = arguments.value("--core")? {
+        sys::limits::pin_to(core)?;
+    }
+    match command.as_str() {
+        "raw" => raw::run(arguments),
+        "echo" => client::echo::run(arguments),
+        "udp" => client::udp::run(arguments),
+        "connect" => client::connect::run(arguments),
+        "pull" => client::pull::run(arguments),
+        "push" => client::push::run(arguments),
+        "idle" => client::idle::run(arguments),
+        _ => Err(Failure::Usage(format!("unknown command {command:?}"))),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn run(_: Arguments) -> Result<(), Failure> {
+    Err(Failure::Usage("vitok-load is built on epoll and runs on Linux only".into()))
+}

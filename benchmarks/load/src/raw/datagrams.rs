@@ -1,0 +1,39 @@
+//! The raw datagram echo: as many at once as are due. It knows nothing of who sends them.
+
+use std::net::{Ipv4Addr, UdpSocket};
+
+use super::{STDIN_KEY, key_of, say_port, watch_stdin};
+use crate::failure::{Doing, Failure};
+use crate::sys::datagrams::Datagrams;
+use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::socket;
+
+/// Until the parent is gone.
+pub(super) fn serve(port: u16) -> Result<(), Failure> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).doing("binding --port")?;
+    socket::widen_receive_buffer(&socket).doing("SO_RCVBUF")?;
+    let mut epoll = Epoll::new().doing("epoll_create1")?;
+    epoll.watch(&socket, key_of(&socket), Interest::Readable).doing("epoll_ctl")?;
+    watch_stdin(&epoll)?;
+    say_port(socket.local_addr().doing("getsockname")?.port())?;
+    let mut datagrams = Datagrams::new();
+    loop {
+        for number in 0..epoll.wait(None).doing("epoll_wait")? {
+            if epoll.event(number).key == STDIN_KEY {
+                return Ok(());
+            }
+            // A client that has left makes the next call fail; the others are still there.
+            if datagrams.receive(&socket).is_ok() {
+                datagrams.send_back(&socket).or_else(ignore_refusal)?;
+            }
+        }
+    }
+}
+
+/// The refusal of a socket that is closed by now, reported to the next one that is sent to.
+fn ignore_refusal(error: std::io::Error) -> Result<(), Failure> {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::WouldBlock => Ok(()),
+        _ => Err(error).doing("sendmmsg"),
+    }
+}

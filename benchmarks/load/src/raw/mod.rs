@@ -1,0 +1,163 @@
+//! The raw servers: what each row costs where nothing but the system calls is left, as the limit of what a loop can do.
+//!
+//! Level-triggered epoll and one receive per readiness, as every loop here does it; one buffer for all connections. This
+//! file listens and waits; what a connection does is a service's business.
+
+mod datagrams;
+mod services;
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+
+use crate::answer;
+use crate::failure::{Doing, Failure};
+use crate::options::Arguments;
+use crate::sys::epoll::{Epoll, Event, Interest};
+use crate::sys::{limits, socket};
+use services::{After, Answer, Echo, Service, Sink, Source};
+
+/// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Keys are descriptor numbers. Standard input, whose end is ours, is never a connection.
+const STDIN_KEY: usize = 0;
+
+pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
+    let port = arguments.value("--port")?.unwrap_or(0);
+    let mode: String = arguments.required("--mode")?;
+    let answer_bytes: Option<usize> = arguments.value("--answer")?;
+    arguments.finish()?;
+    limits::raise_descriptors()?;
+    match (mode.as_str(), answer_bytes) {
+        ("echo", None) => Server::new(port, Echo::new())?.serve(),
+        ("answer", Some(bytes)) => Server::new(port, Answer::new(bytes))?.serve(),
+        ("answer", None) => Err(Failure::Usage("--mode answer needs --answer BYTES".into())),
+        ("source", None) => Server::new(port, Source::new())?.serve(),
+        ("sink", None) => Server::new(port, Sink::new())?.serve(),
+        ("close", None) => close_at_once(port),
+        ("udp", None) => datagrams::serve(port),
+        (_, Some(_)) => Err(Failure::Usage(format!("--answer has no place with --mode {mode}"))),
+        _ => Err(Failure::Usage(format!("--mode {mode}: none of echo, answer, source, sink, close, udp"))),
+    }
+}
+
+/// A listener, its connections by descriptor number, and what is done for each.
+struct Server<S: Service> {
+    epoll: Epoll,
+    listener: TcpListener,
+    connections: Vec<Option<Connection<S::State>>>,
+    service: S,
+}
+
+struct Connection<State> {
+    stream: TcpStream,
+    state: State,
+    interest: Interest,
+}
+
+impl<S: Service> Server<S> {
+    fn new(port: u16, service: S) -> Result<Self, Failure> {
+        let (epoll, listener) = listen(port)?;
+        Ok(Self { epoll, listener, connections: Vec::new(), service })
+    }
+
+    /// Until the parent is gone.
+    fn serve(mut self) -> Result<(), Failure> {
+        let listener_key = key_of(&self.listener);
+        loop {
+            for number in 0..self.epoll.wait(None).doing("epoll_wait")? {
+                match self.epoll.event(number) {
+                    Event { key: STDIN_KEY, .. } => return Ok(()),
+                    Event { key, .. } if key == listener_key => self.accept()?,
+                    Event { key, .. } => self.attend(key)?,
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self) -> Result<(), Failure> {
+        while let Some(stream) = accepted(&self.listener)? {
+            stream.set_nodelay(true).doing("TCP_NODELAY")?;
+            let key = key_of(&stream);
+            self.epoll.watch(&stream, key, Interest::Readable).doing("epoll_ctl")?;
+            if self.connections.len() <= key {
+                self.connections.resize_with(key + 1, || None);
+            }
+            let interest = Interest::Readable;
+            self.connections[key] = Some(Connection { stream, state: S::State::default(), interest });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn attend(&mut self, key: usize) -> Result<(), Failure> {
+        // Ended by an earlier event of the same wait.
+        let Some(connection) = &mut self.connections[key] else { return Ok(()) };
+        let wanted = match self.service.attend(&connection.stream, &mut connection.state) {
+            Ok(After::Read) => Interest::Readable,
+            Ok(After::Write) => Interest::Writable,
+            // A client that resets its connection has ended it as well as one that closes it.
+            Ok(After::Close) | Err(_) => {
+                self.connections[key] = None;
+                return Ok(());
+            }
+        };
+        if wanted != connection.interest {
+            connection.interest = wanted;
+            self.epoll.rewatch(&connection.stream, key, wanted).doing("epoll_ctl")?;
+        }
+        Ok(())
+    }
+}
+
+/// Accepts, and closes what it accepted.
+fn close_at_once(port: u16) -> Result<(), Failure> {
+    let (mut epoll, listener) = listen(port)?;
+    loop {
+        for number in 0..epoll.wait(None).doing("epoll_wait")? {
+            if epoll.event(number).key == STDIN_KEY {
+                return Ok(());
+            }
+            while accepted(&listener)?.is_some() {}
+        }
+    }
+}
+
+fn listen(port: u16) -> Result<(Epoll, TcpListener), Failure> {
+    let listener = socket::listen(port).doing("listening on --port")?;
+    let epoll = Epoll::new().doing("epoll_create1")?;
+    epoll.watch(&listener, key_of(&listener), Interest::Readable).doing("epoll_ctl")?;
+    watch_stdin(&epoll)?;
+    say_port(listener.local_addr().doing("getsockname")?.port())?;
+    Ok((epoll, listener))
+}
+
+/// A parent that is gone closes our stdin, and that ends the server.
+fn watch_stdin(epoll: &Epoll) -> Result<(), Failure> {
+    match epoll.watch(&io::stdin(), STDIN_KEY, Interest::Readable) {
+        // A file or the null device: there is no parent to wait for.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
+        result => result.doing("watching stdin"),
+    }
+}
+
+fn say_port(port: u16) -> Result<(), Failure> {
+    answer::line(&format!("{{\"port\": {port}, \"version\": \"{}\"}}", env!("CARGO_PKG_VERSION")))
+}
+
+/// The next connection; none where the queue is empty. One that was given up before we came counts as nothing.
+fn accepted(listener: &TcpListener) -> Result<Option<TcpStream>, Failure> {
+    loop {
+        match socket::accept(listener) {
+            Ok(stream) => return Ok(Some(stream)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => return Err(error).doing("accept4"),
+        }
+    }
+}
+
+#[expect(clippy::cast_sign_loss, reason = "an open descriptor is not negative")]
+fn key_of(fd: &impl AsRawFd) -> usize {
+    fd.as_raw_fd() as usize
+}

@@ -1,0 +1,137 @@
+//! Every client against its raw server, as two processes: each operation that was asked for is done and answered for.
+//! It takes no times.
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+/// A server that ends with the test, also with one that fails.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(options: &str) -> Self {
+        let mut process = command(&format!("raw {options}")).spawn().unwrap();
+        let hello = first_line(&mut process);
+        let digits: String =
+            hello.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        Self { process, address: format!("127.0.0.1:{digits}") }
+    }
+
+    /// What the client said, and whether it was content.
+    fn visit(&self, options: &str) -> (String, bool) {
+        let done = command(&format!("{options} --connect {}", self.address)).output().unwrap();
+        (String::from_utf8(done.stdout).unwrap(), done.status.success())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It ends with its stdin.
+        drop(self.process.stdin.take());
+        self.process.wait().unwrap();
+    }
+}
+
+fn command(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vitok-load"));
+    command.args(line.split_whitespace());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn first_line(process: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
+fn assert_done(server: &str, client: &str, operations: u64) {
+    let (said, is_content) = Server::start(server).visit(&format!("{client} --operations {operations}"));
+    assert!(is_content, "{said}");
+    assert!(said.contains(&format!("\"operations\": {operations},")), "{said}");
+    assert!(said.contains("\"errors\": 0"), "{said}");
+}
+
+#[test]
+fn small_messages_come_back() {
+    assert_done("--mode echo", "echo --connections 7 --size 100", 500);
+    assert_done("--mode echo", "echo --connections 7 --size 100 --spin", 500);
+}
+
+#[test]
+fn messages_larger_than_any_buffer_come_back() {
+    assert_done("--mode echo", "echo --connections 3 --size 9000000", 6);
+}
+
+#[test]
+fn fewer_operations_than_connections_are_enough() {
+    assert_done("--mode echo", "echo --connections 20", 3);
+}
+
+#[test]
+fn an_open_loop_sends_all_that_becomes_due() {
+    assert_done("--mode echo", "echo --connections 3 --rate 20000", 400);
+}
+
+#[test]
+fn answers_may_be_longer_than_questions() {
+    assert_done("--mode answer --answer 5000", "echo --size 1 --answer 5000 --connections 3", 200);
+    assert_done("--mode answer --answer 9000000", "echo --size 1 --answer 9000000 --connections 2", 4);
+}
+
+#[test]
+fn bulk_goes_either_way() {
+    assert_done("--mode source", "pull --connections 2", 40);
+    assert_done("--mode sink", "push --connections 2", 40);
+}
+
+#[test]
+fn connections_are_made_and_ended() {
+    assert_done("--mode close", "connect --concurrency 8", 300);
+}
+
+#[test]
+fn datagrams_come_back() {
+    assert_done("--mode udp", "udp --sockets 90 --size 1000", 900);
+}
+
+#[test]
+fn a_client_on_stdin_runs_as_often_as_it_is_asked() {
+    let server = Server::start("--mode echo");
+    let mut client =
+        command(&format!("echo --stdin --connections 4 --connect {}", server.address)).spawn().unwrap();
+    client.stdin.take().unwrap().write_all(b"operations 10\nseconds 0.01\noperations 3\n").unwrap();
+    let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "{\"connections\": 4}");
+    assert!(lines[1].contains("\"operations\": 10,"), "{said}");
+    assert!(lines[3].contains("\"operations\": 3,"), "{said}");
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn idle_connections_are_greeted_and_held() {
+    let server = Server::start("--mode echo");
+    let line = format!("idle --connections 30 --greet 100 --connect {}", server.address);
+    let mut client = command(&line).spawn().unwrap();
+    assert_eq!(first_line(&mut client), "{\"connections\": 30}\n");
+    drop(client.stdin.take());
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn a_server_that_closes_is_the_peers_fault() {
+    let (said, is_content) = Server::start("--mode close").visit("echo --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("\"status\": \"wrong\""), "{said}");
+}
+
+#[test]
+fn a_wrong_answer_is_not_counted() {
+    let (said, is_content) = Server::start("--mode answer --answer 8").visit("echo --size 1 --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("more than it was asked for"), "{said}");
+}

@@ -1,0 +1,102 @@
+"""The process of one server of the stream rows: one loop, one family, until stdin ends.
+
+It answers in one line of JSON, `{"port": N, ...}` or `{"error": REASON}`, and after that only if something goes wrong.
+It does not know the clients, takes no time and measures nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from loops import LoopSpec
+from stream_servers import FAMILIES
+from worker import claim_stdout, describe
+
+# More than any loop's receive buffer, less than what the allocator would not learn from (32 MiB).
+ONCE_HELD_BYTES: Final = 1 << 20
+
+Answer = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    options = _parse(sys.argv[1:])
+    answers = claim_stdout()
+
+    def answer(fields: dict[str, Any]) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    if options.core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {options.core})
+    _raise_descriptors()
+    _age_allocator()
+    spec = LoopSpec.parse(options.loop)
+    try:
+        loop = spec.load()()
+        loop.set_exception_handler(_handler(answer))
+        port = loop.run_until_complete(FAMILIES[options.family]())
+    except Exception as error:
+        answer({"error": describe(error)})
+        return
+    _leave_with_parent(loop)
+    answer({"port": port, "module": spec.module, "version": spec.version()})
+    loop.run_forever()
+
+
+def _handler(answer: Answer) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """An exception in a callback ends the server: a client would wait for its answer, and nobody would say why."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        exception = context.get("exception")
+        # A client that is gone is no fault of the loop.
+        if isinstance(exception, Exception) and not isinstance(exception, ConnectionError):
+            answer({"error": describe(exception)})
+            os._exit(1)
+
+    return handle
+
+
+def _leave_with_parent(loop: asyncio.AbstractEventLoop) -> None:
+    """A parent that is gone closes our stdin. Without finalizers: how a peer tears down is not what is measured."""
+
+    def read() -> None:
+        if not os.read(0, 1):
+            os._exit(0)
+
+    # Where the loop can't do it, or stdin is a file, the parent ends us by force.
+    with contextlib.suppress(NotImplementedError, OSError):
+        loop.add_reader(0, read)
+
+
+def _age_allocator() -> None:
+    """Leave glibc's allocator as a program does that has once held a large object.
+
+    Until then it asks the kernel for every receive buffer of 256 KiB and gives it back: three calls and 64 page faults a
+    read, for the loops that allocate one. A large module that is imported ends that, so it says little about a loop.
+    """
+    bytes(ONCE_HELD_BYTES)
+
+
+def _raise_descriptors() -> None:
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The server process of streams.py.")
+    parser.add_argument("--loop", required=True)
+    parser.add_argument("--family", required=True, choices=FAMILIES)
+    parser.add_argument("--core", type=int)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

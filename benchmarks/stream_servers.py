@@ -1,0 +1,225 @@
+"""The servers of the stream rows, as a user of asyncio would write them.
+
+Each function starts one on the running loop and returns its port; it knows neither which loop that is nor who talks to
+it. What every row has in common, the process and its end, is in `serving.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final, cast
+
+from stream_rows import WRITE_BYTES, WRITES
+
+Loop = asyncio.AbstractEventLoop
+
+HOST: Final = "127.0.0.1"
+# Ten thousand connections arrive in one go; the kernel cuts it down to what it allows.
+BACKLOG: Final = 4096
+# What most programs read at a time.
+READ_BYTES: Final = 1 << 16
+# What the raw servers and the loops read at a time.
+BUFFER_BYTES: Final = 1 << 18
+# The kernel takes what it allows. A hundred datagrams of 1 KiB don't fit into what it gives by itself.
+DATAGRAM_BUFFER_BYTES: Final = 1 << 20
+# The unit of the bulk rows; the load generator has it as well (`load/src/agreement.rs`).
+MIB: Final = 1 << 20
+CHUNK: Final = bytes(1 << 16)
+SMALL: Final = bytes(WRITE_BYTES)
+ACKNOWLEDGEMENT: Final = b"k"
+
+
+class EchoProtocol(asyncio.Protocol):
+    """Sends back what comes."""
+
+    __slots__ = ("transport",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class EchoBufferedProtocol(asyncio.BufferedProtocol):
+    """Sends back what comes, out of one buffer for all connections.
+
+    What is read is copied before the next read, so one is enough. Without the copy, what a loop keeps of a write could
+    change under it: asyncio promises nothing else.
+    """
+
+    __slots__ = ("transport",)
+    buffer = memoryview(bytearray(BUFFER_BYTES))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 (asyncio names it)
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.transport.write(bytes(self.buffer[:nbytes]))
+
+
+class SmallWritesProtocol(asyncio.Protocol):
+    """Answers every byte by many small writes in one callback."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        write = self.transport.write
+        for _ in range(WRITES * len(data)):
+            write(SMALL)
+
+
+class SourceProtocol(asyncio.Protocol):
+    """Writes a MiB for every byte that comes, as long as the transport takes it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.owed = 0
+        self.is_paused = False
+
+    def data_received(self, data: bytes) -> None:
+        self.owed += len(data) * MIB
+        self._write()
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        self._write()
+
+    def _write(self) -> None:
+        while self.owed > 0 and not self.is_paused:
+            self.owed -= len(CHUNK)
+            self.transport.write(CHUNK)
+
+
+class SinkProtocol(asyncio.Protocol):
+    """Takes everything, and acknowledges every MiB so that the client knows when all has been taken."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.taken = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.taken += len(data)
+        while self.taken >= MIB:
+            self.taken -= MIB
+            self.transport.write(ACKNOWLEDGEMENT)
+
+
+class AbortProtocol(asyncio.Protocol):
+    """Ends every connection at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()
+
+
+class EchoDatagramProtocol(asyncio.DatagramProtocol):
+    """Sends every datagram back to where it came from."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(data, addr)
+
+
+def _by(protocol: Callable[[], asyncio.BaseProtocol]) -> Callable[[], Awaitable[int]]:
+    """A TCP server of that protocol."""
+
+    async def start() -> int:
+        server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, backlog=BACKLOG)
+        _keep(server)
+        return _port(server.sockets[0].getsockname())
+
+    return start
+
+
+async def _streams() -> int:
+    server = await asyncio.start_server(_echo_by_streams, HOST, 0, backlog=BACKLOG)
+    _keep(server)
+    return _port(server.sockets[0].getsockname())
+
+
+async def _echo_by_streams(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(READ_BYTES):
+        writer.write(data)
+    writer.close()
+
+
+async def _sock() -> int:
+    listener = socket.create_server((HOST, 0), backlog=BACKLOG)
+    listener.settimeout(0)
+    _start(_accept_by_sock(listener))
+    return _port(listener.getsockname())
+
+
+async def _accept_by_sock(listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        connection, _ = await loop.sock_accept(listener)
+        # Transports do it by themselves.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _start(_echo_by_sock(loop, connection))
+
+
+async def _echo_by_sock(loop: Loop, connection: socket.socket) -> None:
+    with connection:
+        while data := await loop.sock_recv(connection, READ_BYTES):
+            await loop.sock_sendall(connection, data)
+
+
+async def _udp() -> int:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound.settimeout(0)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DATAGRAM_BUFFER_BYTES)
+    bound.bind((HOST, 0))
+    # Afterwards the socket is the loop's, and some loops leave nothing of it to us.
+    port = _port(bound.getsockname())
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagramProtocol, sock=bound)
+    _keep(transport)
+    return port
+
+
+# By name, what starts the server and returns its port.
+FAMILIES: Final[dict[str, Callable[[], Awaitable[int]]]] = {
+    "echo_protocol": _by(EchoProtocol),
+    "echo_buffered": _by(EchoBufferedProtocol),
+    "echo_streams": _streams,
+    "echo_sock": _sock,
+    "small_writes": _by(SmallWritesProtocol),
+    "bulk_out": _by(SourceProtocol),
+    "bulk_in": _by(SinkProtocol),
+    "connect": _by(AbortProtocol),
+    "udp": _udp,
+}
+
+# Servers and tasks live as long as the process; a loop only holds what it waits for.
+_kept: Final[set[object]] = set()
+
+
+def _keep(thing: object) -> None:
+    _kept.add(thing)
+
+
+def _start(coroutine: Coroutine[object, object, None]) -> None:
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _kept.add(task)
+    task.add_done_callback(_end)
+
+
+def _end(task: asyncio.Task[None]) -> None:
+    _kept.discard(task)
+    # Raises what the task raised, and so the loop's exception handler hears of it at once.
+    task.result()
+
+
+def _port(name: tuple[str, int]) -> int:
+    return name[1]

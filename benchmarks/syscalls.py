@@ -1,0 +1,98 @@
+"""Counts the system calls of a round trip: strace on the server while the client does a known number of operations.
+
+A count does not move with noise. Under strace a server is slow, so every connection is ready whenever it polls: the
+share of the poll is the one of a busy server. Knows strace; which rows and loops are counted is the command's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import usage
+from child import ChildError
+from stream_harness import Bench
+from stream_rows import StreamRow
+
+# Enough that the calls of the first and the last turn are a hundredth, few enough for a second or two under strace.
+OPERATIONS: Final = 2000
+# Before the count, so that what a server does once is done.
+WARM_UP: Final = 1000
+# A fraction of a second for most; a loaded machine takes longer.
+TRACE_LIMIT_S: Final = 10.0
+LOOK_S: Final = 0.01
+# The table of strace: % time, seconds, usecs/call, calls, errors (may be empty), name.
+CALLS_COLUMN: Final = 3
+COLUMNS_AT_LEAST: Final = 5
+
+
+def count(bench: Bench, rows: Iterable[StreamRow]) -> Iterator[str]:
+    """A line for each row and column; leaves where there is no strace."""
+    if shutil.which("strace") is None:
+        sys.exit("strace is not installed; on Debian and Ubuntu: apt-get install strace")
+    for row in rows:
+        for column in bench.columns:
+            try:
+                calls = _calls_per_operation(bench, row, column)
+            except ChildError as error:
+                yield f"{row.name:22} {column:10} {error.status} ({error.reason})"
+            else:
+                listed = "  ".join(f"{name} {number:.2f}" for name, number in calls.items())
+                yield f"{row.name:22} {column:10} {sum(calls.values()):6.2f}  {listed}"
+
+
+def _calls_per_operation(bench: Bench, row: StreamRow, column: str) -> dict[str, float]:
+    """By name of the call, the most frequent first."""
+    cell = bench.cell(row, column)
+    try:
+        cell.start()
+        cell.run(f"operations {WARM_UP}")
+        with tempfile.NamedTemporaryFile("r") as table:
+            with _traced(cell.server.process_id, table.name):
+                done = cell.run(f"operations {OPERATIONS}").operations
+            return {name: calls / done for name, calls in parse(table.read()).items()}
+    finally:
+        cell.close()
+
+
+@contextlib.contextmanager
+def _traced(process_id: int, table: str) -> Iterator[None]:
+    """Counts the calls of every thread of the process while it lasts; raises ChildError where strace can't."""
+    command = ["strace", "-f", "-c", "-o", table, "-p", str(process_id)]
+    strace = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        _wait_for_tracer(strace, process_id)
+        yield
+    finally:
+        # Interrupted, it lets go of the process and writes its table.
+        strace.send_signal(signal.SIGINT)
+        strace.communicate()
+
+
+def _wait_for_tracer(strace: subprocess.Popen[str], process_id: int) -> None:
+    deadline_s = time.monotonic() + TRACE_LIMIT_S
+    while not usage.is_traced(process_id):
+        if strace.poll() is not None:
+            last_words = strace.communicate()[1].strip().splitlines()[-1:]
+            raise ChildError("n/a", ": ".join(["strace", *last_words]))
+        if time.monotonic() > deadline_s:
+            raise ChildError("hang", f"strace has no hold of the server after {TRACE_LIMIT_S:g} s")
+        time.sleep(LOOK_S)
+
+
+def parse(table: str) -> dict[str, int]:
+    """Calls by name out of the table that strace writes."""
+    found = {}
+    for line in table.splitlines():
+        words = line.split()
+        # The ruler above and the sum below are no calls, and the heading has no number.
+        if len(words) >= COLUMNS_AT_LEAST and words[CALLS_COLUMN].isdigit() and words[-1] != "total":
+            found[words[-1]] = int(words[CALLS_COLUMN])
+    return dict(sorted(found.items(), key=lambda item: -item[1]))

@@ -1,0 +1,107 @@
+//! Views of memory that belongs to an object of the user's: what is to be sent, and where to receive into.
+//!
+//! A view keeps the object from being resized. It is held for the length of one system call, never while Python runs. It
+//! knows nothing of streams.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+
+/// A contiguous view of an object's memory.
+pub(crate) struct View<'py> {
+    raw: Box<ffi::Py_buffer>,
+    py: Python<'py>,
+}
+
+impl<'py> View<'py> {
+    /// The bytes of any object that has some in one piece. BufferError or TypeError where it has not.
+    pub(crate) fn of(object: Argument<'py>) -> Result<Self, Raised> {
+        Self::with_flags(object, ffi::PyBUF_SIMPLE)
+    }
+
+    /// The same, of an object that may be written to.
+    pub(crate) fn writable(object: Argument<'py>) -> Result<Self, Raised> {
+        Self::with_flags(object, ffi::PyBUF_WRITABLE)
+    }
+
+    fn with_flags(object: Argument<'py>, flags: std::ffi::c_int) -> Result<Self, Raised> {
+        let mut raw = Box::new(ffi::Py_buffer::new());
+        // SAFETY: a live object and a view to be filled in, which stays where it is.
+        if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *raw, flags) } != 0 {
+            return Err(Raised::by_interpreter());
+        }
+        Ok(Self { raw, py: object.py() })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len.unsigned_abs()
+    }
+
+    /// What stands there now. Nothing may call Python while the slice is in use.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.len() == 0 {
+            return &[];
+        }
+        // SAFETY: the exporter guarantees this memory until the view is released, and no code of Python's runs meanwhile.
+        unsafe { std::slice::from_raw_parts(self.raw.buf.cast(), self.len()) }
+    }
+
+    /// Where to write. The view must be a writable one. Nothing may call Python while the slice is in use.
+    pub(crate) fn room(&mut self) -> &mut [MaybeUninit<u8>] {
+        if self.len() == 0 || self.raw.readonly != 0 {
+            return &mut [];
+        }
+        // SAFETY: as above; the exporter gave the memory for writing.
+        unsafe { std::slice::from_raw_parts_mut(self.raw.buf.cast(), self.len()) }
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        debug_assert!(self.py.version_info().major >= 3);
+        // SAFETY: filled in by `PyObject_GetBuffer` and released once, attached.
+        unsafe { ffi::PyBuffer_Release(&raw mut *self.raw) }
+    }
+}
+
+/// How much one read through the loop's buffer brings at most: asyncio's `max_size`.
+const INBOUND: usize = 256 * 1024;
+
+/// The loop's one receive buffer, made at the first read: idle connections have none.
+pub(crate) struct Inbound(Vec<MaybeUninit<u8>>);
+
+impl Inbound {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// What `fill` has written: it gets the whole buffer and says how many bytes it has initialised, from the start.
+    #[inline(always)]
+    pub(crate) fn receive(
+        &mut self,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    ) -> io::Result<&[u8]> {
+        if self.0.is_empty() {
+            self.0.resize(INBOUND, MaybeUninit::uninit());
+        }
+        let count = fill(&mut self.0)?;
+        let filled = &self.0[..count];
+        // SAFETY: the kernel has just written these bytes.
+        Ok(unsafe { std::slice::from_raw_parts(filled.as_ptr().cast(), filled.len()) })
+    }
+}
+
+/// Extends a bytearray by what was received, in place.
+pub(crate) fn extend(array: &Bound<'_, pyo3::types::PyByteArray>, content: &[u8]) -> PyResult<()> {
+    let before = array.len();
+    array.resize(before + content.len())?;
+    // SAFETY: the memory behind the old end is ours to fill in; no code of Python's runs meanwhile.
+    let room = unsafe { array.as_bytes_mut() };
+    room[before..].copy_from_slice(content);
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `bytes` objects: shared without copying, made out of what the kernel delivers.
+//!
+//! Only exact `bytes` are shared: nobody can change them, and releasing one runs no code of the user's.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+use pyo3::exceptions::PyMemoryError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::method::Argument;
+use super::raised::{Raised, owned};
+
+unsafe extern "C" {
+    /// Makes a bytes object with one reference shorter or longer. pyo3's bindings leave it out.
+    fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, length: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// A strong reference to an exact `bytes` object. It is dropped by attached threads only, and that runs no user code, so
+/// it may be dropped anywhere.
+pub(crate) struct Bytes(NonNull<ffi::PyObject>);
+
+// SAFETY: the content never changes; the reference count is touched by attached threads only.
+unsafe impl Send for Bytes {}
+// SAFETY: as above.
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    /// A reference to the object if it is exactly `bytes`.
+    #[inline(always)]
+    pub(crate) fn of(object: Argument<'_>) -> Option<Self> {
+        // SAFETY: a live object.
+        if unsafe { ffi::PyBytes_CheckExact(object.as_ptr()) } == 0 {
+            return None;
+        }
+        // SAFETY: a live object; the new reference is this value's.
+        NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) }).map(Self)
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    #[inline(always)]
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: a live bytes object.
+        let start = unsafe { ffi::PyBytes_AsString(self.0.as_ptr()) };
+        // SAFETY: as above.
+        let length = unsafe { ffi::PyBytes_Size(self.0.as_ptr()) };
+        // SAFETY: the object's content, which nobody changes and which lives as long as the reference.
+        unsafe { std::slice::from_raw_parts(start.cast(), length.unsigned_abs()) }
+    }
+}
+
+impl Drop for Bytes {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: this value owns one reference; see the type.
+        unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
+    }
+}
+
+/// A new `bytes` object with a copy of `content`.
+#[inline(always)]
+pub(crate) fn copy<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    let length = ffi::Py_ssize_t::try_from(content.len()).map_err(PyErr::from)?;
+    // SAFETY: the content is as long as said and is copied.
+    owned(py, unsafe { ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), length) })
+}
+
+/// A new `bytes` object that `fill` writes into, cut to what it wrote. `None` if that is nothing.
+///
+/// `fill` gets room for `capacity` bytes and says how many it has initialised, from the start.
+pub(crate) fn filled<'py>(
+    py: Python<'py>,
+    capacity: usize,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+    let length = ffi::Py_ssize_t::try_from(capacity).map_err(|_| PyMemoryError::new_err(()))?;
+    // SAFETY: without a source the content is left uninitialised, to be written below.
+    let mut object = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
+    if object.is_null() {
+        return Err(Raised::by_interpreter());
+    }
+    // SAFETY: a live bytes object that nobody else knows yet.
+    let start = unsafe { ffi::PyBytes_AsString(object) };
+    // SAFETY: its content, which is ours alone until the object is handed out.
+    let room = unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), capacity) };
+    let written = match fill(room) {
+        Ok(written) if written > 0 => written.min(capacity),
+        outcome => {
+            // SAFETY: the reference made above.
+            unsafe { ffi::Py_DECREF(object) };
+            return Ok(outcome.map(|_| None));
+        }
+    };
+    let written = ffi::Py_ssize_t::try_from(written).map_err(PyErr::from)?;
+    // SAFETY: the object has one reference, so it may be resized; it is null afterwards if there was no memory.
+    if written != length && unsafe { _PyBytes_Resize(&raw mut object, written) } != 0 {
+        return Err(Raised::by_interpreter());
+    }
+    owned(py, object).map(|object| Ok(Some(object)))
+}

@@ -1,0 +1,67 @@
+//! Calling a method of an object of the user's by name, and doing so in a context of `contextvars`.
+//!
+//! The name is looked up at each call, as the interpreter does: a protocol whose method is replaced meanwhile is called by
+//! the new one. No tuple is built. It knows nothing of protocols.
+
+use std::ptr::null_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::method::Argument;
+use super::raised::{Raised, owned};
+use super::thread_end;
+
+/// Arguments that a call takes at most: a protocol's methods have two.
+const ARGUMENTS: usize = 2;
+
+/// `object.name(*arguments)`. No more than two arguments.
+#[inline(always)]
+pub(crate) fn call_method<'py>(
+    object: Borrowed<'_, 'py, PyAny>,
+    name: &Py<PyString>,
+    arguments: &[Borrowed<'_, '_, PyAny>],
+) -> Result<Bound<'py, PyAny>, Raised> {
+    // The first word is scratch room of the callee's.
+    let mut stack = [null_mut(); ARGUMENTS + 2];
+    stack[1] = object.as_ptr();
+    for (place, argument) in stack[2..].iter_mut().zip(arguments) {
+        *place = argument.as_ptr();
+    }
+    let count = (1 + arguments.len().min(ARGUMENTS)) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: live objects in `stack[1..]`, as many as `count` says, behind a word that may be overwritten.
+    let result = unsafe { thread_end::vectorcall_method(name.as_ptr(), stack.as_ptr().add(1), count) };
+    owned(object.py(), result)
+}
+
+/// Runs `body` in a context, as `context.run(...)` does. RuntimeError if the context is entered already.
+#[inline(always)]
+pub(crate) fn in_context<R>(
+    context: Borrowed<'_, '_, PyAny>,
+    body: impl FnOnce() -> Result<R, Raised>,
+) -> Result<R, Raised> {
+    // SAFETY: a live object; the call refuses what is no context.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
+        return Err(Raised::by_interpreter());
+    }
+    let result = body();
+    // SAFETY: entered above on this thread.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
+        return Err(Raised::by_interpreter());
+    }
+    result
+}
+
+/// A copy of the current context: `contextvars.copy_context()`.
+#[inline(always)]
+pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    // SAFETY: this thread is attached.
+    owned(py, unsafe { ffi::PyContext_CopyCurrent() })
+}
+
+/// Whether an object is a context of `contextvars`, and no substitute.
+pub(crate) fn is_context(object: Argument<'_>) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+}

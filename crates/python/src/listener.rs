@@ -1,0 +1,244 @@
+//! A listening socket: accepts what is there, and makes a transport of each connection.
+//!
+//! The socket object stays its server's. Every connection has a context of its own, a copy of the one that the server was
+//! started in. Where the process has no descriptors left, accepting pauses for a second, as in asyncio, instead of being
+//! reported by the kernel over and over.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
+use reactor::{Interest, Token, socket};
+
+use crate::error::os_error;
+use crate::ffi::call::in_context;
+use crate::ffi::method::Argument;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::{EventLoop, Modes};
+use crate::protocol;
+use crate::stream::{self, Connection, NewSocket};
+use crate::watches::Kind;
+
+/// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
+const ACCEPTED_AT_ONCE: usize = 64;
+
+/// How long accepting pauses when the process or the system has no descriptors or memory left: asyncio's number.
+const RETRY_SECONDS: f64 = 1.0;
+
+/// What accepts on one socket.
+#[pyclass(frozen, module = "vitok._native")]
+pub(crate) struct Listener {
+    owner: Py<EventLoop>,
+    descriptor: RawFd,
+    parts: Owned<Option<Parts>>,
+    token: Owned<Option<Token>>,
+}
+
+struct Parts {
+    factory: Py<PyAny>,
+    socket: Py<PyAny>,
+    server: Option<Py<PyAny>>,
+    context: Py<PyAny>,
+}
+
+impl Parts {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            factory: self.factory.clone_ref(py),
+            socket: self.socket.clone_ref(py),
+            server: self.server.as_ref().map(|server| server.clone_ref(py)),
+            context: self.context.clone_ref(py),
+        }
+    }
+}
+
+/// Begins to accept on a listening socket that does not block.
+pub(crate) fn listen<'py>(
+    owner: &Bound<'py, EventLoop>,
+    factory: Bound<'py, PyAny>,
+    socket: Bound<'py, PyAny>,
+    server: Option<Bound<'py, PyAny>>,
+    context: Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let py = owner.py();
+    let descriptor: RawFd = socket.call_method0("fileno")?.extract()?;
+    // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
+    drop(socket::set_nodelay(descriptor));
+    let parts = Parts {
+        factory: factory.unbind(),
+        socket: socket.unbind(),
+        server: server.map(Bound::unbind),
+        context: context.unbind(),
+    };
+    let listener = Listener {
+        owner: owner.clone().unbind(),
+        descriptor,
+        parts: Owned::new(Some(parts)),
+        token: Owned::new(None),
+    };
+    let listener = Bound::new(py, listener)?;
+    watch(&listener)
+}
+
+/// Ceases to accept on the socket with this number; whether it did.
+pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> bool {
+    let entry = state.kernel.with(py, |kernel| {
+        let is_listener =
+            kernel.watches.source_of(descriptor).is_some_and(|source| source.kind == Kind::Listener);
+        let token = kernel.watches.tokens.get(&descriptor).copied().filter(|_| is_listener)?;
+        kernel.detach(token).0
+    });
+    let Some(entry) = entry else { return false };
+    if let Some(source) = &entry.source
+        && let Ok(listener) = source.object.bind(py).cast::<Listener>()
+    {
+        listener.get().stop(py);
+    }
+    true
+}
+
+/// Somebody wants to connect.
+pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
+    let py = listener.py();
+    let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
+    for _ in 0..ACCEPTED_AT_ONCE {
+        // The server may be closed by what the last connection set off.
+        let Some(parts) = listener.get().parts(py) else { return Ok(()) };
+        match socket::accept(listener.get().descriptor) {
+            Ok((file, peer)) => {
+                let connection = Connection {
+                    socket: NewSocket::Accepted(file, peer),
+                    protocol: py.None().into_bound(py),
+                    context: None,
+                    server: parts.server.as_ref().map(|server| server.bind(py).clone()),
+                    extra: None,
+                };
+                admit(&listener, &parts, connection)?;
+            }
+            Err(error) => match error.raw_os_error() {
+                // The peer was gone before it was accepted.
+                Some(libc::ECONNABORTED) => {}
+                _ if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                _ => return pause(&listener, &parts, &error),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Makes a protocol and a transport for an accepted socket. What goes wrong closes that one connection.
+fn admit<'py>(
+    listener: &Bound<'py, Listener>,
+    parts: &Parts,
+    connection: Connection<'py>,
+) -> Result<(), Raised> {
+    let py = listener.py();
+    let owner = listener.get().owner.bind(py);
+    let context = parts.context.bind(py).call_method0("copy")?;
+    let protocol = in_context(context.as_borrowed(), || Ok(parts.factory.bind(py).call0()?));
+    let opened = protocol.and_then(|protocol| {
+        let transport =
+            stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
+        stream::begin(transport.as_borrowed())
+    });
+    let Err(raised) = opened else { return Ok(()) };
+    let error = protocol::failure(py, raised)?;
+    // asyncio tells of it in debug mode only, and so do we.
+    if owner.get().modes.any(Modes::DEBUG) {
+        let details = PyDict::new(py);
+        details.set_item("message", "Error on transport creation for incoming connection")?;
+        details.set_item("exception", error.value(py))?;
+        owner.call_method1("call_exception_handler", (details,))?;
+    }
+    Ok(())
+}
+
+/// Accepting failed for a reason that will last: it is reported, and tried again in a second.
+#[cold]
+fn pause(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), Raised> {
+    let py = listener.py();
+    let owner = listener.get().owner.bind(py);
+    let is_shortage = matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    );
+    let message =
+        if is_shortage { "socket.accept() out of system resource" } else { "Accepting a connection failed" };
+    let details = PyDict::new(py);
+    details.set_item("message", message)?;
+    details.set_item("exception", os_error(error, "accepting a connection").into_value(py))?;
+    let hooks = owner.get().imports.hooks.bind(py);
+    details.set_item("socket", hooks.call_method1("transport_socket", (&parts.socket,))?)?;
+    listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
+    owner.call_method1("call_later", (RETRY_SECONDS, listener.getattr("_resume")?))?;
+    owner.call_method1("call_exception_handler", (details,))?;
+    Ok(())
+}
+
+fn watch(listener: &Bound<'_, Listener>) -> PyResult<()> {
+    let py = listener.py();
+    let inner = listener.get();
+    let object = listener.as_any().clone().unbind();
+    let (token, displaced) = inner
+        .owner
+        .get()
+        .kernel
+        .with(py, |kernel| kernel.attach(inner.descriptor, Kind::Listener, object));
+    drop(displaced);
+    inner.token.with(py, |place| *place = Some(token));
+    inner.ask(py, Interest::READABLE, listener.as_any().clone())
+}
+
+impl Listener {
+    fn parts(&self, py: Python<'_>) -> Option<Parts> {
+        self.parts.with(py, |parts| parts.as_ref().map(|parts| parts.clone_ref(py)))
+    }
+
+    fn ask(&self, py: Python<'_>, interest: Interest, listener: Bound<'_, PyAny>) -> PyResult<()> {
+        let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
+        let state = self.owner.get();
+        let (displaced, told) =
+            state.kernel.with(py, |kernel| kernel.ask(token, interest, listener.unbind()));
+        drop(displaced);
+        told.map_err(|error| os_error(&error, &format!("the listening socket {}", self.descriptor)))
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        let released = (self.parts.with(py, Option::take), self.token.with(py, Option::take));
+        drop(released);
+    }
+}
+
+#[pymethods]
+impl Listener {
+    /// Accept again, unless the server was closed meanwhile.
+    fn _resume(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().ask(slf.py(), Interest::READABLE, slf.as_any().clone())
+    }
+
+    /// The kernel refuses to watch the socket: accept no more.
+    fn abort(slf: &Bound<'_, Self>) {
+        slf.get().stop(slf.py());
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)?;
+        let parts = self.parts.peek(|parts| match parts {
+            Some(parts) => {
+                visit.call(&parts.factory)?;
+                visit.call(&parts.socket)?;
+                visit.call(&parts.server)?;
+                visit.call(&parts.context)
+            }
+            None => Ok(()),
+        });
+        parts.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.stop(py);
+    }
+}

@@ -1,0 +1,71 @@
+//! Calling protocols: the methods that asyncio's protocol classes name, each in the context of its connection.
+//!
+//! What an exception out of one means is the transport's affair; here stands only how it is told apart and reported. While
+//! a method runs anything may happen to its transport, so no borrow is alive across a call.
+
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::ffi::call::{call_method, in_context};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+
+/// A protocol, and the context that its methods are called in.
+pub(crate) struct Callee<'py> {
+    pub(crate) protocol: Bound<'py, PyAny>,
+    pub(crate) context: Bound<'py, PyAny>,
+}
+
+impl<'py> Callee<'py> {
+    /// `protocol.name(*arguments)` in the connection's context.
+    #[inline(always)]
+    pub(crate) fn call(
+        &self,
+        name: &Py<PyString>,
+        arguments: &[Borrowed<'_, '_, PyAny>],
+    ) -> Result<Bound<'py, PyAny>, Raised> {
+        in_context(self.context.as_borrowed(), || {
+            call_method(self.protocol.as_borrowed(), name, arguments)
+        })
+    }
+
+    /// The same in whatever context is current: for what asyncio calls from within the user's own call.
+    pub(crate) fn call_here(&self, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, Raised> {
+        call_method(self.protocol.as_borrowed(), name, &[])
+    }
+}
+
+/// The exception that a protocol raised, unless it is one that has to leave the loop.
+pub(crate) fn failure(py: Python<'_>, raised: Raised) -> Result<PyErr, Raised> {
+    let error = raised.take(py);
+    if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Err(error.into());
+    }
+    Ok(error)
+}
+
+/// Whether an exception is the network's doing rather than a mistake in the program: asyncio reports those in debug mode
+/// only.
+pub(crate) fn is_network_error(py: Python<'_>, error: &PyErr) -> bool {
+    error.is_instance_of::<PyOSError>(py)
+}
+
+/// Hands an exception of a protocol to the loop's exception handler.
+pub(crate) fn report<'py>(
+    owner: &Bound<'py, EventLoop>,
+    message: &str,
+    error: &PyErr,
+    transport: Argument<'py>,
+    protocol: Option<&Bound<'py, PyAny>>,
+) -> Result<(), Raised> {
+    let py = owner.py();
+    let details = PyDict::new(py);
+    details.set_item("message", message)?;
+    details.set_item("exception", error.value(py))?;
+    details.set_item("transport", transport)?;
+    details.set_item("protocol", protocol)?;
+    owner.call_method1("call_exception_handler", (details,))?;
+    Ok(())
+}

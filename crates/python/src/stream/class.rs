@@ -1,0 +1,389 @@
+//! `vitok._native.SocketTransport` as Python sees it: asyncio's methods, and the private ones that asyncio's own code calls.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+use super::{Body, Intake, Socket, Stream, begin, end, info, intake_of, settle, write};
+use crate::ffi::class::Getter;
+use crate::ffi::method::{Argument, Call, Method};
+use crate::ffi::native::{NativeClass, NativeType, value_of};
+use crate::ffi::raised::Raised;
+use crate::{fastcall, getter, no_arguments, represent};
+
+/// The class, and the methods that the loop calls at the beginning and at the end of a connection.
+struct Class {
+    class: NativeType<Stream>,
+    connection_lost: Py<PyAny>,
+    begin: Py<PyAny>,
+}
+
+static CLASS: PyOnceLock<Class> = PyOnceLock::new();
+
+/// Makes the class and puts it into the module.
+pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let base = py.import("asyncio.transports")?.getattr("_FlowControlMixin")?.cast_into::<PyType>()?;
+    let doc = "A stream over a connected socket: asyncio.Transport, native.";
+    let represent = represent!(representation);
+    let name = "SocketTransport";
+    let class =
+        NativeType::make(module, NativeClass { name, doc, base, methods: methods(), getters: getters(), represent })?;
+    let object = class.class(py);
+    object.setattr("_start_tls_compatible", true)?;
+    let modes = py.import("asyncio.constants")?.getattr("_SendfileMode")?;
+    object.setattr("_sendfile_compatible", modes.getattr("TRY_NATIVE")?)?;
+    let connection_lost = object.getattr("_call_connection_lost")?.unbind();
+    let begin = object.getattr("_begin")?.unbind();
+    CLASS.get_or_init(py, || Class { class, connection_lost, begin });
+    Ok(())
+}
+
+/// The class that [`make_class`] has made.
+pub(super) fn class_of(py: Python<'_>) -> PyResult<NativeType<Stream>> {
+    known(py).map(|known| known.class)
+}
+
+/// The function `_call_connection_lost` of the class.
+pub(super) fn connection_lost_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
+    known(py).map(|known| known.connection_lost.bind_borrowed(py))
+}
+
+/// The function `_begin` of the class.
+pub(super) fn begin_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
+    known(py).map(|known| known.begin.bind_borrowed(py))
+}
+
+fn known(py: Python<'_>) -> PyResult<&'static Class> {
+    CLASS.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))
+}
+
+fn methods() -> Vec<Method> {
+    let method =
+        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    vec![
+        method("write", fastcall!(write_one), "($self, data)", "Send bytes; they leave at the end of the loop's turn."),
+        method(
+            "writelines",
+            fastcall!(write_lines),
+            "($self, list_of_data)",
+            "Send the bytes of an iterable, in order, by one call.",
+        ),
+        method("write_eof", no_arguments!(write_eof), "($self)", "End our side once everything is sent."),
+        method("can_write_eof", no_arguments!(can_write_eof), "($self)", "True: a socket can be closed half-way."),
+        method("close", no_arguments!(close), "($self)", "Send what was written, then close."),
+        method("abort", no_arguments!(abort), "($self)", "Close at once."),
+        method("is_closing", no_arguments!(is_closing), "($self)", "Whether close() or abort() was called, or the peer is gone."),
+        method("pause_reading", no_arguments!(pause_reading), "($self)", "Call no data_received() until resume_reading()."),
+        method("resume_reading", no_arguments!(resume_reading), "($self)", "Read again."),
+        method("is_reading", no_arguments!(is_reading), "($self)", "Whether the transport is neither paused nor closing."),
+        method("get_protocol", no_arguments!(protocol), "($self)", "The protocol; None after the end."),
+        method("set_protocol", fastcall!(set_protocol), "($self, protocol)", "Hand the connection to another protocol."),
+        method(
+            "get_extra_info",
+            fastcall!(get_extra_info),
+            "($self, name, default=None)",
+            "A fact by name: socket, sockname, peername.",
+        ),
+        method("get_write_buffer_size", no_arguments!(buffer_size), "($self)", "Bytes that wait for the kernel."),
+        method("get_write_buffer_limits", no_arguments!(buffer_limits), "($self)", "The low and the high mark, in bytes."),
+        method(
+            "set_write_buffer_limits",
+            fastcall!(set_buffer_limits),
+            "($self, high=None, low=None)",
+            "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
+        ),
+        method("_begin", fastcall!(begin_with), "($self, waiter)", "Call connection_made(), begin to read, wake the waiter."),
+        method("_call_connection_lost", fastcall!(call_connection_lost), "($self, exc)", "What the loop calls at the end."),
+        method("_force_close", fastcall!(force_close), "($self, exc)", "Lose the connection to an exception."),
+        method("_make_empty_waiter", no_arguments!(make_empty_waiter), "($self)", "A future of the queue's being sent; writes are refused until it is reset."),
+        method("_reset_empty_waiter", no_arguments!(reset_empty_waiter), "($self)", "Writes are taken again."),
+    ]
+}
+
+fn getters() -> Vec<Getter> {
+    vec![
+        getter!("_sock", sock),
+        getter!("_sock_fd", sock_fd),
+        getter!("_loop", owner),
+        getter!("_server", server),
+        getter!("_protocol", protocol_attribute),
+        getter!("_extra", extra_attribute),
+        getter!("_protocol_paused", protocol_paused),
+        getter!("_high_water", high_water),
+        getter!("_low_water", low_water),
+        getter!("_paused", paused),
+        getter!("_closing", closing),
+        getter!("_eof", eof),
+    ]
+}
+
+fn none(py: Python<'_>) -> Bound<'_, PyAny> {
+    py.None().into_bound(py)
+}
+
+fn truth(py: Python<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(value.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any())
+}
+
+fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
+    value_of::<Stream>(transport).body.with(transport.py(), question)
+}
+
+/// The one argument of a method, by position or by its name.
+#[inline(always)]
+fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, Raised> {
+    match call.positional() {
+        [only] if !call.has_keywords() => Ok(*only),
+        _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
+            found.ok_or_else(|| {
+                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'")).into()
+            })
+        }),
+    }
+}
+
+/// Arguments by position or by name.
+#[cold]
+fn named<'py>(call: &Call<'py>, method: &str, names: &[&str]) -> Result<Vec<Option<Argument<'py>>>, Raised> {
+    let given = call.positional();
+    if given.len() > names.len() {
+        let (most, count) = (names.len(), given.len());
+        let text = format!("{method}() takes {most} positional arguments but {count} were given");
+        return Err(PyTypeError::new_err(text).into());
+    }
+    let mut found: Vec<_> = given.iter().map(|&argument| Some(argument)).collect();
+    found.resize(names.len(), None);
+    for (name, value) in call.keywords() {
+        let name = name.to_string();
+        match names.iter().position(|known| *known == name) {
+            Some(place) if found[place].is_none() => found[place] = Some(value),
+            Some(_) => {
+                let text = format!("{method}() got multiple values for argument '{name}'");
+                return Err(PyTypeError::new_err(text).into());
+            }
+            None => {
+                let text = format!("{method}() got an unexpected keyword argument '{name}'");
+                return Err(PyTypeError::new_err(text).into());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    write::write(call.receiver(), one(call, "write", "data")?)?;
+    Ok(none(call.py))
+}
+
+fn write_lines<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    write::write_lines(call.receiver(), one(call, "writelines", "list_of_data")?)?;
+    Ok(none(call.py))
+}
+
+fn write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::end_writing(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), true)
+}
+
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::close(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::abort(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+}
+
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    if ask(transport, |body| body.state.pause_reading()) {
+        settle(transport)?;
+    }
+    Ok(none(transport.py()))
+}
+
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    if ask(transport, |body| body.state.resume_reading()) {
+        settle(transport)?;
+    }
+    Ok(none(transport.py()))
+}
+
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), ask(transport, |body| body.state.is_reading()))
+}
+
+fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(protocol_attribute(transport)?)
+}
+
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let protocol = one(call, "set_protocol", "protocol")?.to_owned();
+    let stream = value_of::<Stream>(call.receiver());
+    let intake: Intake = intake_of(stream.owner.bind(call.py), &protocol)?;
+    let before = ask(call.receiver(), |body| {
+        body.intake = intake;
+        body.protocol.replace(protocol.unbind())
+    });
+    drop(before);
+    Ok(none(call.py))
+}
+
+fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let arguments = named(call, "get_extra_info", &["name", "default"])?;
+    match arguments[0] {
+        Some(name) => Ok(info::extra(call.receiver(), name, arguments[1])?),
+        None => one(call, "get_extra_info", "name").map(|name| name.to_owned()),
+    }
+}
+
+/// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    write::flush(transport)?;
+    let size = ask(transport, |body| body.queue.len());
+    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+}
+
+fn buffer_limits(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let limits = ask(transport, |body| body.flow.limits());
+    Ok(limits.into_pyobject(transport.py())?.into_any())
+}
+
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
+    let number = |place: usize| -> PyResult<Option<i64>> {
+        match arguments[place].filter(|value| !value.is_none()) {
+            None => Ok(None),
+            Some(value) => value.extract::<i64>().map(Some),
+        }
+    };
+    let (high, low) = (number(0)?, number(1)?);
+    ask(call.receiver(), |body| body.flow.set_limits(high, low))
+        .map_err(|refused| PyValueError::new_err(refused.to_string()))?;
+    write::pause_if_high(call.receiver())?;
+    Ok(none(call.py))
+}
+
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let waiter = one(call, "_begin", "waiter")?;
+    begin(call.receiver())?;
+    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
+        waiter.call_method1("set_result", (call.py.None(),))?;
+    }
+    Ok(none(call.py))
+}
+
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    Ok(none(call.py))
+}
+
+fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let error = one(call, "_force_close", "exc")?;
+    let error = if error.is_none() { None } else { Some(PyErr::from_value(error.to_owned())) };
+    write::flush(call.receiver())?;
+    end::lose(call.receiver(), error)?;
+    Ok(none(call.py))
+}
+
+fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    if ask(transport, |body| body.file_waiter.is_some()) {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err("Empty waiter is already set").into());
+    }
+    write::flush(transport)?;
+    let waiter = stream.owner.bind(py).call_method0("create_future")?;
+    let copy = waiter.clone().unbind();
+    let is_empty = ask(transport, |body| {
+        body.state.begin_file();
+        body.file_waiter = Some(copy);
+        body.queue.is_empty()
+    });
+    if is_empty {
+        waiter.call_method1("set_result", (py.None(),))?;
+    }
+    Ok(waiter)
+}
+
+fn reset_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let waiter = ask(transport, |body| {
+        body.state.end_file();
+        body.file_waiter.take()
+    });
+    drop(waiter);
+    Ok(none(transport.py()))
+}
+
+fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(info::represent(transport)?.into_pyobject(transport.py())?.into_any())
+}
+
+fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(info::socket_object(transport)?.unwrap_or_else(|| none(transport.py())))
+}
+
+fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+}
+
+fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let is_closed = ask(transport, |body| matches!(body.socket, Socket::Closed));
+    // asyncio's transports let go of their loop at the end, and code asks for that.
+    Ok(if is_closed { none(py) } else { value_of::<Stream>(transport).owner.bind(py).clone().into_any() })
+}
+
+fn server(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let server = ask(transport, |body| body.server.as_ref().map(|server| server.clone_ref(py)));
+    Ok(server.map_or_else(|| none(py), |server| server.into_bound(py)))
+}
+
+fn protocol_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let protocol = ask(transport, |body| body.protocol.as_ref().map(|protocol| protocol.clone_ref(py)));
+    Ok(protocol.map_or_else(|| none(py), |protocol| protocol.into_bound(py)))
+}
+
+fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    info::all(transport)
+}
+
+fn protocol_paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let paused = ask(transport, |body| body.flow.is_paused());
+    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+fn high_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.flow.limits().1).into_pyobject(transport.py())?.into_any())
+}
+
+fn low_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.flow.limits().0).into_pyobject(transport.py())?.into_any())
+}
+
+fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let paused = ask(transport, |body| body.state.is_paused());
+    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let closing = ask(transport, |body| body.state.is_closing());
+    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+fn eof(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let ended = ask(transport, |body| body.state.has_ended_writing());
+    Ok(ended.into_pyobject(transport.py())?.to_owned().into_any())
+}

@@ -1,0 +1,198 @@
+//! The end of a connection: by `close()`, by `abort()`, by an error, or because nobody wants it any more.
+//!
+//! However it comes, `connection_lost` is called once, by the loop, never inside the call that caused it; then the socket
+//! is closed, once, by whoever owns it.
+
+use pyo3::exceptions::{PyConnectionError, PyResourceWarning};
+use pyo3::prelude::*;
+use reactor::socket;
+use stream::{Closing, WriteEnd};
+
+use super::{Socket, Stream, class, info, settle, write};
+use crate::error::os_error;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::loop_state::Modes;
+use crate::protocol;
+
+/// `transport.close()`: what was written is sent first.
+pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    if stream.body.with(py, |body| body.state.is_closing()) {
+        return Ok(());
+    }
+    write::flush(transport)?;
+    let closing = stream.body.with(py, |body| body.state.close(body.queue.is_empty()));
+    settle(transport)?;
+    match closing {
+        Closing::Lose => schedule_lost(transport, None),
+        Closing::Drain | Closing::Nothing => Ok(()),
+    }
+}
+
+/// `transport.abort()`: what the turn has written so far still leaves, as it would have in asyncio, if there is room.
+pub(super) fn abort(transport: Argument<'_>) -> Result<(), Raised> {
+    write::flush(transport)?;
+    lose(transport, None)
+}
+
+/// `transport.write_eof()`.
+pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    write::flush(transport)?;
+    let (end, descriptor) = stream
+        .body
+        .with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor));
+    match end {
+        WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
+        WriteEnd::Shutdown => {
+            socket::shutdown_write(descriptor).map_err(|error| os_error(&error, "ending the stream"))?;
+            Ok(())
+        }
+    }
+}
+
+/// The protocol raised. What is not the network's doing is reported, and the connection is lost to it.
+#[cold]
+pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
+    let py = transport.py();
+    let error = protocol::failure(py, raised)?;
+    let stream = value_of::<Stream>(transport);
+    let owner = stream.owner.bind(py);
+    let protocol = stream.callee(py).map(|callee| callee.protocol);
+    if !protocol::is_network_error(py, &error) {
+        protocol::report(owner, message, &error, transport, protocol.as_ref())?;
+    } else if owner.get().modes.any(Modes::DEBUG) {
+        let hooks = owner.get().imports.hooks.bind(py);
+        hooks.call_method1("log_network_error", (transport, message, error.value(py)))?;
+    }
+    // What it wrote before it raised leaves, as it would have in asyncio.
+    write::flush(transport)?;
+    lose(transport, Some(error))
+}
+
+/// The connection is lost, to an error or by `abort()`. What waits to be sent is forgotten.
+pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let closing = stream.body.with(py, |body| {
+        body.queue.clear();
+        body.state.lose()
+    });
+    settle(transport)?;
+    match closing {
+        Closing::Lose => schedule_lost(transport, error),
+        Closing::Drain | Closing::Nothing => Ok(()),
+    }
+}
+
+/// Has the loop call `connection_lost` at its next turn.
+pub(super) fn schedule_lost(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let owner = stream.owner.bind(py);
+    let state = owner.get();
+    state.check_open()?;
+    let context = stream.body.with(py, |body| body.context.clone_ref(py));
+    let error = match error {
+        Some(error) => error.into_value(py).into_bound(py).into_any(),
+        None => py.None().into_bound(py),
+    };
+    let content = Content {
+        owner: owner.as_any().as_borrowed(),
+        callback: class::connection_lost_method(py)?,
+        arguments: &[transport, error.as_borrowed()],
+        context: Some(context.bind(py).as_borrowed()),
+        flags: Flags::NONE,
+        when: 0.0,
+        tracked: true,
+    };
+    let handle = state.pool.make(py, content)?;
+    state.push_ready(py, handle);
+    Ok(())
+}
+
+/// Called by the loop: tells the protocol, then closes the socket, whatever the protocol raised.
+pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let told = match stream.callee(py) {
+        Some(callee) => {
+            let names = &stream.owner.get().imports.names.protocol;
+            // The handle that calls this has entered the connection's context.
+            crate::ffi::call::call_method(callee.protocol.as_borrowed(), &names.connection_lost, &[error]).map(drop)
+        }
+        None => Ok(()),
+    };
+    let told = told.map_err(|raised| raised.take(py));
+    let released = release(transport);
+    told?;
+    released
+}
+
+/// Closes the socket and lets go of everything.
+fn release(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let (socket, token, protocol, server, waiter) = stream.body.with(py, |body| {
+        let socket = std::mem::replace(&mut body.socket, Socket::Closed);
+        (socket, body.token.take(), body.protocol.take(), body.server.take(), body.file_waiter.take())
+    });
+    if let Some(token) = token {
+        let (entry, told) = stream.owner.get().kernel.with(py, |kernel| kernel.detach(token));
+        drop(entry);
+        // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
+        drop(told);
+    }
+    let closed = close_socket(py, socket);
+    drop(protocol);
+    if let Some(server) = server {
+        server.bind(py).call_method1("_detach", (transport,))?;
+    }
+    if let Some(waiter) = waiter
+        && !waiter.bind(py).call_method0("done")?.is_truthy()?
+    {
+        let error = PyConnectionError::new_err("Connection is closed by peer");
+        waiter.bind(py).call_method1("set_exception", (error.into_value(py),))?;
+    }
+    closed
+}
+
+fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
+    match socket {
+        Socket::Native(file) => {
+            socket::close(file).map_err(|error| os_error(&error, "closing the connection"))?;
+            Ok(())
+        }
+        Socket::Object(object) => {
+            object.bind(py).call_method0("close")?;
+            Ok(())
+        }
+        Socket::Closed => Ok(()),
+    }
+}
+
+/// `__del__`: a transport that is garbage while its socket is open was forgotten by somebody.
+pub(super) fn finalize(transport: Argument<'_>) -> PyResult<()> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    if stream.body.with(py, |body| matches!(body.socket, Socket::Closed)) {
+        return Ok(());
+    }
+    let text = format!("unclosed transport {}", info::represent(transport)?);
+    let warned = stream.owner.get().imports.hooks.bind(py).call_method1(
+        "warn_of_resource",
+        (text, py.get_type::<PyResourceWarning>(), transport),
+    );
+    stream.body.with(py, |body| {
+        body.queue.clear();
+        body.state.lose();
+    });
+    release(transport).map_err(|raised| raised.take(py))?;
+    warned.map(drop)
+}

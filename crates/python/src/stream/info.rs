@@ -1,0 +1,166 @@
+//! What a transport says of itself: `get_extra_info()`, the representation, and the private attributes that libraries look
+//! at.
+//!
+//! Addresses are kept as the kernel gave them and become Python's when somebody asks; so does the socket object.
+
+use std::os::fd::IntoRawFd;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use reactor::{Address, Interest};
+
+use super::{Socket, Stream};
+use crate::address::to_object;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::imports::Imports;
+
+/// What is known of a connection.
+pub(super) struct Facts {
+    local: Option<Address>,
+    peer: Option<Address>,
+    /// What was asked for already, and what the maker of the transport gave.
+    known: Option<Py<PyDict>>,
+}
+
+impl Facts {
+    pub(super) fn new(
+        py: Python<'_>,
+        local: Option<Address>,
+        peer: Option<Address>,
+        extra: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let known = match extra {
+            Some(extra) if extra.is_truthy()? => {
+                let known = PyDict::new(py);
+                known.update(extra.cast()?)?;
+                Some(known.unbind())
+            }
+            _ => None,
+        };
+        Ok(Self { local, peer, known })
+    }
+
+    pub(super) fn dict(&self) -> Option<&Py<PyDict>> {
+        self.known.as_ref()
+    }
+}
+
+/// `transport.get_extra_info(name, default)`.
+pub(super) fn extra<'py>(
+    transport: Argument<'py>,
+    name: Argument<'py>,
+    default: Option<Argument<'py>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = transport.py();
+    let known = known(transport)?;
+    if let Some(value) = known.get_item(name)? {
+        return Ok(value);
+    }
+    let computed = match name.cast::<PyString>() {
+        Ok(name) => compute(transport, &name.to_cow()?)?,
+        Err(_) => None,
+    };
+    match computed {
+        Some(value) => {
+            known.set_item(name, &value)?;
+            Ok(value)
+        }
+        None => Ok(default.map_or_else(|| py.None().into_bound(py), |default| default.to_owned())),
+    }
+}
+
+/// All facts at once, as a dict: the private attribute `_extra`.
+pub(super) fn all(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    for name in ["socket", "sockname", "peername"] {
+        extra(transport, PyString::new(py, name).as_any().as_borrowed(), None)?;
+    }
+    Ok(known(transport)?.into_any())
+}
+
+/// The dict of what is known, made at the first question.
+fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let present = stream.body.with(py, |body| {
+        body.facts.as_ref().and_then(|facts| facts.known.as_ref().map(|known| known.clone_ref(py)))
+    });
+    if let Some(present) = present {
+        return Ok(present.into_bound(py));
+    }
+    let fresh = PyDict::new(py);
+    let copy = fresh.clone().unbind();
+    let before = stream.body.with(py, |body| body.facts.as_mut().and_then(|facts| facts.known.replace(copy)));
+    drop(before);
+    Ok(fresh)
+}
+
+/// One of the facts that asyncio's transports know.
+fn compute<'py>(transport: Argument<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let address = |choose: fn(&Facts) -> Option<Address>| {
+        let address = stream.body.with(py, |body| body.facts.as_deref().and_then(choose));
+        address.map(|address| to_object(py, &address)).transpose()
+    };
+    match name {
+        "socket" => transport_socket(transport),
+        // asyncio has the key in any case, with None where the kernel had no answer.
+        "sockname" => Ok(Some(address(|facts| facts.local.clone())?.unwrap_or_else(|| py.None().into_bound(py)))),
+        "peername" => Ok(Some(address(|facts| facts.peer.clone())?.unwrap_or_else(|| py.None().into_bound(py)))),
+        _ => Ok(None),
+    }
+}
+
+/// The `asyncio.trsock.TransportSocket`; `None` after the end if nobody asked before.
+fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let py = transport.py();
+    let Some(socket) = socket_object(transport)? else { return Ok(None) };
+    Ok(Some(Imports::of(py)?.hooks.bind(py).call_method1("transport_socket", (socket,))?))
+}
+
+/// The `socket.socket` behind the transport, which owns the descriptor from now on.
+pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let (existing, number) = stream.body.with(py, |body| match &body.socket {
+        Socket::Object(object) => (Some(object.clone_ref(py)), None),
+        Socket::Native(_) => (None, Some(body.descriptor)),
+        Socket::Closed => (None, None),
+    });
+    if let Some(object) = existing {
+        return Ok(Some(object.into_bound(py)));
+    }
+    let Some(number) = number else { return Ok(None) };
+    let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
+    let copy = object.clone().unbind();
+    let before = stream.body.with(py, |body| std::mem::replace(&mut body.socket, Socket::Object(copy)));
+    if let Socket::Native(file) = before {
+        // The object owns the number now, and closes it.
+        let _number = file.into_raw_fd();
+    }
+    Ok(Some(object))
+}
+
+/// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
+pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let open_loop = !stream.owner.get().modes.any(crate::loop_state::Modes::CLOSED);
+    Ok(stream.body.with(py, |body| {
+        let is_closed = matches!(body.socket, Socket::Closed);
+        let life = match (is_closed, body.state.is_closing()) {
+            (true, _) => " closed",
+            (false, true) => " closing",
+            (false, false) => "",
+        };
+        let mut text = format!("<SocketTransport{life} fd={}", body.descriptor);
+        if open_loop && !is_closed {
+            let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
+            let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
+            text += &format!(" read={reads} write=<{writes}, bufsize={}>", body.queue.len());
+        }
+        text + ">"
+    }))
+}

@@ -1,0 +1,360 @@
+//! A stream transport: what `asyncio.Transport` promises, over a connected socket.
+//!
+//! The decisions are `crates/stream`'s; here they meet the descriptor, the protocol and the loop. Every function that calls
+//! the protocol, the exception handler or anything else of Python's does so with no borrow alive, and asks the state anew
+//! afterwards: the connection may be closed, paused or given another protocol in there.
+//!
+//! | File      | What                                                             |
+//! |-----------|------------------------------------------------------------------|
+//! | `read`    | bytes in: from readiness to the protocol                         |
+//! | `write`   | bytes out: from `write()` to the kernel, at the end of the turn  |
+//! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer   |
+//! | `info`    | `get_extra_info()`, the representation, private attributes       |
+//! | `class`   | the methods as Python sees them                                  |
+
+mod class;
+mod end;
+mod info;
+mod read;
+mod write;
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use reactor::{Address, Interest, Token, socket};
+use stream::{Flow, ReadSize, State, WriteQueue};
+
+use crate::error::os_error;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::copy_context;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::Argument;
+use crate::ffi::native::{Native, Visit, value_of};
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::handle;
+use crate::loop_state::EventLoop;
+use crate::protocol::Callee;
+use crate::watches::Kind;
+
+pub(crate) use class::make_class;
+pub(crate) use read::on_ready;
+pub(crate) use write::flush;
+
+/// The value inside a transport.
+pub(crate) struct Stream {
+    owner: Py<EventLoop>,
+    body: Owned<Body>,
+}
+
+/// What changes in a transport's life.
+struct Body {
+    state: State,
+    flow: Flow,
+    read_size: ReadSize,
+    /// Whether the loop will flush this stream at the end of its turn.
+    is_listed: bool,
+    /// What the kernel was asked to report.
+    watched: Interest,
+    descriptor: RawFd,
+    token: Option<Token>,
+    queue: WriteQueue<Bytes>,
+    socket: Socket,
+    protocol: Option<Py<PyAny>>,
+    intake: Intake,
+    context: Py<PyAny>,
+    server: Option<Py<PyAny>>,
+    facts: Option<Box<info::Facts>>,
+    /// The future of a `sendfile` that waits for the queue to be drained.
+    file_waiter: Option<Py<PyAny>>,
+}
+
+/// Who owns the descriptor, and closes it once.
+enum Socket {
+    /// We do: nobody has asked for a `socket.socket` yet.
+    Native(OwnedFd),
+    /// A `socket.socket` does.
+    Object(Py<PyAny>),
+    Closed,
+}
+
+/// How the protocol takes what arrives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Intake {
+    /// `data_received(bytes)`.
+    Bytes,
+    /// `get_buffer()` and `buffer_updated()`.
+    Buffer,
+}
+
+/// What a transport is made of.
+pub(crate) struct Connection<'py> {
+    pub(crate) socket: NewSocket<'py>,
+    pub(crate) protocol: Bound<'py, PyAny>,
+    /// The context of the protocol's callbacks; a copy of the current one where none is given.
+    pub(crate) context: Option<Bound<'py, PyAny>>,
+    pub(crate) server: Option<Bound<'py, PyAny>>,
+    /// The `extra` of asyncio's own constructor.
+    pub(crate) extra: Option<Bound<'py, PyAny>>,
+}
+
+/// The socket that a transport takes over.
+pub(crate) enum NewSocket<'py> {
+    /// One that the loop has accepted, with its peer.
+    Accepted(OwnedFd, Address),
+    /// A `socket.socket`, with its number.
+    Object(Bound<'py, PyAny>, RawFd),
+}
+
+/// Makes a transport. Nothing is read before [`begin`].
+pub(crate) fn open<'py>(
+    owner: &Bound<'py, EventLoop>,
+    connection: Connection<'py>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = owner.py();
+    let state = owner.get();
+    let context = match connection.context {
+        Some(context) => context,
+        None => copy_context(py)?,
+    };
+    let intake = intake_of(owner, &connection.protocol)?;
+    let (socket, descriptor, peer) = match connection.socket {
+        NewSocket::Accepted(file, peer) => {
+            let descriptor = file.as_raw_fd();
+            (Socket::Native(file), descriptor, Some(peer))
+        }
+        NewSocket::Object(object, descriptor) => {
+            (Socket::Object(object.unbind()), descriptor, socket::peer_address(descriptor).ok())
+        }
+    };
+    let local = socket::local_address(descriptor).ok();
+    let facts = info::Facts::new(py, local, peer, connection.extra)?;
+    let body = Body {
+        state: State::new(),
+        flow: Flow::new(),
+        read_size: ReadSize::new(),
+        is_listed: false,
+        watched: Interest::NONE,
+        descriptor,
+        token: None,
+        queue: WriteQueue::new(),
+        socket,
+        protocol: Some(connection.protocol.unbind()),
+        intake,
+        context: context.unbind(),
+        server: connection.server.as_ref().map(|server| server.clone().unbind()),
+        facts: Some(Box::new(facts)),
+        file_waiter: None,
+    };
+    let value = Stream { owner: owner.clone().unbind(), body: Owned::new(body) };
+    let transport = class::class_of(py)?.instance(py, value)?;
+    let (token, displaced) = state
+        .kernel
+        .with(py, |kernel| kernel.attach(descriptor, Kind::Stream, transport.clone().unbind()));
+    drop(displaced);
+    let stream = value_of::<Stream>(transport.as_borrowed());
+    stream.body.with(py, |body| body.token = Some(token));
+    if let Some(server) = connection.server {
+        server.call_method1("_attach", (&transport,))?;
+    }
+    Ok(transport)
+}
+
+/// Makes a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken.
+pub(crate) fn open_later<'py>(
+    owner: &Bound<'py, EventLoop>,
+    connection: Connection<'py>,
+    waiter: Option<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = owner.py();
+    if let NewSocket::Object(_, descriptor) = connection.socket {
+        // A Unix socket has no such option.
+        drop(socket::set_nodelay(descriptor));
+    }
+    let transport = open(owner, connection)?;
+    let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
+    let content = Content {
+        owner: owner.as_any().as_borrowed(),
+        callback: class::begin_method(py)?,
+        arguments: &[transport.as_borrowed(), waiter.as_borrowed()],
+        // The connection's own context is entered for the protocol alone.
+        context: None,
+        flags: Flags::NONE,
+        when: 0.0,
+        tracked: true,
+    };
+    let handle = owner.get().pool.make(py, content)?;
+    owner.get().push_ready(py, handle);
+    Ok(transport)
+}
+
+/// The open transport that a descriptor belongs to.
+pub(crate) fn transport_of<'py>(
+    py: Python<'py>,
+    state: &EventLoop,
+    descriptor: RawFd,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let found = state.kernel.with(py, |kernel| {
+        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Stream)?;
+        Some(source.object.clone_ref(py))
+    });
+    // While a file is sent past it, its descriptor is `sock_sendfile`'s.
+    let is_its_own = |transport: &Bound<'py, PyAny>| {
+        let stream = value_of::<Stream>(transport.as_borrowed());
+        !stream.body.with(py, |body| body.state.is_sending_file())
+    };
+    Ok(found.and_then(|object| alive(object.into_bound(py))).filter(is_its_own))
+}
+
+/// The open transports of a server.
+pub(crate) fn transports_of<'py>(
+    py: Python<'py>,
+    state: &EventLoop,
+    server: &Bound<'py, PyAny>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let objects: Vec<Py<PyAny>> = state.kernel.with(py, |kernel| {
+        let sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
+        sources.filter(|source| source.kind == Kind::Stream).map(|source| source.object.clone_ref(py)).collect()
+    });
+    let transports = objects.into_iter().filter_map(|object| alive(object.into_bound(py)));
+    let is_its = |transport: &Bound<'py, PyAny>| {
+        let stream = value_of::<Stream>(transport.as_borrowed());
+        stream.body.with(py, |body| body.server.as_ref().is_some_and(|own| own.is(server)))
+    };
+    Ok(transports.filter(is_its).collect())
+}
+
+/// The transport behind what the table holds, which is a weak reference while the kernel is asked for nothing.
+fn alive(held: Bound<'_, PyAny>) -> Option<Bound<'_, PyAny>> {
+    match held.cast::<PyWeakrefReference>() {
+        Ok(weak) => weak.upgrade(),
+        Err(_) => Some(held),
+    }
+}
+
+/// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the connection
+/// lives on, as in asyncio.
+pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let owner = stream.owner.bind(py);
+    if let Some(callee) = stream.callee(py) {
+        let method = callee.protocol.getattr(&owner.get().imports.names.protocol.connection_made)?;
+        let made = handle::make_unscheduled(
+            owner.as_any().as_borrowed(),
+            method.as_borrowed(),
+            &[transport],
+            Some(callee.context.as_borrowed()),
+        )?;
+        handle::run(py, &made)?;
+    }
+    stream.body.with(py, |body| body.state.start());
+    settle(transport)
+}
+
+impl Stream {
+    /// The protocol with its context; `None` once the connection is lost.
+    #[inline(always)]
+    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
+        self.body.with(py, |body| body.callee(py))
+    }
+}
+
+impl Body {
+    #[inline(always)]
+    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
+        let protocol = self.protocol.as_ref()?.bind(py).clone();
+        Some(Callee { protocol, context: self.context.bind(py).clone() })
+    }
+
+    /// What the kernel should report, by the state.
+    #[inline(always)]
+    fn wanted(&self) -> Interest {
+        let wanted = self.state.interest();
+        let mut interest = Interest::NONE;
+        if wanted.readable {
+            interest = interest.with(Interest::READABLE);
+        }
+        if wanted.writable {
+            interest = interest.with(Interest::WRITABLE);
+        }
+        interest
+    }
+}
+
+/// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the connection.
+#[inline(always)]
+fn settle(transport: Argument<'_>) -> Result<(), Raised> {
+    let stream = value_of::<Stream>(transport);
+    let changed = stream.body.with(transport.py(), |body| {
+        let wanted = body.wanted();
+        (wanted != body.watched).then_some(wanted)
+    });
+    match changed {
+        None => Ok(()),
+        Some(wanted) => tell_kernel(transport, wanted),
+    }
+}
+
+fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    // A transport that is asked for nothing is its user's alone, so that it can become garbage.
+    let object = if wanted.is_empty() {
+        PyWeakrefReference::new(&transport.to_owned())?.into_any().unbind()
+    } else {
+        transport.to_owned().unbind()
+    };
+    let token = stream.body.with(py, |body| {
+        body.watched = wanted;
+        body.token
+    });
+    let Some(token) = token else { return Ok(()) };
+    let state = stream.owner.get();
+    let (displaced, told) = state.kernel.with(py, |kernel| kernel.ask(token, wanted, object));
+    drop(displaced);
+    match told {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            let error = os_error(&error, "the connection cannot be watched");
+            end::lose(transport, Some(error))
+        }
+    }
+}
+
+/// Whether the protocol is a `BufferedProtocol`.
+fn intake_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<Intake> {
+    let class = owner.get().imports.buffered_protocol.bind(owner.py());
+    Ok(if protocol.is_instance(class)? { Intake::Buffer } else { Intake::Bytes })
+}
+
+impl Native for Stream {
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.owner);
+        self.body.peek(|body| {
+            visit.maybe(body.protocol.as_ref());
+            visit.object(&body.context);
+            visit.maybe(body.server.as_ref());
+            visit.maybe(body.file_waiter.as_ref());
+            if let Socket::Object(object) = &body.socket {
+                visit.object(object);
+            }
+            if let Some(facts) = &body.facts {
+                visit.maybe(facts.dict());
+            }
+        });
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        let released = self.body.with(py, |body| {
+            (body.protocol.take(), body.server.take(), body.file_waiter.take(), body.facts.take())
+        });
+        drop(released);
+    }
+
+    fn finalize(transport: Argument<'_>) -> PyResult<()> {
+        end::finalize(transport)
+    }
+}

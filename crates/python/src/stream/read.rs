@@ -1,0 +1,181 @@
+//! Bytes in: one read for each readiness, straight to the protocol.
+//!
+//! A plain protocol gets `bytes`: short reads go through the loop's one buffer and are copied to their size, long ones are
+//! received into the object itself. A `BufferedProtocol` has the kernel write into its own buffer. The protocol may do
+//! anything to the transport; so after each of its methods the state is asked anew.
+
+use std::io;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use reactor::{Readiness, socket};
+use stream::ReadSize;
+
+use super::{Intake, Stream, end, settle, write};
+use crate::buffer::View;
+use crate::error::os_error;
+use crate::ffi::bytes;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::protocol::{self, Callee};
+
+/// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
+/// costs more than cutting the object to size.
+const OWN_OBJECT: usize = 64 * 1024;
+
+/// The kernel has something to say about a stream.
+#[inline]
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+    if readiness.readable() {
+        on_readable(transport)?;
+    }
+    if readiness.writable() {
+        write::on_writable(transport)?;
+    }
+    Ok(())
+}
+
+/// What one read is about to do.
+struct Plan<'py> {
+    callee: Callee<'py>,
+    intake: Intake,
+    size: ReadSize,
+    descriptor: i32,
+}
+
+fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let plan = stream.body.with(py, |body| {
+        if !body.state.may_read() {
+            return None;
+        }
+        let callee = body.callee(py)?;
+        Some(Plan { callee, intake: body.intake, size: body.read_size, descriptor: body.descriptor })
+    });
+    match plan {
+        None => Ok(()),
+        Some(plan) if plan.intake == Intake::Buffer => receive_into_buffer(transport, stream, &plan),
+        Some(plan) => receive_bytes(transport, stream, &plan),
+    }
+}
+
+fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let owner = stream.owner.get();
+    let received = if plan.size.next() >= OWN_OBJECT {
+        bytes::filled(py, plan.size.next(), |room| socket::receive(plan.descriptor, room))?
+    } else {
+        receive_through_loop(py, owner, plan.descriptor)?
+    };
+    let data = match received {
+        Ok(Some(data)) => data,
+        Ok(None) => return on_end(transport, plan),
+        Err(error) => return on_error(transport, &error),
+    };
+    let length = data.len()?;
+    stream.body.with(py, |body| body.read_size.note(length));
+    let names = &owner.imports.names.protocol;
+    match plan.callee.call(&names.data_received, &[data.as_borrowed()]) {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            end::fail(transport, raised, "Fatal error: protocol.data_received() call failed.")
+        }
+    }
+}
+
+/// A read into the loop's buffer, copied into an object of the right size.
+#[inline(always)]
+fn receive_through_loop<'py>(
+    py: Python<'py>,
+    owner: &EventLoop,
+    descriptor: i32,
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+    owner.inbound.with(py, |buffer| {
+        let received = buffer.receive(|room| socket::receive(descriptor, room));
+        match received {
+            Ok([]) => Ok(Ok(None)),
+            Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
+            Err(error) => Ok(Err(error)),
+        }
+    })
+}
+
+fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let names = &stream.owner.get().imports.names.protocol;
+    let hint = (-1_i32).into_pyobject(py).map_err(PyErr::from)?;
+    let buffer = plan.callee.call(&names.get_buffer, &[hint.as_any().as_borrowed()]);
+    let buffer = match buffer.and_then(|buffer| non_empty(&buffer).map(|()| buffer)) {
+        Ok(buffer) => buffer,
+        Err(raised) => {
+            return end::fail(transport, raised, "Fatal error: protocol.get_buffer() call failed.");
+        }
+    };
+    if !stream.body.with(py, |body| body.state.may_read()) {
+        return Ok(());
+    }
+    let mut view = match View::writable(buffer.as_borrowed()) {
+        Ok(view) => view,
+        Err(raised) => {
+            drop(raised.take(py));
+            let text = format!("get_buffer() returned a {}, which cannot be written to", buffer.get_type().name()?);
+            let raised = PyTypeError::new_err(text).into();
+            return end::fail(transport, raised, "Fatal read error on socket transport");
+        }
+    };
+    let received = socket::receive(plan.descriptor, view.room());
+    // The protocol may want to resize its buffer as soon as it hears of the data.
+    drop(view);
+    let count = match received {
+        Ok(0) => return on_end(transport, plan),
+        Ok(count) => count,
+        Err(error) => return on_error(transport, &error),
+    };
+    let count = count.into_pyobject(py).map_err(PyErr::from)?;
+    match plan.callee.call(&names.buffer_updated, &[count.as_any().as_borrowed()]) {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed.")
+        }
+    }
+}
+
+fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), Raised> {
+    if buffer.len()? == 0 {
+        return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer").into());
+    }
+    Ok(())
+}
+
+/// The peer has ended its side. A protocol that answers with a true value goes on writing.
+#[cold]
+fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let names = &stream.owner.get().imports.names.protocol;
+    let answer = plan.callee.call(&names.eof_received, &[]);
+    let keep_open = match answer.and_then(|answer| Ok(answer.is_truthy()?)) {
+        Ok(keep_open) => keep_open,
+        Err(raised) => {
+            return end::fail(transport, raised, "Fatal error: protocol.eof_received() call failed.");
+        }
+    };
+    if keep_open {
+        stream.body.with(py, |body| body.state.peer_ended());
+        return settle(transport);
+    }
+    end::close(transport)
+}
+
+#[cold]
+fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Ok(());
+    }
+    let error = os_error(error, "receiving from the peer");
+    debug_assert!(protocol::is_network_error(transport.py(), &error));
+    end::lose(transport, Some(error))
+}

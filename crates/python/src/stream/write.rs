@@ -1,0 +1,399 @@
+//! Bytes out: gathered while the turn lasts, sent by one call at its end.
+//!
+//! `write()` keeps `bytes` by reference and puts the stream on the loop's list; [`flush`] sends. What is written to a loop
+//! that does not run, from another thread, or in excess of what is worth gathering leaves at once. What the kernel does not
+//! take waits for it to have room. Memory that its owner can change is copied before `write()` returns, or sent.
+
+use std::io::{self, IoSlice};
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+use reactor::socket;
+use stream::{Admission, Drained};
+
+use super::{Body, Stream, end, settle};
+use crate::buffer::View;
+use crate::error::os_error;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::protocol;
+
+/// What is worth gathering before it is sent: a loopback socket takes about this much at once.
+const GATHER_AT_MOST: usize = 64 * 1024;
+
+/// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
+const COPY_AT_MOST: usize = 16 * 1024;
+
+/// Slices of one call. Small writes are gathered into one piece, so these are long ones, or kept from before.
+const SLICES: usize = 64;
+
+/// What `write()` has to do beyond the queue.
+enum Next {
+    Nothing,
+    /// The stream goes on the loop's list.
+    List,
+    /// It is sent now.
+    Send,
+    /// The kernel has no room: the protocol may have to pause.
+    Pause,
+}
+
+/// `transport.write(data)`.
+#[inline]
+pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+    match Bytes::of(data) {
+        Some(data) => {
+            let is_empty = data.as_ref().is_empty();
+            put(transport, is_empty, |body| body.queue.push_shared(data))
+        }
+        None => write_memory(transport, data),
+    }
+}
+
+/// Admits a write, puts it into the queue, and sees to what follows.
+#[inline(always)]
+fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let runs_here = stream.owner.get().is_own_thread();
+    let next = stream.body.with(py, |body| {
+        match body.state.admit(is_empty) {
+            Admission::Queue => {}
+            refused => return Err(refused),
+        }
+        push(body);
+        Ok(body.next_step(runs_here))
+    });
+    match next {
+        Ok(next) => follow(transport, stream, next),
+        Err(refused) => refuse(transport, refused, "write"),
+    }
+}
+
+#[inline(always)]
+fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Raised> {
+    match next {
+        Next::Nothing => Ok(()),
+        Next::List => {
+            let object = transport.to_owned().unbind();
+            stream.owner.get().queues.with(transport.py(), |queues| queues.unsent.push(object));
+            Ok(())
+        }
+        Next::Send => send_now(transport),
+        Next::Pause => pause_if_high(transport),
+    }
+}
+
+impl Body {
+    #[inline(always)]
+    fn next_step(&mut self, runs_here: bool) -> Next {
+        let length = self.queue.len();
+        if self.state.is_blocked() {
+            return if length > self.flow.high() { Next::Pause } else { Next::Nothing };
+        }
+        if !runs_here || length > GATHER_AT_MOST.min(self.flow.high()) {
+            return Next::Send;
+        }
+        if self.is_listed {
+            return Next::Nothing;
+        }
+        self.is_listed = true;
+        Next::List
+    }
+
+    /// Offers the kernel what waits. `Ok(true)`: all is sent.
+    fn send(&mut self) -> io::Result<bool> {
+        while !self.queue.is_empty() {
+            let (offered, sent) = match self.queue.only() {
+                Some(bytes) => (bytes.len(), socket::send(self.descriptor, bytes)),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = self.queue.slices(&mut slices);
+                    let offered = slices[..count].iter().map(|slice| slice.len()).sum();
+                    (offered, socket::send_vectored(self.descriptor, &slices[..count]))
+                }
+            };
+            match sent {
+                Ok(count) => {
+                    self.queue.advance(count);
+                    if count < offered {
+                        self.state.set_blocked(true);
+                        return Ok(false);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.state.set_blocked(true);
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Within a call of the user's: sends, and pauses the protocol if too much is left.
+fn send_now(transport: Argument<'_>) -> Result<(), Raised> {
+    flush(transport)?;
+    pause_if_high(transport)
+}
+
+/// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
+/// the kernel has room again, and before whatever has to come after the bytes.
+pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let sent = stream.body.with(py, |body| {
+        body.is_listed = false;
+        if body.state.is_blocked() || body.state.is_lost() {
+            return Ok(false);
+        }
+        // Where nobody waits for the queue to be drained, that is all.
+        body.send().map(|drained| !drained || body.has_plans())
+    });
+    match sent {
+        Ok(false) => Ok(()),
+        Ok(true) => after_send(transport),
+        Err(error) => fail(transport, &error),
+    }
+}
+
+impl Body {
+    /// Whether anything is due once the queue is drained.
+    #[inline(always)]
+    fn has_plans(&self) -> bool {
+        self.state.awaits_drain() || self.flow.is_paused() || self.file_waiter.is_some()
+    }
+}
+
+/// The kernel has room again.
+pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
+    let stream = value_of::<Stream>(transport);
+    let was_blocked = stream.body.with(transport.py(), |body| {
+        let blocked = body.state.is_blocked();
+        body.state.set_blocked(false);
+        blocked
+    });
+    if !was_blocked {
+        return Ok(());
+    }
+    let sent = stream.body.with(transport.py(), Body::send);
+    match sent {
+        Ok(_) => after_send(transport),
+        Err(error) => fail(transport, &error),
+    }
+}
+
+/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
+fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    if stream.body.with(py, |body| body.flow.shrunk(body.queue.len())) {
+        resume_protocol(transport, stream)?;
+    }
+    let (drained, waiter, descriptor) = stream.body.with(py, |body| {
+        if !body.queue.is_empty() || body.state.is_lost() {
+            return (Drained::Nothing, None, body.descriptor);
+        }
+        (body.state.drained(), body.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)), body.descriptor)
+    });
+    if let Some(waiter) = waiter
+        && !waiter.bind(py).call_method0("done")?.is_truthy()?
+    {
+        waiter.bind(py).call_method1("set_result", (py.None(),))?;
+    }
+    settle(transport)?;
+    match drained {
+        Drained::Nothing => Ok(()),
+        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Shutdown => match socket::shutdown_write(descriptor) {
+            Ok(()) => Ok(()),
+            Err(error) => fail(transport, &error),
+        },
+    }
+}
+
+fn resume_protocol(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
+    let py = transport.py();
+    let Some(callee) = stream.callee(py) else { return Ok(()) };
+    let owner = stream.owner.bind(py);
+    match callee.call(&owner.get().imports.names.protocol.resume_writing, &[]) {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            let error = protocol::failure(py, raised)?;
+            let message = "protocol.resume_writing() failed";
+            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
+        }
+    }
+}
+
+/// Tells the protocol to pause if what waits is above the high mark.
+pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    if !stream.body.with(py, |body| body.flow.grown(body.queue.len())) {
+        return Ok(());
+    }
+    let Some(callee) = stream.callee(py) else { return Ok(()) };
+    let owner = stream.owner.bind(py);
+    match callee.call_here(&owner.get().imports.names.protocol.pause_writing) {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            let error = protocol::failure(py, raised)?;
+            let message = "protocol.pause_writing() failed";
+            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
+        }
+    }
+}
+
+/// The kernel refused to send: the connection is lost.
+#[cold]
+fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    end::lose(transport, Some(os_error(error, "sending to the peer")))
+}
+
+/// A write that is the caller's mistake, or comes too late.
+#[cold]
+fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(), Raised> {
+    let py = transport.py();
+    let action = if method == "write" { "write" } else { "writelines" };
+    match refused {
+        Admission::Queue | Admission::Nothing => Ok(()),
+        Admission::AfterEnd => {
+            Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")).into())
+        }
+        Admission::FileInProgress => {
+            Err(PyRuntimeError::new_err(format!("unable to {action}; sendfile is in progress")).into())
+        }
+        Admission::Drop { warn: false } => Ok(()),
+        Admission::Drop { warn: true } => {
+            let owner = value_of::<Stream>(transport).owner.get();
+            owner.imports.hooks.bind(py).call_method0("warn_of_lost_writes")?;
+            Ok(())
+        }
+    }
+}
+
+/// A write of memory that its owner can change: copied, or sent before this returns.
+fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+    if !is_bytes_like(data) {
+        return Err(wrong_type(data)?.into());
+    }
+    let view = match View::of(data) {
+        Ok(view) => view,
+        // Not in one piece: a copy of it is.
+        Err(raised) => {
+            drop(raised.take(data.py()));
+            let copy = data.call_method0("tobytes")?;
+            return write(transport, copy.as_borrowed());
+        }
+    };
+    if view.len() > COPY_AT_MOST {
+        return write_long(transport, &view);
+    }
+    put(transport, view.len() == 0, |body| body.queue.push_copied(view.bytes()))
+}
+
+/// Offers long memory to the kernel at once, behind what waits already; only what it does not take is copied.
+fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    flush(transport)?;
+    let direct = stream.body.with(py, |body| {
+        match body.state.admit(false) {
+            Admission::Queue => {}
+            refused => return Err(refused),
+        }
+        let mut taken = 0;
+        if body.queue.is_empty() && !body.state.is_blocked() {
+            match socket::send(body.descriptor, view.bytes()) {
+                Ok(count) => taken = count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Ok(Err(error)),
+            }
+            body.state.set_blocked(taken < view.len());
+        }
+        body.queue.push_copied(&view.bytes()[taken..]);
+        Ok(Ok(()))
+    });
+    match direct {
+        Ok(Ok(())) => {
+            settle(transport)?;
+            pause_if_high(transport)
+        }
+        Ok(Err(error)) => fail(transport, &error),
+        Err(refused) => refuse(transport, refused, "write"),
+    }
+}
+
+/// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
+/// is of the wrong type.
+pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let refused = stream.body.with(py, |body| body.state.admit(true));
+    if !matches!(refused, Admission::Queue | Admission::Nothing) {
+        return refuse(transport, refused, "writelines");
+    }
+    let mut pieces = Vec::new();
+    for line in lines.try_iter()? {
+        pieces.push(shared(&line?)?);
+    }
+    // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
+    let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
+    let runs_here = stream.owner.get().is_own_thread();
+    let next = stream.body.with(py, |body| {
+        match body.state.admit(is_empty) {
+            Admission::Queue => {}
+            refused => return Err(refused),
+        }
+        for piece in pieces {
+            body.queue.push_shared(piece);
+        }
+        Ok(body.next_step(runs_here))
+    });
+    match next {
+        Ok(next) => follow(transport, stream, next),
+        Err(refused) => refuse(transport, refused, "writelines"),
+    }
+}
+
+/// A line that nobody can change: itself if it is `bytes`, a copy of what else has bytes.
+fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, Raised> {
+    if let Some(bytes) = Bytes::of(line.as_borrowed()) {
+        return Ok(bytes);
+    }
+    if !is_bytes_like(line.as_borrowed()) {
+        return Err(wrong_type(line.as_borrowed())?.into());
+    }
+    let copy = match View::of(line.as_borrowed()) {
+        Ok(view) => PyBytes::new(line.py(), view.bytes()).into_any(),
+        Err(raised) => {
+            drop(raised.take(line.py()));
+            line.call_method0("tobytes")?
+        }
+    };
+    match Bytes::of(copy.as_borrowed()) {
+        Some(bytes) => Ok(bytes),
+        None => Err(wrong_type(line.as_borrowed())?.into()),
+    }
+}
+
+fn is_bytes_like(data: Argument<'_>) -> bool {
+    data.is_instance_of::<PyBytes>()
+        || data.is_instance_of::<PyByteArray>()
+        || data.is_instance_of::<PyMemoryView>()
+}
+
+#[cold]
+fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
+    let text = if cfg!(Py_3_14) {
+        format!("data argument must be a bytes, bytearray, or memoryview object, not {}", data.get_type().name()?.repr()?)
+    } else {
+        format!("data argument must be a bytes-like object, not {}", data.get_type().name()?.repr()?)
+    };
+    Ok(PyTypeError::new_err(text))
+}

@@ -1,0 +1,262 @@
+//! Receiving several datagrams by one call, where the kernel has one (`recvmmsg`), and by one call for each
+//! elsewhere.
+//!
+//! It knows nothing of who reads them: it has room for so many datagrams of such a size, and each call fills
+//! it anew.
+
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+use std::slice;
+
+use super::{DATAGRAMS_PER_CALL, EMPTY_MESSAGE, Name};
+use crate::Address;
+
+/// Datagrams that came in together.
+///
+/// The room for them is allocated when it is first used. The kernel gives memory to those pages only that a
+/// datagram has reached, so a generous size costs address space and nothing else.
+///
+/// ```
+/// use reactor::socket::DatagramBatch;
+/// use std::os::fd::AsRawFd;
+/// use std::os::unix::net::UnixDatagram;
+///
+/// let (here, there) = UnixDatagram::pair()?;
+/// here.send(b"one")?;
+/// here.send(b"another")?;
+/// let mut batch = DatagramBatch::new(8, 4);
+/// assert_eq!(batch.receive(there.as_raw_fd())?, 2);
+/// assert_eq!(batch.datagram(0).0, b"one");
+/// assert_eq!((batch.datagram(1).0, batch.is_truncated(1)), (&b"anot"[..], true));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct DatagramBatch {
+    /// How many datagrams there is to be room for.
+    count: usize,
+    /// How many bytes of each.
+    size: usize,
+    /// The room, `size` bytes for each of `arrivals`; both are empty until the first use.
+    bytes: Box<[MaybeUninit<u8>]>,
+    arrivals: Box<[Arrival]>,
+    /// How many of `arrivals` the last call has filled in.
+    received: usize,
+    /// An error that came when the last call already had something to return, so that the next one tells of
+    /// it.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+    put_off: Option<io::Error>,
+}
+
+/// What is known of a datagram besides its bytes.
+#[derive(Clone, Copy)]
+struct Arrival {
+    from: Name,
+    length: usize,
+    is_truncated: bool,
+}
+
+impl DatagramBatch {
+    /// Room for `count` datagrams of `size` bytes: at least one of one byte, at most [`DATAGRAMS_PER_CALL`].
+    #[must_use]
+    pub fn new(count: usize, size: usize) -> Self {
+        Self {
+            count: count.clamp(1, DATAGRAMS_PER_CALL),
+            size: size.max(1),
+            bytes: Box::default(),
+            arrivals: Box::default(),
+            received: 0,
+            #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+            put_off: None,
+        }
+    }
+
+    /// Receives what is there, as far as there is room, and returns how many datagrams that is: at least one.
+    /// What an earlier call received is gone.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's: [`io::ErrorKind::WouldBlock`] when none is there, and what became of those that were
+    /// sent before. If something was received first, the next call says it.
+    pub fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let way = Self::receive_together;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let way = Self::receive_each;
+        self.receive_by(way, fd)
+    }
+
+    /// Receives in one of the two ways below.
+    #[inline]
+    pub(super) fn receive_by(
+        &mut self,
+        way: impl FnOnce(&mut Self, RawFd) -> io::Result<usize>,
+        fd: RawFd,
+    ) -> io::Result<usize> {
+        self.received = 0;
+        self.allocate();
+        self.received = way(self, fd)?;
+        Ok(self.received)
+    }
+
+    /// A datagram that the last call received, and who sent it.
+    ///
+    /// # Panics
+    ///
+    /// For an index that is not below what the last call returned.
+    #[must_use]
+    pub fn datagram(&self, index: usize) -> (&[u8], Address) {
+        let Arrival { from, length, .. } = &self.arrivals[..self.received][index];
+        let bytes = &self.bytes[index * self.size..][..*length];
+        // SAFETY: the kernel has filled in `length` bytes from there on, and they are borrowed from the
+        // batch.
+        let bytes = unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) };
+        (bytes, from.address())
+    }
+
+    /// Whether the datagram was longer than there was room, and the rest of it is lost.
+    ///
+    /// # Panics
+    ///
+    /// For an index that is not below what the last call returned.
+    #[must_use]
+    pub fn is_truncated(&self, index: usize) -> bool {
+        self.arrivals[..self.received][index].is_truncated
+    }
+
+    fn allocate(&mut self) {
+        if self.arrivals.is_empty() {
+            let nothing = Arrival { from: Name::ROOM, length: 0, is_truncated: false };
+            self.bytes = Box::new_uninit_slice(self.count.saturating_mul(self.size));
+            self.arrivals = vec![nothing; self.count].into();
+        }
+    }
+
+    /// `recvmmsg`, which waits for nobody, not even where the descriptor was left blocking: it would wait for
+    /// as many as there is room.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn receive_together(&mut self, fd: RawFd) -> io::Result<usize> {
+        let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; DATAGRAMS_PER_CALL];
+        let mut messages = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; DATAGRAMS_PER_CALL];
+        let mut count: libc::c_uint = 0;
+        for ((arrival, room), (slice, message)) in self
+            .arrivals
+            .iter_mut()
+            .zip(self.bytes.chunks_exact_mut(self.size))
+            .zip(slices.iter_mut().zip(&mut messages))
+        {
+            let msg_hdr = arrival.header(slice.write(slice_of(room)));
+            message.write(libc::mmsghdr { msg_hdr, msg_len: 0 });
+            count += 1;
+        }
+        let (first, flags) = (messages.as_mut_ptr().cast(), super::flags(libc::MSG_DONTWAIT));
+        let received = super::retried(|| {
+            // SAFETY: the first `count` headers were written above; what they point to outlives the call, and
+            // nobody looks at it meanwhile. There is no time limit to point to.
+            unsafe { libc::recvmmsg(fd, first, count, flags, std::ptr::null_mut()) }
+        })?;
+        let received = usize::try_from(received).unwrap_or_default();
+        for (arrival, message) in self.arrivals.iter_mut().zip(&messages).take(received) {
+            // SAFETY: the first `count` were written above, and the kernel has filled in no more than that.
+            let message = unsafe { message.assume_init_ref() };
+            arrival.take_down(&message.msg_hdr, message.msg_len as usize);
+        }
+        Ok(received)
+    }
+
+    /// `recvmsg` until nothing is there or the room is full.
+    #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
+    pub(super) fn receive_each(&mut self, fd: RawFd) -> io::Result<usize> {
+        if let Some(error) = self.put_off.take() {
+            return Err(error);
+        }
+        let rooms = self.bytes.chunks_exact_mut(self.size);
+        for (received, (arrival, room)) in self.arrivals.iter_mut().zip(rooms).enumerate() {
+            let mut slice = slice_of(room);
+            let mut header = arrival.header(&mut slice);
+            // SAFETY: the header was filled in above; what it points to outlives the call.
+            let result =
+                super::transferred(|| unsafe { libc::recvmsg(fd, &raw mut header, libc::MSG_DONTWAIT) });
+            match result {
+                Ok(length) => arrival.take_down(&header, length),
+                Err(error) if received == 0 => return Err(error),
+                Err(error) => {
+                    self.put_off = Some(error).filter(|error| error.kind() != io::ErrorKind::WouldBlock);
+                    return Ok(received);
+                }
+            }
+        }
+        Ok(self.arrivals.len())
+    }
+}
+
+/// Without the bytes, of which there may be megabytes.
+impl fmt::Debug for DatagramBatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, size, received, .. } = self;
+        write!(formatter, "DatagramBatch({received} received, room for {count} of {size} bytes)")
+    }
+}
+
+impl Arrival {
+    /// A header that asks for a datagram into this room, and for who sent it.
+    #[inline]
+    fn header(&mut self, room: &mut libc::iovec) -> libc::msghdr {
+        let (name, _) = self.from.as_mut_ptrs();
+        let mut header = EMPTY_MESSAGE;
+        header.msg_name = name.cast();
+        header.msg_namelen = Name::ROOM.length();
+        header.msg_iov = room;
+        header.msg_iovlen = 1;
+        header
+    }
+
+    /// Keeps what the kernel wrote into the header.
+    #[inline]
+    fn take_down(&mut self, header: &libc::msghdr, length: usize) {
+        self.from.set_length(header.msg_namelen);
+        self.length = length;
+        self.is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
+    }
+}
+
+/// Room, as the kernel takes it.
+#[inline]
+fn slice_of(room: &mut [MaybeUninit<u8>]) -> libc::iovec {
+    libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_allocated_before_the_first_use() {
+        let mut batch = DatagramBatch::new(4, 1 << 16);
+        assert!(batch.bytes.is_empty() && batch.arrivals.is_empty());
+        let (here, _there) = UnixDatagram::pair().unwrap();
+        assert_eq!(batch.receive(here.as_raw_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!((batch.bytes.len(), batch.arrivals.len()), (4 << 16, 4));
+    }
+
+    #[test]
+    fn there_is_always_room_for_something_and_never_for_more_than_one_call_takes() {
+        assert_eq!(DatagramBatch::new(0, 0).count, 1);
+        assert_eq!(DatagramBatch::new(0, 0).size, 1);
+        assert_eq!(DatagramBatch::new(usize::MAX, 1).count, DATAGRAMS_PER_CALL);
+    }
+
+    #[test]
+    fn an_error_that_was_put_off_is_told_once() {
+        let (here, there) = UnixDatagram::pair().unwrap();
+        there.send(b"x").unwrap();
+        let mut batch = DatagramBatch::new(4, 16);
+        batch.put_off = Some(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        let error = batch.receive_by(DatagramBatch::receive_each, here.as_raw_fd()).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
+        assert_eq!(batch.receive_by(DatagramBatch::receive_each, here.as_raw_fd()).unwrap(), 1);
+    }
+}

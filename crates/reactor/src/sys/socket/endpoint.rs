@@ -1,0 +1,125 @@
+//! Making connections, and asking sockets where they stand: `accept`, `socket`, `connect`, `getsockname`,
+//! `SO_ERROR`.
+//!
+//! It knows nothing of when to call what, and decides nothing about an error but whether it is one.
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use super::own::option;
+use super::{Name, retried};
+use crate::Address;
+use crate::sys::checked;
+
+/// Takes the next connection out of a listener's queue. The descriptor does not block and closes on exec.
+///
+/// # Errors
+///
+/// The kernel's: [`io::ErrorKind::WouldBlock`] when the queue is empty, `ECONNABORTED` for a connection that
+/// is gone already, `EMFILE` and its kin when there is no descriptor or memory for it, which leaves it in the
+/// queue.
+#[inline]
+pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
+    let mut name = Name::ROOM;
+    let connection = accepted(listener, &mut name)?;
+    Ok((connection, name.address()))
+}
+
+#[cfg(not(target_os = "macos"))]
+fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
+    let (room, length) = name.as_mut_ptrs();
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: `room` is as long as `length` says, and both outlive the call.
+    let fd = retried(|| unsafe { libc::accept4(listener, room, length, flags) })?;
+    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(target_os = "macos")]
+fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
+    let (room, length) = name.as_mut_ptrs();
+    // SAFETY: `room` is as long as `length` says, and both outlive the call.
+    let fd = retried(|| unsafe { libc::accept(listener, room, length) })?;
+    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    super::own::settle(&socket)?;
+    Ok(socket)
+}
+
+/// A stream socket that can be connected to this address. It does not block and closes on exec.
+///
+/// # Errors
+///
+/// The kernel's: there is no such family here, or no descriptor left.
+pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
+    #[cfg(not(target_os = "macos"))]
+    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    #[cfg(target_os = "macos")]
+    let kind = libc::SOCK_STREAM;
+    // SAFETY: the call takes no pointer.
+    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
+    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    #[cfg(target_os = "macos")]
+    super::own::settle(&socket)?;
+    Ok(socket)
+}
+
+/// Begins to connect. For a socket that does not block, the usual outcome is the error `EINPROGRESS`: the
+/// descriptor becomes writable when it is settled, and [`pending_error`] says how.
+///
+/// # Errors
+///
+/// The kernel's, as `errno` has it. A signal in between is `EINPROGRESS` as well, since the kernel goes on
+/// connecting. For a Unix socket [`io::ErrorKind::WouldBlock`] says that the listener's queue is full, and
+/// that nothing was begun. [`io::ErrorKind::InvalidInput`] as of [`Address::to_storage`].
+pub fn connect(fd: RawFd, to: &Address) -> io::Result<()> {
+    let name = Name::of(to)?;
+    // SAFETY: the name has as many bytes as it says, and outlives the call.
+    match checked(unsafe { libc::connect(fd, name.as_ptr(), name.length()) }) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Err(io::Error::from_raw_os_error(libc::EINPROGRESS))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What went wrong on this socket since it was last asked (`SO_ERROR`). Asking takes it away.
+///
+/// # Errors
+///
+/// The kernel's, when it can't be asked: the descriptor is closed or no socket.
+pub fn pending_error(fd: RawFd) -> io::Result<Option<io::Error>> {
+    let number = option(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;
+    Ok((number != 0).then(|| io::Error::from_raw_os_error(number)))
+}
+
+/// Where a socket is bound.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn local_address(fd: RawFd) -> io::Result<Address> {
+    asked(fd, libc::getsockname)
+}
+
+/// Whom a socket is connected to.
+///
+/// # Errors
+///
+/// The kernel's, `ENOTCONN` among them.
+pub fn peer_address(fd: RawFd) -> io::Result<Address> {
+    asked(fd, libc::getpeername)
+}
+
+/// Either of the two calls that answer with an address.
+type Ask = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
+
+fn asked(fd: RawFd, ask: Ask) -> io::Result<Address> {
+    let mut name = Name::ROOM;
+    let (room, length) = name.as_mut_ptrs();
+    // SAFETY: `room` is as long as `length` says, and both outlive the call.
+    checked(unsafe { ask(fd, room, length) })?;
+    Ok(name.address())
+}

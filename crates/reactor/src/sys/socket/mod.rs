@@ -1,0 +1,66 @@
+//! What the calls on sockets have in common: they are repeated when a signal ends them, and they fill in the
+//! same structures. What each call is for stands at the call.
+
+mod batch;
+mod datagram;
+mod endpoint;
+mod name;
+mod own;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::mem::MaybeUninit;
+
+pub use batch::DatagramBatch;
+pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
+pub use endpoint::{accept, connect, local_address, peer_address, pending_error, stream_for};
+pub(crate) use name::Name;
+pub use own::{close, set_nodelay, set_nonblocking, shutdown_write};
+
+/// A write to a peer that has left is an error and not a signal that ends the process.
+#[cfg(not(target_os = "macos"))]
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+/// macOS asks for that once for each socket; `accept` and `stream_for` do.
+#[cfg(target_os = "macos")]
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
+
+/// Calls until no signal gets in between. Less than zero is the error that `errno` holds.
+#[inline]
+pub(crate) fn retried<T: PartialOrd + Default>(mut call: impl FnMut() -> T) -> io::Result<T> {
+    loop {
+        let result = call();
+        if result >= T::default() {
+            return Ok(result);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// As [`retried`], for calls that return how many bytes they moved.
+#[inline]
+pub(crate) fn transferred(call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
+    retried(call).map(isize::cast_unsigned)
+}
+
+/// A count in whatever type the C library of this system has for it, or something else if it can't hold it.
+#[inline]
+pub(crate) fn fitted<T: TryFrom<usize>>(count: usize, otherwise: T) -> T {
+    T::try_from(count).unwrap_or(otherwise)
+}
+
+/// Flags in whatever type the C library of this system has for them. None of them is the sign bit.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+pub(crate) fn flags<T: TryFrom<libc::c_int> + Default>(flags: libc::c_int) -> T {
+    T::try_from(flags).unwrap_or_default()
+}
+
+/// A message without name, bytes or control data. Some systems have padding in it that has no name to be
+/// filled in by.
+// SAFETY: zero is a value for each field: null pointers and lengths of nothing.
+pub(crate) const EMPTY_MESSAGE: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };

@@ -1,0 +1,96 @@
+//! What is set on a descriptor, asked of it, or done to it as a whole.
+
+use std::io;
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+
+use crate::sys::checked;
+
+/// Makes calls return [`io::ErrorKind::WouldBlock`] instead of waiting. The flag is shared by all descriptors
+/// that were duplicated from one another, in other processes too.
+///
+/// # Errors
+///
+/// The kernel's.
+pub fn set_nonblocking(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the command takes no pointer; a number that is not open is an error and no harm.
+    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    if flags & libc::O_NONBLOCK == 0 {
+        // SAFETY: as above; the flags are the ones that the kernel gave, and one that it documents.
+        checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    }
+    Ok(())
+}
+
+/// Sends small writes at once, without waiting for what was sent before to be acknowledged (`TCP_NODELAY`).
+///
+/// # Errors
+///
+/// The kernel's: the socket is not TCP, or on macOS, its connection is gone.
+pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+    set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)
+}
+
+/// Ends the sending direction: the peer reads what is under way, and then the end.
+///
+/// # Errors
+///
+/// The kernel's, `ENOTCONN` among them when the peer has left.
+pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the call takes no pointer.
+    checked(unsafe { libc::shutdown(fd, libc::SHUT_WR) })?;
+    Ok(())
+}
+
+/// Closes a descriptor and says how that went. It is closed in any case, and once.
+///
+/// Dropping an [`OwnedFd`] that somebody else has closed behind our back ends the process where Rust's checks
+/// are on, as in a debug build. Python code can do that to any number; so what it can reach has to be closed
+/// by this call.
+///
+/// # Errors
+///
+/// The kernel's: `EBADF` where somebody else has closed it before, or what writing back to a device came to.
+pub fn close(fd: OwnedFd) -> io::Result<()> {
+    // SAFETY: the number was owned here and is given up.
+    match checked(unsafe { libc::close(fd.into_raw_fd()) }) {
+        Ok(_) => Ok(()),
+        // Linux has closed it before it waits for anything, and so have the others; to repeat it would close
+        // another's.
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the other systems do in the call that makes a socket.
+#[cfg(target_os = "macos")]
+pub(super) fn settle(socket: &OwnedFd) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+
+    let fd = socket.as_raw_fd();
+    // SAFETY: the command takes no pointer.
+    checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    set_nonblocking(fd)?;
+    match set_option(fd, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, 1) {
+        // The peer of an accepted connection has left already. That is found out by whoever reads.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        result => result,
+    }
+}
+
+/// An option that is a number.
+pub(super) fn option(fd: RawFd, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = LENGTH_OF_NUMBER;
+    // SAFETY: `value` is as long as `length` says, and both outlive the call.
+    checked(unsafe { libc::getsockopt(fd, level, option, (&raw mut value).cast(), &raw mut length) })?;
+    Ok(value)
+}
+
+fn set_option(fd: RawFd, level: libc::c_int, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    // SAFETY: `value` is as long as the call is told, and outlives it.
+    checked(unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), LENGTH_OF_NUMBER) })?;
+    Ok(())
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a number has four bytes")]
+const LENGTH_OF_NUMBER: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;

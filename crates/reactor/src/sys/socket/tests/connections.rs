@@ -1,0 +1,196 @@
+//! Making connections, on each family that the machine has, and what sockets say about themselves.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use super::{TemporaryPath, kind_of, listening, number_of, received, tcp_pair};
+use crate::sys::checked;
+use crate::{Address, Interest, socket};
+
+/// Room for the connections of a test.
+const BACKLOG: libc::c_int = 8;
+const LOOPBACK: Address = Address::V4 { addr: Ipv4Addr::LOCALHOST, port: 0 };
+
+/// A descriptor's flags: of the file, and of the number.
+fn flags_of(fd: RawFd) -> (libc::c_int, libc::c_int) {
+    // SAFETY: the command takes no pointer.
+    let file = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) }).unwrap();
+    // SAFETY: as above.
+    (file, checked(unsafe { libc::fcntl(fd, libc::F_GETFD) }).unwrap())
+}
+
+fn is_quiet_and_private(fd: &OwnedFd) -> bool {
+    let (file, number) = flags_of(fd.as_raw_fd());
+    file & libc::O_NONBLOCK != 0 && number & libc::FD_CLOEXEC != 0
+}
+
+/// Connects, as a loop does it.
+fn connected(to: &Address) -> io::Result<OwnedFd> {
+    let client = socket::stream_for(to)?;
+    match socket::connect(client.as_raw_fd(), to) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+            super::wait_for(&client, Interest::WRITABLE);
+            match socket::pending_error(client.as_raw_fd())? {
+                Some(error) => Err(error),
+                None => Ok(client),
+            }
+        }
+        result => result.map(|()| client),
+    }
+}
+
+/// Listens there, connects to it, and compares what both sides say of their addresses.
+fn connects(at: &Address) {
+    let listener = listening(at, BACKLOG).unwrap();
+    let bound = socket::local_address(listener.as_raw_fd()).unwrap();
+    let client = connected(&bound).unwrap();
+    super::wait_for(&listener, Interest::READABLE);
+    let (server, peer) = socket::accept(listener.as_raw_fd()).unwrap();
+    assert!(is_quiet_and_private(&client) && is_quiet_and_private(&server));
+    assert_eq!(peer, socket::local_address(client.as_raw_fd()).unwrap());
+    assert_eq!(peer, socket::peer_address(server.as_raw_fd()).unwrap());
+    assert_eq!(bound, socket::peer_address(client.as_raw_fd()).unwrap());
+    socket::send(client.as_raw_fd(), b"x").unwrap();
+    super::wait_for(&server, Interest::READABLE);
+    assert_eq!(received(&server, 2).unwrap(), b"x");
+    assert_eq!(kind_of(socket::accept(listener.as_raw_fd())), Some(ErrorKind::WouldBlock));
+}
+
+#[test]
+fn ipv4_connects() {
+    connects(&LOOPBACK);
+}
+
+#[test]
+fn ipv6_connects_where_there_is_any() {
+    let at = Address::V6 { addr: Ipv6Addr::LOCALHOST, port: 0, flowinfo: 0, scope_id: 0 };
+    match listening(&at, BACKLOG) {
+        Ok(_) => connects(&at),
+        Err(error) => {
+            assert!(
+                matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_path_connects() {
+    let path = TemporaryPath::new("connects");
+    connects(&path.address());
+}
+
+#[test]
+fn a_path_that_fills_all_the_room_connects() {
+    let length = size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path);
+    let path = TemporaryPath::of_length("fills", length);
+    connects(&path.address());
+}
+
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn an_abstract_name_with_nul_in_it_connects() {
+    let name = format!("\0vitok-{}\0connects\0", std::process::id());
+    connects(&Address::Unix(name.into_bytes().into()));
+}
+
+#[test]
+fn a_socket_without_a_name_has_an_empty_one() {
+    let (here, _there) = UnixStream::pair().unwrap();
+    assert_eq!(socket::local_address(here.as_raw_fd()).unwrap(), Address::Unix(Box::default()));
+    assert_eq!(socket::peer_address(here.as_raw_fd()).unwrap(), Address::Unix(Box::default()));
+}
+
+#[test]
+fn a_refused_connection_is_a_pending_error_that_is_told_once() {
+    // Bound and not listening, so that nobody else can be there meanwhile.
+    let nobody = super::bound(&LOOPBACK, libc::SOCK_STREAM).unwrap();
+    let address = socket::local_address(nobody.as_raw_fd()).unwrap();
+    let client = socket::stream_for(&address).unwrap();
+    let outcome = socket::connect(client.as_raw_fd(), &address).unwrap_err();
+    assert_eq!(outcome.raw_os_error(), Some(libc::EINPROGRESS));
+    super::wait_for(&client, Interest::WRITABLE);
+    let error = socket::pending_error(client.as_raw_fd()).unwrap().unwrap();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    assert!(socket::pending_error(client.as_raw_fd()).unwrap().is_none());
+}
+
+#[test]
+fn a_path_where_nobody_listens_refuses_at_once() {
+    let path = TemporaryPath::new("nobody");
+    let client = socket::stream_for(&path.address()).unwrap();
+    assert_eq!(kind_of(socket::connect(client.as_raw_fd(), &path.address())), Some(ErrorKind::NotFound));
+}
+
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn a_full_queue_of_a_unix_listener_begins_nothing() {
+    let path = TemporaryPath::new("queue");
+    let listener = listening(&path.address(), 0).unwrap();
+    let waiting = connected(&path.address()).unwrap();
+    let late = socket::stream_for(&path.address()).unwrap();
+    assert_eq!(kind_of(socket::connect(late.as_raw_fd(), &path.address())), Some(ErrorKind::WouldBlock));
+    assert!(socket::pending_error(late.as_raw_fd()).unwrap().is_none());
+    drop(socket::accept(listener.as_raw_fd()).unwrap());
+    socket::connect(late.as_raw_fd(), &path.address()).unwrap();
+    drop(waiting);
+}
+
+#[test]
+fn an_address_of_an_unknown_family_goes_nowhere() {
+    let (client, _server) = tcp_pair();
+    // To the kernel this would mean to dissolve the connection.
+    let result = socket::connect(client.as_raw_fd(), &Address::UNSPECIFIED);
+    assert_eq!(kind_of(result), Some(ErrorKind::InvalidInput));
+    assert!(socket::peer_address(client.as_raw_fd()).is_ok());
+    assert_eq!(number_of(socket::stream_for(&Address::Other { family: -1 })), Some(libc::EAFNOSUPPORT));
+}
+
+#[test]
+fn what_is_not_connected_has_no_peer() {
+    let alone = socket::stream_for(&LOOPBACK).unwrap();
+    assert_eq!(kind_of(socket::peer_address(alone.as_raw_fd())), Some(ErrorKind::NotConnected));
+    assert_eq!(kind_of(socket::shutdown_write(alone.as_raw_fd())), Some(ErrorKind::NotConnected));
+}
+
+#[test]
+fn nodelay_is_for_tcp() {
+    let (client, _server) = tcp_pair();
+    assert!(!client.nodelay().unwrap());
+    socket::set_nodelay(client.as_raw_fd()).unwrap();
+    assert!(client.nodelay().unwrap());
+    let (here, _there) = UnixStream::pair().unwrap();
+    assert!(socket::set_nodelay(here.as_raw_fd()).is_err());
+}
+
+#[test]
+fn a_descriptor_ceases_to_block() {
+    let (here, _there) = UnixStream::pair().unwrap();
+    assert_eq!(flags_of(here.as_raw_fd()).0 & libc::O_NONBLOCK, 0);
+    for _ in 0..2 {
+        socket::set_nonblocking(here.as_raw_fd()).unwrap();
+        assert_ne!(flags_of(here.as_raw_fd()).0 & libc::O_NONBLOCK, 0);
+    }
+    assert_eq!(number_of(socket::set_nonblocking(-1)), Some(libc::EBADF));
+}
+
+#[test]
+fn closing_tells_the_peer() {
+    let (here, there) = super::unix_pair();
+    socket::close(here.into()).unwrap();
+    assert_eq!(received(&there, 1).unwrap(), b"");
+}
+
+#[test]
+fn asking_a_number_that_is_not_open_is_an_error() {
+    assert_eq!(number_of(socket::accept(-1)), Some(libc::EBADF));
+    assert_eq!(number_of(socket::connect(-1, &LOOPBACK)), Some(libc::EBADF));
+    assert_eq!(number_of(socket::pending_error(-1)), Some(libc::EBADF));
+    assert_eq!(number_of(socket::local_address(-1)), Some(libc::EBADF));
+    assert_eq!(number_of(socket::peer_address(-1)), Some(libc::EBADF));
+    let (reader, _writer) = io::pipe().unwrap();
+    assert_eq!(number_of(socket::local_address(reader.into_raw_fd())), Some(libc::ENOTSOCK));
+}

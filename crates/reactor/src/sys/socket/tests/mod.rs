@@ -1,0 +1,148 @@
+//! The calls on real sockets: loopback, Unix sockets and pipes. They stand here and not beside the crate
+//! because reading what a call has filled in takes `unsafe`, as binding to an address of one's own making
+//! does.
+
+mod connections;
+mod datagrams;
+mod files;
+mod names;
+mod pipes;
+mod signals;
+mod streams;
+
+use std::env;
+use std::fs;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process;
+
+use super::{Name, retried};
+use crate::sys::checked;
+use crate::{Address, Interest, Poller, Timeout, Token, Trigger, socket};
+
+/// A call that fills in room, such as `receive`.
+type Fill = fn(RawFd, &mut [MaybeUninit<u8>]) -> io::Result<usize>;
+
+/// What a call fills in, where there is room for so many bytes.
+fn filled(fill: Fill, fd: &impl AsRawFd, room: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(room);
+    let count = fill(fd.as_raw_fd(), &mut bytes.spare_capacity_mut()[..room])?;
+    // SAFETY: the call says that it has filled in as many.
+    unsafe { bytes.set_len(count) };
+    Ok(bytes)
+}
+
+/// What is received, where there is room for so many bytes.
+fn received(fd: &impl AsRawFd, room: usize) -> io::Result<Vec<u8>> {
+    filled(socket::receive, fd, room)
+}
+
+/// Two ends of a connection that do not block.
+fn unix_pair() -> (UnixStream, UnixStream) {
+    let (here, there) = UnixStream::pair().unwrap();
+    here.set_nonblocking(true).unwrap();
+    there.set_nonblocking(true).unwrap();
+    (here, there)
+}
+
+/// A connection over loopback: who connected, and who accepted. Neither blocks.
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    client.set_nonblocking(true).unwrap();
+    server.set_nonblocking(true).unwrap();
+    (client, server)
+}
+
+/// A socket of this kind that is bound to this address.
+fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointer.
+    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
+    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    socket::set_nonblocking(socket.as_raw_fd())?;
+    let name = Name::of(address)?;
+    // SAFETY: the name has as many bytes as it says, and outlives the call.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
+    Ok(socket)
+}
+
+/// A listener at this address, with room for so many connections that nobody has accepted.
+fn listening(address: &Address, backlog: libc::c_int) -> io::Result<OwnedFd> {
+    let socket = bound(address, libc::SOCK_STREAM)?;
+    // SAFETY: the call takes no pointer.
+    checked(unsafe { libc::listen(socket.as_raw_fd(), backlog) })?;
+    Ok(socket)
+}
+
+/// Waits until something can be done with a descriptor, and fails where a person would have given up.
+fn wait_for(fd: &impl AsRawFd, interest: Interest) {
+    const LONG: Timeout = Timeout::After(std::time::Duration::from_secs(20));
+    let mut poller = Poller::new().unwrap();
+    poller.register(fd.as_raw_fd(), Token::new(0, 0), interest, Trigger::Level).unwrap();
+    assert_eq!(poller.wait(LONG).unwrap(), 1, "it never became ready");
+}
+
+/// A path that nothing is at, and that is cleared when the test is over.
+struct TemporaryPath(PathBuf);
+
+impl TemporaryPath {
+    fn new(name: &str) -> Self {
+        Self(env::temp_dir().join(format!("vitok-{}-{name}", process::id())))
+    }
+
+    /// One that has so many bytes altogether.
+    fn of_length(name: &str, length: usize) -> Self {
+        let shortest = Self::new(name).0.as_os_str().len();
+        Self::new(&format!("{name}{}", "x".repeat(length - shortest)))
+    }
+
+    fn address(&self) -> Address {
+        Address::Unix(self.0.as_os_str().as_bytes().into())
+    }
+}
+
+impl Drop for TemporaryPath {
+    fn drop(&mut self) {
+        // Whether the test came as far as making it is not asked here.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+fn kind_of<T>(result: io::Result<T>) -> Option<io::ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+fn number_of<T>(result: io::Result<T>) -> Option<i32> {
+    result.err().and_then(|error| error.raw_os_error())
+}
+
+#[test]
+fn a_call_is_made_again_after_a_signal_and_after_nothing_else() {
+    let outcomes = [libc::EINTR, libc::EINTR, libc::EAGAIN];
+    let mut calls = 0;
+    let result = retried(|| {
+        set_errno(outcomes[calls]);
+        calls += 1;
+        -1
+    });
+    assert_eq!((kind_of(result), calls), (Some(io::ErrorKind::WouldBlock), 3));
+    assert_eq!(retried(|| 0).unwrap(), 0);
+}
+
+fn set_errno(number: libc::c_int) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the call takes nothing.
+    let place = unsafe { libc::__errno_location() };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: the call takes nothing.
+    let place = unsafe { libc::__error() };
+    // SAFETY: the place is this thread's own.
+    unsafe { place.write(number) };
+}

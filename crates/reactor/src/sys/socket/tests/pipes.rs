@@ -1,0 +1,70 @@
+//! Bytes through pipes: what comes, what does not fit, and what an end that has left looks like.
+
+use std::io::{self, ErrorKind, IoSlice, PipeReader, PipeWriter};
+use std::os::fd::AsRawFd;
+
+use super::{filled, kind_of, number_of};
+use crate::socket;
+
+fn pipe() -> (PipeReader, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    socket::set_nonblocking(reader.as_raw_fd()).unwrap();
+    socket::set_nonblocking(writer.as_raw_fd()).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let (reader, writer) = pipe();
+    assert_eq!(socket::write(writer.as_raw_fd(), b"one turn ").unwrap(), 9);
+    let slices = [&b"of"[..], b"", b" a loop"].map(IoSlice::new);
+    assert_eq!(socket::write_vectored(writer.as_raw_fd(), &slices).unwrap(), 9);
+    assert_eq!(filled(socket::read, &reader, 3).unwrap(), b"one");
+    assert_eq!(filled(socket::read, &reader, 64).unwrap(), b" turn of a loop");
+    assert_eq!(kind_of(filled(socket::read, &reader, 64)), Some(ErrorKind::WouldBlock));
+}
+
+#[test]
+fn the_end_comes_when_the_writer_is_gone() {
+    let (reader, writer) = pipe();
+    socket::write(writer.as_raw_fd(), b"x").unwrap();
+    drop(writer);
+    assert_eq!(filled(socket::read, &reader, 64).unwrap(), b"x");
+    assert_eq!(filled(socket::read, &reader, 64).unwrap(), b"");
+}
+
+#[test]
+fn a_full_pipe_takes_a_part_and_then_nothing() {
+    let (reader, writer) = pipe();
+    // Sixteen times what a pipe holds on Linux.
+    let flood = vec![1; 1 << 20];
+    let mut written = socket::write(writer.as_raw_fd(), &flood).unwrap();
+    assert!(written < flood.len());
+    let refused = loop {
+        match socket::write_vectored(writer.as_raw_fd(), &[IoSlice::new(&flood)]) {
+            Ok(count) => written += count,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    assert_eq!(filled(socket::read, &reader, flood.len()).unwrap().len(), written);
+}
+
+#[test]
+fn a_reader_that_has_left_is_an_error() {
+    // The harness ignores the signal, as Python does.
+    let (reader, writer) = pipe();
+    drop(reader);
+    assert_eq!(number_of(socket::write(writer.as_raw_fd(), b"x")), Some(libc::EPIPE));
+    assert_eq!(
+        number_of(socket::write_vectored(writer.as_raw_fd(), &[IoSlice::new(b"x")])),
+        Some(libc::EPIPE)
+    );
+}
+
+#[test]
+fn more_slices_than_the_kernel_takes_are_left_for_the_next_call() {
+    let (_reader, writer) = pipe();
+    let slices: Vec<IoSlice<'_>> = (0..1500).map(|_| IoSlice::new(b"x")).collect();
+    assert_eq!(socket::write_vectored(writer.as_raw_fd(), &slices).unwrap(), 1024);
+}

@@ -1,0 +1,67 @@
+//! A peer that has left, and the signal that this raises unless a call is asked to spare the process.
+
+#![cfg(any(target_os = "linux", target_os = "android"))]
+
+use std::fs::{self, File};
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use super::number_of;
+use crate::socket;
+
+/// Tried with the signal blocked, so that it would stay pending: elsewhere it is lost, because it is ignored.
+#[test]
+fn a_peer_that_has_left_is_an_error_and_no_signal() {
+    let signals = only(libc::SIGPIPE);
+    // SAFETY: the set is initialised, and the old mask is not asked for.
+    assert_eq!(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, ptr::null_mut()) }, 0);
+    let (here, there) = super::unix_pair();
+    drop(there);
+    let fd = here.as_raw_fd();
+    assert_eq!(number_of(socket::send(fd, b"x")), Some(libc::EPIPE));
+    assert_eq!(number_of(socket::send_vectored(fd, &[IoSlice::new(b"x")])), Some(libc::EPIPE));
+    assert_eq!(number_of(socket::send_to(fd, b"x", None)), Some(libc::EPIPE));
+    assert!(!is_pending(libc::SIGPIPE), "a send to nobody raised a signal");
+
+    // The others can't be asked to spare it, so it is seen that this test sees it.
+    let path = super::TemporaryPath::new("signal");
+    fs::write(&path.0, b"x").unwrap();
+    let file = File::open(&path.0).unwrap();
+    assert_eq!(number_of(socket::send_file(fd, file.as_raw_fd(), 0, 1)), Some(libc::EPIPE));
+    take(&signals);
+    assert_eq!(number_of(socket::write(fd, b"x")), Some(libc::EPIPE));
+    take(&signals);
+    assert_eq!(number_of(socket::write_vectored(fd, &[IoSlice::new(b"x")])), Some(libc::EPIPE));
+    take(&signals);
+}
+
+/// The set of one signal.
+fn only(signal: libc::c_int) -> libc::sigset_t {
+    let mut signals = MaybeUninit::uninit();
+    // SAFETY: the set is writable, and the call initialises it.
+    assert_eq!(unsafe { libc::sigemptyset(signals.as_mut_ptr()) }, 0);
+    // SAFETY: it was initialised by the call above.
+    let mut signals = unsafe { signals.assume_init() };
+    // SAFETY: the set is initialised.
+    assert_eq!(unsafe { libc::sigaddset(&raw mut signals, signal) }, 0);
+    signals
+}
+
+/// Whether a signal waits for this thread to let it through.
+fn is_pending(signal: libc::c_int) -> bool {
+    let mut pending = only(signal);
+    // SAFETY: the set is writable.
+    assert_eq!(unsafe { libc::sigpending(&raw mut pending) }, 0);
+    // SAFETY: the set is initialised.
+    unsafe { libc::sigismember(&raw const pending, signal) == 1 }
+}
+
+/// Takes out a signal that has to be pending; otherwise this would wait for it.
+fn take(signals: &libc::sigset_t) {
+    assert!(is_pending(libc::SIGPIPE));
+    let mut taken = 0;
+    // SAFETY: both are initialised and outlive the call.
+    assert_eq!(unsafe { libc::sigwait(signals, &raw mut taken) }, 0);
+}

@@ -1,0 +1,79 @@
+//! Datagrams that the kernel did not take yet, in order, with the size that asyncio counts for them.
+//!
+//! It does not know what an address is.
+
+use std::collections::VecDeque;
+
+/// What each datagram counts for beside its bytes: the header of UDP (RFC 768), as asyncio counts it. Without it a flood
+/// of empty datagrams would grow without a bound.
+const HEADER: usize = 8;
+
+/// Datagrams on their way out.
+///
+/// ```
+/// let mut queue = stream::DatagramQueue::new();
+/// queue.push(b"hello".to_vec(), "peer");
+/// assert_eq!(queue.size(), 13);
+/// assert_eq!(queue.pop(), Some((b"hello".to_vec(), "peer")));
+/// assert_eq!(queue.size(), 0);
+/// ```
+pub struct DatagramQueue<B, A> {
+    waiting: VecDeque<(B, A)>,
+    size: usize,
+}
+
+impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
+    /// An empty queue, which allocates nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { waiting: VecDeque::new(), size: 0 }
+    }
+
+    /// The bytes that wait, each datagram counted with its header.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many datagrams wait.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts a datagram at the end.
+    pub fn push(&mut self, bytes: B, address: A) {
+        self.size += bytes.as_ref().len() + HEADER;
+        self.waiting.push_back((bytes, address));
+    }
+
+    /// The first datagrams, in order, for one call that sends several.
+    pub fn iter(&self) -> impl Iterator<Item = &(B, A)> {
+        self.waiting.iter()
+    }
+
+    /// Takes the first datagram out: it was sent, or never will be.
+    pub fn pop(&mut self) -> Option<(B, A)> {
+        let (bytes, address) = self.waiting.pop_front()?;
+        self.size -= bytes.as_ref().len() + HEADER;
+        Some((bytes, address))
+    }
+
+    /// Takes everything out.
+    pub fn drain(&mut self) -> Vec<(B, A)> {
+        self.size = 0;
+        std::mem::take(&mut self.waiting).into()
+    }
+}
+
+impl<B: AsRef<[u8]>, A> Default for DatagramQueue<B, A> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

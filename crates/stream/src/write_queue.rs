@@ -1,0 +1,174 @@
+//! What is still to be sent: pieces in order, sent from the front, gathered for one vectored call.
+//!
+//! A piece is kept as it came (shared) or copied behind others (gathered): a row of small writes becomes one piece, a
+//! large one is not copied at all. The first piece has a place of its own, so that a stream which writes one piece a turn
+//! allocates nothing. It does not know what a piece is, only its bytes.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+/// A shared piece at least this long goes behind others without being copied. Copying 1 KiB costs about what an entry
+/// of a vectored call costs the kernel.
+const LONG: usize = 1024;
+
+/// How much is gathered in one piece: what a loopback socket takes at once, and a bound on what one allocation grows to.
+const GATHERED_AT_MOST: usize = 64 * 1024;
+
+/// What a gathered piece starts with: a page holds the small writes of nearly every turn.
+const GATHERED_AT_FIRST: usize = 4 * 1024;
+
+enum Piece<B> {
+    Shared(B),
+    Gathered(Vec<u8>),
+}
+
+impl<B: AsRef<[u8]>> Piece<B> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes.as_ref(),
+            Self::Gathered(bytes) => bytes,
+        }
+    }
+}
+
+/// Bytes on their way out.
+///
+/// ```
+/// use std::io::IoSlice;
+/// let mut queue = stream::WriteQueue::<&[u8]>::new();
+/// queue.push_shared(b"head");
+/// queue.push_copied(b"body");
+/// queue.advance(6);
+/// let mut slices = [IoSlice::new(&[]); 4];
+/// let count = queue.slices(&mut slices);
+/// assert_eq!((count, &*slices[0], queue.len()), (1, &b"dy"[..], 2));
+/// ```
+pub struct WriteQueue<B> {
+    front: Option<Piece<B>>,
+    /// Nothing stands here while `front` is empty.
+    rest: VecDeque<Piece<B>>,
+    /// How much of the front piece is sent.
+    sent: usize,
+    length: usize,
+}
+
+impl<B: AsRef<[u8]>> WriteQueue<B> {
+    /// An empty queue, which allocates nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { front: None, rest: VecDeque::new(), sent: 0, length: 0 }
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether everything is sent.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Puts a piece that nobody changes any more at the end. A short one behind others is copied, and dropped here.
+    #[inline]
+    pub fn push_shared(&mut self, bytes: B) {
+        let length = bytes.as_ref().len();
+        if length == 0 {
+            return;
+        }
+        if self.front.is_none() {
+            self.length = length;
+            self.front = Some(Piece::Shared(bytes));
+        } else if length >= LONG {
+            self.length += length;
+            self.rest.push_back(Piece::Shared(bytes));
+        } else {
+            self.push_copied(bytes.as_ref());
+        }
+    }
+
+    /// Puts a copy of the bytes at the end.
+    pub fn push_copied(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.length += bytes.len();
+        if let Some(Piece::Gathered(last)) = self.rest.back_mut().or(self.front.as_mut())
+            && last.len() + bytes.len() <= GATHERED_AT_MOST
+        {
+            last.extend_from_slice(bytes);
+            return;
+        }
+        // What is long comes alone as a rule, and then needs no room behind it.
+        let capacity = if bytes.len() >= LONG { bytes.len() } else { GATHERED_AT_FIRST };
+        let mut piece = Vec::with_capacity(capacity);
+        piece.extend_from_slice(bytes);
+        let piece = Piece::Gathered(piece);
+        match self.front {
+            None => self.front = Some(piece),
+            Some(_) => self.rest.push_back(piece),
+        }
+    }
+
+    /// The bytes at the front, if they are all that waits.
+    #[inline]
+    #[must_use]
+    pub fn only(&self) -> Option<&[u8]> {
+        if !self.rest.is_empty() {
+            return None;
+        }
+        self.front.as_ref().map(|piece| &piece.bytes()[self.sent..])
+    }
+
+    /// Fills in what waits, from the front, and returns how many slices that took.
+    pub fn slices<'a>(&'a self, room: &mut [IoSlice<'a>]) -> usize {
+        let pieces = self.front.iter().chain(self.rest.iter());
+        let mut count = 0;
+        let mut skip = self.sent;
+        for (place, piece) in room.iter_mut().zip(pieces) {
+            *place = IoSlice::new(&piece.bytes()[skip..]);
+            skip = 0;
+            count += 1;
+        }
+        count
+    }
+
+    /// Forgets the first `count` bytes, which were sent.
+    ///
+    /// # Panics
+    ///
+    /// If more was sent than waited.
+    #[inline]
+    pub fn advance(&mut self, count: usize) {
+        assert!(count <= self.length, "more was sent than there was");
+        self.length -= count;
+        if self.length == 0 {
+            self.front = None;
+            self.rest.clear();
+            self.sent = 0;
+            return;
+        }
+        self.sent += count;
+        while let Some(front) = &self.front
+            && self.sent >= front.bytes().len()
+        {
+            self.sent -= front.bytes().len();
+            self.front = self.rest.pop_front();
+        }
+    }
+
+    /// Forgets everything, and gives back what it had allocated.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl<B: AsRef<[u8]>> Default for WriteQueue<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,127 @@
+"""Programs as children of a test: on which loop and how strictly they run, where they listen, and how they end.
+
+A program's output is judged as a whole: whatever speaks of an error in it fails the test, and so does the wrong exit
+code. It knows nothing of what a program does; those lie in apps/, and each says there how it came by its loop.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+APPS = Path(__file__).resolve().parent / "apps"
+# A few seconds on an idle machine, for the slowest of them; what takes longer than this hangs.
+CHILD_SECONDS = 30
+
+ADDRESS = re.compile(r"(?:http|https|ws|tcp)://127\.0\.0\.1:\d+")
+# What Python, asyncio and the frameworks write when something went wrong. A deprecation is the library's own affair.
+COMPLAINT = re.compile(
+    r"traceback|exception|(?<!\w)error|[a-z]Error\b|critical|fatal|panicked|"
+    r"(?:Resource|Runtime)Warning|unclosed|never (?:awaited|retrieved)|was destroyed|leaked",
+    re.IGNORECASE,
+)
+# asyncio's remark on whoever goes on writing to a connection that was reset, which a program cannot know at once.
+REMARK = "socket.send() raised exception."
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """A loop, and the flags under which Python runs."""
+
+    loop: str
+    flags: tuple[str, ...]
+
+
+# Development mode looks for misuse of memory and switches asyncio's debug mode on, which is another path through the
+# loop: so ours runs in both. asyncio's own shows that what fails on ours is ours.
+FLAVOURS = {
+    "asyncio": Flavour("asyncio", ("-W", "always::ResourceWarning")),
+    "vitok": Flavour("vitok", ("-W", "always::ResourceWarning")),
+    "vitok-dev": Flavour("vitok", ("-X", "dev")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A program that listens."""
+
+    address: str
+    process: subprocess.Popen[str]
+
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return int(self.address.rpartition(":")[2])
+
+
+def words_of(program: str, flavour: Flavour, *, by_command: Sequence[str] = ()) -> list[str]:
+    """The command line of a program of apps/; `by_command` is what its user puts between Python and the program."""
+    return [sys.executable, *flavour.flags, *by_command, str(APPS / program)]
+
+
+def run_to_end(words: Sequence[str], flavour: Flavour, **environment: str) -> str:
+    """Run a program, which must succeed and complain of nothing. Gives the last line of its output."""
+    child = subprocess.run(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=CHILD_SECONDS,
+        check=False,
+        env=surroundings(flavour, environment),
+    )
+    judge(child.returncode, child.stdout, expected=0)
+    # In debug mode asyncio says before it what took long.
+    return child.stdout.splitlines()[-1]
+
+
+@contextmanager
+def serving(words: Sequence[str], flavour: Flavour, *, exit_code: int = 0, **environment: str) -> Iterator[Server]:
+    """Start a server, wait until it says where it listens, and end it by SIGTERM; then its exit and output are judged.
+
+    The output is one pipe, which is read until the address and again at the end: a server that fills it meanwhile, with
+    64 KiB of complaints, hangs and thereby fails its test as well.
+    """
+    child = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=surroundings(flavour, environment),
+    )
+    with child:
+        try:
+            begin, address = read_address(child)
+            yield Server(address, child)
+            child.terminate()
+            rest, _ = child.communicate(timeout=CHILD_SECONDS)
+        finally:
+            child.kill()
+    judge(child.returncode, begin + rest, expected=exit_code)
+
+
+def read_address(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a server wrote until it said where it listens, and that."""
+    assert child.stdout is not None
+    lines = ""
+    for line in child.stdout:
+        lines += line
+        if address := ADDRESS.search(line):
+            return lines, address[0]
+    raise AssertionError(f"it ended before it listened:\n{lines}")
+
+
+def judge(exit_code: int, output: str, *, expected: int) -> None:
+    """A program must have ended as it should and have nothing to complain of."""
+    complaints = [line for line in output.splitlines() if COMPLAINT.search(line) and line != REMARK]
+    assert (exit_code, complaints) == (expected, []), output
+
+
+def surroundings(flavour: Flavour, more: dict[str, str]) -> dict[str, str]:
+    """The environment of a program: which loop it runs on, and nothing that would change which loop that is."""
+    own = {"PROGRAM_LOOP": flavour.loop, "PYTHONUNBUFFERED": "1", "VITOK_AS_UVLOOP": "", "PYTHONASYNCIODEBUG": ""}
+    return {**os.environ, **own, **more}

@@ -1,0 +1,57 @@
+"""The fixtures of the real programs: the loop they run on, a certificate, and the two services they talk to.
+
+It knows nothing of any program. Around every test stand the checks of the conftest.py above: no descriptor left open.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from children import FLAVOURS
+from needs import need_command
+from services import Service, postgres_server, redis_server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once in each flavour; `--loop` chooses, as everywhere."""
+    if "flavour" in metafunc.fixturenames:
+        only = metafunc.config.getoption("--loop")
+        names = [name for name, flavour in FLAVOURS.items() if only in (None, flavour.loop)]
+        flavours = [FLAVOURS[name] for name in names]
+        metafunc.parametrize("flavour", flavours, ids=names, scope="module")
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Service]:
+    """A Redis server for the session."""
+    with redis_server() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Service]:
+    """A PostgreSQL server for the session."""
+    with postgres_server() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 and localhost that nobody but itself has signed, in one file."""
+    openssl = need_command("openssl", package="openssl")
+    folder = tmp_path_factory.mktemp("certificate")
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    # From 3.13 on Python wants to see what a certificate may be used for.
+    facts = ["subjectAltName=IP:127.0.0.1,DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign"]
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate),
+            *(word for fact in facts for word in ("-addext", fact)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    certificate.write_text(key.read_text() + certificate.read_text())
+    return certificate

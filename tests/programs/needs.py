@@ -1,0 +1,44 @@
+"""What the programs need of the machine: a library, a command. What is missing skips a test, or fails it in CI.
+
+It knows nothing of what the things are for.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+# .ci/run sets this where everything has to be there, so that nothing is left out without anybody noticing.
+REQUIRED = "VITOK_REQUIRE_PROGRAMS"
+# Debian keeps PostgreSQL's own commands out of the path, by version.
+DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
+
+
+def need_library(name: str) -> None:
+    """A library of the dependency group `programs`. It is looked for, not imported: that is the child's affair."""
+    if importlib.util.find_spec(name) is None:
+        missing(f"{name} is not installed: pip install --group programs")
+
+
+def need_command(name: str, *, package: str) -> Path:
+    """A command of a Debian package. Gives its path."""
+    found = shutil.which(name) or newest_of_postgres(name)
+    if found is None:
+        missing(f"{name} is missing (Debian: apt install {package})")
+    return Path(found)
+
+
+def newest_of_postgres(name: str) -> str | None:
+    """One of PostgreSQL's commands, of the highest version that is there."""
+    versions = sorted(DEBIAN_POSTGRES.glob("*/bin"), key=lambda folder: float(folder.parent.name), reverse=True)
+    return shutil.which(name, path=os.pathsep.join(map(str, versions)))
+
+
+def missing(what: str) -> NoReturn:
+    """Say what is missing in one line."""
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{what}; {REQUIRED}=1 asks for it", pytrace=False)
+    pytest.skip(what)

@@ -1,0 +1,45 @@
+"""Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, and the end.
+
+It knows nothing of the reactor; it talks to the server by plain sockets.
+"""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+from apps.scene import LARGE_BODY
+from children import Flavour, Server, serving, words_of
+from needs import need_library
+
+CONNECTIONS = 20
+# Sent by each of them: more than the kernel takes in on the way back while nobody reads.
+BODY = LARGE_BODY * 4
+PATIENCE_SECONDS = 20
+
+
+def test_twisted(flavour: Flavour) -> None:
+    """An echo server under `asyncioreactor`."""
+    need_library("twisted")
+    with serving(words_of("twisted_server.py", flavour), flavour) as server, connected(server) as idle:
+        with ThreadPoolExecutor(CONNECTIONS) as threads:
+            assert all(threads.map(lambda _: echo(server), range(CONNECTIONS)))
+        idle.sendall(b"still here")
+        assert idle.recv(len(BODY)) == b"still here"
+        # It is open when the server is told to stop, which must not keep the server.
+
+
+def echo(server: Server) -> bool:
+    """Whether a large body comes back whole, to somebody who reads while it is written."""
+    with connected(server) as connection, ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(connection.sendall, BODY)
+        received = bytearray()
+        while len(received) < len(BODY):
+            data = connection.recv(len(BODY))
+            assert data
+            received += data
+        writing.result()
+        return received == BODY
+
+
+def connected(server: Server) -> socket.socket:
+    """A connection to the server."""
+    return socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
