@@ -79,8 +79,8 @@ def _leave_with_parent(loop: asyncio.AbstractEventLoop) -> None:
 def _age_allocator() -> None:
     """Leave glibc's allocator as a program does that has once held a large object.
 
-    Until then it asks the kernel for every receive buffer of 256 KiB and gives it back: three calls and 64 page faults a
-    read, for the loops that allocate one. A large module that is imported ends that, so it says little about a loop.
+    Until then it asks the kernel for every receive buffer of 256 KiB and gives it back: three calls and as many page
+    faults a read, for the loops that allocate one. Importing a large module ends that, so it says little about a loop.
     """
     bytes(ONCE_HELD_BYTES)
 

@@ -1,7 +1,7 @@
-"""The tests of the stream benchmarks: the arithmetic above the raw server, the table of rows, and one cell of each kind.
+"""The tests of the stream benchmarks: the arithmetic above the raw server, the table of rows, cells that fail.
 
-Run by `pytest benchmarks`. Says nothing about how fast anything is. What needs the load generator is skipped where it is
-not built. The factories at the end are loops that a server process imports by `test_stream_benchmarks:FACTORY`.
+Run by `pytest benchmarks`. Says nothing about how fast anything is. What needs the load generator is skipped where it
+is not built. The factories at the end are loops that a server process imports by `test_stream_benchmarks:FACTORY`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ HERE: Final = Path(__file__).parent
 BINARY: Final = cell.load_generator()
 ROWS: Final = {row.name: row for row in rows()}
 ECHO: Final = ROWS["echo_protocol_1k_1"]
+# Every server with every client, but not with as many connections as there may be.
+FEW_OF_EACH: Final = [row for row in rows() if not row.is_memory and not row.name.endswith(("_100", "_500"))]
 SETTINGS: Final = StreamSettings(rounds=2, sample_s=0.005)
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's figures are Linux's")
@@ -127,10 +129,8 @@ def test_the_clock_of_a_process_is_what_it_says_itself() -> None:
 
 
 @with_load
-@pytest.mark.parametrize("row", [row for row in rows() if not row.is_memory and "_64k_" not in row.name], ids=str)
+@pytest.mark.parametrize("row", FEW_OF_EACH, ids=lambda row: row.name)
 def test_row_runs_on_asyncio(row: StreamRow) -> None:
-    if "_500" in row.name:
-        pytest.skip("the same as with fewer connections")
     made = _bench("asyncio").cell(row, "asyncio")
     try:
         made.start()
@@ -243,7 +243,7 @@ class _LoopThatCrashes(_LoopOfFailingServers):
 
 
 class _RaisingProtocol(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, _: asyncio.BaseTransport) -> None:
         raise LookupError("lost")
 
 

@@ -164,6 +164,71 @@ def connect(loop: asyncio.AbstractEventLoop, protocol: Any, sock: socket.socket)
     return transport
 
 
+class Served:
+    """A server whose clients are bare sockets: `protocols[n]` serves `peers[n]`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, **inside: Hook) -> None:
+        self.loop = loop
+        self.inside = inside
+        self.protocols: list[Recorder] = []
+        self.peers: list[socket.socket] = []
+        self.server: Any = None
+
+    def factory(self) -> Recorder:
+        """Make the next client's protocol."""
+        self.protocols.append(Recorder(**self.inside))
+        return self.protocols[-1]
+
+    @property
+    def address(self) -> Any:
+        """Where the first of the server's sockets listens."""
+        return self.server.sockets[0].getsockname()
+
+    def connect(self) -> socket.socket:
+        """One more client, which the server has accepted."""
+        peer = socket.create_connection(self.address)
+        self.peers.append(peer)
+        peer.setblocking(False)
+        turn_until(self.loop, lambda: len(self.protocols) == len(self.peers) and self.protocols[-1].transport)
+        return peer
+
+    def end(self) -> None:
+        """Close everything, and wait until every protocol has heard of it."""
+        self.server.close()
+        for protocol in self.protocols:
+            if protocol.transport is not None and not protocol.lost:
+                protocol.transport.abort()
+        turn_until(self.loop, lambda: all(protocol.lost for protocol in self.protocols))
+        turn(self.loop)
+        for peer in self.peers:
+            peer.close()
+
+
+@contextmanager
+def serving(
+    loop: asyncio.AbstractEventLoop, *, clients: int = 0, inside: dict[str, Hook] | None = None, **options: Any
+) -> Iterator[Served]:
+    """A server on this machine with so many clients, and with these hooks in its protocols."""
+    served = Served(loop, **(inside or {}))
+    options = {"host": "127.0.0.1", "port": 0, **options}
+    served.server = run(loop, loop.create_server(served.factory, **options))
+    try:
+        for _ in range(clients):
+            served.connect()
+        yield served
+    finally:
+        served.end()
+
+
+def refuses(address: Any) -> bool:
+    """Whether nobody listens at an address."""
+    try:
+        with socket.create_connection(address):
+            return False
+    except ConnectionRefusedError:
+        return True
+
+
 def receive(loop: asyncio.AbstractEventLoop, peer: socket.socket, count: int) -> bytes:
     """So many bytes from a bare peer, with the loop turning until they are there."""
     got = bytearray()

@@ -61,10 +61,16 @@ check_python() {
 }
 
 check_test_tools() {
-    for tool in strace curl; do
-        command -v "$tool" >/dev/null 2>&1 ||
-            say "$tool is missing, so the tests that need it are skipped (Debian: apt install $tool)"
+    for tool in strace curl openssl redis-server; do
+        command -v "$tool" >/dev/null 2>&1 || say_skipped "$tool" "$tool"
     done
+    # Debian keeps the commands of PostgreSQL's server out of the path.
+    command -v postgres >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ||
+        say_skipped postgres postgresql
+}
+
+say_skipped() {
+    say "$1 is missing, so the tests that need it are skipped (Debian: apt install $2)"
 }
 
 main "$@"

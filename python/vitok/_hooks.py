@@ -7,6 +7,7 @@ import inspect
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
 from asyncio import base_events as _base_events
@@ -25,6 +26,9 @@ futures: Any = _futures
 
 # Newer Pythons describe a callback's arguments only in debug mode, and ask which it is.
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
+
+# The readers of these versions are fed natively; what a newer one does in `feed_data` is not known.
+FEEDS_READERS = sys.version_info < (3, 16)
 
 # Newer Pythons let `create_task` hand any keyword on to the task.
 TASKS_TAKE_KEYWORDS = "kwargs" in inspect.signature(_base_events.BaseEventLoop.create_task).parameters
@@ -124,6 +128,27 @@ def socket_of(descriptor: int) -> socket.socket:
     sock = socket.socket(fileno=descriptor)
     sock.setblocking(False)
     return sock
+
+
+def closed_socket() -> socket.socket:
+    """A socket object that is closed from the start: its `fileno()` is -1."""
+    sock: Any = socket.socket.__new__(socket.socket)
+    sock._io_refs = 0
+    sock._closed = True
+    return sock  # type: ignore[no-any-return]
+
+
+def pause_for_reader(reader: Any) -> None:
+    """A stream reader holds twice its limit: stop its transport, as `StreamReader.feed_data` does."""
+    if reader._transport is None or reader._paused:
+        return
+    try:
+        reader._transport.pause_reading()
+    except NotImplementedError:
+        # The transport cannot be paused; asyncio then leaves it alone for good.
+        reader._transport = None
+    else:
+        reader._paused = True
 
 
 def warn_of_lost_writes() -> None:

@@ -39,7 +39,7 @@ def redis_server() -> Iterator[Service]:
     """A Redis server that keeps nothing on disk."""
     command = need_command("redis-server", package="redis-server")
     with folder_of("redis") as folder:
-        words = [command, "--bind", "127.0.0.1", "--unixsocket", folder / "redis.sock", "--save", "", "--port"]
+        words = [str(command), "--bind", "127.0.0.1", "--unixsocket", f"{folder}/redis.sock", "--save", "", "--port"]
         with started(words, folder, ready="Ready to accept connections", stop=signal.SIGTERM) as port:
             yield Service(port, folder)
 
@@ -53,7 +53,7 @@ def postgres_server() -> Iterator[Service]:
         # Durability costs time and is not what is tried here. Errors that clients cause are the clients' affair.
         settings = ["fsync=off", "log_min_messages=log", f"unix_socket_directories={folder}"]
         options = [word for setting in settings for word in ("-c", setting)]
-        words = [command, "-D", folder / "cluster", *options, "-h", "127.0.0.1", "-p"]
+        words = [str(command), "-D", f"{folder}/cluster", *options, "-h", "127.0.0.1", "-p"]
         # SIGINT is the stop that does not wait for clients.
         with started(words, folder, ready="ready to accept connections", stop=signal.SIGINT) as port:
             yield Service(port, folder)
@@ -61,13 +61,14 @@ def postgres_server() -> Iterator[Service]:
 
 def make_cluster(initdb: Path, folder: Path) -> None:
     """The files of a PostgreSQL server."""
-    words = [initdb, "-D", folder / "cluster", "--username=tester", "--auth=trust", "--no-sync", "--locale=C.UTF-8"]
+    options = ["--username=tester", "--auth=trust", "--no-sync", "--locale=C.UTF-8"]
+    words = [str(initdb), "-D", f"{folder}/cluster", *options]
     made = subprocess.run(words, check=False, timeout=START_SECONDS, **options_of(folder))
     assert made.returncode == 0, made.stdout
 
 
 @contextmanager
-def started(words: Sequence[str | Path], folder: Path, *, ready: str, stop: signal.Signals) -> Iterator[int]:
+def started(words: Sequence[str], folder: Path, *, ready: str, stop: signal.Signals) -> Iterator[int]:
     """Start a server whose command line ends in a port, wait until it is ready, and end it. Gives the port.
 
     What it writes once it is ready stays in its pipe until the end; a quiet server's few lines have room there.

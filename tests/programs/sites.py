@@ -26,18 +26,9 @@ class Site:
     def __init__(self, address: str, *, curl: Path, certificate: Path | None = None) -> None:
         self.address = address
         self.certificate = certificate
-        self.curl_words = [
-            curl,
-            "--silent",
-            "--show-error",
-            "--fail",
-            "--noproxy",
-            "*",
-            "--max-time",
-            str(ANSWER_SECONDS),
-        ]
-        if certificate is not None:
-            self.curl_words += ["--cacert", certificate]
+        words = [str(curl), "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", str(ANSWER_SECONDS)]
+        trust = [] if certificate is None else ["--cacert", str(certificate)]
+        self.curl_words = [*words, *trust]
 
     def curl(self, *words: str | Path, body: bytes | None = None) -> bytes:
         """Run curl, which must succeed. A word that begins with a slash is a route of the site. Gives what it wrote."""
@@ -54,11 +45,13 @@ class Site:
             finally:
                 process.kill()
 
-    def command(self, *words: str | Path) -> list[str | Path]:
+    def command(self, *words: str | Path) -> list[str]:
         """The command line of curl, with routes made addresses."""
-        is_route = [isinstance(word, str) and word.startswith("/") for word in words]
-        routed = [f"{self.address}{word}" if route else word for word, route in zip(words, is_route, strict=True)]
-        return [*self.curl_words, *routed]
+        return [*self.curl_words, *(self.routed(word) for word in words)]
+
+    def routed(self, word: str | Path) -> str:
+        """A route as an address; a path of the file system is no string, and stays what it is."""
+        return f"{self.address}{word}" if isinstance(word, str) and word.startswith("/") else str(word)
 
     @contextmanager
     def connection(self) -> Iterator[http.client.HTTPConnection]:

@@ -1,4 +1,5 @@
-//! What the process says: lines of JSON on stdout for the parent, words on stderr for people. It knows no contents.
+//! What the process says: lines of JSON on stdout for the parent, words on stderr for people. It knows no
+//! contents.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,5 @@
-//! Why a command ends early, and whose fault it is: the caller's, the kernel's, or that of the server it talks to.
-//! It does not know who reads it.
+//! Why a command ends early, and whose fault it is: the caller's, the kernel's, or that of the server it
+//! talks to. It does not know who reads it.
 
 use std::fmt;
 use std::io;

@@ -1,7 +1,7 @@
 //! Latencies in a fixed amount of memory, each kept to within 1.6 %.
 //!
-//! Below 64 every value has a place of its own; above, each power of two is divided into 64 places. So a sample of any
-//! length costs 30 KiB and no allocation while it is taken. It does not know what is measured.
+//! Below 64 every value has a place of its own; above, each power of two is divided into 64 places. So a
+//! sample of any length costs 30 KiB and no allocation while it is taken. It does not know what is measured.
 
 /// Six bits of a value are kept: an error of at most 1/64, less than the noise of any latency.
 const KEPT_BITS: u32 = 6;
@@ -32,7 +32,8 @@ impl Histogram {
         self.highest
     }
 
-    /// The smallest value known to be at or above that many per cent of what was recorded; 0 where nothing was.
+    /// The smallest value known to be at or above that many per cent of what was recorded; 0 where nothing
+    /// was.
     pub(crate) fn percentile(&self, percent: u64) -> u64 {
         let wanted = (self.total * percent).div_ceil(100).max(1);
         let mut seen = 0;

@@ -1,8 +1,9 @@
 //! `vitok-load`: the load generator of the stream benchmarks, and the raw epoll servers that are their limit.
 //!
-//! What measures a loop must not be written in Python, nor cost more than what it measures. One process is one client or
-//! one server, with one thread. It speaks in lines of JSON on stdout. It does not know which loop it talks to, takes no
-//! CPU time of anybody, and compares nothing: `benchmarks/streams.py` does. It needs Linux, as it needs epoll.
+//! What measures a loop must not be written in Python, nor cost more than what it measures. One process is
+//! one client or one server, with one thread. It speaks in lines of JSON on stdout. It does not know which
+//! loop it talks to, takes no CPU time of anybody, and compares nothing: `benchmarks/streams.py` does. It
+//! needs Linux, as it needs epoll.
 
 // Without the commands, nothing uses what they share.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere only the refusal is left"))]

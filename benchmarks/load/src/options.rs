@@ -1,7 +1,7 @@
 //! The command line: options taken by name, in any order, until none is left over.
 //!
-//! Each command takes the options that it has and then calls `finish`, which names what nobody took. It knows no command
-//! and no option by itself. A library for this would be longer than the commands.
+//! Each command takes the options that it has and then calls `finish`, which names what nobody took. It knows
+//! no command and no option by itself. A library for this would be longer than the commands.
 
 use std::fmt::Display;
 use std::str::FromStr;

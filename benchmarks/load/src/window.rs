@@ -1,8 +1,8 @@
 //! How long a client runs, how often, and what it says afterwards.
 //!
-//! A client is asked either once, on the command line, or again and again on stdin, over the same connections. Between
-//! two windows nothing is under way, so whoever asks can read the server's clock while the server is at rest. It does not
-//! know what an operation is.
+//! A client is asked either once, on the command line, or again and again on stdin, over the same
+//! connections. Between two windows nothing is under way, so whoever asks can read the server's clock while
+//! the server is at rest. It does not know what an operation is.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -132,8 +132,9 @@ impl Outcome {
     fn to_json(&self) -> String {
         let [p50, p90, p99] = [50, 90, 99].map(|percent| self.latencies.percentile(percent));
         format!(
-            "{{\"operations\": {}, \"seconds\": {:.9}, \"p50_ns\": {p50}, \"p90_ns\": {p90}, \"p99_ns\": {p99}, \
-             \"max_ns\": {}, \"errors\": {}, \"lost\": {}}}",
+            "{{\"operations\": {}, \"seconds\": {:.9}, \
+             \"p50_ns\": {p50}, \"p90_ns\": {p90}, \"p99_ns\": {p99}, \"max_ns\": {}, \
+             \"errors\": {}, \"lost\": {}}}",
             self.operations,
             self.elapsed.as_secs_f64(),
             self.latencies.highest(),

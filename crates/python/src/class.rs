@@ -375,10 +375,11 @@ impl EventLoop {
         seen?;
         let sources = self.kernel.peek(|kernel| {
             let mut sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
-            sources.try_for_each(|source| visit.call(&source.object))
+            sources.try_for_each(|source| visit.call(&*source.object))
         });
         sources.unwrap_or(Ok(()))?;
-        let unsent = self.queues.peek(|queues| queues.unsent.iter().try_for_each(|object| visit.call(object)));
+        let unsent =
+            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|object| visit.call(&**object)));
         unsent.unwrap_or(Ok(()))?;
         self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }

@@ -7,10 +7,10 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use pyo3::prelude::*;
 use reactor::{Interest, Poller, Rearmed, SignalPipe, Token, Trigger};
 
 use crate::ffi::handle_object::Handle;
+use crate::ffi::object::Object;
 use crate::watches::{Direction, Kind, Source, Watched, Watches, is_live};
 
 /// The loop's dealings with the kernel.
@@ -132,7 +132,12 @@ impl Kernel {
     }
 
     /// Puts a source into the table. The kernel is asked for nothing yet.
-    pub(crate) fn attach(&mut self, descriptor: RawFd, kind: Kind, object: Py<PyAny>) -> (Token, Option<Watched>) {
+    pub(crate) fn attach(
+        &mut self,
+        descriptor: RawFd,
+        kind: Kind,
+        object: Object,
+    ) -> (Token, Option<Watched>) {
         let source = Source { kind, object, interest: Interest::NONE };
         self.watches.insert(Watched::new(descriptor, Some(source)))
     }
@@ -143,8 +148,8 @@ impl Kernel {
         &mut self,
         token: Token,
         interest: Interest,
-        object: Py<PyAny>,
-    ) -> (Option<Py<PyAny>>, io::Result<()>) {
+        object: Object,
+    ) -> (Option<Object>, io::Result<()>) {
         let Some(entry) = self.watches.slots.get_mut(token) else {
             return (Some(object), Ok(()));
         };

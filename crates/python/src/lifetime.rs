@@ -50,7 +50,10 @@ pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
 }
 
 /// Tells the exception handler of descriptors that can't be watched any more.
-pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Watched, io::Error)>) -> PyResult<()> {
+pub(crate) fn report_dropped(
+    this: &Bound<'_, EventLoop>,
+    refused: Vec<(Watched, io::Error)>,
+) -> PyResult<()> {
     let py = this.py();
     for (entry, error) in refused {
         let error = os_error(&error, &format!("descriptor {} cannot be watched", entry.descriptor));

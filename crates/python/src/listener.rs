@@ -140,8 +140,7 @@ fn admit<'py>(
     let context = parts.context.bind(py).call_method0("copy")?;
     let protocol = in_context(context.as_borrowed(), || Ok(parts.factory.bind(py).call0()?));
     let opened = protocol.and_then(|protocol| {
-        let transport =
-            stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
+        let transport = stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
         stream::begin(transport.as_borrowed())
     });
     let Err(raised) = opened else { return Ok(()) };
@@ -161,10 +160,8 @@ fn admit<'py>(
 fn pause(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), Raised> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    let is_shortage = matches!(
-        error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-    );
+    let is_shortage =
+        matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
     let message =
         if is_shortage { "socket.accept() out of system resource" } else { "Accepting a connection failed" };
     let details = PyDict::new(py);
@@ -181,12 +178,9 @@ fn pause(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Re
 fn watch(listener: &Bound<'_, Listener>) -> PyResult<()> {
     let py = listener.py();
     let inner = listener.get();
-    let object = listener.as_any().clone().unbind();
-    let (token, displaced) = inner
-        .owner
-        .get()
-        .kernel
-        .with(py, |kernel| kernel.attach(inner.descriptor, Kind::Listener, object));
+    let object = listener.as_any().clone().into();
+    let (token, displaced) =
+        inner.owner.get().kernel.with(py, |kernel| kernel.attach(inner.descriptor, Kind::Listener, object));
     drop(displaced);
     inner.token.with(py, |place| *place = Some(token));
     inner.ask(py, Interest::READABLE, listener.as_any().clone())
@@ -200,8 +194,7 @@ impl Listener {
     fn ask(&self, py: Python<'_>, interest: Interest, listener: Bound<'_, PyAny>) -> PyResult<()> {
         let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
         let state = self.owner.get();
-        let (displaced, told) =
-            state.kernel.with(py, |kernel| kernel.ask(token, interest, listener.unbind()));
+        let (displaced, told) = state.kernel.with(py, |kernel| kernel.ask(token, interest, listener.into()));
         drop(displaced);
         told.map_err(|error| os_error(&error, &format!("the listening socket {}", self.descriptor)))
     }

@@ -19,6 +19,7 @@ use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Pool;
 use crate::ffi::interpreter::thread_identity;
 use crate::ffi::mailbox::Mailbox;
+use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
@@ -50,7 +51,7 @@ pub(crate) struct Queues {
     cancelled_timers: usize,
     pub(crate) pace: Pace,
     /// Transports that were written to in this turn: they are flushed at its end.
-    pub(crate) unsent: Vec<Py<PyAny>>,
+    pub(crate) unsent: Vec<Object>,
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -176,7 +177,7 @@ impl Queues {
     }
 
     /// Keeps the memory of a list that was worked off.
-    pub(crate) fn keep_list(&mut self, mut list: Vec<Py<PyAny>>) -> Vec<Py<PyAny>> {
+    pub(crate) fn keep_list(&mut self, mut list: Vec<Object>) -> Vec<Object> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
         }

@@ -26,9 +26,7 @@ impl<'py> Callee<'py> {
         name: &Py<PyString>,
         arguments: &[Borrowed<'_, '_, PyAny>],
     ) -> Result<Bound<'py, PyAny>, Raised> {
-        in_context(self.context.as_borrowed(), || {
-            call_method(self.protocol.as_borrowed(), name, arguments)
-        })
+        in_context(self.context.as_borrowed(), || call_method(self.protocol.as_borrowed(), name, arguments))
     }
 
     /// The same in whatever context is current: for what asyncio calls from within the user's own call.

@@ -5,6 +5,7 @@
 use pyo3::prelude::*;
 use reactor::Readiness;
 
+use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::Kind;
@@ -13,7 +14,7 @@ use crate::{listener, stream};
 /// An event that has to be delivered.
 pub(crate) struct Due {
     pub(crate) kind: Kind,
-    pub(crate) object: Py<PyAny>,
+    pub(crate) object: Object,
     pub(crate) readiness: Readiness,
 }
 

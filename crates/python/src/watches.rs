@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 
-use pyo3::prelude::*;
 use reactor::{Interest, Readiness, Slots, Token, Trigger};
 
 use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::object::Object;
 
 /// Which callback of a descriptor is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +77,7 @@ pub(crate) struct Source {
     pub(crate) kind: Kind,
     /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
     /// blocked belongs to its user alone.
-    pub(crate) object: Py<PyAny>,
+    pub(crate) object: Object,
     pub(crate) interest: Interest,
 }
 

@@ -151,4 +151,5 @@ async def end_by_deadline() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, *sys.argv[1:], backend_options={"loop_factory": chosen().new_event_loop})
+    folder, certificate = sys.argv[1:]
+    anyio.run(main, folder, certificate, backend_options={"loop_factory": chosen().new_event_loop})

@@ -3,12 +3,14 @@
 It knows nothing of who asks.
 """
 
+import socket
 from typing import Any
 
 from sanic import Request, Sanic
 from sanic.response import HTTPResponse, file, text
 from scene import FILE, HOST, LARGE_BODY, Scene, announce, chosen, loop_name
 
+listener = socket.create_server((HOST, 0))
 app = Sanic("program")
 # The server that all others are compared with runs on asyncio's loop, although uvloop is installed beside Sanic.
 app.config.USE_UVLOOP = chosen().__name__ != "asyncio"
@@ -73,11 +75,9 @@ async def release(request: Request) -> HTTPResponse:
 @app.after_server_start
 async def say_where(app: Sanic[Any, Any]) -> None:
     """Sanic's own words about where it listens know only the port that was asked for."""
-    announce(app.state.sock.getsockname()[1])
+    announce(listener.getsockname()[1])
 
 
 if __name__ == "__main__":
-    import socket
-
-    with socket.create_server((HOST, 0)) as listener:
+    with listener:
         app.run(sock=listener, single_process=True, access_log=False, motd=False)

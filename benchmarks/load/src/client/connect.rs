@@ -60,7 +60,8 @@ impl Client {
     fn connect(&mut self, slot: usize) -> Result<(), Failure> {
         let begun = Instant::now();
         let stream = socket::begin_connect(self.target).doing("connecting")?;
-        // A client that closes last, and with a reset, leaves nothing behind that would use up ports for a minute.
+        // A client that closes last, and with a reset, leaves nothing behind that would use up ports for a
+        // minute.
         socket::reset_when_closed(&stream).doing("SO_LINGER")?;
         self.waiting.epoll.watch(&stream, slot, Interest::Readable).doing("epoll_ctl")?;
         self.slots[slot] = Some(Attempt { stream, begun });

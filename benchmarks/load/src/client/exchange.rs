@@ -1,4 +1,5 @@
-//! Connections on which a message is sent whole and an answer of known length comes back, one at a time on each.
+//! Connections on which a message is sent whole and an answer of known length comes back, one at a time on
+//! each.
 //!
 //! It says which connection has its answer; when the next message goes out is decided above, in a closed loop
 //! (`echo.rs`) or at a rate (`rated.rs`).
@@ -203,8 +204,8 @@ fn pattern(bytes: usize) -> Vec<u8> {
     (0..bytes).map(next).collect()
 }
 
-/// Bytes that are lost, doubled or out of order move what follows. Looking at both ends finds that in nearly every piece,
-/// and comparing all would make the client slower than the fastest server.
+/// Bytes that are lost, doubled or out of order move what follows. Looking at both ends finds that in nearly
+/// every piece, and comparing all would make the client slower than the fastest server.
 #[inline]
 fn check(got: &[u8], wanted: &[u8]) -> Result<(), Failure> {
     if got.first() == wanted.first() && got.last() == wanted.last() {

@@ -1,7 +1,7 @@
 //! The clients: each keeps a server busy over many connections and measures how long it takes to answer.
 //!
-//! This file has what they share: whom they talk to and how they wait. An operation, and when it ends, is each client's
-//! own.
+//! This file has what they share: whom they talk to and how they wait. An operation, and when it ends, is
+//! each client's own.
 
 pub(crate) mod connect;
 pub(crate) mod echo;
@@ -44,8 +44,8 @@ fn connections_to(target: SocketAddrV4, count: usize) -> Result<Vec<TcpStream>, 
 /// An epoll set and how to wait on it.
 struct Waiting {
     epoll: Epoll,
-    /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a network,
-    /// and costs more than an echo on some virtual machines.
+    /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a
+    /// network, and costs more than an echo on some virtual machines.
     spins: bool,
 }
 

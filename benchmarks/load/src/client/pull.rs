@@ -1,5 +1,5 @@
-//! Bulk transfer from the server: a byte asks for a MiB, and so many are asked for ahead that the server never waits.
-//! An operation is a MiB.
+//! Bulk transfer from the server: a byte asks for a MiB, and so many are asked for ahead that the server
+//! never waits. An operation is a MiB.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};

@@ -1,5 +1,5 @@
-//! Bulk transfer to the server: as fast as the kernel takes it, with a few MiB that the server has not acknowledged.
-//! An operation is a MiB.
+//! Bulk transfer to the server: as fast as the kernel takes it, with a few MiB that the server has not
+//! acknowledged. An operation is a MiB.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,8 +1,8 @@
 //! Round trips in an open loop: messages are due at fixed times, whether or not the server keeps up.
 //!
-//! The latency counts from the time at which a message was due, so a server that stops for a while is charged for every
-//! message of that while, and not only for those that a waiting client still sent. The client never sleeps here: a
-//! sleep would be late by more than what it measures.
+//! The latency counts from the time at which a message was due, so a server that stops for a while is charged
+//! for every message of that while, and not only for those that a waiting client still sent. The client never
+//! sleeps here: a sleep would be late by more than what it measures.
 
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,8 @@ pub(super) fn run(exchange: &mut Exchange, extent: Extent, per_second: u64) -> R
     Ok(Outcome { operations: answers, elapsed, latencies, errors: 0, lost: 0 })
 }
 
-/// When which message is due. They go round the connections, so the queue of a connection that is behind is a number.
+/// When which message is due. They go round the connections, so the queue of a connection that is behind is a
+/// number.
 #[derive(Debug)]
 struct Schedule {
     begun: Instant,

@@ -1,4 +1,5 @@
-//! Datagram round trips in a closed loop, one under way on each socket. What is lost is sent again and counted.
+//! Datagram round trips in a closed loop, one under way on each socket. What is lost is sent again and
+//! counted.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -11,9 +12,11 @@ use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
 
-/// A hundred times what the slowest server takes for a round of all sockets: what is not back by then was dropped.
+/// A hundred times what the slowest server takes for a round of all sockets: what is not back by then was
+/// dropped.
 const RESEND_AFTER: Duration = Duration::from_millis(200);
-/// Each datagram begins with its number, so that an answer that comes after its question was repeated is not counted.
+/// Each datagram begins with its number, so that an answer that comes after its question was repeated is not
+/// counted.
 const NUMBER_BYTES: usize = 8;
 /// The longest datagram that IPv4 carries.
 const LONGEST_BYTES: usize = 65_507;

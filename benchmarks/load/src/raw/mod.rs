@@ -1,7 +1,8 @@
-//! The raw servers: what each row costs where nothing but the system calls is left, as the limit of what a loop can do.
+//! The raw servers: what each row costs where nothing but the system calls is left, as the limit of what a
+//! loop can do.
 //!
-//! Level-triggered epoll and one receive per readiness, as every loop here does it; one buffer for all connections. This
-//! file listens and waits; what a connection does is a service's business.
+//! Level-triggered epoll and one receive per readiness, as every loop here does it; one buffer for all
+//! connections. This file listens and waits; what a connection does is a service's business.
 
 mod datagrams;
 mod services;
@@ -145,7 +146,8 @@ fn say_port(port: u16) -> Result<(), Failure> {
     answer::line(&format!("{{\"port\": {port}, \"version\": \"{}\"}}", env!("CARGO_PKG_VERSION")))
 }
 
-/// The next connection; none where the queue is empty. One that was given up before we came counts as nothing.
+/// The next connection; none where the queue is empty. One that was given up before we came counts as
+/// nothing.
 fn accepted(listener: &TcpListener) -> Result<Option<TcpStream>, Failure> {
     loop {
         match socket::accept(listener) {

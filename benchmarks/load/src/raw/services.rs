@@ -1,4 +1,5 @@
-//! What the raw servers do for a connection that is ready, each as cheaply as the kernel allows. No service knows epoll.
+//! What the raw servers do for a connection that is ready, each as cheaply as the kernel allows. No service
+//! knows epoll.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! Many datagrams in one call: `recvmmsg` and `sendmmsg` over one set of buffers, so that what came goes back as it is.
+//! Many datagrams in one call: `recvmmsg` and `sendmmsg` over one set of buffers, so that what came goes back
+//! as it is.
 
 use std::io;
 use std::mem;
@@ -8,12 +9,14 @@ use std::ptr;
 
 use super::{checked, length_of};
 
-/// Datagrams a call. The row with the most sockets has 100, each with one under way; more than 64 gain nothing.
+/// Datagrams a call. The row with the most sockets has 100, each with one under way; more than 64 gain
+/// nothing.
 const BATCH: usize = 64;
 /// The longest datagram that IPv4 carries, rounded up.
 const ROOM_BYTES: usize = 1 << 16;
 
-/// Buffers, names and the headers that point at both. The three never move, as the headers hold their addresses.
+/// Buffers, names and the headers that point at both. The three never move, as the headers hold their
+/// addresses.
 pub(crate) struct Datagrams {
     headers: Box<[libc::mmsghdr]>,
     vectors: Box<[libc::iovec]>,
@@ -44,7 +47,8 @@ impl Datagrams {
             header.msg_hdr.msg_namelen = length_of::<libc::sockaddr_in>();
         }
         let room = libc::c_uint::try_from(BATCH).unwrap_or_default();
-        // SAFETY: there are `room` headers, and what they point at is as long as they say and lives as long as `self`.
+        // SAFETY: there are `room` headers, and what they point at is as long as they say and lives as long
+        // as `self`.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -64,7 +68,8 @@ impl Datagrams {
     /// Sends back what was received last. What the kernel has no room for is lost, as datagrams are.
     pub(crate) fn send_back(&mut self, socket: &UdpSocket) -> io::Result<()> {
         let count = libc::c_uint::try_from(mem::take(&mut self.held)).unwrap_or_default();
-        // SAFETY: the first `count` headers point at what was received: a buffer of that length, and who sent it.
+        // SAFETY: the first `count` headers point at what was received: a buffer of that length, and who sent
+        // it.
         let sent = unsafe {
             libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT)
         };
@@ -73,8 +78,8 @@ impl Datagrams {
 }
 
 fn header_for(name: &mut libc::sockaddr_in, vector: &mut libc::iovec) -> libc::mmsghdr {
-    // SAFETY: a header of zeros has no name, no buffer and no control data; it has hidden padding on some systems, so
-    // it can't be written field by field.
+    // SAFETY: a header of zeros has no name, no buffer and no control data; it has hidden padding on some
+    // systems, so it can't be written field by field.
     let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
     header.msg_hdr.msg_name = ptr::from_mut(name).cast();
     header.msg_hdr.msg_iov = vector;

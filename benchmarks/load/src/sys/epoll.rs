@@ -47,7 +47,8 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd.as_raw_fd(), key, interest)
     }
 
-    /// How many events there are; none when the limit has passed or a signal came. Without a limit it waits for ever.
+    /// How many events there are; none when the limit has passed or a signal came. Without a limit it waits
+    /// for ever.
     #[inline]
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<usize> {
         let limit_ms =
@@ -86,7 +87,8 @@ impl Epoll {
             Interest::Both => libc::EPOLLIN | libc::EPOLLOUT,
         };
         let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: key as u64 };
-        // SAFETY: the set is open and the event outlives the call. A number that is not open is an error and no harm.
+        // SAFETY: the set is open and the event outlives the call. A number that is not open is an error and
+        // no harm.
         checked(unsafe { libc::epoll_ctl(self.set.as_raw_fd(), operation, fd, &raw mut event) })?;
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The system calls that the standard library has no function for. The only unsafe code of this crate is in this folder.
+//! The system calls that the standard library has no function for. The only unsafe code of this crate is in
+//! this folder.
 
 pub(crate) mod datagrams;
 pub(crate) mod epoll;

@@ -1,4 +1,5 @@
-//! What TCP sockets do beyond the standard library: connecting without waiting, accepting ready-made, reading to discard.
+//! What TCP sockets do beyond the standard library: connecting without waiting, accepting ready-made, reading
+//! to discard.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -7,7 +8,8 @@ use std::ptr;
 
 use super::{checked, counted, length_of};
 
-/// As much as the kernel's usual limit (`net.core.somaxconn`) allows; ten thousand connections arrive in one go.
+/// As much as the kernel's usual limit (`net.core.somaxconn`) allows; ten thousand connections arrive in one
+/// go.
 const BACKLOG: libc::c_int = 4096;
 
 /// A listener on the loopback address that does not block.

@@ -9,9 +9,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::method::Argument;
 use super::raised::{Raised, owned};
 use super::thread_end;
+
+unsafe extern "C" {
+    // pyo3's bindings leave both out.
+    static mut PyMethod_Type: ffi::PyTypeObject;
+    fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
 
 /// Arguments that a call takes at most: a protocol's methods have two.
 const ARGUMENTS: usize = 2;
@@ -60,8 +65,16 @@ pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     owned(py, unsafe { ffi::PyContext_CopyCurrent() })
 }
 
-/// Whether an object is a context of `contextvars`, and no substitute.
-pub(crate) fn is_context(object: Argument<'_>) -> bool {
+/// The function behind a bound method of a class written in Python.
+#[inline(always)]
+pub(crate) fn bound_function<'a, 'py>(method: Borrowed<'a, 'py, PyAny>) -> Option<Borrowed<'a, 'py, PyAny>> {
     // SAFETY: a live object.
-    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+    let class = unsafe { ffi::Py_TYPE(method.as_ptr()) };
+    if class != &raw mut PyMethod_Type {
+        return None;
+    }
+    // SAFETY: it was just seen to be a bound method.
+    let function = unsafe { PyMethod_Function(method.as_ptr()) };
+    // SAFETY: the method holds its function for as long as it lives.
+    Some(unsafe { Borrowed::from_ptr(method.py(), function) })
 }

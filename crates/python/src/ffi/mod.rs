@@ -13,6 +13,7 @@ pub(crate) mod interpreter;
 pub(crate) mod mailbox;
 pub(crate) mod method;
 pub(crate) mod native;
+pub(crate) mod object;
 pub(crate) mod owned;
 pub(crate) mod raised;
 mod thread_end;

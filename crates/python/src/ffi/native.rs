@@ -17,6 +17,7 @@ use pyo3::types::PyType;
 
 use super::class::{Getter, getter_table, method_table, slot};
 use super::method::{Argument, Method};
+use super::object::Object;
 use super::raised::{Raised, border, owned};
 
 /// A value that lives inside a Python object. It is reached through shared references only.
@@ -39,11 +40,11 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    pub(crate) fn object<T>(&mut self, object: &Py<T>) {
+    pub(crate) fn object<T>(&mut self, object: &Object<T>) {
         self.raw(object.as_ptr());
     }
 
-    pub(crate) fn maybe<T>(&mut self, object: Option<&Py<T>>) {
+    pub(crate) fn maybe<T>(&mut self, object: Option<&Object<T>>) {
         if let Some(object) = object {
             self.raw(object.as_ptr());
         }
@@ -107,7 +108,8 @@ impl<T: Native> NativeType<T> {
         // SAFETY: a live type object.
         let base_size = unsafe { (*base).tp_basicsize }.unsigned_abs();
         if base_size > offset_of!(NativeObject<T>, dict) {
-            let text = format!("this Python's asyncio.{} has more slots than vitok knows of", class.base.name()?);
+            let text =
+                format!("this Python's asyncio.{} has more slots than vitok knows of", class.base.name()?);
             return Err(PyImportError::new_err(text));
         }
         let mut getters = getter_table(class.getters)?;
@@ -164,13 +166,6 @@ impl<T: Native> NativeType<T> {
     pub(crate) fn class<'py>(self, py: Python<'py>) -> Bound<'py, PyAny> {
         // SAFETY: the type lives as long as the process.
         unsafe { Bound::from_borrowed_ptr(py, self.class.cast()) }
-    }
-
-    /// The value inside an object, if it is one of this class.
-    pub(crate) fn value<'py>(self, object: Argument<'py>) -> Option<&'py T> {
-        // SAFETY: a live object.
-        let class = unsafe { ffi::Py_TYPE(object.as_ptr()) };
-        (class == self.class).then(|| value_of(object))
     }
 }
 

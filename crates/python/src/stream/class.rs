@@ -28,8 +28,10 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "A stream over a connected socket: asyncio.Transport, native.";
     let represent = represent!(representation);
     let name = "SocketTransport";
-    let class =
-        NativeType::make(module, NativeClass { name, doc, base, methods: methods(), getters: getters(), represent })?;
+    let class = NativeType::make(
+        module,
+        NativeClass { name, doc, base, methods: methods(), getters: getters(), represent },
+    )?;
     let object = class.class(py);
     object.setattr("_start_tls_compatible", true)?;
     let modes = py.import("asyncio.constants")?.getattr("_SendfileMode")?;
@@ -63,7 +65,12 @@ fn methods() -> Vec<Method> {
     let method =
         |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
     vec![
-        method("write", fastcall!(write_one), "($self, data)", "Send bytes; they leave at the end of the loop's turn."),
+        method(
+            "write",
+            fastcall!(write_one),
+            "($self, data)",
+            "Send bytes; they leave at the end of the loop's turn.",
+        ),
         method(
             "writelines",
             fastcall!(write_lines),
@@ -71,34 +78,94 @@ fn methods() -> Vec<Method> {
             "Send the bytes of an iterable, in order, by one call.",
         ),
         method("write_eof", no_arguments!(write_eof), "($self)", "End our side once everything is sent."),
-        method("can_write_eof", no_arguments!(can_write_eof), "($self)", "True: a socket can be closed half-way."),
+        method(
+            "can_write_eof",
+            no_arguments!(can_write_eof),
+            "($self)",
+            "True: a socket can be closed half-way.",
+        ),
         method("close", no_arguments!(close), "($self)", "Send what was written, then close."),
         method("abort", no_arguments!(abort), "($self)", "Close at once."),
-        method("is_closing", no_arguments!(is_closing), "($self)", "Whether close() or abort() was called, or the peer is gone."),
-        method("pause_reading", no_arguments!(pause_reading), "($self)", "Call no data_received() until resume_reading()."),
+        method(
+            "is_closing",
+            no_arguments!(is_closing),
+            "($self)",
+            "Whether close() or abort() was called, or the peer is gone.",
+        ),
+        method(
+            "pause_reading",
+            no_arguments!(pause_reading),
+            "($self)",
+            "Call no data_received() until resume_reading().",
+        ),
         method("resume_reading", no_arguments!(resume_reading), "($self)", "Read again."),
-        method("is_reading", no_arguments!(is_reading), "($self)", "Whether the transport is neither paused nor closing."),
+        method(
+            "is_reading",
+            no_arguments!(is_reading),
+            "($self)",
+            "Whether the transport is neither paused nor closing.",
+        ),
         method("get_protocol", no_arguments!(protocol), "($self)", "The protocol; None after the end."),
-        method("set_protocol", fastcall!(set_protocol), "($self, protocol)", "Hand the connection to another protocol."),
+        method(
+            "set_protocol",
+            fastcall!(set_protocol),
+            "($self, protocol)",
+            "Hand the connection to another protocol.",
+        ),
         method(
             "get_extra_info",
             fastcall!(get_extra_info),
             "($self, name, default=None)",
             "A fact by name: socket, sockname, peername.",
         ),
-        method("get_write_buffer_size", no_arguments!(buffer_size), "($self)", "Bytes that wait for the kernel."),
-        method("get_write_buffer_limits", no_arguments!(buffer_limits), "($self)", "The low and the high mark, in bytes."),
+        method(
+            "get_write_buffer_size",
+            no_arguments!(buffer_size),
+            "($self)",
+            "Bytes that wait for the kernel.",
+        ),
+        method(
+            "get_write_buffer_limits",
+            no_arguments!(buffer_limits),
+            "($self)",
+            "The low and the high mark, in bytes.",
+        ),
         method(
             "set_write_buffer_limits",
             fastcall!(set_buffer_limits),
             "($self, high=None, low=None)",
             "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
         ),
-        method("_begin", fastcall!(begin_with), "($self, waiter)", "Call connection_made(), begin to read, wake the waiter."),
-        method("_call_connection_lost", fastcall!(call_connection_lost), "($self, exc)", "What the loop calls at the end."),
-        method("_force_close", fastcall!(force_close), "($self, exc)", "Lose the connection to an exception."),
-        method("_make_empty_waiter", no_arguments!(make_empty_waiter), "($self)", "A future of the queue's being sent; writes are refused until it is reset."),
-        method("_reset_empty_waiter", no_arguments!(reset_empty_waiter), "($self)", "Writes are taken again."),
+        method(
+            "_begin",
+            fastcall!(begin_with),
+            "($self, waiter)",
+            "Call connection_made(), begin to read, wake the waiter.",
+        ),
+        method(
+            "_call_connection_lost",
+            fastcall!(call_connection_lost),
+            "($self, exc)",
+            "What the loop calls at the end.",
+        ),
+        method(
+            "_force_close",
+            fastcall!(force_close),
+            "($self, exc)",
+            "Lose the connection to an exception.",
+        ),
+        method(
+            "_make_empty_waiter",
+            no_arguments!(make_empty_waiter),
+            "($self)",
+            "A future of the queue's being sent; writes are refused until it is reset.",
+        ),
+        method(
+            "_reset_empty_waiter",
+            no_arguments!(reset_empty_waiter),
+            "($self)",
+            "Writes are taken again.",
+        ),
     ]
 }
 
@@ -138,7 +205,8 @@ fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>,
         [only] if !call.has_keywords() => Ok(*only),
         _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
             found.ok_or_else(|| {
-                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'")).into()
+                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'"))
+                    .into()
             })
         }),
     }
@@ -233,7 +301,7 @@ fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let intake: Intake = intake_of(stream.owner.bind(call.py), &protocol)?;
     let before = ask(call.receiver(), |body| {
         body.intake = intake;
-        body.protocol.replace(protocol.unbind())
+        body.protocol.replace(protocol.into())
     });
     drop(before);
     Ok(none(call.py))
@@ -304,7 +372,7 @@ fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised
     }
     write::flush(transport)?;
     let waiter = stream.owner.bind(py).call_method0("create_future")?;
-    let copy = waiter.clone().unbind();
+    let copy = waiter.clone().into();
     let is_empty = ask(transport, |body| {
         body.state.begin_file();
         body.file_waiter = Some(copy);

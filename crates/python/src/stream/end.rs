@@ -45,9 +45,8 @@ pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     write::flush(transport)?;
-    let (end, descriptor) = stream
-        .body
-        .with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor));
+    let (end, descriptor) =
+        stream.body.with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor));
     match end {
         WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
         WriteEnd::Shutdown => {
@@ -125,7 +124,8 @@ pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> R
         Some(callee) => {
             let names = &stream.owner.get().imports.names.protocol;
             // The handle that calls this has entered the connection's context.
-            crate::ffi::call::call_method(callee.protocol.as_borrowed(), &names.connection_lost, &[error]).map(drop)
+            crate::ffi::call::call_method(callee.protocol.as_borrowed(), &names.connection_lost, &[error])
+                .map(drop)
         }
         None => Ok(()),
     };
@@ -185,10 +185,13 @@ pub(super) fn finalize(transport: Argument<'_>) -> PyResult<()> {
         return Ok(());
     }
     let text = format!("unclosed transport {}", info::represent(transport)?);
-    let warned = stream.owner.get().imports.hooks.bind(py).call_method1(
-        "warn_of_resource",
-        (text, py.get_type::<PyResourceWarning>(), transport),
-    );
+    let warned = stream
+        .owner
+        .get()
+        .imports
+        .hooks
+        .bind(py)
+        .call_method1("warn_of_resource", (text, py.get_type::<PyResourceWarning>(), transport));
     stream.body.with(py, |body| {
         body.queue.clear();
         body.state.lose();

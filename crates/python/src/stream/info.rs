@@ -13,6 +13,7 @@ use super::{Socket, Stream};
 use crate::address::to_object;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
+use crate::ffi::object::Object;
 use crate::imports::Imports;
 
 /// What is known of a connection.
@@ -20,7 +21,7 @@ pub(super) struct Facts {
     local: Option<Address>,
     peer: Option<Address>,
     /// What was asked for already, and what the maker of the transport gave.
-    known: Option<Py<PyDict>>,
+    known: Option<Object<PyDict>>,
 }
 
 impl Facts {
@@ -34,14 +35,14 @@ impl Facts {
             Some(extra) if extra.is_truthy()? => {
                 let known = PyDict::new(py);
                 known.update(extra.cast()?)?;
-                Some(known.unbind())
+                Some(known.into())
             }
             _ => None,
         };
         Ok(Self { local, peer, known })
     }
 
-    pub(super) fn dict(&self) -> Option<&Py<PyDict>> {
+    pub(super) fn dict(&self) -> Option<&Object<PyDict>> {
         self.known.as_ref()
     }
 }
@@ -90,7 +91,7 @@ fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
         return Ok(present.into_bound(py));
     }
     let fresh = PyDict::new(py);
-    let copy = fresh.clone().unbind();
+    let copy = fresh.clone().into();
     let before = stream.body.with(py, |body| body.facts.as_mut().and_then(|facts| facts.known.replace(copy)));
     drop(before);
     Ok(fresh)
@@ -107,17 +108,25 @@ fn compute<'py>(transport: Argument<'py>, name: &str) -> PyResult<Option<Bound<'
     match name {
         "socket" => transport_socket(transport),
         // asyncio has the key in any case, with None where the kernel had no answer.
-        "sockname" => Ok(Some(address(|facts| facts.local.clone())?.unwrap_or_else(|| py.None().into_bound(py)))),
-        "peername" => Ok(Some(address(|facts| facts.peer.clone())?.unwrap_or_else(|| py.None().into_bound(py)))),
+        "sockname" => {
+            Ok(Some(address(|facts| facts.local.clone())?.unwrap_or_else(|| py.None().into_bound(py))))
+        }
+        "peername" => {
+            Ok(Some(address(|facts| facts.peer.clone())?.unwrap_or_else(|| py.None().into_bound(py))))
+        }
         _ => Ok(None),
     }
 }
 
-/// The `asyncio.trsock.TransportSocket`; `None` after the end if nobody asked before.
+/// The `asyncio.trsock.TransportSocket`; that of a closed socket if nobody asked before the end.
 fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let py = transport.py();
-    let Some(socket) = socket_object(transport)? else { return Ok(None) };
-    Ok(Some(Imports::of(py)?.hooks.bind(py).call_method1("transport_socket", (socket,))?))
+    let hooks = Imports::of(py)?.hooks.bind(py);
+    let socket = match socket_object(transport)? {
+        Some(socket) => socket,
+        None => hooks.call_method0("closed_socket")?,
+    };
+    Ok(Some(hooks.call_method1("transport_socket", (socket,))?))
 }
 
 /// The `socket.socket` behind the transport, which owns the descriptor from now on.
@@ -134,7 +143,7 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     }
     let Some(number) = number else { return Ok(None) };
     let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
-    let copy = object.clone().unbind();
+    let copy = object.clone().into();
     let before = stream.body.with(py, |body| std::mem::replace(&mut body.socket, Socket::Object(copy)));
     if let Socket::Native(file) = before {
         // The object owns the number now, and closes it.

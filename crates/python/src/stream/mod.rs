@@ -7,6 +7,7 @@
 //! | File      | What                                                             |
 //! |-----------|------------------------------------------------------------------|
 //! | `read`    | bytes in: from readiness to the protocol                         |
+//! | `reader`  | bytes in, for asyncio's own `StreamReader`                      |
 //! | `write`   | bytes out: from `write()` to the kernel, at the end of the turn  |
 //! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer   |
 //! | `info`    | `get_extra_info()`, the representation, private attributes       |
@@ -16,6 +17,7 @@ mod class;
 mod end;
 mod info;
 mod read;
+mod reader;
 mod write;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -32,6 +34,7 @@ use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
+use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::handle;
@@ -45,7 +48,7 @@ pub(crate) use write::flush;
 
 /// The value inside a transport.
 pub(crate) struct Stream {
-    owner: Py<EventLoop>,
+    owner: Object<EventLoop>,
     body: Owned<Body>,
 }
 
@@ -62,13 +65,13 @@ struct Body {
     token: Option<Token>,
     queue: WriteQueue<Bytes>,
     socket: Socket,
-    protocol: Option<Py<PyAny>>,
+    protocol: Option<Object>,
     intake: Intake,
-    context: Py<PyAny>,
-    server: Option<Py<PyAny>>,
+    context: Object,
+    server: Option<Object>,
     facts: Option<Box<info::Facts>>,
     /// The future of a `sendfile` that waits for the queue to be drained.
-    file_waiter: Option<Py<PyAny>>,
+    file_waiter: Option<Object>,
 }
 
 /// Who owns the descriptor, and closes it once.
@@ -76,7 +79,7 @@ enum Socket {
     /// We do: nobody has asked for a `socket.socket` yet.
     Native(OwnedFd),
     /// A `socket.socket` does.
-    Object(Py<PyAny>),
+    Object(Object),
     Closed,
 }
 
@@ -87,6 +90,8 @@ enum Intake {
     Bytes,
     /// `get_buffer()` and `buffer_updated()`.
     Buffer,
+    /// Into asyncio's own `StreamReader`, if it is still that at the time.
+    Reader,
 }
 
 /// What a transport is made of.
@@ -126,7 +131,7 @@ pub(crate) fn open<'py>(
             (Socket::Native(file), descriptor, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
-            (Socket::Object(object.unbind()), descriptor, socket::peer_address(descriptor).ok())
+            (Socket::Object(object.into()), descriptor, socket::peer_address(descriptor).ok())
         }
     };
     let local = socket::local_address(descriptor).ok();
@@ -141,18 +146,17 @@ pub(crate) fn open<'py>(
         token: None,
         queue: WriteQueue::new(),
         socket,
-        protocol: Some(connection.protocol.unbind()),
+        protocol: Some(connection.protocol.into()),
         intake,
-        context: context.unbind(),
-        server: connection.server.as_ref().map(|server| server.clone().unbind()),
+        context: context.into(),
+        server: connection.server.as_ref().map(|server| server.clone().into()),
         facts: Some(Box::new(facts)),
         file_waiter: None,
     };
-    let value = Stream { owner: owner.clone().unbind(), body: Owned::new(body) };
+    let value = Stream { owner: owner.clone().into(), body: Owned::new(body) };
     let transport = class::class_of(py)?.instance(py, value)?;
-    let (token, displaced) = state
-        .kernel
-        .with(py, |kernel| kernel.attach(descriptor, Kind::Stream, transport.clone().unbind()));
+    let (token, displaced) =
+        state.kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Stream, transport.clone().into()));
     drop(displaced);
     let stream = value_of::<Stream>(transport.as_borrowed());
     stream.body.with(py, |body| body.token = Some(token));
@@ -214,9 +218,12 @@ pub(crate) fn transports_of<'py>(
     state: &EventLoop,
     server: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let objects: Vec<Py<PyAny>> = state.kernel.with(py, |kernel| {
+    let objects: Vec<Object> = state.kernel.with(py, |kernel| {
         let sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
-        sources.filter(|source| source.kind == Kind::Stream).map(|source| source.object.clone_ref(py)).collect()
+        sources
+            .filter(|source| source.kind == Kind::Stream)
+            .map(|source| source.object.clone_ref(py))
+            .collect()
     });
     let transports = objects.into_iter().filter_map(|object| alive(object.into_bound(py)));
     let is_its = |transport: &Bound<'py, PyAny>| {
@@ -303,9 +310,9 @@ fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> 
     let stream = value_of::<Stream>(transport);
     // A transport that is asked for nothing is its user's alone, so that it can become garbage.
     let object = if wanted.is_empty() {
-        PyWeakrefReference::new(&transport.to_owned())?.into_any().unbind()
+        PyWeakrefReference::new(&transport.to_owned())?.into_any().into()
     } else {
-        transport.to_owned().unbind()
+        transport.to_owned().into()
     };
     let token = stream.body.with(py, |body| {
         body.watched = wanted;
@@ -324,10 +331,13 @@ fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> 
     }
 }
 
-/// Whether the protocol is a `BufferedProtocol`.
+/// How a protocol takes what arrives, by its class.
 fn intake_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<Intake> {
     let class = owner.get().imports.buffered_protocol.bind(owner.py());
-    Ok(if protocol.is_instance(class)? { Intake::Buffer } else { Intake::Bytes })
+    if protocol.is_instance(class)? {
+        return Ok(Intake::Buffer);
+    }
+    Ok(if reader::may_feed(protocol)? { Intake::Reader } else { Intake::Bytes })
 }
 
 impl Native for Stream {

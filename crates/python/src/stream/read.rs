@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::ReadSize;
 
+use super::reader::{self, Fed};
 use super::{Intake, Stream, end, settle, write};
 use crate::buffer::View;
 use crate::error::os_error;
@@ -55,10 +56,24 @@ fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
         let callee = body.callee(py)?;
         Some(Plan { callee, intake: body.intake, size: body.read_size, descriptor: body.descriptor })
     });
-    match plan {
-        None => Ok(()),
-        Some(plan) if plan.intake == Intake::Buffer => receive_into_buffer(transport, stream, &plan),
-        Some(plan) => receive_bytes(transport, stream, &plan),
+    let Some(plan) = plan else { return Ok(()) };
+    match plan.intake {
+        Intake::Bytes => receive_bytes(transport, stream, &plan),
+        Intake::Buffer => receive_into_buffer(transport, stream, &plan),
+        Intake::Reader => receive_for_reader(transport, stream, &plan),
+    }
+}
+
+/// Into asyncio's own reader, or by `data_received` if somebody has put something else in its place.
+fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+    let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
+        return receive_bytes(transport, stream, plan);
+    };
+    match reader::receive(stream, &reader, plan.descriptor) {
+        Ok(Fed::Bytes) => Ok(()),
+        Ok(Fed::End) => on_end(transport, plan),
+        Ok(Fed::Refused(error)) => on_error(transport, &error),
+        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
     }
 }
 
@@ -80,9 +95,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
     let names = &owner.imports.names.protocol;
     match plan.callee.call(&names.data_received, &[data.as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => {
-            end::fail(transport, raised, "Fatal error: protocol.data_received() call failed.")
-        }
+        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
     }
 }
 
@@ -114,14 +127,16 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             return end::fail(transport, raised, "Fatal error: protocol.get_buffer() call failed.");
         }
     };
-    if !stream.body.with(py, |body| body.state.may_read()) {
+    // A protocol that has paused in there gets what it has just made room for, as in asyncio.
+    if stream.body.with(py, |body| body.state.is_closing()) {
         return Ok(());
     }
     let mut view = match View::writable(buffer.as_borrowed()) {
         Ok(view) => view,
         Err(raised) => {
             drop(raised.take(py));
-            let text = format!("get_buffer() returned a {}, which cannot be written to", buffer.get_type().name()?);
+            let text =
+                format!("get_buffer() returned a {}, which cannot be written to", buffer.get_type().name()?);
             let raised = PyTypeError::new_err(text).into();
             return end::fail(transport, raised, "Fatal read error on socket transport");
         }
@@ -137,9 +152,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
     let count = count.into_pyobject(py).map_err(PyErr::from)?;
     match plan.callee.call(&names.buffer_updated, &[count.as_any().as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => {
-            end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed.")
-        }
+        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed."),
     }
 }
 

@@ -78,7 +78,7 @@ fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Ra
     match next {
         Next::Nothing => Ok(()),
         Next::List => {
-            let object = transport.to_owned().unbind();
+            let object = transport.to_owned().into();
             stream.owner.get().queues.with(transport.py(), |queues| queues.unsent.push(object));
             Ok(())
         }
@@ -391,7 +391,10 @@ fn is_bytes_like(data: Argument<'_>) -> bool {
 #[cold]
 fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
     let text = if cfg!(Py_3_14) {
-        format!("data argument must be a bytes, bytearray, or memoryview object, not {}", data.get_type().name()?.repr()?)
+        format!(
+            "data argument must be a bytes, bytearray, or memoryview object, not {}",
+            data.get_type().name()?.repr()?
+        )
     } else {
         format!("data argument must be a bytes-like object, not {}", data.get_type().name()?.repr()?)
     };

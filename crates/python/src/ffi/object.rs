@@ -1,0 +1,55 @@
+//! A strong reference that is given back at once when it is dropped.
+//!
+//! PyO3's own `Py` looks whether PyO3 knows that the thread is attached, and if it does not, as in the methods and
+//! deallocators that the interpreter calls here without PyO3, it puts the reference aside for later: a transport that
+//! nobody holds would stay open. What the loop and its transports hold is dropped by attached threads only.
+
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+/// A reference to a Python object. It is dropped while attached, and never inside
+/// [`Owned::with`](super::owned::Owned::with): the last reference may run a finalizer.
+pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>);
+
+impl<T> Object<T> {
+    /// One more reference to the same object.
+    #[inline(always)]
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self(ManuallyDrop::new(self.0.clone_ref(py)))
+    }
+
+    /// The reference as PyO3 wants it while attached.
+    #[inline(always)]
+    pub(crate) fn into_bound(self, py: Python<'_>) -> Bound<'_, T> {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so the reference is taken out once.
+        unsafe { ManuallyDrop::take(&mut this.0) }.into_bound(py)
+    }
+}
+
+impl<T> From<Bound<'_, T>> for Object<T> {
+    #[inline(always)]
+    fn from(object: Bound<'_, T>) -> Self {
+        Self(ManuallyDrop::new(object.unbind()))
+    }
+}
+
+impl<T> Deref for Object<T> {
+    type Target = Py<T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Py<T> {
+        &self.0
+    }
+}
+
+impl<T> Drop for Object<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: this value owns one reference, and is dropped by attached threads only.
+        unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
+    }
+}

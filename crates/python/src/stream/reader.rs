@@ -1,0 +1,159 @@
+//! Feeding asyncio's own `StreamReader` without a Python frame: what arrives goes into its buffer, and its waiter is woken.
+//!
+//! This is what `StreamReaderProtocol.data_received` and `StreamReader.feed_data` do, step by step. It holds only for
+//! exactly those classes with exactly those methods; whether it does is asked at every read, because tools replace methods
+//! on classes and on instances. Everything else, the end of the stream and exceptions included, goes the ordinary way.
+
+use std::os::fd::RawFd;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyByteArray, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
+use reactor::socket;
+
+use super::Stream;
+use crate::buffer;
+use crate::ffi::call::{bound_function, call_method};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::imports::Imports;
+
+/// asyncio's classes, their methods as they were at import, and the names that they use.
+struct Known {
+    protocol: Py<PyType>,
+    reader: Py<PyType>,
+    data_received: Py<PyAny>,
+    feed_data: Py<PyAny>,
+    wakeup_waiter: Py<PyAny>,
+    names: Names,
+}
+
+struct Names {
+    data_received: Py<PyString>,
+    feed_data: Py<PyString>,
+    wakeup_waiter: Py<PyString>,
+    reader: Py<PyString>,
+    buffer: Py<PyString>,
+    waiter: Py<PyString>,
+    limit: Py<PyString>,
+    eof: Py<PyString>,
+    cancelled: Py<PyString>,
+    set_result: Py<PyString>,
+}
+
+static KNOWN: PyOnceLock<Option<Known>> = PyOnceLock::new();
+
+/// What a read into a reader came to.
+pub(super) enum Fed {
+    /// The reader has it.
+    Bytes,
+    /// The peer has ended its side.
+    End,
+    /// The kernel's answer.
+    Refused(std::io::Error),
+}
+
+/// Whether the protocol's class is the one whose readers can be fed.
+pub(super) fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(known) = known(protocol.py())? else { return Ok(false) };
+    Ok(protocol.get_type().is(&known.protocol))
+}
+
+/// The reader of a protocol, if it can be fed now.
+pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+    let py = protocol.py();
+    let Some(known) = known(py)? else { return Ok(None) };
+    let names = &known.names;
+    if !has_method(protocol, &names.data_received, &known.data_received)? {
+        return Ok(None);
+    }
+    let held = protocol.getattr(&names.reader)?;
+    let Some(reader) = held.cast::<PyWeakrefReference>().ok().and_then(PyWeakrefMethods::upgrade) else {
+        return Ok(None);
+    };
+    let is_plain = reader.get_type().is(&known.reader)
+        && has_method(&reader, &names.feed_data, &known.feed_data)?
+        && has_method(&reader, &names.wakeup_waiter, &known.wakeup_waiter)?
+        && !reader.getattr(&names.eof)?.is_truthy()?;
+    Ok(is_plain.then_some(reader))
+}
+
+/// Receives into a reader's buffer and wakes who waits for it.
+pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>, descriptor: RawFd) -> Result<Fed, Raised> {
+    let py = reader.py();
+    let Some(known) = known(py)? else { return Ok(Fed::Bytes) };
+    let names = &known.names;
+    let array = reader.getattr(&names.buffer)?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
+    let received = stream.owner.get().inbound.with(py, |inbound| {
+        match inbound.receive(|room| socket::receive(descriptor, room)) {
+            Ok([]) => Ok(Fed::End),
+            Ok(content) => buffer::extend(&array, content).map(|()| Fed::Bytes),
+            Err(error) => Ok(Fed::Refused(error)),
+        }
+    })?;
+    if matches!(received, Fed::Bytes) {
+        wake(reader, names)?;
+        let limit: usize = reader.getattr(&names.limit)?.extract()?;
+        if array.len() > limit.saturating_mul(2) {
+            let hooks = Imports::of(py)?.hooks.bind(py);
+            hooks.call_method1("pause_for_reader", (reader,))?;
+        }
+    }
+    Ok(received)
+}
+
+fn wake(reader: &Bound<'_, PyAny>, names: &Names) -> Result<(), Raised> {
+    let waiter = reader.getattr(&names.waiter)?;
+    if waiter.is_none() {
+        return Ok(());
+    }
+    let none = reader.py().None().into_bound(reader.py());
+    reader.setattr(&names.waiter, &none)?;
+    let waiter: Argument<'_> = waiter.as_borrowed();
+    if !call_method(waiter, &names.cancelled, &[])?.is_truthy()? {
+        call_method(waiter, &names.set_result, &[none.as_borrowed()])?;
+    }
+    Ok(())
+}
+
+/// Whether a method of an object is still the function of its class that it was at import.
+#[inline(always)]
+fn has_method(object: &Bound<'_, PyAny>, name: &Py<PyString>, function: &Py<PyAny>) -> PyResult<bool> {
+    let method = object.getattr(name)?;
+    Ok(bound_function(method.as_borrowed()).is_some_and(|own| own.is(function)))
+}
+
+fn known(py: Python<'_>) -> PyResult<Option<&'static Known>> {
+    KNOWN.get_or_try_init(py, || load(py)).map(Option::as_ref)
+}
+
+/// Readers of a Python that is newer than those this was written for are left alone.
+fn load(py: Python<'_>) -> PyResult<Option<Known>> {
+    if !Imports::of(py)?.hooks.bind(py).getattr("FEEDS_READERS")?.is_truthy()? {
+        return Ok(None);
+    }
+    let streams = py.import("asyncio.streams")?;
+    let protocol = streams.getattr("StreamReaderProtocol")?.cast_into::<PyType>()?;
+    let reader = streams.getattr("StreamReader")?.cast_into::<PyType>()?;
+    let names = Names {
+        data_received: intern!(py, "data_received").clone().unbind(),
+        feed_data: intern!(py, "feed_data").clone().unbind(),
+        wakeup_waiter: intern!(py, "_wakeup_waiter").clone().unbind(),
+        reader: intern!(py, "_stream_reader_wr").clone().unbind(),
+        buffer: intern!(py, "_buffer").clone().unbind(),
+        waiter: intern!(py, "_waiter").clone().unbind(),
+        limit: intern!(py, "_limit").clone().unbind(),
+        eof: intern!(py, "_eof").clone().unbind(),
+        cancelled: intern!(py, "cancelled").clone().unbind(),
+        set_result: intern!(py, "set_result").clone().unbind(),
+    };
+    Ok(Some(Known {
+        data_received: protocol.getattr(&names.data_received)?.unbind(),
+        feed_data: reader.getattr(&names.feed_data)?.unbind(),
+        wakeup_waiter: reader.getattr(&names.wakeup_waiter)?.unbind(),
+        protocol: protocol.unbind(),
+        reader: reader.unbind(),
+        names,
+    }))
+}
