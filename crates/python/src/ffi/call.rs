@@ -35,8 +35,9 @@ pub(crate) fn call_method<'py>(
         *place = argument.as_ptr();
     }
     let count = (1 + arguments.len().min(ARGUMENTS)) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-    // SAFETY: live objects in `stack[1..]`, as many as `count` says, behind a word that may be overwritten.
-    let result = unsafe { thread_end::vectorcall_method(name.as_ptr(), stack.as_ptr().add(1), count) };
+    let first = stack[1..].as_ptr();
+    // SAFETY: live objects from `first` on, as many as `count` says, behind a word that may be overwritten.
+    let result = unsafe { thread_end::vectorcall_method(name.as_ptr(), first, count) };
     owned(object.py(), result)
 }
 

@@ -7,7 +7,7 @@ use pyo3::types::PyType;
 
 use super::{Body, Intake, Socket, Stream, begin, end, info, intake_of, settle, write};
 use crate::ffi::class::Getter;
-use crate::ffi::method::{Argument, Call, Method};
+use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
 use crate::{fastcall, getter, no_arguments, represent};
@@ -62,8 +62,17 @@ fn known(py: Python<'_>) -> PyResult<&'static Class> {
 }
 
 fn methods() -> Vec<Method> {
-    let method =
-        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    let mut methods = methods_of_the_life();
+    methods.extend(methods_of_the_settings());
+    methods.extend(methods_for_asyncio());
+    methods
+}
+
+fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {
+    Method { name, entry, signature: signature.to_owned(), doc }
+}
+
+fn methods_of_the_life() -> Vec<Method> {
     vec![
         method(
             "write",
@@ -105,6 +114,11 @@ fn methods() -> Vec<Method> {
             "($self)",
             "Whether the transport is neither paused nor closing.",
         ),
+    ]
+}
+
+fn methods_of_the_settings() -> Vec<Method> {
+    vec![
         method("get_protocol", no_arguments!(protocol), "($self)", "The protocol; None after the end."),
         method(
             "set_protocol",
@@ -136,6 +150,12 @@ fn methods() -> Vec<Method> {
             "($self, high=None, low=None)",
             "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
         ),
+    ]
+}
+
+/// What asyncio's own code calls, and the loop.
+fn methods_for_asyncio() -> Vec<Method> {
+    vec![
         method(
             "_begin",
             fastcall!(begin_with),
