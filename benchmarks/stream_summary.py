@@ -16,11 +16,12 @@ from summary import quartiles
 
 @dataclass(frozen=True, kw_only=True)
 class Middle:
-    """The middle of a figure over the rounds, and how far its quartiles lie apart."""
+    """The middle of a figure over the rounds, how far its quartiles lie apart, and its best round."""
 
     median: float
     lower_quartile: float
     upper_quartile: float
+    minimum: float
 
     @property
     def distance(self) -> float:
@@ -31,7 +32,7 @@ class Middle:
 def middle(values: Sequence[float]) -> Middle:
     """Of at least one value."""
     lower, median, upper = quartiles(values)
-    return Middle(median=median, lower_quartile=lower, upper_quartile=upper)
+    return Middle(median=median, lower_quartile=lower, upper_quartile=upper, minimum=min(values))
 
 
 def costs(result: StreamResult, column: str) -> list[float]:

@@ -1,7 +1,6 @@
-"""What the tests of transports and sockets share: protocols that write down their calls, and bare peers.
+"""What the tests of transports and sockets share: connections, servers and endpoints with bare peers.
 
-A test says in a protocol's hooks what is to happen inside a call, and reads from the protocol what was called in which
-order. It knows nothing of what any test expects.
+The protocols are in net_protocols.py. It knows nothing of what any test expects.
 """
 
 import asyncio
@@ -15,11 +14,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
+from net_protocols import DatagramRecorder, Hook, Recorder
 from support import private, turn, turn_until
 
 Result = TypeVar("Result")
 Pair = tuple[socket.socket, socket.socket]
-Hook = Callable[..., Any]
 
 # The kernel's least buffer for a socket is a few KiB whatever is asked for. With one of this size a Unix pair is full
 # after some tens of KiB, so that what a test writes behind it stays in the transport's own buffer.
@@ -30,86 +29,40 @@ MORE_THAN_THE_KERNEL_TAKES = 4 * 1024 * 1024
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Calls:
-    """Writes down every call of a protocol's method, and then does what the test wants done inside it."""
-
-    def __init__(self, **inside: Hook) -> None:
-        self.inside = inside
-        self.calls: list[str] = []
-        self.lost: list[BaseException | None] = []
-        self.transport: Any = None
-
-    def called(self, name: str, *arguments: object) -> Any:
-        """Write the call down and run the hook of this name, if there is one."""
-        self.calls.append(name)
-        hook = self.inside.get(name)
-        return hook(*arguments) if hook is not None else None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, which hooks use."""
-        self.transport = transport
-        self.called("connection_made", transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Keep what the connection was lost for, each time."""
-        self.lost.append(exc)
-        self.called("connection_lost", exc)
-
-    def pause_writing(self) -> None:
-        """Called when too much is buffered."""
-        self.called("pause_writing")
-
-    def resume_writing(self) -> None:
-        """Called when enough of it is gone."""
-        self.called("resume_writing")
+@contextmanager
+def endpoint(
+    loop: asyncio.AbstractEventLoop, protocol: DatagramRecorder | None = None, **options: Any
+) -> Iterator[tuple[Any, DatagramRecorder]]:
+    """A datagram endpoint, closed afterwards."""
+    made = protocol or DatagramRecorder()
+    transport, _ = run(loop, loop.create_datagram_endpoint(lambda: made, **options))
+    sock = transport.get_extra_info("socket")
+    try:
+        yield transport, made
+    finally:
+        # asyncio's own transport fails in `abort()` when it is already through with closing.
+        if sock.fileno() != -1:
+            transport.abort()
+            turn_until(loop, lambda: sock.fileno() == -1)
 
 
-class Recorder(Calls, asyncio.Protocol):
-    """A plain protocol that gathers what it receives."""
-
-    def __init__(self, **inside: Hook) -> None:
-        super().__init__(**inside)
-        self.data = bytearray()
-        self.sizes: list[int] = []
-
-    def data_received(self, data: bytes) -> None:
-        """Gather the data and the size of each piece."""
-        self.data += data
-        self.sizes.append(len(data))
-        self.called("data_received", data)
-
-    def eof_received(self) -> bool | None:
-        """A hook's result decides whether the connection stays open."""
-        kept: bool | None = self.called("eof_received")
-        return kept
+def datagram_peer(*, family: int = socket.AF_INET, receive_buffer: int | None = None) -> socket.socket:
+    """A bare bound datagram socket of this machine, non-blocking."""
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    if receive_buffer is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+    sock.setblocking(False)
+    return sock
 
 
-class BufferedRecorder(Calls, asyncio.BufferedProtocol):
-    """A buffered protocol with a buffer of its own, which a hook of `get_buffer` may replace."""
-
-    def __init__(self, size: int = 65536, **inside: Hook) -> None:
-        super().__init__(**inside)
-        self.buffer: Any = bytearray(size)
-        self.data = bytearray()
-        self.sizes: list[int] = []
-        self.hints: list[int] = []
-
-    def get_buffer(self, sizehint: int) -> Any:
-        """The buffer, or what the hook gives instead."""
-        self.hints.append(sizehint)
-        given = self.called("get_buffer", sizehint)
-        return self.buffer if given is None else given
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Gather what is new in the buffer."""
-        self.data += memoryview(self.buffer)[:nbytes]
-        self.sizes.append(nbytes)
-        self.called("buffer_updated", nbytes)
-
-    def eof_received(self) -> bool | None:
-        """A hook's result decides whether the connection stays open."""
-        kept: bool | None = self.called("eof_received")
-        return kept
+def receive_datagram(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> tuple[bytes, Any]:
+    """The next datagram of a bare peer, with the loop turning until it is there."""
+    while True:
+        try:
+            return peer.recvfrom(1 << 16)
+        except BlockingIOError:
+            turn(loop)
 
 
 def tcp_pair(*, receive_buffer: int | None = None) -> Pair:
@@ -193,15 +146,22 @@ class Served:
         return peer
 
     def end(self) -> None:
-        """Close everything, and wait until every protocol has heard of it."""
+        """Close everything, and wait until every protocol that was ever connected has heard of it."""
         self.server.close()
-        for protocol in self.protocols:
-            if protocol.transport is not None and not protocol.lost:
-                protocol.transport.abort()
-        turn_until(self.loop, lambda: all(protocol.lost for protocol in self.protocols))
+        # Connections that are being accepted become protocols yet.
+        turn(self.loop, 3)
+        turn_until(self.loop, self.all_lost)
         turn(self.loop)
         for peer in self.peers:
             peer.close()
+
+    def all_lost(self) -> bool:
+        """Whether no connection is left; those which are open are aborted."""
+        connected = [protocol for protocol in self.protocols if protocol.transport is not None]
+        for protocol in connected:
+            if not protocol.transport.is_closing():
+                protocol.transport.abort()
+        return all(protocol.lost for protocol in connected)
 
 
 @contextmanager

@@ -7,13 +7,12 @@ import asyncio
 import errno
 import gc
 import socket
-import warnings
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
     IDLE_SHARE_AT_MOST,
-    Recorder,
     receive_all,
     reports_of,
     reset,
@@ -21,7 +20,7 @@ from net_support import (
     serving,
     turns_share,
 )
-from support import run_script, turn, turn_until
+from support import ErrorLog, run_script, turn, turn_until
 
 A_FEW = 5
 # More than one turn accepts, and more than one poll reports.
@@ -47,7 +46,7 @@ def test_many_at_once(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def test_accepting_starves_nobody(loop: asyncio.AbstractEventLoop) -> None:
-    """Hot path "bounded per turn": clients who come as fast as they are accepted don't stop callbacks or others' data."""
+    """Hot path "bounded per turn": clients who come as fast as they are accepted don't keep callbacks waiting."""
     ran = 0
 
     def count() -> None:
@@ -94,67 +93,76 @@ def test_closed_inside_the_factory(loop: asyncio.AbstractEventLoop) -> None:
             peer.close()
 
 
+# asyncio's own leaves the socket for which there is no protocol to the collector, which complains.
+leaves_a_socket = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+class FailingOnce:
+    """A factory that raises for the first client, and the server that has it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, error: type[BaseException]) -> None:
+        self.error = error
+        self.made: list[Recorder] = []
+        self.calls = 0
+        self.server: Any = run(loop, loop.create_server(self.make, "127.0.0.1", 0))
+        self.address = self.server.sockets[0].getsockname()
+
+    def make(self) -> Recorder:
+        """Fail or make a protocol."""
+        self.calls += 1
+        if self.calls == 1:
+            raise self.error("no protocol for the first")
+        self.made.append(Recorder())
+        return self.made[-1]
+
+    def serve_one(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A client that comes after the failure is served."""
+        with socket.create_connection(self.address):
+            turn_until(loop, lambda: self.made and self.made[-1].transport)
+        turn_until(loop, lambda: self.made[-1].lost)
+
+
+@leaves_a_socket
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("error", [LookupError, asyncio.CancelledError])
-def test_a_factory_that_fails(loop: asyncio.AbstractEventLoop, debug: bool, error: type[BaseException]) -> None:
-    """A factory's exception drops that client and is reported in debug mode; the next one is served."""
+def test_a_factory_that_fails(
+    loop: asyncio.AbstractEventLoop, loop_name: str, debug: bool, error: type[BaseException]
+) -> None:
+    """A factory's exception drops that client, by ours at once, and is reported in debug mode; the next is served."""
     reports = reports_of(loop)
     loop.set_debug(debug)
-    made: list[Recorder] = []
-    failed: list[bool] = []
-
-    def factory() -> Recorder:
-        if not failed:
-            failed.append(True)
-            raise error("no protocol for the first")
-        made.append(Recorder())
-        return made[-1]
-
-    server = run(loop, loop.create_server(factory, "127.0.0.1", 0))
-    address = server.sockets[0].getsockname()  # type: ignore[attr-defined]
-    with socket.create_connection(address) as first, socket.create_connection(address):
+    failing = FailingOnce(loop, error)
+    with socket.create_connection(failing.address) as first:
         first.setblocking(False)
-        turn_until(loop, lambda: made and made[0].transport)
-        with warnings.catch_warnings():
-            # asyncio's own leaves the socket to the collector, which complains.
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-        try:
+        turn_until(loop, lambda: failing.calls == 1)
+        turn(loop, A_FEW)
+        if loop_name == "vitok":
             assert receive_all(loop, first) == b""
-        except ConnectionResetError:
-            pass
-    turn_until(loop, lambda: made[0].lost)
-    server.close()
+        failing.serve_one(loop)
+    failing.server.close()
     turn(loop)
     messages = [report["message"] for report in reports]
     assert messages == (["Error on transport creation for incoming connection"] if debug else [])
-    assert all(isinstance(report["exception"], error) for report in reports)
+    assert all(type(report["exception"]) is error for report in reports)
+    # The traceback holds asyncio's socket, and the loop, whose handler this is, outlives the test.
+    reports.clear()
 
 
+@leaves_a_socket
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_factory_that_interrupts(loop: asyncio.AbstractEventLoop, error: type[BaseException]) -> None:
-    """KeyboardInterrupt and SystemExit leave the run from a factory, and the server can go on in the next."""
-    made: list[Recorder] = []
-
-    def factory() -> Recorder:
-        made.append(Recorder())
-        if len(made) == 1:
-            raise error
-        return made[-1]
-
-    server = run(loop, loop.create_server(factory, "127.0.0.1", 0))
-    address = server.sockets[0].getsockname()  # type: ignore[attr-defined]
-    with socket.create_connection(address):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            with pytest.raises(error):
-                loop.run_forever()
-            gc.collect()
-        with socket.create_connection(address):
-            turn_until(loop, lambda: len(made) == 2 and made[1].transport)
-        turn_until(loop, lambda: made[1].lost)
-    server.close()
+def test_a_factory_that_interrupts(
+    loop: asyncio.AbstractEventLoop, error_log: ErrorLog, error: type[BaseException]
+) -> None:
+    """KeyboardInterrupt and SystemExit leave the run from a factory, and the server goes on in the next."""
+    failing = FailingOnce(loop, error)
+    with socket.create_connection(failing.address), pytest.raises(error):
+        loop.run_forever()
+    failing.serve_one(loop)
+    failing.server.close()
     turn(loop)
+    # asyncio's own has the exception in a task, too, which nobody looks at.
+    gc.collect()
+    error_log.take()
 
 
 def test_other_errors_go_to_the_handler(loop: asyncio.AbstractEventLoop) -> None:
@@ -196,7 +204,9 @@ async def main(loop):
     server = await loop.create_server(Echo, "127.0.0.1", 0)
     clients = [socket.socket() for _ in range(3)]
     taken = [os.open(os.devnull, os.O_RDONLY)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    # So many that there is one for each client when they are free again.
+    limit = taken[0] + 1 + len(clients)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     try:
         while True:
             taken.append(os.dup(taken[0]))
@@ -232,30 +242,29 @@ print("end", sorted(served))
 """
 
 
+# Half a second more than the one to wait leaves room for a busy machine.
+ALL_ARE_SERVED = """while len(served) < len(clients):
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - start < 1.5 + 0.3"""
+NOBODY_IS_SERVED = """await asyncio.sleep(1.1)
+    assert not reports, reports"""
+
+
 def test_no_descriptors_left(loop_name: str) -> None:
     """Trap "on EMFILE ... wait a second and go on, without a busy loop": reported, and all are served in the end."""
-    script = NO_DESCRIPTORS.replace("{before}", "pass").replace(
-        "{after}", "while len(served) < len(clients):\n        await asyncio.sleep(0.01)"
-    )
+    script = NO_DESCRIPTORS.replace("{before}", "pass").replace("{after}", ALL_ARE_SERVED)
     assert run_script(loop_name, script) == "end [b'0', b'1', b'2']\n"
 
 
 @pytest.mark.vitok_only
 def test_closed_while_no_descriptors_are_left() -> None:
     """Trap "wait a second and go on": a server closed meanwhile stays closed, where asyncio's own reports an error."""
-    script = NO_DESCRIPTORS.replace("{before}", "server.close(); reports.clear()").replace(
-        "{after}", "await asyncio.sleep(1.1)\n    assert not reports, reports"
-    )
+    script = NO_DESCRIPTORS.replace("{before}", "server.close(); reports.clear()").replace("{after}", NOBODY_IS_SERVED)
     assert run_script("vitok", script) == "end []\n"
 
 
-def test_connections_are_tasks_children_of_nobody(loop: asyncio.AbstractEventLoop) -> None:
+def test_no_task_is_left(loop: asyncio.AbstractEventLoop) -> None:
     """An accepted connection that is served leaves no task behind."""
     with serving(loop, clients=2):
         turn(loop, A_FEW)
-        assert _tasks(loop) == set()
-
-
-def _tasks(loop: asyncio.AbstractEventLoop) -> set[asyncio.Task[Any]]:
-    """The loop's tasks that are not done."""
-    return asyncio.all_tasks(loop)
+        assert asyncio.all_tasks(loop) == set()

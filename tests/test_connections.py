@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
-    Recorder,
     bad,
     is_open,
     receive,

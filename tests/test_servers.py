@@ -12,7 +12,14 @@ from asyncio.trsock import TransportSocket
 from typing import Any
 
 import pytest
-from net_support import Recorder, bad, receive, refuses, run, serving
+from net_protocols import Recorder
+from net_support import (
+    bad,
+    receive,
+    refuses,
+    run,
+    serving,
+)
 from support import turn, turn_until
 
 

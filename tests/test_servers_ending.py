@@ -11,9 +11,9 @@ import socket
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
     MORE_THAN_THE_KERNEL_TAKES,
-    Recorder,
     fill,
     receive,
     receive_all,
@@ -255,7 +255,6 @@ def test_ctrl_c_ends_serve_forever(loop_name: str, clients: int) -> None:
         assert child.wait() == 0
         assert child.stderr is not None
         assert child.stderr.read() == ""
-
 
 
 def test_a_forgotten_server_serves_on(loop: asyncio.AbstractEventLoop) -> None:

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from net_support import Recorder, bad, receive, run
+from net_protocols import Recorder
+from net_support import (
+    bad,
+    receive,
+    run,
+)
 from support import turn, turn_until
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
     SMALL_BUFFER,
-    Recorder,
     connect,
     fill,
     receive,

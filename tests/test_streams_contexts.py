@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from net_support import MORE_THAN_THE_KERNEL_TAKES, BufferedRecorder, Recorder, receive, tcp_pair, unix_pair
+from net_protocols import BufferedRecorder, Recorder
+from net_support import (
+    MORE_THAN_THE_KERNEL_TAKES,
+    receive,
+    tcp_pair,
+    unix_pair,
+)
 from support import turn, turn_until
 
 variable = contextvars.ContextVar("variable", default="nothing")

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from net_protocols import BufferedRecorder, Recorder
 from net_support import (
-    BufferedRecorder,
-    Recorder,
     connect,
     fill,
     receive_all,

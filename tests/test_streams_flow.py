@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
     MORE_THAN_THE_KERNEL_TAKES,
     SMALL_BUFFER,
-    Recorder,
     fill,
     receive,
     receive_all,

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from net_protocols import BufferedRecorder, Recorder
 from net_support import (
     PAIRS,
     SMALL_BUFFER,
-    BufferedRecorder,
-    Recorder,
     connect,
     fill,
     is_open,

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from net_protocols import BufferedRecorder, Recorder
 from net_support import (
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
-    BufferedRecorder,
-    Recorder,
     connect,
     fill,
     receive_all,

@@ -8,10 +8,9 @@ import random
 from typing import Any
 
 import pytest
+from net_protocols import BufferedRecorder, Recorder
 from net_support import (
     IDLE_SHARE_AT_MOST,
-    BufferedRecorder,
-    Recorder,
     connect,
     send_all,
     tcp_pair,

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from net_protocols import Recorder
 from net_support import (
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
     SMALL_BUFFER,
-    Recorder,
     bad,
     receive,
     receive_all,

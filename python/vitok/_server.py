@@ -5,13 +5,12 @@ Accepting is native. A transport tells its server when it comes and when it goes
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from asyncio import base_events
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ._loop import Loop
 
 # asyncio's own private parts, which typeshed does not tell of.
@@ -65,6 +64,25 @@ class Server(base_events.Server):
             forever.cancel()
         if self._connections == 0:
             self._wakeup()
+
+    async def serve_forever(self) -> None:
+        """Accept until cancelled; then close, with every connection. RuntimeError if it is awaited already."""
+        own = _private(self)
+        if own._serving_forever_fut is not None:
+            raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
+        if own._sockets is None:
+            raise RuntimeError(f"server {self!r} is closed")
+        own._start_serving()
+        own._serving_forever_fut = own._loop.create_future()
+        try:
+            await own._serving_forever_fut
+        except asyncio.CancelledError:
+            self.close()
+            self.close_clients()
+            await self.wait_closed()
+            raise
+        finally:
+            own._serving_forever_fut = None
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed and the last of its connections is gone."""

@@ -110,14 +110,15 @@ def free_port() -> int:
 
 @contextmanager
 def folder_of(user: str) -> Iterator[Path]:
-    """A folder for a server to run in, which belongs to this user if we may choose and such a user exists.
+    """A folder for a server to run in. Where we are root, it belongs to this user, or to nobody if there is none such.
 
     Its name is short: a Unix socket's path has room for 107 bytes, and pytest's own folders are root's alone.
     """
     folder = Path(tempfile.mkdtemp(prefix="vitok-"))
     try:
-        if os.geteuid() == 0 and user in {entry.pw_name for entry in pwd.getpwall()}:
-            shutil.chown(folder, user)
+        if os.geteuid() == 0:
+            known = {entry.pw_name for entry in pwd.getpwall()}
+            shutil.chown(folder, user if user in known else "nobody")
         yield folder
     finally:
         shutil.rmtree(folder)

@@ -42,8 +42,9 @@ pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), Raised> {
     outcome
 }
 
+/// Hands the exception of a callback to the loop's exception handler, unless it is one that leaves the loop.
 #[cold]
-fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised> {
+pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised> {
     let error = raised.take(py);
     if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
         return Err(error.into());

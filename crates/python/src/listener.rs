@@ -10,7 +10,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
-use reactor::{Interest, Token, socket};
+use reactor::{Address, Interest, Token, socket};
 
 use crate::error::os_error;
 use crate::ffi::call::in_context;
@@ -42,6 +42,8 @@ struct Parts {
     socket: Py<PyAny>,
     server: Option<Py<PyAny>>,
     context: Py<PyAny>,
+    /// The address of every connection's own end, unless the socket listens on all of the machine's.
+    local: Option<Address>,
 }
 
 impl Parts {
@@ -51,6 +53,7 @@ impl Parts {
             socket: self.socket.clone_ref(py),
             server: self.server.as_ref().map(|server| server.clone_ref(py)),
             context: self.context.clone_ref(py),
+            local: self.local.clone(),
         }
     }
 }
@@ -72,6 +75,7 @@ pub(crate) fn listen<'py>(
         socket: socket.unbind(),
         server: server.map(Bound::unbind),
         context: context.unbind(),
+        local: socket::local_address(descriptor).ok().filter(is_specific),
     };
     let listener = Listener {
         owner: owner.clone().unbind(),
@@ -81,6 +85,16 @@ pub(crate) fn listen<'py>(
     };
     let listener = Bound::new(py, listener)?;
     watch(&listener)
+}
+
+/// Whether a connection that comes in at this address has it for its own.
+fn is_specific(address: &Address) -> bool {
+    match address {
+        Address::V4 { addr, .. } => !addr.is_unspecified(),
+        Address::V6 { addr, .. } => !addr.is_unspecified(),
+        Address::Unix(_) => true,
+        Address::Other { .. } => false,
+    }
 }
 
 /// Ceases to accept on the socket with this number; whether it did.
@@ -110,7 +124,7 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
         match socket::accept(listener.get().descriptor) {
             Ok((file, peer)) => {
                 let connection = Connection {
-                    socket: NewSocket::Accepted(file, peer),
+                    socket: NewSocket::Accepted { file, local: parts.local.clone(), peer },
                     protocol: py.None().into_bound(py),
                     context: None,
                     server: parts.server.as_ref().map(|server| server.bind(py).clone()),

@@ -42,6 +42,10 @@ impl Facts {
         Ok(Self { local, peer, known })
     }
 
+    pub(super) fn take_dict(&mut self) -> Option<Object<PyDict>> {
+        self.known.take()
+    }
+
     pub(super) fn dict(&self) -> Option<&Object<PyDict>> {
         self.known.as_ref()
     }
@@ -84,15 +88,13 @@ pub(super) fn all(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let present = stream.body.with(py, |body| {
-        body.facts.as_ref().and_then(|facts| facts.known.as_ref().map(|known| known.clone_ref(py)))
-    });
+    let present = stream.body.with(py, |body| body.facts.known.as_ref().map(|known| known.clone_ref(py)));
     if let Some(present) = present {
         return Ok(present.into_bound(py));
     }
     let fresh = PyDict::new(py);
     let copy = fresh.clone().into();
-    let before = stream.body.with(py, |body| body.facts.as_mut().and_then(|facts| facts.known.replace(copy)));
+    let before = stream.body.with(py, |body| body.facts.known.replace(copy));
     drop(before);
     Ok(fresh)
 }
@@ -102,7 +104,7 @@ fn compute<'py>(transport: Argument<'py>, name: &str) -> PyResult<Option<Bound<'
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let address = |choose: fn(&Facts) -> Option<Address>| {
-        let address = stream.body.with(py, |body| body.facts.as_deref().and_then(choose));
+        let address = stream.body.with(py, |body| choose(&body.facts));
         address.map(|address| to_object(py, &address)).transpose()
     };
     match name {

@@ -23,7 +23,7 @@ mod write;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 use reactor::{Address, Interest, Token, socket};
 use stream::{Flow, ReadSize, State, WriteQueue};
 
@@ -39,7 +39,7 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::handle;
 use crate::loop_state::EventLoop;
-use crate::protocol::Callee;
+use crate::protocol::{self, Callee};
 use crate::watches::Kind;
 
 pub(crate) use class::make_class;
@@ -69,7 +69,7 @@ struct Body {
     intake: Intake,
     context: Object,
     server: Option<Object>,
-    facts: Option<Box<info::Facts>>,
+    facts: info::Facts,
     /// The future of a `sendfile` that waits for the queue to be drained.
     file_waiter: Option<Object>,
 }
@@ -107,8 +107,8 @@ pub(crate) struct Connection<'py> {
 
 /// The socket that a transport takes over.
 pub(crate) enum NewSocket<'py> {
-    /// One that the loop has accepted, with its peer.
-    Accepted(OwnedFd, Address),
+    /// One that the loop has accepted, with its peer and, where the listener knows it, its own address.
+    Accepted { file: OwnedFd, local: Option<Address>, peer: Address },
     /// A `socket.socket`, with its number.
     Object(Bound<'py, PyAny>, RawFd),
 }
@@ -125,16 +125,16 @@ pub(crate) fn open<'py>(
         None => copy_context(py)?,
     };
     let intake = intake_of(owner, &connection.protocol)?;
-    let (socket, descriptor, peer) = match connection.socket {
-        NewSocket::Accepted(file, peer) => {
+    let (socket, descriptor, local, peer) = match connection.socket {
+        NewSocket::Accepted { file, local, peer } => {
             let descriptor = file.as_raw_fd();
-            (Socket::Native(file), descriptor, Some(peer))
+            (Socket::Native(file), descriptor, local, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
-            (Socket::Object(object.into()), descriptor, socket::peer_address(descriptor).ok())
+            (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
-    let local = socket::local_address(descriptor).ok();
+    let local = local.or_else(|| socket::local_address(descriptor).ok());
     let facts = info::Facts::new(py, local, peer, connection.extra)?;
     let body = Body {
         state: State::new(),
@@ -150,7 +150,7 @@ pub(crate) fn open<'py>(
         intake,
         context: context.into(),
         server: connection.server.as_ref().map(|server| server.clone().into()),
-        facts: Some(Box::new(facts)),
+        facts,
         file_waiter: None,
     };
     let value = Stream { owner: owner.clone().into(), body: Owned::new(body) };
@@ -247,18 +247,39 @@ pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let owner = stream.owner.bind(py);
+    let mut outcome = Ok(());
     if let Some(callee) = stream.callee(py) {
-        let method = callee.protocol.getattr(&owner.get().imports.names.protocol.connection_made)?;
-        let made = handle::make_unscheduled(
-            owner.as_any().as_borrowed(),
-            method.as_borrowed(),
-            &[transport],
-            Some(callee.context.as_borrowed()),
-        )?;
-        handle::run(py, &made)?;
+        let name = &owner.get().imports.names.protocol.connection_made;
+        if let Err(raised) = callee.call(name, &[transport]) {
+            outcome =
+                report_as_callback(owner, &callee, name, transport, raised).map_err(|raised| raised.take(py));
+        }
     }
+    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
     stream.body.with(py, |body| body.state.start());
-    settle(transport)
+    settle(transport)?;
+    Ok(outcome?)
+}
+
+/// Reports an exception of `connection_made` as asyncio does, where that is a callback of the loop's.
+#[cold]
+fn report_as_callback<'py>(
+    owner: &Bound<'py, EventLoop>,
+    callee: &Callee<'py>,
+    name: &Py<PyString>,
+    transport: Argument<'py>,
+    raised: Raised,
+) -> Result<(), Raised> {
+    let py = owner.py();
+    let error = protocol::failure(py, raised)?;
+    let method = callee.protocol.getattr(name)?;
+    let made = handle::make_unscheduled(
+        owner.as_any().as_borrowed(),
+        method.as_borrowed(),
+        &[transport],
+        Some(callee.context.as_borrowed()),
+    )?;
+    handle::report(py, &made, error.into())
 }
 
 impl Stream {
@@ -351,15 +372,13 @@ impl Native for Stream {
             if let Socket::Object(object) = &body.socket {
                 visit.object(object);
             }
-            if let Some(facts) = &body.facts {
-                visit.maybe(facts.dict());
-            }
+            visit.maybe(body.facts.dict());
         });
     }
 
     fn clear(&self, py: Python<'_>) {
         let released = self.body.with(py, |body| {
-            (body.protocol.take(), body.server.take(), body.file_waiter.take(), body.facts.take())
+            (body.protocol.take(), body.server.take(), body.file_waiter.take(), body.facts.take_dict())
         });
         drop(released);
     }
