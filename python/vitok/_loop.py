@@ -16,6 +16,7 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
 from . import _compat
+from ._connect import connect, plain_address
 from ._hooks import descriptor_of
 from ._native import EventLoop
 from ._server import Server, adopt
@@ -108,6 +109,16 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
             """Listen on a Unix socket. Arguments, result and errors are those of asyncio's method."""
             return adopt(await super().create_unix_server(*args, **kwargs))
 
+        async def create_connection(
+            self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+        ) -> tuple[Any, Any]:
+            """Connect to a stream server. Arguments, result and errors are those of asyncio's method."""
+            info = None if self._debug else plain_address(host, port, options)
+            if info is not None:
+                return await connect(self, protocol_factory, info)
+            return await super().create_connection(protocol_factory, host, port, **options)
+
+        create_connection.__signature__ = inspect.signature(_Base.create_connection)
         create_server.__signature__ = inspect.signature(_Base.create_server)
         create_unix_server.__signature__ = inspect.signature(_Base.create_unix_server)
 

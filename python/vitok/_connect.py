@@ -1,0 +1,58 @@
+"""The short way of `create_connection`: an address that needs no look-up, and nothing else asked for.
+
+asyncio's own method looks at a dozen arguments and makes lists of addresses; for one literal address there is one way to
+go. Whatever is asked for beyond that goes to the inherited method, so every argument of every Python keeps its meaning.
+"""
+
+from __future__ import annotations
+
+from asyncio import base_events as _base_events
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from ._loop import Loop
+
+# What is used of it is asyncio's own, and typeshed does not tell of it. Its `socket` is looked up at each call, since
+# tests put something else in its place.
+base_events: Any = _base_events
+
+
+def plain_address(host: Any, port: Any, options: dict[str, Any]) -> Any:
+    """What a socket for this connection is made of and connected to, or None where the long way has to be gone."""
+    if type(host) is not str or type(port) is not int or not 0 <= port <= 65535 or any(options.values()):
+        return None
+    if not options.keys() <= _WITHOUT_MEANING:
+        return None
+    return base_events._ipaddr_info(host, port, 0, base_events.socket.SOCK_STREAM, 0)
+
+
+# Arguments that ask for nothing when they are false or None.
+_WITHOUT_MEANING = frozenset(
+    {"ssl", "family", "proto", "flags", "sock", "local_addr", "happy_eyeballs_delay", "interleave", "all_errors"}
+)
+
+
+async def connect(
+    loop: Loop, protocol_factory: Callable[[], asyncio.BaseProtocol], info: Any
+) -> tuple[Any, asyncio.BaseProtocol]:
+    """Connect to the one address, and wait until the protocol has been told. OSError as asyncio raises it."""
+    family, kind, proto, _, address = info
+    sock = base_events.socket.socket(family=family, type=kind, proto=proto)
+    try:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, address)
+        protocol = protocol_factory()
+        waiter = loop.create_future()
+        transport = loop._make_socket_transport(sock, protocol, waiter)
+    except BaseException:
+        sock.close()
+        raise
+    try:
+        await waiter
+    except BaseException:
+        transport.close()
+        raise
+    return transport, protocol
