@@ -1,7 +1,7 @@
 """The short way of `create_connection`: an address that needs no look-up, and nothing else asked for.
 
-asyncio's own method looks at a dozen arguments and makes lists of addresses; for one literal address there is one way to
-go. Whatever is asked for beyond that goes to the inherited method, so every argument of every Python keeps its meaning.
+asyncio's own method looks at a dozen arguments and makes lists of addresses; for one literal address there is one way
+to go. Whatever is asked for beyond that goes to the inherited method, so every argument keeps its meaning.
 """
 
 from __future__ import annotations
