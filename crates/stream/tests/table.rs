@@ -92,7 +92,7 @@ fn what_the_kernel_is_asked_for() {
 
 #[test]
 fn marks_that_are_not_given_follow_the_other() {
-    let cases: [(Option<i64>, Option<i64>, (usize, usize)); 5] = [
+    let cases = [
         (None, None, (16_384, 65_536)),
         (Some(100), None, (25, 100)),
         (None, Some(100), (100, 400)),
