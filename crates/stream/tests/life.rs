@@ -253,7 +253,7 @@ impl Hub {
                 return;
             }
         }
-        if length % 2 == 0 {
+        if length.is_multiple_of(2) {
             self.queue.push_shared(vec![0; length]);
         } else {
             self.queue.push_copied(&vec![0; length]);
