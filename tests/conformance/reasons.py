@@ -55,4 +55,12 @@ REASONS: tuple[Reason, ...] = (
         why="It needs an earlier test of the same process to have set a loop, and here it has a process of its own "
         "(python/cpython#109862, mended in 3.12.2).",
     ),
+    Reason(
+        tests="test_ssl.TestSSL.test_remote_shutdown_receives_trailing_data_on_slow_socket",
+        outcome=Outcome.HUNG,
+        date=datetime.date(2026, 11, 22),
+        why="It puts a Python object that sends half of what it is given in the place of the private `_sock` of asyncio's "
+        "own transport, once that transport's private `_read_ready_cb` is None. A native transport sends by the kernel's "
+        "call and has neither; that a socket takes only a part is tested in tests/test_streams_flow.py.",
+    ),
 )
