@@ -18,8 +18,8 @@ use crate::kernel::Kernel;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Modes};
 use crate::signals::{self, SIGNALS};
-use crate::source::{self, Due};
-use crate::watches::{Watched, is_live};
+use crate::source;
+use crate::watches::{Due, Watched, is_live};
 use crate::{handle, no_arguments};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
@@ -215,17 +215,17 @@ fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Resul
         if kernel.watches.is_unsettled() {
             found.refused = kernel.settle();
         }
-        state
-            .queues
-            .with(py, |queues| found.collect(py, kernel, count, |handle| queues.ready.push_back(handle)));
+        state.queues.with(py, |queues| {
+            found.due = std::mem::take(&mut queues.due);
+            found.collect(py, kernel, count, |handle| queues.ready.push_back(handle));
+        });
     });
-    for due in std::mem::take(&mut found.due) {
-        source::on_ready(py, &due)?;
+    let due = std::mem::take(&mut found.due);
+    if !found.is_plain() {
+        found.handle_rest(this)?;
     }
-    if found.is_plain() {
-        return Ok(());
-    }
-    found.handle_rest(this)
+    // What an exception leaves undelivered, here or there, the kernel reports again.
+    if due.capacity() > 0 { source::deliver(py, state, due) } else { Ok(()) }
 }
 
 /// What a wait brought besides callbacks to call.

@@ -23,6 +23,7 @@ use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
+use crate::watches::Due;
 
 /// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
 /// asyncio's own number is 100.
@@ -52,6 +53,8 @@ pub(crate) struct Queues {
     pub(crate) pace: Pace,
     /// Transports that were written to in this turn: they are flushed at its end.
     pub(crate) unsent: Vec<Object>,
+    /// The memory for the events of a poll; empty between two polls.
+    pub(crate) due: Vec<Due>,
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -104,6 +107,7 @@ impl EventLoop {
                 cancelled_timers: 0,
                 pace: Pace::new(),
                 unsent: Vec::new(),
+                due: Vec::new(),
             }),
             kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),

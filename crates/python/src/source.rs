@@ -3,24 +3,22 @@
 //! Which kind of object it is stands in the table; what it does with the event is that object's affair.
 
 use pyo3::prelude::*;
-use reactor::Readiness;
 
-use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::watches::Kind;
+use crate::watches::{Due, Kind};
 use crate::{listener, stream};
 
-/// An event that has to be delivered.
-pub(crate) struct Due {
-    pub(crate) kind: Kind,
-    pub(crate) object: Object,
-    pub(crate) readiness: Readiness,
+/// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
+/// poll: the kernel reports it again.
+pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> Result<(), Raised> {
+    let outcome = due.drain(..).try_for_each(|event| on_ready(py, &event));
+    state.queues.with(py, |queues| queues.due = due);
+    outcome
 }
 
-/// Delivers one event.
 #[inline(always)]
-pub(crate) fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
+fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
     match due.kind {
         Kind::Stream => stream::on_ready(object, due.readiness),

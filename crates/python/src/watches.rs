@@ -81,6 +81,13 @@ pub(crate) struct Source {
     pub(crate) interest: Interest,
 }
 
+/// An event that has to be delivered to a source.
+pub(crate) struct Due {
+    pub(crate) kind: Kind,
+    pub(crate) object: Object,
+    pub(crate) readiness: Readiness,
+}
+
 /// One watched descriptor: a source of the loop's own, callbacks, or both. asyncio's own `sendfile` waits by a callback on
 /// the descriptor of a transport that rests meanwhile.
 pub(crate) struct Watched {
