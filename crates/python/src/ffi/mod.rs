@@ -16,4 +16,5 @@ pub(crate) mod native;
 pub(crate) mod object;
 pub(crate) mod owned;
 pub(crate) mod raised;
+pub(crate) mod socket_object;
 mod thread_end;
