@@ -23,6 +23,7 @@ use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
+use crate::watches::Kind;
 
 /// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
 /// asyncio's own number is 100.
@@ -51,7 +52,7 @@ pub(crate) struct Queues {
     cancelled_timers: usize,
     pub(crate) pace: Pace,
     /// Transports that were written to in this turn: they are flushed at its end.
-    pub(crate) unsent: Vec<Object>,
+    pub(crate) unsent: Vec<(Kind, Object)>,
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -177,7 +178,7 @@ impl Queues {
     }
 
     /// Keeps the memory of a list that was worked off.
-    pub(crate) fn keep_list(&mut self, mut list: Vec<Object>) -> Vec<Object> {
+    pub(crate) fn keep_list(&mut self, mut list: Vec<(Kind, Object)>) -> Vec<(Kind, Object)> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
         }
