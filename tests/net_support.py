@@ -272,14 +272,6 @@ def turns_share(loop: asyncio.AbstractEventLoop, seconds: float = 0.1) -> float:
 IDLE_SHARE_AT_MOST = 0.5
 
 
-def unused_port() -> int:
-    """A port of this machine at which nobody listens and which the system will not hand out again soon."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
-
-
 @contextmanager
 def refusing_port() -> Iterator[int]:
     """A port that is taken and refuses every connection, because its owner does not listen."""

@@ -29,8 +29,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-Address = tuple[str, int]
-
 
 @contextmanager
 def listening(family: int = socket.AF_INET) -> Iterator[socket.socket]:

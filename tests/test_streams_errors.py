@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from net_protocols import BufferedRecorder, Recorder
 from net_support import (
+    SMALL_BUFFER,
     connect,
     fill,
     receive_all,
@@ -20,7 +21,6 @@ from net_support import (
 from support import ErrorLog, turn, turn_until
 
 A_FEW = 5
-SMALL_BUFFER = 4096
 
 
 class Broken(BaseException):

@@ -28,9 +28,6 @@ from net_support import (
 from support import turn, turn_until
 
 A_FEW = 5
-# asyncio and we log a warning from this write on to a connection that is gone.
-WARNED_FROM = 5
-GONE = "socket.send() raised exception."
 # More pieces than the kernel takes in one vectored call (IOV_MAX is 1024), several times over.
 MORE_THAN_ONE_VECTOR = 5000
 

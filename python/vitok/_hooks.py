@@ -156,6 +156,11 @@ def warn_of_lost_writes() -> None:
     base_events.logger.warning("socket.send() raised exception.")
 
 
+def warn_of_lost_pipe_writes() -> None:
+    """A program goes on writing to a pipe that is closed."""
+    base_events.logger.warning("pipe closed by peer or os.write(pipe, data) raised exception.")
+
+
 def warn_of_resource(text: str, category: type[Warning], source: object) -> None:
     """A resource was forgotten while it was open."""
     warnings.warn(text, category, stacklevel=1, source=source)

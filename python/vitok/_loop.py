@@ -15,7 +15,7 @@ from asyncio import constants, sslproto, unix_events
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
-from . import _compat
+from . import _compat, _pipes
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of
 from ._native import EventLoop
@@ -190,6 +190,16 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     def _stop_serving(self, sock: Any) -> None:
         self._unlisten(sock.fileno())
         _Base._stop_serving(self, sock)
+
+    # Pipes: so do `connect_read_pipe`, `connect_write_pipe` and the pipes of subprocesses.
+
+    def _make_read_pipe_transport(self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None) -> Any:
+        descriptor = _pipes.prepare_reader(pipe)
+        return self._open_read_pipe(pipe, descriptor, protocol, waiter, _pipes.facts(pipe, extra))
+
+    def _make_write_pipe_transport(self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None) -> Any:
+        descriptor, hears_reader = _pipes.prepare_writer(pipe)
+        return self._open_write_pipe(pipe, descriptor, protocol, waiter, _pipes.facts(pipe, extra), hears_reader)
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
         transport = self._transport_of(descriptor_of(fd))

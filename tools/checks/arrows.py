@@ -33,6 +33,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"kernel"}),
     frozenset({"loop_state"}),
     frozenset({"handle", "protocol", "resolve"}),
+    frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})
     | frozenset({"stream", "datagram", "pipe", "process", "tls"}),
     frozenset({"listener"}),

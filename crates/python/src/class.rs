@@ -15,8 +15,9 @@ use crate::ffi::interpreter::set_attribute;
 use crate::ffi::method::add_methods;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
+use crate::watches::Watched;
 use crate::{
-    event_loop, executor, handle, lifetime, listener, schedule, signals, source, stream, tasks, watch,
+    event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, source, stream, tasks, watch,
 };
 
 /// Puts the class into the module.
@@ -30,6 +31,8 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
     stream::make_class(module)?;
+    pipe::make_classes(module)?;
+    methods.extend(pipe::methods());
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -374,12 +377,12 @@ impl EventLoop {
         });
         seen?;
         let sources = self.kernel.peek(|kernel| {
-            let mut sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
+            let mut sources = kernel.watches.entries().flat_map(Watched::sources);
             sources.try_for_each(|source| visit.call(&*source.object))
         });
         sources.unwrap_or(Ok(()))?;
         let unsent =
-            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|object| visit.call(&**object)));
+            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object)));
         unsent.unwrap_or(Ok(()))?;
         self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }

@@ -252,7 +252,7 @@ impl Found {
             if event.token == SIGNALS {
                 self.signals = true;
             } else if let Some(entry) = kernel.watches.get(event.token) {
-                if let Some(source) = entry.due_source(event.readiness) {
+                for source in entry.due_sources(event.readiness) {
                     self.due.push(Due {
                         kind: source.kind,
                         object: source.object.clone_ref(py),

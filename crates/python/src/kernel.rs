@@ -11,7 +11,7 @@ use reactor::{Interest, Poller, Rearmed, SignalPipe, Token, Trigger};
 
 use crate::ffi::handle_object::Handle;
 use crate::ffi::object::Object;
-use crate::watches::{Direction, Kind, Source, Watched, Watches, is_live};
+use crate::watches::{Direction, Half, Kind, Source, Watched, Watches, is_live};
 
 /// The loop's dealings with the kernel.
 pub(crate) struct Kernel {
@@ -116,7 +116,7 @@ impl Kernel {
         if left == before {
             return (removed, Ok(()));
         }
-        if left.is_empty() && entry.source.is_none() {
+        if left.is_empty() && entry.sources().next().is_none() {
             self.watches.forget(descriptor);
         }
         let Some(poller) = self.poller.as_mut() else {
@@ -138,8 +138,41 @@ impl Kernel {
         kind: Kind,
         object: Object,
     ) -> (Token, Option<Watched>) {
-        let source = Source { kind, object, interest: Interest::NONE };
-        self.watches.insert(Watched::new(descriptor, Some(source)))
+        let source = Some(Source { kind, object, interest: Interest::NONE });
+        let other = self.other_half(descriptor, kind);
+        if let Some(token) = other
+            && let Some(entry) = self.watches.slots.get_mut(token)
+        {
+            *entry.half(kind.half()) = source;
+            return (token, None);
+        }
+        let mut entry = Watched::new(descriptor, None);
+        *entry.half(kind.half()) = source;
+        self.watches.insert(entry)
+    }
+
+    /// The entry with the other transport of a pipe that is read and written under one number.
+    fn other_half(&mut self, descriptor: RawFd, kind: Kind) -> Option<Token> {
+        let token = *self.watches.tokens.get(&descriptor)?;
+        let entry = self.watches.slots.get_mut(token)?;
+        if entry.half(kind.half()).is_some()
+            || !kind.is_pipe()
+            || !entry.sources().all(|other| other.kind.is_pipe())
+        {
+            return None;
+        }
+        let interest = entry.interest();
+        let Some(poller) = self.poller.as_mut().filter(|_| !interest.is_empty()) else {
+            return Some(token);
+        };
+        match poller.reregister(descriptor, token, interest, Trigger::Level) {
+            Ok(Rearmed::Kept) => Some(token),
+            // The number had been closed and opened again, and the other transport was for the old file.
+            Ok(Rearmed::Renewed) | Err(_) => {
+                drop(poller.deregister(descriptor, interest));
+                None
+            }
+        }
     }
 
     /// Asks the kernel for something else on behalf of a source. `object` is what the table holds from now on: a weak
@@ -150,12 +183,23 @@ impl Kernel {
         interest: Interest,
         object: Object,
     ) -> (Option<Object>, io::Result<()>) {
+        self.ask_for(Half::First, token, interest, object)
+    }
+
+    /// The same on behalf of either half of a pipe.
+    pub(crate) fn ask_for(
+        &mut self,
+        half: Half,
+        token: Token,
+        interest: Interest,
+        object: Object,
+    ) -> (Option<Object>, io::Result<()>) {
         let Some(entry) = self.watches.slots.get_mut(token) else {
             return (Some(object), Ok(()));
         };
         let descriptor = entry.descriptor;
         let before = entry.interest();
-        let Some(source) = &mut entry.source else {
+        let Some(source) = entry.half(half) else {
             return (Some(object), Ok(()));
         };
         source.interest = interest;
@@ -200,6 +244,35 @@ impl Kernel {
             }
         };
         (Some(entry), told)
+    }
+
+    /// Takes one half of a pipe out of the table. The other goes on; whether there is one comes out, too.
+    pub(crate) fn detach_half(
+        &mut self,
+        half: Half,
+        token: Token,
+    ) -> (bool, Option<Watched>, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else {
+            return (false, None, Ok(()));
+        };
+        let (descriptor, before) = (entry.descriptor, entry.interest());
+        let own = entry.half(half).take();
+        if entry.sources().next().is_none() {
+            *entry.half(half) = own;
+            let (entry, told) = self.detach(token);
+            return (false, entry, told);
+        }
+        let left = entry.interest();
+        let told = match self.poller.as_mut() {
+            _ if left == before => Ok(()),
+            Some(poller) if left.is_empty() => poller.deregister(descriptor, before),
+            Some(poller) => poller.reregister(descriptor, token, left, Trigger::Level).map(drop),
+            None => {
+                self.watches.unsettled.push(descriptor);
+                Ok(())
+            }
+        };
+        (true, Some(Watched::new(descriptor, own)), told)
     }
 
     /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.

@@ -18,12 +18,14 @@ mod kernel;
 mod lifetime;
 mod listener;
 mod loop_state;
+mod pipe;
 mod protocol;
 mod schedule;
 mod signals;
 mod source;
 mod stream;
 mod tasks;
+mod transport;
 mod watch;
 mod watches;
 

@@ -12,6 +12,7 @@ use crate::error::os_error;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::signals;
+use crate::transport::alive;
 use crate::watches::Watched;
 
 /// What a run needs from the kernel and gives back at its end.
@@ -60,8 +61,11 @@ pub(crate) fn report_dropped(
         let details = handle::failure(py, "A watched descriptor was dropped", error)?;
         this.call_method1("call_exception_handler", (details,))?;
         // A transport that gets no events any more has lost its connection; a listener is of no use.
-        if let Some(source) = entry.source {
-            source.object.bind(py).call_method0("abort")?;
+        for source in entry.sources() {
+            // The other half of a pipe may be asking for nothing, and is held weakly then.
+            if let Some(object) = alive(source.object.bind(py).clone()) {
+                object.call_method0(source.kind.end_method())?;
+            }
         }
     }
     Ok(())

@@ -23,7 +23,7 @@ use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
-use crate::watches::Due;
+use crate::watches::{Due, Kind};
 
 /// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
 /// asyncio's own number is 100.
@@ -52,7 +52,7 @@ pub(crate) struct Queues {
     cancelled_timers: usize,
     pub(crate) pace: Pace,
     /// Transports that were written to in this turn: they are flushed at its end.
-    pub(crate) unsent: Vec<Object>,
+    pub(crate) unsent: Vec<(Kind, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<Due>,
 }
@@ -181,7 +181,7 @@ impl Queues {
     }
 
     /// Keeps the memory of a list that was worked off.
-    pub(crate) fn keep_list(&mut self, mut list: Vec<Object>) -> Vec<Object> {
+    pub(crate) fn keep_list(&mut self, mut list: Vec<(Kind, Object)>) -> Vec<(Kind, Object)> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
         }

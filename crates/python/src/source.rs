@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::{Due, Kind};
-use crate::{listener, stream};
+use crate::{listener, pipe, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
@@ -23,6 +23,8 @@ fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     match due.kind {
         Kind::Stream => stream::on_ready(object, due.readiness),
         Kind::Listener => listener::on_ready(object),
+        Kind::ReadPipe => pipe::on_readable(object),
+        Kind::WritePipe => pipe::on_ready(object, due.readiness),
     }
 }
 
@@ -31,8 +33,12 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
     let mut unsent = state.queues.with(py, |queues| std::mem::take(&mut queues.unsent));
     let mut outcome = Ok(());
     // Each is flushed, whatever the protocol of another raised while it was told to go on writing.
-    for transport in unsent.drain(..) {
-        outcome = outcome.and(stream::flush(transport.bind_borrowed(py)));
+    for (kind, transport) in unsent.drain(..) {
+        let transport = transport.bind_borrowed(py);
+        outcome = outcome.and(match kind {
+            Kind::WritePipe => pipe::flush(transport),
+            Kind::Stream | Kind::Listener | Kind::ReadPipe => stream::flush(transport),
+        });
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));
     drop(spare);

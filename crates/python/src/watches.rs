@@ -70,6 +70,40 @@ impl Watch {
 pub(crate) enum Kind {
     Stream,
     Listener,
+    ReadPipe,
+    WritePipe,
+}
+
+/// Which of the two sources of one descriptor is meant: a terminal may be read by one transport and written by another,
+/// under one number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Half {
+    First,
+    /// The writing transport of a pipe, and nothing else.
+    Second,
+}
+
+impl Kind {
+    pub(crate) const fn half(self) -> Half {
+        match self {
+            Self::WritePipe => Half::Second,
+            Self::Stream | Self::Listener | Self::ReadPipe => Half::First,
+        }
+    }
+
+    /// Whether another half may stand beside it.
+    pub(crate) const fn is_pipe(self) -> bool {
+        matches!(self, Self::ReadPipe | Self::WritePipe)
+    }
+
+    /// The method that ends a source which the kernel refuses to watch any more.
+    pub(crate) const fn end_method(self) -> &'static str {
+        match self {
+            // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
+            Self::ReadPipe => "close",
+            Self::Stream | Self::Listener | Self::WritePipe => "abort",
+        }
+    }
 }
 
 /// A source of the loop's own.
@@ -93,23 +127,36 @@ pub(crate) struct Due {
 pub(crate) struct Watched {
     pub(crate) descriptor: RawFd,
     pub(crate) source: Option<Source>,
+    /// The second half of a pipe: see [`Half`].
+    pub(crate) second: Option<Source>,
     pub(crate) watch: Watch,
 }
 
 impl Watched {
     pub(crate) const fn new(descriptor: RawFd, source: Option<Source>) -> Self {
-        Self { descriptor, source, watch: Watch { reader: None, writer: None } }
+        Self { descriptor, source, second: None, watch: Watch { reader: None, writer: None } }
     }
 
     pub(crate) fn interest(&self) -> Interest {
-        let callbacks = self.watch.interest();
-        self.source.as_ref().map_or(callbacks, |source| callbacks.with(source.interest))
+        self.sources().fold(self.watch.interest(), |interest, source| interest.with(source.interest))
     }
 
-    /// The source, if the event is one that it asked for.
+    pub(crate) fn half(&mut self, half: Half) -> &mut Option<Source> {
+        match half {
+            Half::First => &mut self.source,
+            Half::Second => &mut self.second,
+        }
+    }
+
     #[inline(always)]
-    pub(crate) fn due_source(&self, readiness: Readiness) -> Option<&Source> {
-        self.source.as_ref().filter(|source| !readiness.answers(source.interest).is_empty())
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.source.iter().chain(self.second.iter())
+    }
+
+    /// The sources that asked for such an event.
+    #[inline(always)]
+    pub(crate) fn due_sources(&self, readiness: Readiness) -> impl Iterator<Item = &Source> {
+        self.sources().filter(move |source| !readiness.answers(source.interest).is_empty())
     }
 
     pub(crate) fn into_handles(self) -> impl Iterator<Item = Handle> {
@@ -159,9 +206,9 @@ impl Watches {
         self.slots.iter().map(|(_, entry)| entry)
     }
 
-    /// The source that a descriptor belongs to.
+    /// The source that a descriptor belongs to; the first, if there are two.
     pub(crate) fn source_of(&self, descriptor: RawFd) -> Option<&Source> {
-        self.slots.get(*self.tokens.get(&descriptor)?)?.source.as_ref()
+        self.slots.get(*self.tokens.get(&descriptor)?)?.sources().next()
     }
 
     /// Empties the table; the caller drops what comes out.

@@ -7,6 +7,7 @@
 //! | To know                                            | Ask             |
 //! |----------------------------------------------------|-----------------|
 //! | what a call or an event means for the connection   | [`State`]       |
+//! | the same for one end of a pipe                     | [`PipeEnd`]     |
 //! | what is still to be sent                           | [`WriteQueue`]  |
 //! | whether the writer has to pause or may go on       | [`Flow`]        |
 //! | how much to read next                              | [`ReadSize`]    |
@@ -16,12 +17,14 @@
 
 mod datagram;
 mod flow;
+mod pipe;
 mod read_size;
 mod state;
 mod write_queue;
 
 pub use datagram::DatagramQueue;
 pub use flow::{BadLimits, Flow};
+pub use pipe::PipeEnd;
 pub use read_size::ReadSize;
 pub use state::{Admission, Closing, Drained, Interest, State, WriteEnd};
 pub use write_queue::WriteQueue;

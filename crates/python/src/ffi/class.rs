@@ -19,6 +19,8 @@ use super::raised::{Raised, border, owned};
 pub(crate) struct Getter {
     pub(crate) name: &'static str,
     pub(crate) read: ffi::getter,
+    /// What an assignment does; without one there is none.
+    pub(crate) write: Option<ffi::setter>,
 }
 
 /// What a handle class can do.
@@ -98,7 +100,7 @@ pub(super) fn getter_table(getters: Vec<Getter>) -> PyResult<Vec<ffi::PyGetSetDe
         table.push(ffi::PyGetSetDef {
             name,
             get: Some(getter.read),
-            set: None,
+            set: getter.write,
             doc: std::ptr::null(),
             closure: null_mut(),
         });
@@ -130,6 +132,25 @@ pub(crate) unsafe fn read(
         // SAFETY: the caller's duty.
         let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
         Ok(body(receiver)?.into_ptr())
+    })
+}
+
+/// Runs the body of an assignment to an attribute behind the border; there is no value if the attribute is deleted.
+///
+/// # Safety
+/// `receiver` is the live object that the interpreter passed, and so is `value`, or it is null.
+pub(crate) unsafe fn assign(
+    receiver: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(Argument<'py>, Option<Bound<'py, PyAny>>) -> PyResult<()>,
+) -> c_int {
+    border(-1, |py| {
+        // SAFETY: the caller's duty.
+        let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
+        // SAFETY: as above.
+        let value = unsafe { Bound::from_borrowed_ptr_or_opt(py, value) };
+        body(receiver, value)?;
+        Ok(0)
     })
 }
 
@@ -165,7 +186,8 @@ pub(crate) unsafe fn hash(
     })
 }
 
-/// Makes the C function of a computed attribute out of a Rust one that takes the receiver.
+/// Makes the C function of a computed attribute out of a Rust one that takes the receiver; a second one takes the receiver
+/// and what is assigned.
 #[macro_export]
 macro_rules! getter {
     ($name:literal, $body:path) => {{
@@ -176,7 +198,18 @@ macro_rules! getter {
             // SAFETY: the interpreter passes a live receiver.
             unsafe { $crate::ffi::class::read(receiver, $body) }
         }
-        $crate::ffi::class::Getter { name: $name, read: entry }
+        $crate::ffi::class::Getter { name: $name, read: entry, write: None }
+    }};
+    ($name:literal, $body:path, $assign:path) => {{
+        unsafe extern "C" fn write_entry(
+            receiver: *mut pyo3::ffi::PyObject,
+            value: *mut pyo3::ffi::PyObject,
+            _closure: *mut std::ffi::c_void,
+        ) -> std::ffi::c_int {
+            // SAFETY: the interpreter passes a live receiver, and a live value or null.
+            unsafe { $crate::ffi::class::assign(receiver, value, $assign) }
+        }
+        $crate::ffi::class::Getter { write: Some(write_entry), ..$crate::getter!($name, $body) }
     }};
 }
 

@@ -1,15 +1,17 @@
 //! `vitok._native.SocketTransport` as Python sees it: asyncio's methods, and the private ones that asyncio's own code calls.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::{Body, Intake, Socket, Stream, begin, end, info, intake_of, settle, write};
+use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
+use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth, wake};
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
@@ -140,7 +142,7 @@ fn methods_of_the_settings() -> Vec<Method> {
         ),
         method(
             "get_write_buffer_limits",
-            no_arguments!(buffer_limits),
+            no_arguments!(limits::<Stream>),
             "($self)",
             "The low and the high mark, in bytes.",
         ),
@@ -197,67 +199,17 @@ fn getters() -> Vec<Getter> {
         getter!("_server", server),
         getter!("_protocol", protocol_attribute),
         getter!("_extra", extra_attribute),
-        getter!("_protocol_paused", protocol_paused),
-        getter!("_high_water", high_water),
-        getter!("_low_water", low_water),
+        getter!("_protocol_paused", protocol_paused::<Stream>),
+        getter!("_high_water", high_water::<Stream>),
+        getter!("_low_water", low_water::<Stream>),
         getter!("_paused", paused),
         getter!("_closing", closing),
         getter!("_eof", eof),
     ]
 }
 
-fn none(py: Python<'_>) -> Bound<'_, PyAny> {
-    py.None().into_bound(py)
-}
-
-fn truth(py: Python<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(value.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any())
-}
-
 fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
     value_of::<Stream>(transport).body.with(transport.py(), question)
-}
-
-/// The one argument of a method, by position or by its name.
-#[inline(always)]
-fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, Raised> {
-    match call.positional() {
-        [only] if !call.has_keywords() => Ok(*only),
-        _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
-            found.ok_or_else(|| {
-                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'"))
-                    .into()
-            })
-        }),
-    }
-}
-
-/// Arguments by position or by name.
-#[cold]
-fn named<'py>(call: &Call<'py>, method: &str, names: &[&str]) -> Result<Vec<Option<Argument<'py>>>, Raised> {
-    let given = call.positional();
-    if given.len() > names.len() {
-        let (most, count) = (names.len(), given.len());
-        let text = format!("{method}() takes {most} positional arguments but {count} were given");
-        return Err(PyTypeError::new_err(text).into());
-    }
-    let mut found: Vec<_> = given.iter().map(|&argument| Some(argument)).collect();
-    found.resize(names.len(), None);
-    for (name, value) in call.keywords() {
-        let name = name.to_string();
-        match names.iter().position(|known| *known == name) {
-            Some(place) if found[place].is_none() => found[place] = Some(value),
-            Some(_) => {
-                let text = format!("{method}() got multiple values for argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
-            }
-            None => {
-                let text = format!("{method}() got an unexpected keyword argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -342,22 +294,8 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
 }
 
-fn buffer_limits(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    let limits = ask(transport, |body| body.flow.limits());
-    Ok(limits.into_pyobject(transport.py())?.into_any())
-}
-
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
-    let number = |place: usize| -> PyResult<Option<i64>> {
-        match arguments[place].filter(|value| !value.is_none()) {
-            None => Ok(None),
-            Some(value) => value.extract::<i64>().map(Some),
-        }
-    };
-    let (high, low) = (number(0)?, number(1)?);
-    ask(call.receiver(), |body| body.flow.set_limits(high, low))
-        .map_err(|refused| PyValueError::new_err(refused.to_string()))?;
+    set_limits::<Stream>(call)?;
     write::pause_if_high(call.receiver())?;
     Ok(none(call.py))
 }
@@ -365,9 +303,7 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let waiter = one(call, "_begin", "waiter")?;
     begin(call.receiver())?;
-    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
-        waiter.call_method1("set_result", (call.py.None(),))?;
-    }
+    wake(waiter)?;
     Ok(none(call.py))
 }
 
@@ -422,7 +358,7 @@ fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+    Ok(ask(transport, |body| body.number).into_pyobject(transport.py())?.into_any())
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -446,19 +382,6 @@ fn protocol_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     info::all(transport)
-}
-
-fn protocol_paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let paused = ask(transport, |body| body.flow.is_paused());
-    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
-}
-
-fn high_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().1).into_pyobject(transport.py())?.into_any())
-}
-
-fn low_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().0).into_pyobject(transport.py())?.into_any())
 }
 
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

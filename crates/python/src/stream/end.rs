@@ -10,13 +10,12 @@ use stream::{Closing, WriteEnd};
 
 use super::{Socket, Stream, class, info, settle, write};
 use crate::error::os_error;
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::protocol;
+use crate::transport;
 
 /// `transport.close()`: what was written is sent first.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -46,7 +45,7 @@ pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
     let stream = value_of::<Stream>(transport);
     write::flush(transport)?;
     let (end, descriptor) =
-        stream.body.with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor));
+        stream.body.with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor(py)));
     match end {
         WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
         WriteEnd::Shutdown => {
@@ -95,41 +94,16 @@ pub(super) fn schedule_lost(transport: Argument<'_>, error: Option<PyErr>) -> Re
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let owner = stream.owner.bind(py);
-    let state = owner.get();
-    state.check_open()?;
     let context = stream.body.with(py, |body| body.context.clone_ref(py));
-    let error = match error {
-        Some(error) => error.into_value(py).into_bound(py).into_any(),
-        None => py.None().into_bound(py),
-    };
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::connection_lost_method(py)?,
-        arguments: &[transport, error.as_borrowed()],
-        context: Some(context.bind(py).as_borrowed()),
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = state.pool.make(py, content)?;
-    state.push_ready(py, handle);
-    Ok(())
+    let context = context.bind_borrowed(py);
+    transport::schedule_lost(owner, class::connection_lost_method(py)?, transport, context, error)
 }
 
 /// Called by the loop: tells the protocol, then closes the socket, whatever the protocol raised.
 pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let told = match stream.callee(py) {
-        Some(callee) => {
-            let names = &stream.owner.get().imports.names.protocol;
-            // The handle that calls this has entered the connection's context.
-            crate::ffi::call::call_method(callee.protocol.as_borrowed(), &names.connection_lost, &[error])
-                .map(drop)
-        }
-        None => Ok(()),
-    };
-    let told = told.map_err(|raised| raised.take(py));
+    let told = transport::call_connection_lost(stream.owner.get(), stream.callee(py), error);
     let released = release(transport);
     told?;
     released

@@ -137,7 +137,7 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     let stream = value_of::<Stream>(transport);
     let (existing, number) = stream.body.with(py, |body| match &body.socket {
         Socket::Object(object) => (Some(object.clone_ref(py)), None),
-        Socket::Native(_) => (None, Some(body.descriptor)),
+        Socket::Native(_) => (None, Some(body.number)),
         Socket::Closed => (None, None),
     });
     if let Some(object) = existing {
@@ -166,7 +166,7 @@ pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
             (false, true) => " closing",
             (false, false) => "",
         };
-        let mut text = format!("<SocketTransport{life} fd={}", body.descriptor);
+        let mut text = format!("<SocketTransport{life} fd={}", body.number);
         if open_loop && !is_closed {
             let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
             let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));

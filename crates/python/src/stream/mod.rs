@@ -23,24 +23,22 @@ mod write;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyWeakrefMethods, PyWeakrefReference};
 use reactor::{Address, Interest, Token, socket};
 use stream::{Flow, ReadSize, State, WriteQueue};
 
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::handle;
+use crate::ffi::socket_object::{check_layout, descriptor_of};
 use crate::loop_state::EventLoop;
-use crate::protocol::{self, Callee};
-use crate::watches::Kind;
+use crate::protocol::Callee;
+use crate::transport::{FlowControlled, alive, ask_kernel, call_connection_made, interest_of, schedule};
+use crate::watches::{Half, Kind, Watched};
 
 pub(crate) use class::make_class;
 pub(crate) use read::on_ready;
@@ -61,7 +59,8 @@ struct Body {
     is_listed: bool,
     /// What the kernel was asked to report.
     watched: Interest,
-    descriptor: RawFd,
+    /// The descriptor as it was when the transport was made.
+    number: RawFd,
     token: Option<Token>,
     queue: WriteQueue<Bytes>,
     socket: Socket,
@@ -131,6 +130,7 @@ pub(crate) fn open<'py>(
             (Socket::Native(file), descriptor, local, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
+            check_layout(&object);
             (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
@@ -142,7 +142,7 @@ pub(crate) fn open<'py>(
         read_size: ReadSize::new(),
         is_listed: false,
         watched: Interest::NONE,
-        descriptor,
+        number: descriptor,
         token: None,
         queue: WriteQueue::new(),
         socket,
@@ -179,18 +179,8 @@ pub(crate) fn open_later<'py>(
     }
     let transport = open(owner, connection)?;
     let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::begin_method(py)?,
-        arguments: &[transport.as_borrowed(), waiter.as_borrowed()],
-        // The connection's own context is entered for the protocol alone.
-        context: None,
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = owner.get().pool.make(py, content)?;
-    owner.get().push_ready(py, handle);
+    // The connection's own context is entered for the protocol alone.
+    schedule(owner, class::begin_method(py)?, &[transport.as_borrowed(), waiter.as_borrowed()], None)?;
     Ok(transport)
 }
 
@@ -219,7 +209,7 @@ pub(crate) fn transports_of<'py>(
     server: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let objects: Vec<Object> = state.kernel.with(py, |kernel| {
-        let sources = kernel.watches.entries().filter_map(|entry| entry.source.as_ref());
+        let sources = kernel.watches.entries().flat_map(Watched::sources);
         sources
             .filter(|source| source.kind == Kind::Stream)
             .map(|source| source.object.clone_ref(py))
@@ -233,14 +223,6 @@ pub(crate) fn transports_of<'py>(
     Ok(transports.filter(is_its).collect())
 }
 
-/// The transport behind what the table holds, which is a weak reference while the kernel is asked for nothing.
-fn alive(held: Bound<'_, PyAny>) -> Option<Bound<'_, PyAny>> {
-    match held.cast::<PyWeakrefReference>() {
-        Ok(weak) => weak.upgrade(),
-        Err(_) => Some(held),
-    }
-}
-
 /// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the connection
 /// lives on, as in asyncio.
 pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
@@ -249,37 +231,12 @@ pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
     let owner = stream.owner.bind(py);
     let mut outcome = Ok(());
     if let Some(callee) = stream.callee(py) {
-        let name = &owner.get().imports.names.protocol.connection_made;
-        if let Err(raised) = callee.call(name, &[transport]) {
-            outcome =
-                report_as_callback(owner, &callee, name, transport, raised).map_err(|raised| raised.take(py));
-        }
+        outcome = call_connection_made(owner, &callee, transport).map_err(|raised| raised.take(py));
     }
     // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
     stream.body.with(py, |body| body.state.start());
     settle(transport)?;
     Ok(outcome?)
-}
-
-/// Reports an exception of `connection_made` as asyncio does, where that is a callback of the loop's.
-#[cold]
-fn report_as_callback<'py>(
-    owner: &Bound<'py, EventLoop>,
-    callee: &Callee<'py>,
-    name: &Py<PyString>,
-    transport: Argument<'py>,
-    raised: Raised,
-) -> Result<(), Raised> {
-    let py = owner.py();
-    let error = protocol::failure(py, raised)?;
-    let method = callee.protocol.getattr(name)?;
-    let made = handle::make_unscheduled(
-        owner.as_any().as_borrowed(),
-        method.as_borrowed(),
-        &[transport],
-        Some(callee.context.as_borrowed()),
-    )?;
-    handle::report(py, &made, error.into())
 }
 
 impl Stream {
@@ -290,25 +247,28 @@ impl Stream {
     }
 }
 
+impl FlowControlled for Stream {
+    fn flow<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Flow) -> R) -> R {
+        self.body.with(py, |own| body(&mut own.flow))
+    }
+}
+
 impl Body {
+    /// The descriptor to read from and write to: -1 once the user has closed the socket behind the transport's back, so
+    /// that whoever has the number now is left alone.
+    #[inline(always)]
+    fn descriptor(&self, py: Python<'_>) -> RawFd {
+        match &self.socket {
+            Socket::Native(_) => self.number,
+            Socket::Object(object) => descriptor_of(object.bind(py)),
+            Socket::Closed => -1,
+        }
+    }
+
     #[inline(always)]
     fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
         let protocol = self.protocol.as_ref()?.bind(py).clone();
         Some(Callee { protocol, context: self.context.bind(py).clone() })
-    }
-
-    /// What the kernel should report, by the state.
-    #[inline(always)]
-    fn wanted(&self) -> Interest {
-        let wanted = self.state.interest();
-        let mut interest = Interest::NONE;
-        if wanted.readable {
-            interest = interest.with(Interest::READABLE);
-        }
-        if wanted.writable {
-            interest = interest.with(Interest::WRITABLE);
-        }
-        interest
     }
 }
 
@@ -317,7 +277,7 @@ impl Body {
 fn settle(transport: Argument<'_>) -> Result<(), Raised> {
     let stream = value_of::<Stream>(transport);
     let changed = stream.body.with(transport.py(), |body| {
-        let wanted = body.wanted();
+        let wanted = interest_of(body.state.interest());
         (wanted != body.watched).then_some(wanted)
     });
     match changed {
@@ -329,21 +289,12 @@ fn settle(transport: Argument<'_>) -> Result<(), Raised> {
 fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    // A transport that is asked for nothing is its user's alone, so that it can become garbage.
-    let object = if wanted.is_empty() {
-        PyWeakrefReference::new(&transport.to_owned())?.into_any().into()
-    } else {
-        transport.to_owned().into()
-    };
     let token = stream.body.with(py, |body| {
         body.watched = wanted;
         body.token
     });
     let Some(token) = token else { return Ok(()) };
-    let state = stream.owner.get();
-    let (displaced, told) = state.kernel.with(py, |kernel| kernel.ask(token, wanted, object));
-    drop(displaced);
-    match told {
+    match ask_kernel(stream.owner.get(), transport, Half::First, token, wanted)? {
         Ok(()) => Ok(()),
         Err(error) => {
             let error = os_error(&error, "the connection cannot be watched");

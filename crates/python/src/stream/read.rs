@@ -19,8 +19,8 @@ use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::loop_state::EventLoop;
 use crate::protocol::{self, Callee};
+use crate::transport;
 
 /// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
 /// costs more than cutting the object to size.
@@ -54,7 +54,7 @@ fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
             return None;
         }
         let callee = body.callee(py)?;
-        Some(Plan { callee, intake: body.intake, size: body.read_size, descriptor: body.descriptor })
+        Some(Plan { callee, intake: body.intake, size: body.read_size, descriptor: body.descriptor(py) })
     });
     let Some(plan) = plan else { return Ok(()) };
     match plan.intake {
@@ -83,7 +83,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
     let received = if plan.size.next() >= OWN_OBJECT {
         bytes::filled(py, plan.size.next(), |room| socket::receive(plan.descriptor, room))?
     } else {
-        receive_through_loop(py, owner, plan.descriptor)?
+        transport::receive(py, owner, |room| socket::receive(plan.descriptor, room))?
     };
     let data = match received {
         Ok(Some(data)) => data,
@@ -97,23 +97,6 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
         Ok(_) => Ok(()),
         Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
     }
-}
-
-/// A read into the loop's buffer, copied into an object of the right size.
-#[inline(always)]
-fn receive_through_loop<'py>(
-    py: Python<'py>,
-    owner: &EventLoop,
-    descriptor: i32,
-) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
-    owner.inbound.with(py, |buffer| {
-        let received = buffer.receive(|room| socket::receive(descriptor, room));
-        match received {
-            Ok([]) => Ok(Ok(None)),
-            Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
-            Err(error) => Ok(Err(error)),
-        }
-    })
 }
 
 fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {

@@ -4,11 +4,10 @@
 //! that does not run, from another thread, or in excess of what is worth gathering leaves at once. What the kernel does not
 //! take waits for it to have room. Memory that its owner can change is copied before `write()` returns, or sent.
 
-use std::io::{self, IoSlice};
+use std::io;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 use reactor::socket;
 use stream::{Admission, Drained};
 
@@ -19,28 +18,11 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::protocol;
-
-/// What is worth gathering before it is sent. Longer writes leave at once: with 100 connections that each echo 64 KiB, what
-/// waits for the end of the turn would have left the cache by then, and cost twice as much.
-const GATHER_AT_MOST: usize = 16 * 1024;
+use crate::transport::{self, Next, is_bytes_like, unchanging};
+use crate::watches::Kind;
 
 /// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
 const COPY_AT_MOST: usize = 16 * 1024;
-
-/// Slices of one call. Small writes are gathered into one piece, so these are long ones, or kept from before.
-const SLICES: usize = 64;
-
-/// What `write()` has to do beyond the queue.
-enum Next {
-    Nothing,
-    /// The stream goes on the loop's list.
-    List,
-    /// It is sent now.
-    Send,
-    /// The kernel has no room: the protocol may have to pause.
-    Pause,
-}
 
 /// `transport.write(data)`.
 #[inline]
@@ -66,7 +48,8 @@ fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) ->
             refused => return Err(refused),
         }
         push(body);
-        Ok(body.next_step(runs_here))
+        let (length, blocked) = (body.queue.len(), body.state.is_blocked());
+        Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
         Ok(next) => follow(transport, stream, next),
@@ -80,7 +63,11 @@ fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Ra
         Next::Nothing => Ok(()),
         Next::List => {
             let object = transport.to_owned().into();
-            stream.owner.get().queues.with(transport.py(), |queues| queues.unsent.push(object));
+            stream
+                .owner
+                .get()
+                .queues
+                .with(transport.py(), |queues| queues.unsent.push((Kind::Stream, object)));
             Ok(())
         }
         Next::Send => send_now(transport),
@@ -89,50 +76,18 @@ fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Ra
 }
 
 impl Body {
-    #[inline(always)]
-    fn next_step(&mut self, runs_here: bool) -> Next {
-        let length = self.queue.len();
-        if self.state.is_blocked() {
-            return if length > self.flow.high() { Next::Pause } else { Next::Nothing };
-        }
-        if !runs_here || length > GATHER_AT_MOST.min(self.flow.high()) {
-            return Next::Send;
-        }
-        if self.is_listed {
-            return Next::Nothing;
-        }
-        self.is_listed = true;
-        Next::List
-    }
-
     /// Offers the kernel what waits. `Ok(true)`: all is sent.
-    fn send(&mut self) -> io::Result<bool> {
-        while !self.queue.is_empty() {
-            let (offered, sent) = match self.queue.only() {
-                Some(bytes) => (bytes.len(), socket::send(self.descriptor, bytes)),
-                None => {
-                    let mut slices = [IoSlice::new(&[]); SLICES];
-                    let count = self.queue.slices(&mut slices);
-                    let offered = slices[..count].iter().map(|slice| slice.len()).sum();
-                    (offered, socket::send_vectored(self.descriptor, &slices[..count]))
-                }
-            };
-            match sent {
-                Ok(count) => {
-                    self.queue.advance(count);
-                    if count < offered {
-                        self.state.set_blocked(true);
-                        return Ok(false);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.state.set_blocked(true);
-                    return Ok(false);
-                }
-                Err(error) => return Err(error),
-            }
+    fn send(&mut self, py: Python<'_>) -> io::Result<bool> {
+        let number = self.descriptor(py);
+        let sent = transport::send(
+            &mut self.queue,
+            |bytes| socket::send(number, bytes),
+            |slices| socket::send_vectored(number, slices),
+        );
+        if matches!(sent, Ok(false)) {
+            self.state.set_blocked(true);
         }
-        Ok(true)
+        sent
     }
 }
 
@@ -153,7 +108,7 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
             return Ok(false);
         }
         // Where nobody waits for the queue to be drained, that is all.
-        body.send().map(|drained| !drained || body.has_plans())
+        body.send(py).map(|drained| !drained || body.has_plans())
     });
     match sent {
         Ok(false) => Ok(()),
@@ -181,7 +136,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
     if !was_blocked {
         return Ok(());
     }
-    let sent = stream.body.with(transport.py(), Body::send);
+    let sent = stream.body.with(transport.py(), |body| body.send(transport.py()));
     match sent {
         Ok(_) => after_send(transport),
         Err(error) => fail(transport, &error),
@@ -197,9 +152,13 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     }
     let (drained, waiter, descriptor) = stream.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
-            return (Drained::Nothing, None, body.descriptor);
+            return (Drained::Nothing, None, body.descriptor(py));
         }
-        (body.state.drained(), body.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)), body.descriptor)
+        (
+            body.state.drained(),
+            body.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)),
+            body.descriptor(py),
+        )
     });
     if let Some(waiter) = waiter
         && !waiter.bind(py).call_method0("done")?.is_truthy()?
@@ -221,14 +180,7 @@ fn resume_protocol(transport: Argument<'_>, stream: &Stream) -> Result<(), Raise
     let py = transport.py();
     let Some(callee) = stream.callee(py) else { return Ok(()) };
     let owner = stream.owner.bind(py);
-    match callee.call(&owner.get().imports.names.protocol.resume_writing, &[]) {
-        Ok(_) => Ok(()),
-        Err(raised) => {
-            let error = protocol::failure(py, raised)?;
-            let message = "protocol.resume_writing() failed";
-            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
-        }
-    }
+    transport::resume_writing(owner, &callee, transport)
 }
 
 /// Tells the protocol to pause if what waits is above the high mark.
@@ -240,14 +192,7 @@ pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
     }
     let Some(callee) = stream.callee(py) else { return Ok(()) };
     let owner = stream.owner.bind(py);
-    match callee.call_here(&owner.get().imports.names.protocol.pause_writing) {
-        Ok(_) => Ok(()),
-        Err(raised) => {
-            let error = protocol::failure(py, raised)?;
-            let message = "protocol.pause_writing() failed";
-            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
-        }
-    }
+    transport::pause_writing(owner, &callee, transport)
 }
 
 /// The kernel refused to send: the connection is lost.
@@ -310,7 +255,7 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
         }
         let mut taken = 0;
         if body.queue.is_empty() && !body.state.is_blocked() {
-            match socket::send(body.descriptor, view.bytes()) {
+            match socket::send(body.descriptor(py), view.bytes()) {
                 Ok(count) => taken = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Ok(Err(error)),
@@ -354,7 +299,8 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
         for piece in pieces {
             body.queue.push_shared(piece);
         }
-        Ok(body.next_step(runs_here))
+        let (length, blocked) = (body.queue.len(), body.state.is_blocked());
+        Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
         Ok(next) => follow(transport, stream, next),
@@ -362,31 +308,12 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
 }
 
-/// A line that nobody can change: itself if it is `bytes`, a copy of what else has bytes.
+/// A line that nobody can change.
 fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, Raised> {
-    if let Some(bytes) = Bytes::of(line.as_borrowed()) {
-        return Ok(bytes);
-    }
     if !is_bytes_like(line.as_borrowed()) {
         return Err(wrong_type(line.as_borrowed())?.into());
     }
-    let copy = match View::of(line.as_borrowed()) {
-        Ok(view) => PyBytes::new(line.py(), view.bytes()).into_any(),
-        Err(raised) => {
-            drop(raised.take(line.py()));
-            line.call_method0("tobytes")?
-        }
-    };
-    match Bytes::of(copy.as_borrowed()) {
-        Some(bytes) => Ok(bytes),
-        None => Err(wrong_type(line.as_borrowed())?.into()),
-    }
-}
-
-fn is_bytes_like(data: Argument<'_>) -> bool {
-    data.is_instance_of::<PyBytes>()
-        || data.is_instance_of::<PyByteArray>()
-        || data.is_instance_of::<PyMemoryView>()
+    unchanging(line.as_borrowed())
 }
 
 #[cold]

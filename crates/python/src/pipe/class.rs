@@ -1,0 +1,309 @@
+//! `vitok._native.ReadPipeTransport` and `WritePipeTransport` as Python sees them, and the loop's methods that make them.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use stream::PipeEnd;
+
+use super::{Body, Connection, Pipe, begin, end, info, open, settle, write};
+use crate::ffi::arguments::one;
+use crate::ffi::class::Getter;
+use crate::ffi::method::{Argument, Call, Entry, Method};
+use crate::ffi::native::{NativeClass, NativeType, value_of};
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
+use crate::watches::Kind;
+use crate::{fastcall, getter, no_arguments, represent};
+
+/// A class, and the methods that the loop calls at the beginning and at the end of a pipe.
+pub(super) struct Class {
+    pub(super) class: NativeType<Pipe>,
+    pub(super) begin: Py<PyAny>,
+    pub(super) connection_lost: Py<PyAny>,
+}
+
+/// The reader's class and the writer's.
+static CLASSES: PyOnceLock<(Class, Class)> = PyOnceLock::new();
+
+/// Makes both classes and puts them into the module.
+pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let represent = represent!(info::representation);
+    let mut read_methods = common_methods();
+    read_methods.extend(reading_methods());
+    let mut read_getters = common_getters();
+    read_getters.push(getter!("_paused", info::paused));
+    let base = base(module, "ReadTransport")?;
+    let name = "ReadPipeTransport";
+    let doc = "The reading end of a pipe: asyncio.ReadTransport, native.";
+    let (methods, getters) = (read_methods, read_getters);
+    let reader = make(module, NativeClass { name, doc, base, methods, getters, represent })?;
+
+    let mut write_methods = common_methods();
+    write_methods.extend(writing_methods());
+    let mut write_getters = common_getters();
+    write_getters.push(getter!("_protocol_paused", protocol_paused::<Pipe>));
+    write_getters.push(getter!("_high_water", high_water::<Pipe>));
+    write_getters.push(getter!("_low_water", low_water::<Pipe>));
+    let base = self::base(module, "_FlowControlMixin")?;
+    let name = "WritePipeTransport";
+    let doc = "The writing end of a pipe: asyncio.WriteTransport, native.";
+    let (methods, getters) = (write_methods, write_getters);
+    let writer = make(module, NativeClass { name, doc, base, methods, getters, represent })?;
+    CLASSES.get_or_init(module.py(), || (reader, writer));
+    Ok(())
+}
+
+fn base<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, PyType>> {
+    Ok(module.py().import("asyncio.transports")?.getattr(name)?.cast_into::<PyType>()?)
+}
+
+fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Class> {
+    let class = NativeType::make(module, class)?;
+    let object = class.class(module.py());
+    let begin = object.getattr("_begin")?.unbind();
+    let connection_lost = object.getattr("_call_connection_lost")?.unbind();
+    Ok(Class { class, begin, connection_lost })
+}
+
+/// The class of the transports of this kind.
+pub(super) fn class_of(py: Python<'_>, kind: Kind) -> PyResult<&'static Class> {
+    let (reader, writer) =
+        CLASSES.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))?;
+    Ok(if kind == Kind::ReadPipe { reader } else { writer })
+}
+
+fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {
+    Method { name, entry, signature: signature.to_owned(), doc }
+}
+
+/// The methods of the loop that make transports.
+pub(crate) fn methods() -> Vec<Method> {
+    vec![
+        method(
+            "_open_read_pipe",
+            fastcall!(open_read_pipe),
+            "($self, pipe, descriptor, protocol, waiter, extra)",
+            "The transport of a pipe's reading end. `connection_made` is called at the next turn, then the waiter is woken.",
+        ),
+        method(
+            "_open_write_pipe",
+            fastcall!(open_write_pipe),
+            "($self, pipe, descriptor, protocol, waiter, extra, hears_reader)",
+            "The same for the writing end. `hears_reader`: readiness for reading says that the reader has left.",
+        ),
+    ]
+}
+
+fn common_methods() -> Vec<Method> {
+    vec![
+        method("close", no_arguments!(close), "($self)", "Write what is left, then close."),
+        method(
+            "is_closing",
+            no_arguments!(is_closing),
+            "($self)",
+            "Whether the transport is closing or closed.",
+        ),
+        method("get_protocol", no_arguments!(protocol), "($self)", "The protocol; None after the end."),
+        method(
+            "set_protocol",
+            fastcall!(set_protocol),
+            "($self, protocol)",
+            "Hand the pipe to another protocol.",
+        ),
+        method(
+            "_begin",
+            fastcall!(begin_with),
+            "($self, waiter)",
+            "Call connection_made(), listen, wake the waiter.",
+        ),
+        method(
+            "_call_connection_lost",
+            fastcall!(call_connection_lost),
+            "($self, exc)",
+            "What the loop calls at the end.",
+        ),
+    ]
+}
+
+fn reading_methods() -> Vec<Method> {
+    vec![
+        method(
+            "pause_reading",
+            no_arguments!(pause_reading),
+            "($self)",
+            "Call no data_received() until resume_reading().",
+        ),
+        method("resume_reading", no_arguments!(resume_reading), "($self)", "Read again."),
+        method(
+            "is_reading",
+            no_arguments!(is_reading),
+            "($self)",
+            "Whether the transport is neither paused nor closing.",
+        ),
+    ]
+}
+
+fn writing_methods() -> Vec<Method> {
+    vec![
+        method(
+            "write",
+            fastcall!(write_one),
+            "($self, data)",
+            "Write bytes; they leave at the end of the loop's turn.",
+        ),
+        method(
+            "write_eof",
+            no_arguments!(close),
+            "($self)",
+            "Write what is left, then close: a pipe has one direction.",
+        ),
+        method(
+            "can_write_eof",
+            no_arguments!(can_write_eof),
+            "($self)",
+            "True: closing a pipe ends it for its reader.",
+        ),
+        method("abort", no_arguments!(abort), "($self)", "Close at once."),
+        method(
+            "get_write_buffer_size",
+            no_arguments!(buffer_size),
+            "($self)",
+            "Bytes that wait for the kernel.",
+        ),
+        method(
+            "get_write_buffer_limits",
+            no_arguments!(limits::<Pipe>),
+            "($self)",
+            "The low and the high mark, in bytes.",
+        ),
+        method(
+            "set_write_buffer_limits",
+            fastcall!(set_buffer_limits),
+            "($self, high=None, low=None)",
+            "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
+        ),
+    ]
+}
+
+fn common_getters() -> Vec<Getter> {
+    vec![
+        getter!("_pipe", info::file, info::assign_file),
+        getter!("_fileno", info::fileno),
+        getter!("_loop", info::owner),
+        getter!("_protocol", info::protocol_attribute),
+        getter!("_extra", info::extra_attribute),
+        getter!("_closing", info::closing),
+    ]
+}
+
+pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
+    value_of::<Pipe>(transport).body.with(transport.py(), question)
+}
+
+fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    open_with(call, Kind::ReadPipe, false)
+}
+
+fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let hears_reader = match call.positional().last() {
+        Some(last) => last.is_truthy()?,
+        None => false,
+    };
+    open_with(call, Kind::WritePipe, hears_reader)
+}
+
+fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, Raised> {
+    let &[file, descriptor, protocol, waiter, extra, ..] = call.positional() else {
+        return Err(PyTypeError::new_err("a pipe's transport is made of five arguments or more").into());
+    };
+    call.refuse_keywords("_open_pipe")?;
+    let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
+    let connection = Connection {
+        file: file.to_owned(),
+        descriptor: descriptor.extract()?,
+        protocol: protocol.to_owned(),
+        waiter: waiter.to_owned(),
+        extra: extra.to_owned(),
+        end: if kind == Kind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
+        // What says nothing of its reader is a terminal or another device.
+        writes_at_once: !hears_reader,
+    };
+    open(&owner, kind, connection)
+}
+
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::close(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::abort(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), ask(transport, |body| body.end.state.is_closing()))
+}
+
+fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(info::protocol_attribute(transport)?)
+}
+
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let protocol = one(call, "set_protocol", "protocol")?.to_owned();
+    let before = ask(call.receiver(), |body| body.protocol.replace(protocol.into()));
+    drop(before);
+    Ok(none(call.py))
+}
+
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    begin(call.receiver(), one(call, "_begin", "waiter")?)?;
+    Ok(none(call.py))
+}
+
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    Ok(none(call.py))
+}
+
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    if ask(transport, |body| body.end.state.pause_reading()) {
+        settle(transport)?;
+    }
+    Ok(none(transport.py()))
+}
+
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    if ask(transport, |body| body.end.state.resume_reading()) {
+        settle(transport)?;
+    }
+    Ok(none(transport.py()))
+}
+
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), ask(transport, |body| body.end.state.is_reading()))
+}
+
+fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    write::write(call.receiver(), one(call, "write", "data")?)?;
+    Ok(none(call.py))
+}
+
+fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    truth(transport.py(), true)
+}
+
+/// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    write::flush(transport)?;
+    let size = ask(transport, |body| body.queue.len());
+    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+}
+
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    set_limits::<Pipe>(call)?;
+    write::pause_if_high(call.receiver())?;
+    Ok(none(call.py))
+}

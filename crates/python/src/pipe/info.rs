@@ -1,0 +1,91 @@
+//! What a transport says of itself: the representation, and the private attributes that libraries look at.
+
+use pyo3::prelude::*;
+use reactor::Interest;
+
+use super::Pipe;
+use super::class::ask;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::object::Object;
+use crate::loop_state::Modes;
+use crate::transport::none;
+use crate::watches::Kind;
+
+pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(represent(transport).into_pyobject(transport.py())?.into_any())
+}
+
+/// `<WritePipeTransport fd=7 idle bufsize=0>`, as asyncio writes it.
+pub(super) fn represent(transport: Argument<'_>) -> String {
+    let pipe = value_of::<Pipe>(transport);
+    let is_reader = pipe.kind == Kind::ReadPipe;
+    let has_poller = !pipe.owner.get().modes.any(Modes::CLOSED);
+    ask(transport, |body| {
+        let name = if is_reader { "ReadPipeTransport" } else { "WritePipeTransport" };
+        let is_closed = body.file.is_none();
+        let life = match (is_closed, body.end.state.is_closing()) {
+            (true, _) => " closed",
+            (false, true) => " closing",
+            (false, false) => "",
+        };
+        let own = if is_reader { Interest::READABLE } else { Interest::WRITABLE };
+        let polling = match (is_closed, has_poller) {
+            (true, _) => "closed",
+            (false, false) => "open",
+            (false, true) if body.watched.contains(own) => "polling",
+            (false, true) => "idle",
+        };
+        let mut text = format!("<{name}{life} fd={} {polling}", body.descriptor);
+        if !is_reader && has_poller && !is_closed {
+            text += &format!(" bufsize={}", body.queue.len());
+        }
+        text + ">"
+    })
+}
+
+pub(super) fn file(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let file = ask(transport, |body| body.file.as_ref().map(|file| file.clone_ref(py)));
+    Ok(file.map_or_else(|| none(py), |file| file.into_bound(py)))
+}
+
+/// asyncio's own tests let go of a file that they have closed themselves, so that nobody warns of it.
+pub(super) fn assign_file(transport: Argument<'_>, file: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+    let file = file.filter(|file| !file.is_none()).map(Object::from);
+    let before = ask(transport, |body| std::mem::replace(&mut body.file, file));
+    drop(before);
+    Ok(())
+}
+
+pub(super) fn fileno(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+}
+
+/// asyncio's transports let go of their loop at the end, and code asks for that.
+pub(super) fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let is_closed = ask(transport, |body| body.file.is_none());
+    Ok(if is_closed { none(py) } else { value_of::<Pipe>(transport).owner.bind(py).clone().into_any() })
+}
+
+pub(super) fn protocol_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let protocol = ask(transport, |body| body.protocol.as_ref().map(|protocol| protocol.clone_ref(py)));
+    Ok(protocol.map_or_else(|| none(py), |protocol| protocol.into_bound(py)))
+}
+
+pub(super) fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    Ok(ask(transport, |body| body.extra.clone_ref(py)).into_bound(py))
+}
+
+pub(super) fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let closing = ask(transport, |body| body.end.state.is_closing());
+    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+pub(super) fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let paused = ask(transport, |body| body.end.state.is_paused());
+    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+}

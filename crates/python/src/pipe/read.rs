@@ -1,0 +1,75 @@
+//! Bytes in: one read for each readiness, straight to the protocol.
+
+use std::io;
+
+use pyo3::prelude::*;
+use reactor::socket;
+use stream::Closing;
+
+use super::{Pipe, end, settle};
+use crate::error::os_error;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::loop_state::Modes;
+use crate::protocol::{self, Callee};
+use crate::transport::{self, schedule};
+
+/// There is something to read, or the writer has left.
+pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    let owner = pipe.owner.bind(py);
+    let plan = pipe.body.with(py, |body| {
+        let callee = if body.end.state.may_read() { body.callee(py) } else { None };
+        callee.map(|callee| (callee, body.descriptor))
+    });
+    let Some((callee, descriptor)) = plan else { return Ok(()) };
+    match transport::receive(py, owner.get(), |room| socket::read(descriptor, room))? {
+        Ok(Some(data)) => {
+            let told = callee.call(&owner.get().imports.names.protocol.data_received, &[data.as_borrowed()]);
+            // What the protocol raises is its own affair, as in asyncio: the pipe stays open.
+            let message = "Exception in callback protocol.data_received()";
+            transport::report_failure(owner, &callee, transport, told, message)
+        }
+        Ok(None) => on_end(transport, &callee),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => on_error(transport, &callee, &error),
+    }
+}
+
+/// Every writer has left. Unlike a socket's, the answer of `eof_received` keeps nothing open.
+#[cold]
+fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    let owner = pipe.owner.bind(py);
+    if pipe.body.with(py, |body| body.end.state.lose()) != Closing::Lose {
+        return Ok(());
+    }
+    settle(transport)?;
+    let method = callee.protocol.getattr(&owner.get().imports.names.protocol.eof_received);
+    let scheduled = method.map_err(Raised::from).and_then(|method| {
+        schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed()))
+            .map(|()| transport::none(py))
+    });
+    transport::report_failure(owner, callee, transport, scheduled, "Fatal read error on pipe transport")?;
+    end::schedule_lost(transport, None)
+}
+
+#[cold]
+fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> Result<(), Raised> {
+    const MESSAGE: &str = "Fatal read error on pipe transport";
+    let py = transport.py();
+    let owner = value_of::<Pipe>(transport).owner.bind(py);
+    let is_hangup = error.raw_os_error() == Some(libc::EIO);
+    let error = os_error(error, "reading from the pipe");
+    // A terminal whose other side is gone says EIO: that is its way to end.
+    if !is_hangup {
+        protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))?;
+    } else if owner.get().modes.any(Modes::DEBUG) {
+        let hooks = owner.get().imports.hooks.bind(py);
+        hooks.call_method1("log_network_error", (transport, MESSAGE, error.value(py)))?;
+    }
+    end::lose(transport, Some(error))
+}

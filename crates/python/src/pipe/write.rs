@@ -1,0 +1,180 @@
+//! Bytes out: what one turn writes to a pipe or socket leaves by one call at its end, what is written to a terminal at once.
+//!
+//! What the kernel does not take waits for it to have room. Memory that its owner can change is copied before `write()`
+//! returns. While nothing is written the kernel tells of the reader's leaving, where the kind of file allows that.
+
+use std::io;
+
+use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
+use pyo3::prelude::*;
+use reactor::{Readiness, socket};
+use stream::{Admission, Drained};
+
+use super::{Body, Pipe, end, settle};
+use crate::error::os_error;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::loop_state::Modes;
+use crate::transport::{self, Next, is_bytes_like, unchanging};
+use crate::watches::Kind;
+
+/// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
+pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    if !is_bytes_like(data) {
+        // asyncio's check is an `assert`.
+        return Err(PyAssertionError::new_err(data.repr()?.unbind()).into());
+    }
+    let data = unchanging(data)?;
+    let runs_here = pipe.owner.get().is_own_thread();
+    let next = pipe.body.with(py, |body| {
+        let is_empty = data.as_ref().is_empty();
+        match body.end.admit(is_empty) {
+            Admission::Queue => {}
+            refused => return Err(refused),
+        }
+        body.queue.push_shared(data);
+        let (length, blocked) = (body.queue.len(), body.end.state.is_blocked());
+        let gathers = runs_here && !body.writes_at_once;
+        Ok(Next::of(length, &body.flow, blocked, gathers, &mut body.is_listed))
+    });
+    match next {
+        Ok(Next::Nothing) | Err(Admission::Nothing) => Ok(()),
+        Ok(Next::List) => {
+            let object = transport.to_owned().into();
+            pipe.owner.get().queues.with(py, |queues| queues.unsent.push((Kind::WritePipe, object)));
+            Ok(())
+        }
+        Ok(Next::Send) => {
+            flush(transport)?;
+            pause_if_high(transport)
+        }
+        Ok(Next::Pause) => pause_if_high(transport),
+        Err(refused) => drop_write(transport, refused),
+    }
+}
+
+/// A write that comes too late.
+#[cold]
+fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), Raised> {
+    let py = transport.py();
+    if refused == (Admission::Drop { warn: true }) {
+        let hooks = value_of::<Pipe>(transport).owner.get().imports.hooks.bind(py);
+        hooks.call_method0("warn_of_lost_pipe_writes")?;
+    }
+    Ok(())
+}
+
+impl Body {
+    /// Offers the kernel what waits. `Ok(true)`: all is sent.
+    fn send(&mut self) -> io::Result<bool> {
+        let number = self.descriptor;
+        let sent = transport::send(
+            &mut self.queue,
+            |bytes| socket::write(number, bytes),
+            |slices| socket::write_vectored(number, slices),
+        );
+        if matches!(sent, Ok(false)) {
+            self.end.state.set_blocked(true);
+        }
+        sent
+    }
+}
+
+/// Offers the kernel what waits, and sees to what follows. This is called at the end of the turn, and before whatever has to
+/// come after the bytes.
+pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    let sent = pipe.body.with(py, |body| {
+        body.is_listed = false;
+        if body.queue.is_empty() || body.end.state.is_blocked() || body.end.state.is_lost() {
+            return Ok(false);
+        }
+        body.send().map(|_| true)
+    });
+    match sent {
+        Ok(false) => Ok(()),
+        Ok(true) => after_send(transport),
+        Err(error) => fail(transport, &error),
+    }
+}
+
+/// The reader has left, or the kernel has room again.
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    if readiness.readable() && pipe.body.with(py, |body| body.end.may_lose_reader()) {
+        return on_reader_gone(transport);
+    }
+    let is_due = readiness.writable()
+        && pipe.body.with(py, |body| {
+            let is_due = body.end.state.is_blocked() && !body.end.state.is_lost();
+            body.end.state.set_blocked(false);
+            is_due
+        });
+    if is_due { flush(transport) } else { Ok(()) }
+}
+
+/// Nobody will read any more. That is an error if something is still to be written, as in asyncio.
+fn on_reader_gone(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    // What was written in this turn has not been offered yet: the kernel's own error says more.
+    flush(transport)?;
+    let waits = pipe.body.with(py, |body| !body.queue.is_empty());
+    end::lose(transport, waits.then(|| PyBrokenPipeError::new_err(())))
+}
+
+/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
+fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    if pipe.body.with(py, |body| body.flow.shrunk(body.queue.len()))
+        && let Some(callee) = pipe.callee(py)
+    {
+        transport::resume_writing(pipe.owner.bind(py), &callee, transport)?;
+    }
+    let drained = pipe.body.with(py, |body| {
+        let is_over = body.queue.is_empty() && !body.end.state.is_lost();
+        if is_over { body.end.state.drained() } else { Drained::Nothing }
+    });
+    settle(transport)?;
+    match drained {
+        Drained::Lose => end::schedule_lost(transport, None),
+        // A pipe's `write_eof()` is its `close()`.
+        Drained::Nothing | Drained::Shutdown => Ok(()),
+    }
+}
+
+/// Tells the protocol to pause if what waits is above the high mark.
+pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    if pipe.body.with(py, |body| body.flow.grown(body.queue.len()))
+        && let Some(callee) = pipe.callee(py)
+    {
+        return transport::pause_writing(pipe.owner.bind(py), &callee, transport);
+    }
+    Ok(())
+}
+
+/// The kernel refused to write: the pipe is lost.
+#[cold]
+fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    let error = os_error(error, "writing to the pipe");
+    let owner = pipe.owner.get();
+    if owner.modes.any(Modes::DEBUG) {
+        let hooks = owner.imports.hooks.bind(py);
+        hooks.call_method1(
+            "log_network_error",
+            (transport, "Fatal write error on pipe transport", error.value(py)),
+        )?;
+    }
+    pipe.body.with(py, |body| body.end.write_failed());
+    end::lose(transport, Some(error))
+}
