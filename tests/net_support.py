@@ -25,6 +25,8 @@ Pair = tuple[socket.socket, socket.socket]
 SMALL_BUFFER = 4096
 # More than any socket pair here takes on its own: the rest is the transport's.
 MORE_THAN_THE_KERNEL_TAKES = 4 * 1024 * 1024
+# Turns enough for whatever could still happen after the last thing that a test waited for.
+A_FEW = 5
 # `SO_LINGER` switched on with no time to linger: closing sends a reset instead of an end of file.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

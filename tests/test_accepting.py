@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     IDLE_SHARE_AT_MOST,
     receive_all,
     reports_of,
@@ -22,7 +23,6 @@ from net_support import (
 )
 from support import ErrorLog, run_script, turn, turn_until
 
-A_FEW = 5
 # More than one turn accepts, and more than one poll reports.
 MANY = 300
 

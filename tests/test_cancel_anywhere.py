@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     Pair,
     receive_now,
     run,
@@ -29,7 +30,6 @@ from support import open_descriptors, turn, turn_until
 DELAYS = (0, 1, 2)
 # No operation here has so many awaits; one that never runs to its end is a failure, not a hang.
 AWAITS_AT_MOST = 50
-A_FEW = 5
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from net_protocols import DatagramRecorder
 from net_support import (
+    A_FEW,
     bad,
     datagram_peer,
     endpoint,
@@ -23,7 +24,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 LOCAL = ("127.0.0.1", 0)
 
 

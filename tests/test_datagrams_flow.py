@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from net_protocols import DatagramRecorder
 from net_support import (
+    A_FEW,
     IDLE_SHARE_AT_MOST,
     datagram_peer,
     endpoint,
@@ -26,7 +27,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 LOCAL = ("127.0.0.1", 0)
 # Counted for each datagram beside its bytes, as asyncio does from 3.13 on: the size of UDP's header.
 HEADER = 8

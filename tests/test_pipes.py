@@ -17,10 +17,16 @@ from typing import Any
 
 import pytest
 from net_protocols import Recorder
-from net_support import IDLE_SHARE_AT_MOST, reports_of, run, turns_share, unix_pair
+from net_support import (
+    A_FEW,
+    IDLE_SHARE_AT_MOST,
+    reports_of,
+    run,
+    turns_share,
+    unix_pair,
+)
 from support import turn, turn_until
 
-A_FEW = 5
 PAGE = 4096
 Ends = tuple[Any, Any]
 

@@ -14,10 +14,16 @@ from typing import Any
 
 import pytest
 from net_protocols import Recorder
-from net_support import bad, is_open, reports_of, run, skip_asyncio
+from net_support import (
+    A_FEW,
+    bad,
+    is_open,
+    reports_of,
+    run,
+    skip_asyncio,
+)
 from support import ErrorLog, run_python, script_for, turn, turn_until
 
-A_FEW = 5
 PAGE = 4096
 MUCH = 500_000
 GONE = "pipe closed by peer or os.write(pipe, data) raised exception."

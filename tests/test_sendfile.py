@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     SMALL_BUFFER,
     Pair,
     bad,
@@ -32,7 +33,6 @@ from net_support import (
 from support import turn, turn_until
 
 CONTENT = random.Random(9).randbytes(1_000_000)
-A_FEW = 5
 KINDS = ["by the kernel", "by reading"]
 Send = Callable[..., Coroutine[Any, Any, int]]
 

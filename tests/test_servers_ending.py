@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     fill,
     receive,
@@ -23,8 +24,6 @@ from net_support import (
     skip_asyncio,
 )
 from support import next_line, python_child, script_for, turn, turn_until, wait_until_polling
-
-A_FEW = 5
 
 
 def test_closing_leaves_the_clients(loop: asyncio.AbstractEventLoop) -> None:

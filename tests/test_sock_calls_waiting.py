@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from net_support import (
+    A_FEW,
     IDLE_SHARE_AT_MOST,
     MORE_THAN_THE_KERNEL_TAKES,
     SMALL_BUFFER,
@@ -24,7 +25,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 # Long enough for a loop that looks after its waits now and then, and short enough to be a test.
 SECONDS_AT_MOST = 5
 

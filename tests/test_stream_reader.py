@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     SMALL_BUFFER,
     receive,
@@ -24,7 +25,6 @@ from net_support import (
 )
 from support import private, turn, turn_until
 
-A_FEW = 5
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

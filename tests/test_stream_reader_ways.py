@@ -12,10 +12,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from net_support import Pair, receive, reset, run, send_all, tcp_pair, unix_pair
+from net_support import (
+    A_FEW,
+    Pair,
+    receive,
+    reset,
+    run,
+    send_all,
+    tcp_pair,
+    unix_pair,
+)
 from support import private, turn, turn_until
 
-A_FEW = 5
 LIMIT = 64
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
     SMALL_BUFFER,
@@ -28,7 +29,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 # asyncio and we log a warning from this write on to a connection that is gone.
 WARNED_FROM = 5
 GONE = "socket.send() raised exception."

@@ -11,10 +11,16 @@ from typing import Any
 
 import pytest
 from net_protocols import BufferedRecorder, Recorder
-from net_support import Pair, connect, receive_now, serving, unix_pair, wired
+from net_support import (
+    A_FEW,
+    Pair,
+    connect,
+    receive_now,
+    serving,
+    unix_pair,
+    wired,
+)
 from support import turn, turn_until
-
-A_FEW = 5
 
 
 def taken_over(number: int) -> Pair:

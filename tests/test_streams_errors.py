@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from net_protocols import BufferedRecorder, Recorder
 from net_support import (
+    A_FEW,
     SMALL_BUFFER,
     connect,
     fill,
@@ -19,8 +20,6 @@ from net_support import (
     wired,
 )
 from support import ErrorLog, turn, turn_until
-
-A_FEW = 5
 
 
 class Broken(BaseException):

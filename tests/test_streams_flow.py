@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     SMALL_BUFFER,
     fill,
@@ -24,7 +25,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 # asyncio's own marks, documented under `set_write_buffer_limits`.
 DEFAULT_HIGH = 64 * 1024
 DEFAULT_LOW = 16 * 1024

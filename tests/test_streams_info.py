@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from net_protocols import BufferedRecorder, Recorder
 from net_support import (
+    A_FEW,
     PAIRS,
     SMALL_BUFFER,
     connect,
@@ -28,7 +29,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 KINDS = sorted(PAIRS)
 
 

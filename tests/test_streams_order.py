@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from net_protocols import BufferedRecorder, Recorder
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
     connect,
@@ -27,8 +28,6 @@ from support import turn, turn_until
 
 KINDS = sorted(PAIRS)
 RECORDERS = [Recorder, BufferedRecorder]
-# Turns enough for whatever could still happen after the last thing that a test waited for.
-A_FEW = 5
 
 
 @pytest.mark.parametrize("kind", KINDS)

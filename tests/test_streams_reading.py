@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from net_protocols import BufferedRecorder, Recorder
 from net_support import (
+    A_FEW,
     IDLE_SHARE_AT_MOST,
     connect,
     send_all,
@@ -20,7 +21,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 # asyncio's transports read that much at a time.
 LARGEST_READ = 256 * 1024
 RECORDERS = [Recorder, BufferedRecorder]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from net_protocols import Recorder
 from net_support import (
+    A_FEW,
     MORE_THAN_THE_KERNEL_TAKES,
     PAIRS,
     SMALL_BUFFER,
@@ -27,7 +28,6 @@ from net_support import (
 )
 from support import turn, turn_until
 
-A_FEW = 5
 # More pieces than the kernel takes in one vectored call (IOV_MAX is 1024), several times over.
 MORE_THAN_ONE_VECTOR = 5000
 
