@@ -16,7 +16,8 @@ use crate::ffi::method::add_methods;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::{
-    event_loop, executor, handle, lifetime, listener, schedule, signals, source, stream, tasks, watch,
+    datagram, event_loop, executor, handle, lifetime, listener, schedule, signals, source, stream, tasks,
+    watch,
 };
 
 /// Puts the class into the module.
@@ -30,6 +31,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
     stream::make_class(module)?;
+    datagram::make_class(module)?;
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -160,6 +162,18 @@ impl EventLoop {
             .map_err(|raised| raised.take(slf.py()))
     }
 
+    /// The transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is woken.
+    fn _open_datagram<'py>(
+        slf: &Bound<'py, Self>,
+        sock: Bound<'py, PyAny>,
+        protocol: Bound<'py, PyAny>,
+        address: Option<Bound<'py, PyAny>>,
+        waiter: Option<Bound<'py, PyAny>>,
+        facts: Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        datagram::open_later(slf, datagram::New { socket: sock, protocol, address, facts }, waiter)
+    }
+
     /// Accept connections on a listening socket, each with a protocol of the factory's.
     #[pyo3(signature = (protocol_factory, sock, server, context))]
     fn _listen<'py>(
@@ -179,7 +193,7 @@ impl EventLoop {
 
     /// The open transport that a descriptor belongs to, or None.
     fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> PyResult<Option<Bound<'py, PyAny>>> {
-        stream::transport_of(py, self, descriptor)
+        source::transport_of(py, self, descriptor)
     }
 
     /// The open transports of a server.

@@ -69,6 +69,7 @@ impl Watch {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Stream,
+    Datagram,
     Listener,
 }
 

@@ -11,17 +11,23 @@
 //! | whether the writer has to pause or may go on       | [`Flow`]        |
 //! | how much to read next                              | [`ReadSize`]    |
 //! | which datagrams wait, and how many bytes they are  | [`DatagramQueue`] |
+//! | what is known of a datagram's sender already       | [`Peers`]       |
+//! | whether to ask for several datagrams at once       | [`LookAhead`]   |
 
 #![forbid(unsafe_code)]
 
 mod datagram;
 mod flow;
+mod look_ahead;
+mod peers;
 mod read_size;
 mod state;
 mod write_queue;
 
 pub use datagram::DatagramQueue;
 pub use flow::{BadLimits, Flow};
+pub use look_ahead::LookAhead;
+pub use peers::Peers;
 pub use read_size::ReadSize;
 pub use state::{Admission, Closing, Drained, Interest, State, WriteEnd};
 pub use write_queue::WriteQueue;

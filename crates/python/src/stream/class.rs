@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::{Body, Intake, Socket, Stream, begin, end, info, intake_of, settle, write};
+use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
@@ -216,48 +217,6 @@ fn truth(py: Python<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
 
 fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
     value_of::<Stream>(transport).body.with(transport.py(), question)
-}
-
-/// The one argument of a method, by position or by its name.
-#[inline(always)]
-fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, Raised> {
-    match call.positional() {
-        [only] if !call.has_keywords() => Ok(*only),
-        _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
-            found.ok_or_else(|| {
-                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'"))
-                    .into()
-            })
-        }),
-    }
-}
-
-/// Arguments by position or by name.
-#[cold]
-fn named<'py>(call: &Call<'py>, method: &str, names: &[&str]) -> Result<Vec<Option<Argument<'py>>>, Raised> {
-    let given = call.positional();
-    if given.len() > names.len() {
-        let (most, count) = (names.len(), given.len());
-        let text = format!("{method}() takes {most} positional arguments but {count} were given");
-        return Err(PyTypeError::new_err(text).into());
-    }
-    let mut found: Vec<_> = given.iter().map(|&argument| Some(argument)).collect();
-    found.resize(names.len(), None);
-    for (name, value) in call.keywords() {
-        let name = name.to_string();
-        match names.iter().position(|known| *known == name) {
-            Some(place) if found[place].is_none() => found[place] = Some(value),
-            Some(_) => {
-                let text = format!("{method}() got multiple values for argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
-            }
-            None => {
-                let text = format!("{method}() got an unexpected keyword argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
