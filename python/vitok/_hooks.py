@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
 
     from ._loop import Loop
 
@@ -121,6 +122,21 @@ def end_run(future: Future[Any], is_consumed: bool) -> None:
 def transport_socket(sock: socket.socket) -> trsock.TransportSocket:
     """The view of a socket that `get_extra_info("socket")` gives."""
     return trsock.TransportSocket(sock)
+
+
+def endpoint_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+    """What `get_extra_info` of a datagram transport knows: there are few of them, so it is asked for at once."""
+    facts = {**(extra or {}), "socket": transport_socket(sock), "sockname": _address_or_none(sock.getsockname)}
+    if "peername" not in facts:
+        facts["peername"] = _address_or_none(sock.getpeername)
+    return facts
+
+
+def _address_or_none(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except OSError:
+        return None
 
 
 def socket_of(descriptor: int) -> socket.socket:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _compat, _pipes
 from ._connect import connect, plain_address
-from ._hooks import descriptor_of
+from ._hooks import descriptor_of, endpoint_facts
 from ._native import EventLoop
 from ._server import Server, adopt
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _Base: Any = unix_events._UnixSelectorEventLoop
 
-# Families whose streams are native; others (Bluetooth, vsock) keep asyncio's own transports.
+# Families whose transports are native; others (Bluetooth, vsock) keep asyncio's own transports.
 _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
 
@@ -96,7 +96,7 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         if not self._signal_handlers and not self.is_running():
             self._release_wakeup_descriptor()
 
-    # Streams: asyncio's own methods end in these hooks, which make native transports and listeners.
+    # Streams and datagrams: asyncio's own methods end in these hooks, which make native transports and listeners.
 
     if not TYPE_CHECKING:
         # Each Python brings arguments of its own: for a type checker these are the inherited methods.
@@ -137,6 +137,14 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
             return self._open_stream(sock, protocol, waiter, extra, server, context)
         options = {} if context is None else {"context": context}
         return _Base._make_socket_transport(self, sock, protocol, waiter, extra=extra, server=server, **options)
+
+    def _make_datagram_transport(
+        self, sock: Any, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
+    ) -> Any:
+        self._ensure_fd_no_transport(sock)
+        if _is_native(sock, socket.SOCK_DGRAM):
+            return self._open_datagram(sock, protocol, address, waiter, endpoint_facts(sock, extra))
+        return _Base._make_datagram_transport(self, sock, protocol, address, waiter, extra)
 
     def _make_ssl_transport(
         self,
@@ -221,8 +229,12 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
 
 
 def _is_native_stream(sock: Any) -> bool:
+    return _is_native(sock, socket.SOCK_STREAM)
+
+
+def _is_native(sock: Any, kind: int) -> bool:
     """Whether a socket is one whose bytes the kernel moves: a subclass may do so in its own methods."""
-    return type(sock) is socket.socket and sock.type == socket.SOCK_STREAM and sock.family in _NATIVE_FAMILIES
+    return type(sock) is socket.socket and sock.type == kind and sock.family in _NATIVE_FAMILIES
 
 
 class WakeupEnd:

@@ -1,12 +1,13 @@
-//! Addresses of sockets as Python's `socket` module gives them, made out of the kernel's.
+//! Addresses of sockets as Python's `socket` module has them, made out of the kernel's, and the other way round.
 //!
-//! It knows no socket and asks no kernel.
+//! It knows no socket and asks no kernel. Nor does it look names up: who is given one has to ask the socket object.
 
 use std::ffi::OsStr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyInt, PyString, PyTuple};
 use reactor::Address;
 
 /// `("127.0.0.1", 80)`, `("::1", 80, 0, 0)`, a path, or `bytes` for an abstract name. `None` for another family.
@@ -21,4 +22,67 @@ pub(crate) fn to_object<'py>(py: Python<'py>, address: &Address) -> PyResult<Bou
         Address::Unix(path) => OsStr::from_bytes(path).into_pyobject(py)?.to_owned().into_any(),
         _ => py.None().into_bound(py),
     })
+}
+
+/// The greatest traffic class and flow label that Python's `socket` module takes.
+const MOST_FLOWINFO: u32 = 0xF_FFFF;
+
+/// What the kernel takes for an address of this family, if that is plain: a tuple of a literal and a port, or the path
+/// of a Unix socket. `None` for names, for subclasses, which may have an opinion of their own, and for what is wrong: the
+/// `socket` module looks up, or refuses, in its own words.
+pub(crate) fn from_object(object: &Bound<'_, PyAny>, family: i32) -> Option<Address> {
+    match family {
+        libc::AF_INET => v4(object.cast_exact().ok()?),
+        libc::AF_INET6 => v6(object.cast_exact().ok()?),
+        libc::AF_UNIX => unix(object),
+        _ => None,
+    }
+}
+
+fn v4(tuple: &Bound<'_, PyTuple>) -> Option<Address> {
+    if tuple.len() != 2 {
+        return None;
+    }
+    Some(Address::V4 { addr: host::<Ipv4Addr>(tuple)?, port: number(tuple, 1)? })
+}
+
+fn v6(tuple: &Bound<'_, PyTuple>) -> Option<Address> {
+    let count = tuple.len();
+    if !(2..=4).contains(&count) {
+        return None;
+    }
+    let optional = |place| if place < count { number(tuple, place) } else { Some(0) };
+    let flowinfo = optional(2).filter(|&flowinfo| flowinfo <= MOST_FLOWINFO)?;
+    Some(Address::V6 {
+        addr: host::<Ipv6Addr>(tuple)?,
+        port: number(tuple, 1)?,
+        flowinfo,
+        scope_id: optional(3)?,
+    })
+}
+
+fn host<T: std::str::FromStr>(tuple: &Bound<'_, PyTuple>) -> Option<T> {
+    let host = tuple.get_borrowed_item(0).ok()?;
+    host.cast_exact::<PyString>().ok()?.to_str().ok()?.parse().ok()
+}
+
+fn number<T: TryFrom<i64>>(tuple: &Bound<'_, PyTuple>, place: usize) -> Option<T> {
+    let number = tuple.get_borrowed_item(place).ok()?;
+    T::try_from(number.cast_exact::<PyInt>().ok()?.extract::<i64>().ok()?).ok()
+}
+
+/// A path that is not ASCII depends on the encoding of the file system, which Python knows.
+fn unix(object: &Bound<'_, PyAny>) -> Option<Address> {
+    let path: Box<[u8]> = match object.cast_exact::<PyBytes>() {
+        Ok(path) => path.as_bytes().into(),
+        Err(_) => {
+            let path = object.cast_exact::<PyString>().ok()?.to_str().ok().filter(|path| path.is_ascii())?;
+            path.as_bytes().into()
+        }
+    };
+    if path.is_empty() {
+        return None;
+    }
+    let address = Address::Unix(path);
+    address.to_storage().is_ok().then_some(address)
 }

@@ -17,7 +17,8 @@ use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::watches::Watched;
 use crate::{
-    event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, source, stream, tasks, watch,
+    datagram, event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, source, stream,
+    tasks, watch,
 };
 
 /// Puts the class into the module.
@@ -33,6 +34,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     stream::make_class(module)?;
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());
+    datagram::make_class(module)?;
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -163,6 +165,18 @@ impl EventLoop {
             .map_err(|raised| raised.take(slf.py()))
     }
 
+    /// The transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is woken.
+    fn _open_datagram<'py>(
+        slf: &Bound<'py, Self>,
+        sock: Bound<'py, PyAny>,
+        protocol: Bound<'py, PyAny>,
+        address: Option<Bound<'py, PyAny>>,
+        waiter: Option<Bound<'py, PyAny>>,
+        facts: Bound<'py, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        datagram::open_later(slf, datagram::New { socket: sock, protocol, address, facts }, waiter)
+    }
+
     /// Accept connections on a listening socket, each with a protocol of the factory's.
     #[pyo3(signature = (protocol_factory, sock, server, context))]
     fn _listen<'py>(
@@ -182,7 +196,7 @@ impl EventLoop {
 
     /// The open transport that a descriptor belongs to, or None.
     fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> PyResult<Option<Bound<'py, PyAny>>> {
-        stream::transport_of(py, self, descriptor)
+        source::transport_of(py, self, descriptor)
     }
 
     /// The open transports of a server.

@@ -57,6 +57,8 @@ pub(crate) struct ProtocolNames {
     pub(crate) eof_received: Py<PyString>,
     pub(crate) get_buffer: Py<PyString>,
     pub(crate) buffer_updated: Py<PyString>,
+    pub(crate) datagram_received: Py<PyString>,
+    pub(crate) error_received: Py<PyString>,
     pub(crate) pause_writing: Py<PyString>,
     pub(crate) resume_writing: Py<PyString>,
 }
@@ -78,6 +80,8 @@ impl ProtocolNames {
             eof_received: intern!(py, "eof_received").clone().unbind(),
             get_buffer: intern!(py, "get_buffer").clone().unbind(),
             buffer_updated: intern!(py, "buffer_updated").clone().unbind(),
+            datagram_received: intern!(py, "datagram_received").clone().unbind(),
+            error_received: intern!(py, "error_received").clone().unbind(),
             pause_writing: intern!(py, "pause_writing").clone().unbind(),
             resume_writing: intern!(py, "resume_writing").clone().unbind(),
         }

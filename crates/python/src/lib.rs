@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 mod address;
 mod buffer;
 mod class;
+mod datagram;
 mod error;
 mod event_loop;
 mod executor;

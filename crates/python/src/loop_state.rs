@@ -11,6 +11,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
+use reactor::socket::DatagramBatch;
 use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
 
 use crate::buffer::Inbound;
@@ -41,6 +42,8 @@ pub(crate) struct EventLoop {
     pub(crate) kernel: Owned<Kernel>,
     pub(crate) settings: Owned<Settings>,
     pub(crate) inbound: Owned<Inbound>,
+    /// Room for several datagrams, made at the first use; absent while an endpoint works on what is in it.
+    pub(crate) batch: Owned<Option<DatagramBatch>>,
     pub(crate) mailbox: Mailbox,
     pub(crate) doorbell: Doorbell,
 }
@@ -112,6 +115,7 @@ impl EventLoop {
             kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),
             inbound: Owned::new(Inbound::new()),
+            batch: Owned::new(None),
         })
     }
 

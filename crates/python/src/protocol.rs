@@ -31,7 +31,16 @@ impl<'py> Callee<'py> {
 
     /// The same in whatever context is current: for what asyncio calls from within the user's own call.
     pub(crate) fn call_here(&self, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, Raised> {
-        call_method(self.protocol.as_borrowed(), name, &[])
+        self.call_here_with(name, &[])
+    }
+
+    /// The same with arguments.
+    pub(crate) fn call_here_with(
+        &self,
+        name: &Py<PyString>,
+        arguments: &[Borrowed<'_, '_, PyAny>],
+    ) -> Result<Bound<'py, PyAny>, Raised> {
+        call_method(self.protocol.as_borrowed(), name, arguments)
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Which kind of object it is stands in the table; what it does with the event is that object's affair.
 
+use std::os::fd::RawFd;
+
 use pyo3::prelude::*;
 
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::{Due, Kind};
-use crate::{listener, pipe, stream};
+use crate::{datagram, listener, pipe, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
@@ -22,10 +24,20 @@ fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
     match due.kind {
         Kind::Stream => stream::on_ready(object, due.readiness),
+        Kind::Datagram => datagram::on_ready(object, due.readiness),
         Kind::Listener => listener::on_ready(object),
         Kind::ReadPipe => pipe::on_readable(object),
         Kind::WritePipe => pipe::on_ready(object, due.readiness),
     }
+}
+
+/// The open transport that a descriptor belongs to.
+pub(crate) fn transport_of<'py>(
+    py: Python<'py>,
+    state: &EventLoop,
+    descriptor: RawFd,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(stream::transport_of(py, state, descriptor)?.or_else(|| datagram::transport_of(py, state, descriptor)))
 }
 
 /// Sends what streams have gathered during the turn.
@@ -37,7 +49,9 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
         let transport = transport.bind_borrowed(py);
         outcome = outcome.and(match kind {
             Kind::WritePipe => pipe::flush(transport),
-            Kind::Stream | Kind::Listener | Kind::ReadPipe => stream::flush(transport),
+            Kind::Stream => stream::flush(transport),
+            // These write at once, or not at all.
+            Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
         });
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));

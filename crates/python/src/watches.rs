@@ -69,6 +69,7 @@ impl Watch {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     Stream,
+    Datagram,
     Listener,
     ReadPipe,
     WritePipe,
@@ -87,7 +88,7 @@ impl Kind {
     pub(crate) const fn half(self) -> Half {
         match self {
             Self::WritePipe => Half::Second,
-            Self::Stream | Self::Listener | Self::ReadPipe => Half::First,
+            Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
         }
     }
 
@@ -101,7 +102,7 @@ impl Kind {
         match self {
             // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
             Self::ReadPipe => "close",
-            Self::Stream | Self::Listener | Self::WritePipe => "abort",
+            Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
         }
     }
 }

@@ -65,6 +65,12 @@ impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
         Some((bytes, address))
     }
 
+    /// Puts a datagram back in front of all others: it could not be sent yet.
+    pub fn put_back(&mut self, bytes: B, address: A) {
+        self.size += bytes.as_ref().len() + HEADER;
+        self.waiting.push_front((bytes, address));
+    }
+
     /// Takes everything out.
     pub fn drain(&mut self) -> Vec<(B, A)> {
         self.size = 0;
@@ -75,5 +81,32 @@ impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
 impl<B: AsRef<[u8]>, A> Default for DatagramQueue<B, A> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DatagramQueue, HEADER};
+
+    #[test]
+    fn every_datagram_counts_with_its_header() {
+        let mut queue = DatagramQueue::new();
+        queue.push(b"".to_vec(), 1);
+        queue.push(b"abc".to_vec(), 2);
+        assert_eq!((queue.size(), queue.count()), (2 * HEADER + 3, 2));
+        assert_eq!(queue.drain().len(), 2);
+        assert!(queue.is_empty() && queue.size() == 0);
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_and_counts_again() {
+        let mut queue = DatagramQueue::new();
+        queue.push(b"one".to_vec(), 1);
+        queue.push(b"two".to_vec(), 2);
+        let (bytes, address) = queue.pop().expect("two wait");
+        assert_eq!(queue.size(), HEADER + 3);
+        queue.put_back(bytes, address);
+        assert_eq!(queue.size(), 2 * (HEADER + 3));
+        assert_eq!(queue.iter().map(|(_, address)| *address).collect::<Vec<_>>(), [1, 2]);
     }
 }

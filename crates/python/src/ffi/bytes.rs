@@ -38,6 +38,12 @@ impl Bytes {
         // SAFETY: a live object; the new reference is this value's.
         NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) }).map(Self)
     }
+
+    /// The object itself, for a call of Python's.
+    pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        // SAFETY: a live object.
+        unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr()) }
+    }
 }
 
 impl AsRef<[u8]> for Bytes {

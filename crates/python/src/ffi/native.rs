@@ -13,7 +13,7 @@ use std::ptr::null_mut;
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyTuple, PyType};
 
 use super::class::{Getter, getter_table, method_table, slot};
 use super::method::{Argument, Method};
@@ -103,6 +103,16 @@ unsafe impl<T> Sync for NativeType<T> {}
 impl<T: Native> NativeType<T> {
     /// Makes the class and puts it into the module.
     pub(crate) fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Self> {
+        let bases = PyTuple::new(module.py(), [&class.base])?;
+        Self::make_with(module, class, &bases)
+    }
+
+    /// Makes a class with several bases. `class.base` is the first of them and has every slot that the others have.
+    pub(crate) fn make_with(
+        module: &Bound<'_, PyModule>,
+        class: NativeClass<'_>,
+        bases: &Bound<'_, PyTuple>,
+    ) -> PyResult<Self> {
         let py = module.py();
         let base = class.base.as_type_ptr();
         // SAFETY: a live type object.
@@ -135,9 +145,9 @@ impl<T: Native> NativeType<T> {
             )?,
             slots: slots.as_mut_ptr(),
         };
-        let bases = class.base.as_ptr();
         // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-        let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, bases) };
+        let created =
+            unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, bases.as_ptr()) };
         let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
         module.add(class.name, &created)?;
         Ok(Self { class: created.into_ptr().cast(), value: PhantomData })

@@ -1,0 +1,393 @@
+//! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries look
+//! at.
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyTuple, PyType};
+use reactor::Interest;
+
+use super::{Body, Endpoint, begin, end, read, settle, write};
+use crate::ffi::arguments::{named, one};
+use crate::ffi::class::Getter;
+use crate::ffi::method::{Argument, Call, Entry, Method};
+use crate::ffi::native::{NativeClass, NativeType, value_of};
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+use crate::loop_state::Modes;
+use crate::{fastcall, getter, no_arguments, represent};
+
+/// The class, and the methods that the loop calls.
+struct Class {
+    class: NativeType<Endpoint>,
+    begin: Py<PyAny>,
+    connection_lost: Py<PyAny>,
+    deliver_held: Py<PyAny>,
+}
+
+static CLASS: PyOnceLock<Class> = PyOnceLock::new();
+
+/// Makes the class and puts it into the module.
+pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let transports = py.import("asyncio.transports")?;
+    let base = transports.getattr("_FlowControlMixin")?.cast_into::<PyType>()?;
+    // asyncio's own inherits from both, from Python 3.12 on.
+    let bases = PyTuple::new(py, [base.clone().into_any(), transports.getattr("DatagramTransport")?])?;
+    let doc = "Datagrams over a UDP or a Unix socket: asyncio.DatagramTransport, native.";
+    let represent = represent!(representation);
+    let name = "DatagramTransport";
+    let class = NativeClass { name, doc, base, methods: methods(), getters: getters(), represent };
+    let class = NativeType::make_with(module, class, &bases)?;
+    let object = class.class(py);
+    let method = |name: &str| object.getattr(name).map(Bound::unbind);
+    let known = Class {
+        class,
+        begin: method("_begin")?,
+        connection_lost: method("_call_connection_lost")?,
+        deliver_held: method("_deliver_held")?,
+    };
+    CLASS.get_or_init(py, || known);
+    Ok(())
+}
+
+/// The class that [`make_class`] has made.
+pub(super) fn class_of(py: Python<'_>) -> PyResult<NativeType<Endpoint>> {
+    known(py).map(|known| known.class)
+}
+
+/// The function `_begin` of the class.
+pub(super) fn begin_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
+    known(py).map(|known| known.begin.bind_borrowed(py))
+}
+
+/// The function `_call_connection_lost` of the class.
+pub(super) fn connection_lost_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
+    known(py).map(|known| known.connection_lost.bind_borrowed(py))
+}
+
+/// The function `_deliver_held` of the class.
+pub(super) fn deliver_held_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
+    known(py).map(|known| known.deliver_held.bind_borrowed(py))
+}
+
+fn known(py: Python<'_>) -> PyResult<&'static Class> {
+    CLASS.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))
+}
+
+fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {
+    Method { name, entry, signature: signature.to_owned(), doc }
+}
+
+fn methods() -> Vec<Method> {
+    let mut methods = vec![
+        method(
+            "sendto",
+            fastcall!(send_to),
+            "($self, data, addr=None)",
+            "Send one datagram, to the endpoint's own peer if no address is given.",
+        ),
+        method("close", no_arguments!(close), "($self)", "Send what waits, then close."),
+        method("abort", no_arguments!(abort), "($self)", "Close at once."),
+        method("is_closing", no_arguments!(is_closing), "($self)", "Whether close() or abort() was called."),
+        method(
+            "pause_reading",
+            no_arguments!(pause_reading),
+            "($self)",
+            "Call no datagram_received() until resume_reading().",
+        ),
+        method("resume_reading", no_arguments!(resume_reading), "($self)", "Receive again."),
+        method(
+            "is_reading",
+            no_arguments!(is_reading),
+            "($self)",
+            "Whether the transport is neither paused nor closing.",
+        ),
+        method("get_protocol", no_arguments!(get_protocol), "($self)", "The protocol; None after the end."),
+        method(
+            "set_protocol",
+            fastcall!(set_protocol),
+            "($self, protocol)",
+            "Hand the endpoint to another protocol.",
+        ),
+        method(
+            "get_extra_info",
+            fastcall!(get_extra_info),
+            "($self, name, default=None)",
+            "A fact by name: socket, sockname, peername.",
+        ),
+        method(
+            "get_write_buffer_size",
+            no_arguments!(buffer_size),
+            "($self)",
+            "Bytes that wait for the kernel, 8 more for each datagram.",
+        ),
+        method(
+            "get_write_buffer_limits",
+            no_arguments!(buffer_limits),
+            "($self)",
+            "The low and the high mark, in bytes.",
+        ),
+        method(
+            "set_write_buffer_limits",
+            fastcall!(set_buffer_limits),
+            "($self, high=None, low=None)",
+            "The marks, in bytes, between which the protocol is paused and resumed. ValueError unless high >= low >= 0.",
+        ),
+    ];
+    methods.extend(private_methods());
+    methods
+}
+
+/// What the loop and asyncio's own code call.
+fn private_methods() -> Vec<Method> {
+    vec![
+        method(
+            "_begin",
+            fastcall!(begin_with),
+            "($self, waiter)",
+            "Call connection_made(), begin to receive, wake the waiter.",
+        ),
+        method(
+            "_call_connection_lost",
+            fastcall!(call_connection_lost),
+            "($self, exc)",
+            "What the loop calls at the end.",
+        ),
+        method("_force_close", fastcall!(force_close), "($self, exc)", "Lose the endpoint to an exception."),
+        method(
+            "_deliver_held",
+            no_arguments!(deliver_held),
+            "($self)",
+            "Deliver what came in before pause_reading().",
+        ),
+    ]
+}
+
+fn getters() -> Vec<Getter> {
+    vec![
+        getter!("_sock", sock),
+        getter!("_sock_fd", sock_fd),
+        getter!("_loop", owner),
+        getter!("_protocol", protocol),
+        getter!("_address", address),
+        getter!("_extra", facts),
+        getter!("_protocol_paused", protocol_paused),
+        getter!("_high_water", high_water),
+        getter!("_low_water", low_water),
+        getter!("_paused", paused),
+        getter!("_closing", closing),
+    ]
+}
+
+fn none(py: Python<'_>) -> Bound<'_, PyAny> {
+    py.None().into_bound(py)
+}
+
+fn truth(py: Python<'_>, value: bool) -> PyResult<Bound<'_, PyAny>> {
+    Ok(value.into_pyobject(py)?.to_owned().into_any())
+}
+
+fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
+    value_of::<Endpoint>(transport).body.with(transport.py(), question)
+}
+
+/// An object that the endpoint may hold, or None.
+fn held<'py>(
+    transport: Argument<'py>,
+    place: impl FnOnce(&Body) -> Option<&Object>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = transport.py();
+    let object = ask(transport, |body| place(body).map(|object| object.clone_ref(py)));
+    Ok(object.map_or_else(|| none(py), |object| object.into_bound(py)))
+}
+
+#[inline]
+fn send_to<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let transport = call.receiver();
+    match call.positional() {
+        [data, address] if !call.has_keywords() => write::send_to(transport, *data, Some(*address))?,
+        [data] if !call.has_keywords() => write::send_to(transport, *data, None)?,
+        _ => {
+            let arguments = named(call, "sendto", &["data", "addr"])?;
+            let Some(data) = arguments[0] else {
+                return one(call, "sendto", "data").map(|data| data.to_owned());
+            };
+            write::send_to(transport, data, arguments[1])?;
+        }
+    }
+    Ok(none(call.py))
+}
+
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::close(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    end::lose(transport, None)?;
+    Ok(none(transport.py()))
+}
+
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(closing(transport)?)
+}
+
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    if ask(transport, |body| body.state.pause_reading()) {
+        settle(transport)?;
+    }
+    Ok(none(transport.py()))
+}
+
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    read::resume(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading()))?)
+}
+
+fn get_protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(protocol(transport)?)
+}
+
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let protocol = one(call, "set_protocol", "protocol")?.to_owned().into();
+    let before = ask(call.receiver(), |body| body.protocol.replace(protocol));
+    drop(before);
+    Ok(none(call.py))
+}
+
+fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let arguments = named(call, "get_extra_info", &["name", "default"])?;
+    let Some(name) = arguments[0] else {
+        return one(call, "get_extra_info", "name").map(|name| name.to_owned());
+    };
+    let default = arguments[1].map_or_else(|| none(call.py), |default| default.to_owned());
+    Ok(facts(call.receiver())?.call_method1("get", (name, default))?)
+}
+
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let size = ask(transport, |body| body.queue.size());
+    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+}
+
+fn buffer_limits(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    let limits = ask(transport, |body| body.flow.limits());
+    Ok(limits.into_pyobject(transport.py())?.into_any())
+}
+
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
+    let number = |place: usize| -> PyResult<Option<i64>> {
+        match arguments[place].filter(|value| !value.is_none()) {
+            None => Ok(None),
+            Some(value) => value.extract::<i64>().map(Some),
+        }
+    };
+    let (high, low) = (number(0)?, number(1)?);
+    ask(call.receiver(), |body| body.flow.set_limits(high, low))
+        .map_err(|refused| PyValueError::new_err(refused.to_string()))?;
+    write::pause_if_high(call.receiver())?;
+    Ok(none(call.py))
+}
+
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let waiter = one(call, "_begin", "waiter")?;
+    begin(call.receiver())?;
+    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
+        waiter.call_method1("set_result", (call.py.None(),))?;
+    }
+    Ok(none(call.py))
+}
+
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    Ok(none(call.py))
+}
+
+fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let error = one(call, "_force_close", "exc")?;
+    let error = if error.is_none() { None } else { Some(PyErr::from_value(error.to_owned())) };
+    end::lose(call.receiver(), error)?;
+    Ok(none(call.py))
+}
+
+fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    read::deliver_held(transport)?;
+    Ok(none(transport.py()))
+}
+
+fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(represent(transport)?.into_pyobject(transport.py())?.into_any())
+}
+
+/// `<DatagramTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
+pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
+    let endpoint = value_of::<Endpoint>(transport);
+    let has_open_loop = !endpoint.owner.get().modes.any(Modes::CLOSED);
+    Ok(ask(transport, |body| {
+        let life = match (body.socket.is_none(), body.state.is_closing()) {
+            (true, _) => " closed",
+            (false, true) => " closing",
+            (false, false) => "",
+        };
+        let mut text = format!("<DatagramTransport{life} fd={}", body.descriptor);
+        if has_open_loop && body.socket.is_some() {
+            let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
+            let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
+            text += &format!(" read={reads} write=<{writes}, bufsize={}>", body.queue.size());
+        }
+        text + ">"
+    }))
+}
+
+fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    held(transport, |body| body.socket.as_ref())
+}
+
+fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+}
+
+fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    // asyncio's transports let go of their loop at the end, and code asks for that.
+    let is_closed = ask(transport, |body| body.socket.is_none());
+    Ok(if is_closed { none(py) } else { value_of::<Endpoint>(transport).owner.bind(py).clone().into_any() })
+}
+
+fn protocol(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    held(transport, |body| body.protocol.as_ref())
+}
+
+fn address(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    held(transport, |body| body.remote.as_ref())
+}
+
+fn facts(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    Ok(ask(transport, |body| body.facts.clone_ref(py)).into_bound(py).into_any())
+}
+
+fn protocol_paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    truth(transport.py(), ask(transport, |body| body.flow.is_paused()))
+}
+
+fn high_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.flow.limits().1).into_pyobject(transport.py())?.into_any())
+}
+
+fn low_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.flow.limits().0).into_pyobject(transport.py())?.into_any())
+}
+
+fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    truth(transport.py(), ask(transport, |body| body.state.is_paused()))
+}
+
+fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+}

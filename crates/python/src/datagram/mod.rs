@@ -1,0 +1,298 @@
+//! A datagram endpoint: what `asyncio.DatagramTransport` promises, over a UDP or a Unix socket.
+//!
+//! The decisions are `crates/stream`'s; here they meet the descriptor, the protocol and the loop. Every function that calls
+//! the protocol, the exception handler or the socket object does so with no borrow alive, and asks the state anew
+//! afterwards: the endpoint may be closed, paused or given another protocol in there.
+//!
+//! | File      | What                                                               |
+//! |-----------|--------------------------------------------------------------------|
+//! | `read`    | datagrams in: from readiness to the protocol                       |
+//! | `write`   | datagrams out: at once, or when the kernel has room                |
+//! | `route`   | addresses: whom a datagram is for, and who sent one                |
+//! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer     |
+//! | `class`   | the methods as Python sees them                                    |
+
+mod class;
+mod end;
+mod read;
+mod route;
+mod write;
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use reactor::{Address, Interest, Token};
+use stream::{DatagramQueue, Flow, LookAhead, Peers, State};
+
+use self::route::Target;
+use crate::error::os_error;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::copy_context;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::Argument;
+use crate::ffi::native::{Native, Visit, value_of};
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::handle;
+use crate::loop_state::EventLoop;
+use crate::protocol::Callee;
+use crate::watches::Kind;
+
+pub(crate) use class::make_class;
+pub(crate) use read::on_ready;
+
+/// The value inside a transport.
+pub(crate) struct Endpoint {
+    owner: Object<EventLoop>,
+    body: Owned<Body>,
+}
+
+/// What changes in an endpoint's life.
+struct Body {
+    state: State,
+    flow: Flow,
+    look: LookAhead,
+    /// What the kernel was asked to report.
+    watched: Interest,
+    descriptor: RawFd,
+    family: i32,
+    token: Option<Token>,
+    queue: DatagramQueue<Bytes, Target>,
+    /// What was received together with a datagram in whose callback the protocol paused.
+    held: VecDeque<Arrived>,
+    peers: Peers<Address, Object>,
+    /// Whom the last datagram came from, and whom the last went to: answers go to the one, questions to the other.
+    last_from: Option<(Object, Address)>,
+    last_to: Option<(Object, Address)>,
+    /// The `socket.socket`, which owns the descriptor; `None` once it is closed.
+    socket: Option<Object>,
+    protocol: Option<Object>,
+    context: Object,
+    /// The one address that the endpoint was made to send to.
+    remote: Option<Object>,
+    /// Whether the kernel knows the peer, so that no address is given to it.
+    is_connected: bool,
+    facts: Object<PyDict>,
+}
+
+/// A datagram as the protocol gets it: content and address.
+struct Arrived {
+    data: Object,
+    from: Object,
+}
+
+/// What an endpoint is made of.
+pub(crate) struct New<'py> {
+    pub(crate) socket: Bound<'py, PyAny>,
+    pub(crate) protocol: Bound<'py, PyAny>,
+    /// The `remote_addr` of `create_datagram_endpoint`, resolved.
+    pub(crate) address: Option<Bound<'py, PyAny>>,
+    /// What `get_extra_info` knows.
+    pub(crate) facts: Bound<'py, PyDict>,
+}
+
+/// Makes a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken. Nothing is read
+/// before.
+pub(crate) fn open_later<'py>(
+    owner: &Bound<'py, EventLoop>,
+    new: New<'py>,
+    waiter: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    open_raw(owner, new, waiter).map_err(|raised| raised.take(owner.py()))
+}
+
+fn open_raw<'py>(
+    owner: &Bound<'py, EventLoop>,
+    new: New<'py>,
+    waiter: Option<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = owner.py();
+    let transport = open(owner, new)?;
+    let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
+    let content = Content {
+        owner: owner.as_any().as_borrowed(),
+        callback: class::begin_method(py)?,
+        arguments: &[transport.as_borrowed(), waiter.as_borrowed()],
+        // The endpoint's own context is entered for the protocol alone.
+        context: None,
+        flags: Flags::NONE,
+        when: 0.0,
+        tracked: true,
+    };
+    let handle = owner.get().pool.make(py, content)?;
+    owner.get().push_ready(py, handle);
+    Ok(transport)
+}
+
+fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = owner.py();
+    let descriptor: RawFd = new.socket.call_method0("fileno")?.extract()?;
+    let family = new.socket.getattr("family")?.extract()?;
+    let is_connected = match new.facts.get_item("peername")? {
+        Some(peer) => peer.is_truthy()?,
+        None => false,
+    };
+    let remote = match new.address {
+        Some(address) if address.is_truthy()? => Some(address.into()),
+        _ => None,
+    };
+    let body = Body {
+        state: State::new(),
+        flow: Flow::new(),
+        look: LookAhead::new(),
+        watched: Interest::NONE,
+        descriptor,
+        family,
+        token: None,
+        queue: DatagramQueue::new(),
+        held: VecDeque::new(),
+        peers: Peers::new(),
+        last_from: None,
+        last_to: None,
+        socket: Some(new.socket.into()),
+        protocol: Some(new.protocol.into()),
+        context: copy_context(py)?.into(),
+        remote,
+        is_connected,
+        facts: new.facts.into(),
+    };
+    let value = Endpoint { owner: owner.clone().into(), body: Owned::new(body) };
+    let transport = class::class_of(py)?.instance(py, value)?;
+    let object = transport.clone().into();
+    let (token, displaced) =
+        owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Datagram, object));
+    drop(displaced);
+    value_of::<Endpoint>(transport.as_borrowed()).body.with(py, |body| body.token = Some(token));
+    Ok(transport)
+}
+
+/// The open transport that a descriptor belongs to.
+pub(crate) fn transport_of<'py>(
+    py: Python<'py>,
+    state: &EventLoop,
+    descriptor: RawFd,
+) -> Option<Bound<'py, PyAny>> {
+    let held = state.kernel.with(py, |kernel| {
+        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Datagram)?;
+        Some(source.object.clone_ref(py))
+    });
+    // The table has a weak reference while the kernel is asked for nothing.
+    let held = held?.into_bound(py);
+    match held.cast::<PyWeakrefReference>() {
+        Ok(weak) => weak.upgrade(),
+        Err(_) => Some(held),
+    }
+}
+
+/// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the endpoint
+/// lives on, as in asyncio.
+fn begin(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let owner = endpoint.owner.bind(py);
+    if let Some(callee) = endpoint.callee(py) {
+        let method = callee.protocol.getattr(&owner.get().imports.names.protocol.connection_made)?;
+        let made = handle::make_unscheduled(
+            owner.as_any().as_borrowed(),
+            method.as_borrowed(),
+            &[transport],
+            Some(callee.context.as_borrowed()),
+        )?;
+        handle::run(py, &made)?;
+    }
+    endpoint.body.with(py, |body| body.state.start());
+    settle(transport)
+}
+
+impl Endpoint {
+    /// The protocol with its context; `None` once the endpoint is gone.
+    #[inline(always)]
+    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
+        self.body.with(py, |body| {
+            let protocol = body.protocol.as_ref()?.bind(py).clone();
+            Some(Callee { protocol, context: body.context.bind(py).clone() })
+        })
+    }
+}
+
+impl Body {
+    /// What the kernel should report, by the state.
+    #[inline(always)]
+    fn wanted(&self) -> Interest {
+        let wanted = self.state.interest();
+        let mut interest = Interest::NONE;
+        if wanted.readable {
+            interest = interest.with(Interest::READABLE);
+        }
+        if wanted.writable {
+            interest = interest.with(Interest::WRITABLE);
+        }
+        interest
+    }
+}
+
+/// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the endpoint.
+#[inline(always)]
+fn settle(transport: Argument<'_>) -> Result<(), Raised> {
+    let endpoint = value_of::<Endpoint>(transport);
+    let changed = endpoint.body.with(transport.py(), |body| {
+        let wanted = body.wanted();
+        (wanted != body.watched).then_some(wanted)
+    });
+    match changed {
+        None => Ok(()),
+        Some(wanted) => tell_kernel(transport, wanted),
+    }
+}
+
+fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    // An endpoint that is asked for nothing is its user's alone, so that it can become garbage.
+    let object = if wanted.is_empty() {
+        PyWeakrefReference::new(&transport.to_owned())?.into_any().into()
+    } else {
+        transport.to_owned().into()
+    };
+    let token = endpoint.body.with(py, |body| {
+        body.watched = wanted;
+        body.token
+    });
+    let Some(token) = token else { return Ok(()) };
+    let (displaced, told) = endpoint.owner.get().kernel.with(py, |kernel| kernel.ask(token, wanted, object));
+    drop(displaced);
+    match told {
+        Ok(()) => Ok(()),
+        Err(error) => end::lose(transport, Some(os_error(&error, "the endpoint cannot be watched"))),
+    }
+}
+
+impl Native for Endpoint {
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.owner);
+        self.body.peek(|body| {
+            visit.maybe(body.socket.as_ref());
+            visit.maybe(body.protocol.as_ref());
+            visit.object(&body.context);
+            visit.maybe(body.remote.as_ref());
+            visit.object(&body.facts);
+            // The other addresses are ours: of text and numbers, they refer to nothing.
+            body.queue.iter().for_each(|(_, target)| visit.maybe(target.name()));
+        });
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        let released = self.body.with(py, |body| {
+            (body.protocol.take(), body.remote.take(), body.queue.drain(), std::mem::take(&mut body.held))
+        });
+        drop(released);
+    }
+
+    fn finalize(transport: Argument<'_>) -> PyResult<()> {
+        end::finalize(transport)
+    }
+}

@@ -1,0 +1,225 @@
+//! Datagrams in: from readiness to `datagram_received`.
+//!
+//! Where datagrams come one by one, each readiness is one receive through the loop's buffer; where they come together,
+//! one call brings several. The protocol may close, pause or hand the endpoint on in each callback; so before each the
+//! state is asked anew. What was received already when it pauses is held for `resume_reading()`.
+
+use std::io;
+
+use pyo3::prelude::*;
+use reactor::socket::{self, DATAGRAMS_PER_CALL, DatagramBatch};
+use reactor::{Address, Readiness};
+
+use super::{Arrived, Endpoint, class, end, route, settle, write};
+use crate::error::os_error;
+use crate::ffi::bytes;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+
+/// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
+const LARGEST: usize = 64 * 1024;
+
+/// Calls for several datagrams that one readiness leads to at most. With 32 to a call that is what keeps the loop from
+/// its other work for 64 callbacks, as long as accepting connections does.
+const CALLS_AT_ONCE: usize = 2;
+
+const FAILED: &str = "Fatal read error on datagram transport";
+
+/// The kernel has something to say about an endpoint.
+#[inline]
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+    if readiness.readable() {
+        on_readable(transport)?;
+    }
+    if readiness.writable() {
+        write::on_writable(transport)?;
+    }
+    Ok(())
+}
+
+fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+    deliver_held(transport)?;
+    let endpoint = value_of::<Endpoint>(transport);
+    let several = endpoint.body.with(transport.py(), |body| {
+        // Datagrams of a Unix socket are as long as its buffer, for which a batch has no room.
+        let may_batch = body.family != libc::AF_UNIX;
+        body.state.may_read().then(|| may_batch && body.look.is_due())
+    });
+    match several {
+        None => Ok(()),
+        Some(false) => receive_one(transport, endpoint),
+        Some(true) => receive_several(transport, endpoint),
+    }
+}
+
+fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raised> {
+    let py = transport.py();
+    let descriptor = endpoint.body.with(py, |body| body.descriptor);
+    let mut from = Address::UNSPECIFIED;
+    let received = endpoint.owner.get().inbound.with(py, |buffer| {
+        let received = buffer.receive(|room| {
+            let (length, sender) = socket::receive_from(descriptor, room)?;
+            from = sender;
+            Ok(length)
+        });
+        match received {
+            Ok(content) => bytes::copy(py, content).map(Ok),
+            Err(error) => Ok(Err(error)),
+        }
+    });
+    match received {
+        Ok(Ok(data)) => match route::sender(transport, from) {
+            Ok(from) => deliver(transport, &data, &from),
+            Err(raised) => end::fail(transport, raised, FAILED),
+        },
+        Ok(Err(error)) => on_error(transport, &error),
+        Err(raised) => end::fail(transport, raised, FAILED),
+    }
+}
+
+fn receive_several(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raised> {
+    let py = transport.py();
+    let owner = endpoint.owner.get();
+    let spare = owner.batch.with(py, Option::take);
+    let mut batch = spare.unwrap_or_else(|| DatagramBatch::new(DATAGRAMS_PER_CALL, LARGEST));
+    let outcome = fill_and_deliver(transport, endpoint, &mut batch);
+    let other = owner.batch.with(py, |place| place.replace(batch));
+    drop(other);
+    outcome
+}
+
+fn fill_and_deliver(
+    transport: Argument<'_>,
+    endpoint: &Endpoint,
+    batch: &mut DatagramBatch,
+) -> Result<(), Raised> {
+    let py = transport.py();
+    for _ in 0..CALLS_AT_ONCE {
+        let Some(descriptor) =
+            endpoint.body.with(py, |body| body.state.may_read().then_some(body.descriptor))
+        else {
+            return Ok(());
+        };
+        let received = batch.receive(descriptor);
+        endpoint.body.with(py, |body| body.look.note(received.as_ref().copied().unwrap_or_default()));
+        let count = match received {
+            Ok(count) => count,
+            Err(error) => return on_error(transport, &error),
+        };
+        deliver_batch(transport, endpoint, batch, count)?;
+        if count < DATAGRAMS_PER_CALL {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn deliver_batch(
+    transport: Argument<'_>,
+    endpoint: &Endpoint,
+    batch: &DatagramBatch,
+    count: usize,
+) -> Result<(), Raised> {
+    let py = transport.py();
+    let mut raised = None;
+    for index in 0..count {
+        let (content, from) = batch.datagram(index);
+        let (must_wait, is_closing) = endpoint
+            .body
+            .with(py, |body| (!body.state.may_read() || !body.held.is_empty(), body.state.is_closing()));
+        if is_closing {
+            break;
+        }
+        let arrived = bytes::copy(py, content).and_then(|data| Ok((data, route::sender(transport, from)?)));
+        let (data, from) = match arrived {
+            Ok(arrived) => arrived,
+            Err(failure) => {
+                end::fail(transport, failure, FAILED)?;
+                break;
+            }
+        };
+        if must_wait || raised.is_some() {
+            let arrived = Arrived { data: data.into(), from: from.into() };
+            endpoint.body.with(py, |body| body.held.push_back(arrived));
+        } else if let Err(leaving) = deliver(transport, &data, &from) {
+            // What has to leave the loop must not cost the datagrams behind it.
+            raised = Some(leaving.take(py));
+        }
+    }
+    match raised {
+        None => Ok(()),
+        Some(error) => schedule_held(transport).and(Err(error.into())),
+    }
+}
+
+/// `protocol.datagram_received(data, from)`. Its exception is reported, and the endpoint lives on, as in asyncio.
+#[inline(always)]
+fn deliver(transport: Argument<'_>, data: &Bound<'_, PyAny>, from: &Bound<'_, PyAny>) -> Result<(), Raised> {
+    let endpoint = value_of::<Endpoint>(transport);
+    let Some(callee) = endpoint.callee(transport.py()) else { return Ok(()) };
+    let name = &endpoint.owner.get().imports.names.protocol.datagram_received;
+    match callee.call(name, &[data.as_borrowed(), from.as_borrowed()]) {
+        Ok(_) => Ok(()),
+        Err(raised) => end::report(transport, raised, "Exception in protocol.datagram_received()"),
+    }
+}
+
+/// What waited for `resume_reading()`.
+pub(super) fn deliver_held(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    loop {
+        let next =
+            endpoint.body.with(py, |body| if body.state.may_read() { body.held.pop_front() } else { None });
+        let Some(Arrived { data, from }) = next else { return Ok(()) };
+        if let Err(leaving) = deliver(transport, data.bind(py), from.bind(py)) {
+            let error = leaving.take(py);
+            return schedule_held(transport).and(Err(error.into()));
+        }
+    }
+}
+
+/// `transport.resume_reading()`.
+pub(super) fn resume(transport: Argument<'_>) -> Result<(), Raised> {
+    let endpoint = value_of::<Endpoint>(transport);
+    if endpoint.body.with(transport.py(), |body| body.state.resume_reading()) {
+        schedule_held(transport)?;
+        settle(transport)?;
+    }
+    Ok(())
+}
+
+/// Has the loop deliver what is held at its next turn: the kernel may have nothing more to report.
+fn schedule_held(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    if endpoint.body.with(py, |body| body.held.is_empty()) {
+        return Ok(());
+    }
+    let owner = endpoint.owner.bind(py);
+    owner.get().check_open()?;
+    let content = Content {
+        owner: owner.as_any().as_borrowed(),
+        callback: class::deliver_held_method(py)?,
+        arguments: &[transport],
+        context: None,
+        flags: Flags::NONE,
+        when: 0.0,
+        tracked: true,
+    };
+    let handle = owner.get().pool.make(py, content)?;
+    owner.get().push_ready(py, handle);
+    Ok(())
+}
+
+/// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.
+#[cold]
+fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Ok(());
+    }
+    end::tell_error(transport, &os_error(error, "receiving a datagram"))
+}

@@ -1,0 +1,96 @@
+//! Addresses of an endpoint: whom a datagram is for, and who sent one.
+//!
+//! An address that a protocol is given is kept, so that a row of datagrams from one peer makes it once. A literal address
+//! is read here. What has to be looked up, or is wrong, is left to the socket object's own `sendto`, which knows better.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use reactor::Address;
+
+use super::{Body, Endpoint};
+use crate::address::{from_object, to_object};
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+
+/// Whom a datagram is for.
+pub(super) enum Target {
+    /// The peer that the socket is connected to.
+    Peer,
+    At(Address),
+    /// What only the socket object can make sense of.
+    Named(Object),
+}
+
+impl Target {
+    pub(super) fn name(&self) -> Option<&Object> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Peer | Self::At(_) => None,
+        }
+    }
+}
+
+/// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.
+pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> Result<Target, Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let (remote, is_connected) = endpoint
+        .body
+        .with(py, |body| (body.remote.as_ref().map(|remote| remote.bind(py).clone()), body.is_connected));
+    let address = address.map(|address| address.to_owned()).filter(|address| !address.is_none());
+    if let Some(remote) = &remote
+        && let Some(address) = &address
+        && !address.is(remote)
+        && !address.eq(remote)?
+    {
+        let text = format!("Invalid address: must be None or {}", remote.str()?);
+        return Err(PyValueError::new_err(text).into());
+    }
+    if is_connected {
+        return Ok(Target::Peer);
+    }
+    let address = remote.or(address).unwrap_or_else(|| py.None().into_bound(py));
+    if let Some(known) = endpoint.body.with(py, |body| body.recall(&address)) {
+        return Ok(Target::At(known));
+    }
+    let family = endpoint.body.with(py, |body| body.family);
+    let Some(read) = from_object(&address, family) else { return Ok(Target::Named(address.into())) };
+    let kept = Some((address.into(), read.clone()));
+    let before = endpoint.body.with(py, |body| std::mem::replace(&mut body.last_to, kept));
+    drop(before);
+    Ok(Target::At(read))
+}
+
+/// The object that the protocol is given for a sender.
+pub(super) fn sender<'py>(transport: Argument<'py>, from: Address) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let known = endpoint.body.with(py, |body| body.peers.find(&from).map(|known| known.bind(py).clone()));
+    let object = match known {
+        Some(known) => known,
+        None => {
+            let fresh = to_object(py, &from)?;
+            let (address, kept) = (from.clone(), fresh.clone().into());
+            let displaced = endpoint.body.with(py, |body| body.peers.insert(address, kept));
+            drop(displaced);
+            fresh
+        }
+    };
+    let last = Some((object.clone().into(), from));
+    let before = endpoint.body.with(py, |body| std::mem::replace(&mut body.last_from, last));
+    drop(before);
+    Ok(object)
+}
+
+impl Body {
+    /// The address behind an object that came in or went out last. Such objects cannot change.
+    #[inline(always)]
+    fn recall(&self, object: &Bound<'_, PyAny>) -> Option<Address> {
+        let mut last = self.last_from.iter().chain(&self.last_to);
+        // Nobody can be sent to without an address, and None is the object of every such sender.
+        let known = last.find(|(known, _)| known.is(object) && !object.is_none());
+        known.map(|(_, address)| address.clone())
+    }
+}

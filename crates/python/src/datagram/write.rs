@@ -1,0 +1,322 @@
+//! Datagrams out: each is offered to the kernel at once; what it has no room for waits, in order.
+//!
+//! What waits is sent several to a call when the kernel has room again. An error concerns one datagram: the protocol is
+//! told, and the endpoint lives on.
+
+use std::io;
+
+use pyo3::exceptions::{
+    PyBlockingIOError, PyInterruptedError, PyKeyboardInterrupt, PyOSError, PySystemExit, PyTypeError,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
+use reactor::Address;
+use reactor::socket::{self, DATAGRAMS_PER_CALL};
+use stream::{Admission, Drained};
+
+use super::route::{self, Target};
+use super::{Body, Endpoint, end, settle};
+use crate::buffer::View;
+use crate::error::os_error;
+use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+
+const FAILED: &str = "Fatal write error on datagram transport";
+
+/// What became of a datagram.
+enum Sent {
+    Whole,
+    /// It waits for room, behind others or alone.
+    Later,
+    /// The kernel, or whoever looks names up, refused it.
+    Refused(PyErr),
+    /// The caller's mistake.
+    Failed(PyErr),
+}
+
+/// `transport.sendto(data, address)`.
+pub(super) fn send_to(
+    transport: Argument<'_>,
+    data: Argument<'_>,
+    address: Option<Argument<'_>>,
+) -> Result<(), Raised> {
+    let py = transport.py();
+    if !is_bytes_like(data) {
+        return Err(wrong_type(data)?.into());
+    }
+    let target = route::target(transport, address)?;
+    let endpoint = value_of::<Endpoint>(transport);
+    let (is_gone, waits) = endpoint.body.with(py, |body| (body.is_gone(), !body.queue.is_empty()));
+    if is_gone {
+        return drop_datagram(transport);
+    }
+    let sent = match &target {
+        _ if waits => Sent::Later,
+        Target::Named(name) => by_name(endpoint, data, name.bind(py).as_borrowed())?,
+        target => directly(endpoint, data, target)?,
+    };
+    match sent {
+        Sent::Whole => Ok(()),
+        Sent::Later => keep(transport, data, target),
+        Sent::Refused(error) => refuse(transport, &error),
+        Sent::Failed(error) => end::fail(transport, error.into(), FAILED),
+    }
+}
+
+impl Body {
+    /// Whether what is sent now is dropped. An endpoint without a fixed peer sends until its socket is closed, as in
+    /// asyncio.
+    fn is_gone(&self) -> bool {
+        self.socket.is_none() || (self.state.is_lost() && self.remote.is_some())
+    }
+}
+
+/// Offers a datagram to the kernel.
+#[inline(always)]
+fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, Raised> {
+    let py = data.py();
+    let descriptor = endpoint.body.with(py, |body| body.descriptor);
+    let to = match target {
+        Target::At(address) => Some(address),
+        Target::Peer | Target::Named(_) => None,
+    };
+    let sent = with_content(data, |content| socket::send_to(descriptor, content, to))?;
+    Ok(match sent {
+        Ok(_) => Sent::Whole,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Later,
+        Err(error) => Sent::Refused(os_error(&error, "sending a datagram")),
+    })
+}
+
+/// Has the socket object send to an address that only it can make sense of: it looks names up, as asyncio's does.
+fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Result<Sent, Raised> {
+    let py = data.py();
+    let socket = endpoint.body.with(py, |body| body.socket.as_ref().map(|socket| socket.clone_ref(py)));
+    let Some(socket) = socket else { return Ok(Sent::Whole) };
+    let Err(error) = socket.bind(py).call_method1("sendto", (data, name)) else { return Ok(Sent::Whole) };
+    if error.is_instance_of::<PyBlockingIOError>(py) || error.is_instance_of::<PyInterruptedError>(py) {
+        return Ok(Sent::Later);
+    }
+    if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
+        return Err(error.into());
+    }
+    Ok(if error.is_instance_of::<PyOSError>(py) { Sent::Refused(error) } else { Sent::Failed(error) })
+}
+
+/// Puts a datagram behind those that wait. Memory that its owner can change is copied.
+fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let kept = match Bytes::of(data) {
+        Some(kept) => kept,
+        None => {
+            let copy = with_content(data, |content| bytes::copy(py, content))??;
+            let Some(kept) = Bytes::of(copy.as_borrowed()) else { return Ok(()) };
+            kept
+        }
+    };
+    let refused = endpoint.body.with(py, |body| {
+        // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
+        if body.state.is_lost() {
+            return Some((kept, target));
+        }
+        body.queue.push(kept, target);
+        body.state.set_blocked(true);
+        None
+    });
+    drop(refused);
+    settle(transport)?;
+    pause_if_high(transport)
+}
+
+/// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
+#[inline(always)]
+fn with_content<R>(data: Argument<'_>, body: impl FnOnce(&[u8]) -> R) -> Result<R, Raised> {
+    if let Some(content) = Bytes::of(data) {
+        return Ok(body(content.as_ref()));
+    }
+    match View::of(data) {
+        Ok(view) => Ok(body(view.bytes())),
+        Err(raised) => {
+            drop(raised.take(data.py()));
+            let copy = data.call_method0("tobytes")?;
+            let copy = copy.cast::<PyBytes>().map_err(PyErr::from)?;
+            Ok(body(copy.as_bytes()))
+        }
+    }
+}
+
+/// Within a call of the user's: the protocol is told in place, and what it raises is the caller's.
+#[cold]
+fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let Some(callee) = endpoint.callee(py) else { return Ok(()) };
+    let name = &endpoint.owner.get().imports.names.protocol.error_received;
+    callee.call_here_with(name, &[error.value(py).as_any().as_borrowed()]).map(drop)
+}
+
+/// A datagram that comes too late. After a few of them, each is worth a warning.
+#[cold]
+fn drop_datagram(transport: Argument<'_>) -> Result<(), Raised> {
+    let endpoint = value_of::<Endpoint>(transport);
+    if endpoint.body.with(transport.py(), |body| body.state.admit(false)) == (Admission::Drop { warn: true })
+    {
+        let hooks = endpoint.owner.get().imports.hooks.bind(transport.py());
+        hooks.call_method0("warn_of_lost_writes")?;
+    }
+    Ok(())
+}
+
+/// What sending some of what waits came to.
+enum Progress {
+    /// Some were taken; there may be room for more.
+    Some,
+    /// Nothing waits.
+    Nothing,
+    Full,
+    Refused(io::Error),
+    /// The first of what waits is for an address that only the socket object can make sense of.
+    Named(Bytes, Object),
+}
+
+/// The kernel has room again.
+pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    if !endpoint.body.with(py, |body| body.state.is_blocked()) {
+        return Ok(());
+    }
+    loop {
+        match endpoint.body.with(py, Body::send_some) {
+            Progress::Some => {}
+            Progress::Nothing | Progress::Full => break,
+            Progress::Refused(error) => {
+                end::tell_error(transport, &os_error(&error, "sending a datagram"))?;
+                break;
+            }
+            Progress::Named(data, name) => {
+                if !send_kept_by_name(transport, data, name)? {
+                    break;
+                }
+            }
+        }
+    }
+    after_send(transport)
+}
+
+impl Body {
+    /// Sends the first of what waits, as many as one call takes.
+    fn send_some(&mut self) -> Progress {
+        let is_named = matches!(self.queue.iter().next(), Some((_, Target::Named(_))));
+        if is_named && let Some((data, Target::Named(name))) = self.queue.pop() {
+            return Progress::Named(data, name);
+        }
+        let sent = {
+            let mut batch: Vec<(&[u8], Option<&Address>)> = Vec::new();
+            for (data, target) in self.queue.iter().take(DATAGRAMS_PER_CALL) {
+                match target {
+                    Target::Peer => batch.push((data.as_ref(), None)),
+                    Target::At(address) => batch.push((data.as_ref(), Some(address))),
+                    Target::Named(_) => break,
+                }
+            }
+            if batch.is_empty() {
+                return Progress::Nothing;
+            }
+            socket::send_many(self.descriptor, &batch)
+        };
+        match sent {
+            Ok(count) => {
+                for _ in 0..count {
+                    drop(self.queue.pop());
+                }
+                Progress::Some
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Progress::Full,
+            Err(error) => {
+                // It was not taken, and never will be.
+                drop(self.queue.pop());
+                Progress::Refused(error)
+            }
+        }
+    }
+}
+
+/// Whether there may be room for more.
+fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Result<bool, Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    let object = data.to_object(py);
+    match by_name(endpoint, object.as_borrowed(), name.bind(py).as_borrowed())? {
+        Sent::Whole => Ok(true),
+        Sent::Later => {
+            let refused = endpoint.body.with(py, |body| {
+                if body.state.is_lost() {
+                    return Some((data, name));
+                }
+                body.queue.put_back(data, Target::Named(name));
+                None
+            });
+            drop(refused);
+            Ok(false)
+        }
+        Sent::Refused(error) => end::tell_error(transport, &error).map(|()| false),
+        Sent::Failed(error) => end::fail(transport, error.into(), FAILED).map(|()| false),
+    }
+}
+
+/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
+fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    if endpoint.body.with(py, |body| body.flow.shrunk(body.queue.size()))
+        && let Some(callee) = endpoint.callee(py)
+    {
+        let names = &endpoint.owner.get().imports.names.protocol;
+        if let Err(raised) = callee.call(&names.resume_writing, &[]) {
+            end::report(transport, raised, "protocol.resume_writing() failed")?;
+        }
+    }
+    let drained = endpoint.body.with(py, |body| {
+        if !body.queue.is_empty() || body.state.is_lost() {
+            return Drained::Nothing;
+        }
+        body.state.drained()
+    });
+    settle(transport)?;
+    match drained {
+        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Nothing | Drained::Shutdown => Ok(()),
+    }
+}
+
+/// Tells the protocol to pause if what waits is above the high mark.
+pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let endpoint = value_of::<Endpoint>(transport);
+    if !endpoint.body.with(py, |body| body.flow.grown(body.queue.size())) {
+        return Ok(());
+    }
+    let Some(callee) = endpoint.callee(py) else { return Ok(()) };
+    match callee.call_here(&endpoint.owner.get().imports.names.protocol.pause_writing) {
+        Ok(_) => Ok(()),
+        Err(raised) => end::report(transport, raised, "protocol.pause_writing() failed"),
+    }
+}
+
+fn is_bytes_like(data: Argument<'_>) -> bool {
+    data.is_instance_of::<PyBytes>()
+        || data.is_instance_of::<PyByteArray>()
+        || data.is_instance_of::<PyMemoryView>()
+}
+
+#[cold]
+fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
+    let name: Bound<'_, PyString> = data.get_type().name()?;
+    let text = format!("data argument must be a bytes-like object, not {}", name.repr()?);
+    Ok(PyTypeError::new_err(text))
+}
