@@ -19,7 +19,7 @@ from . import _compat, _pipes
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_facts
 from ._native import EventLoop
-from ._server import Server, adopt
+from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,13 +101,15 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     if not TYPE_CHECKING:
         # Each Python brings arguments of its own: for a type checker these are the inherited methods.
 
-        async def create_server(self, *args: Any, **kwargs: Any) -> Server:
+        async def create_server(self, *args: Any, start_serving: bool = True, **kwargs: Any) -> Server:
             """Listen on TCP sockets. Arguments, result and errors are those of asyncio's method."""
-            return adopt(await super().create_server(*args, **kwargs))
+            server = await super().create_server(*args, start_serving=False, **kwargs)
+            return await started(adopt(server)) if start_serving else adopt(server)
 
-        async def create_unix_server(self, *args: Any, **kwargs: Any) -> Server:
+        async def create_unix_server(self, *args: Any, start_serving: bool = True, **kwargs: Any) -> Server:
             """Listen on a Unix socket. Arguments, result and errors are those of asyncio's method."""
-            return adopt(await super().create_unix_server(*args, **kwargs))
+            server = await super().create_unix_server(*args, start_serving=False, **kwargs)
+            return await started(adopt(server)) if start_serving else adopt(server)
 
         async def create_connection(
             self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any

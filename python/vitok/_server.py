@@ -115,6 +115,18 @@ def adopt(server: Any) -> Server:
     return cast("Server", server)
 
 
+async def started(server: Server) -> Server:
+    """The server once it accepts. If the caller is cancelled meanwhile, it is closed: nobody would have it."""
+    try:
+        _private(server)._start_serving()
+        # asyncio lets the loop turn here, so that a connection which waits already is accepted.
+        await asyncio.sleep(0)
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
 def _private(server: Server) -> Any:
     return server
 
