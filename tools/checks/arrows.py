@@ -31,11 +31,11 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"error"}),
     frozenset({"imports", "address", "buffer", "watches"}),
     frozenset({"kernel"}),
-    frozenset({"loop_state"}),
+    frozenset({"loop_state", "waits"}),
     frozenset({"handle", "protocol", "resolve"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})
-    | frozenset({"stream", "datagram", "pipe", "process", "tls"}),
+    | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),
     frozenset({"listener"}),
     frozenset({"source", "lifetime"}),
     frozenset({"event_loop"}),

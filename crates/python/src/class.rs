@@ -17,7 +17,8 @@ use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::watches::Watched;
 use crate::{
-    event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, source, stream, tasks, watch,
+    event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, sock, source, stream, tasks,
+    watch,
 };
 
 /// Puts the class into the module.
@@ -33,6 +34,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     stream::make_class(module)?;
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());
+    sock::add(module)?;
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -381,6 +383,10 @@ impl EventLoop {
             sources.try_for_each(|source| visit.call(&*source.object))
         });
         sources.unwrap_or(Ok(()))?;
+        let operations = self
+            .kernel
+            .peek(|kernel| kernel.watches.operations().try_for_each(|operation| visit.call(&**operation)));
+        operations.unwrap_or(Ok(()))?;
         let unsent =
             self.queues.peek(|queues| queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object)));
         unsent.unwrap_or(Ok(()))?;

@@ -22,10 +22,12 @@ mod pipe;
 mod protocol;
 mod schedule;
 mod signals;
+mod sock;
 mod source;
 mod stream;
 mod tasks;
 mod transport;
+mod waits;
 mod watch;
 mod watches;
 

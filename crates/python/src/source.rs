@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::{Due, Kind};
-use crate::{listener, pipe, stream};
+use crate::{listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
@@ -21,6 +21,7 @@ pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> R
 fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
     match due.kind {
+        Kind::Operation => sock::on_ready(object, due.readiness),
         Kind::Stream => stream::on_ready(object, due.readiness),
         Kind::Listener => listener::on_ready(object),
         Kind::ReadPipe => pipe::on_readable(object),
@@ -37,7 +38,7 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
         let transport = transport.bind_borrowed(py);
         outcome = outcome.and(match kind {
             Kind::WritePipe => pipe::flush(transport),
-            Kind::Stream | Kind::Listener | Kind::ReadPipe => stream::flush(transport),
+            Kind::Stream | Kind::Listener | Kind::ReadPipe | Kind::Operation => stream::flush(transport),
         });
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));
