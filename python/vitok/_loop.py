@@ -31,6 +31,9 @@ _Base: Any = unix_events._UnixSelectorEventLoop
 # Families whose transports are native; others (Bluetooth, vsock) keep asyncio's own transports.
 _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
+# Families whose addresses may have the name of a host in them.
+_NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
+
 
 class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     """An event loop: asyncio.AbstractEventLoop in full, with native scheduling and polling."""
@@ -119,6 +122,17 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
             if info is not None:
                 return await connect(self, protocol_factory, info)
             return await super().create_connection(protocol_factory, host, port, **options)
+
+        async def sock_connect(self, sock: Any, address: Any) -> None:
+            """Connect a socket that does not block. Arguments, result and errors are those of asyncio's method."""
+            if type(sock) is not socket.socket:
+                return await super().sock_connect(sock, address)
+            if self.get_debug() and sock.gettimeout() != 0:
+                raise ValueError("the socket must be non-blocking")
+            if sock.family in _NAMED_FAMILIES:
+                kind = {"family": sock.family, "type": sock.type, "proto": sock.proto}
+                *_, address = (await self._ensure_resolved(address, **kind, loop=self))[0]
+            return await self._sock_connect_resolved(sock, address)
 
         create_connection.__signature__ = inspect.signature(_Base.create_connection)
         create_server.__signature__ = inspect.signature(_Base.create_server)

@@ -10,15 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
-use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::method::add_methods;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
-use crate::watches::Watched;
 use crate::{
-    datagram, event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, source, stream,
-    tasks, watch,
+    datagram, event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, sock, source,
+    stream, tasks, watch,
 };
 
 /// Puts the class into the module.
@@ -35,6 +34,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
+    sock::add(module)?;
     add_methods::<EventLoop>(py, methods)
 }
 
@@ -351,53 +351,5 @@ impl EventLoop {
             self.modes.set(Modes::OWN_TIME, set);
         }
         Ok(())
-    }
-
-    /// Empties every queue. What they held is dropped here, outside every borrow.
-    fn discard(&self, py: Python<'_>) {
-        let letters = self.mailbox.take();
-        let (ready, timers, unsent) = self.queues.with(py, |queues| {
-            (std::mem::take(&mut queues.ready), queues.drain_timers(), std::mem::take(&mut queues.unsent))
-        });
-        let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
-        let settings = self.settings.with(py, std::mem::take);
-        for timer in &timers {
-            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
-        }
-        drop((letters, ready, timers, unsent, watches, settings));
-    }
-
-    fn close_descriptors(&self, py: Python<'_>) {
-        let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
-        drop(closed);
-        self.doorbell.disconnect();
-    }
-
-    /// Shows the collector every object that the loop holds.
-    fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let mut seen = Ok(());
-        let mut look = |handle: &Handle| {
-            if seen.is_ok() {
-                seen = handle.visit(&visit);
-            }
-            seen.is_ok()
-        };
-        self.mailbox.peek(&mut look);
-        self.queues.peek(|queues| {
-            let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
-        });
-        self.kernel.peek(|kernel| {
-            let _all = kernel.watches.entries().flat_map(|entry| entry.watch.handles()).all(&mut look);
-        });
-        seen?;
-        let sources = self.kernel.peek(|kernel| {
-            let mut sources = kernel.watches.entries().flat_map(Watched::sources);
-            sources.try_for_each(|source| visit.call(&*source.object))
-        });
-        sources.unwrap_or(Ok(()))?;
-        let unsent =
-            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object)));
-        unsent.unwrap_or(Ok(()))?;
-        self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }
 }

@@ -7,7 +7,7 @@
 use std::io;
 
 use pyo3::prelude::*;
-use reactor::{Deadline, PollStep, Timeout, Token};
+use reactor::{Deadline, Event, PollStep, Timeout, Token};
 
 use crate::error::os_error;
 use crate::ffi::handle_object::{Flags, Handle};
@@ -19,8 +19,8 @@ use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Modes};
 use crate::signals::{self, SIGNALS};
 use crate::source;
-use crate::watches::{Due, Watched, is_live};
-use crate::{handle, no_arguments};
+use crate::watches::{Due, Kind, Waits, Watched, is_live};
+use crate::{handle, no_arguments, sock};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
 /// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
@@ -174,6 +174,7 @@ fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), 
         // The clock is the user's, and what it did has to be called first.
         return Ok(());
     }
+    let timeout = sock::limit_sleep(py, state, timeout)?;
     if timeout == Timeout::Now {
         let poll_due = state.queues.with(py, |queues| queues.pace.is_poll_due());
         return if poll_due { glance(this) } else { Ok(()) };
@@ -221,6 +222,9 @@ fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Resul
         });
     });
     let due = std::mem::take(&mut found.due);
+    if !due.is_empty() {
+        state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
+    }
     if !found.is_plain() {
         found.handle_rest(this)?;
     }
@@ -235,7 +239,9 @@ struct Found {
     stale: u32,
     cancelled: bool,
     refused: Vec<(Watched, io::Error)>,
-    /// Events of transports and listeners, which are delivered at once.
+    /// Events of sockets that were waited on and are no more.
+    idle: Vec<Event>,
+    /// Events of transports, listeners and waiting operations, which are delivered at once.
     due: Vec<Due>,
 }
 
@@ -259,6 +265,9 @@ impl Found {
                         readiness: event.readiness,
                     });
                 }
+                if let Some(waits) = &entry.waits {
+                    self.collect_operations(py, waits, &event);
+                }
                 for handle in entry.watch.due(event.readiness) {
                     if is_live(handle) {
                         push(handle.clone_ref(py));
@@ -272,8 +281,18 @@ impl Found {
         }
     }
 
+    fn collect_operations(&mut self, py: Python<'_>, waits: &Waits, event: &Event) {
+        for operation in waits.due(event.readiness) {
+            let object = operation.clone_ref(py);
+            self.due.push(Due { kind: Kind::Operation, object, readiness: event.readiness });
+        }
+        if waits.is_idle(event.readiness) {
+            self.idle.push(*event);
+        }
+    }
+
     fn is_plain(&self) -> bool {
-        !self.signals && !self.cancelled && self.stale == 0 && self.refused.is_empty()
+        !self.signals && !self.cancelled && self.stale == 0 && self.refused.is_empty() && self.idle.is_empty()
     }
 
     #[cold]
@@ -281,6 +300,12 @@ impl Found {
         let py = this.py();
         let state = this.get();
         lifetime::report_dropped(this, self.refused)?;
+        for event in &self.idle {
+            // What the kernel has against it is said when somebody waits there again.
+            let (displaced, _told) =
+                state.kernel.with(py, |kernel| kernel.end_lingering(event.token, event.readiness));
+            drop(displaced);
+        }
         if self.cancelled {
             let dropped = state.kernel.with(py, Kernel::drop_cancelled);
             drop(dropped);
@@ -324,6 +349,9 @@ fn call_ready(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         queues.pace.note_turn(count);
         count
     });
+    if count > 0 {
+        state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
+    }
     for _ in 0..count {
         let Some(next) = state.queues.with(py, |queues| queues.ready.pop_front()) else {
             break;

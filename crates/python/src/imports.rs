@@ -30,6 +30,7 @@ pub(crate) struct Imports {
     pub(crate) tasks_take_keywords: bool,
     pub(crate) base_loop: Py<PyType>,
     pub(crate) buffered_protocol: Py<PyType>,
+    pub(crate) socket: Py<PyType>,
     pub(crate) deque: Py<PyAny>,
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) get_frame: Py<PyAny>,
@@ -47,6 +48,42 @@ pub(crate) struct Names {
     pub(crate) time: Py<PyString>,
     pub(crate) run_once: Py<PyString>,
     pub(crate) protocol: ProtocolNames,
+    pub(crate) sock: SockNames,
+}
+
+/// What waiting on a socket object asks of it, of a future and of the loop.
+pub(crate) struct SockNames {
+    pub(crate) fileno: Py<PyString>,
+    pub(crate) accept: Py<PyString>,
+    pub(crate) recv_into: Py<PyString>,
+    pub(crate) recvfrom: Py<PyString>,
+    pub(crate) recvfrom_into: Py<PyString>,
+    pub(crate) send: Py<PyString>,
+    pub(crate) sendto: Py<PyString>,
+    pub(crate) connect: Py<PyString>,
+    pub(crate) create_future: Py<PyString>,
+    pub(crate) is_blocking: Py<PyString>,
+    pub(crate) set_result: Py<PyString>,
+    pub(crate) done: Py<PyString>,
+}
+
+impl SockNames {
+    fn load(py: Python<'_>) -> Self {
+        Self {
+            fileno: intern!(py, "fileno").clone().unbind(),
+            accept: intern!(py, "accept").clone().unbind(),
+            recv_into: intern!(py, "recv_into").clone().unbind(),
+            recvfrom: intern!(py, "recvfrom").clone().unbind(),
+            recvfrom_into: intern!(py, "recvfrom_into").clone().unbind(),
+            send: intern!(py, "send").clone().unbind(),
+            sendto: intern!(py, "sendto").clone().unbind(),
+            connect: intern!(py, "connect").clone().unbind(),
+            create_future: intern!(py, "create_future").clone().unbind(),
+            is_blocking: intern!(py, "_asyncio_future_blocking").clone().unbind(),
+            set_result: intern!(py, "set_result").clone().unbind(),
+            done: intern!(py, "done").clone().unbind(),
+        }
+    }
 }
 
 /// The methods of protocols.
@@ -130,6 +167,7 @@ impl Imports {
                 .getattr("BufferedProtocol")?
                 .cast_into::<PyType>()?
                 .unbind(),
+            socket: py.import("socket")?.getattr("socket")?.cast_into::<PyType>()?.unbind(),
             deque: py.import("collections")?.getattr("deque")?.unbind(),
             extract_stack: py.import("asyncio.format_helpers")?.getattr("extract_stack")?.unbind(),
             get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
@@ -142,6 +180,7 @@ impl Imports {
                 time: intern!(py, "time").clone().unbind(),
                 run_once: intern!(py, "_run_once").clone().unbind(),
                 protocol: ProtocolNames::load(py),
+                sock: SockNames::load(py),
             },
         })
     }

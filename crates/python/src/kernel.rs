@@ -29,8 +29,35 @@ pub(crate) struct Kernel {
     pub(crate) stale_events: u32,
 }
 
-/// Handles that a change displaced: to be cancelled and dropped outside every borrow.
-type Displaced = Vec<Handle>;
+/// What a change displaced: handles are to be cancelled, and all of it dropped outside every borrow.
+#[derive(Default)]
+pub(crate) struct Displaced {
+    pub(crate) handles: Vec<Handle>,
+    /// Operations of `sock_*`; the table takes them over, in case that their sockets are closed.
+    pub(crate) operations: Vec<Object>,
+    /// What is to be dropped and nothing else.
+    pub(crate) rest: Vec<Object>,
+}
+
+impl Displaced {
+    pub(crate) fn direction(&mut self, entry: &mut Watched, direction: Direction) {
+        self.handles.extend(entry.watch.place(direction).take());
+        self.operations.extend(entry.take_operation(direction));
+    }
+
+    pub(crate) fn entry(&mut self, entry: Option<Watched>) {
+        let Some(mut entry) = entry else { return };
+        self.direction(&mut entry, Direction::Read);
+        self.direction(&mut entry, Direction::Write);
+        self.rest.extend(entry.waits.map(|waits| waits.socket));
+        self.rest.extend(entry.source.into_iter().chain(entry.second).map(|source| source.object));
+    }
+
+    /// Whether anybody was displaced.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.handles.is_empty() && self.operations.is_empty()
+    }
+}
 
 /// Who had the wake-up descriptor of signals before: its number, and the file behind it.
 pub(crate) struct Previous {
@@ -67,10 +94,12 @@ impl Kernel {
             None => self.watches.insert(Watched::new(descriptor, None)).0,
         };
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            return (vec![handle], Ok(()));
+            return (Displaced { handles: vec![handle], ..Displaced::default() }, Ok(()));
         };
         let new = entry.interest().is_empty();
-        let mut displaced: Displaced = entry.watch.place(direction).replace(handle).into_iter().collect();
+        let mut displaced = Displaced::default();
+        displaced.direction(entry, direction);
+        *entry.watch.place(direction) = Some(handle);
         let interest = entry.interest();
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
@@ -86,38 +115,35 @@ impl Kernel {
             Ok(Rearmed::Renewed) => {
                 // The number had been closed and opened again: the other direction's callback was for the old file. If
                 // that lives on under another number, its events must not come under the new file's token.
-                displaced.extend(entry.watch.place(direction.other()).take());
+                displaced.direction(entry, direction.other());
                 let interest = entry.interest();
                 let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
                 (displaced, told.map(drop))
             }
             Err(error) => {
-                displaced.extend(self.watches.forget(descriptor).into_iter().flat_map(Watched::into_handles));
+                displaced.entry(self.watches.forget(descriptor));
                 (displaced, Err(error))
             }
         }
     }
 
-    pub(crate) fn unwatch(
-        &mut self,
-        descriptor: RawFd,
-        direction: Direction,
-    ) -> (Option<Handle>, io::Result<()>) {
+    pub(crate) fn unwatch(&mut self, descriptor: RawFd, direction: Direction) -> (Displaced, io::Result<()>) {
+        let mut removed = Displaced::default();
         let Some(&token) = self.watches.tokens.get(&descriptor) else {
-            return (None, Ok(()));
+            return (removed, Ok(()));
         };
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            return (None, Ok(()));
+            return (removed, Ok(()));
         };
         let before = entry.interest();
-        let removed = entry.watch.place(direction).take();
+        removed.direction(entry, direction);
         let left = entry.interest();
         if left == before {
             return (removed, Ok(()));
         }
         if left.is_empty() && entry.sources().next().is_none() {
-            self.watches.forget(descriptor);
+            removed.entry(self.watches.forget(descriptor));
         }
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
@@ -148,7 +174,11 @@ impl Kernel {
         }
         let mut entry = Watched::new(descriptor, None);
         *entry.half(kind.half()) = source;
-        self.watches.insert(entry)
+        let (token, mut displaced) = self.watches.insert(entry);
+        if let Some(waits) = displaced.as_mut().and_then(|entry| entry.waits.as_deref_mut()) {
+            self.watches.orphans.extend(waits.reader.take().into_iter().chain(waits.writer.take()));
+        }
+        (token, displaced)
     }
 
     /// The entry with the other transport of a pipe that is read and written under one number.
@@ -276,7 +306,7 @@ impl Kernel {
     }
 
     /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.
-    pub(crate) fn drop_cancelled(&mut self) -> Vec<Handle> {
+    pub(crate) fn drop_cancelled(&mut self) -> Vec<Displaced> {
         let cancelled = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| !is_live(handle));
         let mut found = Vec::new();
         for entry in self.watches.entries() {
@@ -288,10 +318,7 @@ impl Kernel {
             }
         }
         // A kernel that refuses to forget a descriptor goes on reporting it, and the stale events are counted there.
-        found
-            .into_iter()
-            .filter_map(|(descriptor, direction)| self.unwatch(descriptor, direction).0)
-            .collect()
+        found.into_iter().map(|(descriptor, direction)| self.unwatch(descriptor, direction).0).collect()
     }
 
     /// Tells the kernel what other threads changed while it was waited in. What is refused is returned with its reason.

@@ -12,6 +12,7 @@ use crate::error::os_error;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::signals;
+use crate::sock;
 use crate::transport::alive;
 use crate::watches::Watched;
 
@@ -57,6 +58,11 @@ pub(crate) fn report_dropped(
 ) -> PyResult<()> {
     let py = this.py();
     for (entry, error) in refused {
+        if let Some(waits) = &entry.waits {
+            for operation in waits.reader.iter().chain(&waits.writer) {
+                sock::refuse(operation.bind_borrowed(py), &error)?;
+            }
+        }
         let error = os_error(&error, &format!("descriptor {} cannot be watched", entry.descriptor));
         let details = handle::failure(py, "A watched descriptor was dropped", error)?;
         this.call_method1("call_exception_handler", (details,))?;

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::{Due, Kind};
-use crate::{datagram, listener, pipe, stream};
+use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
@@ -23,6 +23,7 @@ pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> R
 fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
     match due.kind {
+        Kind::Operation => sock::on_ready(object, due.readiness),
         Kind::Stream => stream::on_ready(object, due.readiness),
         Kind::Datagram => datagram::on_ready(object, due.readiness),
         Kind::Listener => listener::on_ready(object),
@@ -51,7 +52,7 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
             Kind::WritePipe => pipe::flush(transport),
             Kind::Stream => stream::flush(transport),
             // These write at once, or not at all.
-            Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
+            Kind::Datagram | Kind::Listener | Kind::ReadPipe | Kind::Operation => Ok(()),
         });
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::error::os_error;
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
+use crate::kernel::Displaced;
 use crate::loop_state::EventLoop;
 use crate::watches::Direction;
 use crate::{fastcall, handle};
@@ -149,9 +150,7 @@ fn add<'py>(
     let handle = handle::make_unscheduled(call.receiver(), *callback, arguments, context)?;
     let object = handle.to_object(py);
     let (displaced, told) = this.kernel.with(py, |kernel| kernel.watch(number, direction, handle));
-    for old in displaced {
-        old.to_object(py).call_method0("cancel")?;
-    }
+    this.cancel(py, displaced)?;
     told.map_err(|error| os_error(&error, &format!("descriptor {number} cannot be watched")))?;
     this.wake_if_elsewhere()?;
     Ok(object)
@@ -168,10 +167,8 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     }
     let number = descriptor_of(descriptor)?;
     let (removed, told) = this.kernel.with(py, |kernel| kernel.unwatch(number, direction));
-    let found = removed.is_some();
-    if let Some(handle) = removed {
-        handle.to_object(py).call_method0("cancel")?;
-    }
+    let found = !removed.is_empty();
+    this.cancel(py, removed)?;
     told.map_err(|error| os_error(&error, &format!("descriptor {number}")))?;
     this.wake_if_elsewhere()?;
     Ok(found.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any())
@@ -192,6 +189,20 @@ fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
 }
 
 impl EventLoop {
+    /// Callbacks that were displaced are cancelled. Operations wait on for nothing, as in asyncio; the table keeps them until
+    /// it was looked whether their sockets are open.
+    fn cancel(&self, py: Python<'_>, displaced: Displaced) -> PyResult<()> {
+        let Displaced { handles, operations, rest } = displaced;
+        if !operations.is_empty() {
+            self.kernel.with(py, |kernel| kernel.watches.orphans.extend(operations));
+        }
+        drop(rest);
+        for handle in handles {
+            handle.to_object(py).call_method0("cancel")?;
+        }
+        Ok(())
+    }
+
     /// A loop that sleeps has to hear of a change that another thread made.
     fn wake_if_elsewhere(&self) -> PyResult<()> {
         if self.doorbell.is_asleep() && !self.is_own_thread() {

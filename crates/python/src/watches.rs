@@ -20,6 +20,13 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    pub(crate) const fn interest(self) -> Interest {
+        match self {
+            Self::Read => Interest::READABLE,
+            Self::Write => Interest::WRITABLE,
+        }
+    }
+
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Read => Self::Write,
@@ -65,9 +72,70 @@ impl Watch {
     }
 }
 
+/// The operations of `sock_*` that wait for a descriptor, and what the kernel was asked for on their behalf.
+///
+/// That stays when an operation is done, so that the next one on the same socket finds it in place; an event that nobody
+/// waits for takes it away.
+pub(crate) struct Waits {
+    pub(crate) reader: Option<Object>,
+    pub(crate) writer: Option<Object>,
+    pub(crate) armed: Interest,
+    /// A weak reference to the socket object: another one under the same number is another socket.
+    pub(crate) socket: Object,
+    /// Whether the descriptor is known to be no transport's, and to have no callbacks.
+    pub(crate) is_checked: bool,
+    /// Whether the last read took all there was: the next one would only be told to wait.
+    pub(crate) is_drained: bool,
+}
+
+impl Waits {
+    pub(crate) const fn new(socket: Object) -> Self {
+        Self {
+            reader: None,
+            writer: None,
+            armed: Interest::NONE,
+            socket,
+            is_checked: true,
+            is_drained: false,
+        }
+    }
+
+    pub(crate) fn place(&mut self, direction: Direction) -> &mut Option<Object> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    /// The operations that an event is for.
+    pub(crate) fn due(&self, readiness: Readiness) -> impl Iterator<Item = &Object> {
+        let reader = self.reader.as_ref().filter(|_| readiness.readable());
+        let writer = self.writer.as_ref().filter(|_| readiness.writable());
+        reader.into_iter().chain(writer)
+    }
+
+    /// The directions in which an operation waits.
+    pub(crate) fn wanted(&self) -> Interest {
+        let mut wanted = Interest::NONE;
+        if self.reader.is_some() {
+            wanted = wanted.with(Interest::READABLE);
+        }
+        if self.writer.is_some() {
+            wanted = wanted.with(Interest::WRITABLE);
+        }
+        wanted
+    }
+
+    /// Whether the event is for a direction that is asked for and that nobody waits for any more.
+    pub(crate) fn is_idle(&self, readiness: Readiness) -> bool {
+        !readiness.answers(self.armed.without(self.wanted())).is_empty()
+    }
+}
+
 /// What kind of source an object is: who is to be told of its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
+    Operation,
     Stream,
     Datagram,
     Listener,
@@ -88,7 +156,7 @@ impl Kind {
     pub(crate) const fn half(self) -> Half {
         match self {
             Self::WritePipe => Half::Second,
-            Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
+            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
         }
     }
 
@@ -102,7 +170,7 @@ impl Kind {
         match self {
             // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
             Self::ReadPipe => "close",
-            Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
+            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
         }
     }
 }
@@ -131,15 +199,39 @@ pub(crate) struct Watched {
     /// The second half of a pipe: see [`Half`].
     pub(crate) second: Option<Source>,
     pub(crate) watch: Watch,
+    /// Behind a pointer: few descriptors have them.
+    pub(crate) waits: Option<Box<Waits>>,
 }
 
 impl Watched {
     pub(crate) const fn new(descriptor: RawFd, source: Option<Source>) -> Self {
-        Self { descriptor, source, second: None, watch: Watch { reader: None, writer: None } }
+        let watch = Watch { reader: None, writer: None };
+        Self { descriptor, source, second: None, watch, waits: None }
     }
 
+    /// What the kernel is asked for.
     pub(crate) fn interest(&self) -> Interest {
-        self.sources().fold(self.watch.interest(), |interest, source| interest.with(source.interest))
+        let armed = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.armed);
+        self.interest_but(armed)
+    }
+
+    /// What somebody waits for.
+    fn wanted(&self) -> Interest {
+        let wanted = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.wanted());
+        self.interest_but(wanted)
+    }
+
+    fn interest_but(&self, of_operations: Interest) -> Interest {
+        let callbacks = self.watch.interest().with(of_operations);
+        self.sources().fold(callbacks, |interest, source| interest.with(source.interest))
+    }
+
+    /// Takes the operation that waits in one direction out, together with what was asked for on its behalf.
+    pub(crate) fn take_operation(&mut self, direction: Direction) -> Option<Object> {
+        let waits = self.waits.as_mut()?;
+        waits.is_checked = false;
+        waits.armed = waits.armed.without(direction.interest());
+        waits.place(direction).take()
     }
 
     pub(crate) fn half(&mut self, half: Half) -> &mut Option<Source> {
@@ -159,10 +251,6 @@ impl Watched {
     pub(crate) fn due_sources(&self, readiness: Readiness) -> impl Iterator<Item = &Source> {
         self.sources().filter(move |source| !readiness.answers(source.interest).is_empty())
     }
-
-    pub(crate) fn into_handles(self) -> impl Iterator<Item = Handle> {
-        self.watch.reader.into_iter().chain(self.watch.writer)
-    }
 }
 
 /// All watched descriptors of a loop.
@@ -171,11 +259,29 @@ pub(crate) struct Watches {
     pub(crate) tokens: HashMap<RawFd, Token>,
     /// Descriptors whose entry changed while the loop's thread was asleep in the kernel: told to it afterwards.
     pub(crate) unsettled: Vec<RawFd>,
+    /// Operations of `sock_*` in whose place something else was put. They wait on, unless their socket is closed.
+    pub(crate) orphans: Vec<Object>,
+    pub(crate) vigil: Vigil,
+}
+
+/// When to look whether a socket was closed under an operation: the kernel does not tell.
+pub(crate) struct Vigil {
+    /// Whether there may be operations that wait.
+    pub(crate) has_waits: bool,
+    /// Whether any code ran since the last look, which might have closed something.
+    pub(crate) is_due: bool,
+    pub(crate) last_ns: u64,
 }
 
 impl Watches {
     pub(crate) fn new() -> Self {
-        Self { slots: Slots::new(), tokens: HashMap::new(), unsettled: Vec::new() }
+        Self {
+            slots: Slots::new(),
+            tokens: HashMap::new(),
+            unsettled: Vec::new(),
+            orphans: Vec::new(),
+            vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
+        }
     }
 
     pub(crate) fn get(&self, token: Token) -> Option<&Watched> {
@@ -189,7 +295,7 @@ impl Watches {
     /// Descriptor, whether it is watched for reading, whether for writing.
     pub(crate) fn describe(&self) -> Vec<(RawFd, bool, bool)> {
         let row = |(_, entry): (Token, &Watched)| {
-            let interest = entry.interest();
+            let interest = entry.wanted();
             let (reads, writes) =
                 (interest.contains(Interest::READABLE), interest.contains(Interest::WRITABLE));
             (reads || writes).then_some((entry.descriptor, reads, writes))
@@ -213,10 +319,16 @@ impl Watches {
     }
 
     /// Empties the table; the caller drops what comes out.
-    pub(crate) fn drain(&mut self) -> Vec<Watched> {
+    pub(crate) fn drain(&mut self) -> (Vec<Watched>, Vec<Object>) {
         self.tokens.clear();
         self.unsettled.clear();
-        self.slots.drain()
+        (self.slots.drain(), std::mem::take(&mut self.orphans))
+    }
+
+    /// Every operation that waits, and those that were displaced.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Object> {
+        let waits = self.entries().filter_map(|entry| entry.waits.as_deref());
+        waits.flat_map(|waits| waits.reader.iter().chain(&waits.writer)).chain(&self.orphans)
     }
 
     /// Puts a new entry in; what stood there under the same number comes out.

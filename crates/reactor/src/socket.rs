@@ -7,8 +7,8 @@
 //! All of it keeps to these rules:
 //!
 //! - A signal in between is not an error: the call is made again.
-//! - Nothing waits on a descriptor that does not block; [`io::ErrorKind::WouldBlock`] says that there is
-//!   nothing to do.
+//! - Nothing waits on a descriptor that does not block, and no byte of a socket is waited for on one that does;
+//!   [`io::ErrorKind::WouldBlock`] says that there is nothing to do.
 //! - Nothing is allocated, but for the path of a Unix address.
 //! - Errors are the kernel's, with their `errno`.
 //! - A number that is not open is an error (`EBADF`) and no harm. Whose number it is, the caller has to know.
@@ -26,7 +26,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use crate::sys::socket::{EMPTY_MESSAGE, SEND_FLAGS, fitted, transferred};
+use crate::sys::socket::{EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, fitted, transferred};
 
 pub use crate::sys::socket::{
     DATAGRAMS_PER_CALL, DatagramBatch, accept, close, connect, local_address, peer_address, pending_error,
@@ -64,7 +64,7 @@ const FILE_BYTES_PER_CALL: usize = 0x7fff_f000;
 #[inline]
 pub fn receive(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: `room` is as long as the call is told, and outlives it.
-    transferred(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), 0) })
+    transferred(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), RECEIVE_FLAGS) })
 }
 
 /// Sends as much as the kernel takes, and returns how much that is.

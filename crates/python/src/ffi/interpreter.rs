@@ -3,7 +3,7 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::raised::Raised;
+use super::raised::{Raised, owned};
 
 /// The calling thread's identity, as `threading.get_ident()` gives it. Never 0 for a thread that runs Python.
 #[inline(always)]
@@ -46,4 +46,23 @@ pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, Raised>
         return Err(Raised::by_interpreter());
     }
     Ok(value)
+}
+
+/// A weak reference to an object, without a callback.
+pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: a live object.
+    owned(object.py(), unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) })
+}
+
+/// Whether a weak reference, made by [`weak_reference`], is one to this object, which is alive.
+#[inline(always)]
+pub(crate) fn refers_to(reference: &Py<PyAny>, object: Borrowed<'_, '_, PyAny>) -> bool {
+    let mut target = std::ptr::null_mut();
+    // SAFETY: a live weak reference and a place for what it refers to.
+    if unsafe { ffi::compat::PyWeakref_GetRef(reference.as_ptr(), &raw mut target) } != 1 {
+        return false;
+    }
+    // SAFETY: the reference that the call gave. The object lives on: with the GIL held nobody else can let go of it.
+    unsafe { ffi::Py_DECREF(target) };
+    target == object.as_ptr()
 }

@@ -177,6 +177,22 @@ pub(crate) unsafe fn enter(
     names: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&Call<'py>) -> Result<Bound<'py, PyAny>, Raised>,
 ) -> *mut ffi::PyObject {
+    // SAFETY: the caller's duty.
+    unsafe { enter_with(receiver, arguments, positional, names, |call| body(call).map(Bound::into_ptr)) }
+}
+
+/// The same for a body that may give no object although nothing went wrong.
+///
+/// # Safety
+/// As of [`enter`].
+#[inline(always)]
+pub(super) unsafe fn enter_with(
+    receiver: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    positional: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+    body: impl for<'py> FnOnce(&Call<'py>) -> Result<*mut ffi::PyObject, Raised>,
+) -> *mut ffi::PyObject {
     border(std::ptr::null_mut(), |py| {
         let positional = positional.unsigned_abs();
         let mut total = positional;
@@ -191,7 +207,7 @@ pub(crate) unsafe fn enter(
             unsafe { std::slice::from_raw_parts(arguments.cast::<Argument<'_>>(), total) }
         };
         let call = Call { py, receiver, arguments, positional, names, unsendable: PhantomData };
-        body(&call).map(Bound::into_ptr)
+        body(&call)
     })
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod bytes;
 pub(crate) mod call;
 pub(crate) mod class;
 pub(crate) mod construct;
+pub(crate) mod coroutine;
+pub(crate) mod coroutine_method;
 pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
 pub(crate) mod interpreter;

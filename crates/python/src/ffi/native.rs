@@ -34,9 +34,9 @@ pub(crate) trait Native: Sized + 'static {
 
 /// The collector's function, to be shown objects.
 pub(crate) struct Visit {
-    function: ffi::visitproc,
-    argument: *mut c_void,
-    stopped: c_int,
+    pub(super) function: ffi::visitproc,
+    pub(super) argument: *mut c_void,
+    pub(super) stopped: c_int,
 }
 
 impl Visit {
@@ -50,7 +50,7 @@ impl Visit {
         }
     }
 
-    fn raw(&mut self, object: *mut ffi::PyObject) {
+    pub(super) fn raw(&mut self, object: *mut ffi::PyObject) {
         if self.stopped == 0 && !object.is_null() {
             // SAFETY: the collector's own function, called as it asks to be, with a live object.
             self.stopped = unsafe { (self.function)(object, self.argument) };

@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use super::{Name, SEND_FLAGS, transferred};
+use super::{Name, RECEIVE_FLAGS, SEND_FLAGS, transferred};
 use crate::Address;
 
 /// How many datagrams one call takes at most, in either direction. Entering the kernel costs a tenth of what
@@ -26,7 +26,9 @@ pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usiz
     let (name_room, name_length) = name.as_mut_ptrs();
     let count = transferred(|| {
         // SAFETY: both rooms are as long as the call is told, and outlive it.
-        unsafe { libc::recvfrom(fd, room.as_mut_ptr().cast(), room.len(), 0, name_room, name_length) }
+        unsafe {
+            libc::recvfrom(fd, room.as_mut_ptr().cast(), room.len(), RECEIVE_FLAGS, name_room, name_length)
+        }
     })?;
     Ok((count, name.address()))
 }

@@ -19,12 +19,15 @@ pub use endpoint::{accept, connect, local_address, peer_address, pending_error, 
 pub(crate) use name::Name;
 pub use own::{close, set_nodelay, set_nonblocking, shutdown_write};
 
-/// A write to a peer that has left is an error and not a signal that ends the process.
+/// A read does not wait, whatever the descriptor is set to: somebody else may have set it.
+pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
+
+/// Nor does a write, and one to a peer that has left is an error and not a signal that ends the process.
 #[cfg(not(target_os = "macos"))]
-pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
 /// macOS asks for that once for each socket; `accept` and `stream_for` do.
 #[cfg(target_os = "macos")]
-pub(crate) const SEND_FLAGS: libc::c_int = 0;
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 
 /// Calls until no signal gets in between. Less than zero is the error that `errno` holds.
 #[inline]

@@ -1,0 +1,64 @@
+//! Everything that a loop holds, at once: shown to the garbage collector, and let go of at the end.
+//!
+//! What is taken out is dropped outside every borrow: a finalizer may come back to the loop.
+
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::loop_state::EventLoop;
+use crate::watches::Watched;
+
+impl EventLoop {
+    /// Empties every queue. What they held is dropped here, outside every borrow.
+    pub(crate) fn discard(&self, py: Python<'_>) {
+        let letters = self.mailbox.take();
+        let (ready, timers, unsent) = self.queues.with(py, |queues| {
+            (std::mem::take(&mut queues.ready), queues.drain_timers(), std::mem::take(&mut queues.unsent))
+        });
+        let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
+        let settings = self.settings.with(py, std::mem::take);
+        for timer in &timers {
+            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
+        }
+        drop((letters, ready, timers, unsent, watches, settings));
+    }
+
+    pub(crate) fn close_descriptors(&self, py: Python<'_>) {
+        let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
+        drop(closed);
+        self.doorbell.disconnect();
+    }
+
+    /// Shows the collector every object that the loop holds.
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut seen = Ok(());
+        let mut look = |handle: &Handle| {
+            if seen.is_ok() {
+                seen = handle.visit(&visit);
+            }
+            seen.is_ok()
+        };
+        self.mailbox.peek(&mut look);
+        self.queues.peek(|queues| {
+            let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
+        });
+        self.kernel.peek(|kernel| {
+            let _all = kernel.watches.entries().flat_map(|entry| entry.watch.handles()).all(&mut look);
+        });
+        seen?;
+        let sources = self.kernel.peek(|kernel| {
+            let mut sources = kernel.watches.entries().flat_map(Watched::sources);
+            sources.try_for_each(|source| visit.call(&*source.object))
+        });
+        sources.unwrap_or(Ok(()))?;
+        let operations = self
+            .kernel
+            .peek(|kernel| kernel.watches.operations().try_for_each(|operation| visit.call(&**operation)));
+        operations.unwrap_or(Ok(()))?;
+        let unsent =
+            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object)));
+        unsent.unwrap_or(Ok(()))?;
+        self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,299 @@
+//! Coroutines in Rust: objects that `await` takes, steps, and throws into, as it does with those of `async def`.
+//!
+//! The interpreter steps what is awaited by `tp_iternext` or, in Python 3.11 and for a task's own coroutine, by `am_send`;
+//! both are here, and the methods that Python code calls. It knows nothing of what a step does.
+
+use std::ffi::{CString, c_int, c_void};
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, offset_of};
+use std::ptr::null_mut;
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use super::class::{Getter, getter_table, method_table, slot};
+use super::method::{Argument, Method};
+use super::native::Visit;
+use super::raised::{Raised, border, owned};
+
+/// What a step comes to.
+pub(crate) enum Step<'py> {
+    /// The task waits for this future.
+    Yield(Bound<'py, PyAny>),
+    /// The end, with the result.
+    Return(Bound<'py, PyAny>),
+}
+
+/// A value that is stepped. It is reached through shared references only.
+pub(crate) trait Coroutine: Sized + 'static {
+    /// Runs to the next future or to the end. `sends_none` is false where a value is sent in.
+    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, Raised>;
+
+    /// Shows the collector every object that the value holds.
+    fn visit(&self, visit: &mut Visit);
+
+    /// Lets go of what may be part of a cycle.
+    fn clear(&self, py: Python<'_>);
+
+    /// The name to warn of, if nobody has awaited it.
+    fn forgotten(&self, py: Python<'_>) -> Option<&'static str>;
+}
+
+#[repr(C)]
+struct CoroutineObject<T> {
+    head: ffi::PyObject,
+    weak_references: *mut ffi::PyObject,
+    value: ManuallyDrop<T>,
+}
+
+/// What a class of coroutines consists of, besides what all of them have.
+pub(crate) struct CoroutineClass {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) getters: Vec<Getter>,
+    pub(crate) represent: ffi::reprfunc,
+}
+
+/// A class whose instances hold a `T`. It lives as long as the process.
+pub(crate) struct CoroutineType<T> {
+    class: *mut ffi::PyTypeObject,
+    value: PhantomData<fn() -> T>,
+}
+
+// SAFETY: type objects are immortal here (the module's state holds them).
+unsafe impl<T> Send for CoroutineType<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for CoroutineType<T> {}
+
+impl<T: Coroutine> CoroutineType<T> {
+    /// Makes the class and puts it into the module.
+    pub(crate) fn make(module: &Bound<'_, PyModule>, class: CoroutineClass) -> PyResult<Self> {
+        let py = module.py();
+        let mut slots = [
+            slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),
+            slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
+            slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
+            slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as ffi::getiterfunc as *mut c_void),
+            slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void),
+            slot(ffi::Py_am_await, ffi::PyObject_SelfIter as ffi::unaryfunc as *mut c_void),
+            slot(ffi::Py_am_send, send::<T> as ffi::sendfunc as *mut c_void),
+            slot(ffi::Py_tp_repr, class.represent as *mut c_void),
+            slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
+            slot(ffi::Py_tp_methods, method_table(class.methods)?),
+            slot(ffi::Py_tp_getset, getter_table(class.getters)?.leak().as_mut_ptr().cast()),
+            slot(ffi::Py_tp_members, members::<T>()),
+            slot(0, null_mut()),
+        ];
+        let mut spec = ffi::PyType_Spec {
+            name: CString::new(format!("vitok._native.{}", class.name))?.into_raw(),
+            basicsize: c_int::try_from(size_of::<CoroutineObject<T>>())?,
+            itemsize: 0,
+            flags: u32::try_from(
+                ffi::Py_TPFLAGS_DEFAULT
+                    | ffi::Py_TPFLAGS_HAVE_GC
+                    | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
+                    | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+            )?,
+            slots: slots.as_mut_ptr(),
+        };
+        // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
+        let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
+        let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
+        module.add(class.name, &created)?;
+        Ok(Self { class: created.into_ptr().cast(), value: PhantomData })
+    }
+
+    /// A new coroutine.
+    #[inline(always)]
+    pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
+        // SAFETY: a complete heap type of the collected kind.
+        let object = unsafe { ffi::PyObject_GC_New::<CoroutineObject<T>>(self.class) };
+        if object.is_null() {
+            return Err(Raised::by_interpreter());
+        }
+        // SAFETY: fresh memory of that type, which nobody else knows.
+        let fields = unsafe { &mut *object };
+        fields.weak_references = null_mut();
+        // SAFETY: the place is uninitialised, so nothing may be dropped there.
+        unsafe { std::ptr::write(&raw mut fields.value, ManuallyDrop::new(value)) };
+        // SAFETY: every field that the collector visits is set.
+        unsafe { ffi::PyObject_GC_Track(object.cast()) };
+        owned(py, object.cast())
+    }
+}
+
+/// The value inside an object whose class is known to be `T`'s.
+#[inline(always)]
+pub(crate) fn value_of<'py, T: Coroutine>(object: Argument<'py>) -> &'py T {
+    // SAFETY: the caller knows the class; the object is alive for 'py, for the caller holds a reference.
+    unsafe { &(*object.as_ptr().cast::<CoroutineObject<T>>()).value }
+}
+
+/// `coroutine.send(value)`, as Python code calls it: the end comes as StopIteration.
+pub(crate) fn send_by_method<'py, T: Coroutine>(
+    object: Argument<'py>,
+    value: Argument<'_>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    match T::step(object, value.is_none())? {
+        Step::Yield(future) => Ok(future),
+        Step::Return(result) => Err(stop(result.py(), &result)?),
+    }
+}
+
+/// The exception that `coroutine.throw(type, value, traceback)` names.
+pub(crate) fn thrown<'py>(
+    kind: Argument<'py>,
+    value: Option<Argument<'py>>,
+    traceback: Option<Argument<'py>>,
+) -> PyResult<PyErr> {
+    let value = value.filter(|value| !value.is_none());
+    let error = if kind.is_instance_of::<PyBaseException>() {
+        if value.is_some() {
+            return Err(PyTypeError::new_err("instance exception may not have a separate value"));
+        }
+        kind.to_owned()
+    } else if kind
+        .cast::<PyType>()
+        .is_ok_and(|kind| kind.is_subclass_of::<PyBaseException>().unwrap_or(false))
+    {
+        match value {
+            None => kind.call0()?,
+            Some(value) if value.is_instance(&kind)? => value.to_owned(),
+            Some(value) => match value.cast::<PyTuple>() {
+                Ok(arguments) => kind.call1(arguments.to_owned())?,
+                Err(_) => kind.call1((value,))?,
+            },
+        }
+    } else {
+        let name = kind.get_type().name()?;
+        let text = format!("exceptions must be classes or instances deriving from BaseException, not {name}");
+        return Err(PyTypeError::new_err(text));
+    };
+    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
+        error.call_method1("with_traceback", (traceback,))?;
+    }
+    Ok(PyErr::from_value(error))
+}
+
+fn members<T>() -> *mut c_void {
+    let place = ffi::PyMemberDef {
+        name: c"__weaklistoffset__".as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset_of!(CoroutineObject<T>, weak_references).cast_signed(),
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    };
+    vec![place, ffi::PyMemberDef::default()].leak().as_mut_ptr().cast()
+}
+
+/// StopIteration with the result. It is made here, because the interpreter would take a tuple for its arguments.
+fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<Raised, Raised> {
+    let class = py.get_type::<PyStopIteration>();
+    // SAFETY: live objects.
+    let stop = owned(py, unsafe { ffi::PyObject_CallOneArg(class.as_ptr(), result.as_ptr()) })?;
+    // SAFETY: an exception of that class.
+    unsafe { ffi::PyErr_SetObject(class.as_ptr(), stop.as_ptr()) };
+    Ok(Raised::by_interpreter())
+}
+
+/// `tp_iternext`. The end without an exception is the end with None.
+unsafe extern "C" fn next<T: Coroutine>(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    border(null_mut(), |py| {
+        // SAFETY: the interpreter passes a live object of ours.
+        let object = unsafe { Borrowed::from_ptr(py, object) };
+        match T::step(object, true)? {
+            Step::Yield(future) => Ok(future.into_ptr()),
+            Step::Return(result) if result.is_none() => Ok(null_mut()),
+            Step::Return(result) => Err(stop(py, &result)?),
+        }
+    })
+}
+
+/// `am_send`.
+unsafe extern "C" fn send<T: Coroutine>(
+    object: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    result: *mut *mut ffi::PyObject,
+) -> ffi::PySendResult {
+    let (outcome, produced) = border((ffi::PySendResult::PYGEN_ERROR, null_mut()), |py| {
+        // SAFETY: the interpreter passes a live object of ours.
+        let object = unsafe { Borrowed::from_ptr(py, object) };
+        // SAFETY: the interpreter passes a live object.
+        let value = unsafe { Borrowed::<PyAny>::from_ptr(py, value) };
+        Ok(match T::step(object, value.is_none())? {
+            Step::Yield(future) => (ffi::PySendResult::PYGEN_NEXT, future.into_ptr()),
+            Step::Return(result) => (ffi::PySendResult::PYGEN_RETURN, result.into_ptr()),
+        })
+    });
+    // SAFETY: the interpreter passes a place for the result.
+    unsafe { *result = produced };
+    outcome
+}
+
+/// `tp_dealloc`.
+unsafe extern "C" fn release<T: Coroutine>(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter passes an object of ours whose last reference is gone.
+    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    let coroutine = object.cast::<CoroutineObject<T>>();
+    // SAFETY: as above.
+    if unsafe { !(*coroutine).weak_references.is_null() } {
+        // SAFETY: as above; runs weak reference callbacks.
+        unsafe { ffi::PyObject_ClearWeakRefs(object) };
+    }
+    // SAFETY: nobody refers to the object any more, so this is the only borrow.
+    let fields = unsafe { &mut *coroutine };
+    border((), |py| {
+        if let Some(name) = fields.value.forgotten(py) {
+            warn_of_forgotten(py, name)?;
+        }
+        Ok(())
+    });
+    // SAFETY: the value is dropped once, here.
+    unsafe { ManuallyDrop::drop(&mut fields.value) };
+    let class = fields.head.ob_type;
+    // SAFETY: memory that `PyObject_GC_New` gave.
+    unsafe { ffi::PyObject_GC_Del(object.cast()) };
+    // SAFETY: an instance of a heap type owns a reference to it.
+    unsafe { ffi::Py_DECREF(class.cast()) };
+}
+
+/// What the interpreter warns of where a coroutine of `async def` was never awaited. An exception that is on its way stays.
+#[cold]
+fn warn_of_forgotten(py: Python<'_>, name: &str) -> Result<(), Raised> {
+    let pending = PyErr::take(py);
+    let text = CString::new(format!("coroutine '{name}' was never awaited")).map_err(PyErr::from)?;
+    if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+        error.write_unraisable(py, None);
+    }
+    if let Some(pending) = pending {
+        pending.restore(py);
+    }
+    Ok(())
+}
+
+/// `tp_traverse`.
+unsafe extern "C" fn traverse<T: Coroutine>(
+    object: *mut ffi::PyObject,
+    function: ffi::visitproc,
+    argument: *mut c_void,
+) -> c_int {
+    let mut visit = Visit { function, argument, stopped: 0 };
+    // SAFETY: the collector passes a live object of ours and lets nobody change it meanwhile.
+    let fields = unsafe { &*object.cast::<CoroutineObject<T>>() };
+    visit.raw(fields.head.ob_type.cast());
+    fields.value.visit(&mut visit);
+    visit.stopped
+}
+
+/// `tp_clear`.
+unsafe extern "C" fn clear<T: Coroutine>(object: *mut ffi::PyObject) -> c_int {
+    border(0, |py| {
+        // SAFETY: the collector passes a live object of ours.
+        let fields = unsafe { &*object.cast::<CoroutineObject<T>>() };
+        fields.value.clear(py);
+        Ok(0)
+    })
+}

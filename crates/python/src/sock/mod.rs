@@ -1,0 +1,122 @@
+//! `sock_recv`, `sock_sendall` and their kin: coroutines that try the call at once and wait natively if they have to.
+//!
+//! Here stand the methods: what is the plain case, and what operation it makes. All else (keywords, sockets that are not
+//! exactly `socket.socket`, arguments of the wrong kind) goes to asyncio's own method, in whose words it is refused.
+//! How one of them runs is in `operation`, what it does to its socket in `work`.
+
+mod class;
+mod operation;
+mod start;
+mod vigil;
+mod work;
+
+use pyo3::prelude::*;
+
+pub(crate) use operation::{on_ready, refuse};
+pub(crate) use vigil::limit_sleep;
+
+use crate::fastcall;
+use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
+use crate::ffi::method::{Argument, Call, Method, add_methods, inside};
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use work::Work;
+
+/// Puts the class of operations into the module, and the methods into the class of the loop.
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    class::make(module)?;
+    let base = py.import("asyncio.selector_events")?.getattr("BaseSelectorEventLoop")?;
+    let methods: [(&str, Maker); 7] = [
+        ("sock_recv", recv),
+        ("sock_recv_into", recv_into),
+        ("sock_recvfrom", recvfrom),
+        ("sock_recvfrom_into", recvfrom_into),
+        ("sock_sendall", sendall),
+        ("sock_sendto", sendto),
+        ("sock_accept", accept),
+    ];
+    add_coroutine_methods(&py.get_type::<EventLoop>(), &base, &methods)?;
+    let connect = Method {
+        name: "_sock_connect_resolved",
+        entry: fastcall!(connect),
+        signature: "($self, sock, address)".to_owned(),
+        doc: "sock_connect() to an address without a name in it.",
+    };
+    add_methods::<EventLoop>(py, vec![connect])
+}
+
+type Made<'py> = Result<Option<Bound<'py, PyAny>>, Raised>;
+
+fn recv<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket, size]) = plain(call) else { return Ok(None) };
+    let Ok(size) = size.extract::<i32>() else { return Ok(None) };
+    let Ok(size) = usize::try_from(size) else { return Ok(None) };
+    operation::make(call, "Loop.sock_recv", socket, Work::Receive { size })
+}
+
+fn recv_into<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket, buffer]) = plain(call) else { return Ok(None) };
+    let work = Work::ReceiveInto { buffer: buffer.to_owned().into() };
+    operation::make(call, "Loop.sock_recv_into", socket, work)
+}
+
+fn recvfrom<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket, size]) = plain(call) else { return Ok(None) };
+    operation::make(call, "Loop.sock_recvfrom", socket, Work::ReceiveFrom { size: size.to_owned().into() })
+}
+
+fn recvfrom_into<'py>(call: &Call<'py>) -> Made<'py> {
+    let (socket, buffer, size) = match call.positional() {
+        [socket, buffer] => (*socket, *buffer, None),
+        [socket, buffer, size] => (*socket, *buffer, Some((*size).to_owned().into())),
+        _ => return Ok(None),
+    };
+    if call.has_keywords() || !is_plain_socket(call, socket) {
+        return Ok(None);
+    }
+    let work = Work::ReceiveFromInto { buffer: buffer.to_owned().into(), size };
+    operation::make(call, "Loop.sock_recvfrom_into", socket, work)
+}
+
+fn sendall<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket, data]) = plain(call) else { return Ok(None) };
+    let work = Work::SendAll { data: data.to_owned().into(), sent: 0 };
+    operation::make(call, "Loop.sock_sendall", socket, work)
+}
+
+fn sendto<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket, data, address]) = plain(call) else { return Ok(None) };
+    let work = Work::SendTo { data: data.to_owned().into(), address: address.to_owned().into() };
+    operation::make(call, "Loop.sock_sendto", socket, work)
+}
+
+fn accept<'py>(call: &Call<'py>) -> Made<'py> {
+    let Some([socket]) = plain(call) else { return Ok(None) };
+    operation::make(call, "Loop.sock_accept", socket, Work::Accept)
+}
+
+/// What `sock_connect` in Python ends with: the socket is a plain one.
+fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let Some([socket, address]) = plain(call) else {
+        return Err(
+            pyo3::exceptions::PyTypeError::new_err("a socket.socket and its address are needed").into()
+        );
+    };
+    let work = Work::Connect { address: address.to_owned().into(), is_begun: false };
+    operation::instance(call, "Loop.sock_connect", socket, work)
+}
+
+/// The arguments of a call that has so many by position, a socket first, and none by keyword.
+#[inline(always)]
+fn plain<'py, const COUNT: usize>(call: &Call<'py>) -> Option<[Argument<'py>; COUNT]> {
+    let arguments: [Argument<'py>; COUNT] = call.positional().try_into().ok()?;
+    (!call.has_keywords() && is_plain_socket(call, arguments[0])).then_some(arguments)
+}
+
+/// Whether an object is exactly a `socket.socket`: a subclass may receive and send in its own way.
+#[inline(always)]
+fn is_plain_socket(call: &Call<'_>, socket: Argument<'_>) -> bool {
+    let imports = inside::<EventLoop>(call.receiver()).imports;
+    socket.get_type_ptr() == imports.socket.bind(call.py).as_type_ptr()
+}

@@ -1,0 +1,306 @@
+//! The life of one `sock_*` call: made, tried, waiting, done.
+//!
+//! An operation is a coroutine. At its first step (`start`) it tries; if it has to wait, it yields a future of the loop
+//! and stands in the table of watched descriptors. When the descriptor is ready the loop tries again, in its poll phase and without a
+//! handle in between, keeps the result here and wakes the future. What was received before a cancellation arrives is lost
+//! with the operation, as in asyncio.
+//!
+//! An attempt may run Python code, which may throw into this operation or close its socket: the work is taken out of the
+//! object while it runs, and whoever comes back asks for the stage again.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::work::{Attempt, Place, Work};
+use super::{class, start::start};
+use crate::error::plain_os_error;
+use crate::ffi::call::call_method;
+use crate::ffi::coroutine::{Coroutine, Step, value_of};
+use crate::ffi::method::{Argument, Call};
+use crate::ffi::native::Visit;
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::protocol;
+use crate::watches::Direction;
+use reactor::Readiness;
+
+/// One call of `sock_recv` or of its kin.
+pub(crate) struct Operation {
+    pub(super) owner: Object<EventLoop>,
+    name: &'static str,
+    pub(super) body: Owned<Body>,
+}
+
+pub(super) struct Body {
+    pub(super) stage: Stage,
+    /// Absent while it is tried, and at the end.
+    pub(super) work: Option<Work>,
+    pub(super) socket: Option<Object>,
+    pub(super) future: Option<Object>,
+    /// The number that the operation waits under.
+    pub(super) descriptor: RawFd,
+}
+
+pub(super) enum Stage {
+    Created,
+    Running,
+    Waiting(Direction),
+    Ready(PyResult<Object>),
+    Finished,
+}
+
+/// A new operation, unless something is wrong with it.
+pub(super) fn make<'py>(
+    call: &Call<'py>,
+    name: &'static str,
+    socket: Argument<'py>,
+    work: Work,
+) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+    instance(call, name, socket, work).map(Some)
+}
+
+/// A new operation.
+pub(super) fn instance<'py>(
+    call: &Call<'py>,
+    name: &'static str,
+    socket: Argument<'py>,
+    work: Work,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
+    let body = Body {
+        stage: Stage::Created,
+        work: Some(work),
+        socket: Some(socket.to_owned().into()),
+        future: None,
+        descriptor: -1,
+    };
+    class::class_of(call.py)?
+        .instance(call.py, Operation { owner: owner.into(), name, body: Owned::new(body) })
+}
+
+impl Coroutine for Operation {
+    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, Raised> {
+        let py = object.py();
+        let operation = value_of::<Self>(object);
+        let stage = operation.body.with(py, |body| match body.stage {
+            Stage::Created if !sends_none => Stage::Created,
+            Stage::Created => std::mem::replace(&mut body.stage, Stage::Running),
+            Stage::Ready(_) => std::mem::replace(&mut body.stage, Stage::Finished),
+            Stage::Running => Stage::Running,
+            Stage::Waiting(direction) => Stage::Waiting(direction),
+            Stage::Finished => Stage::Finished,
+        });
+        match stage {
+            Stage::Created if !sends_none => {
+                Err(PyTypeError::new_err("can't send non-None value to a just-started coroutine").into())
+            }
+            Stage::Created => start(object, operation),
+            Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
+            Stage::Running => Err(PyValueError::new_err("coroutine already executing").into()),
+            Stage::Waiting(_) => Err(PyRuntimeError::new_err("await wasn't used with future").into()),
+            Stage::Finished => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into()),
+        }
+    }
+
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.owner);
+        self.body.peek(|body| {
+            visit.maybe(body.socket.as_ref());
+            visit.maybe(body.future.as_ref());
+            if let Some(work) = &body.work {
+                work.visit(visit);
+            }
+            if let Stage::Ready(Ok(result)) = &body.stage {
+                visit.object(result);
+            }
+        });
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        drop(self.finish(py));
+    }
+
+    fn forgotten(&self, py: Python<'_>) -> Option<&'static str> {
+        self.body.with(py, |body| matches!(body.stage, Stage::Created)).then_some(self.name)
+    }
+}
+
+impl Operation {
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn is_running(&self, py: Python<'_>) -> bool {
+        self.body.with(py, |body| matches!(body.stage, Stage::Running))
+    }
+
+    /// The end, whatever the stage: what the operation held comes out, to be dropped by the caller.
+    fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, [Option<Object>; 2]) {
+        self.body.with(py, |body| {
+            let stage = match body.stage {
+                // Who never awaited it is warned of when it goes.
+                Stage::Created => Stage::Created,
+                _ => std::mem::replace(&mut body.stage, Stage::Finished),
+            };
+            (stage, body.work.take(), [body.socket.take(), body.future.take()])
+        })
+    }
+
+    /// Takes the operation out of the table, if it still stands there.
+    pub(super) fn leave(&self, object: Argument<'_>, descriptor: RawFd, direction: Direction, lingers: bool) {
+        // What the kernel has against the end of a wait changes nothing for who waited.
+        let (displaced, _told) = self
+            .owner
+            .get()
+            .kernel
+            .with(object.py(), |kernel| kernel.end_wait(descriptor, direction, object, lingers));
+        drop(displaced);
+    }
+
+    pub(super) fn end(&self, py: Python<'_>) {
+        let stage = self.body.with(py, |body| std::mem::replace(&mut body.stage, Stage::Finished));
+        drop((stage, self.finish(py)));
+    }
+}
+
+/// Ends an operation whose socket was closed while it waited.
+pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), Raised> {
+    let py = object.py();
+    let operation = value_of::<Operation>(object);
+    let waiting = operation.body.with(py, |body| {
+        let is_waiting = matches!(body.stage, Stage::Waiting(_));
+        Some((body.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), body.descriptor))
+    });
+    let Some((socket, descriptor)) = waiting else { return Ok(()) };
+    if number_of(operation.owner.get(), socket.bind_borrowed(py))? == descriptor {
+        return Ok(());
+    }
+    complete(object, operation, Err(closed()))
+}
+
+/// The descriptor of an operation's socket is ready: the loop tries again.
+pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+    let py = object.py();
+    let operation = value_of::<Operation>(object);
+    let taken = operation.body.with(py, |body| {
+        let is_due = match body.stage {
+            Stage::Waiting(Direction::Read) => readiness.readable(),
+            Stage::Waiting(Direction::Write) => readiness.writable(),
+            _ => false,
+        };
+        if !is_due {
+            return None;
+        }
+        let (socket, future) = (body.socket.as_ref()?.clone_ref(py), body.future.as_ref()?.clone_ref(py));
+        Some((body.work.take()?, socket, future, body.descriptor))
+    });
+    let Some((mut work, socket, future, descriptor)) = taken else { return Ok(()) };
+    let outcome = try_again(operation, &mut work, socket.bind(py), &future, descriptor);
+    // Who threw into the operation meanwhile has the last word; then the work is dropped here.
+    let is_waiting = operation.body.with(py, |body| {
+        if matches!(body.stage, Stage::Waiting(_)) {
+            body.work = Some(work);
+            return None;
+        }
+        Some(work)
+    });
+    match (is_waiting, outcome?) {
+        (None, Some(outcome)) => complete(object, operation, outcome),
+        _ => Ok(()),
+    }
+}
+
+/// What another attempt came to, if anything.
+fn try_again(
+    operation: &Operation,
+    work: &mut Work,
+    socket: &Bound<'_, PyAny>,
+    future: &Object,
+    descriptor: RawFd,
+) -> Result<Option<PyResult<Object>>, Raised> {
+    let py = socket.py();
+    let owner = operation.owner.get();
+    let names = &owner.imports.names.sock;
+    if call_method(future.bind_borrowed(py), &names.done, &[])?.is_truthy()? {
+        // Cancelled: the task will throw that into the operation, and what there is to be read stays where it is.
+        return Ok(None);
+    }
+    if number_of(owner, socket.as_borrowed())? != descriptor {
+        return Ok(Some(Err(closed())));
+    }
+    let direction = work.direction();
+    match work.attempt(&Place { py, owner, socket, descriptor }) {
+        Ok(Attempt::Wait) => Ok(None),
+        Ok(Attempt::Done { result, is_drained }) => {
+            if direction == Direction::Read {
+                owner.kernel.with(py, |kernel| {
+                    if let Some(known) = kernel.acquaintance(descriptor, socket.as_borrowed()) {
+                        kernel.note_read(known, is_drained);
+                    }
+                });
+            }
+            Ok(Some(Ok(result.into())))
+        }
+        Err(raised) => Ok(Some(Err(protocol::failure(py, raised)?))),
+    }
+}
+
+/// A wait is over: the outcome is kept for the task, which is woken.
+fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Object>) -> Result<(), Raised> {
+    let py = object.py();
+    let direction_and_more = operation.body.with(py, |body| {
+        let Stage::Waiting(direction) = body.stage else { return None };
+        body.stage = Stage::Ready(Ok(py.None().into_bound(py).into()));
+        Some((direction, body.descriptor, body.work.take(), body.socket.take(), body.future.take()))
+    });
+    let Some((direction, descriptor, work, socket, future)) = direction_and_more else { return Ok(()) };
+    let lingers = outcome.is_ok() && work.as_ref().is_some_and(Work::lingers);
+    let before = operation.body.with(py, |body| std::mem::replace(&mut body.stage, Stage::Ready(outcome)));
+    operation.leave(object, descriptor, direction, lingers);
+    drop((before, work, socket));
+    let owner = operation.owner.get();
+    if let Some(future) = future {
+        let future = future.bind_borrowed(py);
+        if !call_method(future, &owner.imports.names.sock.done, &[])?.is_truthy()? {
+            call_method(future, &owner.imports.names.sock.set_result, &[py.None().bind_borrowed(py)])?;
+        }
+    }
+    Ok(())
+}
+
+/// The kernel does not watch the descriptor any more.
+pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
+    complete(object, value_of::<Operation>(object), Err(plain_os_error(error)))
+        .map_err(|raised| raised.take(object.py()))
+}
+
+/// `coroutine.throw()` and `coroutine.close()`: the operation ends without its result. False if it had ended before.
+pub(super) fn abandon(object: Argument<'_>) -> bool {
+    let py = object.py();
+    let operation = value_of::<Operation>(object);
+    let (waited, was_alive) = operation.body.with(py, |body| match body.stage {
+        Stage::Waiting(direction) => (Some((direction, body.descriptor)), true),
+        Stage::Finished => (None, false),
+        _ => (None, true),
+    });
+    operation.end(py);
+    if let Some((direction, descriptor)) = waited {
+        // A read is likely to be followed by another on the same socket, a write that did not fit is not.
+        operation.leave(object, descriptor, direction, direction == Direction::Read);
+    }
+    was_alive
+}
+
+/// `socket.fileno()`: -1 once it is closed.
+pub(super) fn number_of(owner: &EventLoop, socket: Argument<'_>) -> Result<RawFd, Raised> {
+    Ok(call_method(socket, &owner.imports.names.sock.fileno, &[])?.extract()?)
+}
+
+fn closed() -> PyErr {
+    plain_os_error(&io::Error::from_raw_os_error(libc::EBADF))
+}

@@ -1,0 +1,141 @@
+//! The first step of an operation: it tries, and where it has to wait it goes into the table of watched descriptors.
+//!
+//! The socket, the loop's `create_future` and what is displaced may run Python code; no borrow is alive meanwhile.
+
+use std::os::fd::RawFd;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::operation::{Operation, Stage, fail_if_closed, number_of};
+use super::work::{Attempt, Place, Work};
+use crate::error::plain_os_error;
+use crate::ffi::call::call_method;
+use crate::ffi::coroutine::{Step, value_of};
+use crate::ffi::interpreter::weak_reference;
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::kernel::Displaced;
+use crate::loop_state::{EventLoop, Modes};
+use crate::watches::Direction;
+
+/// The first step: tries, and waits if it has to.
+pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, Raised> {
+    let py = object.py();
+    let (work, socket) = operation.body.with(py, |body| (body.work.take(), body.socket.take()));
+    let (Some(mut work), Some(socket)) = (work, socket) else {
+        operation.end(py);
+        return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into());
+    };
+    let socket = socket.into_bound(py);
+    match begin(py, operation, &mut work, &socket) {
+        Ok((Attempt::Done { result, .. }, _)) => {
+            operation.end(py);
+            Ok(Step::Return(result))
+        }
+        Ok((Attempt::Wait, descriptor)) => {
+            let direction = work.direction();
+            let waiting = wait(object, operation, work, socket, descriptor);
+            if waiting.is_err() {
+                operation.end(py);
+                operation.leave(object, descriptor, direction, false);
+            }
+            waiting.map(Step::Yield)
+        }
+        Err(raised) => {
+            operation.end(py);
+            Err(raised)
+        }
+    }
+}
+
+/// The first attempt, and the number of the socket. A read is not even tried where there is known to be nothing.
+fn begin<'py>(
+    py: Python<'py>,
+    operation: &Operation,
+    work: &mut Work,
+    socket: &Bound<'py, PyAny>,
+) -> Result<(Attempt<'py>, RawFd), Raised> {
+    let owner = operation.owner.get();
+    if owner.modes.any(Modes::DEBUG) && !socket.call_method0("gettimeout")?.eq(0)? {
+        return Err(PyValueError::new_err("the socket must be non-blocking").into());
+    }
+    let descriptor = number_of(owner, socket.as_borrowed())?;
+    let known = owner.kernel.with(py, |kernel| kernel.acquaintance(descriptor, socket.as_borrowed()));
+    if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {
+        return Ok((Attempt::Wait, descriptor));
+    }
+    let attempt = work.attempt(&Place { py, owner, socket, descriptor })?;
+    if let (Some(known), Attempt::Done { is_drained, .. }, Direction::Read) =
+        (known, &attempt, work.direction())
+    {
+        owner.kernel.with(py, |kernel| kernel.note_read(known, *is_drained));
+    }
+    Ok((attempt, descriptor))
+}
+
+/// Puts the operation into the table and gives the future that the task waits for.
+fn wait<'py>(
+    object: Argument<'py>,
+    operation: &Operation,
+    work: Work,
+    socket: Bound<'py, PyAny>,
+    descriptor: RawFd,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = object.py();
+    let owner = operation.owner.bind(py);
+    let state = operation.owner.get();
+    state.check_open()?;
+    let names = &state.imports.names.sock;
+    let future = call_method(owner.as_any().as_borrowed(), &names.create_future, &[])?;
+    // The mark by which a task tells `await` from a bare `yield`.
+    future.setattr(&names.is_blocking, true)?;
+    let direction = work.direction();
+    register(object, state, socket.as_borrowed(), direction, descriptor)?;
+    operation.body.with(py, |body| {
+        body.stage = Stage::Waiting(direction);
+        body.work = Some(work);
+        body.socket = Some(socket.into());
+        body.future = Some(future.clone().into());
+        body.descriptor = descriptor;
+    });
+    Ok(future)
+}
+
+fn register(
+    object: Argument<'_>,
+    state: &EventLoop,
+    socket: Argument<'_>,
+    direction: Direction,
+    descriptor: RawFd,
+) -> Result<(), Raised> {
+    let py = object.py();
+    let again = state.kernel.with(py, |kernel| {
+        let known = kernel.acquaintance(descriptor, socket)?;
+        Some(kernel.wait_again(known, direction, object.to_owned().into()))
+    });
+    let (displaced, told) = match again {
+        Some(registered) => registered,
+        None => {
+            value_of::<Operation>(object)
+                .owner
+                .bind(py)
+                .call_method1("_ensure_fd_no_transport", (descriptor,))?;
+            let reference = weak_reference(socket)?.into();
+            let object = object.to_owned().into();
+            state.kernel.with(py, |kernel| kernel.wait_first(descriptor, direction, object, reference))
+        }
+    };
+    release(py, displaced)?;
+    told.map_err(|error| plain_os_error(&error))?;
+    Ok(())
+}
+
+/// What came in the place of others: callbacks are cancelled. An operation waits on for nothing, as in asyncio, unless its
+/// socket is closed.
+fn release(py: Python<'_>, displaced: Displaced) -> Result<(), Raised> {
+    for handle in &displaced.handles {
+        handle.to_object(py).call_method0("cancel")?;
+    }
+    displaced.operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
+}

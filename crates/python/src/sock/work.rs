@@ -1,0 +1,285 @@
+//! What an operation does to its socket: one attempt, which succeeds, fails, or has to wait.
+//!
+//! Bytes of streams are moved by the kernel's calls. Where addresses and new sockets come in, the method of the Python
+//! socket is called, which has words and types for every family. It knows nothing of tasks and of waiting.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
+use pyo3::prelude::*;
+use pyo3::types::{PyMemoryView, PyString};
+use reactor::socket;
+
+use crate::buffer::View;
+use crate::error::plain_os_error;
+use crate::ffi::bytes;
+use crate::ffi::call::call_method;
+use crate::ffi::method::Argument;
+use crate::ffi::native::Visit;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::watches::Direction;
+
+/// Up to this size a read goes through the loop's buffer and is copied: the `bytes` asked for are seldom all there.
+const SHARED: usize = 256 * 1024;
+
+/// What is to be done.
+pub(super) enum Work {
+    Receive { size: usize },
+    ReceiveInto { buffer: Object },
+    ReceiveFrom { size: Object },
+    ReceiveFromInto { buffer: Object, size: Option<Object> },
+    SendAll { data: Object, sent: usize },
+    SendTo { data: Object, address: Object },
+    Accept,
+    Connect { address: Object, is_begun: bool },
+}
+
+/// What an attempt came to.
+pub(super) enum Attempt<'py> {
+    Done {
+        result: Bound<'py, PyAny>,
+        /// Whether it took all there was to be read.
+        is_drained: bool,
+    },
+    Wait,
+}
+
+impl<'py> Attempt<'py> {
+    const fn done(result: Bound<'py, PyAny>) -> Self {
+        Self::Done { result, is_drained: false }
+    }
+}
+
+/// Where an attempt is made.
+pub(super) struct Place<'a, 'py> {
+    pub(super) py: Python<'py>,
+    pub(super) owner: &'a EventLoop,
+    pub(super) socket: &'a Bound<'py, PyAny>,
+    pub(super) descriptor: RawFd,
+}
+
+impl Work {
+    pub(super) const fn direction(&self) -> Direction {
+        match self {
+            Self::Receive { .. }
+            | Self::ReceiveInto { .. }
+            | Self::ReceiveFrom { .. }
+            | Self::ReceiveFromInto { .. }
+            | Self::Accept => Direction::Read,
+            Self::SendAll { .. } | Self::SendTo { .. } | Self::Connect { .. } => Direction::Write,
+        }
+    }
+
+    /// Whether the kernel is asked on for the sake of the next operation. A socket that was just connected can nearly
+    /// always be written, so that would be an event for nothing.
+    pub(super) const fn lingers(&self) -> bool {
+        !matches!(self, Self::Connect { .. })
+    }
+
+    /// Whether the first attempt could only say that there is nothing to be read yet.
+    pub(super) fn may_wait_untried(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::Receive { size } => *size > 0,
+            Self::ReceiveInto { buffer } => match View::writable(buffer.bind_borrowed(py)) {
+                Ok(view) => view.len() > 0,
+                Err(raised) => {
+                    drop(raised.take(py));
+                    false
+                }
+            },
+            _ => false,
+        }
+    }
+
+    /// Tries it. Python code may run.
+    pub(super) fn attempt<'py>(&mut self, place: &Place<'_, 'py>) -> Result<Attempt<'py>, Raised> {
+        let py = place.py;
+        let names = &place.owner.imports.names.sock;
+        match self {
+            Self::Receive { size } => receive(place, *size),
+            Self::ReceiveInto { buffer } => receive_into(place, buffer.bind_borrowed(py)),
+            Self::ReceiveFrom { size } => ask(place, &names.recvfrom, &[size.bind_borrowed(py)]),
+            Self::ReceiveFromInto { buffer, size } => {
+                let size = settled_size(buffer.bind(py), size)?;
+                ask(place, &names.recvfrom_into, &[buffer.bind_borrowed(py), size.bind_borrowed(py)])
+            }
+            Self::SendAll { data, sent } => {
+                let attempt = send(place, data.bind_borrowed(py), sent)?;
+                if matches!(attempt, Attempt::Wait) && bytes::Bytes::of(data.bind_borrowed(py)).is_none() {
+                    // What is half sent must not be resized meanwhile: asyncio holds such a view as well.
+                    pin(py, data)?;
+                }
+                Ok(attempt)
+            }
+            Self::SendTo { data, address } => {
+                ask(place, &names.sendto, &[data.bind_borrowed(py), address.bind_borrowed(py)])
+            }
+            Self::Accept => accept(place),
+            Self::Connect { address, is_begun } => {
+                let begun = std::mem::replace(is_begun, true);
+                connect(place, address.bind_borrowed(py), begun)
+            }
+        }
+    }
+
+    pub(super) fn visit(&self, visit: &mut Visit) {
+        match self {
+            Self::Receive { .. } | Self::Accept => {}
+            Self::ReceiveInto { buffer: object }
+            | Self::ReceiveFrom { size: object }
+            | Self::SendAll { data: object, .. }
+            | Self::Connect { address: object, .. } => visit.object(object),
+            Self::ReceiveFromInto { buffer, size } => {
+                visit.object(buffer);
+                visit.maybe(size.as_ref());
+            }
+            Self::SendTo { data, address } => {
+                visit.object(data);
+                visit.object(address);
+            }
+        }
+    }
+}
+
+fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Raised> {
+    let py = place.py;
+    if size == 0 {
+        // As `socket.recv(0)`, which does not ask the kernel.
+        return bytes::copy(py, &[]).map(Attempt::done);
+    }
+    let received = if size > SHARED {
+        bytes::filled(py, size, |room| socket::receive(place.descriptor, room))?
+    } else {
+        place.owner.inbound.with(py, |buffer| {
+            match buffer.receive(|room| socket::receive(place.descriptor, &mut room[..size])) {
+                Ok([]) => Ok::<_, Raised>(Ok(None)),
+                Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
+                Err(error) => Ok(Err(error)),
+            }
+        })?
+    };
+    match received {
+        Ok(Some(data)) => {
+            let is_drained = data.len()? < size;
+            Ok(Attempt::Done { result: data, is_drained })
+        }
+        Ok(None) => bytes::copy(py, &[]).map(Attempt::done),
+        Err(error) => wait_or_fail(&error),
+    }
+}
+
+fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Attempt<'py>, Raised> {
+    let mut view = match View::writable(buffer) {
+        Ok(view) => view,
+        Err(raised) => {
+            // The socket's own method says what is wrong with it.
+            drop(raised.take(place.py));
+            return ask(place, &place.owner.imports.names.sock.recv_into, &[buffer]);
+        }
+    };
+    let size = view.len();
+    let received = if size == 0 { Ok(0) } else { socket::receive(place.descriptor, view.room()) };
+    drop(view);
+    match received {
+        Ok(count) => {
+            let result = count.into_pyobject(place.py).map_err(PyErr::from)?.into_any();
+            Ok(Attempt::Done { result, is_drained: count > 0 && count < size })
+        }
+        Err(error) => wait_or_fail(&error),
+    }
+}
+
+/// Sends what is left. As in asyncio, a part that was taken is no reason to try again at once.
+fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Result<Attempt<'py>, Raised> {
+    let view = match View::of(data) {
+        Ok(view) => view,
+        Err(raised) => {
+            drop(raised.take(place.py));
+            return ask(place, &place.owner.imports.names.sock.send, &[data]);
+        }
+    };
+    let size = view.len();
+    let taken = socket::send(place.descriptor, view.bytes().get(*sent..).unwrap_or_default());
+    drop(view);
+    match taken {
+        Ok(count) => {
+            *sent += count;
+            let is_done = *sent >= size;
+            Ok(if is_done { Attempt::done(place.py.None().into_bound(place.py)) } else { Attempt::Wait })
+        }
+        Err(error) => wait_or_fail(&error),
+    }
+}
+
+fn pin(py: Python<'_>, data: &mut Object) -> Result<(), Raised> {
+    let view = PyMemoryView::from(data.bind(py))?.into_any().into();
+    let before = std::mem::replace(data, view);
+    drop(before);
+    Ok(())
+}
+
+/// How much `sock_recvfrom_into` asks for: the whole buffer, where nothing or zero was said.
+fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> PyResult<&'a Object> {
+    let py = buffer.py();
+    let said = match size.take() {
+        Some(said) if said.bind(py).is_truthy()? => said,
+        _ => buffer.len()?.into_pyobject(py)?.into_any().into(),
+    };
+    Ok(size.insert(said))
+}
+
+fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, Raised> {
+    let attempt = ask(place, &place.owner.imports.names.sock.accept, &[])?;
+    if let Attempt::Done { result, .. } = &attempt {
+        result.get_item(0)?.call_method1("setblocking", (false,))?;
+    }
+    Ok(attempt)
+}
+
+/// Begins to connect, or asks how that went.
+fn connect<'py>(
+    place: &Place<'_, 'py>,
+    address: Argument<'_>,
+    is_begun: bool,
+) -> Result<Attempt<'py>, Raised> {
+    if !is_begun {
+        return ask(place, &place.owner.imports.names.sock.connect, &[address]);
+    }
+    let pending = socket::pending_error(place.descriptor).map_err(|error| plain_os_error(&error))?;
+    let Some(error) = pending else { return Ok(Attempt::done(place.py.None().into_bound(place.py))) };
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+        return Ok(Attempt::Wait);
+    }
+    let text = format!("Connect call failed {}", address.str()?);
+    Err(PyOSError::new_err((error.raw_os_error().unwrap_or_default(), text)).into())
+}
+
+/// Calls a method of the socket object. That it would block is no error.
+fn ask<'py>(
+    place: &Place<'_, 'py>,
+    method: &Py<PyString>,
+    arguments: &[Borrowed<'_, '_, PyAny>],
+) -> Result<Attempt<'py>, Raised> {
+    let py = place.py;
+    match call_method(place.socket.as_borrowed(), method, arguments) {
+        Ok(result) => Ok(Attempt::done(result)),
+        Err(raised) => {
+            let error = raised.take(py);
+            if error.is_instance_of::<PyBlockingIOError>(py) || error.is_instance_of::<PyInterruptedError>(py)
+            {
+                return Ok(Attempt::Wait);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn wait_or_fail<'py>(error: &io::Error) -> Result<Attempt<'py>, Raised> {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return Ok(Attempt::Wait);
+    }
+    Err(plain_os_error(error).into())
+}

@@ -1,0 +1,222 @@
+//! Waiting for a descriptor on behalf of `sock_*`, without telling the kernel of each wait.
+//!
+//! What an operation has asked the kernel for stays when the operation is done. The next one on the same socket finds it
+//! in place and costs no system call; an event that nobody waits for takes it away. As all registrations here are
+//! level-triggered, none is missed in between. Another socket object under the same number is another socket: what is
+//! known of the old one is forgotten then. Nothing here calls Python.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use reactor::{Readiness, Rearmed, Token, Trigger};
+
+use crate::ffi::interpreter::refers_to;
+use crate::ffi::method::Argument;
+use crate::ffi::object::Object;
+use crate::kernel::{Displaced, Kernel};
+use crate::watches::{Direction, Waits, Watched};
+
+/// What the table knows of a socket before anything is tried.
+#[derive(Clone, Copy)]
+pub(crate) struct Acquaintance {
+    token: Token,
+    /// The kernel tells when there is something to read, and there is nothing now.
+    pub(crate) is_drained: bool,
+}
+
+impl Kernel {
+    /// What is known of a socket. Nothing, if another one stood under its number.
+    #[inline]
+    pub(crate) fn acquaintance(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<Acquaintance> {
+        let token = *self.watches.tokens.get(&descriptor)?;
+        let waits = self.watches.get(token)?.waits.as_deref()?;
+        if !waits.is_checked || !refers_to(&waits.socket, socket) {
+            return None;
+        }
+        let is_watched = waits.armed.contains(Direction::Read.interest());
+        Some(Acquaintance { token, is_drained: waits.is_drained && is_watched })
+    }
+
+    /// Notes whether a read has left anything.
+    #[inline]
+    pub(crate) fn note_read(&mut self, known: Acquaintance, is_drained: bool) {
+        if let Some(waits) = self.waits_of(known.token) {
+            waits.is_drained = is_drained;
+        }
+    }
+
+    fn waits_of(&mut self, token: Token) -> Option<&mut Waits> {
+        self.watches.slots.get_mut(token)?.waits.as_deref_mut()
+    }
+
+    /// Lets an operation wait on a socket that is known. What it displaces is nobody's concern any more, as in asyncio.
+    pub(crate) fn wait_again(
+        &mut self,
+        known: Acquaintance,
+        direction: Direction,
+        operation: Object,
+    ) -> (Displaced, io::Result<()>) {
+        let mut displaced = Displaced::default();
+        let Some(entry) = self.watches.slots.get_mut(known.token) else {
+            displaced.rest.push(operation);
+            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+        };
+        let Some(waits) = entry.waits.as_deref_mut() else {
+            displaced.rest.push(operation);
+            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+        };
+        displaced.operations.extend(waits.place(direction).replace(operation));
+        self.watches.vigil.has_waits = true;
+        if waits.armed.contains(direction.interest()) {
+            return (displaced, Ok(()));
+        }
+        self.arm(known.token, direction, displaced)
+    }
+
+    /// Lets an operation wait on a socket that nothing is known of yet. `socket` is a weak reference to it.
+    pub(crate) fn wait_first(
+        &mut self,
+        descriptor: RawFd,
+        direction: Direction,
+        operation: Object,
+        socket: Object,
+    ) -> (Displaced, io::Result<()>) {
+        let mut displaced = Displaced::default();
+        // A fresh token: if the file of a socket that stood here lives on under another number, its events still come.
+        // A source knows its token, and the descriptor is its own.
+        let token = match self.watches.tokens.get(&descriptor) {
+            Some(&token) if self.watches.get(token).is_some_and(|entry| entry.sources().next().is_some()) => {
+                Some(token)
+            }
+            _ => self.watches.renew(descriptor),
+        };
+        let token = token.unwrap_or_else(|| self.watches.insert(Watched::new(descriptor, None)).0);
+        let Some(entry) = self.watches.slots.get_mut(token) else {
+            displaced.rest.extend([operation, socket]);
+            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+        };
+        displaced.direction(entry, direction);
+        let mut waits = match entry.waits.take() {
+            Some(mut waits) => {
+                displaced.rest.push(std::mem::replace(&mut waits.socket, socket));
+                waits
+            }
+            None => Box::new(Waits::new(socket)),
+        };
+        waits.is_checked = true;
+        *waits.place(direction) = Some(operation);
+        entry.waits = Some(waits);
+        self.arm(token, direction, displaced)
+    }
+
+    /// Asks the kernel for one more direction.
+    fn arm(
+        &mut self,
+        token: Token,
+        direction: Direction,
+        mut displaced: Displaced,
+    ) -> (Displaced, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+        let descriptor = entry.descriptor;
+        self.watches.vigil.has_waits = true;
+        let is_new = entry.interest().is_empty();
+        if let Some(waits) = entry.waits.as_deref_mut() {
+            waits.armed = waits.armed.with(direction.interest());
+        }
+        let interest = entry.interest();
+        let Some(poller) = self.poller.as_mut() else {
+            self.watches.unsettled.push(descriptor);
+            return (displaced, Ok(()));
+        };
+        let told = if is_new {
+            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Rearmed::Kept)
+        } else {
+            poller.reregister(descriptor, token, interest, Trigger::Level)
+        };
+        match told {
+            Ok(Rearmed::Kept) => (displaced, Ok(())),
+            Ok(Rearmed::Renewed) => {
+                // What waited in the other direction did so for a file that is closed.
+                displaced.direction(entry, direction.other());
+                if let Some(waits) = entry.waits.as_deref_mut() {
+                    waits.is_checked = true;
+                }
+                let interest = entry.interest();
+                let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
+                (displaced, poller.reregister(descriptor, token, interest, Trigger::Level).map(drop))
+            }
+            Err(error) => {
+                displaced.entry(self.watches.forget(descriptor));
+                (displaced, Err(error))
+            }
+        }
+    }
+
+    /// The end of a wait, if it was not displaced. What was asked for stays if `lingers`.
+    pub(crate) fn end_wait(
+        &mut self,
+        descriptor: RawFd,
+        direction: Direction,
+        operation: Argument<'_>,
+        lingers: bool,
+    ) -> (Displaced, io::Result<()>) {
+        let mut displaced = Displaced::default();
+        let Some(&token) = self.watches.tokens.get(&descriptor) else { return (displaced, Ok(())) };
+        let Some(waits) = self.waits_of(token) else { return (displaced, Ok(())) };
+        if !waits.place(direction).as_ref().is_some_and(|waiting| waiting.is(operation.as_any())) {
+            return (displaced, Ok(()));
+        }
+        displaced.rest.extend(waits.place(direction).take());
+        if lingers {
+            return (displaced, Ok(()));
+        }
+        self.disarm(token, direction.interest(), displaced)
+    }
+
+    /// An event was for nobody: ceases to ask for what nobody waits for.
+    pub(crate) fn end_lingering(
+        &mut self,
+        token: Token,
+        readiness: Readiness,
+    ) -> (Displaced, io::Result<()>) {
+        let displaced = Displaced::default();
+        let Some(waits) = self.waits_of(token) else { return (displaced, Ok(())) };
+        waits.is_drained = false;
+        let idle = readiness.answers(waits.armed.without(waits.wanted()));
+        if idle.is_empty() { (displaced, Ok(())) } else { self.disarm(token, idle, displaced) }
+    }
+
+    fn disarm(
+        &mut self,
+        token: Token,
+        directions: reactor::Interest,
+        mut displaced: Displaced,
+    ) -> (Displaced, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+        let descriptor = entry.descriptor;
+        let before = entry.interest();
+        if let Some(waits) = entry.waits.as_deref_mut() {
+            waits.armed = waits.armed.without(directions);
+        }
+        let left = entry.interest();
+        if left == before {
+            return (displaced, Ok(()));
+        }
+        if left.is_empty() && entry.sources().next().is_none() {
+            displaced.entry(self.watches.forget(descriptor));
+        }
+        let told = match self.poller.as_mut() {
+            None => {
+                self.watches.unsettled.push(descriptor);
+                Ok(())
+            }
+            Some(poller) if left.is_empty() => poller.deregister(descriptor, before),
+            Some(poller) => match poller.reregister(descriptor, token, left, Trigger::Level) {
+                // The number stands for another file, which nobody here has asked for.
+                Ok(Rearmed::Renewed) => poller.deregister(descriptor, left),
+                told => told.map(drop),
+            },
+        };
+        (displaced, told)
+    }
+}
