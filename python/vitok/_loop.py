@@ -212,7 +212,8 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         _Base._start_serving(self, protocol_factory, sock, sslcontext, server, backlog, *timeouts, *options)
 
     def _stop_serving(self, sock: Any) -> None:
-        self._unlisten(sock.fileno())
+        if _is_native_stream(sock):
+            self._unlisten(sock.fileno())
         _Base._stop_serving(self, sock)
 
     # Pipes: so do `connect_read_pipe`, `connect_write_pipe` and the pipes of subprocesses.
