@@ -38,6 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),
     frozenset({"listener"}),
     frozenset({"source", "lifetime", "contents"}),
+    frozenset({"events"}),
     frozenset({"event_loop"}),
     frozenset({"server"}),
     frozenset({"class"}),

@@ -7,24 +7,17 @@
 use std::io;
 
 use pyo3::prelude::*;
-use reactor::{Deadline, Event, PollStep, Timeout, Token};
+use reactor::{Deadline, PollStep, Timeout};
 
-use crate::error::os_error;
+use crate::events::take_events;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::raised::Raised;
 use crate::kernel::Kernel;
-use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Modes};
-use crate::signals::{self, SIGNALS};
 use crate::source;
-use crate::watches::{Due, Kind, Waits, Watched, is_live};
 use crate::{handle, no_arguments, sock};
-
-/// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
-/// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
-const STALE_EVENTS: u32 = 16;
 
 pub(crate) fn methods() -> Vec<Method> {
     let method = |name, entry, doc| Method { name, entry, signature: "($self)".to_owned(), doc };
@@ -129,9 +122,9 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     if !state.mailbox.is_empty() {
         state.collect_mail(py);
     }
-    let (busy, poll_due, deadline) = state.queues.with(py, |queues| {
+    let (busy, poll_due, deadline, ready_before) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
-        (queues.is_busy(), queues.pace.is_poll_due(), deadline)
+        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len())
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
         sleep(this, deadline)?;
@@ -142,7 +135,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         let now = state.now(this.as_any().as_borrowed())?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
-    call_ready(this)?;
+    call_ready(this, ready_before)?;
     if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
         source::flush(py, state)?;
     }
@@ -202,124 +195,6 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
     outcome
 }
 
-/// What a wait brought: callbacks of watched descriptors go behind what is ready, in the order of the events.
-fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), Raised> {
-    let py = this.py();
-    let count = match outcome {
-        Ok(count) => count,
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return check_signals(py),
-        Err(error) => return Err(os_error(&error, "polling the loop's descriptors").into()),
-    };
-    let state = this.get();
-    let mut found = Found::default();
-    state.kernel.with(py, |kernel| {
-        if kernel.watches.is_unsettled() {
-            found.refused = kernel.settle();
-        }
-        state.queues.with(py, |queues| {
-            found.due = std::mem::take(&mut queues.due);
-            found.collect(py, kernel, count, |handle| queues.ready.push_back(handle));
-        });
-    });
-    let due = std::mem::take(&mut found.due);
-    if !due.is_empty() {
-        state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
-    }
-    if !found.is_plain() {
-        found.handle_rest(this)?;
-    }
-    // What an exception leaves undelivered, here or there, the kernel reports again.
-    if due.capacity() > 0 { source::deliver(py, state, due) } else { Ok(()) }
-}
-
-/// What a wait brought besides callbacks to call.
-#[derive(Default)]
-struct Found {
-    signals: bool,
-    stale: u32,
-    cancelled: bool,
-    refused: Vec<(Watched, io::Error)>,
-    /// Events of sockets that were waited on and are no more.
-    idle: Vec<Event>,
-    /// Events of transports, listeners and waiting operations, which are delivered at once.
-    due: Vec<Due>,
-}
-
-impl Found {
-    fn collect(&mut self, py: Python<'_>, kernel: &Kernel, count: usize, mut push: impl FnMut(Handle)) {
-        let Some(poller) = kernel.poller.as_ref() else {
-            return;
-        };
-        for index in 0..count {
-            let event = poller.event(index);
-            if event.token == Token::WAKER {
-                continue;
-            }
-            if event.token == SIGNALS {
-                self.signals = true;
-            } else if let Some(entry) = kernel.watches.get(event.token) {
-                for source in entry.due_sources(event.readiness) {
-                    self.due.push(Due {
-                        kind: source.kind,
-                        object: source.object.clone_ref(py),
-                        readiness: event.readiness,
-                    });
-                }
-                if let Some(waits) = &entry.waits {
-                    self.collect_operations(py, waits, &event);
-                }
-                for handle in entry.watch.due(event.readiness) {
-                    if is_live(handle) {
-                        push(handle.clone_ref(py));
-                    } else {
-                        self.cancelled = true;
-                    }
-                }
-            } else {
-                self.stale += 1;
-            }
-        }
-    }
-
-    fn collect_operations(&mut self, py: Python<'_>, waits: &Waits, event: &Event) {
-        for operation in waits.due(event.readiness) {
-            let object = operation.clone_ref(py);
-            self.due.push(Due { kind: Kind::Operation, object, readiness: event.readiness });
-        }
-        if waits.is_idle(event.readiness) {
-            self.idle.push(*event);
-        }
-    }
-
-    fn is_plain(&self) -> bool {
-        !self.signals && !self.cancelled && self.stale == 0 && self.refused.is_empty() && self.idle.is_empty()
-    }
-
-    #[cold]
-    fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
-        let py = this.py();
-        let state = this.get();
-        lifetime::report_dropped(this, self.refused)?;
-        for event in &self.idle {
-            // What the kernel has against it is said when somebody waits there again.
-            let (displaced, _told) =
-                state.kernel.with(py, |kernel| kernel.end_lingering(event.token, event.readiness));
-            drop(displaced);
-        }
-        if self.cancelled {
-            let dropped = state.kernel.with(py, Kernel::drop_cancelled);
-            drop(dropped);
-        }
-        if self.stale > 0 && state.kernel.with(py, |kernel| kernel.note_stale(self.stale)) {
-            // Without descriptors for a new object the old one serves on; the next stale events try again.
-            if let Ok(refused) = rebuild(py, state) {
-                lifetime::report_dropped(this, refused)?;
-            }
-        }
-        if self.signals { signals::deliver(py, this) } else { Ok(()) }
-    }
-}
-
 impl Kernel {
     /// A poll that cannot block; none where nothing but callbacks can be due.
     fn poll(&mut self) -> io::Result<usize> {
@@ -328,30 +203,38 @@ impl Kernel {
         }
         self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
     }
-
-    /// Counts events that reached nobody; whether there were so many that the kernel's object has to be made anew.
-    fn note_stale(&mut self, events: u32) -> bool {
-        self.stale_events += events;
-        let too_many = self.stale_events >= STALE_EVENTS;
-        if too_many {
-            self.stale_events = 0;
-        }
-        too_many
-    }
 }
 
-/// Calls what was ready when the turn began.
-fn call_ready(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+/// Calls what is ready now, and delivers events between what was ready before the poll and what came of it: the order in
+/// which asyncio calls them, where all of these are handles.
+fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> {
     let py = this.py();
     let state = this.get();
-    let count = state.queues.with(py, |queues| {
+    let (count, has_events) = state.queues.with(py, |queues| {
         let count = queues.ready.len();
         queues.pace.note_turn(count);
-        count
+        (count, !queues.due.is_empty())
     });
-    if count > 0 {
+    if count > 0 || has_events {
         state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
     }
+    if !has_events {
+        return call_handles(this, count);
+    }
+    let before = before.min(count);
+    let called = call_handles(this, before);
+    // The events leave the list in any case: what an exception leaves undelivered the kernel reports again.
+    let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
+    called?;
+    source::deliver(py, state, events)?;
+    call_handles(this, count - before)
+}
+
+/// Calls so many handles from the front of the queue.
+#[inline(always)]
+fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), Raised> {
+    let py = this.py();
+    let state = this.get();
     for _ in 0..count {
         let Some(next) = state.queues.with(py, |queues| queues.ready.pop_front()) else {
             break;

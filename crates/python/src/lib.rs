@@ -12,6 +12,7 @@ mod contents;
 mod datagram;
 mod error;
 mod event_loop;
+mod events;
 mod executor;
 mod ffi;
 mod handle;

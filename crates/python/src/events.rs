@@ -1,0 +1,140 @@
+//! What a wait in the kernel brought: handles of watchers become ready, events of transports get in line, and what is rare
+//! (signals, descriptors that are no more, events for nobody) is seen to at once.
+//!
+//! When the events are delivered is `event_loop`'s affair.
+
+use std::io;
+
+use pyo3::prelude::*;
+use reactor::{Event, Token};
+
+use crate::error::os_error;
+use crate::ffi::interpreter::check_signals;
+use crate::ffi::raised::Raised;
+use crate::kernel::Kernel;
+use crate::lifetime::{self, rebuild};
+use crate::loop_state::{EventLoop, Queues};
+use crate::signals::{self, SIGNALS};
+use crate::watches::{Due, Kind, Waits, Watched, is_live};
+
+/// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
+/// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
+const STALE_EVENTS: u32 = 16;
+
+/// What a wait brought: callbacks of watched descriptors go behind what is ready, in the order of the events.
+pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), Raised> {
+    let py = this.py();
+    let count = match outcome {
+        Ok(count) => count,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => return check_signals(py),
+        Err(error) => return Err(os_error(&error, "polling the loop's descriptors").into()),
+    };
+    let state = this.get();
+    let mut found = Found::default();
+    state.kernel.with(py, |kernel| {
+        if kernel.watches.is_unsettled() {
+            found.refused = kernel.settle();
+        }
+        state.queues.with(py, |queues| found.collect(py, kernel, count, queues));
+    });
+    if found.is_plain() { Ok(()) } else { found.handle_rest(this) }
+}
+
+/// What a wait brought besides callbacks to call.
+#[derive(Default)]
+struct Found {
+    signals: bool,
+    stale: u32,
+    cancelled: bool,
+    refused: Vec<(Watched, io::Error)>,
+    /// Events of sockets that were waited on and are no more.
+    idle: Vec<Event>,
+}
+
+impl Found {
+    /// Handles of watchers go behind what is ready; events of transports and listeners wait for their place in the turn.
+    fn collect(&mut self, py: Python<'_>, kernel: &Kernel, count: usize, queues: &mut Queues) {
+        let Some(poller) = kernel.poller.as_ref() else {
+            return;
+        };
+        for index in 0..count {
+            let event = poller.event(index);
+            if event.token == Token::WAKER {
+                continue;
+            }
+            if event.token == SIGNALS {
+                self.signals = true;
+            } else if let Some(entry) = kernel.watches.get(event.token) {
+                for source in entry.due_sources(event.readiness) {
+                    queues.due.push(Due {
+                        kind: source.kind,
+                        object: source.object.clone_ref(py),
+                        readiness: event.readiness,
+                    });
+                }
+                if let Some(waits) = &entry.waits {
+                    self.collect_operations(py, waits, &event, &mut queues.due);
+                }
+                for handle in entry.watch.due(event.readiness) {
+                    if is_live(handle) {
+                        queues.ready.push_back(handle.clone_ref(py));
+                    } else {
+                        self.cancelled = true;
+                    }
+                }
+            } else {
+                self.stale += 1;
+            }
+        }
+    }
+
+    fn collect_operations(&mut self, py: Python<'_>, waits: &Waits, event: &Event, due: &mut Vec<Due>) {
+        for operation in waits.due(event.readiness) {
+            let object = operation.clone_ref(py);
+            due.push(Due { kind: Kind::Operation, object, readiness: event.readiness });
+        }
+        if waits.is_idle(event.readiness) {
+            self.idle.push(*event);
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        !self.signals && !self.cancelled && self.stale == 0 && self.refused.is_empty() && self.idle.is_empty()
+    }
+
+    #[cold]
+    fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+        let py = this.py();
+        let state = this.get();
+        lifetime::report_dropped(this, self.refused)?;
+        for event in &self.idle {
+            // What the kernel has against it is said when somebody waits there again.
+            let (displaced, _told) =
+                state.kernel.with(py, |kernel| kernel.end_lingering(event.token, event.readiness));
+            drop(displaced);
+        }
+        if self.cancelled {
+            let dropped = state.kernel.with(py, Kernel::drop_cancelled);
+            drop(dropped);
+        }
+        if self.stale > 0 && state.kernel.with(py, |kernel| kernel.note_stale(self.stale)) {
+            // Without descriptors for a new object the old one serves on; the next stale events try again.
+            if let Ok(refused) = rebuild(py, state) {
+                lifetime::report_dropped(this, refused)?;
+            }
+        }
+        if self.signals { signals::deliver(py, this) } else { Ok(()) }
+    }
+}
+
+impl Kernel {
+    /// Counts events that reached nobody; whether there were so many that the kernel's object has to be made anew.
+    fn note_stale(&mut self, events: u32) -> bool {
+        self.stale_events += events;
+        let too_many = self.stale_events >= STALE_EVENTS;
+        if too_many {
+            self.stale_events = 0;
+        }
+        too_many
+    }
+}
