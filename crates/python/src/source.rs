@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
+use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::watches::{Due, Kind};
@@ -48,14 +49,27 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
     // Each is flushed, whatever the protocol of another raised while it was told to go on writing.
     for (kind, transport) in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
-        outcome = outcome.and(match kind {
+        let flushed = match kind {
             Kind::WritePipe => pipe::flush(transport),
             Kind::Stream => stream::flush(transport),
             // These write at once, or not at all.
             Kind::Datagram | Kind::Listener | Kind::ReadPipe | Kind::Operation => Ok(()),
-        });
+        };
+        if let Err(raised) = flushed {
+            keep_first(&mut outcome, raised.take(py), transport);
+        }
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));
     drop(spare);
-    outcome
+    Ok(outcome?)
+}
+
+/// Keeps the first exception that has to leave the loop out of the interpreter's sight, so that what is flushed after it is
+/// not called with an exception set. Only one can leave; another is printed.
+#[cold]
+fn keep_first(outcome: &mut PyResult<()>, error: PyErr, transport: Argument<'_>) {
+    match outcome {
+        Ok(()) => *outcome = Err(error),
+        Err(_) => error.write_unraisable(transport.py(), Some(&transport)),
+    }
 }

@@ -123,7 +123,8 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
         // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
         drop(told);
     }
-    let closed = close_socket(py, socket);
+    // Taken out of the interpreter: the server is not to be called with an exception set.
+    let closed = close_socket(py, socket).map_err(|raised| raised.take(py));
     drop(protocol);
     if let Some(server) = server {
         server.bind(py).call_method1("_detach", (transport,))?;
@@ -134,7 +135,7 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
         let error = PyConnectionError::new_err("Connection is closed by peer");
         waiter.bind(py).call_method1("set_exception", (error.into_value(py),))?;
     }
-    closed
+    Ok(closed?)
 }
 
 fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
