@@ -170,6 +170,15 @@ impl EventLoop {
         self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))
     }
 
+    /// A loop that sleeps has to hear of a change to what is watched that another thread made.
+    #[inline(always)]
+    pub(crate) fn wake_if_elsewhere(&self) -> PyResult<()> {
+        if self.doorbell.is_asleep() && !self.is_own_thread() {
+            self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))?;
+        }
+        Ok(())
+    }
+
     /// Takes a cancelled timer out of the heap, or leaves it to a later sweep.
     pub(crate) fn timer_cancelled(&self, py: Python<'_>, handle: &Handle) {
         let released = self.queues.with(py, |queues| queues.timer_cancelled(handle));

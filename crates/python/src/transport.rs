@@ -131,6 +131,8 @@ pub(crate) fn ask_kernel(
     let (displaced, told) =
         owner.kernel.with(transport.py(), |kernel| kernel.ask_for(half, token, wanted, object));
     drop(displaced);
+    // Not thread-safe by asyncio's rules, but a write from another thread that the kernel has no room for goes on there.
+    owner.wake_if_elsewhere()?;
     Ok(told)
 }
 
@@ -206,6 +208,12 @@ pub(crate) fn call_connection_lost(
     let name = &owner.imports.names.protocol.connection_lost;
     let told = call_method(callee.protocol.as_borrowed(), name, &[error]);
     told.map(drop).map_err(|raised| raised.take(error.py()))
+}
+
+/// Refuses what is no protocol, such as the coroutine of a factory that is `async`, before anything is made for it: asyncio's
+/// constructors look `connection_made` up, too.
+pub(crate) fn check_protocol(owner: &EventLoop, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+    protocol.getattr(&owner.imports.names.protocol.connection_made).map(drop)
 }
 
 /// Calls `connection_made`. An exception in there goes to the exception handler, and the connection lives on, as in asyncio.

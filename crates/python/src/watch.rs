@@ -202,12 +202,4 @@ impl EventLoop {
         }
         Ok(())
     }
-
-    /// A loop that sleeps has to hear of a change that another thread made.
-    fn wake_if_elsewhere(&self) -> PyResult<()> {
-        if self.doorbell.is_asleep() && !self.is_own_thread() {
-            self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))?;
-        }
-        Ok(())
-    }
 }
