@@ -140,10 +140,16 @@ def _address_or_none(ask: Callable[[], Any]) -> Any:
 
 
 def socket_of(descriptor: int) -> socket.socket:
-    """A socket object for a connected descriptor, which it owns from now on."""
-    sock = socket.socket(fileno=descriptor)
-    sock.setblocking(False)
-    return sock
+    """A socket object for a connected descriptor, which it owns from now on; after an exception it does not."""
+    sock: Any = socket.socket.__new__(socket.socket)
+    try:
+        sock.__init__(fileno=descriptor)
+        sock.setblocking(False)
+    except BaseException:
+        # A KeyboardInterrupt, say. The transport goes on owning the descriptor, and this object must not close it.
+        sock.detach()
+        raise
+    return sock  # type: ignore[no-any-return]
 
 
 def closed_socket() -> socket.socket:

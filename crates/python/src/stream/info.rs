@@ -14,6 +14,7 @@ use crate::address::to_object;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
+use crate::ffi::socket_object::check_layout;
 use crate::imports::Imports;
 
 /// What is known of a connection.
@@ -145,11 +146,22 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     }
     let Some(number) = number else { return Ok(None) };
     let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
+    check_layout(&object);
     let copy = object.clone().into();
-    let before = stream.body.with(py, |body| std::mem::replace(&mut body.socket, Socket::Object(copy)));
-    if let Socket::Native(file) = before {
-        // The object owns the number now, and closes it.
-        let _number = file.into_raw_fd();
+    let refused =
+        stream.body.with(py, |body| match std::mem::replace(&mut body.socket, Socket::Object(copy)) {
+            Socket::Native(file) => {
+                // The object owns the number now, and closes it.
+                let _number = file.into_raw_fd();
+                None
+            }
+            before => Some(std::mem::replace(&mut body.socket, before)),
+        });
+    if let Some(refused) = refused {
+        // Another thread has asked meanwhile, or the connection has ended: the number is not this object's.
+        object.call_method0("detach")?;
+        drop(refused);
+        return socket_object(transport);
     }
     Ok(Some(object))
 }
