@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyByteArray, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
 use reactor::socket;
 
 use super::Stream;
@@ -94,13 +94,21 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>, descriptor: Ra
     })?;
     if matches!(received, Fed::Bytes) {
         wake(reader, names)?;
-        let limit: usize = reader.getattr(&names.limit)?.extract()?;
-        if array.len() > limit.saturating_mul(2) {
+        if is_over(&reader.getattr(&names.limit)?, array.len())? {
             let hooks = Imports::of(py)?.hooks.bind(py);
             hooks.call_method1("pause_for_reader", (reader,))?;
         }
     }
     Ok(received)
+}
+
+/// Whether a reader holds more than twice its limit, which is a number of any kind.
+#[inline(always)]
+fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
+    match limit.cast_exact::<PyInt>().ok().and_then(|limit| limit.extract::<usize>().ok()) {
+        Some(limit) => Ok(length > limit.saturating_mul(2)),
+        None => limit.mul(2)?.lt(length),
+    }
 }
 
 fn wake(reader: &Bound<'_, PyAny>, names: &Names) -> Result<(), Raised> {
