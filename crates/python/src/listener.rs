@@ -13,7 +13,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Address, Interest, Token, socket};
 
 use crate::error::os_error;
-use crate::ffi::call::in_context;
+use crate::ffi::call::{call_plain, in_context};
 use crate::ffi::method::Argument;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
@@ -152,7 +152,7 @@ fn admit<'py>(
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     let context = parts.context.bind(py).call_method0("copy")?;
-    let protocol = in_context(context.as_borrowed(), || Ok(parts.factory.bind(py).call0()?));
+    let protocol = in_context(context.as_borrowed(), || call_plain(parts.factory.bind_borrowed(py)));
     let opened = protocol.and_then(|protocol| {
         let transport = stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
         stream::begin(transport.as_borrowed())

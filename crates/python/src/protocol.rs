@@ -4,6 +4,7 @@
 //! a method runs anything may happen to its transport, so no borrow is alive across a call.
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -73,6 +74,6 @@ pub(crate) fn report<'py>(
     details.set_item("exception", error.value(py))?;
     details.set_item("transport", transport)?;
     details.set_item("protocol", protocol)?;
-    owner.call_method1("call_exception_handler", (details,))?;
-    Ok(())
+    let name = intern!(py, "call_exception_handler");
+    call_method(owner.as_any().as_borrowed(), name.as_unbound(), &[details.as_any().as_borrowed()]).map(drop)
 }

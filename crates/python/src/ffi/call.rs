@@ -41,6 +41,13 @@ pub(crate) fn call_method<'py>(
     owned(object.py(), result)
 }
 
+/// `callable()`.
+pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: a live object, and no arguments.
+    let result = unsafe { thread_end::vectorcall(callable.as_ptr(), std::ptr::null(), 0) };
+    owned(callable.py(), result)
+}
+
 /// Runs `body` in a context, as `context.run(...)` does. RuntimeError if the context is entered already.
 #[inline(always)]
 pub(crate) fn in_context<R>(
