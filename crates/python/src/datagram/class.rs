@@ -15,6 +15,7 @@ use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
+use crate::transport::wake;
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls.
@@ -296,10 +297,9 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let waiter = one(call, "_begin", "waiter")?;
-    begin(call.receiver())?;
-    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
-        waiter.call_method1("set_result", (call.py.None(),))?;
-    }
+    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
+    wake(waiter)?;
+    begun?;
     Ok(none(call.py))
 }
 
@@ -334,7 +334,7 @@ pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
             (false, true) => " closing",
             (false, false) => "",
         };
-        let mut text = format!("<DatagramTransport{life} fd={}", body.descriptor);
+        let mut text = format!("<DatagramTransport{life} fd={}", body.number);
         if has_open_loop && body.socket.is_some() {
             let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
             let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
@@ -349,7 +349,7 @@ fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+    Ok(ask(transport, |body| body.number).into_pyobject(transport.py())?.into_any())
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::PyDict;
 use reactor::{Address, Interest, Token};
 use stream::{DatagramQueue, Flow, LookAhead, Peers, State};
 
@@ -30,17 +30,16 @@ use self::route::Target;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::handle;
+use crate::ffi::socket_object::{check_layout, descriptor_of};
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
-use crate::watches::Kind;
+use crate::transport::{alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule};
+use crate::watches::{Half, Kind};
 
 pub(crate) use class::make_class;
 pub(crate) use read::on_ready;
@@ -58,7 +57,8 @@ struct Body {
     look: LookAhead,
     /// What the kernel was asked to report.
     watched: Interest,
-    descriptor: RawFd,
+    /// The descriptor as it was when the endpoint was made.
+    number: RawFd,
     family: i32,
     token: Option<Token>,
     queue: DatagramQueue<Bytes, Target>,
@@ -113,23 +113,15 @@ fn open_raw<'py>(
     let py = owner.py();
     let transport = open(owner, new)?;
     let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::begin_method(py)?,
-        arguments: &[transport.as_borrowed(), waiter.as_borrowed()],
-        // The endpoint's own context is entered for the protocol alone.
-        context: None,
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = owner.get().pool.make(py, content)?;
-    owner.get().push_ready(py, handle);
+    // The endpoint's own context is entered for the protocol alone.
+    schedule(owner, class::begin_method(py)?, &[transport.as_borrowed(), waiter.as_borrowed()], None)?;
     Ok(transport)
 }
 
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
+    check_protocol(owner.get(), &new.protocol)?;
+    check_layout(&new.socket);
     let descriptor: RawFd = new.socket.call_method0("fileno")?.extract()?;
     let family = new.socket.getattr("family")?.extract()?;
     let is_connected = match new.facts.get_item("peername")? {
@@ -145,7 +137,7 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         flow: Flow::new(),
         look: LookAhead::new(),
         watched: Interest::NONE,
-        descriptor,
+        number: descriptor,
         family,
         token: None,
         queue: DatagramQueue::new(),
@@ -180,12 +172,7 @@ pub(crate) fn transport_of<'py>(
         let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Datagram)?;
         Some(source.object.clone_ref(py))
     });
-    // The table has a weak reference while the kernel is asked for nothing.
-    let held = held?.into_bound(py);
-    match held.cast::<PyWeakrefReference>() {
-        Ok(weak) => weak.upgrade(),
-        Err(_) => Some(held),
-    }
+    held.and_then(|held| alive(held.into_bound(py)))
 }
 
 /// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the endpoint
@@ -194,18 +181,18 @@ fn begin(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let owner = endpoint.owner.bind(py);
+    let mut outcome = Ok(());
     if let Some(callee) = endpoint.callee(py) {
-        let method = callee.protocol.getattr(&owner.get().imports.names.protocol.connection_made)?;
-        let made = handle::make_unscheduled(
-            owner.as_any().as_borrowed(),
-            method.as_borrowed(),
-            &[transport],
-            Some(callee.context.as_borrowed()),
-        )?;
-        handle::run(py, &made)?;
+        outcome = call_connection_made(owner, &callee, transport).map_err(|raised| raised.take(py));
     }
-    endpoint.body.with(py, |body| body.state.start());
-    settle(transport)
+    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
+    let wanted = endpoint.body.with(py, |body| {
+        body.state.start();
+        interest_of(body.state.interest())
+    });
+    // The table has held the endpoint so far, and must not go on if the kernel is asked for nothing.
+    tell_kernel(transport, wanted)?;
+    Ok(outcome?)
 }
 
 impl Endpoint {
@@ -220,18 +207,11 @@ impl Endpoint {
 }
 
 impl Body {
-    /// What the kernel should report, by the state.
+    /// The descriptor to receive from and send to: -1 once the user has closed the socket behind the endpoint's back, so
+    /// that whoever has the number now is left alone.
     #[inline(always)]
-    fn wanted(&self) -> Interest {
-        let wanted = self.state.interest();
-        let mut interest = Interest::NONE;
-        if wanted.readable {
-            interest = interest.with(Interest::READABLE);
-        }
-        if wanted.writable {
-            interest = interest.with(Interest::WRITABLE);
-        }
-        interest
+    fn descriptor(&self, py: Python<'_>) -> RawFd {
+        self.socket.as_ref().map_or(-1, |socket| descriptor_of(socket.bind(py)))
     }
 }
 
@@ -240,7 +220,7 @@ impl Body {
 fn settle(transport: Argument<'_>) -> Result<(), Raised> {
     let endpoint = value_of::<Endpoint>(transport);
     let changed = endpoint.body.with(transport.py(), |body| {
-        let wanted = body.wanted();
+        let wanted = interest_of(body.state.interest());
         (wanted != body.watched).then_some(wanted)
     });
     match changed {
@@ -252,20 +232,12 @@ fn settle(transport: Argument<'_>) -> Result<(), Raised> {
 fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    // An endpoint that is asked for nothing is its user's alone, so that it can become garbage.
-    let object = if wanted.is_empty() {
-        PyWeakrefReference::new(&transport.to_owned())?.into_any().into()
-    } else {
-        transport.to_owned().into()
-    };
     let token = endpoint.body.with(py, |body| {
         body.watched = wanted;
         body.token
     });
     let Some(token) = token else { return Ok(()) };
-    let (displaced, told) = endpoint.owner.get().kernel.with(py, |kernel| kernel.ask(token, wanted, object));
-    drop(displaced);
-    match told {
+    match ask_kernel(endpoint.owner.get(), transport, Half::First, token, wanted)? {
         Ok(()) => Ok(()),
         Err(error) => end::lose(transport, Some(os_error(&error, "the endpoint cannot be watched"))),
     }

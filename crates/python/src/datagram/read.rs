@@ -57,7 +57,7 @@ fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
 
 fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raised> {
     let py = transport.py();
-    let descriptor = endpoint.body.with(py, |body| body.descriptor);
+    let descriptor = endpoint.body.with(py, |body| body.descriptor(py));
     let mut from = Address::UNSPECIFIED;
     let received = endpoint.owner.get().inbound.with(py, |buffer| {
         let received = buffer.receive(|room| {
@@ -99,7 +99,7 @@ fn fill_and_deliver(
     let py = transport.py();
     for _ in 0..CALLS_AT_ONCE {
         let Some(descriptor) =
-            endpoint.body.with(py, |body| body.state.may_read().then_some(body.descriptor))
+            endpoint.body.with(py, |body| body.state.may_read().then(|| body.descriptor(py)))
         else {
             return Ok(());
         };

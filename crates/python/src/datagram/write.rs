@@ -78,7 +78,7 @@ impl Body {
 #[inline(always)]
 fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, Raised> {
     let py = data.py();
-    let descriptor = endpoint.body.with(py, |body| body.descriptor);
+    let descriptor = endpoint.body.with(py, |body| body.descriptor(py));
     let to = match target {
         Target::At(address) => Some(address),
         Target::Peer | Target::Named(_) => None,
@@ -191,7 +191,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
         return Ok(());
     }
     loop {
-        match endpoint.body.with(py, Body::send_some) {
+        match endpoint.body.with(py, |body| body.send_some(py)) {
             Progress::Some => {}
             Progress::Nothing | Progress::Full => break,
             Progress::Refused(error) => {
@@ -210,7 +210,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
 
 impl Body {
     /// Sends the first of what waits, as many as one call takes.
-    fn send_some(&mut self) -> Progress {
+    fn send_some(&mut self, py: Python<'_>) -> Progress {
         let is_named = matches!(self.queue.iter().next(), Some((_, Target::Named(_))));
         if is_named && let Some((data, Target::Named(name))) = self.queue.pop() {
             return Progress::Named(data, name);
@@ -227,7 +227,7 @@ impl Body {
             if batch.is_empty() {
                 return Progress::Nothing;
             }
-            socket::send_many(self.descriptor, &batch)
+            socket::send_many(self.descriptor(py), &batch)
         };
         match sent {
             Ok(count) => {

@@ -304,6 +304,8 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     set_limits::<Pipe>(call)?;
+    // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
+    write::flush(call.receiver())?;
     write::pause_if_high(call.receiver())?;
     Ok(none(call.py))
 }

@@ -36,7 +36,9 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 use crate::protocol::{self, Callee};
-use crate::transport::{FlowControlled, ask_kernel, call_connection_made, interest_of, schedule, wake};
+use crate::transport::{
+    FlowControlled, ask_kernel, call_connection_made, check_protocol, interest_of, schedule, wake,
+};
 use crate::watches::Kind;
 
 pub(crate) use class::{make_classes, methods};
@@ -90,6 +92,7 @@ fn open<'py>(
 ) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
     owner.get().check_open()?;
+    check_protocol(owner.get(), &connection.protocol)?;
     let descriptor = connection.descriptor;
     let body = Body {
         end: connection.end,

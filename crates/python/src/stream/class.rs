@@ -296,14 +296,17 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     set_limits::<Stream>(call)?;
+    // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
+    write::flush(call.receiver())?;
     write::pause_if_high(call.receiver())?;
     Ok(none(call.py))
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let waiter = one(call, "_begin", "waiter")?;
-    begin(call.receiver())?;
+    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
     wake(waiter)?;
+    begun?;
     Ok(none(call.py))
 }
 

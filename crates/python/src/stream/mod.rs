@@ -37,7 +37,9 @@ use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::{check_layout, descriptor_of};
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
-use crate::transport::{FlowControlled, alive, ask_kernel, call_connection_made, interest_of, schedule};
+use crate::transport::{
+    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule,
+};
 use crate::watches::{Half, Kind, Watched};
 
 pub(crate) use class::make_class;
@@ -119,6 +121,7 @@ pub(crate) fn open<'py>(
 ) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
     let state = owner.get();
+    check_protocol(state, &connection.protocol)?;
     let context = match connection.context {
         Some(context) => context,
         None => copy_context(py)?,
@@ -234,8 +237,12 @@ pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
         outcome = call_connection_made(owner, &callee, transport).map_err(|raised| raised.take(py));
     }
     // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
-    stream.body.with(py, |body| body.state.start());
-    settle(transport)?;
+    let wanted = stream.body.with(py, |body| {
+        body.state.start();
+        interest_of(body.state.interest())
+    });
+    // The table has held the transport so far, and must not go on if the kernel is asked for nothing.
+    tell_kernel(transport, wanted)?;
     Ok(outcome?)
 }
 

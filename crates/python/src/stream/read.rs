@@ -12,7 +12,7 @@ use reactor::{Readiness, socket};
 use stream::ReadSize;
 
 use super::reader::{self, Fed};
-use super::{Intake, Stream, end, settle, write};
+use super::{Body, Intake, Stream, end, settle, write};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes;
@@ -111,9 +111,8 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
         }
     };
     // A protocol that has paused in there gets what it has just made room for, as in asyncio.
-    if stream.body.with(py, |body| body.state.is_closing()) {
-        return Ok(());
-    }
+    let open = |body: &mut Body| (!body.state.is_closing()).then(|| body.descriptor(py));
+    let Some(descriptor) = stream.body.with(py, open) else { return Ok(()) };
     let mut view = match View::writable(buffer.as_borrowed()) {
         Ok(view) => view,
         Err(raised) => {
@@ -124,7 +123,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             return end::fail(transport, raised, "Fatal read error on socket transport");
         }
     };
-    let received = socket::receive(plan.descriptor, view.room());
+    let received = socket::receive(descriptor, view.room());
     // The protocol may want to resize its buffer as soon as it hears of the data.
     drop(view);
     let count = match received {
