@@ -10,6 +10,8 @@ import weakref
 from asyncio import base_events
 from typing import TYPE_CHECKING, Any, cast
 
+from ._native import SocketTransport
+
 if TYPE_CHECKING:
     from ._loop import Loop
 
@@ -30,7 +32,7 @@ class Server(base_events.Server):
     def _attach(self, transport: Any = None) -> None:
         """A connection has come. Transports that are not the loop's own are remembered here."""
         self._connections += 1
-        if transport is not None and not _is_native(transport):
+        if type(transport) is not SocketTransport and transport is not None:
             if self._foreign is None:
                 self._foreign = weakref.WeakSet()
             self._foreign.add(transport)
@@ -129,7 +131,3 @@ async def started(server: Server) -> Server:
 
 def _private(server: Server) -> Any:
     return server
-
-
-def _is_native(transport: Any) -> bool:
-    return type(transport).__module__ == "vitok._native"

@@ -86,7 +86,7 @@ impl SockNames {
     }
 }
 
-/// The methods of protocols.
+/// The methods of protocols, and of what else is told of a connection.
 pub(crate) struct ProtocolNames {
     pub(crate) connection_made: Py<PyString>,
     pub(crate) connection_lost: Py<PyString>,
@@ -98,6 +98,11 @@ pub(crate) struct ProtocolNames {
     pub(crate) error_received: Py<PyString>,
     pub(crate) pause_writing: Py<PyString>,
     pub(crate) resume_writing: Py<PyString>,
+    /// Of servers: a connection has come, a connection is gone.
+    pub(crate) attach: Py<PyString>,
+    pub(crate) detach: Py<PyString>,
+    /// Of contexts.
+    pub(crate) copy: Py<PyString>,
 }
 
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
@@ -121,6 +126,9 @@ impl ProtocolNames {
             error_received: intern!(py, "error_received").clone().unbind(),
             pause_writing: intern!(py, "pause_writing").clone().unbind(),
             resume_writing: intern!(py, "resume_writing").clone().unbind(),
+            attach: intern!(py, "_attach").clone().unbind(),
+            detach: intern!(py, "_detach").clone().unbind(),
+            copy: intern!(py, "copy").clone().unbind(),
         }
     }
 }

@@ -13,7 +13,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Address, Interest, Token, socket};
 
 use crate::error::os_error;
-use crate::ffi::call::{call_plain, in_context};
+use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::method::Argument;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
@@ -151,7 +151,8 @@ fn admit<'py>(
 ) -> Result<(), Raised> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    let context = parts.context.bind(py).call_method0("copy")?;
+    let context =
+        call_method(parts.context.bind(py).as_borrowed(), &owner.get().imports.names.protocol.copy, &[])?;
     let protocol = in_context(context.as_borrowed(), || call_plain(parts.factory.bind_borrowed(py)));
     let opened = protocol.and_then(|protocol| {
         let transport = stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;

@@ -10,6 +10,7 @@ use stream::{Closing, WriteEnd};
 
 use super::{Socket, Stream, class, info, settle, write};
 use crate::error::os_error;
+use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -127,7 +128,8 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
     let closed = close_socket(py, socket).map_err(|raised| raised.take(py));
     drop(protocol);
     if let Some(server) = server {
-        server.bind(py).call_method1("_detach", (transport,))?;
+        let name = &stream.owner.get().imports.names.protocol.detach;
+        call_method(server.bind(py).as_borrowed(), name, &[transport])?;
     }
     if let Some(waiter) = waiter
         && !waiter.bind(py).call_method0("done")?.is_truthy()?

@@ -28,7 +28,7 @@ use stream::{Flow, ReadSize, State, WriteQueue};
 
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
-use crate::ffi::call::copy_context;
+use crate::ffi::call::{call_method, copy_context};
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
@@ -164,7 +164,8 @@ pub(crate) fn open<'py>(
     let stream = value_of::<Stream>(transport.as_borrowed());
     stream.body.with(py, |body| body.token = Some(token));
     if let Some(server) = connection.server {
-        server.call_method1("_attach", (&transport,))?;
+        let name = &state.imports.names.protocol.attach;
+        call_method(server.as_borrowed(), name, &[transport.as_borrowed()])?;
     }
     Ok(transport)
 }
