@@ -4,15 +4,17 @@
 //! the protocol, the exception handler or anything else of Python's does so with no borrow alive, and asks the state anew
 //! afterwards: the connection may be closed, paused or given another protocol in there.
 //!
-//! | File      | What                                                             |
-//! |-----------|------------------------------------------------------------------|
-//! | `read`    | bytes in: from readiness to the protocol                         |
-//! | `reader`  | bytes in, for asyncio's own `StreamReader`                      |
-//! | `write`   | bytes out: from `write()` to the kernel, at the end of the turn  |
-//! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer   |
-//! | `info`    | `get_extra_info()`, the representation, private attributes       |
-//! | `class`   | the methods as Python sees them                                  |
+//! | File         | What                                                             |
+//! |--------------|------------------------------------------------------------------|
+//! | `read`       | bytes in: from readiness to the protocol                         |
+//! | `reader`     | bytes in, for asyncio's own `StreamReader`                       |
+//! | `write`      | bytes out: from `write()` to the kernel, at the end of the turn  |
+//! | `end`        | `close()`, `abort()`, errors, `connection_lost`, the finalizer   |
+//! | `info`       | `get_extra_info()`, the representation                           |
+//! | `class`      | the methods as Python sees them                                  |
+//! | `attributes` | the private attributes                                           |
 
+mod attributes;
 mod class;
 mod end;
 mod info;

@@ -1,0 +1,78 @@
+//! The private attributes of `vitok._native.SocketTransport` that asyncio's own code, CPython's tests and libraries look at.
+
+use pyo3::prelude::*;
+
+use super::{Body, Socket, Stream, info};
+use crate::ffi::class::Getter;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::getter;
+use crate::transport::{high_water, low_water, none, protocol_paused};
+
+pub(super) fn getters() -> Vec<Getter> {
+    vec![
+        getter!("_sock", sock),
+        getter!("_sock_fd", sock_fd),
+        getter!("_loop", owner),
+        getter!("_server", server),
+        getter!("_protocol", protocol_attribute),
+        getter!("_extra", extra_attribute),
+        getter!("_protocol_paused", protocol_paused::<Stream>),
+        getter!("_high_water", high_water::<Stream>),
+        getter!("_low_water", low_water::<Stream>),
+        getter!("_paused", paused),
+        getter!("_closing", closing),
+        getter!("_eof", eof),
+    ]
+}
+
+/// What a closure finds in the changing part of a transport. It calls nothing of Python's.
+pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
+    value_of::<Stream>(transport).body.with(transport.py(), question)
+}
+
+fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(info::socket_object(transport)?.unwrap_or_else(|| none(transport.py())))
+}
+
+fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(ask(transport, |body| body.number).into_pyobject(transport.py())?.into_any())
+}
+
+fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let is_closed = ask(transport, |body| matches!(body.socket, Socket::Closed));
+    // asyncio's transports let go of their loop at the end, and code asks for that.
+    Ok(if is_closed { none(py) } else { value_of::<Stream>(transport).owner.bind(py).clone().into_any() })
+}
+
+fn server(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let server = ask(transport, |body| body.server.as_ref().map(|server| server.clone_ref(py)));
+    Ok(server.map_or_else(|| none(py), |server| server.into_bound(py)))
+}
+
+pub(super) fn protocol_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let py = transport.py();
+    let protocol = ask(transport, |body| body.protocol.as_ref().map(|protocol| protocol.clone_ref(py)));
+    Ok(protocol.map_or_else(|| none(py), |protocol| protocol.into_bound(py)))
+}
+
+fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    info::all(transport)
+}
+
+fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let paused = ask(transport, |body| body.state.is_paused());
+    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let closing = ask(transport, |body| body.state.is_closing());
+    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+}
+
+fn eof(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let ended = ask(transport, |body| body.state.has_ended_writing());
+    Ok(ended.into_pyobject(transport.py())?.to_owned().into_any())
+}
