@@ -8,6 +8,8 @@ PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
 CONFORMANCE_ARGS ?= --control
+BENCH_ARGS ?=
+GATE_ARGS ?=
 
 NAME := $(notdir $(PYTHON))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
@@ -40,7 +42,7 @@ INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build run test test-rust test-python check check-rust check-python bench conformance clean \
+.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance clean \
         doctor doctor-tests absent
 
 help:
@@ -48,7 +50,8 @@ help:
 	@echo 'make run ARGS="script.py --flag"  run any asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
 	@echo 'make check                        formats, lints, types, stub against binary, structure'
-	@echo 'make bench                        the scheduling benchmark beside its peers, the quick form'
+	@echo 'make bench                        vitok bench --quick: this loop beside its peers, in a minute'
+	@echo 'make bench-gate                   instructions of the hottest paths against benchmarks/instructions.json'
 	@echo "make conformance                  CPython's own asyncio tests on this loop"
 	@echo 'make build                        the extension module and the package, into the virtual environment'
 	@echo 'make clean                        remove what any of these made'
@@ -92,11 +95,15 @@ check-python: $(BUILT) $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
 	$(BIN)/python -m mypy.stubtest --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
 	$(BIN)/python -m tools.structure
 
 bench: $(BUILT) $(PEERS)
-	$(BIN)/python benchmarks/scheduling.py --quick
+	$(BIN)/vitok bench --quick $(BENCH_ARGS)
+
+bench-gate: $(BUILT)
+	$(BIN)/python benchmarks/gate.py $(GATE_ARGS)
 
 conformance: $(BUILT)
 	$(BIN)/python -m unittest -q tests.conformance.test_runner
@@ -138,8 +145,9 @@ $(PROGRAMS): pyproject.toml $(MADE)
 
 # A peer that has no wheel for this Python is left out of the comparison, not in the way of it.
 $(PEERS): pyproject.toml $(MADE)
-	@echo 'Installing the peers of the benchmark into $(VENV)'
-	@$(INSTALL) bench || echo 'Some peers could not be installed: the benchmark goes on with those that are there.'
+	@echo 'Installing the peers of the benchmark, and what draws it, into $(VENV)'
+	@$(INSTALL) bench-command
+	@$(INSTALL) peers || echo 'Some peers could not be installed: the benchmark goes on with those that are there.'
 	@touch $@
 
 # cargo finds out by itself what has to be compiled; the stamp saves asking it, and installing, where nothing changed.

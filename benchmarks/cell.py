@@ -6,7 +6,6 @@ rounds, other loops or statistics.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,22 +17,11 @@ import usage
 from child import Child, ChildError
 from loops import LoopSpec
 from stream_rows import StreamRow
+from suites import Cores
 
 HOST: Final = "127.0.0.1"
 # Opening ten thousand connections takes seconds, some more where the kernel's queue was full once.
 OPEN_LIMIT_S: Final = 30.0
-BINARY: Final = "vitok-load"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cores:
-    """Where server and client run, so that they don't take turns on one core. None: wherever the kernel likes."""
-
-    server: int | None
-    client: int | None
-
-    def is_shared(self) -> bool:
-        return self.client is None or self.server == self.client
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +41,6 @@ class StreamSample:
         return self.cost / self.operations
 
 
-def load_generator() -> Path | None:
-    """The binary, where cargo puts it: in its usual folder or the one that CARGO_TARGET_DIR names."""
-    usual = Path(__file__).parent.parent / "target"
-    folders = (Path(os.environ.get("CARGO_TARGET_DIR", usual)), usual)
-    return next((path for folder in folders if (path := folder / "release" / BINARY).exists()), None)
-
-
 class Cell:
     """A loop in a row. Every method raises ChildError."""
 
@@ -67,7 +48,6 @@ class Cell:
         """Without a loop, the server is the raw one."""
         self.row = row
         self.version = ""
-        self.module = spec.module if spec else BINARY
         self._binary = binary
         self._cores = cores
         self.server = Child(_server_command(row, spec, binary=binary, core=cores.server))

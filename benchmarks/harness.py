@@ -8,8 +8,7 @@ worker is reached, or what is computed from the samples.
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -17,21 +16,15 @@ from child import ChildError
 from loops import LoopSpec
 from remote import Worker
 from row import Row, Sample
+from suites import Effort
 
 # While it looks for the size, a sample grows by this: slow growth costs time, fast growth overshoots on noise.
 GROWTH: Final = 4
 # A sample of this share of the target is long enough to be scaled up from.
 ENOUGH: Final = 0.25
+NS_PER_S: Final = 1_000_000_000
 # Rows that wait more than they compute would take for ever to gather their CPU time; this bounds their wall time.
 WALL_PER_CPU: Final = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How long and how often to measure."""
-
-    rounds: int
-    sample_ns: int
 
 
 @dataclass(kw_only=True)
@@ -56,41 +49,42 @@ class Fleet:
                 worker.start()
             except ChildError as error:
                 worker.close()
-                self.missing[spec.text] = error
+                self.missing[spec.label] = error
             else:
-                self.workers[spec.text] = worker
+                self.workers[spec.label] = worker
 
     def close(self) -> None:
         for worker in self.workers.values():
             worker.close()
 
-    def measure(self, row: Row, settings: Settings) -> RowResult:
+    def measure(
+        self,
+        row: Row,
+        effort: Effort,
+        *,
+        without: Collection[str] = (),
+        on_round: Callable[[], None] = lambda: None,
+    ) -> RowResult:
         """One warm-up per loop, then the rounds. A loop that fails is out of this row and back in the next."""
         result = RowResult(row=row)
-        running = dict(self.workers)
-        result.operations = row.events or self._calibrate(row, settings, result, running)
-        for number in range(-1, settings.rounds):
+        running = {name: worker for name, worker in self.workers.items() if name not in without}
+        result.operations = row.events or self._calibrate(row, effort, result, running)
+        for number in range(-1, effort.rounds):
             for name, worker in list(running.items()):
                 with excluding_on_failure(name, result, running):
                     sample = worker.sample(row.name, result.operations)
                     if number >= 0:
                         result.samples.setdefault(name, []).append(sample)
+            on_round()
         return result
 
-    def _calibrate(self, row: Row, settings: Settings, result: RowResult, running: dict[str, Worker]) -> int:
+    def _calibrate(self, row: Row, effort: Effort, result: RowResult, running: dict[str, Worker]) -> int:
         """The number of operations that fills a sample on the slowest loop; the same for all."""
         sizes = []
         for name, worker in list(running.items()):
             with excluding_on_failure(name, result, running):
-                sizes.append(_operations_per_sample(worker, row, settings))
+                sizes.append(_operations_per_sample(worker, row, effort))
         return min(sizes, default=row.batch)
-
-
-def default_core() -> int | None:
-    """The last core we may use: the first ones serve most interrupts. None where processes can't be pinned."""
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    return max(os.sched_getaffinity(0))
 
 
 class Outcomes(Protocol):
@@ -114,11 +108,11 @@ def excluding_on_failure(name: str, result: Outcomes, running: dict[str, Any]) -
         del running[name]
 
 
-def _operations_per_sample(worker: Worker, row: Row, settings: Settings) -> int:
-    operations = row.batch
+def _operations_per_sample(worker: Worker, row: Row, effort: Effort) -> int:
+    operations, target_ns = row.batch, effort.sample_s * NS_PER_S
     while True:
         sample = worker.sample(row.name, operations)
-        share = max(sample.cpu_ns, sample.wall_ns / WALL_PER_CPU) / settings.sample_ns
+        share = max(sample.cpu_ns, sample.wall_ns / WALL_PER_CPU) / target_ns
         if share >= ENOUGH:
             batches = operations / row.batch / share
             return max(1, round(batches)) * row.batch

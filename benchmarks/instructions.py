@@ -2,7 +2,8 @@
 
 Runs `counted.py` under valgrind's callgrind, which takes each row once with n operations and once with 2n; the
 difference over n is what one operation takes, without start-up. Knows how to count and to print; what an operation is
-stands in `rows.py`. Only user space is counted, so a system call costs next to nothing here: read it beside the times.
+stands in `rows.py` and `echo_rows.py`. Only user space is counted, so a system call costs next to nothing here: read it
+beside the times.
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from counted import COUNT_LIMIT_S
-from loops import FACTORIES, SUBJECT, LoopSpec
+from counted import COUNT_LIMIT_S, countable
+from loops import SUBJECT, LoopSpec, default_specs
 from row import Row
-from rows import rows
 
 # For the start of an interpreter under callgrind on a busy machine, beside what each count may take.
 START_LIMIT_S: Final = 120
@@ -36,23 +36,24 @@ class CountError(Exception):
 
 def main() -> None:
     options = _parse(sys.argv[1:])
-    if shutil.which("valgrind") is None:
-        sys.exit("valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")
-    chosen = [row for row in _countable() if any(fnmatch.fnmatch(row.name, pattern) for pattern in options.rows)]
+    require_valgrind()
+    chosen = [row for row in countable() if any(fnmatch.fnmatch(row.name, pattern) for pattern in options.rows)]
     names, columns, notes = [], [], []
     for spec in options.loops:
-        column, reasons = _count_loop(spec, chosen)
+        column, reasons = count_loop(spec, chosen)
         names.append(spec.text)
         columns.append(column)
         notes += [f"{spec.text}, {reason}" for reason in reasons]
     print("\n".join([*_table(chosen, dict(zip(names, columns, strict=True)), options.subject), *notes]))
 
 
-def _countable() -> list[Row]:
-    return [row for row in rows() if row.counted is not None and sys.version_info >= row.since]
+def require_valgrind() -> None:
+    """Leaves where there is none."""
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")
 
 
-def _count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float], list[str]]:
+def count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float], list[str]]:
     """Instructions per operation by name of the row, and why some rows have none."""
     asked = [(row, row.counted * times) for row in chosen if row.counted is not None for times in (1, 2)]
     try:
@@ -128,8 +129,8 @@ def _comparison(counts: dict[str, float], subject: str) -> str:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    everything = ",".join(FACTORIES)
-    names = ",".join(row.name for row in _countable())
+    everything = ",".join(spec.text for spec in default_specs())
+    names = ",".join(row.name for row in countable())
     parser.add_argument("--loops", default=everything, help=f"comma-separated (default: {everything})")
     parser.add_argument("--rows", default="*", help=f"comma-separated names or patterns (default: {names})")
     parser.add_argument("--subject", default=SUBJECT, help="the loop that the others are peers of")

@@ -1,4 +1,4 @@
-"""Which loops can be measured, and how each one is made.
+"""Which loops can be measured, how each one is made, and which of them are installed.
 
 Knows names, factories and versions; does not know what is measured. A peer is imported only in the worker that was
 asked for it, so one that is missing or broken at import costs its own column and nothing else.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.metadata
+import importlib.util
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, cast
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -25,8 +27,15 @@ FACTORIES: Final = {
     "uvloop": "uvloop:new_event_loop",
     "rloop": "rloop:new_event_loop",
     "zuvloop": "zuvloop:new_event_loop",
+    "rsloop": "rsloop:new_event_loop",
+    "aiofastnet": "stacked:aiofastnet_on_asyncio",
+    "aiofastnet+uvloop": "stacked:aiofastnet_on_uvloop",
     "vitok": "vitok:new_event_loop",
 }
+# Two packages make one loop; what runs below is told by the name.
+ON: Final = "+"
+# Replaces transports and leaves scheduling to the loop below it.
+TRANSPORTS_ONLY: Final = "stacked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +60,55 @@ class LoopSpec:
             raise ValueError(f"unknown loop {name!r}; known are {', '.join(FACTORIES)}, or write MODULE:FACTORY")
         return cls(text=text, module=module, factory=factory, directory=directory)
 
+    @property
+    def label(self) -> str:
+        """How the column is called: where a directory lies on this machine is nobody's business."""
+        if not Path(self.directory).is_absolute():
+            return self.text
+        # The last two parts, since packages of two builds often lie in folders of the same name.
+        return f"{self.text.partition('@')[0]}@{'/'.join(Path(self.directory).parts[-2:])}"
+
+    @property
+    def is_transports_only(self) -> bool:
+        return self.module == TRANSPORTS_ONLY
+
     def load(self) -> LoopFactory:
         """Import the module and return its factory; raises what the import raises."""
         if self.directory:
             sys.path.insert(0, self.directory)
         return cast(LoopFactory, getattr(importlib.import_module(self.module), self.factory))
 
+    def is_installed(self) -> bool:
+        """Whether the packages are there, which says nothing about whether they can be imported."""
+        return all(importlib.util.find_spec(package) is not None for package in self._packages())
+
     def version(self) -> str:
-        """The version of the module, once it is loaded; the module's own word comes before the installer's."""
+        """The version of the package, once it is loaded; of both, where two make one loop."""
         if self.module == "asyncio":
             return platform.python_version()
-        own = getattr(sys.modules.get(self.module), "__version__", None)
-        if own is not None:
-            return str(own)
-        try:
-            return importlib.metadata.version(self.module)
-        except importlib.metadata.PackageNotFoundError:
-            return "unknown"
+        first, *below = self._packages()
+        return " on ".join([_version(first), *(f"{package} {_version(package)}" for package in below)])
+
+    def _packages(self) -> list[str]:
+        if self.is_transports_only:
+            return self.text.partition("@")[0].split(ON)
+        return [self.module.partition(".")[0]]
+
+
+def default_specs() -> Iterator[LoopSpec]:
+    """Every known loop that is installed. Of the pairs with aiofastnet, the faster one."""
+    installed = {name: spec for name in FACTORIES if (spec := LoopSpec.parse(name)).is_installed()}
+    if "aiofastnet+uvloop" in installed:
+        del installed["aiofastnet"]
+    yield from installed.values()
+
+
+def _version(package: str) -> str:
+    """The module's own word comes before the installer's."""
+    own = getattr(sys.modules.get(package), "__version__", None)
+    if own is not None:
+        return str(own)
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

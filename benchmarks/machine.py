@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor, kernel, Python and the versions of the loops.
+"""What the figures were measured on: processor, kernel, Python.
 
 Knows no rows and no figures. Says nothing that names the machine or where anything lies on it.
 """
@@ -20,11 +20,11 @@ from typing import Any, Final
 SPEED_OPTIONS: Final = ("--enable-optimizations", "--with-lto", "--enable-experimental-jit", "--disable-gil")
 
 
-def describe(versions: dict[str, str], *, script: str, core: int | None) -> dict[str, Any]:
-    """The head of a report; `versions` are those of the loops that answered."""
+def describe(*, command: str, core: int | None) -> dict[str, Any]:
+    """The head of a report."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": command_line(script, sys.argv[1:]),
+        "command": command_line(command, sys.argv[1:]),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "pinned_to_core": core,
@@ -32,13 +32,12 @@ def describe(versions: dict[str, str], *, script: str, core: int | None) -> dict
         "kernel": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
         "python": _python(),
-        "packages": versions,
     }
 
 
-def command_line(script: str, arguments: Sequence[str]) -> str:
+def command_line(command: str, arguments: Sequence[str]) -> str:
     """The command as it can be repeated elsewhere: directories of this machine are left out."""
-    return shlex.join(["python", f"benchmarks/{script}", *map(_without_directory, arguments)])
+    return " ".join([command, *(shlex.quote(_without_directory(argument)) for argument in arguments)])
 
 
 def _without_directory(argument: str) -> str:

@@ -1,49 +1,181 @@
-"""What every report has: the head of the page, the failures below the tables, and figures that fit into a column.
+"""The page of a run for the terminal: what it was measured on, a table for each suite, what is lost, what failed.
 
-Knows the shape of a page; knows no row and no arithmetic.
+Knows the shape of a page; what the figures mean is computed in `figures.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from child import ChildError
+import figures
+from figures import BASE, Spread, Standing
+from results import Column, Row, Run, SuiteResult
 
-FIGURE_WIDTH: Final = 7
+NAME_WIDTH: Final = 23
+FIGURE_WIDTH: Final = 9
+# Of the name of a loop; what is longer is a path or a module, whose end says more than its beginning.
+WIDEST: Final = 14
 # From here on a decimal is less than a thousandth.
 DECIMAL_BELOW: Final = 100
+# What a release may cost in any one row, in units of the row's best peer.
+ROW_LIMIT: Final = 1.05
+TITLES: Final = {
+    "cpu": "CPU ns per operation, medians; of {subject} also quartiles and operations per second",
+    "wait": "µs of waiting, medians of the rounds' medians; of {subject} also quartiles and the tail",
+    "memory": "bytes of the server per idle connection, medians; of {subject} also quartiles",
+}
+NS_PER_US: Final = 1000
+PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
-def heading(machine: Mapping[str, Any], conditions: str) -> Iterator[str]:
-    """What the figures were measured on and how."""
+def lines(run: Run, *, with_details: bool = False) -> Iterator[str]:
+    """The whole page."""
+    yield from heading(run.machine, run.versions)
+    for suite in run.suites:
+        yield from ("", f"{suite.name}: {suite.title}", suite.method)
+        for kind in TITLES:
+            rows = [row for row in suite.rows if row.kind == kind]
+            if rows:
+                yield from _table(run, suite, rows)
+        if with_details:
+            yield from _details(run, suite)
+        yield from _failures(suite)
+        yield from verdict(run, suite)
+
+
+def heading(machine: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[str]:
+    """What the figures were measured on."""
     python = machine["python"]
     yield f"{machine['date']}  {machine['processor']}, {machine['cores']} cores  {machine['kernel']}"
-    packages = "  ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    packages = "  ".join(f"{name} {version}" for name, version in versions.items() if name != BASE)
     yield f"{python['implementation']} {python['version']}  {packages}"
-    yield f"{conditions}, load average {machine['load_average'][0]}, an empty call {python['empty_call_ns']} ns"
+    yield f"load average {machine['load_average'][0]}, an empty Python call {python['empty_call_ns']} ns"
 
 
-def failures(missing: Mapping[str, str], by_row: Mapping[str, Mapping[str, ChildError]]) -> Iterator[str]:
+def verdict(run: Run, suite: SuiteResult) -> Iterator[str]:
+    """Geometric means, and every row that is lost by name."""
+    means = ((name, figures.mean_in_units_of_best(suite, name, run.subject)) for name in run.loops)
+    shown = "  ".join(f"{name} {mean[0]:.2f}" for name, mean in means if mean is not None and name != suite.floor)
+    if shown:
+        yield f"geometric means over the rows of CPU time, each row's best peer being 1: {shown}"
+    standings = figures.standings(suite, run.subject)
+    if standings:
+        lost = [one for one in standings if one.is_lost]
+        yield f"{run.subject} loses {len(lost)} of {len(standings)} rows{': ' if lost else ''}{named(lost)}"
+
+
+def named(lost: Iterable[Standing]) -> str:
+    """Rows that are lost, each with its ratio, and whether three rounds of four say so."""
+    return ", ".join(
+        f"{one.row.name} {one.ratio.median:.2f} to {one.peer}{'' if one.is_beyond_noise else ' (within the noise)'}"
+        for one in lost
+    )
+
+
+def _table(run: Run, suite: SuiteResult, rows: list[Row]) -> Iterator[str]:
+    names = [suite.floor, *run.loops] if suite.floor else run.loops
+    names = [name for name in names if any(name in row.columns for row in rows)]
+    subject = run.subject if any(run.subject in row.measured for row in rows) else ""
+    yield ""
+    title = TITLES[rows[0].kind].format(subject=subject) if subject else TITLES[rows[0].kind].partition(";")[0]
+    yield title
+    last = {"cpu": "op/s", "wait": "tail", "memory": ""}[rows[0].kind]
+    widths = {name: max(FIGURE_WIDTH, len(_short(name)) + 1) for name in names}
+    head = "".join(f"{_short(name):>{width}}" for name, width in widths.items())
+    more = f"{'quartiles':>14}{last:>8}{'/ asyncio':>13}{'/ best peer':>14}" if subject else ""
+    yield f"{'':{NAME_WIDTH}}{head}{more}"
+    for row in rows:
+        cells = "".join(f"{cell(row, name):>{width}}" for name, width in widths.items())
+        yield f"{row.name:{NAME_WIDTH}}{cells}{_subject_cells(run, suite, row) if subject else ''}".rstrip()
+
+
+def _subject_cells(run: Run, suite: SuiteResult, row: Row) -> str:
+    column, found = row.columns.get(run.subject, Column()), figures.cost(row, run.subject)
+    if found is None:
+        return ""
+    between = f"{_figure(row, found.lower_quartile)}-{_figure(row, found.upper_quartile)}"
+    one = figures.standing(row, run.subject, floor=suite.floor)
+    best = f"{_ratio(one.ratio):>14} {one.peer}" if one else ""
+    above = figures.ratio_above_floor(row, run.subject, one.peer, floor=suite.floor) if one else None
+    floor = f" (above {suite.floor} {above.median:.2f})" if above else ""
+    lost = " LOST" if one and one.is_lost and one.is_beyond_noise else ""
+    return f"{between:>14}{_rate(row, column):>8}{_ratio(figures.ratio(row, run.subject, BASE)):>13}{best}{floor}{lost}"
+
+
+def _rate(row: Row, column: Column) -> str:
+    if row.kind == "wait":
+        tail_ns = next((value for key, value in column.notes.items() if key.startswith("p")), None)
+        return f"{tail_ns / NS_PER_US:.0f}" if tail_ns is not None else ""
+    per_second = figures.operations_per_second(column)
+    return short_number(per_second) if per_second is not None else ""
+
+
+def _details(run: Run, suite: SuiteResult) -> Iterator[str]:
+    """Every figure of every loop."""
+    yield ""
+    head = f"{'median':>11}{'quartiles':>19}{'minimum':>11}{'op/s':>9}{'/ asyncio':>13}{'/ best peer':>13}"
+    yield f"{'':{NAME_WIDTH}}{'':18}{head}"
+    for row in suite.rows:
+        peer = figures.best_peer(row, run.subject, floor=suite.floor)
+        for name, column in row.measured.items():
+            found = figures.spread(column.costs)
+            between = f"{_figure(row, found.lower_quartile)}-{_figure(row, found.upper_quartile)}"
+            rate = _rate(row, column) if row.kind == "cpu" else ""
+            base, best = figures.ratio(row, name, BASE), figures.ratio(row, name, peer) if peer else None
+            yield (
+                f"{row.name:{NAME_WIDTH}}{name:18}{_figure(row, found.median):>11}{between:>19}"
+                f"{_figure(row, found.minimum):>11}{rate:>9}{_ratio(base):>13}{_ratio(best):>13}"
+            )
+
+
+def _failures(suite: SuiteResult) -> Iterator[str]:
     """A line for each loop that could not be started, and for each reason for which one did not get through a row."""
     yield ""
-    for name, reason in missing.items():
+    for name, reason in suite.missing.items():
         yield f"{name} is missing: {reason}"
     rows: dict[tuple[str, str, str], list[str]] = {}
-    for row_name, errors in by_row.items():
-        for name, error in errors.items():
-            rows.setdefault((name, error.status, error.reason), []).append(row_name)
+    for row in suite.rows:
+        for name, column in row.columns.items():
+            if column.status:
+                rows.setdefault((name, column.status, column.reason), []).append(row.name)
     for (name, status, reason), row_names in rows.items():
-        where = "every row" if 1 < len(row_names) == len(by_row) else ", ".join(row_names)
+        where = "every row" if 1 < len(row_names) == len(suite.rows) else ", ".join(row_names)
         yield f"{name}, {where}: {status} ({reason})"
 
 
-def absence(failures_of_row: Mapping[str, ChildError], name: str) -> str:
-    """What stands in the cell of a loop without samples."""
-    return failures_of_row[name].status if name in failures_of_row else "-"
+def cell(row: Row, name: str) -> str:
+    """The median of one loop, or why there is none. A star: it fired early."""
+    found = figures.cost(row, name)
+    if found is not None:
+        early = "*" if row.columns[name].notes.get("early") else ""
+        return _figure(row, found.median) + early
+    return row.columns[name].status if name in row.columns else "-"
+
+
+def _figure(row: Row, value: float) -> str:
+    return figure(value / NS_PER_US if row.kind == "wait" else value)
+
+
+def _ratio(found: Spread | None) -> str:
+    return f"{found.median:.2f} ±{found.distance / 2:.0%}" if found is not None else ""
+
+
+def _short(name: str) -> str:
+    """That fits above a column."""
+    return name.replace("aiofastnet", "aiofn")[-WIDEST:]
 
 
 def figure(value: float) -> str:
     """The longest form that leaves a space before it in the column; what it leaves out is noise."""
-    candidates = (f"{value:.1f}" if abs(value) < DECIMAL_BELOW else f"{value:.0f}", f"{value / 1000:.0f}k")
-    return next((text for text in candidates if len(text) < FIGURE_WIDTH), candidates[-1])
+    if abs(value) >= 1e6:
+        return f"{value / 1000:.0f}k"
+    return f"{value:.1f}" if abs(value) < DECIMAL_BELOW else f"{value:.0f}"
+
+
+def short_number(value: float) -> str:
+    """With two digits at least: 6.6M, 980k, 120."""
+    for unit, prefix in PREFIXES:
+        if value >= unit:
+            return f"{value / unit:.1f}{prefix}" if value < unit * 10 else f"{value / unit:.0f}{prefix}"
+    return f"{value:.0f}"

@@ -91,7 +91,7 @@ def _raise_descriptors() -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The server process of streams.py.")
+    parser = argparse.ArgumentParser(description="The server process of the stream rows.")
     parser.add_argument("--loop", required=True)
     parser.add_argument("--family", required=True, choices=FAMILIES)
     parser.add_argument("--core", type=int)

@@ -7,29 +7,22 @@ not know how one is taken, nor what is computed from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cell import Cell, Cores, StreamSample
+from cell import Cell, StreamSample
 from child import ChildError
 from harness import excluding_on_failure
 from loops import LoopSpec
 from stream_rows import StreamRow
+from suites import Cores, Effort
 
 # The column of the server that is nothing but system calls.
 RAW: Final = "raw"
 # Memory is the same every time, to a few bytes, and a sample of it takes a second or two.
 MEMORY_ROUNDS: Final = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamSettings:
-    """How long and how often to measure."""
-
-    rounds: int
-    sample_s: float
 
 
 @dataclass(kw_only=True)
@@ -39,7 +32,7 @@ class StreamResult:
     row: StreamRow
     samples: dict[str, list[StreamSample]] = field(default_factory=dict)
     failures: dict[str, ChildError] = field(default_factory=dict)
-    # The versions of the modules that answered, by module.
+    # The versions of the loops that answered, by column.
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,7 +40,7 @@ class Bench:
     """The loops under comparison, and what it takes to run each row on them."""
 
     def __init__(self, specs: Sequence[LoopSpec], *, binary: Path, cores: Cores) -> None:
-        self.columns: dict[str, LoopSpec | None] = {RAW: None, **{spec.text: spec for spec in specs}}
+        self.columns: dict[str, LoopSpec | None] = {RAW: None, **{spec.label: spec for spec in specs}}
         self.binary = binary
         self.cores = cores
 
@@ -55,28 +48,38 @@ class Bench:
         """Not started yet."""
         return Cell(row, self.columns[column], binary=self.binary, cores=self.cores)
 
-    def measure(self, row: StreamRow, settings: StreamSettings) -> StreamResult:
+    def measure(
+        self,
+        row: StreamRow,
+        effort: Effort,
+        *,
+        without: Collection[str] = (),
+        on_round: Callable[[], None] = lambda: None,
+    ) -> StreamResult:
         """One warm-up for each column, then the rounds. One that fails is out of this row and back in the next."""
         result = StreamResult(row=row)
-        cells = {column: self.cell(row, column) for column in self.columns}
+        cells = {column: self.cell(row, column) for column in self.columns if column not in without}
         try:
-            self._rounds(result, dict(cells), settings)
+            self._rounds(result, dict(cells), effort, on_round)
         finally:
             for cell in cells.values():
                 cell.close()
         return result
 
-    def _rounds(self, result: StreamResult, running: dict[str, Cell], settings: StreamSettings) -> None:
+    def _rounds(
+        self, result: StreamResult, running: dict[str, Cell], effort: Effort, on_round: Callable[[], None]
+    ) -> None:
         for column, cell in list(running.items()):
             with excluding_on_failure(column, result, running):
                 cell.start()
-                result.versions[cell.module] = cell.version
+                result.versions[column] = cell.version
         # A server that has just started is as cold as one whose memory is measured should be.
         first = 0 if result.row.is_memory else -1
-        last = min(settings.rounds, MEMORY_ROUNDS) if result.row.is_memory else settings.rounds
+        last = min(effort.rounds, MEMORY_ROUNDS) if result.row.is_memory else effort.rounds
         for number in range(first, last):
             for column, cell in list(running.items()):
                 with excluding_on_failure(column, result, running):
-                    sample = cell.sample(settings.sample_s)
+                    sample = cell.sample(effort.sample_s)
                     if number >= 0:
                         result.samples.setdefault(column, []).append(sample)
+            on_round()

@@ -29,6 +29,7 @@ MIB: Final = 1 << 20
 CHUNK: Final = bytes(1 << 16)
 SMALL: Final = bytes(WRITE_BYTES)
 ACKNOWLEDGEMENT: Final = b"k"
+RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!"
 
 
 class EchoProtocol(asyncio.Protocol):
@@ -112,6 +113,18 @@ class SinkProtocol(asyncio.Protocol):
         while self.taken >= MIB:
             self.taken -= MIB
             self.transport.write(ACKNOWLEDGEMENT)
+
+
+class HttpProtocol(asyncio.Protocol):
+    """Answers every head with the same response. For checking the load generator (`check_load.py`), in no row."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.kept = b""
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self.kept = (self.kept + data).split(b"\r\n\r\n")
+        self.transport.write(RESPONSE * len(heads))
 
 
 class AbortProtocol(asyncio.Protocol):
@@ -199,6 +212,7 @@ FAMILIES: Final[dict[str, Callable[[], Awaitable[int]]]] = {
     "bulk_in": _by(SinkProtocol),
     "connect": _by(AbortProtocol),
     "udp": _udp,
+    "http": _by(HttpProtocol),
 }
 
 # Servers and tasks live as long as the process; a loop only holds what it waits for.

@@ -1,12 +1,15 @@
 """Counts the system calls of a round trip: strace on the server while the client does a known number of operations.
 
-A count does not move with noise. Under strace a server is slow, so every connection is ready whenever it polls: the
-share of the poll is the one of a busy server. Knows strace; which rows and loops are counted is the command's business.
+`python syscalls.py --rows 'echo_*_1k_100' --loop vitok,uvloop`. A count does not move with noise. Under strace a server
+is slow, so every connection is ready whenever it polls: the share of the poll is the one of a busy server. Knows
+strace; what a row is, is known elsewhere.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import fnmatch
 import shutil
 import signal
 import subprocess
@@ -16,10 +19,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import load_generator
 import usage
+from bench import default_client_core, default_core
 from child import ChildError
+from loops import LoopSpec, default_specs
 from stream_harness import Bench
-from stream_rows import StreamRow
+from stream_rows import QUICK_SUFFIX, StreamRow, rows
+from suites import Cores
 
 # Enough that the calls of the first and the last turn are a hundredth, few enough for a second or two under strace.
 OPERATIONS: Final = 2000
@@ -31,6 +38,19 @@ LOOK_S: Final = 0.01
 # The table of strace: % time, seconds, usecs/call, calls, errors (may be empty), name.
 CALLS_COLUMN: Final = 3
 COLUMNS_AT_LEAST: Final = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--loop", help="comma-separated (default: what is installed)")
+    parser.add_argument("--rows", default=f"echo_*{QUICK_SUFFIX}", help="a name or pattern (default: %(default)s)")
+    options = parser.parse_args()
+    names = options.loop.split(",") if options.loop else None
+    specs = [LoopSpec.parse(name) for name in names] if names else list(default_specs())
+    cores = Cores(server=default_core(), client=default_client_core())
+    bench = Bench(specs, binary=load_generator.find_or_build(), cores=cores)
+    for line in count(bench, [row for row in rows() if fnmatch.fnmatch(row.name, options.rows)]):
+        print(line, flush=True)
 
 
 def count(bench: Bench, rows: Iterable[StreamRow]) -> Iterator[str]:
@@ -96,3 +116,7 @@ def parse(table: str) -> dict[str, int]:
         if len(words) >= COLUMNS_AT_LEAST and words[CALLS_COLUMN].isdigit() and words[-1] != "total":
             found[words[-1]] = int(words[CALLS_COLUMN])
     return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -126,7 +126,7 @@ def claim_stdout() -> TextIO:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The child of scheduling.py.")
+    parser = argparse.ArgumentParser(description="The child of the scheduling rows.")
     parser.add_argument("--loop", required=True)
     parser.add_argument("--rows-module", required=True)
     parser.add_argument("--core", type=int)

@@ -207,3 +207,19 @@ def test_version_and_help() -> None:
     assert child.returncode == 0
     for word in ("run", "info", "--as-uvloop"):
         assert word in child.stdout
+
+
+def test_bench_is_a_command_of_its_own() -> None:
+    """Issue 4, item 1: `vitok bench` has options of its own, and lists what it can measure."""
+    child = vitok("bench", "--list", "--suite", "scheduling")
+    assert (child.returncode, child.stderr) == (0, "")
+    assert "call_soon_0" in child.stdout
+    assert "bench" in vitok("--help").stdout
+    assert "--compare" in vitok("bench", "--help").stdout
+
+
+def test_nothing_but_the_standard_library_is_imported() -> None:
+    """Issue 4, item 1: what the benchmarks need is imported by nobody else."""
+    body = "import sys, vitok.__main__; print([n for n in ('rich', 'matplotlib', 'bench') if n in sys.modules])"
+    child = run_python("-c", body)
+    assert (child.returncode, child.stdout) == (0, "[]\n")

@@ -1,4 +1,4 @@
-"""The command: `vitok run script.py`, `vitok info`; `python -m vitok script.py` means `vitok run script.py`.
+"""The command: `vitok run script.py`, `vitok info` and `vitok bench`; `python -m vitok script.py` runs a script, too.
 
 It knows how programs are started, and nothing of loops but how to make ours the default.
 """
@@ -16,7 +16,9 @@ from typing import NoReturn
 
 import vitok
 
-_COMMANDS = ("run", "info")
+_COMMANDS = ("run", "info", "bench")
+# In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, and no package.
+_BENCHMARKS = Path(__file__).with_name("_benchmarks")
 _USAGE_ERROR = 2
 
 
@@ -26,6 +28,9 @@ def main(arguments: list[str] | None = None) -> None:
     first = next((argument for argument in arguments if argument != "--as-uvloop"), None)
     if first not in _COMMANDS and first not in ("-h", "--help", "--version", None):
         arguments = ["run", *arguments]
+    if arguments[:1] == ["bench"]:
+        # Its options are its own, and so are the packages that it needs.
+        _bench(arguments[1:])
     options = _parser().parse_args(arguments)
     if options.as_uvloop or os.environ.get("VITOK_AS_UVLOOP") == "1":
         vitok.as_uvloop()
@@ -51,7 +56,17 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run a string")
     run.add_argument("script", nargs=argparse.REMAINDER, metavar="script.py [argument ...]")
     commands.add_parser("info", help="print versions, the poller, and what is native")
+    commands.add_parser("bench", help="measure this loop beside others; `vitok bench --help` says how", add_help=False)
     return parser
+
+
+def _bench(words: list[str]) -> NoReturn:
+    """Become the command in benchmarks/: a process of its own, in which nothing of vitok is imported."""
+    script = _BENCHMARKS / "bench.py"
+    if not script.is_file():
+        _refuse("bench: this build of vitok came without its benchmarks")
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(script), *words])
 
 
 def _run(options: argparse.Namespace) -> None:

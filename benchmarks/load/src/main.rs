@@ -2,7 +2,7 @@
 //!
 //! What measures a loop must not be written in Python, nor cost more than what it measures. One process is
 //! one client or one server, with one thread. It speaks in lines of JSON on stdout. It does not know which
-//! loop it talks to, takes no CPU time of anybody, and compares nothing: `benchmarks/streams.py` does. It
+//! loop it talks to, takes no CPU time of anybody, and compares nothing: `benchmarks/bench.py` does. It
 //! needs Linux, as it needs epoll.
 
 // Without the commands, nothing uses what they share.
@@ -29,8 +29,9 @@ use options::Arguments;
 
 const USAGE: &str = "\
 vitok-load COMMAND OPTIONS; see benchmarks/README.md
-  raw     --mode echo|answer|source|sink|close|udp [--port 0] [--answer BYTES]
+  raw     --mode echo|answer|http|source|sink|close|udp [--port 0] [--answer BYTES]
   echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] EXTENT
+  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--rate PER_SECOND] EXTENT
   udp     --connect HOST:PORT [--sockets N] [--size BYTES] EXTENT
   connect --connect HOST:PORT [--concurrency N] EXTENT
   pull    --connect HOST:PORT [--connections N] EXTENT
@@ -66,6 +67,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
     match command.as_str() {
         "raw" => raw::run(arguments),
         "echo" => client::echo::run(arguments),
+        "http" => client::http::run(arguments),
         "udp" => client::udp::run(arguments),
         "connect" => client::connect::run(arguments),
         "pull" => client::pull::run(arguments),

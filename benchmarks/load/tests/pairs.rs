@@ -136,3 +136,18 @@ fn a_wrong_answer_is_not_counted() {
     assert!(!is_content);
     assert!(said.contains("more than it was asked for"), "{said}");
 }
+
+#[test]
+fn requests_are_answered_one_at_a_time_and_pipelined() {
+    assert_done("--mode http --answer 13", "http --connections 5", 400);
+    assert_done("--mode http --answer 13", "http --connections 5 --pipeline 16 --spin", 4000);
+    assert_done("--mode http --answer 9000000", "http --connections 2 --pipeline 3", 12);
+    assert_done("--mode http --answer 0", "http --connections 3 --pipeline 2 --rate 20000", 400);
+}
+
+#[test]
+fn a_server_that_speaks_no_http_is_the_peers_fault() {
+    let (said, is_content) = Server::start("--mode echo").visit("http --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("not HTTP/1.1"), "{said}");
+}

@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::Waiting;
+use super::carrier::{Answered, Carrier};
 use crate::failure::{Doing, Failure};
 use crate::sys::epoll::{Event, Interest};
 
@@ -32,14 +33,6 @@ struct Connection {
     unsent: usize,
     unanswered: usize,
     begun: Instant,
-}
-
-/// An answer that is complete.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    pub(super) connection: usize,
-    pub(super) latency: Duration,
-    pub(super) at: Instant,
 }
 
 impl Exchange {
@@ -69,63 +62,6 @@ impl Exchange {
             under_way: 0,
             broken: 0,
         })
-    }
-
-    pub(super) fn connections(&self) -> usize {
-        self.connections.len()
-    }
-
-    pub(super) fn under_way(&self) -> usize {
-        self.under_way
-    }
-
-    /// Whether a message can go out there now.
-    #[inline]
-    pub(super) fn is_free(&self, connection: usize) -> bool {
-        self.connections[connection].stream.is_some() && self.connections[connection].unanswered == 0
-    }
-
-    /// Whether a connection has broken, ever.
-    pub(super) fn has_lost(&self) -> bool {
-        self.connections.iter().any(|connection| connection.stream.is_none())
-    }
-
-    /// How many answers will not come, since the last time it was asked.
-    pub(super) fn take_broken(&mut self) -> u64 {
-        std::mem::take(&mut self.broken)
-    }
-
-    /// Sends a message on a connection that is free; its latency counts from `begun`.
-    #[inline]
-    pub(super) fn begin(&mut self, number: usize, begun: Instant) -> Result<(), Failure> {
-        let connection = &mut self.connections[number];
-        connection.begun = begun;
-        connection.unsent = self.message.len();
-        connection.unanswered = self.answer_bytes;
-        self.under_way += 1;
-        self.send(number)
-    }
-
-    /// Waits for events, of which there is at least one.
-    #[inline]
-    pub(super) fn wait(&mut self) -> Result<usize, Failure> {
-        self.waiting.wait()
-    }
-
-    /// The events that are there already.
-    #[inline]
-    pub(super) fn poll(&mut self) -> Result<usize, Failure> {
-        self.waiting.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")
-    }
-
-    /// Does what one event of the last wait allows.
-    #[inline]
-    pub(super) fn attend(&mut self, event_number: usize) -> Result<Option<Answered>, Failure> {
-        let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event_number);
-        if is_writable && self.connections[key].unsent > 0 {
-            self.send(key)?;
-        }
-        if is_readable { self.receive(key) } else { Ok(None) }
     }
 
     #[inline]
@@ -189,6 +125,67 @@ impl Exchange {
         }
         if self.connections.iter().all(|connection| connection.stream.is_none()) {
             return Err(Failure::Peer("the server has closed every connection".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Carrier for Exchange {
+    fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    #[inline]
+    fn is_free(&self, connection: usize) -> bool {
+        self.connections[connection].stream.is_some() && self.connections[connection].unanswered == 0
+    }
+
+    fn has_lost(&self) -> bool {
+        self.connections.iter().any(|connection| connection.stream.is_none())
+    }
+
+    fn take_broken(&mut self) -> u64 {
+        std::mem::take(&mut self.broken)
+    }
+
+    #[inline]
+    fn begin(&mut self, number: usize, begun: Instant) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        connection.begun = begun;
+        connection.unsent = self.message.len();
+        connection.unanswered = self.answer_bytes;
+        self.under_way += 1;
+        self.send(number)
+    }
+
+    /// A message leaves when it begins: there is one at a time on each connection.
+    #[inline]
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[inline]
+    fn wait(&mut self) -> Result<usize, Failure> {
+        self.waiting.wait()
+    }
+
+    #[inline]
+    fn poll(&mut self) -> Result<usize, Failure> {
+        self.waiting.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")
+    }
+
+    #[inline]
+    fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
+        let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
+        if is_writable && self.connections[key].unsent > 0 {
+            self.send(key)?;
+        }
+        if is_readable {
+            answers.extend(self.receive(key)?);
         }
         Ok(())
     }

@@ -5,13 +5,16 @@
 
 pub(crate) mod connect;
 pub(crate) mod echo;
+pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod udp;
 
+mod carrier;
 mod exchange;
 mod rated;
+mod response;
 
 use std::net::{SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};

@@ -6,40 +6,54 @@
 
 use std::time::{Duration, Instant};
 
-use super::exchange::Exchange;
+use super::carrier::Carrier;
 use super::{STALL_LIMIT, stalled};
 use crate::failure::Failure;
 use crate::histogram::Histogram;
+use crate::options::Arguments;
 use crate::window::{Extent, Outcome, nanoseconds};
 
 const NS_PER_SECOND: u128 = 1_000_000_000;
 
-pub(super) fn run(exchange: &mut Exchange, extent: Extent, per_second: u64) -> Result<Outcome, Failure> {
-    let mut schedule = Schedule::new(extent, per_second, exchange.connections());
+/// Takes `--rate`, without which the loop is closed.
+pub(super) fn rate(arguments: &mut Arguments) -> Result<Option<u64>, Failure> {
+    match arguments.value("--rate")? {
+        Some(0) => Err(Failure::Usage("--rate 0: at least 1 a second is needed".into())),
+        rate => Ok(rate),
+    }
+}
+
+pub(super) fn run(carrier: &mut impl Carrier, extent: Extent, per_second: u64) -> Result<Outcome, Failure> {
+    let mut schedule = Schedule::new(extent, per_second, carrier.connections());
     let mut latencies = Histogram::new();
+    let mut answered = Vec::new();
     let (mut answers, mut heard) = (0, schedule.begun);
     while answers < schedule.total {
         let now = Instant::now();
         while let Some((connection, due)) = schedule.arrival(now) {
-            if exchange.is_free(connection) {
+            if carrier.is_free(connection) {
                 schedule.taken(connection);
-                exchange.begin(connection, due)?;
+                carrier.begin(connection, due)?;
             }
         }
-        for event in 0..exchange.poll()? {
-            let Some(answered) = exchange.attend(event)? else { continue };
-            answers += 1;
-            heard = answered.at;
-            latencies.record(nanoseconds(answered.latency));
-            if let Some(due) = schedule.overdue(answered.connection, answered.at) {
-                schedule.taken(answered.connection);
-                exchange.begin(answered.connection, due)?;
+        carrier.flush()?;
+        for event in 0..carrier.poll()? {
+            carrier.attend(event, &mut answered)?;
+            for one in answered.drain(..) {
+                answers += 1;
+                heard = one.at;
+                latencies.record(nanoseconds(one.latency));
+                if let Some(due) = schedule.overdue(one.connection, one.at) {
+                    schedule.taken(one.connection);
+                    carrier.begin(one.connection, due)?;
+                }
             }
         }
-        if exchange.under_way() == 0 {
+        carrier.flush()?;
+        if carrier.under_way() == 0 {
             heard = now;
             // Its share of the messages would be due for ever.
-            if exchange.has_lost() {
+            if carrier.has_lost() {
                 return Err(Failure::Peer("the server has closed a connection".into()));
             }
         } else if now.saturating_duration_since(heard) > STALL_LIMIT {

@@ -5,6 +5,7 @@
 //! connections. This file listens and waits; what a connection does is a service's business.
 
 mod datagrams;
+mod http;
 mod services;
 
 use std::io;
@@ -16,6 +17,7 @@ use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Event, Interest};
 use crate::sys::{limits, socket};
+use http::Http;
 use services::{After, Answer, Echo, Service, Sink, Source};
 
 /// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
@@ -33,12 +35,16 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         ("echo", None) => Server::new(port, Echo::new())?.serve(),
         ("answer", Some(bytes)) => Server::new(port, Answer::new(bytes))?.serve(),
         ("answer", None) => Err(Failure::Usage("--mode answer needs --answer BYTES".into())),
+        ("http", Some(bytes)) => Server::new(port, Http::new(bytes))?.serve(),
+        ("http", None) => Err(Failure::Usage("--mode http needs --answer BYTES".into())),
         ("source", None) => Server::new(port, Source::new())?.serve(),
         ("sink", None) => Server::new(port, Sink::new())?.serve(),
         ("close", None) => close_at_once(port),
         ("udp", None) => datagrams::serve(port),
         (_, Some(_)) => Err(Failure::Usage(format!("--answer has no place with --mode {mode}"))),
-        _ => Err(Failure::Usage(format!("--mode {mode}: none of echo, answer, source, sink, close, udp"))),
+        _ => Err(Failure::Usage(format!(
+            "--mode {mode}: none of echo, answer, http, source, sink, close, udp"
+        ))),
     }
 }
 

@@ -141,13 +141,13 @@ impl Service for Sink {
     }
 }
 
-fn buffer() -> Box<[u8]> {
+pub(super) fn buffer() -> Box<[u8]> {
     vec![b'a'; BUFFER_BYTES].into()
 }
 
 /// How much came, which can be nothing yet; none at the end of the stream.
 #[inline]
-fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+pub(super) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     match stream.read(buffer) {
         Ok(0) => Ok(None),
         Ok(count) => Ok(Some(count)),
@@ -158,7 +158,7 @@ fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize
 
 /// How much the kernel took.
 #[inline]
-fn send(mut stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
+pub(super) fn send(mut stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
     match stream.write(data) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
         result => result,

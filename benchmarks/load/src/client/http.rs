@@ -1,0 +1,212 @@
+//! Requests of HTTP/1.1 on connections that stay open, up to `--pipeline` of them under way on each.
+//!
+//! A closed loop keeps that many under way; with `--rate`, requests are due at fixed times, and latencies
+//! count from then. Where responses end, `response.rs` says.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddrV4, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::carrier::{Answered, Carrier, run_closed};
+use super::response::Responses;
+use super::{Waiting, connections_to, rated, target};
+use crate::failure::{Doing, Failure};
+use crate::options::Arguments;
+use crate::sys::epoll::{Event, Interest};
+use crate::window::Asked;
+
+/// A response of ordinary size, or several small ones, in one read.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
+    let target = target(&mut arguments)?;
+    let count = arguments.count("--connections", 1)?;
+    let depth = arguments.count("--pipeline", 1)?;
+    let path = arguments.value("--path")?.unwrap_or_else(|| "/".to_owned());
+    let rate = rated::rate(&mut arguments)?;
+    let asked = Asked::from(&mut arguments)?;
+    let waiting = Waiting::from(&mut arguments)?;
+    arguments.finish()?;
+    let mut requests =
+        Requests::new(waiting, connections_to(target, count)?, &request(&path, target), depth)?;
+    asked.serve(count, |extent| match rate {
+        None => run_closed(&mut requests, extent),
+        Some(per_second) => rated::run(&mut requests, extent, per_second),
+    })
+}
+
+/// What wrk sends, but for the name of the program.
+fn request(path: &str, target: SocketAddrV4) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {target}\r\n\r\n").into_bytes()
+}
+
+struct Requests {
+    waiting: Waiting,
+    connections: Vec<Connection>,
+    request: Vec<u8>,
+    depth: usize,
+    buffer: Box<[u8]>,
+    /// Connections with requests that have not been handed to the kernel.
+    dirty: Vec<usize>,
+    under_way: usize,
+    broken: u64,
+}
+
+struct Connection {
+    /// None when it has broken.
+    stream: Option<TcpStream>,
+    interest: Interest,
+    unsent: Vec<u8>,
+    responses: Responses,
+    /// When the requests under way were begun, the oldest first: responses come in that order.
+    begun: VecDeque<Instant>,
+}
+
+impl Requests {
+    fn new(waiting: Waiting, streams: Vec<TcpStream>, request: &[u8], depth: usize) -> Result<Self, Failure> {
+        for (key, stream) in streams.iter().enumerate() {
+            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+        }
+        let connection = |stream| Connection {
+            stream: Some(stream),
+            interest: Interest::Readable,
+            unsent: Vec::new(),
+            responses: Responses::default(),
+            begun: VecDeque::with_capacity(depth),
+        };
+        Ok(Self {
+            waiting,
+            connections: streams.into_iter().map(connection).collect(),
+            request: request.to_vec(),
+            depth,
+            buffer: vec![0; BUFFER_BYTES].into(),
+            dirty: Vec::new(),
+            under_way: 0,
+            broken: 0,
+        })
+    }
+
+    #[inline]
+    fn send(&mut self, number: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        match stream.write(&connection.unsent) {
+            Ok(sent) => drop(connection.unsent.drain(..sent)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return self.lose(number),
+        }
+        let interest = if connection.unsent.is_empty() { Interest::Readable } else { Interest::Both };
+        if interest != connection.interest {
+            connection.interest = interest;
+            self.waiting.epoll.rewatch(stream, number, interest).doing("epoll_ctl")?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn receive(&mut self, number: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        let count = match stream.read(&mut self.buffer) {
+            Ok(count) if count > 0 => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            _ => return self.lose(number),
+        };
+        let found = connection.responses.take(&self.buffer[..count]).map_err(Failure::Peer)?;
+        if found.refused > 0 {
+            return Err(Failure::Peer("the server refused a request, with a status of 400 or above".into()));
+        }
+        if found.ended > connection.begun.len() {
+            return Err(Failure::Peer("the server sent more responses than it was asked for".into()));
+        }
+        self.under_way -= found.ended;
+        let at = Instant::now();
+        answers.extend(connection.begun.drain(..found.ended).map(|begun| Answered {
+            connection: number,
+            latency: at.saturating_duration_since(begun),
+            at,
+        }));
+        if found.is_last {
+            return Err(Failure::Peer("the server does not keep connections open".into()));
+        }
+        Ok(())
+    }
+
+    /// A connection that has broken is not used again, and what was under way on it is not answered.
+    fn lose(&mut self, number: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        connection.stream = None;
+        connection.unsent.clear();
+        self.under_way -= connection.begun.len();
+        self.broken += connection.begun.len() as u64;
+        connection.begun.clear();
+        if self.connections.iter().all(|connection| connection.stream.is_none()) {
+            return Err(Failure::Peer("the server has closed every connection".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Carrier for Requests {
+    fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    #[inline]
+    fn is_free(&self, connection: usize) -> bool {
+        let connection = &self.connections[connection];
+        connection.stream.is_some() && connection.begun.len() < self.depth
+    }
+
+    fn has_lost(&self) -> bool {
+        self.connections.iter().any(|connection| connection.stream.is_none())
+    }
+
+    fn take_broken(&mut self) -> u64 {
+        std::mem::take(&mut self.broken)
+    }
+
+    #[inline]
+    fn begin(&mut self, number: usize, begun: Instant) -> Result<(), Failure> {
+        let connection = &mut self.connections[number];
+        connection.begun.push_back(begun);
+        if connection.unsent.is_empty() {
+            self.dirty.push(number);
+        }
+        connection.unsent.extend_from_slice(&self.request);
+        self.under_way += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn flush(&mut self) -> Result<(), Failure> {
+        while let Some(number) = self.dirty.pop() {
+            self.send(number)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn wait(&mut self) -> Result<usize, Failure> {
+        self.waiting.wait()
+    }
+
+    #[inline]
+    fn poll(&mut self) -> Result<usize, Failure> {
+        self.waiting.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")
+    }
+
+    #[inline]
+    fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
+        let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
+        if is_writable && !self.connections[key].unsent.is_empty() {
+            self.send(key)?;
+        }
+        if is_readable { self.receive(key, answers) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,90 @@
+"""How far a run is: a bar with the time that is left on a terminal, a line for each suite elsewhere.
+
+Knows estimates and a clock; does not know what is measured. The plan is a guess from the number of samples; what has
+been done already says how good a guess it was, and the rest is scaled by that.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Final
+
+# So much of the plan counts as done as planned before the first row is: a row that is slow must not scare.
+TRUST_S: Final = 5.0
+S_PER_MINUTE: Final = 60
+# From here on seconds are of no interest.
+MINUTES_FROM_S: Final = 100
+
+
+class Progress:
+    """Used as a context manager; `rich` is imported on a terminal only."""
+
+    def __init__(self, planned_s: float) -> None:
+        self._planned_s = planned_s
+        self._done_s = 0.0
+        self._begun_s = time.monotonic()
+        self._bar = _Bar(planned_s) if sys.stderr.isatty() else None
+
+    def __enter__(self) -> Progress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def suite(self, name: str) -> None:
+        """Off a terminal, a suite is news and a row is not."""
+        if self._bar is None:
+            print(f"{name}: about {words(self.left_s())} left", file=sys.stderr, flush=True)
+
+    def row(self, name: str) -> None:
+        if self._bar is not None:
+            self._bar.show(name, self._done_s, self.left_s())
+
+    def advance(self, planned_s: float) -> None:
+        """So much of the plan is done."""
+        self._done_s = min(self._planned_s, self._done_s + planned_s)
+        if self._bar is not None:
+            self._bar.show(None, self._done_s, self.left_s())
+
+    def left_s(self) -> float:
+        elapsed_s = time.monotonic() - self._begun_s
+        pace = (elapsed_s + TRUST_S) / (self._done_s + TRUST_S)
+        return (self._planned_s - self._done_s) * pace
+
+
+class _Bar:
+    """rich's, with our own estimate in place of its own: rows differ too much for one that counts them."""
+
+    def __init__(self, total_s: float) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as RichProgress
+
+        shown = (TextColumn("{task.description:24}"), BarColumn(), TextColumn("{task.fields[left]} left"))
+        self._progress = RichProgress(*shown, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("", total=total_s, left=words(total_s))
+
+    def start(self) -> None:
+        self._progress.start()
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+    def show(self, name: str | None, done_s: float, left_s: float) -> None:
+        self._progress.update(self._task, completed=done_s, left=words(left_s))
+        if name is not None:
+            self._progress.update(self._task, description=name)
+
+
+def words(seconds: float) -> str:
+    """A time that nobody takes for exact."""
+    if seconds < MINUTES_FROM_S:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / S_PER_MINUTE)} min"

@@ -1,0 +1,116 @@
+"""Writes the section of README.md about performance, and its picture, from the file of one run.
+
+The section stands between two markers; nothing else of the page is touched. It has the main rows of each suite, every
+row that is lost, and the command that repeats the run. Knows Markdown; the figures come from `figures.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import figures
+import page
+import plot
+from figures import BASE
+from results import FormatError, Row, Run, SuiteResult
+from suites import suites
+
+README: Final = Path(__file__).resolve().parent.parent / "README.md"
+BEGIN: Final = "<!-- Written by `vitok bench --readme`; edits here are lost. -->"
+END: Final = "<!-- The end of what `vitok bench --readme` writes. -->"
+PICTURE_ENDING: Final = ".svg"
+UNIT_NAMES: Final = {"cpu": "", "wait": " (µs waited)", "memory": " (bytes)"}
+
+
+def write(run: Run, source: Path, *, readme: Path = README) -> list[Path]:
+    """What was written; raises FormatError where there is no place for it."""
+    if not readme.is_file():
+        raise FormatError("there is no README.md here: --readme is for a checkout")
+    text = readme.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise FormatError(f"{readme.name} does not have the two markers of the section: {BEGIN} {END}")
+    source = source.resolve()
+    if not source.is_relative_to(readme.resolve().parent):
+        raise FormatError(f"{source.name} is no file of the checkout: the section links to it")
+    picture = source.with_suffix(PICTURE_ENDING)
+    plot.draw(run, picture, rows=lambda suite: main_rows(run, suite))
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    name = source.relative_to(readme.resolve().parent).as_posix()
+    section = "\n".join(lines(run, name, picture_name=Path(name).with_suffix(PICTURE_ENDING).as_posix()))
+    readme.write_text(f"{before}{BEGIN}\n\n{section}\n\n{END}{after}")
+    return [picture, readme]
+
+
+def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
+    """The section, for a file of that name from the root of the checkout."""
+    machine, python = run.machine, run.machine["python"]
+    others = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
+    yield f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
+    yield f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {others}."
+    yield "Figures are medians of CPU time per operation, in ns where nothing else is said: user and system time, all"
+    yield "threads of the process that runs the loop. The last column is the median of the ratios within each round,"
+    yield "with its quartiles; below 1, vitok is cheaper than the best other loop. Trust it more than the nanoseconds."
+    yield from ("", f"![Cost of each loop in units of each row's best peer]({picture_name})")
+    for suite in run.suites:
+        yield from _suite(run, suite)
+    yield from (
+        "",
+        f"The file [`{name}`]({name}) has every row and every round; `vitok bench --show {name}` prints all of it. To",
+        "repeat the run on your machine, with the peers that you have installed:",
+        "",
+        "    pip install 'vitok[bench]' uvloop rloop",
+        f"    {machine['command']}",
+        "",
+        "`vitok bench --quick` takes less than a minute. `benchmarks/README.md` says what each row does and how it is",
+        "measured.",
+    )
+
+
+def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
+    """Those of a first look, and every row that is lost. All, where the suite is not known here."""
+    known = next((one for one in suites() if one.name == suite.name), None)
+    main = {entry.name for entry in known.entries() if entry.is_quick} if known else {row.name for row in suite.rows}
+    lost = {one.row.name for one in figures.standings(suite, run.subject) if one.is_lost}
+    return [row for row in suite.rows if row.name in main | lost]
+
+
+def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
+    names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
+    yield from ("", f"### {suite.name.capitalize()}", "", f"{suite.title.capitalize()}; {suite.method}.", "")
+    head = ["row", *names, "operations per second", f"{run.subject} / best peer"]
+    yield f"| {' | '.join(head)} |"
+    yield f"| --- |{' ---: |' * (len(head) - 1)}"
+    for row in main_rows(run, suite):
+        yield f"| {' | '.join(_cells(run, suite, row, names))} |"
+    means = ((name, figures.mean_in_units_of_best(suite, name, run.subject)) for name in names)
+    shown = {name: mean[0] for name, mean in means if mean is not None}
+    yield ""
+    if run.subject in shown:
+        peers = ", ".join(f"{name} {mean:.2f}" for name, mean in shown.items() if name != run.subject)
+        yield f"Geometric mean over all {_cpu_rows(suite)} rows of CPU time, in units of each row's best peer: "
+        yield f"**{run.subject} {shown[run.subject]:.2f}**; {peers}."
+    standings = figures.standings(suite, run.subject)
+    lost = [one for one in standings if one.is_lost]
+    yield f"Rows that {run.subject} loses, of {len(standings)}: {page.named(lost) or 'none'}."
+
+
+def _cells(run: Run, suite: SuiteResult, row: Row, names: list[str]) -> Iterator[str]:
+    yield f"`{row.name}`{UNIT_NAMES[row.kind]}"
+    for name in names:
+        yield page.cell(row, name)
+    column = row.measured.get(run.subject)
+    rate = figures.operations_per_second(column) if column else None
+    yield page.short_number(rate) if rate else ""
+    one = figures.standing(row, run.subject, floor=suite.floor)
+    if one is None:
+        yield ""
+    else:
+        lower, upper = one.ratio.lower_quartile, one.ratio.upper_quartile
+        yield f"**{one.ratio.median:.2f}** ({lower:.2f} to {upper:.2f}) {one.peer}"
+
+
+def _cpu_rows(suite: SuiteResult) -> int:
+    return sum(row.kind == "cpu" for row in suite.rows)
