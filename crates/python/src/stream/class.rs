@@ -5,13 +5,13 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::{Body, Intake, Socket, Stream, begin, end, info, intake_of, settle, write};
+use super::{Body, Intake, Socket, Stream, begin_and_wake, end, info, intake_of, settle, write};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
-use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth, wake};
+use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
@@ -303,10 +303,7 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let waiter = one(call, "_begin", "waiter")?;
-    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
-    wake(waiter)?;
-    begun?;
+    begin_and_wake(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
