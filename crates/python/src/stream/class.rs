@@ -6,13 +6,18 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
-use super::{Intake, Stream, begin, end, info, intake_of, settle, write};
+use super::{Intake, Stream, begin_and_wake, end, info, intake_of, settle, write};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
+<<<<<<< HEAD
 use crate::transport::{limits, none, set_limits, truth, wake};
 use crate::{fastcall, no_arguments, represent};
+=======
+use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
+use crate::{fastcall, getter, no_arguments, represent};
+>>>>>>> a0d833ac0b742ed83e2e8b4c733947185e354cbd
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
 struct Class {
@@ -282,10 +287,7 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let waiter = one(call, "_begin", "waiter")?;
-    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
-    wake(waiter)?;
-    begun?;
+    begin_and_wake(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 

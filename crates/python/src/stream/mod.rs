@@ -40,7 +40,7 @@ use crate::ffi::socket_object::{check_layout, descriptor_of};
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
 use crate::transport::{
-    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule,
+    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule, wake,
 };
 use crate::watches::{Half, Kind, Watched};
 
@@ -247,6 +247,13 @@ pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
     // The table has held the transport so far, and must not go on if the kernel is asked for nothing.
     tell_kernel(transport, wanted)?;
     Ok(outcome?)
+}
+
+/// The same for somebody who waits to be told; also where a KeyboardInterrupt is on its way out.
+fn begin_and_wake(transport: Argument<'_>, waiter: Argument<'_>) -> Result<(), Raised> {
+    let begun = begin(transport).map_err(|raised| raised.take(transport.py()));
+    wake(waiter)?;
+    Ok(begun?)
 }
 
 impl Stream {
