@@ -11,13 +11,8 @@ use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
-<<<<<<< HEAD
-use crate::transport::{limits, none, set_limits, truth, wake};
+use crate::transport::{limits, none, set_limits, truth};
 use crate::{fastcall, no_arguments, represent};
-=======
-use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
-use crate::{fastcall, getter, no_arguments, represent};
->>>>>>> a0d833ac0b742ed83e2e8b4c733947185e354cbd
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
 struct Class {
