@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -322,6 +323,30 @@ def test_a_server_hears_of_a_connection_whose_descriptor_was_closed(own_loop: Lo
         assert isinstance(report["exception"], OSError)
         served.server.close()
         run(own_loop, asyncio.wait_for(served.server.wait_closed(), 10))
+
+
+@pytest.mark.vitok_only
+def test_events_that_an_exception_left_undelivered_keep_nothing_alive() -> None:
+    """They stood in a list that neither the collector nor `close()` knew: loop and connection were held for ever."""
+    loop = vitok.Loop()
+    ours, peer = unix_pair()
+    protocol = Recorder()
+    connect(loop, protocol, ours)
+    gone = [weakref.ref(loop), weakref.ref(protocol)]
+    peer.send(b"unread")
+    # A timer has the clock asked between the poll and the delivery of its events.
+    loop.call_later(100, interrupt)
+    loop.call_soon(bool)
+    private(loop).time = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    del private(loop).time
+    peer.close()
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        loop.close()
+        del loop, protocol, ours
+        gc.collect()
+    assert [reference() for reference in gone] == [None, None]
 
 
 DAEMON_AT_EXIT = """

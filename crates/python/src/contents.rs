@@ -13,15 +13,18 @@ impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
     pub(crate) fn discard(&self, py: Python<'_>) {
         let letters = self.mailbox.take();
-        let (ready, timers, unsent) = self.queues.with(py, |queues| {
-            (std::mem::take(&mut queues.ready), queues.drain_timers(), std::mem::take(&mut queues.unsent))
-        });
+        let (ready, timers) =
+            self.queues.with(py, |queues| (std::mem::take(&mut queues.ready), queues.drain_timers()));
+        // An exception can leave a run between a poll and the delivery of what it brought.
+        let (unsent, due) = self
+            .queues
+            .with(py, |queues| (std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.due)));
         let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {
             timer.set_flags(timer.flags().without(Flags::SCHEDULED));
         }
-        drop((letters, ready, timers, unsent, watches, settings));
+        drop((letters, ready, timers, unsent, due, watches, settings));
     }
 
     pub(crate) fn close_descriptors(&self, py: Python<'_>) {
@@ -56,9 +59,11 @@ impl EventLoop {
             .kernel
             .peek(|kernel| kernel.watches.operations().try_for_each(|operation| visit.call(&**operation)));
         operations.unwrap_or(Ok(()))?;
-        let unsent =
-            self.queues.peek(|queues| queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object)));
-        unsent.unwrap_or(Ok(()))?;
+        let in_line = self.queues.peek(|queues| {
+            queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object))?;
+            queues.due.iter().try_for_each(|event| visit.call(&*event.object))
+        });
+        in_line.unwrap_or(Ok(()))?;
         self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }
 }
