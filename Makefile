@@ -96,7 +96,7 @@ check-python: $(BUILT) $(DEV)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
-	$(BIN)/python -m mypy.stubtest --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
 	$(BIN)/python -m tools.structure
 
 bench: $(BUILT) $(PEERS)

@@ -32,6 +32,7 @@ COLOURS: Final = {
 }
 OTHERS: Final = ("#7B3294", "#A6761D", "#1B9E77", "#E7298A")
 SUBJECT_COLOUR: Final = "#D1112B"
+MANY_COLOUR: Final = "#555555"
 LOST_COLOUR: Final = "#A00018"
 # Farther out, a point stands at the edge with its figure: one slow loop must not press all others together.
 RATIOS: Final = (0.25, 6.0)
@@ -78,8 +79,9 @@ def _panel(axes: Axes, run: Run, suite: SuiteResult, rows: Sequence[Row]) -> Non
     names = [name for name in run.loops if name != run.subject] + [run.subject] * (run.subject in run.loops)
     for place, row in enumerate(rows):
         axes.axhline(place, color="#E8E8E8", linewidth=0.8, zorder=0)
-        for name in names:
-            _point(axes, run, suite, row, name, place)
+        outside = [found for name in names if (found := _point(axes, run, suite, row, name, place)) is not None]
+        _outside(axes, place, [one for one in outside if one[0] > 1])
+        _outside(axes, place, [one for one in outside if one[0] < 1])
     axes.axvline(1, color="#404040", linewidth=1, zorder=1)
     lost = {one.row.name for one in figures.standings(suite, run.subject) if one.is_lost and one.is_beyond_noise}
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
@@ -100,18 +102,18 @@ def _panel(axes: Axes, run: Run, suite: SuiteResult, rows: Sequence[Row]) -> Non
     axes.tick_params(axis="y", length=0, pad=34)
 
 
-def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place: int) -> None:
+def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place: int) -> tuple[float, str] | None:
+    """Draws one loop in one row; what lies outside is not drawn but returned, with its colour."""
     peer = figures.best_peer(row, run.subject, floor=suite.floor)
     found = figures.ratio(row, name, peer) if peer else None
     # A loop that fires early has not done what the row asks.
     if found is None or row.columns[name].notes.get("early"):
-        return
+        return None
     is_subject = name == run.subject
     colour, size, layer = _colour(run, name), 7.5 if is_subject else 5.5, 4 if is_subject else 3
     least, most = RATIOS
     if not least <= found.median <= most:
-        _outside(axes, place, found.median, colour, size)
-        return
+        return found.median, colour
     bars = [[max(0.0, found.median - found.lower_quartile)], [max(0.0, found.upper_quartile - found.median)]]
     axes.errorbar(
         found.median,
@@ -125,15 +127,21 @@ def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place:
         elinewidth=2 if is_subject else 1.4,
         zorder=layer,
     )
+    return None
 
 
-def _outside(axes: Axes, place: int, ratio: float, colour: str, size: float) -> None:
-    """At the edge, with its figure."""
+def _outside(axes: Axes, place: int, points: Sequence[tuple[float, str]]) -> None:
+    """What lies beyond one edge, as one mark with its figures: several would lie on each other."""
+    if not points:
+        return
     least, most = RATIOS
-    is_above = ratio > most
-    edge, marker, offset = (most, ">", 7) if is_above else (least, "<", -7)
-    axes.plot(edge, place, marker, color=colour, markersize=size, clip_on=False, zorder=4)
-    text, side = (f"{ratio:.0f}", "left") if is_above else (f"{ratio:.2f}", "right")
+    ratios = sorted(ratio for ratio, _ in points)
+    is_above = ratios[0] > most
+    edge, marker, offset, side = (most, ">", 7, "left") if is_above else (least, "<", -7, "right")
+    colour = points[0][1] if len(points) == 1 else MANY_COLOUR
+    axes.plot(edge, place, marker, color=colour, markersize=6, clip_on=False, zorder=4)
+    ends = [f"{ratio:.0f}" if is_above else f"{ratio:.2f}" for ratio in (ratios[0], ratios[-1])]
+    text = " to ".join(dict.fromkeys(ends))
     axes.annotate(
         text, (edge, place), (offset, 0), textcoords="offset points", color=colour, va="center", ha=side, fontsize=8
     )

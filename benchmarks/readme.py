@@ -6,6 +6,7 @@ row that is lost, and the command that repeats the run. Knows Markdown; the figu
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,12 +15,14 @@ import figures
 import page
 import plot
 from figures import BASE
+from loops import FACTORIES, ON
 from results import FormatError, Row, Run, SuiteResult
 from suites import suites
 
 README: Final = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN: Final = "<!-- Written by `vitok bench --readme`; edits here are lost. -->"
 END: Final = "<!-- The end of what `vitok bench --readme` writes. -->"
+LINE_WIDTH: Final = 120
 PICTURE_ENDING: Final = ".svg"
 UNIT_NAMES: Final = {"cpu": "", "wait": " (µs waited)", "memory": " (bytes)"}
 
@@ -47,25 +50,28 @@ def write(run: Run, source: Path, *, readme: Path = README) -> list[Path]:
 def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
     """The section, for a file of that name from the root of the checkout."""
     machine, python = run.machine, run.machine["python"]
-    others = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
-    yield f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
-    yield f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {others}."
-    yield "Figures are medians of CPU time per operation, in ns where nothing else is said: user and system time, all"
-    yield "threads of the process that runs the loop. The last column is the median of the ratios within each round,"
-    yield "with its quartiles; below 1, vitok is cheaper than the best other loop. Trust it more than the nanoseconds."
+    versions = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
+    yield from _paragraph(
+        f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
+        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {versions}. Figures are medians of "
+        "CPU time per operation, in ns where nothing else is said: user and system time, all threads of the process "
+        "that runs the loop. The last column is the median of the ratios within each round, with its quartiles; below "
+        f"1, {run.subject} is cheaper than the best other loop. Trust it more than the nanoseconds."
+    )
     yield from ("", f"![Cost of each loop in units of each row's best peer]({picture_name})")
     for suite in run.suites:
         yield from _suite(run, suite)
-    yield from (
-        "",
-        f"The file [`{name}`]({name}) has every row and every round; `vitok bench --show {name}` prints all of it. To",
-        "repeat the run on your machine, with the peers that you have installed:",
-        "",
-        "    pip install 'vitok[bench]' uvloop rloop",
-        f"    {machine['command']}",
-        "",
-        "`vitok bench --quick` takes less than a minute. `benchmarks/README.md` says what each row does and how it is",
-        "measured.",
+    yield ""
+    yield from _paragraph(
+        f"The file [`{name}`]({name}) has every row and every round; `vitok bench --show {name}` prints all of it. "
+        "To repeat the run on your machine, with the peers that you have installed:"
+    )
+    packages = dict.fromkeys(part for loop in run.versions for part in loop.split(ON))
+    peers = " ".join(package for package in packages if package in FACTORIES and package not in (BASE, run.subject))
+    yield from ("", f"    pip install 'vitok[bench]' {peers}".rstrip(), f"    {machine['command']}", "")
+    yield from _paragraph(
+        "`vitok bench --quick` takes less than a minute. `benchmarks/README.md` says what each row does and how it is "
+        "measured."
     )
 
 
@@ -79,7 +85,13 @@ def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
 
 def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
-    yield from ("", f"### {suite.name.capitalize()}", "", f"{suite.title.capitalize()}; {suite.method}.", "")
+    yield from (
+        "",
+        f"### {suite.name.capitalize()}",
+        "",
+        f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.",
+        "",
+    )
     head = ["row", *names, "operations per second", f"{run.subject} / best peer"]
     yield f"| {' | '.join(head)} |"
     yield f"| --- |{' ---: |' * (len(head) - 1)}"
@@ -88,13 +100,21 @@ def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     means = ((name, figures.mean_in_units_of_best(suite, name, run.subject)) for name in names)
     shown = {name: mean[0] for name, mean in means if mean is not None}
     yield ""
+    said = ""
     if run.subject in shown:
         peers = ", ".join(f"{name} {mean:.2f}" for name, mean in shown.items() if name != run.subject)
-        yield f"Geometric mean over all {_cpu_rows(suite)} rows of CPU time, in units of each row's best peer: "
-        yield f"**{run.subject} {shown[run.subject]:.2f}**; {peers}."
+        said = (
+            f"Geometric mean over all {_cpu_rows(suite)} rows of CPU time, in units of each row's best peer: "
+            f"**{run.subject} {shown[run.subject]:.2f}**; {peers}. "
+        )
     standings = figures.standings(suite, run.subject)
     lost = [one for one in standings if one.is_lost]
-    yield f"Rows that {run.subject} loses, of {len(standings)}: {page.named(lost) or 'none'}."
+    yield from _paragraph(f"{said}Rows that {run.subject} loses, of {len(standings)}: {page.named(lost) or 'none'}.")
+
+
+def _paragraph(text: str) -> list[str]:
+    """Names and numbers stay whole, so that a reader can search for them."""
+    return textwrap.wrap(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _cells(run: Run, suite: SuiteResult, row: Row, names: list[str]) -> Iterator[str]:
