@@ -59,7 +59,7 @@ REASONS: tuple[Reason, ...] = (
         tests="test_ssl.TestSSL.test_remote_shutdown_receives_trailing_data_on_slow_socket",
         outcome=Outcome.HUNG,
         date=datetime.date(2026, 11, 22),
-        since=(3, 13),
+        since=(3, 14),
         why="It puts an object that sends half of what it is given in the place of the private `_sock` of asyncio's "
         "own transport, once the private `_read_ready_cb` of that is None. A native transport sends by the kernel's "
         "call and has neither; that a socket takes only a part is tested in tests/test_streams_flow.py.",
