@@ -1,21 +1,20 @@
-//! Why a request is refused before any application has seen it, and with which status.
+//! What goes wrong, and whose doing it is.
 //!
-//! Each of these is the peer's doing. What fails on our side, or in the application, is not told here.
+//! A [`Refusal`] is the peer's doing: a request that is answered with an error and a closed connection, before or
+//! after an application has seen its beginning. A [`Misuse`] is the doing of the application, or of whoever drives
+//! the connection for it. Each carries the status to answer with, if anything can still be answered.
 
 use std::error::Error;
 use std::fmt;
 
-/// A request that is answered with an error and a closed connection.
-///
-/// The connection closes because nobody can tell any more where in its bytes the next request would begin.
+/// What kind of refusal it is: the status and nothing else.
 ///
 /// ```
-/// use http::Refusal;
-/// assert_eq!(Refusal::UnsupportedVersion.status(), 505);
-/// assert_eq!(Refusal::UnsupportedVersion.to_string(), "505 HTTP Version Not Supported");
+/// use http::RefusalKind;
+/// assert_eq!(RefusalKind::UnsupportedVersion.status(), 505);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Refusal {
+pub enum RefusalKind {
     /// The bytes are no request, or one that can be read in two ways (RFC 9110 section 15.5.1; RFC 9112 section 3).
     Malformed,
     /// The content is longer than the server takes (RFC 9110 section 15.5.14).
@@ -31,27 +30,27 @@ pub enum Refusal {
     UnsupportedVersion,
 }
 
-impl Refusal {
+impl RefusalKind {
     /// All of them, by status.
-    pub const ALL: [Refusal; 6] = [
-        Refusal::Malformed,
-        Refusal::ContentTooLarge,
-        Refusal::TargetTooLong,
-        Refusal::FieldsTooLarge,
-        Refusal::NotImplemented,
-        Refusal::UnsupportedVersion,
+    pub const ALL: [RefusalKind; 6] = [
+        RefusalKind::Malformed,
+        RefusalKind::ContentTooLarge,
+        RefusalKind::TargetTooLong,
+        RefusalKind::FieldsTooLarge,
+        RefusalKind::NotImplemented,
+        RefusalKind::UnsupportedVersion,
     ];
 
     /// The status code to answer with.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Refusal::Malformed => 400,
-            Refusal::ContentTooLarge => 413,
-            Refusal::TargetTooLong => 414,
-            Refusal::FieldsTooLarge => 431,
-            Refusal::NotImplemented => 501,
-            Refusal::UnsupportedVersion => 505,
+            RefusalKind::Malformed => 400,
+            RefusalKind::ContentTooLarge => 413,
+            RefusalKind::TargetTooLong => 414,
+            RefusalKind::FieldsTooLarge => 431,
+            RefusalKind::NotImplemented => 501,
+            RefusalKind::UnsupportedVersion => 505,
         }
     }
 
@@ -59,45 +58,143 @@ impl Refusal {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            Refusal::Malformed => "Bad Request",
-            Refusal::ContentTooLarge => "Content Too Large",
-            Refusal::TargetTooLong => "URI Too Long",
-            Refusal::FieldsTooLarge => "Request Header Fields Too Large",
-            Refusal::NotImplemented => "Not Implemented",
-            Refusal::UnsupportedVersion => "HTTP Version Not Supported",
+            RefusalKind::Malformed => "Bad Request",
+            RefusalKind::ContentTooLarge => "Content Too Large",
+            RefusalKind::TargetTooLong => "URI Too Long",
+            RefusalKind::FieldsTooLarge => "Request Header Fields Too Large",
+            RefusalKind::NotImplemented => "Not Implemented",
+            RefusalKind::UnsupportedVersion => "HTTP Version Not Supported",
         }
+    }
+}
+
+/// A request that is answered with an error and a closed connection: the peer's doing.
+///
+/// The connection closes because nobody can tell any more where in its bytes the next request would begin.
+///
+/// ```
+/// let mut connection = http::Connection::new(http::Limits::default());
+/// let refusal = connection.receive(&mut &b"GET / HTTP/1.1\r\n\r\n"[..]).unwrap_err();
+/// assert_eq!(refusal.status(), 400);
+/// assert_eq!(refusal.to_string(), "400 Bad Request: no Host (RFC 9112 section 3.2)");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Refusal {
+    kind: RefusalKind,
+    because: &'static str,
+}
+
+impl Refusal {
+    pub(crate) const fn new(kind: RefusalKind, because: &'static str) -> Self {
+        Self { kind, because }
+    }
+
+    pub(crate) const fn malformed(because: &'static str) -> Self {
+        Self::new(RefusalKind::Malformed, because)
+    }
+
+    /// What kind of refusal it is.
+    #[must_use]
+    pub const fn kind(self) -> RefusalKind {
+        self.kind
+    }
+
+    /// The status code to answer with.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.kind.status()
+    }
+
+    /// Which rule the request breaks, for a log: a phrase with its RFC section. It holds nothing that the peer sent.
+    #[must_use]
+    pub const fn because(self) -> &'static str {
+        self.because
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.status(), self.reason())
+        write!(formatter, "{} {}: {}", self.status(), self.kind.reason(), self.because)
     }
 }
 
 impl Error for Refusal {}
 
+/// A response that cannot be sent as asked: the application's doing.
+///
+/// Nothing of the call that failed is written. What was written before stands, so after the head has left there is
+/// nothing to do but close: see [`Connection::fail`](crate::Connection::fail).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Misuse {
+    /// A call that has no place here: a second head, a body before the head, anything after the end.
+    OutOfOrder,
+    /// A status that cannot be sent by this call: out of 100 to 999, or 1xx where a final one is due, or the reverse.
+    BadStatus,
+    /// A field name that is no token (RFC 9110 section 5.1).
+    BadFieldName,
+    /// A field value with a control character, such as a line break (RFC 9110 section 5.5).
+    BadFieldValue,
+    /// A Content-Length that is no number, or a second one (RFC 9110 section 8.6).
+    BadContentLength,
+    /// A Transfer-Encoding other than `chunked`: how a response is framed is not the application's to say.
+    BadTransferEncoding,
+    /// Content for a response that has none: 204 and 304 (RFC 9110 sections 15.3.5 and 15.4.5).
+    BodyNotAllowed,
+    /// More content than the Content-Length says.
+    BodyTooLong,
+    /// Less content than the Content-Length says.
+    BodyTooShort,
+    /// A switch of protocols that the request did not ask for (RFC 9110 section 7.8).
+    NoUpgrade,
+}
+
+impl Misuse {
+    /// The status code to answer with, while no head has left.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        500
+    }
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Misuse::OutOfOrder => "this part of a response has no place here",
+            Misuse::BadStatus => "this status cannot be sent here",
+            Misuse::BadFieldName => "a field name of the response is no token",
+            Misuse::BadFieldValue => "a field value of the response has a control character",
+            Misuse::BadContentLength => "the response's Content-Length is no number, or there are two",
+            Misuse::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
+            Misuse::BodyNotAllowed => "a response with this status has no content",
+            Misuse::BodyTooLong => "the response is longer than its Content-Length",
+            Misuse::BodyTooShort => "the response is shorter than its Content-Length",
+            Misuse::NoUpgrade => "the request asks for no other protocol",
+        })
+    }
+}
+
+impl Error for Misuse {}
+
 #[cfg(test)]
 mod tests {
-    use super::Refusal;
+    use super::{Refusal, RefusalKind};
 
     #[test]
     fn each_refusal_has_a_status_of_its_own_that_says_error() {
-        assert!(Refusal::ALL.is_sorted_by(|one, next| one.status() < next.status()));
-        assert!(Refusal::ALL.iter().all(|refusal| (400..600).contains(&refusal.status())));
+        assert!(RefusalKind::ALL.is_sorted_by(|one, next| one.status() < next.status()));
+        assert!(RefusalKind::ALL.iter().all(|kind| (400..600).contains(&kind.status())));
     }
 
     #[test]
-    fn a_refusal_reads_as_a_status_line_does() {
-        assert_eq!(Refusal::FieldsTooLarge.to_string(), "431 Request Header Fields Too Large");
-        assert_eq!(Refusal::Malformed.to_string(), "400 Bad Request");
+    fn a_refusal_reads_as_a_status_line_does_and_says_why() {
+        let refusal = Refusal::new(RefusalKind::FieldsTooLarge, "too many");
+        assert_eq!(refusal.to_string(), "431 Request Header Fields Too Large: too many");
     }
 
     #[test]
     fn a_phrase_can_stand_in_a_status_line() {
-        let fits = |refusal: &Refusal| {
-            refusal.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
-        };
-        assert!(Refusal::ALL.iter().all(fits));
+        let fits =
+            |kind: &RefusalKind| kind.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
+        assert!(RefusalKind::ALL.iter().all(fits));
     }
 }

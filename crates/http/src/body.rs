@@ -1,0 +1,202 @@
+//! The content of a request: where it lies in what arrives, by its length or by its chunks (RFC 9112 section 7.1).
+//!
+//! Content is never copied or kept: it is told where it lies. Every byte of a chunk's line is looked at once, in
+//! whatever pieces the line comes. It knows nothing of trailers but where they begin.
+
+use crate::bytes::{self, TOKEN, VALUE};
+use crate::error::Refusal;
+use crate::framing::{Framing, TOO_LARGE};
+use crate::limits::Limits;
+
+const BAD_SIZE: Refusal = Refusal::malformed("a malformed chunk size (RFC 9112 section 7.1)");
+const BAD_EXTENSION: Refusal = Refusal::malformed("a malformed chunk extension (RFC 9112 section 7.1.1)");
+const LONG_EXTENSION: Refusal = Refusal::malformed("chunk extensions are too long (RFC 9112 section 7.1.1)");
+const BAD_END: Refusal =
+    Refusal::malformed("a chunk does not end where its size says (RFC 9112 section 7.1)");
+
+/// Digits of a chunk size: what 64 bits have.
+const SIZE_DIGITS: u8 = 16;
+
+/// Where the next byte stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum At {
+    /// In content of known length, or of a chunk.
+    Content,
+    Size,
+    /// After the size, in the space before a semicolon that has to follow.
+    Padding,
+    /// After a semicolon, and in the space behind it.
+    Semicolon,
+    Name,
+    /// In the space behind a name.
+    NameEnd,
+    /// After an equals sign, and in the space behind it.
+    Equals,
+    Value,
+    Quoted,
+    QuotedPair,
+    /// Behind a value in quotes, and in space behind any value.
+    ValueEnd,
+    /// After the carriage return of the line.
+    LineReturn,
+    /// After the content of a chunk.
+    ChunkEnd,
+    ChunkReturn,
+    Trailers,
+}
+
+/// What some bytes of a request turned out to be. Counts of bytes are in front of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// Framing only: more bytes are needed.
+    Nothing,
+    /// The last so many of them are content.
+    Content(usize),
+    /// The content is over, and so is the request.
+    End,
+    /// The content is over, and trailers follow.
+    Trailers,
+}
+
+/// The content of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body {
+    at: At,
+    is_chunked: bool,
+    /// Of the content, or of the chunk.
+    left: u64,
+    /// Content that chunks may still bring.
+    allowed: u64,
+    digits: u8,
+    extension: usize,
+    extensions: usize,
+}
+
+impl Body {
+    /// The content that a head announces.
+    pub(crate) fn new(framing: Framing, limits: &Limits) -> Self {
+        let (at, is_chunked, left) = match framing {
+            Framing::Length(left) => (At::Content, false, left),
+            Framing::Chunked => (At::Size, true, 0),
+        };
+        Self { at, is_chunked, left, allowed: limits.body_bytes, digits: 0, extension: 0, extensions: 0 }
+    }
+
+    /// Whether no more than so many bytes are known to follow.
+    pub(crate) fn is_within(&self, bytes: u64) -> bool {
+        self.left <= bytes
+    }
+
+    /// Looks at the bytes that follow: how many of them are taken, and as what.
+    #[inline]
+    pub(crate) fn take(&mut self, input: &[u8], limits: &Limits) -> Result<(usize, Part), Refusal> {
+        if !self.is_chunked {
+            return Ok(self.take_known(input));
+        }
+        let mut taken = 0;
+        while self.at != At::Trailers {
+            let Some(byte) = input.get(taken) else { return Ok((taken, Part::Nothing)) };
+            if self.at == At::Content {
+                let length = self.content_in(&input[taken..]);
+                return Ok((taken + length, Part::Content(length)));
+            }
+            taken += 1;
+            self.at = self.after(*byte, limits)?;
+        }
+        Ok((taken, Part::Trailers))
+    }
+
+    fn take_known(&mut self, input: &[u8]) -> (usize, Part) {
+        if self.left == 0 {
+            return (0, Part::End);
+        }
+        if input.is_empty() {
+            return (0, Part::Nothing);
+        }
+        let length = self.content_in(input);
+        (length, Part::Content(length))
+    }
+
+    /// How many of these bytes are content, which are then taken.
+    fn content_in(&mut self, input: &[u8]) -> usize {
+        let length = usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()));
+        self.left -= length as u64;
+        if self.left == 0 && self.is_chunked {
+            self.at = At::ChunkEnd;
+        }
+        length
+    }
+
+    /// Where the byte after this one stands.
+    fn after(&mut self, byte: u8, limits: &Limits) -> Result<At, Refusal> {
+        match (self.at, byte) {
+            (At::ChunkEnd, b'\r') => Ok(At::ChunkReturn),
+            (At::ChunkReturn, b'\n') => Ok(At::Size),
+            (At::ChunkEnd | At::ChunkReturn, _) => Err(BAD_END),
+            (At::LineReturn, b'\n') => self.end_line(),
+            (At::LineReturn, _) => Err(BAD_SIZE),
+            (At::Size, _) => self.after_size(byte),
+            _ => self.after_extension(byte, limits),
+        }
+    }
+
+    fn after_size(&mut self, byte: u8) -> Result<At, Refusal> {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ if self.digits == 0 => return Err(BAD_SIZE),
+            b'\r' => return Ok(At::LineReturn),
+            b';' => return self.count(At::Semicolon),
+            b' ' | b'\t' => return self.count(At::Padding),
+            _ => return Err(BAD_SIZE),
+        };
+        if self.digits == SIZE_DIGITS {
+            return Err(BAD_SIZE);
+        }
+        self.digits += 1;
+        self.left = self.left << 4 | u64::from(digit);
+        Ok(At::Size)
+    }
+
+    /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, of which nothing is used.
+    fn after_extension(&mut self, byte: u8, limits: &Limits) -> Result<At, Refusal> {
+        self.extension += 1;
+        self.extensions += 1;
+        if self.extension > limits.chunk_extension_bytes || self.extensions > limits.chunk_extensions_bytes {
+            return Err(LONG_EXTENSION);
+        }
+        let (is_token, is_space) = (bytes::is(byte, TOKEN), matches!(byte, b' ' | b'\t'));
+        Ok(match (self.at, byte) {
+            (At::Quoted, b'"') => At::ValueEnd,
+            (At::Quoted, b'\\') => At::QuotedPair,
+            (At::Quoted | At::QuotedPair, byte) if bytes::is(byte, VALUE) => At::Quoted,
+            (At::Padding | At::Semicolon | At::Equals | At::NameEnd | At::ValueEnd, _) if is_space => self.at,
+            (At::Semicolon | At::Name, _) if is_token => At::Name,
+            (At::Equals | At::Value, _) if is_token => At::Value,
+            (At::Equals, b'"') => At::Quoted,
+            (At::Name, _) if is_space => At::NameEnd,
+            (At::Value, _) if is_space => At::ValueEnd,
+            (At::Name | At::NameEnd, b'=') => At::Equals,
+            (At::Padding | At::Name | At::NameEnd | At::Value | At::ValueEnd, b';') => At::Semicolon,
+            (At::Name | At::Value | At::ValueEnd, b'\r') => At::LineReturn,
+            _ => return Err(BAD_EXTENSION),
+        })
+    }
+
+    /// The first byte of an extension counts too, so that a limit of 0 allows none.
+    fn count(&mut self, at: At) -> Result<At, Refusal> {
+        self.extension = 1;
+        self.extensions += 1;
+        Ok(at)
+    }
+
+    fn end_line(&mut self) -> Result<At, Refusal> {
+        (self.digits, self.extension) = (0, 0);
+        if self.left == 0 {
+            return Ok(At::Trailers);
+        }
+        self.allowed = self.allowed.checked_sub(self.left).ok_or(TOO_LARGE)?;
+        Ok(At::Content)
+    }
+}

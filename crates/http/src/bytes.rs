@@ -1,0 +1,92 @@
+//! Which byte may stand where: the character classes of RFC 9110 and RFC 9112 as one table.
+
+/// May stand in a token: a method, a field name (RFC 9110 section 5.6.2).
+pub(crate) const TOKEN: u8 = 1;
+/// May stand in a field value: no control character but the tab (RFC 9110 section 5.5).
+pub(crate) const VALUE: u8 = 1 << 1;
+/// May stand in a host and port (RFC 3986 section 3.2.2): reg-name, and what an address in brackets needs.
+pub(crate) const HOST: u8 = 1 << 2;
+/// May stand in a request target: printable ASCII. RFC 3986 knows fewer, but browsers send the others; a `#` would
+/// begin a fragment, which no request target has (RFC 9112 section 3.2).
+pub(crate) const TARGET: u8 = 1 << 3;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut index = 0;
+    let mut byte = 0_u8;
+    while index < 256 {
+        table[index] = classes_of(byte);
+        byte = byte.wrapping_add(1);
+        index += 1;
+    }
+    table
+}
+
+const fn classes_of(byte: u8) -> u8 {
+    let mut classes = 0;
+    if byte.is_ascii_alphanumeric() {
+        classes |= TOKEN | HOST;
+    }
+    if matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.') {
+        classes |= TOKEN;
+    }
+    if matches!(byte, b'^' | b'_' | b'`' | b'|' | b'~') {
+        classes |= TOKEN;
+    }
+    if matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b':' | b'[' | b']') {
+        classes |= HOST;
+    }
+    if matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=') {
+        classes |= HOST;
+    }
+    if byte == b'\t' || (byte >= b' ' && byte != 0x7f) {
+        classes |= VALUE;
+    }
+    if byte.is_ascii_graphic() && byte != b'#' {
+        classes |= TARGET;
+    }
+    classes
+}
+
+#[inline]
+pub(crate) fn is(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
+}
+
+#[inline]
+pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
+    bytes.iter().all(|byte| is(*byte, class))
+}
+
+/// Whether these bytes are a token: at least one, and all of the right kind.
+#[inline]
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && all(bytes, TOKEN)
+}
+
+/// The bytes without the spaces and tabs around them (RFC 9110 section 5.6.3).
+pub(crate) fn trimmed(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The members of a list of tokens, as most of what we look into is (RFC 9110 section 5.6.1). Empty ones are left in.
+pub(crate) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(trimmed)
+}
+
+/// A number of decimal digits and nothing else. `Err(true)`: digits, but too many for 64 bits.
+pub(crate) fn decimal(bytes: &[u8]) -> Result<u64, bool> {
+    if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
+        return Err(false);
+    }
+    let add = |number: u64, byte: &u8| number.checked_mul(10)?.checked_add(u64::from(byte - b'0'));
+    bytes.iter().try_fold(0, add).ok_or(true)
+}

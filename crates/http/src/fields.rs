@@ -1,0 +1,175 @@
+//! Fields of a head or a trailer section: positions in one buffer, with the names lower-cased there.
+//!
+//! One buffer holds the bytes and one list the positions; both are used again for the next section, so a field costs no
+//! allocation. It knows nothing of what any field means.
+
+use std::mem::MaybeUninit;
+
+use crate::bytes;
+use crate::error::{Refusal, RefusalKind};
+use crate::limits::FIELDS_AT_MOST;
+
+const TOO_MANY: Refusal = Refusal::new(RefusalKind::FieldsTooLarge, "too many fields (RFC 6585 section 5)");
+const BAD_FIELDS: Refusal = Refusal::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");
+
+/// What is kept of a buffer between two requests, so that an idle connection holds little: a usual head fits in.
+const KEPT_BYTES: usize = 1024;
+const KEPT_FIELDS: usize = 32;
+
+/// Some bytes of a section. Sections are at most 16 MiB long, so 32 bits do, and a field takes 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a section is not longer than SECTION_BYTES_AT_MOST")]
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// Where `part`, which lies in `whole`, lies in it.
+    #[inline]
+    pub(crate) fn locate(part: &[u8], whole: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        Self::new(start, start.wrapping_add(part.len()))
+    }
+
+    /// The bytes of `whole` that are meant.
+    #[inline]
+    pub(crate) fn of(self, whole: &[u8]) -> &[u8] {
+        whole.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) const fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline]
+    pub(crate) const fn end(self) -> usize {
+        self.end as usize
+    }
+}
+
+/// Where a field's name and value lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// Header or trailer fields in the order in which they came; the names in lower case, the values without the space
+/// around them (RFC 9110 sections 5.1 and 5.5). Values may hold bytes above 127.
+///
+/// ```
+/// let mut connection = http::Connection::new(http::Limits::default());
+/// let mut input = &b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Tag:  one \r\n\r\n"[..];
+/// let Ok(http::Event::Request(head)) = connection.receive(&mut input) else { panic!("a request") };
+/// let fields: Vec<(&[u8], &[u8])> = head.fields().iter().collect();
+/// assert_eq!(fields, [(&b"host"[..], &b"a.example"[..]), (b"x-tag", b"one")]);
+/// assert_eq!(head.fields().value_of(b"x-tag"), Some(&b"one"[..]));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) places: Vec<Place>,
+}
+
+impl Fields {
+    /// Each field's name and value.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.places.iter().map(|place| (place.name.of(&self.bytes), place.value.of(&self.bytes)))
+    }
+
+    /// How many there are.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The value of the first field with this name, which is to be in lower case.
+    #[must_use]
+    pub fn value_of(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|field| field.0 == name).map(|field| field.1)
+    }
+
+    /// Forgets everything, and gives back buffers that are larger than most requests need.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.clear();
+        if self.bytes.capacity() > KEPT_BYTES {
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
+        if self.places.capacity() > KEPT_FIELDS {
+            self.places.shrink_to(KEPT_FIELDS);
+        }
+    }
+
+    /// Takes the places of `found` in `section`, a copy of which is in `bytes`, and lower-cases the names there.
+    #[inline]
+    pub(crate) fn take(&mut self, found: &[httparse::Header<'_>], section: &[u8]) {
+        self.places.clear();
+        self.places.reserve(found.len());
+        for field in found {
+            let name = Span::locate(field.name.as_bytes(), section);
+            let value = Span::locate(field.value, section);
+            self.places.push(Place { name, value });
+            if let Some(name) = self.bytes.get_mut(name.start()..name.end()) {
+                lower(name);
+            }
+        }
+    }
+
+    /// Reads the trailer section that lies in `bytes`, up to and with its blank line. The scan has seen its line ends.
+    pub(crate) fn parse_trailers(&mut self, most: usize) -> Result<(), Refusal> {
+        let section = std::mem::take(&mut self.bytes);
+        let mut slots = [httparse::EMPTY_HEADER; FIELDS_AT_MOST];
+        let found = match httparse::parse_headers(&section, &mut slots[..most]) {
+            Ok(httparse::Status::Complete((_, found))) => found,
+            Ok(httparse::Status::Partial) => return Err(BAD_FIELDS),
+            Err(error) => return Err(refusal_of(error, BAD_FIELDS)),
+        };
+        self.bytes.extend_from_slice(&section);
+        self.take(found, &section);
+        Ok(())
+    }
+}
+
+/// Names have few letters, and most are letters: a plain loop is shorter than what a vectorised one sets up.
+#[inline]
+fn lower(name: &mut [u8]) {
+    for byte in name {
+        *byte |= u8::from(byte.is_ascii_uppercase()) << 5;
+    }
+}
+
+/// What httparse means by an error, where the rest of it means `otherwise`.
+pub(crate) fn refusal_of(error: httparse::Error, otherwise: Refusal) -> Refusal {
+    match error {
+        httparse::Error::TooManyHeaders => TOO_MANY,
+        httparse::Error::HeaderName => {
+            Refusal::malformed("a malformed field name, or a folded line (RFC 9112 sections 5.1 and 5.2)")
+        }
+        httparse::Error::HeaderValue => Refusal::malformed("a malformed field value (RFC 9110 section 5.5)"),
+        _ => otherwise,
+    }
+}
+
+/// Room for what httparse finds. It is not written to before httparse does.
+pub(crate) type Slots<'a> = [MaybeUninit<httparse::Header<'a>>; FIELDS_AT_MOST];
+
+/// Whether a comma-separated list has this token, in any case.
+pub(crate) fn lists(value: &[u8], token: &[u8]) -> bool {
+    bytes::members(value).any(|member| member.eq_ignore_ascii_case(token))
+}

@@ -1,0 +1,124 @@
+//! How long a request is: RFC 9112 section 6.3, step by step, with every doubt answered by a refusal.
+//!
+//! | Transfer-Encoding            | Content-Length | The content                    | Section           |
+//! |------------------------------|----------------|--------------------------------|-------------------|
+//! | any                          | any            | refused: 400                   | 6.1, 6.3 (3)      |
+//! | any, version 1.0             | none           | refused: 400                   | 6.1               |
+//! | not ending in `chunked`      | none           | refused: 400                   | 6.3 (4)           |
+//! | `chunked` twice, or malformed| none           | refused: 400                   | 6.1, 7            |
+//! | another coding, `chunked`    | none           | refused: 501                   | 6.1               |
+//! | `chunked`                    | none           | chunks and trailers            | 6.3 (4), 7.1      |
+//! | none                         | several, bad   | refused: 400                   | 6.3 (5)           |
+//! | none                         | above the limit| refused: 413                   | 9110: 15.5.14     |
+//! | none                         | n              | n bytes                        | 6.3 (6)           |
+//! | none                         | none           | none                           | 6.3 (7)           |
+//!
+//! A request never ends with the connection. A length repeated with the same value could be taken (6.3 (5)), and so
+//! could a length beside a coding (6.3 (3)); whoever sends either is broken or smuggles.
+
+use crate::bytes;
+use crate::error::{Refusal, RefusalKind};
+
+const BOTH: Refusal =
+    Refusal::malformed("Content-Length together with Transfer-Encoding (RFC 9112 section 6.3)");
+const CODING_OF_1_0: Refusal = Refusal::malformed("Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)");
+const NOT_LAST: Refusal =
+    Refusal::malformed("Transfer-Encoding that does not end in chunked (RFC 9112 section 6.3)");
+const BAD_CODING: Refusal = Refusal::malformed("a malformed Transfer-Encoding (RFC 9112 sections 6.1 and 7)");
+const UNKNOWN_CODING: Refusal =
+    Refusal::new(RefusalKind::NotImplemented, "a transfer coding other than chunked (RFC 9112 section 6.1)");
+const SEVERAL: Refusal = Refusal::malformed("several Content-Length (RFC 9112 section 6.3)");
+const BAD_LENGTH: Refusal = Refusal::malformed("a malformed Content-Length (RFC 9110 section 8.6)");
+pub(crate) const TOO_LARGE: Refusal =
+    Refusal::new(RefusalKind::ContentTooLarge, "the content is too large (RFC 9110 section 15.5.14)");
+
+/// How the content of a request is delimited.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Framing {
+    /// So many bytes; 0 for none.
+    Length(u64),
+    /// Chunks, until one of size 0 (RFC 9112 section 7.1).
+    Chunked,
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Framing::Length(0)
+    }
+}
+
+/// What was seen of the two fields, in any order.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    length: Option<u64>,
+    codings: u32,
+    chunked: u32,
+    is_chunked_last: bool,
+    refusal: Option<Refusal>,
+}
+
+impl Seen {
+    /// Takes note of a Content-Length.
+    pub(crate) fn content_length(&mut self, value: &[u8]) {
+        if self.length.is_some() {
+            self.refuse(SEVERAL);
+        }
+        match bytes::decimal(value) {
+            Ok(length) => self.length = Some(length),
+            Err(true) => self.length = Some(u64::MAX),
+            Err(false) => {
+                self.length = Some(0);
+                self.refuse(if value.contains(&b',') { SEVERAL } else { BAD_LENGTH });
+            }
+        }
+    }
+
+    /// Takes note of a Transfer-Encoding. Several lines are one list (RFC 9110 section 5.3).
+    pub(crate) fn transfer_encoding(&mut self, value: &[u8]) {
+        for coding in bytes::members(value) {
+            // A coding may have parameters; chunked has none (RFC 9112 section 7.1).
+            let name = bytes::trimmed(coding.split(|byte| *byte == b';').next().unwrap_or_default());
+            if !bytes::is_token(name) {
+                self.refuse(BAD_CODING);
+            }
+            self.codings = self.codings.saturating_add(1);
+            self.is_chunked_last = coding.eq_ignore_ascii_case(b"chunked");
+            self.chunked = self.chunked.saturating_add(u32::from(name.eq_ignore_ascii_case(b"chunked")));
+        }
+    }
+
+    /// The first thing that is wrong counts.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusal = self.refusal.or(Some(refusal));
+    }
+
+    /// What follows from all of it.
+    #[inline]
+    pub(crate) fn decide(&self, is_1_0: bool, most: u64) -> Result<Framing, Refusal> {
+        match (self.codings, self.length) {
+            (0, None) => Ok(Framing::Length(0)),
+            (0, Some(length)) => match self.refusal {
+                Some(refusal) => Err(refusal),
+                None if length > most || length == u64::MAX => Err(TOO_LARGE),
+                None => Ok(Framing::Length(length)),
+            },
+            (_, Some(_)) => Err(BOTH),
+            (_, None) => self.decide_coding(is_1_0),
+        }
+    }
+
+    fn decide_coding(&self, is_1_0: bool) -> Result<Framing, Refusal> {
+        if is_1_0 {
+            return Err(CODING_OF_1_0);
+        }
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
+        match (self.is_chunked_last, self.chunked, self.codings) {
+            (false, _, _) => Err(NOT_LAST),
+            (true, 1, 1) => Ok(Framing::Chunked),
+            (true, 1, _) => Err(UNKNOWN_CODING),
+            (true, _, _) => Err(BAD_CODING),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The head of a request: what its line and fields say, once every rule on them holds.
+//!
+//! httparse splits; the rules are here. It looks at a head that is there as a whole: who waits for the rest of one is
+//! `read.rs`.
+
+use std::mem::MaybeUninit;
+
+use crate::bytes::{self, TOKEN};
+use crate::error::{Refusal, RefusalKind};
+use crate::fields::{Fields, Slots, Span, lists, refusal_of};
+use crate::framing::{Framing, Seen};
+use crate::limits::{FIELDS_AT_MOST, Limits};
+use crate::target::{self, TargetForm};
+
+const BAD_LINE: Refusal = Refusal::malformed("a malformed request line (RFC 9112 section 3)");
+const BAD_VERSION: Refusal = Refusal::malformed("a malformed version (RFC 9112 section 2.3)");
+const OTHER_VERSION: Refusal =
+    Refusal::new(RefusalKind::UnsupportedVersion, "a major version other than 1 (RFC 9110 section 2.5)");
+const LONG_METHOD: Refusal =
+    Refusal::new(RefusalKind::NotImplemented, "the method is too long (RFC 9112 section 3)");
+const NO_HOST: Refusal = Refusal::malformed("no Host (RFC 9112 section 3.2)");
+const TWO_HOSTS: Refusal = Refusal::malformed("several Host (RFC 9112 section 3.2)");
+const CONNECT_CONTENT: Refusal = Refusal::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
+
+/// The version that a request has, as far as it matters here: a higher minor version counts as 1.1 (RFC 9110 section
+/// 2.5).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Version {
+    /// HTTP/1.0: one request to a connection unless asked otherwise, and no chunks.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+/// The head of a request.
+///
+/// ```
+/// let mut connection = http::Connection::new(http::Limits::default());
+/// let mut input = &b"GET /where?q=now HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
+/// let Ok(http::Event::Request(head)) = connection.receive(&mut input) else { panic!("a request") };
+/// assert_eq!((head.method(), head.path(), head.query()), (&b"GET"[..], &b"/where"[..], &b"q=now"[..]));
+/// assert_eq!(head.framing(), http::Framing::Length(0));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    pub(crate) fields: Fields,
+    method: Span,
+    target: Span,
+    path: Span,
+    query: Span,
+    form: TargetForm,
+    version: Version,
+    framing: Framing,
+    notes: Notes,
+}
+
+/// What the fields say beside the length of the content.
+#[derive(Clone, Copy, Debug, Default)]
+struct Notes {
+    /// The place in the list of the first Host, and how many there are.
+    host: usize,
+    hosts: u32,
+    /// Connection: close, keep-alive, upgrade (RFC 9110 section 7.6.1).
+    closes: bool,
+    keeps_alive: bool,
+    upgrades: bool,
+    /// Upgrade is there and not empty.
+    has_upgrade: bool,
+    expects_continue: bool,
+    takes_trailers: bool,
+}
+
+impl Head {
+    /// The method, as it was sent: methods know case (RFC 9110 section 9.1).
+    #[must_use]
+    pub fn method(&self) -> &[u8] {
+        self.method.of(&self.fields.bytes)
+    }
+
+    /// The whole target, as it was sent.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.target.of(&self.fields.bytes)
+    }
+
+    /// In which form the target is.
+    #[must_use]
+    pub fn target_form(&self) -> TargetForm {
+        self.form
+    }
+
+    /// The path, as it was sent, without the query: `*` in asterisk form, empty in authority form and possibly in
+    /// absolute form.
+    #[must_use]
+    pub fn path(&self) -> &[u8] {
+        self.path.of(&self.fields.bytes)
+    }
+
+    /// What follows the first question mark.
+    #[must_use]
+    pub fn query(&self) -> &[u8] {
+        self.query.of(&self.fields.bytes)
+    }
+
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The header fields.
+    #[must_use]
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// How the content is delimited. `Length(0)`: there is none, and the end of the request is the next event.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the client waits for 100 (Continue) before it sends the content (RFC 9110 section 10.1.1).
+    #[must_use]
+    pub fn expects_continue(&self) -> bool {
+        self.notes.expects_continue && self.version == Version::Http11 && self.framing != Framing::Length(0)
+    }
+
+    /// Whether the client has said that it takes trailers (RFC 9110 section 10.1.4).
+    #[must_use]
+    pub fn takes_trailers(&self) -> bool {
+        self.notes.takes_trailers
+    }
+
+    /// The protocols that the client would rather speak, as the first Upgrade field lists them. `None` also where the
+    /// field does not count: in 1.0, and without `Connection: upgrade` (RFC 9110 section 7.8).
+    #[must_use]
+    pub fn upgrade(&self) -> Option<&[u8]> {
+        let counts = self.notes.upgrades && self.notes.has_upgrade && self.version == Version::Http11;
+        if counts { self.fields.value_of(b"upgrade") } else { None }
+    }
+
+    /// Whether the client would use the connection again (RFC 9112 section 9.3).
+    #[must_use]
+    pub fn keeps_alive(&self) -> bool {
+        !self.notes.closes && (self.version == Version::Http11 || self.notes.keeps_alive)
+    }
+
+    pub(crate) fn is_head(&self) -> bool {
+        self.method() == b"HEAD"
+    }
+
+    pub(crate) fn is_connect(&self) -> bool {
+        self.form == TargetForm::Authority
+    }
+
+    /// Reads a head that `input` begins with, if it is there as a whole and nothing is wrong with it: how long it is.
+    /// Anything else is for the scan to tell.
+    #[inline]
+    pub(crate) fn accept(&mut self, input: &[u8], limits: &Limits) -> Option<usize> {
+        let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
+        let mut request = httparse::Request::new(&mut []);
+        let length = match request.parse_with_uninit_headers(input, &mut slots[..limits.fields]) {
+            Ok(httparse::Status::Complete(length)) => length,
+            _ => return None,
+        };
+        let section = &input[..length];
+        if length > limits.head_bytes || !has_plain_line_ends(section, &request) {
+            return None;
+        }
+        let line = request
+            .headers
+            .first()
+            .map_or(length - 2, |field| Span::locate(field.name.as_bytes(), section).start());
+        if line - 2 > limits.request_line_bytes {
+            return None;
+        }
+        self.fields.bytes.clear();
+        self.fields.bytes.extend_from_slice(section);
+        self.read(&request, section, limits).ok().map(|()| length)
+    }
+
+    /// Reads the head that lies in the buffer as a whole, its lines looked at by the scan, or says what is wrong.
+    #[cold]
+    pub(crate) fn judge(&mut self, limits: &Limits) -> Result<(), Refusal> {
+        let section = std::mem::take(&mut self.fields.bytes);
+        self.fields.bytes.extend_from_slice(&section);
+        match self.judge_section(&section, limits) {
+            Err(refusal) if refusal == OTHER_VERSION => {
+                let lowered = as_1_1(section).ok_or(refusal)?;
+                self.fields.bytes.clear();
+                self.fields.bytes.extend_from_slice(&lowered);
+                self.judge_section(&lowered, limits)
+            }
+            other => other,
+        }
+    }
+
+    fn judge_section(&mut self, section: &[u8], limits: &Limits) -> Result<(), Refusal> {
+        let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
+        let mut request = httparse::Request::new(&mut []);
+        match request.parse_with_uninit_headers(section, &mut slots[..limits.fields]) {
+            Ok(httparse::Status::Complete(_)) => self.read(&request, section, limits),
+            Ok(httparse::Status::Partial) => Err(BAD_LINE),
+            Err(httparse::Error::Version) => Err(version_refusal(section)),
+            Err(error) => Err(refusal_of(error, BAD_LINE)),
+        }
+    }
+
+    /// Takes over what httparse has found in `section`, of which the buffer has a copy, and applies the rules.
+    #[inline]
+    fn read(
+        &mut self,
+        request: &httparse::Request<'_, '_>,
+        section: &[u8],
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
+        let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+        else {
+            return Err(BAD_LINE);
+        };
+        if method.len() > limits.method_bytes {
+            return Err(LONG_METHOD);
+        }
+        self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
+        self.method = Span::locate(method.as_bytes(), section);
+        self.target = Span::locate(target.as_bytes(), section);
+        self.fields.take(request.headers, section);
+        let (notes, seen) = self.note_fields();
+        self.notes = notes;
+        let authority = self.take_target_apart(method.as_bytes(), target.as_bytes())?;
+        self.settle_host(authority)?;
+        self.framing = seen.decide(self.version == Version::Http10, limits.body_bytes)?;
+        if self.form == TargetForm::Authority && self.framing != Framing::Length(0) {
+            return Err(CONNECT_CONTENT);
+        }
+        Ok(())
+    }
+
+    /// Goes through the fields once and notes those that say something about the connection.
+    #[inline]
+    fn note_fields(&self) -> (Notes, Seen) {
+        let (mut notes, mut seen) = (Notes::default(), Seen::default());
+        for (index, (name, value)) in self.fields.iter().enumerate() {
+            match name {
+                b"host" => {
+                    notes.host = index;
+                    notes.hosts += 1;
+                }
+                b"connection" => notes.note_connection(value),
+                b"content-length" => seen.content_length(value),
+                b"transfer-encoding" => seen.transfer_encoding(value),
+                b"upgrade" => notes.has_upgrade = bytes::members(value).any(|name| !name.is_empty()),
+                b"expect" => notes.expects_continue |= lists(value, b"100-continue"),
+                b"te" => notes.takes_trailers |= lists(value, b"trailers"),
+                _ => {}
+            }
+        }
+        (notes, seen)
+    }
+
+    /// Notes the parts of the target, and gives the authority of an absolute form.
+    #[inline]
+    fn take_target_apart(&mut self, method: &[u8], target: &[u8]) -> Result<Option<Span>, Refusal> {
+        let parts = target::parts_of(method, target)?;
+        let base = self.target.start();
+        self.form = parts.form;
+        self.path = Span::new(base + parts.path.0, base + parts.path.1);
+        self.query = Span::new(base + parts.query, base + target.len());
+        let authority = Span::new(base + parts.authority.0, base + parts.authority.1);
+        Ok(if parts.form == TargetForm::Absolute { Some(authority) } else { None })
+    }
+
+    /// Exactly one Host in 1.1, at most one in 1.0, and its value that of an absolute target (RFC 9112 section 3.2).
+    #[inline]
+    fn settle_host(&mut self, authority: Option<Span>) -> Result<(), Refusal> {
+        let place = match (self.notes.hosts, self.version) {
+            (1, _) => &mut self.fields.places[self.notes.host],
+            (0, Version::Http10) => return Ok(()),
+            (0, Version::Http11) => return Err(NO_HOST),
+            _ => return Err(TWO_HOSTS),
+        };
+        target::check_host(place.value.of(&self.fields.bytes))?;
+        if let Some(authority) = authority {
+            place.value = authority;
+        }
+        Ok(())
+    }
+}
+
+impl Notes {
+    fn note_connection(&mut self, value: &[u8]) {
+        for option in bytes::members(value) {
+            self.closes |= option.eq_ignore_ascii_case(b"close");
+            self.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.upgrades |= option.eq_ignore_ascii_case(b"upgrade");
+        }
+    }
+}
+
+/// Whether every line ends in CR and LF, and no blank line stands in front: httparse also takes others. It has seen
+/// that there is a line feed before each name.
+#[inline]
+fn has_plain_line_ends(section: &[u8], request: &httparse::Request<'_, '_>) -> bool {
+    let is_first = request.method.is_some_and(|method| Span::locate(method.as_bytes(), section).start() == 0);
+    let mut has = is_first && section.ends_with(b"\r\n\r\n");
+    for field in request.headers.iter() {
+        let start = Span::locate(field.name.as_bytes(), section).start();
+        has &= section[start - 2] == b'\r';
+    }
+    has
+}
+
+/// What is wrong with a version that httparse does not know: the number, or that it is none.
+fn version_refusal(section: &[u8]) -> Refusal {
+    let line = section.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let name = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    let spaces = line.iter().filter(|byte| **byte == b' ').count();
+    match name {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if spaces == 2 => {
+            if major.is_ascii_digit() && minor.is_ascii_digit() { OTHER_VERSION } else { BAD_VERSION }
+        }
+        _ => BAD_VERSION,
+    }
+}
+
+/// The section with its version 1.2 to 1.9 written as 1.1; `None` if its major version is another one.
+fn as_1_1(mut section: Vec<u8>) -> Option<Vec<u8>> {
+    let end = section.iter().position(|byte| *byte == b'\r')?;
+    if section.get(end - 4..end - 1)? != b"/1." || !bytes::is(section[end - 1], TOKEN) {
+        return None;
+    }
+    section[end - 1] = b'1';
+    Some(section)
+}

@@ -1,0 +1,169 @@
+//! What stands in the head of a response beside what the application says: framing, persistence, date and server.
+//!
+//! | Response                                  | Framing                        | Section                |
+//! |-------------------------------------------|--------------------------------|------------------------|
+//! | 204                                       | none, no Content-Length        | 9110: 8.6, 15.3.5      |
+//! | 205                                       | `content-length: 0`            | 9110: 15.3.6           |
+//! | 304                                       | none; Content-Length as told   | 9110: 8.6, 15.4.5      |
+//! | to HEAD                                   | as to GET, but no content      | 9110: 9.3.2            |
+//! | of known length                           | Content-Length                 | 9112: 6.2              |
+//! | to 1.1                                    | chunks                         | 9112: 6.1              |
+//! | to 1.0                                    | until the connection closes    | 9112: 6.3 (8)          |
+
+use crate::bytes;
+use crate::connection::Connection;
+use crate::encode::{self, Stamp};
+use crate::error::Misuse;
+use crate::head::Version;
+use crate::state::{Outgoing, Writing};
+
+/// What the fields of a response say of its framing and its connection, and whether they bring what we would add.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) length: Option<u64>,
+    pub(crate) closes: bool,
+    has_date: bool,
+    has_server: bool,
+}
+
+/// Writes fields that have no say in framing or persistence: those that had are left out, as interim responses and
+/// trailers must not have them (RFC 9110 sections 6.5.1 and 8.6).
+pub(crate) fn plain_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    fields: impl IntoIterator<Item = (N, V)>,
+    out: &mut Vec<u8>,
+) -> Result<(), Misuse> {
+    for (name, value) in fields {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        encode::check_field(name, value)?;
+        let framing: [&[u8]; 3] = [b"content-length", b"transfer-encoding", b"connection"];
+        if !framing.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+            encode::field(name, value, out);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the fields of a final head, but those that we write ourselves, and tells what these said.
+#[inline]
+pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+    fields: impl IntoIterator<Item = (N, V)>,
+    out: &mut Vec<u8>,
+) -> Result<Told, Misuse> {
+    let mut told = Told::default();
+    for (name, value) in fields {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        encode::check_field(name, value)?;
+        // Few lengths are looked at closer: most fields pass with one comparison.
+        let is_written = match name.len() {
+            4 | 6 | 10 | 14 | 17 => told.note(name, value, out)?,
+            _ => true,
+        };
+        if is_written {
+            encode::field(name, value, out);
+        }
+    }
+    Ok(told)
+}
+
+impl Told {
+    /// Takes note of a field that may concern us; whether it is to be written as it is.
+    fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, Misuse> {
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let length = bytes::decimal(bytes::trimmed(value)).map_err(|_| Misuse::BadContentLength)?;
+            return match self.length.replace(length) {
+                None => Ok(false),
+                Some(_) => Err(Misuse::BadContentLength),
+            };
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let is_chunked = bytes::trimmed(value).eq_ignore_ascii_case(b"chunked");
+            return if is_chunked { Ok(false) } else { Err(Misuse::BadTransferEncoding) };
+        }
+        if name.eq_ignore_ascii_case(b"connection") {
+            self.note_connection(value, out);
+            return Ok(false);
+        }
+        self.has_date |= name.eq_ignore_ascii_case(b"date");
+        self.has_server |= name.eq_ignore_ascii_case(b"server");
+        Ok(true)
+    }
+
+    /// Options that are not ours to decide are written on.
+    fn note_connection(&mut self, value: &[u8], out: &mut Vec<u8>) {
+        for option in bytes::members(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                self.closes = true;
+            } else if !option.eq_ignore_ascii_case(b"keep-alive") && !option.is_empty() {
+                encode::field(b"connection", option, out);
+            }
+        }
+    }
+}
+
+impl Connection {
+    /// Writes date and server, unless the application has.
+    #[inline]
+    pub(crate) fn write_stamp(told: &Told, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+        if !told.has_date && !stamp.date.is_empty() {
+            encode::field(b"date", stamp.date, out);
+        }
+        if !told.has_server && !stamp.server.is_empty() {
+            encode::field(b"server", stamp.server, out);
+        }
+    }
+
+    /// Whether this status makes the connection a tunnel: a success to CONNECT (RFC 9110 section 9.3.6).
+    #[inline]
+    pub(crate) fn makes_tunnel(&self, status: u16) -> bool {
+        status < 300 && self.reader.head.is_connect()
+    }
+
+    /// Writes how the content is framed.
+    #[inline]
+    pub(crate) fn frame_response(&self, status: u16, length: Option<u64>, out: &mut Vec<u8>) -> Outgoing {
+        let head = &self.reader.head;
+        if status == 205 {
+            encode::content_length(0, out);
+            return Outgoing::Forbidden;
+        }
+        if let Some(length) = length
+            && status != 204
+        {
+            encode::content_length(length, out);
+        }
+        match length {
+            _ if matches!(status, 204 | 304) => Outgoing::Forbidden,
+            _ if head.is_head() => Outgoing::Dropped,
+            Some(length) => Outgoing::Length(length),
+            None if head.version() == Version::Http10 => Outgoing::UntilClose,
+            None => {
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+                Outgoing::Chunked
+            }
+        }
+    }
+
+    /// Decides whether the connection goes on, and writes it where the client would guess otherwise (RFC 9112 section
+    /// 9.3).
+    #[inline]
+    pub(crate) fn settle_persistence(&mut self, outgoing: Outgoing, out: &mut Vec<u8>) {
+        // A client that was not told to continue may send its content or not: what follows could be either.
+        let is_doubtful = self.state.awaits_continue || outgoing == Outgoing::UntilClose;
+        self.state.keeps_alive &= !is_doubtful && !self.state.is_last;
+        match (self.state.keeps_alive, self.reader.head.version()) {
+            (true, Version::Http11) => {}
+            (true, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (false, _) => out.extend_from_slice(b"connection: close\r\n"),
+        }
+    }
+
+    /// Writes a short response of our own, unless another has begun, and closes.
+    pub(crate) fn answer_and_close(&mut self, status: u16, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+        if matches!(self.state.writing, Writing::Idle | Writing::Owed) {
+            encode::status_line(status, out);
+            Self::write_stamp(&Told::default(), stamp, out);
+            out.extend_from_slice(b"content-length: 0\r\nconnection: close\r\n\r\n");
+        }
+        self.state.close();
+    }
+}

@@ -1,0 +1,253 @@
+//! The request side: from bytes to what comes next, one thing at a time.
+//!
+//! A head that lies in the input as a whole is read there. One that comes in pieces is gathered in the head's own buffer
+//! while the scan looks for its end, and read once. It keeps nothing else, and no byte is looked at more than three
+//! times: by the parser that found no end, by the scan, by the parser.
+
+use crate::body::{Body, Part};
+use crate::error::Refusal;
+use crate::fields::Fields;
+use crate::framing::Framing;
+use crate::head::Head;
+use crate::limits::Limits;
+use crate::scan::{Bounds, Found, Scan};
+use crate::state::{Reading, State};
+
+const BLANK_LINES: Refusal =
+    Refusal::malformed("blank lines where a request should begin (RFC 9112 section 2.2)");
+const INCOMPLETE: Refusal = Refusal::malformed("the input ends inside a request (RFC 9112 section 8)");
+const FRAMING_TRAILER: Refusal =
+    Refusal::malformed("a trailer that belongs in the head (RFC 9110 section 6.5.1)");
+
+/// Blank lines in front of a request: RFC 9112 section 2.2 asks for tolerance of at least one.
+const BLANK_LINES_AT_MOST: u8 = 2;
+
+/// Fields that say how to read or where to send a message, and so come too late behind it (RFC 9110 section 6.5.1).
+const NOT_IN_TRAILERS: [&[u8]; 6] =
+    [b"content-length", b"transfer-encoding", b"host", b"trailer", b"connection", b"upgrade"];
+
+/// What came next in some bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    NeedInput,
+    Request,
+    /// The last so many of the bytes that were used.
+    Content(usize),
+    End,
+    Paused,
+    /// As `Content`, of another protocol.
+    Tunnel(usize),
+    Closed,
+}
+
+/// The request that is read.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) head: Head,
+    pub(crate) trailers: Fields,
+    scan: Scan,
+    pub(crate) body: Body,
+    blank_lines: u8,
+    /// What may still be read of an answered request.
+    pub(crate) drainable: u64,
+    /// Bytes looked at, to prove that they are few.
+    #[cfg(test)]
+    pub(crate) work: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            head: Head::default(),
+            trailers: Fields::default(),
+            scan: Scan::default(),
+            body: Body::new(Framing::Length(0), limits),
+            blank_lines: 0,
+            drainable: 0,
+            #[cfg(test)]
+            work: 0,
+        }
+    }
+
+    /// What comes next in `bytes`, and how many of them that used.
+    #[inline]
+    pub(crate) fn step(
+        &mut self,
+        state: &mut State,
+        limits: &Limits,
+        bytes: &[u8],
+    ) -> Result<(usize, Step), Refusal> {
+        let mut used = 0;
+        loop {
+            let rest = &bytes[used..];
+            let (taken, step) = match state.reading {
+                Reading::Head => self.step_head(state, limits, rest)?,
+                Reading::Body => self.step_body(state, limits, rest)?,
+                Reading::Done => (0, Some(Step::Paused)),
+                Reading::Tunnel if rest.is_empty() => (0, Some(Step::NeedInput)),
+                Reading::Tunnel => (rest.len(), Some(Step::Tunnel(rest.len()))),
+                Reading::Closed => (rest.len(), Some(Step::Closed)),
+            };
+            used += taken;
+            match step {
+                Some(Step::NeedInput) if state.input_ended => return Ok((used, self.end_input(state)?)),
+                Some(step) => return Ok((used, step)),
+                None => {}
+            }
+        }
+    }
+
+    /// Nothing more comes: fine between two requests and in a tunnel.
+    fn end_input(&self, state: &mut State) -> Result<Step, Refusal> {
+        let is_inside = match state.reading {
+            Reading::Head => !self.scan.is_fresh(),
+            Reading::Body => !state.is_draining(),
+            _ => false,
+        };
+        state.close();
+        if is_inside { Err(INCOMPLETE) } else { Ok(Step::Closed) }
+    }
+
+    #[inline]
+    fn step_head(
+        &mut self,
+        state: &mut State,
+        limits: &Limits,
+        input: &[u8],
+    ) -> Result<(usize, Option<Step>), Refusal> {
+        if input.is_empty() {
+            return Ok((0, Some(Step::NeedInput)));
+        }
+        if self.scan.is_fresh() {
+            self.count_work(input.len());
+            if let Some(length) = self.head.accept(input, limits) {
+                self.begin(state, limits);
+                return Ok((length, Some(Step::Request)));
+            }
+            self.head.fields.clear();
+        }
+        self.gather_head(state, limits, input)
+    }
+
+    /// The head comes in pieces, or something is wrong with it.
+    #[cold]
+    fn gather_head(
+        &mut self,
+        state: &mut State,
+        limits: &Limits,
+        input: &[u8],
+    ) -> Result<(usize, Option<Step>), Refusal> {
+        let bounds = Bounds { first_line: limits.request_line_bytes, whole: limits.head_bytes };
+        self.count_work(input.len());
+        let Found::Blank(end) = self.scan.scan(input, bounds)? else {
+            self.head.fields.bytes.extend_from_slice(input);
+            return Ok((input.len(), Some(Step::NeedInput)));
+        };
+        let is_leading = self.scan.is_in_first_line();
+        self.scan = Scan::default();
+        if is_leading {
+            self.blank_lines += 1;
+            self.head.fields.bytes.clear();
+            return if self.blank_lines > BLANK_LINES_AT_MOST { Err(BLANK_LINES) } else { Ok((end, None)) };
+        }
+        self.head.fields.bytes.extend_from_slice(&input[..end]);
+        self.count_work(self.head.fields.bytes.len());
+        self.head.judge(limits)?;
+        self.begin(state, limits);
+        Ok((end, Some(Step::Request)))
+    }
+
+    #[inline]
+    fn begin(&mut self, state: &mut State, limits: &Limits) {
+        self.blank_lines = 0;
+        self.body = Body::new(self.head.framing(), limits);
+        state.begin_request(&self.head);
+    }
+
+    #[inline]
+    fn step_body(
+        &mut self,
+        state: &mut State,
+        limits: &Limits,
+        input: &[u8],
+    ) -> Result<(usize, Option<Step>), Refusal> {
+        let (taken, part) = self.body.take(input, limits)?;
+        match part {
+            Part::Nothing => Ok((taken, Some(Step::NeedInput))),
+            Part::Content(length) => Ok((taken, self.content(state, length))),
+            Part::End => Ok((taken, self.end(state))),
+            Part::Trailers => {
+                let (more, step) = self.step_trailers(state, limits, &input[taken..])?;
+                Ok((taken + more, step))
+            }
+        }
+    }
+
+    fn content(&mut self, state: &mut State, length: usize) -> Option<Step> {
+        state.awaits_continue = false;
+        if !state.is_draining() {
+            return Some(Step::Content(length));
+        }
+        match self.drainable.checked_sub(length as u64) {
+            Some(left) => self.drainable = left,
+            None => {
+                state.close();
+            }
+        }
+        None
+    }
+
+    /// The request is over; nobody is told if it was answered before.
+    #[inline]
+    fn end(&mut self, state: &mut State) -> Option<Step> {
+        let is_told = !state.is_draining();
+        state.end_request();
+        if is_told { Some(Step::End) } else { None }
+    }
+
+    fn step_trailers(
+        &mut self,
+        state: &mut State,
+        limits: &Limits,
+        input: &[u8],
+    ) -> Result<(usize, Option<Step>), Refusal> {
+        let bounds = Bounds { first_line: limits.trailer_bytes, whole: limits.trailer_bytes };
+        self.count_work(input.len());
+        let Found::Blank(end) = self.scan.scan(input, bounds)? else {
+            self.trailers.bytes.extend_from_slice(input);
+            return Ok((input.len(), Some(Step::NeedInput)));
+        };
+        let has_none = self.scan.is_in_first_line();
+        self.scan = Scan::default();
+        if !has_none {
+            self.trailers.bytes.extend_from_slice(&input[..end]);
+            self.trailers.parse_trailers(limits.fields)?;
+            if self.trailers.iter().any(|(name, _)| NOT_IN_TRAILERS.contains(&name)) {
+                return Err(FRAMING_TRAILER);
+            }
+        }
+        Ok((end, self.end(state)))
+    }
+
+    /// Whether a part of a head was read.
+    pub(crate) fn is_inside_head(&self) -> bool {
+        !self.scan.is_fresh()
+    }
+
+    /// Whatever the answered request has left is forgotten.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.head.fields.clear();
+        self.trailers.clear();
+    }
+
+    #[cfg(test)]
+    fn count_work(&mut self, bytes: usize) {
+        self.work += bytes;
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "counted in tests only")]
+    #[inline]
+    fn count_work(&self, _bytes: usize) {}
+}

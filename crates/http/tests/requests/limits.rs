@@ -1,0 +1,89 @@
+//! Each limit, at its last allowed value and one past it, whole and byte by byte.
+
+use http::Limits;
+
+use crate::reading::read_pieces;
+
+fn assert_reads(input: &str, limits: Limits, reads: &str) {
+    assert_eq!(read_pieces(&[input.as_bytes()], limits), reads, "whole: {input:?}");
+    let bytes: Vec<&[u8]> = input.as_bytes().chunks(1).collect();
+    assert_eq!(read_pieces(&bytes, limits), reads, "byte by byte: {input:?}");
+}
+
+#[test]
+fn the_request_line() {
+    let limits = Limits { request_line_bytes: 16, ..Limits::default() };
+    assert_reads("GET /ab HTTP/1.1\r\nHost: a\r\n\r\n", limits, "GET /ab");
+    assert_reads("GET /abc HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!414");
+    assert_reads("GET /abc HTTP/1.0\r\n\r\n", limits, "!414");
+    assert_reads("GET /and-so-on-without-an-end-in-sight", limits, "!414");
+}
+
+#[test]
+fn the_head() {
+    let input = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_reads(input, Limits { head_bytes: input.len(), ..Limits::default() }, "GET /");
+    assert_reads(input, Limits { head_bytes: input.len() - 1, ..Limits::default() }, "!431");
+    let endless = "GET / HTTP/1.1\r\nHost: a\r\nB: and so on without an end in sight";
+    assert_reads(endless, Limits { head_bytes: 40, ..Limits::default() }, "!431");
+}
+
+#[test]
+fn the_number_of_fields() {
+    let limits = Limits { fields: 2, ..Limits::default() };
+    assert_reads("GET / HTTP/1.1\r\nHost: a\r\nB: 1\r\n\r\n", limits, "GET / b=1");
+    assert_reads("GET / HTTP/1.1\r\nHost: a\r\nB: 1\r\nC: 2\r\n\r\n", limits, "!431");
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nB: 1\r\nC: 1\r\n";
+    assert_reads(&format!("{chunked}\r\n"), limits, "POST / {b=1 c=1}");
+    assert_reads(&format!("{chunked}D: 1\r\n\r\n"), limits, "POST /; !431");
+}
+
+#[test]
+fn more_fields_than_there_is_room_for_at_all() {
+    let limits =
+        Limits { fields: usize::MAX, head_bytes: usize::MAX, trailer_bytes: usize::MAX, ..Limits::default() };
+    let head = |fields: usize| format!("GET / HTTP/1.0\r\n{}\r\n", "connection: a\r\n".repeat(fields));
+    assert_reads(&head(256), limits, "GET / ~");
+    assert_reads(&head(257), limits, "!431");
+}
+
+#[test]
+fn the_method() {
+    let limits = Limits { method_bytes: 3, ..Limits::default() };
+    assert_reads("PUT / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "PUT /");
+    assert_reads("POST / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!501");
+}
+
+#[test]
+fn the_content() {
+    let limits = Limits { body_bytes: 3, ..Limits::default() };
+    let head = "POST / HTTP/1.1\r\nHost: a\r\n";
+    assert_reads(&format!("{head}Content-Length: 3\r\n\r\nabc"), limits, "POST / [abc]");
+    assert_reads(&format!("{head}Content-Length: 4\r\n\r\nabcd"), limits, "!413");
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+    assert_reads(&format!("{chunked}2\r\nbc\r\n0\r\n\r\n"), limits, "POST / [abc]");
+    assert_reads(&format!("{chunked}3\r\nbcd\r\n0\r\n\r\n"), limits, "POST / [a]; !413");
+}
+
+#[test]
+fn extensions_of_one_chunk_and_of_all() {
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let limits = Limits { chunk_extension_bytes: 4, chunk_extensions_bytes: 6, ..Limits::default() };
+    assert_reads(&format!("{head}1;xy\r\na\r\n0\r\n\r\n"), limits, "POST / [a]");
+    assert_reads(&format!("{head}1;wxyz\r\na\r\n0\r\n\r\n"), limits, "POST /; !400");
+    assert_reads(&format!("{head}1;x\r\na\r\n1;x\r\nb\r\n0\r\n\r\n"), limits, "POST / [ab]");
+    assert_reads(&format!("{head}1;x\r\na\r\n1;xy\r\nb\r\n0\r\n\r\n"), limits, "POST / [a]; !400");
+}
+
+#[test]
+fn the_trailers() {
+    let input = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nB: 1\r\n\r\n";
+    assert_reads(input, Limits { trailer_bytes: 8, ..Limits::default() }, "POST / {b=1}");
+    assert_reads(input, Limits { trailer_bytes: 7, ..Limits::default() }, "POST /; !431");
+}
+
+#[test]
+fn an_unfinished_line_of_a_garbage_peer() {
+    assert_reads("\0", Limits::default(), "!400");
+    assert_reads("GET / HTTP/1.1\r\nHost: a\r\nB: \0", Limits::default(), "!400");
+}

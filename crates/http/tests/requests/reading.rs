@@ -1,0 +1,129 @@
+//! Reads requests and writes down what was read: one line of text for one input, so that a table stays readable.
+//!
+//! `GET / a=1 [content] {trailer=2}; !400` is a request with a field, content and a trailer, and then a refusal. Every
+//! request is answered as soon as it is complete. `~` is a connection that closes after a response, `<...>` what a
+//! tunnel got, `?` a request that is not complete.
+
+use http::{After, Connection, Event, Length, Limits, Misuse, NO_FIELDS, Stamp};
+
+/// One rule, an input that keeps or breaks it, and what that is read as.
+pub(crate) struct Vector {
+    /// RFC and section, such as `9112:3.2`.
+    pub(crate) section: &'static str,
+    pub(crate) rule: &'static str,
+    pub(crate) input: &'static [u8],
+    pub(crate) reads: &'static str,
+}
+
+/// A row of a table.
+pub(crate) const fn row(
+    section: &'static str,
+    rule: &'static str,
+    input: &'static [u8],
+    reads: &'static str,
+) -> Vector {
+    Vector { section, rule, input, reads }
+}
+
+/// What an input is read as that comes in one piece.
+pub(crate) fn read_whole(input: &[u8]) -> String {
+    read_pieces(&[input], Limits::default())
+}
+
+/// What an input is read as that comes in these pieces.
+pub(crate) fn read_pieces(pieces: &[&[u8]], limits: Limits) -> String {
+    let mut reading = Reading { connection: Connection::new(limits), text: String::new(), is_inside: false };
+    for piece in pieces {
+        if !reading.read(piece) {
+            return reading.text;
+        }
+    }
+    let is_between = reading.connection.is_idle() || reading.connection.is_tunnel();
+    if reading.is_inside || !is_between {
+        reading.text.push('?');
+    }
+    reading.text
+}
+
+struct Reading {
+    connection: Connection,
+    text: String,
+    /// Between a head and its end.
+    is_inside: bool,
+}
+
+impl Reading {
+    /// Reads a piece; whether there is any use in another.
+    fn read(&mut self, mut input: &[u8]) -> bool {
+        loop {
+            match self.connection.receive(&mut input) {
+                Ok(Event::Request(head)) => {
+                    self.is_inside = true;
+                    self.text += if self.text.is_empty() { "" } else { "; " };
+                    self.text += &format!("{} {}", show(head.method()), show(head.target()));
+                    self.text += &shown_fields(head.fields().iter().filter(|field| is_shown(field.0)));
+                }
+                Ok(Event::Body(part)) => join(&mut self.text, '[', &show(part), ']'),
+                Ok(Event::End { trailers }) => {
+                    self.is_inside = false;
+                    let shown = shown_fields(trailers.iter());
+                    self.text += &if shown.is_empty() { shown } else { format!(" {{{}}}", shown.trim()) };
+                }
+                Ok(Event::Tunnel(part)) => join(&mut self.text, '<', &show(part), '>'),
+                Ok(Event::Paused) => {
+                    if let Err(misuse) = self.answer() {
+                        panic!("the answer to {} failed: {misuse}", self.text);
+                    }
+                }
+                Ok(Event::NeedInput) => return true,
+                Ok(Event::Closed) => return false,
+                Err(refusal) => {
+                    self.text += if self.text.is_empty() { "" } else { "; " };
+                    self.text += &format!("!{}", refusal.status());
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self) -> Result<(), Misuse> {
+        let mut out = Vec::new();
+        let connection = &mut self.connection;
+        if connection.head().upgrade().is_some() {
+            return connection.switch(NO_FIELDS, &mut out);
+        }
+        connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out)?;
+        if !connection.is_tunnel() && connection.finish(&mut out)? == After::Close {
+            self.text += " ~";
+        }
+        Ok(())
+    }
+}
+
+/// Fields that nearly every input has or that its table does not look at are not written down.
+fn is_shown(name: &[u8]) -> bool {
+    !matches!(name, b"content-length" | b"transfer-encoding" | b"connection" | b"upgrade")
+}
+
+fn shown_fields<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> String {
+    fields
+        .filter(|field| *field != (b"host", b"a"))
+        .map(|(name, value)| format!(" {}={}", show(name), show(value)))
+        .collect()
+}
+
+/// Adds to what was written last, if that was of the same kind: how an input is split does not show.
+fn join(text: &mut String, open: char, part: &str, close: char) {
+    if text.ends_with(close) {
+        text.pop();
+    } else {
+        text.push(' ');
+        text.push(open);
+    }
+    text.push_str(part);
+    text.push(close);
+}
+
+fn show(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
