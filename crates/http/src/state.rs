@@ -113,7 +113,13 @@ impl State {
     #[inline]
     pub(crate) fn end_request(&mut self) {
         self.awaits_continue = false;
-        self.reading = if self.writing == Writing::Idle { Reading::Head } else { Reading::Done };
+        if self.writing != Writing::Idle {
+            self.reading = Reading::Done;
+        } else if self.is_last {
+            self.close();
+        } else {
+            self.reading = Reading::Head;
+        }
     }
 
     /// The response is complete. `is_drainable`: whether little enough of the request is to come.

@@ -1,0 +1,49 @@
+//! Answers the same GET many times, so that its instructions can be counted:
+//!
+//! `valgrind --tool=callgrind target/release/examples/plaintext 10000` against `... plaintext 10000 httparse`, which
+//! only splits the head. The difference is what the rules, the events and the response cost.
+
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+
+use http::{After, Connection, Event, Length, Limits, Stamp};
+
+const REQUEST: &[u8] =
+    b"GET /plaintext?name=value HTTP/1.1\r\nHost: localhost:8000\r\nUser-Agent: bench/1.0\r\n\
+    Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nAccept-Encoding: gzip, deflate\r\n\
+    Connection: keep-alive\r\n\r\n";
+const STAMP: Stamp<'_> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok" };
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let rounds = arguments.next().and_then(|rounds| rounds.parse().ok()).unwrap_or(1_000);
+    match arguments.next() {
+        None => serve(rounds),
+        Some(_) => split(rounds),
+    }
+}
+
+fn serve(rounds: usize) {
+    let mut connection = Connection::new(Limits::default());
+    let mut out = Vec::with_capacity(1024);
+    for _ in 0..rounds {
+        out.clear();
+        let mut input = black_box(REQUEST);
+        while !matches!(connection.receive(&mut input), Ok(Event::End { .. })) {}
+        let fields = [(&b"content-type"[..], &b"text/plain"[..]), (b"content-length", b"13")];
+        let started = connection.start(200, fields, Length::Unknown, STAMP, &mut out);
+        let written = connection.write(b"Hello, world!", &mut out);
+        assert_eq!((started, written), (Ok(()), Ok(())));
+        assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+        black_box(&out);
+    }
+}
+
+fn split(rounds: usize) {
+    for _ in 0..rounds {
+        let mut slots = [const { MaybeUninit::uninit() }; 100];
+        let mut request = httparse::Request::new(&mut []);
+        let parsed = request.parse_with_uninit_headers(black_box(REQUEST), &mut slots);
+        assert!(black_box(parsed).is_ok());
+    }
+}

@@ -1,0 +1,138 @@
+//! What becomes of a connection: kept, drained, closed; the end of the input, and of the server.
+
+use http::{After, Connection, Event, Length, Limits, NO_FIELDS, Stamp};
+
+use crate::exchange::{GET, after, after_with, read, text};
+
+fn answer(connection: &mut Connection) -> After {
+    let mut out = Vec::new();
+    let started = connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out);
+    assert_eq!(started, Ok(()));
+    connection.finish(&mut out).unwrap_or(After::Close)
+}
+
+#[test]
+fn the_rest_of_an_answered_request_is_thrown_away_and_the_next_is_read() {
+    let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na");
+    assert_eq!(answer(&mut connection), After::Drain);
+    assert!(!connection.is_idle());
+    assert_eq!(read(&mut connection, "bc"), ["need"]);
+    assert_eq!(read(&mut connection, &format!("d{GET}")), ["request", "end", "paused"]);
+}
+
+#[test]
+fn so_are_chunks_and_trailers() {
+    let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(answer(&mut connection), After::Drain);
+    let rest = format!("2\r\nab\r\n0\r\nX: y\r\n\r\n{GET}");
+    assert_eq!(read(&mut connection, &rest), ["request", "end", "paused"]);
+}
+
+#[test]
+fn more_than_is_worth_reading_closes() {
+    let limits = Limits { drain_bytes: 3, ..Limits::default() };
+    let mut connection = after_with("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", limits);
+    assert_eq!(answer(&mut connection), After::Close);
+    let mut connection =
+        after_with("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", limits);
+    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(read(&mut connection, "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"), ["closed"]);
+}
+
+#[test]
+fn what_is_wrong_behind_an_answer_closes_without_another() {
+    let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(read(&mut connection, "x\r\n"), ["closed"]);
+}
+
+#[test]
+fn a_refusal_is_told_once_and_answered_with_its_status() {
+    let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+    let stamp = Stamp { date: b"now", server: b"vitok" };
+    let refusal = connection.receive(&mut &b"GET / HTTP/3.0\r\n\r\n"[..]).map(|_| ()).expect_err("version 3");
+    connection.refuse(refusal, stamp, &mut out);
+    let expected = "HTTP/1.1 505 HTTP Version Not Supported\r\ndate: now\r\nserver: vitok\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    assert_eq!(text(&out), expected);
+    connection.refuse(refusal, stamp, &mut out);
+    assert_eq!(text(&out), expected);
+    assert_eq!(read(&mut connection, GET), ["closed"]);
+}
+
+#[test]
+fn a_refusal_in_the_middle_of_a_response_writes_nothing() {
+    let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut out = Vec::new();
+    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(1), Stamp::default(), &mut out), Ok(()));
+    out.clear();
+    let refusal = connection.receive(&mut &b"x"[..]).map(|_| ()).expect_err("a bad size");
+    assert_eq!(connection.write(b"a", &mut out), Ok(()), "the response may be finished");
+    connection.refuse(refusal, Stamp::default(), &mut out);
+    assert_eq!(text(&out), "a");
+}
+
+#[test]
+fn the_end_of_the_input_is_fine_between_requests() {
+    let mut connection = Connection::new(Limits::default());
+    connection.end_input();
+    assert_eq!(read(&mut connection, ""), ["closed"]);
+    let mut connection = after(&format!("{GET}{GET}"));
+    connection.end_input();
+    assert_eq!(read(&mut connection, ""), ["paused"]);
+    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert_eq!(read(&mut connection, ""), ["request", "end", "paused"], "the kept request is still answered");
+    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert_eq!(read(&mut connection, ""), ["closed"]);
+}
+
+#[test]
+fn the_end_of_the_input_inside_a_request_is_refused() {
+    for part in [
+        "G",
+        "\r",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na",
+    ] {
+        let mut connection = after(part);
+        connection.end_input();
+        assert_eq!(read(&mut connection, ""), ["refused"], "{part:?}");
+        assert_eq!(read(&mut connection, ""), ["closed"], "{part:?}");
+    }
+}
+
+#[test]
+fn the_last_response_says_close() {
+    let mut connection = after(GET);
+    connection.end_after_response();
+    let mut out = Vec::new();
+    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
+    assert!(text(&out).contains("\r\nconnection: close\r\n"));
+    assert_eq!(connection.finish(&mut out), Ok(After::Close));
+    let mut idle = Connection::new(Limits::default());
+    idle.end_after_response();
+    assert_eq!(read(&mut idle, GET), ["closed"]);
+    let mut draining = after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+    assert_eq!(answer(&mut draining), After::Drain);
+    draining.end_after_response();
+    assert_eq!(read(&mut draining, &format!("a{GET}")), ["closed"]);
+}
+
+#[test]
+fn what_is_pipelined_is_kept_within_its_bound_and_in_order() {
+    let limits = Limits { backlog_bytes: 8, ..Limits::default() };
+    let mut connection = after_with(GET, limits);
+    let (first, second) = ("GET /1 HTTP/1.0\r\n\r\n".as_bytes(), "GET /2".as_bytes());
+    let mut input = first;
+    assert!(connection.has_room());
+    assert!(matches!(connection.receive(&mut input), Ok(Event::Paused)));
+    assert_eq!(input, &first[8..], "the rest stays with the caller");
+    assert!(!connection.has_room());
+    let mut more = second;
+    assert!(matches!(connection.receive(&mut more), Ok(Event::Paused)));
+    assert_eq!(more, second);
+    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert!(matches!(connection.receive(&mut input), Ok(Event::NeedInput)));
+    assert!(connection.has_room());
+    let Ok(Event::Request(head)) = connection.receive(&mut input) else { panic!("the second request") };
+    assert_eq!(head.target(), b"/1");
+}

@@ -1,0 +1,44 @@
+//! A connection with a request behind it, ready to be answered.
+
+use http::{Connection, Event, Limits};
+
+/// A GET of 1.1 and of 1.0, which differ in nearly everything that a response may be.
+pub(crate) const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+pub(crate) const OLD_GET: &str = "GET / HTTP/1.0\r\n\r\n";
+
+/// A connection that has read this, as far as a request goes.
+pub(crate) fn after(request: &str) -> Connection {
+    after_with(request, Limits::default())
+}
+
+pub(crate) fn after_with(request: &str, limits: Limits) -> Connection {
+    let mut connection = Connection::new(limits);
+    read(&mut connection, request);
+    connection
+}
+
+/// Reads on: the names of the events, the last of which asks for something.
+pub(crate) fn read(connection: &mut Connection, input: &str) -> Vec<&'static str> {
+    let mut input = input.as_bytes();
+    let mut names = Vec::new();
+    loop {
+        names.push(match connection.receive(&mut input) {
+            Ok(Event::Request(_)) => "request",
+            Ok(Event::Body(_)) => "body",
+            Ok(Event::End { .. }) => "end",
+            Ok(Event::Tunnel(_)) => "tunnel",
+            Ok(Event::NeedInput) => "need",
+            Ok(Event::Paused) => "paused",
+            Ok(Event::Closed) => "closed",
+            Err(_) => "refused",
+        });
+        if matches!(names.last(), Some(&("need" | "paused" | "closed" | "refused"))) {
+            return names;
+        }
+    }
+}
+
+/// What was written, as text.
+pub(crate) fn text(out: &[u8]) -> &str {
+    std::str::from_utf8(out).unwrap_or("(no text)")
+}
