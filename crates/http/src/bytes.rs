@@ -6,6 +6,10 @@ pub(crate) const TOKEN: u8 = 1;
 pub(crate) const VALUE: u8 = 1 << 1;
 /// May stand in a host and port (RFC 3986 section 3.2.2): reg-name, and what an address in brackets needs.
 pub(crate) const HOST: u8 = 1 << 2;
+/// May stand in a host and has no meaning of its own there: no colon, no bracket.
+pub(crate) const NAME: u8 = 1 << 4;
+/// May stand in a request target in front of the query.
+pub(crate) const PATH: u8 = 1 << 5;
 /// May stand in a request target: printable ASCII. RFC 3986 knows fewer, but browsers send the others; a `#` would
 /// begin a fragment, which no request target has (RFC 9112 section 3.2).
 pub(crate) const TARGET: u8 = 1 << 3;
@@ -41,11 +45,14 @@ const fn classes_of(byte: u8) -> u8 {
     if matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=') {
         classes |= HOST;
     }
+    if classes & HOST != 0 && !matches!(byte, b':' | b'[' | b']') {
+        classes |= NAME;
+    }
     if byte == b'\t' || (byte >= b' ' && byte != 0x7f) {
         classes |= VALUE;
     }
     if byte.is_ascii_graphic() && byte != b'#' {
-        classes |= TARGET;
+        classes |= if byte == b'?' { TARGET } else { TARGET | PATH };
     }
     classes
 }
@@ -58,6 +65,12 @@ pub(crate) fn is(byte: u8, class: u8) -> bool {
 #[inline]
 pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     bytes.iter().all(|byte| is(*byte, class))
+}
+
+/// How many bytes at the beginning are of this class.
+#[inline]
+pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
+    bytes.iter().position(|byte| !is(*byte, class)).unwrap_or(bytes.len())
 }
 
 /// Whether these bytes are a token: at least one, and all of the right kind.

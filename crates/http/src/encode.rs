@@ -41,6 +41,15 @@ pub(crate) fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes a field of ours, whose name comes with its colon and space, so that its few bytes are stored and not copied.
+#[inline]
+pub(crate) fn own_field<const N: usize>(name: &[u8; N], value: &[u8], out: &mut Vec<u8>) {
+    out.reserve(N + value.len() + 2);
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// Whether a field of an application may be written: nothing in it can end a line or begin another field (RFC 9110
 /// sections 5.1 and 5.5).
 #[inline]

@@ -157,7 +157,8 @@ impl Head {
 
     /// Reads a head that `input` begins with, if it is there as a whole and nothing is wrong with it: how long it is.
     /// Anything else is for the scan to tell.
-    #[inline]
+    // Not inlined: what follows a head should not pay for the room that the fields are found in.
+    #[inline(never)]
     pub(crate) fn accept(&mut self, input: &[u8], limits: &Limits) -> Option<usize> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
         let mut request = httparse::Request::new(&mut []);
@@ -166,14 +167,13 @@ impl Head {
             _ => return None,
         };
         let section = &input[..length];
-        if length > limits.head_bytes || !has_plain_line_ends(section, &request) {
+        // httparse also takes bare line feeds, and blank lines in front.
+        let method = Span::locate(request.method?.as_bytes(), section);
+        if length > limits.head_bytes || !section.ends_with(b"\r\n\r\n") || method.start() != 0 {
             return None;
         }
-        let line = request
-            .headers
-            .first()
-            .map_or(length - 2, |field| Span::locate(field.name.as_bytes(), section).start());
-        if line - 2 > limits.request_line_bytes {
+        let first = request.headers.first().map(|field| Span::locate(field.name.as_bytes(), section).start());
+        if first.unwrap_or(length - 2) - 2 > limits.request_line_bytes {
             return None;
         }
         self.fields.bytes.clear();
@@ -226,9 +226,7 @@ impl Head {
         self.version = if minor == 0 { Version::Http10 } else { Version::Http11 };
         self.method = Span::locate(method.as_bytes(), section);
         self.target = Span::locate(target.as_bytes(), section);
-        self.fields.take(request.headers, section);
-        let (notes, seen) = self.note_fields();
-        self.notes = notes;
+        let seen = self.take_fields(request.headers, section)?;
         let authority = self.take_target_apart(method.as_bytes(), target.as_bytes())?;
         self.settle_host(authority)?;
         self.framing = seen.decide(self.version == Version::Http10, limits.body_bytes)?;
@@ -238,26 +236,32 @@ impl Head {
         Ok(())
     }
 
-    /// Goes through the fields once and notes those that say something about the connection.
+    /// Takes over the fields, and notes what they say about the connection. httparse has seen that there is a line feed
+    /// before each name.
     #[inline]
-    fn note_fields(&self) -> (Notes, Seen) {
-        let (mut notes, mut seen) = (Notes::default(), Seen::default());
-        for (index, (name, value)) in self.fields.iter().enumerate() {
-            match name {
+    fn take_fields(&mut self, found: &[httparse::Header<'_>], section: &[u8]) -> Result<Seen, Refusal> {
+        let (mut notes, mut seen, mut has_plain_line_ends) = (Notes::default(), Seen::default(), true);
+        self.fields.places.clear();
+        self.fields.places.reserve(found.len());
+        for (index, field) in found.iter().enumerate() {
+            let place = self.fields.take(field, section);
+            has_plain_line_ends &= section[place.name.start() - 2] == b'\r';
+            match place.name.of(&self.fields.bytes) {
                 b"host" => {
                     notes.host = index;
                     notes.hosts += 1;
                 }
-                b"connection" => notes.note_connection(value),
-                b"content-length" => seen.content_length(value),
-                b"transfer-encoding" => seen.transfer_encoding(value),
-                b"upgrade" => notes.has_upgrade = bytes::members(value).any(|name| !name.is_empty()),
-                b"expect" => notes.expects_continue |= lists(value, b"100-continue"),
-                b"te" => notes.takes_trailers |= lists(value, b"trailers"),
+                b"connection" => notes.note_connection(field.value),
+                b"content-length" => seen.content_length(field.value),
+                b"transfer-encoding" => seen.transfer_encoding(field.value),
+                b"upgrade" => notes.has_upgrade = bytes::members(field.value).any(|name| !name.is_empty()),
+                b"expect" => notes.expects_continue |= lists(field.value, b"100-continue"),
+                b"te" => notes.takes_trailers |= lists(field.value, b"trailers"),
                 _ => {}
             }
         }
-        (notes, seen)
+        self.notes = notes;
+        if has_plain_line_ends { Ok(seen) } else { Err(BAD_LINE) }
     }
 
     /// Notes the parts of the target, and gives the authority of an absolute form.
@@ -290,26 +294,23 @@ impl Head {
 }
 
 impl Notes {
+    #[inline]
     fn note_connection(&mut self, value: &[u8]) {
+        match value {
+            b"keep-alive" => self.keeps_alive = true,
+            b"close" => self.closes = true,
+            _ => self.note_options(value),
+        }
+    }
+
+    #[cold]
+    fn note_options(&mut self, value: &[u8]) {
         for option in bytes::members(value) {
             self.closes |= option.eq_ignore_ascii_case(b"close");
             self.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
             self.upgrades |= option.eq_ignore_ascii_case(b"upgrade");
         }
     }
-}
-
-/// Whether every line ends in CR and LF, and no blank line stands in front: httparse also takes others. It has seen
-/// that there is a line feed before each name.
-#[inline]
-fn has_plain_line_ends(section: &[u8], request: &httparse::Request<'_, '_>) -> bool {
-    let is_first = request.method.is_some_and(|method| Span::locate(method.as_bytes(), section).start() == 0);
-    let mut has = is_first && section.ends_with(b"\r\n\r\n");
-    for field in request.headers.iter() {
-        let start = Span::locate(field.name.as_bytes(), section).start();
-        has &= section[start - 2] == b'\r';
-    }
-    has
 }
 
 /// What is wrong with a version that httparse does not know: the number, or that it is none.

@@ -105,10 +105,10 @@ impl Connection {
     #[inline]
     pub(crate) fn write_stamp(told: &Told, stamp: Stamp<'_>, out: &mut Vec<u8>) {
         if !told.has_date && !stamp.date.is_empty() {
-            encode::field(b"date", stamp.date, out);
+            encode::own_field(b"date: ", stamp.date, out);
         }
         if !told.has_server && !stamp.server.is_empty() {
-            encode::field(b"server", stamp.server, out);
+            encode::own_field(b"server: ", stamp.server, out);
         }
     }
 

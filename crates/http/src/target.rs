@@ -2,7 +2,7 @@
 //!
 //! It knows positions in a target and nothing of other fields.
 
-use crate::bytes::{self, HOST, TARGET};
+use crate::bytes::{self, HOST, NAME, PATH, TARGET};
 use crate::error::Refusal;
 
 const BAD_TARGET: Refusal = Refusal::malformed("a malformed request target (RFC 9112 section 3.2)");
@@ -40,26 +40,29 @@ pub(crate) struct Parts {
 /// Takes a target apart, or says that the method has no such target.
 #[inline]
 pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, Refusal> {
-    if !bytes::all(target, TARGET) || target.is_empty() {
-        return Err(BAD_TARGET);
-    }
     if method == b"CONNECT" {
         return authority_form(target);
     }
-    if target[0] == b'/' {
-        return Ok(with_path(target, TargetForm::Origin, (0, 0), 0));
+    match target {
+        [b'/', ..] => with_path(target, TargetForm::Origin, (0, 0), 0),
+        b"*" if method == b"OPTIONS" => with_path(target, TargetForm::Asterisk, (0, 0), 0),
+        b"*" => Err(BAD_ASTERISK),
+        _ => absolute_form(target),
     }
-    if target == b"*" {
-        let parts = with_path(target, TargetForm::Asterisk, (0, 0), 0);
-        return if method == b"OPTIONS" { Ok(parts) } else { Err(BAD_ASTERISK) };
-    }
-    absolute_form(target)
 }
 
+/// Every byte is looked at once: up to the query, and behind it.
 #[inline]
-fn with_path(target: &[u8], form: TargetForm, authority: (usize, usize), path: usize) -> Parts {
-    let end = target[path..].iter().position(|byte| *byte == b'?').map_or(target.len(), |at| path + at);
-    Parts { form, authority, path: (path, end), query: (end + 1).min(target.len()) }
+fn with_path(
+    target: &[u8],
+    form: TargetForm,
+    authority: (usize, usize),
+    path: usize,
+) -> Result<Parts, Refusal> {
+    let end = path + bytes::run(&target[path..], PATH);
+    let query = (end + 1).min(target.len());
+    let is_whole = end == target.len() || (target[end] == b'?' && bytes::all(&target[query..], TARGET));
+    if is_whole { Ok(Parts { form, authority, path: (path, end), query }) } else { Err(BAD_TARGET) }
 }
 
 #[cold]
@@ -88,21 +91,16 @@ fn absolute_form(target: &[u8]) -> Result<Parts, Refusal> {
         return Err(BAD_TARGET);
     }
     check_host(&target[start..end]).map_err(|_| BAD_TARGET)?;
-    Ok(with_path(target, TargetForm::Absolute, (start, end), end))
+    with_path(target, TargetForm::Absolute, (start, end), end)
 }
 
 /// Host and perhaps a port. An empty one is allowed: a target without authority has an empty Host (section 3.2).
 #[inline]
 pub(crate) fn check_host(host: &[u8]) -> Result<(), Refusal> {
-    if !bytes::all(host, HOST) {
-        return Err(BAD_HOST);
-    }
-    let port = match host {
-        [b'[', rest @ ..] => after_literal(rest)?,
-        _ => match host.iter().position(|byte| matches!(byte, b':' | b'[' | b']')) {
-            None => return Ok(()),
-            Some(at) => &host[at..],
-        },
+    let name = bytes::run(host, NAME);
+    let port = match &host[name..] {
+        [b'[', rest @ ..] if name == 0 => after_literal(rest)?,
+        rest => rest,
     };
     match port {
         [] => Ok(()),
@@ -115,7 +113,7 @@ pub(crate) fn check_host(host: &[u8]) -> Result<(), Refusal> {
 fn after_literal(rest: &[u8]) -> Result<&[u8], Refusal> {
     let end = rest.iter().position(|byte| *byte == b']').ok_or(BAD_HOST)?;
     let (literal, port) = (&rest[..end], &rest[end + 1..]);
-    if literal.is_empty() || literal.contains(&b'[') {
+    if literal.is_empty() || literal.contains(&b'[') || !bytes::all(literal, HOST) {
         return Err(BAD_HOST);
     }
     Ok(port)
