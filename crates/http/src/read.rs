@@ -172,6 +172,7 @@ impl Reader {
         input: &[u8],
     ) -> Result<(usize, Option<Step>), Refusal> {
         let (taken, part) = self.body.take(input, limits)?;
+        self.count_work(taken);
         match part {
             Part::Nothing => Ok((taken, Some(Step::NeedInput))),
             Part::Content(length) => Ok((taken, self.content(state, length))),
@@ -250,4 +251,45 @@ impl Reader {
     #[expect(clippy::unused_self, reason = "counted in tests only")]
     #[inline]
     fn count_work(&self, _bytes: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reader, Step};
+    use crate::limits::Limits;
+    use crate::state::State;
+
+    /// The bytes looked at while an input comes in pieces of this size, each step at most one request.
+    fn work(input: &[u8], size: usize) -> usize {
+        let limits = Limits::default();
+        let (mut reader, mut state) = (Reader::new(&limits), State::new());
+        for piece in input.chunks(size) {
+            let mut used = 0;
+            while used < piece.len() {
+                let (taken, step) = reader.step(&mut state, &limits, &piece[used..]).unwrap();
+                used += taken;
+                assert!(!matches!(step, Step::Paused | Step::Closed));
+            }
+        }
+        reader.work
+    }
+
+    #[test]
+    fn no_split_makes_a_head_cost_more_than_three_looks_at_each_byte() {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: some value\r\n".repeat(90));
+        for size in [1, 2, 3, 7, 64, 500, head.len() - 1, head.len()] {
+            assert!(work(head.as_bytes(), size) <= 3 * head.len(), "pieces of {size}");
+        }
+        assert_eq!(work(head.as_bytes(), head.len()), head.len(), "a whole head is looked at once");
+    }
+
+    #[test]
+    fn nor_chunks_and_trailers() {
+        let chunks = "1;x\r\na\r\n".repeat(200);
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let input = format!("{head}{chunks}0\r\n{}", "a: some value\r\n".repeat(90));
+        for size in [1, 2, 3, 7, 64, 500] {
+            assert!(work(input.as_bytes(), size) <= 3 * input.len(), "pieces of {size}");
+        }
+    }
 }

@@ -1,0 +1,65 @@
+//! The properties that are fuzzed, on inputs of proptest's: a smoke run for the stable toolchain.
+
+mod responses;
+mod splits;
+
+use proptest::prelude::*;
+
+/// Pieces that requests are made of, so that random rows of them get somewhere.
+const WORDS: &[&str] = &[
+    "GET ",
+    "POST ",
+    "/ ",
+    "* ",
+    "HTTP/1.1",
+    "HTTP/1.0",
+    "\r\n",
+    "\r\n\r\n",
+    "\n",
+    "\r",
+    "Host: a\r\n",
+    "a: b\r\n",
+    " ",
+    "GET / HTTP/1.1\r\nHost: a\r\n",
+    "Connection: close\r\n",
+    "Content-Length: ",
+    "3\r\n",
+    "abc",
+    "0\r\n",
+    ";x=\"y\"",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding: gzip\r\n",
+    "\t",
+    "\0",
+    ":",
+    "CONNECT a:1 HTTP/1.1\r\n",
+];
+
+fn rows_of_words() -> impl Strategy<Value = Vec<u8>> {
+    (any::<u8>(), prop::collection::vec(prop::sample::select(WORDS), 0..16))
+        .prop_map(|(seed, words)| [&[seed % 32], words.concat().as_bytes()].concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn splits_of_anything(input in prop::collection::vec(any::<u8>(), 0..300)) {
+        splits::check(&input);
+    }
+
+    #[test]
+    fn splits_of_words(input in rows_of_words()) {
+        splits::check(&input);
+    }
+
+    #[test]
+    fn responses_of_anything(input in prop::collection::vec(any::<u8>(), 0..100)) {
+        responses::check(&input);
+    }
+
+    #[test]
+    fn responses_of_fields(status in 0..1000_u16, fields in "([a-zA-Z-]{1,17}:[ -~\r\n]{0,6};?){0,4}") {
+        responses::check(&[&status.to_be_bytes(), fields.as_bytes()].concat());
+    }
+}

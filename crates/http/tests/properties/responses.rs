@@ -1,0 +1,26 @@
+//! Whatever an application says, what is written is one well-formed head, or nothing. Shared by a test of the stable
+//! toolchain and by a fuzz target.
+
+use http::{Connection, Event, Length, Limits, Stamp};
+
+/// The bytes are a status, and then fields as lines, as an application might take them from anywhere.
+pub(crate) fn check(bytes: &[u8]) {
+    let [high, low, rest @ ..] = bytes else { return };
+    let status = u16::from_be_bytes([*high, *low]) % 1200;
+    let fields = rest.split(|byte| *byte == b';').map(|field| {
+        let colon = field.iter().position(|byte| *byte == b':').unwrap_or(field.len());
+        (&field[..colon], field.get(colon + 1..).unwrap_or_default())
+    });
+    let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+    let mut input = &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
+    while !matches!(connection.receive(&mut input), Ok(Event::Paused)) {}
+    if connection.start(status, fields, Length::Unknown, Stamp::default(), &mut out).is_err() {
+        assert!(out.is_empty(), "a head that cannot be written leaves nothing behind");
+        return;
+    }
+    let mut lines = out.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    assert!(lines.next().is_some_and(|line| line.starts_with(b"HTTP/1.1 ")), "a status line");
+    assert!(lines.all(|line| line.is_empty() || line.contains(&b':')), "fields behind it");
+    let ends = out.windows(4).filter(|part| part == b"\r\n\r\n").count();
+    assert!(ends == 1 && out.ends_with(b"\r\n\r\n"), "one head and nothing behind it");
+}
