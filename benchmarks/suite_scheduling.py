@@ -109,6 +109,10 @@ def _column(row: Row, samples: Sequence[Sample]) -> Column:
     walls_ns = tuple(round(sample.wall_ns_per_operation, 2) for sample in samples)
     if not row.is_latency:
         return Column(costs=tuple(round(sample.cpu_ns_per_operation, 2) for sample in samples), walls_ns=walls_ns)
+    # A short sample of a slow loop may have seen no event at all.
+    samples = [sample for sample in samples if sample.waits_us]
+    if not samples:
+        return Column(status="wrong", reason="no event came during its samples")
     waits_us = sorted(wait for sample in samples for wait in sample.waits_us)
     tail_us = waits_us[min(len(waits_us) - 1, len(waits_us) * row.tail_percent // PERCENT)]
     early = sum(wait < EARLY_US for wait in waits_us)
