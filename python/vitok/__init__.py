@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ._policy import EventLoopPolicy as EventLoopPolicy
     from ._policy import install as install
-    from .http import serve as serve
+    from .http.serving import serve as serve
 
 __all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run", "serve"]
 
@@ -71,7 +71,7 @@ def __getattr__(name: str) -> Any:
     That is the HTTP server, and the names of event loop policies, which are deprecated, and gone in Python 3.16.
     """
     if name == "serve":
-        from .http import serve
+        from .http.serving import serve
 
         return serve
     if name in _POLICY_NAMES and sys.version_info < (3, 16):

@@ -23,8 +23,8 @@ from .lifespan import LifespanError
 from .options import Options
 from .place import WorkersError
 from .reading import from_command
-from .serve import run
 from .server import Server
+from .serving import run
 from .supervisor import Supervisor
 
 
@@ -70,7 +70,7 @@ def load(app: str, options: Options) -> loading.Application:
     except Exception as error:
         lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
         sys.stderr.write("".join(lines))
-        refuse(f"{app!r} raised {type(error).__name__} while it was imported", EXIT_START)
+        refuse(f"{app!r} raised {type(error).__name__} while it was loaded", EXIT_START)
 
 
 def refuse(message: Any, code: int) -> NoReturn:

@@ -5,7 +5,6 @@ It knows nothing of what they mean; which ones they are stands in the table of o
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from .options import Options, table
@@ -18,6 +17,4 @@ def native_options(options: Options, *, state: dict[str, Any] | None, access_log
     told = {option.name: getattr(options, option.name) for option in table() if option.is_native}
     told["server_header"] = _NAME if options.server_header else None
     told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]
-    if options.limit_request_body is None:
-        told["limit_request_body"] = sys.maxsize
     return {**told, "state": state, "access_log": access_log}

@@ -192,7 +192,7 @@ class Options:
         75.0,
         Seconds(),
         "that a connection may be idle between two requests; longer than the proxy in front keeps its own (AWS 60)",
-        others="nginx 75, granian 30, uvicorn and hypercorn 5, gunicorn 2",
+        others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
         is_native=True,
     )
     timeout_graceful_shutdown: float | None = _option(

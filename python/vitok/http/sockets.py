@@ -87,8 +87,8 @@ def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise OSError(getattr(error, "errno", None), f"{address}: {reason}") from None
+        number, reason = error.args if isinstance(error, socket.gaierror) else (socket.EAI_NONAME, "Not a host name")
+        raise OSError(number, f"{address}: {str(reason).lower()}") from None
     made: list[Bound] = []
     port = address.port
     try:
