@@ -29,6 +29,7 @@ class Lifespan:
         self._mode = mode
         self._log = log
         self._task: asyncio.Task[None] | None = None
+        self._raised: Exception | None = None
         self._phase = "new"
         loop = asyncio.get_running_loop()
         # Each is answered by None for "complete", or by the message of "failed".
@@ -53,14 +54,11 @@ class Lifespan:
                 raise LifespanError(f"the application failed to start{': ' if message else ''}{message}")
             self.state = state
             return
-        self._do_without(self._task)
+        self._do_without()
 
     async def shutdown(self, seconds: float | None) -> None:
         """Tell the application to end, and wait so long for it. LifespanError if it fails, or takes longer."""
-        if self._task is None or self.state is None:
-            return
-        if self._task.done():
-            self._note_early_end(self._task)
+        if self._task is None or self._task.done():
             return
         self._end_asked.set()
         waited: set[asyncio.Future[Any]] = {self._task, self._ended}
@@ -68,12 +66,9 @@ class Lifespan:
         if not self._ended.done() and not self._task.done():
             await self.cancel()
             raise LifespanError(f"the application did not end within {seconds:g} s")
-        if not self._ended.done():
-            self._note_early_end(self._task)
-        elif (message := self._ended.result()) is not None:
-            await self.cancel()
-            raise LifespanError(f"the application failed to end{': ' if message else ''}{message}")
         await self.cancel()
+        if self._ended.done() and (message := self._ended.result()) is not None:
+            raise LifespanError(f"the application failed to end{': ' if message else ''}{message}")
 
     async def cancel(self) -> None:
         """Cancel what still runs, and let it come to its end. An application that does not obey is left alone."""
@@ -84,21 +79,21 @@ class Lifespan:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
 
-    def _do_without(self, task: asyncio.Task[None]) -> None:
+    def _do_without(self) -> None:
         """The application ended before it answered: it does not know the protocol, or broke."""
-        exception = None if task.cancelled() else task.exception()
+        reason = f"raised {type(self._raised).__name__}: {self._raised}" if self._raised else "returned"
         if self._mode == "on":
-            raise LifespanError("the application has no lifespan, which --lifespan on asks for") from exception
-        reason = "returned" if exception is None else f"raised {type(exception).__name__}: {exception}"
+            raise LifespanError(f"--lifespan: the application has none, it {reason}") from self._raised
         self._log.logger.debug("serving without lifespan: the application %s", reason)
 
-    def _note_early_end(self, task: asyncio.Task[None]) -> None:
-        """The application left its lifespan before it was told to end, or without an answer."""
-        if not task.cancelled() and (exception := task.exception()) is not None:
-            self._log.error("the application's lifespan ended with an exception", exception)
-
     async def _run(self, scope: dict[str, Any]) -> None:
-        await self._application(scope, self._receive, self._send)
+        try:
+            await self._application(scope, self._receive, self._send)
+        except Exception as error:
+            # Before the first answer it may mean that there is no lifespan, and after "failed" all has been said.
+            self._raised = error
+            if self._phase in ("started", "ending"):
+                self._log.error("the application's lifespan ended with an exception", error)
 
     async def _receive(self) -> dict[str, Any]:
         """Give the two events, each once and in time; there is no third."""

@@ -9,6 +9,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from vitok._loop import Loop
@@ -92,7 +93,8 @@ class Server:
         self._context = tls.context(options)
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
         where = addresses.of_options(options)
-        self._bind = lambda: sockets.bind(where, permissions=options.uds_permissions)
+        self._bind: Callable[[], list[sockets.Bound]]
+        self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
 
     def _take(self, application: Application) -> None:
         self._application = application
