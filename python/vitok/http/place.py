@@ -6,18 +6,19 @@ It knows nothing of signals, of the other places and of how a worker is told wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 from .errors import EXIT_START, EXIT_USAGE
 from .log import Log
 from .process import Process, description
 
 # A worker that ended is replaced at once; one that ended soon after its start after a pause, twice as long each time.
-FIRST_PAUSE_SECONDS = 0.25
+FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 15.0
 # A worker that has lived so long had a good start: the next pause is the first again.
 STEADY_SECONDS = 10.0
-# So many workers in a row that end before they are ready, and the supervisor gives up: about four seconds of pauses.
+# So many workers in a row that end before they are ready, and the supervisor gives up unless others serve: 1.5 s of
+# pauses, and the time that the starts take.
 START_ATTEMPTS = 5
 
 
@@ -27,6 +28,19 @@ class WorkersError(RuntimeError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Crew(Protocol):
+    """All workers together, as far as one place has to do with them."""
+
+    def start(self) -> Process:
+        """Start one more."""
+
+    def retire(self, process: Process) -> asyncio.Task[None]:
+        """See one to its end that has a successor."""
+
+    def is_serving(self) -> bool:
+        """Whether any accepts connections."""
 
 
 class _Wish:
@@ -43,14 +57,13 @@ class _Wish:
 
 
 class Place:
-    """Where one worker belongs. `start` makes a process, `retire` sees one to its end."""
+    """Where one worker belongs."""
 
-    def __init__(self, start: Callable[[], Process], retire: Callable[[Process], asyncio.Task[None]], log: Log) -> None:
+    def __init__(self, crew: Crew, log: Log) -> None:
         loop = asyncio.get_running_loop()
         self.filled: asyncio.Future[None] = loop.create_future()
         """Done when the first worker here accepts connections."""
-        self._start = start
-        self._retire = retire
+        self._crew = crew
         self._log = log
         self._failures = 0
         self._pauses = 0
@@ -81,7 +94,7 @@ class Place:
     async def _fill(self) -> Process:
         """Start workers until one is ready."""
         while True:
-            worker = self._start()
+            worker = self._crew.start()
             if await _is_ready(worker):
                 self._accept(worker)
                 # Who wished for another worker meanwhile has one.
@@ -105,17 +118,17 @@ class Place:
         if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
             # It has said why, and the next one would say the same.
             raise WorkersError("the workers do not start", code)
-        if self._failures >= START_ATTEMPTS:
-            message = f"{self._failures} workers in a row ended before they were ready ({_how(worker)}): giving up"
+        if self._failures >= START_ATTEMPTS and not self._crew.is_serving():
+            message = f"{self._failures} workers in a row ended before they were ready ({_how(worker)})"
             raise WorkersError(message, EXIT_START)
 
     async def _exchange(self, worker: Process) -> Process:
         """Start a successor, and send the worker home when it is ready. The one who has the place afterwards."""
         wish = self._take_wish()
-        successor = self._start()
+        successor = self._crew.start()
         if await _is_ready(successor):
             self._accept(successor)
-            self._retire(worker).add_done_callback(lambda _: wish.fulfil(True))
+            self._crew.retire(worker).add_done_callback(lambda _: wish.fulfil(True))
             return successor
         self._log.logger.error(
             "worker %d ended before it was ready (%s): worker %d stays", successor.pid, _how(successor), worker.pid

@@ -176,8 +176,8 @@ class Server:
             servers.append(made)
         self.urls = urls
         self.started.set()
-        level = "debug" if self._has_successor else "info"
-        getattr(self._log.logger, level)("vitok serve: %s (Ctrl-C ends it)", " ".join(urls))
+        if not self._has_successor:
+            self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(urls))
 
     async def _until_asked(self, http: HttpServer) -> None:
         """Wait for the wish to end, counting requests where they are limited."""

@@ -65,7 +65,7 @@ class Supervisor:
         bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
         try:
             self._order, self._descriptors = self._written(bound)
-            self._places = [Place(self._start, self._retire, self._log) for _ in range(self._options.workers)]
+            self._places = [Place(self, self._log) for _ in range(self._options.workers)]
             with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
                 try:
                     await unless(self._asked, self._keep([one.url(tls=self._is_tls) for one in bound]))
@@ -113,12 +113,17 @@ class Supervisor:
                 task.cancel()
             await asyncio.wait([everyone, *keepers])
 
-    def _start(self) -> Process:
+    def start(self) -> Process:
+        """Start one more worker."""
         process = Process.start(self._order, self._descriptors)
         self._processes.add(process)
         return process
 
-    def _retire(self, process: Process) -> asyncio.Task[None]:
+    def is_serving(self) -> bool:
+        """Whether any worker accepts connections."""
+        return any(process.ready.done() and not process.ended.done() for process in self._processes)
+
+    def retire(self, process: Process) -> asyncio.Task[None]:
         """See a worker that was replaced to its end."""
         task = asyncio.create_task(self._see_off({process}))
         self._retiring.add(task)

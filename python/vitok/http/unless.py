@@ -9,6 +9,9 @@ from typing import Any
 
 async def unless(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
     """Do the work unless the event comes first, which cancels it. Whether the work was done."""
+    if event.is_set():
+        work.close()
+        return False
     task, waiter = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
     both: set[asyncio.Future[Any]] = {task, waiter}
     try:
