@@ -47,14 +47,19 @@ async def answer(send: Send, content: object) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def say(word: str) -> None:
+    """Write a line in one piece: other processes write to the same pipe."""
+    os.write(1, f"{word}\n".encode())
+
+
 async def lifespan(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """A whole lifespan, which says on the standard output where it is."""
     await receive()
     scope["state"]["answer"] = 42
-    print("startup", flush=True)
+    say("startup")
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    print("shutdown", flush=True)
+    say("shutdown")
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -84,7 +89,7 @@ async def fails_to_end(scope: dict[str, Any], receive: Receive, send: Send) -> N
 async def starts_for_ever(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Never answers."""
     await receive()
-    print("starting", flush=True)
+    say("starting")
     await asyncio.Event().wait()
 
 

@@ -244,7 +244,7 @@ def test_a_number_of_requests() -> None:
         for _ in range(2):
             served.get()
         assert served.wait() == 0
-    assert "2 requests begun: ending" in served.errors
+    assert "requests begun: time for a new process" in served.errors
     assert served.output.splitlines()[-1] == "shutdown"
 
 

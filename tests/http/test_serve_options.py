@@ -158,6 +158,7 @@ def test_unknown_keywords_are_type_errors() -> None:
         ("bind", [1]),
         ("headers", [("A", "1\r\nB: 2")]),
         ("headers", [("A b", "1")]),
+        ("headers", [("Transfer-Encoding", "chunked")]),
         ("headers", ["A:1"]),
         ("workers", 0),
         ("limit_concurrency", 0),

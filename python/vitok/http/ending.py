@@ -6,9 +6,9 @@ It knows nothing of signals and of lifespans; somebody asks for the end, and som
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from .listening import Listeners
 from .log import Log
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ABORT_SECONDS = 1.0
 
 async def end(
     http: HttpServer,
-    servers: Iterable[asyncio.Server],
+    listeners: Listeners,
     *,
     seconds: float | None,
     at_once: asyncio.Event,
@@ -34,8 +34,7 @@ async def end(
     `at_once` shortens every wait. Returns when no connection is open.
     """
     try:
-        for server in servers:
-            server.close()
+        await listeners.close()
         http.begin_shutdown()
         if not await _drained(http, seconds, at_once):
             await _cancel(http, seconds=seconds, at_once=at_once, log=log)

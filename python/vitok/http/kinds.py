@@ -19,6 +19,11 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 # RFC 9110, sections 5.6.2 (token) and 5.5 (field content): what may stand in a name and in a value.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What frames a message or is about one connection (RFC 9110, section 7.6.1; RFC 9112, section 6) is written by the
+# server itself.
+_OWN_FIELDS = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
+)
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -195,6 +200,8 @@ class Fields(Kind):
         for name, content in pairs:
             if not _TOKEN.fullmatch(name):
                 raise ValueError(f"{name!r} is not the name of a header")
+            if name.lower() in _OWN_FIELDS:
+                raise ValueError(f"{name!r} is a header that the server writes by itself")
             if not _FIELD_VALUE.fullmatch(content):
                 raise ValueError(f"{content!r} can't be the value of a header")
         return tuple(pairs)

@@ -19,6 +19,7 @@ from . import addresses, proxies, sockets, tls
 from .ending import end
 from .errors import OptionError
 from .lifespan import Lifespan
+from .listening import Listeners
 from .loading import Application, load
 from .log import Log
 from .native import native_options
@@ -148,13 +149,14 @@ class Server:
             if not await unless(self._asked, lifespan.startup()):
                 return
             http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
-            servers: list[asyncio.Server] = []
+            listeners = Listeners(http, bound, self._context)
             try:
-                await self._listen(loop, http, bound, servers)
+                await listeners.open(self._options.backlog)
+                self._announce(bound)
                 await self._until_asked(http)
             finally:
                 seconds = self._options.timeout_graceful_shutdown
-                await end(http, servers, seconds=seconds, at_once=self._at_once, log=self._log)
+                await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
                 await unless(self._at_once, lifespan.shutdown(seconds))
         finally:
             await lifespan.cancel()
@@ -163,21 +165,11 @@ class Server:
         access_log = self._options.access_log and self._log.wants_access()
         return native_options(self._options, state=lifespan.state, access_log=access_log)
 
-    async def _listen(
-        self, loop: Loop, http: HttpServer, bound: list[sockets.Bound], servers: list[asyncio.Server]
-    ) -> None:
-        """Accept connections on all sockets; the listeners are added to `servers`."""
-        urls = tuple(one.url(tls=self._context is not None) for one in bound)
-        for one, url in zip(bound, urls, strict=True):
-            try:
-                made = await loop.create_server(http, sock=one.sock, ssl=self._context, backlog=self._options.backlog)
-            except OSError as error:
-                raise sockets.failure(error, url) from None
-            servers.append(made)
-        self.urls = urls
+    def _announce(self, bound: list[sockets.Bound]) -> None:
+        self.urls = tuple(one.url(tls=self._context is not None) for one in bound)
         self.started.set()
         if not self._has_successor:
-            self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(urls))
+            self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
 
     async def _until_asked(self, http: HttpServer) -> None:
         """Wait for the wish to end, counting requests where they are limited."""
@@ -186,8 +178,9 @@ class Server:
             limit += random.randint(0, self._options.limit_max_requests_jitter)
             while not self._asked.is_set() and http.requests < limit:
                 await asyncio.sleep(_COUNT_SECONDS)
-            self._log.logger.info("%d requests begun: ending", http.requests)
             self.worn.set()
+            if not self._asked.is_set():
+                self._log.logger.info("%d requests begun: time for a new process", http.requests)
             if not self._has_successor:
                 self.stop()
         await self._asked.wait()

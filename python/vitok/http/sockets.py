@@ -29,6 +29,8 @@ class Bound:
     file: tuple[str, int] | None = None
     # Whether others may bind sockets of their own to the same port, by `join`.
     is_shared: bool = False
+    # Whether nobody else has this socket open: then connections in its line are ours alone.
+    is_ours: bool = True
 
     def url(self, *, tls: bool) -> str:
         """Where clients find it: http://127.0.0.1:8000, unix:/run/app.sock."""
@@ -201,7 +203,7 @@ def _adopt(address: Inherited) -> Bound:
     if sock.type != socket.SOCK_STREAM or _is_connected(sock):
         sock.close()
         raise OSError(errno.EINVAL, f"{address}: this socket is not one that can listen for streams")
-    return Bound(sock)
+    return Bound(sock, is_ours=False)
 
 
 def _is_connected(sock: socket.socket) -> bool:

@@ -65,7 +65,7 @@ def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
             if "descriptor" in place:
                 sock = socket.socket(fileno=place["descriptor"])
                 os.set_inheritable(sock.fileno(), False)
-                made.append(sockets.Bound(sock))
+                made.append(sockets.Bound(sock, is_ours=False))
             else:
                 made.append(sockets.join(place["family"], tuple(place["address"])))
     except BaseException:
