@@ -1,78 +1,18 @@
-"""A server in a running loop: what its options change for requests, and how it ends.
+"""A server in a running loop: what its options change for requests.
 
 It knows nothing of processes and of the command line.
 """
 
 import asyncio
-import contextlib
-import inspect
-import json
-import os
-import signal
-import socket
 import ssl
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import asgi_apps
 import pytest
-import vitok
-import vitok.http
 from conftest import Certificates
-from served import get
-from vitok.http.options import table
+from embedded import GET, ask, content, fields, port_of, run, serving
 
 pytestmark = pytest.mark.vitok_only
-
-GET = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-Application = Callable[..., Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def serving(app: Any = asgi_apps.without_lifespan, **options: Any) -> AsyncIterator[vitok.http.Server]:
-    """A server on a port that the kernel chooses, for as long as the block takes."""
-    server = vitok.http.Server(app, **{"port": 0, "access_log": False, **options})
-    task = asyncio.create_task(server.serve())
-    try:
-        await asyncio.wait({task, asyncio.create_task(server.started.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        yield server
-    finally:
-        server.stop()
-        await task
-
-
-def port_of(server: vitok.http.Server) -> int:
-    """The port of a server's only URL."""
-    return int(server.urls[0].rpartition(":")[2])
-
-
-async def ask(server: vitok.http.Server, request: bytes = GET) -> bytes:
-    """Send a request on a connection of its own and read until the server closes."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-    writer.write(request)
-    try:
-        return await reader.read()
-    finally:
-        writer.close()
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run on our loop."""
-    vitok.run(main)
-
-
-def content(answer: bytes) -> dict[str, Any]:
-    """The JSON of a response."""
-    found: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
-    return found
-
-
-def fields(answer: bytes) -> list[bytes]:
-    """The fields of a response, names in lower case as they are compared."""
-    lines = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
-    return [name.lower() + b":" + value for name, _, value in (line.partition(b":") for line in lines)]
 
 
 def test_started_and_urls() -> None:
@@ -223,113 +163,6 @@ def test_more_connections_than_may_be() -> None:
     run(main())
 
 
-def test_stop_lets_requests_end() -> None:
-    """`stop()` lets a running request end, and closes idle connections."""
-
-    async def main() -> None:
-        async with serving() as server:
-            idle, idle_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-            slow, slow_writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-            slow_writer.write(GET.replace(b"/ ", b"/sleep/0.2 "))
-            await asyncio.sleep(0.05)
-            server.stop()
-            assert await idle.read() == b""
-            assert (await slow.read()).startswith(b"HTTP/1.1 200 ")
-            idle_writer.close()
-            slow_writer.close()
-
-    run(main())
-
-
-@pytest.mark.parametrize("way", ["at once", "no time"])
-def test_the_end_without_patience(way: str) -> None:
-    """`stop(at_once=True)`, and a graceful end that has no time, cancel what runs."""
-    cancelled: list[bool] = []
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        assert scope["type"] == "http"
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            raise
-
-    async def main() -> None:
-        seconds = 0 if way == "no time" else None
-        async with serving(application, timeout_graceful_shutdown=seconds) as server:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-            writer.write(GET)
-            await asyncio.sleep(0.05)
-            server.stop(at_once=way == "at once")
-            with contextlib.suppress(ConnectionResetError):
-                assert b" 200 " not in await reader.read()
-            writer.close()
-
-    run(main())
-    assert cancelled == [True]
-
-
-def test_who_waits_in_line_is_served() -> None:
-    """A connection that the kernel has accepted and the server has not is answered, though the server is ending."""
-
-    async def main() -> None:
-        async with serving() as server:
-            with socket.create_connection(("127.0.0.1", port_of(server))) as sock:
-                # Both happen within one turn: the loop has not seen the connection yet.
-                sock.sendall(GET)
-                server.stop()
-                sock.setblocking(False)
-                answer = await asyncio.get_running_loop().sock_recv(sock, 65536)
-                assert answer.startswith(b"HTTP/1.1 200 ")
-
-    run(main())
-
-
-def test_cancelling_ends_gracefully() -> None:
-    """A cancelled `serve()` tells the application's lifespan, lets requests end, and is cancelled then."""
-    ended: list[str] = []
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            for answer in ("lifespan.startup.complete", "lifespan.shutdown.complete"):
-                await receive()
-                await send({"type": answer})
-            ended.append("lifespan")
-            return
-        await asgi_apps.app(scope, receive, send)
-        ended.append("request")
-
-    async def main() -> None:
-        server = vitok.http.Server(application, port=0)
-        task = asyncio.create_task(server.serve())
-        await server.started.wait()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
-        writer.write(GET.replace(b"/ ", b"/sleep/0.2 "))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
-        writer.close()
-
-    run(main())
-    assert ended == ["request", "lifespan"]
-
-
-def test_limit_max_requests_ends_it() -> None:
-    """After so many requests `serve()` returns."""
-
-    async def main() -> None:
-        server = vitok.http.Server(asgi_apps.without_lifespan, port=0, limit_max_requests=2)
-        task = asyncio.create_task(server.serve())
-        await server.started.wait()
-        for _ in range(2):
-            assert (await ask(server)).startswith(b"HTTP/1.1 200 ")
-        await task
-
-    run(main())
-
-
 def test_tls_in_a_running_loop(certificates: Certificates) -> None:
     """The loop's own TLS transports carry the native protocol, and end gracefully."""
 
@@ -343,83 +176,3 @@ def test_tls_in_a_running_loop(certificates: Certificates) -> None:
             writer.close()
 
     run(main())
-
-
-def test_only_vitoks_loop_will_do() -> None:
-    """In another loop it is a RuntimeError that says what to do."""
-    server = vitok.http.Server(asgi_apps.app, port=0)
-    with pytest.raises(RuntimeError, match=r"vitok.run"):
-        asyncio.run(server.serve())
-
-
-def test_a_server_serves_once() -> None:
-    """A second `serve()` is a RuntimeError."""
-
-    async def main() -> None:
-        async with serving() as server:
-            with pytest.raises(RuntimeError, match="once"):
-                await server.serve()
-
-    run(main())
-
-
-def test_errors_are_exceptions(tmp_path: Path) -> None:
-    """From Python what is wrong is a TypeError, ValueError, OSError or LifespanError, never an exit."""
-    with pytest.raises(TypeError, match="'prot'"):
-        vitok.serve(asgi_apps.app, prot=1)
-    with pytest.raises(ValueError, match="port"):
-        vitok.serve(asgi_apps.app, port="x")
-    with pytest.raises(ValueError, match="no attribute"):
-        vitok.serve("asgi_apps")
-    with pytest.raises(ValueError, match="workers"):
-        vitok.http.Server(asgi_apps.app, workers=2)
-    with pytest.raises(OSError, match="can't be read"):
-        vitok.serve(asgi_apps.app, ssl_certfile=tmp_path / "missing.pem")
-    with pytest.raises(vitok.http.LifespanError, match="no database"):
-        vitok.serve(asgi_apps.fails_to_start, port=0)
-    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
-        vitok.serve(asgi_apps.app, port=other.getsockname()[1])
-    (tmp_path / "raising.py").write_text("raise LookupError('mine')")
-    with pytest.raises(LookupError, match="mine"):
-        vitok.serve("raising:app", app_dir=tmp_path, port=0)
-
-
-def test_serve_blocks_and_leaves_signals_as_they_were() -> None:
-    """`vitok.serve` returns after SIGTERM, and the handlers are those of before."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-
-        def ask_and_end() -> None:
-            while True:
-                try:
-                    get(port)
-                    break
-                except ConnectionRefusedError:
-                    continue
-            os.kill(os.getpid(), signal.SIGTERM)
-
-        thread = threading.Thread(target=ask_and_end)
-        thread.start()
-        vitok.serve(asgi_apps.without_lifespan, fd=listener.fileno(), access_log=False, log_level="error")
-        thread.join()
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-def test_serve_refuses_a_running_loop() -> None:
-    """`vitok.serve` blocks, so it says what to use in a running loop."""
-
-    async def main() -> None:
-        with pytest.raises(RuntimeError, match=r"vitok.http.Server"):
-            vitok.serve(asgi_apps.app)
-
-    run(main())
-
-
-def test_the_signature_has_all_options() -> None:
-    """`help(vitok.serve)` shows each option with its default."""
-    parameters = inspect.signature(vitok.serve).parameters
-    assert {name: one.default for name, one in parameters.items() if name != "app"} == {
-        option.name: option.default for option in table()
-    }
