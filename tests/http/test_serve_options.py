@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serve_table
 from vitok.http.errors import OptionError
 from vitok.http.kinds import Choice, Fields, Flag, Kind, Mode, Seconds, Text, Whole, Words
 from vitok.http.options import Option, Options, table
 from vitok.http.reading import from_command, from_keywords
-
-from tools import serve_table
 
 pytestmark = pytest.mark.vitok_only
 
@@ -193,7 +192,7 @@ def test_help_shows_every_option_and_default(capsys: pytest.CaptureFixture[str])
 
 def test_the_documentation_has_the_table() -> None:
     """docs/serve.md shows the table of options as it is in the code."""
-    assert serve_table.difference() == "", "run python -m tools.serve_table"
+    assert serve_table.difference() == "", "run python tests/http/serve_table.py"
 
 
 def test_every_option_has_a_help_text_and_a_group() -> None:

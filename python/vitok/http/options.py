@@ -1,14 +1,13 @@
 """The options of the server, each in one place: name, kind, default, what it does, and what others chose.
 
 The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in
-docs/serve.md are all made of this table (reading.py, tools/serve_table.py). It knows nothing of what is done with a
-value.
+docs/serve.md are all made of this table (reading.py, tests/http/serve_table.py). It knows nothing of what becomes
+of a value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any
 
 from .kinds import Choice, Fields, Flag, Kind, Mode, Seconds, Text, Whole, Words
@@ -294,9 +293,12 @@ _GROUPS = {
 }
 
 
-@cache
 def table() -> tuple[Option, ...]:
     """All options, in the order in which they are shown."""
+    return _TABLE
+
+
+def _made() -> tuple[Option, ...]:
     found = []
     group = ""
     for one in fields(Options):
@@ -307,3 +309,6 @@ def table() -> tuple[Option, ...]:
         rest = {key: facts[key] for key in ("kind", "help", "others", "is_native")}
         found.append(Option(name=one.name, default=one.default, group=group, flags=flags, **rest))
     return tuple(found)
+
+
+_TABLE = _made()

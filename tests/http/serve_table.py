@@ -1,4 +1,4 @@
-"""The table of options in docs/serve.md, written from the one in the code: `python -m tools.serve_table`.
+"""The table of options in docs/serve.md, written from the one in the code: `python tests/http/serve_table.py`.
 
 A test compares both. It knows nothing of the rest of the page.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from vitok.http.options import Option, table
 from vitok.http.reading import shown
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "serve.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
 BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
 
 
