@@ -82,6 +82,8 @@ impl Sink {
     pub(super) fn close(&self, py: Python<'_>) -> Result<(), Raised> {
         match self {
             Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
+            // asyncio's TLS transport answers no question any more after a second `close()`.
+            Self::Other(_) if self.is_closing(py)? => Ok(()),
             Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
         }
     }
