@@ -42,5 +42,5 @@ def server_of(flavour: Flavour) -> list[str]:
     """The module that serves in this flavour, with the words that only it understands."""
     if flavour.loop == "asyncio":
         need_library("uvicorn")
-        return ["uvicorn", "--loop", "asyncio"]
+        return ["uvicorn", "--loop", "asyncio", "--http", "h11"]
     return ["vitok", "serve"]
