@@ -24,17 +24,19 @@ def served(
     *,
     folder: Path = APPS,
     socket: Path | None = None,
+    certificate: Path | None = None,
     lifespan: str = "on",
     judged_by: Judge | None = None,
 ) -> Iterator[Server]:
-    """Serve `module:attribute` of a folder, on a port that the kernel chooses or on a Unix socket."""
+    """Serve `module:attribute` of a folder, on a port that the kernel chooses or on a Unix socket, or over TLS."""
     common = [app, "--app-dir", str(folder), "--lifespan", lifespan, "--no-access-log"]
     where = ["--host", "127.0.0.1", "--port", "0"] if socket is None else ["--uds", str(socket)]
     place = ADDRESS if socket is None else re.compile(re.escape(str(socket)))
-    server = [sys.executable, *flavour.flags, "-m", *server_of(flavour)]
+    trust = [] if certificate is None else ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(certificate)]
+    words = [sys.executable, *flavour.flags, "-m", *server_of(flavour), *common, *where, *trust]
     # uvicorn brings everything to its end and then lets the signal have its usual effect.
     exit_code = -signal.SIGTERM if flavour.loop == "asyncio" else 0
-    with serving([*server, *common, *where], flavour, exit_code=exit_code, place=place, judged_by=judged_by) as running:
+    with serving(words, flavour, exit_code=exit_code, place=place, judged_by=judged_by) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from apps.scene import LARGE_BODY, MEETING, MIB
+from apps.scene import FLOOD_CHUNK_BYTES, FLOOD_CHUNKS, LARGE_BODY, MEETING, MIB
 from asgi import served
 from children import Flavour, run_to_end, words_of
 from needs import need_command, need_library
@@ -64,6 +64,14 @@ def test_scope(site: Site) -> None:
     assert told["asgi"]["version"] == "3.0"
 
 
+def test_large_head(site: Site) -> None:
+    """A long query and many long fields, all of which arrive: within the limits that servers commonly have."""
+    fields = [word for number in range(80) for word in ("--header", f"X-Field-{number}: {'v' * 500}")]
+    told = json.loads(site.curl(f"/scope?{'q' * 7000}", *fields))
+    assert told["query_string"] == "q" * 7000
+    assert sum(len(value) for name, value in told["headers"] if name.startswith("x-field-")) == 80 * 500
+
+
 def test_http_1_0(site: Site) -> None:
     """HTTP/1.0: no chunks, the end of a stream is the end of the connection, which nobody keeps unless asked to."""
     assert json.loads(site.curl("--http1.0", "/scope"))["http_version"] == "1.0"
@@ -77,11 +85,12 @@ def test_http_1_0(site: Site) -> None:
 
 
 def test_keep_alive(site: Site) -> None:
-    """A hundred requests share a connection, and one that asks for its end gets a connection of its own."""
+    """A hundred requests share a connection, which ends when either side says so."""
     assert site.curl("/loop?[1-100]", *DISCARD, *CONNECTS).split() == [b"1"] + [b"0"] * 99
     close = ("--header", "Connection: close")
     assert site.curl(*close, "/loop?[1-3]", *DISCARD, *CONNECTS).split() == [b"1"] * 3
     assert b"connection: close" in site.curl(*close, *HEADS, "/loop").lower()
+    assert site.curl("/farewell?[1-3]", *DISCARD, *CONNECTS).split() == [b"1"] * 3
 
 
 def test_head(site: Site) -> None:
@@ -143,6 +152,19 @@ def test_stream(site: Site) -> None:
         assert reader.stdout.read() == LARGE_BODY + b"last\n"
 
 
+def test_slow_reader(site: Site) -> None:
+    """Who does not read is not written to, others are answered meanwhile, and nothing of the flood is lost."""
+    with site.connection() as connection:
+        connection.request("GET", "/flood")
+        answer = connection.getresponse()
+        begin = answer.read(1)
+        assert site.curl("/loop")
+        # Of 16 MiB, the kernel holds a few for the sender and a few KiB for us.
+        assert int(site.curl("/sent")) < FLOOD_CHUNKS
+        flood = begin + answer.read()
+    assert flood == b"".join(bytes([number]) * FLOOD_CHUNK_BYTES for number in range(FLOOD_CHUNKS))
+
+
 def test_trailers(site: Site, flavour: Flavour) -> None:
     """Trailers come behind the content, where curl shows them; uvicorn has none."""
     if flavour.loop == "asyncio":
@@ -181,6 +203,17 @@ def test_unix_socket(flavour: Flavour, tmp_path: Path) -> None:
         assert site.curl("--unix-socket", socket, "--data-binary", "some", "/echo") == b"some"
     # uvicorn leaves the file lying on the older Pythons, whose asyncio does.
     assert flavour.loop == "asyncio" or not socket.exists()
+
+
+def test_tls(flavour: Flavour, certificate: Path, body: Path) -> None:
+    """curl over TLS: the scheme, a connection that is shared, large bodies both ways, a stream."""
+    curl = need_command("curl", package="curl")
+    with served(APP, flavour, certificate=certificate) as server:
+        site = Site(server.address, curl=curl, certificate=certificate)
+        assert json.loads(site.curl("/scope"))["scheme"] == "https"
+        assert site.curl("/loop?[1-10]", *DISCARD, *CONNECTS).split() == [b"1"] + [b"0"] * 9
+        assert site.curl("/echo", "--data-binary", f"@{body}") == body.read_bytes()
+        test_stream(site)
 
 
 @pytest.mark.parametrize("library", ["aiohttp", "httpx"])

@@ -13,8 +13,11 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from scene import LARGE_BODY, MEETING, MIB, chosen, loop_name
 
 REQUESTS = 200
+CROWD = 500
 PATIENCE = ClientTimeout(total=20)
 PARTS = 16
+# Trailers are not shown, and must not be taken for the next answer.
+WITH_TRAILERS_OR_NOT = ("first\nlast\n", "no trailers here")
 
 
 async def main(address: str) -> None:
@@ -24,6 +27,7 @@ async def main(address: str) -> None:
         await read_streams(session)
         await leave_early(session)
         await meet(session)
+        await crowd(session)
     async with ClientSession(address, timeout=PATIENCE, connector=TCPConnector(limit=1)) as session:
         await share_a_connection(session)
     print(loop_name())
@@ -78,6 +82,16 @@ async def meet(session: ClientSession) -> None:
     assert await asyncio.gather(*(come() for _ in range(MEETING))) == ["met"] * MEETING
 
 
+async def crowd(session: ClientSession) -> None:
+    """Many requests at once, on as many connections as aiohttp opens at the most; each gets its own answer."""
+
+    async def ask(number: int) -> bool:
+        async with session.post("/echo", data=b"%d" % number) as answer:
+            return await answer.read() == b"%d" % number
+
+    assert all(await asyncio.gather(*(ask(number) for number in range(CROWD))))
+
+
 async def share_a_connection(session: ClientSession) -> None:
     """Many requests of all kinds on one connection: the server always sees the same port of ours."""
     ports = set()
@@ -88,6 +102,8 @@ async def share_a_connection(session: ClientSession) -> None:
             assert await answer.read() == b"%d" % number
         async with session.get(f"/status/{204 if number % 2 else 304}") as answer:
             assert await answer.read() == b""
+        async with session.get("/trailers") as answer:
+            assert await answer.text() in WITH_TRAILERS_OR_NOT
     assert len(ports) == 1
 
 

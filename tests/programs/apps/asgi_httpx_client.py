@@ -14,6 +14,8 @@ from scene import LARGE_BODY, MEETING, MIB, chosen, loop_name
 REQUESTS = 100
 PATIENCE_SECONDS = 20
 PARTS = 4
+# Trailers are not shown, and must not be taken for the next answer.
+WITH_TRAILERS_OR_NOT = ("first\nlast\n", "no trailers here")
 
 
 async def main(address: str) -> None:
@@ -70,6 +72,7 @@ async def share_a_connection(client: AsyncClient) -> None:
         ports.add((await client.get("/scope")).json()["client"][1])
         assert (await client.post("/echo", content=b"%d" % number)).content == b"%d" % number
         assert (await client.get(f"/status/{204 if number % 2 else 304}")).content == b""
+        assert (await client.get("/trailers")).text in WITH_TRAILERS_OR_NOT
     assert len(ports) == 1
 
 

@@ -110,6 +110,11 @@ async def status(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, b"status %d" % code, (b"x-fact", b"one"), (b"x-fact", b"two"), status=code)
 
 
+async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
+    """An answer after which the application wants the connection to end (RFC 9112, section 9.6)."""
+    await respond(send, b"farewell", (b"connection", b"close"))
+
+
 async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
     """An answer that does not wait for the body."""
     await respond(send, b"no, thank you", status=403)
@@ -164,5 +169,5 @@ async def release(scope: Scope, receive: Receive, send: Send) -> None:
 
 ROUTES = {
     route.__name__: route
-    for route in (loop, echo, mirror, digest, status, refuse, trailers, meet, stream, flood, sent, release)
+    for route in (loop, echo, mirror, digest, status, farewell, refuse, trailers, meet, stream, flood, sent, release)
 } | {"scope": scope_told}
