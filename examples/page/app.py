@@ -26,7 +26,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if path in FILES:
             await respond(send, FILES[path].read_bytes(), kind=TYPES[FILES[path].suffix])
         elif path == "/json":
-            await respond(send, json.dumps(measures.now()).encode(), kind="application/json")
+            await respond(send, json.dumps(measures.counts()).encode(), kind="application/json")
         elif (path, scope["method"]) == ("/form", "POST"):
             await answer_form(receive, send)
         elif path == "/lines":

@@ -41,9 +41,7 @@ def page(browser: str, flavour: Flavour) -> Iterator[Page]:
 def test_without_a_browser(flavour: Flavour) -> None:
     """The routes by themselves: JSON, a form whose answer is escaped, a stream that ends, and what is not there."""
     with served("app:app", flavour, folder=PAGE, lifespan="auto") as server:
-        figures = json.loads(fetch(f"{server.address}/json"))
-        assert (figures["requests"], figures["connections"], figures["running"]) == (1, 1, 1)
-        assert figures["uptime"] > 0 < figures["processor"]
+        assert json.loads(fetch(f"{server.address}/json")) == {"requests": 1, "connections": 1, "running": 1}
         assert fetch(f"{server.address}/form", b"name=%3Ci%3E") == b"<p>Good day, <b>&lt;i&gt;</b>.</p>"
         assert fetch(f"{server.address}/lines").splitlines()[-1] == b"line 5 of 5"
         with pytest.raises(urllib.error.HTTPError, match="404") as missing:
