@@ -27,6 +27,7 @@ def served(
     certificate: Path | None = None,
     lifespan: str = "on",
     judged_by: Judge | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
     """Serve `module:attribute` of a folder, on a port that the kernel chooses or on a Unix socket, or over TLS."""
     common = [app, "--app-dir", str(folder), "--lifespan", lifespan, "--no-access-log"]
@@ -36,7 +37,7 @@ def served(
     words = [sys.executable, *flavour.flags, "-m", *server_of(flavour), *common, *where, *trust]
     # uvicorn brings everything to its end and then lets the signal have its usual effect.
     exit_code = -signal.SIGTERM if flavour.loop == "asyncio" else 0
-    with serving(words, flavour, exit_code=exit_code, place=place, judged_by=judged_by) as running:
+    with serving(words, flavour, exit_code=exit_code, place=place, judged_by=judged_by, **environment) as running:
         yield running
 
 

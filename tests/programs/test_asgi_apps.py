@@ -6,6 +6,7 @@ judged when SIGTERM ends it; what a mistake in a handler does is seen in another
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,19 +37,26 @@ class Framework:
     has_hooks: bool = True
     has_background: bool = True
     takes_chunked_uploads: bool = True
+    has_files: bool = True
+    # Whether it answers HEAD with a file's length.
+    has_file_heads: bool = True
+    knows_ranges: bool = False
+    # Whether the program in apps/ has middleware that marks each response.
+    has_middleware: bool = False
     # Whether it tells a handler that the visitor is gone.
     notices_leaving: bool = True
 
 
 FRAMEWORKS = {
-    "fastapi": Framework(("fastapi", "python_multipart")),
-    "starlette": Framework(("starlette", "python_multipart")),
+    "fastapi": Framework(("fastapi", "python_multipart"), knows_ranges=True, has_middleware=True),
+    "starlette": Framework(("starlette", "python_multipart"), knows_ranges=True),
     # Django reads no upload whose length nobody has named.
     "django": Framework(("django",), has_hooks=False, has_background=False, takes_chunked_uploads=False),
-    "quart": Framework(("quart",)),
+    # Quart ends a handler whose visitor has all of the answer, and may then leave a file to the garbage collector.
+    "quart": Framework(("quart",), has_files=False, has_file_heads=False),
     "litestar": Framework(("litestar",)),
-    # Over ASGI, Sanic never asks whether anybody is still there.
-    "sanic": Framework(("sanic",), notices_leaving=False),
+    # Over ASGI, Sanic never asks whether anybody is still there, and answers HEAD for a file as if it were a stream.
+    "sanic": Framework(("sanic",), has_file_heads=False, notices_leaving=False),
 }
 
 
@@ -64,7 +72,8 @@ def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_application(name: str, flavour: Flavour, large_file: Path, subtests: pytest.Subtests) -> None:
     """An application in a framework does over our server what it does over uvicorn, and complains of nothing."""
     framework = FRAMEWORKS[name]
-    with running(name, flavour, judged_by=judge_hooks if framework.has_hooks else None) as site:
+    judged_by = judge_hooks if framework.has_hooks else None
+    with running(name, flavour, judged_by=judged_by, PROGRAM_FILE=str(large_file)) as site:
         with subtests.test("the loop is the one that the user chose"):
             assert site.curl("/loop").decode() == LOOPS[flavour.loop]
         for check in checks_of(framework):
@@ -82,14 +91,14 @@ def test_a_mistake(name: str, flavour: Flavour) -> None:
 
 
 @contextmanager
-def running(name: str, flavour: Flavour, *, judged_by: Judge | None) -> Iterator[Site]:
+def running(name: str, flavour: Flavour, *, judged_by: Judge | None, **environment: str) -> Iterator[Site]:
     """An application, served. What has hooks must have them run; of others the server finds out that they have none."""
     framework = FRAMEWORKS[name]
     for library in framework.libraries:
         need_library(library)
     curl = need_command("curl", package="curl")
     lifespan = "on" if framework.has_hooks else "auto"
-    with served(f"asgi_{name}:app", flavour, lifespan=lifespan, judged_by=judged_by) as server:
+    with served(f"asgi_{name}:app", flavour, lifespan=lifespan, judged_by=judged_by, **environment) as server:
         yield Site(server.address, curl=curl)
 
 
@@ -133,6 +142,27 @@ def check_chunked_upload(site: Site, file: Path) -> None:
     assert json.loads(site.curl("/upload", *chunked, "--form", f"file=@{file}")) == RECEIPT
 
 
+def check_file(site: Site, file: Path) -> None:
+    """A file, and the same again for a client that takes it compressed."""
+    assert site.curl("/file") == site.curl("--compressed", "/file") == LARGE_BODY
+
+
+def check_file_head(site: Site, file: Path) -> None:
+    """The head of a file says how long it is, and no more comes."""
+    assert b"content-length: 1048576\r\n" in site.curl("--head", "/file").lower()
+
+
+def check_ranges(site: Site, file: Path) -> None:
+    """Two parts of a file."""
+    assert site.curl("/file", "--range", "100-355") == LARGE_BODY[100:356]
+    assert site.curl("/file", "--range", "1048566-", "--write-out", "%{http_code}") == LARGE_BODY[-10:] + b"206"
+
+
+def check_middleware(site: Site, file: Path) -> None:
+    """Middleware around the application has its say in heads of streams, too."""
+    assert b"\r\nx-mark: /file\r\n" in site.curl("/file", "--output", Path(os.devnull), "--dump-header", "-").lower()
+
+
 def check_stream(site: Site, file: Path) -> None:
     """The beginning of a stream arrives before its end has been made."""
     with site.curl_beside("/stream") as reader:
@@ -165,6 +195,14 @@ def check_leaving(site: Site, file: Path) -> None:
 def checks_of(framework: Framework) -> Iterator[Callable[[Site, Path], None]]:
     """The checks of a framework: what all have, and what it has."""
     yield from (check_routes, check_json, check_form, check_upload, check_stream)
+    if framework.has_files:
+        yield check_file
+    if framework.has_file_heads:
+        yield check_file_head
+    if framework.knows_ranges:
+        yield check_ranges
+    if framework.has_middleware:
+        yield check_middleware
     if framework.takes_chunked_uploads:
         yield check_chunked_upload
     if framework.has_hooks:

@@ -7,10 +7,10 @@ import json
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
 from routes import Routes, greeting, item, receipt, total
-from scene import loop_name
+from scene import FILE, loop_name
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -56,6 +56,11 @@ async def upload(request: HttpRequest) -> HttpResponse:
     return JsonResponse(receipt(file.name, file.read()))
 
 
+def file(request: HttpRequest) -> FileResponse:
+    """A file, from a view that runs in a thread."""
+    return FileResponse(FILE.open("rb"))
+
+
 async def broken(request: HttpRequest) -> HttpResponse:
     """A mistake."""
     routes.broken()
@@ -82,6 +87,6 @@ async def left(request: HttpRequest) -> HttpResponse:
     return HttpResponse(await routes.left())
 
 
-VIEWS = (loop, form, upload, broken, stream, release, endless, left)
+VIEWS = (loop, form, upload, file, broken, stream, release, endless, left)
 urlpatterns = [path("items/<int:number>", items), path("json", json_), *(path(view.__name__, view) for view in VIEWS)]
 app = get_asgi_application()

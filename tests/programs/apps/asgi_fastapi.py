@@ -1,17 +1,17 @@
-"""A FastAPI application: checked parameters and models, a form, an upload, streams, hooks, a background task.
+"""A FastAPI application behind middleware: checked parameters, bodies, a file, streams, hooks, a background task.
 
 It knows nothing of who asks or serves.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import BackgroundTasks, FastAPI, Form, UploadFile
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi import BackgroundTasks, FastAPI, Form, Request, Response, UploadFile
+from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 from routes import Routes, greeting, item, receipt, total
-from scene import loop_name
+from scene import FILE, loop_name
 
 routes = Routes()
 
@@ -31,6 +31,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+@app.middleware("http")
+async def mark(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Middleware of the kind that stands between the server and the stream in a task of its own."""
+    response = await proceed(request)
+    response.headers["X-Mark"] = request.url.path
+    return response
 
 
 @app.get("/loop", response_class=PlainTextResponse)
@@ -61,6 +69,12 @@ async def form(name: Annotated[str, Form()]) -> dict[str, str]:
 def upload(file: UploadFile) -> dict[str, object]:
     """A file. Not a coroutine, so that FastAPI reads it in a thread."""
     return receipt(file.filename, file.file.read())
+
+
+@app.api_route("/file", methods=["GET", "HEAD"])
+async def file() -> FileResponse:
+    """A file."""
+    return FileResponse(FILE)
 
 
 @app.get("/hooks")

@@ -6,15 +6,15 @@ It knows nothing of who asks or serves.
 from dataclasses import dataclass
 from typing import Annotated
 
-from litestar import Litestar, MediaType, Response, get, post
+from litestar import Litestar, MediaType, Response, get, post, route
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.logging import LoggingConfig
 from litestar.params import Body
-from litestar.response import Stream
+from litestar.response import File, Stream
 from routes import Routes, greeting, item, receipt, total
-from scene import loop_name
+from scene import FILE, loop_name
 
 routes = Routes()
 
@@ -66,6 +66,12 @@ async def upload(
     return receipt(file.filename, await file.read())
 
 
+@route("/file", http_method=["GET", "HEAD"])
+async def file() -> File:
+    """A file, which Litestar reads in threads."""
+    return File(FILE, filename=FILE.name)
+
+
 @get("/hooks")
 async def hooks() -> dict[str, bool]:
     """What the hook of the beginning did."""
@@ -115,7 +121,7 @@ async def left() -> str:
 
 
 app = Litestar(
-    [loop, items, json, form, upload, hooks, broken, stream, release, background, done, endless, left],
+    [loop, items, json, form, upload, file, hooks, broken, stream, release, background, done, endless, left],
     on_startup=[routes.begin],
     on_shutdown=[routes.end],
     openapi_config=None,

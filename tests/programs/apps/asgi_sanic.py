@@ -7,8 +7,8 @@ from typing import Any
 
 from routes import Routes, greeting, item, receipt, total
 from sanic import Request, Sanic
-from sanic.response import HTTPResponse, json, text
-from scene import loop_name
+from sanic.response import HTTPResponse, file, json, text
+from scene import FILE, loop_name
 
 app = Sanic("asgi_program")
 app.config.FALLBACK_ERROR_FORMAT = "text"
@@ -54,8 +54,14 @@ async def form(request: Request) -> HTTPResponse:
 @app.post("/upload")
 async def upload(request: Request) -> HTTPResponse:
     """A file."""
-    file = request.files.get("file")
-    return json(receipt(file.name, file.body))
+    sent = request.files.get("file")
+    return json(receipt(sent.name, sent.body))
+
+
+@app.route("/file", methods=["GET", "HEAD"])
+async def send_file(request: Request) -> HTTPResponse:
+    """A file, which Sanic reads in threads."""
+    return await file(FILE)
 
 
 @app.get("/hooks")

@@ -1,4 +1,4 @@
-"""A Starlette application: routes, a form, an upload, streams, hooks by its lifespan, a background task.
+"""A Starlette application behind compression: routes, bodies, a file, streams, a lifespan, a background task.
 
 It knows nothing of who asks or serves.
 """
@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from routes import Routes, greeting, item, receipt, total
-from scene import loop_name
+from scene import FILE, loop_name
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 routes = Routes()
@@ -58,6 +60,11 @@ async def upload(request: Request) -> Response:
         return JSONResponse(receipt(file.filename, await file.read()))
 
 
+async def file(request: Request) -> Response:
+    """A file, which starlette leaves to a server that can send one by its path."""
+    return FileResponse(FILE)
+
+
 async def hooks(request: Request) -> Response:
     """What the hook of the beginning did; the server hands the state on to each request."""
     assert request.state.word == "from the lifespan"
@@ -100,10 +107,11 @@ async def left(request: Request) -> Response:
     return PlainTextResponse(await routes.left())
 
 
-READ = (loop, hooks, broken, stream, done, endless, left)
+READ = (loop, file, hooks, broken, stream, done, endless, left)
 WRITTEN = (json, form, upload, release, background)
 app = Starlette(
     lifespan=lifespan,
+    middleware=[Middleware(GZipMiddleware)],
     routes=[
         Route("/items/{number:int}", items),
         *(Route(f"/{view.__name__}", view) for view in READ),
