@@ -194,6 +194,16 @@ def test_visitor_who_leaves(site: Site) -> None:
     assert site.curl("/loop")
 
 
+def test_sending_too_late(site: Site) -> None:
+    """Whatever a framework makes of the OSError for a client that is gone, the server does not call it an error."""
+    with site.connection() as connection:
+        connection.request("GET", "/late")
+        assert connection.getresponse().read(5) == b"early"
+        leave_without_a_word(connection)
+    # The output is judged when the server ends.
+    assert site.curl("/gone") == b"gone"
+
+
 def test_unix_socket(flavour: Flavour, tmp_path: Path) -> None:
     """curl over a Unix socket, whose file goes when the server does."""
     curl = need_command("curl", package="curl")

@@ -3,6 +3,7 @@
 Routes that other programs of this folder have, too, are those of scene.py. It knows nothing of who asks or serves.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ Scope = dict[str, Any]
 
 TRAILERS = "http.response.trailers"
 started: list[Scene] = []
+left = asyncio.Event()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,6 +159,25 @@ async def flood(scope: Scope, receive: Receive, send: Send) -> None:
         return
 
 
+async def late(scope: Scope, receive: Receive, send: Send) -> None:
+    """Part of an answer, and another when its client has left: an error of the kind that task groups make of one."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"early", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    left.set()
+    try:
+        await send({"type": "http.response.body", "body": b"late", "more_body": True})
+    except OSError as error:
+        raise RuntimeError("what a framework says") from ExceptionGroup("what a task group says", [error])
+
+
+async def gone(scope: Scope, receive: Receive, send: Send) -> None:
+    """Wait until that client has left."""
+    await left.wait()
+    await respond(send, b"gone")
+
+
 async def sent(scope: Scope, receive: Receive, send: Send) -> None:
     """How far the flood has come."""
     await respond(send, started[0].sent().encode())
@@ -169,5 +190,21 @@ async def release(scope: Scope, receive: Receive, send: Send) -> None:
 
 ROUTES = {
     route.__name__: route
-    for route in (loop, echo, mirror, digest, status, farewell, refuse, trailers, meet, stream, flood, sent, release)
+    for route in (
+        loop,
+        echo,
+        mirror,
+        digest,
+        status,
+        farewell,
+        refuse,
+        trailers,
+        meet,
+        stream,
+        flood,
+        late,
+        gone,
+        sent,
+        release,
+    )
 } | {"scope": scope_told}

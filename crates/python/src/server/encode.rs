@@ -62,8 +62,9 @@ impl Body {
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
-                // What is not there says nothing of the length of what a GET would get.
-                let is_unknown = more || started.has_trailers || (is_to_head && length == 0);
+                // What is not there says nothing of the length of what a GET would get, or a client that has nothing yet.
+                let is_silent = length == 0 && (is_to_head || started.status == 304);
+                let is_unknown = more || started.has_trailers || is_silent;
                 let known =
                     if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
                 self.encode_head(py, hub, known, out)?;
