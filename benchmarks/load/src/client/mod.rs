@@ -10,10 +10,12 @@ pub(crate) mod idle;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod udp;
+pub(crate) mod visit;
 
 mod carrier;
 mod exchange;
 mod rated;
+mod request;
 mod response;
 
 use std::net::{SocketAddrV4, TcpStream};
@@ -50,12 +52,15 @@ struct Waiting {
     /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a
     /// network, and costs more than an echo on some virtual machines.
     spins: bool,
+    /// For how long there was nothing to do, as far as it spins: a sleep costs no CPU time and is not counted.
+    waited: Duration,
 }
 
 impl Waiting {
     /// Takes `--spin`.
     fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
-        Ok(Self { epoll: Epoll::new().doing("epoll_create1")?, spins: arguments.flag("--spin") })
+        let epoll = Epoll::new().doing("epoll_create1")?;
+        Ok(Self { epoll, spins: arguments.flag("--spin"), waited: Duration::ZERO })
     }
 
     /// At least one event.
@@ -73,10 +78,16 @@ impl Waiting {
         while self.spins && begun.elapsed() < STALL_LIMIT {
             let count = self.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")?;
             if count > 0 {
+                self.waited += begun.elapsed();
                 return Ok(count);
             }
         }
         Err(stalled())
+    }
+
+    /// Since the last time it was asked.
+    fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 }
 
