@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from results import Column, Row, Run, SuiteResult
 
+# The loop that other loops are put in units of.
 BASE: Final = "asyncio"
 NS_PER_S: Final = 1e9
 
@@ -133,17 +134,18 @@ def derived(run: Run) -> dict[str, Any]:
     """What the file of a run has beside the rounds."""
     return {
         suite.name: {
+            "base": suite.base,
             "geometric_means": {
                 name: mean[0] for name in run.loops if (mean := mean_in_units_of_best(suite, name, run.subject))
             },
             "lost": [one.row.name for one in standings(suite, run.subject) if one.is_lost],
-            "rows": {row.name: _derived_row(row, run.subject, suite.floor) for row in suite.rows},
+            "rows": {row.name: _derived_row(row, run.subject, suite.floor, suite.base) for row in suite.rows},
         }
         for suite in run.suites
     }
 
 
-def _derived_row(row: Row, subject: str, floor: str) -> dict[str, Any]:
+def _derived_row(row: Row, subject: str, floor: str, base: str) -> dict[str, Any]:
     peer = best_peer(row, subject, floor=floor)
     return {
         "best_peer": peer,
@@ -151,7 +153,7 @@ def _derived_row(row: Row, subject: str, floor: str) -> dict[str, Any]:
             name: {
                 "cost": _as_dict(cost(row, name)),
                 "operations_per_second": operations_per_second(column),
-                "ratio_to_asyncio": _as_dict(ratio(row, name, BASE)),
+                "ratio_to_base": _as_dict(ratio(row, name, base)),
                 "ratio_to_best_peer": _as_dict(ratio(row, name, peer)) if peer else None,
                 "above_floor": _as_dict(_spread_or_none(above_floor(row, name, floor))),
             }

@@ -74,6 +74,17 @@ def find_or_build() -> Path:
     return target / "release" / NAME
 
 
+def lacks(given: Path | None) -> str | None:
+    """Why there is none, in a line; it is built if it can be, unless one is given."""
+    if given is not None:
+        return None if given.is_file() else f"there is no load generator {given.name}"
+    try:
+        find_or_build()
+    except BuildError as error:
+        return str(error)
+    return None
+
+
 def write_workspace(folder: Path) -> None:
     """A copy of the sources in a workspace of their own."""
     shutil.copytree(HERE / "load", folder / "load", dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))

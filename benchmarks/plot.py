@@ -29,6 +29,15 @@ COLOURS: Final = {
     "rsloop": "#CC79A7",
     "aiofastnet": "#8C6D31",
     "aiofastnet+uvloop": "#8C6D31",
+    "uvicorn": "#999999",
+    "uvicorn+zuvloop": "#009E73",
+    "uvicorn+zttp": "#CC79A7",
+    "granian": "#E69F00",
+    "granian-rsgi": "#56B4E9",
+    "hypercorn": "#8C6D31",
+    "gunicorn": "#1B9E77",
+    "socketify": "#7B3294",
+    "vitok.uvicorn": "#F08A8A",
 }
 OTHERS: Final = ("#7B3294", "#A6761D", "#1B9E77", "#E7298A")
 SUBJECT_COLOUR: Final = "#D1112B"

@@ -107,7 +107,7 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert results.read(path) == run
     derived = json.loads(path.read_text())["derived"]["suite"]
     assert derived["rows"]["row"]["best_peer"] == "asyncio"
-    assert derived["rows"]["row"]["columns"]["vitok"]["ratio_to_asyncio"]["median"] == pytest.approx(0.352, abs=0.01)
+    assert derived["rows"]["row"]["columns"]["vitok"]["ratio_to_base"]["median"] == pytest.approx(0.352, abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"by": "vitok bench", "format": 99}'])
