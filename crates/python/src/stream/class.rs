@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
-use super::{Intake, Stream, begin_and_wake, end, info, intake_of, settle, write};
+use super::{Intake, Stream, begin_and_wake, end, info, intake_of, native, write};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
@@ -225,16 +225,12 @@ fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.state.pause_reading()) {
-        settle(transport)?;
-    }
+    native::pause_reading(transport)?;
     Ok(none(transport.py()))
 }
 
 fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.state.resume_reading()) {
-        settle(transport)?;
-    }
+    native::resume_reading(transport)?;
     Ok(none(transport.py()))
 }
 
