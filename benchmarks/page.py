@@ -142,4 +142,4 @@ def _failures(suite: SuiteResult) -> Iterator[str]:
 
 def _short(name: str) -> str:
     """That fits above a column."""
-    return name.replace("aiofastnet", "aiofn")[-WIDEST:]
+    return name.replace("aiofastnet", "aiofn").replace("uvicorn+", "uvi+")[-WIDEST:]
