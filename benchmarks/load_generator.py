@@ -71,7 +71,10 @@ def find_or_build() -> Path:
     if run.returncode:
         said = next((line for line in run.stderr.splitlines() if line.startswith("error")), "no reason given")
         raise BuildError(f"cargo could not build {NAME}: {said}")
-    return target / "release" / NAME
+    built = target / "release" / NAME
+    # cargo leaves it as it is where what changed makes no difference to it, and `find` would not believe that.
+    built.touch()
+    return built
 
 
 def lacks(given: Path | None) -> str | None:

@@ -232,6 +232,19 @@ def test_the_load_generator_can_be_built_outside_a_checkout(tmp_path: Path) -> N
     assert (tmp_path / "load" / "src" / "main.rs").is_file()
 
 
+@pytest.mark.skipif(not IS_CHECKOUT, reason="no checkout")
+def test_a_load_generator_that_cargo_finds_fresh_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    built = tmp_path / "release" / load_generator.NAME
+    built.parent.mkdir()
+    built.touch(0o755)
+    os.utime(built, (0, 0))
+    monkeypatch.setattr(load_generator, "_target", lambda: tmp_path)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "cargo")
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=0))
+    assert load_generator.find() is None
+    assert load_generator.find_or_build() == load_generator.find() == built
+
+
 def test_without_cargo_the_streams_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_generator, "find", lambda: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
