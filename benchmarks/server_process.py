@@ -29,6 +29,8 @@ LOOK_AGAIN_S: Final = 0.02
 EXIT_LIMIT_S: Final = 3.0
 # As much of what it said as can have the reason in its last line.
 LAST_WORDS_BYTES: Final = 4096
+# How Python's dump begins when it can't go on; behind it come the stacks of all threads.
+FATAL: Final = "Fatal Python error"
 
 
 class ServerProcess:
@@ -127,8 +129,14 @@ class ServerProcess:
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         size = self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, size - LAST_WORDS_BYTES))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return ChildError("crash", ": ".join([how, *lines[-1:]]))
+        return ChildError("crash", ": ".join([how, *last_words(self._said.read().decode(errors="replace"))]))
+
+
+def last_words(said: str) -> list[str]:
+    """The line that says why, if there is one. A traceback ends with it; a fatal error of Python's begins with it."""
+    lines = said.strip().splitlines()
+    fatal = [line for line in lines if line.startswith(FATAL)]
+    return (fatal or lines)[-1:]
 
 
 def free_port() -> int:

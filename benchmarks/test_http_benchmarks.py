@@ -144,6 +144,15 @@ def test_all_processes_of_a_server_count(servers: Any) -> None:  # noqa: ANN401 
         os.close(helper)
 
 
+def test_the_last_words_of_a_server_are_its_reason() -> None:
+    """A traceback has it at its end, and a dump of a fatal error at its beginning."""
+    traceback = "INFO: started\nTraceback (most recent call last):\n  File x\nOSError: no such port\n"
+    dump = "INFO: started\nFatal Python error: Aborted\n\nThread 1:\n  File x\nExtension modules: y (total: 1)"
+    assert server_process.last_words(traceback) == ["OSError: no such port"]
+    assert server_process.last_words(dump) == ["Fatal Python error: Aborted"]
+    assert server_process.last_words("") == []
+
+
 def test_a_server_is_pinned_and_has_all_descriptors() -> None:
     """What the launcher becomes has its core and its limit."""
     core = max(os.sched_getaffinity(0))
