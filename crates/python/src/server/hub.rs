@@ -15,12 +15,12 @@ use super::{class, date, deadline, ending, scope};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::loop_state::EventLoop;
 
 /// What all HTTP connections of one server share: the application, the limits, who is connected.
 #[pyclass(frozen, weakref, module = "vitok._native", name = "HttpServer")]
 pub(crate) struct HttpServer {
-    pub(super) owner: Py<EventLoop>,
+    /// The loop: one of ours, or any other of asyncio's kind.
+    pub(super) owner: Py<PyAny>,
     pub(super) application: Py<PyAny>,
     pub(super) hooks: Py<PyAny>,
     pub(super) settings: Settings,
@@ -129,7 +129,7 @@ impl HttpServer {
     #[new]
     fn new(
         py: Python<'_>,
-        r#loop: Py<EventLoop>,
+        r#loop: Py<PyAny>,
         application: Py<PyAny>,
         options: &Bound<'_, PyDict>,
         hooks: Py<PyAny>,

@@ -13,6 +13,7 @@ use crate::ffi::call::{call_method, call_three};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::loop_state::EventLoop;
 use crate::protocol;
 use crate::tasks;
 
@@ -57,7 +58,11 @@ fn call<'py>(
     let application = hub.application.bind_borrowed(py);
     let coroutine =
         call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
-    tasks::start(hub.owner.bind(py), coroutine)
+    match hub.owner.bind(py).cast::<EventLoop>() {
+        Ok(owner) => tasks::start(owner, coroutine),
+        // On another loop a task begins as that loop has it.
+        Err(_) => Ok(hub.owner.bind(py).call_method1("create_task", (coroutine,))?),
+    }
 }
 
 /// Looks at the task after its first step: it has ended, or is waited for.
