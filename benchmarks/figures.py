@@ -99,9 +99,14 @@ def ratio_above_floor(row: Row, name: str, reference: str, *, floor: str) -> Spr
 
 
 def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
-    """The cheapest loop that is neither the subject nor the floor. One that fired early did not do what was asked."""
+    """The cheapest column that is neither the subject, nor a part of its package (`vitok.uvicorn`), nor the floor.
+
+    A loop that fired early did not do what was asked.
+    """
     peers = [
-        name for name, column in row.measured.items() if name not in (subject, floor) and not column.notes.get("early")
+        name
+        for name, column in row.measured.items()
+        if name not in (subject, floor) and not name.startswith(f"{subject}.") and not column.notes.get("early")
     ]
     return min(peers, key=lambda name: statistics.median(row.columns[name].costs), default=None)
 

@@ -60,6 +60,11 @@ def test_best_peer_is_neither_the_subject_nor_the_floor() -> None:
     assert figures.best_peer(_row(raw=[1], vitok=[2], slow=[9], fast=[5]), "vitok", floor="raw") == "fast"
 
 
+def test_what_is_of_the_same_package_is_no_peer() -> None:
+    row = _row(**{"vitok": [5], "vitok.uvicorn": [6], "vitok@old": [9], "uvicorn": [20]})
+    assert figures.best_peer(row, "vitok", floor="") == "vitok@old"
+
+
 def test_peer_that_fires_early_is_not_the_best() -> None:
     columns = {"early": Column(costs=(1.0,), notes={"early": 3}), "late": Column(costs=(60.0,))}
     assert figures.best_peer(Row(name="wait", title="", kind="wait", columns=columns), "vitok", floor="") == "late"
