@@ -61,7 +61,7 @@ def test_best_peer_is_neither_the_subject_nor_the_floor() -> None:
 
 
 def test_what_is_of_the_same_package_is_no_peer() -> None:
-    row = _row(**{"vitok": [5], "vitok.uvicorn": [6], "vitok@old": [9], "uvicorn": [20]})
+    row = _row(**{"vitok": [5.0], "vitok.uvicorn": [6.0], "vitok@old": [9.0], "uvicorn": [20.0]})
     assert figures.best_peer(row, "vitok", floor="") == "vitok@old"
 
 
