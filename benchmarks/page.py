@@ -81,7 +81,7 @@ def _table(run: Run, suite: SuiteResult, rows: list[Row]) -> Iterator[str]:
     title = TITLES[rows[0].kind].format(subject=subject) if subject else TITLES[rows[0].kind].partition(";")[0]
     yield title
     last = {"cpu": "op/s", "wait": "tail", "memory": ""}[rows[0].kind]
-    if len(names) > MOST_COLUMNS:
+    if len(names) > MOST_COLUMNS or tall.is_wanted(suite):
         yield from tall.table(run, suite, rows, names)
         return
     widths = {name: max(FIGURE_WIDTH, len(_short(name)) + 1) for name in names}

@@ -1,6 +1,6 @@
-"""A table for more columns than stand beside each other: for each row a line for every column, the cheapest first.
+"""A table for more than stands beside each other: for each row a line for every column, the cheapest first.
 
-Knows the shape of the lines; what the figures mean is computed in `figures.py`.
+Knows the shape of the lines, and when they are wanted; what the figures mean is computed in `figures.py`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def table(run: Run, suite: SuiteResult, rows: Sequence[Row], names: Sequence[str
         yield f"{row.name}: {row.title}"
         for name in sorted((name for name in names if name in row.columns), key=lambda name: _place(row, name)):
             yield f"  {_line(run, suite, row, name)}".rstrip()
+
+
+def is_wanted(suite: SuiteResult) -> bool:
+    """Whether there is more to say of each column than fits elsewhere: what the client took."""
+    return any("client_ns" in column.notes for row in suite.rows for column in row.columns.values())
 
 
 def _place(row: Row, name: str) -> float:
