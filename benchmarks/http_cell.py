@@ -90,7 +90,7 @@ class HttpSample:
     wall_ns: int = 0
     p50_ns: int = 0
     p99_ns: int = 0
-    # What its own work took the client, in all; 0 where that is not known.
+    # CPU time that its own work took the client, in all; 0 where that is not known.
     client_ns: int = 0
 
     @property
@@ -121,20 +121,17 @@ class HttpCell:
 
     def run(self, extent: str) -> HttpSample:
         """One window of a client."""
-        is_spinning = not self._cores.is_shared()
-        with self._blaming_server(), self._client("--stdin", *(["--spin"] if is_spinning else [])) as client:
+        spinning = () if self._cores.is_shared() else ("--spin",)
+        with self._blaming_server(), self._client("--stdin", *spinning) as client:
             client.ask(f"operations {WARM_UP_REQUESTS}")
             before, client_before_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
             said = client.ask(extent)
             after, client_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
         if before.keys() - after.keys():
             raise ChildError("crash", "a process of the server ended while it was measured")
-        if is_spinning:
-            waited_s = said["waited_seconds"]
-            client_ns = round((said["seconds"] - waited_s) * NS_PER_S) if waited_s else 0
-        else:
-            client_ns -= client_before_ns
-        return _sample(said, sum(after.values()) - sum(before.values()), client_ns)
+        # An open loop spins and can't say how much of it was work.
+        client_ns = 0 if self.row.kind == "wait" else client_ns - client_before_ns - said["spun_seconds"] * NS_PER_S
+        return _sample(said, sum(after.values()) - sum(before.values()), round(client_ns))
 
     def _hold(self) -> HttpSample:
         """A server of its own for every sample: one that has held connections before has memory to spare."""

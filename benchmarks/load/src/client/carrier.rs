@@ -24,8 +24,8 @@ pub(super) trait Carrier {
     /// How many answers will not come, since the last time it was asked.
     fn take_broken(&mut self) -> u64;
 
-    /// For how long there was nothing to do, since the last time it was asked.
-    fn take_waited(&mut self) -> Duration;
+    /// CPU time spent on looking in vain, since the last time it was asked.
+    fn take_spun(&mut self) -> Duration;
 
     /// Begins an operation on a connection that is free; its latency counts from `begun`. What it sends may
     /// stay here until `flush`.
@@ -79,5 +79,5 @@ pub(super) fn run_closed(carrier: &mut impl Carrier, extent: Extent) -> Result<O
         carrier.flush()?;
     }
     let outcome = window.close(latencies, carrier.take_broken());
-    Ok(Outcome { waited: carrier.take_waited(), ..outcome })
+    Ok(Outcome { spun: carrier.take_spun(), ..outcome })
 }

@@ -173,8 +173,8 @@ impl Carrier for Requests {
         std::mem::take(&mut self.broken)
     }
 
-    fn take_waited(&mut self) -> Duration {
-        self.waiting.take_waited()
+    fn take_spun(&mut self) -> Duration {
+        self.waiting.take_spun()
     }
 
     #[inline]

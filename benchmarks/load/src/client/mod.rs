@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::Epoll;
-use crate::sys::limits;
+use crate::sys::{clock, limits};
 
 /// The slowest answer here takes milliseconds; a server that has said nothing for so long hangs.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
@@ -52,15 +52,15 @@ struct Waiting {
     /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a
     /// network, and costs more than an echo on some virtual machines.
     spins: bool,
-    /// For how long there was nothing to do, as far as it spins: a sleep costs no CPU time and is not counted.
-    waited: Duration,
+    /// CPU time spent on looking in vain.
+    spun: Duration,
 }
 
 impl Waiting {
     /// Takes `--spin`.
     fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
         let epoll = Epoll::new().doing("epoll_create1")?;
-        Ok(Self { epoll, spins: arguments.flag("--spin"), waited: Duration::ZERO })
+        Ok(Self { epoll, spins: arguments.flag("--spin"), spun: Duration::ZERO })
     }
 
     /// At least one event.
@@ -75,10 +75,11 @@ impl Waiting {
     /// Nothing was there yet.
     fn wait_on(&mut self) -> Result<usize, Failure> {
         let begun = Instant::now();
+        let spun_from = clock::thread_time()?;
         while self.spins && begun.elapsed() < STALL_LIMIT {
             let count = self.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")?;
             if count > 0 {
-                self.waited += begun.elapsed();
+                self.spun += clock::thread_time()?.saturating_sub(spun_from);
                 return Ok(count);
             }
         }
@@ -86,8 +87,8 @@ impl Waiting {
     }
 
     /// Since the last time it was asked.
-    fn take_waited(&mut self) -> Duration {
-        std::mem::take(&mut self.waited)
+    fn take_spun(&mut self) -> Duration {
+        std::mem::take(&mut self.spun)
     }
 }
 

@@ -73,7 +73,7 @@ impl Client {
             }
         }
         let outcome = window.close(latencies, 0);
-        Ok(Outcome { waited: self.waiting.take_waited(), ..outcome })
+        Ok(Outcome { spun: self.waiting.take_spun(), ..outcome })
     }
 
     fn connect(&mut self, slot: usize) -> Result<(), Failure> {
