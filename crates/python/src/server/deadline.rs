@@ -89,9 +89,7 @@ pub(super) fn keep_ticking(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 }
 
 fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
-    let owner = hub.get().owner.bind(hub.py());
-    owner.call_method1("call_later", (hub.get().settings.tick_seconds, hub.getattr("_tick")?))?;
-    Ok(())
+    hub.get().call_later(hub.get().settings.tick_seconds, hub.getattr("_tick")?)
 }
 
 /// A tick: who is too late is seen to.

@@ -48,7 +48,9 @@ use crate::transport::{
 use crate::watches::{Half, Kind, Watched};
 
 pub(crate) use class::make_class;
-pub(crate) use native::{close, is_stream, pause_reading, resume_reading, tell_at_turn_end, write};
+pub(crate) use native::{
+    addresses, close, is_stream, pause_reading, resume_reading, tell_at_turn_end, write,
+};
 pub(crate) use read::on_ready;
 pub(crate) use write::flush;
 
