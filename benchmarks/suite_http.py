@@ -84,12 +84,14 @@ class Http:
     option = "server"
 
     def entries(self) -> Sequence[Entry]:
-        return [_entry(row) for row in rows()] if sys.platform == "linux" else []
+        return [_entry(row) for row in rows()]
 
     def specs(self, names: Sequence[str] | None) -> Sequence[ServerSpec]:
         return list(specs(names))
 
     def lacks(self, settings: Settings) -> str | None:
+        if sys.platform != "linux":
+            return "its load generator is built on epoll and runs on Linux only"
         return load_generator.lacks(settings.load)
 
     def effort(self, *, is_quick: bool) -> Effort:
