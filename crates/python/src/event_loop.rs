@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
 use crate::events::take_events;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
@@ -48,24 +49,19 @@ fn run_once_function() -> Option<NoArguments> {
 
 fn stop(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     inside::<EventLoop>(receiver).modes.set(Modes::STOPPING, true);
-    Ok(receiver.py().None().into_bound(receiver.py()))
+    Ok(none(receiver.py()))
 }
 
 fn is_running(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).is_running())
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).is_running()))
 }
 
 fn is_closed(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).modes.any(Modes::CLOSED))
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::CLOSED)))
 }
 
 fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).modes.any(Modes::DEBUG))
-}
-
-#[inline(always)]
-fn truth(receiver: Argument<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(value.into_pyobject(receiver.py()).map_err(PyErr::from)?.to_owned().into_any())
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::DEBUG)))
 }
 
 fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -78,7 +74,7 @@ fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     this.get().check_open()?;
     this.get().queues.with(py, |queues| queues.pace.poll_next());
     turn(&this)?;
-    Ok(py.None().into_bound(py))
+    Ok(none(py))
 }
 
 #[inline(always)]

@@ -13,6 +13,7 @@ use reactor::{Interest, Token};
 use stream::{Flow, WriteQueue};
 
 use crate::buffer::View;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::named;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::call::call_method;
@@ -326,7 +327,7 @@ pub(crate) fn limits<T: FlowControlled>(transport: Argument<'_>) -> Result<Bound
 pub(crate) fn protocol_paused<T: FlowControlled>(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
     let paused = value_of::<T>(transport).flow(py, |flow| flow.is_paused());
-    Ok(paused.into_pyobject(py)?.to_owned().into_any())
+    Ok(truth(py, paused))
 }
 
 /// `transport._high_water`.
@@ -339,16 +340,6 @@ pub(crate) fn high_water<T: FlowControlled>(transport: Argument<'_>) -> PyResult
 pub(crate) fn low_water<T: FlowControlled>(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
     Ok(value_of::<T>(transport).flow(py, |flow| flow.limits().0).into_pyobject(py)?.into_any())
-}
-
-/// `None`, as what a method returns.
-pub(crate) fn none(py: Python<'_>) -> Bound<'_, PyAny> {
-    py.None().into_bound(py)
-}
-
-/// A truth value, as what a method returns.
-pub(crate) fn truth(py: Python<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(value.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any())
 }
 
 /// Whether an object is of a type that transports write.

@@ -1,13 +1,14 @@
 //! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries look
 //! at.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 use reactor::Interest;
 
 use super::{Body, Endpoint, begin, end, read, settle, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
@@ -15,7 +16,7 @@ use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
-use crate::transport::wake;
+use crate::transport::{high_water, limits, low_water, protocol_paused, set_limits, wake};
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls.
@@ -125,7 +126,7 @@ fn methods() -> Vec<Method> {
         ),
         method(
             "get_write_buffer_limits",
-            no_arguments!(buffer_limits),
+            no_arguments!(limits::<Endpoint>),
             "($self)",
             "The low and the high mark, in bytes.",
         ),
@@ -173,20 +174,12 @@ fn getters() -> Vec<Getter> {
         getter!("_protocol", protocol),
         getter!("_address", address),
         getter!("_extra", facts),
-        getter!("_protocol_paused", protocol_paused),
-        getter!("_high_water", high_water),
-        getter!("_low_water", low_water),
+        getter!("_protocol_paused", protocol_paused::<Endpoint>),
+        getter!("_high_water", high_water::<Endpoint>),
+        getter!("_low_water", low_water::<Endpoint>),
         getter!("_paused", paused),
         getter!("_closing", closing),
     ]
-}
-
-fn none(py: Python<'_>) -> Bound<'_, PyAny> {
-    py.None().into_bound(py)
-}
-
-fn truth(py: Python<'_>, value: bool) -> PyResult<Bound<'_, PyAny>> {
-    Ok(value.into_pyobject(py)?.to_owned().into_any())
 }
 
 fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
@@ -247,7 +240,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading()))?)
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
 }
 
 fn get_protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -275,22 +268,8 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
 }
 
-fn buffer_limits(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    let limits = ask(transport, |body| body.flow.limits());
-    Ok(limits.into_pyobject(transport.py())?.into_any())
-}
-
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
-    let number = |place: usize| -> PyResult<Option<i64>> {
-        match arguments[place].filter(|value| !value.is_none()) {
-            None => Ok(None),
-            Some(value) => value.extract::<i64>().map(Some),
-        }
-    };
-    let (high, low) = (number(0)?, number(1)?);
-    ask(call.receiver(), |body| body.flow.set_limits(high, low))
-        .map_err(|refused| PyValueError::new_err(refused.to_string()))?;
+    set_limits::<Endpoint>(call)?;
     write::pause_if_high(call.receiver())?;
     Ok(none(call.py))
 }
@@ -372,22 +351,10 @@ fn facts(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(ask(transport, |body| body.facts.clone_ref(py)).into_bound(py).into_any())
 }
 
-fn protocol_paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.flow.is_paused()))
-}
-
-fn high_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().1).into_pyobject(transport.py())?.into_any())
-}
-
-fn low_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().0).into_pyobject(transport.py())?.into_any())
-}
-
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.state.is_paused()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_paused())))
 }
 
 fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
 }

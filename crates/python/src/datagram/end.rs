@@ -9,12 +9,11 @@ use pyo3::prelude::*;
 use stream::Closing;
 
 use super::{Endpoint, class, settle};
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::protocol;
+use crate::transport;
 
 /// `transport.close()`: what waits is sent first. What was received and not delivered is dropped.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -86,43 +85,19 @@ pub(super) fn schedule_lost(transport: Argument<'_>, error: Option<PyErr>) -> Re
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let owner = endpoint.owner.bind(py);
-    let state = owner.get();
-    state.check_open()?;
     let context = endpoint.body.with(py, |body| body.context.clone_ref(py));
-    let error = match error {
-        Some(error) => error.into_value(py).into_bound(py).into_any(),
-        None => py.None().into_bound(py),
-    };
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::connection_lost_method(py)?,
-        arguments: &[transport, error.as_borrowed()],
-        context: Some(context.bind(py).as_borrowed()),
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = state.pool.make(py, content)?;
-    state.push_ready(py, handle);
-    Ok(())
+    let context = context.bind_borrowed(py);
+    transport::schedule_lost(owner, class::connection_lost_method(py)?, transport, context, error)
 }
 
 /// Called by the loop: tells the protocol, then closes the socket, whatever the protocol raised.
 pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    let told = match endpoint.callee(py) {
-        Some(callee) => {
-            let names = &endpoint.owner.get().imports.names.protocol;
-            // The handle that calls this has entered the endpoint's context.
-            callee.call_here_with(&names.connection_lost, &[error]).map(drop)
-        }
-        None => Ok(()),
-    };
-    let told = told.map_err(|raised| raised.take(py));
-    let released = release(transport).map_err(|raised| raised.take(py));
+    let told = transport::call_connection_lost(endpoint.owner.get(), endpoint.callee(py), error);
+    let released = release(transport);
     told?;
-    Ok(released?)
+    released
 }
 
 /// Closes the socket and lets go of everything.

@@ -38,7 +38,9 @@ use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::{check_layout, descriptor_of};
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
-use crate::transport::{alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule};
+use crate::transport::{
+    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule,
+};
 use crate::watches::{Half, Kind};
 
 pub(crate) use class::make_class;
@@ -203,6 +205,12 @@ impl Endpoint {
             let protocol = body.protocol.as_ref()?.bind(py).clone();
             Some(Callee { protocol, context: body.context.bind(py).clone() })
         })
+    }
+}
+
+impl FlowControlled for Endpoint {
+    fn flow<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Flow) -> R) -> R {
+        self.body.with(py, |own| body(&mut own.flow))
     }
 }
 

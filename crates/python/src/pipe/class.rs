@@ -7,13 +7,14 @@ use pyo3::types::PyType;
 use stream::PipeEnd;
 
 use super::{Body, Connection, Pipe, begin, end, info, open, settle, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
+use crate::transport::{high_water, limits, low_water, protocol_paused, set_limits};
 use crate::watches::Kind;
 use crate::{fastcall, getter, no_arguments, represent};
 
@@ -244,7 +245,7 @@ fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.end.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_closing())))
 }
 
 fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -283,7 +284,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.end.state.is_reading()))
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_reading())))
 }
 
 fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -292,7 +293,7 @@ fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), true)
+    Ok(truth(transport.py(), true))
 }
 
 /// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.

@@ -5,11 +5,11 @@ use reactor::Interest;
 
 use super::Pipe;
 use super::class::ask;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::loop_state::Modes;
-use crate::transport::none;
 use crate::watches::Kind;
 
 pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -81,11 +81,9 @@ pub(super) fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyA
 }
 
 pub(super) fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let closing = ask(transport, |body| body.end.state.is_closing());
-    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_closing())))
 }
 
 pub(super) fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let paused = ask(transport, |body| body.end.state.is_paused());
-    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_paused())))
 }

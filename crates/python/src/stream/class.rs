@@ -7,11 +7,12 @@ use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
 use super::{Intake, Stream, begin_and_wake, end, info, intake_of, settle, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
-use crate::transport::{limits, none, set_limits, truth};
+use crate::transport::{limits, set_limits};
 use crate::{fastcall, no_arguments, represent};
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
@@ -207,7 +208,7 @@ fn write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), true)
+    Ok(truth(transport.py(), true))
 }
 
 fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -221,7 +222,7 @@ fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
 }
 
 fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -239,7 +240,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.state.is_reading()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
 }
 
 fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
