@@ -118,12 +118,13 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     if !state.mailbox.is_empty() {
         state.collect_mail(py);
     }
-    let (busy, poll_due, deadline, ready_before) = state.queues.with(py, |queues| {
+    let (busy, poll_due, deadline, ready_before, last_look) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
-        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len())
+        let last_look = queues.vigil.last_if_due();
+        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len(), last_look)
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
-        sleep(this, deadline)?;
+        sleep(this, deadline, last_look)?;
     } else if poll_due {
         glance(this)?;
     }
@@ -151,11 +152,16 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     take_events(this, outcome)
 }
 
-/// Nothing is ready: waits for an event, a timer, another thread or a signal.
-fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), Raised> {
+/// Nothing is ready: waits for an event, a timer, another thread or a signal. `last_look` is when the operations of `sock_*`
+/// were last looked after, if that is due again.
+fn sleep(
+    this: &Bound<'_, EventLoop>,
+    deadline: Option<Deadline>,
+    last_look: Option<u64>,
+) -> Result<(), Raised> {
     let py = this.py();
     let state = this.get();
-    let timeout = match deadline {
+    let mut timeout = match deadline {
         Some(deadline) => deadline.wait_from(state.now(this.as_any().as_borrowed())?),
         None => Timeout::Never,
     };
@@ -163,7 +169,9 @@ fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), 
         // The clock is the user's, and what it did has to be called first.
         return Ok(());
     }
-    let timeout = sock::limit_sleep(py, state, timeout)?;
+    if let Some(last_ns) = last_look {
+        timeout = sock::limit_sleep(py, state, timeout, last_ns)?;
+    }
     if timeout == Timeout::Now {
         let poll_due = state.queues.with(py, |queues| queues.pace.is_poll_due());
         return if poll_due { glance(this) } else { Ok(()) };
@@ -209,11 +217,10 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     let (count, has_events) = state.queues.with(py, |queues| {
         let count = queues.ready.len();
         queues.pace.note_turn(count);
-        (count, !queues.due.is_empty())
+        let has_events = !queues.due.is_empty();
+        queues.vigil.is_due |= count > 0 || has_events;
+        (count, has_events)
     });
-    if count > 0 || has_events {
-        state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
-    }
     if !has_events {
         return call_handles(this, count);
     }

@@ -66,7 +66,6 @@ impl Kernel {
             return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
         displaced.operations.extend(waits.place(direction).replace(operation));
-        self.watches.vigil.has_waits = true;
         if waits.armed.contains(direction.interest()) {
             return (displaced, Ok(()));
         }
@@ -118,7 +117,6 @@ impl Kernel {
     ) -> (Displaced, io::Result<()>) {
         let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
         let descriptor = entry.descriptor;
-        self.watches.vigil.has_waits = true;
         let is_new = entry.interest().is_empty();
         if let Some(waits) = entry.waits.as_deref_mut() {
             waits.armed = waits.armed.with(direction.interest());

@@ -261,27 +261,11 @@ pub(crate) struct Watches {
     pub(crate) unsettled: Vec<RawFd>,
     /// Operations of `sock_*` in whose place something else was put. They wait on, unless their socket is closed.
     pub(crate) orphans: Vec<Object>,
-    pub(crate) vigil: Vigil,
-}
-
-/// When to look whether a socket was closed under an operation: the kernel does not tell.
-pub(crate) struct Vigil {
-    /// Whether there may be operations that wait.
-    pub(crate) has_waits: bool,
-    /// Whether any code ran since the last look, which might have closed something.
-    pub(crate) is_due: bool,
-    pub(crate) last_ns: u64,
 }
 
 impl Watches {
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Slots::new(),
-            tokens: HashMap::new(),
-            unsettled: Vec::new(),
-            orphans: Vec::new(),
-            vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
-        }
+        Self { slots: Slots::new(), tokens: HashMap::new(), unsettled: Vec::new(), orphans: Vec::new() }
     }
 
     pub(crate) fn get(&self, token: Token) -> Option<&Watched> {

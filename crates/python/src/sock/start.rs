@@ -126,6 +126,7 @@ fn register(
             state.kernel.with(py, |kernel| kernel.wait_first(descriptor, direction, object, reference))
         }
     };
+    state.queues.with(py, |queues| queues.vigil.has_waits = true);
     release(py, displaced)?;
     told.map_err(|error| plain_os_error(&error))?;
     Ok(())
