@@ -35,7 +35,7 @@ use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::ffi::socket_object::{check_layout, descriptor_of};
+use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
 use crate::transport::{
@@ -123,7 +123,6 @@ fn open_raw<'py>(
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
     check_protocol(owner.get(), &new.protocol)?;
-    check_layout(&new.socket);
     let descriptor: RawFd = new.socket.call_method0("fileno")?.extract()?;
     let family = new.socket.getattr("family")?.extract()?;
     let is_connected = match new.facts.get_item("peername")? {

@@ -14,7 +14,6 @@ use crate::address::to_object;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::check_layout;
 use crate::imports::Imports;
 
 /// What is known of a connection.
@@ -146,7 +145,6 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     }
     let Some(number) = number else { return Ok(None) };
     let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
-    check_layout(&object);
     let copy = object.clone().into();
     let refused =
         stream.body.with(py, |body| match std::mem::replace(&mut body.socket, Socket::Object(copy)) {

@@ -36,7 +36,7 @@ use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::ffi::socket_object::{check_layout, descriptor_of};
+use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
 use crate::transport::{
@@ -135,7 +135,6 @@ pub(crate) fn open<'py>(
             (Socket::Native(file), descriptor, local, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
-            check_layout(&object);
             (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
