@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::watches::{Due, Kind};
+use crate::watches::{Due, Kind, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
@@ -23,13 +23,13 @@ pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> R
 #[inline(always)]
 fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
-    match due.kind {
-        Kind::Operation => sock::on_ready(object, due.readiness),
-        Kind::Stream => stream::on_ready(object, due.readiness),
-        Kind::Datagram => datagram::on_ready(object, due.readiness),
-        Kind::Listener => listener::on_ready(object),
-        Kind::ReadPipe => pipe::on_readable(object),
-        Kind::WritePipe => pipe::on_ready(object, due.readiness),
+    match due.recipient {
+        Recipient::Operation => sock::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Stream) => stream::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Datagram) => datagram::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Listener) => listener::on_ready(object),
+        Recipient::Source(Kind::ReadPipe) => pipe::on_readable(object),
+        Recipient::Source(Kind::WritePipe) => pipe::on_ready(object, due.readiness),
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
             Kind::WritePipe => pipe::flush(transport),
             Kind::Stream => stream::flush(transport),
             // These write at once, or not at all.
-            Kind::Datagram | Kind::Listener | Kind::ReadPipe | Kind::Operation => Ok(()),
+            Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
         };
         if let Err(raised) = flushed {
             keep_first(&mut outcome, raised.take(py), transport);

@@ -130,7 +130,7 @@ pub(crate) fn ask_kernel(
         transport.to_owned().into()
     };
     let (displaced, told) =
-        owner.kernel.with(transport.py(), |kernel| kernel.ask_for(half, token, wanted, object));
+        owner.kernel.with(transport.py(), |kernel| kernel.ask(half, token, wanted, object));
     drop(displaced);
     // Not thread-safe by asyncio's rules, but a write from another thread that the kernel has no room for goes on there.
     owner.wake_if_elsewhere()?;

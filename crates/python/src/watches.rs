@@ -135,7 +135,6 @@ impl Waits {
 /// What kind of source an object is: who is to be told of its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Operation,
     Stream,
     Datagram,
     Listener,
@@ -156,7 +155,7 @@ impl Kind {
     pub(crate) const fn half(self) -> Half {
         match self {
             Self::WritePipe => Half::Second,
-            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
+            Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
         }
     }
 
@@ -170,7 +169,7 @@ impl Kind {
         match self {
             // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
             Self::ReadPipe => "close",
-            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
+            Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
         }
     }
 }
@@ -184,9 +183,17 @@ pub(crate) struct Source {
     pub(crate) interest: Interest,
 }
 
-/// An event that has to be delivered to a source.
+/// What kind of object an event is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recipient {
+    Source(Kind),
+    /// An operation of `sock_*` that waits.
+    Operation,
+}
+
+/// An event that has to be delivered at once, without a handle.
 pub(crate) struct Due {
-    pub(crate) kind: Kind,
+    pub(crate) recipient: Recipient,
     pub(crate) object: Object,
     pub(crate) readiness: Readiness,
 }

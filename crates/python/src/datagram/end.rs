@@ -14,6 +14,7 @@ use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::protocol;
 use crate::transport;
+use crate::watches::Half;
 
 /// `transport.close()`: what waits is sent first. What was received and not delivered is dropped.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -109,7 +110,7 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
         (body.socket.take(), body.token.take(), (body.protocol.take(), known))
     });
     if let Some(token) = token {
-        let (entry, told) = endpoint.owner.get().kernel.with(py, |kernel| kernel.detach(token));
+        let (entry, told) = endpoint.owner.get().kernel.with(py, |kernel| kernel.detach(Half::First, token));
         drop(entry);
         // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
         drop(told);

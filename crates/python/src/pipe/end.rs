@@ -81,10 +81,13 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
     let mut has_other_half = false;
     if let Some(token) = token {
         let half = pipe.kind.half();
-        let (other, entry, told) = pipe.owner.get().kernel.with(py, |kernel| kernel.detach_half(half, token));
+        let (detached, is_still_there) = pipe.owner.get().kernel.with(py, |kernel| {
+            let detached = kernel.detach(half, token);
+            (detached, kernel.watches.get(token).is_some())
+        });
         // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
-        drop((entry, told));
-        has_other_half = other;
+        drop(detached);
+        has_other_half = is_still_there;
     }
     let closed = file.map_or(Ok(()), |file| file.bind(py).call_method0("close").map(drop));
     drop(protocol);

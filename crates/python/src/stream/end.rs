@@ -17,6 +17,7 @@ use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::protocol;
 use crate::transport;
+use crate::watches::Half;
 
 /// `transport.close()`: what was written is sent first.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -119,7 +120,7 @@ fn release(transport: Argument<'_>) -> Result<(), Raised> {
         (socket, body.token.take(), body.protocol.take(), body.server.take(), body.file_waiter.take())
     });
     if let Some(token) = token {
-        let (entry, told) = stream.owner.get().kernel.with(py, |kernel| kernel.detach(token));
+        let (entry, told) = stream.owner.get().kernel.with(py, |kernel| kernel.detach(Half::First, token));
         drop(entry);
         // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
         drop(told);
