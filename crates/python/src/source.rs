@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::transport::alive;
 use crate::watches::{Due, Kind, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
@@ -33,13 +34,23 @@ fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     }
 }
 
-/// The open transport that a descriptor belongs to.
+/// The open transport that a descriptor belongs to: a stream or an endpoint of datagrams.
 pub(crate) fn transport_of<'py>(
     py: Python<'py>,
     state: &EventLoop,
     descriptor: RawFd,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(stream::transport_of(py, state, descriptor)?.or_else(|| datagram::transport_of(py, state, descriptor)))
+) -> Option<Bound<'py, PyAny>> {
+    let (kind, held) = state.kernel.with(py, |kernel| {
+        let source = kernel.watches.source_of(descriptor)?;
+        Some((source.kind, source.object.clone_ref(py)))
+    })?;
+    let transport = alive(held.into_bound(py))?;
+    let is_its_own = match kind {
+        Kind::Stream => stream::owns_descriptor(transport.as_borrowed()),
+        Kind::Datagram => true,
+        Kind::Listener | Kind::ReadPipe | Kind::WritePipe => false,
+    };
+    is_its_own.then_some(transport)
 }
 
 /// Sends what streams have gathered during the turn.

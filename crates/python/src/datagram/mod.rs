@@ -39,7 +39,7 @@ use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
 use crate::transport::{
-    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule,
+    FlowControlled, ask_kernel, call_connection_made, check_protocol, interest_of, schedule,
 };
 use crate::watches::{Half, Kind};
 
@@ -161,19 +161,6 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
     drop(displaced);
     value_of::<Endpoint>(transport.as_borrowed()).body.with(py, |body| body.token = Some(token));
     Ok(transport)
-}
-
-/// The open transport that a descriptor belongs to.
-pub(crate) fn transport_of<'py>(
-    py: Python<'py>,
-    state: &EventLoop,
-    descriptor: RawFd,
-) -> Option<Bound<'py, PyAny>> {
-    let held = state.kernel.with(py, |kernel| {
-        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Datagram)?;
-        Some(source.object.clone_ref(py))
-    });
-    held.and_then(|held| alive(held.into_bound(py)))
 }
 
 /// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the endpoint

@@ -189,22 +189,9 @@ pub(crate) fn open_later<'py>(
     Ok(transport)
 }
 
-/// The open transport that a descriptor belongs to.
-pub(crate) fn transport_of<'py>(
-    py: Python<'py>,
-    state: &EventLoop,
-    descriptor: RawFd,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let found = state.kernel.with(py, |kernel| {
-        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Stream)?;
-        Some(source.object.clone_ref(py))
-    });
-    // While a file is sent past it, its descriptor is `sock_sendfile`'s.
-    let is_its_own = |transport: &Bound<'py, PyAny>| {
-        let stream = value_of::<Stream>(transport.as_borrowed());
-        !stream.body.with(py, |body| body.state.is_sending_file())
-    };
-    Ok(found.and_then(|object| alive(object.into_bound(py))).filter(is_its_own))
+/// Whether the descriptor is the stream's own now. While a file is sent past it, it is `sock_sendfile`'s.
+pub(crate) fn owns_descriptor(transport: Argument<'_>) -> bool {
+    !value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_sending_file())
 }
 
 /// The open transports of a server.
