@@ -5,9 +5,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
-use reactor::Interest;
 
-use super::{Body, Endpoint, begin, end, read, settle, write};
+use super::{Body, Endpoint, end, read, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
@@ -15,8 +14,10 @@ use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
-use crate::loop_state::Modes;
-use crate::transport::{high_water, limits, low_water, protocol_paused, set_limits, wake};
+use crate::transport::{
+    Transport, begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high,
+    protocol_paused, set_limits,
+};
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls.
@@ -270,20 +271,17 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     set_limits::<Endpoint>(call)?;
-    write::pause_if_high(call.receiver())?;
+    pause_if_high::<Endpoint>(call.receiver())?;
     Ok(none(call.py))
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let waiter = one(call, "_begin", "waiter")?;
-    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
-    wake(waiter)?;
-    begun?;
+    begin_and_wake::<Endpoint>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
 fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    connection_lost::<Endpoint>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
@@ -300,27 +298,7 @@ fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(represent(transport)?.into_pyobject(transport.py())?.into_any())
-}
-
-/// `<DatagramTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
-pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
-    let endpoint = value_of::<Endpoint>(transport);
-    let has_open_loop = !endpoint.owner.get().modes.any(Modes::CLOSED);
-    Ok(ask(transport, |body| {
-        let life = match (body.socket.is_none(), body.state.is_closing()) {
-            (true, _) => " closed",
-            (false, true) => " closing",
-            (false, false) => "",
-        };
-        let mut text = format!("<DatagramTransport{life} fd={}", body.number);
-        if has_open_loop && body.socket.is_some() {
-            let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
-            let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
-            text += &format!(" read={reads} write=<{writes}, bufsize={}>", body.queue.size());
-        }
-        text + ">"
-    }))
+    Ok(Endpoint::represent(transport).into_pyobject(transport.py())?.into_any())
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

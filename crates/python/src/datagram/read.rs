@@ -16,7 +16,7 @@ use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::transport::schedule;
+use crate::transport::{Transport, schedule};
 
 /// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
 const LARGEST: usize = 64 * 1024;

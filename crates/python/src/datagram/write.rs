@@ -23,7 +23,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
-use crate::transport::{is_bytes_like, pause_writing, resume_writing, unchanging};
+use crate::transport::{Transport, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging};
 
 const FAILED: &str = "Fatal write error on datagram transport";
 
@@ -123,7 +123,7 @@ fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(
     });
     drop(refused);
     settle(transport)?;
-    pause_if_high(transport)
+    pause_if_high::<Endpoint>(transport)
 }
 
 /// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
@@ -267,11 +267,7 @@ fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Resu
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(py, |body| body.flow.shrunk(body.queue.size()))
-        && let Some(callee) = endpoint.callee(py)
-    {
-        resume_writing(endpoint.owner.bind(py), &callee, transport)?;
-    }
+    resume_if_low::<Endpoint>(transport)?;
     let drained = endpoint.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return Drained::Nothing;
@@ -280,20 +276,9 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     });
     settle(transport)?;
     match drained {
-        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Lose => schedule_lost::<Endpoint>(transport, None),
         Drained::Nothing | Drained::Shutdown => Ok(()),
     }
-}
-
-/// Tells the protocol to pause if what waits is above the high mark.
-pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    if !endpoint.body.with(py, |body| body.flow.grown(body.queue.size())) {
-        return Ok(());
-    }
-    let Some(callee) = endpoint.callee(py) else { return Ok(()) };
-    pause_writing(endpoint.owner.bind(py), &callee, transport)
 }
 
 #[cold]

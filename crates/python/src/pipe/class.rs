@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use stream::PipeEnd;
 
-use super::{Body, Connection, Pipe, begin, end, info, open, settle, write};
+use super::{Body, Connection, Pipe, end, info, open, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
@@ -14,7 +14,10 @@ use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::transport::{high_water, limits, low_water, protocol_paused, set_limits};
+use crate::transport::{
+    begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high, protocol_paused,
+    set_limits,
+};
 use crate::watches::Kind;
 use crate::{fastcall, getter, no_arguments, represent};
 
@@ -260,12 +263,12 @@ fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    begin(call.receiver(), one(call, "_begin", "waiter")?)?;
+    begin_and_wake::<Pipe>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
 fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    connection_lost::<Pipe>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
@@ -307,6 +310,6 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
     set_limits::<Pipe>(call)?;
     // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
     write::flush(call.receiver())?;
-    write::pause_if_high(call.receiver())?;
+    pause_if_high::<Pipe>(call.receiver())?;
     Ok(none(call.py))
 }

@@ -14,7 +14,7 @@ use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::protocol::{self, Callee};
-use crate::transport::{self, schedule};
+use crate::transport::{self, Body as _, schedule, schedule_lost};
 
 /// There is something to read, or the writer has left.
 pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
@@ -54,7 +54,7 @@ fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
     transport::report_failure(owner, callee, transport, scheduled, "Fatal read error on pipe transport")?;
-    end::schedule_lost(transport, None)
+    schedule_lost::<Pipe>(transport, None)
 }
 
 #[cold]

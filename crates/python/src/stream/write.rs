@@ -18,8 +18,9 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::transport::{self, Next, is_bytes_like, unchanging};
-use crate::watches::Kind;
+use crate::transport::{
+    self, Next, follow, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging,
+};
 
 /// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
 const COPY_AT_MOST: usize = 16 * 1024;
@@ -52,26 +53,8 @@ fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) ->
         Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
-        Ok(next) => follow(transport, stream, next),
+        Ok(next) => follow::<Stream>(transport, next, flush),
         Err(refused) => refuse(transport, refused, "write"),
-    }
-}
-
-#[inline(always)]
-fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Raised> {
-    match next {
-        Next::Nothing => Ok(()),
-        Next::List => {
-            let object = transport.to_owned().into();
-            stream
-                .owner
-                .get()
-                .queues
-                .with(transport.py(), |queues| queues.unsent.push((Kind::Stream, object)));
-            Ok(())
-        }
-        Next::Send => send_now(transport),
-        Next::Pause => pause_if_high(transport),
     }
 }
 
@@ -89,12 +72,6 @@ impl Body {
         }
         sent
     }
-}
-
-/// Within a call of the user's: sends, and pauses the protocol if too much is left.
-fn send_now(transport: Argument<'_>) -> Result<(), Raised> {
-    flush(transport)?;
-    pause_if_high(transport)
 }
 
 /// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
@@ -147,9 +124,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(py, |body| body.flow.shrunk(body.queue.len())) {
-        resume_protocol(transport, stream)?;
-    }
+    resume_if_low::<Stream>(transport)?;
     let (drained, waiter, descriptor) = stream.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return (Drained::Nothing, None, body.descriptor(py));
@@ -168,31 +143,12 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     settle(transport)?;
     match drained {
         Drained::Nothing => Ok(()),
-        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Lose => schedule_lost::<Stream>(transport, None),
         Drained::Shutdown => match socket::shutdown_write(descriptor) {
             Ok(()) => Ok(()),
             Err(error) => fail(transport, &error),
         },
     }
-}
-
-fn resume_protocol(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
-    let py = transport.py();
-    let Some(callee) = stream.callee(py) else { return Ok(()) };
-    let owner = stream.owner.bind(py);
-    transport::resume_writing(owner, &callee, transport)
-}
-
-/// Tells the protocol to pause if what waits is above the high mark.
-pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    if !stream.body.with(py, |body| body.flow.grown(body.queue.len())) {
-        return Ok(());
-    }
-    let Some(callee) = stream.callee(py) else { return Ok(()) };
-    let owner = stream.owner.bind(py);
-    transport::pause_writing(owner, &callee, transport)
 }
 
 /// The kernel refused to send: the connection is lost.
@@ -268,7 +224,7 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
     match direct {
         Ok(Ok(())) => {
             settle(transport)?;
-            pause_if_high(transport)
+            pause_if_high::<Stream>(transport)
         }
         Ok(Err(error)) => fail(transport, &error),
         Err(refused) => refuse(transport, refused, "write"),
@@ -303,7 +259,7 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
         Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
-        Ok(next) => follow(transport, stream, next),
+        Ok(next) => follow::<Stream>(transport, next, flush),
         Err(refused) => refuse(transport, refused, "writelines"),
     }
 }

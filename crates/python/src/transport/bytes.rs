@@ -1,6 +1,6 @@
-//! Bytes in and out: one read, what a write has to do, sending a queue, and which objects are written.
+//! Bytes in and out: one read, what follows a write, sending a queue, and which objects are written.
 //!
-//! It knows no transport and no protocol.
+//! It knows nothing of descriptors: the calls that move the bytes are its callers'.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -10,9 +10,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 use stream::{Flow, WriteQueue};
 
+use super::flow::pause_if_high;
+use super::life::Transport;
 use crate::buffer::View;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
 
@@ -56,6 +59,30 @@ impl Next {
         }
         *is_listed = true;
         Self::List
+    }
+}
+
+/// Sees to what follows a write. `flush` offers the kernel what waits.
+#[inline(always)]
+pub(crate) fn follow<T: Transport>(
+    transport: Argument<'_>,
+    next: Next,
+    flush: impl FnOnce(Argument<'_>) -> Result<(), Raised>,
+) -> Result<(), Raised> {
+    match next {
+        Next::Nothing => Ok(()),
+        Next::List => {
+            let this = value_of::<T>(transport);
+            let object = transport.to_owned().into();
+            let listed = (this.kind(), object);
+            this.owner().get().queues.with(transport.py(), |queues| queues.unsent.push(listed));
+            Ok(())
+        }
+        Next::Send => {
+            flush(transport)?;
+            pause_if_high::<T>(transport)
+        }
+        Next::Pause => pause_if_high::<T>(transport),
     }
 }
 

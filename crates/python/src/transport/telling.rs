@@ -5,7 +5,6 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::ffi::answer::none;
 use crate::ffi::call::call_method;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
@@ -85,22 +84,6 @@ pub(crate) fn schedule<'py>(
     let handle = state.pool.make(py, content)?;
     state.push_ready(py, handle);
     Ok(())
-}
-
-/// Has the loop call the method that tells of the end, at its next turn and in the connection's context.
-pub(crate) fn schedule_lost<'py>(
-    owner: &Bound<'py, EventLoop>,
-    method: Argument<'py>,
-    transport: Argument<'py>,
-    context: Argument<'py>,
-    error: Option<PyErr>,
-) -> Result<(), Raised> {
-    let py = owner.py();
-    let error = match error {
-        Some(error) => error.into_value(py).into_bound(py).into_any(),
-        None => none(py),
-    };
-    schedule(owner, method, &[transport, error.as_borrowed()], Some(context))
 }
 
 /// Tells a protocol of the end. The handle that calls this has entered the connection's context.
