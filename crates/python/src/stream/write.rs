@@ -40,6 +40,17 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
 /// Admits a write, puts it into the queue, and sees to what follows.
 #[inline(always)]
 fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) -> Result<(), Raised> {
+    put_by("write", transport, is_empty, push)
+}
+
+/// The same for the method of this name.
+#[inline(always)]
+fn put_by(
+    method: &str,
+    transport: Argument<'_>,
+    is_empty: bool,
+    push: impl FnOnce(&mut Body),
+) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let runs_here = stream.owner.get().is_own_thread();
@@ -54,7 +65,7 @@ fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) ->
     });
     match next {
         Ok(next) => follow::<Stream>(transport, next, flush),
-        Err(refused) => refuse(transport, refused, "write"),
+        Err(refused) => refuse(transport, refused, method),
     }
 }
 
@@ -234,9 +245,8 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
 /// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
 /// is of the wrong type.
 pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let refused = stream.body.with(py, |body| body.state.admit(true));
+    let refused = stream.body.with(transport.py(), |body| body.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
         return refuse(transport, refused, "writelines");
     }
@@ -246,22 +256,9 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
-    let runs_here = stream.owner.get().is_own_thread();
-    let next = stream.body.with(py, |body| {
-        match body.state.admit(is_empty) {
-            Admission::Queue => {}
-            refused => return Err(refused),
-        }
-        for piece in pieces {
-            body.queue.push_shared(piece);
-        }
-        let (length, blocked) = (body.queue.len(), body.state.is_blocked());
-        Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
-    });
-    match next {
-        Ok(next) => follow::<Stream>(transport, next, flush),
-        Err(refused) => refuse(transport, refused, "writelines"),
-    }
+    put_by("writelines", transport, is_empty, |body| {
+        pieces.into_iter().for_each(|piece| body.queue.push_shared(piece));
+    })
 }
 
 /// A line that nobody can change.
