@@ -13,6 +13,7 @@ pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
+mod heap_type;
 pub(crate) mod interpreter;
 pub(crate) mod mailbox;
 pub(crate) mod method;
