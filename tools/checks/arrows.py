@@ -32,7 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"imports", "address", "buffer", "watches"}),
     frozenset({"kernel"}),
     frozenset({"loop_state", "waits"}),
-    frozenset({"handle", "protocol", "resolve"}),
+    frozenset({"handle", "protocol", "native_protocol", "resolve"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})
     | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),

@@ -52,8 +52,12 @@ pub(crate) fn own_field<const N: usize>(name: &[u8; N], value: &[u8], out: &mut 
 
 /// Whether a field of an application may be written: nothing in it can end a line or begin another field (RFC 9110
 /// sections 5.1 and 5.5).
+///
+/// # Errors
+///
+/// A name that is no token, or a value with a control character.
 #[inline]
-pub(crate) fn check_field(name: &[u8], value: &[u8]) -> Result<(), Misuse> {
+pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), Misuse> {
     if !bytes::is_token(name) {
         return Err(Misuse::BadFieldName);
     }

@@ -35,7 +35,7 @@ mod status;
 mod target;
 
 pub use connection::Connection;
-pub use encode::Stamp;
+pub use encode::{Stamp, check_field};
 pub use error::{Misuse, Refusal, RefusalKind};
 pub use event::Event;
 pub use fields::Fields;

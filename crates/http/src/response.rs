@@ -242,6 +242,12 @@ impl Connection {
         self.answer_and_close(refusal.status(), stamp, out);
     }
 
+    /// The client took too long with its request: answers 408, unless a response has begun, and closes the connection (RFC
+    /// 9110 section 15.5.9).
+    pub fn time_out(&mut self, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+        self.answer_and_close(408, stamp, out);
+    }
+
     /// The application has failed: answers 500 if no head has left, and closes the connection in any case. A response
     /// that had begun is cut short, which its client can see from the framing (RFC 9112 section 8).
     pub fn fail(&mut self, stamp: Stamp<'_>, out: &mut Vec<u8>) {

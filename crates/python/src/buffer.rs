@@ -73,6 +73,7 @@ impl Drop for View<'_> {
 const INBOUND: usize = 256 * 1024;
 
 /// The loop's one receive buffer, made at the first read: idle connections have none.
+#[derive(Default)]
 pub(crate) struct Inbound(Vec<MaybeUninit<u8>>);
 
 impl Inbound {

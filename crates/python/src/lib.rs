@@ -21,9 +21,11 @@ mod kernel;
 mod lifetime;
 mod listener;
 mod loop_state;
+mod native_protocol;
 mod pipe;
 mod protocol;
 mod schedule;
+mod server;
 mod signals;
 mod sock;
 mod source;
@@ -49,5 +51,6 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
-    class::add(module)
+    class::add(module)?;
+    server::add(module)
 }

@@ -80,6 +80,33 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     construct(class, &arguments, &keywords)
 }
 
+/// A task for a coroutine that takes its first step before this returns, where the running Python has such tasks and nobody
+/// has put a factory or a class of his own in the way: then it is what `loop.create_task()` makes.
+pub(crate) fn start<'py>(
+    owner: &Bound<'py, EventLoop>,
+    coroutine: Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = owner.py();
+    let state = owner.get();
+    let imports = state.imports;
+    let class = named_class(py, &imports.tasks, &imports.names.task)?;
+    let has_factory = state.settings.with(py, |settings| {
+        settings.task_factory.is_some()
+            && !is_same(settings.task_factory.as_ref(), imports.eager_task_factory.as_ref())
+    });
+    let is_plain = imports.c_task.as_ref().is_some_and(|known| known.is(&class));
+    if !is_plain
+        || has_factory
+        || imports.eager_task_factory.is_none()
+        || state.modes.any(Modes::CLOSED | Modes::DEBUG)
+    {
+        return Ok(owner.call_method1("create_task", (coroutine,))?);
+    }
+    let arguments = PyTuple::new(py, [coroutine])?;
+    let keywords = kept_keywords(owner.as_any().as_borrowed(), state, true)?;
+    construct(class.cast::<PyType>().map_err(PyErr::from)?, &arguments, &keywords)
+}
+
 fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one.is(other))
 }
@@ -108,7 +135,7 @@ fn named_class<'py>(
 /// `{"loop": self}`, for an eager task with `"eager_start": True`: made once a run, and kept while the loop runs.
 #[inline(always)]
 fn kept_keywords<'py>(
-    receiver: Argument<'py>,
+    receiver: Borrowed<'_, 'py, PyAny>,
     state: &EventLoop,
     eager: bool,
 ) -> PyResult<Bound<'py, PyDict>> {

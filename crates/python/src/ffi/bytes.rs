@@ -39,6 +39,13 @@ impl Bytes {
         NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) }).map(Self)
     }
 
+    /// The same for a reference of another kind.
+    #[inline(always)]
+    pub(crate) fn of_borrowed(object: &Borrowed<'_, '_, PyAny>) -> Option<Self> {
+        // SAFETY: a live object, for the length of the call.
+        Self::of(unsafe { Borrowed::from_ptr(object.py(), object.as_ptr()) })
+    }
+
     /// The object itself, for a call of Python's.
     pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         // SAFETY: a live object.
@@ -64,6 +71,14 @@ impl Drop for Bytes {
         // SAFETY: this value owns one reference; see the type.
         unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
     }
+}
+
+/// The same as a reference that is kept.
+#[inline(always)]
+pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, Raised> {
+    let object = copy(py, content)?;
+    let pointer = NonNull::new(object.into_ptr()).ok_or_else(Raised::by_interpreter)?;
+    Ok(Bytes(pointer))
 }
 
 /// A new `bytes` object with a copy of `content`.

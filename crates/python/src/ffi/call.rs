@@ -48,6 +48,23 @@ pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Boun
     owned(callable.py(), result)
 }
 
+/// `callable(first, second, third)`.
+#[inline(always)]
+pub(crate) fn call_three<'py>(
+    callable: Borrowed<'_, 'py, PyAny>,
+    arguments: [Borrowed<'_, '_, PyAny>; 3],
+) -> Result<Bound<'py, PyAny>, Raised> {
+    // The first word is scratch room of the callee's.
+    let mut stack = [null_mut(); 4];
+    for (place, argument) in stack[1..].iter_mut().zip(&arguments) {
+        *place = argument.as_ptr();
+    }
+    let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: a live callable; three live objects behind a word that may be overwritten.
+    let result = unsafe { thread_end::vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count) };
+    owned(callable.py(), result)
+}
+
 /// Runs `body` in a context, as `context.run(...)` does. RuntimeError if the context is entered already.
 #[inline(always)]
 pub(crate) fn in_context<R>(

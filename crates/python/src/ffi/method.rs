@@ -333,3 +333,27 @@ pub(crate) fn is_entry(callable: &Bound<'_, PyAny>, entry: NoArguments) -> bool 
     let function = unsafe { ffi::PyCFunction_GetFunction(callable.as_ptr()) };
     function.is_some_and(|function| std::ptr::fn_addr_eq(function, entry))
 }
+
+/// A function that is bound to an object of any class: what Python code gets when it asks an object for a method.
+pub(crate) struct BoundFunction(&'static ffi::PyMethodDef);
+
+// SAFETY: the definition is leaked and never written to.
+unsafe impl Send for BoundFunction {}
+// SAFETY: as above.
+unsafe impl Sync for BoundFunction {}
+
+impl BoundFunction {
+    /// Keeps the definition of a method for as long as the process lives.
+    pub(crate) fn new(method: Method) -> PyResult<Self> {
+        Ok(Self(method.leak()?))
+    }
+
+    /// The function, bound to `receiver`.
+    #[inline(always)]
+    pub(crate) fn bind<'py>(&self, receiver: Argument<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+        let definition = std::ptr::from_ref(self.0).cast_mut();
+        // SAFETY: the definition is leaked, and the interpreter only reads it; the receiver is alive.
+        let function = unsafe { ffi::PyCFunction_NewEx(definition, receiver.as_ptr(), std::ptr::null_mut()) };
+        owned(receiver.py(), function)
+    }
+}

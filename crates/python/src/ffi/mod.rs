@@ -21,5 +21,6 @@ pub(crate) mod native;
 pub(crate) mod object;
 pub(crate) mod owned;
 pub(crate) mod raised;
+pub(crate) mod record;
 pub(crate) mod socket_object;
 mod thread_end;

@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
-use super::{Intake, Stream, end, info, intake_of, settle, write};
+use super::{Intake, Stream, end, info, intake_of, native, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
@@ -226,16 +226,12 @@ fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.state.pause_reading()) {
-        settle(transport)?;
-    }
+    native::pause_reading(transport)?;
     Ok(none(transport.py()))
 }
 
 fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.state.resume_reading()) {
-        settle(transport)?;
-    }
+    native::resume_reading(transport)?;
     Ok(none(transport.py()))
 }
 

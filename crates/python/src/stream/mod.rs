@@ -8,6 +8,7 @@
 //! |--------------|------------------------------------------------------------------|
 //! | `read`       | bytes in: from readiness to the protocol                         |
 //! | `reader`     | bytes in, for asyncio's own `StreamReader`                       |
+//! | `native`     | both, for a protocol in Rust                                     |
 //! | `write`      | bytes out: from `write()` to the kernel, at the end of the turn  |
 //! | `end`        | `close()`, `abort()`, errors, letting go of the socket           |
 //! | `life`       | what it shares with the other transports                         |
@@ -20,6 +21,7 @@ mod class;
 mod end;
 mod info;
 mod life;
+mod native;
 mod read;
 mod reader;
 mod write;
@@ -39,10 +41,12 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
+use crate::native_protocol::{self, NativeProtocol};
 use crate::transport::{self, alive, check_protocol, schedule};
 use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
+pub(crate) use native::{close, is_stream, pause_reading, resume_reading, tell_at_turn_end, write};
 pub(crate) use read::on_ready;
 pub(crate) use write::flush;
 
@@ -59,6 +63,8 @@ pub(crate) struct Body {
     read_size: ReadSize,
     /// Whether the loop will flush this stream at the end of its turn.
     is_listed: bool,
+    /// Whether the protocol wants to be told before that.
+    tells_turn_end: bool,
     /// What the kernel was asked to report.
     watched: Interest,
     /// The descriptor as it was when the transport was made.
@@ -85,7 +91,7 @@ enum Socket {
 }
 
 /// How the protocol takes what arrives.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Intake {
     /// `data_received(bytes)`.
     Bytes,
@@ -93,6 +99,8 @@ enum Intake {
     Buffer,
     /// Into asyncio's own `StreamReader`, if it is still that at the time.
     Reader,
+    /// In Rust.
+    Native(&'static NativeProtocol),
 }
 
 /// What a transport is made of.
@@ -143,6 +151,7 @@ pub(crate) fn open<'py>(
         flow: Flow::new(),
         read_size: ReadSize::new(),
         is_listed: false,
+        tells_turn_end: false,
         watched: Interest::NONE,
         number: descriptor,
         token: None,
@@ -242,6 +251,9 @@ fn intake_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyRes
     let class = owner.get().imports.buffered_protocol.bind(owner.py());
     if protocol.is_instance(class)? {
         return Ok(Intake::Buffer);
+    }
+    if let Some(native) = native_protocol::of(protocol) {
+        return Ok(Intake::Native(native));
     }
     Ok(if reader::may_feed(protocol)? { Intake::Reader } else { Intake::Bytes })
 }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::ReadSize;
 
+use super::native::receive as receive_natively;
 use super::reader::{self, Fed};
 use super::{Body, Intake, Stream, end, settle, write};
 use crate::buffer::View;
@@ -39,11 +40,11 @@ pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<
 }
 
 /// What one read is about to do.
-struct Plan<'py> {
-    callee: Callee<'py>,
+pub(super) struct Plan<'py> {
+    pub(super) callee: Callee<'py>,
     intake: Intake,
     size: ReadSize,
-    descriptor: i32,
+    pub(super) descriptor: i32,
 }
 
 fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
@@ -61,6 +62,7 @@ fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
         Intake::Bytes => receive_bytes(transport, stream, &plan),
         Intake::Buffer => receive_into_buffer(transport, stream, &plan),
         Intake::Reader => receive_for_reader(transport, stream, &plan),
+        Intake::Native(native) => receive_natively(transport, stream, &plan, native),
     }
 }
 
@@ -147,7 +149,7 @@ fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), Raised> {
 
 /// The peer has ended its side. A protocol that answers with a true value goes on writing.
 #[cold]
-fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Raised> {
+pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let names = &stream.owner.get().imports.names.protocol;
@@ -166,7 +168,7 @@ fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Raised> {
 }
 
 #[cold]
-fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+pub(super) fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }

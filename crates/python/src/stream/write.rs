@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::{Admission, Drained};
 
-use super::{Body, Stream, end, settle};
+use super::{Body, Stream, end, native, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
@@ -39,7 +39,11 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
 
 /// Admits a write, puts it into the queue, and sees to what follows.
 #[inline(always)]
-fn put(transport: Argument<'_>, is_empty: bool, push: impl FnOnce(&mut Body)) -> Result<(), Raised> {
+pub(super) fn put(
+    transport: Argument<'_>,
+    is_empty: bool,
+    push: impl FnOnce(&mut Body),
+) -> Result<(), Raised> {
     put_by("write", transport, is_empty, push)
 }
 
@@ -90,6 +94,9 @@ impl Body {
 pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
+    if stream.body.with(py, |body| std::mem::replace(&mut body.tells_turn_end, false)) {
+        native::tell_turn_ends(transport, stream)?;
+    }
     let sent = stream.body.with(py, |body| {
         body.is_listed = false;
         if body.state.is_blocked() || body.state.is_lost() {

@@ -1,0 +1,326 @@
+//! What `receive()` and `send()` return: coroutines in Rust.
+//!
+//! `send()` has done its work when it returns. What it gives to be awaited is one object for all who need not wait; who
+//! has to wait for the peer to read gets a coroutine of its own. `receive()` looks for an event when it is first stepped.
+
+use pyo3::exceptions::{PyImportError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::connection::{Answer, protocol_of};
+use super::exchange::Exchange;
+use super::names::names;
+use super::{intake, sink::Sink};
+use crate::ffi::answer::none;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::call_method;
+use crate::ffi::class::Getter;
+use crate::ffi::coroutine::{
+    Coroutine, CoroutineClass, CoroutineType, Step, send_by_method, thrown, value_of,
+};
+use crate::ffi::method::{Argument, Call, Method};
+use crate::ffi::native::Visit;
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::ffi::record;
+use crate::{fastcall, getter, no_arguments, represent};
+
+/// What is waited for.
+pub(super) struct Awaitable {
+    what: What,
+    /// The future that the task waits for.
+    future: Owned<Option<Object>>,
+}
+
+enum What {
+    /// Nothing.
+    Done,
+    /// An event of the request.
+    Event(Object),
+    /// The peer to read.
+    Drain(Object),
+}
+
+struct Known {
+    class: CoroutineType<Awaitable>,
+    done: Py<PyAny>,
+}
+
+static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+
+/// Makes the class and puts it into the module.
+pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let class = CoroutineType::make(
+        module,
+        CoroutineClass {
+            name: "HttpAwaitable",
+            doc: "A coroutine of receive() or of send().",
+            methods: methods(),
+            getters: getters(),
+            represent: represent!(representation),
+        },
+    )?;
+    let done = class.instance(py, Awaitable { what: What::Done, future: Owned::new(None) });
+    let done = done.map_err(|raised| raised.take(py))?.unbind();
+    KNOWN.get_or_init(py, || Known { class, done });
+    Ok(())
+}
+
+fn known(py: Python<'_>) -> PyResult<&'static Known> {
+    KNOWN.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))
+}
+
+/// For who need not wait.
+#[inline]
+pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    Ok(known(py)?.done.bind(py).clone())
+}
+
+/// `receive()`.
+pub(super) fn receive(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    make(exchange.py(), What::Event(exchange.to_owned().into()))
+}
+
+/// For who has to wait until the peer reads.
+pub(super) fn drain(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    make(exchange.py(), What::Drain(exchange.to_owned().into()))
+}
+
+fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, Raised> {
+    known(py)?.class.instance(py, Awaitable { what, future: Owned::new(None) })
+}
+
+/// Wakes who waits for these futures.
+pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), Raised> {
+    let names = names(py)?;
+    for future in futures {
+        let future = future.bind_borrowed(py);
+        if !call_method(future, &names.done, &[])?.is_truthy()? {
+            call_method(future, &names.set_result, &[py.None().bind_borrowed(py)])?;
+        }
+    }
+    Ok(())
+}
+
+impl Coroutine for Awaitable {
+    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, Raised> {
+        let py = object.py();
+        let value = value_of::<Self>(object);
+        let exchange = match &value.what {
+            What::Done => return Ok(Step::Return(none(py))),
+            What::Event(exchange) | What::Drain(exchange) => exchange.bind_borrowed(py),
+        };
+        let found = match value.what {
+            What::Event(_) => next_event(exchange)?,
+            _ => is_drained(exchange).then(|| none(py)),
+        };
+        let before = value.future.with(py, Option::take);
+        drop(before);
+        match found {
+            Some(event) => Ok(Step::Return(event)),
+            None => wait(value, exchange),
+        }
+    }
+
+    fn visit(&self, visit: &mut Visit) {
+        if let What::Event(exchange) | What::Drain(exchange) = &self.what {
+            visit.object(exchange);
+        }
+        self.future.peek(|future| visit.maybe(future.as_ref()));
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        let released = self.future.with(py, Option::take);
+        drop(released);
+    }
+
+    fn forgotten(&self, _py: Python<'_>) -> Option<&'static str> {
+        None
+    }
+}
+
+/// Yields a future that is woken when there may be something new.
+fn wait<'py>(value: &Awaitable, exchange: Argument<'py>) -> Result<Step<'py>, Raised> {
+    let py = exchange.py();
+    let names = names(py)?;
+    let inner = record::value_of::<Exchange>(exchange);
+    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    let owner = protocol.hub.get().owner.bind_borrowed(py);
+    let future = call_method(owner.as_any().as_borrowed(), &names.create_future, &[])?;
+    future.setattr(&names.is_blocking, true)?;
+    let (copy, listed) = (future.clone().into(), future.clone().into());
+    value.future.with(py, |place| *place = Some(copy));
+    let is_event = matches!(value.what, What::Event(_));
+    protocol.body.with(py, |body| {
+        let list = if is_event {
+            body.current(inner.number).map(|request| &mut request.receivers)
+        } else {
+            Some(&mut body.drains)
+        };
+        list.map(|list| list.push(listed))
+    });
+    Ok(Step::Yield(future))
+}
+
+/// Whether the peer has read, or never will.
+fn is_drained(exchange: Argument<'_>) -> bool {
+    let py = exchange.py();
+    let inner = record::value_of::<Exchange>(exchange);
+    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    protocol.body.with(py, |body| !body.writes_paused || body.sink.is_none())
+}
+
+/// What a look at the connection has found.
+enum Found {
+    Nothing,
+    Disconnect,
+    /// Content, and whether there is more to come.
+    Content(Option<Bytes>, Vec<Bytes>, bool),
+}
+
+/// The next event of a request, if there is one. Who asks for content is willing to take it: a client that waits to hear
+/// so is told (RFC 9110 section 10.1.1), and reading goes on.
+fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised> {
+    let py = exchange.py();
+    let inner = record::value_of::<Exchange>(exchange);
+    let object = inner.protocol.bind_borrowed(py);
+    let value = protocol_of(object);
+    let mut out = Vec::new();
+    let (found, sink) = value.body.with(py, |body| {
+        let is_disconnected = body.is_disconnected();
+        let Some(request) = body.current(inner.number) else { return (Found::Disconnect, None) };
+        if request.content.len() > 0 || (request.has_ended && !request.was_told_end) {
+            let (first, more) = request.content.take();
+            request.was_told_end = request.has_ended;
+            return (Found::Content(first, more, !request.has_ended), None);
+        }
+        if is_disconnected {
+            return (Found::Disconnect, None);
+        }
+        let awaits =
+            !request.has_ended && matches!(request.answer, Answer::Owed) && body.http.send_continue(&mut out);
+        (Found::Nothing, if awaits { body.sink.as_ref().map(|sink| sink.clone_ref(py)) } else { None })
+    });
+    if let Some(sink) = sink {
+        Sink::write(&sink, py, &out, None, b"")?;
+    }
+    match found {
+        Found::Nothing => Ok(None),
+        Found::Disconnect => {
+            let event = PyDict::new(py);
+            let names = names(py)?;
+            event.set_item(&names.kind, &names.http_disconnect)?;
+            Ok(Some(event.into_any()))
+        }
+        Found::Content(first, more, more_body) => {
+            intake::settle_reading(object)?;
+            content_event(py, first, &more, more_body).map(Some)
+        }
+    }
+}
+
+fn content_event<'py>(
+    py: Python<'py>,
+    first: Option<Bytes>,
+    more: &[Bytes],
+    more_body: bool,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let names = names(py)?;
+    let content = match (first, more) {
+        (None, _) => names.empty_bytes.bind(py).clone().into_any(),
+        (Some(first), []) => first.to_object(py),
+        (Some(first), more) => {
+            let mut joined = first.as_ref().to_vec();
+            more.iter().for_each(|part| joined.extend_from_slice(part.as_ref()));
+            PyBytes::new(py, &joined).into_any()
+        }
+    };
+    let event = PyDict::new(py);
+    event.set_item(&names.kind, &names.http_request)?;
+    event.set_item(&names.body, content)?;
+    event.set_item(&names.more_body, more_body)?;
+    Ok(event.into_any())
+}
+
+fn methods() -> Vec<Method> {
+    let method =
+        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    vec![
+        method(
+            "send",
+            fastcall!(send),
+            "($self, arg, /)",
+            "Run to the next future that is waited for, or to the end.",
+        ),
+        method(
+            "throw",
+            fastcall!(throw),
+            "($self, typ, val=None, tb=None, /)",
+            "Cease to wait, and raise the exception.",
+        ),
+        method("close", no_arguments!(close), "($self)", "Cease to wait."),
+    ]
+}
+
+fn getters() -> Vec<Getter> {
+    vec![getter!("__name__", name), getter!("__qualname__", name)]
+}
+
+fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    match call.positional() {
+        [value] if !call.has_keywords() => send_by_method::<Awaitable>(call.receiver(), *value),
+        _ => Err(PyTypeError::new_err("send() takes exactly one argument").into()),
+    }
+}
+
+fn throw<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let error = match call.positional() {
+        [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
+            thrown(*kind, rest.first().copied(), rest.get(1).copied())?
+        }
+        _ => return Err(PyTypeError::new_err("throw() takes one to three arguments").into()),
+    };
+    abandon(call.receiver());
+    Err(error.into())
+}
+
+fn close(awaitable: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    abandon(awaitable);
+    Ok(none(awaitable.py()))
+}
+
+/// Ceases to wait.
+fn abandon(awaitable: Argument<'_>) {
+    let py = awaitable.py();
+    let value = value_of::<Awaitable>(awaitable);
+    let Some(future) = value.future.with(py, Option::take) else { return };
+    let (What::Event(exchange) | What::Drain(exchange)) = &value.what else { return };
+    let inner = record::value_of::<Exchange>(exchange.bind_borrowed(py));
+    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    let removed = protocol.body.with(py, |body| {
+        let take = |list: &mut Vec<Object>| {
+            let place = list.iter().position(|listed| listed.is(&*future))?;
+            Some(list.swap_remove(place))
+        };
+        let from_drains = take(&mut body.drains);
+        let from_receivers = body.current(inner.number).and_then(|request| take(&mut request.receivers));
+        (from_drains, from_receivers)
+    });
+    drop((removed, future));
+}
+
+fn name(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let name = match value_of::<Awaitable>(awaitable).what {
+        What::Event(_) => "receive",
+        What::Done | What::Drain(_) => "send",
+    };
+    Ok(name.into_pyobject(awaitable.py())?.into_any())
+}
+
+fn representation(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let text = format!("<coroutine object {} at {:#x}>", name(awaitable)?, awaitable.as_ptr().addr());
+    Ok(text.into_pyobject(awaitable.py())?.into_any())
+}

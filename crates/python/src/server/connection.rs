@@ -1,0 +1,239 @@
+//! The protocol of one connection: what it consists of, and where it stands.
+//!
+//! Everything here is data and the small steps that keep it consistent; nothing of this file calls Python but to make
+//! bytes and strings, which runs no code of anybody's.
+
+use std::time::Instant;
+
+use pyo3::prelude::*;
+
+use super::deadline::{Deadline, Phase};
+use super::hub::HttpServer;
+use super::sink::Sink;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::method::Argument;
+use crate::ffi::native::{Native, Visit, value_of};
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+
+/// The value inside a protocol.
+pub(super) struct Protocol {
+    pub(super) hub: Object<HttpServer>,
+    pub(super) body: Owned<Body>,
+}
+
+/// What changes in a connection's life.
+pub(super) struct Body {
+    pub(super) http: http::Connection,
+    /// Absent before `connection_made`, after `connection_lost`, and when another protocol has taken over.
+    pub(super) sink: Option<Sink>,
+    /// The client's address and the server's, as a scope has them, once a request has asked.
+    pub(super) ends: Option<[Object; 2]>,
+    pub(super) is_secure: bool,
+    /// Where the server has this connection in its list.
+    pub(super) place: Option<usize>,
+    /// The number of the latest request. Whoever has another number belongs to a request that is over.
+    pub(super) number: u32,
+    /// The request that is answered.
+    pub(super) request: Option<Request>,
+    /// Input that the parser has no room for yet, or that waits for its turn.
+    pub(super) stash: Vec<u8>,
+    /// Whether the input is being worked off further up the stack.
+    pub(super) is_pumping: bool,
+    /// Whether the loop will go on with the input at its next turn.
+    pub(super) is_scheduled: bool,
+    pub(super) reads_paused: bool,
+    pub(super) writes_paused: bool,
+    pub(super) peer_ended: bool,
+    /// Nothing that arrives counts any more; the transport closes, or will.
+    pub(super) is_closing: bool,
+    /// Our side has ended, and the peer is given some time to see why.
+    pub(super) lingers: bool,
+    /// `send` calls that wait for the peer to read.
+    pub(super) drains: Vec<Object>,
+    pub(super) deadline: Deadline,
+}
+
+/// A request, until its response is complete.
+pub(super) struct Request {
+    pub(super) content: Content,
+    /// All of the content has arrived.
+    pub(super) has_ended: bool,
+    /// The application was told so.
+    pub(super) was_told_end: bool,
+    /// `receive` calls that wait.
+    pub(super) receivers: Vec<Object>,
+    pub(super) answer: Answer,
+    /// For the access log: what was asked for, and when.
+    pub(super) line: Option<Box<str>>,
+    pub(super) began: Option<Instant>,
+    pub(super) status: u16,
+    pub(super) sent: u64,
+}
+
+/// How far the application is with its response.
+pub(super) enum Answer {
+    Owed,
+    /// Its head waits for the content, which may tell its length.
+    Started(Started),
+    /// The head has left. `true`: trailers follow the content.
+    Sending(bool),
+    /// The content has left, and trailers follow.
+    Trailers(Vec<(Bytes, Bytes)>),
+    /// A file is being sent past the queue, by a coroutine.
+    File {
+        has_trailers: bool,
+        is_chunk: bool,
+    },
+}
+
+/// The head of a response as the application gave it.
+pub(super) struct Started {
+    pub(super) status: u16,
+    pub(super) fields: Vec<(Bytes, Bytes)>,
+    pub(super) has_trailers: bool,
+}
+
+/// Content that has arrived and that the application has not asked for.
+#[derive(Default)]
+pub(super) struct Content {
+    first: Option<Bytes>,
+    more: Vec<Bytes>,
+    length: usize,
+}
+
+/// Bytes of content that wait for the application before reading pauses: asyncio's high mark.
+pub(super) const CONTENT_AT_MOST: usize = 64 * 1024;
+
+impl Content {
+    pub(super) fn push(&mut self, part: Bytes) {
+        self.length += part.as_ref().len();
+        if self.first.is_none() {
+            self.first = Some(part);
+        } else {
+            self.more.push(part);
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+}
+
+impl Content {
+    /// Takes everything, in one piece if it came in one.
+    pub(super) fn take(&mut self) -> (Option<Bytes>, Vec<Bytes>) {
+        self.length = 0;
+        (self.first.take(), std::mem::take(&mut self.more))
+    }
+}
+
+impl Request {
+    pub(super) const fn new() -> Self {
+        Self {
+            content: Content { first: None, more: Vec::new(), length: 0 },
+            has_ended: false,
+            was_told_end: false,
+            receivers: Vec::new(),
+            answer: Answer::Owed,
+            line: None,
+            began: None,
+            status: 0,
+            sent: 0,
+        }
+    }
+}
+
+impl Protocol {
+    pub(super) fn new(hub: &Bound<'_, HttpServer>) -> Self {
+        let body = Body {
+            http: http::Connection::new(hub.get().settings.limits),
+            sink: None,
+            ends: None,
+            is_secure: false,
+            place: None,
+            number: 0,
+            request: None,
+            stash: Vec::new(),
+            is_pumping: false,
+            is_scheduled: false,
+            reads_paused: false,
+            writes_paused: false,
+            peer_ended: false,
+            is_closing: false,
+            lingers: false,
+            drains: Vec::new(),
+            deadline: Deadline::new(),
+        };
+        Self { hub: hub.clone().into(), body: Owned::new(body) }
+    }
+
+    /// The transport, while there is one.
+    pub(super) fn sink(&self, py: Python<'_>) -> Option<Sink> {
+        self.body.with(py, |body| body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    }
+}
+
+/// The value inside a protocol.
+#[inline(always)]
+pub(super) fn protocol_of(object: Argument<'_>) -> &Protocol {
+    value_of::<Protocol>(object)
+}
+
+impl Body {
+    /// The request with this number, if it is still being answered.
+    #[inline]
+    pub(super) fn current(&mut self, number: u32) -> Option<&mut Request> {
+        if self.number == number { self.request.as_mut() } else { None }
+    }
+
+    /// Whether the peer is gone, or has ended its side.
+    pub(super) const fn is_disconnected(&self) -> bool {
+        self.sink.is_none() || self.peer_ended || self.is_closing
+    }
+
+    /// What the connection waits for.
+    pub(super) fn phase(&self) -> Phase {
+        match &self.request {
+            _ if self.sink.is_none() => Phase::None,
+            _ if self.lingers => Phase::Linger,
+            _ if self.is_closing || self.writes_paused => Phase::Write,
+            Some(Request { answer: Answer::File { .. }, .. }) => Phase::Write,
+            Some(request) if !request.has_ended && !self.reads_paused => Phase::Body,
+            Some(_) => Phase::None,
+            None if self.http.is_idle() && self.number > 0 => Phase::KeepAlive,
+            None => Phase::Header,
+        }
+    }
+
+    /// Begins the wait for what comes next, unless it has begun.
+    #[inline]
+    pub(super) fn settle_deadline(&mut self, hub: &HttpServer, tick: u32) {
+        let phase = self.phase();
+        self.deadline.enter(phase, hub, tick);
+    }
+}
+
+impl Native for Protocol {
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.hub);
+        self.body.peek(|body| {
+            visit.maybe(body.sink.as_ref().map(Sink::object));
+            body.drains.iter().for_each(|future| visit.object(future));
+            if let Some(request) = &body.request {
+                request.receivers.iter().for_each(|future| visit.object(future));
+            }
+        });
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        let released = self
+            .body
+            .with(py, |body| (body.sink.take(), body.request.take(), std::mem::take(&mut body.drains)));
+        drop(released);
+    }
+
+    fn finalize(_protocol: Argument<'_>) -> PyResult<()> {
+        Ok(())
+    }
+}

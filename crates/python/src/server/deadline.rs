@@ -1,0 +1,183 @@
+//! How long a peer may take: the server's ticks, and what becomes of a connection whose time is over.
+//!
+//! There is no timer to a connection: each knows the tick until which its peer may take, and once a tick all are looked
+//! at. While nobody is connected the loop is not woken.
+
+use pyo3::prelude::*;
+
+use super::connection::{Body, protocol_of};
+use super::hub::HttpServer;
+use super::{access, date, ending};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// For the application, which may take as long as it likes.
+    None,
+    /// For the rest of a request's head, or for the first one.
+    Header,
+    /// For more of a request's content.
+    Body,
+    /// For the peer to read.
+    Write,
+    /// For the peer to close, after it was told that nothing more it says counts.
+    Linger,
+    /// For the next request.
+    KeepAlive,
+}
+
+/// Until when.
+pub(super) struct Deadline {
+    phase: Phase,
+    /// The tick that is too late.
+    at: u32,
+    /// What waited for the peer to read when the wait began.
+    unsent: usize,
+}
+
+impl Deadline {
+    pub(super) const fn new() -> Self {
+        Self { phase: Phase::None, at: u32::MAX, unsent: 0 }
+    }
+
+    /// Begins a wait, unless it is the one that goes on.
+    #[inline]
+    pub(super) fn enter(&mut self, phase: Phase, hub: &HttpServer, tick: u32) {
+        if self.phase == phase {
+            return;
+        }
+        self.begin(phase, hub, tick);
+    }
+
+    /// Begins a wait anew: there was some progress.
+    pub(super) fn renew(&mut self, hub: &HttpServer, tick: u32) {
+        self.begin(self.phase, hub, tick);
+    }
+
+    #[inline]
+    fn begin(&mut self, phase: Phase, hub: &HttpServer, tick: u32) {
+        let ticks = match phase {
+            Phase::None => None,
+            Phase::Header => hub.settings.header,
+            Phase::Body | Phase::Write => hub.settings.body,
+            Phase::KeepAlive => hub.settings.keep_alive,
+            Phase::Linger => Some(hub.settings.linger),
+        };
+        self.phase = phase;
+        self.unsent = 0;
+        self.at = ticks.map_or(u32::MAX, |ticks| tick.saturating_add(ticks));
+    }
+
+    const fn is_over(&self, tick: u32) -> bool {
+        self.at <= tick && self.at != u32::MAX
+    }
+}
+
+/// Sees to it that the server ticks while somebody is connected.
+pub(super) fn keep_ticking(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
+    let py = hub.py();
+    let begins = hub.get().shared.with(py, |shared| {
+        if shared.is_ticking {
+            return false;
+        }
+        shared.date = date::now();
+        !std::mem::replace(&mut shared.is_ticking, true)
+    });
+    if begins { schedule(hub) } else { Ok(()) }
+}
+
+fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
+    let owner = hub.get().owner.bind(hub.py());
+    owner.call_method1("call_later", (hub.get().settings.tick_seconds, hub.getattr("_tick")?))?;
+    Ok(())
+}
+
+/// A tick: who is too late is seen to.
+pub(super) fn tick(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
+    let py = hub.py();
+    let goes_on = hub.get().shared.with(py, |shared| {
+        shared.tick = shared.tick.saturating_add(1);
+        shared.date = date::now();
+        shared.is_ticking = shared.open > 0;
+        shared.is_ticking
+    });
+    if goes_on {
+        schedule(hub)?;
+    }
+    let late = hub.get().select(py, |protocol, tick| {
+        protocol_of(protocol.as_borrowed()).body.with(py, |body| body.deadline.is_over(tick))
+    });
+    late.iter().try_for_each(|protocol| expire(protocol.as_borrowed()))
+}
+
+/// A peer's time is over.
+#[cold]
+fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let phase = value.body.with(py, |body| body.deadline.phase);
+    match phase {
+        Phase::None => Ok(()),
+        Phase::KeepAlive => ending::close(protocol),
+        Phase::Linger => ending::abort(protocol),
+        Phase::Write => expire_unread(protocol),
+        Phase::Header | Phase::Body => {
+            let is_silent = value.body.with(py, |body| phase == Phase::Header && body.is_untouched());
+            if is_silent {
+                return ending::close(protocol);
+            }
+            let what =
+                if phase == Phase::Header { "the head of a request" } else { "the content of a request" };
+            access::log_refusal(protocol, 408, &format!("{what} took too long"))?;
+            ending::refuse(protocol, |http, stamp, out| http.time_out(stamp, out))
+        }
+    }
+}
+
+/// A peer that does not read is cut off, one that reads slowly is not.
+fn expire_unread(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let Some(sink) = value.sink(py) else { return Ok(()) };
+    let unsent = sink.unsent(py)?;
+    let hub = value.hub.get();
+    let tick = hub.shared.with(py, |shared| shared.tick);
+    let is_stuck = value.body.with(py, |body| {
+        let before = body.deadline.unsent;
+        body.deadline.renew(hub, tick);
+        body.deadline.unsent = unsent;
+        unsent >= before
+    });
+    if is_stuck { ending::abort(protocol) } else { Ok(()) }
+}
+
+/// There was some progress: the wait begins anew.
+pub(super) fn renew(protocol: Argument<'_>) {
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let py = protocol.py();
+    let tick = hub.shared.with(py, |shared| shared.tick);
+    value.body.with(py, |body| {
+        body.settle_deadline(hub, tick);
+        body.deadline.renew(hub, tick);
+    });
+}
+
+/// Notes how much waits for the peer to read, to be compared when its time is over.
+pub(super) fn note_unsent(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let Some(sink) = value.sink(py) else { return Ok(()) };
+    let unsent = sink.unsent(py)?;
+    value.body.with(py, |body| body.deadline.unsent = unsent);
+    Ok(())
+}
+
+impl Body {
+    /// Whether nothing of a request has come.
+    fn is_untouched(&self) -> bool {
+        self.http.is_idle() && self.stash.is_empty()
+    }
+}

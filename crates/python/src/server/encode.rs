@@ -1,0 +1,224 @@
+//! Messages of a response as bytes: what may come when, and how it is framed.
+//!
+//! All of it happens within one borrow of the connection; nothing here calls Python.
+
+use std::mem;
+
+use pyo3::prelude::*;
+
+use super::connection::{Answer, Body, Request};
+use super::exchange::Unfit;
+use super::hub::HttpServer;
+use super::message::Fields;
+use super::respond::with_stamp;
+use crate::ffi::bytes::Bytes;
+
+/// Content up to here is copied behind its head, as the stream's queue would.
+const COPY_AT_MOST: usize = 1024;
+
+/// What has been encoded into the room for writing, and what goes with it.
+pub(super) struct Encoded {
+    /// Content that is sent from where it lies.
+    pub(super) content: Option<Bytes>,
+    /// How much of what was encoded goes before the content.
+    pub(super) split: usize,
+    /// The request whose response is complete with this.
+    pub(super) complete: Option<(Request, http::After)>,
+}
+
+impl Body {
+    /// Encodes the head that waits, if one does.
+    #[inline]
+    pub(super) fn encode_head(
+        &mut self,
+        py: Python<'_>,
+        hub: &HttpServer,
+        length: http::Length,
+        out: &mut Vec<u8>,
+    ) -> Result<(), http::Misuse> {
+        let Self { request: Some(request), http, .. } = self else { return Ok(()) };
+        let Answer::Started(started) = &request.answer else { return Ok(()) };
+        let own = started.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        let every = hub.settings.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
+        let begun =
+            with_stamp(hub, py, |stamp| http.start(started.status, own.chain(every), length, stamp, out));
+        let has_trailers = started.has_trailers;
+        request.answer = if begun.is_ok() { Answer::Sending(has_trailers) } else { Answer::Owed };
+        begun
+    }
+
+    /// Encodes content, with the head if that still waits, and with the end of the response if no more comes.
+    pub(super) fn encode(
+        &mut self,
+        py: Python<'_>,
+        hub: &HttpServer,
+        number: u32,
+        (mut content, more): (Option<Bytes>, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, Unfit> {
+        let length = content.as_ref().map_or(0, |content| content.as_ref().len());
+        let is_to_head = self.http.head().method() == b"HEAD";
+        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        match &request.answer {
+            Answer::Sending(_) => {}
+            Answer::Started(started) => {
+                // What is not there says nothing of the length of what a GET would get.
+                let is_unknown = more || started.has_trailers || (is_to_head && length == 0);
+                let known =
+                    if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
+                self.encode_head(py, hub, known, out)?;
+            }
+            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+        }
+        let frame = self.http.frame(length, out)?;
+        let split = match frame {
+            http::Frame::Dropped => {
+                content = None;
+                out.len()
+            }
+            _ if length <= COPY_AT_MOST => {
+                out.extend_from_slice(content.take().as_ref().map_or(&[], AsRef::as_ref));
+                out.len()
+            }
+            _ => out.len(),
+        };
+        if frame == http::Frame::Chunk {
+            out.extend_from_slice(http::CHUNK_END);
+        }
+        let complete = self.after_content(number, length, frame, more, out)?;
+        Ok(Encoded { content, split, complete })
+    }
+
+    /// Counts content, and ends the response or begins its trailers if no more comes.
+    #[inline]
+    fn after_content(
+        &mut self,
+        number: u32,
+        length: usize,
+        frame: http::Frame,
+        more: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<(Request, http::After)>, Unfit> {
+        let Some(request) = self.current(number) else { return Ok(None) };
+        if frame != http::Frame::Dropped {
+            request.sent += length as u64;
+        }
+        if more {
+            return Ok(None);
+        }
+        if matches!(request.answer, Answer::Sending(true)) {
+            request.answer = Answer::Trailers(Vec::new());
+            return Ok(None);
+        }
+        let after = self.http.finish(out)?;
+        Ok(self.request.take().map(|request| (request, after)))
+    }
+
+    /// Encodes trailers, once the last of them has come (ASGI, "HTTP Trailers").
+    pub(super) fn encode_trailers(
+        &mut self,
+        py: Python<'_>,
+        hub: &HttpServer,
+        number: u32,
+        (fields, more): (Fields, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, Unfit> {
+        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        match &mut request.answer {
+            Answer::Trailers(gathered) => gathered.extend(fields),
+            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+        }
+        self.encode_head(py, hub, http::Length::Unknown, out)?;
+        if more {
+            return Ok(Encoded { content: None, split: out.len(), complete: None });
+        }
+        let Some(mut request) = self.request.take() else { return Err(Unfit::Over) };
+        let Answer::Trailers(gathered) = mem::replace(&mut request.answer, Answer::Owed) else {
+            return Err(Unfit::Over);
+        };
+        let fields = gathered.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        match self.http.finish_with(fields, out) {
+            Ok(after) => Ok(Encoded { content: None, split: out.len(), complete: Some((request, after)) }),
+            Err(misuse) => {
+                request.answer = Answer::Trailers(Vec::new());
+                self.request = Some(request);
+                Err(misuse.into())
+            }
+        }
+    }
+
+    /// Encodes an early hint (RFC 8297).
+    pub(super) fn encode_hint(
+        &mut self,
+        number: u32,
+        links: &[Bytes],
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, Unfit> {
+        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        if !matches!(request.answer, Answer::Owed) {
+            return Err(Unfit::OutOfOrder("an early hint comes before http.response.start"));
+        }
+        self.http.inform(103, links.iter().map(|link| (&b"link"[..], link.as_ref())), out)?;
+        Ok(Encoded { content: None, split: out.len(), complete: None })
+    }
+
+    /// Encodes the head of a response that is a file, and what stands before `count` bytes of it. False: the content is
+    /// not to be sent.
+    pub(super) fn encode_file(
+        &mut self,
+        py: Python<'_>,
+        hub: &HttpServer,
+        number: u32,
+        (count, more): (usize, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Unfit> {
+        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        match &request.answer {
+            Answer::Sending(_) => {}
+            Answer::Started(started) => {
+                let known = !more && !started.has_trailers;
+                let length = if known { http::Length::Known(count as u64) } else { http::Length::Unknown };
+                self.encode_head(py, hub, length, out)?;
+            }
+            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+        }
+        let frame = self.http.frame(count, out)?;
+        if let Some(request) = self.current(number)
+            && frame != http::Frame::Dropped
+        {
+            let has_trailers = matches!(request.answer, Answer::Sending(true));
+            request.sent += count as u64;
+            request.answer = Answer::File { has_trailers, is_chunk: frame == http::Frame::Chunk };
+        }
+        Ok(frame != http::Frame::Dropped)
+    }
+
+    /// Encodes what follows a file. `sent` false: its content was not to be sent.
+    pub(super) fn encode_after_file(
+        &mut self,
+        number: u32,
+        more: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Encoded, Unfit> {
+        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        if let Answer::File { has_trailers, is_chunk } = request.answer {
+            request.answer = Answer::Sending(has_trailers);
+            out.extend_from_slice(if is_chunk { http::CHUNK_END } else { b"" });
+        }
+        let complete = self.after_content(number, 0, http::Frame::Plain, more, out)?;
+        Ok(Encoded { content: None, split: out.len(), complete })
+    }
+}
+
+/// What to say of a message that comes while the response stands here.
+#[cold]
+fn out_of_order(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Owed => "a response begins with http.response.start",
+        Answer::Started(_) | Answer::Sending(_) => {
+            "trailers come after the last content of a response that has them"
+        }
+        Answer::Trailers(_) => "after the content of this response come its trailers",
+        Answer::File { .. } => "a file of this response is being sent",
+    }
+}

@@ -1,0 +1,159 @@
+//! The end of a connection: closed by us, lost, refused, or handed over to another protocol.
+
+use pyo3::prelude::*;
+
+use super::access;
+use super::connection::{Request, protocol_of};
+use super::{awaitable, deadline, respond};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+
+/// Closes once everything written is sent. What the peer sends from here on does not count.
+pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let tick = hub.shared.with(py, |shared| shared.tick);
+    let sink = value.body.with(py, |body| {
+        body.is_closing = true;
+        body.stash = Vec::new();
+        body.settle_deadline(hub, tick);
+        body.sink.as_ref().map(|sink| sink.clone_ref(py))
+    });
+    let Some(sink) = sink else { return Ok(()) };
+    sink.close(py)?;
+    deadline::note_unsent(protocol)
+}
+
+/// Ends our side, and leaves the peer some time to read what we said and to close. Without that a refusal could be lost:
+/// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6).
+pub(super) fn linger(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let Some(sink) = value.sink(py) else { return Ok(()) };
+    let (has_ended, is_closing) = value.body.with(py, |body| (body.peer_ended, body.is_closing));
+    if is_closing {
+        return Ok(());
+    }
+    if has_ended || sink.is_closing(py)? || !sink.end_writing(py)? {
+        return close(protocol);
+    }
+    let hub = value.hub.get();
+    let tick = hub.shared.with(py, |shared| shared.tick);
+    let resumes = value.body.with(py, |body| {
+        (body.is_closing, body.lingers) = (true, true);
+        body.stash = Vec::new();
+        body.settle_deadline(hub, tick);
+        std::mem::replace(&mut body.reads_paused, false)
+    });
+    if resumes { sink.resume_reading(py) } else { Ok(()) }
+}
+
+/// Closes at once.
+pub(super) fn abort(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let sink = value.body.with(py, |body| {
+        body.is_closing = true;
+        body.sink.as_ref().map(|sink| sink.clone_ref(py))
+    });
+    match sink {
+        Some(sink) => sink.abort(py),
+        None => Ok(()),
+    }
+}
+
+/// Cuts a response short: its client sees from the framing that it is not whole (RFC 9112 section 8).
+pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let request = value.body.with(py, |body| {
+        // Nothing comes of it: the head has left.
+        respond::with_stamp(hub, py, |stamp| body.http.fail(stamp, &mut Vec::new()));
+        body.request.take()
+    });
+    if let Some(request) = request {
+        end_request(protocol, request, false)?;
+    }
+    close(protocol)
+}
+
+/// The server ends: an idle connection is closed, any other after its response.
+pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let is_idle = value.body.with(py, |body| {
+        let is_idle = body.request.is_none() && body.http.is_idle();
+        body.http.end_after_response();
+        is_idle
+    });
+    if is_idle { close(protocol) } else { Ok(()) }
+}
+
+/// Answers with a refusal that the parser writes, if no response has begun, and ends the connection.
+pub(super) fn refuse(
+    protocol: Argument<'_>,
+    write: impl FnOnce(&mut http::Connection, http::Stamp<'_>, &mut Vec<u8>),
+) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let mut out = Vec::new();
+    let (request, sink) = value.body.with(py, |body| {
+        respond::with_stamp(hub, py, |stamp| write(&mut body.http, stamp, &mut out));
+        (body.request.take(), body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    });
+    if let Some(request) = request {
+        end_request(protocol, request, false)?;
+    }
+    if let Some(sink) = sink {
+        sink.write(py, &out, None, b"")?;
+    }
+    linger(protocol)
+}
+
+/// A request is over for everybody who waits.
+pub(super) fn end_request(
+    protocol: Argument<'_>,
+    mut request: Request,
+    is_complete: bool,
+) -> Result<(), Raised> {
+    let receivers = std::mem::take(&mut request.receivers);
+    access::log(protocol, &request, is_complete)?;
+    drop(request);
+    awaitable::wake(protocol.py(), receivers)
+}
+
+/// `connection_lost`.
+pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let (request, drains) = value.body.with(py, |body| {
+        body.is_closing = true;
+        (body.request.take(), std::mem::take(&mut body.drains))
+    });
+    if let Some(request) = request {
+        end_request(protocol, request, false)?;
+    }
+    awaitable::wake(py, drains)?;
+    forget(protocol)
+}
+
+/// The connection is nobody's here any more.
+pub(super) fn forget(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let (sink, place, request, ends) = value.body.with(py, |body| {
+        body.stash = Vec::new();
+        (body.sink.take(), body.place.take(), body.request.take(), body.ends.take())
+    });
+    drop((sink, request, ends));
+    if let Some(place) = place {
+        drop(value.hub.get().end_connection(py, place));
+        if value.hub.get().settings.tells {
+            value.hub.get().hooks.bind(py).call_method1("connection_ended", (protocol,))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! `receive` and `send`: the two callables that an application gets, bound to one request.
+//!
+//! A connection answers one request at a time, so what they work on is the connection's; the number of the request tells
+//! whether it is still the one that is meant.
+
+use pyo3::exceptions::{PyConnectionResetError, PyImportError, PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::connection::Body;
+use super::{awaitable, request, respond};
+use crate::ffi::answer::none;
+use crate::ffi::arguments::one;
+use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method};
+use crate::ffi::native::Visit;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+use crate::ffi::record::{Record, RecordType};
+use crate::{fastcall, no_arguments};
+
+/// One request and its response, as the application knows it.
+pub(super) struct Exchange {
+    pub(super) protocol: Object,
+    /// Which request of the connection.
+    pub(super) number: u32,
+    /// Which request of the server.
+    pub(super) key: u64,
+}
+
+struct Known {
+    class: RecordType<Exchange>,
+    receive: BoundFunction,
+    send: BoundFunction,
+    ended: BoundFunction,
+}
+
+static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+
+/// Makes the class and puts it into the module.
+pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let doc = "A request and its response: what receive() and send() of an ASGI application are bound to.";
+    let known = Known {
+        class: RecordType::make(module, "HttpExchange", doc, Vec::new())?,
+        receive: function("receive", no_arguments!(receive), "()", "The next ASGI event of the request.")?,
+        send: function("send", fastcall!(send), "(message)", "Take an ASGI event of the response.")?,
+        ended: function("ended", fastcall!(ended), "(task)", "Called by the task at its end.")?,
+    };
+    KNOWN.get_or_init(module.py(), || known);
+    Ok(())
+}
+
+fn function(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> PyResult<BoundFunction> {
+    BoundFunction::new(Method { name, entry, signature: signature.to_owned(), doc })
+}
+
+fn known(py: Python<'_>) -> PyResult<&'static Known> {
+    KNOWN.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))
+}
+
+#[inline]
+pub(super) fn make<'py>(protocol: Argument<'py>, number: u32, key: u64) -> Result<Bound<'py, PyAny>, Raised> {
+    let exchange = Exchange { protocol: protocol.to_owned().into(), number, key };
+    known(protocol.py())?.class.instance(protocol.py(), exchange)
+}
+
+/// `receive` and `send`.
+#[inline]
+pub(super) fn functions(exchange: Argument<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), Raised> {
+    let known = known(exchange.py())?;
+    Ok((known.receive.bind(exchange)?, known.send.bind(exchange)?))
+}
+
+/// What a task calls at its end.
+pub(super) fn end_callback(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    known(exchange.py())?.ended.bind(exchange)
+}
+
+fn receive(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    awaitable::receive(exchange)
+}
+
+fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    respond::send(call.receiver(), one(call, "send", "message")?)
+}
+
+fn ended<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    request::ended(call.receiver(), one(call, "ended", "task")?)?;
+    Ok(none(call.py))
+}
+
+/// Why an event of a response can't be taken.
+pub(super) enum Unfit {
+    /// The client is gone (ASGI HTTP specification, "Disconnected Client - send exception").
+    Disconnected,
+    /// The response is complete.
+    Over,
+    /// It has no place here.
+    OutOfOrder(&'static str),
+    /// The parser's word.
+    Misuse(http::Misuse),
+    /// An object of the wrong kind, or no memory.
+    Raised(Raised),
+}
+
+impl Unfit {
+    /// Why there is no request with that number any more.
+    pub(super) fn gone(body: &Body) -> Self {
+        if body.sink.is_none() || body.is_closing { Self::Disconnected } else { Self::Over }
+    }
+
+    #[cold]
+    pub(super) fn raise(self) -> Raised {
+        match self {
+            Self::Disconnected => PyConnectionResetError::new_err("the client has disconnected").into(),
+            Self::Over => PyRuntimeError::new_err("the response is complete: nothing can follow it").into(),
+            Self::OutOfOrder(text) => PyRuntimeError::new_err(text).into(),
+            Self::Misuse(misuse) => PyRuntimeError::new_err(misuse.to_string()).into(),
+            Self::Raised(raised) => raised,
+        }
+    }
+}
+
+impl From<http::Misuse> for Unfit {
+    fn from(misuse: http::Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl From<Raised> for Unfit {
+    fn from(raised: Raised) -> Self {
+        Self::Raised(raised)
+    }
+}
+
+/// A message without something that it must have.
+#[cold]
+pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
+    PyTypeError::new_err(format!("the ASGI message {kind} has no usable {what}"))
+}
+
+impl Record for Exchange {
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.protocol);
+    }
+
+    fn clear(&self, _py: Python<'_>) {}
+}

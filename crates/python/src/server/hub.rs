@@ -1,0 +1,256 @@
+//! `HttpServer`: what all connections of one server on one loop share.
+//!
+//! It is the factory of their protocols, counts them and their requests, holds the tasks that run, and ends them.
+
+use std::collections::HashMap;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::settings::Settings;
+use super::upgrade::{HandOver, NotImplemented, Upgrade};
+use super::{class, date, deadline, ending, scope};
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+
+/// What all HTTP connections of one server share: the application, the limits, who is connected.
+#[pyclass(frozen, weakref, module = "vitok._native", name = "HttpServer")]
+pub(crate) struct HttpServer {
+    pub(super) owner: Py<EventLoop>,
+    pub(super) application: Py<PyAny>,
+    pub(super) hooks: Py<PyAny>,
+    pub(super) settings: Settings,
+    /// A scope with everything that is the same for all requests.
+    pub(super) prototype: Py<PyDict>,
+    pub(super) extensions: Py<PyDict>,
+    pub(super) upgrade: Box<dyn Upgrade>,
+    pub(super) shared: Owned<Shared>,
+}
+
+/// What changes while the server runs.
+pub(super) struct Shared {
+    /// The protocols of open connections, each at a place that it knows.
+    connections: Vec<Option<Object>>,
+    free: Vec<usize>,
+    pub(super) open: usize,
+    /// The tasks of requests, from their first wait to their end.
+    tasks: HashMap<u64, Object>,
+    pub(super) running: usize,
+    pub(super) begun: u64,
+    pub(super) date: [u8; date::LENGTH],
+    /// The time of the server, in ticks; it stands still while nobody is connected.
+    pub(super) tick: u32,
+    pub(super) is_ticking: bool,
+    pub(super) is_ending: bool,
+    /// Lines of the access log that this turn has brought.
+    pub(super) log: String,
+    /// Room for what is being written; absent while it is in use.
+    pub(super) scratch: Vec<u8>,
+    /// The address that connections came in at last, which nearly all share.
+    pub(super) local: Option<Object>,
+}
+
+impl HttpServer {
+    pub(super) fn begin_connection(&self, py: Python<'_>, protocol: Object) -> usize {
+        self.shared.with(py, |shared| {
+            shared.open += 1;
+            match shared.free.pop() {
+                Some(place) => {
+                    shared.connections[place] = Some(protocol);
+                    place
+                }
+                None => {
+                    shared.connections.push(Some(protocol));
+                    shared.connections.len() - 1
+                }
+            }
+        })
+    }
+
+    /// Forgets a connection; the caller drops what comes out.
+    pub(super) fn end_connection(&self, py: Python<'_>, place: usize) -> Option<Object> {
+        self.shared.with(py, |shared| {
+            let protocol = shared.connections.get_mut(place)?.take()?;
+            shared.open -= 1;
+            shared.free.push(place);
+            Some(protocol)
+        })
+    }
+
+    /// The protocols of all open connections.
+    pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+        self.shared.with(py, |shared| {
+            shared.connections.iter().flatten().map(|protocol| protocol.bind(py).clone()).collect()
+        })
+    }
+
+    /// Those for which `is_wanted`, which must not call Python.
+    pub(super) fn select<'py>(
+        &self,
+        py: Python<'py>,
+        mut is_wanted: impl FnMut(&Bound<'py, PyAny>, u32) -> bool,
+    ) -> Vec<Bound<'py, PyAny>> {
+        self.shared.with(py, |shared| {
+            let all = shared.connections.iter().flatten().map(|protocol| protocol.bind(py));
+            all.filter(|protocol| is_wanted(protocol, shared.tick)).cloned().collect()
+        })
+    }
+
+    /// Keeps a task, which the loop itself would hold weakly.
+    pub(super) fn keep_task(&self, py: Python<'_>, number: u64, task: Object) {
+        let before = self.shared.with(py, |shared| shared.tasks.insert(number, task));
+        drop(before);
+    }
+
+    /// A request's task has ended.
+    pub(super) fn end_request(&self, py: Python<'_>, number: u64) -> Option<Object> {
+        self.shared.with(py, |shared| {
+            shared.running -= 1;
+            shared.tasks.remove(&number)
+        })
+    }
+
+    /// `hooks.error(message, exception)`.
+    #[cold]
+    pub(super) fn report(&self, py: Python<'_>, message: &str, error: Option<&PyErr>) -> Result<(), Raised> {
+        let exception = error.map(|error| error.value(py));
+        self.hooks.bind(py).call_method1("error", (message, exception))?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl HttpServer {
+    /// A server for the connections of `loop`. ValueError or TypeError for a bad option.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        r#loop: Py<EventLoop>,
+        application: Py<PyAny>,
+        options: &Bound<'_, PyDict>,
+        hooks: Py<PyAny>,
+    ) -> PyResult<Self> {
+        if !application.bind(py).is_callable() {
+            return Err(PyTypeError::new_err("an ASGI application is a callable"));
+        }
+        let settings = Settings::read(options)?;
+        let extensions = scope::extensions(py)?;
+        let upgrade: Box<dyn Upgrade> =
+            if settings.hands_over { Box::new(HandOver) } else { Box::new(NotImplemented) };
+        Ok(Self {
+            owner: r#loop,
+            application,
+            hooks,
+            prototype: scope::prototype(py, &settings)?.unbind(),
+            extensions: extensions.unbind(),
+            upgrade,
+            settings,
+            shared: Owned::new(Shared {
+                connections: Vec::new(),
+                free: Vec::new(),
+                open: 0,
+                tasks: HashMap::new(),
+                running: 0,
+                begun: 0,
+                date: date::now(),
+                tick: 0,
+                is_ticking: false,
+                is_ending: false,
+                log: String::new(),
+                scratch: Vec::new(),
+                local: None,
+            }),
+        })
+    }
+
+    /// A protocol for one connection: the server is the factory that `loop.create_server()` takes.
+    fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        class::make(slf).map_err(|raised| raised.take(slf.py()))
+    }
+
+    /// Close idle connections now, the others after the response in progress, and new ones at once.
+    fn begin_shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let py = slf.py();
+        slf.get().shared.with(py, |shared| shared.is_ending = true);
+        slf.get().each(py, ending::end_after_response)
+    }
+
+    /// Cancel the task of every request that runs.
+    fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
+        let tasks: Vec<Bound<'_, PyAny>> =
+            self.shared.with(py, |shared| shared.tasks.values().map(|task| task.bind(py).clone()).collect());
+        tasks.into_iter().try_for_each(|task| task.call_method0("cancel").map(drop))
+    }
+
+    /// Close every connection at once.
+    fn abort_connections(&self, py: Python<'_>) -> PyResult<()> {
+        self.each(py, ending::abort)
+    }
+
+    /// Connections that are open.
+    #[getter]
+    fn connections(&self, py: Python<'_>) -> usize {
+        self.shared.with(py, |shared| shared.open)
+    }
+
+    /// Requests whose task has not ended.
+    #[getter]
+    fn running(&self, py: Python<'_>) -> usize {
+        self.shared.with(py, |shared| shared.running)
+    }
+
+    /// Requests that ever began.
+    #[getter]
+    fn requests(&self, py: Python<'_>) -> u64 {
+        self.shared.with(py, |shared| shared.begun)
+    }
+
+    /// What the loop calls once a tick.
+    fn _tick(slf: &Bound<'_, Self>) -> PyResult<()> {
+        deadline::tick(slf).map_err(|raised| raised.take(slf.py()))
+    }
+
+    /// What the loop calls in the turn after one that has brought lines of the access log.
+    fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
+        let lines = self.shared.with(py, |shared| std::mem::take(&mut shared.log));
+        self.hooks.bind(py).call_method1("access", (lines,)).map(drop)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)?;
+        visit.call(&self.application)?;
+        visit.call(&self.hooks)?;
+        visit.call(&self.prototype)?;
+        visit.call(&self.settings.state)?;
+        let shared = self.shared.peek(|shared| {
+            shared.connections.iter().flatten().try_for_each(|protocol| visit.call(&**protocol))?;
+            shared.tasks.values().try_for_each(|task| visit.call(&**task))
+        });
+        shared.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let released = self
+            .shared
+            .with(py, |shared| (std::mem::take(&mut shared.connections), std::mem::take(&mut shared.tasks)));
+        drop(released);
+    }
+}
+
+impl HttpServer {
+    fn each(
+        &self,
+        py: Python<'_>,
+        act: fn(crate::ffi::method::Argument<'_>) -> Result<(), Raised>,
+    ) -> PyResult<()> {
+        let protocols = self.protocols(py);
+        protocols
+            .iter()
+            .try_for_each(|protocol| act(protocol.as_borrowed()))
+            .map_err(|raised| raised.take(py))
+    }
+}

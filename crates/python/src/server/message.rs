@@ -1,0 +1,160 @@
+//! Reading the messages that an application sends (ASGI HTTP specification and extensions).
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
+
+use super::exchange::lacking;
+use super::names::names;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::transport::unchanging;
+
+/// What a message is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Start,
+    Body,
+    Trailers,
+    EarlyHint,
+    Path,
+    ZeroCopy,
+}
+
+/// Fields as name and value, in bytes that nobody can change.
+pub(super) type Fields = Vec<(Bytes, Bytes)>;
+
+/// What a message is about. TypeError for what is no message, ValueError for one that no HTTP server knows.
+#[inline]
+pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, Raised> {
+    let kind = item(message, &names(message.py())?.kind)?.ok_or_else(|| lacking("without a type", "type"))?;
+    let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
+    match text.to_cow()?.as_ref() {
+        "http.response.body" => Ok(Kind::Body),
+        "http.response.start" => Ok(Kind::Start),
+        "http.response.trailers" => Ok(Kind::Trailers),
+        "http.response.early_hint" => Ok(Kind::EarlyHint),
+        "http.response.pathsend" => Ok(Kind::Path),
+        "http.response.zerocopysend" => Ok(Kind::ZeroCopy),
+        other => {
+            let text = format!("this server knows no ASGI message of the type {other:?} here");
+            Err(pyo3::exceptions::PyRuntimeError::new_err(text).into())
+        }
+    }
+}
+
+/// What a message has under a name.
+#[inline]
+pub(super) fn item<'py>(
+    message: Argument<'py>,
+    name: &Py<PyString>,
+) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+    let py = message.py();
+    if let Ok(message) = message.cast::<PyDict>() {
+        return Ok(message.get_item(name)?);
+    }
+    let Ok(value) = message.call_method1("get", (name,)) else {
+        let kind = message.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("an ASGI message is a dict, not {kind}")).into());
+    };
+    Ok(if value.is(py.None().bind(py)) { None } else { Some(value) })
+}
+
+/// A truth value; false where there is none.
+#[inline]
+pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, Raised> {
+    match item(message, name)? {
+        Some(value) => Ok(value.is_truthy()?),
+        None => Ok(false),
+    }
+}
+
+/// The content of a body message; `None` if it is empty.
+#[inline]
+pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, Raised> {
+    let Some(value) = item(message, &names(message.py())?.body)? else { return Ok(None) };
+    if let Some(bytes) = Bytes::of(value.as_borrowed()) {
+        return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
+    }
+    if value.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(bytes_of(value.as_borrowed())?))
+}
+
+/// The status of a start message.
+#[inline]
+pub(super) fn status(message: Argument<'_>) -> Result<u16, Raised> {
+    let value = item(message, &names(message.py())?.status)?;
+    match value {
+        Some(value) => Ok(value
+            .extract()
+            .map_err(|_| lacking("http.response.start", "status: an int of three digits"))?),
+        None => Err(lacking("http.response.start", "status").into()),
+    }
+}
+
+/// The fields that a message has under `headers`.
+#[inline]
+pub(super) fn fields(message: Argument<'_>) -> Result<Fields, Raised> {
+    let Some(headers) = item(message, &names(message.py())?.headers)? else { return Ok(Vec::new()) };
+    if let Ok(list) = headers.cast::<PyList>() {
+        let mut fields = Vec::with_capacity(list.len());
+        // By position, and not to the length of now: a pair of an odd kind may run code that changes the list.
+        let mut place = 0;
+        while place < list.len() {
+            fields.push(field(&list.get_item(place)?)?);
+            place += 1;
+        }
+        return Ok(fields);
+    }
+    let mut fields = Vec::new();
+    for pair in headers.try_iter()? {
+        fields.push(field(&pair?)?);
+    }
+    Ok(fields)
+}
+
+#[inline]
+fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
+    if let Ok(pair) = pair.cast_exact::<PyTuple>()
+        && pair.len() == 2
+    {
+        let (name, value) = (pair.get_borrowed_item(0)?, pair.get_borrowed_item(1)?);
+        if let (Some(name), Some(value)) = (Bytes::of_borrowed(&name), Bytes::of_borrowed(&value)) {
+            return Ok((name, value));
+        }
+    }
+    odd_field(pair)
+}
+
+/// A pair of another kind, such as a list, or of something else with bytes.
+#[cold]
+fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
+    let unusable = || PyTypeError::new_err("a header of an ASGI message is a pair of bytes, name and value");
+    let parts: Vec<Bound<'_, PyAny>> = pair.try_iter().map_err(|_| unusable())?.collect::<PyResult<_>>()?;
+    let [name, value] = &parts[..] else { return Err(unusable().into()) };
+    if name.is_instance_of::<PyString>() || value.is_instance_of::<PyString>() {
+        return Err(unusable().into());
+    }
+    Ok((bytes_of(name.as_borrowed())?, bytes_of(value.as_borrowed())?))
+}
+
+/// Bytes that nobody can change, of any object that has bytes.
+fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
+    if value.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err("the content of a response is bytes, not str").into());
+    }
+    // Of a subclass: releasing that could run code of the user's.
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return crate::ffi::bytes::kept(value.py(), bytes.as_bytes());
+    }
+    unchanging(value)
+}
+
+/// The links of an early hint.
+pub(super) fn links(message: Argument<'_>) -> Result<Vec<Bytes>, Raised> {
+    let Some(links) = item(message, &names(message.py())?.links)? else { return Ok(Vec::new()) };
+    links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
+}

@@ -1,0 +1,67 @@
+//! The HTTP server inside the loop: requests become calls of an ASGI application on the thread that has read them.
+//!
+//! The parser runs in the stream's read callback (`native_protocol`); on any other transport, TLS among them, in
+//! `data_received`. An application's task takes its first step at once; what it sends leaves with the turn's writes.
+//! Nothing of Python runs while a connection's state is borrowed: what has to be called is decided first, then called.
+//!
+//! | File         | What                                                                     |
+//! |--------------|--------------------------------------------------------------------------|
+//! | `hub`        | `HttpServer`: what all connections of one server share                   |
+//! | `settings`   | its options                                                              |
+//! | `connection` | the protocol of one connection: what it consists of, where it stands     |
+//! | `class`      | the protocol as Python sees it                                           |
+//! | `intake`     | bytes in: events of the parser, requests that begin, refusals            |
+//! | `scope`      | a request's head as ASGI's `scope`                                       |
+//! | `request`    | one request: running the application, the end of its task                |
+//! | `exchange`   | `receive` and `send`, bound to one request                               |
+//! | `awaitable`  | what they return: done already, or waiting                               |
+//! | `message`    | reading what an application sends                                        |
+//! | `respond`    | bytes out, and the end of a response                                     |
+//! | `encode`     | heads, content and trailers as bytes                                     |
+//! | `file`       | a response out of a file                                                 |
+//! | `ending`     | closing, losing and handing over a connection                            |
+//! | `deadline`   | how long a peer may take                                                 |
+//! | `upgrade`    | who speaks another protocol than HTTP                                    |
+//! | `access`     | lines of the access log                                                  |
+//! | `date`       | the `date` field                                                         |
+//! | `sink`       | the transport, a stream of ours or any other                             |
+//! | `names`      | strings and bytes that every request needs                               |
+
+mod access;
+mod awaitable;
+mod class;
+mod connection;
+mod date;
+mod deadline;
+mod encode;
+mod ending;
+mod exchange;
+mod file;
+mod hub;
+mod intake;
+mod message;
+mod names;
+mod request;
+mod respond;
+mod scope;
+mod settings;
+mod sink;
+mod upgrade;
+
+use pyo3::prelude::*;
+
+use crate::native_protocol::{self, NativeProtocol};
+
+/// What a stream calls without Python in between.
+static NATIVE: NativeProtocol = NativeProtocol { received: intake::received, turn_ends: respond::turn_ends };
+
+/// Puts the classes into the module.
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<hub::HttpServer>()?;
+    names::load(module.py())?;
+    awaitable::make_class(module)?;
+    exchange::make_class(module)?;
+    let protocol = class::make_class(module)?;
+    native_protocol::register(&protocol, &NATIVE);
+    Ok(())
+}

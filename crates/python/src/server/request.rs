@@ -1,0 +1,160 @@
+//! One request: the application is called, its task takes the first step at once, and its end is looked at.
+
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::prelude::*;
+
+use super::connection::{Answer, Protocol, protocol_of};
+use super::exchange::{self, Exchange};
+use super::names::names;
+use super::scope::Draft;
+use super::{ending, respond};
+use crate::ffi::call::{call_method, call_three};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::ffi::record;
+use crate::protocol;
+use crate::tasks;
+
+/// Begins to answer a request that has come in.
+#[inline]
+pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let hub = value.hub.get();
+    let key = hub.shared.with(py, |shared| {
+        shared.begun += 1;
+        if shared.running >= hub.settings.requests {
+            return None;
+        }
+        shared.running += 1;
+        Some(shared.begun)
+    });
+    let Some(key) = key else {
+        return respond::answer(protocol, 503, "the server has as many requests as it takes at a time\n");
+    };
+    let number = value.body.with(py, |body| body.number);
+    let exchange = exchange::make(protocol, number, key)?;
+    match call(value, &exchange, draft) {
+        Ok(task) => follow(value, &exchange, &task),
+        Err(raised) => {
+            let error = raised.take(py);
+            settle(exchange.as_borrowed(), Err(error))
+        }
+    }
+}
+
+/// Calls the application and starts its task.
+#[inline]
+fn call<'py>(
+    value: &Protocol,
+    exchange: &Bound<'py, PyAny>,
+    draft: Draft<'py>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = exchange.py();
+    let hub = value.hub.get();
+    let scope = draft.into_scope(value)?.into_any();
+    let (receive, send) = exchange::functions(exchange.as_borrowed())?;
+    let application = hub.application.bind_borrowed(py);
+    let coroutine =
+        call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
+    tasks::start(hub.owner.bind(py), coroutine)
+}
+
+/// Looks at the task after its first step: it has ended, or is waited for.
+#[inline]
+fn follow(value: &Protocol, exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> Result<(), Raised> {
+    let py = task.py();
+    let names = names(py)?;
+    if call_method(task.as_borrowed(), &names.done, &[])?.is_truthy()? {
+        return ended(exchange.as_borrowed(), task.as_borrowed());
+    }
+    let key = record::value_of::<Exchange>(exchange.as_borrowed()).key;
+    let hub = value.hub.get();
+    hub.keep_task(py, key, task.clone().into());
+    let callback = exchange::end_callback(exchange.as_borrowed())?;
+    call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
+    if hub.settings.tells {
+        hub.hooks.bind(py).call_method1("task_begun", (task,))?;
+    }
+    Ok(())
+}
+
+/// A request's task has ended.
+pub(super) fn ended(exchange: Argument<'_>, task: Argument<'_>) -> Result<(), Raised> {
+    let py = exchange.py();
+    let names = names(py)?;
+    let outcome = match call_method(task, &names.exception, &[]) {
+        Ok(error) if error.is_none() => Ok(()),
+        // Such an exception has left the loop already, when the task raised it.
+        Ok(error) if leaves_loop(&error) => Err(CancelledError::new_err(())),
+        Ok(error) => Err(PyErr::from_value(error)),
+        Err(raised) => Err(raised.take(py)),
+    };
+    settle(exchange, outcome)
+}
+
+fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
+    error.is_instance_of::<PySystemExit>() || error.is_instance_of::<PyKeyboardInterrupt>()
+}
+
+/// Sees to what an application has left undone.
+#[inline]
+fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
+    let py = exchange.py();
+    let inner = record::value_of::<Exchange>(exchange);
+    let protocol = inner.protocol.bind_borrowed(py);
+    let value = protocol_of(protocol);
+    let kept = value.hub.get().end_request(py, inner.key);
+    if let Some(task) = kept
+        && value.hub.get().settings.tells
+    {
+        value.hub.get().hooks.bind(py).call_method1("task_ended", (task.bind(py),))?;
+    }
+    let stage = value.body.with(py, |body| {
+        let is_disconnected = body.is_disconnected();
+        let request = body.current(inner.number)?;
+        Some((matches!(request.answer, Answer::Owed | Answer::Started(_)), is_disconnected))
+    });
+    match (outcome, stage) {
+        (Ok(()), None) => Ok(()),
+        (Ok(()), Some((is_unanswered, is_disconnected))) => {
+            // Whoever was told that the client is gone may leave it at that.
+            if !is_disconnected {
+                let what = if is_unanswered { "without a response" } else { "in the middle of its response" };
+                let text = format!("The ASGI application returned {what}");
+                value.hub.get().report(py, &text, None)?;
+            }
+            fail(protocol, is_unanswered)
+        }
+        (Err(error), stage) => failed(protocol, error, stage),
+    }
+}
+
+#[cold]
+fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let is_gone = stage.map_or_else(
+        || value.body.with(py, |body| body.is_disconnected()),
+        |(_, is_disconnected)| is_disconnected,
+    );
+    let is_expected =
+        error.is_instance_of::<CancelledError>(py) || (is_gone && error.is_instance_of::<PyOSError>(py));
+    let error = protocol::failure(py, error.into())?;
+    if !is_expected {
+        value.hub.get().report(py, "Exception in ASGI application", Some(&error))?;
+    }
+    match stage {
+        Some((is_unanswered, _)) => fail(protocol, is_unanswered),
+        None => Ok(()),
+    }
+}
+
+/// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.
+#[cold]
+fn fail(protocol: Argument<'_>, is_unanswered: bool) -> Result<(), Raised> {
+    if is_unanswered {
+        return respond::answer_last(protocol, 500, "Internal Server Error\n");
+    }
+    ending::abandon(protocol)
+}

@@ -1,0 +1,225 @@
+//! Bytes out: what an application sends becomes heads, content and trailers.
+//!
+//! A head waits for the content behind it, so that both leave in one piece and a response of one message has a length
+//! (RFC 9112 section 6.2) instead of chunks; if no content comes in the same turn, it leaves at the turn's end.
+
+use std::mem;
+
+use pyo3::prelude::*;
+
+use super::connection::{Answer, Body, Protocol, Request, Started, protocol_of};
+use super::encode::Encoded;
+use super::exchange::{Exchange, Unfit};
+use super::hub::HttpServer;
+use super::message::{self, Kind};
+use super::names::names;
+use super::sink::Sink;
+use super::{awaitable, ending, file, intake};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::ffi::record;
+
+/// What is kept of the room for writing.
+const SCRATCH_AT_MOST: usize = 64 * 1024;
+
+/// `send(message)`: the work is done at once, what is given says whether there is room for more.
+pub(super) fn send<'py>(
+    exchange: Argument<'py>,
+    message: Argument<'py>,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = exchange.py();
+    let names = names(py)?;
+    let inner = record::value_of::<Exchange>(exchange);
+    let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
+    let hub = protocol_of(protocol).hub.get();
+    let must_wait = match message::kind_of(message)? {
+        Kind::Start => return start(exchange, message),
+        Kind::Path => return file::send_path(exchange, message),
+        Kind::ZeroCopy => return file::send_file(exchange, message),
+        Kind::Body => {
+            let content = message::content(message)?;
+            let more = message::flag(message, &names.more_body)?;
+            put(protocol, |body, out| body.encode(py, hub, number, (content, more), out))?
+        }
+        Kind::Trailers => {
+            let fields = message::fields(message)?;
+            let more = message::flag(message, &names.more_trailers)?;
+            put(protocol, |body, out| body.encode_trailers(py, hub, number, (fields, more), out))?
+        }
+        Kind::EarlyHint => {
+            let links = message::links(message)?;
+            put(protocol, |body, out| body.encode_hint(number, &links, out))?
+        }
+    };
+    if must_wait { awaitable::drain(exchange) } else { awaitable::done(py) }
+}
+
+fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = exchange.py();
+    let started = Started {
+        status: message::status(message)?,
+        fields: message::fields(message)?,
+        has_trailers: message::flag(message, &names(py)?.trailers)?,
+    };
+    let inner = record::value_of::<Exchange>(exchange);
+    let protocol = inner.protocol.bind_borrowed(py);
+    let begun = protocol_of(protocol).body.with(py, |body| {
+        let Some(sink) = body.sink.as_ref().map(|sink| sink.clone_ref(py)) else {
+            return Err((Unfit::Disconnected, started));
+        };
+        let Some(request) = body.current(inner.number) else { return Err((Unfit::gone(body), started)) };
+        if !matches!(request.answer, Answer::Owed) {
+            return Err((Unfit::OutOfOrder("a response begins once"), started));
+        }
+        request.status = started.status;
+        request.answer = Answer::Started(started);
+        Ok(sink)
+    });
+    match begun {
+        Ok(sink) => {
+            if !sink.tell_at_turn_end(py)? {
+                let owner = protocol_of(protocol).hub.get().owner.bind(py);
+                owner.call_method1("call_soon", (protocol.getattr("_turn_ends")?,))?;
+            }
+            awaitable::done(py)
+        }
+        Err((unfit, started)) => {
+            drop(started);
+            Err(unfit.raise())
+        }
+    }
+}
+
+/// Encodes something by `encode`, writes it, and sees to the end of the response. Whether the peer has to read before
+/// there is room for more.
+#[inline]
+pub(super) fn put(
+    protocol: Argument<'_>,
+    encode: impl FnOnce(&mut Body, &mut Vec<u8>) -> Result<Encoded, Unfit>,
+) -> Result<bool, Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let mut out = hub.shared.with(py, |shared| mem::take(&mut shared.scratch));
+    out.clear();
+    let encoded = value.body.with(py, |body| {
+        let encoded = encode(body, &mut out)?;
+        match &body.sink {
+            Some(sink) => Ok((encoded, sink.clone_ref(py))),
+            None => Err(Unfit::Disconnected),
+        }
+    });
+    let outcome = match encoded {
+        Ok((encoded, sink)) => write(protocol, &sink, &out, encoded),
+        Err(unfit) => Err(unfit.raise()),
+    };
+    if out.capacity() <= SCRATCH_AT_MOST {
+        hub.shared.with(py, |shared| shared.scratch = out);
+    }
+    outcome?;
+    Ok(value.body.with(py, |body| body.writes_paused))
+}
+
+#[inline]
+fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> Result<(), Raised> {
+    let (head, tail) = out.split_at(encoded.split);
+    sink.write(protocol.py(), head, encoded.content, tail)?;
+    match encoded.complete {
+        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after),
+        None => Ok(()),
+    }
+}
+
+/// A response is complete: what becomes of the connection.
+#[inline]
+fn complete(
+    protocol: Argument<'_>,
+    value: &Protocol,
+    request: Request,
+    after: http::After,
+) -> Result<(), Raised> {
+    let py = protocol.py();
+    let was_read = request.has_ended;
+    ending::end_request(protocol, request, true)?;
+    if after == http::After::Close {
+        return if was_read { ending::close(protocol) } else { ending::linger(protocol) };
+    }
+    let hub = value.hub.get();
+    let is_pumping = value.body.with(py, |body| {
+        if !body.is_pumping {
+            let tick = hub.shared.with(py, |shared| shared.tick);
+            body.settle_deadline(hub, tick);
+        }
+        body.is_pumping
+    });
+    // Who works off the input further up the stack goes on with it.
+    if is_pumping {
+        return Ok(());
+    }
+    intake::settle_reading(protocol)?;
+    intake::schedule_if_due(protocol)
+}
+
+/// The turn ends: a head that waits for content leaves without it.
+pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let mut out = Vec::new();
+    let (begun, sink) = value.body.with(py, |body| {
+        let begun = body.encode_head(py, hub, http::Length::Unknown, &mut out);
+        (begun, body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    });
+    match (begun, sink) {
+        (Err(misuse), _) => {
+            hub.report(py, &format!("A response can't be sent: {misuse}"), None)?;
+            answer_last(protocol, 500, "Internal Server Error\n")
+        }
+        (Ok(()), Some(sink)) if !out.is_empty() => sink.write(py, &out, None, b""),
+        _ => Ok(()),
+    }
+}
+
+/// Answers a request in the place of an application.
+pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+    answer_with(protocol, status, text)
+}
+
+/// The same, and the connection ends with it.
+pub(super) fn answer_last(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+    let value = protocol_of(protocol);
+    value.body.with(protocol.py(), |body| body.http.end_after_response());
+    answer_with(protocol, status, text)
+}
+
+#[cold]
+fn answer_with(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let mut out = Vec::new();
+    let done = value.body.with(py, |body| {
+        let mut request = body.request.take()?;
+        let sink = body.sink.as_ref()?.clone_ref(py);
+        request.status = status;
+        request.sent = text.len() as u64;
+        let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
+        let length = http::Length::Known(text.len() as u64);
+        let started = with_stamp(hub, py, |stamp| body.http.start(status, fields, length, stamp, &mut out));
+        let written = started.and_then(|()| body.http.write(text.as_bytes(), &mut out));
+        let after = written.and_then(|()| body.http.finish(&mut out)).unwrap_or(http::After::Close);
+        Some((sink, request, after))
+    });
+    let Some((sink, request, after)) = done else { return Ok(()) };
+    sink.write(py, &out, None, b"")?;
+    complete(protocol, value, request, after)
+}
+
+/// Calls `write` with the date and the server's name.
+#[inline]
+pub(super) fn with_stamp<R>(hub: &HttpServer, py: Python<'_>, write: impl FnOnce(http::Stamp<'_>) -> R) -> R {
+    hub.shared.with(py, |shared| {
+        let date = if hub.settings.has_date { &shared.date[..] } else { b"" };
+        write(http::Stamp { date, server: &hub.settings.server })
+    })
+}

@@ -1,0 +1,210 @@
+//! A request's head as ASGI's `scope` (ASGI HTTP specification, "HTTP Connection Scope", version 2.5).
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+
+use super::connection::Protocol;
+use super::names::{Names, names};
+use super::settings::Settings;
+use super::sink::Sink;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+
+/// What a head says, as objects that it takes no code of anybody's to make: the rest is done when the connection is not
+/// borrowed any more.
+pub(super) struct Draft<'py> {
+    method: Bound<'py, PyString>,
+    path: Bound<'py, PyString>,
+    raw_path: Bound<'py, PyBytes>,
+    query: Bound<'py, PyBytes>,
+    is_1_0: bool,
+    fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
+}
+
+impl<'py> Draft<'py> {
+    #[inline]
+    pub(super) fn take(py: Python<'py>, head: &http::Head, root_path: &str) -> Result<Self, Raised> {
+        let names = names(py)?;
+        // An absolute target without a path means the root (RFC 9110 section 4.2.3).
+        let raw = if head.path().is_empty() { b"/" } else { head.path() };
+        let fields =
+            head.fields().iter().map(|(name, value)| (names.field(py, name), PyBytes::new(py, value)));
+        let query = head.query();
+        let (path, raw_path) = paths(py, raw, root_path);
+        Ok(Self {
+            method: names.method(py, head.method()),
+            path,
+            raw_path,
+            query: if query.is_empty() {
+                names.empty_bytes.bind(py).clone()
+            } else {
+                PyBytes::new(py, query)
+            },
+            is_1_0: head.version() == http::Version::Http10,
+            fields: fields.collect(),
+        })
+    }
+
+    /// The scope, a dict of its own for each request.
+    #[inline]
+    pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, Raised> {
+        let py = self.method.py();
+        let names = names(py)?;
+        let hub = protocol.hub.get();
+        let [client, server] = ends(protocol, py, names)?;
+        let scope = hub.prototype.bind(py).copy()?;
+        scope.set_item(&names.method, &self.method)?;
+        scope.set_item(&names.path, &self.path)?;
+        scope.set_item(&names.raw_path, &self.raw_path)?;
+        scope.set_item(&names.query_string, &self.query)?;
+        scope.set_item(&names.client, client)?;
+        scope.set_item(&names.server, server)?;
+        let pairs: Result<Vec<_>, PyErr> =
+            self.fields.into_iter().map(|(name, value)| PyTuple::new(py, [name, value])).collect();
+        scope.set_item(&names.headers, PyList::new(py, pairs?)?)?;
+        scope.set_item(&names.extensions, hub.extensions.bind(py).copy()?)?;
+        if self.is_1_0 {
+            scope.set_item(&names.http_version, &names.version_1_0)?;
+        }
+        if let Some(state) = &hub.settings.state {
+            scope.set_item(&names.state, state.bind(py).copy()?)?;
+        }
+        if protocol.body.with(py, |body| body.is_secure) {
+            scope.set_item(&names.scheme, &names.https)?;
+        }
+        Ok(scope)
+    }
+}
+
+/// `path`, decoded, and `raw_path`, as it was sent; both begin with the root path.
+fn paths<'py>(py: Python<'py>, raw: &[u8], root_path: &str) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
+    if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
+        // As ASCII it is UTF-8, too.
+        let text = std::str::from_utf8(raw).unwrap_or_default();
+        return (PyString::new(py, text), PyBytes::new(py, raw));
+    }
+    let decoded = unquoted(raw);
+    let path = [root_path, &String::from_utf8_lossy(&decoded)].concat();
+    (PyString::new(py, &path), PyBytes::new(py, &[root_path.as_bytes(), raw].concat()))
+}
+
+/// The bytes that a percent-encoded path stands for (RFC 3986 section 2.1). A percent sign that begins no encoding stands
+/// for itself.
+fn unquoted(raw: &[u8]) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut place = 0;
+    while let Some(&byte) = raw.get(place) {
+        let pair = if byte == b'%' { digit(raw.get(place + 1)).zip(digit(raw.get(place + 2))) } else { None };
+        match pair {
+            Some((high, low)) => {
+                decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                place += 3;
+            }
+            None => {
+                decoded.push(byte);
+                place += 1;
+            }
+        }
+    }
+    decoded
+}
+
+/// The client's address and the server's, looked up at a connection's first request.
+#[inline]
+fn ends<'py>(protocol: &Protocol, py: Python<'py>, names: &Names) -> Result<[Bound<'py, PyAny>; 2], Raised> {
+    let known = protocol.body.with(py, |body| {
+        let [client, server] = body.ends.as_ref()?;
+        Some([client.bind(py).clone(), server.bind(py).clone()])
+    });
+    match known {
+        Some(known) => Ok(known),
+        None => look_up(protocol, py, names),
+    }
+}
+
+#[cold]
+fn look_up<'py>(
+    protocol: &Protocol,
+    py: Python<'py>,
+    names: &Names,
+) -> Result<[Bound<'py, PyAny>; 2], Raised> {
+    let none = || py.None().into_bound(py);
+    let Some(sink) = protocol.sink(py) else { return Ok([none(), none()]) };
+    let client = end(&sink.fact(py, &names.peername)?, false)?;
+    let server = shared(protocol, end(&sink.fact(py, &names.sockname)?, true)?)?;
+    // A stream of ours carries no TLS itself.
+    let is_secure = matches!(sink, Sink::Other(_)) && !sink.fact(py, &names.sslcontext)?.is_none();
+    let (for_client, for_server) = (client.clone().into(), server.clone().into());
+    let before = protocol.body.with(py, |body| {
+        body.is_secure = is_secure;
+        body.ends.replace([for_client, for_server])
+    });
+    drop(before);
+    Ok([client, server])
+}
+
+/// The server's own address is the same for nearly all connections: they share one object.
+fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = server.py();
+    let hub = protocol.hub.get();
+    let last = hub.shared.with(py, |shared| shared.local.as_ref().map(|local| local.clone_ref(py)));
+    if let Some(last) = last
+        && last.bind(py).eq(&server)?
+    {
+        return Ok(last.into_bound(py));
+    }
+    let object: Object = server.clone().into();
+    let before = hub.shared.with(py, |shared| shared.local.replace(object));
+    drop(before);
+    Ok(server)
+}
+
+/// `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
+fn end<'py>(address: &Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
+    let py = address.py();
+    if let Ok(address) = address.cast::<PyTuple>()
+        && address.len() >= 2
+    {
+        return Ok(PyTuple::new(py, [address.get_item(0)?, address.get_item(1)?])?.into_any());
+    }
+    if is_server && address.is_instance_of::<PyString>() && address.is_truthy()? {
+        return Ok((address, py.None()).into_pyobject(py)?.into_any());
+    }
+    Ok(py.None().into_bound(py))
+}
+
+/// A scope with everything that is the same for all requests, and a place for the rest, in the specification's order.
+pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
+    let asgi = PyDict::new(py);
+    asgi.set_item("version", "3.0")?;
+    asgi.set_item("spec_version", "2.5")?;
+    let names = names(py)?;
+    let scope = PyDict::new(py);
+    scope.set_item(&names.kind, &names.http)?;
+    scope.set_item(PyString::intern(py, "asgi"), asgi)?;
+    scope.set_item(&names.http_version, PyString::intern(py, "1.1"))?;
+    for name in [&names.method, &names.scheme, &names.path, &names.raw_path, &names.query_string] {
+        scope.set_item(name, py.None())?;
+    }
+    scope.set_item(&names.scheme, &names.http)?;
+    scope.set_item(PyString::intern(py, "root_path"), &settings.root_path)?;
+    for name in [&names.headers, &names.client, &names.server, &names.extensions] {
+        scope.set_item(name, py.None())?;
+    }
+    Ok(scope)
+}
+
+/// What is served beyond the specification's core (ASGI, "Extensions").
+pub(super) fn extensions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let extensions = PyDict::new(py);
+    for name in [
+        "http.response.early_hint",
+        "http.response.trailers",
+        "http.response.pathsend",
+        "http.response.zerocopysend",
+    ] {
+        extensions.set_item(name, PyDict::new(py))?;
+    }
+    Ok(extensions)
+}

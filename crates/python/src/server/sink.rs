@@ -1,0 +1,147 @@
+//! The transport below a connection: a stream of ours, whose functions are called directly, or any other, whose methods
+//! are.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::names::names;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::call_method;
+use crate::ffi::method::Argument;
+use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
+use crate::stream;
+
+/// Pieces up to here are joined for a transport that would send each by itself: TLS makes a record of each.
+const JOIN_AT_MOST: usize = 16 * 1024;
+
+/// A transport.
+pub(super) enum Sink {
+    Stream(Object),
+    Other(Object),
+}
+
+impl Sink {
+    pub(super) fn new(transport: Argument<'_>) -> PyResult<Self> {
+        let object = transport.to_owned().into();
+        Ok(if stream::is_stream(transport)? { Self::Stream(object) } else { Self::Other(object) })
+    }
+
+    pub(super) const fn object(&self) -> &Object {
+        match self {
+            Self::Stream(object) | Self::Other(object) => object,
+        }
+    }
+
+    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Stream(object) => Self::Stream(object.clone_ref(py)),
+            Self::Other(object) => Self::Other(object.clone_ref(py)),
+        }
+    }
+
+    /// Writes a head, content and what follows it.
+    #[inline]
+    pub(super) fn write(
+        &self,
+        py: Python<'_>,
+        head: &[u8],
+        content: Option<Bytes>,
+        tail: &[u8],
+    ) -> Result<(), Raised> {
+        match self {
+            Self::Stream(transport) => stream::write(transport.bind_borrowed(py), head, content, tail),
+            Self::Other(transport) => write_by_method(transport.bind_borrowed(py), head, content, tail),
+        }
+    }
+
+    /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
+    pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, Raised> {
+        match self {
+            Self::Stream(transport) => stream::tell_at_turn_end(transport.bind_borrowed(py)).map(|()| true),
+            Self::Other(_) => Ok(false),
+        }
+    }
+
+    pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), Raised> {
+        match self {
+            Self::Stream(transport) => stream::pause_reading(transport.bind_borrowed(py)),
+            Self::Other(_) => self.call(py, &names(py)?.pause_reading).map(drop),
+        }
+    }
+
+    pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), Raised> {
+        match self {
+            Self::Stream(transport) => stream::resume_reading(transport.bind_borrowed(py)),
+            Self::Other(_) => self.call(py, &names(py)?.resume_reading).map(drop),
+        }
+    }
+
+    /// Sends what was written, then closes.
+    pub(super) fn close(&self, py: Python<'_>) -> Result<(), Raised> {
+        match self {
+            Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
+            Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
+        }
+    }
+
+    pub(super) fn abort(&self, py: Python<'_>) -> Result<(), Raised> {
+        self.call(py, &names(py)?.abort).map(drop)
+    }
+
+    /// Ends our side and leaves the peer's open. False: this transport can't.
+    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
+        match self {
+            Self::Stream(_) => self.call(py, &names(py)?.write_eof).map(|_| true),
+            Self::Other(_) => Ok(false),
+        }
+    }
+
+    /// Bytes that wait for the kernel.
+    pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, Raised> {
+        Ok(self.call(py, &names(py)?.get_write_buffer_size)?.extract()?)
+    }
+
+    pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {
+        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?)
+    }
+
+    /// `transport.get_extra_info(name)`.
+    pub(super) fn fact<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Py<PyString>,
+    ) -> Result<Bound<'py, PyAny>, Raised> {
+        let transport = self.object().bind_borrowed(py);
+        call_method(transport, &names(py)?.get_extra_info, &[name.bind_borrowed(py).as_any().as_borrowed()])
+    }
+
+    fn call<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, Raised> {
+        call_method(self.object().bind_borrowed(py), name, &[])
+    }
+}
+
+fn write_by_method(
+    transport: Argument<'_>,
+    head: &[u8],
+    content: Option<Bytes>,
+    tail: &[u8],
+) -> Result<(), Raised> {
+    let py = transport.py();
+    let write = |piece: &Bound<'_, PyAny>| {
+        call_method(transport, &names(py)?.write, &[piece.as_borrowed()]).map(drop)
+    };
+    let length = content.as_ref().map_or(0, |content| content.as_ref().len());
+    if head.len() + length + tail.len() <= JOIN_AT_MOST {
+        let middle = content.as_ref().map_or(&[][..], AsRef::as_ref);
+        let joined = [head, middle, tail].concat();
+        return if joined.is_empty() { Ok(()) } else { write(PyBytes::new(py, &joined).as_any()) };
+    }
+    if !head.is_empty() {
+        write(PyBytes::new(py, head).as_any())?;
+    }
+    if let Some(content) = content {
+        write(&content.to_object(py))?;
+    }
+    if tail.is_empty() { Ok(()) } else { write(PyBytes::new(py, tail).as_any()) }
+}

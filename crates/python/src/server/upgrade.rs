@@ -1,0 +1,65 @@
+//! Who speaks another protocol than HTTP: what happens to a request for a WebSocket.
+//!
+//! A further protocol is a further implementation of [`Upgrade`]; nothing else has to know of it.
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::connection::protocol_of;
+use super::{ending, respond};
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+
+/// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
+pub(super) trait Upgrade: Send + Sync {
+    /// Answers the request, or takes the connection over. `received` is the request's head and what came behind it.
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<(), Raised>;
+}
+
+/// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
+/// 9110 section 7.8), and the request is answered as it is.
+pub(super) fn is_wanted(head: &http::Head) -> bool {
+    let names = head.upgrade().unwrap_or_default();
+    names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The head of a request as it would be sent again: for whoever reads it anew.
+pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
+    let version: &[u8] =
+        if head.version() == http::Version::Http10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+    let mut text = [head.method(), b" ", head.target(), version].concat();
+    for (name, value) in head.fields().iter() {
+        text.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+    }
+    text.extend_from_slice(b"\r\n");
+    text
+}
+
+/// Nobody: the request gets 501.
+pub(super) struct NotImplemented;
+
+impl Upgrade for NotImplemented {
+    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<(), Raised> {
+        let text = "this server does not speak WebSocket\n";
+        respond::answer(protocol, 501, text)
+    }
+}
+
+/// `hooks.upgrade(transport, received)`, which makes a protocol of its own for the transport, or says by a false value
+/// that it has none.
+pub(super) struct HandOver;
+
+impl Upgrade for HandOver {
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<(), Raised> {
+        let py = protocol.py();
+        let value = protocol_of(protocol);
+        let Some(sink) = value.sink(py) else { return Ok(()) };
+        let hooks = value.hub.get().hooks.bind(py);
+        let transport = sink.object().bind(py);
+        let taken = hooks.call_method1("upgrade", (protocol, transport, PyBytes::new(py, received)))?;
+        if taken.is_truthy()? {
+            return ending::forget(protocol);
+        }
+        NotImplemented.take_over(protocol, received)
+    }
+}

@@ -1,0 +1,121 @@
+//! What a protocol in Rust has of a stream: bytes in without an object made of them, and the methods without a call.
+//!
+//! The loop's receive buffer is taken out of the loop while the protocol works on what is in it, since that may run code
+//! of the user's, which may receive something itself.
+
+use pyo3::prelude::*;
+use reactor::socket;
+
+use super::read::{Plan, on_end, on_error};
+use super::{Intake, Stream, class, end, settle, write as out};
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::in_context;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::raised::Raised;
+use crate::native_protocol::NativeProtocol;
+use crate::transport::Body as _;
+use crate::watches::Kind;
+
+/// One read, and what it brought to the protocol, in the connection's context.
+pub(super) fn receive(
+    transport: Argument<'_>,
+    stream: &Stream,
+    plan: &Plan<'_>,
+    native: &NativeProtocol,
+) -> Result<(), Raised> {
+    let py = transport.py();
+    let owner = stream.owner.get();
+    let mut inbound = owner.inbound.with(py, std::mem::take);
+    let received = match inbound.receive(|room| socket::receive(plan.descriptor, room)) {
+        Ok([]) => Ok(None),
+        Ok(content) => {
+            let protocol = plan.callee.protocol.as_borrowed();
+            Ok(Some(in_context(plan.callee.context.as_borrowed(), || (native.received)(protocol, content))))
+        }
+        Err(error) => Err(error),
+    };
+    owner.inbound.with(py, |place| *place = inbound);
+    match received {
+        Ok(Some(Ok(()))) => Ok(()),
+        Ok(Some(Err(raised))) => {
+            end::fail(transport, raised, "Fatal error: protocol.data_received() call failed.")
+        }
+        Ok(None) => on_end(transport, plan),
+        Err(error) => on_error(transport, &error),
+    }
+}
+
+/// Whether a transport is a stream of ours, so that the functions below take it.
+pub(crate) fn is_stream(transport: Argument<'_>) -> PyResult<bool> {
+    Ok(transport.get_type().is(class::class_of(transport.py())?.class(transport.py())))
+}
+
+/// Writes a head, content that is kept by reference where that is worth it, and what follows it.
+#[inline]
+pub(crate) fn write(
+    transport: Argument<'_>,
+    head: &[u8],
+    content: Option<Bytes>,
+    tail: &[u8],
+) -> Result<(), Raised> {
+    let is_empty = head.is_empty() && tail.is_empty() && content.is_none();
+    out::put(transport, is_empty, |body| {
+        // What was to come before this is part of it.
+        body.tells_turn_end = false;
+        body.queue.push_copied(head);
+        if let Some(content) = content {
+            body.queue.push_shared(content);
+        }
+        body.queue.push_copied(tail);
+    })
+}
+
+/// Has the stream tell its protocol when the turn ends, before it sends what was written.
+pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let stream = value_of::<Stream>(transport);
+    let is_new = stream.body.with(py, |body| {
+        body.tells_turn_end = true;
+        !std::mem::replace(&mut body.is_listed, true)
+    });
+    if is_new {
+        let object = transport.to_owned().into();
+        stream.owner.get().queues.with(py, |queues| queues.unsent.push((Kind::Stream, object)));
+    }
+    Ok(())
+}
+
+/// Tells the protocol what it has asked to be told.
+#[cold]
+pub(super) fn tell_turn_ends(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
+    let py = transport.py();
+    let (callee, intake) = stream.body.with(py, |body| (body.callee(py), body.intake));
+    match (callee, intake) {
+        (Some(callee), Intake::Native(native)) => (native.turn_ends)(callee.protocol.as_borrowed()),
+        _ => Ok(()),
+    }
+}
+
+/// `transport.pause_reading()`.
+pub(crate) fn pause_reading(transport: Argument<'_>) -> Result<(), Raised> {
+    let stream = value_of::<Stream>(transport);
+    if stream.body.with(transport.py(), |body| body.state.pause_reading()) {
+        settle(transport)?;
+    }
+    Ok(())
+}
+
+/// `transport.resume_reading()`.
+pub(crate) fn resume_reading(transport: Argument<'_>) -> Result<(), Raised> {
+    let stream = value_of::<Stream>(transport);
+    if stream.body.with(transport.py(), |body| body.state.resume_reading()) {
+        settle(transport)?;
+    }
+    Ok(())
+}
+
+/// `transport.close()`.
+pub(crate) fn close(transport: Argument<'_>) -> Result<(), Raised> {
+    end::close(transport)
+}

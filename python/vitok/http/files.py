@@ -1,0 +1,65 @@
+"""Responses out of files: the content by `loop.sendfile`, what surrounds it by the native protocol.
+
+ASGI's "Path Send" and "Zero Copy Send" extensions. It knows nothing of heads and framing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+# Sent at a time: a peer that reads so little within the time limit of a body counts as one that does not read.
+_BLOCK = 256 * 1024
+
+
+async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int, path: str | os.PathLike[str]) -> None:
+    """Send a file by its name as the whole content. OSError if it can't be opened."""
+    with Path(path).open("rb") as file:
+        await send_file(loop, protocol, number, file, None, None, False)
+
+
+async def send_file(
+    loop: asyncio.AbstractEventLoop,
+    protocol: Any,
+    number: int,
+    file: Any,
+    offset: int | None,
+    count: int | None,
+    more_body: bool,
+) -> None:
+    """Send `count` bytes of a file object or descriptor from `offset` on, or from where it stands to its end."""
+    opened = os.fdopen(file, "rb", closefd=False) if isinstance(file, int) else file
+    start = opened.tell() if offset is None else offset
+    if count is None:
+        count = max(0, _size(opened) - start)
+    transport = protocol._begin_file(number, count, more_body)
+    if transport is not None:
+        await _send(loop, protocol, transport, opened, start, count)
+    protocol._end_file(number, more_body)
+
+
+async def _send(
+    loop: asyncio.AbstractEventLoop, protocol: Any, transport: Any, file: Any, start: int, count: int
+) -> None:
+    end = start + count
+    while start < end:
+        sent = await loop.sendfile(transport, file, start, min(_BLOCK, end - start))
+        if sent == 0:
+            # The length is promised already: nothing but the end of the connection can tell that it is not kept.
+            transport.abort()
+            raise OSError("the file became shorter while it was sent")
+        start += sent
+        protocol._file_goes_on()
+
+
+def _size(file: Any) -> int:
+    try:
+        return os.fstat(file.fileno()).st_size
+    except (AttributeError, io.UnsupportedOperation):
+        here = file.tell()
+        size: int = file.seek(0, io.SEEK_END)
+        file.seek(here)
+        return size
