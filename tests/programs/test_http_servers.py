@@ -38,6 +38,8 @@ class Framework:
     is_encrypted: bool = False
     # Whether it closes connections that are only kept alive when it is told to stop.
     ends_idle_connections: bool = True
+    # What uvicorn is told beyond the loop.
+    options: tuple[str, ...] = ()
 
 
 FRAMEWORKS = {
@@ -53,6 +55,13 @@ FRAMEWORKS = {
     "tornado": Framework("tornado_server.py", ("tornado",)),
     "fastapi": Framework("fastapi_server.py", ("fastapi", "uvicorn"), exit_code=-signal.SIGTERM),
     "django": Framework("django_app:application", ("django", "uvicorn"), exit_code=-signal.SIGTERM),
+    # Our parser and cycle under uvicorn's server, on either loop.
+    "fastapi-native": Framework(
+        "fastapi_server:app",
+        ("fastapi", "uvicorn"),
+        exit_code=-signal.SIGTERM,
+        options=("--http", "vitok.uvicorn:Protocol"),
+    ),
 }
 
 
@@ -101,6 +110,7 @@ def command_of(framework: Framework, flavour: Flavour) -> list[str]:
         return words_of(framework.program, flavour, by_command=framework.by_command if flavour.loop == "vitok" else ())
     loop = f"{flavour.loop}:new_event_loop"
     options = ["--app-dir", str(APPS), "--port", "0", "--loop", loop, "--no-access-log", "--lifespan", "off"]
+    options += framework.options
     return [sys.executable, *flavour.flags, "-m", "uvicorn", *options, framework.program]
 
 

@@ -52,7 +52,7 @@ fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), Raised> {
         is_first
     });
     if is_first {
-        hub.get().owner.bind(py).call_method1("call_soon", (hub.getattr("_write_log")?,))?;
+        hub.get().call_soon(hub.getattr("_write_log")?)?;
     }
     Ok(())
 }

@@ -149,7 +149,7 @@ fn wait<'py>(value: &Awaitable, exchange: Argument<'py>) -> Result<Step<'py>, Ra
     let inner = record::value_of::<Exchange>(exchange);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
     let owner = protocol.hub.get().owner.bind_borrowed(py);
-    let future = call_method(owner.as_any().as_borrowed(), &names.create_future, &[])?;
+    let future = call_method(owner, &names.create_future, &[])?;
     future.setattr(&names.is_blocking, true)?;
     let (copy, listed) = (future.clone().into(), future.clone().into());
     value.future.with(py, |place| *place = Some(copy));

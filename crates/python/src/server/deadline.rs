@@ -89,9 +89,7 @@ pub(super) fn keep_ticking(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 }
 
 fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
-    let owner = hub.get().owner.bind(hub.py());
-    owner.call_method1("call_later", (hub.get().settings.tick_seconds, hub.getattr("_tick")?))?;
-    Ok(())
+    hub.get().call_later(hub.get().settings.tick_seconds, hub.getattr("_tick")?)
 }
 
 /// A tick: who is too late is seen to.
@@ -106,10 +104,21 @@ pub(super) fn tick(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     if goes_on {
         schedule(hub)?;
     }
+    tell_count(hub)?;
     let late = hub.get().select(py, |protocol, tick| {
         protocol_of(protocol.as_borrowed()).body.with(py, |body| body.deadline.is_over(tick))
     });
     late.iter().try_for_each(|protocol| expire(protocol.as_borrowed()))
+}
+
+/// `hooks.counted(requests)`, for who wants to know.
+pub(super) fn tell_count(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
+    let py = hub.py();
+    if hub.get().settings.tells {
+        let begun = hub.get().shared.with(py, |shared| shared.begun);
+        hub.get().hooks.bind(py).call_method1("counted", (begun,))?;
+    }
+    Ok(())
 }
 
 /// A peer's time is over.

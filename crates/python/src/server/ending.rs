@@ -152,6 +152,7 @@ pub(super) fn forget(protocol: Argument<'_>) -> Result<(), Raised> {
     if let Some(place) = place {
         drop(value.hub.get().end_connection(py, place));
         if value.hub.get().settings.tells {
+            deadline::tell_count(value.hub.bind(py))?;
             value.hub.get().hooks.bind(py).call_method1("connection_ended", (protocol,))?;
         }
     }

@@ -5,22 +5,27 @@
 use std::collections::HashMap;
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{IntoPyDict, PyDict};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::settings::Settings;
 use super::upgrade::{HandOver, NotImplemented, Upgrade};
 use super::{class, date, deadline, ending, scope};
+use crate::ffi::call::copy_context;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::loop_state::EventLoop;
 
 /// What all HTTP connections of one server share: the application, the limits, who is connected.
 #[pyclass(frozen, weakref, module = "vitok._native", name = "HttpServer")]
 pub(crate) struct HttpServer {
-    pub(super) owner: Py<EventLoop>,
+    /// The loop: one of ours, or any other of asyncio's kind.
+    pub(super) owner: Py<PyAny>,
+    /// The context that the server was made in: what the loop calls on its behalf runs there, and not in that of whichever
+    /// request has set it off.
+    context: Py<PyAny>,
     pub(super) application: Py<PyAny>,
     pub(super) hooks: Py<PyAny>,
     pub(super) settings: Settings,
@@ -114,6 +119,22 @@ impl HttpServer {
         })
     }
 
+    /// Has the loop call something at its next turn.
+    pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
+        let py = callback.py();
+        let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
+        self.owner.bind(py).call_method(intern!(py, "call_soon"), (callback,), Some(&keywords))?;
+        Ok(())
+    }
+
+    /// Has the loop call something after a while.
+    pub(super) fn call_later(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
+        let py = callback.py();
+        let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
+        self.owner.bind(py).call_method(intern!(py, "call_later"), (seconds, callback), Some(&keywords))?;
+        Ok(())
+    }
+
     /// `hooks.error(message, exception)`.
     #[cold]
     pub(super) fn report(&self, py: Python<'_>, message: &str, error: Option<&PyErr>) -> Result<(), Raised> {
@@ -129,7 +150,7 @@ impl HttpServer {
     #[new]
     fn new(
         py: Python<'_>,
-        r#loop: Py<EventLoop>,
+        r#loop: Py<PyAny>,
         application: Py<PyAny>,
         options: &Bound<'_, PyDict>,
         hooks: Py<PyAny>,
@@ -143,6 +164,7 @@ impl HttpServer {
             if settings.hands_over { Box::new(HandOver) } else { Box::new(NotImplemented) };
         Ok(Self {
             owner: r#loop,
+            context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
             application,
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
@@ -222,6 +244,7 @@ impl HttpServer {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.owner)?;
+        visit.call(&self.context)?;
         visit.call(&self.application)?;
         visit.call(&self.hooks)?;
         visit.call(&self.prototype)?;

@@ -112,9 +112,7 @@ pub(super) fn schedule_if_due(protocol: Argument<'_>) -> Result<(), Raised> {
 }
 
 fn schedule(protocol: Argument<'_>, value: &Protocol) -> Result<(), Raised> {
-    let owner = value.hub.get().owner.bind(protocol.py());
-    owner.call_method1("call_soon", (protocol.getattr("_go_on")?,))?;
-    Ok(())
+    value.hub.get().call_soon(protocol.getattr("_go_on")?)
 }
 
 /// Works off input. The caller has said that it is being worked off.

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, protocol_of};
@@ -13,8 +14,12 @@ use crate::ffi::call::{call_method, call_three};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::loop_state::EventLoop;
 use crate::protocol;
 use crate::tasks;
+
+/// How far back the causes of an exception are looked at.
+const CHAIN: usize = 16;
 
 /// Begins to answer a request that has come in.
 #[inline]
@@ -57,7 +62,11 @@ fn call<'py>(
     let application = hub.application.bind_borrowed(py);
     let coroutine =
         call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
-    tasks::start(hub.owner.bind(py), coroutine)
+    match hub.owner.bind(py).cast::<EventLoop>() {
+        Ok(owner) => tasks::start(owner, coroutine),
+        // On another loop a task begins as that loop has it.
+        Err(_) => Ok(hub.owner.bind(py).call_method1("create_task", (coroutine,))?),
+    }
 }
 
 /// Looks at the task after its first step: it has ended, or is waited for.
@@ -139,7 +148,7 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
         |(_, is_disconnected)| is_disconnected,
     );
     let is_expected =
-        error.is_instance_of::<CancelledError>(py) || (is_gone && error.is_instance_of::<PyOSError>(py));
+        error.is_instance_of::<CancelledError>(py) || (is_gone && comes_of_disconnect(&error, py)?);
     let error = protocol::failure(py, error.into())?;
     if !is_expected {
         value.hub.get().report(py, "Exception in ASGI application", Some(&error))?;
@@ -148,6 +157,23 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
         Some((is_unanswered, _)) => fail(protocol, is_unanswered),
         None => Ok(()),
     }
+}
+
+/// Whether an exception goes back to the one that `send` raises once the client is gone: frameworks turn that into one of
+/// their own.
+fn comes_of_disconnect(error: &PyErr, py: Python<'_>) -> PyResult<bool> {
+    let mut link = error.value(py).clone().into_any();
+    for _ in 0..CHAIN {
+        if link.is_instance_of::<PyOSError>() {
+            return Ok(true);
+        }
+        let cause = link.getattr(intern!(py, "__cause__"))?;
+        link = if cause.is_none() { link.getattr(intern!(py, "__context__"))? } else { cause };
+        if link.is_none() {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.

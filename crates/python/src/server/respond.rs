@@ -78,8 +78,7 @@ fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'
     match begun {
         Ok(sink) => {
             if !sink.tell_at_turn_end(py)? {
-                let owner = protocol_of(protocol).hub.get().owner.bind(py);
-                owner.call_method1("call_soon", (protocol.getattr("_turn_ends")?,))?;
+                protocol_of(protocol).hub.get().call_soon(protocol.getattr("_turn_ends")?)?;
             }
             awaitable::done(py)
         }

@@ -131,8 +131,9 @@ fn look_up<'py>(
 ) -> Result<[Bound<'py, PyAny>; 2], Raised> {
     let none = || py.None().into_bound(py);
     let Some(sink) = protocol.sink(py) else { return Ok([none(), none()]) };
-    let client = end(&sink.fact(py, &names.peername)?, false)?;
-    let server = shared(protocol, end(&sink.fact(py, &names.sockname)?, true)?)?;
+    let [peer, own] = sink.addresses(py)?;
+    let client = end(peer, false)?;
+    let server = shared(protocol, end(own, true)?)?;
     // A stream of ours carries no TLS itself.
     let is_secure = matches!(sink, Sink::Other(_)) && !sink.fact(py, &names.sslcontext)?.is_none();
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
@@ -161,11 +162,14 @@ fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'
 }
 
 /// `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
-fn end<'py>(address: &Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
+fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = address.py();
     if let Ok(address) = address.cast::<PyTuple>()
         && address.len() >= 2
     {
+        if address.len() == 2 {
+            return Ok(address.clone().into_any());
+        }
         return Ok(PyTuple::new(py, [address.get_item(0)?, address.get_item(1)?])?.into_any());
     }
     if is_server && address.is_instance_of::<PyString>() && address.is_truthy()? {

@@ -45,7 +45,7 @@ pub(super) struct Settings {
     pub(super) state: Option<Py<PyDict>>,
     /// Whether requests for a WebSocket go to the hooks instead of being refused.
     pub(super) hands_over: bool,
-    /// Whether connections and tasks are told to the hooks, as uvicorn's server wants.
+    /// Whether connections, tasks and the count of requests are told to the hooks, as uvicorn's server wants.
     pub(super) tells: bool,
 }
 

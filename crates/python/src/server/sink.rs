@@ -106,6 +106,17 @@ impl Sink {
         Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?)
     }
 
+    /// The peer's address and our own, as Python has them.
+    pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], Raised> {
+        match self {
+            Self::Stream(transport) => Ok(stream::addresses(transport.bind(py))?),
+            Self::Other(_) => {
+                let names = names(py)?;
+                Ok([self.fact(py, &names.peername)?, self.fact(py, &names.sockname)?])
+            }
+        }
+    }
+
     /// `transport.get_extra_info(name)`.
     pub(super) fn fact<'py>(
         &self,

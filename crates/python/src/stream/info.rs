@@ -100,23 +100,23 @@ fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(fresh)
 }
 
+/// The peer's address and our own; None where there is none.
+pub(super) fn addresses<'py>(py: Python<'py>, stream: &Stream) -> PyResult<[Bound<'py, PyAny>; 2]> {
+    let (peer, local) = stream.body.with(py, |body| (body.facts.peer.clone(), body.facts.local.clone()));
+    let object = |address: Option<Address>| match address {
+        Some(address) => to_object(py, &address),
+        None => Ok(py.None().into_bound(py)),
+    };
+    Ok([object(peer)?, object(local)?])
+}
+
 /// One of the facts that asyncio's transports know.
 fn compute<'py>(transport: Argument<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let address = |choose: fn(&Facts) -> Option<Address>| {
-        let address = stream.body.with(py, |body| choose(&body.facts));
-        address.map(|address| to_object(py, &address)).transpose()
-    };
     match name {
         "socket" => transport_socket(transport),
         // asyncio has the key in any case, with None where the kernel had no answer.
-        "sockname" => {
-            Ok(Some(address(|facts| facts.local.clone())?.unwrap_or_else(|| py.None().into_bound(py))))
-        }
-        "peername" => {
-            Ok(Some(address(|facts| facts.peer.clone())?.unwrap_or_else(|| py.None().into_bound(py))))
-        }
+        "peername" => addresses(transport.py(), value_of::<Stream>(transport)).map(|[peer, _]| Some(peer)),
+        "sockname" => addresses(transport.py(), value_of::<Stream>(transport)).map(|[_, local]| Some(local)),
         _ => Ok(None),
     }
 }

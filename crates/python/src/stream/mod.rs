@@ -46,7 +46,9 @@ use crate::transport::{self, alive, check_protocol, schedule};
 use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
-pub(crate) use native::{close, is_stream, pause_reading, resume_reading, tell_at_turn_end, write};
+pub(crate) use native::{
+    addresses, close, is_stream, pause_reading, resume_reading, tell_at_turn_end, write,
+};
 pub(crate) use read::on_ready;
 pub(crate) use write::flush;
 

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use reactor::socket;
 
 use super::read::{Plan, on_end, on_error};
-use super::{Intake, Stream, class, end, settle, write as out};
+use super::{Intake, Stream, class, end, info, settle, write as out};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::in_context;
 use crate::ffi::method::Argument;
@@ -49,6 +49,11 @@ pub(super) fn receive(
 /// Whether a transport is a stream of ours, so that the functions below take it.
 pub(crate) fn is_stream(transport: Argument<'_>) -> PyResult<bool> {
     Ok(transport.get_type().is(class::class_of(transport.py())?.class(transport.py())))
+}
+
+/// The peer's address and our own, without a dict to keep them in as `get_extra_info()` has one.
+pub(crate) fn addresses<'py>(transport: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 2]> {
+    info::addresses(transport.py(), value_of::<Stream>(transport.as_borrowed()))
 }
 
 /// Writes a head, content that is kept by reference where that is worth it, and what follows it.

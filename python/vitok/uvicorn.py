@@ -1,0 +1,119 @@
+"""`uvicorn --http vitok.uvicorn:Protocol`: this package's parser and request cycle under uvicorn's server.
+
+It takes uvicorn's settings and tells uvicorn of connections, tasks and requests as uvicorn's own protocols do. With
+`--loop vitok:new_event_loop` a request goes from the socket to the application without Python in between; on any other
+loop it works, too. It knows nothing of how a request is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from vitok import _native
+
+_LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+) ')
+# Where a server's own objects find what its connections share.
+_SHARED = "_vitok_http_server"
+
+
+class Protocol:
+    """What uvicorn calls for each connection: gives a native `asyncio.Protocol`.
+
+    Arguments are those of uvicorn's own protocol classes.
+    """
+
+    def __new__(  # type: ignore[misc]
+        cls, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
+    ) -> asyncio.Protocol:
+        """A protocol for one connection of the server that `server_state` belongs to."""
+        shared = getattr(server_state, _SHARED, None)
+        if shared is None:
+            loop = _loop or asyncio.get_running_loop()
+            shared = _make_server(loop, config, server_state, app_state)
+            setattr(server_state, _SHARED, shared)
+        return shared()
+
+
+def _make_server(
+    loop: asyncio.AbstractEventLoop, config: Any, server_state: Any, app_state: dict[str, Any]
+) -> _native.HttpServer:
+    if not config.loaded:
+        config.load()
+    options = {
+        "root_path": config.root_path,
+        "state": app_state,
+        # uvicorn has `server` among its headers, if it is wanted.
+        "server_header": None,
+        "date_header": config.date_header,
+        "headers": list(config.encoded_headers),
+        "limit_concurrency": config.limit_concurrency,
+        "timeout_keep_alive": config.timeout_keep_alive,
+        # uvicorn leaves these to the proxy in front of it.
+        "timeout_header": None,
+        "timeout_body": None,
+        "limit_request_body": None,
+        "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
+        "hands_over": True,
+        "tells": True,
+    }
+    hooks = _Hooks(config, server_state, app_state)
+    return _native.HttpServer(loop, config.loaded_app, options, hooks)
+
+
+class _Hooks:
+    """What the native server tells, and asks, in uvicorn's words."""
+
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any]) -> None:
+        self._config = config
+        self._state = server_state
+        self._app_state = app_state
+        self._errors = logging.getLogger("uvicorn.error")
+        self._accesses = logging.getLogger("uvicorn.access")
+
+    def error(self, message: str, exception: BaseException | None) -> None:
+        if exception is None:
+            self._errors.error(message)
+        else:
+            self._errors.error("%s\n", message, exc_info=exception)
+
+    def access(self, lines: str) -> None:
+        for line in lines.splitlines():
+            found = _LINE.match(line)
+            if found is None:
+                # Refused before it was a request.
+                self._errors.warning("Invalid HTTP request received: %s", line)
+                continue
+            client, method, path, version, status = found.groups()
+            # uvicorn's formatter wants just these arguments.
+            self._accesses.info('%s - "%s %s HTTP/%s" %d', client, method, path, version, int(status))
+
+    def connection_begun(self, protocol: asyncio.Protocol) -> None:
+        self._state.connections.add(protocol)
+
+    def connection_ended(self, protocol: asyncio.Protocol) -> None:
+        self._state.connections.discard(protocol)
+
+    def task_begun(self, task: asyncio.Task[None]) -> None:
+        self._state.tasks.add(task)
+
+    def task_ended(self, task: asyncio.Task[None]) -> None:
+        self._state.tasks.discard(task)
+
+    def counted(self, requests: int) -> None:
+        self._state.total_requests = requests
+
+    def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes) -> bool:
+        """Hand the connection to uvicorn's WebSocket protocol, if it has one."""
+        websocket = self._config.ws_protocol_class
+        if websocket is None:
+            self._errors.warning("Unsupported upgrade request: no WebSocket library is installed.")
+            return False
+        self._state.connections.discard(protocol)
+        successor = websocket(config=self._config, server_state=self._state, app_state=self._app_state)
+        transport.set_protocol(successor)
+        successor.connection_made(transport)
+        successor.data_received(received)
+        return True
