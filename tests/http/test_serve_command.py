@@ -148,6 +148,17 @@ def test_a_signal_during_startup() -> None:
         assert served.end() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_import(tmp_path: Path, number: signal.Signals) -> None:
+    """While the application is imported a signal ends the process as it ends others, without a traceback."""
+    (tmp_path / "slow.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    with started("--app-dir", tmp_path, "--port", "0", app="slow:app") as served:
+        assert served.child.stdout is not None
+        assert served.child.stdout.readline() == "importing\n"
+        assert served.end(number) == -number
+    assert served.errors == ""
+
+
 def test_access_lines() -> None:
     """A line for each request: time, peer, request, status, bytes, duration; none with --no-access-log."""
     time_stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"

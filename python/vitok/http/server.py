@@ -104,7 +104,10 @@ class Server:
         self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more."""
+        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more.
+
+        To be called in the loop's thread; another one calls `loop.call_soon_threadsafe(server.stop)`.
+        """
         self._asked.set()
         if at_once:
             self._at_once.set()
