@@ -33,7 +33,6 @@ CRATES := --workspace --exclude vitok-python
 
 MADE := $(VENV)/.made-$(STAMP)
 BUILDER := $(VENV)/.builder-$(STAMP)
-SITE := $(VENV)/.site-$(STAMP)
 DEV := $(VENV)/.dev-$(STAMP)
 PROGRAMS := $(VENV)/.programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
@@ -46,7 +45,7 @@ INSTALL := $(BIN)/python -m pip install --group
         doctor doctor-tests absent
 
 help:
-	@echo 'make run                          build a release and serve examples/site.py on 127.0.0.1:8000'
+	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
 	@echo 'make run ARGS="script.py --flag"  run any asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
 	@echo 'make check                        formats, lints, types, stub against binary, structure'
@@ -60,9 +59,10 @@ help:
 build: $(BUILT)
 
 ifeq ($(strip $(ARGS)),)
-run: $(BUILT) $(SITE)
-	@echo 'vitok run examples/site.py: a small site on this loop, http://127.0.0.1:8000/ . Ctrl-C stops it.'
-	@exec $(BIN)/vitok run examples/site.py --host 127.0.0.1 --port 8000
+# An open page reads a stream that never ends, so Ctrl-C does not wait for it.
+run: $(BUILT)
+	@echo 'vitok serve examples/page: a page that shows what its server measures, http://127.0.0.1:8000/ . Ctrl-C stops it.'
+	@exec $(BIN)/vitok serve app:app --app-dir examples/page --host 127.0.0.1 --port 8000 --timeout-graceful-shutdown 1
 else
 run: $(BUILT)
 	@exec $(BIN)/vitok run $(ARGS)
@@ -130,10 +130,6 @@ $(MADE): | doctor
 
 $(BUILDER): pyproject.toml $(MADE)
 	@$(INSTALL) build && touch $@
-
-$(SITE): pyproject.toml $(MADE)
-	@echo 'Installing what the example site needs into $(VENV)'
-	@$(INSTALL) site && touch $@
 
 $(DEV): pyproject.toml $(MADE)
 	@echo 'Installing what tests and checks need into $(VENV)'

@@ -1,6 +1,7 @@
 """A small site on aiohttp: a page that names the loop it runs on, a JSON answer and a streamed one.
 
-`make run` serves it until this project has an HTTP server. It needs aiohttp and knows nothing of which loop runs it.
+It shows somebody else's server on the loop: `vitok run examples/site.py`. It needs aiohttp, and knows nothing of which
+loop runs it.
 """
 
 import argparse

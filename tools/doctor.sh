@@ -61,7 +61,7 @@ check_python() {
 }
 
 check_test_tools() {
-    for tool in strace curl openssl redis-server; do
+    for tool in strace curl openssl redis-server chromium; do
         command -v "$tool" >/dev/null 2>&1 || say_skipped "$tool" "$tool"
     done
     # Debian keeps the commands of PostgreSQL's server out of the path.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 APPS = Path(__file__).resolve().parent / "apps"
 # A few seconds on an idle machine, for the slowest of them; what takes longer than this hangs.
@@ -58,6 +59,13 @@ class Server:
         return int(self.address.rpartition(":")[2])
 
 
+class Judge(Protocol):
+    """Looks at how a program ended and what it wrote, by assertions."""
+
+    def __call__(self, exit_code: int, output: str, *, expected: int) -> None:
+        """Judge one program, whose exit code was expected to be this."""
+
+
 def words_of(program: str, flavour: Flavour, *, by_command: Sequence[str] = ()) -> list[str]:
     """The command line of a program of apps/; `by_command` is what its user puts between Python and the program."""
     return [sys.executable, *flavour.flags, *by_command, str(APPS / program)]
@@ -80,11 +88,19 @@ def run_to_end(words: Sequence[str], flavour: Flavour, **environment: str) -> st
 
 
 @contextmanager
-def serving(words: Sequence[str], flavour: Flavour, *, exit_code: int = 0, **environment: str) -> Iterator[Server]:
+def serving(
+    words: Sequence[str],
+    flavour: Flavour,
+    *,
+    exit_code: int = 0,
+    place: re.Pattern[str] = ADDRESS,
+    judged_by: Judge | None = None,
+    **environment: str,
+) -> Iterator[Server]:
     """Start a server, wait until it says where it listens, and end it by SIGTERM; then its exit and output are judged.
 
-    The output is one pipe, which is read until the address and again at the end: a server that fills it meanwhile, with
-    64 KiB of complaints, hangs and thereby fails its test as well.
+    `judged_by` is for a server that is made to complain. The output is one pipe, which is read until the address and
+    again at the end: a server that fills it meanwhile, with 64 KiB of complaints, hangs and thereby fails its test.
     """
     child = subprocess.Popen(
         words,
@@ -95,22 +111,22 @@ def serving(words: Sequence[str], flavour: Flavour, *, exit_code: int = 0, **env
     )
     with child:
         try:
-            begin, address = read_address(child)
+            begin, address = read_address(child, place)
             yield Server(address, child)
             child.terminate()
             rest, _ = child.communicate(timeout=CHILD_SECONDS)
         finally:
             child.kill()
-    judge(child.returncode, begin + rest, expected=exit_code)
+    (judged_by or judge)(child.returncode, begin + rest, expected=exit_code)
 
 
-def read_address(child: subprocess.Popen[str]) -> tuple[str, str]:
+def read_address(child: subprocess.Popen[str], place: re.Pattern[str]) -> tuple[str, str]:
     """What a server wrote until it said where it listens, and that."""
     assert child.stdout is not None
     lines = ""
     for line in child.stdout:
         lines += line
-        if address := ADDRESS.search(line):
+        if address := place.search(line):
             return lines, address[0]
     raise AssertionError(f"it ended before it listened:\n{lines}")
 

@@ -1,7 +1,7 @@
 //! One request: the application is called, its task takes the first step at once, and its end is looked at.
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::exceptions::{PyBaseExceptionGroup, PyKeyboardInterrupt, PyOSError, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -37,7 +37,12 @@ pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) 
     let Some(key) = key else {
         return respond::answer(protocol, 503, "the server has as many requests as it takes at a time\n");
     };
-    let number = value.body.with(py, |body| body.number);
+    let number = value.body.with(py, |body| {
+        if let Some(request) = &mut body.request {
+            request.key = key;
+        }
+        body.number
+    });
     let exchange = exchange::make(protocol, number, key)?;
     match call(value, &exchange, draft) {
         Ok(task) => follow(value, &exchange, &task),
@@ -147,8 +152,8 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
         || value.body.with(py, |body| body.is_disconnected()),
         |(_, is_disconnected)| is_disconnected,
     );
-    let is_expected =
-        error.is_instance_of::<CancelledError>(py) || (is_gone && comes_of_disconnect(&error, py)?);
+    let is_expected = error.is_instance_of::<CancelledError>(py)
+        || (is_gone && comes_of_disconnect(error.value(py), CHAIN)?);
     let error = protocol::failure(py, error.into())?;
     if !is_expected {
         value.hub.get().report(py, "Exception in ASGI application", Some(&error))?;
@@ -160,20 +165,26 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
 }
 
 /// Whether an exception goes back to the one that `send` raises once the client is gone: frameworks turn that into one of
-/// their own.
-fn comes_of_disconnect(error: &PyErr, py: Python<'_>) -> PyResult<bool> {
-    let mut link = error.value(py).clone().into_any();
-    for _ in 0..CHAIN {
-        if link.is_instance_of::<PyOSError>() {
-            return Ok(true);
-        }
-        let cause = link.getattr(intern!(py, "__cause__"))?;
-        link = if cause.is_none() { link.getattr(intern!(py, "__context__"))? } else { cause };
-        if link.is_none() {
-            break;
-        }
+/// their own, and task groups put it into a group.
+fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool> {
+    if error.is_none() || steps == 0 {
+        return Ok(false);
     }
-    Ok(false)
+    if error.is_instance_of::<PyOSError>() {
+        return Ok(true);
+    }
+    let py = error.py();
+    if error.is_instance_of::<PyBaseExceptionGroup>() {
+        for member in error.getattr(intern!(py, "exceptions"))?.try_iter()? {
+            if !comes_of_disconnect(&member?, steps - 1)? {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
+    }
+    let cause = error.getattr(intern!(py, "__cause__"))?;
+    let before = if cause.is_none() { error.getattr(intern!(py, "__context__"))? } else { cause };
+    comes_of_disconnect(&before, steps - 1)
 }
 
 /// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.

@@ -1,0 +1,167 @@
+"""A page in headless Chromium, driven over the DevTools protocol: what is done to it, what it shows and reports.
+
+The protocol's messages are JSON over a WebSocket (https://chromedevtools.github.io/devtools-protocol/). The library
+`websockets` carries them, so that Debian's own Chromium is looked at and no other is downloaded. It knows nothing of
+what is on a page.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from needs import need_command, need_library
+
+# A page is there in a fraction of a second, the browser in a few; the machine may be busy.
+ANSWER_SECONDS = 30
+LISTENS = re.compile(r"DevTools listening on ws://(?P<place>127\.0\.0\.1:\d+)/")
+# Nothing is asked of any other server, nothing is remembered, and no shared memory of a container's few MiB is used.
+FLAGS = (
+    *("--headless=new", "--remote-debugging-port=0", "--remote-debugging-address=127.0.0.1", "--no-proxy-server"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-default-apps", "--disable-extensions", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio"),
+)
+# The browser's own cage needs a user other than root.
+AS_ROOT = ("--no-sandbox",)
+# Resolves as soon as an expression of the page is true; it is tried anew when anything on the page has changed.
+WHEN = """new Promise((resolve) => {
+  const look = () => { if (%s) { observer.disconnect(); resolve(true); } };
+  const observer = new MutationObserver(look);
+  observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+  look();
+})"""
+
+
+class Page:
+    """One tab. Each call answers when the browser has."""
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self.numbers = count(1)
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Call a method of the protocol; events that come meanwhile are kept."""
+        number = next(self.numbers)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while (message := self.receive()).get("id") != number:
+            self.events.append(message)
+        assert "error" not in message, (method, message["error"])
+        result: dict[str, Any] = message["result"]
+        return result
+
+    def receive(self) -> dict[str, Any]:
+        """The next message; TimeoutError if there is none."""
+        message: dict[str, Any] = json.loads(self.socket.recv(ANSWER_SECONDS))
+        return message
+
+    def open(self, address: str) -> None:
+        """Go to an address and wait until everything that belongs to the page is there."""
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+        assert "errorText" not in self.call("Page.navigate", url=address)
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.events.append(self.receive())
+
+    def value(self, expression: str) -> Any:
+        """What an expression of JavaScript comes to; a promise is waited for."""
+        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        assert self.value(WHEN % condition)
+
+    def text(self, selector: str) -> str:
+        """What an element shows."""
+        shown: str = self.value(f"document.querySelector({json.dumps(selector)}).innerText")
+        return shown
+
+    def click(self, selector: str) -> None:
+        """Click on the middle of an element, by the mouse."""
+        where = f"document.querySelector({json.dumps(selector)})"
+        self.value(f"{where}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        x, y = self.value(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({where}.getBoundingClientRect())"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def type(self, text: str) -> None:
+        """Write into whatever has the focus."""
+        self.call("Input.insertText", text=text)
+
+    def look_like(self, *, width: int, height: int, scheme: str) -> None:
+        """Give the page a window of so many pixels, and a reader who wants it `light` or `dark`."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def screenshot(self, path: Path) -> None:
+        """What the window shows, as a PNG file."""
+        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
+
+    def complaints(self) -> list[dict[str, Any]]:
+        """Errors and warnings of the console, exceptions that nobody caught, and requests that failed."""
+        return [event for event in self.events if is_complaint(event["method"], event.get("params", {}))]
+
+
+def is_complaint(method: str, parameters: dict[str, Any]) -> bool:
+    """Whether an event of the protocol speaks of something wrong."""
+    if method == "Runtime.consoleAPICalled":
+        return parameters["type"] in {"error", "warning", "assert"}
+    if method == "Log.entryAdded":
+        return parameters["entry"]["level"] in {"error", "warning"}
+    if method == "Network.loadingFailed":
+        # Chromium calls a body cancelled that a script has read piece by piece, although it came to its end.
+        return not parameters.get("canceled")
+    return method == "Runtime.exceptionThrown"
+
+
+@contextmanager
+def running_browser(folder: Path) -> Iterator[str]:
+    """A browser that keeps its profile in the folder. Gives the host and port of its DevTools."""
+    need_library("websockets")
+    words = [str(need_command("chromium", package="chromium")), *FLAGS, f"--user-data-dir={folder}"]
+    if os.geteuid() == 0:
+        words += AS_ROOT
+    with subprocess.Popen([*words, "about:blank"], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield place_of(process)
+        finally:
+            process.terminate()
+            process.communicate(timeout=ANSWER_SECONDS)
+
+
+def place_of(process: subprocess.Popen[str]) -> str:
+    """Read what a browser says until it names the place of its DevTools."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := LISTENS.search(line):
+            return found["place"]
+    raise AssertionError(f"the browser ended before it listened:\n{said}")
+
+
+@contextmanager
+def new_page(place: str) -> Iterator[Page]:
+    """A new tab, which is closed afterwards."""
+    from websockets.sync.client import connect
+
+    request = urllib.request.Request(f"http://{place}/json/new?about:blank", method="PUT")
+    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+        target = json.load(answer)
+    with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None, compression=None) as socket:
+        page = Page(socket)
+        yield page
+        page.call("Page.close")
