@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -97,6 +98,14 @@ def test_serve_refuses_a_running_loop() -> None:
             vitok.serve(asgi_apps.app)
 
     run(main())
+
+
+def test_the_example_of_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program in docs/serve.md that embeds a server runs as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    [program] = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "http.Server" in code]
+    exec(program, {"app": asgi_apps.without_lifespan})
+    assert re.search(r"http://127\.0\.0\.1:\d+", capsys.readouterr().out)
 
 
 def test_the_signature_has_all_options() -> None:
