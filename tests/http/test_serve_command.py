@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Certificates
+from certificates_made import Certificates
 from served import ask, drain, refused, serving, started
 
 pytestmark = pytest.mark.vitok_only
