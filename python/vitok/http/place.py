@@ -134,11 +134,12 @@ class Place:
     def _fail(self, message: str, code: int | None) -> None:
         """Say so, or raise WorkersError if there is no use in another attempt."""
         self._failures += 1
-        if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
-            # It has said why, and the next one would say the same.
-            raise WorkersError("the workers do not start", code)
-        if self._failures >= START_ATTEMPTS and not self._crew.is_serving():
-            raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
+        if not self._crew.is_serving():
+            if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
+                # It has said why, and the next one would say the same.
+                raise WorkersError("the workers do not start", code)
+            if self._failures >= START_ATTEMPTS:
+                raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
         self._log.logger.warning("%s", message)
 
     def _take_wish(self) -> _Wish:
