@@ -19,6 +19,7 @@ import vitok
 import vitok.http
 from embedded import run, serving
 from served import get
+from support import run_python
 from vitok.http.options import table
 
 pytestmark = pytest.mark.vitok_only
@@ -98,6 +99,13 @@ def test_serve_refuses_a_running_loop() -> None:
             vitok.serve(asgi_apps.app)
 
     run(main())
+
+
+def test_importing_vitok_does_not_import_the_server() -> None:
+    """The server is imported by whoever asks for it: programs that only want a loop do not wait for it."""
+    body = "import sys, vitok; print([name for name in sys.modules if name.startswith(('vitok.http', 'argparse'))])"
+    child = run_python("-c", body)
+    assert (child.returncode, child.stdout) == (0, "[]\n")
 
 
 def test_the_example_of_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:

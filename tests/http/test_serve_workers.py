@@ -115,7 +115,8 @@ def test_sighup_exchanges_the_workers() -> None:
 def test_sighup_with_an_application_that_is_broken_by_now(tmp_path: Path) -> None:
     """If the new worker does not start, the old ones stay."""
     module = tmp_path / "changing.py"
-    module.write_text(f"import sys; sys.path.append({str(FOLDER)!r})\nfrom asgi_apps import app\n")
+    body = f"import os, sys; sys.path.append({str(FOLDER)!r})\nfrom asgi_apps import app, say\n"
+    module.write_text(body + "say(f'imported by {os.getpid()}')\n")
     with serving(*TWO, "--app-dir", tmp_path, app="changing:app") as served:
         old = workers_of(served.errors)
         module.write_text("raise LookupError('gone')\n")
@@ -124,6 +125,8 @@ def test_sighup_with_an_application_that_is_broken_by_now(tmp_path: Path) -> Non
         assert answering(served.port) in old
         assert served.end() == 0
     assert "LookupError: gone" in served.errors
+    # The supervisor imports nothing of the application.
+    assert {int(number) for number in re.findall(r"imported by (\d+)", served.output)} == set(old)
 
 
 def test_a_number_of_requests_to_a_worker() -> None:

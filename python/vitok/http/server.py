@@ -152,18 +152,22 @@ class Server:
         try:
             if not await unless(self._asked, lifespan.startup()):
                 return
-            http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
-            listeners = Listeners(http, bound, self._context)
             try:
-                await listeners.open(self._options.backlog)
-                self._announce(bound)
-                await self._until_asked(http)
+                await self._accept(HttpServer(loop, self._outer, self._told(lifespan), self._log), bound)
             finally:
-                seconds = self._options.timeout_graceful_shutdown
-                await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
-                await unless(self._at_once, lifespan.shutdown(seconds))
+                await unless(self._at_once, lifespan.shutdown(self._options.timeout_graceful_shutdown))
         finally:
             await lifespan.cancel()
+
+    async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
+        listeners = Listeners(http, bound, self._context)
+        try:
+            await listeners.open(self._options.backlog)
+            self._announce(bound)
+            await self._until_asked(http)
+        finally:
+            seconds = self._options.timeout_graceful_shutdown
+            await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
 
     def _told(self, lifespan: Lifespan) -> dict[str, Any]:
         access_log = self._options.access_log and self._log.wants_access()
