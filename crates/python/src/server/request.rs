@@ -147,8 +147,8 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
         || value.body.with(py, |body| body.is_disconnected()),
         |(_, is_disconnected)| is_disconnected,
     );
-    let is_expected =
-        error.is_instance_of::<CancelledError>(py) || (is_gone && comes_of_disconnect(error.value(py), CHAIN)?);
+    let is_expected = error.is_instance_of::<CancelledError>(py)
+        || (is_gone && comes_of_disconnect(error.value(py), CHAIN)?);
     let error = protocol::failure(py, error.into())?;
     if !is_expected {
         value.hub.get().report(py, "Exception in ASGI application", Some(&error))?;
