@@ -1,7 +1,7 @@
-"""`vitok bench`: measures event loops side by side, in one run, and says which rows vitok loses.
+"""`vitok bench`: measures event loops and HTTP servers side by side, in one run, and says which rows vitok loses.
 
-The command line: chooses suites, rows and loops, says how long it will take, and hands over to the suites and to what
-shows the results. See README.md for how to read what it prints.
+The command line: chooses suites, rows, loops and servers, says how long it will take, and hands over to the suites and
+to what shows the results. See README.md for how to read what it prints.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ import machine
 import page
 import readme
 import results
-from loops import FACTORIES, SUBJECT, LoopSpec, default_specs
+from http_servers import SERVERS
+from http_servers import specs as server_specs
+from loops import FACTORIES, SUBJECT, default_specs
 from progress import Progress, words
 from results import Row, Run, SuiteResult
-from suites import Cores, Effort, Entry, Session, Settings, Suite, round_s, row_s, suites
+from suites import Cores, Effort, Entry, Session, Settings, Spec, Suite, round_s, row_s, suites
 
 COMMAND: Final = "vitok bench"
 USAGE_ERROR: Final = 2
@@ -50,7 +52,7 @@ class Part:
 
     suite: Suite
     entries: list[Entry]
-    specs: list[LoopSpec]
+    specs: list[Spec]
     settings: Settings
 
     @property
@@ -85,8 +87,8 @@ def _measure(options: argparse.Namespace) -> None:
     parts = _parts(options)
     planned_s = sum(part.planned_s for part in parts)
     for part in parts:
-        loops = ", ".join(spec.label for spec in part.specs)
-        print(f"{part.suite.name}: {len(part.entries)} rows on {loops}", file=sys.stderr)
+        columns = ", ".join(spec.label for spec in part.specs)
+        print(f"{part.suite.name}: {len(part.entries)} rows on {columns}", file=sys.stderr)
     print(
         f"this takes about {words(planned_s)}; Ctrl-C ends it with what there is by then", file=sys.stderr, flush=True
     )
@@ -101,10 +103,11 @@ def _measure(options: argparse.Namespace) -> None:
                 _measure_part(part, progress, measured, versions, deadline_s=deadline_s)
         except KeyboardInterrupt:
             is_interrupted = True
+    labels = dict.fromkeys(spec.label for part in parts for spec in part.specs)
     run = Run(
         machine=described,
         subject=options.subject,
-        versions={spec.label: versions[spec.label] for spec in options.specs if spec.label in versions},
+        versions={label: versions[label] for label in labels if label in versions},
         suites=tuple(suite for suite in measured if suite.rows or suite.missing),
     )
     _show(run, options)
@@ -124,6 +127,7 @@ def _measure_part(
         method=suite.method(part.settings),
         rounds=effort.rounds,
         floor=suite.floor,
+        base=suite.base,
     )
     rows: list[Row] = []
     progress.suite(suite.name)
@@ -169,7 +173,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         settings = Settings(effort=_effort(suite, options), cores=cores, load=options.load)
         entries = _chosen_rows(suite.entries(), options)
         known += [entry.name for entry in suite.entries()]
-        specs = [spec for spec in options.specs if suite.takes(spec) and spec.label != suite.floor]
+        specs = _specs(suite, options)
         lacking = suite.lacks(settings) if entries else None
         if lacking:
             print(f"{suite.name} is left out: {lacking}", file=sys.stderr)
@@ -225,8 +229,8 @@ def _list(options: argparse.Namespace) -> None:
         entries = _chosen_rows(suite.entries(), options)
         if entries:
             _print([f"{suite.name}: {suite.title}", *(f"  {entry.name:23}{entry.title}" for entry in entries)])
-    installed = ", ".join(spec.text for spec in default_specs())
-    print(f"loops that are installed: {installed}; known: {', '.join(FACTORIES)}")
+    for kind, installed, known in (("loops", default_specs(), FACTORIES), ("servers", server_specs(None), SERVERS)):
+        print(f"{kind} that are installed: {', '.join(spec.text for spec in installed)}; known: {', '.join(known)}")
 
 
 def _show(run: Run, options: argparse.Namespace) -> None:
@@ -286,8 +290,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="NAMES",
         help="comma-separated, NAME or MODULE:FACTORY (default: what is installed)",
     )
+    choice.add_argument(
+        "--server",
+        type=_names,
+        metavar="NAMES",
+        help="comma-separated, for the suite of HTTP (default: what is installed; with --loop, none)",
+    )
     choice.add_argument("--rows", type=_names, metavar="NAMES", help="comma-separated, with * and ? (default: all)")
-    choice.add_argument("--list", action="store_true", help="print suites, rows and loops, and leave")
+    choice.add_argument("--list", action="store_true", help="print suites, rows, loops and servers, and leave")
     show = parser.add_argument_group("what becomes of it")
     show.add_argument("--json", type=Path, metavar="FILE", help="write the run, with every round, machine and versions")
     show.add_argument("--plot", type=_picture, metavar="FILE", help="draw ratios and their spread, as .png or .svg")
@@ -298,24 +308,30 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     how = parser.add_argument_group("how it is measured")
     how.add_argument("--rounds", type=_positive, metavar="N", help="samples for each loop and row")
     how.add_argument("--sample-ms", type=_positive, metavar="N", help="length of a sample")
-    how.add_argument("--subject", default=SUBJECT, help="the loop that the others are peers of (default: %(default)s)")
-    how.add_argument("--core", type=int, default=default_core(), help="pin loops to this one (default: the last)")
+    how.add_argument("--subject", default=SUBJECT, help="what the others are peers of (default: %(default)s)")
+    how.add_argument(
+        "--core", type=int, default=default_core(), help="pin loops and servers to this one (default: the last)"
+    )
     how.add_argument("--client-core", type=int, default=default_client_core(), help="pin clients to this one")
     how.add_argument("--load", type=Path, metavar="FILE", help="the load generator, if it is not to be looked for")
     options = parser.parse_args(arguments)
     try:
-        options.specs = _specs(options.loop)
+        for suite in suites():
+            _specs(suite, options)
     except ValueError as error:
         parser.error(str(error))
     return options
 
 
-def _specs(names: Sequence[str] | None) -> list[LoopSpec]:
-    if names is None:
-        return list(default_specs())
-    floors = {suite.floor for suite in suites()}
+def _specs(suite: Suite, options: argparse.Namespace) -> list[Spec]:
+    """The columns of a suite. Who names loops and no servers wants no suite of servers. Raises ValueError."""
+    names = {"loop": options.loop, "server": options.server}
+    asked = names[suite.option]
+    if asked is None:
+        return list(suite.specs(None)) if not any(names.values()) else []
     # A floor is in every run of its suite, and naming it is no mistake.
-    return [LoopSpec.parse(name) for name in dict.fromkeys(names) if name not in floors]
+    floors = {one.floor for one in suites()}
+    return list(suite.specs([name for name in dict.fromkeys(asked) if name not in floors]))
 
 
 def _names(text: str) -> list[str]:

@@ -1,11 +1,11 @@
 """What a change did: two runs side by side, and which differences are beyond the noise.
 
-The two runs are not neighbours in time, so the unit in each of them is asyncio's own loop where both have it: what the
-machine did to one run, it did to both loops of that run, and the ratios are taken within its rounds. A difference
-counts as beyond the noise if the quartiles of the two runs do not overlap, and the medians differ by more than those of
-the loops that are the same in both runs do, in nine rows of ten. Rounds alone are not enough: a new process lays out
-its memory anew, and a machine that is busy in one run may be idle in the other; other loops show both, and vitok's own
-rounds neither. Knows runs; does not know how they were taken.
+The two runs are not neighbours in time, so the unit in each of them is the base of the suite where both have it,
+asyncio's own loop or uvicorn on uvloop: what the machine did to one run, it did to both loops of that run, and the
+ratios are taken within its rounds. A difference counts as beyond the noise if the quartiles of the two runs do not
+overlap, and the medians differ by more than those of the loops that are the same in both runs do, in nine rows of ten.
+Rounds alone are not enough: a new process lays out its memory anew, and a machine that is busy in one run may be idle
+in the other; other loops show both, and vitok's own rounds neither. Knows runs; does not know how they were taken.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import figures
-from figures import BASE, Spread
-from page import NAME_WIDTH, figure
+from figure_text import figure
+from figures import Spread
+from page import NAME_WIDTH
 from results import Row, Run
 
 # Where too few other loops are in both runs to tell. Two runs of the same build on a busy virtual machine differ by
@@ -30,7 +31,7 @@ CONTROLS_WITHIN: Final = 0.9
 ROUNDS_AT_LEAST: Final = 4
 RULE: Final = (
     "faster, slower: the quartiles of the two runs do not overlap, and the medians differ by more than {limit:.0%}, "
-    "{why}; the unit is asyncio's loop in the same round, or ns where a run lacks it"
+    "{why}; the unit is asyncio's loop, or uvicorn, in the same round, or ns where a run lacks it"
 )
 # What makes two runs a comparison of two machines.
 CONDITIONS: Final = ("processor", "cores", "kernel")
@@ -75,7 +76,7 @@ def changes(before: Run, after: Run, name: str) -> list[Change]:
     for suite in after.suites:
         for row in suite.rows:
             old = rows.get((suite.name, row.name))
-            change = _change(old, row, name) if old is not None else None
+            change = _change(old, row, name, suite.base) if old is not None else None
             if change is not None:
                 found.append(change)
     return found
@@ -83,10 +84,11 @@ def changes(before: Run, after: Run, name: str) -> list[Change]:
 
 def noise(before: Run, after: Run) -> float | None:
     """By what the loops changed that are the same in both runs; none where there are too few to tell."""
+    bases = {suite.base for suite in after.suites}
     same = [
         name
         for name in after.loops
-        if name not in (after.subject, BASE) and before.versions.get(name) == after.versions[name]
+        if name not in (after.subject, *bases) and before.versions.get(name) == after.versions[name]
     ]
     factors = [
         max(change.factor, 1 / change.factor)
@@ -142,8 +144,8 @@ def _shown(change: Change, value: float) -> str:
     return f"{value:.3f}" if change.is_in_units_of_base else figure(value)
 
 
-def _change(old: Row, new: Row, name: str) -> Change | None:
-    pair = [figures.ratio(row, name, BASE) for row in (old, new)] if name != BASE else [None, None]
+def _change(old: Row, new: Row, name: str, base: str) -> Change | None:
+    pair = [figures.ratio(row, name, base) for row in (old, new)] if name != base else [None, None]
     is_in_units_of_base = None not in pair
     if not is_in_units_of_base:
         pair = [figures.cost(row, name) for row in (old, new)]

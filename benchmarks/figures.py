@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from results import Column, Row, Run, SuiteResult
 
+# The loop that other loops are put in units of.
 BASE: Final = "asyncio"
 NS_PER_S: Final = 1e9
 
@@ -98,9 +99,14 @@ def ratio_above_floor(row: Row, name: str, reference: str, *, floor: str) -> Spr
 
 
 def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
-    """The cheapest loop that is neither the subject nor the floor. One that fired early did not do what was asked."""
+    """The cheapest column that is neither the subject, nor a part of its package (`vitok.uvicorn`), nor the floor.
+
+    A loop that fired early did not do what was asked.
+    """
     peers = [
-        name for name, column in row.measured.items() if name not in (subject, floor) and not column.notes.get("early")
+        name
+        for name, column in row.measured.items()
+        if name not in (subject, floor) and not name.startswith(f"{subject}.") and not column.notes.get("early")
     ]
     return min(peers, key=lambda name: statistics.median(row.columns[name].costs), default=None)
 
@@ -133,17 +139,18 @@ def derived(run: Run) -> dict[str, Any]:
     """What the file of a run has beside the rounds."""
     return {
         suite.name: {
+            "base": suite.base,
             "geometric_means": {
                 name: mean[0] for name in run.loops if (mean := mean_in_units_of_best(suite, name, run.subject))
             },
             "lost": [one.row.name for one in standings(suite, run.subject) if one.is_lost],
-            "rows": {row.name: _derived_row(row, run.subject, suite.floor) for row in suite.rows},
+            "rows": {row.name: _derived_row(row, run.subject, suite.floor, suite.base) for row in suite.rows},
         }
         for suite in run.suites
     }
 
 
-def _derived_row(row: Row, subject: str, floor: str) -> dict[str, Any]:
+def _derived_row(row: Row, subject: str, floor: str, base: str) -> dict[str, Any]:
     peer = best_peer(row, subject, floor=floor)
     return {
         "best_peer": peer,
@@ -151,7 +158,7 @@ def _derived_row(row: Row, subject: str, floor: str) -> dict[str, Any]:
             name: {
                 "cost": _as_dict(cost(row, name)),
                 "operations_per_second": operations_per_second(column),
-                "ratio_to_asyncio": _as_dict(ratio(row, name, BASE)),
+                "ratio_to_base": _as_dict(ratio(row, name, base)),
                 "ratio_to_best_peer": _as_dict(ratio(row, name, peer)) if peer else None,
                 "above_floor": _as_dict(_spread_or_none(above_floor(row, name, floor))),
             }

@@ -71,7 +71,21 @@ def find_or_build() -> Path:
     if run.returncode:
         said = next((line for line in run.stderr.splitlines() if line.startswith("error")), "no reason given")
         raise BuildError(f"cargo could not build {NAME}: {said}")
-    return target / "release" / NAME
+    built = target / "release" / NAME
+    # cargo leaves it as it is where what changed makes no difference to it, and `find` would not believe that.
+    built.touch()
+    return built
+
+
+def lacks(given: Path | None) -> str | None:
+    """Why there is none, in a line; it is built if it can be, unless one is given."""
+    if given is not None:
+        return None if given.is_file() else f"there is no load generator {given.name}"
+    try:
+        find_or_build()
+    except BuildError as error:
+        return str(error)
+    return None
 
 
 def write_workspace(folder: Path) -> None:

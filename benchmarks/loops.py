@@ -12,7 +12,7 @@ import importlib.metadata
 import importlib.util
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -63,10 +63,7 @@ class LoopSpec:
     @property
     def label(self) -> str:
         """How the column is called: where a directory lies on this machine is nobody's business."""
-        if not Path(self.directory).is_absolute():
-            return self.text
-        # The last two parts, since packages of two builds often lie in folders of the same name.
-        return f"{self.text.partition('@')[0]}@{'/'.join(Path(self.directory).parts[-2:])}"
+        return label_of(self.text, self.directory)
 
     @property
     def is_transports_only(self) -> bool:
@@ -93,6 +90,19 @@ class LoopSpec:
         if self.is_transports_only:
             return self.text.partition("@")[0].split(ON)
         return [self.module.partition(".")[0]]
+
+
+def label_of(text: str, directory: str) -> str:
+    """How a column is called whose module lies in a directory."""
+    if not Path(directory).is_absolute():
+        return text
+    # The last two parts, since packages of two builds often lie in folders of the same name.
+    return f"{text.partition('@')[0]}@{'/'.join(Path(directory).parts[-2:])}"
+
+
+def specs(names: Sequence[str] | None) -> list[LoopSpec]:
+    """Those named, or the ones to be measured unless told otherwise. Raises ValueError."""
+    return list(default_specs()) if names is None else [LoopSpec.parse(name) for name in names]
 
 
 def default_specs() -> Iterator[LoopSpec]:

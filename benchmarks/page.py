@@ -9,15 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import figures
-from figures import BASE, Spread, Standing
+import tall
+from figure_text import cell, in_unit, rate, ratio
+from figures import BASE, Standing
 from results import Column, Row, Run, SuiteResult
 
 NAME_WIDTH: Final = 23
 FIGURE_WIDTH: Final = 9
 # Of the name of a loop; what is longer is a path or a module, whose end says more than its beginning.
 WIDEST: Final = 14
-# From here on a decimal is less than a thousandth.
-DECIMAL_BELOW: Final = 100
+# More do not stand beside each other on a terminal; then each has a line.
+MOST_COLUMNS: Final = 8
 # What a release may cost in any one row, in units of the row's best peer.
 ROW_LIMIT: Final = 1.05
 TITLES: Final = {
@@ -25,8 +27,6 @@ TITLES: Final = {
     "wait": "µs of waiting, medians of the rounds' medians; of {subject} also quartiles and the tail",
     "memory": "bytes of the server per idle connection, medians; of {subject} also quartiles",
 }
-NS_PER_US: Final = 1000
-PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def lines(run: Run, *, with_details: bool = False) -> Iterator[str]:
@@ -81,9 +81,12 @@ def _table(run: Run, suite: SuiteResult, rows: list[Row]) -> Iterator[str]:
     title = TITLES[rows[0].kind].format(subject=subject) if subject else TITLES[rows[0].kind].partition(";")[0]
     yield title
     last = {"cpu": "op/s", "wait": "tail", "memory": ""}[rows[0].kind]
+    if len(names) > MOST_COLUMNS or tall.is_wanted(suite):
+        yield from tall.table(run, suite, rows, names)
+        return
     widths = {name: max(FIGURE_WIDTH, len(_short(name)) + 1) for name in names}
     head = "".join(f"{_short(name):>{width}}" for name, width in widths.items())
-    more = f"{'quartiles':>14}{last:>8}{'/ asyncio':>13}{'/ best peer':>14}" if subject else ""
+    more = f"{'quartiles':>14}{last:>8}{f'/ {suite.base}':>13}{'/ best peer':>14}" if subject else ""
     yield f"{'':{NAME_WIDTH}}{head}{more}"
     for row in rows:
         cells = "".join(f"{cell(row, name):>{width}}" for name, width in widths.items())
@@ -94,38 +97,31 @@ def _subject_cells(run: Run, suite: SuiteResult, row: Row) -> str:
     column, found = row.columns.get(run.subject, Column()), figures.cost(row, run.subject)
     if found is None:
         return ""
-    between = f"{_figure(row, found.lower_quartile)}-{_figure(row, found.upper_quartile)}"
+    between = f"{in_unit(row, found.lower_quartile)}-{in_unit(row, found.upper_quartile)}"
     one = figures.standing(row, run.subject, floor=suite.floor)
-    best = f"{_ratio(one.ratio):>14} {one.peer}" if one else ""
+    best = f"{ratio(one.ratio):>14} {one.peer}" if one else ""
     above = figures.ratio_above_floor(row, run.subject, one.peer, floor=suite.floor) if one else None
     floor = f" (above {suite.floor} {above.median:.2f})" if above else ""
     lost = " LOST" if one and one.is_lost and one.is_beyond_noise else ""
-    return f"{between:>14}{_rate(row, column):>8}{_ratio(figures.ratio(row, run.subject, BASE)):>13}{best}{floor}{lost}"
-
-
-def _rate(row: Row, column: Column) -> str:
-    if row.kind == "wait":
-        tail_ns = next((value for key, value in column.notes.items() if key.startswith("p")), None)
-        return f"{tail_ns / NS_PER_US:.0f}" if tail_ns is not None else ""
-    per_second = figures.operations_per_second(column)
-    return short_number(per_second) if per_second is not None else ""
+    base = ratio(figures.ratio(row, run.subject, suite.base))
+    return f"{between:>14}{rate(row, column):>8}{base:>13}{best}{floor}{lost}"
 
 
 def _details(run: Run, suite: SuiteResult) -> Iterator[str]:
     """Every figure of every loop."""
     yield ""
-    head = f"{'median':>11}{'quartiles':>19}{'minimum':>11}{'op/s':>9}{'/ asyncio':>13}{'/ best peer':>13}"
+    head = f"{'median':>11}{'quartiles':>19}{'minimum':>11}{'op/s':>9}{f'/ {suite.base}':>13}{'/ best peer':>13}"
     yield f"{'':{NAME_WIDTH}}{'':18}{head}"
     for row in suite.rows:
         peer = figures.best_peer(row, run.subject, floor=suite.floor)
         for name, column in row.measured.items():
             found = figures.spread(column.costs)
-            between = f"{_figure(row, found.lower_quartile)}-{_figure(row, found.upper_quartile)}"
-            rate = _rate(row, column) if row.kind == "cpu" else ""
-            base, best = figures.ratio(row, name, BASE), figures.ratio(row, name, peer) if peer else None
+            between = f"{in_unit(row, found.lower_quartile)}-{in_unit(row, found.upper_quartile)}"
+            speed = rate(row, column) if row.kind == "cpu" else ""
+            base, best = figures.ratio(row, name, suite.base), figures.ratio(row, name, peer) if peer else None
             yield (
-                f"{row.name:{NAME_WIDTH}}{name:18}{_figure(row, found.median):>11}{between:>19}"
-                f"{_figure(row, found.minimum):>11}{rate:>9}{_ratio(base):>13}{_ratio(best):>13}"
+                f"{row.name:{NAME_WIDTH}}{name:18}{in_unit(row, found.median):>11}{between:>19}"
+                f"{in_unit(row, found.minimum):>11}{speed:>9}{ratio(base):>13}{ratio(best):>13}"
             )
 
 
@@ -144,38 +140,6 @@ def _failures(suite: SuiteResult) -> Iterator[str]:
         yield f"{name}, {where}: {status} ({reason})"
 
 
-def cell(row: Row, name: str) -> str:
-    """The median of one loop, or why there is none. A star: it fired early."""
-    found = figures.cost(row, name)
-    if found is not None:
-        early = "*" if row.columns[name].notes.get("early") else ""
-        return _figure(row, found.median) + early
-    return row.columns[name].status if name in row.columns else "-"
-
-
-def _figure(row: Row, value: float) -> str:
-    return figure(value / NS_PER_US if row.kind == "wait" else value)
-
-
-def _ratio(found: Spread | None) -> str:
-    return f"{found.median:.2f} ±{found.distance / 2:.0%}" if found is not None else ""
-
-
 def _short(name: str) -> str:
     """That fits above a column."""
-    return name.replace("aiofastnet", "aiofn")[-WIDEST:]
-
-
-def figure(value: float) -> str:
-    """The longest form that leaves a space before it in the column; what it leaves out is noise."""
-    if abs(value) >= 1e6:
-        return f"{value / 1000:.0f}k"
-    return f"{value:.1f}" if abs(value) < DECIMAL_BELOW else f"{value:.0f}"
-
-
-def short_number(value: float) -> str:
-    """With two digits at least: 6.6M, 980k, 120."""
-    for unit, prefix in PREFIXES:
-        if value >= unit:
-            return f"{value / unit:.1f}{prefix}" if value < unit * 10 else f"{value / unit:.0f}{prefix}"
-    return f"{value:.0f}"
+    return name.replace("aiofastnet", "aiofn").replace("uvicorn+", "uvi+")[-WIDEST:]

@@ -29,9 +29,20 @@ COLOURS: Final = {
     "rsloop": "#CC79A7",
     "aiofastnet": "#8C6D31",
     "aiofastnet+uvloop": "#8C6D31",
+    "uvicorn": "#2B2B2B",
+    "uvicorn+zuvloop": "#009E73",
+    "uvicorn+zttp": "#CC79A7",
+    "granian": "#E69F00",
+    "granian-rsgi": "#56B4E9",
+    "hypercorn": "#8C6D31",
+    "gunicorn": "#0072B2",
+    "socketify": "#7B3294",
+    "vitok.uvicorn": "#F08A8A",
 }
 OTHERS: Final = ("#7B3294", "#A6761D", "#1B9E77", "#E7298A")
 SUBJECT_COLOUR: Final = "#D1112B"
+# As many names of servers fit above a panel.
+LEGEND_COLUMNS: Final = 6
 MANY_COLOUR: Final = "#555555"
 LOST_COLOUR: Final = "#A00018"
 # Farther out, a point stands at the edge with its figure: one slow loop must not press all others together.
@@ -179,4 +190,4 @@ def _legend(figure: Figure, run: Run, names: Sequence[str]) -> None:
         Line2D([], [], linestyle="", marker=_marker(run, name), color=_colour(run, name), markersize=7, label=name)
         for name in names
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
+    figure.legend(handles=handles, loc="outside upper right", ncols=min(len(handles), LEGEND_COLUMNS), frameon=False)

@@ -14,7 +14,9 @@ from typing import Final
 import figures
 import page
 import plot
+from figure_text import cell, short_number
 from figures import BASE
+from http_servers import SERVERS
 from loops import FACTORIES, ON
 from results import FormatError, Row, Run, SuiteResult
 from suites import suites
@@ -55,10 +57,11 @@ def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
         f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
         f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {versions}. Figures are medians of "
         "CPU time per operation, in ns where nothing else is said: user and system time, all threads of the process "
-        "that runs the loop. The last column is the median of the ratios within each round, with its quartiles; below "
-        f"1, {run.subject} is cheaper than the best other loop. Trust it more than the nanoseconds."
+        "that runs the loop, or all processes of a server. The last column is the median of the ratios within each "
+        f"round, with its quartiles; below 1, {run.subject} is cheaper than the best peer. Trust it more than the "
+        "nanoseconds."
     )
-    yield from ("", f"![Cost of each loop in units of each row's best peer]({picture_name})")
+    yield from ("", f"![Costs in units of each row's best peer]({picture_name})")
     for suite in run.suites:
         yield from _suite(run, suite)
     yield ""
@@ -66,8 +69,7 @@ def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
         f"The file [`{name}`]({name}) has every row and every round; `vitok bench --show {name}` prints all of it. "
         "To repeat the run on your machine, with the peers that you have installed:"
     )
-    packages = dict.fromkeys(part for loop in run.versions for part in loop.split(ON))
-    peers = " ".join(package for package in packages if package in FACTORIES and package not in (BASE, run.subject))
+    peers = " ".join(package for package in _packages(run) if package not in (BASE, run.subject))
     yield from ("", f"    pip install 'vitok[bench]' {peers}".rstrip(), f"    {machine['command']}", "")
     yield from _paragraph(
         "`vitok bench --quick` takes less than a minute. `benchmarks/README.md` says what each row does and how it is "
@@ -78,7 +80,9 @@ def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
 def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
     """Those of a first look, and every row that is lost. All, where the suite is not known here."""
     known = next((one for one in suites() if one.name == suite.name), None)
-    main = {entry.name for entry in known.entries() if entry.is_quick} if known else {row.name for row in suite.rows}
+    if known is None:
+        return list(suite.rows)
+    main = {entry.name for entry in known.entries() if entry.is_quick or entry.is_main}
     lost = {one.row.name for one in figures.standings(suite, run.subject) if one.is_lost}
     return [row for row in suite.rows if row.name in main | lost]
 
@@ -112,6 +116,14 @@ def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     yield from _paragraph(f"{said}Rows that {run.subject} loses, of {len(standings)}: {page.named(lost) or 'none'}.")
 
 
+def _packages(run: Run) -> list[str]:
+    """What has to be installed to have the columns of the run."""
+    servers = (SERVERS[name] for name in run.loops if name in SERVERS)
+    served = (package for server in servers for package in (*server.packages, *server.optional))
+    loops = (part for name in run.versions for part in name.split(ON) if part in FACTORIES)
+    return list(dict.fromkeys((*loops, *served)))
+
+
 def _paragraph(text: str) -> list[str]:
     """Names and numbers stay whole, so that a reader can search for them."""
     return textwrap.wrap(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -120,10 +132,10 @@ def _paragraph(text: str) -> list[str]:
 def _cells(run: Run, suite: SuiteResult, row: Row, names: list[str]) -> Iterator[str]:
     yield f"`{row.name}`{UNIT_NAMES[row.kind]}"
     for name in names:
-        yield page.cell(row, name)
+        yield cell(row, name)
     column = row.measured.get(run.subject)
     rate = figures.operations_per_second(column) if column else None
-    yield page.short_number(rate) if rate else ""
+    yield short_number(rate) if rate else ""
     one = figures.standing(row, run.subject, floor=suite.floor)
     if one is None:
         yield ""

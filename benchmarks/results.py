@@ -66,6 +66,8 @@ class SuiteResult:
     rounds: int
     # The column that does the same without any loop, where the suite has one.
     floor: str = ""
+    # The column that ratios are shown to; files of older runs are of loops only.
+    base: str = "asyncio"
     # By loop, why it is in no row at all.
     missing: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import results
+from figures import BASE
 from harness import Fleet, RowResult
-from loops import LoopSpec
+from loops import LoopSpec, specs
 from results import Column
 from row import Row, Sample
 from rows import rows
@@ -48,6 +49,8 @@ class Scheduling:
     title = "callbacks, timers, tasks and threads; no byte moves"
     order = 10
     floor = ""
+    base = BASE
+    option = "loop"
 
     def entries(self) -> Sequence[Entry]:
         return [_entry(row) for row in rows() if sys.version_info >= row.since]
@@ -55,8 +58,8 @@ class Scheduling:
     def lacks(self, settings: Settings) -> str | None:  # noqa: ARG002 (others look at it)
         return None
 
-    def takes(self, spec: LoopSpec) -> bool:
-        return not spec.is_transports_only
+    def specs(self, names: Sequence[str] | None) -> Sequence[LoopSpec]:
+        return [spec for spec in specs(names) if not spec.is_transports_only]
 
     def effort(self, *, is_quick: bool) -> Effort:
         return QUICK if is_quick else FULL

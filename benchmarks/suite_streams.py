@@ -16,9 +16,11 @@ from typing import Final
 import load_generator
 import results
 from cell import StreamSample
-from loops import LoopSpec
+from figures import BASE
+from loops import LoopSpec, specs
 from results import Column
-from stream_harness import MEMORY_ROUNDS, RAW, Bench, StreamResult
+from rounds import MEMORY_ROUNDS
+from stream_harness import RAW, Bench, StreamResult
 from stream_rows import StreamRow, rows
 from suites import Effort, Entry, Session, Settings
 
@@ -39,6 +41,8 @@ class Streams:
     title = "bytes over TCP and UDP on loopback, CPU of the server"
     order = 20
     floor = RAW
+    base = BASE
+    option = "loop"
 
     def entries(self) -> Sequence[Entry]:
         return [_entry(row) for row in rows()]
@@ -46,16 +50,10 @@ class Streams:
     def lacks(self, settings: Settings) -> str | None:
         if sys.platform != "linux":
             return "its load generator is built on epoll and runs on Linux only"
-        if settings.load is not None:
-            return None if settings.load.is_file() else f"there is no load generator {settings.load.name}"
-        try:
-            load_generator.find_or_build()
-        except load_generator.BuildError as error:
-            return str(error)
-        return None
+        return load_generator.lacks(settings.load)
 
-    def takes(self, spec: LoopSpec) -> bool:  # noqa: ARG002 (others look at it)
-        return True
+    def specs(self, names: Sequence[str] | None) -> Sequence[LoopSpec]:
+        return specs(names)
 
     def effort(self, *, is_quick: bool) -> Effort:
         return QUICK if is_quick else FULL

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from loops import LoopSpec
 from results import Row
 
 
@@ -53,8 +52,12 @@ class Entry:
     title: str
     # Part of a first look.
     is_quick: bool
+    # Stands in README.md, beside those of a first look.
+    is_main: bool = False
     # What it takes with one loop, over the time of its samples: processes that start, connections that open.
     overhead_s: float = 0.1
+    # What comes with every sample, over its time.
+    sample_overhead_s: float = 0.0
     # How much longer a sample of it is than was asked for.
     weight: float = 1.0
     # What a sample takes in any effort, for a row that is not sized by the clock.
@@ -74,6 +77,18 @@ class Session:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+class Spec(Protocol):
+    """A column that can be asked for: a loop or a server."""
+
+    @property
+    def text(self) -> str:
+        """How it was asked for."""
+
+    @property
+    def label(self) -> str:
+        """How the column is called."""
+
+
 class Suite(Protocol):
     """Rows that are measured in the same way."""
 
@@ -83,6 +98,10 @@ class Suite(Protocol):
     order: int
     # The column without a loop; empty where there is none.
     floor: str
+    # The column that ratios are shown to, beside the best peer.
+    base: str
+    # The option that names its columns: "loop" or "server".
+    option: str
 
     def entries(self) -> Sequence[Entry]:
         """The rows that this Python has."""
@@ -90,8 +109,11 @@ class Suite(Protocol):
     def lacks(self, settings: Settings) -> str | None:
         """What is needed and is not there, in one line; it may be made here, which takes a while."""
 
-    def takes(self, spec: LoopSpec) -> bool:
-        """Whether the loop has anything of its own to show here."""
+    def specs(self, names: Sequence[str] | None) -> Sequence[Spec]:
+        """Those of the named that have anything of their own to show here, or of all that are installed.
+
+        Raises ValueError for a name that is not known.
+        """
 
     def effort(self, *, is_quick: bool) -> Effort:
         """Unless told otherwise."""
@@ -99,8 +121,8 @@ class Suite(Protocol):
     def method(self, settings: Settings) -> str:
         """How the figures are taken, in a line."""
 
-    def session(self, specs: Sequence[LoopSpec], settings: Settings) -> AbstractContextManager[Session]:
-        """Sets up what the rows share."""
+    def session(self, specs: Sequence[Any], settings: Settings) -> AbstractContextManager[Session]:
+        """Sets up what the rows share, for columns that `specs` returned."""
 
 
 def suites() -> list[Suite]:
@@ -112,7 +134,8 @@ def suites() -> list[Suite]:
 def round_s(entry: Entry, effort: Effort) -> float:
     """What one round takes on one loop, about: a share of what comes once, and the sample."""
     rounds = min(effort.rounds, entry.rounds_at_most or effort.rounds) + 1
-    return entry.overhead_s / rounds + (entry.fixed_s or effort.sample_s * entry.weight)
+    sample_s = entry.fixed_s or effort.sample_s * entry.weight
+    return entry.overhead_s / rounds + entry.sample_overhead_s + sample_s
 
 
 def row_s(entry: Entry, effort: Effort, loops: int) -> float:

@@ -60,6 +60,11 @@ def test_best_peer_is_neither_the_subject_nor_the_floor() -> None:
     assert figures.best_peer(_row(raw=[1], vitok=[2], slow=[9], fast=[5]), "vitok", floor="raw") == "fast"
 
 
+def test_what_is_of_the_same_package_is_no_peer() -> None:
+    row = _row(**{"vitok": [5.0], "vitok.uvicorn": [6.0], "vitok@old": [9.0], "uvicorn": [20.0]})
+    assert figures.best_peer(row, "vitok", floor="") == "vitok@old"
+
+
 def test_peer_that_fires_early_is_not_the_best() -> None:
     columns = {"early": Column(costs=(1.0,), notes={"early": 3}), "late": Column(costs=(60.0,))}
     assert figures.best_peer(Row(name="wait", title="", kind="wait", columns=columns), "vitok", floor="") == "late"
@@ -107,7 +112,7 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert results.read(path) == run
     derived = json.loads(path.read_text())["derived"]["suite"]
     assert derived["rows"]["row"]["best_peer"] == "asyncio"
-    assert derived["rows"]["row"]["columns"]["vitok"]["ratio_to_asyncio"]["median"] == pytest.approx(0.352, abs=0.01)
+    assert derived["rows"]["row"]["columns"]["vitok"]["ratio_to_base"]["median"] == pytest.approx(0.352, abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"by": "vitok bench", "format": 99}'])
@@ -230,6 +235,19 @@ def test_the_load_generator_can_be_built_outside_a_checkout(tmp_path: Path) -> N
     assert {name: workspace["dependencies"][name] for name in manifest["dependencies"]} == alone["dependencies"]
     load_generator.write_workspace(tmp_path)
     assert (tmp_path / "load" / "src" / "main.rs").is_file()
+
+
+@pytest.mark.skipif(not IS_CHECKOUT, reason="no checkout")
+def test_a_load_generator_that_cargo_finds_fresh_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    built = tmp_path / "release" / load_generator.NAME
+    built.parent.mkdir()
+    built.touch(0o755)
+    os.utime(built, (0, 0))
+    monkeypatch.setattr(load_generator, "_target", lambda: tmp_path)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "cargo")
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=0))
+    assert load_generator.find() is None
+    assert load_generator.find_or_build() == load_generator.find() == built
 
 
 def test_without_cargo_the_streams_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

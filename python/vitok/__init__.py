@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from ._policy import EventLoopPolicy as EventLoopPolicy
     from ._policy import install as install
+    from .http.serving import serve as serve
 
-__all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run"]
+__all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run", "serve"]
 
 EventLoop = Loop
 """The same class under asyncio's newer name."""
@@ -65,7 +66,14 @@ def as_uvloop() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Make the names of event loop policies only when somebody asks: they are deprecated, and gone in Python 3.16."""
+    """Import what few programs need only when somebody asks for it.
+
+    That is the HTTP server, and the names of event loop policies, which are deprecated, and gone in Python 3.16.
+    """
+    if name == "serve":
+        from .http.serving import serve
+
+        return serve
     if name in _POLICY_NAMES and sys.version_info < (3, 16):
         from . import _policy
 

@@ -1,4 +1,4 @@
-"""The command: `vitok run script.py`, `vitok info` and `vitok bench`; `python -m vitok script.py` runs a script, too.
+"""The command: `vitok run script.py`, `vitok serve module:app`, `vitok info`, `vitok bench`; also as `python -m vitok`.
 
 It knows how programs are started, and nothing of loops but how to make ours the default.
 """
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import vitok
 
-_COMMANDS = ("run", "info", "bench")
+_COMMANDS = ("run", "serve", "info", "bench")
 # In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, and no package.
 _BENCHMARKS = Path(__file__).with_name("_benchmarks")
 _USAGE_ERROR = 2
@@ -31,6 +31,10 @@ def main(arguments: list[str] | None = None) -> None:
     if arguments[:1] == ["bench"]:
         # Its options are its own, and so are the packages that it needs.
         _bench(arguments[1:])
+    if first == "serve":
+        # So are these.
+        _serve(arguments)
+        return
     options = _parser().parse_args(arguments)
     if options.as_uvloop or os.environ.get("VITOK_AS_UVLOOP") == "1":
         vitok.as_uvloop()
@@ -56,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run a string")
     run.add_argument("script", nargs=argparse.REMAINDER, metavar="script.py [argument ...]")
     commands.add_parser("info", help="print versions, the poller, and what is native")
+    commands.add_parser(
+        "serve", help="serve an ASGI application over HTTP; `vitok serve --help` says how", add_help=False
+    )
     commands.add_parser("bench", help="measure this loop beside others; `vitok bench --help` says how", add_help=False)
     return parser
 
@@ -67,6 +74,16 @@ def _bench(words: list[str]) -> NoReturn:
         _refuse("bench: this build of vitok came without its benchmarks")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, str(script), *words])
+
+
+def _serve(arguments: list[str]) -> None:
+    """Serve an application. What stands before the word `serve` is for the package."""
+    from vitok.http.command import main as serve
+
+    place = arguments.index("serve")
+    if arguments[:place]:
+        vitok.as_uvloop()
+    serve(arguments[place + 1 :])
 
 
 def _run(options: argparse.Namespace) -> None:

@@ -1,4 +1,5 @@
-//! `vitok-load`: the load generator of the stream benchmarks, and the raw epoll servers that are their limit.
+//! `vitok-load`: the load generator of the benchmarks over sockets, and the raw epoll servers that are their
+//! limit.
 //!
 //! What measures a loop must not be written in Python, nor cost more than what it measures. One process is
 //! one client or one server, with one thread. It speaks in lines of JSON on stdout. It does not know which
@@ -30,13 +31,15 @@ use options::Arguments;
 const USAGE: &str = "\
 vitok-load COMMAND OPTIONS; see benchmarks/README.md
   raw     --mode echo|answer|http|source|sink|close|udp [--port 0] [--answer BYTES]
+          http also: [--parts N] [--body BYTES] [--close]
   echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] EXTENT
-  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--rate PER_SECOND] EXTENT
+  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES] [--rate PER_SECOND] EXTENT
+  visit   --connect HOST:PORT [--concurrency N] [--path /] EXTENT
   udp     --connect HOST:PORT [--sockets N] [--size BYTES] EXTENT
   connect --connect HOST:PORT [--concurrency N] EXTENT
   pull    --connect HOST:PORT [--connections N] EXTENT
   push    --connect HOST:PORT [--connections N] EXTENT
-  idle    --connect HOST:PORT [--connections N] [--greet BYTES]
+  idle    --connect HOST:PORT [--connections N] [--greet BYTES | --path /]
 EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
 Every command takes --core N; clients take --spin: never sleep while an answer is due.";
 
@@ -73,6 +76,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
         "pull" => client::pull::run(arguments),
         "push" => client::push::run(arguments),
         "idle" => client::idle::run(arguments),
+        "visit" => client::visit::run(arguments),
         _ => Err(Failure::Usage(format!("unknown command {command:?}"))),
     }
 }

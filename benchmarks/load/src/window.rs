@@ -44,6 +44,8 @@ pub(crate) struct Outcome {
     pub(crate) errors: u64,
     /// Datagrams that had to be sent again.
     pub(crate) lost: u64,
+    /// CPU time that a client that spins spent on looking in vain; the rest of its CPU time is what its work took.
+    pub(crate) spun: Duration,
 }
 
 impl Asked {
@@ -124,7 +126,8 @@ impl Window {
     /// To be called when the last operation has ended.
     pub(crate) fn close(self, latencies: Histogram, errors: u64) -> Outcome {
         let elapsed = self.begun.elapsed();
-        Outcome { operations: self.admitted - errors, elapsed, latencies, errors, lost: 0 }
+        let operations = self.admitted - errors;
+        Outcome { operations, elapsed, latencies, errors, lost: 0, spun: Duration::ZERO }
     }
 }
 
@@ -134,12 +137,13 @@ impl Outcome {
         format!(
             "{{\"operations\": {}, \"seconds\": {:.9}, \
              \"p50_ns\": {p50}, \"p90_ns\": {p90}, \"p99_ns\": {p99}, \"max_ns\": {}, \
-             \"errors\": {}, \"lost\": {}}}",
+             \"errors\": {}, \"lost\": {}, \"spun_seconds\": {:.9}}}",
             self.operations,
             self.elapsed.as_secs_f64(),
             self.latencies.highest(),
             self.errors,
             self.lost,
+            self.spun.as_secs_f64(),
         )
     }
 }

@@ -146,6 +146,40 @@ fn requests_are_answered_one_at_a_time_and_pipelined() {
 }
 
 #[test]
+fn requests_have_bodies_and_answers_have_parts() {
+    assert_done("--mode http --answer 5 --body 10240", "http --connections 5 --body 10240", 200);
+    assert_done("--mode http --answer 5 --body 9000000", "http --connections 2 --body 9000000", 6);
+    assert_done("--mode http --answer 1024 --parts 8", "http --connections 5 --pipeline 4", 400);
+}
+
+#[test]
+fn a_connection_for_each_request_is_closed_behind_its_answer() {
+    assert_done("--mode http --answer 13 --close", "visit --concurrency 8", 300);
+    assert_done("--mode http --answer 900000 --close", "visit --concurrency 3 --spin", 12);
+    let (said, is_content) = Server::start("--mode close").visit("visit --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("before its response had ended") || said.contains("reset"), "{said}");
+}
+
+#[test]
+fn idle_connections_are_asked_once_and_counted_when_they_are_still_open() {
+    let server = Server::start("--mode http --answer 13");
+    let line = format!("idle --connections 30 --path /x --connect {}", server.address);
+    let mut client = command(&line).spawn().unwrap();
+    client.stdin.take().unwrap().write_all(b"open\n").unwrap();
+    let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(said, "{\"connections\": 30}\n{\"open\": 30}\n");
+}
+
+#[test]
+fn idle_connections_that_the_server_ends_are_its_fault() {
+    let (said, is_content) =
+        Server::start("--mode http --answer 13 --close").visit("idle --connections 3 --path /");
+    assert!(!is_content);
+    assert!(said.contains("does not keep connections open"), "{said}");
+}
+
+#[test]
 fn a_server_that_speaks_no_http_is_the_peers_fault() {
     let (said, is_content) = Server::start("--mode echo").visit("http --operations 3");
     assert!(!is_content);

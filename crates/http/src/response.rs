@@ -126,6 +126,13 @@ impl Connection {
         Ok(())
     }
 
+    /// Takes back a head that was written and will not be sent: another one is due. What it said of the connection stays.
+    pub fn retract(&mut self) {
+        if matches!(self.state.writing, Writing::Sending(_)) {
+            self.state.writing = Writing::Owed;
+        }
+    }
+
     /// Writes 101 (Switching Protocols) with these fields, among them `upgrade`; from here on what is received is
     /// [`Tunnel`](crate::Event::Tunnel). `connection: upgrade` is added (RFC 9110 section 7.8).
     ///

@@ -1,1 +1,34 @@
-"""The HTTP server inside the loop, as far as it is Python: what happens per process, not per request."""
+"""The HTTP server inside the loop, as far as it is Python: what happens per server and per process, not per request.
+
+`vitok serve` and `vitok.serve()` start it; `Server` is for a loop that runs already. How HTTP is read and written is
+native. Names are imported when somebody asks for them, so that the native server has to wait for none of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .lifespan import LifespanError as LifespanError
+    from .options import Options as Options
+    from .place import WorkersError as WorkersError
+    from .server import Server as Server
+    from .serving import serve as serve
+
+__all__ = ["LifespanError", "Options", "Server", "WorkersError", "serve"]
+
+_PLACES = {
+    "LifespanError": "lifespan",
+    "Options": "options",
+    "Server": "server",
+    "WorkersError": "place",
+    "serve": "serving",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for."""
+    if name in _PLACES:
+        return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

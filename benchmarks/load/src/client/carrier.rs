@@ -24,6 +24,9 @@ pub(super) trait Carrier {
     /// How many answers will not come, since the last time it was asked.
     fn take_broken(&mut self) -> u64;
 
+    /// CPU time spent on looking in vain, since the last time it was asked.
+    fn take_spun(&mut self) -> Duration;
+
     /// Begins an operation on a connection that is free; its latency counts from `begun`. What it sends may
     /// stay here until `flush`.
     fn begin(&mut self, connection: usize, begun: Instant) -> Result<(), Failure>;
@@ -75,5 +78,6 @@ pub(super) fn run_closed(carrier: &mut impl Carrier, extent: Extent) -> Result<O
         }
         carrier.flush()?;
     }
-    Ok(window.close(latencies, carrier.take_broken()))
+    let outcome = window.close(latencies, carrier.take_broken());
+    Ok(Outcome { spun: carrier.take_spun(), ..outcome })
 }

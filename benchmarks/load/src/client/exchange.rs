@@ -152,6 +152,10 @@ impl Carrier for Exchange {
         std::mem::take(&mut self.broken)
     }
 
+    fn take_spun(&mut self) -> Duration {
+        self.waiting.take_spun()
+    }
+
     #[inline]
     fn begin(&mut self, number: usize, begun: Instant) -> Result<(), Failure> {
         let connection = &mut self.connections[number];

@@ -5,10 +5,11 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddrV4, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::carrier::{Answered, Carrier, run_closed};
+use super::request::{Request, path};
 use super::response::Responses;
 use super::{Waiting, connections_to, rated, target};
 use crate::failure::{Doing, Failure};
@@ -23,22 +24,18 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;
     let count = arguments.count("--connections", 1)?;
     let depth = arguments.count("--pipeline", 1)?;
-    let path = arguments.value("--path")?.unwrap_or_else(|| "/".to_owned());
+    let path = path(&mut arguments)?;
+    let body = arguments.value("--body")?.unwrap_or(0);
     let rate = rated::rate(&mut arguments)?;
     let asked = Asked::from(&mut arguments)?;
     let waiting = Waiting::from(&mut arguments)?;
     arguments.finish()?;
-    let mut requests =
-        Requests::new(waiting, connections_to(target, count)?, &request(&path, target), depth)?;
+    let request = Request { path: &path, target, body, is_last: false }.to_bytes();
+    let mut requests = Requests::new(waiting, connections_to(target, count)?, request, depth)?;
     asked.serve(count, |extent| match rate {
         None => run_closed(&mut requests, extent),
         Some(per_second) => rated::run(&mut requests, extent, per_second),
     })
-}
-
-/// What wrk sends, but for the name of the program.
-fn request(path: &str, target: SocketAddrV4) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: {target}\r\n\r\n").into_bytes()
 }
 
 struct Requests {
@@ -64,7 +61,12 @@ struct Connection {
 }
 
 impl Requests {
-    fn new(waiting: Waiting, streams: Vec<TcpStream>, request: &[u8], depth: usize) -> Result<Self, Failure> {
+    fn new(
+        waiting: Waiting,
+        streams: Vec<TcpStream>,
+        request: Vec<u8>,
+        depth: usize,
+    ) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
             waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
         }
@@ -78,7 +80,7 @@ impl Requests {
         Ok(Self {
             waiting,
             connections: streams.into_iter().map(connection).collect(),
-            request: request.to_vec(),
+            request,
             depth,
             buffer: vec![0; BUFFER_BYTES].into(),
             dirty: Vec::new(),
@@ -169,6 +171,10 @@ impl Carrier for Requests {
 
     fn take_broken(&mut self) -> u64 {
         std::mem::take(&mut self.broken)
+    }
+
+    fn take_spun(&mut self) -> Duration {
+        self.waiting.take_spun()
     }
 
     #[inline]

@@ -1,8 +1,13 @@
 //! Opens connections and holds them until stdin ends: what is left of a server then is what they cost it.
+//!
+//! Each can be used once before it rests, by an echo or by a request. A line on stdin is answered by how many
+//! are still open: a server that has closed some in the meantime has less to hold.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 
+use super::request::Request;
+use super::response::Responses;
 use super::{STALL_LIMIT, target};
 use crate::answer;
 use crate::failure::{Doing, Failure};
@@ -13,33 +18,91 @@ use crate::sys::socket;
 const CONNECTIONS_PER_ADDRESS: usize = 2_500;
 /// All that 127.0.0.x has, which is more than the descriptors that a process may open.
 const ADDRESSES: usize = 250;
+/// More than the response to a request here.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;
     let count = arguments.count("--connections", 1)?;
-    let greeting = vec![b'g'; arguments.value("--greet")?.unwrap_or(0)];
+    let greeting: Option<usize> = arguments.value("--greet")?;
+    let path: Option<String> = arguments.value("--path")?;
     arguments.finish()?;
     if count > CONNECTIONS_PER_ADDRESS * ADDRESSES {
         return Err(Failure::Usage(format!("--connections {count}: more than there are addresses for")));
     }
-    let held = (0..count).map(|number| open(number, target, &greeting)).collect::<Result<Vec<_>, _>>()?;
+    let first = match (greeting, path) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::Usage("--greet and --path are two ways of using it".into()));
+        }
+        (None, Some(path)) => {
+            First::Request(Request { path: &path, target, body: 0, is_last: false }.to_bytes())
+        }
+        (greeting, None) => First::Greeting(vec![b'g'; greeting.unwrap_or(0)]),
+    };
+    let held = (0..count).map(|number| open(number, target, &first)).collect::<Result<Vec<_>, _>>()?;
     answer::line(&format!("{{\"connections\": {}}}", held.len()))?;
-    io::copy(&mut io::stdin(), &mut io::sink()).doing("reading stdin")?;
+    for line in io::stdin().lines() {
+        line.doing("reading stdin")?;
+        answer::line(&format!("{{\"open\": {}}}", count_open(&held)?))?;
+    }
     Ok(())
 }
 
-/// A connection on which a greeting has been echoed, if there is one.
-fn open(number: usize, target: SocketAddrV4, greeting: &[u8]) -> Result<TcpStream, Failure> {
+/// How a connection is used before it rests.
+enum First {
+    /// Is echoed; nothing is sent where it is empty.
+    Greeting(Vec<u8>),
+    /// Is answered by HTTP/1.1.
+    Request(Vec<u8>),
+}
+
+/// A connection that has been used once.
+fn open(number: usize, target: SocketAddrV4, first: &First) -> Result<TcpStream, Failure> {
     let last_octet = u8::try_from(1 + number / CONNECTIONS_PER_ADDRESS).unwrap_or(u8::MAX);
     let source = Ipv4Addr::new(127, 0, 0, last_octet);
-    let mut stream = socket::connect_from(source, target).doing("connecting")?;
-    if !greeting.is_empty() {
-        stream.set_read_timeout(Some(STALL_LIMIT)).doing("SO_RCVTIMEO")?;
-        stream.write_all(greeting).doing("greeting")?;
-        let mut echoed = vec![0; greeting.len()];
-        stream.read_exact(&mut echoed).map_err(|error| {
+    let stream = socket::connect_from(source, target).doing("connecting")?;
+    stream.set_read_timeout(Some(STALL_LIMIT)).doing("SO_RCVTIMEO")?;
+    match first {
+        First::Greeting(greeting) if greeting.is_empty() => {}
+        First::Greeting(greeting) => greet(&stream, greeting).map_err(|error| {
             Failure::Peer(format!("the server did not echo the greeting of connection {number}: {error}"))
-        })?;
+        })?,
+        First::Request(request) => ask(&stream, request)
+            .map_err(|why| Failure::Peer(format!("the request of connection {number}: {why}")))?,
     }
     Ok(stream)
+}
+
+fn greet(mut stream: &TcpStream, greeting: &[u8]) -> io::Result<()> {
+    stream.write_all(greeting)?;
+    stream.read_exact(&mut vec![0; greeting.len()])
+}
+
+fn ask(mut stream: &TcpStream, request: &[u8]) -> Result<(), String> {
+    stream.write_all(request).map_err(|error| error.to_string())?;
+    let (mut responses, mut buffer) = (Responses::default(), [0; BUFFER_BYTES]);
+    loop {
+        let count = stream.read(&mut buffer).map_err(|error| error.to_string())?;
+        if count == 0 {
+            return Err("the server closed it".into());
+        }
+        let found = responses.take(&buffer[..count])?;
+        match (found.ended, found.refused, found.is_last) {
+            (0, ..) => {}
+            (1, 0, false) => return Ok(()),
+            (_, 0, true) => return Err("the server does not keep connections open".into()),
+            _ => return Err("the server refused it, or answered it twice".into()),
+        }
+    }
+}
+
+/// How many have neither ended nor been sent anything more.
+fn count_open(held: &[TcpStream]) -> Result<usize, Failure> {
+    let mut open = 0;
+    for stream in held {
+        stream.set_nonblocking(true).doing("FIONBIO")?;
+        let seen = stream.peek(&mut [0]);
+        open += usize::from(seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+    }
+    Ok(open)
 }

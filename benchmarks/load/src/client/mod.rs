@@ -10,10 +10,12 @@ pub(crate) mod idle;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod udp;
+pub(crate) mod visit;
 
 mod carrier;
 mod exchange;
 mod rated;
+mod request;
 mod response;
 
 use std::net::{SocketAddrV4, TcpStream};
@@ -22,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::Epoll;
-use crate::sys::limits;
+use crate::sys::{clock, limits};
 
 /// The slowest answer here takes milliseconds; a server that has said nothing for so long hangs.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
@@ -50,12 +52,15 @@ struct Waiting {
     /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a
     /// network, and costs more than an echo on some virtual machines.
     spins: bool,
+    /// CPU time spent on looking in vain.
+    spun: Duration,
 }
 
 impl Waiting {
     /// Takes `--spin`.
     fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
-        Ok(Self { epoll: Epoll::new().doing("epoll_create1")?, spins: arguments.flag("--spin") })
+        let epoll = Epoll::new().doing("epoll_create1")?;
+        Ok(Self { epoll, spins: arguments.flag("--spin"), spun: Duration::ZERO })
     }
 
     /// At least one event.
@@ -70,13 +75,20 @@ impl Waiting {
     /// Nothing was there yet.
     fn wait_on(&mut self) -> Result<usize, Failure> {
         let begun = Instant::now();
+        let spun_from = clock::thread_time()?;
         while self.spins && begun.elapsed() < STALL_LIMIT {
             let count = self.epoll.wait(Some(Duration::ZERO)).doing("epoll_wait")?;
             if count > 0 {
+                self.spun += clock::thread_time()?.saturating_sub(spun_from);
                 return Ok(count);
             }
         }
         Err(stalled())
+    }
+
+    /// Since the last time it was asked.
+    fn take_spun(&mut self) -> Duration {
+        std::mem::take(&mut self.spun)
     }
 }
 

@@ -1,17 +1,42 @@
 //! The raw server of HTTP: the same answer to every request, found by the empty line that ends its head.
 //!
-//! It reads no header, so a request with a body would be answered more than once; clients here send none.
+//! It reads no header: how long the body of a request is, it is told before it starts.
 
 use std::io;
 use std::net::TcpStream;
 
 use super::services::{After, Service, buffer, receive, send};
+use crate::failure::Failure;
+use crate::options::Arguments;
 
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
+
+/// What the requests have and how they are answered, beside the bytes of the answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Shape {
+    /// In how many chunks the answer is sent, each of all its bytes; whole, with its length, if it is none.
+    parts: usize,
+    /// Of every request.
+    body: usize,
+    /// Whether the connection ends with its first answer.
+    closes: bool,
+}
+
+impl Shape {
+    /// Takes `--parts`, `--body` and `--close`.
+    pub(super) fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
+        Ok(Self {
+            parts: arguments.value("--parts")?.unwrap_or(0),
+            body: arguments.value("--body")?.unwrap_or(0),
+            closes: arguments.flag("--close"),
+        })
+    }
+}
 
 /// Answers every request with a body of the same bytes.
 pub(super) struct Http {
     answer: Vec<u8>,
+    shape: Shape,
     buffer: Box<[u8]>,
 }
 
@@ -21,49 +46,103 @@ pub(super) struct Talk {
     unsent: Vec<u8>,
     /// How much of the end of a head the last read ended with.
     matched: usize,
+    /// How much of a body is still to come.
+    left: usize,
+    is_over: bool,
 }
 
 impl Http {
-    pub(super) fn new(bytes: usize) -> Self {
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {bytes}\r\n\r\n");
-        let answer = head.into_bytes().into_iter().chain(std::iter::repeat_n(b'a', bytes)).collect();
-        Self { answer, buffer: buffer() }
+    pub(super) fn new(bytes: usize, shape: Shape) -> Self {
+        Self { answer: answer(bytes, shape), shape, buffer: buffer() }
     }
 }
 
 impl Service for Http {
     type State = Talk;
 
+    #[inline]
     fn attend(&mut self, stream: &TcpStream, talk: &mut Talk) -> io::Result<After> {
         if talk.unsent.is_empty() {
             let Some(count) = receive(stream, &mut self.buffer)? else { return Ok(After::Close) };
-            for _ in 0..ended_heads(&self.buffer[..count], &mut talk.matched) {
-                talk.unsent.extend_from_slice(&self.answer);
+            match ended_requests(&self.buffer[..count], talk, self.shape.body) {
+                0 => return Ok(After::Read),
+                // Nothing is copied for the usual answer, to one request.
+                1 => {
+                    let sent = send(stream, &self.answer)?;
+                    talk.unsent.extend_from_slice(&self.answer[sent..]);
+                }
+                several => {
+                    // The answers to requests that came together leave together.
+                    (0..several).for_each(|_| talk.unsent.extend_from_slice(&self.answer));
+                    send_unsent(stream, talk)?;
+                }
             }
+            talk.is_over = self.shape.closes;
+        } else {
+            send_unsent(stream, talk)?;
         }
-        // The answers to requests that came together leave together.
-        let sent = if talk.unsent.is_empty() { 0 } else { send(stream, &talk.unsent)? };
-        talk.unsent.drain(..sent);
-        Ok(if talk.unsent.is_empty() { After::Read } else { After::Write })
+        Ok(match (talk.unsent.is_empty(), talk.is_over) {
+            (false, _) => After::Write,
+            (true, true) => After::Close,
+            (true, false) => After::Read,
+        })
     }
 }
 
-/// How many heads end in the data; `matched` carries over from one read to the next.
-fn ended_heads(data: &[u8], matched: &mut usize) -> usize {
-    let mut ended = 0;
-    for byte in data {
-        // After a mismatch, only a carriage return can be the beginning of another end.
-        *matched = match (*byte == END_OF_HEAD[*matched], *byte == END_OF_HEAD[0]) {
-            (true, _) => *matched + 1,
-            (false, true) => 1,
-            (false, false) => 0,
-        };
-        if *matched == END_OF_HEAD.len() {
-            *matched = 0;
-            ended += 1;
+fn send_unsent(stream: &TcpStream, talk: &mut Talk) -> io::Result<()> {
+    let sent = send(stream, &talk.unsent)?;
+    talk.unsent.drain(..sent);
+    Ok(())
+}
+
+fn answer(bytes: usize, shape: Shape) -> Vec<u8> {
+    let framing = match shape.parts {
+        0 => format!("Content-Length: {bytes}"),
+        _ => "Transfer-Encoding: chunked".to_owned(),
+    };
+    let close = if shape.closes { "Connection: close\r\n" } else { "" };
+    let body = "a".repeat(bytes);
+    let body = match shape.parts {
+        0 => body,
+        parts => format!("{bytes:x}\r\n{body}\r\n").repeat(parts) + "0\r\n\r\n",
+    };
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{close}{framing}\r\n\r\n{body}").into_bytes()
+}
+
+/// How many requests end in the data; where it is cut, the talk remembers.
+fn ended_requests(data: &[u8], talk: &mut Talk, body: usize) -> usize {
+    let (mut ended, mut at) = (0, 0);
+    while at < data.len() {
+        if talk.left > 0 {
+            let taken = talk.left.min(data.len() - at);
+            talk.left -= taken;
+            at += taken;
+            ended += usize::from(talk.left == 0);
+            continue;
         }
+        if ends_head(data[at], &mut talk.matched) {
+            talk.left = body;
+            ended += usize::from(body == 0);
+        }
+        at += 1;
     }
     ended
+}
+
+/// Whether a head ends with the byte.
+#[inline]
+fn ends_head(byte: u8, matched: &mut usize) -> bool {
+    // After a mismatch, only a carriage return can be the beginning of another end.
+    *matched = match (byte == END_OF_HEAD[*matched], byte == END_OF_HEAD[0]) {
+        (true, _) => *matched + 1,
+        (false, true) => 1,
+        (false, false) => 0,
+    };
+    let is_end = *matched == END_OF_HEAD.len();
+    if is_end {
+        *matched = 0;
+    }
+    is_end
 }
 
 #[cfg(test)]
@@ -71,12 +150,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads_end_wherever_they_are_cut() {
-        let data = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: \r\r\n\r\n";
-        for cut in 0..data.len() {
-            let mut matched = 0;
-            let found = ended_heads(&data[..cut], &mut matched) + ended_heads(&data[cut..], &mut matched);
-            assert_eq!((found, matched), (2, 0), "{cut}");
+    fn requests_end_wherever_they_are_cut() {
+        let get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: \r\r\n\r\n".as_slice();
+        let post = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n\r\n\r\nPOST / HTTP/1.1\r\n\r\n1234".as_slice();
+        for (data, body) in [(get, 0), (post, 4)] {
+            for cut in 0..data.len() {
+                let mut talk = Talk::default();
+                let found = ended_requests(&data[..cut], &mut talk, body)
+                    + ended_requests(&data[cut..], &mut talk, body);
+                assert_eq!((found, talk.matched, talk.left), (2, 0, 0), "{cut}");
+            }
         }
+    }
+
+    #[test]
+    fn an_answer_in_parts_is_chunked() {
+        let shape = Shape { parts: 2, ..Shape::default() };
+        let text = String::from_utf8(answer(16, shape)).unwrap();
+        let chunk = format!("10\r\n{}\r\n", "a".repeat(16));
+        assert!(text.ends_with(&format!("chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n")), "{text}");
     }
 }

@@ -17,7 +17,7 @@ use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Event, Interest};
 use crate::sys::{limits, socket};
-use http::Http;
+use http::{Http, Shape};
 use services::{After, Answer, Echo, Service, Sink, Source};
 
 /// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
@@ -29,13 +29,14 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let port = arguments.value("--port")?.unwrap_or(0);
     let mode: String = arguments.required("--mode")?;
     let answer_bytes: Option<usize> = arguments.value("--answer")?;
+    let shape = if mode == "http" { Shape::from(&mut arguments)? } else { Shape::default() };
     arguments.finish()?;
     limits::raise_descriptors()?;
     match (mode.as_str(), answer_bytes) {
         ("echo", None) => Server::new(port, Echo::new())?.serve(),
         ("answer", Some(bytes)) => Server::new(port, Answer::new(bytes))?.serve(),
         ("answer", None) => Err(Failure::Usage("--mode answer needs --answer BYTES".into())),
-        ("http", Some(bytes)) => Server::new(port, Http::new(bytes))?.serve(),
+        ("http", Some(bytes)) => Server::new(port, Http::new(bytes, shape))?.serve(),
         ("http", None) => Err(Failure::Usage("--mode http needs --answer BYTES".into())),
         ("source", None) => Server::new(port, Source::new())?.serve(),
         ("sink", None) => Server::new(port, Sink::new())?.serve(),

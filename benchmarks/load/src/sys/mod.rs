@@ -1,6 +1,7 @@
 //! The system calls that the standard library has no function for. The only unsafe code of this crate is in
 //! this folder.
 
+pub(crate) mod clock;
 pub(crate) mod datagrams;
 pub(crate) mod epoll;
 pub(crate) mod limits;

@@ -123,3 +123,25 @@ fn nothing_is_written_out_of_order() {
     assert_eq!(start(&mut connection, &mut out), Err(Misuse::OutOfOrder));
     assert_eq!(out.len(), 0);
 }
+
+#[test]
+fn a_head_that_was_not_sent_can_be_taken_back_and_another_written() {
+    let (mut connection, mut out) = (begun(GET, 200, Length::Known(2)), Vec::new());
+    assert_eq!(connection.write(b"abc", &mut out), Err(Misuse::BodyTooLong));
+    connection.retract();
+    connection.fail(Stamp::default(), &mut out);
+    assert!(text(&out).starts_with("HTTP/1.1 500 "));
+    connection.retract();
+    assert_eq!(connection.finish(&mut out), Err(Misuse::OutOfOrder), "what is over stays so");
+}
+
+#[test]
+fn a_client_that_took_too_long_is_told_unless_a_response_has_begun() {
+    let (mut waiting, mut out) =
+        (after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na"), Vec::new());
+    waiting.time_out(Stamp::default(), &mut out);
+    assert!(text(&out).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+    out.clear();
+    begun(GET, 200, Length::Known(2)).time_out(Stamp::default(), &mut out);
+    assert_eq!(text(&out), "");
+}

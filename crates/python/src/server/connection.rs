@@ -69,6 +69,8 @@ pub(super) struct Request {
     pub(super) began: Option<Instant>,
     pub(super) status: u16,
     pub(super) sent: u64,
+    /// Under which number the server keeps its task.
+    pub(super) key: u64,
 }
 
 /// How far the application is with its response.
@@ -140,6 +142,7 @@ impl Request {
             began: None,
             status: 0,
             sent: 0,
+            key: 0,
         }
     }
 }

@@ -59,22 +59,50 @@ impl Body {
         let length = content.as_ref().map_or(0, |content| content.as_ref().len());
         let is_to_head = self.http.head().method() == b"HEAD";
         let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        let is_first = matches!(request.answer, Answer::Started(_));
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
-                // What is not there says nothing of the length of what a GET would get, or a client that has nothing yet.
-                let is_silent = length == 0 && (is_to_head || started.status == 304);
-                let is_unknown = more || started.has_trailers || is_silent;
+                // What is not there says nothing of the length of what there would be (RFC 9110 section 8.6).
+                let is_absent = length == 0 && (is_to_head || started.status == 304);
+                let is_unknown = more || started.has_trailers || is_absent;
                 let known =
                     if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
                 self.encode_head(py, hub, known, out)?;
             }
             other => return Err(Unfit::OutOfOrder(out_of_order(other))),
         }
+        let framed = self.encode_content(&mut content, out);
+        let outcome = framed.and_then(|(frame, split)| {
+            self.after_content(number, length, frame, more, out).map(|complete| (split, complete))
+        });
+        match outcome {
+            Ok((split, complete)) => Ok(Encoded { content, split, complete }),
+            Err(unfit) => {
+                if is_first {
+                    // Nothing has left yet, so an error can still be answered.
+                    self.http.retract();
+                    if let Some(request) = self.current(number) {
+                        request.answer = Answer::Owed;
+                    }
+                }
+                Err(unfit)
+            }
+        }
+    }
+
+    /// Encodes content, or what stands around it if it is long, and where it goes then.
+    #[inline]
+    fn encode_content(
+        &mut self,
+        content: &mut Option<Bytes>,
+        out: &mut Vec<u8>,
+    ) -> Result<(http::Frame, usize), Unfit> {
+        let length = content.as_ref().map_or(0, |content| content.as_ref().len());
         let frame = self.http.frame(length, out)?;
         let split = match frame {
             http::Frame::Dropped => {
-                content = None;
+                *content = None;
                 out.len()
             }
             _ if length <= COPY_AT_MOST => {
@@ -86,8 +114,7 @@ impl Body {
         if frame == http::Frame::Chunk {
             out.extend_from_slice(http::CHUNK_END);
         }
-        let complete = self.after_content(number, length, frame, more, out)?;
-        Ok(Encoded { content, split, complete })
+        Ok((frame, split))
     }
 
     /// Counts content, and ends the response or begins its trailers if no more comes.
@@ -138,7 +165,10 @@ impl Body {
             return Err(Unfit::Over);
         };
         let fields = gathered.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        match self.http.finish_with(fields, out) {
+        // Who has not said that he takes trailers might take them for something else (RFC 9110 section 6.5.1).
+        let takes_them = self.http.head().takes_trailers();
+        let finished = if takes_them { self.http.finish_with(fields, out) } else { self.http.finish(out) };
+        match finished {
             Ok(after) => Ok(Encoded { content: None, split: out.len(), complete: Some((request, after)) }),
             Err(misuse) => {
                 request.answer = Answer::Trailers(Vec::new());
@@ -156,8 +186,9 @@ impl Body {
         out: &mut Vec<u8>,
     ) -> Result<Encoded, Unfit> {
         let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
-        if !matches!(request.answer, Answer::Owed) {
-            return Err(Unfit::OutOfOrder("an early hint comes before http.response.start"));
+        // Once the head has left it is too late for a hint, which is no error.
+        if !matches!(request.answer, Answer::Owed | Answer::Started(_)) {
+            return Ok(Encoded { content: None, split: 0, complete: None });
         }
         self.http.inform(103, links.iter().map(|link| (&b"link"[..], link.as_ref())), out)?;
         Ok(Encoded { content: None, split: out.len(), complete: None })

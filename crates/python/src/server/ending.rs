@@ -15,14 +15,15 @@ pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
     let hub = value.hub.get();
     let tick = hub.shared.with(py, |shared| shared.tick);
     let sink = value.body.with(py, |body| {
-        body.is_closing = true;
+        // Closed once: not every transport bears it twice.
+        let is_new = !std::mem::replace(&mut body.is_closing, true) || std::mem::take(&mut body.lingers);
         body.stash = Vec::new();
         body.settle_deadline(hub, tick);
-        body.sink.as_ref().map(|sink| sink.clone_ref(py))
+        body.sink.as_ref().filter(|_| is_new).map(|sink| sink.clone_ref(py))
     });
     let Some(sink) = sink else { return Ok(()) };
-    sink.close(py)?;
-    deadline::note_unsent(protocol)
+    deadline::note_unsent(protocol)?;
+    sink.close(py)
 }
 
 /// Ends our side, and leaves the peer some time to read what we said and to close. Without that a refusal could be lost:

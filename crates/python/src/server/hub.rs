@@ -111,6 +111,11 @@ impl HttpServer {
         drop(before);
     }
 
+    /// The task of a request, if it waits.
+    pub(super) fn task<'py>(&self, py: Python<'py>, key: u64) -> Option<Bound<'py, PyAny>> {
+        self.shared.with(py, |shared| shared.tasks.get(&key).map(|task| task.bind(py).clone()))
+    }
+
     /// A request's task has ended.
     pub(super) fn end_request(&self, py: Python<'_>, number: u64) -> Option<Object> {
         self.shared.with(py, |shared| {

@@ -166,8 +166,10 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
             Step::Wait(receivers) => return awaitable::wake(py, receivers).map(|()| Pumped::Done),
             Step::Connect => respond::answer(protocol, 501, "this server is no proxy\n")?,
             Step::Upgrade(received) => {
-                *input = &[];
-                hub.upgrade.take_over(protocol, &received)?;
+                if hub.upgrade.take_over(protocol, &received)? {
+                    *input = &[];
+                    return Ok(Pumped::Done);
+                }
             }
             Step::Refuse(refusal) => {
                 *input = &[];

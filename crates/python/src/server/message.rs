@@ -9,7 +9,7 @@ use super::names::names;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
-use crate::transport::unchanging;
+use crate::transport::{is_bytes_like, unchanging};
 
 /// What a message is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,11 +144,15 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
 /// Bytes that nobody can change, of any object that has bytes.
 fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
     if value.is_instance_of::<PyString>() {
-        return Err(PyTypeError::new_err("the content of a response is bytes, not str").into());
+        return Err(PyTypeError::new_err("an ASGI message has str where bytes belong").into());
     }
     // Of a subclass: releasing that could run code of the user's.
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return crate::ffi::bytes::kept(value.py(), bytes.as_bytes());
+    }
+    if !is_bytes_like(value) {
+        let kind = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("an ASGI message has {kind} where bytes belong")).into());
     }
     unchanging(value)
 }

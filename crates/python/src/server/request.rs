@@ -37,7 +37,12 @@ pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) 
     let Some(key) = key else {
         return respond::answer(protocol, 503, "the server has as many requests as it takes at a time\n");
     };
-    let number = value.body.with(py, |body| body.number);
+    let number = value.body.with(py, |body| {
+        if let Some(request) = &mut body.request {
+            request.key = key;
+        }
+        body.number
+    });
     let exchange = exchange::make(protocol, number, key)?;
     match call(value, &exchange, draft) {
         Ok(task) => follow(value, &exchange, &task),

@@ -15,6 +15,7 @@ use super::message::{self, Kind};
 use super::names::names;
 use super::sink::Sink;
 use super::{awaitable, ending, file, intake};
+use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
@@ -164,6 +165,16 @@ pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
+    let key = value.body.with(py, |body| {
+        let request = body.request.as_ref()?;
+        matches!(request.answer, Answer::Started(_)).then_some(request.key)
+    });
+    // What an application that has ended leaves undone is seen to at once: it may be an error that can be answered.
+    if let Some(task) = key.and_then(|key| hub.task(py, key))
+        && call_method(task.as_borrowed(), &names(py)?.done, &[])?.is_truthy()?
+    {
+        return Ok(());
+    }
     let mut out = Vec::new();
     let (begun, sink) = value.body.with(py, |body| {
         let begun = body.encode_head(py, hub, http::Length::Unknown, &mut out);

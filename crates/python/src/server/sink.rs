@@ -10,6 +10,7 @@ use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::protocol;
 use crate::stream;
 
 /// Pieces up to here are joined for a transport that would send each by itself: TLS makes a record of each.
@@ -81,6 +82,8 @@ impl Sink {
     pub(super) fn close(&self, py: Python<'_>) -> Result<(), Raised> {
         match self {
             Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
+            // asyncio's TLS transport answers no question any more after a second `close()`.
+            Self::Other(_) if self.is_closing(py)? => Ok(()),
             Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
         }
     }
@@ -97,9 +100,15 @@ impl Sink {
         }
     }
 
-    /// Bytes that wait for the kernel.
+    /// Bytes that wait for the kernel; none where a transport that is closing does not say.
     pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, Raised> {
-        Ok(self.call(py, &names(py)?.get_write_buffer_size)?.extract()?)
+        match self.call(py, &names(py)?.get_write_buffer_size) {
+            Ok(size) => Ok(size.extract()?),
+            Err(raised) => {
+                protocol::failure(py, raised)?;
+                Ok(0)
+            }
+        }
     }
 
     pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {

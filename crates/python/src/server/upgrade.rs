@@ -12,8 +12,9 @@ use crate::ffi::raised::Raised;
 
 /// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
 pub(super) trait Upgrade: Send + Sync {
-    /// Answers the request, or takes the connection over. `received` is the request's head and what came behind it.
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<(), Raised>;
+    /// Answers the request, or takes the connection over: whether it did that. `received` is the request's head and what
+    /// came behind it.
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised>;
 }
 
 /// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
@@ -39,9 +40,8 @@ pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
 pub(super) struct NotImplemented;
 
 impl Upgrade for NotImplemented {
-    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<(), Raised> {
-        let text = "this server does not speak WebSocket\n";
-        respond::answer(protocol, 501, text)
+    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<bool, Raised> {
+        respond::answer(protocol, 501, "this server does not speak WebSocket\n").map(|()| false)
     }
 }
 
@@ -50,15 +50,15 @@ impl Upgrade for NotImplemented {
 pub(super) struct HandOver;
 
 impl Upgrade for HandOver {
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<(), Raised> {
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised> {
         let py = protocol.py();
         let value = protocol_of(protocol);
-        let Some(sink) = value.sink(py) else { return Ok(()) };
+        let Some(sink) = value.sink(py) else { return Ok(true) };
         let hooks = value.hub.get().hooks.bind(py);
         let transport = sink.object().bind(py);
         let taken = hooks.call_method1("upgrade", (protocol, transport, PyBytes::new(py, received)))?;
         if taken.is_truthy()? {
-            return ending::forget(protocol);
+            return ending::forget(protocol).map(|()| true);
         }
         NotImplemented.take_over(protocol, received)
     }

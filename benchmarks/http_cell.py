@@ -1,0 +1,219 @@
+"""One cell of the HTTP table: a server in a row, the client that asks it, and what its processes took meanwhile.
+
+Every answer is checked once before anything is measured, and every sample has a client of its own: no server has to
+keep connections while the others have their turn. Knows one server at a time; does not know rounds or statistics.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import usage
+from child import Child, ChildError
+from http_rows import CONNECTIONS, HttpRow
+from http_servers import HOST
+from suites import Cores
+
+# Of a first request, which may have to wait until a worker has imported the application.
+CHECK_LIMIT_S: Final = 10.0
+# Opening ten thousand connections and a request on each takes the slowest servers some seconds.
+OPEN_LIMIT_S: Final = 60.0
+# What a client does first, uncounted: every connection is accepted, and what is made at its first request is there.
+WARM_UP_REQUESTS: Final = 4 * CONNECTIONS
+# Python closes its connections and says why some time before it is gone.
+DYING_S: Final = 0.5
+OK: Final = 200
+NS_PER_S: Final = 1e9
+# How much of a wrong answer is shown.
+SHOWN_BYTES: Final = 40
+
+
+class Served(Protocol):
+    """A server, whatever it is; the methods raise ChildError."""
+
+    port: int
+
+    @property
+    def is_running(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def family(self) -> list[int]: ...
+
+    def raise_if_failed(self, *, within_s: float = 0.0) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class RawServer:
+    """The load generator's, which answers without looking (`load/src/raw/http.rs`)."""
+
+    def __init__(self, binary: Path, options: Sequence[str], *, core: int | None) -> None:
+        pinned = [] if core is None else ["--core", str(core)]
+        self._child = Child([str(binary), "raw", *options, *pinned])
+        self.port = 0
+        self.version = ""
+
+    @property
+    def is_running(self) -> bool:
+        return self._child.is_running
+
+    def start(self) -> None:
+        hello = self._child.start()
+        self.port, self.version = int(hello["port"]), str(hello["version"])
+
+    def family(self) -> list[int]:
+        return [self._child.process_id]
+
+    def raise_if_failed(self, *, within_s: float = 0.0) -> None:  # noqa: ARG002 (it does not take long to die)
+        self._child.raise_if_failed()
+
+    def end(self) -> None:
+        self._child.end()
+
+    def close(self) -> None:
+        self._child.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSample:
+    """What one window of the client, or one crowd of connections that rest, cost the server."""
+
+    operations: int
+    # In ns of CPU of all processes, or in bytes.
+    cost: int
+    wall_ns: int = 0
+    p50_ns: int = 0
+    p99_ns: int = 0
+    # CPU time that its own work took the client, in all; 0 where that is not known.
+    client_ns: int = 0
+
+    @property
+    def per_operation(self) -> float:
+        return self.cost / self.operations
+
+
+class HttpCell:
+    """A server in a row. Every method raises ChildError."""
+
+    def __init__(self, row: HttpRow, server: Served, version: str, *, binary: Path, cores: Cores) -> None:
+        self.row = row
+        self.version = version
+        self._server = server
+        self._binary = binary
+        self._cores = cores
+
+    def start(self) -> None:
+        """Start the server if it does not run yet, and see that it answers as the row asks."""
+        if not self._server.is_running:
+            self._server.start()
+        with self._blaming_server():
+            check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
+
+    def sample(self, seconds: float) -> HttpSample:
+        """What the server costs for that long, or what it costs to hold the connections of the row."""
+        return self._hold() if self.row.is_memory else self.run(f"seconds {seconds}")
+
+    def run(self, extent: str) -> HttpSample:
+        """One window of a client."""
+        spinning = () if self._cores.is_shared() else ("--spin",)
+        with self._blaming_server(), self._client("--stdin", *spinning) as client:
+            client.ask(f"operations {WARM_UP_REQUESTS}")
+            before, client_before_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
+            said = client.ask(extent)
+            after, client_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
+        if before.keys() - after.keys():
+            raise ChildError("crash", "a process of the server ended while it was measured")
+        # An open loop spins and can't say how much of it was work.
+        client_ns = 0 if self.row.kind == "wait" else client_ns - client_before_ns - said["spun_seconds"] * NS_PER_S
+        return _sample(said, sum(after.values()) - sum(before.values()), round(client_ns))
+
+    def _hold(self) -> HttpSample:
+        """A server of its own for every sample: one that has held connections before has memory to spare."""
+        self._server.end()
+        self._server.start()
+        with self._blaming_server():
+            check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
+            usage.wait_until_quiet(self._server.family())
+            before = usage.own_bytes(self._server.family())
+            with self._client() as client:
+                usage.wait_until_quiet(self._server.family())
+                cost = usage.own_bytes(self._server.family()) - before
+                still_open = client.ask("open")["open"]
+        self._server.end()
+        if still_open < self.row.idle:
+            raise ChildError("wrong", f"{self.row.idle - still_open} of {self.row.idle} connections were closed")
+        return HttpSample(operations=self.row.idle, cost=cost)
+
+    @contextmanager
+    def _client(self, *options: str) -> Iterator[Child]:
+        address = f"{HOST}:{self._server.port}"
+        command = [str(self._binary), *self.row.client, "--path", self.row.path, "--connect", address, *options]
+        if self._cores.client is not None:
+            command += ["--core", str(self._cores.client)]
+        client = Child(command, answer_limit_s=OPEN_LIMIT_S)
+        try:
+            client.start()
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def _blaming_server(self) -> Iterator[None]:
+        """Where the client has nothing to report but a broken connection, the server may have said why.
+
+        A server that failed is ended: the next row begins with a new one.
+        """
+        try:
+            yield
+        except (ChildError, OSError) as error:
+            try:
+                self._server.raise_if_failed(within_s=DYING_S)
+            finally:
+                self._server.end()
+            if isinstance(error, OSError):
+                raise ChildError("wrong", f"{type(error).__name__}: {error}") from error
+            raise
+
+
+def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
+    """Ask once and compare status, body and framing with what the row wants; raises ChildError.
+
+    Of the raw server, which makes its answers up, only the length is compared.
+    """
+    connection = http.client.HTTPConnection(HOST, port, timeout=CHECK_LIMIT_S)
+    try:
+        connection.request("POST" if row.body else "GET", row.path, body=row.body or None)
+        response = connection.getresponse()
+        answer = response.read()
+    except TimeoutError:
+        raise ChildError("hang", f"no answer in {CHECK_LIMIT_S:g} s") from None
+    except http.client.HTTPException as error:
+        raise ChildError("wrong", f"{type(error).__name__}: {error}") from error
+    finally:
+        connection.close()
+    if response.status != OK:
+        raise ChildError("wrong", f"{row.path} was answered by status {response.status}")
+    is_same = len(answer) == len(row.answer) if is_raw else answer == row.answer
+    if not is_same:
+        raise ChildError("wrong", f"{row.path} was answered by {len(answer)} bytes: {answer[:SHOWN_BYTES]!r}")
+    if row.is_chunked and response.getheader("transfer-encoding", "").lower() != "chunked":
+        raise ChildError("wrong", f"{row.path} was not answered in chunks")
+
+
+def _sample(said: dict[str, Any], cpu_ns: int, client_ns: int) -> HttpSample:
+    if said["errors"] or not said["operations"]:
+        raise ChildError("wrong", f"{said['errors']} connections broke, {said['operations']} requests got through")
+    return HttpSample(
+        operations=said["operations"],
+        cost=cpu_ns,
+        wall_ns=round(said["seconds"] * NS_PER_S),
+        p50_ns=said["p50_ns"],
+        p99_ns=said["p99_ns"],
+        client_ns=client_ns,
+    )

@@ -1,0 +1,164 @@
+"""Which HTTP servers can be measured, how each one is started, and which of them are installed.
+
+Each is started by its own command, as its users do, with one worker and without an access log; what else is set is what
+a row needs, and says why. Knows names, options and packages; does not know what is measured.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from loops import SUBJECT, label_of
+
+HOST: Final = "127.0.0.1"
+APPLICATION: Final = "http_app:app"
+# The server that the others are put in units of: what most ASGI applications run on.
+BASE: Final = "uvicorn"
+# Servers close what rests for some seconds, and a server rests while the others have their turn.
+KEEP_S: Final = "300"
+# Ten thousand connections arrive in one go; the kernel cuts it down to what it allows.
+BACKLOG: Final = "16384"
+# Of granian, in ms, and the most that it takes.
+HEADER_TIMEOUT_MS: Final = "60000"
+
+UVICORN: Final = (
+    *("uvicorn", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log", "--log-level", "warning"),
+    *("--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
+)
+GRANIAN: Final = (
+    *("granian", "--host", HOST, "--port", "{port}", "--workers", "1", "--loop", "uvloop", "--no-access-log"),
+    # Its bound on what is under way counts connections, also those that rest.
+    *("--log-level", "warning", "--backlog", BACKLOG, "--backpressure", BACKLOG),
+    *("--http1-header-read-timeout", HEADER_TIMEOUT_MS),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """How a server is started: `python -m` and these words, `{port}` among them."""
+
+    title: str
+    command: tuple[str, ...]
+    # Distributions without which it is not what the title says; the first is the server's.
+    packages: tuple[str, ...]
+    # Used if it is there, and named then.
+    optional: tuple[str, ...] = ()
+
+
+def _uvicorn(title: str, loop: str, http: str, *packages: str) -> Server:
+    return Server(
+        title=f"uvicorn on {title}",
+        command=(*UVICORN, "--loop", loop, "--http", http),
+        packages=("uvicorn", *packages),
+    )
+
+
+SERVERS: Final = {
+    SUBJECT: Server(
+        title="`vitok serve`",
+        command=(
+            *("vitok", "serve", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log"),
+            *("--log-level", "warning", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
+        ),
+        packages=("vitok",),
+    ),
+    "vitok.uvicorn": _uvicorn("vitok's loop and protocol", "vitok:new_event_loop", "vitok.uvicorn:Protocol", "vitok"),
+    BASE: _uvicorn("uvloop and httptools", "uvloop", "httptools", "httptools", "uvloop"),
+    "uvicorn+zuvloop": _uvicorn("zuvloop and httptools", "zuvloop", "httptools", "httptools", "zuvloop"),
+    "uvicorn+zttp": _uvicorn("uvloop and zttp", "uvloop", "zttp", "zttp", "uvloop"),
+    "granian": Server(
+        title="granian by ASGI, on uvloop",
+        command=(*GRANIAN, "--interface", "asgi", APPLICATION),
+        packages=("granian", "uvloop"),
+    ),
+    "granian-rsgi": Server(
+        title="granian by RSGI, on uvloop",
+        command=(*GRANIAN, "--interface", "rsgi", "http_app:rsgi"),
+        packages=("granian", "uvloop"),
+    ),
+    "hypercorn": Server(
+        title="hypercorn on uvloop",
+        command=(
+            *("hypercorn", APPLICATION, "--bind", f"{HOST}:{{port}}", "--workers", "1", "--worker-class", "uvloop"),
+            *("--log-level", "warning", "--keep-alive", KEEP_S, "--backlog", BACKLOG),
+        ),
+        packages=("hypercorn", "uvloop"),
+    ),
+    "gunicorn": Server(
+        title="gunicorn's ASGI worker on uvloop",
+        command=(
+            *("gunicorn", APPLICATION, "--bind", f"{HOST}:{{port}}", "--workers", "1", "--worker-class", "asgi"),
+            *("--asgi-loop", "uvloop", "--log-level", "warning", "--keep-alive", KEEP_S, "--backlog", BACKLOG),
+            # A connection that rests counts; the socket by which it can be steered lies in the user's folder.
+            *("--worker-connections", BACKLOG, "--no-control-socket"),
+        ),
+        packages=("gunicorn", "uvloop"),
+        optional=("gunicorn_h1c",),
+    ),
+    "socketify": Server(
+        title="socketify by ASGI",
+        command=(
+            *("socketify", APPLICATION, "--host", HOST, "--port", "{port}", "--workers", "1"),
+            *("--interface", "asgi", "--disable-listen-log", "True"),
+        ),
+        packages=("socketify",),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSpec:
+    """One column of the table: NAME, or NAME@DIRECTORY for a server whose package is imported from there."""
+
+    text: str
+    name: str
+    directory: str
+
+    @classmethod
+    def parse(cls, text: str) -> ServerSpec:
+        """Raises ValueError for a name that is not known."""
+        name, _, directory = text.partition("@")
+        if name not in SERVERS:
+            raise ValueError(f"unknown server {name!r}; known are {', '.join(SERVERS)}")
+        return cls(text=text, name=name, directory=directory)
+
+    @property
+    def label(self) -> str:
+        """How the column is called."""
+        return label_of(self.text, self.directory)
+
+    def command(self, port: int) -> list[str]:
+        """To be run where `http_app.py` lies."""
+        return [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[self.name].command)]
+
+    def is_installed(self) -> bool:
+        """Whether the packages are there, which says nothing about whether they work."""
+        return all(_version(package) is not None for package in SERVERS[self.name].packages)
+
+    def version(self) -> str:
+        """Of the server, and of what it runs on."""
+        server = SERVERS[self.name]
+        own, *others = [(package, _version(package)) for package in (*server.packages, *server.optional)]
+        below = ", ".join(f"{package} {version}" for package, version in others if version is not None)
+        return f"{own[1] or 'unknown'} ({below})" if below else own[1] or "unknown"
+
+
+def specs(names: Sequence[str] | None) -> Iterator[ServerSpec]:
+    """Those named, or all that are installed. Raises ValueError."""
+    if names is not None:
+        yield from map(ServerSpec.parse, names)
+    else:
+        yield from (spec for spec in map(ServerSpec.parse, SERVERS) if spec.is_installed())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        # A build that lies on the path without having been installed.
+        return "unknown" if importlib.util.find_spec(package) else None

@@ -1,0 +1,146 @@
+"""A server that is started by its own command: finding it a port, waiting until it listens, ending all of it.
+
+It may have processes of its own; they all count, and none is left behind. Knows processes and ports; does not know
+which server it is, nor HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import usage
+from child import ChildError
+
+HOST: Final = "127.0.0.1"
+LAUNCHER: Final = Path(__file__).with_name("launch.py")
+# Most listen within a second; a machine that does other things as well may take several.
+START_LIMIT_S: Final = 20.0
+LOOK_AGAIN_S: Final = 0.02
+# Servers wait for what is under way, and nothing is.
+EXIT_LIMIT_S: Final = 3.0
+# As much of what it said as can have the reason in its last line.
+LAST_WORDS_BYTES: Final = 4096
+# How Python's dump begins when it can't go on; behind it come the stacks of all threads.
+FATAL: Final = "Fatal Python error"
+
+
+class ServerProcess:
+    """One server; it can be started again after it has ended."""
+
+    def __init__(self, command: Callable[[int], Sequence[str]], *, core: int | None, directory: str = "") -> None:
+        """`command` is asked for the words with a port; `directory` is where Python looks for modules first."""
+        self._command = command
+        self._core = core
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server; close() ends both)
+        self.port = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not been found dead since."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Start it and wait until it listens; raises ChildError."""
+        self._said.truncate(0)
+        self.port = free_port()
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
+        pinned = [] if self._core is None else ["--core", str(self._core)]
+        self._process = subprocess.Popen(
+            [*launcher, *pinned, *self._command(self.port)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).parent,
+            env=self._environment(),
+            # Ctrl-C is for the benchmark, which ends its servers itself.
+            start_new_session=True,
+        )
+        self._wait_until_it_listens()
+
+    def family(self) -> list[int]:
+        """All its processes."""
+        assert self._process is not None
+        return usage.family(self._process.pid)
+
+    def raise_if_failed(self, *, within_s: float = 0.0) -> None:
+        """Raises ChildError if it has died, or does so within that time."""
+        if self._process is not None:
+            try:
+                self._process.wait(within_s)
+            except subprocess.TimeoutExpired:
+                return
+            raise self._died(self._process)
+
+    def end(self) -> None:
+        """End it, by force if need be; it can be started again."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(EXIT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        try:
+            # What it started and left; the group is its own.
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def close(self) -> None:
+        """End it for good."""
+        self.end()
+        self._said.close()
+
+    def _environment(self) -> dict[str, str]:
+        if not self._directory:
+            return dict(os.environ)
+        path = [str(Path(self._directory).resolve()), os.environ.get("PYTHONPATH", "")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+    def _wait_until_it_listens(self) -> None:
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline_s:
+            self.raise_if_failed()
+            try:
+                socket.create_connection((HOST, self.port), timeout=START_LIMIT_S).close()
+            except OSError:
+                time.sleep(LOOK_AGAIN_S)
+            else:
+                return
+        self.end()
+        raise ChildError("hang", f"did not listen within {START_LIMIT_S:g} s")
+
+    def _died(self, process: subprocess.Popen[bytes]) -> ChildError:
+        self.end()
+        code = process.returncode
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        size = self._said.seek(0, os.SEEK_END)
+        self._said.seek(max(0, size - LAST_WORDS_BYTES))
+        return ChildError("crash", ": ".join([how, *last_words(self._said.read().decode(errors="replace"))]))
+
+
+def last_words(said: str) -> list[str]:
+    """The line that says why, if there is one. A traceback ends with it; a fatal error of Python's begins with it."""
+    lines = said.strip().splitlines()
+    fatal = [line for line in lines if line.startswith(FATAL)]
+    return (fatal or lines)[-1:]
+
+
+def free_port() -> int:
+    """One that nobody listens on now; servers started by a command can't say which one they took."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

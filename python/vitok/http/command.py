@@ -1,0 +1,89 @@
+"""The command `vitok serve`: its words and variables become options, its errors one line each, and an exit code.
+
+It knows nothing of how serving is done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import TracebackType
+from typing import Any, NoReturn
+
+from . import loading
+from .errors import EXIT_START, EXIT_USAGE, LoadingError, OptionError
+from .lifespan import LifespanError
+from .options import Options
+from .place import WorkersError
+from .reading import from_command
+from .server import Server
+from .serving import run
+from .supervisor import Supervisor
+
+
+def main(words: Sequence[str]) -> None:
+    """Serve until a signal. SystemExit with EXIT_USAGE or EXIT_START, after a line on the standard error.
+
+    After a graceful end the process ends with 0, whichever signal asked for it: the end went as it should. A second
+    signal kills the process as that signal does.
+    """
+    # Ctrl-C while the application is imported, and the second one later, end the process without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with explained():
+        app, options = from_command(words, os.environ)
+        # The application is looked for in the folder where the command was given.
+        options = dataclasses.replace(options, app_dir="." if options.app_dir is None else options.app_dir)
+        if options.workers == 1:
+            run(Server.of_process(options, partial(load, app, options)).serve_until_signal)
+        else:
+            run(Supervisor(app, options).run)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what keeps a server from serving into a line on the standard error and an exit code."""
+    try:
+        yield
+    except WorkersError as error:
+        refuse(str(error), error.code)
+    except LifespanError as error:
+        refuse(str(error), EXIT_START)
+    except OSError as error:
+        refuse(error.strerror or str(error), EXIT_START)
+    except OptionError as error:
+        refuse(str(error), EXIT_USAGE)
+
+
+def load(app: str, options: Options) -> loading.Application:
+    """The application. What its module raises is shown as Python would, and explained."""
+    try:
+        return loading.load(app, options)
+    except LoadingError:
+        raise
+    except Exception as error:
+        lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+        sys.stderr.write("".join(lines))
+        refuse(f"{app!r} raised {type(error).__name__} while it was loaded", EXIT_START)
+
+
+def refuse(message: Any, code: int) -> NoReturn:
+    """Say why not, in one line, and leave."""
+    print("vitok serve:", " ".join(str(message).split()), file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames in front that are ours or the import system's."""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file not in (loading.__file__, __file__, importlib.__file__) and not file.startswith("<frozen importlib"):
+            break
+        trace = trace.tb_next
+    return trace

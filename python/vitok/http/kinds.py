@@ -1,0 +1,213 @@
+"""The kinds of values that an option can have: how one is read from text, and which ones are refused.
+
+It knows nothing of which options there are, and nothing of where a text came from: whoever asks puts that in front of
+the message.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# How "there is no limit" is written where a limit may be absent.
+NO_LIMIT = "none"
+_UNBOUNDED = 2**63 - 1
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+# RFC 9110, sections 5.6.2 (token) and 5.5 (field content): what may stand in a name and in a value.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# What frames a message or is about one connection (RFC 9110, section 7.6.1; RFC 9112, section 6) is written by the
+# server itself.
+_OWN_FIELDS = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
+)
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Kind:
+    """A kind of value. `metavar` is the word that stands for it in a usage line."""
+
+    metavar: str
+
+    def parse(self, text: str) -> Any:
+        """The value that a text means. ValueError says what is wrong with the text."""
+        return self.check(self._read(text))
+
+    def check(self, value: Any) -> Any:
+        """A value that a program gave, in the form in which it is kept. ValueError says what is wrong with it."""
+        raise NotImplementedError
+
+    def _read(self, text: str) -> Any:
+        """A text as `check` wants it; whatever can't be read is left to `check` to refuse."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Any text, or a path. Empty text is a value."""
+
+    metavar: str = "TEXT"
+
+    def check(self, value: Any) -> str:
+        """A text."""
+        path = value.__fspath__() if hasattr(value, "__fspath__") else value
+        if isinstance(path, str):
+            return path
+        raise ValueError(f"{value!r} is not a text")
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Kind):
+    """A whole number between two bounds, both included; `none` where a limit may be absent."""
+
+    metavar: str = "NUMBER"
+    at_least: int = 1
+    at_most: int = _UNBOUNDED
+    may_be_none: bool = False
+
+    def check(self, value: Any) -> int | None:
+        """A number within the bounds, or None where that is allowed."""
+        if value is None and self.may_be_none:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not self.at_least <= value <= self.at_most:
+            top = "up" if self.at_most == _UNBOUNDED else f"to {self.at_most}"
+            none = " (or none)" if self.may_be_none else ""
+            raise ValueError(f"{value!r} is not a whole number from {self.at_least} {top}{none}")
+        return value
+
+    def _read(self, text: str) -> Any:
+        if self.may_be_none and text.lower() == NO_LIMIT:
+            return None
+        return int(text) if re.fullmatch(r"[+-]?[0-9]{1,20}", text, re.ASCII) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds(Kind):
+    """A time in seconds, which may have a fraction; `none` for no limit. Zero only where it means something."""
+
+    metavar: str = "SECONDS"
+    may_be_zero: bool = False
+
+    def check(self, value: Any) -> float | None:
+        """A time, or None for no limit."""
+        if value is None:
+            return None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or value < 0 or (value == 0 and not self.may_be_zero):
+            which = "from 0 up" if self.may_be_zero else "above 0"
+            raise ValueError(f"{value!r} is not a number of seconds {which} (or none)")
+        return float(value)
+
+    def _read(self, text: str) -> Any:
+        if text.lower() == NO_LIMIT:
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Kind):
+    """Yes or no."""
+
+    metavar: str = "YES|NO"
+
+    def check(self, value: Any) -> bool:
+        """True or False."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{value!r} is neither yes nor no (1, 0, true, false, yes, no, on, off)")
+        return value
+
+    def _read(self, text: str) -> Any:
+        word = text.lower()
+        return word in _TRUE if word in _TRUE | _FALSE else text
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Kind):
+    """One of several words. `also` has other spellings: what another program calls them."""
+
+    words: tuple[str, ...]
+    also: tuple[tuple[Any, str], ...] = ()
+
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        """All of the words."""
+        return "|".join(self.words)
+
+    def check(self, value: Any) -> str:
+        """One of the words."""
+        for spelling, word in self.also:
+            if str(value) == str(spelling):
+                return word
+        if value not in self.words:
+            raise ValueError(f"{value!r} is not one of {', '.join(self.words)}")
+        return str(value)
+
+    def _read(self, text: str) -> Any:
+        return text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Mode(Kind):
+    """Permissions of a file as `chmod` takes them in octal digits: 660. An int is taken as it is."""
+
+    metavar: str = "MODE"
+
+    def check(self, value: Any) -> int:
+        """A mode."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o7777:
+            raise ValueError(f"{value!r} is not a mode in octal digits, as 660")
+        return value
+
+    def _read(self, text: str) -> Any:
+        return int(text, 8) if re.fullmatch(r"[0-7]{3,4}", text, re.ASCII) else text
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Kind):
+    """Any number of texts. In one text they are divided by commas or white space."""
+
+    metavar: str = "TEXT"
+
+    def check(self, value: Any) -> tuple[str, ...]:
+        """A tuple of texts."""
+        words = self._read(value) if isinstance(value, str) else value
+        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{value!r} is not a list of texts")
+        return tuple(words)
+
+    def _read(self, text: str) -> Any:
+        return tuple(word for word in re.split(r"[,\s]+", text) if word)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields(Kind):
+    """Any number of header fields, written NAME:VALUE. In one text each has a line of its own."""
+
+    metavar: str = "NAME:VALUE"
+
+    def check(self, value: Any) -> tuple[tuple[str, str], ...]:
+        """A tuple of names and values."""
+        try:
+            pairs = [(str(name).strip(), str(content).strip()) for name, content in value]
+        except (TypeError, ValueError):
+            raise ValueError(f"{value!r} is not a list of pairs of name and value") from None
+        for name, content in pairs:
+            if not _TOKEN.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a header")
+            if name.lower() in _OWN_FIELDS:
+                raise ValueError(f"{name!r} is a header that the server writes by itself")
+            if not _FIELD_VALUE.fullmatch(content):
+                raise ValueError(f"{content!r} can't be the value of a header")
+        return tuple(pairs)
+
+    def _read(self, text: str) -> Any:
+        lines = [line.partition(":") for line in text.splitlines() if line.strip()]
+        if not all(colon for _, colon, _ in lines):
+            raise ValueError(f"{text!r} is not a header in the form NAME:VALUE")
+        return [(name, content) for name, _, content in lines]

@@ -1,0 +1,126 @@
+"""The lifespan of an application: what it is told at the start and at the end, and the state that it keeps.
+
+ASGI's lifespan protocol 2.0: https://asgi.readthedocs.io/en/latest/specs/lifespan.html. It knows nothing of requests
+and connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from .loading import Application
+from .log import Log
+
+_SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+
+
+class LifespanError(RuntimeError):
+    """The application could not start, or not end, by its own account. The message is the application's."""
+
+
+class Lifespan:
+    """One lifespan, in a task of its own. `mode` is auto, on or off."""
+
+    def __init__(self, application: Application, mode: str, log: Log) -> None:
+        self.state: dict[str, Any] | None = None
+        """What the application put there for its requests; None if it has no lifespan."""
+        self._application = application
+        self._mode = mode
+        self._log = log
+        self._task: asyncio.Task[None] | None = None
+        self._raised: Exception | None = None
+        self._phase = "new"
+        loop = asyncio.get_running_loop()
+        # Each is answered by None for "complete", or by the message of "failed".
+        self._started: asyncio.Future[str | None] = loop.create_future()
+        self._ended: asyncio.Future[str | None] = loop.create_future()
+        self._end_asked = asyncio.Event()
+
+    async def startup(self) -> None:
+        """Tell the application to start, and wait until it has. LifespanError if it says that it failed.
+
+        Where it knows nothing of lifespans, that is all the same with `auto`, and a LifespanError with `on`.
+        """
+        if self._mode == "off":
+            return
+        state: dict[str, Any] = {}
+        self._task = asyncio.create_task(self._run({**_SCOPE, "state": state}), name="vitok lifespan")
+        waited: set[asyncio.Future[Any]] = {self._task, self._started}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if self._started.done():
+            if (message := self._started.result()) is not None:
+                await self.cancel()
+                raise LifespanError(f"the application failed to start{': ' if message else ''}{message}")
+            self.state = state
+            return
+        self._do_without()
+
+    async def shutdown(self, seconds: float | None) -> None:
+        """Tell the application to end, and wait so long for it. LifespanError if it fails, or takes longer."""
+        if self._task is None or self._task.done():
+            return
+        self._end_asked.set()
+        waited: set[asyncio.Future[Any]] = {self._task, self._ended}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED, timeout=seconds)
+        if not self._ended.done() and not self._task.done():
+            await self.cancel()
+            raise LifespanError(f"the application did not end within {seconds:g} s")
+        await self.cancel()
+        if self._ended.done() and (message := self._ended.result()) is not None:
+            raise LifespanError(f"the application failed to end{': ' if message else ''}{message}")
+
+    async def cancel(self) -> None:
+        """Cancel what still runs, and let it come to its end. An application that does not obey is left alone."""
+        if self._task is not None and not self._task.done():
+            if self._phase == "ended":
+                # It has said all; what it does after its last message is to return.
+                await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
+
+    def _do_without(self) -> None:
+        """The application ended before it answered: it does not know the protocol, or broke."""
+        reason = f"raised {type(self._raised).__name__}: {self._raised}" if self._raised else "returned"
+        if self._mode == "on":
+            raise LifespanError(f"--lifespan: the application has none, it {reason}") from self._raised
+        self._log.logger.debug("serving without lifespan: the application %s", reason)
+
+    async def _run(self, scope: dict[str, Any]) -> None:
+        try:
+            await self._application(scope, self._receive, self._send)
+        except Exception as error:
+            # Before the first answer it may mean that there is no lifespan, and after "failed" all has been said.
+            self._raised = error
+            if self._phase in ("started", "ending"):
+                self._log.error("the application's lifespan ended with an exception", error)
+
+    async def _receive(self) -> dict[str, Any]:
+        """Give the two events, each once and in time; there is no third."""
+        if self._phase == "new":
+            self._phase = "starting"
+            return {"type": "lifespan.startup"}
+        if self._phase in ("starting", "started"):
+            await self._end_asked.wait()
+            if self._phase == "started":
+                self._phase = "ending"
+                return {"type": "lifespan.shutdown"}
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        """Take an answer. RuntimeError for one that nobody asked for."""
+        kind = message.get("type")
+        answers = {
+            "starting": ("lifespan.startup.", self._started, "started"),
+            "ending": ("lifespan.shutdown.", self._ended, "ended"),
+        }
+        prefix, answer, following = answers.get(self._phase, ("nothing", None, ""))
+        if answer is None or kind not in (f"{prefix}complete", f"{prefix}failed"):
+            raise RuntimeError(f"the message {kind!r} is not expected while the lifespan is {self._phase}")
+        failed = kind == f"{prefix}failed"
+        self._phase = "ended" if failed else following
+        answer.set_result(str(message.get("message", "")) if failed else None)
+
+
+# An application that has said its last word returns; this is for one that does not.
+_LAST_WORDS_SECONDS = 1.0

@@ -1,0 +1,95 @@
+"""What a server says: lines on the standard error about itself, lines on the standard output about requests.
+
+Both go to loggers instead, `vitok.server` and `vitok.access`, where the user has given those handlers. It knows nothing
+of what is said; lines about requests come from the native server complete but for the time.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import TextIO
+
+_SERVER = "vitok.server"
+_ACCESS = "vitok.access"
+# ISO 8601 with the offset: a log is read in another time zone than it was written in.
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
+_SERVER_LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
+
+
+class Log:
+    """The two logs of one server. It is also what the native server calls (`error`, `access`).
+
+    Loggers are looked up when the application is there: its own configuration of logging would disable older ones.
+    """
+
+    def __init__(self, *, level: str = "info", is_owner: bool = False) -> None:
+        """`is_owner`: the process is the server's, so whatever has no handler gets one; `close()` takes it back."""
+        self.logger = logging.getLogger(_SERVER)
+        self._access = logging.getLogger(_ACCESS)
+        self._is_owner = is_owner
+        self._handler: logging.Handler | None = None
+        self._stamp = (0, "")
+        self._is_output_gone = False
+        if is_owner and not _has_handlers(self.logger):
+            self._handler = logging.StreamHandler(sys.stderr)
+            self._handler.setFormatter(logging.Formatter(_SERVER_LINE, _TIME))
+            self._before = (self.logger.level, self.logger.propagate)
+            self.logger.addHandler(self._handler)
+            self.logger.setLevel(level.upper())
+            # What the root logger does is about the application.
+            self.logger.propagate = False
+
+    def close(self) -> None:
+        """Leave logging as it was."""
+        if self._handler is not None:
+            self.logger.removeHandler(self._handler)
+            self._handler.close()
+            self._handler = None
+            level, self.logger.propagate = self._before
+            self.logger.setLevel(level)
+
+    def wants_access(self) -> bool:
+        """Whether lines about requests would be seen by anybody."""
+        return self._is_owner or (self._access.isEnabledFor(logging.INFO) and self._access.hasHandlers())
+
+    def error(self, message: str, exception: BaseException | None) -> None:
+        """Something went wrong that the peer was not told of: an application raised, a response could not be sent."""
+        self.logger.error("%s", message, exc_info=exception)
+
+    def access(self, lines: str) -> None:
+        """One or several lines about requests that are over."""
+        if self._is_owner and not _has_handlers(self._access):
+            self._write(lines)
+            return
+        for line in lines.splitlines():
+            self._access.info("%s", line)
+
+    def _write(self, lines: str) -> None:
+        """Put the time before each line, and write them all at once: several processes may write to one file."""
+        output: TextIO | None = sys.stdout
+        if output is None or self._is_output_gone:
+            return
+        stamp = self._now()
+        try:
+            output.write("".join(f"{stamp} {line}\n" for line in lines.splitlines()))
+            output.flush()
+        except (OSError, ValueError) as error:
+            # Whoever read them is gone. Requests are answered all the same.
+            self._is_output_gone = True
+            self.logger.error("the access log can't be written any more: %s", error)
+
+    def _now(self) -> str:
+        """The time of day, made once a second."""
+        second = int(time.time())
+        if second != self._stamp[0]:
+            self._stamp = (second, time.strftime(_TIME, time.localtime(second)))
+        return self._stamp[1]
+
+
+def _has_handlers(logger: logging.Logger) -> bool:
+    """Whether somebody wants this logger's records: it has handlers, or `vitok` above it has. The root is not asked."""
+    return bool(
+        logger.handlers or (logger.parent is not None and logger.parent.name == "vitok" and logger.parent.handlers)
+    )

@@ -1,0 +1,314 @@
+"""The options of the server, each in one place: name, kind, default, what it does, and what others chose.
+
+The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in
+docs/serve.md are all made of this table (reading.py, tests/http/serve_table.py). It knows nothing of what becomes
+of a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from .kinds import Choice, Fields, Flag, Kind, Mode, Seconds, Text, Whole, Words
+
+_KEY = "vitok.option"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is known of one option. `flags` are its names on the command line, the first one its own."""
+
+    name: str
+    kind: Kind
+    default: Any
+    group: str
+    help: str
+    others: str
+    flags: tuple[str, ...]
+    is_native: bool
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it for the command."""
+        return f"VITOK_{self.name.upper()}"
+
+
+def _option(
+    default: Any,
+    kind: Kind,
+    help: str,  # noqa: A002 - argparse's word for it
+    *,
+    others: str = "",
+    flag: str = "",
+    also: str = "",
+    is_native: bool = False,
+) -> Any:
+    """`flag` is the name on the command line where it is not that of the field, `also` a second one."""
+    facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also, "is_native": is_native}
+    return field(default=default, metadata={_KEY: facts})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve: one value for each option, all of them checked by `vitok.http.reading`.
+
+    Times are in seconds and sizes in bytes; None means that there is no limit.
+    """
+
+    # Addresses.
+    host: str = _option(
+        "127.0.0.1",
+        Text("HOST"),
+        "address or name to listen on; an empty one means all interfaces",
+        others="uvicorn, gunicorn and granian the same",
+    )
+    port: int = _option(
+        8000,
+        Whole("PORT", at_least=0, at_most=65535),
+        "port to listen on; 0 lets the kernel choose",
+        others="uvicorn, gunicorn and granian the same",
+    )
+    bind: tuple[str, ...] = _option(
+        (),
+        Words("ADDRESS"),
+        "address in place of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be given several times",
+        others="gunicorn and hypercorn have it",
+    )
+    uds: str | None = _option(None, Text("PATH"), "listen on this Unix socket", others="uvicorn and granian have it")
+    uds_permissions: int | None = _option(
+        None,
+        Mode("MODE"),
+        "permissions of the Unix sockets, in octal digits; without it the umask decides",
+        others="uvicorn 666, gunicorn by umask, granian has it",
+    )
+    fd: int | None = _option(
+        None,
+        Whole("NUMBER", at_least=0, at_most=2**31 - 1),
+        "listen on the socket with this number, which was opened by whoever started the server",
+        others="uvicorn has it",
+    )
+    backlog: int = _option(
+        2048,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "connections that may wait to be accepted; the kernel has a bound of its own (net.core.somaxconn)",
+        others="uvicorn and gunicorn 2048, granian 1024, hypercorn 100",
+    )
+    # TLS.
+    ssl_certfile: str | None = _option(
+        None,
+        Text("PATH"),
+        "certificate, with its chain, in PEM; with it the server speaks TLS",
+        also="--certfile",
+        others="uvicorn, gunicorn and hypercorn have it",
+    )
+    ssl_keyfile: str | None = _option(
+        None,
+        Text("PATH"),
+        "private key of the certificate, where it is not in the same file",
+        also="--keyfile",
+        others="uvicorn, gunicorn and hypercorn have it",
+    )
+    ssl_keyfile_password: str | None = _option(
+        None, Text("PASSWORD"), "password of the private key; better given by the variable than on the command line"
+    )
+    ssl_ca_certs: str | None = _option(
+        None, Text("PATH"), "certificates of the authorities that may sign those of clients"
+    )
+    ssl_cert_reqs: str = _option(
+        "none",
+        Choice(("none", "optional", "required"), also=((0, "none"), (1, "optional"), (2, "required"))),
+        "whether clients need a certificate (uvicorn's numbers 0, 1 and 2 are understood)",
+        others="uvicorn and gunicorn none",
+    )
+    ssl_ciphers: str | None = _option(
+        None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; without it those that Python chooses"
+    )
+    # The application.
+    factory: bool = _option(
+        False, Flag(), "call what was named, without arguments, to get the application", others="uvicorn the same"
+    )
+    app_dir: str | None = _option(
+        None,
+        Text("PATH"),
+        "folder in which modules are looked for first; for the command the current one",
+        others="uvicorn the same",
+    )
+    interface: str = _option(
+        "auto",
+        Choice(("auto", "asgi3", "asgi2")),
+        "how the application is called; auto looks at its parameters",
+        others="uvicorn the same, and wsgi",
+    )
+    lifespan: str = _option(
+        "auto",
+        Choice(("auto", "on", "off")),
+        "events at start and end; auto does without where the application has none",
+        others="uvicorn the same",
+    )
+    root_path: str = _option(
+        "",
+        Text("PATH"),
+        "path under which a proxy shows the application",
+        others="uvicorn the same",
+        is_native=True,
+    )
+    # Processes.
+    workers: int = _option(
+        1,
+        Whole("NUMBER", at_most=1024),
+        "processes, each with a loop and a listening socket of its own",
+        others="uvicorn, gunicorn and granian 1",
+    )
+    limit_max_requests: int | None = _option(
+        None,
+        Whole("NUMBER", may_be_none=True),
+        "requests after which a worker is replaced, or a single process ends",
+        others="uvicorn and gunicorn none",
+    )
+    limit_max_requests_jitter: int = _option(
+        0,
+        Whole("NUMBER", at_least=0),
+        "up to so many requests more, by chance, so that workers are not replaced all at once",
+        others="uvicorn and gunicorn 0",
+    )
+    # Timeouts.
+    timeout_header: float | None = _option(
+        60.0,
+        Seconds(),
+        "for the head of a request to arrive, and for the first byte after connecting",
+        others="nginx 60, node 60, uvicorn none",
+        is_native=True,
+    )
+    timeout_body: float | None = _option(
+        60.0,
+        Seconds(),
+        "without any progress: of a body that arrives, or of a response that the client does not read",
+        others="nginx 60, uvicorn none",
+        is_native=True,
+    )
+    timeout_keep_alive: float | None = _option(
+        75.0,
+        Seconds(),
+        "that a connection may be idle between two requests; longer than the proxy in front keeps its own (AWS 60)",
+        others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
+        is_native=True,
+    )
+    timeout_graceful_shutdown: float | None = _option(
+        30.0,
+        Seconds(may_be_zero=True),
+        "for running requests to end when the server is asked to end; afterwards they are cancelled",
+        others="gunicorn 30, uvicorn none, hypercorn 3",
+    )
+    # Limits.
+    limit_request_line: int = _option(
+        8192,
+        Whole("BYTES", at_most=2**31 - 1),
+        "bytes of a request line",
+        others="nginx and Apache 8 KiB, gunicorn 4094",
+        is_native=True,
+    )
+    limit_request_head: int = _option(
+        65536,
+        Whole("BYTES", at_most=2**31 - 1),
+        "bytes of a request's head",
+        others="uvicorn with h11 64 KiB, nginx 32 KiB, node 16 KiB",
+        is_native=True,
+    )
+    limit_request_fields: int = _option(
+        100,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "fields in a request's head",
+        others="gunicorn and Apache 100, node 2000",
+        is_native=True,
+    )
+    limit_request_body: int | None = _option(
+        2**30,
+        Whole("BYTES", may_be_none=True),
+        "bytes of a request's body",
+        others="Apache 1 GiB, nginx 1 MiB, uvicorn none",
+        is_native=True,
+    )
+    limit_concurrency: int | None = _option(
+        None,
+        Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
+        "requests that run at a time in a process; more are answered with 503",
+        others="uvicorn none",
+        is_native=True,
+    )
+    limit_connections: int | None = _option(
+        None,
+        Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
+        "connections open at a time in a process; more are closed at once",
+        others="gunicorn 1000, uvicorn none",
+        is_native=True,
+    )
+    # Responses.
+    server_header: bool = _option(True, Flag(), "send the header Server: vitok", others="uvicorn yes", is_native=True)
+    date_header: bool = _option(True, Flag(), "send the header Date", others="uvicorn yes", is_native=True)
+    headers: tuple[tuple[str, str], ...] = _option(
+        (),
+        Fields(),
+        "header added to each response; may be given several times (in the variable: one on each line)",
+        flag="--header",
+        others="uvicorn has it",
+        is_native=True,
+    )
+    # A proxy in front.
+    proxy_headers: bool = _option(
+        False,
+        Flag(),
+        "believe X-Forwarded-For and X-Forwarded-Proto of the peers below",
+        others="uvicorn yes, gunicorn no",
+    )
+    forwarded_allow_ips: tuple[str, ...] = _option(
+        ("127.0.0.1", "::1"),
+        Words("ADDRESSES"),
+        "peers that are believed: addresses, networks, unix for those on Unix sockets, * for all",
+        others="uvicorn and gunicorn 127.0.0.1 and ::1",
+    )
+    # Logs.
+    access_log: bool = _option(
+        True, Flag(), "write a line for each request to the standard output", others="uvicorn yes, gunicorn no"
+    )
+    log_level: str = _option(
+        "info",
+        Choice(("debug", "info", "warning", "error", "critical")),
+        "what is written to the standard error",
+        others="uvicorn and gunicorn info",
+    )
+
+
+# The first option of each group.
+_GROUPS = {
+    "host": "Addresses",
+    "ssl_certfile": "TLS",
+    "factory": "The application",
+    "workers": "Processes",
+    "timeout_header": "Timeouts",
+    "limit_request_line": "Limits",
+    "server_header": "Responses",
+    "proxy_headers": "A proxy in front",
+    "access_log": "Logs",
+}
+
+
+def table() -> tuple[Option, ...]:
+    """All options, in the order in which they are shown."""
+    return _TABLE
+
+
+def _made() -> tuple[Option, ...]:
+    found = []
+    group = ""
+    for one in fields(Options):
+        group = _GROUPS.get(one.name, group)
+        facts = one.metadata[_KEY]
+        flag = facts["flag"] or f"--{one.name.replace('_', '-')}"
+        flags = (flag, facts["also"]) if facts["also"] else (flag,)
+        rest = {key: facts[key] for key in ("kind", "help", "others", "is_native")}
+        found.append(Option(name=one.name, default=one.default, group=group, flags=flags, **rest))
+    return tuple(found)
+
+
+_TABLE = _made()

@@ -1,0 +1,160 @@
+"""One place for a worker: it is filled, filled again when its worker ends, and its worker exchanged on request.
+
+It knows nothing of signals, of the other places and of how a worker is told what to serve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from .errors import EXIT_START, EXIT_USAGE
+from .log import Log
+from .process import Process, description
+
+# A worker that ended is replaced at once; one that ended soon after its start after a pause, twice as long each time.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 15.0
+# A worker that has lived so long had a good start: the next pause is the first again.
+STEADY_SECONDS = 10.0
+# So many workers in a row that end before they are ready, and the supervisor gives up unless others serve: 1.5 s of
+# pauses, and the time that the starts take.
+START_ATTEMPTS = 5
+
+
+class WorkersError(RuntimeError):
+    """The workers do not start. `code` is the exit code for it."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Crew(Protocol):
+    """All workers together, as far as one place has to do with them."""
+
+    def start(self) -> Process:
+        """Start one more."""
+
+    def retire(self, process: Process) -> asyncio.Task[None]:
+        """See one to its end that has a successor."""
+
+    def is_serving(self) -> bool:
+        """Whether any accepts connections."""
+
+
+class _Wish:
+    """Somebody's wish for another worker, and what became of it."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.called: asyncio.Future[None] = loop.create_future()
+        self.answer: asyncio.Future[bool] = loop.create_future()
+
+    def fulfil(self, is_renewed: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(is_renewed)
+
+
+class Place:
+    """Where one worker belongs."""
+
+    def __init__(self, crew: Crew, log: Log) -> None:
+        loop = asyncio.get_running_loop()
+        self.filled: asyncio.Future[None] = loop.create_future()
+        """Done when the first worker here accepts connections."""
+        self._crew = crew
+        self._log = log
+        self._failures = 0
+        self._pauses = 0
+        self._wish = _Wish()
+
+    async def keep(self) -> None:
+        """Have a worker here for ever. WorkersError when worker after worker ends before it is ready."""
+        while True:
+            worker = await self._fill()
+            while not worker.ended.done():
+                events: set[asyncio.Future[None] | asyncio.Future[int]] = {worker.ended, worker.worn, self._wish.called}
+                await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
+                if not worker.ended.done():
+                    worker = await self._exchange(worker)
+            self._log.logger.warning("worker %d ended (%s): another is started", worker.pid, _how(worker))
+            if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
+                await self._pause()
+            else:
+                self._pauses = 0
+
+    async def renew(self) -> bool:
+        """Exchange the worker. Whether that went well, once the old one is gone; if not, it stays."""
+        wish = self._wish
+        if not wish.called.done():
+            wish.called.set_result(None)
+        return await wish.answer
+
+    async def _fill(self) -> Process:
+        """Start workers until one is ready."""
+        while True:
+            worker = self._crew.start()
+            if await _is_ready(worker):
+                self._accept(worker)
+                # Who wished for another worker meanwhile has one.
+                if self._wish.called.done():
+                    self._take_wish().fulfil(True)
+                return worker
+            self._give_up(worker)
+            self._log.logger.warning("worker %d ended before it was ready (%s)", worker.pid, _how(worker))
+            await self._pause()
+
+    def _accept(self, worker: Process) -> None:
+        self._log.logger.debug("worker %d is ready", worker.pid)
+        self._failures = 0
+        if not self.filled.done():
+            self.filled.set_result(None)
+
+    def _give_up(self, worker: Process) -> None:
+        """WorkersError if there is no use in another attempt."""
+        self._failures += 1
+        code = worker.ended.result()
+        if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
+            # It has said why, and the next one would say the same.
+            raise WorkersError("the workers do not start", code)
+        if self._failures >= START_ATTEMPTS and not self._crew.is_serving():
+            message = f"{self._failures} workers in a row ended before they were ready ({_how(worker)})"
+            raise WorkersError(message, EXIT_START)
+
+    async def _exchange(self, worker: Process) -> Process:
+        """Start a successor, and send the worker home when it is ready. The one who has the place afterwards."""
+        wish = self._take_wish()
+        successor = self._crew.start()
+        if await _is_ready(successor):
+            self._accept(successor)
+            self._crew.retire(worker).add_done_callback(lambda _: wish.fulfil(True))
+            return successor
+        self._log.logger.error(
+            "worker %d ended before it was ready (%s): worker %d stays", successor.pid, _how(successor), worker.pid
+        )
+        wish.fulfil(False)
+        if worker.worn.done():
+            await self._pause()
+        return worker
+
+    def _take_wish(self) -> _Wish:
+        """What was wished for so far; whoever wishes from now on gets another worker again."""
+        wish, self._wish = self._wish, _Wish()
+        return wish
+
+    async def _pause(self) -> None:
+        seconds = min(FIRST_PAUSE_SECONDS * 2 ** min(self._pauses, 16), LONGEST_PAUSE_SECONDS)
+        self._pauses += 1
+        await asyncio.sleep(seconds)
+
+
+async def _is_ready(worker: Process) -> bool:
+    """Wait until a worker accepts connections or has ended. There is no limit: what it loads may be large."""
+    waited: set[asyncio.Future[None] | asyncio.Future[int]] = {worker.ready, worker.ended}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    return worker.ready.done()
+
+
+def _how(worker: Process) -> str:
+    return description(worker.ended.result())

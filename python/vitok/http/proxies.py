@@ -1,0 +1,100 @@
+"""What a proxy in front says of the client, where the proxy is believed.
+
+It changes `client` and `scheme` of a scope and nothing else: no path, no host. It knows nothing of connections; who
+the peer is stands in the scope.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from .errors import OptionError
+from .loading import Application
+
+# An address from the outermost trusted proxy may stand behind others that it has passed on; more are not looked at.
+_HOPS_AT_MOST = 32
+_SCHEMES = frozenset({"http", "https"})
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Trusted:
+    """The peers that are believed: addresses, networks, `unix` for peers on Unix sockets, `*` for all."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        """OptionError names a word that is none of these."""
+        words = set(words)
+        self.everyone = "*" in words
+        self.unix = self.everyone or "unix" in words
+        try:
+            self.networks = [ipaddress.ip_network(word, strict=False) for word in words - {"*", "unix"}]
+        except ValueError as error:
+            raise OptionError(f"--forwarded-allow-ips: {error}") from None
+
+    def has(self, host: str | None) -> bool:
+        """Whether this peer is believed. A peer without an address came through a Unix socket."""
+        if self.everyone or host is None:
+            return self.unix
+        address = _address(host)
+        return address is not None and any(address in network for network in self.networks)
+
+
+class ProxyHeaders:
+    """An application that sees the client which the proxy saw (X-Forwarded-For, X-Forwarded-Proto)."""
+
+    def __init__(self, app: Application, trusted: Trusted) -> None:
+        self.app = app
+        self.trusted = trusted
+
+    def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Give what the application gives for the corrected scope."""
+        if scope["type"] != "lifespan":
+            client = scope.get("client")
+            if self.trusted.has(client[0] if client else None):
+                self._correct(scope)
+        return self.app(scope, receive, send)
+
+    def _correct(self, scope: dict[str, Any]) -> None:
+        hops = _values(scope, b"x-forwarded-for")
+        host = self._client(hops[-_HOPS_AT_MOST:])
+        if host is not None:
+            # The port is not told; 0 is what others put there.
+            scope["client"] = (host, 0)
+        schemes = _values(scope, b"x-forwarded-proto")
+        if schemes and (scheme := schemes[-1].lower()) in _SCHEMES:
+            is_websocket = scope["type"] == "websocket"
+            scope["scheme"] = scheme.replace("http", "ws") if is_websocket else scheme
+
+    def _client(self, hops: list[str]) -> str | None:
+        """The last address that no trusted proxy has: each proxy puts its own peer at the end of the list."""
+        client = None
+        for hop in reversed(hops):
+            address = _address(hop)
+            if address is None:
+                break
+            client = str(address)
+            if not self.trusted.has(client):
+                break
+        return client
+
+
+def _values(scope: dict[str, Any], wanted: bytes) -> list[str]:
+    """The members of a header that is a list (RFC 9110, section 5.6.1), over all its fields."""
+    found = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+    return [word.strip() for word in ",".join(found).split(",") if word.strip()]
+
+
+def _address(text: str) -> _Address | None:
+    """The address in one member: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80. None for anything else."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    # An IPv4 peer of a socket for both families.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,186 @@
+"""A server in a running loop: the application, its sockets and its lifespan, from the start to the end.
+
+It knows nothing of processes, of the command line and of exit codes; signals it takes only when asked to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from vitok._loop import Loop
+from vitok._native import HttpServer
+
+from . import addresses, proxies, sockets, tls
+from .ending import end
+from .errors import OptionError
+from .lifespan import Lifespan
+from .listening import Listeners
+from .loading import Application, load
+from .log import Log
+from .native import native_options
+from .options import Options
+from .reading import from_keywords
+from .signals import handled
+from .unless import unless
+
+# How often the number of requests is compared with its limit.
+_COUNT_SECONDS = 0.05
+
+
+class Server:
+    """Serves an ASGI application over HTTP/1.1 in a loop of vitok's.
+
+    `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`. ValueError,
+    OSError or what the module raises if it can't be served so.
+
+        async def main():
+            server = vitok.http.Server(app, port=0)
+            task = asyncio.create_task(server.serve())
+            await server.started.wait()
+            print(server.urls)
+            server.stop()
+            await task
+
+        vitok.run(main())
+    """
+
+    def __init__(self, app: Application | str, **options: Any) -> None:
+        given = from_keywords(options)
+        if given.workers != 1:
+            raise OptionError("workers: a Server is one process; vitok.serve starts several")
+        self._prepare(given)
+        self._take(load(app, given))
+        self._log = Log()
+
+    @classmethod
+    def of_process(
+        cls,
+        options: Options,
+        load_application: Callable[[], Application],
+        *,
+        bind: Callable[[], list[sockets.Bound]] | None = None,
+        has_successor: bool = False,
+    ) -> Server:
+        """A server that is what its process is for, so that it may write to its standard streams.
+
+        The application is loaded when the options have been looked at, and logging comes after both. `bind` gives its
+        sockets where they are not its own affair; with `has_successor` somebody else sees to the end when `worn` is
+        set.
+        """
+        self = cls.__new__(cls)
+        self._prepare(options)
+        self._take(load_application())
+        self._bind = bind or self._bind
+        self._has_successor = has_successor
+        self._log = Log(level=options.log_level, is_owner=True)
+        return self
+
+    def _prepare(self, options: Options) -> None:
+        self.started = asyncio.Event()
+        """Set when connections are accepted."""
+        self.worn = asyncio.Event()
+        """Set when the server has begun as many requests as `limit_max_requests` allows."""
+        self.urls: tuple[str, ...] = ()
+        """Where it listens, once it does: http://127.0.0.1:8000, unix:/run/app.sock."""
+        self._options = options
+        self._has_successor = False
+        self._asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._context = tls.context(options)
+        self._trusted = proxies.Trusted(options.forwarded_allow_ips)
+        where = addresses.of_options(options)
+        self._bind: Callable[[], list[sockets.Bound]]
+        self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
+
+    def _take(self, application: Application) -> None:
+        self._application = application
+        # What requests are answered by; the lifespan has no client whom a proxy could hide.
+        is_behind = self._options.proxy_headers
+        self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more."""
+        self._asked.set()
+        if at_once:
+            self._at_once.set()
+
+    async def serve(self) -> None:
+        """Serve until `stop()`, until the task is cancelled or `limit_max_requests` is reached; then end gracefully.
+
+        RuntimeError in another loop than vitok's or a second time, OSError for an address that can't be had,
+        LifespanError if the application fails to start or to end.
+        """
+        loop = asyncio.get_running_loop()
+        if not isinstance(loop, Loop):
+            raise RuntimeError("the server needs vitok's loop: run it by vitok.run(), or by vitok.serve()")
+        if self.started.is_set():
+            raise RuntimeError("a server serves once")
+        bound = self._bind()
+        try:
+            await self._serve(loop, bound)
+        finally:
+            sockets.close(bound)
+            self._log.close()
+
+    async def serve_until_signal(self) -> None:
+        """Serve until SIGINT or SIGTERM arrives as well. A second one ends at once, and then does what it would do."""
+        seen: list[signal.Signals] = []
+
+        def note(number: signal.Signals) -> None:
+            seen.append(number)
+            self._log.logger.info("%s: ending%s", number.name, " at once" if len(seen) > 1 else "")
+            self.stop(at_once=len(seen) > 1)
+
+        with handled(asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM), note):
+            await self.serve()
+        if len(seen) > 1:
+            signal.raise_signal(seen[-1])
+            # A handler that cancels this task, as asyncio.Runner's does, gets the opportunity.
+            await asyncio.sleep(0)
+
+    async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
+        lifespan = Lifespan(self._application, self._options.lifespan, self._log)
+        try:
+            if not await unless(self._asked, lifespan.startup()):
+                return
+            http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
+            listeners = Listeners(http, bound, self._context)
+            try:
+                await listeners.open(self._options.backlog)
+                self._announce(bound)
+                await self._until_asked(http)
+            finally:
+                seconds = self._options.timeout_graceful_shutdown
+                await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
+                await unless(self._at_once, lifespan.shutdown(seconds))
+        finally:
+            await lifespan.cancel()
+
+    def _told(self, lifespan: Lifespan) -> dict[str, Any]:
+        access_log = self._options.access_log and self._log.wants_access()
+        return native_options(self._options, state=lifespan.state, access_log=access_log)
+
+    def _announce(self, bound: list[sockets.Bound]) -> None:
+        self.urls = tuple(one.url(tls=self._context is not None) for one in bound)
+        self.started.set()
+        if not self._has_successor:
+            self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
+
+    async def _until_asked(self, http: HttpServer) -> None:
+        """Wait for the wish to end, counting requests where they are limited."""
+        limit = self._options.limit_max_requests
+        if limit is not None:
+            limit += random.randint(0, self._options.limit_max_requests_jitter)
+            while not self._asked.is_set() and http.requests < limit:
+                await asyncio.sleep(_COUNT_SECONDS)
+            self.worn.set()
+            if not self._asked.is_set():
+                self._log.logger.info("%d requests begun: time for a new process", http.requests)
+            if not self._has_successor:
+                self.stop()
+        await self._asked.wait()

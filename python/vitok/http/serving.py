@@ -1,0 +1,55 @@
+"""`vitok.serve()`: an application served by this process, or by workers under its eye, until a signal ends it.
+
+It knows nothing of the command line; errors are exceptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from vitok._loop import Loop
+
+from .loading import Application, load
+from .options import table
+from .reading import from_keywords
+from .server import Server
+from .supervisor import Supervisor
+
+
+def serve(app: Application | str, **options: Any) -> None:
+    """Serve an ASGI application over HTTP/1.1 until SIGINT or SIGTERM; then end gracefully and return.
+
+    `app` is the application or its name, `module:attribute`, which it has to be for `workers`. docs/serve.md has the
+    options. Errors: TypeError for an unknown option, ValueError for one that can't be, OSError for an address or a file
+    that can't be had, LifespanError and WorkersError (both RuntimeErrors) for an application or workers that fail;
+    what the module raises while it is imported is raised. Outside the main thread signals are not looked at.
+
+        vitok.serve("package.module:app", host="127.0.0.1", port=8000)
+    """
+    if asyncio.events._get_running_loop() is not None:
+        raise RuntimeError("vitok.serve() blocks; in a running loop use vitok.http.Server")
+    given = from_keywords(options)
+    if given.workers == 1:
+        run(Server.of_process(given, partial(load, app, given)).serve_until_signal)
+    else:
+        run(Supervisor(app, given).run)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it to its end in a loop of its own."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(work())
+
+
+def _signature() -> inspect.Signature:
+    """The keywords one by one, as `help()` shows them."""
+    app = inspect.Parameter("app", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([app, *(inspect.Parameter(one.name, kind, default=one.default) for one in table())])
+
+
+serve.__signature__ = _signature()  # type: ignore[attr-defined]

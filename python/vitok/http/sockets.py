@@ -1,0 +1,221 @@
+"""The sockets of a server, bound and not yet listening, and in one line why an address can't be had.
+
+A port that is in use, a path that is no socket and a number that is no socket are found out here, before the
+application is started. It knows nothing of loops and of HTTP.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .addresses import Address, Inherited, Tcp, Unix
+
+# Whether somebody listens on a Unix socket is asked by connecting, which never waits long for a live one.
+_CONNECT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Bound:
+    """A socket of ours, and what has to be tidied up after it."""
+
+    sock: socket.socket
+    # The path and inode of a Unix socket's file.
+    file: tuple[str, int] | None = None
+    # Whether others may bind sockets of their own to the same port, by `join`.
+    is_shared: bool = False
+    # Whether nobody else has this socket open: then connections in its line are ours alone.
+    is_ours: bool = True
+
+    def url(self, *, tls: bool) -> str:
+        """Where clients find it: http://127.0.0.1:8000, unix:/run/app.sock."""
+        if self.sock.family == socket.AF_UNIX:
+            name = self.sock.getsockname()
+            path = os.fsdecode(name)
+            return f"unix:{'@' + path[1:] if path.startswith(chr(0)) else path}"
+        host, port = self.sock.getsockname()[:2]
+        return f"{'https' if tls else 'http'}://{Tcp(host, port)}"
+
+    def close(self) -> None:
+        """Close it; the file of a Unix socket goes if it is still the one that was made."""
+        self.sock.close()
+        file, self.file = self.file, None
+        if file is None:
+            return
+        path, inode = file
+        try:
+            if os.stat(path).st_ino == inode:  # noqa: PTH116 - one call beside the next
+                Path(path).unlink()
+        except FileNotFoundError:
+            # Somebody was quicker.
+            return
+
+
+def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_shared: bool = False) -> list[Bound]:
+    """Bind a socket for each address; a name can have several. OSError names the address that can't be had.
+
+    With `is_shared` other processes may bind sockets of their own to the same ports afterwards (SO_REUSEPORT); the
+    ports must be free all the same.
+    """
+    made: list[Bound] = []
+    try:
+        for address in addresses:
+            match address:
+                case Tcp():
+                    made += _bind_tcp(address, is_shared=is_shared)
+                case Unix():
+                    made.append(_bind_unix(address, permissions))
+                case Inherited():
+                    made.append(_adopt(address))
+    except BaseException:
+        close(made)
+        raise
+    return made
+
+
+def close(bound: Iterable[Bound]) -> None:
+    """Close them all."""
+    for one in bound:
+        one.close()
+
+
+def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
+    """One socket for each address of a host; those after the first have the port of the first."""
+    try:
+        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        number, reason = error.args if isinstance(error, socket.gaierror) else (socket.EAI_NONAME, "Not a host name")
+        raise OSError(number, f"{address}: {str(reason).lower()}") from None
+    made: list[Bound] = []
+    port = address.port
+    try:
+        for family, place in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            sock = _bind_one(family, (place[0], port, *place[2:]), shown=str(address), is_shared=is_shared)
+            if sock is not None:
+                made.append(Bound(sock, is_shared=is_shared))
+                port = sock.getsockname()[1]
+    except BaseException:
+        close(made)
+        raise
+    if not made:
+        raise OSError(errno.EADDRNOTAVAIL, f"{address}: this machine has none of its addresses")
+    return made
+
+
+def _bind_one(family: int, place: tuple[object, ...], *, shown: str, is_shared: bool) -> socket.socket | None:
+    """Bind a TCP socket to a literal address. None if the kernel does not know the family.
+
+    SO_REUSEADDR lets a server start again at once; on Linux it does not let two listen on one port. SO_REUSEPORT would,
+    so it is asked for only when the port is ours.
+    """
+    try:
+        sock = _new(family)
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            return None
+        raise
+    try:
+        sock.bind(place)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError as error:
+        sock.close()
+        raise failure(error, shown) from None
+    return sock
+
+
+def join(family: int, place: tuple[object, ...]) -> Bound:
+    """Bind one more socket to a port that another process of this server holds and shares (`is_shared`)."""
+    sock = _new(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(place)
+    except OSError as error:
+        sock.close()
+        raise failure(error, str(Tcp(str(place[0]), int(str(place[1]))))) from None
+    return Bound(sock)
+
+
+def _new(family: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        # The IPv4 address of the same name gets a socket of its own.
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
+def _bind_unix(address: Unix, permissions: int | None) -> Bound:
+    """A Unix socket in the place of one that nobody listens on."""
+    path = Path(address.path)
+    _clear(path, str(address))
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(address.path)
+        if permissions is not None:
+            path.chmod(permissions)
+        return Bound(sock, file=(str(path.absolute()), path.stat().st_ino))
+    except OSError as error:
+        sock.close()
+        raise failure(error, str(address)) from None
+
+
+def _clear(path: Path, shown: str) -> None:
+    """Take away a socket that was left behind. OSError for a file that is no socket, and for one that is in use."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise failure(error, shown) from None
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.EEXIST, f"{shown}: there is a file of this name, and it is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_SECONDS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise failure(error, shown) from None
+    raise OSError(errno.EADDRINUSE, f"{shown}: in use by another process")
+
+
+def _adopt(address: Inherited) -> Bound:
+    """A socket of its own over a descriptor that stays its owner's."""
+    try:
+        copy = os.dup(address.number)
+    except OSError:
+        raise OSError(errno.EBADF, f"{address}: there is no descriptor of this number") from None
+    try:
+        sock = socket.socket(fileno=copy)
+    except OSError as error:
+        os.close(copy)
+        if error.errno == errno.ENOTSOCK:
+            raise OSError(errno.ENOTSOCK, f"{address}: this descriptor is not a socket") from None
+        raise failure(error, str(address)) from None
+    if sock.type != socket.SOCK_STREAM or _is_connected(sock):
+        sock.close()
+        raise OSError(errno.EINVAL, f"{address}: this socket is not one that can listen for streams")
+    return Bound(sock, is_ours=False)
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def failure(error: OSError, shown: str) -> OSError:
+    """The kernel's error, with the address."""
+    if error.errno == errno.EADDRINUSE:
+        return OSError(error.errno, f"{shown}: in use by another process")
+    return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")

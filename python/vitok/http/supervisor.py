@@ -1,0 +1,198 @@
+"""The supervisor: so many workers as were asked for, until all are to end.
+
+It binds the addresses first, so that a port in use is found once and port 0 is one port, and never accepts anything:
+workers bind TCP sockets of their own to the port (SO_REUSEPORT) and the kernel spreads connections over them; Unix
+sockets and inherited ones are shared. It imports nothing of the application, and knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+from typing import Any
+
+from . import addresses, loading, proxies, sockets, tls
+from .ending import CANCEL_SECONDS
+from .errors import OptionError
+from .loading import Application
+from .log import Log
+from .options import Options
+from .place import Place, WorkersError
+from .process import Process
+from .signals import handled
+from .unless import unless
+
+__all__ = ["Supervisor", "WorkersError"]
+
+# What a worker may take beyond the time that its end is allowed, and when it has to end at once, before it is killed.
+KILL_SECONDS = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+class Supervisor:
+    """Serves by several processes. ValueError and OSError for what can be seen before any is started."""
+
+    def __init__(self, app: Application | str, options: Options) -> None:
+        if not isinstance(app, str):
+            raise OptionError(
+                "workers: name the application as module:attribute; other processes can't have the object"
+            )
+        loading.split(app)
+        if options.app_dir is not None:
+            loading.look_in(options.app_dir)
+        proxies.Trusted(options.forwarded_allow_ips)
+        self._is_tls = tls.context(options) is not None
+        self._where = addresses.of_options(options)
+        self._app = app
+        self._options = options
+        self._log = Log(level=options.log_level, is_owner=True)
+        self._processes: set[Process] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._rolling: asyncio.Task[None] | None = None
+        self._asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._seen: list[signal.Signals] = []
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM; SIGHUP exchanges the workers one after the other.
+
+        OSError for an address that can't be had, WorkersError for workers that do not start. A second SIGINT or SIGTERM
+        ends at once, and then does what it would do.
+        """
+        bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
+        try:
+            self._order, self._descriptors = self._written(bound)
+            self._places = [Place(self, self._log) for _ in range(self._options.workers)]
+            with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
+                try:
+                    await unless(self._asked, self._keep([one.url(tls=self._is_tls) for one in bound]))
+                finally:
+                    await self._end()
+        finally:
+            sockets.close(bound)
+            self._log.close()
+        if len(self._seen) > 1:
+            signal.raise_signal(self._seen[-1])
+            await asyncio.sleep(0)
+
+    def _written(self, bound: list[sockets.Bound]) -> tuple[bytes, list[int]]:
+        """The order for each worker, and the descriptors that it inherits."""
+        places: list[dict[str, Any]] = []
+        for one in bound:
+            if one.is_shared:
+                places.append({"family": int(one.sock.family), "address": one.sock.getsockname()})
+            else:
+                places.append({"descriptor": one.sock.fileno()})
+        order = {
+            "app": self._app,
+            "options": {**dataclasses.asdict(self._options), "app_dir": None, "workers": 1},
+            "sockets": places,
+            "path": sys.path,
+            "arguments": sys.argv,
+        }
+        return json.dumps(order).encode() + b"\n", [one.sock.fileno() for one in bound if not one.is_shared]
+
+    async def _keep(self, urls: list[str]) -> None:
+        """Have a worker in each place. The first one shows whether the application can be had at all."""
+        first, *others = self._places
+        keepers: list[asyncio.Task[Any]] = [asyncio.create_task(first.keep())]
+        everyone = asyncio.create_task(_all_of([place.filled for place in self._places]))
+        try:
+            await _first_of(keepers[0], first.filled)
+            if not keepers[0].done():
+                keepers += [asyncio.create_task(place.keep()) for place in others]
+            await _first_of(everyone, *keepers)
+            if everyone.done():
+                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", " ".join(urls), len(self._places))
+            await asyncio.gather(*keepers)
+        finally:
+            for task in (everyone, *keepers):
+                task.cancel()
+            await asyncio.wait([everyone, *keepers])
+
+    def start(self) -> Process:
+        """Start one more worker."""
+        process = Process.start(self._order, self._descriptors)
+        self._processes.add(process)
+        return process
+
+    def is_serving(self) -> bool:
+        """Whether any worker accepts connections."""
+        return any(process.ready.done() and not process.ended.done() for process in self._processes)
+
+    def retire(self, process: Process) -> asyncio.Task[None]:
+        """See a worker that was replaced to its end."""
+        task = asyncio.create_task(self._see_off({process}))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        return task
+
+    async def _roll(self, before: asyncio.Task[None] | None) -> None:
+        """Exchange the workers one after the other, after those before have been."""
+        if before is not None:
+            await asyncio.wait({before})
+        for place in self._places:
+            if not await place.renew():
+                self._log.logger.error("the workers that are left stay as they are")
+                return
+        self._log.logger.info("all workers are new")
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGCHLD:
+            for process in list(self._processes):
+                process.look()
+                if process.ended.done():
+                    self._processes.discard(process)
+        elif number == signal.SIGHUP:
+            if not self._asked.is_set():
+                self._log.logger.info("SIGHUP: the workers are exchanged one after the other")
+                self._rolling = asyncio.create_task(self._roll(self._rolling))
+        else:
+            self._seen.append(number)
+            self._log.logger.info("%s: ending%s", number.name, " at once" if self._asked.is_set() else "")
+            (self._at_once if self._asked.is_set() else self._asked).set()
+
+    async def _end(self) -> None:
+        """See all workers to their end."""
+        self._asked.set()
+        waiting = {*self._retiring, *([self._rolling] if self._rolling else [])}
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.wait(waiting)
+        await self._see_off(self._processes)
+
+    async def _see_off(self, processes: set[Process]) -> None:
+        """Ask workers to end; those that take too long are asked to end at once, and then killed."""
+        going = set(processes)
+        seconds = self._options.timeout_graceful_shutdown
+        # Once for requests and once for the lifespan.
+        patience = None if seconds is None else 2 * seconds + CANCEL_SECONDS + KILL_SECONDS
+        for process in going:
+            process.end()
+        await unless(self._at_once, _gone(going, patience))
+        for process in going:
+            process.end_at_once()
+        await _gone(going, KILL_SECONDS)
+        for process in going:
+            if not process.ended.done():
+                self._log.logger.error("worker %d does not end: killing it", process.pid)
+                process.kill()
+        await _gone(going, None)
+
+
+async def _all_of(waited: list[asyncio.Future[None]]) -> None:
+    await asyncio.wait(waited)
+
+
+async def _first_of(*waited: asyncio.Future[Any]) -> None:
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _gone(processes: set[Process], seconds: float | None) -> None:
+    """Wait so long for all of them to have ended."""
+    if waited := {process.ended for process in processes if not process.ended.done()}:
+        await asyncio.wait(waited, timeout=seconds)

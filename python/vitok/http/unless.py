@@ -1,0 +1,26 @@
+"""Work that an event cuts short. It knows nothing of what the work is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def unless(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Do the work unless the event comes first, which cancels it. Whether the work was done."""
+    if event.is_set():
+        work.close()
+        return False
+    task, waiter = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    both: set[asyncio.Future[Any]] = {task, waiter}
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        is_done = task.done()
+    finally:
+        for one in both:
+            one.cancel()
+        await asyncio.wait(both)
+    if is_done:
+        task.result()
+    return is_done

@@ -1,0 +1,59 @@
+"""The table of options in docs/serve.md, written from the one in the code: `python tests/http/serve_table.py`.
+
+A test compares both. It knows nothing of the rest of the page.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitok.http.options import Option, table
+from vitok.http.reading import shown
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
+BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
+
+
+def main() -> None:
+    """Put the table into the page."""
+    before, _, after = parts()
+    PAGE.write_text(before + BEGIN + written() + END + after)
+
+
+def difference() -> str:
+    """The table as it should be where the page has another one, empty where they agree."""
+    return "" if parts()[1] == written() else written()
+
+
+def parts() -> tuple[str, str, str]:
+    """The page before, within and after the two marks."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    inner, _, after = rest.partition(END)
+    return before, inner, after
+
+
+def written() -> str:
+    """The table in Markdown, a part for each group."""
+    lines: list[str] = []
+    group = ""
+    for option in table():
+        if option.group != group:
+            group = option.group
+            head = ["", "| Option | Variable | Default | What it does | Elsewhere |", "| --- | --- | --- | --- | --- |"]
+            lines += ["", f"### {group}", *head]
+        lines.append(row(option))
+    return "\n".join(lines[1:]) + "\n"
+
+
+def row(option: Option) -> str:
+    """One line of the table."""
+    names = [f"`{flag}`" for flag in option.flags]
+    if option.name != option.flags[0].removeprefix("--").replace("-", "_"):
+        names.append(f"keyword `{option.name}`")
+    default = shown(option).removeprefix("default: ")
+    cells = [", ".join(names), f"`{option.variable}`", default, option.help, option.others]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""`vitok serve` as a child of a test, and plain clients for it.
+
+The child's standard error is read up to the line that says where it listens; the rest is there when it has ended. It
+knows nothing of what is tested.
+"""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+# A child that hangs is ended before the limit of the test which waits for it, so that its output is seen.
+CHILD_SECONDS = 25
+UP = re.compile(r"vitok serve: ((?:\S+:\S+ )+)\(")
+
+
+class Served:
+    """A child that serves: where, and what it has said."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self.child = child
+        self.errors = ""
+        self.output = ""
+        self.urls: list[str] = []
+
+    @property
+    def port(self) -> int:
+        """The port of the first URL."""
+        return int(self.urls[0].rpartition(":")[2])
+
+    def read_until(self, what: str | re.Pattern[str]) -> re.Match[str]:
+        """Read the standard error until a line has this in it."""
+        assert self.child.stderr is not None
+        for line in self.child.stderr:
+            self.errors += line
+            if match := re.search(what, line):
+                return match
+        raise AssertionError(f"it ended before it said {what!r}:\n{self.errors}")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and give the exit code."""
+        self.child.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end, and give the exit code."""
+        self.output, rest = self.child.communicate(timeout=CHILD_SECONDS)
+        self.errors += rest
+        return self.child.returncode
+
+    def get(self, path: str = "/", **headers: str) -> dict[str, Any]:
+        """What the application answers, on a connection of its own."""
+        return get(self.port, path, **headers)
+
+
+@contextmanager
+def started(
+    *words: str | Path,
+    app: str = "asgi_apps:app",
+    environment: dict[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[Served]:
+    """Run the command; it is gone afterwards whatever happened."""
+    command = [sys.executable, "-m", "vitok", "serve", app, "--app-dir", str(FOLDER), *map(str, words)]
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        pass_fds=pass_fds,
+    )
+    with child:
+        try:
+            yield Served(child)
+        finally:
+            child.kill()
+
+
+@contextmanager
+def serving(*words: str | Path, **options: Any) -> Iterator[Served]:
+    """The same, once it listens; without other words on a port that the kernel chooses."""
+    where = () if any(str(word) in ("--uds", "--fd", "--bind", "--port") for word in words) else ("--port", "0")
+    with started(*where, *words, **options) as served:
+        served.urls = served.read_until(UP)[1].split()
+        yield served
+
+
+def refused(*words: str | Path, app: str | None = "asgi_apps:app", **environment: str) -> tuple[int, list[str]]:
+    """Run the command where it can't serve. Gives its exit code and the lines on its standard error."""
+    command = [sys.executable, "-m", "vitok", "serve", *([app] if app else []), *map(str, words)]
+    child = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
+        check=False,
+        cwd=FOLDER,
+        env={**os.environ, **environment},
+    )
+    assert child.stdout == ""
+    return child.returncode, child.stderr.splitlines()
+
+
+def get(port: int, path: str = "/", **headers: str) -> dict[str, Any]:
+    """What the application on this port answers, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CHILD_SECONDS)
+    try:
+        connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        return answer
+    finally:
+        connection.close()
+
+
+def ask(sock: socket.socket, request: bytes = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n") -> bytes:
+    """Send a request and read until the server closes."""
+    sock.settimeout(CHILD_SECONDS)
+    sock.sendall(request)
+    return drain(sock)
+
+
+def drain(sock: socket.socket) -> bytes:
+    """Read until the peer closes or resets."""
+    found = b""
+    try:
+        while block := sock.recv(65536):
+            found += block
+    except ConnectionResetError:
+        return found
+    return found

@@ -1,0 +1,102 @@
+"""`vitok.serve()` and `vitok.http.Server` as calls: errors, signals, signature.
+
+It knows nothing of requests.
+"""
+
+import asyncio
+import inspect
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import asgi_apps
+import pytest
+import vitok
+import vitok.http
+from embedded import run, serving
+from served import get
+from vitok.http.options import table
+
+pytestmark = pytest.mark.vitok_only
+
+
+def test_only_vitoks_loop_will_do() -> None:
+    """In another loop it is a RuntimeError that says what to do."""
+    server = vitok.http.Server(asgi_apps.app, port=0)
+    with pytest.raises(RuntimeError, match=r"vitok.run"):
+        asyncio.run(server.serve())
+
+
+def test_a_server_serves_once() -> None:
+    """A second `serve()` is a RuntimeError."""
+
+    async def main() -> None:
+        async with serving() as server:
+            with pytest.raises(RuntimeError, match="once"):
+                await server.serve()
+
+    run(main())
+
+
+def test_errors_are_exceptions(tmp_path: Path) -> None:
+    """From Python what is wrong is a TypeError, ValueError, OSError or LifespanError, never an exit."""
+    with pytest.raises(TypeError, match="'prot'"):
+        vitok.serve(asgi_apps.app, prot=1)
+    with pytest.raises(ValueError, match="port"):
+        vitok.serve(asgi_apps.app, port="x")
+    with pytest.raises(ValueError, match="no attribute"):
+        vitok.serve("asgi_apps")
+    with pytest.raises(ValueError, match="workers"):
+        vitok.http.Server(asgi_apps.app, workers=2)
+    with pytest.raises(OSError, match="can't be read"):
+        vitok.serve(asgi_apps.app, ssl_certfile=tmp_path / "missing.pem")
+    with pytest.raises(vitok.http.LifespanError, match="no database"):
+        vitok.serve(asgi_apps.fails_to_start, port=0)
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        vitok.serve(asgi_apps.app, port=other.getsockname()[1])
+    (tmp_path / "raising.py").write_text("raise LookupError('mine')")
+    with pytest.raises(LookupError, match="mine"):
+        vitok.serve("raising:app", app_dir=tmp_path, port=0)
+
+
+def test_serve_blocks_and_leaves_signals_as_they_were() -> None:
+    """`vitok.serve` returns after SIGTERM, and the handlers are those of before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+
+        def ask_and_end() -> None:
+            while True:
+                try:
+                    get(port)
+                    break
+                except ConnectionRefusedError:
+                    continue
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        thread = threading.Thread(target=ask_and_end)
+        thread.start()
+        vitok.serve(asgi_apps.without_lifespan, fd=listener.fileno(), access_log=False, log_level="error")
+        thread.join()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_serve_refuses_a_running_loop() -> None:
+    """`vitok.serve` blocks, so it says what to use in a running loop."""
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match=r"vitok.http.Server"):
+            vitok.serve(asgi_apps.app)
+
+    run(main())
+
+
+def test_the_signature_has_all_options() -> None:
+    """`help(vitok.serve)` shows each option with its default."""
+    parameters = inspect.signature(vitok.serve).parameters
+    assert {name: one.default for name, one in parameters.items() if name != "app"} == {
+        option.name: option.default for option in table()
+    }

@@ -1,0 +1,136 @@
+"""The two logs: where they go without handlers and with them, and how logging is left afterwards.
+
+It knows nothing of what is logged.
+"""
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+from vitok.http.log import Log
+
+pytestmark = pytest.mark.vitok_only
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
+
+
+class Kept(logging.Handler):
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture
+def handlers() -> Iterator[dict[str, Kept]]:
+    """Handlers, put where a test wants them and taken away again."""
+    found = {name: Kept() for name in ("vitok", "vitok.server", "vitok.access")}
+    yield found
+    for name, handler in found.items():
+        logging.getLogger(name).removeHandler(handler)
+
+
+def test_lines_with_their_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines about requests go to the standard output, those about the server to the standard error."""
+    log = Log(is_owner=True)
+    log.logger.info("begins")
+    log.logger.debug("is not said")
+    log.access("one\ntwo\n")
+    log.access("three")
+    log.close()
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"{TIME} one\n{TIME} two\n{TIME} three\n", out)
+    assert re.fullmatch(rf"{TIME} INFO \[\d+\] begins\n", err)
+
+
+def test_exceptions_have_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """What an application raised is shown with its traceback."""
+    log = Log(is_owner=True)
+    try:
+        raise LookupError("lost")
+    except LookupError as error:
+        log.error("the application raised", error)
+    log.error("without", None)
+    log.close()
+    err = capsys.readouterr().err
+    assert "the application raised\nTraceback" in err
+    assert "LookupError: lost" in err
+    assert err.endswith("without\n")
+
+
+def test_the_level(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is below the level is not written."""
+    log = Log(level="error", is_owner=True)
+    log.logger.warning("not said")
+    log.close()
+    assert capsys.readouterr().err == ""
+
+
+def test_logging_is_left_as_it_was() -> None:
+    """After the server the logger has the handlers, the level and the parent that it had."""
+    logger = logging.getLogger("vitok.server")
+    before = (list(logger.handlers), logger.level, logger.propagate)
+    log = Log(level="debug", is_owner=True)
+    assert logger.handlers
+    log.close()
+    assert (list(logger.handlers), logger.level, logger.propagate) == before
+
+
+@pytest.mark.parametrize("place", ["vitok", "vitok.server"])
+def test_the_users_handler_for_the_server(
+    place: str, handlers: dict[str, Kept], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Handlers of the user get the records instead."""
+    logging.getLogger(place).addHandler(handlers[place])
+    log = Log(is_owner=True)
+    log.logger.error("begins")
+    log.close()
+    assert handlers[place].messages == ["begins"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", ["vitok", "vitok.access"])
+def test_the_users_handler_for_requests(
+    place: str, handlers: dict[str, Kept], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Handlers of the user get a record for each line instead, also when they come late."""
+    log = Log(is_owner=True)
+    log.access("one")
+    logger = logging.getLogger("vitok.access")
+    logger.setLevel(logging.INFO)
+    logging.getLogger(place).addHandler(handlers[place])
+    log.access("two\nthree\n")
+    log.close()
+    logger.setLevel(logging.NOTSET)
+    assert handlers[place].messages == ["two", "three"]
+    assert "two" not in capsys.readouterr().out
+
+
+def test_a_server_in_somebody_elses_program_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without ownership of the process there are only records, and no lines are made that nobody sees."""
+    log = Log()
+    logging.getLogger("vitok.access").setLevel(logging.WARNING)
+    assert not log.wants_access()
+    logging.getLogger("vitok.access").setLevel(logging.NOTSET)
+    log.access("one")
+    log.close()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_output_that_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A standard output that can't be written is said once, and requests go on."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdout", closed)
+    log = Log(is_owner=True)
+    log.access("one")
+    log.access("two")
+    log.close()
+    assert capsys.readouterr().err.count("can't be written any more") == 1
