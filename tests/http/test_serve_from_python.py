@@ -5,6 +5,7 @@ It knows nothing of requests.
 
 import asyncio
 import inspect
+import logging
 import os
 import signal
 import socket
@@ -54,8 +55,12 @@ def test_errors_are_exceptions(tmp_path: Path) -> None:
         vitok.serve(asgi_apps.app, ssl_certfile=tmp_path / "missing.pem")
     with pytest.raises(vitok.http.LifespanError, match="no database"):
         vitok.serve(asgi_apps.fails_to_start, port=0)
-    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
-        vitok.serve(asgi_apps.app, port=other.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        for workers in (1, 2):
+            with pytest.raises(OSError, match="in use"):
+                vitok.serve("asgi_apps:app", port=other.getsockname()[1], workers=workers)
+    # Whatever failed, logging is as it was.
+    assert logging.getLogger("vitok.server").handlers == []
     (tmp_path / "raising.py").write_text("raise LookupError('mine')")
     with pytest.raises(LookupError, match="mine"):
         vitok.serve("raising:app", app_dir=tmp_path, port=0)

@@ -120,8 +120,9 @@ class Server:
             raise RuntimeError("the server needs vitok's loop: run it by vitok.run(), or by vitok.serve()")
         if self.started.is_set():
             raise RuntimeError("a server serves once")
-        bound = self._bind()
+        bound: list[sockets.Bound] = []
         try:
+            bound = self._bind()
             await self._serve(loop, bound)
         finally:
             sockets.close(bound)

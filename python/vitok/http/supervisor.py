@@ -62,8 +62,9 @@ class Supervisor:
         OSError for an address that can't be had, WorkersError for workers that do not start. A second SIGINT or SIGTERM
         ends at once, and then does what it would do.
         """
-        bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
+        bound: list[sockets.Bound] = []
         try:
+            bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
             self._order, self._descriptors = self._written(bound)
             self._places = [Place(self, self._log) for _ in range(self._options.workers)]
             with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
