@@ -71,6 +71,20 @@ def turn_until(loop: asyncio.AbstractEventLoop, condition: Callable[[], object])
         turn(loop)
 
 
+def pending(loop: asyncio.AbstractEventLoop, waiting: Any) -> asyncio.Task[Any]:
+    """A task that has begun to wait."""
+    task: asyncio.Task[Any] = loop.create_task(waiting)
+    turn(loop, 3)
+    assert not task.done()
+    return task
+
+
+def result(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
+    """What a task comes to."""
+    turn_until(loop, task.done)
+    return task.result()
+
+
 def open_descriptors() -> dict[int, str]:
     """The open descriptors of this process and what they stand for."""
     found = {}

@@ -14,6 +14,7 @@ import select
 import tty
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 from net_support import MORE_THAN_THE_KERNEL_TAKES, Recorder, is_open, reports_of, run
@@ -195,6 +196,26 @@ def test_reading_from_a_device_that_cannot_be_waited_for() -> None:
         turn_until(loop, lambda: protocol.lost)
     assert [type(report["exception"]) for report in reports] == [PermissionError]
     assert isinstance(protocol.lost[0], PermissionError)
+    loop.close()
+
+
+@pytest.mark.vitok_only
+def test_who_waits_for_a_pipe_is_woken_though_its_refusal_leaves_the_loop() -> None:
+    """An exception handler may raise SystemExit when the poller refuses a device; the next run ends the wait."""
+
+    def leave(_: object, context: dict[str, Any]) -> None:
+        raise SystemExit(type(context["exception"]).__name__)
+
+    loop = loop_factory("vitok")()
+    protocol = Recorder()
+    file = unbuffered(os.open(os.devnull, os.O_RDWR), "rb")
+    task = loop.create_task(loop.connect_read_pipe(lambda: protocol, file))
+    loop.set_exception_handler(leave)
+    with pytest.raises(SystemExit, match="PermissionError"):
+        turn_until(loop, task.done)
+    turn_until(loop, task.done)
+    task.result()[0].close()
+    turn_until(loop, lambda: protocol.lost)
     loop.close()
 
 

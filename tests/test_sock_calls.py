@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from net_support import MORE_THAN_THE_KERNEL_TAKES, Pair, bad, refusing_port, reset, run, tcp_pair, unix_pair
-from support import turn, turn_until
+from support import pending, result, turn
 
 
 @pytest.fixture
@@ -25,20 +25,6 @@ def pair() -> Iterator[Pair]:
     ours, peer = unix_pair()
     with ours, peer:
         yield ours, peer
-
-
-def pending(loop: asyncio.AbstractEventLoop, waiting: Any) -> asyncio.Task[Any]:
-    """A task that has begun to wait."""
-    task: asyncio.Task[Any] = loop.create_task(waiting)
-    turn(loop, 3)
-    assert not task.done()
-    return task
-
-
-def result(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
-    """What a task comes to."""
-    turn_until(loop, task.done)
-    return task.result()
 
 
 def udp() -> socket.socket:

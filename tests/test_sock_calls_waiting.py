@@ -23,7 +23,7 @@ from net_support import (
     turns_share,
     unix_pair,
 )
-from support import turn, turn_until
+from support import pending, result, turn, turn_until
 
 # Long enough for a loop that looks after its waits now and then, and short enough to be a test.
 SECONDS_AT_MOST = 5
@@ -35,20 +35,6 @@ def pair() -> Iterator[Pair]:
     ours, peer = unix_pair(send_buffer=SMALL_BUFFER)
     with ours, peer:
         yield ours, peer
-
-
-def pending(loop: asyncio.AbstractEventLoop, waiting: Any) -> asyncio.Task[Any]:
-    """A task that has begun to wait."""
-    task: asyncio.Task[Any] = loop.create_task(waiting)
-    turn(loop, 3)
-    assert not task.done()
-    return task
-
-
-def result(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
-    """What a task comes to."""
-    turn_until(loop, task.done)
-    return task.result()
 
 
 def cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:

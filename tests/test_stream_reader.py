@@ -23,7 +23,7 @@ from net_support import (
     tcp_pair,
     unix_pair,
 )
-from support import private, turn, turn_until
+from support import private, result, turn, turn_until
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -58,12 +58,6 @@ def pending(loop: asyncio.AbstractEventLoop, waiting: Awaitable[Any]) -> asyncio
     turn(loop, 2)
     assert not task.done()
     return task
-
-
-def result(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
-    """What a task comes to."""
-    turn_until(loop, task.done)
-    return task.result()
 
 
 def test_every_way_to_read(loop: asyncio.AbstractEventLoop) -> None:

@@ -195,7 +195,7 @@ impl EventLoop {
     }
 
     /// The open transport that a descriptor belongs to, or None.
-    fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> Option<Bound<'py, PyAny>> {
         source::transport_of(py, self, descriptor)
     }
 

@@ -13,12 +13,11 @@ impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
     pub(crate) fn discard(&self, py: Python<'_>) {
         let letters = self.mailbox.take();
-        let (ready, timers) =
-            self.queues.with(py, |queues| (std::mem::take(&mut queues.ready), queues.drain_timers()));
-        // An exception can leave a run between a poll and the delivery of what it brought.
-        let (unsent, due) = self
-            .queues
-            .with(py, |queues| (std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.due)));
+        let (ready, timers, unsent, due) = self.queues.with(py, |queues| {
+            let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
+            // An exception can leave a run between a poll and the delivery of what it brought.
+            (ready, timers, std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.due))
+        });
         let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {

@@ -7,23 +7,21 @@ use pyo3::exceptions::PyOSError;
 
 /// The `OSError` that Python's own `socket` methods raise: the errno and its text, and no more.
 pub(crate) fn plain_os_error(error: &io::Error) -> PyErr {
-    match error.raw_os_error() {
-        Some(number) => {
-            let text = error.to_string();
-            PyOSError::new_err((number, text.split(" (os error").next().unwrap_or_default().to_owned()))
-        }
-        None => PyOSError::new_err(error.to_string()),
-    }
+    with_text(error, str::to_owned)
 }
 
 /// An `OSError` of the subclass that the errno asks for, as `OSError(errno, text)` makes it. `what` names who was refused.
 pub(crate) fn os_error(error: &io::Error, what: &str) -> PyErr {
+    with_text(error, |text| format!("{text}: {what}"))
+}
+
+/// What is said is made of the kernel's text, to which Rust adds the number.
+fn with_text(error: &io::Error, say: impl FnOnce(&str) -> String) -> PyErr {
+    let text = error.to_string();
     match error.raw_os_error() {
         Some(number) => {
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            PyOSError::new_err((number, format!("{text}: {what}")))
+            PyOSError::new_err((number, say(text.split(" (os error").next().unwrap_or_default())))
         }
-        None => PyOSError::new_err(format!("{error}: {what}")),
+        None => PyOSError::new_err(say(&text)),
     }
 }

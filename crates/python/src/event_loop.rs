@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
 use crate::events::take_events;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
@@ -48,24 +49,19 @@ fn run_once_function() -> Option<NoArguments> {
 
 fn stop(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     inside::<EventLoop>(receiver).modes.set(Modes::STOPPING, true);
-    Ok(receiver.py().None().into_bound(receiver.py()))
+    Ok(none(receiver.py()))
 }
 
 fn is_running(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).is_running())
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).is_running()))
 }
 
 fn is_closed(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).modes.any(Modes::CLOSED))
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::CLOSED)))
 }
 
 fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(receiver, inside::<EventLoop>(receiver).modes.any(Modes::DEBUG))
-}
-
-#[inline(always)]
-fn truth(receiver: Argument<'_>, value: bool) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(value.into_pyobject(receiver.py()).map_err(PyErr::from)?.to_owned().into_any())
+    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::DEBUG)))
 }
 
 fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -78,7 +74,7 @@ fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     this.get().check_open()?;
     this.get().queues.with(py, |queues| queues.pace.poll_next());
     turn(&this)?;
-    Ok(py.None().into_bound(py))
+    Ok(none(py))
 }
 
 #[inline(always)]
@@ -122,12 +118,13 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     if !state.mailbox.is_empty() {
         state.collect_mail(py);
     }
-    let (busy, poll_due, deadline, ready_before) = state.queues.with(py, |queues| {
+    let (busy, poll_due, deadline, ready_before, last_look) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
-        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len())
+        let last_look = queues.vigil.last_if_due();
+        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len(), last_look)
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
-        sleep(this, deadline)?;
+        sleep(this, deadline, last_look)?;
     } else if poll_due {
         glance(this)?;
     }
@@ -155,11 +152,16 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     take_events(this, outcome)
 }
 
-/// Nothing is ready: waits for an event, a timer, another thread or a signal.
-fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), Raised> {
+/// Nothing is ready: waits for an event, a timer, another thread or a signal. `last_look` is when the operations of `sock_*`
+/// were last looked after, if that is due again.
+fn sleep(
+    this: &Bound<'_, EventLoop>,
+    deadline: Option<Deadline>,
+    last_look: Option<u64>,
+) -> Result<(), Raised> {
     let py = this.py();
     let state = this.get();
-    let timeout = match deadline {
+    let mut timeout = match deadline {
         Some(deadline) => deadline.wait_from(state.now(this.as_any().as_borrowed())?),
         None => Timeout::Never,
     };
@@ -167,7 +169,9 @@ fn sleep(this: &Bound<'_, EventLoop>, deadline: Option<Deadline>) -> Result<(), 
         // The clock is the user's, and what it did has to be called first.
         return Ok(());
     }
-    let timeout = sock::limit_sleep(py, state, timeout)?;
+    if let Some(last_ns) = last_look {
+        timeout = sock::limit_sleep(py, state, timeout, last_ns)?;
+    }
     if timeout == Timeout::Now {
         let poll_due = state.queues.with(py, |queues| queues.pace.is_poll_due());
         return if poll_due { glance(this) } else { Ok(()) };
@@ -213,11 +217,10 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     let (count, has_events) = state.queues.with(py, |queues| {
         let count = queues.ready.len();
         queues.pace.note_turn(count);
-        (count, !queues.due.is_empty())
+        let has_events = !queues.due.is_empty();
+        queues.vigil.is_due |= count > 0 || has_events;
+        (count, has_events)
     });
-    if count > 0 || has_events {
-        state.kernel.with(py, |kernel| kernel.watches.vigil.is_due = true);
-    }
     if !has_events {
         return call_handles(this, count);
     }

@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Queues};
 use crate::signals::{self, SIGNALS};
-use crate::watches::{Due, Kind, Waits, Watched, is_live};
+use crate::watches::{Due, Recipient, Waits, Watched, is_live};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
 /// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
@@ -67,7 +67,7 @@ impl Found {
             } else if let Some(entry) = kernel.watches.get(event.token) {
                 for source in entry.due_sources(event.readiness) {
                     queues.due.push(Due {
-                        kind: source.kind,
+                        recipient: Recipient::Source(source.kind),
                         object: source.object.clone_ref(py),
                         readiness: event.readiness,
                     });
@@ -91,7 +91,7 @@ impl Found {
     fn collect_operations(&mut self, py: Python<'_>, waits: &Waits, event: &Event, due: &mut Vec<Due>) {
         for operation in waits.due(event.readiness) {
             let object = operation.clone_ref(py);
-            due.push(Due { kind: Kind::Operation, object, readiness: event.readiness });
+            due.push(Due { recipient: Recipient::Operation, object, readiness: event.readiness });
         }
         if waits.is_idle(event.readiness) {
             self.idle.push(*event);

@@ -11,6 +11,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::ffi::answer::truth;
 use crate::ffi::class::{Getter, HandleClass, make_types};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, HandleTypes};
@@ -304,8 +305,7 @@ fn scheduled(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn flag(receiver: Argument<'_>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
-    let set = Handle::of_receiver(receiver).flags().has(flag);
-    Ok(set.into_pyobject(receiver.py())?.to_owned().into_any())
+    Ok(truth(receiver.py(), Handle::of_receiver(receiver).flags().has(flag)))
 }
 
 fn due(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

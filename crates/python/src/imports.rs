@@ -53,7 +53,6 @@ pub(crate) struct Names {
 
 /// What waiting on a socket object asks of it, of a future and of the loop.
 pub(crate) struct SockNames {
-    pub(crate) fileno: Py<PyString>,
     pub(crate) accept: Py<PyString>,
     pub(crate) recv_into: Py<PyString>,
     pub(crate) recvfrom: Py<PyString>,
@@ -70,7 +69,6 @@ pub(crate) struct SockNames {
 impl SockNames {
     fn load(py: Python<'_>) -> Self {
         Self {
-            fileno: intern!(py, "fileno").clone().unbind(),
             accept: intern!(py, "accept").clone().unbind(),
             recv_into: intern!(py, "recv_into").clone().unbind(),
             recvfrom: intern!(py, "recvfrom").clone().unbind(),

@@ -45,6 +45,15 @@ impl Displaced {
         self.operations.extend(entry.take_operation(direction));
     }
 
+    /// What waits in the other direction than this, which is left as it is, with what is known of its socket.
+    fn other_direction(&mut self, entry: &mut Watched, direction: Direction) {
+        let is_checked = entry.waits.as_ref().is_some_and(|waits| waits.is_checked);
+        self.direction(entry, direction.other());
+        if let Some(waits) = entry.waits.as_deref_mut() {
+            waits.is_checked = is_checked;
+        }
+    }
+
     pub(crate) fn entry(&mut self, entry: Option<Watched>) {
         let Some(mut entry) = entry else { return };
         self.direction(&mut entry, Direction::Read);
@@ -96,16 +105,28 @@ impl Kernel {
         let Some(entry) = self.watches.slots.get_mut(token) else {
             return (Displaced { handles: vec![handle], ..Displaced::default() }, Ok(()));
         };
-        let new = entry.interest().is_empty();
+        let is_new = entry.interest().is_empty();
         let mut displaced = Displaced::default();
         displaced.direction(entry, direction);
         *entry.watch.place(direction) = Some(handle);
-        let interest = entry.interest();
+        self.ask_more(token, direction, is_new, displaced)
+    }
+
+    /// Tells the kernel that an entry asks for a direction from now on. `is_new`: it asked for nothing before.
+    pub(crate) fn ask_more(
+        &mut self,
+        token: Token,
+        direction: Direction,
+        is_new: bool,
+        mut displaced: Displaced,
+    ) -> (Displaced, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+        let (descriptor, interest) = (entry.descriptor, entry.interest());
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
             return (displaced, Ok(()));
         };
-        let told = if new {
+        let told = if is_new {
             poller.register(descriptor, token, interest, Trigger::Level).map(|()| Rearmed::Kept)
         } else {
             poller.reregister(descriptor, token, interest, Trigger::Level)
@@ -113,9 +134,9 @@ impl Kernel {
         match told {
             Ok(Rearmed::Kept) => (displaced, Ok(())),
             Ok(Rearmed::Renewed) => {
-                // The number had been closed and opened again: the other direction's callback was for the old file. If
-                // that lives on under another number, its events must not come under the new file's token.
-                displaced.direction(entry, direction.other());
+                // The number had been closed and opened again: what waited in the other direction did so for the old
+                // file. If that lives on under another number, its events must not come under the new file's token.
+                displaced.other_direction(entry, direction);
                 let interest = entry.interest();
                 let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
@@ -209,16 +230,6 @@ impl Kernel {
     /// reference where nothing is asked for. What it held before comes out, to be dropped by the caller.
     pub(crate) fn ask(
         &mut self,
-        token: Token,
-        interest: Interest,
-        object: Object,
-    ) -> (Option<Object>, io::Result<()>) {
-        self.ask_for(Half::First, token, interest, object)
-    }
-
-    /// The same on behalf of either half of a pipe.
-    pub(crate) fn ask_for(
-        &mut self,
         half: Half,
         token: Token,
         interest: Interest,
@@ -258,41 +269,19 @@ impl Kernel {
         (displaced, told)
     }
 
-    /// Takes a source out of the table, and out of the kernel's.
-    pub(crate) fn detach(&mut self, token: Token) -> (Option<Watched>, io::Result<()>) {
-        let Some(entry) = self.watches.slots.remove(token) else {
-            return (None, Ok(()));
-        };
-        self.watches.tokens.remove(&entry.descriptor);
-        let interest = entry.interest();
-        let told = match self.poller.as_mut() {
-            _ if interest.is_empty() => Ok(()),
-            Some(poller) => poller.deregister(entry.descriptor, interest),
-            None => {
-                self.watches.unsettled.push(entry.descriptor);
-                Ok(())
-            }
-        };
-        (Some(entry), told)
-    }
-
-    /// Takes one half of a pipe out of the table. The other goes on; whether there is one comes out, too.
-    pub(crate) fn detach_half(
-        &mut self,
-        half: Half,
-        token: Token,
-    ) -> (bool, Option<Watched>, io::Result<()>) {
+    /// Takes a source out of the table, and out of the kernel's. The other half of a pipe goes on under the same token.
+    pub(crate) fn detach(&mut self, half: Half, token: Token) -> (Option<Watched>, io::Result<()>) {
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            return (false, None, Ok(()));
+            return (None, Ok(()));
         };
         let (descriptor, before) = (entry.descriptor, entry.interest());
         let own = entry.half(half).take();
-        if entry.sources().next().is_none() {
+        let (left, detached) = if entry.sources().next().is_some() {
+            (entry.interest(), Some(Watched::new(descriptor, own)))
+        } else {
             *entry.half(half) = own;
-            let (entry, told) = self.detach(token);
-            return (false, entry, told);
-        }
-        let left = entry.interest();
+            (Interest::NONE, self.watches.forget(descriptor))
+        };
         let told = match self.poller.as_mut() {
             _ if left == before => Ok(()),
             Some(poller) if left.is_empty() => poller.deregister(descriptor, before),
@@ -302,7 +291,7 @@ impl Kernel {
                 Ok(())
             }
         };
-        (true, Some(Watched::new(descriptor, own)), told)
+        (detached, told)
     }
 
     /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.

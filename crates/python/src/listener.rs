@@ -20,7 +20,7 @@ use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
-use crate::watches::Kind;
+use crate::watches::{Half, Kind};
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
 const ACCEPTED_AT_ONCE: usize = 64;
@@ -103,7 +103,7 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
         let is_listener =
             kernel.watches.source_of(descriptor).is_some_and(|source| source.kind == Kind::Listener);
         let token = kernel.watches.tokens.get(&descriptor).copied().filter(|_| is_listener)?;
-        kernel.detach(token).0
+        kernel.detach(Half::First, token).0
     });
     let Some(entry) = entry else { return false };
     if let Some(source) = &entry.source
@@ -209,7 +209,8 @@ impl Listener {
     fn ask(&self, py: Python<'_>, interest: Interest, listener: Bound<'_, PyAny>) -> PyResult<()> {
         let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
         let state = self.owner.get();
-        let (displaced, told) = state.kernel.with(py, |kernel| kernel.ask(token, interest, listener.into()));
+        let (displaced, told) =
+            state.kernel.with(py, |kernel| kernel.ask(Half::First, token, interest, listener.into()));
         drop(displaced);
         told.map_err(|error| os_error(&error, &format!("the listening socket {}", self.descriptor)))
     }

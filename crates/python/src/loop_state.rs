@@ -58,6 +58,25 @@ pub(crate) struct Queues {
     pub(crate) unsent: Vec<(Kind, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<Due>,
+    pub(crate) vigil: Vigil,
+}
+
+/// When to look whether a socket was closed under an operation of `sock_*`: the kernel does not tell. It stands here because
+/// a turn asks the queues anyway.
+pub(crate) struct Vigil {
+    /// Whether there may be operations that wait.
+    pub(crate) has_waits: bool,
+    /// Whether any code ran since the last look, which might have closed something.
+    pub(crate) is_due: bool,
+    pub(crate) last_ns: u64,
+}
+
+impl Vigil {
+    /// When the last look was, on the clock of the loop, if another is due.
+    #[inline(always)]
+    pub(crate) fn last_if_due(&self) -> Option<u64> {
+        (self.has_waits && self.is_due).then_some(self.last_ns)
+    }
 }
 
 /// What the user set, and what is kept for speed while the loop runs.
@@ -111,6 +130,7 @@ impl EventLoop {
                 pace: Pace::new(),
                 unsent: Vec::new(),
                 due: Vec::new(),
+                vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
             }),
             kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),

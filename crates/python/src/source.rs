@@ -9,7 +9,8 @@ use pyo3::prelude::*;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::watches::{Due, Kind};
+use crate::transport::alive;
+use crate::watches::{Due, Kind, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
@@ -23,23 +24,33 @@ pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> R
 #[inline(always)]
 fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
     let object = due.object.bind_borrowed(py);
-    match due.kind {
-        Kind::Operation => sock::on_ready(object, due.readiness),
-        Kind::Stream => stream::on_ready(object, due.readiness),
-        Kind::Datagram => datagram::on_ready(object, due.readiness),
-        Kind::Listener => listener::on_ready(object),
-        Kind::ReadPipe => pipe::on_readable(object),
-        Kind::WritePipe => pipe::on_ready(object, due.readiness),
+    match due.recipient {
+        Recipient::Operation => sock::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Stream) => stream::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Datagram) => datagram::on_ready(object, due.readiness),
+        Recipient::Source(Kind::Listener) => listener::on_ready(object),
+        Recipient::Source(Kind::ReadPipe) => pipe::on_readable(object),
+        Recipient::Source(Kind::WritePipe) => pipe::on_ready(object, due.readiness),
     }
 }
 
-/// The open transport that a descriptor belongs to.
+/// The open transport that a descriptor belongs to: a stream or an endpoint of datagrams.
 pub(crate) fn transport_of<'py>(
     py: Python<'py>,
     state: &EventLoop,
     descriptor: RawFd,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(stream::transport_of(py, state, descriptor)?.or_else(|| datagram::transport_of(py, state, descriptor)))
+) -> Option<Bound<'py, PyAny>> {
+    let (kind, held) = state.kernel.with(py, |kernel| {
+        let source = kernel.watches.source_of(descriptor)?;
+        Some((source.kind, source.object.clone_ref(py)))
+    })?;
+    let transport = alive(held.into_bound(py))?;
+    let is_its_own = match kind {
+        Kind::Stream => stream::owns_descriptor(transport.as_borrowed()),
+        Kind::Datagram => true,
+        Kind::Listener | Kind::ReadPipe | Kind::WritePipe => false,
+    };
+    is_its_own.then_some(transport)
 }
 
 /// Sends what streams have gathered during the turn.
@@ -53,7 +64,7 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
             Kind::WritePipe => pipe::flush(transport),
             Kind::Stream => stream::flush(transport),
             // These write at once, or not at all.
-            Kind::Datagram | Kind::Listener | Kind::ReadPipe | Kind::Operation => Ok(()),
+            Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
         };
         if let Err(raised) = flushed {
             keep_first(&mut outcome, raised.take(py), transport);

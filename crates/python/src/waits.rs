@@ -66,7 +66,6 @@ impl Kernel {
             return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
         displaced.operations.extend(waits.place(direction).replace(operation));
-        self.watches.vigil.has_waits = true;
         if waits.armed.contains(direction.interest()) {
             return (displaced, Ok(()));
         }
@@ -114,42 +113,14 @@ impl Kernel {
         &mut self,
         token: Token,
         direction: Direction,
-        mut displaced: Displaced,
+        displaced: Displaced,
     ) -> (Displaced, io::Result<()>) {
         let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
-        let descriptor = entry.descriptor;
-        self.watches.vigil.has_waits = true;
         let is_new = entry.interest().is_empty();
         if let Some(waits) = entry.waits.as_deref_mut() {
             waits.armed = waits.armed.with(direction.interest());
         }
-        let interest = entry.interest();
-        let Some(poller) = self.poller.as_mut() else {
-            self.watches.unsettled.push(descriptor);
-            return (displaced, Ok(()));
-        };
-        let told = if is_new {
-            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Rearmed::Kept)
-        } else {
-            poller.reregister(descriptor, token, interest, Trigger::Level)
-        };
-        match told {
-            Ok(Rearmed::Kept) => (displaced, Ok(())),
-            Ok(Rearmed::Renewed) => {
-                // What waited in the other direction did so for a file that is closed.
-                displaced.direction(entry, direction.other());
-                if let Some(waits) = entry.waits.as_deref_mut() {
-                    waits.is_checked = true;
-                }
-                let interest = entry.interest();
-                let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
-                (displaced, poller.reregister(descriptor, token, interest, Trigger::Level).map(drop))
-            }
-            Err(error) => {
-                displaced.entry(self.watches.forget(descriptor));
-                (displaced, Err(error))
-            }
-        }
+        self.ask_more(token, direction, is_new, displaced)
     }
 
     /// The end of a wait, if it was not displaced. What was asked for stays if `lingers`.

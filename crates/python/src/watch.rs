@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use crate::error::os_error;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::kernel::Displaced;
@@ -79,7 +80,7 @@ fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     call.refuse_keywords("add_reader")?;
     refuse_transports(call)?;
     add(call, Direction::Read, None)?;
-    Ok(call.py.None().into_bound(call.py))
+    Ok(none(call.py))
 }
 
 fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -89,7 +90,7 @@ fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     call.refuse_keywords("add_writer")?;
     refuse_transports(call)?;
     add(call, Direction::Write, None)?;
-    Ok(call.py.None().into_bound(call.py))
+    Ok(none(call.py))
 }
 
 fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -163,7 +164,7 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
         return call.by_keyword::<EventLoop>("_remove_reader", &["fd"]);
     };
     if this.modes.any(crate::loop_state::Modes::CLOSED) {
-        return Ok(false.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any());
+        return Ok(truth(py, false));
     }
     let number = descriptor_of(descriptor)?;
     let (removed, told) = this.kernel.with(py, |kernel| kernel.unwatch(number, direction));
@@ -171,7 +172,7 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     this.cancel(py, removed)?;
     told.map_err(|error| os_error(&error, &format!("descriptor {number}")))?;
     this.wake_if_elsewhere()?;
-    Ok(found.into_pyobject(py).map_err(PyErr::from)?.to_owned().into_any())
+    Ok(truth(py, found))
 }
 
 /// A number, or what `fileno()` says, by the standard library's own rule.

@@ -135,7 +135,6 @@ impl Waits {
 /// What kind of source an object is: who is to be told of its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    Operation,
     Stream,
     Datagram,
     Listener,
@@ -156,7 +155,7 @@ impl Kind {
     pub(crate) const fn half(self) -> Half {
         match self {
             Self::WritePipe => Half::Second,
-            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
+            Self::Stream | Self::Datagram | Self::Listener | Self::ReadPipe => Half::First,
         }
     }
 
@@ -170,7 +169,7 @@ impl Kind {
         match self {
             // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
             Self::ReadPipe => "close",
-            Self::Operation | Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
+            Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
         }
     }
 }
@@ -184,9 +183,17 @@ pub(crate) struct Source {
     pub(crate) interest: Interest,
 }
 
-/// An event that has to be delivered to a source.
+/// What kind of object an event is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recipient {
+    Source(Kind),
+    /// An operation of `sock_*` that waits.
+    Operation,
+}
+
+/// An event that has to be delivered at once, without a handle.
 pub(crate) struct Due {
-    pub(crate) kind: Kind,
+    pub(crate) recipient: Recipient,
     pub(crate) object: Object,
     pub(crate) readiness: Readiness,
 }
@@ -261,27 +268,11 @@ pub(crate) struct Watches {
     pub(crate) unsettled: Vec<RawFd>,
     /// Operations of `sock_*` in whose place something else was put. They wait on, unless their socket is closed.
     pub(crate) orphans: Vec<Object>,
-    pub(crate) vigil: Vigil,
-}
-
-/// When to look whether a socket was closed under an operation: the kernel does not tell.
-pub(crate) struct Vigil {
-    /// Whether there may be operations that wait.
-    pub(crate) has_waits: bool,
-    /// Whether any code ran since the last look, which might have closed something.
-    pub(crate) is_due: bool,
-    pub(crate) last_ns: u64,
 }
 
 impl Watches {
     pub(crate) fn new() -> Self {
-        Self {
-            slots: Slots::new(),
-            tokens: HashMap::new(),
-            unsettled: Vec::new(),
-            orphans: Vec::new(),
-            vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
-        }
+        Self { slots: Slots::new(), tokens: HashMap::new(), unsettled: Vec::new(), orphans: Vec::new() }
     }
 
     pub(crate) fn get(&self, token: Token) -> Option<&Watched> {

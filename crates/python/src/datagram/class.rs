@@ -1,21 +1,23 @@
 //! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries look
 //! at.
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
-use reactor::Interest;
 
-use super::{Body, Endpoint, begin, end, read, settle, write};
+use super::{Body, Endpoint, end, read, settle, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
-use crate::loop_state::Modes;
-use crate::transport::wake;
+use crate::transport::{
+    Transport, begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high,
+    protocol_paused, set_limits,
+};
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// The class, and the methods that the loop calls.
@@ -125,7 +127,7 @@ fn methods() -> Vec<Method> {
         ),
         method(
             "get_write_buffer_limits",
-            no_arguments!(buffer_limits),
+            no_arguments!(limits::<Endpoint>),
             "($self)",
             "The low and the high mark, in bytes.",
         ),
@@ -173,20 +175,12 @@ fn getters() -> Vec<Getter> {
         getter!("_protocol", protocol),
         getter!("_address", address),
         getter!("_extra", facts),
-        getter!("_protocol_paused", protocol_paused),
-        getter!("_high_water", high_water),
-        getter!("_low_water", low_water),
+        getter!("_protocol_paused", protocol_paused::<Endpoint>),
+        getter!("_high_water", high_water::<Endpoint>),
+        getter!("_low_water", low_water::<Endpoint>),
         getter!("_paused", paused),
         getter!("_closing", closing),
     ]
-}
-
-fn none(py: Python<'_>) -> Bound<'_, PyAny> {
-    py.None().into_bound(py)
-}
-
-fn truth(py: Python<'_>, value: bool) -> PyResult<Bound<'_, PyAny>> {
-    Ok(value.into_pyobject(py)?.to_owned().into_any())
 }
 
 fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
@@ -247,7 +241,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading()))?)
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
 }
 
 fn get_protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -275,36 +269,19 @@ fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
 }
 
-fn buffer_limits(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    let limits = ask(transport, |body| body.flow.limits());
-    Ok(limits.into_pyobject(transport.py())?.into_any())
-}
-
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
-    let number = |place: usize| -> PyResult<Option<i64>> {
-        match arguments[place].filter(|value| !value.is_none()) {
-            None => Ok(None),
-            Some(value) => value.extract::<i64>().map(Some),
-        }
-    };
-    let (high, low) = (number(0)?, number(1)?);
-    ask(call.receiver(), |body| body.flow.set_limits(high, low))
-        .map_err(|refused| PyValueError::new_err(refused.to_string()))?;
-    write::pause_if_high(call.receiver())?;
+    set_limits::<Endpoint>(call)?;
+    pause_if_high::<Endpoint>(call.receiver())?;
     Ok(none(call.py))
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let waiter = one(call, "_begin", "waiter")?;
-    let begun = begin(call.receiver()).map_err(|raised| raised.take(call.py));
-    wake(waiter)?;
-    begun?;
+    begin_and_wake::<Endpoint>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
 fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    connection_lost::<Endpoint>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
@@ -321,27 +298,7 @@ fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(represent(transport)?.into_pyobject(transport.py())?.into_any())
-}
-
-/// `<DatagramTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
-pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
-    let endpoint = value_of::<Endpoint>(transport);
-    let has_open_loop = !endpoint.owner.get().modes.any(Modes::CLOSED);
-    Ok(ask(transport, |body| {
-        let life = match (body.socket.is_none(), body.state.is_closing()) {
-            (true, _) => " closed",
-            (false, true) => " closing",
-            (false, false) => "",
-        };
-        let mut text = format!("<DatagramTransport{life} fd={}", body.number);
-        if has_open_loop && body.socket.is_some() {
-            let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
-            let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
-            text += &format!(" read={reads} write=<{writes}, bufsize={}>", body.queue.size());
-        }
-        text + ">"
-    }))
+    Ok(Endpoint::represent(transport).into_pyobject(transport.py())?.into_any())
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -372,22 +329,10 @@ fn facts(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(ask(transport, |body| body.facts.clone_ref(py)).into_bound(py).into_any())
 }
 
-fn protocol_paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.flow.is_paused()))
-}
-
-fn high_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().1).into_pyobject(transport.py())?.into_any())
-}
-
-fn low_water(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.flow.limits().0).into_pyobject(transport.py())?.into_any())
-}
-
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.state.is_paused()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_paused())))
 }
 
 fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
 }

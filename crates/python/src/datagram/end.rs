@@ -4,17 +4,14 @@
 //! However the end comes, `connection_lost` is called once, by the loop, never inside the call that caused it; then the
 //! socket is closed, once.
 
-use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
-use stream::Closing;
 
-use super::{Endpoint, class, settle};
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
+use super::Endpoint;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::protocol;
+use crate::transport::{self, Transport, conclude, detach};
 
 /// `transport.close()`: what waits is sent first. What was received and not delivered is dropped.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -24,26 +21,12 @@ pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
         .body
         .with(py, |body| (body.state.close(body.queue.is_empty()), std::mem::take(&mut body.held)));
     drop(held);
-    settle(transport)?;
-    match closing {
-        Closing::Lose => schedule_lost(transport, None),
-        Closing::Drain | Closing::Nothing => Ok(()),
-    }
+    conclude::<Endpoint>(transport, closing, None)
 }
 
 /// The endpoint is lost, to an error or by `abort()`. What waits to be sent is forgotten.
 pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let (closing, released) = endpoint
-        .body
-        .with(py, |body| (body.state.lose(), (body.queue.drain(), std::mem::take(&mut body.held))));
-    drop(released);
-    settle(transport)?;
-    match closing {
-        Closing::Lose => schedule_lost(transport, error),
-        Closing::Drain | Closing::Nothing => Ok(()),
-    }
+    transport::lose::<Endpoint>(transport, error)
 }
 
 /// A mistake, or a lack of memory: it is reported, and the endpoint is lost to it.
@@ -81,89 +64,16 @@ pub(super) fn tell_error(transport: Argument<'_>, error: &PyErr) -> Result<(), R
     }
 }
 
-/// Has the loop call `connection_lost` at its next turn.
-pub(super) fn schedule_lost(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let owner = endpoint.owner.bind(py);
-    let state = owner.get();
-    state.check_open()?;
-    let context = endpoint.body.with(py, |body| body.context.clone_ref(py));
-    let error = match error {
-        Some(error) => error.into_value(py).into_bound(py).into_any(),
-        None => py.None().into_bound(py),
-    };
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::connection_lost_method(py)?,
-        arguments: &[transport, error.as_borrowed()],
-        context: Some(context.bind(py).as_borrowed()),
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = state.pool.make(py, content)?;
-    state.push_ready(py, handle);
-    Ok(())
-}
-
-/// Called by the loop: tells the protocol, then closes the socket, whatever the protocol raised.
-pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let told = match endpoint.callee(py) {
-        Some(callee) => {
-            let names = &endpoint.owner.get().imports.names.protocol;
-            // The handle that calls this has entered the endpoint's context.
-            callee.call_here_with(&names.connection_lost, &[error]).map(drop)
-        }
-        None => Ok(()),
-    };
-    let told = told.map_err(|raised| raised.take(py));
-    let released = release(transport).map_err(|raised| raised.take(py));
-    told?;
-    Ok(released?)
-}
-
 /// Closes the socket and lets go of everything.
-fn release(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let (socket, token, released) = endpoint.body.with(py, |body| {
         let known = (std::mem::take(&mut body.peers), body.last_from.take(), body.last_to.take());
         (body.socket.take(), body.token.take(), (body.protocol.take(), known))
     });
-    if let Some(token) = token {
-        let (entry, told) = endpoint.owner.get().kernel.with(py, |kernel| kernel.detach(token));
-        drop(entry);
-        // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
-        drop(told);
-    }
+    detach(endpoint, py, token);
     let closed = socket.map(|socket| socket.bind(py).call_method0("close").map(drop));
     drop(released);
     Ok(closed.unwrap_or(Ok(()))?)
-}
-
-/// `__del__`: an endpoint that is garbage while its socket is open was forgotten by somebody.
-pub(super) fn finalize(transport: Argument<'_>) -> PyResult<()> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(py, |body| body.socket.is_none()) {
-        return Ok(());
-    }
-    let text = format!("unclosed transport {}", class::represent(transport)?);
-    let warned = endpoint
-        .owner
-        .get()
-        .imports
-        .hooks
-        .bind(py)
-        .call_method1("warn_of_resource", (text, py.get_type::<PyResourceWarning>(), transport));
-    let released = endpoint.body.with(py, |body| {
-        body.state.lose();
-        (body.queue.drain(), std::mem::take(&mut body.held))
-    });
-    drop(released);
-    release(transport).map_err(|raised| raised.take(py))?;
-    warned.map(drop)
 }

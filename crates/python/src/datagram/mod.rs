@@ -9,11 +9,13 @@
 //! | `read`    | datagrams in: from readiness to the protocol                       |
 //! | `write`   | datagrams out: at once, or when the kernel has room                |
 //! | `route`   | addresses: whom a datagram is for, and who sent one                |
-//! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer     |
+//! | `end`     | `close()`, `abort()`, errors, letting go of the socket             |
+//! | `life`    | what it shares with the other transports                           |
 //! | `class`   | the methods as Python sees them                                    |
 
 mod class;
 mod end;
+mod life;
 mod read;
 mod route;
 mod write;
@@ -27,7 +29,6 @@ use reactor::{Address, Interest, Token};
 use stream::{DatagramQueue, Flow, LookAhead, Peers, State};
 
 use self::route::Target;
-use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
 use crate::ffi::method::Argument;
@@ -35,11 +36,10 @@ use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::ffi::socket_object::{check_layout, descriptor_of};
+use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
-use crate::protocol::Callee;
-use crate::transport::{alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule};
-use crate::watches::{Half, Kind};
+use crate::transport::{self, check_protocol, schedule};
+use crate::watches::Kind;
 
 pub(crate) use class::make_class;
 pub(crate) use read::on_ready;
@@ -51,7 +51,7 @@ pub(crate) struct Endpoint {
 }
 
 /// What changes in an endpoint's life.
-struct Body {
+pub(crate) struct Body {
     state: State,
     flow: Flow,
     look: LookAhead,
@@ -121,7 +121,6 @@ fn open_raw<'py>(
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
     check_protocol(owner.get(), &new.protocol)?;
-    check_layout(&new.socket);
     let descriptor: RawFd = new.socket.call_method0("fileno")?.extract()?;
     let family = new.socket.getattr("family")?.extract()?;
     let is_connected = match new.facts.get_item("peername")? {
@@ -162,50 +161,6 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
     Ok(transport)
 }
 
-/// The open transport that a descriptor belongs to.
-pub(crate) fn transport_of<'py>(
-    py: Python<'py>,
-    state: &EventLoop,
-    descriptor: RawFd,
-) -> Option<Bound<'py, PyAny>> {
-    let held = state.kernel.with(py, |kernel| {
-        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Datagram)?;
-        Some(source.object.clone_ref(py))
-    });
-    held.and_then(|held| alive(held.into_bound(py)))
-}
-
-/// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the endpoint
-/// lives on, as in asyncio.
-fn begin(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let owner = endpoint.owner.bind(py);
-    let mut outcome = Ok(());
-    if let Some(callee) = endpoint.callee(py) {
-        outcome = call_connection_made(owner, &callee, transport).map_err(|raised| raised.take(py));
-    }
-    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
-    let wanted = endpoint.body.with(py, |body| {
-        body.state.start();
-        interest_of(body.state.interest())
-    });
-    // The table has held the endpoint so far, and must not go on if the kernel is asked for nothing.
-    tell_kernel(transport, wanted)?;
-    Ok(outcome?)
-}
-
-impl Endpoint {
-    /// The protocol with its context; `None` once the endpoint is gone.
-    #[inline(always)]
-    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        self.body.with(py, |body| {
-            let protocol = body.protocol.as_ref()?.bind(py).clone();
-            Some(Callee { protocol, context: body.context.bind(py).clone() })
-        })
-    }
-}
-
 impl Body {
     /// The descriptor to receive from and send to: -1 once the user has closed the socket behind the endpoint's back, so
     /// that whoever has the number now is left alone.
@@ -215,32 +170,10 @@ impl Body {
     }
 }
 
-/// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the endpoint.
+/// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
 fn settle(transport: Argument<'_>) -> Result<(), Raised> {
-    let endpoint = value_of::<Endpoint>(transport);
-    let changed = endpoint.body.with(transport.py(), |body| {
-        let wanted = interest_of(body.state.interest());
-        (wanted != body.watched).then_some(wanted)
-    });
-    match changed {
-        None => Ok(()),
-        Some(wanted) => tell_kernel(transport, wanted),
-    }
-}
-
-fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let token = endpoint.body.with(py, |body| {
-        body.watched = wanted;
-        body.token
-    });
-    let Some(token) = token else { return Ok(()) };
-    match ask_kernel(endpoint.owner.get(), transport, Half::First, token, wanted)? {
-        Ok(()) => Ok(()),
-        Err(error) => end::lose(transport, Some(os_error(&error, "the endpoint cannot be watched"))),
-    }
+    transport::settle::<Endpoint>(transport)
 }
 
 impl Native for Endpoint {
@@ -265,6 +198,6 @@ impl Native for Endpoint {
     }
 
     fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        end::finalize(transport)
+        transport::finalize::<Self>(transport)
     }
 }

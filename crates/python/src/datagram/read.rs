@@ -13,11 +13,10 @@ use reactor::{Address, Readiness};
 use super::{Arrived, Endpoint, class, end, route, settle, write};
 use crate::error::os_error;
 use crate::ffi::bytes;
-use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
+use crate::transport::{Transport, schedule};
 
 /// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
 const LARGEST: usize = 64 * 1024;
@@ -199,20 +198,7 @@ fn schedule_held(transport: Argument<'_>) -> Result<(), Raised> {
     if endpoint.body.with(py, |body| body.held.is_empty()) {
         return Ok(());
     }
-    let owner = endpoint.owner.bind(py);
-    owner.get().check_open()?;
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback: class::deliver_held_method(py)?,
-        arguments: &[transport],
-        context: None,
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = owner.get().pool.make(py, content)?;
-    owner.get().push_ready(py, handle);
-    Ok(())
+    schedule(endpoint.owner.bind(py), class::deliver_held_method(py)?, &[transport], None)
 }
 
 /// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.

@@ -9,7 +9,7 @@ use pyo3::exceptions::{
     PyBlockingIOError, PyInterruptedError, PyKeyboardInterrupt, PyOSError, PySystemExit, PyTypeError,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyString};
 use reactor::Address;
 use reactor::socket::{self, DATAGRAMS_PER_CALL};
 use stream::{Admission, Drained};
@@ -18,11 +18,12 @@ use super::route::{self, Target};
 use super::{Body, Endpoint, end, settle};
 use crate::buffer::View;
 use crate::error::os_error;
-use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::bytes::Bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::transport::{Transport, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging};
 
 const FAILED: &str = "Fatal write error on datagram transport";
 
@@ -110,14 +111,7 @@ fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Resul
 fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    let kept = match Bytes::of(data) {
-        Some(kept) => kept,
-        None => {
-            let copy = with_content(data, |content| bytes::copy(py, content))??;
-            let Some(kept) = Bytes::of(copy.as_borrowed()) else { return Ok(()) };
-            kept
-        }
-    };
+    let kept = unchanging(data)?;
     let refused = endpoint.body.with(py, |body| {
         // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
         if body.state.is_lost() {
@@ -129,7 +123,7 @@ fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(
     });
     drop(refused);
     settle(transport)?;
-    pause_if_high(transport)
+    pause_if_high::<Endpoint>(transport)
 }
 
 /// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
@@ -273,14 +267,7 @@ fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Resu
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(py, |body| body.flow.shrunk(body.queue.size()))
-        && let Some(callee) = endpoint.callee(py)
-    {
-        let names = &endpoint.owner.get().imports.names.protocol;
-        if let Err(raised) = callee.call(&names.resume_writing, &[]) {
-            end::report(transport, raised, "protocol.resume_writing() failed")?;
-        }
-    }
+    resume_if_low::<Endpoint>(transport)?;
     let drained = endpoint.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return Drained::Nothing;
@@ -289,29 +276,9 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     });
     settle(transport)?;
     match drained {
-        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Lose => schedule_lost::<Endpoint>(transport, None),
         Drained::Nothing | Drained::Shutdown => Ok(()),
     }
-}
-
-/// Tells the protocol to pause if what waits is above the high mark.
-pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    if !endpoint.body.with(py, |body| body.flow.grown(body.queue.size())) {
-        return Ok(());
-    }
-    let Some(callee) = endpoint.callee(py) else { return Ok(()) };
-    match callee.call_here(&endpoint.owner.get().imports.names.protocol.pause_writing) {
-        Ok(_) => Ok(()),
-        Err(raised) => end::report(transport, raised, "protocol.pause_writing() failed"),
-    }
-}
-
-fn is_bytes_like(data: Argument<'_>) -> bool {
-    data.is_instance_of::<PyBytes>()
-        || data.is_instance_of::<PyByteArray>()
-        || data.is_instance_of::<PyMemoryView>()
 }
 
 #[cold]

@@ -2,18 +2,18 @@
 //!
 //! PyO3's own classes would do but for their cost: a borrow flag per call, and no free list that a loop could own.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::ptr::null_mut;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use super::handle_object::HandleObject;
 use super::handle_pool::{HandleTypes, clear, release, traverse};
+use super::heap_type::{Specification, add_type, getter_rows, place, slot, surface};
 use super::method::{Argument, Method};
-use super::raised::{Raised, border, owned};
+use super::raised::{Raised, border};
 
 /// An attribute that is computed: its name and its C function.
 pub(crate) struct Getter {
@@ -44,80 +44,26 @@ pub(crate) fn make_types(
 }
 
 fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::PyTypeObject> {
-    let py = module.py();
     let mut slots = vec![
         slot(ffi::Py_tp_dealloc, release as ffi::destructor as *mut c_void),
         slot(ffi::Py_tp_traverse, traverse as ffi::traverseproc as *mut c_void),
         slot(ffi::Py_tp_clear, clear as ffi::inquiry as *mut c_void),
-        slot(ffi::Py_tp_repr, class.represent as *mut c_void),
-        slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
-        slot(ffi::Py_tp_methods, method_table(class.methods)?),
-        slot(ffi::Py_tp_getset, getter_table(class.getters)?.leak().as_mut_ptr().cast()),
-        slot(ffi::Py_tp_members, weak_reference_member()),
     ];
+    let members = vec![place(c"__weaklistoffset__", offset_of!(HandleObject, weak_references))];
+    let getters = getter_rows(class.getters)?;
+    slots.extend(surface(class.doc, class.represent, class.methods, getters, members)?);
     if let Some((compare, hash)) = class.order {
         slots.push(slot(ffi::Py_tp_richcompare, compare as *mut c_void));
         slots.push(slot(ffi::Py_tp_hash, hash as *mut c_void));
     }
-    slots.push(slot(0, null_mut()));
-    let mut spec = ffi::PyType_Spec {
-        name: CString::new(format!("vitok._native.{}", class.name))?.into_raw(),
-        basicsize: c_int::try_from(size_of::<HandleObject>())?,
-        itemsize: 0,
-        flags: u32::try_from(
-            ffi::Py_TPFLAGS_DEFAULT
-                | ffi::Py_TPFLAGS_HAVE_GC
-                | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
-                | ffi::Py_TPFLAGS_IMMUTABLETYPE,
-        )?,
-        slots: slots.as_mut_ptr(),
+    let specification = Specification {
+        name: class.name,
+        object_size: size_of::<HandleObject>(),
+        flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+        slots,
+        bases: None,
     };
-    // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-    let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
-    let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
-    module.add(class.name, &created)?;
-    // Handles are made for as long as the process lives, so the class is never released.
-    Ok(created.into_ptr().cast())
-}
-
-pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
-    ffi::PyType_Slot { slot: number, pfunc: value }
-}
-
-pub(super) fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
-    let mut table = Vec::with_capacity(methods.len() + 1);
-    for method in methods {
-        table.push(*method.leak()?);
-    }
-    table.push(ffi::PyMethodDef::zeroed());
-    Ok(table.leak().as_mut_ptr().cast())
-}
-
-pub(super) fn getter_table(getters: Vec<Getter>) -> PyResult<Vec<ffi::PyGetSetDef>> {
-    let mut table = Vec::with_capacity(getters.len() + 1);
-    for getter in getters {
-        let name = CString::new(getter.name)?.into_raw();
-        table.push(ffi::PyGetSetDef {
-            name,
-            get: Some(getter.read),
-            set: getter.write,
-            doc: std::ptr::null(),
-            closure: null_mut(),
-        });
-    }
-    table.push(ffi::PyGetSetDef::default());
-    Ok(table)
-}
-
-fn weak_reference_member() -> *mut c_void {
-    let place = ffi::PyMemberDef {
-        name: c"__weaklistoffset__".as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset_of!(HandleObject, weak_references).cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    };
-    vec![place, ffi::PyMemberDef::default()].leak().as_mut_ptr().cast()
+    add_type(module, specification)
 }
 
 /// Runs the body of an attribute, of `repr()` or of a method without arguments behind the border.

@@ -13,7 +13,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::class::{Getter, getter_table, method_table, slot};
+use super::class::Getter;
+use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
 use super::method::{Argument, Method};
 use super::native::Visit;
 use super::raised::{Raised, border, owned};
@@ -71,8 +72,7 @@ unsafe impl<T> Sync for CoroutineType<T> {}
 impl<T: Coroutine> CoroutineType<T> {
     /// Makes the class and puts it into the module.
     pub(crate) fn make(module: &Bound<'_, PyModule>, class: CoroutineClass) -> PyResult<Self> {
-        let py = module.py();
-        let mut slots = [
+        let mut slots = vec![
             slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
             slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
@@ -80,48 +80,29 @@ impl<T: Coroutine> CoroutineType<T> {
             slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void),
             slot(ffi::Py_am_await, ffi::PyObject_SelfIter as ffi::unaryfunc as *mut c_void),
             slot(ffi::Py_am_send, send::<T> as ffi::sendfunc as *mut c_void),
-            slot(ffi::Py_tp_repr, class.represent as *mut c_void),
-            slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
-            slot(ffi::Py_tp_methods, method_table(class.methods)?),
-            slot(ffi::Py_tp_getset, getter_table(class.getters)?.leak().as_mut_ptr().cast()),
-            slot(ffi::Py_tp_members, members::<T>()),
-            slot(0, null_mut()),
         ];
-        let mut spec = ffi::PyType_Spec {
-            name: CString::new(format!("vitok._native.{}", class.name))?.into_raw(),
-            basicsize: c_int::try_from(size_of::<CoroutineObject<T>>())?,
-            itemsize: 0,
-            flags: u32::try_from(
-                ffi::Py_TPFLAGS_DEFAULT
-                    | ffi::Py_TPFLAGS_HAVE_GC
-                    | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
-                    | ffi::Py_TPFLAGS_IMMUTABLETYPE,
-            )?,
-            slots: slots.as_mut_ptr(),
+        let members = vec![place(c"__weaklistoffset__", offset_of!(CoroutineObject<T>, weak_references))];
+        let getters = getter_rows(class.getters)?;
+        slots.extend(surface(class.doc, class.represent, class.methods, getters, members)?);
+        let specification = Specification {
+            name: class.name,
+            object_size: size_of::<CoroutineObject<T>>(),
+            flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+            slots,
+            bases: None,
         };
-        // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-        let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
-        let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
-        module.add(class.name, &created)?;
-        Ok(Self { class: created.into_ptr().cast(), value: PhantomData })
+        Ok(Self { class: add_type(module, specification)?, value: PhantomData })
     }
 
     /// A new coroutine.
     #[inline(always)]
     pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
-        // SAFETY: a complete heap type of the collected kind.
-        let object = unsafe { ffi::PyObject_GC_New::<CoroutineObject<T>>(self.class) };
-        if object.is_null() {
-            return Err(Raised::by_interpreter());
-        }
-        // SAFETY: fresh memory of that type, which nobody else knows.
-        let fields = unsafe { &mut *object };
-        fields.weak_references = null_mut();
-        // SAFETY: the place is uninitialised, so nothing may be dropped there.
-        unsafe { std::ptr::write(&raw mut fields.value, ManuallyDrop::new(value)) };
-        // SAFETY: every field that the collector visits is set.
-        unsafe { ffi::PyObject_GC_Track(object.cast()) };
-        owned(py, object.cast())
+        let fill = |fields: &mut CoroutineObject<T>| {
+            fields.weak_references = null_mut();
+            fields.value = ManuallyDrop::new(value);
+        };
+        // SAFETY: a complete type of ours, every field of whose objects is set here.
+        unsafe { new_object(py, self.class, fill) }
     }
 }
 
@@ -176,17 +157,6 @@ pub(crate) fn thrown<'py>(
         error.call_method1("with_traceback", (traceback,))?;
     }
     Ok(PyErr::from_value(error))
-}
-
-fn members<T>() -> *mut c_void {
-    let place = ffi::PyMemberDef {
-        name: c"__weaklistoffset__".as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset_of!(CoroutineObject<T>, weak_references).cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    };
-    vec![place, ffi::PyMemberDef::default()].leak().as_mut_ptr().cast()
 }
 
 /// StopIteration with the result. It is made here, because the interpreter would take a tuple for its arguments.

@@ -4,7 +4,7 @@
 //! front of: `inspect` takes name, signature and the mark of a coroutine function from that. A call that is not the plain
 //! case goes to that function as it is.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::c_void;
 use std::mem::offset_of;
 use std::ptr::null_mut;
 
@@ -12,7 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::class::slot;
+use super::heap_type::{self, Specification, leaked, place, slot};
 use super::method::{Call, enter_with};
 use super::raised::{Raised, border, owned};
 
@@ -65,34 +65,28 @@ pub(crate) fn add_coroutine_methods(
 }
 
 fn make_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
-    let mut slots = [
+    let members = vec![place(c"__vectorcalloffset__", offset_of!(MethodObject, vectorcall))];
+    let slots = vec![
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         slot(ffi::Py_tp_descr_get, bind as ffi::descrgetfunc as *mut c_void),
         slot(ffi::Py_tp_repr, represent as ffi::reprfunc as *mut c_void),
         slot(ffi::Py_tp_getset, getters()),
-        slot(ffi::Py_tp_members, members()),
-        slot(0, null_mut()),
+        slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())),
     ];
-    let mut spec = ffi::PyType_Spec {
-        name: CString::new("vitok._native._CoroutineMethod")?.into_raw(),
-        basicsize: c_int::try_from(size_of::<MethodObject>())?,
-        itemsize: 0,
-        flags: u32::try_from(
-            ffi::Py_TPFLAGS_DEFAULT
-                | ffi::Py_TPFLAGS_HAVE_VECTORCALL
-                | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR
-                | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
-                | ffi::Py_TPFLAGS_IMMUTABLETYPE,
-        )?,
-        slots: slots.as_mut_ptr(),
+    let specification = Specification {
+        name: "_CoroutineMethod",
+        object_size: size_of::<MethodObject>(),
+        flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL
+            | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR
+            | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+        slots,
+        bases: None,
     };
-    // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-    let created = unsafe { ffi::PyType_FromSpec(&raw mut spec) };
-    Ok(owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?)
+    heap_type::make_type(py, None, specification)
 }
 
 fn getters() -> *mut c_void {
-    let mut table: Vec<_> = ATTRIBUTES
+    let table = ATTRIBUTES
         .iter()
         .map(|name| ffi::PyGetSetDef {
             name: name.as_ptr(),
@@ -102,19 +96,7 @@ fn getters() -> *mut c_void {
             closure: name.as_ptr().cast_mut().cast(),
         })
         .collect();
-    table.push(ffi::PyGetSetDef::default());
-    table.leak().as_mut_ptr().cast()
-}
-
-fn members() -> *mut c_void {
-    let place = ffi::PyMemberDef {
-        name: c"__vectorcalloffset__".as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset_of!(MethodObject, vectorcall).cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    };
-    vec![place, ffi::PyMemberDef::default()].leak().as_mut_ptr().cast()
+    leaked(table, ffi::PyGetSetDef::default())
 }
 
 /// The call: the receiver comes first.

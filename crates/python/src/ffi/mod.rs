@@ -3,6 +3,7 @@
 //! This folder and `buffer.rs` are the only places of the extension where `unsafe` may stand. It knows how the C API
 //! wants to be called; it knows nothing of loops, polls or asyncio.
 
+pub(crate) mod answer;
 pub(crate) mod arguments;
 pub(crate) mod bytes;
 pub(crate) mod call;
@@ -12,6 +13,7 @@ pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
+mod heap_type;
 pub(crate) mod interpreter;
 pub(crate) mod mailbox;
 pub(crate) mod method;

@@ -5,7 +5,7 @@
 //! The interpreter's own release of such objects is not inherited: it would call ours again; so everything is released
 //! here. It knows nothing of what the values are.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::null_mut;
@@ -15,10 +15,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::class::{Getter, getter_table, method_table, slot};
+use super::class::Getter;
+use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
 use super::method::{Argument, Method};
 use super::object::Object;
-use super::raised::{Raised, border, owned};
+use super::raised::{Raised, border};
 
 /// A value that lives inside a Python object. It is reached through shared references only.
 pub(crate) trait Native: Sized + 'static {
@@ -113,7 +114,6 @@ impl<T: Native> NativeType<T> {
         class: NativeClass<'_>,
         bases: &Bound<'_, PyTuple>,
     ) -> PyResult<Self> {
-        let py = module.py();
         let base = class.base.as_type_ptr();
         // SAFETY: a live type object.
         let base_size = unsafe { (*base).tp_basicsize }.unsigned_abs();
@@ -122,54 +122,39 @@ impl<T: Native> NativeType<T> {
                 format!("this Python's asyncio.{} has more slots than vitok knows of", class.base.name()?);
             return Err(PyImportError::new_err(text));
         }
-        let mut getters = getter_table(class.getters)?;
-        getters.insert(0, dict_getter());
-        let mut slots = [
+        let mut slots = vec![
             slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
             slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
             slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void),
-            slot(ffi::Py_tp_repr, class.represent as *mut c_void),
-            slot(ffi::Py_tp_doc, CString::new(class.doc)?.into_raw().cast()),
-            slot(ffi::Py_tp_methods, method_table(class.methods)?),
-            slot(ffi::Py_tp_getset, getters.leak().as_mut_ptr().cast()),
-            slot(ffi::Py_tp_members, members::<T>()),
-            slot(0, null_mut()),
         ];
-        let mut spec = ffi::PyType_Spec {
-            name: CString::new(format!("vitok._native.{}", class.name))?.into_raw(),
-            basicsize: c_int::try_from(size_of::<NativeObject<T>>())?,
-            itemsize: 0,
-            flags: u32::try_from(
-                ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
-            )?,
-            slots: slots.as_mut_ptr(),
+        let mut getters = getter_rows(class.getters)?;
+        getters.insert(0, dict_getter());
+        let members = vec![
+            place(c"__dictoffset__", offset_of!(NativeObject<T>, dict)),
+            place(c"__weaklistoffset__", offset_of!(NativeObject<T>, weak_references)),
+        ];
+        slots.extend(surface(class.doc, class.represent, class.methods, getters, members)?);
+        let specification = Specification {
+            name: class.name,
+            object_size: size_of::<NativeObject<T>>(),
+            flags: ffi::Py_TPFLAGS_HAVE_GC,
+            slots,
+            bases: Some(bases),
         };
-        // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-        let created =
-            unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, bases.as_ptr()) };
-        let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
-        module.add(class.name, &created)?;
-        Ok(Self { class: created.into_ptr().cast(), value: PhantomData })
+        Ok(Self { class: add_type(module, specification)?, value: PhantomData })
     }
 
     /// A new object with `value` inside.
     pub(crate) fn instance<'py>(self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
-        // SAFETY: a complete heap type of the collected kind.
-        let object = unsafe { ffi::PyObject_GC_New::<NativeObject<T>>(self.class) };
-        if object.is_null() {
-            return Err(Raised::by_interpreter());
-        }
-        // SAFETY: fresh memory of that type, which nobody else knows.
-        let fields = unsafe { &mut *object };
-        fields.base_slots = [null_mut(); BASE_SLOTS];
-        fields.dict = null_mut();
-        fields.weak_references = null_mut();
-        // SAFETY: the place is uninitialised, so nothing may be dropped there.
-        unsafe { std::ptr::write(&raw mut fields.value, ManuallyDrop::new(value)) };
-        // SAFETY: every field that the collector visits is set.
-        unsafe { ffi::PyObject_GC_Track(object.cast()) };
-        owned(py, object.cast())
+        let fill = |fields: &mut NativeObject<T>| {
+            fields.base_slots = [null_mut(); BASE_SLOTS];
+            fields.dict = null_mut();
+            fields.weak_references = null_mut();
+            fields.value = ManuallyDrop::new(value);
+        };
+        // SAFETY: a complete type of ours, every field of whose objects is set here.
+        unsafe { new_object(py, self.class, fill) }
     }
 
     /// The class itself.
@@ -195,22 +180,6 @@ fn dict_getter() -> ffi::PyGetSetDef {
         doc: std::ptr::null(),
         closure: null_mut(),
     }
-}
-
-fn members<T>() -> *mut c_void {
-    let place = |name: &'static std::ffi::CStr, offset: usize| ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    };
-    let table = vec![
-        place(c"__dictoffset__", offset_of!(NativeObject<T>, dict)),
-        place(c"__weaklistoffset__", offset_of!(NativeObject<T>, weak_references)),
-        ffi::PyMemberDef::default(),
-    ];
-    table.leak().as_mut_ptr().cast()
 }
 
 /// `tp_dealloc`.

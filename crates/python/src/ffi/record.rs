@@ -5,16 +5,14 @@
 use std::ffi::{CString, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
-use std::ptr::null_mut;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
-use super::class::{method_table, slot};
+use super::heap_type::{Specification, add_type, method_table, new_object, slot};
 use super::method::{Argument, Method};
 use super::native::Visit;
-use super::raised::{Raised, border, owned};
+use super::raised::{Raised, border};
 
 /// A value that lives inside a Python object. It is reached through shared references only.
 pub(crate) trait Record: Sized + 'static {
@@ -50,49 +48,29 @@ impl<T: Record> RecordType<T> {
         doc: &'static str,
         methods: Vec<Method>,
     ) -> PyResult<Self> {
-        let py = module.py();
-        let mut slots = [
+        let slots = vec![
             slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
             slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
             slot(ffi::Py_tp_doc, CString::new(doc)?.into_raw().cast()),
             slot(ffi::Py_tp_methods, method_table(methods)?),
-            slot(0, null_mut()),
         ];
-        let mut spec = ffi::PyType_Spec {
-            name: CString::new(format!("vitok._native.{name}"))?.into_raw(),
-            basicsize: c_int::try_from(size_of::<RecordObject<T>>())?,
-            itemsize: 0,
-            flags: u32::try_from(
-                ffi::Py_TPFLAGS_DEFAULT
-                    | ffi::Py_TPFLAGS_HAVE_GC
-                    | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION
-                    | ffi::Py_TPFLAGS_IMMUTABLETYPE,
-            )?,
-            slots: slots.as_mut_ptr(),
+        let specification = Specification {
+            name,
+            object_size: size_of::<RecordObject<T>>(),
+            flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+            slots,
+            bases: None,
         };
-        // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
-        let created = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, null_mut()) };
-        let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
-        module.add(name, &created)?;
-        Ok(Self { class: created.into_ptr().cast(), value: PhantomData })
+        Ok(Self { class: add_type(module, specification)?, value: PhantomData })
     }
 
     /// A new object with `value` inside.
     #[inline(always)]
     pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
-        // SAFETY: a complete heap type of the collected kind.
-        let object = unsafe { ffi::PyObject_GC_New::<RecordObject<T>>(self.class) };
-        if object.is_null() {
-            return Err(Raised::by_interpreter());
-        }
-        // SAFETY: fresh memory of that type, which nobody else knows.
-        let fields = unsafe { &mut *object };
-        // SAFETY: the place is uninitialised, so nothing may be dropped there.
-        unsafe { std::ptr::write(&raw mut fields.value, ManuallyDrop::new(value)) };
-        // SAFETY: every field that the collector visits is set.
-        unsafe { ffi::PyObject_GC_Track(object.cast()) };
-        owned(py, object.cast())
+        let fill = |fields: &mut RecordObject<T>| fields.value = ManuallyDrop::new(value);
+        // SAFETY: a complete type of ours, every field of whose objects is set here.
+        unsafe { new_object(py, self.class, fill) }
     }
 }
 

@@ -19,7 +19,7 @@ struct SocketObject {
 
 static FIRST_FIELD: PyOnceLock<bool> = PyOnceLock::new();
 
-/// The number that the socket object owns now, or -1.
+/// The number that the socket object owns now, or -1. The object is a `_socket.socket` or of a subclass.
 #[inline(always)]
 pub(crate) fn descriptor_of(socket: &Bound<'_, PyAny>) -> RawFd {
     if FIRST_FIELD.get(socket.py()) == Some(&true) {
@@ -28,22 +28,21 @@ pub(crate) fn descriptor_of(socket: &Bound<'_, PyAny>) -> RawFd {
     asked(socket)
 }
 
-/// Looks whether the descriptor lies where it is expected, on an open socket object.
-pub(crate) fn check_layout(socket: &Bound<'_, PyAny>) {
-    let py = socket.py();
-    FIRST_FIELD.get_or_init(py, || {
-        let is_socket = py
-            .import("_socket")
-            .and_then(|module| module.getattr("socket"))
-            .and_then(|class| socket.is_instance(&class));
-        let number = asked(socket);
-        is_socket.unwrap_or(false) && number >= 0 && first_field(socket) == number
-    });
-}
-
+/// What `fileno()` says. The first open socket shows whether the descriptor lies where it is expected; a closed one has
+/// nothing to show.
 #[cold]
 fn asked(socket: &Bound<'_, PyAny>) -> RawFd {
-    socket.call_method0("fileno").and_then(|number| number.extract()).unwrap_or(-1)
+    let py = socket.py();
+    let number = socket.call_method0("fileno").and_then(|number| number.extract()).unwrap_or(-1);
+    if number >= 0 && FIRST_FIELD.get(py).is_none() && is_socket(socket) {
+        FIRST_FIELD.get_or_init(py, || first_field(socket) == number);
+    }
+    number
+}
+
+fn is_socket(object: &Bound<'_, PyAny>) -> bool {
+    let class = object.py().import("_socket").and_then(|module| module.getattr("socket"));
+    class.and_then(|class| object.is_instance(&class)).unwrap_or(false)
 }
 
 fn first_field(socket: &Bound<'_, PyAny>) -> RawFd {

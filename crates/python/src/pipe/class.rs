@@ -6,14 +6,18 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use stream::PipeEnd;
 
-use super::{Body, Connection, Pipe, begin, end, info, open, settle, write};
+use super::{Body, Connection, Pipe, end, info, open, settle, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::transport::{high_water, limits, low_water, none, protocol_paused, set_limits, truth};
+use crate::transport::{
+    begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high, protocol_paused,
+    set_limits,
+};
 use crate::watches::Kind;
 use crate::{fastcall, getter, no_arguments, represent};
 
@@ -244,7 +248,7 @@ fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.end.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_closing())))
 }
 
 fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -259,12 +263,12 @@ fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    begin(call.receiver(), one(call, "_begin", "waiter")?)?;
+    begin_and_wake::<Pipe>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
 fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    connection_lost::<Pipe>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
@@ -283,7 +287,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.end.state.is_reading()))
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_reading())))
 }
 
 fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -292,7 +296,7 @@ fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), true)
+    Ok(truth(transport.py(), true))
 }
 
 /// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
@@ -306,6 +310,6 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
     set_limits::<Pipe>(call)?;
     // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
     write::flush(call.receiver())?;
-    write::pause_if_high(call.receiver())?;
+    pause_if_high::<Pipe>(call.receiver())?;
     Ok(none(call.py))
 }

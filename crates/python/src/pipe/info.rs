@@ -5,11 +5,12 @@ use reactor::Interest;
 
 use super::Pipe;
 use super::class::ask;
+use crate::ffi::answer::{none, truth};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::loop_state::Modes;
-use crate::transport::none;
+use crate::transport::{Body as _, polling, stage};
 use crate::watches::Kind;
 
 pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -23,22 +24,16 @@ pub(super) fn represent(transport: Argument<'_>) -> String {
     let has_poller = !pipe.owner.get().modes.any(Modes::CLOSED);
     ask(transport, |body| {
         let name = if is_reader { "ReadPipeTransport" } else { "WritePipeTransport" };
-        let is_closed = body.file.is_none();
-        let life = match (is_closed, body.end.state.is_closing()) {
-            (true, _) => " closed",
-            (false, true) => " closing",
-            (false, false) => "",
-        };
+        let parts = body.parts();
         let own = if is_reader { Interest::READABLE } else { Interest::WRITABLE };
-        let polling = match (is_closed, has_poller) {
+        let state = match (parts.is_closed, has_poller) {
             (true, _) => "closed",
             (false, false) => "open",
-            (false, true) if body.watched.contains(own) => "polling",
-            (false, true) => "idle",
+            (false, true) => polling(&parts, own),
         };
-        let mut text = format!("<{name}{life} fd={} {polling}", body.descriptor);
-        if !is_reader && has_poller && !is_closed {
-            text += &format!(" bufsize={}", body.queue.len());
+        let mut text = format!("<{name}{} fd={} {state}", stage(&parts), parts.number);
+        if !is_reader && has_poller && !parts.is_closed {
+            text += &format!(" bufsize={}", parts.waiting);
         }
         text + ">"
     })
@@ -81,11 +76,9 @@ pub(super) fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyA
 }
 
 pub(super) fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let closing = ask(transport, |body| body.end.state.is_closing());
-    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_closing())))
 }
 
 pub(super) fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let paused = ask(transport, |body| body.end.state.is_paused());
-    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_paused())))
 }

@@ -9,13 +9,15 @@
 //! |-----------|---------------------------------------------------------------------|
 //! | `read`    | bytes in                                                            |
 //! | `write`   | bytes out, and that the reader has left                             |
-//! | `end`     | `close()`, `abort()`, errors, `connection_lost`, the finalizer      |
+//! | `end`     | `close()`, `abort()`, errors, letting go of the file                |
+//! | `life`    | what it shares with the other transports                            |
 //! | `info`    | the representation, private attributes                              |
 //! | `class`   | the methods as Python sees them                                     |
 
 mod class;
 mod end;
 mod info;
+mod life;
 mod read;
 mod write;
 
@@ -26,7 +28,6 @@ use pyo3::types::PyWeakrefReference;
 use reactor::{Interest, Token};
 use stream::{Flow, PipeEnd, WriteQueue};
 
-use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
 use crate::ffi::method::Argument;
@@ -35,10 +36,7 @@ use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
-use crate::protocol::{self, Callee};
-use crate::transport::{
-    FlowControlled, ask_kernel, call_connection_made, check_protocol, interest_of, schedule, wake,
-};
+use crate::transport::{self, check_protocol, schedule};
 use crate::watches::Kind;
 
 pub(crate) use class::{make_classes, methods};
@@ -54,7 +52,7 @@ pub(crate) struct Pipe {
 }
 
 /// What changes in a transport's life.
-struct Body {
+pub(crate) struct Body {
     end: PipeEnd,
     flow: Flow,
     queue: WriteQueue<Bytes>,
@@ -121,66 +119,10 @@ fn open<'py>(
     Ok(transport)
 }
 
-/// Calls `connection_made`, lets the events come, and wakes the waiter.
-fn begin(transport: Argument<'_>, waiter: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
-    let mut outcome = Ok(());
-    if let Some(callee) = pipe.callee(py) {
-        let made = call_connection_made(pipe.owner.bind(py), &callee, transport);
-        outcome = made.map_err(|raised| raised.take(py));
-    }
-    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
-    pipe.body.with(py, |body| body.end.start());
-    settle(transport)?;
-    wake(waiter)?;
-    Ok(outcome?)
-}
-
-impl Pipe {
-    /// The protocol with its context; `None` once the pipe is closed.
-    #[inline(always)]
-    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        self.body.with(py, |body| body.callee(py))
-    }
-}
-
-impl FlowControlled for Pipe {
-    fn flow<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Flow) -> R) -> R {
-        self.body.with(py, |own| body(&mut own.flow))
-    }
-}
-
-impl Body {
-    #[inline(always)]
-    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        let protocol = self.protocol.as_ref()?.bind(py).clone();
-        Some(Callee { protocol, context: self.context.bind(py).clone() })
-    }
-}
-
 /// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
 fn settle(transport: Argument<'_>) -> Result<(), Raised> {
-    let pipe = value_of::<Pipe>(transport);
-    let changed = pipe.body.with(transport.py(), |body| {
-        let wanted = interest_of(body.end.interest());
-        let token = body.token.filter(|_| wanted != body.watched)?;
-        body.watched = wanted;
-        Some((token, wanted))
-    });
-    let Some((token, wanted)) = changed else { return Ok(()) };
-    match ask_kernel(pipe.owner.get(), transport, pipe.kind.half(), token, wanted)? {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            // A device that cannot be waited for, as /dev/null: asyncio reports it, too.
-            let error = os_error(&error, "the pipe cannot be watched");
-            let protocol = pipe.callee(transport.py()).map(|callee| callee.protocol);
-            let owner = pipe.owner.bind(transport.py());
-            protocol::report(owner, "Fatal error on pipe transport", &error, transport, protocol.as_ref())?;
-            end::lose(transport, Some(error))
-        }
-    }
+    transport::settle::<Pipe>(transport)
 }
 
 impl Native for Pipe {
@@ -200,6 +142,6 @@ impl Native for Pipe {
     }
 
     fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        end::finalize(transport)
+        transport::finalize::<Self>(transport)
     }
 }

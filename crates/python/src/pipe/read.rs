@@ -8,12 +8,13 @@ use stream::Closing;
 
 use super::{Pipe, end, settle};
 use crate::error::os_error;
+use crate::ffi::answer::none;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::protocol::{self, Callee};
-use crate::transport::{self, schedule};
+use crate::transport::{self, Body as _, schedule, schedule_lost};
 
 /// There is something to read, or the writer has left.
 pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
@@ -50,11 +51,10 @@ fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
     settle(transport)?;
     let method = callee.protocol.getattr(&owner.get().imports.names.protocol.eof_received);
     let scheduled = method.map_err(Raised::from).and_then(|method| {
-        schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed()))
-            .map(|()| transport::none(py))
+        schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
     transport::report_failure(owner, callee, transport, scheduled, "Fatal read error on pipe transport")?;
-    end::schedule_lost(transport, None)
+    schedule_lost::<Pipe>(transport, None)
 }
 
 #[cold]

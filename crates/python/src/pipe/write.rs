@@ -16,8 +16,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
-use crate::transport::{self, Next, is_bytes_like, unchanging};
-use crate::watches::Kind;
+use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
 
 /// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
 pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
@@ -41,17 +40,7 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
         Ok(Next::of(length, &body.flow, blocked, gathers, &mut body.is_listed))
     });
     match next {
-        Ok(Next::Nothing) | Err(Admission::Nothing) => Ok(()),
-        Ok(Next::List) => {
-            let object = transport.to_owned().into();
-            pipe.owner.get().queues.with(py, |queues| queues.unsent.push((Kind::WritePipe, object)));
-            Ok(())
-        }
-        Ok(Next::Send) => {
-            flush(transport)?;
-            pause_if_high(transport)
-        }
-        Ok(Next::Pause) => pause_if_high(transport),
+        Ok(next) => follow::<Pipe>(transport, next, flush),
         Err(refused) => drop_write(transport, refused),
     }
 }
@@ -132,33 +121,17 @@ fn on_reader_gone(transport: Argument<'_>) -> Result<(), Raised> {
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    if pipe.body.with(py, |body| body.flow.shrunk(body.queue.len()))
-        && let Some(callee) = pipe.callee(py)
-    {
-        transport::resume_writing(pipe.owner.bind(py), &callee, transport)?;
-    }
+    resume_if_low::<Pipe>(transport)?;
     let drained = pipe.body.with(py, |body| {
         let is_over = body.queue.is_empty() && !body.end.state.is_lost();
         if is_over { body.end.state.drained() } else { Drained::Nothing }
     });
     settle(transport)?;
     match drained {
-        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Lose => schedule_lost::<Pipe>(transport, None),
         // A pipe's `write_eof()` is its `close()`.
         Drained::Nothing | Drained::Shutdown => Ok(()),
     }
-}
-
-/// Tells the protocol to pause if what waits is above the high mark.
-pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
-    if pipe.body.with(py, |body| body.flow.grown(body.queue.len()))
-        && let Some(callee) = pipe.callee(py)
-    {
-        return transport::pause_writing(pipe.owner.bind(py), &callee, transport);
-    }
-    Ok(())
 }
 
 /// The kernel refused to write: the pipe is lost.

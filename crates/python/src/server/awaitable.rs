@@ -12,6 +12,7 @@ use super::connection::{Answer, protocol_of};
 use super::exchange::Exchange;
 use super::names::names;
 use super::{intake, sink::Sink};
+use crate::ffi::answer::none;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Getter;
@@ -24,7 +25,6 @@ use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
-use crate::transport::none;
 use crate::{fastcall, getter, no_arguments, represent};
 
 /// What is waited for.

@@ -10,12 +10,13 @@ use super::connection::{Protocol, protocol_of};
 use super::hub::HttpServer;
 use super::sink::Sink;
 use super::{deadline, ending, file, intake, respond};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType};
 use crate::ffi::raised::Raised;
-use crate::transport::{none, truth, unchanging};
+use crate::transport::unchanging;
 use crate::{fastcall, no_arguments, represent};
 
 static CLASS: PyOnceLock<NativeType<Protocol>> = PyOnceLock::new();
@@ -114,7 +115,7 @@ fn data_received<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 fn eof_received(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(protocol.py(), intake::ended(protocol)?)
+    Ok(truth(protocol.py(), intake::ended(protocol)?))
 }
 
 fn connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {

@@ -9,13 +9,13 @@ use pyo3::sync::PyOnceLock;
 
 use super::connection::Body;
 use super::{awaitable, request, respond};
+use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
 use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::ffi::record::{Record, RecordType};
-use crate::transport::none;
 use crate::{fastcall, no_arguments};
 
 /// One request and its response, as the application knows it.

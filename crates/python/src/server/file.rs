@@ -9,11 +9,11 @@ use super::exchange::{Exchange, lacking};
 use super::message;
 use super::names::names;
 use super::respond;
+use crate::ffi::answer::none;
 use crate::ffi::arguments::named;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
-use crate::transport::none;
 
 /// `http.response.pathsend`: a coroutine that sends the file.
 pub(super) fn send_path<'py>(

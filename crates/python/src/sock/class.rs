@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::operation::{Operation, abandon};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{CoroutineClass, CoroutineType, send_by_method, thrown, value_of};
 use crate::ffi::method::{Argument, Call, Method};
@@ -85,7 +86,7 @@ fn throw<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 
 fn close(operation: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     abandon(operation);
-    Ok(operation.py().None().into_bound(operation.py()))
+    Ok(none(operation.py()))
 }
 
 fn name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -99,8 +100,8 @@ fn qualified_name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn is_running(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let running = value_of::<Operation>(operation).is_running(operation.py());
-    Ok(running.into_pyobject(operation.py())?.to_owned().into_any())
+    let py = operation.py();
+    Ok(truth(py, value_of::<Operation>(operation).is_running(py)))
 }
 
 fn representation(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -24,6 +24,7 @@ use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
+use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
 use crate::protocol;
 use crate::watches::Direction;
@@ -177,7 +178,7 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), Raised> {
         Some((body.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), body.descriptor))
     });
     let Some((socket, descriptor)) = waiting else { return Ok(()) };
-    if number_of(operation.owner.get(), socket.bind_borrowed(py))? == descriptor {
+    if descriptor_of(socket.bind(py)) == descriptor {
         return Ok(());
     }
     complete(object, operation, Err(closed()))
@@ -230,7 +231,7 @@ fn try_again(
         // Cancelled: the task will throw that into the operation, and what there is to be read stays where it is.
         return Ok(None);
     }
-    if number_of(owner, socket.as_borrowed())? != descriptor {
+    if descriptor_of(socket) != descriptor {
         return Ok(Some(Err(closed())));
     }
     let direction = work.direction();
@@ -294,11 +295,6 @@ pub(super) fn abandon(object: Argument<'_>) -> bool {
         operation.leave(object, descriptor, direction, direction == Direction::Read);
     }
     was_alive
-}
-
-/// `socket.fileno()`: -1 once it is closed.
-pub(super) fn number_of(owner: &EventLoop, socket: Argument<'_>) -> Result<RawFd, Raised> {
-    Ok(call_method(socket, &owner.imports.names.sock.fileno, &[])?.extract()?)
 }
 
 fn closed() -> PyErr {

@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::operation::{Operation, Stage, fail_if_closed, number_of};
+use super::operation::{Operation, Stage, fail_if_closed};
 use super::work::{Attempt, Place, Work};
 use crate::error::plain_os_error;
 use crate::ffi::call::call_method;
@@ -15,6 +15,7 @@ use crate::ffi::coroutine::{Step, value_of};
 use crate::ffi::interpreter::weak_reference;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::ffi::socket_object::descriptor_of;
 use crate::kernel::Displaced;
 use crate::loop_state::{EventLoop, Modes};
 use crate::watches::Direction;
@@ -60,7 +61,7 @@ fn begin<'py>(
     if owner.modes.any(Modes::DEBUG) && !socket.call_method0("gettimeout")?.eq(0)? {
         return Err(PyValueError::new_err("the socket must be non-blocking").into());
     }
-    let descriptor = number_of(owner, socket.as_borrowed())?;
+    let descriptor = descriptor_of(socket);
     let known = owner.kernel.with(py, |kernel| kernel.acquaintance(descriptor, socket.as_borrowed()));
     if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {
         return Ok((Attempt::Wait, descriptor));
@@ -126,6 +127,7 @@ fn register(
             state.kernel.with(py, |kernel| kernel.wait_first(descriptor, direction, object, reference))
         }
     };
+    state.queues.with(py, |queues| queues.vigil.has_waits = true);
     release(py, displaced)?;
     told.map_err(|error| plain_os_error(&error))?;
     Ok(())

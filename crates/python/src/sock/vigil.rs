@@ -10,26 +10,20 @@ use reactor::Timeout;
 
 use super::operation::fail_if_closed;
 use crate::ffi::raised::Raised;
-use crate::loop_state::EventLoop;
+use crate::loop_state::{EventLoop, Vigil};
 
 /// How long a closed socket may go unnoticed: a look costs 40 ns for each operation that waits, which is less than a
 /// thousandth of a second for ten thousand.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The loop is about to sleep for so long: looks after the operations, or says when it has to wake for that.
-#[inline(always)]
-pub(crate) fn limit_sleep(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> Result<Timeout, Raised> {
-    let last_ns = state.kernel.with(py, |kernel| {
-        let vigil = &kernel.watches.vigil;
-        (vigil.has_waits && vigil.is_due).then_some(vigil.last_ns)
-    });
-    match last_ns {
-        None => Ok(timeout),
-        Some(last_ns) => limit(py, state, timeout, last_ns),
-    }
-}
-
-fn limit(py: Python<'_>, state: &EventLoop, timeout: Timeout, last_ns: u64) -> Result<Timeout, Raised> {
+/// The loop is about to sleep for so long: looks after the operations, or says when it has to wake for that. `last_ns` is
+/// when that was last done, on the clock of the loop.
+pub(crate) fn limit_sleep(
+    py: Python<'_>,
+    state: &EventLoop,
+    timeout: Timeout,
+    last_ns: u64,
+) -> Result<Timeout, Raised> {
     let now_ns = reactor::monotonic_ns();
     let left = INTERVAL.saturating_sub(Duration::from_nanos(now_ns.saturating_sub(last_ns)));
     if left.is_zero() {
@@ -48,10 +42,10 @@ fn look(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), Raised> {
     let (operations, orphans) = state.kernel.with(py, |kernel| {
         let operations: Vec<_> =
             kernel.watches.operations().map(|operation| operation.clone_ref(py)).collect();
-        let vigil = &mut kernel.watches.vigil;
-        (vigil.is_due, vigil.last_ns, vigil.has_waits) = (false, now_ns, !operations.is_empty());
         (operations, std::mem::take(&mut kernel.watches.orphans))
     });
+    let vigil = Vigil { has_waits: !operations.is_empty(), is_due: false, last_ns: now_ns };
+    state.queues.with(py, |queues| queues.vigil = vigil);
     drop(orphans);
     operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
 }

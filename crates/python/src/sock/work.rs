@@ -20,6 +20,7 @@ use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::transport;
 use crate::watches::Direction;
 
 /// Up to this size a read goes through the loop's buffer and is copied: the `bytes` asked for are seldom all there.
@@ -153,13 +154,7 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Rai
     let received = if size > SHARED {
         bytes::filled(py, size, |room| socket::receive(place.descriptor, room))?
     } else {
-        place.owner.inbound.with(py, |buffer| {
-            match buffer.receive(|room| socket::receive(place.descriptor, &mut room[..size])) {
-                Ok([]) => Ok::<_, Raised>(Ok(None)),
-                Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
-                Err(error) => Ok(Err(error)),
-            }
-        })?
+        transport::receive(py, place.owner, |room| socket::receive(place.descriptor, &mut room[..size]))?
     };
     match received {
         Ok(Some(data)) => {

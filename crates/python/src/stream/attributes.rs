@@ -3,11 +3,12 @@
 use pyo3::prelude::*;
 
 use super::{Body, Socket, Stream, info};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::class::Getter;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::getter;
-use crate::transport::{high_water, low_water, none, protocol_paused};
+use crate::transport::{high_water, low_water, protocol_paused};
 
 pub(super) fn getters() -> Vec<Getter> {
     vec![
@@ -63,16 +64,13 @@ fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let paused = ask(transport, |body| body.state.is_paused());
-    Ok(paused.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_paused())))
 }
 
 fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let closing = ask(transport, |body| body.state.is_closing());
-    Ok(closing.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
 }
 
 fn eof(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let ended = ask(transport, |body| body.state.has_ended_writing());
-    Ok(ended.into_pyobject(transport.py())?.to_owned().into_any())
+    Ok(truth(transport.py(), ask(transport, |body| body.state.has_ended_writing())))
 }

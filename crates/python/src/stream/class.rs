@@ -6,12 +6,13 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
-use super::{Intake, Stream, begin_and_wake, end, info, intake_of, native, write};
+use super::{Intake, Stream, end, info, intake_of, native, write};
+use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
-use crate::transport::{limits, none, set_limits, truth};
+use crate::transport::{begin_and_wake, connection_lost, limits, pause_if_high, set_limits};
 use crate::{fastcall, no_arguments, represent};
 
 /// The class, and the methods that the loop calls at the beginning and at the end of a connection.
@@ -207,7 +208,7 @@ fn write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), true)
+    Ok(truth(transport.py(), true))
 }
 
 fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -221,7 +222,7 @@ fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.state.is_closing()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
 }
 
 fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -235,7 +236,7 @@ fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    truth(transport.py(), ask(transport, |body| body.state.is_reading()))
+    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
 }
 
 fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -273,17 +274,17 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
     set_limits::<Stream>(call)?;
     // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
     write::flush(call.receiver())?;
-    write::pause_if_high(call.receiver())?;
+    pause_if_high::<Stream>(call.receiver())?;
     Ok(none(call.py))
 }
 
 fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    begin_and_wake(call.receiver(), one(call, "_begin", "waiter")?)?;
+    begin_and_wake::<Stream>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
 fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    end::connection_lost(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
+    connection_lost::<Stream>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
@@ -325,5 +326,5 @@ fn reset_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raise
 }
 
 fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(info::represent(transport)?.into_pyobject(transport.py())?.into_any())
+    Ok(info::represent(transport).into_pyobject(transport.py())?.into_any())
 }

@@ -3,12 +3,12 @@
 //! However it comes, `connection_lost` is called once, by the loop, never inside the call that caused it; then the socket
 //! is closed, once, by whoever owns it.
 
-use pyo3::exceptions::{PyConnectionError, PyResourceWarning};
+use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
 use reactor::socket;
-use stream::{Closing, WriteEnd};
+use stream::WriteEnd;
 
-use super::{Socket, Stream, class, info, settle, write};
+use super::{Socket, Stream, write};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
@@ -16,7 +16,7 @@ use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::protocol;
-use crate::transport;
+use crate::transport::{self, Transport, conclude, detach};
 
 /// `transport.close()`: what was written is sent first.
 pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
@@ -27,11 +27,7 @@ pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
     }
     write::flush(transport)?;
     let closing = stream.body.with(py, |body| body.state.close(body.queue.is_empty()));
-    settle(transport)?;
-    match closing {
-        Closing::Lose => schedule_lost(transport, None),
-        Closing::Drain | Closing::Nothing => Ok(()),
-    }
+    conclude::<Stream>(transport, closing, None)
 }
 
 /// `transport.abort()`: what the turn has written so far still leaves, as it would have in asyncio, if there is room.
@@ -77,53 +73,18 @@ pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Re
 
 /// The connection is lost, to an error or by `abort()`. What waits to be sent is forgotten.
 pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let closing = stream.body.with(py, |body| {
-        body.queue.clear();
-        body.state.lose()
-    });
-    settle(transport)?;
-    match closing {
-        Closing::Lose => schedule_lost(transport, error),
-        Closing::Drain | Closing::Nothing => Ok(()),
-    }
-}
-
-/// Has the loop call `connection_lost` at its next turn.
-pub(super) fn schedule_lost(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let owner = stream.owner.bind(py);
-    let context = stream.body.with(py, |body| body.context.clone_ref(py));
-    let context = context.bind_borrowed(py);
-    transport::schedule_lost(owner, class::connection_lost_method(py)?, transport, context, error)
-}
-
-/// Called by the loop: tells the protocol, then closes the socket, whatever the protocol raised.
-pub(super) fn connection_lost(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let told = transport::call_connection_lost(stream.owner.get(), stream.callee(py), error);
-    let released = release(transport);
-    told?;
-    released
+    transport::lose::<Stream>(transport, error)
 }
 
 /// Closes the socket and lets go of everything.
-fn release(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let (socket, token, protocol, server, waiter) = stream.body.with(py, |body| {
         let socket = std::mem::replace(&mut body.socket, Socket::Closed);
         (socket, body.token.take(), body.protocol.take(), body.server.take(), body.file_waiter.take())
     });
-    if let Some(token) = token {
-        let (entry, told) = stream.owner.get().kernel.with(py, |kernel| kernel.detach(token));
-        drop(entry);
-        // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
-        drop(told);
-    }
+    detach(stream, py, token);
     // Taken out of the interpreter: the server is not to be called with an exception set.
     let closed = close_socket(py, socket).map_err(|raised| raised.take(py));
     drop(protocol);
@@ -152,27 +113,4 @@ fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
         }
         Socket::Closed => Ok(()),
     }
-}
-
-/// `__del__`: a transport that is garbage while its socket is open was forgotten by somebody.
-pub(super) fn finalize(transport: Argument<'_>) -> PyResult<()> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    if stream.body.with(py, |body| matches!(body.socket, Socket::Closed)) {
-        return Ok(());
-    }
-    let text = format!("unclosed transport {}", info::represent(transport)?);
-    let warned = stream
-        .owner
-        .get()
-        .imports
-        .hooks
-        .bind(py)
-        .call_method1("warn_of_resource", (text, py.get_type::<PyResourceWarning>(), transport));
-    stream.body.with(py, |body| {
-        body.queue.clear();
-        body.state.lose();
-    });
-    release(transport).map_err(|raised| raised.take(py))?;
-    warned.map(drop)
 }

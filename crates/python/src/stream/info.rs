@@ -7,15 +7,15 @@ use std::os::fd::IntoRawFd;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use reactor::{Address, Interest};
+use reactor::Address;
 
 use super::{Socket, Stream};
 use crate::address::to_object;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::check_layout;
 use crate::imports::Imports;
+use crate::transport::describe;
 
 /// What is known of a connection.
 pub(super) struct Facts {
@@ -146,7 +146,6 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     }
     let Some(number) = number else { return Ok(None) };
     let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
-    check_layout(&object);
     let copy = object.clone().into();
     let refused =
         stream.body.with(py, |body| match std::mem::replace(&mut body.socket, Socket::Object(copy)) {
@@ -167,23 +166,6 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
 }
 
 /// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
-pub(super) fn represent(transport: Argument<'_>) -> PyResult<String> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let open_loop = !stream.owner.get().modes.any(crate::loop_state::Modes::CLOSED);
-    Ok(stream.body.with(py, |body| {
-        let is_closed = matches!(body.socket, Socket::Closed);
-        let life = match (is_closed, body.state.is_closing()) {
-            (true, _) => " closed",
-            (false, true) => " closing",
-            (false, false) => "",
-        };
-        let mut text = format!("<SocketTransport{life} fd={}", body.number);
-        if open_loop && !is_closed {
-            let polls = |interest| if body.watched.contains(interest) { "polling" } else { "idle" };
-            let (reads, writes) = (polls(Interest::READABLE), polls(Interest::WRITABLE));
-            text += &format!(" read={reads} write=<{writes}, bufsize={}>", body.queue.len());
-        }
-        text + ">"
-    }))
+pub(super) fn represent(transport: Argument<'_>) -> String {
+    describe::<Stream>(transport, "SocketTransport")
 }

@@ -10,7 +10,8 @@
 //! | `reader`     | bytes in, for asyncio's own `StreamReader`                       |
 //! | `native`     | both, for a protocol in Rust                                     |
 //! | `write`      | bytes out: from `write()` to the kernel, at the end of the turn  |
-//! | `end`        | `close()`, `abort()`, errors, `connection_lost`, the finalizer   |
+//! | `end`        | `close()`, `abort()`, errors, letting go of the socket           |
+//! | `life`       | what it shares with the other transports                         |
 //! | `info`       | `get_extra_info()`, the representation                           |
 //! | `class`      | the methods as Python sees them                                  |
 //! | `attributes` | the private attributes                                           |
@@ -19,6 +20,7 @@ mod attributes;
 mod class;
 mod end;
 mod info;
+mod life;
 mod native;
 mod read;
 mod reader;
@@ -30,7 +32,6 @@ use pyo3::prelude::*;
 use reactor::{Address, Interest, Token, socket};
 use stream::{Flow, ReadSize, State, WriteQueue};
 
-use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::{call_method, copy_context};
 use crate::ffi::method::Argument;
@@ -38,14 +39,11 @@ use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::ffi::socket_object::{check_layout, descriptor_of};
+use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
 use crate::native_protocol::{self, NativeProtocol};
-use crate::protocol::Callee;
-use crate::transport::{
-    FlowControlled, alive, ask_kernel, call_connection_made, check_protocol, interest_of, schedule, wake,
-};
-use crate::watches::{Half, Kind, Watched};
+use crate::transport::{self, alive, check_protocol, schedule};
+use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
 pub(crate) use native::{
@@ -61,7 +59,7 @@ pub(crate) struct Stream {
 }
 
 /// What changes in a transport's life.
-struct Body {
+pub(crate) struct Body {
     state: State,
     flow: Flow,
     read_size: ReadSize,
@@ -145,7 +143,6 @@ pub(crate) fn open<'py>(
             (Socket::Native(file), descriptor, local, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
-            check_layout(&object);
             (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
@@ -201,22 +198,9 @@ pub(crate) fn open_later<'py>(
     Ok(transport)
 }
 
-/// The open transport that a descriptor belongs to.
-pub(crate) fn transport_of<'py>(
-    py: Python<'py>,
-    state: &EventLoop,
-    descriptor: RawFd,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let found = state.kernel.with(py, |kernel| {
-        let source = kernel.watches.source_of(descriptor).filter(|source| source.kind == Kind::Stream)?;
-        Some(source.object.clone_ref(py))
-    });
-    // While a file is sent past it, its descriptor is `sock_sendfile`'s.
-    let is_its_own = |transport: &Bound<'py, PyAny>| {
-        let stream = value_of::<Stream>(transport.as_borrowed());
-        !stream.body.with(py, |body| body.state.is_sending_file())
-    };
-    Ok(found.and_then(|object| alive(object.into_bound(py))).filter(is_its_own))
+/// Whether the descriptor is the stream's own now. While a file is sent past it, it is `sock_sendfile`'s.
+pub(crate) fn owns_descriptor(transport: Argument<'_>) -> bool {
+    !value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_sending_file())
 }
 
 /// The open transports of a server.
@@ -240,45 +224,9 @@ pub(crate) fn transports_of<'py>(
     Ok(transports.filter(is_its).collect())
 }
 
-/// Calls `connection_made` and begins to read. An exception in there goes to the exception handler, and the connection
-/// lives on, as in asyncio.
+/// Calls `connection_made` and begins to read.
 pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let owner = stream.owner.bind(py);
-    let mut outcome = Ok(());
-    if let Some(callee) = stream.callee(py) {
-        outcome = call_connection_made(owner, &callee, transport).map_err(|raised| raised.take(py));
-    }
-    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
-    let wanted = stream.body.with(py, |body| {
-        body.state.start();
-        interest_of(body.state.interest())
-    });
-    // The table has held the transport so far, and must not go on if the kernel is asked for nothing.
-    tell_kernel(transport, wanted)?;
-    Ok(outcome?)
-}
-
-/// The same for somebody who waits to be told; also where a KeyboardInterrupt is on its way out.
-fn begin_and_wake(transport: Argument<'_>, waiter: Argument<'_>) -> Result<(), Raised> {
-    let begun = begin(transport).map_err(|raised| raised.take(transport.py()));
-    wake(waiter)?;
-    Ok(begun?)
-}
-
-impl Stream {
-    /// The protocol with its context; `None` once the connection is lost.
-    #[inline(always)]
-    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        self.body.with(py, |body| body.callee(py))
-    }
-}
-
-impl FlowControlled for Stream {
-    fn flow<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Flow) -> R) -> R {
-        self.body.with(py, |own| body(&mut own.flow))
-    }
+    transport::begin::<Stream>(transport)
 }
 
 impl Body {
@@ -292,43 +240,12 @@ impl Body {
             Socket::Closed => -1,
         }
     }
-
-    #[inline(always)]
-    fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        let protocol = self.protocol.as_ref()?.bind(py).clone();
-        Some(Callee { protocol, context: self.context.bind(py).clone() })
-    }
 }
 
-/// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the connection.
+/// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
 fn settle(transport: Argument<'_>) -> Result<(), Raised> {
-    let stream = value_of::<Stream>(transport);
-    let changed = stream.body.with(transport.py(), |body| {
-        let wanted = interest_of(body.state.interest());
-        (wanted != body.watched).then_some(wanted)
-    });
-    match changed {
-        None => Ok(()),
-        Some(wanted) => tell_kernel(transport, wanted),
-    }
-}
-
-fn tell_kernel(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let token = stream.body.with(py, |body| {
-        body.watched = wanted;
-        body.token
-    });
-    let Some(token) = token else { return Ok(()) };
-    match ask_kernel(stream.owner.get(), transport, Half::First, token, wanted)? {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            let error = os_error(&error, "the connection cannot be watched");
-            end::lose(transport, Some(error))
-        }
-    }
+    transport::settle::<Stream>(transport)
 }
 
 /// How a protocol takes what arrives, by its class.
@@ -366,6 +283,6 @@ impl Native for Stream {
     }
 
     fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        end::finalize(transport)
+        transport::finalize::<Self>(transport)
     }
 }

@@ -14,6 +14,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::native_protocol::NativeProtocol;
+use crate::transport::Body as _;
 use crate::watches::Kind;
 
 /// One read, and what it brought to the protocol, in the connection's context.

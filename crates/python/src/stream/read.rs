@@ -21,7 +21,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::protocol::{self, Callee};
-use crate::transport;
+use crate::transport::{self, Body as _};
 
 /// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
 /// costs more than cutting the object to size.

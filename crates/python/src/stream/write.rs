@@ -18,8 +18,9 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::transport::{self, Next, is_bytes_like, unchanging};
-use crate::watches::Kind;
+use crate::transport::{
+    self, Next, follow, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging,
+};
 
 /// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
 const COPY_AT_MOST: usize = 16 * 1024;
@@ -43,6 +44,17 @@ pub(super) fn put(
     is_empty: bool,
     push: impl FnOnce(&mut Body),
 ) -> Result<(), Raised> {
+    put_by("write", transport, is_empty, push)
+}
+
+/// The same for the method of this name.
+#[inline(always)]
+fn put_by(
+    method: &str,
+    transport: Argument<'_>,
+    is_empty: bool,
+    push: impl FnOnce(&mut Body),
+) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let runs_here = stream.owner.get().is_own_thread();
@@ -56,26 +68,8 @@ pub(super) fn put(
         Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
-        Ok(next) => follow(transport, stream, next),
-        Err(refused) => refuse(transport, refused, "write"),
-    }
-}
-
-#[inline(always)]
-pub(super) fn follow(transport: Argument<'_>, stream: &Stream, next: Next) -> Result<(), Raised> {
-    match next {
-        Next::Nothing => Ok(()),
-        Next::List => {
-            let object = transport.to_owned().into();
-            stream
-                .owner
-                .get()
-                .queues
-                .with(transport.py(), |queues| queues.unsent.push((Kind::Stream, object)));
-            Ok(())
-        }
-        Next::Send => send_now(transport),
-        Next::Pause => pause_if_high(transport),
+        Ok(next) => follow::<Stream>(transport, next, flush),
+        Err(refused) => refuse(transport, refused, method),
     }
 }
 
@@ -93,12 +87,6 @@ impl Body {
         }
         sent
     }
-}
-
-/// Within a call of the user's: sends, and pauses the protocol if too much is left.
-fn send_now(transport: Argument<'_>) -> Result<(), Raised> {
-    flush(transport)?;
-    pause_if_high(transport)
 }
 
 /// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
@@ -154,9 +142,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(py, |body| body.flow.shrunk(body.queue.len())) {
-        resume_protocol(transport, stream)?;
-    }
+    resume_if_low::<Stream>(transport)?;
     let (drained, waiter, descriptor) = stream.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return (Drained::Nothing, None, body.descriptor(py));
@@ -175,31 +161,12 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     settle(transport)?;
     match drained {
         Drained::Nothing => Ok(()),
-        Drained::Lose => end::schedule_lost(transport, None),
+        Drained::Lose => schedule_lost::<Stream>(transport, None),
         Drained::Shutdown => match socket::shutdown_write(descriptor) {
             Ok(()) => Ok(()),
             Err(error) => fail(transport, &error),
         },
     }
-}
-
-fn resume_protocol(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
-    let py = transport.py();
-    let Some(callee) = stream.callee(py) else { return Ok(()) };
-    let owner = stream.owner.bind(py);
-    transport::resume_writing(owner, &callee, transport)
-}
-
-/// Tells the protocol to pause if what waits is above the high mark.
-pub(super) fn pause_if_high(transport: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    if !stream.body.with(py, |body| body.flow.grown(body.queue.len())) {
-        return Ok(());
-    }
-    let Some(callee) = stream.callee(py) else { return Ok(()) };
-    let owner = stream.owner.bind(py);
-    transport::pause_writing(owner, &callee, transport)
 }
 
 /// The kernel refused to send: the connection is lost.
@@ -275,7 +242,7 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
     match direct {
         Ok(Ok(())) => {
             settle(transport)?;
-            pause_if_high(transport)
+            pause_if_high::<Stream>(transport)
         }
         Ok(Err(error)) => fail(transport, &error),
         Err(refused) => refuse(transport, refused, "write"),
@@ -285,9 +252,8 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
 /// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
 /// is of the wrong type.
 pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), Raised> {
-    let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let refused = stream.body.with(py, |body| body.state.admit(true));
+    let refused = stream.body.with(transport.py(), |body| body.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
         return refuse(transport, refused, "writelines");
     }
@@ -297,22 +263,9 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
-    let runs_here = stream.owner.get().is_own_thread();
-    let next = stream.body.with(py, |body| {
-        match body.state.admit(is_empty) {
-            Admission::Queue => {}
-            refused => return Err(refused),
-        }
-        for piece in pieces {
-            body.queue.push_shared(piece);
-        }
-        let (length, blocked) = (body.queue.len(), body.state.is_blocked());
-        Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
-    });
-    match next {
-        Ok(next) => follow(transport, stream, next),
-        Err(refused) => refuse(transport, refused, "writelines"),
-    }
+    put_by("writelines", transport, is_empty, |body| {
+        pieces.into_iter().for_each(|piece| body.queue.push_shared(piece));
+    })
 }
 
 /// A line that nobody can change.

@@ -1,0 +1,139 @@
+//! Making classes out of C slots, and objects of them: what the interpreter asks of every class, in one place.
+//!
+//! It knows nothing of what the classes are for. What a class keeps of its specification is leaked: classes live as long as
+//! the process.
+
+use std::ffi::{CStr, CString, c_int, c_ulong, c_void};
+use std::ptr::null_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use super::class::Getter;
+use super::method::Method;
+use super::raised::{Raised, owned};
+
+/// What the interpreter is told of a class.
+pub(super) struct Specification<'a, 'py> {
+    /// Its name within `vitok._native`.
+    pub(super) name: &'static str,
+    pub(super) object_size: usize,
+    /// Beyond those that every class of ours has: the default ones, and that Python code makes no instances.
+    pub(super) flags: c_ulong,
+    /// Without the empty one at the end.
+    pub(super) slots: Vec<ffi::PyType_Slot>,
+    pub(super) bases: Option<&'a Bound<'py, PyTuple>>,
+}
+
+/// Makes a class and puts it into the module.
+pub(super) fn add_type(
+    module: &Bound<'_, PyModule>,
+    specification: Specification<'_, '_>,
+) -> PyResult<*mut ffi::PyTypeObject> {
+    let name = specification.name;
+    let created = make_type(module.py(), Some(module), specification)?;
+    module.add(name, &created)?;
+    Ok(created.into_ptr().cast())
+}
+
+/// Makes a class, which need not belong to a module.
+pub(super) fn make_type<'py>(
+    py: Python<'py>,
+    module: Option<&Bound<'py, PyModule>>,
+    specification: Specification<'_, '_>,
+) -> PyResult<Bound<'py, PyType>> {
+    let Specification { name, object_size, flags, mut slots, bases } = specification;
+    slots.push(slot(0, null_mut()));
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION | flags;
+    let mut spec = ffi::PyType_Spec {
+        name: CString::new(format!("vitok._native.{name}"))?.into_raw(),
+        basicsize: c_int::try_from(object_size)?,
+        itemsize: 0,
+        flags: u32::try_from(flags)?,
+        slots: slots.as_mut_ptr(),
+    };
+    let module = module.map_or(null_mut(), Bound::as_ptr);
+    let bases = bases.map_or(null_mut(), Bound::as_ptr);
+    // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
+    let created = unsafe { ffi::PyType_FromModuleAndSpec(module, &raw mut spec, bases) };
+    Ok(owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?)
+}
+
+/// A new object of a class of the collected kind.
+///
+/// # Safety
+/// `class` is a complete type, the objects of which are `O`s; `fill` sets every field but the head, and reads none.
+#[inline(always)]
+pub(super) unsafe fn new_object<'py, O>(
+    py: Python<'py>,
+    class: *mut ffi::PyTypeObject,
+    fill: impl FnOnce(&mut O),
+) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: the caller's duty.
+    let object = unsafe { ffi::PyObject_GC_New::<O>(class) };
+    if object.is_null() {
+        return Err(Raised::by_interpreter());
+    }
+    // SAFETY: fresh memory of that type, which nobody else knows.
+    fill(unsafe { &mut *object });
+    // SAFETY: every field that the collector visits is set.
+    unsafe { ffi::PyObject_GC_Track(object.cast()) };
+    owned(py, object.cast())
+}
+
+pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
+    ffi::PyType_Slot { slot: number, pfunc: value }
+}
+
+/// The slots by which a class is known: what it is called for, how its objects are written, what they have.
+pub(super) fn surface(
+    doc: &str,
+    represent: ffi::reprfunc,
+    methods: Vec<Method>,
+    getters: Vec<ffi::PyGetSetDef>,
+    members: Vec<ffi::PyMemberDef>,
+) -> PyResult<[ffi::PyType_Slot; 5]> {
+    Ok([
+        slot(ffi::Py_tp_doc, CString::new(doc)?.into_raw().cast()),
+        slot(ffi::Py_tp_repr, represent as *mut c_void),
+        slot(ffi::Py_tp_methods, method_table(methods)?),
+        slot(ffi::Py_tp_getset, leaked(getters, ffi::PyGetSetDef::default())),
+        slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())),
+    ])
+}
+
+pub(super) fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
+    let mut table = Vec::with_capacity(methods.len() + 1);
+    for method in methods {
+        table.push(*method.leak()?);
+    }
+    Ok(leaked(table, ffi::PyMethodDef::zeroed()))
+}
+
+/// A table as the interpreter reads it, with an empty row at its end.
+pub(super) fn leaked<T>(mut table: Vec<T>, end: T) -> *mut c_void {
+    table.push(end);
+    table.leak().as_mut_ptr().cast()
+}
+
+/// Computed attributes, as rows of a table.
+pub(super) fn getter_rows(getters: Vec<Getter>) -> PyResult<Vec<ffi::PyGetSetDef>> {
+    let row = |getter: Getter| {
+        let name = CString::new(getter.name)?.into_raw();
+        let (get, set) = (Some(getter.read), getter.write);
+        Ok(ffi::PyGetSetDef { name, get, set, doc: std::ptr::null(), closure: null_mut() })
+    };
+    getters.into_iter().map(row).collect()
+}
+
+/// Where in its objects the interpreter finds a thing of its own, such as `__weaklistoffset__`.
+pub(super) fn place(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
+    ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset.cast_signed(),
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    }
+}

@@ -1,0 +1,86 @@
+//! A pipe as the functions see it that all transports share.
+
+use std::io;
+
+use pyo3::prelude::*;
+use stream::Closing;
+
+use super::{Body, Pipe, class, end, info};
+use crate::error::os_error;
+use crate::ffi::method::Argument;
+use crate::ffi::native::value_of;
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::protocol;
+use crate::transport::{self, Parts, Transport};
+use crate::watches::Kind;
+
+impl Transport for Pipe {
+    type Body = Body;
+
+    fn owner(&self) -> &Object<EventLoop> {
+        &self.owner
+    }
+
+    fn body(&self) -> &Owned<Body> {
+        &self.body
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {
+        Ok(class::class_of(py, self.kind)?.connection_lost.bind_borrowed(py))
+    }
+
+    fn forget(&self, py: Python<'_>) -> Closing {
+        self.body.with(py, |body| {
+            body.queue.clear();
+            body.end.state.lose()
+        })
+    }
+
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+        let py = transport.py();
+        let pipe = value_of::<Self>(transport);
+        // A device that cannot be waited for, as /dev/null: asyncio reports it, too.
+        let error = os_error(error, "the pipe cannot be watched");
+        let protocol = pipe.callee(py).map(|callee| callee.protocol);
+        let message = "Fatal error on pipe transport";
+        protocol::report(pipe.owner.bind(py), message, &error, transport, protocol.as_ref())?;
+        end::lose(transport, Some(error))
+    }
+
+    fn release(transport: Argument<'_>) -> Result<(), Raised> {
+        end::release(transport)
+    }
+
+    fn represent(transport: Argument<'_>) -> String {
+        info::represent(transport)
+    }
+}
+
+impl transport::Body for Body {
+    fn start(&mut self) {
+        self.end.start();
+    }
+
+    #[inline(always)]
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            wanted: self.end.interest(),
+            watched: &mut self.watched,
+            token: self.token,
+            number: self.descriptor,
+            is_closing: self.end.state.is_closing(),
+            is_closed: self.file.is_none(),
+            flow: &mut self.flow,
+            waiting: self.queue.len(),
+            protocol: self.protocol.as_ref(),
+            context: &self.context,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A stream as the functions see it that all transports share.
+
+use std::io;
+
+use pyo3::prelude::*;
+use stream::Closing;
+
+use super::{Body, Socket, Stream, class, end, info};
+use crate::error::os_error;
+use crate::ffi::method::Argument;
+use crate::ffi::object::Object;
+use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
+use crate::loop_state::EventLoop;
+use crate::transport::{self, Parts, Transport};
+use crate::watches::Kind;
+
+impl Transport for Stream {
+    type Body = Body;
+
+    fn owner(&self) -> &Object<EventLoop> {
+        &self.owner
+    }
+
+    fn body(&self) -> &Owned<Body> {
+        &self.body
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Stream
+    }
+
+    fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {
+        class::connection_lost_method(py)
+    }
+
+    fn forget(&self, py: Python<'_>) -> Closing {
+        self.body.with(py, |body| {
+            body.queue.clear();
+            body.state.lose()
+        })
+    }
+
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+        end::lose(transport, Some(os_error(error, "the connection cannot be watched")))
+    }
+
+    fn release(transport: Argument<'_>) -> Result<(), Raised> {
+        end::release(transport)
+    }
+
+    fn represent(transport: Argument<'_>) -> String {
+        info::represent(transport)
+    }
+}
+
+impl transport::Body for Body {
+    fn start(&mut self) {
+        self.state.start();
+    }
+
+    #[inline(always)]
+    fn parts(&mut self) -> Parts<'_> {
+        Parts {
+            wanted: self.state.interest(),
+            watched: &mut self.watched,
+            token: self.token,
+            number: self.number,
+            is_closing: self.state.is_closing(),
+            is_closed: matches!(self.socket, Socket::Closed),
+            flow: &mut self.flow,
+            waiting: self.queue.len(),
+            protocol: self.protocol.as_ref(),
+            context: &self.context,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Telling a protocol of the beginning and of the end, and its exceptions to the exception handler.
+//!
+//! All of these may run code of the user's, so their callers hold no borrow.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::ffi::call::call_method;
+use crate::ffi::handle_object::Flags;
+use crate::ffi::handle_pool::Content;
+use crate::ffi::method::Argument;
+use crate::ffi::raised::Raised;
+use crate::handle;
+use crate::loop_state::EventLoop;
+use crate::protocol::{self, Callee};
+
+/// Refuses what is no protocol, such as the coroutine of a factory that is `async`, before anything is made for it: asyncio's
+/// constructors look `connection_made` up, too.
+pub(crate) fn check_protocol(owner: &EventLoop, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+    protocol.getattr(&owner.imports.names.protocol.connection_made).map(drop)
+}
+
+/// Calls `connection_made`. An exception in there goes to the exception handler, and the connection lives on, as in asyncio.
+pub(crate) fn call_connection_made<'py>(
+    owner: &Bound<'py, EventLoop>,
+    callee: &Callee<'py>,
+    transport: Argument<'py>,
+) -> Result<(), Raised> {
+    let name = &owner.get().imports.names.protocol.connection_made;
+    match callee.call(name, &[transport]) {
+        Ok(_) => Ok(()),
+        Err(raised) => report_as_callback(owner, callee, name, transport, raised),
+    }
+}
+
+/// Reports an exception of `connection_made` as asyncio does, where that is a callback of the loop's.
+#[cold]
+fn report_as_callback<'py>(
+    owner: &Bound<'py, EventLoop>,
+    callee: &Callee<'py>,
+    name: &Py<PyString>,
+    transport: Argument<'py>,
+    raised: Raised,
+) -> Result<(), Raised> {
+    let py = owner.py();
+    let error = protocol::failure(py, raised)?;
+    let method = callee.protocol.getattr(name)?;
+    let made = handle::make_unscheduled(
+        owner.as_any().as_borrowed(),
+        method.as_borrowed(),
+        &[transport],
+        Some(callee.context.as_borrowed()),
+    )?;
+    handle::report(py, &made, error.into())
+}
+
+/// Wakes who waits for a transport to be connected, unless they wait no more.
+pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), Raised> {
+    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
+        waiter.call_method1("set_result", (waiter.py().None(),))?;
+    }
+    Ok(())
+}
+
+/// Has the loop call something at its next turn, in the given context or in a copy of the current one.
+pub(crate) fn schedule<'py>(
+    owner: &Bound<'py, EventLoop>,
+    callback: Argument<'py>,
+    arguments: &[Argument<'py>],
+    context: Option<Argument<'py>>,
+) -> Result<(), Raised> {
+    let py = owner.py();
+    let state = owner.get();
+    state.check_open()?;
+    let content = Content {
+        owner: owner.as_any().as_borrowed(),
+        callback,
+        arguments,
+        context,
+        flags: Flags::NONE,
+        when: 0.0,
+        tracked: true,
+    };
+    let handle = state.pool.make(py, content)?;
+    state.push_ready(py, handle);
+    Ok(())
+}
+
+/// Tells a protocol of the end. The handle that calls this has entered the connection's context.
+pub(crate) fn call_connection_lost(
+    owner: &EventLoop,
+    callee: Option<Callee<'_>>,
+    error: Argument<'_>,
+) -> PyResult<()> {
+    let Some(callee) = callee else { return Ok(()) };
+    let name = &owner.imports.names.protocol.connection_lost;
+    let told = call_method(callee.protocol.as_borrowed(), name, &[error]);
+    told.map(drop).map_err(|raised| raised.take(error.py()))
+}
+
+/// Hands what a protocol raised to the exception handler; the transport lives on.
+#[inline(always)]
+pub(crate) fn report_failure(
+    owner: &Bound<'_, EventLoop>,
+    callee: &Callee<'_>,
+    transport: Argument<'_>,
+    outcome: Result<Bound<'_, PyAny>, Raised>,
+    message: &str,
+) -> Result<(), Raised> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(raised) => {
+            let error = protocol::failure(owner.py(), raised)?;
+            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
+        }
+    }
+}
