@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from children import CHILD_SECONDS, FLAVOURS, Flavour, Server, read_address, surroundings
+from children import ADDRESS, CHILD_SECONDS, FLAVOURS, Flavour, Server, read_address, surroundings
 from needs import need_library
 
 APPLICATION = """
@@ -80,7 +80,7 @@ def uvicorn(folder: Path, flavour: Flavour, *options: str) -> Iterator[Server]:
     )
     with child:
         try:
-            _, address = read_address(child)
+            _, address = read_address(child, ADDRESS)
             yield Server(address, child)
         finally:
             child.kill()
