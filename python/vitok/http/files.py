@@ -37,8 +37,22 @@ async def send_file(
         count = max(0, _size(opened) - start)
     transport = protocol._begin_file(number, count, more_body)
     if transport is not None:
-        await _send(loop, protocol, transport, opened, start, count)
+        await _held(protocol, transport, loop.create_task(_send(loop, protocol, transport, opened, start, count)))
     protocol._end_file(number, more_body)
+
+
+async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None:
+    """Await a task that the connection's end cancels, and say then whose doing it was."""
+    protocol._hold_file(task)
+    try:
+        await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if transport.is_closing() and not (current and current.cancelling()):
+            raise ConnectionResetError("the client has disconnected") from None
+        raise
+    finally:
+        protocol._hold_file(None)
 
 
 async def _send(
