@@ -312,7 +312,7 @@ def test_aborting_connections(path: str | None) -> None:
 
 
 def test_aborting_a_file(tmp_path: Path) -> None:
-    """A file that is being sent to a client who does not read ends with the connection, and its application hears of it."""
+    """A file for a client who does not read ends with the connection, and its application hears of it."""
     path = tmp_path / "large"
     with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024)

@@ -208,7 +208,7 @@ class Held:
 
 
 def test_limit_concurrency() -> None:
-    """More requests at a time than the limit are answered 503 at once; the connection stays, and later ones are served."""
+    """More requests at a time than the limit get 503 at once; the connection stays, and later ones are served."""
     held = Held()
     with serving(held, limit_concurrency=2) as site:
         clients = [site.connect() for _ in range(3)]

@@ -185,7 +185,7 @@ def test_hosts(fields: bytes, status: int) -> None:
 
 
 def test_what_this_server_does_not_do() -> None:
-    """A WebSocket and CONNECT get 501; content that came along is not taken for a request, nor a request for content."""
+    """A WebSocket and CONNECT get 501; what came along as content is not taken for a request, nor the reverse."""
     application = Guarded()
     upgrade = ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", "sec-websocket-key: eA=="]
     with serving(application) as site:
