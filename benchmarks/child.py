@@ -49,6 +49,8 @@ class Child:
         self.answer_limit_s = answer_limit_s
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        # What has arrived behind the last answer.
+        self._unread = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child; close() ends both)
 
     @property
@@ -65,6 +67,7 @@ class Child:
     def start(self) -> dict[str, Any]:
         """Start the process and return its first answer; raises ChildError."""
         self._stderr.truncate(0)
+        self._unread = b""
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
         )
@@ -85,7 +88,7 @@ class Child:
         """Raise ChildError if the process has died, or has said unasked what is wrong."""
         if self._process is not None:
             assert self._process.stdout is not None
-            if select.select([self._process.stdout], [], [], 0)[0]:
+            if self._unread or select.select([self._process.stdout], [], [], 0)[0]:
                 self._read(self._process)
 
     def end(self) -> None:
@@ -112,8 +115,8 @@ class Child:
 
     def _read(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         assert process.stdout is not None
-        descriptor, deadline_s, line = process.stdout.fileno(), time.monotonic() + self.answer_limit_s, b""
-        while not line.endswith(b"\n"):
+        descriptor, deadline_s = process.stdout.fileno(), time.monotonic() + self.answer_limit_s
+        while b"\n" not in self._unread:
             left_s = max(0.0, deadline_s - time.monotonic())
             if not select.select([descriptor], [], [], left_s)[0]:
                 process.kill()
@@ -122,7 +125,9 @@ class Child:
             received = os.read(descriptor, 1 << 16)
             if not received:
                 raise self._died(process)
-            line += received
+            self._unread += received
+        # A server that fails at once has said so before its first answer is read.
+        line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ChildError(answer.get("status", "n/a"), str(answer["error"]))

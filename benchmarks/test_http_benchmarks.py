@@ -233,8 +233,12 @@ def test_what_is_wrong_with_a_server_is_told(
 
 
 @with_load
-def test_a_server_that_does_not_keep_connections_is_told(servers: Any) -> None:  # noqa: ANN401 (a fixture)
+def test_a_server_that_does_not_keep_connections_is_told(
+    servers: Any,  # noqa: ANN401 (a fixture)
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The first answer is right, and the client finds out what is wrong with the rest."""
+    monkeypatch.setattr(http_cell, "DYING_S", 0.0)
     made = cell(ROWS["plaintext"], servers("forgets"))
     made.start()
     with pytest.raises(ChildError, match="closed every connection"):

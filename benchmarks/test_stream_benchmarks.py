@@ -19,6 +19,7 @@ import pytest
 import suite_streams
 import syscalls
 import usage
+from child import Child, ChildError
 from loops import LoopSpec
 from stream_harness import RAW, Bench
 from stream_rows import StreamRow, rows
@@ -112,6 +113,17 @@ def test_failures_are_lines_and_the_rest_goes_on() -> None:
         f"{here}:raising": ("n/a", "LookupError: lost"),
         "no_such_module:loop": ("n/a", "ModuleNotFoundError: No module named 'no_such_module'"),
     }
+
+
+def test_a_failure_that_comes_with_the_first_answer_is_heard() -> None:
+    said = """print('{"port": 1}\\n{"error": "lost"}', flush=True); input()"""
+    child = Child([sys.executable, "-c", said])
+    try:
+        assert child.start() == {"port": 1}
+        with pytest.raises(ChildError, match="lost"):
+            child.raise_if_failed()
+    finally:
+        child.close()
 
 
 @with_load

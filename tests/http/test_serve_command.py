@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Certificates
+from certificates_made import Certificates
 from served import ask, drain, refused, serving, started
 
 pytestmark = pytest.mark.vitok_only
@@ -146,6 +146,17 @@ def test_a_signal_during_startup() -> None:
         assert served.child.stdout is not None
         assert served.child.stdout.readline() == "starting\n"
         assert served.end() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_import(tmp_path: Path, number: signal.Signals) -> None:
+    """While the application is imported a signal ends the process as it ends others, without a traceback."""
+    (tmp_path / "slow.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    with started("--app-dir", tmp_path, "--port", "0", app="slow:app") as served:
+        assert served.child.stdout is not None
+        assert served.child.stdout.readline() == "importing\n"
+        assert served.end(number) == -number
+    assert served.errors == ""
 
 
 def test_access_lines() -> None:

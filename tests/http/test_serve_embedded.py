@@ -9,7 +9,7 @@ from typing import Any
 
 import asgi_apps
 import pytest
-from conftest import Certificates
+from certificates_made import Certificates
 from embedded import GET, ask, content, fields, port_of, run, serving
 
 pytestmark = pytest.mark.vitok_only

@@ -6,12 +6,14 @@ It knows nothing of signals and processes.
 import asyncio
 import contextlib
 import socket
+import ssl
 from typing import Any
 
 import asgi_apps
 import pytest
 import vitok
 import vitok.http
+from certificates_made import Certificates
 from embedded import GET, ask, port_of, run, serving
 
 pytestmark = pytest.mark.vitok_only
@@ -75,6 +77,37 @@ def test_who_waits_in_line_is_served() -> None:
                 sock.setblocking(False)
                 answer = await asyncio.get_running_loop().sock_recv(sock, 65536)
                 assert answer.startswith(b"HTTP/1.1 200 ")
+
+    run(main())
+
+
+def test_who_waits_in_line_is_served_over_tls(certificates: Certificates) -> None:
+    """The same with a handshake before the request."""
+
+    async def main() -> None:
+        async with serving(ssl_certfile=certificates.both) as server:
+            sock = socket.create_connection(("127.0.0.1", port_of(server)))
+            server.stop()
+            context = ssl.create_default_context(cafile=str(certificates.certificate))
+            reader, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname="127.0.0.1")
+            writer.write(GET)
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+    run(main())
+
+
+def test_a_handshake_that_fails_in_the_end(certificates: Certificates) -> None:
+    """A peer that does not speak TLS does not keep a server from ending."""
+
+    async def main() -> None:
+        async with serving(ssl_certfile=certificates.both) as server:
+            with socket.create_connection(("127.0.0.1", port_of(server))) as sock:
+                sock.sendall(GET)
+                server.stop()
+                sock.setblocking(False)
+                with contextlib.suppress(ConnectionResetError):
+                    assert not (await asyncio.get_running_loop().sock_recv(sock, 65536)).startswith(b"HTTP")
 
     run(main())
 

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -18,6 +19,7 @@ import vitok
 import vitok.http
 from embedded import run, serving
 from served import get
+from support import run_python
 from vitok.http.options import table
 
 pytestmark = pytest.mark.vitok_only
@@ -97,6 +99,21 @@ def test_serve_refuses_a_running_loop() -> None:
             vitok.serve(asgi_apps.app)
 
     run(main())
+
+
+def test_importing_vitok_does_not_import_the_server() -> None:
+    """The server is imported by whoever asks for it: programs that only want a loop do not wait for it."""
+    body = "import sys, vitok; print([name for name in sys.modules if name.startswith(('vitok.http', 'argparse'))])"
+    child = run_python("-c", body)
+    assert (child.returncode, child.stdout) == (0, "[]\n")
+
+
+def test_the_example_of_the_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program in docs/serve.md that embeds a server runs as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    [program] = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "http.Server" in code]
+    exec(program, {"app": asgi_apps.without_lifespan})
+    assert re.search(r"http://127\.0\.0\.1:\d+", capsys.readouterr().out)
 
 
 def test_the_signature_has_all_options() -> None:

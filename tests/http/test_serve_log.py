@@ -124,6 +124,18 @@ def test_a_server_in_somebody_elses_program_writes_nothing(capsys: pytest.Captur
     assert capsys.readouterr() == ("", "")
 
 
+def test_an_output_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the standard output can't encode is escaped, and the log goes on."""
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    log = Log(is_owner=True)
+    log.access("caf\u00e9 \udcff")
+    log.access("two")
+    log.close()
+    assert raw.getvalue().splitlines()[0].endswith(rb" caf\xe9 \udcff")
+    assert raw.getvalue().splitlines()[1].endswith(b" two")
+
+
 def test_an_output_that_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A standard output that can't be written is said once, and requests go on."""
     closed = io.StringIO()

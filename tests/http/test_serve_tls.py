@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, Certificates
+from certificates_made import PASSWORD, Certificates
 from vitok.http.errors import OptionError
 from vitok.http.options import Options
 from vitok.http.tls import context

@@ -115,7 +115,8 @@ def test_sighup_exchanges_the_workers() -> None:
 def test_sighup_with_an_application_that_is_broken_by_now(tmp_path: Path) -> None:
     """If the new worker does not start, the old ones stay."""
     module = tmp_path / "changing.py"
-    module.write_text(f"import sys; sys.path.append({str(FOLDER)!r})\nfrom asgi_apps import app\n")
+    body = f"import os, sys; sys.path.append({str(FOLDER)!r})\nfrom asgi_apps import app, say\n"
+    module.write_text(body + "say(f'imported by {os.getpid()}')\n")
     with serving(*TWO, "--app-dir", tmp_path, app="changing:app") as served:
         old = workers_of(served.errors)
         module.write_text("raise LookupError('gone')\n")
@@ -124,6 +125,8 @@ def test_sighup_with_an_application_that_is_broken_by_now(tmp_path: Path) -> Non
         assert answering(served.port) in old
         assert served.end() == 0
     assert "LookupError: gone" in served.errors
+    # The supervisor imports nothing of the application.
+    assert {int(number) for number in re.findall(r"imported by (\d+)", served.output)} == set(old)
 
 
 def test_a_number_of_requests_to_a_worker() -> None:
@@ -174,8 +177,9 @@ def test_workers_that_die_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "dying.py").write_text("import os; os._exit(1)")
     code, lines = refused("--app-dir", tmp_path, "--port", "0", *TWO[:2], app="dying:app")
     assert code == 3
-    assert len([line for line in lines if "ended before it was ready (exit code 1)" in line]) == START_ATTEMPTS - 1
-    assert lines[-1] == f"vitok serve: {START_ATTEMPTS} workers in a row ended before they were ready (exit code 1)"
+    assert len([line for line in lines if "ended before it was ready (exit code 1)" in line]) == START_ATTEMPTS
+    assert lines[-1].startswith(f"vitok serve: giving up after {START_ATTEMPTS} attempts: worker ")
+    assert lines[-1].endswith("ended before it was ready (exit code 1)")
 
 
 def test_a_startup_that_fails_is_said_once() -> None:

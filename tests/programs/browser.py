@@ -129,7 +129,10 @@ def is_complaint(method: str, parameters: dict[str, Any]) -> bool:
 
 @contextmanager
 def running_browser(folder: Path) -> Iterator[str]:
-    """A browser that keeps its profile in the folder. Gives the host and port of its DevTools."""
+    """A browser that keeps its profile in the folder. Gives the host and port of its DevTools.
+
+    What it writes once it listens stays in its pipe until the end; its few lines have room there.
+    """
     need_library("websockets")
     words = [str(need_command("chromium", package="chromium")), *FLAGS, f"--user-data-dir={folder}"]
     if os.geteuid() == 0:
@@ -139,7 +142,10 @@ def running_browser(folder: Path) -> Iterator[str]:
             yield place_of(process)
         finally:
             process.terminate()
-            process.communicate(timeout=ANSWER_SECONDS)
+            try:
+                process.communicate(timeout=ANSWER_SECONDS)
+            finally:
+                process.kill()
 
 
 def place_of(process: subprocess.Popen[str]) -> str:

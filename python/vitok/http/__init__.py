@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .lifespan import LifespanError as LifespanError
-    from .options import Options as Options
     from .place import WorkersError as WorkersError
     from .server import Server as Server
     from .serving import serve as serve
 
-__all__ = ["LifespanError", "Options", "Server", "WorkersError", "serve"]
+__all__ = ["LifespanError", "Server", "WorkersError", "serve"]
 
 _PLACES = {
     "LifespanError": "lifespan",
-    "Options": "options",
     "Server": "server",
     "WorkersError": "place",
     "serve": "serving",

@@ -34,8 +34,9 @@ def main(words: Sequence[str]) -> None:
     After a graceful end the process ends with 0, whichever signal asked for it: the end went as it should. A second
     signal kills the process as that signal does.
     """
-    # Ctrl-C while the application is imported, and the second one later, end the process without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What ends the process while the application is imported, and what the second signal does later.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, die)
     with explained():
         app, options = from_command(words, os.environ)
         # The application is looked for in the folder where the command was given.
@@ -44,6 +45,16 @@ def main(words: Sequence[str]) -> None:
             run(Server.of_process(options, partial(load, app, options)).serve_until_signal)
         else:
             run(Supervisor(app, options).run)
+
+
+def die(number: int, _: object) -> None:
+    """End the process by this signal, without a traceback; by an exit code where it can't die of signals.
+
+    The first process of a container is not ended by a signal that has no handler (pid_namespaces(7)).
+    """
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(signal.Signals(number))
+    os._exit(128 + number)
 
 
 @contextmanager

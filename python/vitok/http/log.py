@@ -72,8 +72,9 @@ class Log:
         if output is None or self._is_output_gone:
             return
         stamp = self._now()
+        text = "".join(f"{stamp} {line}\n" for line in lines.splitlines())
         try:
-            output.write("".join(f"{stamp} {line}\n" for line in lines.splitlines()))
+            output.write(_writable(text, output))
             output.flush()
         except (OSError, ValueError) as error:
             # Whoever read them is gone. Requests are answered all the same.
@@ -86,6 +87,14 @@ class Log:
         if second != self._stamp[0]:
             self._stamp = (second, time.strftime(_TIME, time.localtime(second)))
         return self._stamp[1]
+
+
+def _writable(text: str, output: TextIO) -> str:
+    """The text with escapes for what this output can't encode."""
+    if text.isascii():
+        return text
+    encoding = output.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _has_handlers(logger: logging.Logger) -> bool:

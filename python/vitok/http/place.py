@@ -94,49 +94,53 @@ class Place:
     async def _fill(self) -> Process:
         """Start workers until one is ready."""
         while True:
-            worker = self._crew.start()
-            if await _is_ready(worker):
-                self._accept(worker)
+            worker = await self._ready_worker()
+            if worker is not None:
                 # Who wished for another worker meanwhile has one.
                 if self._wish.called.done():
                     self._take_wish().fulfil(True)
                 return worker
-            self._give_up(worker)
-            self._log.logger.warning("worker %d ended before it was ready (%s)", worker.pid, _how(worker))
             await self._pause()
-
-    def _accept(self, worker: Process) -> None:
-        self._log.logger.debug("worker %d is ready", worker.pid)
-        self._failures = 0
-        if not self.filled.done():
-            self.filled.set_result(None)
-
-    def _give_up(self, worker: Process) -> None:
-        """WorkersError if there is no use in another attempt."""
-        self._failures += 1
-        code = worker.ended.result()
-        if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
-            # It has said why, and the next one would say the same.
-            raise WorkersError("the workers do not start", code)
-        if self._failures >= START_ATTEMPTS and not self._crew.is_serving():
-            message = f"{self._failures} workers in a row ended before they were ready ({_how(worker)})"
-            raise WorkersError(message, EXIT_START)
 
     async def _exchange(self, worker: Process) -> Process:
         """Start a successor, and send the worker home when it is ready. The one who has the place afterwards."""
         wish = self._take_wish()
-        successor = self._crew.start()
-        if await _is_ready(successor):
-            self._accept(successor)
+        successor = await self._ready_worker()
+        if successor is not None:
             self._crew.retire(worker).add_done_callback(lambda _: wish.fulfil(True))
             return successor
-        self._log.logger.error(
-            "worker %d ended before it was ready (%s): worker %d stays", successor.pid, _how(successor), worker.pid
-        )
+        self._log.logger.error("worker %d stays", worker.pid)
         wish.fulfil(False)
         if worker.worn.done():
             await self._pause()
         return worker
+
+    async def _ready_worker(self) -> Process | None:
+        """Start one worker and wait until it is ready. None if it ended before, WorkersError if that is too often."""
+        try:
+            worker = self._crew.start()
+        except OSError as error:
+            self._fail(f"a worker can't be started: {error.strerror}", None)
+            return None
+        if not await _is_ready(worker):
+            self._fail(f"worker {worker.pid} ended before it was ready ({_how(worker)})", worker.ended.result())
+            return None
+        self._log.logger.debug("worker %d is ready", worker.pid)
+        self._failures = 0
+        if not self.filled.done():
+            self.filled.set_result(None)
+        return worker
+
+    def _fail(self, message: str, code: int | None) -> None:
+        """Say so, or raise WorkersError if there is no use in another attempt."""
+        self._failures += 1
+        if not self._crew.is_serving():
+            if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
+                # It has said why, and the next one would say the same.
+                raise WorkersError("the workers do not start", code)
+            if self._failures >= START_ATTEMPTS:
+                raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
+        self._log.logger.warning("%s", message)
 
     def _take_wish(self) -> _Wish:
         """What was wished for so far; whoever wishes from now on gets another worker again."""

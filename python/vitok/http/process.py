@@ -69,7 +69,7 @@ class Process:
 
     def end(self) -> None:
         """Ask it to end gracefully. One that is still starting has nothing to finish."""
-        if self.ready.done():
+        if self.ready.done() and self._channel.fileno() != -1:
             self._say(END)
         else:
             self._signal(signal.SIGTERM)

@@ -104,7 +104,10 @@ class Server:
         self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more."""
+        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more.
+
+        To be called in the loop's thread; another one calls `loop.call_soon_threadsafe(server.stop)`.
+        """
         self._asked.set()
         if at_once:
             self._at_once.set()
@@ -149,18 +152,22 @@ class Server:
         try:
             if not await unless(self._asked, lifespan.startup()):
                 return
-            http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
-            listeners = Listeners(http, bound, self._context)
             try:
-                await listeners.open(self._options.backlog)
-                self._announce(bound)
-                await self._until_asked(http)
+                await self._accept(HttpServer(loop, self._outer, self._told(lifespan), self._log), bound)
             finally:
-                seconds = self._options.timeout_graceful_shutdown
-                await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
-                await unless(self._at_once, lifespan.shutdown(seconds))
+                await unless(self._at_once, lifespan.shutdown(self._options.timeout_graceful_shutdown))
         finally:
             await lifespan.cancel()
+
+    async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
+        listeners = Listeners(http, bound, self._context)
+        try:
+            await listeners.open(self._options.backlog)
+            self._announce(bound)
+            await self._until_asked(http)
+        finally:
+            seconds = self._options.timeout_graceful_shutdown
+            await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
 
     def _told(self, lifespan: Lifespan) -> dict[str, Any]:
         access_log = self._options.access_log and self._log.wants_access()

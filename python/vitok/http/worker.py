@@ -90,9 +90,11 @@ async def _serve(server: Server, channel: socket.socket) -> None:
 
 async def _obey(server: Server, reader: asyncio.StreamReader) -> None:
     """Do what the supervisor says. One that is gone wanted the end, too."""
-    while (word := await reader.readline()) in (END, NOW):
-        server.stop(at_once=word == NOW)
-    server.stop()
+    try:
+        while (word := await reader.readline()) in (END, NOW):
+            server.stop(at_once=word == NOW)
+    finally:
+        server.stop()
 
 
 async def _tell(server: Server, writer: asyncio.StreamWriter) -> None:
