@@ -4,6 +4,7 @@ It knows nothing of messages that are wrong (test_asgi_misuse.py).
 """
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,9 @@ def test_exceptions_that_leave_the_loop(kind: type[BaseException], when: str) ->
         assert site.ask(request("/well")).body == b"well"
         client.end()
         site.wait(lambda: site.http.running == 0)
+        # Of a task whose first step raises it nobody hears but the loop, as with asyncio's eager tasks.
+        gc.collect()
+        site.reports[:] = [report for report in site.reports if not isinstance(report.get("exception"), kind)]
 
 
 def test_errors_of_the_hooks() -> None:

@@ -51,6 +51,13 @@ impl Deadline {
         self.begin(phase, hub, tick);
     }
 
+    /// What was waited for has come: the next wait is another one, be it for the same.
+    #[inline]
+    pub(super) const fn end(&mut self) {
+        self.phase = Phase::None;
+        self.at = u32::MAX;
+    }
+
     /// Begins a wait anew: there was some progress.
     pub(super) fn renew(&mut self, hub: &HttpServer, tick: u32) {
         self.begin(self.phase, hub, tick);
