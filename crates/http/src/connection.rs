@@ -96,6 +96,12 @@ impl Connection {
         &self.reader.head
     }
 
+    /// Whether the rest of a request is awaited whose response is complete.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.state.is_draining()
+    }
+
     /// Whether there is room for more input. If not, stop reading from the peer until a response is complete.
     #[must_use]
     pub fn has_room(&self) -> bool {

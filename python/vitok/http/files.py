@@ -13,6 +13,7 @@ from typing import Any
 
 # Sent at a time: a peer that reads so little within the time limit of a body counts as one that does not read.
 _BLOCK = 256 * 1024
+_GONE = "the client has disconnected"
 
 
 async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int, path: str | os.PathLike[str]) -> None:
@@ -37,8 +38,22 @@ async def send_file(
         count = max(0, _size(opened) - start)
     transport = protocol._begin_file(number, count, more_body)
     if transport is not None:
-        await _send(loop, protocol, transport, opened, start, count)
+        await _held(protocol, transport, loop.create_task(_send(loop, protocol, transport, opened, start, count)))
     protocol._end_file(number, more_body)
+
+
+async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None:
+    """Await a task that the connection's end cancels, and say then whose doing it was."""
+    protocol._hold_file(task)
+    try:
+        await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if transport.is_closing() and not (current and current.cancelling()):
+            raise ConnectionResetError(_GONE) from None
+        raise
+    finally:
+        protocol._hold_file(None)
 
 
 async def _send(
@@ -46,6 +61,8 @@ async def _send(
 ) -> None:
     end = start + count
     while start < end:
+        if transport.is_closing():
+            raise ConnectionResetError(_GONE)
         sent = await loop.sendfile(transport, file, start, min(_BLOCK, end - start))
         if sent == 0:
             # The length is promised already: nothing but the end of the connection can tell that it is not kept.

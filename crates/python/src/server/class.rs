@@ -70,6 +70,12 @@ fn methods() -> Vec<Method> {
             "($self, number, count, more_body)",
             "Send the head and what stands before a file; whether the file is to be sent, and by which transport.",
         ),
+        method(
+            "_hold_file",
+            fastcall!(file::hold),
+            "($self, task)",
+            "Cancel this task when the connection ends; None: no other.",
+        ),
         method("_file_goes_on", no_arguments!(file_goes_on), "($self)", "The peer has read some of a file."),
         method(
             "_end_file",

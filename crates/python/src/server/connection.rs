@@ -51,6 +51,8 @@ pub(super) struct Body {
     pub(super) lingers: bool,
     /// `send` calls that wait for the peer to read.
     pub(super) drains: Vec<Object>,
+    /// The task that sends a file past the queue.
+    pub(super) file: Option<Object>,
     pub(super) deadline: Deadline,
 }
 
@@ -166,6 +168,7 @@ impl Protocol {
             is_closing: false,
             lingers: false,
             drains: Vec::new(),
+            file: None,
             deadline: Deadline::new(),
         };
         Self { hub: hub.clone().into(), body: Owned::new(body) }
@@ -223,6 +226,7 @@ impl Native for Protocol {
         self.body.peek(|body| {
             visit.maybe(body.sink.as_ref().map(Sink::object));
             body.drains.iter().for_each(|future| visit.object(future));
+            visit.maybe(body.file.as_ref());
             if let Some(request) = &body.request {
                 request.receivers.iter().for_each(|future| visit.object(future));
             }
@@ -230,9 +234,9 @@ impl Native for Protocol {
     }
 
     fn clear(&self, py: Python<'_>) {
-        let released = self
-            .body
-            .with(py, |body| (body.sink.take(), body.request.take(), std::mem::take(&mut body.drains)));
+        let released = self.body.with(py, |body| {
+            (body.sink.take(), body.request.take(), body.file.take(), std::mem::take(&mut body.drains))
+        });
         drop(released);
     }
 

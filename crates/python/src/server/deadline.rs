@@ -51,6 +51,13 @@ impl Deadline {
         self.begin(phase, hub, tick);
     }
 
+    /// What was waited for has come: the next wait is another one, be it for the same.
+    #[inline]
+    pub(super) const fn end(&mut self) {
+        self.phase = Phase::None;
+        self.at = u32::MAX;
+    }
+
     /// Begins a wait anew: there was some progress.
     pub(super) fn renew(&mut self, hub: &HttpServer, tick: u32) {
         self.begin(self.phase, hub, tick);
@@ -133,7 +140,7 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
         Phase::Linger => ending::abort(protocol),
         Phase::Write => expire_unread(protocol),
         Phase::Header | Phase::Body => {
-            let is_silent = value.body.with(py, |body| phase == Phase::Header && body.is_untouched());
+            let is_silent = value.body.with(py, |body| phase == Phase::Header && body.owes_nothing());
             if is_silent {
                 return ending::close(protocol);
             }
@@ -185,8 +192,8 @@ pub(super) fn note_unsent(protocol: Argument<'_>) -> Result<(), Raised> {
 }
 
 impl Body {
-    /// Whether nothing of a request has come.
-    fn is_untouched(&self) -> bool {
-        self.http.is_idle() && self.stash.is_empty()
+    /// Whether there is no request to answer: nothing of one has come, or it was answered before it was complete.
+    fn owes_nothing(&self) -> bool {
+        self.http.is_draining() || self.http.is_idle() && self.stash.is_empty()
     }
 }

@@ -80,14 +80,19 @@ impl Body {
             Ok((split, complete)) => Ok(Encoded { content, split, complete }),
             Err(unfit) => {
                 if is_first {
-                    // Nothing has left yet, so an error can still be answered.
-                    self.http.retract();
-                    if let Some(request) = self.current(number) {
-                        request.answer = Answer::Owed;
-                    }
+                    self.retract(number);
                 }
                 Err(unfit)
             }
+        }
+    }
+
+    /// Takes back a head that can't leave with its content: an error can still be answered.
+    #[cold]
+    fn retract(&mut self, number: u32) {
+        self.http.retract();
+        if let Some(request) = self.current(number) {
+            (request.answer, request.sent) = (Answer::Owed, 0);
         }
     }
 
@@ -205,6 +210,7 @@ impl Body {
         out: &mut Vec<u8>,
     ) -> Result<bool, Unfit> {
         let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        let is_first = matches!(request.answer, Answer::Started(_));
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
@@ -214,7 +220,11 @@ impl Body {
             }
             other => return Err(Unfit::OutOfOrder(out_of_order(other))),
         }
-        let frame = self.http.frame(count, out)?;
+        let framed = self.http.frame(count, out);
+        if is_first && framed.is_err() {
+            self.retract(number);
+        }
+        let frame = framed?;
         if let Some(request) = self.current(number)
             && frame != http::Frame::Dropped
         {

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use super::access;
 use super::connection::{Request, protocol_of};
-use super::{awaitable, deadline, respond};
+use super::{awaitable, deadline, file, respond};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 
@@ -58,6 +58,8 @@ pub(super) fn abort(protocol: Argument<'_>) -> Result<(), Raised> {
         body.is_closing = true;
         body.sink.as_ref().map(|sink| sink.clone_ref(py))
     });
+    // While its descriptor is open: so it is let go of.
+    file::cancel(protocol)?;
     match sink {
         Some(sink) => sink.abort(py),
         None => Ok(()),
@@ -138,6 +140,7 @@ pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
         end_request(protocol, request, false)?;
     }
     awaitable::wake(py, drains)?;
+    file::cancel(protocol)?;
     forget(protocol)
 }
 

@@ -10,7 +10,7 @@ use super::message;
 use super::names::names;
 use super::respond;
 use crate::ffi::answer::none;
-use crate::ffi::arguments::named;
+use crate::ffi::arguments::{named, one};
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
@@ -77,6 +77,26 @@ pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> 
     let Some(sink) = sink else { return Err(super::exchange::Unfit::Disconnected.raise()) };
     sink.write(py, &out, None, b"")?;
     Ok(if is_sent { sink.object().bind(py).clone() } else { none(py) })
+}
+
+/// `protocol._hold_file(task)`: the task that sends a file is cancelled when the connection ends. It waits for a descriptor,
+/// which does not speak up when it is closed.
+pub(super) fn hold<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let py = call.py;
+    let task = one(call, "_hold_file", "task")?;
+    let task = if task.is_none() { None } else { Some(task.to_owned().into()) };
+    let before = protocol_of(call.receiver()).body.with(py, |body| std::mem::replace(&mut body.file, task));
+    drop(before);
+    Ok(none(py))
+}
+
+/// Ends what sends a file.
+pub(super) fn cancel(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    match protocol_of(protocol).body.with(py, |body| body.file.take()) {
+        Some(task) => Ok(task.bind(py).call_method0("cancel").map(drop)?),
+        None => Ok(()),
+    }
 }
 
 /// `protocol._end_file(number, more_body)`.

@@ -133,12 +133,13 @@ fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
         (Ok(()), None) => Ok(()),
         (Ok(()), Some((is_unanswered, is_disconnected))) => {
             // Whoever was told that the client is gone may leave it at that.
-            if !is_disconnected {
+            let told = if is_disconnected {
+                Ok(())
+            } else {
                 let what = if is_unanswered { "without a response" } else { "in the middle of its response" };
-                let text = format!("The ASGI application returned {what}");
-                value.hub.get().report(py, &text, None)?;
-            }
-            fail(protocol, is_unanswered)
+                value.hub.get().report(py, &format!("The ASGI application returned {what}"), None)
+            };
+            fail_telling(protocol, Some(is_unanswered), told)
         }
         (Err(error), stage) => failed(protocol, error, stage),
     }
@@ -154,14 +155,12 @@ fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> 
     );
     let is_expected = error.is_instance_of::<CancelledError>(py)
         || (is_gone && comes_of_disconnect(error.value(py), CHAIN)?);
-    let error = protocol::failure(py, error.into())?;
-    if !is_expected {
-        value.hub.get().report(py, "Exception in ASGI application", Some(&error))?;
-    }
-    match stage {
-        Some((is_unanswered, _)) => fail(protocol, is_unanswered),
-        None => Ok(()),
-    }
+    let told = match protocol::failure(py, error.into()) {
+        Ok(_) if is_expected => Ok(()),
+        Ok(error) => value.hub.get().report(py, "Exception in ASGI application", Some(&error)),
+        Err(leaving) => Err(leaving),
+    };
+    fail_telling(protocol, stage.map(|(is_unanswered, _)| is_unanswered), told)
 }
 
 /// Whether an exception goes back to the one that `send` raises once the client is gone: frameworks turn that into one of
@@ -185,6 +184,21 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
     let cause = error.getattr(intern!(py, "__cause__"))?;
     let before = if cause.is_none() { error.getattr(intern!(py, "__context__"))? } else { cause };
     comes_of_disconnect(&before, steps - 1)
+}
+
+/// Sees to the client of a request that is still open, and only then lets out what was raised before, be it something that
+/// leaves the loop: no client is left waiting.
+#[cold]
+fn fail_telling(
+    protocol: Argument<'_>,
+    is_unanswered: Option<bool>,
+    told: Result<(), Raised>,
+) -> Result<(), Raised> {
+    let py = protocol.py();
+    let told = told.map_err(|raised| raised.take(py));
+    let failed = is_unanswered.map_or(Ok(()), |is_unanswered| fail(protocol, is_unanswered));
+    let failed = failed.map_err(|raised| raised.take(py));
+    Ok(told.and(failed)?)
 }
 
 /// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.

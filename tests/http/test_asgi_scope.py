@@ -1,0 +1,295 @@
+"""What an application is told of a request: every key of the scope (ASGI HTTP specification, "HTTP Connection Scope").
+
+It knows nothing of bodies and responses.
+"""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgi_support import GET, Site, request, respond, serving
+
+pytestmark = pytest.mark.vitok_only
+
+KEYS = [
+    "type",
+    "asgi",
+    "http_version",
+    "method",
+    "scheme",
+    "path",
+    "raw_path",
+    "query_string",
+    "root_path",
+    "headers",
+    "client",
+    "server",
+    "extensions",
+]
+
+
+class Seen:
+    """An application that writes down the scope of each request and answers."""
+
+    def __init__(self) -> None:
+        self.scopes: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Take one request."""
+        self.scopes.append(scope)
+        await respond(send)
+
+
+@pytest.fixture
+def seen() -> Seen:
+    """The application, which keeps each scope."""
+    return Seen()
+
+
+@pytest.fixture
+def site(seen: Seen) -> Iterator[Site]:
+    """The application served on 127.0.0.1."""
+    with serving(seen) as site:
+        yield site
+
+
+def test_every_key_and_its_type(site: Site, seen: Seen) -> None:
+    """A scope has the keys of the specification and no others, with values of exactly these types."""
+    client = site.connect()
+    client.ask()
+    [scope] = seen.scopes
+    assert sorted(scope) == sorted(KEYS)
+    assert type(scope) is dict
+    assert scope["type"] == "http"
+    assert scope["asgi"] == {"version": "3.0", "spec_version": "2.5"}
+    assert (scope["http_version"], scope["method"], scope["scheme"]) == ("1.1", "GET", "http")
+    assert (scope["path"], scope["raw_path"], scope["query_string"], scope["root_path"]) == ("/", b"/", b"", "")
+    assert scope["headers"] == [(b"host", b"a")]
+    assert tuple(scope["client"]) == client.sock.getsockname()
+    assert tuple(scope["server"]) == site.address
+    assert set(scope["extensions"]) == {
+        "http.response.early_hint",
+        "http.response.trailers",
+        "http.response.pathsend",
+        "http.response.zerocopysend",
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "raw_path", "query"),
+    [
+        ("/", "/", b"/", b""),
+        ("/a/b", "/a/b", b"/a/b", b""),
+        ("/?", "/", b"/", b""),
+        ("/a?b=c&d=%20", "/a", b"/a", b"b=c&d=%20"),
+        ("/a?b?c", "/a", b"/a", b"b?c"),
+        ("/%41%62", "/Ab", b"/%41%62", b""),
+        ("/a%2Fb", "/a/b", b"/a%2Fb", b""),
+        ("/caf%C3%A9", "/caf\xe9", b"/caf%C3%A9", b""),
+        ("/caf%c3%a9/%E2%82%AC", "/caf\xe9/\u20ac", b"/caf%c3%a9/%E2%82%AC", b""),
+        ("/%25", "/%", b"/%25", b""),
+        ("/%2541", "/%41", b"/%2541", b""),
+        ("/%00", "/\0", b"/%00", b""),
+        ("/+", "/+", b"/+", b""),
+        ("//a//b", "//a//b", b"//a//b", b""),
+        ("/a/../b/./c", "/a/../b/./c", b"/a/../b/./c", b""),
+        ("http://other.example/p?q", "/p", b"/p", b"q"),
+        ("http://other.example", "/", b"/", b""),
+        ("http://other.example?q", "/", b"/", b"q"),
+    ],
+)
+def test_paths(site: Site, seen: Seen, target: str, path: str, raw_path: bytes, query: bytes) -> None:
+    """`path` is decoded once and not normalised; `raw_path` and the query are as they were sent."""
+    assert site.ask(request(target)).status == 200
+    [scope] = seen.scopes
+    assert (scope["path"], scope["raw_path"], scope["query_string"]) == (path, raw_path, query)
+    assert (type(scope["path"]), type(scope["raw_path"]), type(scope["query_string"])) == (str, bytes, bytes)
+
+
+@pytest.mark.parametrize("target", ["/%", "/%4", "/%zz", "/%4g", "/a%", "/%e", "/%%41"])
+def test_broken_percent_encodings_do_no_harm(site: Site, seen: Seen, target: str) -> None:
+    """A percent sign that begins no encoding is refused or stands for itself; the server answers either way."""
+    status = site.ask(request(target)).status
+    assert status in (200, 400)
+    if status == 200:
+        assert seen.scopes[0]["raw_path"] == target.encode()
+        assert seen.scopes[0]["path"].count("%") >= 1
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/%C3", "/a%C3(", "/%ED%A0%80", "/%F8%88%80%80%80"])
+def test_paths_that_are_no_utf_8(site: Site, seen: Seen, target: str) -> None:
+    """What is no UTF-8 becomes replacement characters: `path` is a string that can be encoded again."""
+    assert site.ask(request(target)).status == 200
+    [scope] = seen.scopes
+    assert "\ufffd" in scope["path"]
+    assert scope["path"].encode()
+    assert scope["raw_path"] == target.encode()
+
+
+def test_the_asterisk(site: Site, seen: Seen) -> None:
+    """`OPTIONS *` reaches the application (RFC 9112 section 3.2.4)."""
+    assert site.ask(request("*", method="OPTIONS")).status == 200
+    assert (seen.scopes[0]["method"], seen.scopes[0]["path"]) == ("OPTIONS", "*")
+
+
+@pytest.mark.parametrize(
+    "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "X"]
+)
+def test_methods(site: Site, seen: Seen, method: str) -> None:
+    """Every method reaches the application, registered or not."""
+    assert site.ask(request(method=method)).status == 200
+    assert seen.scopes[0]["method"] == method
+    assert type(seen.scopes[0]["method"]) is str
+
+
+@pytest.mark.parametrize(
+    ("target", "path"), [("/a", "/pre/fix/a"), ("/caf%C3%A9", "/pre/fix/caf\xe9"), ("/", "/pre/fix/")]
+)
+def test_root_path(seen: Seen, target: str, path: str) -> None:
+    """`root_path` is what was asked for, and `path` and `raw_path` begin with it (ASGI, "root_path")."""
+    with serving(seen, root_path="/pre/fix") as site:
+        site.ask(request(target))
+    [scope] = seen.scopes
+    assert scope["root_path"] == "/pre/fix"
+    assert scope["path"] == path
+    assert scope["raw_path"] == b"/pre/fix" + target.encode()
+
+
+def test_headers_keep_order_and_duplicates(site: Site, seen: Seen) -> None:
+    """Names are in lower case; the order and duplicates are the client's; values lose only the blanks around them."""
+    lines = b"Host: a\r\nX-One: 1\r\nCookie: b=c\r\nx-one:  2 \t\r\nX-ONE:\r\nX-Odd: \xff\xe9 \t x\r\naccept: */*\r\n"
+    assert site.ask(b"GET / HTTP/1.1\r\n" + lines + b"\r\n").status == 200
+    assert [tuple(pair) for pair in seen.scopes[0]["headers"]] == [
+        (b"host", b"a"),
+        (b"x-one", b"1"),
+        (b"cookie", b"b=c"),
+        (b"x-one", b"2"),
+        (b"x-one", b""),
+        (b"x-odd", b"\xff\xe9 \t x"),
+        (b"accept", b"*/*"),
+    ]
+    assert {type(part) for pair in seen.scopes[0]["headers"] for part in pair} == {bytes}
+
+
+def test_the_host_is_first(site: Site, seen: Seen) -> None:
+    """An absolute target says which host is meant, whatever the field says (RFC 9112 section 3.2.2): an application
+    sees one of them, never both."""
+    assert site.ask(b"GET http://real.example/ HTTP/1.1\r\nHost: other.example\r\n\r\n").status in (200, 400)
+    for scope in seen.scopes:
+        assert [value for name, value in scope["headers"] if name == b"host"] in ([b"real.example"], [b"other.example"])
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_versions(site: Site, seen: Seen, version: str) -> None:
+    """`http_version` is the request's, and one does not stick to the next request."""
+    client = site.connect()
+    client.ask(request("/", "connection: keep-alive", version=version))
+    client.ask(GET)
+    assert [scope["http_version"] for scope in seen.scopes] == [version, "1.1"]
+
+
+def test_ipv6(seen: Seen) -> None:
+    """Over IPv6 both ends are a host and a port, without flow and scope."""
+    with serving(seen, host="::1") as site:
+        client = site.connect()
+        client.ask()
+        assert tuple(seen.scopes[0]["client"]) == client.sock.getsockname()[:2]
+        assert tuple(seen.scopes[0]["server"]) == ("::1", site.address[1])
+
+
+def test_unix_sockets(seen: Seen, tmp_path: Path) -> None:
+    """Over a Unix socket the client has no address, and the server's is the path without a port."""
+    with serving(seen, path=str(tmp_path / "s")) as site:
+        assert site.ask().status == 200
+    assert seen.scopes[0]["client"] is None
+    assert tuple(seen.scopes[0]["server"]) == (str(tmp_path / "s"), None)
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate that nobody but itself has signed, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", "-x509", *kind, "-days", "2", *names, *files], check=True, capture_output=True)
+    return certificate, key
+
+
+def test_tls(seen: Seen, tmp_path: Path) -> None:
+    """Over TLS the scheme is https, the addresses are the socket's, and answers arrive whole."""
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    with serving(seen, tls=context) as site:
+        answers, name = site.run(ask_over_tls(site, trusting))
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert [scope["scheme"] for scope in seen.scopes] == ["https", "https"]
+    assert {tuple(scope["client"]) for scope in seen.scopes} == {name}
+    assert len({tuple(scope["server"]) for scope in seen.scopes}) == 1
+
+
+async def ask_over_tls(site: Site, trusting: ssl.SSLContext) -> tuple[bytes, Any]:
+    """Two requests over one connection, the second one the last."""
+    reader, writer = await asyncio.open_connection(*site.address, ssl=trusting)
+    name = writer.get_extra_info("sockname")
+    writer.write(GET)
+    first = await reader.readuntil(b"ok")
+    writer.write(request("/", "connection: close"))
+    second = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return first + second, name
+
+
+def test_state_is_copied(seen: Seen) -> None:
+    """Each request has a copy of the lifespan's state, with the same values inside (ASGI, "Lifespan State")."""
+    state: dict[str, Any] = {"pool": object(), "list": []}
+    with serving(seen, state=state) as site:
+        client = site.connect()
+        client.ask()
+        seen.scopes[0]["state"]["mine"] = 1
+        state["late"] = 2
+        client.ask()
+    first, second = (scope["state"] for scope in seen.scopes)
+    assert first is not state
+    assert first is not second
+    assert "mine" not in state
+    assert "mine" not in second
+    assert first["pool"] is second["pool"] is state["pool"]
+    assert first["list"] is state["list"]
+
+
+@pytest.mark.parametrize("options", [{}, {"state": None}])
+def test_no_state(seen: Seen, options: dict[str, Any]) -> None:
+    """Without the lifespan's state there is no such key."""
+    with serving(seen, **options) as site:
+        site.ask()
+    assert "state" not in seen.scopes[0]
+
+
+def test_scopes_share_nothing_that_changes(site: Site, seen: Seen) -> None:
+    """What an application does to its scope no other request sees, on the same connection or another one."""
+    client = site.connect()
+    client.ask()
+    spoilt = seen.scopes[0]
+    fresh = {name: repr(value) for name, value in spoilt.items()}
+    spoilt["extensions"].clear()
+    spoilt["headers"].append((b"x", b"y"))
+    for name in KEYS:
+        spoilt[name] = "spoilt"
+    spoilt["more"] = 1
+    client.ask()
+    site.ask()
+    for scope in seen.scopes[1:]:
+        assert sorted(scope) == sorted(KEYS)
+        assert {name: repr(scope[name]) for name in KEYS if name != "client"} == {
+            name: text for name, text in fresh.items() if name != "client"
+        }

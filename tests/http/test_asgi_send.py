@@ -1,0 +1,314 @@
+"""`send()`: how messages become a response, and what the server adds to it.
+
+ASGI HTTP specification, "Response Start" and "Response Body"; RFC 9112 section 6.3 for the framing. What an application
+does wrong is test_asgi_misuse.py's.
+"""
+
+import asyncio
+from collections import UserDict
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from asgi_messages import HEAD, OLD, body, sends, start
+from asgi_support import GET, Gate, request, respond, serving
+
+pytestmark = pytest.mark.vitok_only
+
+
+def test_one_message_has_a_length() -> None:
+    """A response whose content is one message has a Content-Length, and the connection goes on."""
+    with serving(sends(start(), body(b"hello"))) as site:
+        client = site.connect()
+        for _ in range(3):
+            answer = client.ask()
+            assert (answer.line, answer.body) == (b"HTTP/1.1 200 OK", b"hello")
+            assert answer.one(b"content-length") == b"5"
+            assert answer.one(b"connection") is None
+        assert site.http.connections == 1
+
+
+def test_several_messages_are_chunks() -> None:
+    """Content that comes in several messages is chunked, a chunk to a message; an empty message is no chunk."""
+    application = sends(start(), body(b"ab", True), body(b"", True), body(b"c" * 5000, True), body(b"d"))
+    with serving(application) as site:
+        client = site.connect()
+        for _ in range(2):
+            answer = client.ask()
+            assert answer.one(b"transfer-encoding") == b"chunked"
+            assert answer.chunks == [b"ab", b"c" * 5000, b"d"]
+
+
+def test_a_last_message_that_is_empty() -> None:
+    """An empty last message ends chunked content without adding to it."""
+    with serving(sends(start(), body(b"ab", True), body())) as site:
+        assert site.ask().chunks == [b"ab"]
+
+
+def test_an_empty_response() -> None:
+    """No content is a Content-Length of 0; `body`, `more_body` and `headers` may be left out."""
+    bare = sends({"type": "http.response.start", "status": 200}, {"type": "http.response.body"})
+    for application in (bare, sends(start(), body())):
+        with serving(application) as site:
+            answer = site.ask()
+            assert (answer.one(b"content-length"), answer.body) == (b"0", b"")
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_length_of_the_applications_own(more: bool) -> None:
+    """An application that tells the length gets it, in one message or in several, once and in its own words."""
+    messages = [body(b"hel", True), body(b"lo")] if more else [body(b"hello")]
+    with serving(sends(start(200, (b"Content-Length", b"5")), *messages)) as site:
+        client = site.connect()
+        for _ in range(2):
+            answer = client.ask()
+            assert (answer.one(b"content-length"), answer.one(b"transfer-encoding")) == (b"5", None)
+            assert answer.body == b"hello"
+
+
+def test_the_applications_wish_for_chunks() -> None:
+    """`transfer-encoding: chunked` of the application's own is not written twice, and the content is framed."""
+    with serving(sends(start(200, (b"transfer-encoding", b"chunked")), body(b"a", True), body(b"b"))) as site:
+        assert site.ask().body == b"ab"
+
+
+def test_head() -> None:
+    """A response to HEAD has the fields that GET would get, and no content (RFC 9110 section 9.3.2)."""
+    with serving(sends(start(), body(b"hello"))) as site:
+        client = site.connect()
+        answer = client.ask(HEAD)
+        assert (answer.status, answer.one(b"content-length")) == (200, b"5")
+        assert client.ask(GET).body == b"hello"
+    with serving(sends(start(200, (b"content-length", b"1000")), body())) as site:
+        client = site.connect()
+        assert client.ask(HEAD).one(b"content-length") == b"1000"
+        assert client.ask(HEAD).one(b"content-length") == b"1000"
+    with serving(sends(start(), body(b"a" * 3000, True), body(b"b"))) as site:
+        client = site.connect()
+        assert client.ask(HEAD).one(b"content-length") is None
+        assert client.ask(GET).body == b"a" * 3000 + b"b"
+
+
+def test_head_without_content_says_nothing_of_the_length() -> None:
+    """An application that sends no content to HEAD has not said that GET would get none."""
+    with serving(sends(start(), body())) as site:
+        assert site.ask(HEAD).one(b"content-length") is None
+
+
+@pytest.mark.parametrize(("status", "length"), [(204, None), (304, None), (205, b"0")])
+def test_statuses_without_content(status: int, length: bytes | None) -> None:
+    """204, 304 and 205 have no content, and the connection goes on behind them (RFC 9112 section 6.3)."""
+    with serving(sends(start(status), body())) as site:
+        client = site.connect()
+        for _ in range(2):
+            answer = client.ask()
+            assert (answer.status, answer.one(b"transfer-encoding"), answer.body) == (status, None, b"")
+            assert answer.one(b"content-length") == length
+
+
+def test_304_keeps_the_length_of_what_it_stands_for() -> None:
+    """A 304 may tell the length that a 200 would have (RFC 9110 section 8.6)."""
+    with serving(sends(start(304, (b"content-length", b"1000")), body())) as site:
+        client = site.connect()
+        assert client.ask().one(b"content-length") == b"1000"
+        assert client.ask().status == 304
+
+
+@pytest.mark.parametrize("status", [200, 201, 299, 301, 404, 418, 499, 500, 599, 999])
+def test_statuses(status: int) -> None:
+    """Every final status can be sent, known or not, and the line is well formed."""
+    with serving(sends(start(status), body(b"x"))) as site:
+        answer = site.ask()
+        assert answer.line.startswith(b"HTTP/1.1 %d " % status)
+        assert answer.body == b"x"
+
+
+def test_http_1_0_ends_by_closing() -> None:
+    """To 1.0, content of unknown length ends with the connection, whatever the client wished."""
+    with serving(sends(start(), body(b"a", True), body(b"b"))) as site:
+        for fields in ([], ["connection: keep-alive"]):
+            client = site.connect()
+            answer = client.ask(request("/", *fields, version="1.0"))
+            assert (answer.one(b"transfer-encoding"), answer.one(b"content-length")) == (None, None)
+            assert answer.body == b"ab"
+            assert answer.one(b"connection") in (b"close", None)
+
+
+def test_http_1_0_keep_alive() -> None:
+    """A client of 1.0 that asks for it keeps its connection, and is told so; one that does not is closed."""
+    with serving(sends(start(), body(b"hello"))) as site:
+        client = site.connect()
+        for _ in range(2):
+            answer = client.ask(request("/", "connection: keep-alive", version="1.0"))
+            assert (answer.one(b"content-length"), answer.one(b"connection")) == (b"5", b"keep-alive")
+        assert client.ask(OLD).body == b"hello"
+        assert client.end() == b""
+
+
+def test_headers_keep_order_duplicates_and_case() -> None:
+    """Fields leave in the application's order, duplicates with them, before those that the server adds."""
+    fields = [(b"set-cookie", b"a=1"), (b"X-Mixed", b"Case"), (b"set-cookie", b"b=2"), (b"x-empty", b"")]
+    with serving(sends(start(200, *fields), body(b"x"))) as site:
+        client = site.connect()
+        client.send(GET)
+        lines = [client.line() for _ in range(5)]
+        assert lines[1:] == [b"set-cookie: a=1", b"X-Mixed: Case", b"set-cookie: b=2", b"x-empty: "]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [[b"x-a", b"1"], [b"x-b", b"2"]],
+        ((b"x-a", b"1"), (b"x-b", b"2")),
+        [(bytearray(b"x-a"), bytearray(b"1")), (memoryview(b"x-b"), memoryview(b"2"))],
+        {b"x-a": b"1", b"x-b": b"2"}.items(),
+        iter([(b"x-a", b"1"), [b"x-b", bytearray(b"2")]]),
+        (pair for pair in [(b"x-a", b"1"), (b"x-b", b"2")]),
+    ],
+    ids=["lists", "tuples", "other bytes", "items", "iterator", "generator"],
+)
+def test_headers_of_all_kinds(headers: Any) -> None:
+    """Headers are any iterable of pairs, and what is in them is anything of bytes."""
+    with serving(sends({"type": "http.response.start", "status": 200, "headers": headers}, body())) as site:
+        answer = site.ask()
+        assert (answer.one(b"x-a"), answer.one(b"x-b")) == (b"1", b"2")
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_content_of_all_kinds(kind: Any, size: int) -> None:
+    """Content is anything of bytes."""
+    data = bytes(range(256)) * (size // 256 + 1)
+    with serving(sends(start(), body(kind(data)))) as site:
+        assert site.ask().body == data
+
+
+def test_content_that_changes_after_send() -> None:
+    """What `send()` has taken is not changed by what the application does to its bytearray afterwards."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        data = bytearray(b"a" * 300_000)
+        name, value = bytearray(b"x-a"), bytearray(b"1")
+        await send({"type": "http.response.start", "status": 200, "headers": [(name, value)]})
+        name[:], value[:] = b"y-b", b"2"
+        await send(body(data, True))
+        data[:] = b"b" * len(data)
+        await send(body(data))
+
+    with serving(application) as site:
+        answer = site.ask()
+        assert answer.body == b"a" * 300_000 + b"b" * 300_000
+        assert answer.one(b"x-a") == b"1"
+
+
+@pytest.mark.parametrize("kind", [MappingProxyType, UserDict])
+def test_messages_of_all_kinds(kind: Any) -> None:
+    """A message is a mapping; it need not be a dict."""
+    with serving(sends(kind(start(200, (b"x-a", b"1"))), kind(body(b"hello")))) as site:
+        assert (answer := site.ask()).body == b"hello"
+        assert answer.one(b"x-a") == b"1"
+
+
+def test_the_head_leaves_at_the_end_of_the_turn() -> None:
+    """A head without content leaves in the same turn, so that the client sees it while the application works."""
+    gate = Gate()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(200, (b"x-a", b"1")))
+        await gate.wait()
+        await send(body(b"one", True))
+        await gate.wait()
+        await send(body(b"two"))
+
+    with serving(application) as site:
+        client = site.connect()
+        client.send(GET)
+        head = client.head()
+        assert head.one(b"transfer-encoding") == b"chunked"
+        assert client.has_nothing()
+        site.wait(lambda: gate.waiting)
+        gate.open()
+        assert client.take(8) == b"3\r\none\r\n"
+        assert client.has_nothing()
+        site.wait(lambda: gate.waiting)
+        gate.open()
+        assert client.take(13) == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+def test_send_works_when_it_is_called() -> None:
+    """`send()` takes its message when it is called: whoever awaits it late, or in another task, sends in this order."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        waits = [send(start()), send(body(b"a", True)), send(body(b"b", True)), send(body(b"c"))]
+        for wait in waits:
+            await wait
+
+    with serving(application) as site:
+        assert site.ask().body == b"abc"
+
+
+def test_content_from_several_tasks() -> None:
+    """Tasks of one request may send in turns."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await asyncio.gather(*(send(body(b"%d" % number, True)) for number in range(10)))
+        await send(body())
+
+    with serving(application) as site:
+        assert sorted(site.ask().chunks) == [b"%d" % number for number in range(10)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 200])
+@pytest.mark.parametrize("size", [1, 1023, 1024, 1025, 16_384, 65_536])
+def test_pieces_of_all_sizes(size: int, count: int) -> None:
+    """Content of any size arrives whole, copied behind its head or sent from where it lies."""
+    pieces = [bytes([index % 251]) * size for index in range(count)]
+    messages = [body(piece, index < count - 1) for index, piece in enumerate(pieces)]
+    with serving(sends(start(), *messages)) as site:
+        client = site.connect()
+        assert client.ask().body == b"".join(pieces)
+        assert client.ask().body == b"".join(pieces)
+
+
+@pytest.mark.parametrize("wish", [b"close", b"Close", b"keep-alive, close"])
+def test_the_application_may_close(wish: bytes) -> None:
+    """`connection: close` in a response ends the connection behind it; it is written once."""
+    with serving(sends(start(200, (b"connection", wish)), body(b"bye"))) as site:
+        client = site.connect()
+        answer = client.ask()
+        assert (answer.one(b"connection"), answer.body) == (b"close", b"bye")
+        assert client.end() == b""
+
+
+def test_server_and_date() -> None:
+    """Every response has `server` and `date`, unless the application has written its own."""
+    with serving(sends(start(), body())) as site:
+        answer = site.ask()
+        assert answer.one(b"server") == b"vitok"
+        assert answer.one(b"date") is not None
+    own = [(b"Server", b"mine"), (b"Date", b"never")]
+    with serving(sends(start(200, *own), body())) as site:
+        answer = site.ask()
+        assert (answer.all(b"server"), answer.all(b"date")) == ([b"mine"], [b"never"])
+
+
+def test_responses_after_which_work_goes_on() -> None:
+    """What an application does after its response does not hold up the next request of the connection."""
+    gate = Gate()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await respond(send, scope["path"].encode())
+        if scope["path"] == "/slow":
+            await gate.wait()
+
+    with serving(application) as site:
+        client = site.connect()
+        assert client.ask(request("/slow")).body == b"/slow"
+        assert client.ask(request("/quick")).body == b"/quick"
+        assert (gate.waiting, site.http.running) == (1, 1)
+        assert client.ask(request("/slow")).body == b"/slow"
+        assert (gate.waiting, site.http.running) == (2, 2)
+        gate.open()
+        site.wait(lambda: site.http.running == 0)
+        assert client.ask(request("/quick")).body == b"/quick"
