@@ -1,0 +1,175 @@
+"""What was found by reading the HTTP server a second time: each test is named after what went wrong.
+
+The protocol is driven by its methods, so that what comes in which order is the test's to say.
+"""
+
+import asyncio
+import contextvars
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import vitok
+from driven import BODY, GET, START, Driven, turns
+from vitok import uvicorn
+
+POST = b"POST / HTTP/1.1\r\nhost: a\r\n"
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it in a loop of ours."""
+    with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner:
+        runner.run(work())
+
+
+async def plain(_scope: Any, _receive: Any, send: Any) -> None:
+    """Answers at once, whatever the request still brings."""
+    await send(START)
+    await send(BODY)
+
+
+def test_the_time_for_an_idle_connection_begins_anew_with_each_response() -> None:
+    """A connection that is used all the time is not idle, however long it has been open."""
+
+    async def main() -> None:
+        driven = Driven(plain, timeout_keep_alive=16, timeout_header=None, timeout_body=None)
+        wire = driven.connect()
+        for _ in range(10):
+            wire.send(GET)
+            await turns()
+            driven.pass_time(5)
+        assert not wire.closing
+        driven.pass_time(20)
+        assert wire.closing
+
+    run(main)
+
+
+def test_the_time_for_a_head_begins_anew_with_each_request() -> None:
+    """A client that sends on without waiting has a head in the making at each look, which is never the same one."""
+
+    async def main() -> None:
+        driven = Driven(plain, timeout_header=16, timeout_keep_alive=None, timeout_body=None)
+        wire = driven.connect()
+        wire.send(GET[:9])
+        for _ in range(10):
+            wire.send(GET[9:] + GET[:9])
+            await turns()
+            driven.pass_time(5)
+        assert not wire.closing
+        driven.pass_time(20)
+        assert wire.closing
+        assert wire.read().count(b" 200 OK") == 10
+
+    run(main)
+
+
+def test_a_request_whose_application_ends_the_process_is_answered() -> None:
+    """KeyboardInterrupt leaves the loop, and the client does not wait for ever."""
+
+    async def application(_scope: Any, _receive: Any, _send: Any) -> None:
+        raise KeyboardInterrupt
+
+    async def begin() -> Any:
+        return Driven(application).connect()
+
+    async def use(wire: Any) -> None:
+        wire.send(GET)
+        await turns()
+
+    async def end(wire: Any) -> None:
+        await turns()
+        assert wire.read().startswith(b"HTTP/1.1 500 ")
+        await turns()
+
+    with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner:
+        wire = runner.run(begin())
+        with pytest.raises(KeyboardInterrupt):
+            runner.get_loop().run_until_complete(use(wire))
+        runner.run(end(wire))
+
+
+def test_who_is_too_slow_with_the_rest_of_an_answered_request_gets_no_second_answer() -> None:
+    """One request, one final response; then the connection ends."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        wire = driven.connect()
+        wire.send(POST + b"content-length: 100\r\n\r\nab")
+        await turns()
+        driven.pass_time(100)
+        assert wire.closing
+        assert wire.read().count(b"HTTP/1.1 ") == 1
+
+    run(main)
+
+
+def test_a_file_that_does_not_fit_its_length_is_answered_with_500(tmp_path: Path) -> None:
+    """Nothing has left when that shows, so the client gets an answer and not just the end of the connection."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100))
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.pathsend", "path": str(path)})
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(GET)
+        await turns()
+        assert wire.read().startswith(b"HTTP/1.1 500 ")
+        assert "longer than its Content-Length" in str(driven.hooks.errors[0][1])
+
+    run(main)
+
+
+def test_a_client_that_leaves_while_a_file_is_sent_is_no_error(tmp_path: Path) -> None:
+    """Of a transport that closes already loop.sendfile() says RuntimeError: what the application sees is the client's."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100))
+    raised: list[BaseException] = []
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({**START, "headers": []})
+        try:
+            await send({"type": "http.response.pathsend", "path": str(path)})
+        except OSError as error:
+            raised.append(error)
+            raise
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.closing = True
+        wire.send(GET)
+        await turns()
+        assert isinstance(raised[0], ConnectionResetError)
+
+    run(main)
+
+
+def test_a_file_whose_client_does_not_read_is_not_sent_for_ever(tmp_path: Path) -> None:
+    """The connection is cut after its time, and the request ends with it: no task waits on for a socket that is closed."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(8 << 20))
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**START, "headers": []})
+        await send({"type": "http.response.pathsend", "path": str(path)})
+
+    async def main() -> None:
+        driven = Driven(application)
+        with await driven.connect_really() as client:
+            client.send(GET)
+            await turns(20)
+            assert driven.server.running == 1
+            driven.pass_time(200)
+            await turns(20)
+            assert (driven.server.connections, driven.server.running) == (0, 0)
+        assert driven.hooks.errors == []
+
+    run(main)
