@@ -66,6 +66,79 @@ def test_the_time_for_a_head_begins_anew_with_each_request() -> None:
     run(main)
 
 
+def test_more_of_an_answered_request_than_is_worth_reading_ends_the_connection() -> None:
+    """What is thrown away has an end: the connection is closed then, and not left open to be written to for ever."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        wire = driven.connect()
+        wire.send(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await turns()
+        assert not wire.closing
+        for _ in range(5):
+            wire.send(b"4000\r\n" + bytes(0x4000) + b"\r\n")
+            await turns()
+        assert wire.closing
+
+    run(main)
+
+
+def test_a_malformed_rest_of_an_answered_request_ends_the_connection() -> None:
+    """Nobody can tell where the next request begins, and the client has its answer: the connection is closed."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        wire = driven.connect()
+        wire.send(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n")
+        await turns()
+        wire.send(b"no chunk\r\n")
+        await turns()
+        assert wire.closing
+        assert wire.read().count(b"HTTP/1.1 ") == 1
+
+    run(main)
+
+
+def test_a_server_that_ends_closes_a_connection_whose_request_is_still_being_read() -> None:
+    """The response has left without a word of closing; the connection ends with the request."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        wire = driven.connect()
+        wire.send(POST + b"content-length: 4\r\n\r\nab")
+        await turns()
+        driven.server.begin_shutdown()
+        assert not wire.closing
+        wire.send(b"cd")
+        await turns()
+        assert wire.closing
+
+    run(main)
+
+
+@pytest.mark.parametrize("size", [1000, 4000])
+def test_requests_that_wait_for_a_slow_reader_are_answered_after_its_end(size: int) -> None:
+    """A client may end its side behind many requests and read later: none of them is forgotten."""
+
+    async def long(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**START, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async def main() -> None:
+        driven = Driven(long)
+        wire = driven.connect()
+        wire.send(GET * 20)
+        await turns()
+        wire.end()
+        for _ in range(100):
+            await turns()
+            wire.read(1000)
+        assert wire.is_over
+        assert wire.seen.count(b" 200 OK") == 20
+
+    run(main)
+
+
 def test_a_request_whose_application_ends_the_process_is_answered() -> None:
     """KeyboardInterrupt leaves the loop, and the client does not wait for ever."""
 
