@@ -139,6 +139,27 @@ def test_requests_that_wait_for_a_slow_reader_are_answered_after_its_end(size: i
     run(main)
 
 
+def test_a_hint_between_head_and_content_does_not_hold_the_head_back() -> None:
+    """The head still leaves when the turn ends, without content."""
+
+    async def hinting(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send(START)
+        await send({"type": "http.response.early_hint", "links": [b"</a>"]})
+        await receive()
+
+    async def main() -> None:
+        driven = Driven(hinting)
+        with await driven.connect_really() as client:
+            client.send(GET)
+            await turns(20)
+            seen = client.recv(4096)
+            assert seen.startswith(b"HTTP/1.1 103 ") and b"HTTP/1.1 200 OK" in seen
+        await turns()
+
+    run(main)
+
+
 def test_a_request_whose_application_ends_the_process_is_answered() -> None:
     """KeyboardInterrupt leaves the loop, and the client does not wait for ever."""
 

@@ -49,7 +49,9 @@ pub(super) fn send<'py>(
         }
         Kind::EarlyHint => {
             let links = message::links(message)?;
-            put(protocol, |body, out| body.encode_hint(number, &links, out))?
+            let must_wait = put(protocol, |body, out| body.encode_hint(number, &links, out))?;
+            remind(protocol)?;
+            must_wait
         }
     };
     if must_wait { awaitable::drain(exchange) } else { awaitable::done(py) }
@@ -88,6 +90,18 @@ fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'
             Err(unfit.raise())
         }
     }
+}
+
+/// What was written was not the head that waits: the turn's end is still to be told.
+fn remind(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let sink = protocol_of(protocol).body.with(py, |body| {
+        let request = body.request.as_ref()?;
+        let sink = body.sink.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
+        Some(sink.clone_ref(py))
+    });
+    // Where it is told by the loop, that is scheduled already.
+    sink.map_or(Ok(()), |sink| sink.tell_at_turn_end(py).map(drop))
 }
 
 /// Encodes something by `encode`, writes it, and sees to the end of the response. Whether the peer has to read before
