@@ -160,6 +160,42 @@ def test_a_hint_between_head_and_content_does_not_hold_the_head_back() -> None:
     run(main)
 
 
+def test_a_connection_writes_on_after_an_exception_at_the_end_of_a_turn() -> None:
+    """What leaves the loop while a head is about to be sent leaves the stream on nobody's list but its own."""
+    again = asyncio.Event()
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"bad name", b"")]})
+        await again.wait()
+        await send(START)
+        await send(BODY)
+
+    class Interrupted:
+        def error(self, _message: str, _exception: BaseException | None) -> None:
+            raise KeyboardInterrupt
+
+    async def begin() -> socket.socket:
+        driven = Driven(application)
+        driven.server = vitok._native.HttpServer(asyncio.get_running_loop(), application, {}, Interrupted())
+        return await driven.connect_really()
+
+    async def use(client: socket.socket) -> None:
+        client.send(GET)
+        await turns(20)
+
+    async def go_on() -> None:
+        again.set()
+        await turns()
+
+    with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner, runner.run(begin()) as client:
+        with pytest.raises(KeyboardInterrupt):
+            runner.get_loop().run_until_complete(use(client))
+        runner.run(go_on())
+        assert client.recv(4096).endswith(b"\r\n\r\nok")
+        client.close()
+        runner.run(turns())
+
+
 def test_a_request_whose_application_ends_the_process_is_answered() -> None:
     """KeyboardInterrupt leaves the loop, and the client does not wait for ever."""
 
