@@ -221,6 +221,63 @@ def test_a_request_whose_application_ends_the_process_is_answered() -> None:
         runner.run(end(wire))
 
 
+def test_ending_our_side_of_a_connection_that_is_reset_is_no_mistake_of_the_application() -> None:
+    """The kernel refuses to end what the peer has reset: the connection is closed, and send() does not raise."""
+    clients: list[socket.socket] = []
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send(START)
+        await send({**BODY, "more_body": True})
+        await turns()
+        clients.pop().close()
+        await send({"type": "http.response.body"})
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        driven = Driven(application)
+        server = await loop.create_server(driven.server, "127.0.0.1", 0)
+        client = socket.create_connection(server.sockets[0].getsockname())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        clients.append(client)
+        client.send(POST + b"content-length: 100000\r\n\r\n")
+        while driven.server.requests == 0 or driven.server.connections:
+            await asyncio.sleep(0)
+        assert driven.hooks.errors == []
+        server.close()
+
+    run(main)
+
+
+def test_a_response_is_not_cut_while_its_client_reads_what_is_left() -> None:
+    """The seconds that a peer is given to see why our side has ended do not count before it has read nearly all."""
+    size = 4 << 20
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**START, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async def main() -> None:
+        driven = Driven(application)
+        with await driven.connect_really() as client:
+            client.send(POST + b"content-length: 100000\r\n\r\n")
+            await turns(20)
+            seen = 0
+            while True:
+                driven.pass_time(1)
+                await turns()
+                try:
+                    data = client.recv(100_000)
+                except BlockingIOError:
+                    continue
+                if not data:
+                    break
+                seen += len(data)
+            assert seen > size
+        await turns()
+
+    run(main)
+
+
 def test_who_is_too_slow_with_the_rest_of_an_answered_request_gets_no_second_answer() -> None:
     """One request, one final response; then the connection ends."""
 

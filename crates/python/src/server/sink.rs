@@ -92,11 +92,15 @@ impl Sink {
         self.call(py, &names(py)?.abort).map(drop)
     }
 
-    /// Ends our side and leaves the peer's open. False: this transport can't.
+    /// Ends our side and leaves the peer's open. False: this transport can't, or the peer is gone already.
     pub(super) fn end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        match self {
-            Self::Stream(_) => self.call(py, &names(py)?.write_eof).map(|_| true),
-            Self::Other(_) => Ok(false),
+        let Self::Stream(_) = self else { return Ok(false) };
+        match self.call(py, &names(py)?.write_eof) {
+            Ok(_) => Ok(true),
+            Err(raised) => match raised.take(py) {
+                error if protocol::is_network_error(py, &error) => Ok(false),
+                error => Err(error.into()),
+            },
         }
     }
 
