@@ -339,6 +339,33 @@ def test_a_client_that_leaves_while_a_file_is_sent_is_no_error(tmp_path: Path) -
     run(main)
 
 
+def test_a_refusal_while_a_file_is_sent_ends_the_connection_and_nothing_else(tmp_path: Path) -> None:
+    """Past the file nothing can be written, and nothing has to be."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(8 << 20))
+    problems: list[Any] = []
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**START, "headers": []})
+        await send({"type": "http.response.pathsend", "path": str(path)})
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: problems.append(context))
+        driven = Driven(application)
+        with await driven.connect_really() as client:
+            client.send(POST + b"transfer-encoding: chunked\r\n\r\n")
+            await turns(20)
+            client.send(b"no chunk\r\n")
+            await turns(20)
+            driven.pass_time(100)
+            await turns(20)
+            assert driven.server.connections == 0
+        assert problems == []
+        assert driven.server.running == 0
+
+    run(main)
+
+
 def test_a_file_whose_client_does_not_read_is_not_sent_for_ever(tmp_path: Path) -> None:
     """The connection is cut after its time, and the request ends with it: no task waits on for a socket that is closed."""
     path = tmp_path / "file"
@@ -358,5 +385,24 @@ def test_a_file_whose_client_does_not_read_is_not_sent_for_ever(tmp_path: Path) 
             await turns(20)
             assert (driven.server.connections, driven.server.running) == (0, 0)
         assert driven.hooks.errors == []
+
+    run(main)
+
+
+def test_a_request_that_is_refused_has_its_status_in_the_log() -> None:
+    """The content turns out to be malformed while the application waits for it."""
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] == "http.request":
+            pass
+
+    async def main() -> None:
+        driven = Driven(application, access_log=True)
+        wire = driven.connect()
+        wire.send(POST + b"transfer-encoding: chunked\r\n\r\n")
+        await turns()
+        wire.send(b"no chunk\r\n")
+        await turns()
+        assert '"POST / HTTP/1.1" 400 0B ' in driven.hooks.lines
 
     run(main)

@@ -148,7 +148,7 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
             let what =
                 if phase == Phase::Header { "the head of a request" } else { "the content of a request" };
             access::log_refusal(protocol, 408, &format!("{what} took too long"))?;
-            ending::refuse(protocol, |http, stamp, out| http.time_out(stamp, out))
+            ending::refuse(protocol, 408, |http, stamp, out| http.time_out(stamp, out))
         }
     }
 }

@@ -97,6 +97,7 @@ pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
 /// Answers with a refusal that the parser writes, if no response has begun, and ends the connection.
 pub(super) fn refuse(
     protocol: Argument<'_>,
+    status: u16,
     write: impl FnOnce(&mut http::Connection, http::Stamp<'_>, &mut Vec<u8>),
 ) -> Result<(), Raised> {
     let py = protocol.py();
@@ -107,10 +108,14 @@ pub(super) fn refuse(
         respond::with_stamp(hub, py, |stamp| write(&mut body.http, stamp, &mut out));
         (body.request.take(), body.sink.as_ref().map(|sink| sink.clone_ref(py)))
     });
-    if let Some(request) = request {
+    let is_told = !out.is_empty();
+    if let Some(mut request) = request {
+        request.status = if is_told { status } else { request.status };
         end_request(protocol, request, false)?;
     }
-    if let Some(sink) = sink {
+    if let Some(sink) = sink
+        && is_told
+    {
         sink.write(py, &out, None, b"")?;
     }
     linger(protocol)

@@ -174,7 +174,10 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
             Step::Refuse(refusal) => {
                 *input = &[];
                 access::log_refusal(protocol, refusal.status(), refusal.because())?;
-                ending::refuse(protocol, |http, stamp, out| http.refuse(refusal, stamp, out))?;
+                let write = |http: &mut http::Connection, stamp: http::Stamp<'_>, out: &mut Vec<u8>| {
+                    http.refuse(refusal, stamp, out);
+                };
+                ending::refuse(protocol, refusal.status(), write)?;
                 return Ok(Pumped::Done);
             }
             Step::Close => {
