@@ -278,6 +278,53 @@ def test_a_response_is_not_cut_while_its_client_reads_what_is_left() -> None:
     run(main)
 
 
+def test_a_client_that_waits_to_be_told_to_go_on_is_not_too_slow() -> None:
+    """Until the application asks for content the silence is ours."""
+    asked = asyncio.Event()
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await asked.wait()
+        assert (await receive())["body"] == b"hi"
+        await plain(None, None, send)
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(POST + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+        await turns()
+        driven.pass_time(1000)
+        assert not wire.closing
+        asked.set()
+        await turns()
+        assert wire.read().startswith(b"HTTP/1.1 100 ")
+        wire.send(b"hi")
+        await turns()
+        assert wire.read().endswith(b"ok")
+        assert driven.hooks.errors == []
+
+    run(main)
+
+
+def test_a_client_that_was_told_to_go_on_has_its_time() -> None:
+    """From then on silence is the client's."""
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(POST + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+        await turns()
+        driven.pass_time(59)
+        assert not wire.closing
+        driven.pass_time(3)
+        assert wire.closing
+        await turns()
+
+    run(main)
+
+
 def test_who_is_too_slow_with_the_rest_of_an_answered_request_gets_no_second_answer() -> None:
     """One request, one final response; then the connection ends."""
 

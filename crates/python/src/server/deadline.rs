@@ -171,6 +171,14 @@ fn expire_unread(protocol: Argument<'_>) -> Result<(), Raised> {
     if is_stuck { ending::abort(protocol) } else { Ok(()) }
 }
 
+/// Begins the wait for what comes next.
+pub(super) fn settle(protocol: Argument<'_>) {
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let tick = hub.shared.with(protocol.py(), |shared| shared.tick);
+    value.body.with(protocol.py(), |body| body.settle_deadline(hub, tick));
+}
+
 /// There was some progress: the wait begins anew.
 pub(super) fn renew(protocol: Argument<'_>) {
     let value = protocol_of(protocol);
