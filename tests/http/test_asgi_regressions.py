@@ -453,3 +453,20 @@ def test_a_request_that_is_refused_has_its_status_in_the_log() -> None:
         assert '"POST / HTTP/1.1" 400 0B ' in driven.hooks.lines
 
     run(main)
+
+
+def test_one_connection_that_can_not_be_closed_does_not_keep_the_others_open() -> None:
+    """The end of the server reaches all, and the exception its caller."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        first, second = driven.connect(), driven.connect()
+        first.close = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        with pytest.raises(ZeroDivisionError):
+            driven.server.begin_shutdown()
+        assert second.closing
+        first.lose(None)
+        await turns()
+        assert driven.server.connections == 0
+
+    run(main)

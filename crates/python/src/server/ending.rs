@@ -141,12 +141,12 @@ pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
         body.is_closing = true;
         (body.request.take(), std::mem::take(&mut body.drains))
     });
-    if let Some(request) = request {
-        end_request(protocol, request, false)?;
-    }
-    awaitable::wake(py, drains)?;
-    file::cancel(protocol)?;
-    forget(protocol)
+    let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));
+    let woken = ended.and_then(|()| awaitable::wake(py, drains)).and_then(|()| file::cancel(protocol));
+    // Whatever was raised: who is not forgotten would count as connected for ever.
+    let woken = woken.map_err(|raised| raised.take(py));
+    forget(protocol)?;
+    Ok(woken?)
 }
 
 /// The connection is nobody's here any more.

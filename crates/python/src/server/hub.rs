@@ -275,10 +275,9 @@ impl HttpServer {
         py: Python<'_>,
         act: fn(crate::ffi::method::Argument<'_>) -> Result<(), Raised>,
     ) -> PyResult<()> {
-        let protocols = self.protocols(py);
-        protocols
-            .iter()
-            .try_for_each(|protocol| act(protocol.as_borrowed()))
-            .map_err(|raised| raised.take(py))
+        // All of them, whatever one raises; only one exception can be told.
+        let act = |protocol: &Bound<'_, PyAny>| act(protocol.as_borrowed()).map_err(|raised| raised.take(py));
+        let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();
+        outcomes.into_iter().collect()
     }
 }

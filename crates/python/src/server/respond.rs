@@ -223,8 +223,8 @@ fn answer_with(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Ra
     let hub = value.hub.get();
     let mut out = Vec::new();
     let done = value.body.with(py, |body| {
-        let mut request = body.request.take()?;
         let sink = body.sink.as_ref()?.clone_ref(py);
+        let mut request = body.request.take()?;
         request.status = status;
         request.sent = text.len() as u64;
         let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
