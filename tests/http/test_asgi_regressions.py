@@ -470,3 +470,24 @@ def test_one_connection_that_can_not_be_closed_does_not_keep_the_others_open() -
         assert driven.server.connections == 0
 
     run(main)
+
+
+def test_who_takes_over_a_connection_finds_it_reading() -> None:
+    """Reading may be paused for the requests in front of the one that asks for another protocol."""
+    taken: list[bool] = []
+
+    async def main() -> None:
+        driven = Driven(plain, hands_over=True)
+        wire = driven.connect()
+
+        def upgrade(_protocol: Any, transport: Any, _received: bytes) -> bool:
+            taken.append(transport.reads_paused)
+            return True
+
+        driven.hooks.upgrade = upgrade  # type: ignore[attr-defined]
+        wire.send(GET * 20 + GET[:-2] + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        await turns(40)
+        assert taken == [False]
+        assert driven.server.connections == 0
+
+    run(main)
