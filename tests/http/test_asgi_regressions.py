@@ -491,3 +491,22 @@ def test_who_takes_over_a_connection_finds_it_reading() -> None:
         assert driven.server.connections == 0
 
     run(main)
+
+
+def test_an_error_that_has_nothing_to_do_with_a_client_that_is_gone_is_told() -> None:
+    """An application whose client has left may still fail of its own, by another kind of OSError."""
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while (await receive())["type"] == "http.request":
+            pass
+        raise FileNotFoundError("configuration")
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(GET)
+        wire.lose(None)
+        await turns()
+        assert isinstance(driven.hooks.errors[0][1], FileNotFoundError)
+
+    run(main)
