@@ -455,6 +455,20 @@ def test_a_request_that_is_refused_has_its_status_in_the_log() -> None:
     run(main)
 
 
+def test_uvicorn_hears_nothing_of_a_client_that_left_before_the_response(caplog: pytest.LogCaptureFixture) -> None:
+    """A line without a status is no invalid request."""
+
+    class Config:
+        config = None
+
+    hooks = uvicorn._Hooks(Config(), Config(), {})
+    with caplog.at_level("INFO"):
+        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" - 0B 1.00ms (cut short)\n')
+        assert caplog.records == []
+        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 200 0B 1.00ms\n127.0.0.1:1 "-" 400 0B 0.00ms (no head)\n')
+        assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+
+
 def test_one_connection_that_can_not_be_closed_does_not_keep_the_others_open() -> None:
     """The end of the server reaches all, and the exception its caller."""
 
