@@ -507,6 +507,49 @@ def test_who_takes_over_a_connection_finds_it_reading() -> None:
     run(main)
 
 
+def test_what_an_application_sets_before_it_returns_stays_in_its_request() -> None:
+    """A callable that is no coroutine function runs in the task, and not in the context of the connection."""
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable", default=0)
+    seen: list[int] = []
+
+    def application(scope: Any, receive: Any, send: Any) -> Any:
+        seen.append(variable.get())
+        variable.set(variable.get() + 1)
+
+        async def answer() -> None:
+            seen.append(variable.get())
+            await plain(scope, receive, send)
+
+        return answer()
+
+    async def main() -> None:
+        wire = Driven(application).connect()
+        wire.send(GET)
+        await turns()
+        wire.send(GET)
+        await turns()
+        assert seen == [0, 1, 0, 1]
+
+    run(main)
+
+
+def test_what_an_application_returns_is_anything_to_await() -> None:
+    """A future serves as well as a coroutine."""
+
+    def application(scope: Any, receive: Any, send: Any) -> Any:
+        return asyncio.ensure_future(plain(scope, receive, send))
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(GET)
+        await turns()
+        assert wire.read().endswith(b"ok")
+        assert driven.hooks.errors == []
+
+    run(main)
+
+
 def test_an_error_that_has_nothing_to_do_with_a_client_that_is_gone_is_told() -> None:
     """An application whose client has left may still fail of its own, by another kind of OSError."""
 

@@ -170,7 +170,10 @@ impl HttpServer {
         Ok(Self {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
-            application,
+            application: py
+                .import("vitok.http.calling")?
+                .call_method1("as_coroutine_function", (application,))?
+                .unbind(),
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
             extensions: extensions.unbind(),
