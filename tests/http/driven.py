@@ -1,17 +1,19 @@
 """An HttpProtocol driven by its methods: a transport that is a script, and a real one over a pair of sockets.
 
-What the peer does is decided by the test, step by step, and time passes when the test says so: `pass_time` calls what the
-server's timer would. It knows nothing of what any test expects.
+What the peer does is decided by the test, step by step, and time passes when the test says so: `pass_time` calls what
+the server's timer would. It knows nothing of what any test expects.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import vitok
 from vitok import _native
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nhost: a\r\n"
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 BODY = {"type": "http.response.body", "body": b"ok"}
 
@@ -144,3 +146,15 @@ async def turns(count: int = 8) -> None:
     """Let the loop turn a few times."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it in a loop of ours."""
+    with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner:
+        runner.run(work())
+
+
+async def plain(_scope: Any, _receive: Any, send: Any) -> None:
+    """Answers at once, whatever the request still brings."""
+    await send(START)
+    await send(BODY)
