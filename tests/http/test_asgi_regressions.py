@@ -292,3 +292,28 @@ def test_an_error_that_has_nothing_to_do_with_a_client_that_is_gone_is_told() ->
         assert isinstance(driven.hooks.errors[0][1], FileNotFoundError)
 
     run(main)
+
+
+def test_an_application_that_never_waits_hears_of_a_client_that_is_gone() -> None:
+    """The loop has no turn in which it could tell, so send() does: the application would go on for ever."""
+    sent = 0
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        nonlocal sent
+        await send({**START, "headers": []})
+        client.close()
+        while sent < 1000:
+            sent += 1
+            await send({"type": "http.response.body", "body": bytes(20_000), "more_body": True})
+
+    async def main() -> None:
+        nonlocal client
+        driven = Driven(application)
+        client = await driven.connect_really()
+        client.send(GET)
+        await turns(20)
+        assert sent < 3
+        assert (driven.server.connections, driven.server.running, driven.hooks.errors) == (0, 0, [])
+
+    client: Any = None
+    run(main)

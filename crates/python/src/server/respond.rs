@@ -117,6 +117,11 @@ pub(super) fn put(
     let mut out = hub.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
     let encoded = value.body.with(py, |body| {
+        // It may be some time until the loop says so: an application that never waits would go on for ever.
+        if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py)) {
+            body.is_closing = true;
+            return Err(Unfit::Disconnected);
+        }
         let encoded = encode(body, &mut out)?;
         match &body.sink {
             Some(sink) => Ok((encoded, sink.clone_ref(py))),

@@ -56,6 +56,15 @@ impl Sink {
         }
     }
 
+    /// Whether the connection is known to be lost, though nobody was told yet.
+    #[inline]
+    pub(super) fn is_lost(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py)),
+            Self::Other(_) => false,
+        }
+    }
+
     /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
     pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, Raised> {
         match self {
