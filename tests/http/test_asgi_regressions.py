@@ -317,3 +317,28 @@ def test_an_application_that_never_waits_hears_of_a_client_that_is_gone() -> Non
 
     client: Any = None
     run(main)
+
+
+def test_nor_does_one_on_a_transport_that_is_not_a_stream_of_ours() -> None:
+    """A transport that closes by itself is asked: no turn comes in which it could tell."""
+    sent = 0
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        nonlocal sent
+        await send({**START, "headers": []})
+        while sent < 1000:
+            sent += 1
+            await send({"type": "http.response.body", "body": bytes(100), "more_body": True})
+            wire.lose(None)
+
+    async def main() -> None:
+        nonlocal wire
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(GET)
+        await turns()
+        assert sent < 4
+        assert (driven.server.connections, driven.server.running, driven.hooks.errors) == (0, 0, [])
+
+    wire: Any = None
+    run(main)

@@ -118,7 +118,7 @@ pub(super) fn put(
     out.clear();
     let encoded = value.body.with(py, |body| {
         // It may be some time until the loop says so: an application that never waits would go on for ever.
-        if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py)) {
+        if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py, body.is_closing)) {
             body.is_closing = true;
             return Err(Unfit::Disconnected);
         }
@@ -145,8 +145,18 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
     sink.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
         Some((request, after)) => complete(protocol, protocol_of(protocol), request, after),
-        None => Ok(()),
+        None => note_closing(protocol, sink),
     }
+}
+
+/// Asks a transport that is not a stream of ours whether it has just been lost.
+#[inline]
+fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
+    let py = protocol.py();
+    if matches!(sink, Sink::Other(_)) && sink.is_closing(py)? {
+        protocol_of(protocol).body.with(py, |body| body.is_closing = true);
+    }
+    Ok(())
 }
 
 /// A response is complete: what becomes of the connection.

@@ -56,12 +56,13 @@ impl Sink {
         }
     }
 
-    /// Whether the connection is known to be lost, though nobody was told yet.
+    /// Whether the connection is known to be lost, though nobody was told yet. Any other transport takes nothing once it is
+    /// closing, which [`is_closing`](Self::is_closing) has said.
     #[inline]
-    pub(super) fn is_lost(&self, py: Python<'_>) -> bool {
+    pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
         match self {
             Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py)),
-            Self::Other(_) => false,
+            Self::Other(_) => is_closing,
         }
     }
 
