@@ -102,6 +102,21 @@ def serving(
     `judged_by` is for a server that is made to complain. The output is one pipe, which is read until the address and
     again at the end: a server that fills it meanwhile, with 64 KiB of complaints, hangs and thereby fails its test.
     """
+    with started(words, flavour, place=place, **environment) as (begin, server):
+        yield server
+        server.process.terminate()
+        rest, _ = server.process.communicate(timeout=CHILD_SECONDS)
+    (judged_by or judge)(server.process.returncode, begin + rest, expected=exit_code)
+
+
+@contextmanager
+def started(
+    words: Sequence[str], flavour: Flavour, *, place: re.Pattern[str] = ADDRESS, **environment: str
+) -> Iterator[tuple[str, Server]]:
+    """Start a server and wait until it says where it listens: what it wrote until then, and the server.
+
+    The test ends it; what still runs then is killed.
+    """
     child = subprocess.Popen(
         words,
         stdout=subprocess.PIPE,
@@ -112,12 +127,9 @@ def serving(
     with child:
         try:
             begin, address = read_address(child, place)
-            yield Server(address, child)
-            child.terminate()
-            rest, _ = child.communicate(timeout=CHILD_SECONDS)
+            yield begin, Server(address, child)
         finally:
             child.kill()
-    (judged_by or judge)(child.returncode, begin + rest, expected=exit_code)
 
 
 def read_address(child: subprocess.Popen[str], place: re.Pattern[str]) -> tuple[str, str]:

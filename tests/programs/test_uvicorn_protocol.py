@@ -3,9 +3,7 @@
 The frameworks of test_http_servers.py are served by it, too. It knows nothing of uvicorn's own protocols.
 """
 
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from children import CHILD_SECONDS, FLAVOURS, Flavour, Server, read_address, surroundings
+from children import CHILD_SECONDS, FLAVOURS, Flavour, Server, started
 from needs import need_library
 
 APPLICATION = """
@@ -70,20 +68,8 @@ def uvicorn(folder: Path, flavour: Flavour, *options: str) -> Iterator[Server]:
     (folder / "application.py").write_text(APPLICATION)
     words = [sys.executable, *flavour.flags, "-m", "uvicorn", "application:app", "--app-dir", str(folder)]
     words += ["--port", "0", "--loop", f"{flavour.loop}:new_event_loop", "--http", "vitok.uvicorn:Protocol", *options]
-    environment = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    child = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=surroundings(flavour, environment),
-    )
-    with child:
-        try:
-            _, address = read_address(child)
-            yield Server(address, child)
-        finally:
-            child.kill()
+    with started(words, flavour) as (_, server):
+        yield server
 
 
 def get(server: Server, path: str) -> tuple[int, bytes]:

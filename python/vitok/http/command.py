@@ -34,9 +34,10 @@ def main(words: Sequence[str]) -> None:
     After a graceful end the process ends with 0, whichever signal asked for it: the end went as it should. A second
     signal kills the process as that signal does.
     """
-    # What ends the process while the application is imported, and what the second signal does later.
+    # What ends the process while the application is imported, and what the second signal does later. The kernel does it
+    # at once; a handler in Python could have to wait for whatever call the import is in.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, die)
+        signal.signal(number, die if os.getpid() == 1 else signal.SIG_DFL)
     with explained():
         app, options = from_command(words, os.environ)
         # The application is looked for in the folder where the command was given.
@@ -48,12 +49,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def die(number: int, _: object) -> None:
-    """End the process by this signal, without a traceback; by an exit code where it can't die of signals.
-
-    The first process of a container is not ended by a signal that has no handler (pid_namespaces(7)).
-    """
-    signal.signal(number, signal.SIG_DFL)
-    signal.raise_signal(signal.Signals(number))
+    """End the first process of a container, which a signal without a handler does not (pid_namespaces(7))."""
     os._exit(128 + number)
 
 

@@ -8,14 +8,15 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::null_mut;
 
-use pyo3::exceptions::{PyBaseException, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
+use super::answer::none;
 use super::class::Getter;
 use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
-use super::method::{Argument, Method};
+use super::method::{Argument, Call, Entry, Method, enter, enter_plain};
 use super::native::Visit;
 use super::raised::{Raised, border, owned};
 
@@ -31,6 +32,9 @@ pub(crate) enum Step<'py> {
 pub(crate) trait Coroutine: Sized + 'static {
     /// Runs to the next future or to the end. `sends_none` is false where a value is sent in.
     fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, Raised>;
+
+    /// `close()` and `throw()`: ceases to wait, and ends without a result. False if it had ended before.
+    fn abandon(object: Argument<'_>) -> bool;
 
     /// Shows the collector every object that the value holds.
     fn visit(&self, visit: &mut Visit);
@@ -53,7 +57,6 @@ struct CoroutineObject<T> {
 pub(crate) struct CoroutineClass {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
-    pub(crate) methods: Vec<Method>,
     pub(crate) getters: Vec<Getter>,
     pub(crate) represent: ffi::reprfunc,
 }
@@ -83,7 +86,7 @@ impl<T: Coroutine> CoroutineType<T> {
         ];
         let members = vec![place(c"__weaklistoffset__", offset_of!(CoroutineObject<T>, weak_references))];
         let getters = getter_rows(class.getters)?;
-        slots.extend(surface(class.doc, class.represent, class.methods, getters, members)?);
+        slots.extend(surface(class.doc, class.represent, methods::<T>(), getters, members)?);
         let specification = Specification {
             name: class.name,
             object_size: size_of::<CoroutineObject<T>>(),
@@ -113,19 +116,88 @@ pub(crate) fn value_of<'py, T: Coroutine>(object: Argument<'py>) -> &'py T {
     unsafe { &(*object.as_ptr().cast::<CoroutineObject<T>>()).value }
 }
 
-/// `coroutine.send(value)`, as Python code calls it: the end comes as StopIteration.
-pub(crate) fn send_by_method<'py, T: Coroutine>(
-    object: Argument<'py>,
-    value: Argument<'_>,
-) -> Result<Bound<'py, PyAny>, Raised> {
-    match T::step(object, value.is_none())? {
+/// What Python code calls.
+fn methods<T: Coroutine>() -> Vec<Method> {
+    let method =
+        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    vec![
+        method(
+            "send",
+            Entry::Fastcall(send_entry::<T>),
+            "($self, arg, /)",
+            "Run to the next future that is waited for, or to the end.",
+        ),
+        method(
+            "throw",
+            Entry::Fastcall(throw_entry::<T>),
+            "($self, typ, val=None, tb=None, /)",
+            "Cease to wait, and raise the exception.",
+        ),
+        method("close", Entry::NoArguments(close_entry::<T>), "($self)", "Cease to wait."),
+    ]
+}
+
+unsafe extern "C" fn send_entry<T: Coroutine>(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls this with the arguments of the vectorcall convention.
+    unsafe { enter(object, arguments, count, names, send_by_method::<T>) }
+}
+
+unsafe extern "C" fn throw_entry<T: Coroutine>(
+    object: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: as above.
+    unsafe { enter(object, arguments, count, names, throw_by_method::<T>) }
+}
+
+unsafe extern "C" fn close_entry<T: Coroutine>(
+    object: *mut ffi::PyObject,
+    _unused: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter passes a live receiver.
+    unsafe { enter_plain(object, close_by_method::<T>) }
+}
+
+fn close_by_method<T: Coroutine>(object: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    T::abandon(object);
+    Ok(none(object.py()))
+}
+
+/// `coroutine.send(value)`: the end comes as StopIteration.
+fn send_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let value = match call.positional() {
+        [value] if !call.has_keywords() => *value,
+        _ => return Err(PyTypeError::new_err("send() takes exactly one argument").into()),
+    };
+    match T::step(call.receiver(), value.is_none())? {
         Step::Yield(future) => Ok(future),
         Step::Return(result) => Err(stop(result.py(), &result)?),
     }
 }
 
-/// The exception that `coroutine.throw(type, value, traceback)` names.
-pub(crate) fn thrown<'py>(
+/// `coroutine.throw(type, value, traceback)`.
+fn throw_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    let error = match call.positional() {
+        [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
+            thrown(*kind, rest.first().copied(), rest.get(1).copied())?
+        }
+        _ => return Err(PyTypeError::new_err("throw() takes one to three arguments").into()),
+    };
+    if T::abandon(call.receiver()) {
+        return Err(error.into());
+    }
+    Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into())
+}
+
+/// The exception that the arguments of `throw` name.
+fn thrown<'py>(
     kind: Argument<'py>,
     value: Option<Argument<'py>>,
     traceback: Option<Argument<'py>>,

@@ -3,7 +3,7 @@
 //! `send()` has done its work when it returns. What it gives to be awaited is one object for all who need not wait; who
 //! has to wait for the peer to read gets a coroutine of its own. `receive()` looks for an event when it is first stepped.
 
-use pyo3::exceptions::{PyImportError, PyTypeError};
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
@@ -16,16 +16,14 @@ use crate::ffi::answer::none;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Getter;
-use crate::ffi::coroutine::{
-    Coroutine, CoroutineClass, CoroutineType, Step, send_by_method, thrown, value_of,
-};
-use crate::ffi::method::{Argument, Call, Method};
+use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
+use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
-use crate::{fastcall, getter, no_arguments, represent};
+use crate::{getter, represent};
 
 /// What is waited for.
 pub(super) struct Awaitable {
@@ -58,7 +56,6 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         CoroutineClass {
             name: "HttpAwaitable",
             doc: "A coroutine of receive() or of send().",
-            methods: methods(),
             getters: getters(),
             represent: represent!(representation),
         },
@@ -123,6 +120,11 @@ impl Coroutine for Awaitable {
             Some(event) => Ok(Step::Return(event)),
             None => wait(value, exchange),
         }
+    }
+
+    fn abandon(object: Argument<'_>) -> bool {
+        abandon(object);
+        true
     }
 
     fn visit(&self, visit: &mut Visit) {
@@ -245,51 +247,8 @@ fn content_event<'py>(
     Ok(event.into_any())
 }
 
-fn methods() -> Vec<Method> {
-    let method =
-        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
-    vec![
-        method(
-            "send",
-            fastcall!(send),
-            "($self, arg, /)",
-            "Run to the next future that is waited for, or to the end.",
-        ),
-        method(
-            "throw",
-            fastcall!(throw),
-            "($self, typ, val=None, tb=None, /)",
-            "Cease to wait, and raise the exception.",
-        ),
-        method("close", no_arguments!(close), "($self)", "Cease to wait."),
-    ]
-}
-
 fn getters() -> Vec<Getter> {
     vec![getter!("__name__", name), getter!("__qualname__", name)]
-}
-
-fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    match call.positional() {
-        [value] if !call.has_keywords() => send_by_method::<Awaitable>(call.receiver(), *value),
-        _ => Err(PyTypeError::new_err("send() takes exactly one argument").into()),
-    }
-}
-
-fn throw<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let error = match call.positional() {
-        [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
-            thrown(*kind, rest.first().copied(), rest.get(1).copied())?
-        }
-        _ => return Err(PyTypeError::new_err("throw() takes one to three arguments").into()),
-    };
-    abandon(call.receiver());
-    Err(error.into())
-}
-
-fn close(awaitable: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    abandon(awaitable);
-    Ok(none(awaitable.py()))
 }
 
 /// Ceases to wait.

@@ -108,6 +108,10 @@ impl Coroutine for Operation {
         }
     }
 
+    fn abandon(object: Argument<'_>) -> bool {
+        abandon(object)
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.body.peek(|body| {
@@ -281,7 +285,7 @@ pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
 }
 
 /// `coroutine.throw()` and `coroutine.close()`: the operation ends without its result. False if it had ended before.
-pub(super) fn abandon(object: Argument<'_>) -> bool {
+fn abandon(object: Argument<'_>) -> bool {
     let py = object.py();
     let operation = value_of::<Operation>(object);
     let (waited, was_alive) = operation.body.with(py, |body| match body.stage {

@@ -95,7 +95,10 @@ pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), Raised> {
 #[cold]
 pub(super) fn tell_turn_ends(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
     let py = transport.py();
-    let (callee, intake) = stream.body.with(py, |body| (body.callee(py), body.intake));
+    let (callee, intake) = stream.body.with(py, |body| {
+        body.tells_turn_end = false;
+        (body.callee(py), body.intake)
+    });
     match (callee, intake) {
         (Some(callee), Intake::Native(native)) => (native.turn_ends)(callee.protocol.as_borrowed()),
         _ => Ok(()),

@@ -94,20 +94,24 @@ impl Body {
 pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(py, |body| std::mem::replace(&mut body.tells_turn_end, false)) {
-        native::tell_turn_ends(transport, stream)?;
-    }
     let sent = stream.body.with(py, |body| {
+        if body.tells_turn_end {
+            return Ok(None);
+        }
         body.is_listed = false;
         if body.state.is_blocked() || body.state.is_lost() {
-            return Ok(false);
+            return Ok(Some(false));
         }
         // Where nobody waits for the queue to be drained, that is all.
-        body.send(py).map(|drained| !drained || body.has_plans())
+        body.send(py).map(|drained| Some(!drained || body.has_plans()))
     });
     match sent {
-        Ok(false) => Ok(()),
-        Ok(true) => after_send(transport),
+        Ok(Some(false)) => Ok(()),
+        Ok(Some(true)) => after_send(transport),
+        Ok(None) => {
+            native::tell_turn_ends(transport, stream)?;
+            flush(transport)
+        }
         Err(error) => fail(transport, &error),
     }
 }
