@@ -182,7 +182,8 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
             }
             Step::Close => {
                 *input = &[];
-                return ending::linger(protocol).map(|()| Pumped::Done);
+                let is_over = value.body.with(py, |body| body.request.is_none());
+                return if is_over { ending::linger(protocol) } else { Ok(()) }.map(|()| Pumped::Done);
             }
         }
     }
