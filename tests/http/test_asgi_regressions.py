@@ -7,6 +7,7 @@ import asyncio
 import contextvars
 import gc
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -341,4 +342,31 @@ def test_nor_does_one_on_a_transport_that_is_not_a_stream_of_ours() -> None:
         assert (driven.server.connections, driven.server.running, driven.hooks.errors) == (0, 0, [])
 
     wire: Any = None
+    run(main)
+
+
+def test_content_in_tiny_chunks_is_no_object_for_each() -> None:
+    """What waits for the application takes about the memory of its bytes, however they came."""
+    count = 20_000
+    asked = asyncio.Event()
+    received: list[bytes] = []
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        await asked.wait()
+        received.append((await receive())["body"])
+        await plain(None, None, send)
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(POST + b"transfer-encoding: chunked\r\n\r\n")
+        await turns()
+        chunks = b"2\r\nab\r\n" * count
+        before = sys.getallocatedblocks()
+        wire.send(chunks)
+        assert sys.getallocatedblocks() - before < count // 10
+        asked.set()
+        await turns()
+        assert received == [b"ab" * count]
+
     run(main)

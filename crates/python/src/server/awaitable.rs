@@ -180,7 +180,7 @@ enum Found {
     Nothing,
     Disconnect,
     /// Content, and whether there is more to come.
-    Content(Option<Bytes>, Vec<Bytes>, bool),
+    Content(Option<Bytes>, Vec<u8>, bool),
 }
 
 /// The next event of a request, if there is one. Who asks for content is willing to take it: a client that waits to hear
@@ -195,9 +195,9 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
         let is_disconnected = body.is_disconnected();
         let Some(request) = body.current(inner.number) else { return (Found::Disconnect, None) };
         if request.content.len() > 0 || (request.has_ended && !request.was_told_end) {
-            let (first, more) = request.content.take();
+            let (first, rest) = request.content.take();
             request.was_told_end = request.has_ended;
-            return (Found::Content(first, more, !request.has_ended), None);
+            return (Found::Content(first, rest, !request.has_ended), None);
         }
         if is_disconnected {
             return (Found::Disconnect, None);
@@ -218,9 +218,9 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
             event.set_item(&names.kind, &names.http_disconnect)?;
             Ok(Some(event.into_any()))
         }
-        Found::Content(first, more, more_body) => {
+        Found::Content(first, rest, more_body) => {
             intake::settle_reading(object)?;
-            content_event(py, first, &more, more_body).map(Some)
+            content_event(py, first, &rest, more_body).map(Some)
         }
     }
 }
@@ -228,17 +228,22 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
 fn content_event<'py>(
     py: Python<'py>,
     first: Option<Bytes>,
-    more: &[Bytes],
+    rest: &[u8],
     more_body: bool,
 ) -> Result<Bound<'py, PyAny>, Raised> {
     let names = names(py)?;
-    let content = match (first, more) {
-        (None, _) => names.empty_bytes.bind(py).clone().into_any(),
-        (Some(first), []) => first.to_object(py),
-        (Some(first), more) => {
-            let mut joined = first.as_ref().to_vec();
-            more.iter().for_each(|part| joined.extend_from_slice(part.as_ref()));
-            PyBytes::new(py, &joined).into_any()
+    let content = match first {
+        None => names.empty_bytes.bind(py).clone().into_any(),
+        Some(first) if rest.is_empty() => first.to_object(py),
+        Some(first) => {
+            let (head, length) = (first.as_ref(), first.as_ref().len() + rest.len());
+            let join = |room: &mut [u8]| {
+                let (front, back) = room.split_at_mut(head.len());
+                front.copy_from_slice(head);
+                back.copy_from_slice(rest);
+                Ok(())
+            };
+            PyBytes::new_with(py, length, join)?.into_any()
         }
     };
     let event = PyDict::new(py);

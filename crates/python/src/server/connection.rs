@@ -10,11 +10,12 @@ use pyo3::prelude::*;
 use super::deadline::{Deadline, Phase};
 use super::hub::HttpServer;
 use super::sink::Sink;
-use crate::ffi::bytes::Bytes;
+use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
+use crate::ffi::raised::Raised;
 
 /// The value inside a protocol.
 pub(super) struct Protocol {
@@ -102,40 +103,37 @@ pub(super) struct Started {
 #[derive(Default)]
 pub(super) struct Content {
     first: Option<Bytes>,
-    more: Vec<Bytes>,
-    length: usize,
+    /// What came behind it, in one piece: an object for each of many tiny chunks would take thirty times their memory.
+    rest: Vec<u8>,
 }
 
 /// Bytes of content that wait for the application before reading pauses: asyncio's high mark.
 pub(super) const CONTENT_AT_MOST: usize = 64 * 1024;
 
 impl Content {
-    pub(super) fn push(&mut self, part: Bytes) {
-        self.length += part.as_ref().len();
+    pub(super) fn push(&mut self, py: Python<'_>, part: &[u8]) -> Result<(), Raised> {
         if self.first.is_none() {
-            self.first = Some(part);
+            self.first = Some(bytes::kept(py, part)?);
         } else {
-            self.more.push(part);
+            self.rest.extend_from_slice(part);
         }
+        Ok(())
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.length
+    pub(super) fn len(&self) -> usize {
+        self.first.as_ref().map_or(0, |first| first.as_ref().len()) + self.rest.len()
     }
-}
 
-impl Content {
-    /// Takes everything, in one piece if it came in one.
-    pub(super) fn take(&mut self) -> (Option<Bytes>, Vec<Bytes>) {
-        self.length = 0;
-        (self.first.take(), std::mem::take(&mut self.more))
+    /// Takes everything: nearly always all of it came first.
+    pub(super) fn take(&mut self) -> (Option<Bytes>, Vec<u8>) {
+        (self.first.take(), std::mem::take(&mut self.rest))
     }
 }
 
 impl Request {
     pub(super) const fn new() -> Self {
         Self {
-            content: Content { first: None, more: Vec::new(), length: 0 },
+            content: Content { first: None, rest: Vec::new() },
             has_ended: false,
             was_told_end: false,
             receivers: Vec::new(),

@@ -9,7 +9,6 @@ use super::connection::{Body, CONTENT_AT_MOST, Protocol, Request, protocol_of};
 use super::hub::HttpServer;
 use super::scope::Draft;
 use super::{access, awaitable, ending, request, respond, upgrade};
-use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
@@ -226,7 +225,7 @@ impl Body {
                 }
                 Ok(http::Event::Body(part)) => {
                     if let Some(request) = request {
-                        request.content.push(bytes::kept(py, part)?);
+                        request.content.push(py, part)?;
                         has_news = true;
                     }
                 }
