@@ -275,3 +275,17 @@ def test_who_takes_over_a_connection_finds_it_reading() -> None:
         assert driven.server.connections == 0
 
     run(main)
+
+
+@pytest.mark.parametrize(("size", "closes"), [(200_000, True), (100, False)])
+def test_an_answer_to_a_request_that_is_too_long_to_be_read_says_close(size: int, closes: bool) -> None:
+    """A client that keeps connections for later is told that this one ends."""
+
+    async def main() -> None:
+        wire = Driven(plain).connect()
+        wire.send(POST + b"content-length: %d\r\n\r\n" % size)
+        await turns()
+        assert wire.closing is closes
+        assert (b"connection: close" in wire.read()) is closes
+
+    run(main)

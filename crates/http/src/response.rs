@@ -121,6 +121,10 @@ impl Connection {
             self.state.switch();
             return Ok(());
         }
+        // A response that is complete with its head ends here what it will not read to the end (RFC 9112 section 9.6).
+        let is_read =
+            self.state.reading != Reading::Body || self.reader.body.is_within(self.limits.drain_bytes);
+        self.state.keeps_alive &= is_read || length == Length::Unknown;
         let length = told.length.or(match length {
             Length::Known(length) => Some(length),
             Length::Unknown => None,
