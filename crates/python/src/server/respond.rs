@@ -100,17 +100,17 @@ pub(super) fn put(
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
+    // A lost transport takes everything and never has the application wait: who sends without end has to hear of it.
+    let Some(sink) = value.sink(py) else { return Err(Unfit::Disconnected.raise()) };
+    if sink.is_closing(py)? {
+        value.body.with(py, |body| body.is_closing = true);
+        return Err(Unfit::Disconnected.raise());
+    }
     let mut out = hub.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
-    let encoded = value.body.with(py, |body| {
-        let encoded = encode(body, &mut out)?;
-        match &body.sink {
-            Some(sink) => Ok((encoded, sink.clone_ref(py))),
-            None => Err(Unfit::Disconnected),
-        }
-    });
+    let encoded = value.body.with(py, |body| encode(body, &mut out));
     let outcome = match encoded {
-        Ok((encoded, sink)) => write(protocol, &sink, &out, encoded),
+        Ok(encoded) => write(protocol, &sink, &out, encoded),
         Err(unfit) => Err(unfit.raise()),
     };
     if out.capacity() <= SCRATCH_AT_MOST {

@@ -111,8 +111,12 @@ impl Sink {
         }
     }
 
+    #[inline]
     pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?)
+        match self {
+            Self::Stream(transport) => Ok(stream::is_closing(transport.bind_borrowed(py))),
+            Self::Other(_) => Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?),
+        }
     }
 
     /// The peer's address and our own, as Python has them.

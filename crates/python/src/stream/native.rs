@@ -76,6 +76,12 @@ pub(crate) fn write(
     })
 }
 
+/// Whether the stream closes, or is lost already.
+#[inline]
+pub(crate) fn is_closing(transport: Argument<'_>) -> bool {
+    value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_closing())
+}
+
 /// Has the stream tell its protocol when the turn ends, before it sends what was written.
 pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
