@@ -14,7 +14,7 @@ from typing import Any
 
 from vitok import _native
 
-_LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+) ')
+_LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+|-) ')
 # Where a server's own objects find what its connections share.
 _SHARED = "_vitok_http_server"
 
@@ -87,6 +87,9 @@ class _Hooks:
                 self._errors.warning("Invalid HTTP request received: %s", line)
                 continue
             client, method, path, version, status = found.groups()
+            if status == "-":
+                # The client left before there was a response: uvicorn logs nothing of it.
+                continue
             # uvicorn's formatter wants just these arguments.
             self._accesses.info('%s - "%s %s HTTP/%s" %d', client, method, path, version, int(status))
 

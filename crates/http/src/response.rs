@@ -50,6 +50,12 @@ impl Connection {
         is_due
     }
 
+    /// Whether the client waits for 100 (Continue), so that its silence is not its fault.
+    #[must_use]
+    pub fn awaits_continue(&self) -> bool {
+        self.state.awaits_continue
+    }
+
     /// Writes an interim head, such as 103 (Early Hints, RFC 8297). A client of 1.0 is not sent any (RFC 9110 section
     /// 15.2). For 100 and 101 there are [`send_continue`](Self::send_continue) and [`switch`](Self::switch).
     ///

@@ -202,10 +202,13 @@ impl Body {
     pub(super) fn phase(&self) -> Phase {
         match &self.request {
             _ if self.sink.is_none() => Phase::None,
-            _ if self.lingers => Phase::Linger,
+            // Not before the peer has read nearly everything.
+            _ if self.lingers && !self.writes_paused => Phase::Linger,
             _ if self.is_closing || self.writes_paused => Phase::Write,
             Some(Request { answer: Answer::File { .. }, .. }) => Phase::Write,
-            Some(request) if !request.has_ended && !self.reads_paused => Phase::Body,
+            Some(request) if !request.has_ended && !self.reads_paused && !self.http.awaits_continue() => {
+                Phase::Body
+            }
             Some(_) => Phase::None,
             None if self.http.is_idle() && self.number > 0 => Phase::KeepAlive,
             None => Phase::Header,

@@ -73,7 +73,8 @@ impl Deadline {
             Phase::Linger => Some(hub.settings.linger),
         };
         self.phase = phase;
-        self.unsent = 0;
+        // Who is only to take leave is cut off at once, unless something is left that he reads.
+        self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
         self.at = ticks.map_or(u32::MAX, |ticks| tick.saturating_add(ticks));
     }
 
@@ -137,8 +138,8 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
     match phase {
         Phase::None => Ok(()),
         Phase::KeepAlive => ending::close(protocol),
-        Phase::Linger => ending::abort(protocol),
-        Phase::Write => expire_unread(protocol),
+        // A peer that reads what is left is given the time to.
+        Phase::Linger | Phase::Write => expire_unread(protocol),
         Phase::Header | Phase::Body => {
             let is_silent = value.body.with(py, |body| phase == Phase::Header && body.owes_nothing());
             if is_silent {
@@ -147,7 +148,7 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
             let what =
                 if phase == Phase::Header { "the head of a request" } else { "the content of a request" };
             access::log_refusal(protocol, 408, &format!("{what} took too long"))?;
-            ending::refuse(protocol, |http, stamp, out| http.time_out(stamp, out))
+            ending::refuse(protocol, 408, |http, stamp, out| http.time_out(stamp, out))
         }
     }
 }
@@ -162,11 +163,20 @@ fn expire_unread(protocol: Argument<'_>) -> Result<(), Raised> {
     let tick = hub.shared.with(py, |shared| shared.tick);
     let is_stuck = value.body.with(py, |body| {
         let before = body.deadline.unsent;
+        let has_read_all = body.lingers && unsent == 0;
         body.deadline.renew(hub, tick);
         body.deadline.unsent = unsent;
-        unsent >= before
+        has_read_all || unsent >= before
     });
     if is_stuck { ending::abort(protocol) } else { Ok(()) }
+}
+
+/// Begins the wait for what comes next.
+pub(super) fn settle(protocol: Argument<'_>) {
+    let value = protocol_of(protocol);
+    let hub = value.hub.get();
+    let tick = hub.shared.with(protocol.py(), |shared| shared.tick);
+    value.body.with(protocol.py(), |body| body.settle_deadline(hub, tick));
 }
 
 /// There was some progress: the wait begins anew.

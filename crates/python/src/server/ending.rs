@@ -97,6 +97,7 @@ pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
 /// Answers with a refusal that the parser writes, if no response has begun, and ends the connection.
 pub(super) fn refuse(
     protocol: Argument<'_>,
+    status: u16,
     write: impl FnOnce(&mut http::Connection, http::Stamp<'_>, &mut Vec<u8>),
 ) -> Result<(), Raised> {
     let py = protocol.py();
@@ -107,10 +108,14 @@ pub(super) fn refuse(
         respond::with_stamp(hub, py, |stamp| write(&mut body.http, stamp, &mut out));
         (body.request.take(), body.sink.as_ref().map(|sink| sink.clone_ref(py)))
     });
-    if let Some(request) = request {
+    let is_told = !out.is_empty();
+    if let Some(mut request) = request {
+        request.status = if is_told { status } else { request.status };
         end_request(protocol, request, false)?;
     }
-    if let Some(sink) = sink {
+    if let Some(sink) = sink
+        && is_told
+    {
         sink.write(py, &out, None, b"")?;
     }
     linger(protocol)
@@ -136,12 +141,12 @@ pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
         body.is_closing = true;
         (body.request.take(), std::mem::take(&mut body.drains))
     });
-    if let Some(request) = request {
-        end_request(protocol, request, false)?;
-    }
-    awaitable::wake(py, drains)?;
-    file::cancel(protocol)?;
-    forget(protocol)
+    let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));
+    let woken = ended.and_then(|()| awaitable::wake(py, drains)).and_then(|()| file::cancel(protocol));
+    // Whatever was raised: who is not forgotten would count as connected for ever.
+    let woken = woken.map_err(|raised| raised.take(py));
+    forget(protocol)?;
+    Ok(woken?)
 }
 
 /// The connection is nobody's here any more.

@@ -170,7 +170,10 @@ impl HttpServer {
         Ok(Self {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
-            application,
+            application: py
+                .import("vitok.http.calling")?
+                .call_method1("as_coroutine_function", (application,))?
+                .unbind(),
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
             extensions: extensions.unbind(),
@@ -275,10 +278,9 @@ impl HttpServer {
         py: Python<'_>,
         act: fn(crate::ffi::method::Argument<'_>) -> Result<(), Raised>,
     ) -> PyResult<()> {
-        let protocols = self.protocols(py);
-        protocols
-            .iter()
-            .try_for_each(|protocol| act(protocol.as_borrowed()))
-            .map_err(|raised| raised.take(py))
+        // All of them, whatever one raises; only one exception can be told.
+        let act = |protocol: &Bound<'_, PyAny>| act(protocol.as_borrowed()).map_err(|raised| raised.take(py));
+        let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();
+        outcomes.into_iter().collect()
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn go_on(protocol: Argument<'_>) -> Result<(), Raised> {
     });
     let Some(stash) = stash else { return Ok(()) };
     pump(protocol, value, &stash)?;
-    let is_over = value.body.with(py, |body| body.peer_ended && body.request.is_none() && !body.is_scheduled);
+    let is_over = value.body.with(py, |body| body.peer_ended && !body.is_busy());
     if is_over { ending::close(protocol) } else { Ok(()) }
 }
 
@@ -87,7 +87,7 @@ pub(super) fn ended(protocol: Argument<'_>) -> Result<bool, Raised> {
     }
     // Who waits to hear of the end of the connection hears of it; the answer may still be wanted.
     let (receivers, is_busy) = value.body.with(py, |body| {
-        let is_busy = body.is_scheduled || body.request.is_some();
+        let is_busy = body.is_busy();
         let receivers = body.request.as_mut().map(|request| std::mem::take(&mut request.receivers));
         (receivers.unwrap_or_default(), is_busy && !body.is_closing && !body.is_secure)
     });
@@ -174,7 +174,10 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
             Step::Refuse(refusal) => {
                 *input = &[];
                 access::log_refusal(protocol, refusal.status(), refusal.because())?;
-                ending::refuse(protocol, |http, stamp, out| http.refuse(refusal, stamp, out))?;
+                let write = |http: &mut http::Connection, stamp: http::Stamp<'_>, out: &mut Vec<u8>| {
+                    http.refuse(refusal, stamp, out);
+                };
+                ending::refuse(protocol, refusal.status(), write)?;
                 return Ok(Pumped::Done);
             }
             Step::Close => {
@@ -262,6 +265,12 @@ impl Body {
         self.deadline.renew(hub, tick);
         let receivers = self.request.as_mut().map(|request| std::mem::take(&mut request.receivers));
         Step::Wait(receivers.unwrap_or_default())
+    }
+
+    /// Whether something that has arrived is answered, or will be: at the next turn, or when the peer has read what waits.
+    fn is_busy(&self) -> bool {
+        let has_more = !self.stash.is_empty() || !self.http.is_idle();
+        self.request.is_some() || self.is_scheduled || (self.writes_paused && has_more)
     }
 
     /// Whether more input would only have to be kept.

@@ -1,7 +1,7 @@
 //! One request: the application is called, its task takes the first step at once, and its end is looked at.
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyBaseExceptionGroup, PyKeyboardInterrupt, PyOSError, PySystemExit};
+use pyo3::exceptions::{PyBaseExceptionGroup, PyConnectionError, PyKeyboardInterrupt, PySystemExit};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -169,7 +169,7 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
     if error.is_none() || steps == 0 {
         return Ok(false);
     }
-    if error.is_instance_of::<PyOSError>() {
+    if error.is_instance_of::<PyConnectionError>() {
         return Ok(true);
     }
     let py = error.py();

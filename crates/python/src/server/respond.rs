@@ -49,7 +49,9 @@ pub(super) fn send<'py>(
         }
         Kind::EarlyHint => {
             let links = message::links(message)?;
-            put(protocol, |body, out| body.encode_hint(number, &links, out))?
+            let must_wait = put(protocol, |body, out| body.encode_hint(number, &links, out))?;
+            remind(protocol)?;
+            must_wait
         }
     };
     if must_wait { awaitable::drain(exchange) } else { awaitable::done(py) }
@@ -90,6 +92,18 @@ fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'
     }
 }
 
+/// What was written was not the head that waits: the turn's end is still to be told.
+fn remind(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let sink = protocol_of(protocol).body.with(py, |body| {
+        let request = body.request.as_ref()?;
+        let sink = body.sink.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
+        Some(sink.clone_ref(py))
+    });
+    // Where it is told by the loop, that is scheduled already.
+    sink.map_or(Ok(()), |sink| sink.tell_at_turn_end(py).map(drop))
+}
+
 /// Encodes something by `encode`, writes it, and sees to the end of the response. Whether the peer has to read before
 /// there is room for more.
 #[inline]
@@ -100,17 +114,22 @@ pub(super) fn put(
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
-    // A lost transport takes everything and never has the application wait: who sends without end has to hear of it.
-    let Some(sink) = value.sink(py) else { return Err(Unfit::Disconnected.raise()) };
-    if sink.is_closing(py)? {
-        value.body.with(py, |body| body.is_closing = true);
-        return Err(Unfit::Disconnected.raise());
-    }
     let mut out = hub.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
-    let encoded = value.body.with(py, |body| encode(body, &mut out));
+    let encoded = value.body.with(py, |body| {
+        // It may be some time until the loop says so: an application that never waits would go on for ever.
+        if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py, body.is_closing)) {
+            body.is_closing = true;
+            return Err(Unfit::Disconnected);
+        }
+        let encoded = encode(body, &mut out)?;
+        match &body.sink {
+            Some(sink) => Ok((encoded, sink.clone_ref(py))),
+            None => Err(Unfit::Disconnected),
+        }
+    });
     let outcome = match encoded {
-        Ok(encoded) => write(protocol, &sink, &out, encoded),
+        Ok((encoded, sink)) => write(protocol, &sink, &out, encoded),
         Err(unfit) => Err(unfit.raise()),
     };
     if out.capacity() <= SCRATCH_AT_MOST {
@@ -126,8 +145,18 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
     sink.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
         Some((request, after)) => complete(protocol, protocol_of(protocol), request, after),
-        None => Ok(()),
+        None => note_closing(protocol, sink),
     }
+}
+
+/// Asks a transport that is not a stream of ours whether it has just been lost.
+#[inline]
+fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
+    let py = protocol.py();
+    if matches!(sink, Sink::Other(_)) && sink.is_closing(py)? {
+        protocol_of(protocol).body.with(py, |body| body.is_closing = true);
+    }
+    Ok(())
 }
 
 /// A response is complete: what becomes of the connection.
@@ -209,8 +238,8 @@ fn answer_with(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Ra
     let hub = value.hub.get();
     let mut out = Vec::new();
     let done = value.body.with(py, |body| {
-        let mut request = body.request.take()?;
         let sink = body.sink.as_ref()?.clone_ref(py);
+        let mut request = body.request.take()?;
         request.status = status;
         request.sent = text.len() as u64;
         let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];

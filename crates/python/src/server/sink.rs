@@ -56,6 +56,16 @@ impl Sink {
         }
     }
 
+    /// Whether the connection is known to be lost, though nobody was told yet. Any other transport takes nothing once it is
+    /// closing, which [`is_closing`](Self::is_closing) has said.
+    #[inline]
+    pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
+        match self {
+            Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py)),
+            Self::Other(_) => is_closing,
+        }
+    }
+
     /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
     pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, Raised> {
         match self {
@@ -92,11 +102,15 @@ impl Sink {
         self.call(py, &names(py)?.abort).map(drop)
     }
 
-    /// Ends our side and leaves the peer's open. False: this transport can't.
+    /// Ends our side and leaves the peer's open. False: this transport can't, or the peer is gone already.
     pub(super) fn end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        match self {
-            Self::Stream(_) => self.call(py, &names(py)?.write_eof).map(|_| true),
-            Self::Other(_) => Ok(false),
+        let Self::Stream(_) = self else { return Ok(false) };
+        match self.call(py, &names(py)?.write_eof) {
+            Ok(_) => Ok(true),
+            Err(raised) => match raised.take(py) {
+                error if protocol::is_network_error(py, &error) => Ok(false),
+                error => Err(error.into()),
+            },
         }
     }
 
@@ -111,12 +125,8 @@ impl Sink {
         }
     }
 
-    #[inline]
     pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        match self {
-            Self::Stream(transport) => Ok(stream::is_closing(transport.bind_borrowed(py))),
-            Self::Other(_) => Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?),
-        }
+        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?)
     }
 
     /// The peer's address and our own, as Python has them.

@@ -54,6 +54,10 @@ impl Upgrade for HandOver {
         let py = protocol.py();
         let value = protocol_of(protocol);
         let Some(sink) = value.sink(py) else { return Ok(true) };
+        if value.body.with(py, |body| std::mem::replace(&mut body.reads_paused, false)) {
+            // Whoever takes over reads.
+            sink.resume_reading(py)?;
+        }
         let hooks = value.hub.get().hooks.bind(py);
         let transport = sink.object().bind(py);
         let taken = hooks.call_method1("upgrade", (protocol, transport, PyBytes::new(py, received)))?;

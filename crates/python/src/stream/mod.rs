@@ -47,7 +47,7 @@ use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
 pub(crate) use native::{
-    addresses, close, is_closing, is_stream, pause_reading, resume_reading, tell_at_turn_end, write,
+    addresses, close, is_lost, is_stream, pause_reading, resume_reading, tell_at_turn_end, write,
 };
 pub(crate) use read::on_ready;
 pub(crate) use write::flush;

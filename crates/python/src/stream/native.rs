@@ -51,6 +51,12 @@ pub(crate) fn is_stream(transport: Argument<'_>) -> PyResult<bool> {
     Ok(transport.get_type().is(class::class_of(transport.py())?.class(transport.py())))
 }
 
+/// Whether `connection_lost` is due or was called. It may be asked within a borrow of the protocol's own.
+#[inline]
+pub(crate) fn is_lost(transport: Argument<'_>) -> bool {
+    value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_lost())
+}
+
 /// The peer's address and our own, without a dict to keep them in as `get_extra_info()` has one.
 pub(crate) fn addresses<'py>(transport: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 2]> {
     info::addresses(transport.py(), value_of::<Stream>(transport.as_borrowed()))
@@ -74,12 +80,6 @@ pub(crate) fn write(
         }
         body.queue.push_copied(tail);
     })
-}
-
-/// Whether the stream closes, or is lost already.
-#[inline]
-pub(crate) fn is_closing(transport: Argument<'_>) -> bool {
-    value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_closing())
 }
 
 /// Has the stream tell its protocol when the turn ends, before it sends what was written.

@@ -108,12 +108,17 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
     match sent {
         Ok(Some(false)) => Ok(()),
         Ok(Some(true)) => after_send(transport),
-        Ok(None) => {
-            native::tell_turn_ends(transport, stream)?;
-            flush(transport)
-        }
+        Ok(None) => tell_and_flush(transport, stream),
         Err(error) => fail(transport, &error),
     }
+}
+
+/// The same for a protocol that is told before. What waits leaves whatever that raises.
+#[cold]
+fn tell_and_flush(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
+    let told = native::tell_turn_ends(transport, stream).map_err(|raised| raised.take(transport.py()));
+    flush(transport)?;
+    Ok(told?)
 }
 
 impl Body {
