@@ -177,6 +177,26 @@ def test_a_client_that_has_left_before_the_stream_begins(size: int) -> None:
         assert writer.sent * size < 20 * MIB
 
 
+@pytest.mark.parametrize("asking", [request(method="HEAD"), GET], ids=["HEAD", "GET"])
+def test_an_application_that_never_waits_leaves_others_their_turn(asking: bytes) -> None:
+    """Sending without end to who asked by HEAD, or reads all the time, does not keep the loop from turning."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/quick":
+            await respond(send, b"quick")
+            return
+        await send(start())
+        while True:
+            await send(body(b"x", True))
+
+    with serving(application) as site:
+        client = site.connect()
+        client.send(asking)
+        assert site.ask(request("/quick")).body == b"quick"
+        client.close()
+        site.wait(lambda: site.http.running == 0)
+
+
 def test_a_send_that_is_cancelled_while_it_waits() -> None:
     """Cancelling a `send()` that waits takes back nothing: its content is sent, and what follows it as well."""
     waited = []
