@@ -6,6 +6,7 @@ It knows nothing of certificates (conftest.py) and of what a request is (test_as
 import asyncio
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def site(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator
     if "asyncio" in request.param:
         options["loop"] = asyncio.SelectorEventLoop()
     with serving(application, access_log=True, **options) as site:
-        site.context = trusting  # type: ignore[attr-defined]
+        site.context = trusting
         yield site
 
 
@@ -61,7 +62,7 @@ class Peer:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.reader, self.writer = site.run(asyncio.open_connection(*site.address, ssl=site.context))  # type: ignore[attr-defined]
+        self.reader, self.writer = site.run(asyncio.open_connection(*site.address, ssl=site.context))
 
     def send(self, data: bytes) -> None:
         """Send all of it."""
@@ -113,7 +114,7 @@ def peer(site: Site) -> Iterator[Peer]:
 
 def test_requests(site: Site, peer: Peer) -> None:
     """Requests with and without content, pipelined and not, are answered over one connection."""
-    scheme = b"http" if site.context is None else b"https"  # type: ignore[attr-defined]
+    scheme = b"http" if site.context is None else b"https"
     assert peer.ask()[1] == scheme
     content = bytes(range(256)) * 2000
     assert peer.ask(request(method="POST", body=content))[1] == content
@@ -127,8 +128,7 @@ def test_requests(site: Site, peer: Peer) -> None:
 def test_streams_and_files(site: Site, peer: Peer) -> None:
     """Long responses arrive whole, a file among them, which cannot be sent by the kernel here."""
     assert peer.ask(request("/stream"))[1] == bytes(40 * BLOCK)
-    with open(__file__, "rb") as file:
-        text = file.read()
+    text = Path(__file__).read_bytes()
     assert peer.ask(request("/file"))[1] == text
     assert peer.ask(request("/file"))[1] == text
     assert peer.ask()[0].startswith(b"HTTP/1.1 200 ")
