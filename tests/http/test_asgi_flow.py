@@ -166,7 +166,7 @@ def test_a_reader_that_leaves_while_send_waits(ending: str) -> None:
 
 @pytest.mark.parametrize("size", [100, 20_000, BLOCK])
 def test_a_client_that_has_left_before_the_stream_begins(size: int) -> None:
-    """An application that sends without end, to a client who has gone before, hears of it though it never has to wait."""
+    """An application that sends without end, to a client who has gone before, hears of it, though it never waits."""
     writer = Writer(1_000_000, size=size)
     with serving(writer) as site:
         client = site.connect()
