@@ -234,6 +234,8 @@ class Site:
     server: Any = None
     clients: list[Client] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
+    # What a client needs to trust it, over TLS.
+    context: ssl.SSLContext | None = None
 
     @property
     def address(self) -> Any:

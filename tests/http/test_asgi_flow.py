@@ -164,6 +164,39 @@ def test_a_reader_that_leaves_while_send_waits(ending: str) -> None:
         assert site.http.connections == 0
 
 
+@pytest.mark.parametrize("size", [100, 20_000, BLOCK])
+def test_a_client_that_has_left_before_the_stream_begins(size: int) -> None:
+    """An application that sends without end, to a client who has gone before, hears of it, though it never waits."""
+    writer = Writer(1_000_000, size=size)
+    with serving(writer) as site:
+        client = site.connect()
+        client.offer(GET)
+        client.close()
+        site.wait(lambda: site.http.requests == 1 and site.http.running == 0)
+        assert isinstance(writer.error, OSError)
+        assert writer.sent * size < 20 * MIB
+
+
+@pytest.mark.parametrize("asking", [request(method="HEAD"), GET], ids=["HEAD", "GET"])
+def test_an_application_that_never_waits_leaves_others_their_turn(asking: bytes) -> None:
+    """Sending without end to who asked by HEAD, or reads all the time, does not keep the loop from turning."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/quick":
+            await respond(send, b"quick")
+            return
+        await send(start())
+        while True:
+            await send(body(b"x", True))
+
+    with serving(application) as site:
+        client = site.connect()
+        client.send(asking)
+        assert site.ask(request("/quick")).body == b"quick"
+        client.close()
+        site.wait(lambda: site.http.running == 0)
+
+
 def test_a_send_that_is_cancelled_while_it_waits() -> None:
     """Cancelling a `send()` that waits takes back nothing: its content is sent, and what follows it as well."""
     waited = []

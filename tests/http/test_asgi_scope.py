@@ -4,15 +4,14 @@ It knows nothing of bodies and responses.
 """
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgi_support import GET, Site, request, respond, serving
+from conftest import Certificates
 
 pytestmark = pytest.mark.vitok_only
 
@@ -210,24 +209,11 @@ def test_unix_sockets(seen: Seen, tmp_path: Path) -> None:
     assert tuple(seen.scopes[0]["server"]) == (str(tmp_path / "s"), None)
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate that nobody but itself has signed, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", key, "-out", certificate]
-    subprocess.run(["openssl", "req", "-x509", *kind, "-days", "2", *names, *files], check=True, capture_output=True)
-    return certificate, key
-
-
-def test_tls(seen: Seen, tmp_path: Path) -> None:
+def test_tls(seen: Seen, certificates: Certificates) -> None:
     """Over TLS the scheme is https, the addresses are the socket's, and answers arrive whole."""
-    certificate, key = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    trusting = ssl.create_default_context(cafile=str(certificate))
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    trusting = ssl.create_default_context(cafile=str(certificates.certificate))
     with serving(seen, tls=context) as site:
         answers, name = site.run(ask_over_tls(site, trusting))
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2

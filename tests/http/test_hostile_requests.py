@@ -314,6 +314,7 @@ def test_other_protocols(data: bytes) -> None:
         assert text.count(b"HTTP/1.1 ") == (1 if text else 0)
         assert not text or text.split(b" ")[1] in (b"400", b"408", b"505")
         assert application.paths == []
+        client.close()
         site.wait(lambda: site.http.connections == 0)
 
 

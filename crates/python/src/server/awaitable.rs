@@ -39,6 +39,8 @@ enum What {
     Event(Object),
     /// The peer to read.
     Drain(Object),
+    /// The loop to have a turn.
+    Turn,
 }
 
 struct Known {
@@ -86,6 +88,11 @@ pub(super) fn drain(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> 
     make(exchange.py(), What::Drain(exchange.to_owned().into()))
 }
 
+/// For who has sent much without a wait: others come first, once.
+pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+    make(py, What::Turn)
+}
+
 fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, Raised> {
     known(py)?.class.instance(py, Awaitable { what, future: Owned::new(None) })
 }
@@ -108,6 +115,7 @@ impl Coroutine for Awaitable {
         let value = value_of::<Self>(object);
         let exchange = match &value.what {
             What::Done => return Ok(Step::Return(none(py))),
+            What::Turn => return Ok(give_way(value, py)),
             What::Event(exchange) | What::Drain(exchange) => exchange.bind_borrowed(py),
         };
         let found = match value.what {
@@ -142,6 +150,18 @@ impl Coroutine for Awaitable {
     fn forgotten(&self, _py: Python<'_>) -> Option<&'static str> {
         None
     }
+}
+
+/// Yields nothing, as `asyncio.sleep(0)` does, and returns at the next step. That it has yielded is what stands in the
+/// future's place.
+fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
+    let had_turn = value.future.with(py, Option::take).is_some();
+    if had_turn {
+        return Step::Return(none(py));
+    }
+    let mark = none(py).into();
+    value.future.with(py, |place| *place = Some(mark));
+    Step::Yield(none(py))
 }
 
 /// Yields a future that is woken when there may be something new.
@@ -280,7 +300,7 @@ fn abandon(awaitable: Argument<'_>) {
 fn name(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let name = match value_of::<Awaitable>(awaitable).what {
         What::Event(_) => "receive",
-        What::Done | What::Drain(_) => "send",
+        What::Done | What::Drain(_) | What::Turn => "send",
     };
     Ok(name.into_pyobject(awaitable.py())?.into_any())
 }

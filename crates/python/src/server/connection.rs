@@ -50,6 +50,8 @@ pub(super) struct Body {
     pub(super) is_closing: bool,
     /// Our side has ended, and the peer is given some time to see why.
     pub(super) lingers: bool,
+    /// What was sent of a response without a wait, in bytes.
+    pub(super) streak: usize,
     /// `send` calls that wait for the peer to read.
     pub(super) drains: Vec<Object>,
     /// The task that sends a file past the queue.
@@ -165,6 +167,7 @@ impl Protocol {
             peer_ended: false,
             is_closing: false,
             lingers: false,
+            streak: 0,
             drains: Vec::new(),
             file: None,
             deadline: Deadline::new(),

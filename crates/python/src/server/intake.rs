@@ -204,10 +204,11 @@ impl Body {
         let mut draft = None;
         let mut has_news = false;
         loop {
-            let Self { http, request, number, deadline, .. } = self;
+            let Self { http, request, number, deadline, streak, .. } = self;
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
                     deadline.end();
+                    *streak = 0;
                     *number = number.wrapping_add(1).max(1);
                     let current = request.insert(Request::new());
                     if hub.settings.logs_access {

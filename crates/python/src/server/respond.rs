@@ -33,7 +33,7 @@ pub(super) fn send<'py>(
     let inner = record::value_of::<Exchange>(exchange);
     let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
     let hub = protocol_of(protocol).hub.get();
-    let must_wait = match message::kind_of(message)? {
+    let wait = match message::kind_of(message)? {
         Kind::Start => return start(exchange, message),
         Kind::Path => return file::send_path(exchange, message),
         Kind::ZeroCopy => return file::send_file(exchange, message),
@@ -49,12 +49,16 @@ pub(super) fn send<'py>(
         }
         Kind::EarlyHint => {
             let links = message::links(message)?;
-            let must_wait = put(protocol, |body, out| body.encode_hint(number, &links, out))?;
+            let wait = put(protocol, |body, out| body.encode_hint(number, &links, out))?;
             remind(protocol)?;
-            must_wait
+            wait
         }
     };
-    if must_wait { awaitable::drain(exchange) } else { awaitable::done(py) }
+    match wait {
+        Wait::Nothing => awaitable::done(py),
+        Wait::Turn => awaitable::turn(py),
+        Wait::Drain => awaitable::drain(exchange),
+    }
 }
 
 fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -104,13 +108,27 @@ fn remind(protocol: Argument<'_>) -> Result<(), Raised> {
     sink.map_or(Ok(()), |sink| sink.tell_at_turn_end(py).map(drop))
 }
 
-/// Encodes something by `encode`, writes it, and sees to the end of the response. Whether the peer has to read before
-/// there is room for more.
+/// What an application waits for before it sends more.
+pub(super) enum Wait {
+    Nothing,
+    /// For the loop to have a turn: others want one, and it may have news of the client.
+    Turn,
+    /// For the peer to read.
+    Drain,
+}
+
+/// What one response may send before the loop has a turn: some milliseconds of it. A peer that reads as fast as the
+/// application sends, one that is gone, and one who asked by HEAD never make it wait.
+const STREAK_AT_MOST: usize = 1024 * 1024;
+/// What a message counts beside its bytes.
+const MESSAGE_COUNTS: usize = 256;
+
+/// Encodes something by `encode`, writes it, and sees to the end of the response.
 #[inline]
 pub(super) fn put(
     protocol: Argument<'_>,
     encode: impl FnOnce(&mut Body, &mut Vec<u8>) -> Result<Encoded, Unfit>,
-) -> Result<bool, Raised> {
+) -> Result<Wait, Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
@@ -123,6 +141,8 @@ pub(super) fn put(
             return Err(Unfit::Disconnected);
         }
         let encoded = encode(body, &mut out)?;
+        let content = encoded.content.as_ref().map_or(0, |content| content.as_ref().len());
+        body.streak += MESSAGE_COUNTS + out.len() + content;
         match &body.sink {
             Some(sink) => Ok((encoded, sink.clone_ref(py))),
             None => Err(Unfit::Disconnected),
@@ -136,7 +156,21 @@ pub(super) fn put(
         hub.shared.with(py, |shared| shared.scratch = out);
     }
     outcome?;
-    Ok(value.body.with(py, |body| body.writes_paused))
+    Ok(value.body.with(py, Body::wait))
+}
+
+impl Body {
+    #[inline]
+    fn wait(&mut self) -> Wait {
+        if self.writes_paused {
+            return Wait::Drain;
+        }
+        if self.streak < STREAK_AT_MOST || self.request.is_none() {
+            return Wait::Nothing;
+        }
+        self.streak = 0;
+        Wait::Turn
+    }
 }
 
 #[inline]
