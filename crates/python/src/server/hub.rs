@@ -31,6 +31,8 @@ pub(crate) struct HttpServer {
     pub(super) settings: Settings,
     /// A scope with everything that is the same for all requests.
     pub(super) prototype: Py<PyDict>,
+    /// What each scope gets a copy of.
+    pub(super) asgi: Py<PyDict>,
     pub(super) extensions: Py<PyDict>,
     pub(super) upgrade: Box<dyn Upgrade>,
     pub(super) shared: Owned<Shared>,
@@ -176,6 +178,7 @@ impl HttpServer {
                 .unbind(),
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
+            asgi: scope::asgi(py)?.unbind(),
             extensions: extensions.unbind(),
             upgrade,
             settings,

@@ -87,7 +87,7 @@ macro_rules! words {
 }
 
 words! {
-    kind = "type", status = "status", headers = "headers", body = "body", more_body = "more_body",
+    kind = "type", asgi = "asgi", status = "status", headers = "headers", body = "body", more_body = "more_body",
     trailers = "trailers", more_trailers = "more_trailers", links = "links", path = "path", file = "file",
     offset = "offset", count = "count", method = "method", raw_path = "raw_path",
     query_string = "query_string", client = "client", server = "server", scheme = "scheme",

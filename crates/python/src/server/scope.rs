@@ -62,6 +62,7 @@ impl<'py> Draft<'py> {
         let pairs: Result<Vec<_>, PyErr> =
             self.fields.into_iter().map(|(name, value)| PyTuple::new(py, [name, value])).collect();
         scope.set_item(&names.headers, PyList::new(py, pairs?)?)?;
+        scope.set_item(&names.asgi, hub.asgi.bind(py).copy()?)?;
         scope.set_item(&names.extensions, hub.extensions.bind(py).copy()?)?;
         if self.is_1_0 {
             scope.set_item(&names.http_version, &names.version_1_0)?;
@@ -180,13 +181,10 @@ fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, 
 
 /// A scope with everything that is the same for all requests, and a place for the rest, in the specification's order.
 pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
-    let asgi = PyDict::new(py);
-    asgi.set_item("version", "3.0")?;
-    asgi.set_item("spec_version", "2.5")?;
     let names = names(py)?;
     let scope = PyDict::new(py);
     scope.set_item(&names.kind, &names.http)?;
-    scope.set_item(PyString::intern(py, "asgi"), asgi)?;
+    scope.set_item(&names.asgi, py.None())?;
     scope.set_item(&names.http_version, PyString::intern(py, "1.1"))?;
     for name in [&names.method, &names.scheme, &names.path, &names.raw_path, &names.query_string] {
         scope.set_item(name, py.None())?;
@@ -197,6 +195,14 @@ pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<B
         scope.set_item(name, py.None())?;
     }
     Ok(scope)
+}
+
+/// Which specification is followed.
+pub(super) fn asgi(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let asgi = PyDict::new(py);
+    asgi.set_item("version", "3.0")?;
+    asgi.set_item("spec_version", "2.5")?;
+    Ok(asgi)
 }
 
 /// What is served beyond the specification's core (ASGI, "Extensions").
