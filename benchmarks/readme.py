@@ -89,13 +89,11 @@ def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
 
 def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
-    yield from (
-        "",
-        f"### {suite.name.capitalize()}",
-        "",
-        f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.",
-        "",
-    )
+    # A name that is an abbreviation stands in capitals.
+    heading = suite.name.upper() if suite.name == "http" else suite.name.capitalize()
+    yield from ("", f"### {heading}", "")
+    yield from _paragraph(f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.")
+    yield ""
     head = ["row", *names, "operations per second", f"{run.subject} / best peer"]
     yield f"| {' | '.join(head)} |"
     yield f"| --- |{' ---: |' * (len(head) - 1)}"
