@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from asgi_support import GET, Site, request, respond, serving
-from conftest import Certificates
+from certificates_made import Certificates
 
 pytestmark = pytest.mark.vitok_only
 

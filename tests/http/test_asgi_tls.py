@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from asgi_messages import HEAD, body, start
 from asgi_support import BLOCK, GET, Site, read_body, request, respond, serving
-from conftest import Certificates
+from certificates_made import Certificates
 
 pytestmark = pytest.mark.vitok_only
 
