@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::connection::{Answer, protocol_of};
 use super::exchange::Exchange;
 use super::names::names;
-use super::{deadline, intake, sink::Sink};
+use super::{deadline, intake};
 use crate::ffi::answer::none;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
@@ -227,7 +227,7 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
         (Found::Nothing, if awaits { body.sink.as_ref().map(|sink| sink.clone_ref(py)) } else { None })
     });
     if let Some(sink) = sink {
-        Sink::write(&sink, py, &out, None, b"")?;
+        sink.write(py, &out, None, b"")?;
         deadline::settle(object);
     }
     match found {

@@ -94,13 +94,12 @@ fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let hub = value.hub.bind(py);
     let server = hub.get();
     let place = server.begin_connection(py, protocol.to_owned().into());
-    let (is_refused, tick) = server
-        .shared
-        .with(py, |shared| (shared.is_ending || shared.open > server.settings.connections, shared.tick));
+    let is_refused =
+        server.shared.with(py, |shared| shared.is_ending || shared.open > server.settings.connections);
     let before = value.body.with(py, |body| {
         body.place = Some(place);
         let before = body.sink.replace(sink);
-        body.settle_deadline(server, tick);
+        body.settle_deadline(py, server);
         before
     });
     drop(before);
@@ -133,10 +132,9 @@ fn pause_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     value.body.with(py, |body| {
         body.writes_paused = true;
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
     });
     deadline::note_unsent(protocol)?;
     Ok(none(py))
@@ -146,10 +144,9 @@ fn resume_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     let drains = value.body.with(py, |body| {
         body.writes_paused = false;
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         std::mem::take(&mut body.drains)
     });
     awaitable::wake(py, drains)?;

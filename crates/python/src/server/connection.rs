@@ -218,9 +218,9 @@ impl Body {
 
     /// Begins the wait for what comes next, unless it has begun.
     #[inline]
-    pub(super) fn settle_deadline(&mut self, hub: &HttpServer, tick: u32) {
+    pub(super) fn settle_deadline(&mut self, py: Python<'_>, hub: &HttpServer) {
         let phase = self.phase();
-        self.deadline.enter(phase, hub, tick);
+        self.deadline.enter(phase, py, hub);
     }
 }
 

@@ -44,11 +44,11 @@ impl Deadline {
 
     /// Begins a wait, unless it is the one that goes on.
     #[inline]
-    pub(super) fn enter(&mut self, phase: Phase, hub: &HttpServer, tick: u32) {
+    pub(super) fn enter(&mut self, phase: Phase, py: Python<'_>, hub: &HttpServer) {
         if self.phase == phase {
             return;
         }
-        self.begin(phase, hub, tick);
+        self.begin(phase, py, hub);
     }
 
     /// What was waited for has come: the next wait is another one, be it for the same.
@@ -59,12 +59,12 @@ impl Deadline {
     }
 
     /// Begins a wait anew: there was some progress.
-    pub(super) fn renew(&mut self, hub: &HttpServer, tick: u32) {
-        self.begin(self.phase, hub, tick);
+    pub(super) fn renew(&mut self, py: Python<'_>, hub: &HttpServer) {
+        self.begin(self.phase, py, hub);
     }
 
     #[inline]
-    fn begin(&mut self, phase: Phase, hub: &HttpServer, tick: u32) {
+    fn begin(&mut self, phase: Phase, py: Python<'_>, hub: &HttpServer) {
         let ticks = match phase {
             Phase::None => None,
             Phase::Header => hub.settings.header,
@@ -75,7 +75,8 @@ impl Deadline {
         self.phase = phase;
         // Who is only to take leave is cut off at once, unless something is left that he reads.
         self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
-        self.at = ticks.map_or(u32::MAX, |ticks| tick.saturating_add(ticks));
+        let now = || hub.shared.with(py, |shared| shared.tick);
+        self.at = ticks.map_or(u32::MAX, |ticks| now().saturating_add(ticks));
     }
 
     const fn is_over(&self, tick: u32) -> bool {
@@ -103,17 +104,18 @@ fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 /// A tick: who is too late is seen to.
 pub(super) fn tick(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     let py = hub.py();
-    let goes_on = hub.get().shared.with(py, |shared| {
+    let (tick, goes_on) = hub.get().shared.with(py, |shared| {
         shared.tick = shared.tick.saturating_add(1);
         shared.date = date::now();
         shared.is_ticking = shared.open > 0;
-        shared.is_ticking
+        (shared.tick, shared.is_ticking)
     });
     if goes_on {
         schedule(hub)?;
     }
     tell_count(hub)?;
-    let late = hub.get().select(py, |protocol, tick| {
+    let mut late = hub.get().protocols(py);
+    late.retain(|protocol| {
         protocol_of(protocol.as_borrowed()).body.with(py, |body| body.deadline.is_over(tick))
     });
     late.iter().try_for_each(|protocol| expire(protocol.as_borrowed()))
@@ -160,11 +162,10 @@ fn expire_unread(protocol: Argument<'_>) -> Result<(), Raised> {
     let Some(sink) = value.sink(py) else { return Ok(()) };
     let unsent = sink.unsent(py)?;
     let hub = value.hub.get();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     let is_stuck = value.body.with(py, |body| {
         let before = body.deadline.unsent;
         let has_read_all = body.lingers && unsent == 0;
-        body.deadline.renew(hub, tick);
+        body.deadline.renew(py, hub);
         body.deadline.unsent = unsent;
         has_read_all || unsent >= before
     });
@@ -175,8 +176,8 @@ fn expire_unread(protocol: Argument<'_>) -> Result<(), Raised> {
 pub(super) fn settle(protocol: Argument<'_>) {
     let value = protocol_of(protocol);
     let hub = value.hub.get();
-    let tick = hub.shared.with(protocol.py(), |shared| shared.tick);
-    value.body.with(protocol.py(), |body| body.settle_deadline(hub, tick));
+    let py = protocol.py();
+    value.body.with(py, |body| body.settle_deadline(py, hub));
 }
 
 /// There was some progress: the wait begins anew.
@@ -184,10 +185,9 @@ pub(super) fn renew(protocol: Argument<'_>) {
     let value = protocol_of(protocol);
     let hub = value.hub.get();
     let py = protocol.py();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     value.body.with(py, |body| {
-        body.settle_deadline(hub, tick);
-        body.deadline.renew(hub, tick);
+        body.settle_deadline(py, hub);
+        body.deadline.renew(py, hub);
     });
 }
 

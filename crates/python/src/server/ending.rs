@@ -13,12 +13,11 @@ pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     let sink = value.body.with(py, |body| {
         // Closed once: not every transport bears it twice.
         let is_new = !std::mem::replace(&mut body.is_closing, true) || std::mem::take(&mut body.lingers);
         body.stash = Vec::new();
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         body.sink.as_ref().filter(|_| is_new).map(|sink| sink.clone_ref(py))
     });
     let Some(sink) = sink else { return Ok(()) };
@@ -40,11 +39,10 @@ pub(super) fn linger(protocol: Argument<'_>) -> Result<(), Raised> {
         return close(protocol);
     }
     let hub = value.hub.get();
-    let tick = hub.shared.with(py, |shared| shared.tick);
     let resumes = value.body.with(py, |body| {
         (body.is_closing, body.lingers) = (true, true);
         body.stash = Vec::new();
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         std::mem::replace(&mut body.reads_paused, false)
     });
     if resumes { sink.resume_reading(py) } else { Ok(()) }

@@ -5,7 +5,7 @@
 use pyo3::prelude::*;
 
 use super::connection::protocol_of;
-use super::exchange::{Exchange, lacking};
+use super::exchange::{Exchange, Unfit, lacking};
 use super::message;
 use super::names::names;
 use super::respond;
@@ -69,12 +69,11 @@ pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> 
     let mut out = Vec::new();
     let begun = value.body.with(py, |body| {
         let is_sent = body.encode_file(py, hub, number, (count, more), &mut out)?;
-        let tick = hub.shared.with(py, |shared| shared.tick);
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         Ok((is_sent, body.sink.as_ref().map(|sink| sink.clone_ref(py))))
     });
-    let (is_sent, sink) = begun.map_err(super::exchange::Unfit::raise)?;
-    let Some(sink) = sink else { return Err(super::exchange::Unfit::Disconnected.raise()) };
+    let (is_sent, sink) = begun.map_err(Unfit::raise)?;
+    let Some(sink) = sink else { return Err(Unfit::Disconnected.raise()) };
     sink.write(py, &out, None, b"")?;
     Ok(if is_sent { sink.object().bind(py).clone() } else { none(py) })
 }

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::upgrade::{HandOver, NotImplemented, Upgrade};
 use super::{class, date, deadline, ending, scope};
 use crate::ffi::call::copy_context;
+use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
@@ -92,18 +93,6 @@ impl HttpServer {
     pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
         self.shared.with(py, |shared| {
             shared.connections.iter().flatten().map(|protocol| protocol.bind(py).clone()).collect()
-        })
-    }
-
-    /// Those for which `is_wanted`, which must not call Python.
-    pub(super) fn select<'py>(
-        &self,
-        py: Python<'py>,
-        mut is_wanted: impl FnMut(&Bound<'py, PyAny>, u32) -> bool,
-    ) -> Vec<Bound<'py, PyAny>> {
-        self.shared.with(py, |shared| {
-            let all = shared.connections.iter().flatten().map(|protocol| protocol.bind(py));
-            all.filter(|protocol| is_wanted(protocol, shared.tick)).cloned().collect()
         })
     }
 
@@ -276,11 +265,7 @@ impl HttpServer {
 }
 
 impl HttpServer {
-    fn each(
-        &self,
-        py: Python<'_>,
-        act: fn(crate::ffi::method::Argument<'_>) -> Result<(), Raised>,
-    ) -> PyResult<()> {
+    fn each(&self, py: Python<'_>, act: fn(Argument<'_>) -> Result<(), Raised>) -> PyResult<()> {
         // All of them, whatever one raises; only one exception can be told.
         let act = |protocol: &Bound<'_, PyAny>| act(protocol.as_borrowed()).map_err(|raised| raised.take(py));
         let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();

@@ -128,8 +128,7 @@ fn pump(protocol: Argument<'_>, value: &Protocol, data: &[u8]) -> Result<(), Rai
             needs_turn = !input.is_empty() || !body.stash.is_empty();
             body.stash.splice(0..0, input.iter().copied());
         }
-        let tick = hub.shared.with(py, |shared| shared.tick);
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         needs_turn
     });
     if !matches!(outcome, Ok(Pumped::Done)) {
@@ -261,8 +260,7 @@ impl Body {
         if !has_news {
             return Step::Wait(Vec::new());
         }
-        let tick = hub.shared.with(py, |shared| shared.tick);
-        self.deadline.renew(hub, tick);
+        self.deadline.renew(py, hub);
         let receivers = self.request.as_mut().map(|request| std::mem::take(&mut request.receivers));
         Step::Wait(receivers.unwrap_or_default())
     }
@@ -292,8 +290,7 @@ pub(super) fn settle_reading(protocol: Argument<'_>) -> Result<(), Raised> {
         let sink = body.sink.as_ref()?.clone_ref(py);
         body.reads_paused = is_full;
         let hub = value.hub.get();
-        let tick = hub.shared.with(py, |shared| shared.tick);
-        body.settle_deadline(hub, tick);
+        body.settle_deadline(py, hub);
         Some((sink, is_full))
     });
     match change {

@@ -210,8 +210,7 @@ fn complete(
     let hub = value.hub.get();
     let is_pumping = value.body.with(py, |body| {
         if !body.is_pumping {
-            let tick = hub.shared.with(py, |shared| shared.tick);
-            body.settle_deadline(hub, tick);
+            body.settle_deadline(py, hub);
         }
         body.is_pumping
     });
@@ -253,20 +252,16 @@ pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), Raised> {
     }
 }
 
-/// Answers a request in the place of an application.
-pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
-    answer_with(protocol, status, text)
-}
-
-/// The same, and the connection ends with it.
+/// Answers a request in the place of an application, and the connection ends with it.
 pub(super) fn answer_last(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
     let value = protocol_of(protocol);
     value.body.with(protocol.py(), |body| body.http.end_after_response());
-    answer_with(protocol, status, text)
+    answer(protocol, status, text)
 }
 
+/// Answers a request in the place of an application.
 #[cold]
-fn answer_with(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let hub = value.hub.get();
