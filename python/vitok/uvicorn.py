@@ -108,8 +108,11 @@ class _Hooks:
     def counted(self, requests: int) -> None:
         self._state.total_requests = requests
 
-    def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes) -> bool:
-        """Hand the connection to uvicorn's WebSocket protocol, if it has one."""
+    def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes, has_ended: bool) -> bool:
+        """Hand the connection to uvicorn's WebSocket protocol, if it has one.
+
+        `received` is the handshake with everything behind it. `has_ended`: the client has ended its side since.
+        """
         websocket = self._config.ws_protocol_class
         if websocket is None:
             self._errors.warning("Unsupported upgrade request: no WebSocket library is installed.")
@@ -119,4 +122,6 @@ class _Hooks:
         transport.set_protocol(successor)
         successor.connection_made(transport)
         successor.data_received(received)
+        if has_ended and not successor.eof_received():
+            transport.close()
         return True

@@ -264,7 +264,7 @@ def test_who_takes_over_a_connection_finds_it_reading() -> None:
         driven = Driven(plain, hands_over=True)
         wire = driven.connect()
 
-        def upgrade(_protocol: Any, transport: Any, _received: bytes) -> bool:
+        def upgrade(_protocol: Any, transport: Any, _received: bytes, _has_ended: bool) -> bool:
             taken.append(transport.reads_paused)
             return True
 

@@ -3,6 +3,7 @@
 It knows nothing of any program. Around every test stand the checks of the conftest.py above: no descriptor left open.
 """
 
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     certificate.write_text(key.read_text() + certificate.read_text())
     return certificate
+
+
+@pytest.fixture(params=["clear", "TLS"])
+def tls(request: pytest.FixtureRequest) -> tuple[ssl.SSLContext, ssl.SSLContext] | None:
+    """No TLS, or the server's context and the client's."""
+    if request.param == "clear":
+        return None
+    certificate: Path = request.getfixturevalue("certificate")
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    return serving, ssl.create_default_context(cafile=str(certificate))

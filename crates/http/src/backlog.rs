@@ -32,6 +32,13 @@ impl Backlog {
         *input = rest;
     }
 
+    /// Takes the bytes that were not read yet.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let unread = self.bytes.split_off(self.start);
+        *self = Self::default();
+        unread
+    }
+
     /// Closes the gap in front when it is the larger part, so that closing gaps costs no more than keeping did.
     fn tidy(&mut self) {
         if self.is_empty() {
@@ -42,5 +49,20 @@ impl Backlog {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Backlog;
+
+    #[test]
+    fn what_is_taken_is_what_was_not_read() {
+        let mut backlog = Backlog::default();
+        backlog.keep(&mut &b"a head and a frame"[..], 64);
+        backlog.start = 11;
+        assert_eq!(backlog.take(), b"a frame");
+        assert!(backlog.is_empty());
+        assert_eq!(backlog.take(), b"");
     }
 }

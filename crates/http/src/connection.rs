@@ -90,6 +90,11 @@ impl Connection {
         self.state.input_ended = true;
     }
 
+    /// Takes the input that was kept behind the head of the current request: whoever takes the connection over reads it.
+    pub fn take_backlog(&mut self) -> Vec<u8> {
+        self.backlog.take()
+    }
+
     /// The head of the request that is read or answered; after the end of both, of nothing.
     #[must_use]
     pub fn head(&self) -> &Head {

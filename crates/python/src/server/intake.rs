@@ -83,6 +83,10 @@ pub(super) fn ended(protocol: Argument<'_>) -> Result<bool, Raised> {
     if may_pump {
         let stash = value.body.with(py, |body| std::mem::take(&mut body.stash));
         pump(protocol, value, &stash)?;
+        if value.sink(py).is_none() {
+            // Another protocol has taken over: it was told, and has decided.
+            return Ok(true);
+        }
     }
     // Who waits to hear of the end of the connection hears of it; the answer may still be wanted.
     let (receivers, is_busy) = value.body.with(py, |body| {
@@ -203,7 +207,7 @@ impl Body {
         let mut draft = None;
         let mut has_news = false;
         loop {
-            let Self { http, request, number, deadline, streak, .. } = self;
+            let Self { http, request, stash, number, deadline, streak, .. } = self;
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
                     deadline.end();
@@ -217,8 +221,11 @@ impl Body {
                         return Ok(Step::Connect);
                     }
                     if upgrade::is_wanted(head) {
+                        // What came behind the head was kept by the parser, is in the input, or came meanwhile.
                         let mut received = upgrade::rebuild(head);
+                        received.append(&mut http.take_backlog());
                         received.extend_from_slice(input);
+                        received.append(stash);
                         return Ok(Step::Upgrade(received));
                     }
                     draft = Some(Draft::take(py, head, &hub.settings.root_path)?);

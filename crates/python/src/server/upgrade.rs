@@ -45,8 +45,8 @@ impl Upgrade for NotImplemented {
     }
 }
 
-/// `hooks.upgrade(transport, received)`, which makes a protocol of its own for the transport, or says by a false value
-/// that it has none.
+/// `hooks.upgrade(protocol, transport, received, has_ended)`, which makes a protocol of its own for the transport, or says
+/// by a false value that it has none. `has_ended`: the peer has ended its side behind what was received.
 pub(super) struct HandOver;
 
 impl Upgrade for HandOver {
@@ -58,12 +58,18 @@ impl Upgrade for HandOver {
             // Whoever takes over reads.
             sink.resume_reading(py)?;
         }
+        let has_ended = value.body.with(py, |body| body.peer_ended);
         let hooks = value.hub.get().hooks.bind(py);
         let transport = sink.object().bind(py);
-        let taken = hooks.call_method1("upgrade", (protocol, transport, PyBytes::new(py, received)))?;
-        if taken.is_truthy()? {
-            return ending::forget(protocol).map(|()| true);
+        let arguments = (protocol, transport, PyBytes::new(py, received), has_ended);
+        match hooks.call_method1("upgrade", arguments).and_then(|taken| taken.is_truthy()) {
+            Ok(true) => ending::forget(protocol).map(|()| true),
+            Ok(false) => NotImplemented.take_over(protocol, received),
+            Err(error) => {
+                // The transport may have another protocol by now: `connection_lost` would not reach this one.
+                let ended = sink.abort(py).and_then(|()| ending::forget(protocol));
+                ended.and(Err(error.into()))
+            }
         }
-        NotImplemented.take_over(protocol, received)
     }
 }

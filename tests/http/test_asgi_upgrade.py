@@ -1,0 +1,190 @@
+"""Handing a connection over to another protocol: everything behind the handshake reaches the successor.
+
+The successor is a list that collects bytes; tests/programs/test_uvicorn_websockets.py has real ones.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+from driven import GET, Driven, Wire, plain, run, turns
+
+pytestmark = pytest.mark.vitok_only
+
+HANDSHAKE = GET[:-2] + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"
+FRAME = bytes(range(256))
+
+
+class Successor:
+    """What takes over: what it was given, in the order of arrival."""
+
+    def __init__(self, driven: Driven) -> None:
+        self.received: list[bytes] = []
+        self.has_ended: list[bool] = []
+        self.error: BaseException | None = None
+        driven.hooks.upgrade = self.upgrade  # type: ignore[attr-defined]
+
+    def upgrade(self, _protocol: Any, transport: Wire, received: bytes, has_ended: bool) -> bool:
+        """The hook."""
+        transport.protocol = self
+        self.received.append(received)
+        self.has_ended.append(has_ended)
+        if self.error is not None:
+            raise self.error
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """What the transport brings later."""
+        self.received.append(data)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The end."""
+
+    @property
+    def bytes(self) -> bytes:
+        """Everything."""
+        return b"".join(self.received)
+
+
+class Slow:
+    """An application that answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.is_open = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.is_open.wait()
+        await plain(scope, receive, send)
+
+
+@pytest.mark.parametrize("requests", [0, 1, 20])
+def test_bytes_behind_a_handshake_reach_the_successor(requests: int) -> None:
+    """One segment brings requests, the handshake and a frame: the requests are answered, the rest is handed over."""
+
+    async def main() -> None:
+        driven = Driven(plain, hands_over=True)
+        successor = Successor(driven)
+        wire = driven.connect()
+        wire.send(GET * requests + HANDSHAKE + FRAME)
+        await turns(40)
+        assert successor.bytes == HANDSHAKE + FRAME
+        assert wire.read().count(b"HTTP/1.1 200 ") == requests
+        assert driven.server.connections == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_the_successor_gets_the_same_bytes_wherever_they_are_split(is_slow: bool) -> None:
+    """A request, a handshake and a frame in two pieces, split at each byte; the answer comes between or behind them."""
+    everything = GET + HANDSHAKE + FRAME
+
+    async def split_at(place: int, *, answers_between: bool) -> None:
+        application = Slow()
+        driven = Driven(application, hands_over=True)
+        successor = Successor(driven)
+        wire = driven.connect()
+        if not is_slow:
+            application.is_open.set()
+        wire.send(everything[:place])
+        if answers_between:
+            application.is_open.set()
+            await turns()
+        wire.protocol.data_received(everything[place:])
+        await turns()
+        application.is_open.set()
+        await turns()
+        assert successor.bytes == HANDSHAKE + FRAME, place
+        assert wire.read().count(b"HTTP/1.1 200 ") == 1
+        assert driven.server.connections == 0
+
+    async def main() -> None:
+        for place in range(1, len(everything)):
+            await split_at(place, answers_between=False)
+            await split_at(place, answers_between=True)
+
+    run(main)
+
+
+def test_frames_that_arrive_byte_by_byte_during_a_slow_answer() -> None:
+    """Nothing is lost or doubled when each byte comes alone, most of them before the answer."""
+
+    async def main() -> None:
+        application = Slow()
+        driven = Driven(application, hands_over=True)
+        successor = Successor(driven)
+        wire = driven.connect()
+        everything = GET + HANDSHAKE + FRAME
+        for byte in everything[:-100]:
+            wire.send(bytes([byte]))
+        application.is_open.set()
+        await turns()
+        for byte in everything[-100:]:
+            wire.protocol.data_received(bytes([byte]))
+        assert successor.bytes == HANDSHAKE + FRAME
+
+    run(main)
+
+
+def test_more_frames_than_the_server_keeps() -> None:
+    """Behind 256 KiB of frames reading pauses; the successor gets all of them, and finds the transport reading."""
+    frames = bytes(range(256)) * 1600
+
+    async def main() -> None:
+        application = Slow()
+        driven = Driven(application, hands_over=True)
+        successor = Successor(driven)
+        wire = driven.connect()
+        wire.send(GET + HANDSHAKE + frames)
+        assert wire.reads_paused
+        application.is_open.set()
+        await turns()
+        assert successor.bytes == HANDSHAKE + frames
+        assert not wire.reads_paused
+
+    run(main)
+
+
+def test_the_successor_is_told_of_an_end_that_came_before_it() -> None:
+    """The client ends its side while a request in front of the handshake is answered."""
+
+    async def main() -> None:
+        application = Slow()
+        driven = Driven(application, hands_over=True)
+        successor = Successor(driven)
+        wire = driven.connect()
+        wire.send(GET + HANDSHAKE + FRAME)
+        wire.end()
+        assert not wire.closing
+        application.is_open.set()
+        await turns()
+        assert successor.bytes == HANDSHAKE + FRAME
+        assert successor.has_ended == [True]
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_connection_whose_successor_fails_is_not_counted_any_more(is_slow: bool) -> None:
+    """The hook raises, in `data_received` or in a callback of the loop: the connection ends, and counts no longer."""
+    reports: list[Any] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context["exception"]))
+        application = Slow()
+        driven = Driven(application, hands_over=True)
+        successor = Successor(driven)
+        successor.error = LookupError("no such protocol")
+        wire = driven.connect()
+        if is_slow:
+            wire.send(GET + HANDSHAKE)
+            application.is_open.set()
+            await turns()
+            assert reports == [successor.error]
+        else:
+            with pytest.raises(LookupError):
+                wire.send(HANDSHAKE)
+        assert wire.is_aborted
+        assert driven.server.connections == 0
+
+    run(main)
