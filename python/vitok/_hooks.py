@@ -64,6 +64,14 @@ def descriptor_of(file: Any) -> int:
     return number
 
 
+def descriptor_or_none(file: Any) -> int | None:
+    """The same; None where that is a ValueError. The native code gets no exception whose traceback holds the object."""
+    try:
+        return descriptor_of(file)
+    except ValueError:
+        return None
+
+
 def in_main_thread() -> bool:
     """Whether this thread is the one that runs the handlers of signals."""
     return threading.current_thread() is threading.main_thread()

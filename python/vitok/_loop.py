@@ -12,6 +12,7 @@ import inspect
 import socket
 import weakref
 from asyncio import constants, sslproto, unix_events
+from collections.abc import Mapping
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from ._native import EventLoop
 from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
 
@@ -148,7 +149,7 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         server: Any = None,
         context: contextvars.Context | None = None,
     ) -> Any:
-        self._ensure_fd_no_transport(sock)
+        self._ensure_fd_no_transport(descriptor_of(sock))
         if _is_native_stream(sock):
             return self._open_stream(sock, protocol, waiter, extra, server, context)
         options = {} if context is None else {"context": context}
@@ -157,7 +158,7 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
     def _make_datagram_transport(
         self, sock: Any, protocol: Any, address: Any = None, waiter: Any = None, extra: Any = None
     ) -> Any:
-        self._ensure_fd_no_transport(sock)
+        self._ensure_fd_no_transport(descriptor_of(sock))
         if _is_native(sock, socket.SOCK_DGRAM):
             return self._open_datagram(sock, protocol, address, waiter, endpoint_facts(sock, extra))
         return _Base._make_datagram_transport(self, sock, protocol, address, waiter, extra)
@@ -227,10 +228,11 @@ class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
         return self._open_write_pipe(pipe, descriptor, protocol, waiter, _pipes.facts(pipe, extra), hears_reader)
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
-        transport = self._transport_of(descriptor_of(fd))
+        # First: it refuses what is no descriptor, and lets a closed socket through, as the native code wants it.
+        _Base._ensure_fd_no_transport(self, fd)
+        transport = self._transport_of(fd if isinstance(fd, int) else int(fd.fileno()))
         if transport is not None and not transport.is_closing():
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
-        _Base._ensure_fd_no_transport(self, fd)
 
     async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> Any:
         """Send a file past a transport's queue, by the kernel, once the queue is sent."""
@@ -264,22 +266,52 @@ class WakeupEnd:
         return self._loop._wakeup_descriptor()
 
 
+class WatchedMap(Mapping[Any, SelectorKey]):
+    """What is watched, by the number or by the object that was registered, which may be closed by now."""
+
+    def __init__(self, keys: Iterable[SelectorKey]) -> None:
+        self._keys = {key.fd: key for key in keys}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __getitem__(self, fileobj: Any) -> SelectorKey:
+        try:
+            return self._keys[descriptor_of(fileobj)]
+        except ValueError:
+            for key in self._keys.values():
+                if key.fileobj is fileobj:
+                    return key
+            raise
+
+
 class PollerView:
     """What stands in the place of the selector: a view of what the native poller watches. It cannot be polled."""
 
     def __init__(self, loop: weakref.ref[Loop]) -> None:
         self._loop = loop
 
-    def get_map(self) -> dict[int, SelectorKey]:
+    def get_map(self) -> WatchedMap:
         loop = self._loop()
         watched = loop._watched() if loop is not None else []
-        return {
-            fd: SelectorKey(fd, fd, (EVENT_READ if reader else 0) | (EVENT_WRITE if writer else 0), None)
-            for fd, reader, writer in watched
-        }
+        return WatchedMap(
+            SelectorKey(
+                fd if fileobj is None else fileobj,
+                fd,
+                (EVENT_READ if reader else 0) | (EVENT_WRITE if writer else 0),
+                None,
+            )
+            for fd, reader, writer, fileobj in watched
+        )
 
     def get_key(self, fileobj: Any) -> SelectorKey:
-        return self.get_map()[descriptor_of(fileobj)]
+        try:
+            return self.get_map()[fileobj]
+        except KeyError:
+            raise KeyError(f"{fileobj!r} is not registered") from None
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         raise RuntimeError("a vitok loop polls natively: replace _run_once to drive it from outside")

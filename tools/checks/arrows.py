@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"error"}),
     frozenset({"imports", "address", "buffer", "watches"}),
     frozenset({"kernel"}),
-    frozenset({"loop_state", "waits"}),
+    frozenset({"loop_state", "waits", "closed_objects"}),
     frozenset({"handle", "protocol", "native_protocol", "resolve"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})

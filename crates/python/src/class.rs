@@ -13,6 +13,7 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::method::add_methods;
+use crate::ffi::object::Object;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::{
@@ -143,9 +144,13 @@ impl EventLoop {
             .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))
     }
 
-    /// What the descriptors of the loop are watched for: a list of (descriptor, reader, writer).
-    fn _watched(&self, py: Python<'_>) -> Vec<(i32, bool, bool)> {
-        self.kernel.with(py, |kernel| kernel.watches.describe())
+    /// What is watched: a list of (descriptor, reader, writer, registered object or None).
+    fn _watched<'py>(&self, py: Python<'py>) -> Vec<(i32, bool, bool, Option<Bound<'py, PyAny>>)> {
+        let rows = self.kernel.with(py, |kernel| kernel.watches.describe(py));
+        let row = |(descriptor, reads, writes, object): (_, _, _, Option<Object>)| {
+            (descriptor, reads, writes, object.map(|object| object.into_bound(py)))
+        };
+        rows.into_iter().map(row).collect()
     }
 
     /// The transport of a connected socket. `connection_made` is called at the next turn, then the waiter is woken.

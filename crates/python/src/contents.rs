@@ -7,7 +7,6 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::loop_state::EventLoop;
-use crate::watches::Watched;
 
 impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
@@ -50,8 +49,12 @@ impl EventLoop {
         });
         seen?;
         let sources = self.kernel.peek(|kernel| {
-            let mut sources = kernel.watches.entries().flat_map(Watched::sources);
-            sources.try_for_each(|source| visit.call(&*source.object))
+            kernel.watches.replaced.values().try_for_each(|object| visit.call(&**object))?;
+            let mut entries = kernel.watches.entries();
+            entries.try_for_each(|entry| {
+                entry.watch.object.iter().try_for_each(|object| visit.call(&**object))?;
+                entry.sources().try_for_each(|source| visit.call(&*source.object))
+            })
         });
         sources.unwrap_or(Ok(()))?;
         let operations = self

@@ -45,6 +45,13 @@ impl Displaced {
         self.operations.extend(entry.take_operation(direction));
     }
 
+    /// The object that was registered, once no callback is left.
+    pub(crate) fn forget_object(&mut self, entry: &mut Watched) {
+        if entry.watch.is_empty() {
+            self.rest.extend(entry.watch.object.take());
+        }
+    }
+
     /// What waits in the other direction than this, which is left as it is, with what is known of its socket.
     fn other_direction(&mut self, entry: &mut Watched, direction: Direction) {
         let is_checked = entry.waits.as_ref().is_some_and(|waits| waits.is_checked);
@@ -58,6 +65,7 @@ impl Displaced {
         let Some(mut entry) = entry else { return };
         self.direction(&mut entry, Direction::Read);
         self.direction(&mut entry, Direction::Write);
+        self.rest.extend(entry.watch.object.take());
         self.rest.extend(entry.waits.map(|waits| waits.socket));
         self.rest.extend(entry.source.into_iter().chain(entry.second).map(|source| source.object));
     }
@@ -97,19 +105,27 @@ impl Kernel {
         descriptor: RawFd,
         direction: Direction,
         handle: Handle,
+        object: Object,
     ) -> (Displaced, io::Result<()>) {
         let token = match self.watches.tokens.get(&descriptor) {
             Some(&token) => token,
             None => self.watches.insert(Watched::new(descriptor, None)).0,
         };
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            return (Displaced { handles: vec![handle], ..Displaced::default() }, Ok(()));
+            let (handles, rest) = (vec![handle], vec![object]);
+            return (Displaced { handles, rest, ..Displaced::default() }, Ok(()));
         };
         let is_new = entry.interest().is_empty();
         let mut displaced = Displaced::default();
         displaced.direction(entry, direction);
         *entry.watch.place(direction) = Some(handle);
-        self.ask_more(token, direction, is_new, displaced)
+        let (mut displaced, told) = self.ask_more(token, direction, is_new, displaced);
+        // As in asyncio, the object that came first stands for the registration.
+        match self.watches.entry_mut(descriptor).map(|entry| &mut entry.watch.object) {
+            Some(place @ None) => *place = Some(object),
+            _ => displaced.rest.push(object),
+        }
+        (displaced, told)
     }
 
     /// Tells the kernel that an entry asks for a direction from now on. `is_new`: it asked for nothing before.
@@ -138,6 +154,7 @@ impl Kernel {
                 // file. If that lives on under another number, its events must not come under the new file's token.
                 displaced.other_direction(entry, direction);
                 let interest = entry.interest();
+                displaced.rest.extend(self.watches.replace_object(descriptor));
                 let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
                 (displaced, told.map(drop))
@@ -159,6 +176,7 @@ impl Kernel {
         };
         let before = entry.interest();
         removed.direction(entry, direction);
+        removed.forget_object(entry);
         let left = entry.interest();
         if left == before {
             return (removed, Ok(()));
@@ -195,7 +213,11 @@ impl Kernel {
         }
         let mut entry = Watched::new(descriptor, None);
         *entry.half(kind.half()) = source;
+        let before = self.watches.replace_object(descriptor);
         let (token, mut displaced) = self.watches.insert(entry);
+        if let Some(displaced) = &mut displaced {
+            displaced.watch.object = before;
+        }
         if let Some(waits) = displaced.as_mut().and_then(|entry| entry.waits.as_deref_mut()) {
             self.watches.orphans.extend(waits.reader.take().into_iter().chain(waits.writer.take()));
         }

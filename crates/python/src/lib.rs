@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 mod address;
 mod buffer;
 mod class;
+mod closed_objects;
 mod contents;
 mod datagram;
 mod error;

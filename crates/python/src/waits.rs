@@ -72,13 +72,14 @@ impl Kernel {
         self.arm(known.token, direction, displaced)
     }
 
-    /// Lets an operation wait on a socket that nothing is known of yet. `socket` is a weak reference to it.
+    /// Lets an operation wait on a socket that nothing is known of yet. `reference` is a weak one to it.
     pub(crate) fn wait_first(
         &mut self,
         descriptor: RawFd,
         direction: Direction,
         operation: Object,
-        socket: Object,
+        socket: Argument<'_>,
+        reference: Object,
     ) -> (Displaced, io::Result<()>) {
         let mut displaced = Displaced::default();
         // A fresh token: if the file of a socket that stood here lives on under another number, its events still come.
@@ -90,17 +91,21 @@ impl Kernel {
             _ => self.watches.renew(descriptor),
         };
         let token = token.unwrap_or_else(|| self.watches.insert(Watched::new(descriptor, None)).0);
+        if self.watches.is_for_another(token, socket) {
+            displaced.rest.extend(self.watches.replace_object(descriptor));
+        }
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            displaced.rest.extend([operation, socket]);
+            displaced.rest.extend([operation, reference]);
             return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
         displaced.direction(entry, direction);
+        displaced.forget_object(entry);
         let mut waits = match entry.waits.take() {
             Some(mut waits) => {
-                displaced.rest.push(std::mem::replace(&mut waits.socket, socket));
+                displaced.rest.push(std::mem::replace(&mut waits.socket, reference));
                 waits
             }
-            None => Box::new(Waits::new(socket)),
+            None => Box::new(Waits::new(reference)),
         };
         waits.is_checked = true;
         *waits.place(direction) = Some(operation);

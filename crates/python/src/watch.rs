@@ -2,11 +2,12 @@
 //!
 //! It checks arguments as asyncio does, makes the handles, and cancels those that a change displaced.
 
+use std::io;
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
-use crate::error::os_error;
+use crate::error::plain_os_error;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
@@ -150,9 +151,22 @@ fn add<'py>(
     let number = descriptor_of(descriptor)?;
     let handle = handle::make_unscheduled(call.receiver(), *callback, arguments, context)?;
     let object = handle.to_object(py);
-    let (displaced, told) = this.kernel.with(py, |kernel| kernel.watch(number, direction, handle));
+    let changed = match number {
+        Some(number) => {
+            let registered = (**descriptor).to_owned().into();
+            Ok(this.kernel.with(py, |kernel| kernel.watch(number, direction, handle, registered)))
+        }
+        None => this.kernel.with(py, |kernel| kernel.watch_object(*descriptor, direction, handle)),
+    };
+    let (displaced, told) = match changed {
+        Ok(changed) => changed,
+        Err(handle) => {
+            drop(handle);
+            return Err(no_descriptor(descriptor).into());
+        }
+    };
     this.cancel(py, displaced)?;
-    told.map_err(|error| os_error(&error, &format!("descriptor {number} cannot be watched")))?;
+    told.map_err(|error| plain_os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(object)
 }
@@ -166,27 +180,42 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     if this.modes.any(crate::loop_state::Modes::CLOSED) {
         return Ok(truth(py, false));
     }
-    let number = descriptor_of(descriptor)?;
-    let (removed, told) = this.kernel.with(py, |kernel| kernel.unwatch(number, direction));
+    let (removed, told) = match descriptor_of(descriptor)? {
+        Some(number) => this.kernel.with(py, |kernel| kernel.unwatch(number, direction)),
+        None => match this.kernel.with(py, |kernel| kernel.unwatch_object(*descriptor, direction)) {
+            Some(removed) => removed,
+            // The loop itself has taken it out, when the number was watched for another file.
+            None if this.kernel.with(py, |kernel| kernel.watches.is_replaced(*descriptor)) => {
+                return Ok(truth(py, false));
+            }
+            None => return Err(no_descriptor(descriptor).into()),
+        },
+    };
     let found = !removed.is_empty();
     this.cancel(py, removed)?;
-    told.map_err(|error| os_error(&error, &format!("descriptor {number}")))?;
+    told.map_err(|error| plain_os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(truth(py, found))
 }
 
-/// A number, or what `fileno()` says, by the standard library's own rule.
-fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<RawFd> {
+/// A number, or what `fileno()` says, by the standard library's own rule; `None` for what is closed, or is no descriptor.
+fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
+    let py = object.py();
     if let Ok(number) = object.extract::<RawFd>()
         && number >= 0
     {
-        return Ok(number);
+        return Ok(Some(number));
     }
-    crate::imports::Imports::of(object.py())?
-        .hooks
-        .bind(object.py())
-        .call_method1("descriptor_of", (object,))?
-        .extract()
+    crate::imports::Imports::of(py)?.hooks.bind(py).call_method1("descriptor_or_none", (object,))?.extract()
+}
+
+/// The `ValueError` for an object that is no descriptor and that nothing is registered for.
+fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
+    let py = object.py();
+    let asked = crate::imports::Imports::of(py)
+        .and_then(|imports| imports.hooks.bind(py).call_method1("descriptor_of", (object,)));
+    // It may be one by now; who asked was too early.
+    asked.map_or_else(|error| error, |_| plain_os_error(&io::Error::from_raw_os_error(libc::EBADF)))
 }
 
 impl EventLoop {

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 
+use pyo3::prelude::*;
 use reactor::{Interest, Readiness, Slots, Token, Trigger};
 
 use crate::ffi::handle_object::{Flags, Handle};
@@ -39,6 +40,8 @@ impl Direction {
 pub(crate) struct Watch {
     pub(crate) reader: Option<Handle>,
     pub(crate) writer: Option<Handle>,
+    /// What the first of them was registered for: a number, or an object that may be closed by now.
+    pub(crate) object: Option<Object>,
 }
 
 impl Watch {
@@ -58,6 +61,10 @@ impl Watch {
 
     pub(crate) fn handles(&self) -> impl Iterator<Item = &Handle> {
         self.reader.iter().chain(self.writer.iter())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.reader.is_none() && self.writer.is_none()
     }
 
     fn interest(&self) -> Interest {
@@ -212,7 +219,7 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) const fn new(descriptor: RawFd, source: Option<Source>) -> Self {
-        let watch = Watch { reader: None, writer: None };
+        let watch = Watch { reader: None, writer: None, object: None };
         Self { descriptor, source, second: None, watch, waits: None }
     }
 
@@ -268,28 +275,49 @@ pub(crate) struct Watches {
     pub(crate) unsettled: Vec<RawFd>,
     /// Operations of `sock_*` in whose place something else was put. They wait on, unless their socket is closed.
     pub(crate) orphans: Vec<Object>,
+    /// Objects that were closed while they were registered, by the numbers that stand for other files by now. Whoever removes
+    /// one of them later has made no mistake. Only the last of each number is kept, so there are no more than descriptors.
+    pub(crate) replaced: HashMap<RawFd, Object>,
 }
 
 impl Watches {
     pub(crate) fn new() -> Self {
-        Self { slots: Slots::new(), tokens: HashMap::new(), unsettled: Vec::new(), orphans: Vec::new() }
+        Self {
+            slots: Slots::new(),
+            tokens: HashMap::new(),
+            unsettled: Vec::new(),
+            orphans: Vec::new(),
+            replaced: HashMap::new(),
+        }
     }
 
     pub(crate) fn get(&self, token: Token) -> Option<&Watched> {
         self.slots.get(token)
     }
 
+    /// Another file has the number from now on: its object is kept as one that was replaced. Gives the one before it, to be
+    /// dropped by the caller.
+    pub(crate) fn replace_object(&mut self, descriptor: RawFd) -> Option<Object> {
+        let object = self.entry_mut(descriptor)?.watch.object.take()?;
+        self.replaced.insert(descriptor, object)
+    }
+
+    pub(crate) fn entry_mut(&mut self, descriptor: RawFd) -> Option<&mut Watched> {
+        self.slots.get_mut(*self.tokens.get(&descriptor)?)
+    }
+
     pub(crate) fn is_unsettled(&self) -> bool {
         !self.unsettled.is_empty()
     }
 
-    /// Descriptor, whether it is watched for reading, whether for writing.
-    pub(crate) fn describe(&self) -> Vec<(RawFd, bool, bool)> {
+    /// Descriptor, whether it is watched for reading, whether for writing, and the object that was registered, if any.
+    pub(crate) fn describe(&self, py: Python<'_>) -> Vec<(RawFd, bool, bool, Option<Object>)> {
         let row = |(_, entry): (Token, &Watched)| {
             let interest = entry.wanted();
             let (reads, writes) =
                 (interest.contains(Interest::READABLE), interest.contains(Interest::WRITABLE));
-            (reads || writes).then_some((entry.descriptor, reads, writes))
+            let object = || entry.watch.object.as_ref().map(|object| object.clone_ref(py));
+            (reads || writes).then(|| (entry.descriptor, reads, writes, object()))
         };
         self.slots.iter().filter_map(row).collect()
     }
@@ -310,10 +338,11 @@ impl Watches {
     }
 
     /// Empties the table; the caller drops what comes out.
-    pub(crate) fn drain(&mut self) -> (Vec<Watched>, Vec<Object>) {
+    pub(crate) fn drain(&mut self) -> (Vec<Watched>, Vec<Object>, HashMap<RawFd, Object>) {
         self.tokens.clear();
         self.unsettled.clear();
-        (self.slots.drain(), std::mem::take(&mut self.orphans))
+        let (orphans, replaced) = (std::mem::take(&mut self.orphans), std::mem::take(&mut self.replaced));
+        (self.slots.drain(), orphans, replaced)
     }
 
     /// Every operation that waits, and those that were displaced.

@@ -29,6 +29,7 @@ async def main(folder: str, certificate: str) -> None:
     """One thing after the other."""
     await echo_over_tcp()
     await echo_over_unix(Path(folder, "socket"))
+    await close_while_receiving(Path(folder, "other"))
     await echo_over_tls(certificate)
     await run_process()
     await work_in_threads()
@@ -60,6 +61,24 @@ async def echo_over_unix(path: Path) -> None:
         tasks.start_soon(echo, await listener.accept())
         # Both sides end by themselves: cancelled just when something comes, anyio's read fails, on asyncio's loop too.
         await talk(visitor)
+
+
+async def close_while_receiving(path: Path) -> None:
+    """anyio closes the socket first and takes its watcher away afterwards."""
+    refused = []
+
+    async def receive(stream: ByteStream) -> None:
+        try:
+            await stream.receive()
+        except anyio.ClosedResourceError as error:
+            refused.append(error)
+
+    async with await anyio.create_unix_listener(path), anyio.create_task_group() as tasks:
+        visitor = await anyio.connect_unix(path)
+        tasks.start_soon(receive, visitor)
+        await anyio.wait_all_tasks_blocked()
+        await visitor.aclose()
+    assert len(refused) == 1
 
 
 async def echo_over_tls(certificate: str) -> None:

@@ -124,7 +124,9 @@ fn register(
                 .call_method1("_ensure_fd_no_transport", (descriptor,))?;
             let reference = weak_reference(socket)?.into();
             let object = object.to_owned().into();
-            state.kernel.with(py, |kernel| kernel.wait_first(descriptor, direction, object, reference))
+            state
+                .kernel
+                .with(py, |kernel| kernel.wait_first(descriptor, direction, object, socket, reference))
         }
     };
     state.queues.with(py, |queues| queues.vigil.has_waits = true);
