@@ -6,6 +6,7 @@ They know nothing of who serves them.
 import asyncio
 import json
 import os
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -73,6 +74,28 @@ async def fails_to_start(scope: dict[str, Any], receive: Receive, send: Send) ->
     """Says that it failed."""
     await receive()
     await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+
+async def fails_with_a_traceback(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Says at the start, or with the variable FAILS_AT=end at the end, what it failed of, as Starlette does."""
+    if scope["type"] == "http":
+        await app(scope, receive, send)
+        return
+    await receive()
+    if os.environ.get("FAILS_AT") == "end":
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    try:
+        raise LookupError("no database")
+    except LookupError:
+        when = "shutdown" if os.environ.get("FAILS_AT") == "end" else "startup"
+        await send({"type": f"lifespan.{when}.failed", "message": traceback.format_exc()})
+
+
+async def raises_at_startup(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Breaks before it answers."""
+    await receive()
+    raise LookupError("no database")
 
 
 async def fails_to_end(scope: dict[str, Any], receive: Receive, send: Send) -> None:

@@ -76,6 +76,39 @@ def test_a_startup_that_failed() -> None:
     assert "--lifespan" in one_line("--port", "0", "--lifespan", "on", app="asgi_apps:without_lifespan", code=3)
 
 
+def is_a_traceback(lines: list[str]) -> bool:
+    """Whether these lines are those of the application's exception, as Python shows it."""
+    first, *frames, last = lines
+    return first.startswith("Traceback ") and '  File "' in frames[0] and last == "LookupError: no database"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_startup_that_failed_at_length(workers: str) -> None:
+    """A message of several lines, as Starlette's traceback, keeps them; the line on the failure stands behind it."""
+    words = ["--port", "0", "--workers", workers]
+    code, lines = refused(*words, app="asgi_apps:fails_with_a_traceback")
+    if workers == "2":
+        assert lines.pop() == "vitok serve: the workers do not start"
+    assert (code, lines[-1]) == (3, "vitok serve: the application failed to start")
+    assert is_a_traceback(lines[:-1])
+
+
+def test_a_startup_that_raised_where_a_lifespan_is_wanted() -> None:
+    """With --lifespan on an exception is shown with its traceback, in front of the line that says what follows from it."""
+    code, lines = refused("--port", "0", "--lifespan", "on", app="asgi_apps:raises_at_startup")
+    assert (code, "raised LookupError: no database" in lines[-1]) == (3, True)
+    assert is_a_traceback(lines[:-1])
+
+
+def test_an_end_that_failed_at_length() -> None:
+    """The same at the end."""
+    with serving(app="asgi_apps:fails_with_a_traceback", environment={"FAILS_AT": "end"}) as served:
+        assert served.end() == 3
+    lines = served.errors.splitlines()
+    assert lines[-1] == "vitok serve: the application failed to end"
+    assert is_a_traceback(lines[lines.index("Traceback (most recent call last):") : -1])
+
+
 def test_an_end_that_failed() -> None:
     """`lifespan.shutdown.failed` is the last line, and the exit code is 3."""
     with serving(app="asgi_apps:fails_to_end") as served:

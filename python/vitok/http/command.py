@@ -17,7 +17,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, NoReturn
 
-from . import loading
+from . import lifespan, loading
 from .errors import EXIT_START, EXIT_USAGE, LoadingError, OptionError
 from .lifespan import LifespanError
 from .options import Options
@@ -61,7 +61,11 @@ def explained() -> Iterator[None]:
     except WorkersError as error:
         refuse(str(error), error.code)
     except LifespanError as error:
-        refuse(str(error), EXIT_START)
+        if error.is_broken and error.__cause__ is not None:
+            _show(error.__cause__)
+        elif error.details:
+            print(error.details, file=sys.stderr)
+        refuse(error.summary, EXIT_START)
     except OSError as error:
         refuse(error.strerror or str(error), EXIT_START)
     except OptionError as error:
@@ -75,8 +79,7 @@ def load(app: str, options: Options) -> loading.Application:
     except LoadingError:
         raise
     except Exception as error:
-        lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
-        sys.stderr.write("".join(lines))
+        _show(error)
         refuse(f"{app!r} raised {type(error).__name__} while it was loaded", EXIT_START)
 
 
@@ -86,11 +89,17 @@ def refuse(message: Any, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
+def _show(error: BaseException) -> None:
+    """Write the user's part of a traceback to the standard error."""
+    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    print("".join(lines), end="", file=sys.stderr)
+
+
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
     """A traceback without the frames in front that are ours or the import system's."""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if file not in (loading.__file__, __file__, importlib.__file__) and not file.startswith("<frozen importlib"):
+        if file not in (loading.__file__, lifespan.__file__, __file__, importlib.__file__) and not file.startswith("<frozen importlib"):
             break
         trace = trace.tb_next
     return trace

@@ -18,6 +18,17 @@ _SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
 class LifespanError(RuntimeError):
     """The application could not start, or not end, by its own account. The message is the application's."""
 
+    def __init__(self, what: str, message: str = "") -> None:
+        """`what` happened, in one line, and the application's own message, of any number of lines: often a traceback."""
+        super().__init__(f"{what}: {message}" if message else what)
+        has_lines = "\n" in message.strip()
+        self.summary = what if has_lines else str(self)
+        """One line."""
+        self.details = message.rstrip() if has_lines else ""
+        """A message that is longer than a line, as the application gave it."""
+        self.is_broken = False
+        """Whether the application raised while it started, and the cause has its traceback."""
+
 
 class Lifespan:
     """One lifespan, in a task of its own. `mode` is auto, on or off."""
@@ -51,7 +62,7 @@ class Lifespan:
         if self._started.done():
             if (message := self._started.result()) is not None:
                 await self.cancel()
-                raise LifespanError(f"the application failed to start{': ' if message else ''}{message}")
+                raise LifespanError("the application failed to start", message)
             self.state = state
             return
         self._do_without()
@@ -68,7 +79,7 @@ class Lifespan:
             raise LifespanError(f"the application did not end within {seconds:g} s")
         await self.cancel()
         if self._ended.done() and (message := self._ended.result()) is not None:
-            raise LifespanError(f"the application failed to end{': ' if message else ''}{message}")
+            raise LifespanError("the application failed to end", message)
 
     async def cancel(self) -> None:
         """Cancel what still runs, and let it come to its end. An application that does not obey is left alone."""
@@ -83,7 +94,9 @@ class Lifespan:
         """The application ended before it answered: it does not know the protocol, or broke."""
         reason = f"raised {type(self._raised).__name__}: {self._raised}" if self._raised else "returned"
         if self._mode == "on":
-            raise LifespanError(f"--lifespan: the application has none, it {reason}") from self._raised
+            error = LifespanError(f"--lifespan: the application has none, it {reason}")
+            error.is_broken = self._raised is not None and self._phase == "starting"
+            raise error from self._raised
         self._log.logger.debug("serving without lifespan: the application %s", reason)
 
     async def _run(self, scope: dict[str, Any]) -> None:
