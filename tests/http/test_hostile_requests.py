@@ -167,7 +167,8 @@ def test_request_lines(line: bytes, status: int) -> None:
     ("fields", "status"),
     [
         (b"", 400),
-        (b"host: \r\n", 200),
+        (b"host: \r\n", 400),
+        (b"host: :80\r\n", 400),
         (b"host: a b\r\n", 400),
         (b"host: a/b\r\n", 400),
         (b"host: a@b\r\n", 400),
@@ -177,7 +178,7 @@ def test_request_lines(line: bytes, status: int) -> None:
     ],
 )
 def test_hosts(fields: bytes, status: int) -> None:
-    """A request of 1.1 names its host, once and well formed (RFC 9112 section 3.2)."""
+    """A request of 1.1 names its host, once and well formed (RFC 9112 sections 3.2 and 3.3)."""
     with serving(Guarded()) as site:
         client = site.connect()
         client.send(b"GET / HTTP/1.1\r\n" + fields + b"\r\n")

@@ -101,6 +101,14 @@ impl Connection {
         &self.reader.head
     }
 
+    /// The request line of what [`head`](Connection::head) is the head of, also of one that is incomplete or was refused:
+    /// as it was sent, if it came as a whole and consists of a method, a target and a version, whatever is wrong with
+    /// them. It has no control characters.
+    #[must_use]
+    pub fn request_line(&self) -> Option<&[u8]> {
+        self.reader.request_line()
+    }
+
     /// Whether the rest of a request is awaited whose response is complete.
     #[must_use]
     pub fn is_draining(&self) -> bool {

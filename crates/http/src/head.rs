@@ -19,6 +19,9 @@ const OTHER_VERSION: Refusal =
 const LONG_METHOD: Refusal =
     Refusal::new(RefusalKind::NotImplemented, "the method is too long (RFC 9112 section 3)");
 const NO_HOST: Refusal = Refusal::malformed("no Host (RFC 9112 section 3.2)");
+const EMPTY_HOST: Refusal = Refusal::malformed(
+    "an empty Host, and no other authority (RFC 9112 section 3.3; RFC 9110 section 4.2.1)",
+);
 const TWO_HOSTS: Refusal = Refusal::malformed("several Host (RFC 9112 section 3.2)");
 const CONNECT_CONTENT: Refusal = Refusal::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
 
@@ -276,7 +279,8 @@ impl Head {
         Ok(if parts.form == TargetForm::Absolute { Some(authority) } else { None })
     }
 
-    /// Exactly one Host in 1.1, at most one in 1.0, and its value that of an absolute target (RFC 9112 section 3.2).
+    /// Exactly one Host in 1.1, at most one in 1.0, and its value that of an absolute target (RFC 9112 section 3.2). Of an
+    /// origin-form target it is the authority, and must not be empty (sections 3.2.1 and 3.3).
     #[inline]
     fn settle_host(&mut self, authority: Option<Span>) -> Result<(), Refusal> {
         let place = match (self.notes.hosts, self.version) {
@@ -285,9 +289,15 @@ impl Head {
             (0, Version::Http11) => return Err(NO_HOST),
             _ => return Err(TWO_HOSTS),
         };
-        target::check_host(place.value.of(&self.fields.bytes))?;
-        if let Some(authority) = authority {
-            place.value = authority;
+        let host = place.value.of(&self.fields.bytes);
+        target::check_host(host)?;
+        match authority {
+            Some(authority) => place.value = authority,
+            // A URI of this scheme has a host.
+            None if self.form == TargetForm::Origin && matches!(host, [] | [b':', ..]) => {
+                return Err(EMPTY_HOST);
+            }
+            None => {}
         }
         Ok(())
     }

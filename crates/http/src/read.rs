@@ -5,6 +5,7 @@
 //! times: by the parser that found no end, by the scan, by the parser.
 
 use crate::body::{Body, Part};
+use crate::bytes::{self, TOKEN, VALUE};
 use crate::error::Refusal;
 use crate::fields::Fields;
 use crate::framing::Framing;
@@ -18,6 +19,8 @@ const BLANK_LINES: Refusal =
 const INCOMPLETE: Refusal = Refusal::malformed("the input ends inside a request (RFC 9112 section 8)");
 const FRAMING_TRAILER: Refusal =
     Refusal::malformed("a trailer that belongs in the head (RFC 9110 section 6.5.1)");
+
+const LINE_END: &[u8] = b"\r\n";
 
 /// Blank lines in front of a request: RFC 9112 section 2.2 asks for tolerance of at least one.
 const BLANK_LINES_AT_MOST: u8 = 2;
@@ -137,11 +140,24 @@ impl Reader {
         limits: &Limits,
         input: &[u8],
     ) -> Result<(usize, Option<Step>), Refusal> {
-        let bounds = Bounds { first_line: limits.request_line_bytes, whole: limits.head_bytes };
+        let bounds = Bounds {
+            first_line: limits.request_line_bytes,
+            whole: limits.head_bytes,
+            method: limits.method_bytes,
+        };
         self.count_work(input.len());
-        let Found::Blank(end) = self.scan.scan(input, bounds)? else {
-            self.head.fields.bytes.extend_from_slice(input);
-            return Ok((input.len(), Some(Step::NeedInput)));
+        let end = match self.scan.scan(input, bounds) {
+            Ok(Found::Blank(end)) => end,
+            Ok(Found::Nothing) => {
+                self.head.fields.bytes.extend_from_slice(input);
+                return Ok((input.len(), Some(Step::NeedInput)));
+            }
+            Err(refusal) => {
+                // For the line that is logged: no more of it than counts.
+                let rest = bounds.first_line + LINE_END.len();
+                self.head.fields.bytes.extend_from_slice(&input[..input.len().min(rest)]);
+                return Err(refusal);
+            }
         };
         let is_leading = self.scan.is_in_first_line();
         self.scan = Scan::default();
@@ -212,7 +228,11 @@ impl Reader {
         limits: &Limits,
         input: &[u8],
     ) -> Result<(usize, Option<Step>), Refusal> {
-        let bounds = Bounds { first_line: limits.trailer_bytes, whole: limits.trailer_bytes };
+        let bounds = Bounds {
+            first_line: limits.trailer_bytes,
+            whole: limits.trailer_bytes,
+            method: limits.trailer_bytes,
+        };
         self.count_work(input.len());
         let Found::Blank(end) = self.scan.scan(input, bounds)? else {
             self.trailers.bytes.extend_from_slice(input);
@@ -228,6 +248,18 @@ impl Reader {
             }
         }
         Ok((end, self.end(state)))
+    }
+
+    /// The line of the request that is read, or was refused, if it came as a whole and has the three parts of one.
+    pub(crate) fn request_line(&self) -> Option<&[u8]> {
+        let bytes = &self.head.fields.bytes;
+        let end = bytes.windows(LINE_END.len()).position(|pair| pair == LINE_END)?;
+        let line = &bytes[..end];
+        let mut parts = line.split(|byte| *byte == b' ');
+        let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
+        let has_parts = !method.is_empty() && !target.is_empty() && version.starts_with(b"HTTP/");
+        let is_plain = bytes::all(method, TOKEN) && !target.contains(&b'\t') && !version.contains(&b'\t');
+        (parts.next().is_none() && has_parts && is_plain && bytes::all(line, VALUE)).then_some(line)
     }
 
     /// Whether a part of a head was read.

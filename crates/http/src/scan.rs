@@ -14,6 +14,8 @@ const BARE_CR: Refusal = Refusal::malformed("a carriage return without line feed
 const CONTROL: Refusal = Refusal::malformed("a control character (RFC 9110 section 5.5)");
 const TOO_LONG: Refusal =
     Refusal::new(RefusalKind::TargetTooLong, "the request line is too long (RFC 9112 section 3)");
+const LONG_METHOD: Refusal =
+    Refusal::new(RefusalKind::NotImplemented, "the method is too long (RFC 9112 section 3)");
 const TOO_LARGE: Refusal =
     Refusal::new(RefusalKind::FieldsTooLarge, "the fields are too large (RFC 6585 section 5)");
 
@@ -35,6 +37,8 @@ pub(crate) struct Bounds {
     pub(crate) first_line: usize,
     /// All of it, with its line ends.
     pub(crate) whole: usize,
+    /// The token that it begins with.
+    pub(crate) method: usize,
 }
 
 /// What a scan has found.
@@ -51,6 +55,7 @@ pub(crate) enum Found {
 pub(crate) struct Scan {
     at: At,
     is_past_first_line: bool,
+    is_past_method: bool,
     scanned: usize,
 }
 
@@ -80,6 +85,7 @@ impl Scan {
                 (_, b'\n') => return Err(BARE_LF),
                 (_, byte) if !bytes::is(byte, bytes::VALUE) => return Err(CONTROL),
                 _ if !self.is_past_first_line && self.scanned >= bounds.first_line => return Err(TOO_LONG),
+                (_, byte) if !self.is_past_method => self.look_at_method(byte, bounds)?,
                 _ => At::Inside,
             };
             self.scanned += 1;
@@ -87,7 +93,14 @@ impl Scan {
         Ok(Found::Nothing)
     }
 
+    /// A method that no server has is refused as soon as it is too long, and not as a line that is too long.
+    fn look_at_method(&mut self, byte: u8, bounds: Bounds) -> Result<At, Refusal> {
+        self.is_past_method = !bytes::is(byte, bytes::TOKEN);
+        if self.is_past_method || self.scanned < bounds.method { Ok(At::Inside) } else { Err(LONG_METHOD) }
+    }
+
     fn end_line(&mut self) -> At {
+        self.is_past_method = true;
         self.is_past_first_line = true;
         At::Start
     }

@@ -52,6 +52,45 @@ fn the_method() {
     let limits = Limits { method_bytes: 3, ..Limits::default() };
     assert_reads("PUT / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "PUT /");
     assert_reads("POST / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!501");
+    // Before a line of any length ends, and whatever is wrong with it besides.
+    assert_reads("POST", limits, "!501");
+    assert_reads(&"A".repeat(100_000), Limits::default(), "!501");
+    assert_reads("\r\nPOST nonsense\r\n\r\n", limits, "!501");
+    // What is no method is not too long for one.
+    assert_reads("P\"ST / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!400");
+}
+
+#[test]
+fn the_line_of_a_refused_request() {
+    let cases: [(&str, Option<&str>); 8] = [
+        ("GET /a HTTP/9.9\r\nHost: a\r\n\r\n", Some("GET /a HTTP/9.9")),
+        ("GET /a\"b HTTP/1.1\r\n\r\n", Some("GET /a\"b HTTP/1.1")),
+        ("GET /a HTTP/1.1\r\nHost: a\r\nB : c\r\n\r\n", Some("GET /a HTTP/1.1")),
+        ("GET /a HTTP/1.1\r\nHost: a\0", Some("GET /a HTTP/1.1")),
+        ("GET /a\0b HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("GET /a  HTTP/1.1\r\nHost: a\r\n\r\n", None),
+        ("nonsense\r\n\r\n", None),
+        ("\u{16}\u{3}\u{1}\u{2}", None),
+    ];
+    for (input, line) in cases {
+        for size in [1, 2, 7, input.len()] {
+            let mut connection = http::Connection::new(Limits::default());
+            let refused =
+                input.as_bytes().chunks(size).any(|mut piece| connection.receive(&mut piece).is_err());
+            assert!(refused, "{input:?}");
+            assert_eq!(connection.request_line(), line.map(str::as_bytes), "{input:?} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn the_line_of_a_request_that_is_read() {
+    let mut connection = http::Connection::new(Limits::default());
+    assert_eq!(connection.request_line(), None);
+    for mut piece in [&b"POST /a HTTP/1.1\r"[..], b"\nHost: a\r\nContent-Length: 9\r\n\r\nabc"] {
+        connection.receive(&mut piece).unwrap();
+    }
+    assert_eq!(connection.request_line(), Some(&b"POST /a HTTP/1.1"[..]));
 }
 
 #[test]
