@@ -15,6 +15,7 @@ from typing import Any
 from vitok import _native
 
 _LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+|-) ')
+_CUT_SHORT = " (cut short)"
 # Where a server's own objects find what its connections share.
 _SHARED = "_vitok_http_server"
 
@@ -82,8 +83,8 @@ class _Hooks:
     def access(self, lines: str) -> None:
         for line in lines.splitlines():
             found = _LINE.match(line)
-            if found is None:
-                # Refused before it was a request.
+            if found is None or (line.endswith(")") and not line.endswith(_CUT_SHORT)):
+                # Refused, with the reason in parentheses.
                 self._errors.warning("Invalid HTTP request received: %s", line)
                 continue
             client, method, path, version, status = found.groups()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from asgi_messages import HEAD, body, start
-from asgi_support import BLOCK, GET, Gate, Site, hello, request, respond, serving
+from asgi_support import BLOCK, GET, Gate, Site, echo, hello, request, respond, serving
 
 pytestmark = pytest.mark.vitok_only
 
@@ -119,10 +119,10 @@ def test_clients_that_leave(ending: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "status"),
-    [(b"nonsense\r\n\r\n", "400"), (GET.replace(b"1.1", b"9.9"), "505"), (request("/" + "a" * 9000), "414")],
+    [(b"nonsense\r\n\r\n", "400"), (request("/" + "a" * 9000), "414"), (b"A" * 100_000, "501")],
 )
-def test_refused_requests(data: bytes, status: str) -> None:
-    """What is refused before an application sees it is logged with the reason, and with nothing that was sent."""
+def test_refused_without_a_line(data: bytes, status: str) -> None:
+    """What is refused before it has a request line is logged with the reason, and with nothing that was sent."""
     with serving(hello, access_log=True) as site:
         client = site.connect()
         client.send(data)
@@ -131,6 +131,51 @@ def test_refused_requests(data: bytes, status: str) -> None:
         assert peer == "{}:{}".format(*client.sock.getsockname())
         assert (line, got) == ("-", status)
         assert more
+
+
+@pytest.mark.parametrize(
+    ("data", "asked", "status"),
+    [
+        (GET.replace(b"1.1", b"9.9"), "GET / HTTP/9.9", "505"),
+        (b"GET /a HTTP/1.1\r\n\r\n", "GET /a HTTP/1.1", "400"),
+        (b"GET /a HTTP/1.1\r\nhost:\r\n\r\n", "GET /a HTTP/1.1", "400"),
+        (request('/"<quoted>\u00e9', "x : y"), "GET /%22<quoted>\ufffd HTTP/1.1", "400"),
+        (request("/a", "x: " + "y" * 70_000), "GET /a HTTP/1.1", "431"),
+        (request("/a", "content-length: 99999999999", method="PUT"), "PUT /a HTTP/1.1", "413"),
+        (request("/a", "transfer-encoding: chunked", method="PUT") + b"nonsense", "PUT /a HTTP/1.1", "400"),
+    ],
+)
+def test_refused_with_a_line(data: bytes, asked: str, status: str) -> None:
+    """A request that is refused and whose line could be read is logged with it, once, and with the reason."""
+    with serving(echo, access_log=True) as site:
+        client = site.connect()
+        client.send(data)
+        assert client.end().startswith(b"HTTP/1.1 " + status.encode())
+        site.wait(lambda: site.http.running == 0)
+        _, line, got, size, _, more = one_line(site)
+        assert (line, got, size) == (asked, status, 0)
+        assert more not in (None, " (cut short)")
+
+
+def test_refused_in_the_middle_of_a_response() -> None:
+    """Content that is malformed after the response has begun: one line, with what was sent and the reason."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(start(202))
+        await send(body(b"part", True))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    with serving(application, access_log=True) as site:
+        client = site.connect()
+        client.send(request("/a", "transfer-encoding: chunked", method="PUT"))
+        assert client.head().status == 202
+        client.send(b"nonsense")
+        client.end()
+        site.wait(lambda: site.http.running == 0)
+        _, line, status, size, _, more = one_line(site)
+        assert (line, status, size) == ("PUT /a HTTP/1.1", "202", 4)
+        assert more == " (a malformed chunk size (RFC 9112 section 7.1))"
 
 
 def test_errors_of_the_application_are_logged_as_500() -> None:

@@ -230,7 +230,8 @@ def test_uvicorn_hears_nothing_of_a_client_that_left_before_the_response(caplog:
         hooks.access('127.0.0.1:1 "GET / HTTP/1.1" - 0B 1.00ms (cut short)\n')
         assert caplog.records == []
         hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 200 0B 1.00ms\n127.0.0.1:1 "-" 400 0B 0.00ms (no head)\n')
-        assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 400 0B 0.00ms (no Host (RFC 9112 section 3.2))\n')
+        assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
 
 
 def test_what_an_application_sets_before_it_returns_stays_in_its_request() -> None:

@@ -4,44 +4,66 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::connection::{Protocol, Request, protocol_of};
+use super::connection::{Answer, Body, Protocol, Request, protocol_of};
 use super::names::names;
 use super::sink::Sink;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 
-/// What is noted of a request when it begins: its line as it was sent. Heads have no control characters, so the log can't
-/// be forged.
+/// What is noted of a request when it begins: its line as it was sent. Heads that are read and lines of those that are not
+/// have no control characters, so the log can't be forged.
 pub(super) fn note(request: &mut Request, head: &http::Head) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('"', "%22");
     let version = if head.version() == http::Version::Http10 { "1.0" } else { "1.1" };
-    let line = format!("\"{} {} HTTP/{version}\"", text(head.method()), text(head.target()));
+    let line = format!("\"{} {} HTTP/{version}\"", text_of(head.method()), text_of(head.target()));
     request.line = Some(line.into_boxed_str());
     request.began = Some(Instant::now());
 }
 
-/// A request is over, its response complete or not.
-pub(super) fn log(protocol: Argument<'_>, request: &Request, is_complete: bool) -> Result<(), Raised> {
-    let (Some(line), Some(began)) = (&request.line, request.began) else { return Ok(()) };
-    let py = protocol.py();
-    let value = protocol_of(protocol);
-    let mut text = peer(value, py)?;
-    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
-    let status = if request.status == 0 { "-".to_owned() } else { request.status.to_string() };
-    text.push_str(&format!(" {line} {status} {}B {milliseconds:.2}ms", request.sent));
-    text.push_str(if is_complete { "\n" } else { " (cut short)\n" });
-    push(value, py, &text)
+/// Bytes that peers have sent, as they may stand between quotation marks.
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('"', "%22")
 }
 
-/// A request was refused before an application saw it.
+/// A request is over, its response complete or not.
+pub(super) fn log(protocol: Argument<'_>, request: &Request, is_complete: bool) -> Result<(), Raised> {
+    let Some(facts) = facts(request, request.status) else { return Ok(()) };
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let more = if is_complete { "" } else { " (cut short)" };
+    push(value, py, &format!("{} {facts}{more}\n", peer(value, py)?))
+}
+
+/// What a line says of a request that has begun.
+fn facts(request: &Request, status: u16) -> Option<String> {
+    let (line, began) = (request.line.as_ref()?, request.began?);
+    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+    let status = if status == 0 { "-".to_owned() } else { status.to_string() };
+    Some(format!("{line} {status} {}B {milliseconds:.2}ms", request.sent))
+}
+
+/// A request is refused, before or after an application has seen it: one line, with the reason.
 pub(super) fn log_refusal(protocol: Argument<'_>, status: u16, because: &str) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     if !value.hub.get().settings.logs_access {
         return Ok(());
     }
-    let text = format!("{} \"-\" {status} 0B 0.00ms ({because})\n", peer(value, py)?);
-    push(value, py, &text)
+    let facts = value.body.with(py, |body| refused(body, status));
+    push(value, py, &format!("{} {facts} ({because})\n", peer(value, py)?))
+}
+
+fn refused(body: &mut Body, status: u16) -> String {
+    if let Some(request) = &mut body.request {
+        let is_told = matches!(request.answer, Answer::Owed | Answer::Started(_));
+        let facts = facts(request, if is_told { status } else { request.status });
+        // The only one of this request.
+        request.line = None;
+        if let Some(facts) = facts {
+            return facts;
+        }
+    }
+    let line = body.http.request_line().map_or_else(|| "-".to_owned(), text_of);
+    format!("\"{line}\" {status} 0B 0.00ms")
 }
 
 fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), Raised> {
