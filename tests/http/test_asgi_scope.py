@@ -136,6 +136,14 @@ def test_the_asterisk(site: Site, seen: Seen) -> None:
     assert (seen.scopes[0]["method"], seen.scopes[0]["path"]) == ("OPTIONS", "*")
 
 
+def test_the_asterisk_is_below_no_path(seen: Seen) -> None:
+    """The target `*` is the server as a whole, wherever a proxy shows the application."""
+    with serving(seen, root_path="/pre/fix") as site:
+        site.ask(request("*", method="OPTIONS"))
+    [scope] = seen.scopes
+    assert (scope["path"], scope["raw_path"], scope["root_path"]) == ("*", b"*", "/pre/fix")
+
+
 @pytest.mark.parametrize(
     "method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "X"]
 )

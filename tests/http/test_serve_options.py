@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import serve_table
 from vitok.http.errors import OptionError
-from vitok.http.kinds import Choice, Fields, Flag, Kind, Mode, Seconds, Text, Whole, Words
+from vitok.http.kinds import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
 from vitok.http.options import Option, Options, table
 from vitok.http.reading import from_command, from_keywords
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.vitok_only
 NAMES = [option.name for option in table()]
 # A text for each kind that differs from every default, the value that it stands for, and a text that can't be.
 SAMPLES: dict[type[Kind], tuple[str, Any, str | None]] = {
+    RootPath: ("/x", "/x", "x"),
     Text: ("/some/text", "/some/text", None),
     Whole: ("17", 17, "seventeen"),
     Seconds: ("2.5", 2.5, "soon"),
@@ -113,6 +114,14 @@ def test_no_limit_is_written_none() -> None:
     assert from_keywords({"timeout_body": None, "limit_request_body": None}).timeout_body is None
     with pytest.raises(OptionError, match="--limit-request-head"):
         from_command(["a:b", "--limit-request-head", "none"], {})
+
+
+def test_a_root_path_begins_with_a_slash() -> None:
+    """Without it the paths of all requests would be wrong; an empty one is none."""
+    with pytest.raises(OptionError, match=r"^--root-path: 'api' does not begin with a slash$"):
+        from_command(["a:b", "--root-path", "api"], {})
+    assert from_command(["a:b", "--root-path", ""], {})[1].root_path == ""
+    assert from_keywords({"root_path": "/api"}).root_path == "/api"
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "1e999", ""])

@@ -60,6 +60,18 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class RootPath(Text):
+    """A path of URLs that others are below: it begins with a slash, or is empty."""
+
+    def check(self, value: Any) -> str:
+        """A path of that form."""
+        path = Text.check(self, value)
+        if path and not path.startswith("/"):
+            raise ValueError(f"{path!r} does not begin with a slash")
+        return path
+
+
+@dataclass(frozen=True, slots=True)
 class Whole(Kind):
     """A whole number between two bounds, both included; `none` where a limit may be absent."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .kinds import Choice, Fields, Flag, Kind, Mode, Seconds, Text, Whole, Words
+from .kinds import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
 
 _KEY = "vitok.option"
 
@@ -148,7 +148,7 @@ class Options:
     )
     root_path: str = _option(
         "",
-        Text("PATH"),
+        RootPath("PATH"),
         "path under which a proxy shows the application",
         others="uvicorn the same",
         is_native=True,

@@ -30,7 +30,9 @@ impl<'py> Draft<'py> {
         let fields =
             head.fields().iter().map(|(name, value)| (names.field(py, name), PyBytes::new(py, value)));
         let query = head.query();
-        let (path, raw_path) = paths(py, raw, root_path);
+        // The server as a whole is not below any path (RFC 9112 section 3.2.4).
+        let is_whole = head.target_form() == http::TargetForm::Asterisk;
+        let (path, raw_path) = paths(py, raw, if is_whole { "" } else { root_path });
         Ok(Self {
             method: names.method(py, head.method()),
             path,
@@ -77,7 +79,7 @@ impl<'py> Draft<'py> {
     }
 }
 
-/// `path`, decoded, and `raw_path`, as it was sent; both begin with the root path.
+/// `path`, decoded, and `raw_path`, as it was sent; both begin with the root path, unless they are `*`.
 fn paths<'py>(py: Python<'py>, raw: &[u8], root_path: &str) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
         // As ASCII it is UTF-8, too.
