@@ -94,7 +94,7 @@ def test_a_startup_that_failed_at_length(workers: str) -> None:
 
 
 def test_a_startup_that_raised_where_a_lifespan_is_wanted() -> None:
-    """With --lifespan on an exception is shown with its traceback, in front of the line that says what follows from it."""
+    """With --lifespan on an exception is shown with its traceback, in front of the line."""
     code, lines = refused("--port", "0", "--lifespan", "on", app="asgi_apps:raises_at_startup")
     assert (code, "raised LookupError: no database" in lines[-1]) == (3, True)
     assert is_a_traceback(lines[:-1])

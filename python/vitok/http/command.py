@@ -97,9 +97,10 @@ def _show(error: BaseException) -> None:
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
     """A traceback without the frames in front that are ours or the import system's."""
+    ours = (loading.__file__, lifespan.__file__, __file__, importlib.__file__)
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if file not in (loading.__file__, lifespan.__file__, __file__, importlib.__file__) and not file.startswith("<frozen importlib"):
+        if file not in ours and not file.startswith("<frozen importlib"):
             break
         trace = trace.tb_next
     return trace

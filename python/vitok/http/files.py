@@ -6,9 +6,10 @@ ASGI's "Path Send" and "Zero Copy Send" extensions. It knows nothing of heads an
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
-from pathlib import Path
+import stat
 from typing import Any
 
 # Sent at a time: a peer that reads so little within the time limit of a body counts as one that does not read.
@@ -17,9 +18,14 @@ _GONE = "the client has disconnected"
 
 
 async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int, path: str | os.PathLike[str]) -> None:
-    """Send a file by its name as the whole content. OSError if it can't be opened."""
-    with Path(path).open("rb") as file:
+    """Send a file by its name as the whole content. OSError if it can't be opened or is no regular file."""
+    with open(path, "rb", opener=_open_at_once) as file:
         await send_file(loop, protocol, number, file, None, None, False)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file. A FIFO would otherwise wait for its other end, and a terminal become the process's own."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 async def send_file(
@@ -31,11 +37,15 @@ async def send_file(
     count: int | None,
     more_body: bool,
 ) -> None:
-    """Send `count` bytes of a file object or descriptor from `offset` on, or from where it stands to its end."""
+    """Send `count` bytes of a file object or descriptor from `offset` on, or from where it stands to its end.
+
+    OSError for a descriptor that is no regular file's: nobody knows how long its content is, or when it comes.
+    """
     opened = os.fdopen(file, "rb", closefd=False) if isinstance(file, int) else file
+    size = _size(opened)
     start = opened.tell() if offset is None else offset
     if count is None:
-        count = max(0, _size(opened) - start)
+        count = max(0, size - start)
     transport = protocol._begin_file(number, count, more_body)
     if transport is not None:
         await _held(protocol, transport, loop.create_task(_send(loop, protocol, transport, opened, start, count)))
@@ -74,7 +84,10 @@ async def _send(
 
 def _size(file: Any) -> int:
     try:
-        return os.fstat(file.fileno()).st_size
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "only a regular file can be sent", getattr(file, "name", None))
+        return facts.st_size
     except (AttributeError, io.UnsupportedOperation):
         here = file.tell()
         size: int = file.seek(0, io.SEEK_END)

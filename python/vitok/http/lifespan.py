@@ -19,7 +19,7 @@ class LifespanError(RuntimeError):
     """The application could not start, or not end, by its own account. The message is the application's."""
 
     def __init__(self, what: str, message: str = "") -> None:
-        """`what` happened, in one line, and the application's own message, of any number of lines: often a traceback."""
+        """`what` happened, in one line, and the application's own message: any number of lines, often a traceback."""
         super().__init__(f"{what}: {message}" if message else what)
         has_lines = "\n" in message.strip()
         self.summary = what if has_lines else str(self)
