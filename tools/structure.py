@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.checks import arrows, dependencies, dropped, examples, openings, places, sizes, unsafe_places
+from tools.checks import arrows, dependencies, dropped, examples, openings, panicking, places, sizes, unsafe_places
 from tools.tree import Finding, Tree, read_tree
 
 Check = Callable[[Tree], Iterator[Finding]]
@@ -22,6 +22,7 @@ CHECKS: dict[str, Check] = {
     "dependencies": dependencies.check,
     "places": places.check,
     "examples": examples.check,
+    "panicking": panicking.check,
 }
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,24 +2,29 @@
 //!
 //! It knows no socket and asks no kernel. Nor does it look names up: who is given one has to ask the socket object.
 
-use std::ffi::OsStr;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::unix::ffi::OsStrExt;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString, PyTuple};
 use reactor::Address;
 
+use crate::ffi::make;
+
 /// `("127.0.0.1", 80)`, `("::1", 80, 0, 0)`, a path, or `bytes` for an abstract name. `None` for another family.
 pub(crate) fn to_object<'py>(py: Python<'py>, address: &Address) -> PyResult<Bound<'py, PyAny>> {
     Ok(match address {
-        Address::V4 { addr, port } => (addr.to_string(), *port).into_pyobject(py)?.into_any(),
-        Address::V6 { addr, port, flowinfo, scope_id } => {
-            (addr.to_string(), *port, *flowinfo, *scope_id).into_pyobject(py)?.into_any()
+        Address::V4 { addr, port } => {
+            let host = make::text(py, &addr.to_string())?.into_any();
+            make::tuple(py, [host, make::integer(py, i64::from(*port))?])?.into_any()
         }
-        Address::Unix(path) if path.first() == Some(&0) => PyBytes::new(py, path).into_any(),
-        Address::Unix(path) if path.is_empty() => PyString::new(py, "").into_any(),
-        Address::Unix(path) => OsStr::from_bytes(path).into_pyobject(py)?.to_owned().into_any(),
+        Address::V6 { addr, port, flowinfo, scope_id } => {
+            let host = make::text(py, &addr.to_string())?.into_any();
+            let [port, flowinfo, scope] =
+                [u32::from(*port), *flowinfo, *scope_id].map(|number| make::integer(py, i64::from(number)));
+            make::tuple(py, [host, port?, flowinfo?, scope?])?.into_any()
+        }
+        Address::Unix(path) if path.first() == Some(&0) => make::bytes(py, path)?.into_any(),
+        Address::Unix(path) => make::file_name(py, path)?.into_any(),
         _ => py.None().into_bound(py),
     })
 }

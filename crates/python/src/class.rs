@@ -7,15 +7,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
+use crate::ffi::answer::{none, truth};
+use crate::ffi::error::new_error;
 use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::set_attribute;
+use crate::ffi::make;
 use crate::ffi::method::add_methods;
 use crate::ffi::object::Object;
+use crate::ffi::raised::Raised;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::{
     datagram, event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, sock, source,
     stream, tasks, watch,
@@ -55,14 +60,14 @@ impl EventLoop {
     /// Run until stop() is called. RuntimeError if this loop, or another one in this thread, is running.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
-        slf.call_method0("_run_forever_setup")?;
+        slf.call_method0(name!("_run_forever_setup"))?;
         let turns = || lifetime::begin(slf).and_then(|()| event_loop::run(slf));
         // A panic is a bug of ours and becomes an exception at the border; the loop must not stay "running" for it.
         let outcome = catch_unwind(AssertUnwindSafe(turns));
         // What was written in a turn that an exception has ended is not lost.
         let flushed = source::flush(py, slf.get()).map_err(|raised| raised.take(py));
         let ended = lifetime::end(py, slf).and(flushed);
-        let cleaned = slf.call_method0("_run_forever_cleanup");
+        let cleaned = slf.call_method0(name!("_run_forever_cleanup"));
         slf.get().modes.set(Modes::STOPPING, false);
         slf.get().show_to_collector(py);
         let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
@@ -78,16 +83,16 @@ impl EventLoop {
         let py = slf.py();
         let hooks = slf.get().imports.hooks.bind(py);
         slf.get().check_open()?;
-        slf.call_method0("_check_running")?;
+        slf.call_method0(name!("_check_running"))?;
         let (future, is_new): (Bound<'py, PyAny>, bool) =
-            hooks.call_method1("begin_run", (slf, future))?.extract()?;
-        let outcome = slf.call_method0("run_forever");
-        hooks.call_method1("end_run", (&future, is_new && outcome.is_err()))?;
+            hooks.call_method1(name!("begin_run"), (slf, future))?.extract()?;
+        let outcome = slf.call_method0(name!("run_forever"));
+        hooks.call_method1(name!("end_run"), (&future, is_new && outcome.is_err()))?;
         outcome?;
-        if !future.call_method0("done")?.is_truthy()? {
-            return Err(PyRuntimeError::new_err("Event loop stopped before Future completed."));
+        if !future.call_method0(name!("done"))?.is_truthy()? {
+            return Err(new_error::<PyRuntimeError>("Event loop stopped before Future completed."));
         }
-        future.call_method0("result")
+        future.call_method0(name!("result"))
     }
 
     /// Close the loop: the queues are emptied, descriptors closed, the default executor shut down without waiting.
@@ -98,7 +103,7 @@ impl EventLoop {
         if state.modes.any(Modes::CLOSED) {
             return Ok(());
         }
-        let inherited = state.imports.hooks.bind(py).call_method1("close_inherited", (slf,));
+        let inherited = state.imports.hooks.bind(py).call_method1(name!("close_inherited"), (slf,));
         let released = signals::release(py, state);
         state.modes.set(Modes::CLOSED, true);
         state.close_descriptors(py);
@@ -114,10 +119,10 @@ impl EventLoop {
 
     /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
     fn _add_callback(slf: &Bound<'_, Self>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
-        if handle.getattr("_cancelled")?.is_truthy()? {
+        if handle.getattr(name!("_cancelled"))?.is_truthy()? {
             return Ok(());
         }
-        slf.call_method1("call_soon_threadsafe", (handle.getattr("_run")?,))?;
+        slf.call_method1(name!("call_soon_threadsafe"), (handle.getattr(name!("_run"))?,))?;
         Ok(())
     }
 
@@ -137,20 +142,26 @@ impl EventLoop {
     }
 
     /// The descriptor that signal numbers are written to; made at the first call.
-    fn _wakeup_descriptor(&self, py: Python<'_>) -> PyResult<i32> {
+    fn _wakeup_descriptor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.check_open()?;
-        self.kernel
+        let descriptor = self
+            .kernel
             .with(py, crate::kernel::Kernel::signal_descriptor)
-            .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))
+            .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))?;
+        Ok(make::integer(py, i64::from(descriptor))?)
     }
 
     /// What is watched: a list of (descriptor, reader, writer, registered object or None).
-    fn _watched<'py>(&self, py: Python<'py>) -> Vec<(i32, bool, bool, Option<Bound<'py, PyAny>>)> {
-        let rows = self.kernel.with(py, |kernel| kernel.watches.describe(py));
-        let row = |(descriptor, reads, writes, object): (_, _, _, Option<Object>)| {
-            (descriptor, reads, writes, object.map(|object| object.into_bound(py)))
+    fn _watched<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let watched = self.kernel.with(py, |kernel| kernel.watches.describe(py));
+        let row = |(descriptor, reads, writes, object): (i32, bool, bool, Option<Object>)| {
+            let object = object.map_or_else(|| none(py), |object| object.into_bound(py));
+            let row =
+                [make::integer(py, i64::from(descriptor))?, truth(py, reads), truth(py, writes), object];
+            make::tuple(py, row).map(Bound::into_any)
         };
-        rows.into_iter().map(row).collect()
+        let rows: Result<Vec<_>, Raised> = watched.into_iter().map(row).collect();
+        Ok(make::list(py, rows?)?)
     }
 
     /// The transport of a connected socket. `connection_made` is called at the next turn, then the waiter is woken.
@@ -164,7 +175,7 @@ impl EventLoop {
         server: Option<Bound<'py, PyAny>>,
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let descriptor = sock.call_method0("fileno")?.extract()?;
+        let descriptor = sock.call_method0(name!("fileno"))?.extract()?;
         let socket = stream::NewSocket::Object(sock, descriptor);
         stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
             .map_err(|raised| raised.take(slf.py()))
@@ -209,8 +220,8 @@ impl EventLoop {
         &self,
         py: Python<'py>,
         server: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        stream::transports_of(py, self, server)
+    ) -> PyResult<Bound<'py, PyList>> {
+        Ok(make::list(py, stream::transports_of(py, self, server)?)?)
     }
 
     /// Take deadlines from `loop.time()`, which a subclass has made its own.
@@ -260,8 +271,9 @@ impl EventLoop {
     }
 
     #[getter]
-    fn _thread_id(&self) -> Option<u64> {
-        Some(self.thread.load(std::sync::atomic::Ordering::Relaxed)).filter(|&thread| thread != 0)
+    fn _thread_id<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let thread = self.thread.load(std::sync::atomic::Ordering::Relaxed);
+        if thread == 0 { Ok(None) } else { Ok(Some(make::identity(py, thread)?)) }
     }
 
     #[setter(_thread_id)]
@@ -302,7 +314,7 @@ impl EventLoop {
         let handles: Vec<Handle> =
             self.queues.with(py, |queues| queues.ready.iter().map(|handle| handle.clone_ref(py)).collect());
         let objects: Vec<_> = handles.iter().map(|handle| handle.to_object(py)).collect();
-        self.imports.deque.bind(py).call1((objects,))
+        self.imports.deque.bind(py).call1((make::list(py, objects)?,))
     }
 
     #[setter(_ready)]
@@ -312,11 +324,12 @@ impl EventLoop {
 
     /// The timers, first due first: a copy as a list.
     #[getter]
-    fn _scheduled<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+    fn _scheduled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut handles: Vec<Handle> =
             self.queues.with(py, |queues| queues.timers.iter().map(|handle| handle.clone_ref(py)).collect());
         handles.sort_by(|one, other| one.when().total_cmp(&other.when()));
-        handles.iter().map(|handle| handle.to_object(py)).collect()
+        let objects = handles.iter().map(|handle| handle.to_object(py));
+        Ok(make::list(py, objects)?)
     }
 
     #[setter(_scheduled)]
@@ -336,7 +349,7 @@ impl EventLoop {
 /// Whether the class of the loop has a `time` of its own.
 fn overrides_time(this: &Bound<'_, EventLoop>) -> PyResult<bool> {
     let py = this.py();
-    Ok(!this.get_type().getattr("time")?.is(&EventLoop::type_object(py).getattr("time")?))
+    Ok(!this.get_type().getattr(name!("time"))?.is(&EventLoop::type_object(py).getattr(name!("time"))?))
 }
 
 /// The queues are native: an assignment can only be the empty one of asyncio's constructor.
@@ -344,7 +357,7 @@ fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     if handles.len()? == 0 {
         return Ok(());
     }
-    Err(PyTypeError::new_err(format!(
+    Err(new_error::<PyTypeError>(format!(
         "{name} of a vitok loop is a copy and cannot be assigned; use call_soon() or call_at()"
     )))
 }

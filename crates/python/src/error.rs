@@ -5,6 +5,8 @@ use std::io;
 use pyo3::PyErr;
 use pyo3::exceptions::PyOSError;
 
+use crate::ffi::error::{new_error, new_numbered_error};
+
 /// The `OSError` that Python's own `socket` methods raise: the errno and its text, and no more.
 pub(crate) fn plain_os_error(error: &io::Error) -> PyErr {
     with_text(error, str::to_owned)
@@ -20,8 +22,8 @@ fn with_text(error: &io::Error, say: impl FnOnce(&str) -> String) -> PyErr {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(number) => {
-            PyOSError::new_err((number, say(text.split(" (os error").next().unwrap_or_default())))
+            new_numbered_error::<PyOSError>(number, say(text.split(" (os error").next().unwrap_or_default()))
         }
-        None => PyOSError::new_err(say(&text)),
+        None => new_error::<PyOSError>(say(&text)),
     }
 }

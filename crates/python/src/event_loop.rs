@@ -13,10 +13,12 @@ use crate::events::take_events;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::raised::Raised;
 use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::source;
 use crate::{handle, no_arguments, sock};
 
@@ -65,7 +67,7 @@ fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(clock().into_pyobject(receiver.py()).map_err(PyErr::from)?.into_any())
+    make::float(receiver.py(), clock())
 }
 
 fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
@@ -273,6 +275,10 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     let current = state.settings.with(py, |settings| settings.current_handle.take());
     drop(current);
     outcome?;
-    state.imports.hooks.bind(py).call_method1("report_slow_callback", (this, object, seconds))?;
+    state
+        .imports
+        .hooks
+        .bind(py)
+        .call_method1(name!("report_slow_callback"), (this, object, make::float(py, seconds)?))?;
     Ok(())
 }

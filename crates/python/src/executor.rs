@@ -4,16 +4,17 @@
 //! it is when nobody chose one, is Python's.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::fastcall;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
+use crate::ffi::make;
 use crate::ffi::method::{Call, Method, inside};
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 
 pub(crate) fn methods() -> Vec<Method> {
     vec![Method {
@@ -33,20 +34,20 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     call.refuse_keywords("run_in_executor")?;
     state.check_open()?;
     if state.modes.any(Modes::DEBUG) {
-        call.receiver().call_method1("_check_callback", (*function, "run_in_executor"))?;
+        call.receiver().call_method1(name!("_check_callback"), (*function, name!("run_in_executor")))?;
     }
     let executor = if executor.is_none() {
-        state.imports.hooks.bind(py).call_method1("default_executor", (call.receiver(),))?
+        state.imports.hooks.bind(py).call_method1(name!("default_executor"), (call.receiver(),))?
     } else {
         (*executor).to_owned()
     };
     let submitted: Vec<_> =
         std::iter::once(function).chain(arguments).map(|argument| (*argument).to_owned()).collect();
-    let source = executor.call_method1("submit", PyTuple::new(py, submitted)?)?;
-    if source.hasattr("_asyncio_future_blocking")? {
+    let source = executor.call_method1(name!("submit"), make::tuple(py, submitted)?)?;
+    if source.hasattr(name!("_asyncio_future_blocking"))? {
         return Ok(source);
     }
-    let target = call.receiver().call_method0("create_future")?;
+    let target = call.receiver().call_method0(name!("create_future"))?;
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     let bridge = Bridge {
         ends: Owned::new(Some(Ends {
@@ -56,8 +57,8 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         })),
     };
     let bridge = Bound::new(py, bridge)?;
-    target.call_method1("add_done_callback", (&bridge,))?;
-    source.call_method1("add_done_callback", (&bridge,))?;
+    target.call_method1(name!("add_done_callback"), (&bridge,))?;
+    source.call_method1(name!("add_done_callback"), (&bridge,))?;
     Ok(target)
 }
 
@@ -85,8 +86,8 @@ impl Bridge {
             return ends.cross(slf);
         }
         if future.is(&ends.target) {
-            if ends.target.bind(py).call_method0("cancelled")?.is_truthy()? {
-                ends.source.bind(py).call_method0("cancel")?;
+            if ends.target.bind(py).call_method0(name!("cancelled"))?.is_truthy()? {
+                ends.source.bind(py).call_method0(name!("cancel"))?;
             }
             return Ok(());
         }
@@ -149,21 +150,21 @@ impl Ends {
     fn copy_result(&self, py: Python<'_>) -> PyResult<()> {
         let source = self.source.bind(py);
         let target = self.target.bind(py);
-        if target.call_method0("done")?.is_truthy()? {
+        if target.call_method0(name!("done"))?.is_truthy()? {
             return Ok(());
         }
-        if source.call_method0("cancelled")?.is_truthy()? {
-            target.call_method0("cancel")?;
+        if source.call_method0(name!("cancelled"))?.is_truthy()? {
+            target.call_method0(name!("cancel"))?;
             return Ok(());
         }
-        let error = source.call_method0("exception")?;
+        let error = source.call_method0(name!("exception"))?;
         if error.is_none() {
-            target.call_method1("set_result", (source.call_method0("result")?,))?;
+            target.call_method1(name!("set_result"), (source.call_method0(name!("result"))?,))?;
             return Ok(());
         }
         let state = self.owner.bind(py).get();
-        let error = state.imports.hooks.bind(py).call_method1("translate_exception", (error,))?;
-        target.call_method1("set_exception", (error,))?;
+        let error = state.imports.hooks.bind(py).call_method1(name!("translate_exception"), (error,))?;
+        target.call_method1(name!("set_exception"), (error,))?;
         Ok(())
     }
 }

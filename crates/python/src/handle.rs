@@ -9,17 +9,21 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 
 use crate::ffi::answer::truth;
 use crate::ffi::class::{Getter, HandleClass, make_types};
+use crate::ffi::error::new_error;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, HandleTypes};
 use crate::ffi::interpreter::thread_identity;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::name::Text;
 use crate::ffi::raised::Raised;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::{getter, no_arguments, order, represent};
 
 /// How often a thread that waits for another thread's callback looks whether it has ended. It waits without the GIL; the
@@ -57,10 +61,10 @@ pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<
     let callback = handle.callback(py);
     let arguments = handle.arguments(py)?;
     let details = imports.hooks.bind(py).call_method1(
-        "describe_failure",
+        name!("describe_failure"),
         (&owner, handle.to_object(py), callback, arguments, error.into_value(py)),
     )?;
-    owner.call_method1("call_exception_handler", (details,))?;
+    owner.call_method1(name!("call_exception_handler"), (details,))?;
     Ok(())
 }
 
@@ -87,7 +91,7 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
             call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
         } else {
             let text = format!("{method}() got an unexpected keyword argument '{name}'");
-            return Err(PyTypeError::new_err(text).into());
+            return Err(new_error::<PyTypeError>(text).into());
         }
     }
     Ok(context)
@@ -113,9 +117,9 @@ pub(crate) fn make_unscheduled<'py>(
 /// In debug mode a handle knows where it was made.
 #[cold]
 pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
-    let frame = this.imports.get_frame.call1(py, (0,))?;
+    let frame = this.imports.get_frame.call1(py, (make::integer(py, 0)?,))?;
     let stack = this.imports.extract_stack.bind(py).call1((frame,))?;
-    handle.set_debug(PyTuple::new(py, [stack, py.None().into_bound(py)])?.into_any());
+    handle.set_debug(make::tuple(py, [stack, py.None().into_bound(py)])?.into_any());
     Ok(())
 }
 
@@ -199,7 +203,7 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     handle.set_flags(handle.flags().with(Flags::CANCELLED));
     if owner.modes.any(Modes::DEBUG) {
         let text = handle.to_object(py).repr()?;
-        handle.set_debug(PyTuple::new(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
+        handle.set_debug(make::tuple(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
     }
     handle.set_flags(handle.flags().with(Flags::DROPPED));
     if handle.flags().has(Flags::SCHEDULED) {
@@ -249,11 +253,11 @@ fn context(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn repr_info(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(class(receiver)?.call_method1("_repr_info", (receiver,))?)
+    Ok(class(receiver)?.call_method1(name!("_repr_info"), (receiver,))?)
 }
 
 fn representation(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    class(receiver)?.call_method1("__repr__", (receiver,))
+    class(receiver)?.call_method1(name!("__repr__"), (receiver,))
 }
 
 /// asyncio's class for this handle: what `isinstance` asks when the type itself does not answer.
@@ -309,7 +313,7 @@ fn flag(receiver: Argument<'_>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn due(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Handle::of_receiver(receiver).when().into_pyobject(receiver.py())?.into_any())
+    Ok(make::float(receiver.py(), Handle::of_receiver(receiver).when())?)
 }
 
 fn source_traceback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -335,7 +339,7 @@ fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> P
     const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
     let name = NAMES[usize::try_from(operator)?];
     let imports = Imports::of(left.py())?;
-    imports.timer_handle.bind(left.py()).getattr(name)?.call1((left, right))
+    imports.timer_handle.bind(left.py()).getattr(Text(name))?.call1((left, right))
 }
 
 fn hash(receiver: Argument<'_>) -> Result<isize, Raised> {
@@ -344,8 +348,8 @@ fn hash(receiver: Argument<'_>) -> Result<isize, Raised> {
 
 /// The `context` dict of an exception that `details` describe, for callers without a handle.
 pub(crate) fn failure<'py>(py: Python<'py>, message: &str, error: PyErr) -> PyResult<Bound<'py, PyDict>> {
-    let details = PyDict::new(py);
-    details.set_item("message", message)?;
-    details.set_item("exception", error.into_value(py))?;
+    let details = make::dict(py)?;
+    details.set_item(name!("message"), Text(message))?;
+    details.set_item(name!("exception"), error.into_value(py))?;
     Ok(details)
 }

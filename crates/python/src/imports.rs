@@ -4,13 +4,15 @@
 //! module's dict, which is what is kept here.
 
 use pyo3::exceptions::PyImportError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use crate::ffi::error::new_error;
 use crate::ffi::handle_pool::HandleTypes;
 use crate::ffi::method::Keyword;
+use crate::ffi::raised::Raised;
+use crate::name;
 
 pub(crate) struct Imports {
     pub(crate) handle_types: HandleTypes,
@@ -67,20 +69,20 @@ pub(crate) struct SockNames {
 }
 
 impl SockNames {
-    fn load(py: Python<'_>) -> Self {
-        Self {
-            accept: intern!(py, "accept").clone().unbind(),
-            recv_into: intern!(py, "recv_into").clone().unbind(),
-            recvfrom: intern!(py, "recvfrom").clone().unbind(),
-            recvfrom_into: intern!(py, "recvfrom_into").clone().unbind(),
-            send: intern!(py, "send").clone().unbind(),
-            sendto: intern!(py, "sendto").clone().unbind(),
-            connect: intern!(py, "connect").clone().unbind(),
-            create_future: intern!(py, "create_future").clone().unbind(),
-            is_blocking: intern!(py, "_asyncio_future_blocking").clone().unbind(),
-            set_result: intern!(py, "set_result").clone().unbind(),
-            done: intern!(py, "done").clone().unbind(),
-        }
+    fn load(py: Python<'_>) -> Result<Self, Raised> {
+        Ok(Self {
+            accept: name!("accept").kept(py)?,
+            recv_into: name!("recv_into").kept(py)?,
+            recvfrom: name!("recvfrom").kept(py)?,
+            recvfrom_into: name!("recvfrom_into").kept(py)?,
+            send: name!("send").kept(py)?,
+            sendto: name!("sendto").kept(py)?,
+            connect: name!("connect").kept(py)?,
+            create_future: name!("create_future").kept(py)?,
+            is_blocking: name!("_asyncio_future_blocking").kept(py)?,
+            set_result: name!("set_result").kept(py)?,
+            done: name!("done").kept(py)?,
+        })
     }
 }
 
@@ -112,22 +114,22 @@ pub(crate) fn keep_handle_types(py: Python<'_>, types: HandleTypes) {
 }
 
 impl ProtocolNames {
-    fn load(py: Python<'_>) -> Self {
-        Self {
-            connection_made: intern!(py, "connection_made").clone().unbind(),
-            connection_lost: intern!(py, "connection_lost").clone().unbind(),
-            data_received: intern!(py, "data_received").clone().unbind(),
-            eof_received: intern!(py, "eof_received").clone().unbind(),
-            get_buffer: intern!(py, "get_buffer").clone().unbind(),
-            buffer_updated: intern!(py, "buffer_updated").clone().unbind(),
-            datagram_received: intern!(py, "datagram_received").clone().unbind(),
-            error_received: intern!(py, "error_received").clone().unbind(),
-            pause_writing: intern!(py, "pause_writing").clone().unbind(),
-            resume_writing: intern!(py, "resume_writing").clone().unbind(),
-            attach: intern!(py, "_attach").clone().unbind(),
-            detach: intern!(py, "_detach").clone().unbind(),
-            copy: intern!(py, "copy").clone().unbind(),
-        }
+    fn load(py: Python<'_>) -> Result<Self, Raised> {
+        Ok(Self {
+            connection_made: name!("connection_made").kept(py)?,
+            connection_lost: name!("connection_lost").kept(py)?,
+            data_received: name!("data_received").kept(py)?,
+            eof_received: name!("eof_received").kept(py)?,
+            get_buffer: name!("get_buffer").kept(py)?,
+            buffer_updated: name!("buffer_updated").kept(py)?,
+            datagram_received: name!("datagram_received").kept(py)?,
+            error_received: name!("error_received").kept(py)?,
+            pause_writing: name!("pause_writing").kept(py)?,
+            resume_writing: name!("resume_writing").kept(py)?,
+            attach: name!("_attach").kept(py)?,
+            detach: name!("_detach").kept(py)?,
+            copy: name!("copy").kept(py)?,
+        })
     }
 }
 
@@ -138,16 +140,16 @@ impl Imports {
 
     fn load(py: Python<'_>) -> PyResult<Self> {
         let Some(&handle_types) = HANDLE_TYPES.get(py) else {
-            return Err(PyImportError::new_err("vitok._native was not initialised"));
+            return Err(new_error::<PyImportError>("vitok._native was not initialised"));
         };
-        let hooks = py.import("vitok._hooks")?;
-        let events = py.import("asyncio.events")?;
-        let tasks = py.import("asyncio.tasks")?;
-        let c_module = py.import("_asyncio").ok();
+        let hooks = py.import(name!("vitok._hooks"))?;
+        let events = py.import(name!("asyncio.events"))?;
+        let tasks = py.import(name!("asyncio.tasks"))?;
+        let c_module = py.import(name!("_asyncio")).ok();
         let from_c =
             |name: &str| c_module.as_ref().and_then(|module| module.getattr(name).ok()).map(Bound::unbind);
-        let threadsafe = events.getattr("_ThreadSafeHandle").ok();
-        let handle: Bound<'_, PyType> = events.getattr("Handle")?.cast_into()?;
+        let threadsafe = events.getattr(name!("_ThreadSafeHandle")).ok();
+        let handle: Bound<'_, PyType> = events.getattr(name!("Handle"))?.cast_into()?;
         Ok(Self {
             handle_types,
             threadsafe_cancel_waits: threadsafe.is_some(),
@@ -156,37 +158,40 @@ impl Imports {
                 None => handle.clone().unbind(),
             },
             handle: handle.unbind(),
-            timer_handle: events.getattr("TimerHandle")?.cast_into::<PyType>()?.unbind(),
-            eager_task_factory: tasks.getattr("eager_task_factory").ok().map(Bound::unbind),
+            timer_handle: events.getattr(name!("TimerHandle"))?.cast_into::<PyType>()?.unbind(),
+            eager_task_factory: tasks.getattr(name!("eager_task_factory")).ok().map(Bound::unbind),
             tasks: tasks.dict().unbind(),
-            futures: py.import("asyncio.futures")?.dict().unbind(),
+            futures: py.import(name!("asyncio.futures"))?.dict().unbind(),
             c_task: from_c("Task"),
             c_future: from_c("Future"),
-            tasks_take_keywords: hooks.getattr("TASKS_TAKE_KEYWORDS")?.extract()?,
+            tasks_take_keywords: hooks.getattr(name!("TASKS_TAKE_KEYWORDS"))?.extract()?,
             base_loop: py
-                .import("asyncio.base_events")?
-                .getattr("BaseEventLoop")?
+                .import(name!("asyncio.base_events"))?
+                .getattr(name!("BaseEventLoop"))?
                 .cast_into::<PyType>()?
                 .unbind(),
             buffered_protocol: py
-                .import("asyncio.protocols")?
-                .getattr("BufferedProtocol")?
+                .import(name!("asyncio.protocols"))?
+                .getattr(name!("BufferedProtocol"))?
                 .cast_into::<PyType>()?
                 .unbind(),
-            socket: py.import("socket")?.getattr("socket")?.cast_into::<PyType>()?.unbind(),
-            deque: py.import("collections")?.getattr("deque")?.unbind(),
-            extract_stack: py.import("asyncio.format_helpers")?.getattr("extract_stack")?.unbind(),
-            get_frame: py.import("sys")?.getattr("_getframe")?.unbind(),
+            socket: py.import(name!("socket"))?.getattr(name!("socket"))?.cast_into::<PyType>()?.unbind(),
+            deque: py.import(name!("collections"))?.getattr(name!("deque"))?.unbind(),
+            extract_stack: py
+                .import(name!("asyncio.format_helpers"))?
+                .getattr(name!("extract_stack"))?
+                .unbind(),
+            get_frame: py.import(name!("sys"))?.getattr(name!("_getframe"))?.unbind(),
             hooks: hooks.into_any().unbind(),
             names: Names {
-                context: Keyword::new(intern!(py, "context").clone().unbind()),
-                eager_start: Keyword::new(intern!(py, "eager_start").clone().unbind()),
-                task: intern!(py, "Task").clone().unbind(),
-                future: intern!(py, "Future").clone().unbind(),
-                time: intern!(py, "time").clone().unbind(),
-                run_once: intern!(py, "_run_once").clone().unbind(),
-                protocol: ProtocolNames::load(py),
-                sock: SockNames::load(py),
+                context: Keyword::new(name!("context").kept(py)?),
+                eager_start: Keyword::new(name!("eager_start").kept(py)?),
+                task: name!("Task").kept(py)?,
+                future: name!("Future").kept(py)?,
+                time: name!("time").kept(py)?,
+                run_once: name!("_run_once").kept(py)?,
+                protocol: ProtocolNames::load(py)?,
+                sock: SockNames::load(py)?,
             },
         })
     }

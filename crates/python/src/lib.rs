@@ -3,6 +3,8 @@
 //! It binds the reactor to CPython. [`class`] is the class as Python sees it; the walk of a turn starts in `event_loop`.
 //! The arrows between the files stand in ARCHITECTURE.md.
 
+use crate::ffi::make;
+use crate::ffi::name::Text;
 use pyo3::prelude::*;
 
 mod address;
@@ -40,11 +42,11 @@ mod watches;
 /// What `vitok info` prints of the build.
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
-    let facts = pyo3::types::PyDict::new(py);
+    let facts = make::dict(py)?;
     let poller = reactor::Poller::new().map_err(|error| error::os_error(&error, "a poller"))?;
-    facts.set_item("version", env!("CARGO_PKG_VERSION"))?;
-    facts.set_item("poller", poller.backend_name())?;
-    facts.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+    facts.set_item(name!("version"), Text(env!("CARGO_PKG_VERSION")))?;
+    facts.set_item(name!("poller"), Text(poller.backend_name()))?;
+    facts.set_item(name!("profile"), Text(if cfg!(debug_assertions) { "debug" } else { "release" }))?;
     Ok(facts)
 }
 

@@ -9,8 +9,10 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 
 use crate::error::os_error;
+use crate::ffi::error::new_error;
 use crate::handle;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::signals;
 use crate::sock;
 use crate::transport::alive;
@@ -45,7 +47,7 @@ fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 }
 
 pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    if !this.getattr("_signal_handlers")?.is_truthy()? {
+    if !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
         signals::release(py, this.get())?;
     }
     Ok(())
@@ -65,7 +67,7 @@ pub(crate) fn report_dropped(
         }
         let error = os_error(&error, &format!("descriptor {} cannot be watched", entry.descriptor));
         let details = handle::failure(py, "A watched descriptor was dropped", error)?;
-        this.call_method1("call_exception_handler", (details,))?;
+        this.call_method1(name!("call_exception_handler"), (details,))?;
         // A transport that gets no events any more has lost its connection; a listener is of no use.
         for source in entry.sources() {
             // The other half of a pipe may be asking for nothing, and is held weakly then.
@@ -84,7 +86,7 @@ pub(crate) fn set_thread(state: &EventLoop, thread: Option<u64>) {
 
 pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
     if state.is_running() {
-        return Err(PyRuntimeError::new_err(format!("Cannot {doing} a running event loop")));
+        return Err(new_error::<PyRuntimeError>(format!("Cannot {doing} a running event loop")));
     }
     Ok(())
 }

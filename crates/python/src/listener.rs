@@ -8,16 +8,18 @@ use std::io;
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Address, Interest, Token, socket};
 
 use crate::error::os_error;
 use crate::ffi::call::{call_method, call_plain, in_context};
+use crate::ffi::make;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
 use crate::watches::{Half, Kind};
@@ -67,7 +69,7 @@ pub(crate) fn listen<'py>(
     context: Bound<'py, PyAny>,
 ) -> PyResult<()> {
     let py = owner.py();
-    let descriptor: RawFd = socket.call_method0("fileno")?.extract()?;
+    let descriptor: RawFd = socket.call_method0(name!("fileno"))?.extract()?;
     // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
@@ -162,10 +164,10 @@ fn admit<'py>(
     let error = protocol::failure(py, raised)?;
     // asyncio tells of it in debug mode only, and so do we.
     if owner.get().modes.any(Modes::DEBUG) {
-        let details = PyDict::new(py);
-        details.set_item("message", "Error on transport creation for incoming connection")?;
-        details.set_item("exception", error.value(py))?;
-        owner.call_method1("call_exception_handler", (details,))?;
+        let details = make::dict(py)?;
+        details.set_item(name!("message"), name!("Error on transport creation for incoming connection"))?;
+        details.set_item(name!("exception"), error.value(py))?;
+        owner.call_method1(name!("call_exception_handler"), (details,))?;
     }
     Ok(())
 }
@@ -179,14 +181,17 @@ fn pause(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Re
         matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
     let message =
         if is_shortage { "socket.accept() out of system resource" } else { "Accepting a connection failed" };
-    let details = PyDict::new(py);
-    details.set_item("message", message)?;
-    details.set_item("exception", os_error(error, "accepting a connection").into_value(py))?;
+    let details = make::dict(py)?;
+    details.set_item(name!("message"), Text(message))?;
+    details.set_item(name!("exception"), os_error(error, "accepting a connection").into_value(py))?;
     let hooks = owner.get().imports.hooks.bind(py);
-    details.set_item("socket", hooks.call_method1("transport_socket", (&parts.socket,))?)?;
+    details.set_item(name!("socket"), hooks.call_method1(name!("transport_socket"), (&parts.socket,))?)?;
     listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
-    owner.call_method1("call_later", (RETRY_SECONDS, listener.getattr("_resume")?))?;
-    owner.call_method1("call_exception_handler", (details,))?;
+    owner.call_method1(
+        name!("call_later"),
+        (make::float(py, RETRY_SECONDS)?, listener.getattr(name!("_resume"))?),
+    )?;
+    owner.call_method1(name!("call_exception_handler"), (details,))?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
 
 use crate::buffer::Inbound;
 use crate::error::os_error;
+use crate::ffi::error::new_error;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Pool;
 use crate::ffi::interpreter::thread_identity;
@@ -152,7 +153,7 @@ impl EventLoop {
 
     pub(crate) fn check_open(&self) -> PyResult<()> {
         if self.modes.any(Modes::CLOSED) {
-            return Err(PyRuntimeError::new_err("Event loop is closed"));
+            return Err(new_error::<PyRuntimeError>("Event loop is closed"));
         }
         Ok(())
     }

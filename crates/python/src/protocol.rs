@@ -4,14 +4,16 @@
 //! a method runs anything may happen to its transport, so no borrow is alive across a call.
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
 use crate::ffi::call::{call_method, in_context};
+use crate::ffi::make;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 
 /// A protocol, and the context that its methods are called in.
 pub(crate) struct Callee<'py> {
@@ -69,11 +71,11 @@ pub(crate) fn report<'py>(
     protocol: Option<&Bound<'py, PyAny>>,
 ) -> Result<(), Raised> {
     let py = owner.py();
-    let details = PyDict::new(py);
-    details.set_item("message", message)?;
-    details.set_item("exception", error.value(py))?;
-    details.set_item("transport", transport)?;
-    details.set_item("protocol", protocol)?;
-    let name = intern!(py, "call_exception_handler");
+    let details = make::dict(py)?;
+    details.set_item(name!("message"), Text(message))?;
+    details.set_item(name!("exception"), error.value(py))?;
+    details.set_item(name!("transport"), transport)?;
+    details.set_item(name!("protocol"), protocol)?;
+    let name = name!("call_exception_handler").of(py)?;
     call_method(owner.as_any().as_borrowed(), name.as_unbound(), &[details.as_any().as_borrowed()]).map(drop)
 }

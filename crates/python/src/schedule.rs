@@ -4,12 +4,15 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::ffi::error::new_error;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Content;
 use crate::ffi::interpreter::to_seconds;
 use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::name::Text;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::{fastcall, handle};
 
 pub(crate) fn methods() -> Vec<Method> {
@@ -82,7 +85,7 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         return call.by_keyword::<EventLoop>("call_later", &["delay", "callback"]);
     };
     if delay.is_none() {
-        return Err(PyTypeError::new_err("delay must not be None").into());
+        return Err(new_error::<PyTypeError>("delay must not be None").into());
     }
     let request =
         Request { callback: *callback, arguments, context: handle::context_of(call, "call_later")? };
@@ -96,7 +99,7 @@ fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         return call.by_keyword::<EventLoop>("call_at", &["when", "callback"]);
     };
     if when.is_none() {
-        return Err(PyTypeError::new_err("when cannot be None").into());
+        return Err(new_error::<PyTypeError>("when cannot be None").into());
     }
     let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_at")? };
     at(call, inside::<EventLoop>(call.receiver()), &request, "call_at", to_seconds(*when)?)
@@ -160,8 +163,8 @@ fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
 fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), Raised> {
     this.check_open()?;
     if method != "call_soon_threadsafe" {
-        call.receiver().call_method0("_check_thread")?;
+        call.receiver().call_method0(name!("_check_thread"))?;
     }
-    call.receiver().call_method1("_check_callback", (request.callback, method))?;
+    call.receiver().call_method1(name!("_check_callback"), (request.callback, Text(method)))?;
     Ok(())
 }

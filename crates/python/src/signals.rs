@@ -7,14 +7,15 @@
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 use reactor::{Interest, SignalPipe, Token, Trigger};
 
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
+use crate::ffi::make;
 use crate::ffi::raised::Raised;
 use crate::kernel::{Kernel, Previous};
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
 pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
@@ -70,14 +71,18 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
     });
     read.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
     if !numbers.is_empty() {
-        this.call_method1("_process_self_data", (PyBytes::new(py, &numbers),))?;
+        this.call_method1(name!("_process_self_data"), (make::bytes(py, &numbers)?,))?;
     }
     Ok(())
 }
 
 /// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
 fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
-    this.imports.hooks.bind(py).call_method1("swap_wakeup_descriptor", (descriptor,))?.extract()
+    this.imports
+        .hooks
+        .bind(py)
+        .call_method1(name!("swap_wakeup_descriptor"), (make::integer(py, i64::from(descriptor))?,))?
+        .extract()
 }
 
 /// The file behind a descriptor: its device and inode, or `None` where there is none.
@@ -85,7 +90,11 @@ fn file_behind(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Op
     if descriptor < 0 {
         return Ok(None);
     }
-    this.imports.hooks.bind(py).call_method1("file_behind", (descriptor,))?.extract()
+    this.imports
+        .hooks
+        .bind(py)
+        .call_method1(name!("file_behind"), (make::integer(py, i64::from(descriptor))?,))?
+        .extract()
 }
 
 /// What a new kernel object has to be told of the pipe.
@@ -94,7 +103,7 @@ pub(crate) fn registration(pipe: &SignalPipe) -> (RawFd, Token, Interest, Trigge
 }
 
 fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
-    this.imports.hooks.bind(py).call_method0("in_main_thread")?.extract()
+    this.imports.hooks.bind(py).call_method0(name!("in_main_thread"))?.extract()
 }
 
 impl Kernel {

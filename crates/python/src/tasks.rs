@@ -7,14 +7,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
 use crate::ffi::construct::construct;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::{fastcall, no_arguments};
 
 pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
-    let base = py.import("asyncio.base_events")?.getattr("BaseEventLoop")?.getattr("create_task")?;
-    let signature: String = py.import("inspect")?.getattr("signature")?.call1((base,))?.str()?.extract()?;
+    let base = py
+        .import(name!("asyncio.base_events"))?
+        .getattr(name!("BaseEventLoop"))?
+        .getattr(name!("create_task"))?;
+    let signature: String =
+        py.import(name!("inspect"))?.getattr(name!("signature"))?.call1((base,))?.str()?.extract()?;
     Ok(vec![
         Method {
             name: "create_future",
@@ -61,7 +68,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         return inherited(call, state);
     }
     let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
-    let arguments = PyTuple::new(py, [coroutine.to_owned()])?;
+    let arguments = make::tuple(py, [(*coroutine).to_owned()])?;
     let asks_eager = call
         .only_keyword(&state.imports.names.eager_start)
         .is_some_and(|value| value.is(PyBool::new(py, true)));
@@ -69,10 +76,10 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         let keywords = kept_keywords(call.receiver(), state, is_eager || asks_eager)?;
         return construct(class, &arguments, &keywords);
     }
-    let keywords = PyDict::new(py);
-    keywords.set_item("loop", call.receiver())?;
+    let keywords = make::dict(py)?;
+    keywords.set_item(name!("loop"), call.receiver())?;
     if is_eager {
-        keywords.set_item("eager_start", true)?;
+        keywords.set_item(name!("eager_start"), true)?;
     }
     for (name, value) in call.keywords() {
         keywords.set_item(name, value)?;
@@ -100,9 +107,9 @@ pub(crate) fn start<'py>(
         || imports.eager_task_factory.is_none()
         || state.modes.any(Modes::CLOSED | Modes::DEBUG)
     {
-        return Ok(owner.call_method1("create_task", (coroutine,))?);
+        return Ok(owner.call_method1(name!("create_task"), (coroutine,))?);
     }
-    let arguments = PyTuple::new(py, [coroutine])?;
+    let arguments = make::tuple(py, [coroutine])?;
     let keywords = kept_keywords(owner.as_any().as_borrowed(), state, true)?;
     construct(class.cast::<PyType>().map_err(PyErr::from)?, &arguments, &keywords)
 }
@@ -115,8 +122,8 @@ fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
 fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
     let (arguments, options) = call.unbound()?;
-    let method = state.imports.base_loop.bind(py).getattr("create_task")?;
-    Ok(method.call(PyTuple::new(py, arguments)?, Some(&options))?)
+    let method = state.imports.base_loop.bind(py).getattr(name!("create_task"))?;
+    Ok(method.call(make::tuple(py, arguments)?, Some(&options))?)
 }
 
 /// The class that a module of asyncio has under a name now: some tools replace it.
@@ -128,7 +135,7 @@ fn named_class<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     match module.bind(py).get_item(name)? {
         Some(class) => Ok(class),
-        None => Err(pyo3::exceptions::PyAttributeError::new_err(name.clone_ref(py))),
+        None => Err(new_error::<pyo3::exceptions::PyAttributeError>(name.to_string())),
     }
 }
 
@@ -146,10 +153,10 @@ fn kept_keywords<'py>(
     if let Some(kept) = kept {
         return Ok(kept.into_bound(py));
     }
-    let keywords = PyDict::new(py);
-    keywords.set_item("loop", receiver)?;
+    let keywords = make::dict(py)?;
+    keywords.set_item(name!("loop"), receiver)?;
     if eager {
-        keywords.set_item("eager_start", true)?;
+        keywords.set_item(name!("eager_start"), true)?;
     }
     if state.is_running() {
         let copy = keywords.clone().unbind();

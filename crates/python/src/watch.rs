@@ -13,6 +13,7 @@ use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
 use crate::kernel::Displaced;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::watches::Direction;
 use crate::{fastcall, handle};
 
@@ -132,7 +133,7 @@ fn own_remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
 /// A transport's descriptor is the transport's: asyncio's own check.
 fn refuse_transports(call: &Call<'_>) -> Result<(), Raised> {
     if let Some(descriptor) = call.positional().first() {
-        call.receiver().call_method1("_ensure_fd_no_transport", (*descriptor,))?;
+        call.receiver().call_method1(name!("_ensure_fd_no_transport"), (*descriptor,))?;
     }
     Ok(())
 }
@@ -206,14 +207,18 @@ fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     {
         return Ok(Some(number));
     }
-    crate::imports::Imports::of(py)?.hooks.bind(py).call_method1("descriptor_or_none", (object,))?.extract()
+    crate::imports::Imports::of(py)?
+        .hooks
+        .bind(py)
+        .call_method1(name!("descriptor_or_none"), (object,))?
+        .extract()
 }
 
 /// The `ValueError` for an object that is no descriptor and that nothing is registered for.
 fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
     let py = object.py();
     let asked = crate::imports::Imports::of(py)
-        .and_then(|imports| imports.hooks.bind(py).call_method1("descriptor_of", (object,)));
+        .and_then(|imports| imports.hooks.bind(py).call_method1(name!("descriptor_of"), (object,)));
     // It may be one by now; who asked was too early.
     asked.map_or_else(|error| error, |_| plain_os_error(&io::Error::from_raw_os_error(libc::EBADF)))
 }
@@ -228,7 +233,7 @@ impl EventLoop {
         }
         drop(rest);
         for handle in handles {
-            handle.to_object(py).call_method0("cancel")?;
+            handle.to_object(py).call_method0(name!("cancel"))?;
         }
         Ok(())
     }

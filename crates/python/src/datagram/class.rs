@@ -4,16 +4,19 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyType;
 
 use super::{Body, Endpoint, end, read, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{
     Transport, begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high,
     protocol_paused, set_limits,
@@ -33,10 +36,10 @@ static CLASS: PyOnceLock<Class> = PyOnceLock::new();
 /// Makes the class and puts it into the module.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let transports = py.import("asyncio.transports")?;
-    let base = transports.getattr("_FlowControlMixin")?.cast_into::<PyType>()?;
+    let transports = py.import(name!("asyncio.transports"))?;
+    let base = transports.getattr(name!("_FlowControlMixin"))?.cast_into::<PyType>()?;
     // asyncio's own inherits from both, from Python 3.12 on.
-    let bases = PyTuple::new(py, [base.clone().into_any(), transports.getattr("DatagramTransport")?])?;
+    let bases = make::tuple(py, [base.clone().into_any(), transports.getattr(name!("DatagramTransport"))?])?;
     let doc = "Datagrams over a UDP or a Unix socket: asyncio.DatagramTransport, native.";
     let represent = represent!(representation);
     let name = "DatagramTransport";
@@ -75,7 +78,7 @@ pub(super) fn deliver_held_method<'py>(py: Python<'py>) -> PyResult<Argument<'py
 }
 
 fn known(py: Python<'_>) -> PyResult<&'static Class> {
-    CLASS.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))
+    CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))
 }
 
 fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {
@@ -261,12 +264,12 @@ fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         return one(call, "get_extra_info", "name").map(|name| name.to_owned());
     };
     let default = arguments[1].map_or_else(|| none(call.py), |default| default.to_owned());
-    Ok(facts(call.receiver())?.call_method1("get", (name, default))?)
+    Ok(facts(call.receiver())?.call_method1(name!("get"), (name, default))?)
 }
 
 fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let size = ask(transport, |body| body.queue.size());
-    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+    make::count(transport.py(), size)
 }
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -298,7 +301,7 @@ fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Endpoint::represent(transport).into_pyobject(transport.py())?.into_any())
+    Ok(make::text(transport.py(), &Endpoint::represent(transport))?.into_any())
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -306,7 +309,7 @@ fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.number).into_pyobject(transport.py())?.into_any())
+    Ok(make::integer(transport.py(), i64::from(ask(transport, |body| body.number)))?)
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -10,6 +10,7 @@ use super::Endpoint;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::protocol;
 use crate::transport::{self, Transport, conclude, detach};
 
@@ -73,7 +74,7 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
         (body.socket.take(), body.token.take(), (body.protocol.take(), known))
     });
     detach(endpoint, py, token);
-    let closed = socket.map(|socket| socket.bind(py).call_method0("close").map(drop));
+    let closed = socket.map(|socket| socket.bind(py).call_method0(name!("close")).map(drop));
     drop(released);
     Ok(closed.unwrap_or(Ok(()))?)
 }

@@ -38,6 +38,7 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::transport::{self, check_protocol, schedule};
 use crate::watches::Kind;
 
@@ -121,9 +122,9 @@ fn open_raw<'py>(
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = owner.py();
     check_protocol(owner.get(), &new.protocol)?;
-    let descriptor: RawFd = new.socket.call_method0("fileno")?.extract()?;
-    let family = new.socket.getattr("family")?.extract()?;
-    let is_connected = match new.facts.get_item("peername")? {
+    let descriptor: RawFd = new.socket.call_method0(name!("fileno"))?.extract()?;
+    let family = new.socket.getattr(name!("family"))?.extract()?;
+    let is_connected = match new.facts.get_item(name!("peername"))? {
         Some(peer) => peer.is_truthy()?,
         None => false,
     };

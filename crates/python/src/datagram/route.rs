@@ -9,6 +9,7 @@ use reactor::Address;
 
 use super::{Body, Endpoint};
 use crate::address::{from_object, to_object};
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
@@ -46,7 +47,7 @@ pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> 
         && !address.eq(remote)?
     {
         let text = format!("Invalid address: must be None or {}", remote.str()?);
-        return Err(PyValueError::new_err(text).into());
+        return Err(new_error::<PyValueError>(text).into());
     }
     if is_connected {
         return Ok(Target::Peer);

@@ -19,10 +19,12 @@ use super::{Body, Endpoint, end, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{Transport, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging};
 
 const FAILED: &str = "Fatal write error on datagram transport";
@@ -97,7 +99,9 @@ fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Resul
     let py = data.py();
     let socket = endpoint.body.with(py, |body| body.socket.as_ref().map(|socket| socket.clone_ref(py)));
     let Some(socket) = socket else { return Ok(Sent::Whole) };
-    let Err(error) = socket.bind(py).call_method1("sendto", (data, name)) else { return Ok(Sent::Whole) };
+    let Err(error) = socket.bind(py).call_method1(name!("sendto"), (data, name)) else {
+        return Ok(Sent::Whole);
+    };
     if error.is_instance_of::<PyBlockingIOError>(py) || error.is_instance_of::<PyInterruptedError>(py) {
         return Ok(Sent::Later);
     }
@@ -136,7 +140,7 @@ fn with_content<R>(data: Argument<'_>, body: impl FnOnce(&[u8]) -> R) -> Result<
         Ok(view) => Ok(body(view.bytes())),
         Err(raised) => {
             drop(raised.take(data.py()));
-            let copy = data.call_method0("tobytes")?;
+            let copy = data.call_method0(name!("tobytes"))?;
             let copy = copy.cast::<PyBytes>().map_err(PyErr::from)?;
             Ok(body(copy.as_bytes()))
         }
@@ -160,7 +164,7 @@ fn drop_datagram(transport: Argument<'_>) -> Result<(), Raised> {
     if endpoint.body.with(transport.py(), |body| body.state.admit(false)) == (Admission::Drop { warn: true })
     {
         let hooks = endpoint.owner.get().imports.hooks.bind(transport.py());
-        hooks.call_method0("warn_of_lost_writes")?;
+        hooks.call_method0(name!("warn_of_lost_writes"))?;
     }
     Ok(())
 }
@@ -285,5 +289,5 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
 fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
     let name: Bound<'_, PyString> = data.get_type().name()?;
     let text = format!("data argument must be a bytes-like object, not {}", name.repr()?);
-    Ok(PyTypeError::new_err(text))
+    Ok(new_error::<PyTypeError>(text))
 }

@@ -4,6 +4,7 @@
 
 use pyo3::exceptions::PyTypeError;
 
+use super::error::new_error;
 use super::method::{Argument, Call};
 use super::raised::Raised;
 
@@ -14,8 +15,10 @@ pub(crate) fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Arg
         [only] if !call.has_keywords() => Ok(*only),
         _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
             found.ok_or_else(|| {
-                PyTypeError::new_err(format!("{method}() missing 1 required positional argument: '{name}'"))
-                    .into()
+                new_error::<PyTypeError>(format!(
+                    "{method}() missing 1 required positional argument: '{name}'"
+                ))
+                .into()
             })
         }),
     }
@@ -32,7 +35,7 @@ pub(crate) fn named<'py>(
     if given.len() > names.len() {
         let (most, count) = (names.len(), given.len());
         let text = format!("{method}() takes {most} positional arguments but {count} were given");
-        return Err(PyTypeError::new_err(text).into());
+        return Err(new_error::<PyTypeError>(text).into());
     }
     let mut found: Vec<_> = given.iter().map(|&argument| Some(argument)).collect();
     found.resize(names.len(), None);
@@ -42,11 +45,11 @@ pub(crate) fn named<'py>(
             Some(place) if found[place].is_none() => found[place] = Some(value),
             Some(_) => {
                 let text = format!("{method}() got multiple values for argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
+                return Err(new_error::<PyTypeError>(text).into());
             }
             None => {
                 let text = format!("{method}() got an unexpected keyword argument '{name}'");
-                return Err(PyTypeError::new_err(text).into());
+                return Err(new_error::<PyTypeError>(text).into());
             }
         }
     }

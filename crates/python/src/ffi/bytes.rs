@@ -6,10 +6,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::error::no_memory;
 use super::method::Argument;
 use super::raised::{Raised, owned};
 
@@ -97,7 +97,7 @@ pub(crate) fn filled<'py>(
     capacity: usize,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
-    let length = ffi::Py_ssize_t::try_from(capacity).map_err(|_| PyMemoryError::new_err(()))?;
+    let length = ffi::Py_ssize_t::try_from(capacity).map_err(|_| no_memory())?;
     // SAFETY: without a source the content is left uninitialised, to be written below.
     let mut object = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
     if object.is_null() {

@@ -15,10 +15,12 @@ use pyo3::types::{PyTuple, PyType};
 
 use super::answer::none;
 use super::class::Getter;
+use super::error::new_error;
 use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
 use super::method::{Argument, Call, Entry, Method, enter, enter_plain};
 use super::native::Visit;
 use super::raised::{Raised, border, owned};
+use crate::name;
 
 /// What a step comes to.
 pub(crate) enum Step<'py> {
@@ -174,7 +176,7 @@ fn close_by_method<T: Coroutine>(object: Argument<'_>) -> Result<Bound<'_, PyAny
 fn send_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let value = match call.positional() {
         [value] if !call.has_keywords() => *value,
-        _ => return Err(PyTypeError::new_err("send() takes exactly one argument").into()),
+        _ => return Err(new_error::<PyTypeError>("send() takes exactly one argument").into()),
     };
     match T::step(call.receiver(), value.is_none())? {
         Step::Yield(future) => Ok(future),
@@ -188,12 +190,12 @@ fn throw_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyA
         [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
             thrown(*kind, rest.first().copied(), rest.get(1).copied())?
         }
-        _ => return Err(PyTypeError::new_err("throw() takes one to three arguments").into()),
+        _ => return Err(new_error::<PyTypeError>("throw() takes one to three arguments").into()),
     };
     if T::abandon(call.receiver()) {
         return Err(error.into());
     }
-    Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into())
+    Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
 }
 
 /// The exception that the arguments of `throw` name.
@@ -205,7 +207,7 @@ fn thrown<'py>(
     let value = value.filter(|value| !value.is_none());
     let error = if kind.is_instance_of::<PyBaseException>() {
         if value.is_some() {
-            return Err(PyTypeError::new_err("instance exception may not have a separate value"));
+            return Err(new_error::<PyTypeError>("instance exception may not have a separate value"));
         }
         kind.to_owned()
     } else if kind
@@ -223,10 +225,10 @@ fn thrown<'py>(
     } else {
         let name = kind.get_type().name()?;
         let text = format!("exceptions must be classes or instances deriving from BaseException, not {name}");
-        return Err(PyTypeError::new_err(text));
+        return Err(new_error::<PyTypeError>(text));
     };
     if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
-        error.call_method1("with_traceback", (traceback,))?;
+        error.call_method1(name!("with_traceback"), (traceback,))?;
     }
     Ok(PyErr::from_value(error))
 }

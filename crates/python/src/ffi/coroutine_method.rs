@@ -13,8 +13,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::heap_type::{self, Specification, leaked, place, slot};
+use super::make;
 use super::method::{Call, enter_with};
 use super::raised::{Raised, border, owned};
+use crate::name;
 
 /// Makes a coroutine, or says that the call is not the plain case.
 pub(crate) type Maker = for<'py> fn(&Call<'py>) -> Result<Option<Bound<'py, PyAny>>, Raised>;
@@ -166,8 +168,8 @@ unsafe extern "C" fn represent(method: *mut ffi::PyObject) -> *mut ffi::PyObject
         let inherited = unsafe { (*method.cast::<MethodObject>()).inherited };
         // SAFETY: a live object.
         let inherited = unsafe { Borrowed::<PyAny>::from_ptr(py, inherited) };
-        let name: String = inherited.getattr("__name__")?.extract()?;
+        let name: String = inherited.getattr(name!("__name__"))?.extract()?;
         let text = format!("<method '{name}' of 'vitok._native.EventLoop' objects>");
-        Ok(text.into_pyobject(py).map_err(PyErr::from)?.into_any().into_ptr())
+        Ok(make::text(py, &text)?.into_any().into_ptr())
     })
 }

@@ -13,8 +13,10 @@ use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::handle_pool::Pool;
+use super::make;
 use super::method::Argument;
 use super::raised::{Raised, owned};
+use crate::name;
 
 /// Arguments that fit into the object. asyncio's own callers pass at most two; three covers nearly all of user code.
 pub(super) const INLINE_ARGUMENTS: usize = 3;
@@ -216,7 +218,7 @@ impl Handle {
         }
         let inline = &object.arguments[..object.count as usize];
         let inline: Vec<_> = inline.iter().filter_map(|&argument| borrowed(py, argument)).collect();
-        PyTuple::new(py, inline).map(Some)
+        Ok(Some(make::tuple(py, inline)?))
     }
 
     /// What debug mode keeps: the traceback of the handle's making and, once cancelled, its representation.
@@ -286,7 +288,7 @@ impl Handle {
         if let Some(arguments) = self.arguments(py)? {
             all.extend(arguments.iter());
         }
-        Ok(context.getattr("run")?.call1(PyTuple::new(py, all)?)?)
+        Ok(context.getattr(name!("run"))?.call1(make::tuple(py, all)?)?)
     }
 }
 

@@ -11,9 +11,9 @@ use std::ptr::{NonNull, null_mut};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::handle_object::{Flags, Handle, HandleObject, IN_A_TUPLE, INLINE_ARGUMENTS};
+use super::make;
 use super::method::Argument;
 use super::owned::Owned;
 use super::raised::Raised;
@@ -231,7 +231,7 @@ unsafe fn fill(
 /// Gives a handle more arguments than fit into it, as one tuple.
 #[cold]
 fn pack(py: Python<'_>, object: NonNull<HandleObject>, arguments: &[Argument<'_>]) -> Result<(), Raised> {
-    let tuple = PyTuple::new(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
+    let tuple = make::tuple(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
     // SAFETY: a live object that nobody else refers to yet.
     let fields = unsafe { &mut *object.as_ptr() };
     fields.arguments[0] = tuple.into_ptr();

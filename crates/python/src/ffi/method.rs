@@ -11,6 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyClass, PyTypeInfo, ffi};
 
+use super::error::new_error;
+use super::make;
 use super::raised::{Raised, border, owned};
 
 /// The C signature of a method that takes positional arguments and keyword names from the stack.
@@ -99,24 +101,24 @@ impl<'py> Call<'py> {
         if self.positional >= parameters.len() {
             let (most, given) = (parameters.len(), self.positional);
             let text = format!("{method}() takes {most} positional arguments but {given} were given");
-            return Err(PyTypeError::new_err(text).into());
+            return Err(new_error::<PyTypeError>(text).into());
         }
         let (mut leading, options) = self.unbound()?;
         for &parameter in &parameters[self.positional.min(parameters.len())..] {
             let Some(value) = options.get_item(parameter)? else {
                 let text = format!("{method}() missing required argument: '{parameter}'");
-                return Err(PyTypeError::new_err(text).into());
+                return Err(new_error::<PyTypeError>(text).into());
             };
             leading.push(value);
             options.del_item(parameter)?;
         }
         let own = T::type_object(py).getattr(method)?;
-        Ok(own.call(PyTuple::new(py, leading)?, Some(&options))?)
+        Ok(own.call(make::tuple(py, leading)?, Some(&options))?)
     }
 
     /// The call as one of a function that takes the receiver first: its positional arguments and its keywords.
     pub(crate) fn unbound(&self) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyDict>)> {
-        let options = PyDict::new(self.py);
+        let options = make::dict(self.py)?;
         for (name, value) in self.keywords() {
             options.set_item(name, value)?;
         }
@@ -131,7 +133,7 @@ impl<'py> Call<'py> {
             None => Ok(()),
             Some((name, _)) => {
                 let text = format!("{method}() got an unexpected keyword argument '{name}'");
-                Err(PyTypeError::new_err(text).into())
+                Err(new_error::<PyTypeError>(text).into())
             }
         }
     }

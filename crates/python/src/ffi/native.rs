@@ -16,7 +16,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use super::class::Getter;
+use super::error::new_error;
 use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
+use super::make;
 use super::method::{Argument, Method};
 use super::object::Object;
 use super::raised::{Raised, border};
@@ -104,7 +106,7 @@ unsafe impl<T> Sync for NativeType<T> {}
 impl<T: Native> NativeType<T> {
     /// Makes the class and puts it into the module.
     pub(crate) fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Self> {
-        let bases = PyTuple::new(module.py(), [&class.base])?;
+        let bases = make::tuple(module.py(), [class.base.clone().into_any()])?;
         Self::make_with(module, class, &bases)
     }
 
@@ -120,7 +122,7 @@ impl<T: Native> NativeType<T> {
         if base_size > offset_of!(NativeObject<T>, dict) {
             let text =
                 format!("this Python's asyncio.{} has more slots than vitok knows of", class.base.name()?);
-            return Err(PyImportError::new_err(text));
+            return Err(new_error::<PyImportError>(text));
         }
         let mut slots = vec![
             slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),

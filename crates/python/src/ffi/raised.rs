@@ -10,6 +10,8 @@ use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
+use super::error::{new_error, no_memory};
+
 /// The interpreter's error indicator is set. The only ways to get one are a C call that said so and `PyErr::restore`.
 #[derive(Debug)]
 pub(crate) struct Raised(());
@@ -22,7 +24,8 @@ impl Raised {
 
     /// Takes the error out of the interpreter.
     pub(crate) fn take(self, py: Python<'_>) -> PyErr {
-        PyErr::take(py).unwrap_or_else(|| PyRuntimeError::new_err("a C function failed without saying why"))
+        PyErr::take(py)
+            .unwrap_or_else(|| new_error::<PyRuntimeError>("a C function failed without saying why"))
     }
 }
 
@@ -32,6 +35,13 @@ impl From<PyErr> for Raised {
         let py = unsafe { Python::assume_attached() };
         error.restore(py);
         Self(())
+    }
+}
+
+impl From<Raised> for PyErr {
+    fn from(raised: Raised) -> Self {
+        // SAFETY: a `Raised` is made by functions that hold a `Python` token and never leaves its thread, which is attached.
+        raised.take(unsafe { Python::assume_attached() })
     }
 }
 
@@ -50,6 +60,11 @@ pub(crate) fn border<R>(failure: R, body: impl FnOnce(Python<'_>) -> Result<R, R
     }
 }
 
+/// The text of PyO3's panic where a C function made no object, which it has printed the reason of and forgotten. In the
+/// functions that PyO3 has no results for that is a lack of memory. Nothing of ours calls one
+/// (`tools/checks/panicking.py`); this is for what PyO3 does by itself.
+const NULL_IN_PYO3: &str = "PyObject pointer is null";
+
 #[cold]
 fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
     let text = payload
@@ -57,7 +72,11 @@ fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without a message");
-    PanicException::new_err(text.to_owned()).restore(py);
+    if text == NULL_IN_PYO3 {
+        no_memory().restore(py);
+    } else {
+        new_error::<PanicException>(text.to_owned()).restore(py);
+    }
 }
 
 /// An owned reference, or the error that its absence stands for.

@@ -7,6 +7,7 @@
 
 use std::os::fd::RawFd;
 
+use crate::name;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -33,7 +34,7 @@ pub(crate) fn descriptor_of(socket: &Bound<'_, PyAny>) -> RawFd {
 #[cold]
 fn asked(socket: &Bound<'_, PyAny>) -> RawFd {
     let py = socket.py();
-    let number = socket.call_method0("fileno").and_then(|number| number.extract()).unwrap_or(-1);
+    let number = socket.call_method0(name!("fileno")).and_then(|number| number.extract()).unwrap_or(-1);
     if number >= 0 && FIRST_FIELD.get(py).is_none() && is_socket(socket) {
         FIRST_FIELD.get_or_init(py, || first_field(socket) == number);
     }
@@ -41,7 +42,7 @@ fn asked(socket: &Bound<'_, PyAny>) -> RawFd {
 }
 
 fn is_socket(object: &Bound<'_, PyAny>) -> bool {
-    let class = object.py().import("_socket").and_then(|module| module.getattr("socket"));
+    let class = object.py().import(name!("_socket")).and_then(|module| module.getattr(name!("socket")));
     class.and_then(|class| object.is_instance(&class)).unwrap_or(false)
 }
 

@@ -10,10 +10,13 @@ use super::{Body, Connection, Pipe, end, info, open, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::transport::{
     begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high, protocol_paused,
     set_limits,
@@ -60,21 +63,21 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn base<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, PyType>> {
-    Ok(module.py().import("asyncio.transports")?.getattr(name)?.cast_into::<PyType>()?)
+    Ok(module.py().import(name!("asyncio.transports"))?.getattr(name)?.cast_into::<PyType>()?)
 }
 
 fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Class> {
     let class = NativeType::make(module, class)?;
     let object = class.class(module.py());
-    let begin = object.getattr("_begin")?.unbind();
-    let connection_lost = object.getattr("_call_connection_lost")?.unbind();
+    let begin = object.getattr(name!("_begin"))?.unbind();
+    let connection_lost = object.getattr(name!("_call_connection_lost"))?.unbind();
     Ok(Class { class, begin, connection_lost })
 }
 
 /// The class of the transports of this kind.
 pub(super) fn class_of(py: Python<'_>, kind: Kind) -> PyResult<&'static Class> {
     let (reader, writer) =
-        CLASSES.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))?;
+        CLASSES.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
     Ok(if kind == Kind::ReadPipe { reader } else { writer })
 }
 
@@ -220,7 +223,7 @@ fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 
 fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, Raised> {
     let &[file, descriptor, protocol, waiter, extra, ..] = call.positional() else {
-        return Err(PyTypeError::new_err("a pipe's transport is made of five arguments or more").into());
+        return Err(new_error::<PyTypeError>("a pipe's transport is made of five arguments or more").into());
     };
     call.refuse_keywords("_open_pipe")?;
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
@@ -303,7 +306,7 @@ fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     write::flush(transport)?;
     let size = ask(transport, |body| body.queue.len());
-    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+    make::count(transport.py(), size)
 }
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {

@@ -9,9 +9,11 @@ use pyo3::prelude::*;
 
 use super::{Pipe, write};
 use crate::error::os_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{self, alive, conclude, detach};
 
 /// `transport.close()`, and `write_eof()`: what was written is sent first.
@@ -44,7 +46,7 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
     let (file, token, protocol) =
         pipe.body.with(py, |body| (body.file.take(), body.token.take(), body.protocol.take()));
     let has_other_half = detach(pipe, py, token);
-    let closed = file.map_or(Ok(()), |file| file.bind(py).call_method0("close").map(drop));
+    let closed = file.map_or(Ok(()), |file| file.bind(py).call_method0(name!("close")).map(drop));
     drop(protocol);
     if has_other_half {
         lose_other_half(pipe, py)?;
@@ -57,7 +59,13 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
 fn lose_other_half(pipe: &Pipe, py: Python<'_>) -> Result<(), Raised> {
     let state = pipe.owner.get();
     let descriptor = pipe.body.with(py, |body| body.descriptor);
-    if state.imports.hooks.bind(py).call_method1("file_behind", (descriptor,))?.is_truthy()? {
+    if state
+        .imports
+        .hooks
+        .bind(py)
+        .call_method1(name!("file_behind"), (make::integer(py, i64::from(descriptor))?,))?
+        .is_truthy()?
+    {
         return Ok(());
     }
     let held = state.kernel.with(py, |kernel| {

@@ -6,6 +6,7 @@ use reactor::Interest;
 use super::Pipe;
 use super::class::ask;
 use crate::ffi::answer::{none, truth};
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
@@ -14,7 +15,7 @@ use crate::transport::{Body as _, polling, stage};
 use crate::watches::Kind;
 
 pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(represent(transport).into_pyobject(transport.py())?.into_any())
+    Ok(make::text(transport.py(), &represent(transport))?.into_any())
 }
 
 /// `<WritePipeTransport fd=7 idle bufsize=0>`, as asyncio writes it.
@@ -54,7 +55,7 @@ pub(super) fn assign_file(transport: Argument<'_>, file: Option<Bound<'_, PyAny>
 }
 
 pub(super) fn fileno(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.descriptor).into_pyobject(transport.py())?.into_any())
+    Ok(make::integer(transport.py(), i64::from(ask(transport, |body| body.descriptor)))?)
 }
 
 /// asyncio's transports let go of their loop at the end, and code asks for that.

@@ -10,9 +10,11 @@ use super::{Pipe, end, settle};
 use crate::error::os_error;
 use crate::ffi::answer::none;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
+use crate::name;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Body as _, schedule, schedule_lost};
 
@@ -69,7 +71,7 @@ fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> 
         protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))?;
     } else if owner.get().modes.any(Modes::DEBUG) {
         let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1("log_network_error", (transport, MESSAGE, error.value(py)))?;
+        hooks.call_method1(name!("log_network_error"), (transport, Text(MESSAGE), error.value(py)))?;
     }
     end::lose(transport, Some(error))
 }

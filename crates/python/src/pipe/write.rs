@@ -12,10 +12,12 @@ use stream::{Admission, Drained};
 
 use super::{Body, Pipe, end, settle};
 use crate::error::os_error;
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
+use crate::name;
 use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
 
 /// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
@@ -24,7 +26,7 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
     let pipe = value_of::<Pipe>(transport);
     if !is_bytes_like(data) {
         // asyncio's check is an `assert`.
-        return Err(PyAssertionError::new_err(data.repr()?.unbind()).into());
+        return Err(new_error::<PyAssertionError>(data.repr()?.to_string_lossy().into_owned()).into());
     }
     let data = unchanging(data)?;
     let runs_here = pipe.owner.get().is_own_thread();
@@ -51,7 +53,7 @@ fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), Raised>
     let py = transport.py();
     if refused == (Admission::Drop { warn: true }) {
         let hooks = value_of::<Pipe>(transport).owner.get().imports.hooks.bind(py);
-        hooks.call_method0("warn_of_lost_pipe_writes")?;
+        hooks.call_method0(name!("warn_of_lost_pipe_writes"))?;
     }
     Ok(())
 }
@@ -114,7 +116,7 @@ fn on_reader_gone(transport: Argument<'_>) -> Result<(), Raised> {
     // What was written in this turn has not been offered yet: the kernel's own error says more.
     flush(transport)?;
     let waits = pipe.body.with(py, |body| !body.queue.is_empty());
-    end::lose(transport, waits.then(|| PyBrokenPipeError::new_err(())))
+    end::lose(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))
 }
 
 /// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
@@ -144,8 +146,8 @@ fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     if owner.modes.any(Modes::DEBUG) {
         let hooks = owner.imports.hooks.bind(py);
         hooks.call_method1(
-            "log_network_error",
-            (transport, "Fatal write error on pipe transport", error.value(py)),
+            name!("log_network_error"),
+            (transport, name!("Fatal write error on pipe transport"), error.value(py)),
         )?;
     }
     pipe.body.with(py, |body| body.end.write_failed());

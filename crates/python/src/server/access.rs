@@ -9,6 +9,7 @@ use super::names::names;
 use super::sink::Sink;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// What is noted of a request when it begins: its line as it was sent. Heads that are read and lines of those that are not
 /// have no control characters, so the log can't be forged.
@@ -74,7 +75,7 @@ fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), Raised> {
         is_first
     });
     if is_first {
-        hub.get().call_soon(hub.getattr("_write_log")?)?;
+        hub.get().call_soon(hub.getattr(name!("_write_log"))?)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyBytes;
 
 use super::connection::{Answer, protocol_of};
 use super::exchange::Exchange;
@@ -17,6 +17,8 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
@@ -69,7 +71,7 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn known(py: Python<'_>) -> PyResult<&'static Known> {
-    KNOWN.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))
+    KNOWN.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
 }
 
 /// For who need not wait.
@@ -233,7 +235,7 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
     match found {
         Found::Nothing => Ok(None),
         Found::Disconnect => {
-            let event = PyDict::new(py);
+            let event = make::dict(py)?;
             let names = names(py)?;
             event.set_item(&names.kind, &names.http_disconnect)?;
             Ok(Some(event.into_any()))
@@ -266,7 +268,7 @@ fn content_event<'py>(
             PyBytes::new_with(py, length, join)?.into_any()
         }
     };
-    let event = PyDict::new(py);
+    let event = make::dict(py)?;
     event.set_item(&names.kind, &names.http_request)?;
     event.set_item(&names.body, content)?;
     event.set_item(&names.more_body, more_body)?;
@@ -302,10 +304,10 @@ fn name(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
         What::Event(_) => "receive",
         What::Done | What::Drain(_) | What::Turn => "send",
     };
-    Ok(name.into_pyobject(awaitable.py())?.into_any())
+    Ok(make::text(awaitable.py(), name)?.into_any())
 }
 
 fn representation(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let text = format!("<coroutine object {} at {:#x}>", name(awaitable)?, awaitable.as_ptr().addr());
-    Ok(text.into_pyobject(awaitable.py())?.into_any())
+    Ok(make::text(awaitable.py(), &text)?.into_any())
 }

@@ -13,9 +13,12 @@ use super::{deadline, ending, file, intake, respond};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::bytes::Bytes;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType};
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::unchanging;
 use crate::{fastcall, no_arguments, represent};
 
@@ -24,7 +27,7 @@ static CLASS: PyOnceLock<NativeType<Protocol>> = PyOnceLock::new();
 /// Makes the class, puts it into the module, and gives it.
 pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyAny>> {
     let py = module.py();
-    let base = py.import("asyncio.protocols")?.getattr("Protocol")?.cast_into::<PyType>()?;
+    let base = py.import(name!("asyncio.protocols"))?.getattr(name!("Protocol"))?.cast_into::<PyType>()?;
     let represent = represent!(representation);
     let doc = "One HTTP connection of an HttpServer: asyncio.Protocol, native.";
     let class = NativeType::make(
@@ -38,7 +41,8 @@ pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'
 /// A protocol for one connection of a server.
 pub(super) fn make<'py>(hub: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = hub.py();
-    let class = CLASS.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))?;
+    let class =
+        CLASS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))?;
     class.instance(py, Protocol::new(hub))
 }
 
@@ -105,7 +109,7 @@ fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     drop(before);
     deadline::keep_ticking(hub)?;
     if server.settings.tells {
-        server.hooks.bind(py).call_method1("connection_begun", (protocol,))?;
+        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol,))?;
     }
     if is_refused {
         ending::close(protocol)?;
@@ -185,5 +189,5 @@ fn representation(protocol: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
         (life, body.number)
     });
     let text = format!("<HttpProtocol {life} requests={number} at {:#x}>", protocol.as_ptr().addr());
-    Ok(text.into_pyobject(py)?.into_any())
+    Ok(make::text(py, &text)?.into_any())
 }

@@ -8,8 +8,10 @@ use pyo3::prelude::*;
 use super::connection::{Body, protocol_of};
 use super::hub::HttpServer;
 use super::{access, date, ending};
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,7 +100,7 @@ pub(super) fn keep_ticking(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 }
 
 fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
-    hub.get().call_later(hub.get().settings.tick_seconds, hub.getattr("_tick")?)
+    hub.get().call_later(hub.get().settings.tick_seconds, hub.getattr(name!("_tick"))?)
 }
 
 /// A tick: who is too late is seen to.
@@ -126,7 +128,10 @@ pub(super) fn tell_count(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     let py = hub.py();
     if hub.get().settings.tells {
         let begun = hub.get().shared.with(py, |shared| shared.begun);
-        hub.get().hooks.bind(py).call_method1("counted", (begun,))?;
+        hub.get()
+            .hooks
+            .bind(py)
+            .call_method1(name!("counted"), (make::integer(py, begun.cast_signed())?,))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::connection::{Request, protocol_of};
 use super::{awaitable, deadline, file, respond};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// Closes once everything written is sent. What the peer sends from here on does not count.
 pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
@@ -160,7 +161,7 @@ pub(super) fn forget(protocol: Argument<'_>) -> Result<(), Raised> {
         drop(value.hub.get().end_connection(py, place));
         if value.hub.get().settings.tells {
             deadline::tell_count(value.hub.bind(py))?;
-            value.hub.get().hooks.bind(py).call_method1("connection_ended", (protocol,))?;
+            value.hub.get().hooks.bind(py).call_method1(name!("connection_ended"), (protocol,))?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use super::connection::Body;
 use super::{awaitable, request, respond};
 use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
+use crate::ffi::error::new_error;
 use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
@@ -54,7 +55,7 @@ fn function(name: &'static str, entry: Entry, signature: &str, doc: &'static str
 }
 
 fn known(py: Python<'_>) -> PyResult<&'static Known> {
-    KNOWN.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))
+    KNOWN.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
 }
 
 #[inline]
@@ -111,10 +112,12 @@ impl Unfit {
     #[cold]
     pub(super) fn raise(self) -> Raised {
         match self {
-            Self::Disconnected => PyConnectionResetError::new_err("the client has disconnected").into(),
-            Self::Over => PyRuntimeError::new_err("the response is complete: nothing can follow it").into(),
-            Self::OutOfOrder(text) => PyRuntimeError::new_err(text).into(),
-            Self::Misuse(misuse) => PyRuntimeError::new_err(misuse.to_string()).into(),
+            Self::Disconnected => new_error::<PyConnectionResetError>("the client has disconnected").into(),
+            Self::Over => {
+                new_error::<PyRuntimeError>("the response is complete: nothing can follow it").into()
+            }
+            Self::OutOfOrder(text) => new_error::<PyRuntimeError>(text).into(),
+            Self::Misuse(misuse) => new_error::<PyRuntimeError>(misuse.to_string()).into(),
             Self::Raised(raised) => raised,
         }
     }
@@ -135,7 +138,7 @@ impl From<Raised> for Unfit {
 /// A message without something that it must have.
 #[cold]
 pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
-    PyTypeError::new_err(format!("the ASGI message {kind} has no usable {what}"))
+    new_error::<PyTypeError>(format!("the ASGI message {kind} has no usable {what}"))
 }
 
 impl Record for Exchange {

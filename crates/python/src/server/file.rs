@@ -11,9 +11,11 @@ use super::names::names;
 use super::respond;
 use crate::ffi::answer::none;
 use crate::ffi::arguments::{named, one};
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::name;
 
 /// `http.response.pathsend`: a coroutine that sends the file.
 pub(super) fn send_path<'py>(
@@ -25,7 +27,8 @@ pub(super) fn send_path<'py>(
     let path = path.ok_or_else(|| lacking("http.response.pathsend", "path"))?;
     let (protocol, number) = parts(exchange);
     let owner = protocol_of(protocol).hub.get().owner.bind(py);
-    Ok(files(py)?.call_method1("send_path", (owner, protocol, number, path))?)
+    Ok(files(py)?
+        .call_method1(name!("send_path"), (owner, protocol, make::integer(py, i64::from(number))?, path))?)
 }
 
 /// `http.response.zerocopysend`: a coroutine that sends from a descriptor.
@@ -42,7 +45,8 @@ pub(super) fn send_file<'py>(
     let more = message::flag(message, &names.more_body)?;
     let (protocol, number) = parts(exchange);
     let owner = protocol_of(protocol).hub.get().owner.bind(py);
-    Ok(files(py)?.call_method1("send_file", (owner, protocol, number, file, offset, count, more))?)
+    let number = make::integer(py, i64::from(number))?;
+    Ok(files(py)?.call_method1(name!("send_file"), (owner, protocol, number, file, offset, count, more))?)
 }
 
 fn parts(exchange: Argument<'_>) -> (Argument<'_>, u32) {
@@ -51,7 +55,7 @@ fn parts(exchange: Argument<'_>) -> (Argument<'_>, u32) {
 }
 
 fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    py.import("vitok.http.files")
+    py.import(name!("vitok.http.files"))
 }
 
 /// `protocol._begin_file(number, count, more_body)`: the transport, or None where the content is not to be sent.
@@ -93,7 +97,7 @@ pub(super) fn hold<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 pub(super) fn cancel(protocol: Argument<'_>) -> Result<(), Raised> {
     let py = protocol.py();
     match protocol_of(protocol).body.with(py, |body| body.file.take()) {
-        Some(task) => Ok(task.bind(py).call_method0("cancel").map(drop)?),
+        Some(task) => Ok(task.bind(py).call_method0(name!("cancel")).map(drop)?),
         None => Ok(()),
     }
 }

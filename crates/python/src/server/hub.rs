@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 use pyo3::{PyTraverseError, PyVisit};
@@ -14,10 +13,14 @@ use super::settings::Settings;
 use super::upgrade::{HandOver, NotImplemented, Upgrade};
 use super::{class, date, deadline, ending, scope};
 use crate::ffi::call::copy_context;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// What all HTTP connections of one server share: the application, the limits, who is connected.
 #[pyclass(frozen, weakref, module = "vitok._native", name = "HttpServer")]
@@ -119,7 +122,7 @@ impl HttpServer {
     pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
-        self.owner.bind(py).call_method(intern!(py, "call_soon"), (callback,), Some(&keywords))?;
+        self.owner.bind(py).call_method(name!("call_soon").of(py)?, (callback,), Some(&keywords))?;
         Ok(())
     }
 
@@ -127,15 +130,19 @@ impl HttpServer {
     pub(super) fn call_later(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
-        self.owner.bind(py).call_method(intern!(py, "call_later"), (seconds, callback), Some(&keywords))?;
+        self.owner.bind(py).call_method(
+            name!("call_later").of(py)?,
+            (make::float(py, seconds)?, callback),
+            Some(&keywords),
+        )?;
         Ok(())
     }
 
-    /// `hooks.error(message, exception)`.
+    /// `hooks.error(Text(message), exception)`.
     #[cold]
     pub(super) fn report(&self, py: Python<'_>, message: &str, error: Option<&PyErr>) -> Result<(), Raised> {
         let exception = error.map(|error| error.value(py));
-        self.hooks.bind(py).call_method1("error", (message, exception))?;
+        self.hooks.bind(py).call_method1(name!("error"), (Text(message), exception))?;
         Ok(())
     }
 }
@@ -152,7 +159,7 @@ impl HttpServer {
         hooks: Py<PyAny>,
     ) -> PyResult<Self> {
         if !application.bind(py).is_callable() {
-            return Err(PyTypeError::new_err("an ASGI application is a callable"));
+            return Err(new_error::<PyTypeError>("an ASGI application is a callable"));
         }
         let settings = Settings::read(options)?;
         let extensions = scope::extensions(py)?;
@@ -162,8 +169,8 @@ impl HttpServer {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
             application: py
-                .import("vitok.http.calling")?
-                .call_method1("as_coroutine_function", (application,))?
+                .import(name!("vitok.http.calling"))?
+                .call_method1(name!("as_coroutine_function"), (application,))?
                 .unbind(),
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
@@ -205,7 +212,7 @@ impl HttpServer {
     fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
         let tasks: Vec<Bound<'_, PyAny>> =
             self.shared.with(py, |shared| shared.tasks.values().map(|task| task.bind(py).clone()).collect());
-        tasks.into_iter().try_for_each(|task| task.call_method0("cancel").map(drop))
+        tasks.into_iter().try_for_each(|task| task.call_method0(name!("cancel")).map(drop))
     }
 
     /// Close every connection at once.
@@ -215,20 +222,20 @@ impl HttpServer {
 
     /// Connections that are open.
     #[getter]
-    fn connections(&self, py: Python<'_>) -> usize {
-        self.shared.with(py, |shared| shared.open)
+    fn connections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(make::count(py, self.shared.with(py, |shared| shared.open))?)
     }
 
     /// Requests whose task has not ended.
     #[getter]
-    fn running(&self, py: Python<'_>) -> usize {
-        self.shared.with(py, |shared| shared.running)
+    fn running<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(make::count(py, self.shared.with(py, |shared| shared.running))?)
     }
 
     /// Requests that ever began.
     #[getter]
-    fn requests(&self, py: Python<'_>) -> u64 {
-        self.shared.with(py, |shared| shared.begun)
+    fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(make::integer(py, self.shared.with(py, |shared| shared.begun).cast_signed())?)
     }
 
     /// What the loop calls once a tick.
@@ -239,7 +246,7 @@ impl HttpServer {
     /// What the loop calls in the turn after one that has brought lines of the access log.
     fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
         let lines = self.shared.with(py, |shared| std::mem::take(&mut shared.log));
-        self.hooks.bind(py).call_method1("access", (lines,)).map(drop)
+        self.hooks.bind(py).call_method1(name!("access"), (Text(&lines),)).map(drop)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

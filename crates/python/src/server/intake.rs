@@ -12,6 +12,7 @@ use super::{access, awaitable, ending, request, respond, upgrade};
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// Requests of one connection that are begun before others get their turn.
 const REQUESTS_AT_ONCE: usize = 16;
@@ -115,7 +116,7 @@ pub(super) fn schedule_if_due(protocol: Argument<'_>) -> Result<(), Raised> {
 }
 
 fn schedule(protocol: Argument<'_>, value: &Protocol) -> Result<(), Raised> {
-    value.hub.get().call_soon(protocol.getattr("_go_on")?)
+    value.hub.get().call_soon(protocol.getattr(name!("_go_on"))?)
 }
 
 /// Works off input. The caller has said that it is being worked off.

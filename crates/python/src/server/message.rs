@@ -7,8 +7,10 @@ use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
 use super::exchange::lacking;
 use super::names::names;
 use crate::ffi::bytes::Bytes;
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
 
 /// What a message is about.
@@ -39,7 +41,7 @@ pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, Raised> {
         "http.response.zerocopysend" => Ok(Kind::ZeroCopy),
         other => {
             let text = format!("this server knows no ASGI message of the type {other:?} here");
-            Err(pyo3::exceptions::PyRuntimeError::new_err(text).into())
+            Err(new_error::<pyo3::exceptions::PyRuntimeError>(text).into())
         }
     }
 }
@@ -54,9 +56,9 @@ pub(super) fn item<'py>(
     if let Ok(message) = message.cast::<PyDict>() {
         return Ok(message.get_item(name)?);
     }
-    let Ok(value) = message.call_method1("get", (name,)) else {
+    let Ok(value) = message.call_method1(name!("get"), (name,)) else {
         let kind = message.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("an ASGI message is a dict, not {kind}")).into());
+        return Err(new_error::<PyTypeError>(format!("an ASGI message is a dict, not {kind}")).into());
     };
     Ok(if value.is(py.None().bind(py)) { None } else { Some(value) })
 }
@@ -132,7 +134,8 @@ fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
 /// A pair of another kind, such as a list, or of something else with bytes.
 #[cold]
 fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
-    let unusable = || PyTypeError::new_err("a header of an ASGI message is a pair of bytes, name and value");
+    let unusable =
+        || new_error::<PyTypeError>("a header of an ASGI message is a pair of bytes, name and value");
     let parts: Vec<Bound<'_, PyAny>> = pair.try_iter().map_err(|_| unusable())?.collect::<PyResult<_>>()?;
     let [name, value] = &parts[..] else { return Err(unusable().into()) };
     if name.is_instance_of::<PyString>() || value.is_instance_of::<PyString>() {
@@ -144,7 +147,7 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
 /// Bytes that nobody can change, of any object that has bytes.
 fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
     if value.is_instance_of::<PyString>() {
-        return Err(PyTypeError::new_err("an ASGI message has str where bytes belong").into());
+        return Err(new_error::<PyTypeError>("an ASGI message has str where bytes belong").into());
     }
     // Of a subclass: releasing that could run code of the user's.
     if let Ok(bytes) = value.cast::<PyBytes>() {
@@ -152,7 +155,7 @@ fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
     }
     if !is_bytes_like(value) {
         let kind = value.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("an ASGI message has {kind} where bytes belong")).into());
+        return Err(new_error::<PyTypeError>(format!("an ASGI message has {kind} where bytes belong")).into());
     }
     unchanging(value)
 }

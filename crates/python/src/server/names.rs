@@ -5,6 +5,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
+use crate::ffi::error::new_error;
+use crate::ffi::make;
+use crate::ffi::raised::Raised;
+
 /// Header fields that clients and proxies send, which are not made anew for each request.
 const FIELDS: [&str; 46] = [
     "host",
@@ -69,18 +73,19 @@ macro_rules! words {
         }
 
         impl Names {
-            fn make(py: Python<'_>) -> Self {
+            fn make(py: Python<'_>) -> Result<Self, Raised> {
                 let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
                 for name in FIELDS {
-                    fields[name.len()].push((name.as_bytes(), PyBytes::new(py, name.as_bytes()).unbind()));
+                    fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
                 }
-                let method = |name: &'static str| (name.as_bytes(), PyString::intern(py, name).unbind());
-                Self {
-                    $($name: PyString::intern(py, $text).unbind(),)*
-                    empty_bytes: PyBytes::new(py, b"").unbind(),
-                    methods: METHODS.into_iter().map(method).collect(),
+                let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
+                let methods: Result<_, Raised> = METHODS.into_iter().map(method).collect();
+                Ok(Self {
+                    $($name: make::interned(py, $text)?.unbind(),)*
+                    empty_bytes: make::bytes(py, b"")?.unbind(),
+                    methods: methods?,
                     fields,
-                }
+                })
             }
         }
     };
@@ -107,33 +112,33 @@ static NAMES: PyOnceLock<Names> = PyOnceLock::new();
 
 /// Makes them, when the module is imported.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
-    NAMES.get_or_init(py, || Names::make(py));
+    NAMES.get_or_try_init(py, || Names::make(py))?;
     Ok(())
 }
 
 /// The names that [`load`] has made.
 #[inline(always)]
 pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
-    NAMES.get(py).ok_or_else(|| PyImportError::new_err("vitok._native was not initialised"))
+    NAMES.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
 }
 
 impl Names {
     /// A request's method as a string. Methods are tokens, so they are ASCII.
     #[inline]
-    pub(super) fn method<'py>(&self, py: Python<'py>, method: &[u8]) -> Bound<'py, PyString> {
+    pub(super) fn method<'py>(&self, py: Python<'py>, method: &[u8]) -> Result<Bound<'py, PyString>, Raised> {
         match self.methods.iter().find(|known| known.0 == method) {
-            Some((_, string)) => string.bind(py).clone(),
-            None => PyString::new(py, &String::from_utf8_lossy(method)),
+            Some((_, string)) => Ok(string.bind(py).clone()),
+            None => make::text(py, &String::from_utf8_lossy(method)),
         }
     }
 
     /// The name of a field as bytes.
     #[inline]
-    pub(super) fn field<'py>(&self, py: Python<'py>, name: &[u8]) -> Bound<'py, PyBytes> {
+    pub(super) fn field<'py>(&self, py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyBytes>, Raised> {
         let known = self.fields.get(name.len()).and_then(|some| some.iter().find(|known| known.0 == name));
         match known {
-            Some((_, bytes)) => bytes.bind(py).clone(),
-            None => PyBytes::new(py, name),
+            Some((_, bytes)) => Ok(bytes.bind(py).clone()),
+            None => make::bytes(py, name),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseExceptionGroup, PyConnectionError, PyKeyboardInterrupt, PySystemExit};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, protocol_of};
@@ -11,10 +10,12 @@ use super::names::names;
 use super::scope::Draft;
 use super::{ending, respond};
 use crate::ffi::call::{call_method, call_three};
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::protocol;
 use crate::tasks;
 
@@ -70,7 +71,7 @@ fn call<'py>(
     match hub.owner.bind(py).cast::<EventLoop>() {
         Ok(owner) => tasks::start(owner, coroutine),
         // On another loop a task begins as that loop has it.
-        Err(_) => Ok(hub.owner.bind(py).call_method1("create_task", (coroutine,))?),
+        Err(_) => Ok(hub.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
     }
 }
 
@@ -88,7 +89,7 @@ fn follow(value: &Protocol, exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>
     let callback = exchange::end_callback(exchange.as_borrowed())?;
     call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
     if hub.settings.tells {
-        hub.hooks.bind(py).call_method1("task_begun", (task,))?;
+        hub.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ pub(super) fn ended(exchange: Argument<'_>, task: Argument<'_>) -> Result<(), Ra
     let outcome = match call_method(task, &names.exception, &[]) {
         Ok(error) if error.is_none() => Ok(()),
         // Such an exception has left the loop already, when the task raised it.
-        Ok(error) if leaves_loop(&error) => Err(CancelledError::new_err(())),
+        Ok(error) if leaves_loop(&error) => Err(new_error::<CancelledError>("")),
         Ok(error) => Err(PyErr::from_value(error)),
         Err(raised) => Err(raised.take(py)),
     };
@@ -122,7 +123,7 @@ fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
     if let Some(task) = kept
         && value.hub.get().settings.tells
     {
-        value.hub.get().hooks.bind(py).call_method1("task_ended", (task.bind(py),))?;
+        value.hub.get().hooks.bind(py).call_method1(name!("task_ended"), (task.bind(py),))?;
     }
     let stage = value.body.with(py, |body| {
         let is_disconnected = body.is_disconnected();
@@ -174,15 +175,15 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
     }
     let py = error.py();
     if error.is_instance_of::<PyBaseExceptionGroup>() {
-        for member in error.getattr(intern!(py, "exceptions"))?.try_iter()? {
+        for member in error.getattr(name!("exceptions").of(py)?)?.try_iter()? {
             if !comes_of_disconnect(&member?, steps - 1)? {
                 return Ok(false);
             }
         }
         return Ok(true);
     }
-    let cause = error.getattr(intern!(py, "__cause__"))?;
-    let before = if cause.is_none() { error.getattr(intern!(py, "__context__"))? } else { cause };
+    let cause = error.getattr(name!("__cause__").of(py)?)?;
+    let before = if cause.is_none() { error.getattr(name!("__context__").of(py)?)? } else { cause };
     comes_of_disconnect(&before, steps - 1)
 }
 

@@ -19,6 +19,7 @@ use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::name;
 
 /// What is kept of the room for writing.
 const SCRATCH_AT_MOST: usize = 64 * 1024;
@@ -85,7 +86,7 @@ fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'
     match begun {
         Ok(sink) => {
             if !sink.tell_at_turn_end(py)? {
-                protocol_of(protocol).hub.get().call_soon(protocol.getattr("_turn_ends")?)?;
+                protocol_of(protocol).hub.get().call_soon(protocol.getattr(name!("_turn_ends"))?)?;
             }
             awaitable::done(py)
         }

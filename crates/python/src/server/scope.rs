@@ -1,14 +1,17 @@
 //! A request's head as ASGI's `scope` (ASGI HTTP specification, "HTTP Connection Scope", version 2.5).
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::connection::Protocol;
 use super::names::{Names, names};
 use super::settings::Settings;
 use super::sink::Sink;
+use crate::ffi::make;
+use crate::ffi::name::Text;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// What a head says, as objects that it takes no code of anybody's to make: the rest is done when the connection is not
 /// borrowed any more.
@@ -28,22 +31,22 @@ impl<'py> Draft<'py> {
         // An absolute target without a path means the root (RFC 9110 section 4.2.3).
         let raw = if head.path().is_empty() { b"/" } else { head.path() };
         let fields =
-            head.fields().iter().map(|(name, value)| (names.field(py, name), PyBytes::new(py, value)));
+            head.fields().iter().map(|(name, value)| Ok((names.field(py, name)?, make::bytes(py, value)?)));
         let query = head.query();
         // The server as a whole is not below any path (RFC 9112 section 3.2.4).
         let is_whole = head.target_form() == http::TargetForm::Asterisk;
-        let (path, raw_path) = paths(py, raw, if is_whole { "" } else { root_path });
+        let (path, raw_path) = paths(py, raw, if is_whole { "" } else { root_path })?;
         Ok(Self {
-            method: names.method(py, head.method()),
+            method: names.method(py, head.method())?,
             path,
             raw_path,
             query: if query.is_empty() {
                 names.empty_bytes.bind(py).clone()
             } else {
-                PyBytes::new(py, query)
+                make::bytes(py, query)?
             },
             is_1_0: head.version() == http::Version::Http10,
-            fields: fields.collect(),
+            fields: fields.collect::<Result<_, Raised>>()?,
         })
     }
 
@@ -61,9 +64,11 @@ impl<'py> Draft<'py> {
         scope.set_item(&names.query_string, &self.query)?;
         scope.set_item(&names.client, client)?;
         scope.set_item(&names.server, server)?;
-        let pairs: Result<Vec<_>, PyErr> =
-            self.fields.into_iter().map(|(name, value)| PyTuple::new(py, [name, value])).collect();
-        scope.set_item(&names.headers, PyList::new(py, pairs?)?)?;
+        let pair = |(name, value): (Bound<'py, PyBytes>, Bound<'py, PyBytes>)| {
+            make::tuple(py, [name.into_any(), value.into_any()]).map(Bound::into_any)
+        };
+        let pairs: Result<Vec<_>, Raised> = self.fields.into_iter().map(pair).collect();
+        scope.set_item(&names.headers, make::list(py, pairs?)?)?;
         scope.set_item(&names.asgi, hub.asgi.bind(py).copy()?)?;
         scope.set_item(&names.extensions, hub.extensions.bind(py).copy()?)?;
         if self.is_1_0 {
@@ -80,15 +85,19 @@ impl<'py> Draft<'py> {
 }
 
 /// `path`, decoded, and `raw_path`, as it was sent; both begin with the root path, unless they are `*`.
-fn paths<'py>(py: Python<'py>, raw: &[u8], root_path: &str) -> (Bound<'py, PyString>, Bound<'py, PyBytes>) {
+fn paths<'py>(
+    py: Python<'py>,
+    raw: &[u8],
+    root_path: &str,
+) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), Raised> {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
         // As ASCII it is UTF-8, too.
         let text = std::str::from_utf8(raw).unwrap_or_default();
-        return (PyString::new(py, text), PyBytes::new(py, raw));
+        return Ok((make::text(py, text)?, make::bytes(py, raw)?));
     }
     let decoded = unquoted(raw);
     let path = [root_path, &String::from_utf8_lossy(&decoded)].concat();
-    (PyString::new(py, &path), PyBytes::new(py, &[root_path.as_bytes(), raw].concat()))
+    Ok((make::text(py, &path)?, make::bytes(py, &[root_path.as_bytes(), raw].concat())?))
 }
 
 /// The bytes that a percent-encoded path stands for (RFC 3986 section 2.1). A percent sign that begins no encoding stands
@@ -173,10 +182,10 @@ fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, 
         if address.len() == 2 {
             return Ok(address.clone().into_any());
         }
-        return Ok(PyTuple::new(py, [address.get_item(0)?, address.get_item(1)?])?.into_any());
+        return Ok(make::tuple(py, [address.get_item(0)?, address.get_item(1)?])?.into_any());
     }
     if is_server && address.is_instance_of::<PyString>() && address.is_truthy()? {
-        return Ok((address, py.None()).into_pyobject(py)?.into_any());
+        return Ok(make::tuple(py, [address, py.None().into_bound(py)])?.into_any());
     }
     Ok(py.None().into_bound(py))
 }
@@ -184,15 +193,15 @@ fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, 
 /// A scope with everything that is the same for all requests, and a place for the rest, in the specification's order.
 pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let names = names(py)?;
-    let scope = PyDict::new(py);
+    let scope = make::dict(py)?;
     scope.set_item(&names.kind, &names.http)?;
     scope.set_item(&names.asgi, py.None())?;
-    scope.set_item(&names.http_version, PyString::intern(py, "1.1"))?;
+    scope.set_item(&names.http_version, name!("1.1"))?;
     for name in [&names.method, &names.scheme, &names.path, &names.raw_path, &names.query_string] {
         scope.set_item(name, py.None())?;
     }
     scope.set_item(&names.scheme, &names.http)?;
-    scope.set_item(PyString::intern(py, "root_path"), &settings.root_path)?;
+    scope.set_item(name!("root_path"), Text(&settings.root_path))?;
     for name in [&names.headers, &names.client, &names.server, &names.extensions] {
         scope.set_item(name, py.None())?;
     }
@@ -201,22 +210,22 @@ pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<B
 
 /// Which specification is followed.
 pub(super) fn asgi(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let asgi = PyDict::new(py);
-    asgi.set_item("version", "3.0")?;
-    asgi.set_item("spec_version", "2.5")?;
+    let asgi = make::dict(py)?;
+    asgi.set_item(name!("version"), name!("3.0"))?;
+    asgi.set_item(name!("spec_version"), name!("2.5"))?;
     Ok(asgi)
 }
 
 /// What is served beyond the specification's core (ASGI, "Extensions").
 pub(super) fn extensions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let extensions = PyDict::new(py);
+    let extensions = make::dict(py)?;
     for name in [
         "http.response.early_hint",
         "http.response.trailers",
         "http.response.pathsend",
         "http.response.zerocopysend",
     ] {
-        extensions.set_item(name, PyDict::new(py))?;
+        extensions.set_item(Text(name), make::dict(py)?)?;
     }
     Ok(extensions)
 }

@@ -6,6 +6,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::ffi::error::new_error;
+
 /// How long a peer may take with the head of a request, from connecting or from the last one: Apache has 20 s to 40 s,
 /// nginx 60 s, gunicorn and uvicorn none.
 const HEADER_SECONDS: f64 = 60.0;
@@ -86,9 +88,9 @@ impl Settings {
             settings.take(&name, &value, &mut seconds).map_err(|error| {
                 let text = format!("the option {name} of an HTTP server: {}", error.value(options.py()));
                 if error.is_instance_of::<PyTypeError>(options.py()) {
-                    PyTypeError::new_err(text)
+                    new_error::<PyTypeError>(text)
                 } else {
-                    PyValueError::new_err(text)
+                    new_error::<PyValueError>(text)
                 }
             })?;
         }
@@ -117,7 +119,7 @@ impl Settings {
             "state" => self.state = value.extract()?,
             "hands_over" => self.hands_over = value.is_truthy()?,
             "tells" => self.tells = value.is_truthy()?,
-            _ => return Err(PyValueError::new_err("there is no such option")),
+            _ => return Err(new_error::<PyValueError>("there is no such option")),
         }
         Ok(())
     }
@@ -153,7 +155,7 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
         return Ok(usize::MAX);
     }
     let number: i64 = value.extract()?;
-    usize::try_from(number).map_err(|_| PyValueError::new_err(format!("{number} is less than nothing")))
+    usize::try_from(number).map_err(|_| new_error::<PyValueError>(format!("{number} is less than nothing")))
 }
 
 /// A time in seconds; None or 0: no limit.
@@ -165,7 +167,7 @@ fn duration(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     if seconds > 0.0 && seconds.is_finite() {
         return Ok(Some(seconds));
     }
-    Err(PyValueError::new_err(format!("{seconds} is no number of seconds")))
+    Err(new_error::<PyValueError>(format!("{seconds} is no number of seconds")))
 }
 
 fn text_of_field(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
@@ -173,7 +175,7 @@ fn text_of_field(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         return Ok(Vec::new());
     }
     let text = value.cast::<PyBytes>()?.as_bytes();
-    http::check_field(b"server", text).map_err(|misuse| PyValueError::new_err(misuse.to_string()))?;
+    http::check_field(b"server", text).map_err(|misuse| new_error::<PyValueError>(misuse.to_string()))?;
     Ok(text.to_vec())
 }
 
@@ -182,7 +184,7 @@ fn fields(value: &Bound<'_, PyAny>) -> PyResult<Vec<(Vec<u8>, Vec<u8>)>> {
     for pair in value.try_iter()? {
         let (name, text): (Vec<u8>, Vec<u8>) = pair?.extract()?;
         http::check_field(&name, &text).map_err(|misuse| {
-            PyValueError::new_err(format!("{misuse}: {}", String::from_utf8_lossy(&name)))
+            new_error::<PyValueError>(format!("{misuse}: {}", String::from_utf8_lossy(&name)))
         })?;
         fields.push((name, text));
     }

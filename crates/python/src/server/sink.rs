@@ -2,11 +2,12 @@
 //! are.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::PyString;
 
 use super::names::names;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
@@ -169,13 +170,13 @@ fn write_by_method(
     if head.len() + length + tail.len() <= JOIN_AT_MOST {
         let middle = content.as_ref().map_or(&[][..], AsRef::as_ref);
         let joined = [head, middle, tail].concat();
-        return if joined.is_empty() { Ok(()) } else { write(PyBytes::new(py, &joined).as_any()) };
+        return if joined.is_empty() { Ok(()) } else { write(make::bytes(py, &joined)?.as_any()) };
     }
     if !head.is_empty() {
-        write(PyBytes::new(py, head).as_any())?;
+        write(make::bytes(py, head)?.as_any())?;
     }
     if let Some(content) = content {
         write(&content.to_object(py))?;
     }
-    if tail.is_empty() { Ok(()) } else { write(PyBytes::new(py, tail).as_any()) }
+    if tail.is_empty() { Ok(()) } else { write(make::bytes(py, tail)?.as_any()) }
 }

@@ -3,12 +3,13 @@
 //! A further protocol is a further implementation of [`Upgrade`]; nothing else has to know of it.
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use super::connection::protocol_of;
 use super::{ending, respond};
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
+use crate::name;
 
 /// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
 pub(super) trait Upgrade: Send + Sync {
@@ -61,8 +62,8 @@ impl Upgrade for HandOver {
         let has_ended = value.body.with(py, |body| body.peer_ended);
         let hooks = value.hub.get().hooks.bind(py);
         let transport = sink.object().bind(py);
-        let arguments = (protocol, transport, PyBytes::new(py, received), has_ended);
-        match hooks.call_method1("upgrade", arguments).and_then(|taken| taken.is_truthy()) {
+        let arguments = (protocol, transport, make::bytes(py, received)?, has_ended);
+        match hooks.call_method1(name!("upgrade"), arguments).and_then(|taken| taken.is_truthy()) {
             Ok(true) => ending::forget(protocol).map(|()| true),
             Ok(false) => NotImplemented.take_over(protocol, received),
             Err(error) => {

@@ -8,6 +8,8 @@ use super::operation::Operation;
 use crate::ffi::answer::truth;
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{CoroutineClass, CoroutineType, value_of};
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::{getter, represent};
 
@@ -31,7 +33,7 @@ pub(super) fn make(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// The class that [`make`] has made.
 #[inline(always)]
 pub(super) fn class_of(py: Python<'_>) -> PyResult<&'static CoroutineType<Operation>> {
-    CLASS.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))
+    CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))
 }
 
 fn getters() -> Vec<Getter> {
@@ -45,11 +47,11 @@ fn getters() -> Vec<Getter> {
 fn name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let qualified = value_of::<Operation>(operation).name();
     let name = qualified.rsplit('.').next().unwrap_or(qualified);
-    Ok(name.into_pyobject(operation.py())?.into_any())
+    Ok(make::text(operation.py(), name)?.into_any())
 }
 
 fn qualified_name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(value_of::<Operation>(operation).name().into_pyobject(operation.py())?.into_any())
+    Ok(make::text(operation.py(), value_of::<Operation>(operation).name())?.into_any())
 }
 
 fn is_running(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -60,5 +62,5 @@ fn is_running(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn representation(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let name = value_of::<Operation>(operation).name();
     let text = format!("<coroutine object {name} at {:#x}>", operation.as_ptr().addr());
-    Ok(text.into_pyobject(operation.py())?.into_any())
+    Ok(make::text(operation.py(), &text)?.into_any())
 }

@@ -17,16 +17,18 @@ pub(crate) use vigil::limit_sleep;
 
 use crate::fastcall;
 use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
+use crate::ffi::error::new_error;
 use crate::ffi::method::{Argument, Call, Method, add_methods, inside};
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 use work::Work;
 
 /// Puts the class of operations into the module, and the methods into the class of the loop.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     class::make(module)?;
-    let base = py.import("asyncio.selector_events")?.getattr("BaseSelectorEventLoop")?;
+    let base = py.import(name!("asyncio.selector_events"))?.getattr(name!("BaseSelectorEventLoop"))?;
     let methods: [(&str, Maker); 7] = [
         ("sock_recv", recv),
         ("sock_recv_into", recv_into),
@@ -100,7 +102,7 @@ fn accept<'py>(call: &Call<'py>) -> Made<'py> {
 fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let Some([socket, address]) = plain(call) else {
         return Err(
-            pyo3::exceptions::PyTypeError::new_err("a socket.socket and its address are needed").into()
+            new_error::<pyo3::exceptions::PyTypeError>("a socket.socket and its address are needed").into()
         );
     };
     let work = Work::Connect { address: address.to_owned().into(), is_begun: false };

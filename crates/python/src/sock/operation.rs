@@ -19,6 +19,7 @@ use super::{class, start::start};
 use crate::error::plain_os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Coroutine, Step, value_of};
+use crate::ffi::error::new_error;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
@@ -98,13 +99,15 @@ impl Coroutine for Operation {
         });
         match stage {
             Stage::Created if !sends_none => {
-                Err(PyTypeError::new_err("can't send non-None value to a just-started coroutine").into())
+                Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
             }
             Stage::Created => start(object, operation),
             Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
-            Stage::Running => Err(PyValueError::new_err("coroutine already executing").into()),
-            Stage::Waiting(_) => Err(PyRuntimeError::new_err("await wasn't used with future").into()),
-            Stage::Finished => Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into()),
+            Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
+            Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
+            Stage::Finished => {
+                Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
+            }
         }
     }
 

@@ -12,12 +12,15 @@ use super::work::{Attempt, Place, Work};
 use crate::error::plain_os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Step, value_of};
+use crate::ffi::error::new_error;
 use crate::ffi::interpreter::weak_reference;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
 use crate::kernel::Displaced;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::watches::Direction;
 
 /// The first step: tries, and waits if it has to.
@@ -26,7 +29,7 @@ pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Re
     let (work, socket) = operation.body.with(py, |body| (body.work.take(), body.socket.take()));
     let (Some(mut work), Some(socket)) = (work, socket) else {
         operation.end(py);
-        return Err(PyRuntimeError::new_err("cannot reuse already awaited coroutine").into());
+        return Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into());
     };
     let socket = socket.into_bound(py);
     match begin(py, operation, &mut work, &socket) {
@@ -58,8 +61,8 @@ fn begin<'py>(
     socket: &Bound<'py, PyAny>,
 ) -> Result<(Attempt<'py>, RawFd), Raised> {
     let owner = operation.owner.get();
-    if owner.modes.any(Modes::DEBUG) && !socket.call_method0("gettimeout")?.eq(0)? {
-        return Err(PyValueError::new_err("the socket must be non-blocking").into());
+    if owner.modes.any(Modes::DEBUG) && !socket.call_method0(name!("gettimeout"))?.eq(0)? {
+        return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
     let descriptor = descriptor_of(socket);
     let known = owner.kernel.with(py, |kernel| kernel.acquaintance(descriptor, socket.as_borrowed()));
@@ -118,10 +121,10 @@ fn register(
     let (displaced, told) = match again {
         Some(registered) => registered,
         None => {
-            value_of::<Operation>(object)
-                .owner
-                .bind(py)
-                .call_method1("_ensure_fd_no_transport", (descriptor,))?;
+            value_of::<Operation>(object).owner.bind(py).call_method1(
+                name!("_ensure_fd_no_transport"),
+                (make::integer(py, i64::from(descriptor))?,),
+            )?;
             let reference = weak_reference(socket)?.into();
             let object = object.to_owned().into();
             state
@@ -139,7 +142,7 @@ fn register(
 /// socket is closed.
 fn release(py: Python<'_>, displaced: Displaced) -> Result<(), Raised> {
     for handle in &displaced.handles {
-        handle.to_object(py).call_method0("cancel")?;
+        handle.to_object(py).call_method0(name!("cancel"))?;
     }
     displaced.operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
 }

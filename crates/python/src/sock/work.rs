@@ -15,11 +15,14 @@ use crate::buffer::View;
 use crate::error::plain_os_error;
 use crate::ffi::bytes;
 use crate::ffi::call::call_method;
+use crate::ffi::error::new_numbered_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::transport;
 use crate::watches::Direction;
 
@@ -180,7 +183,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Att
     drop(view);
     match received {
         Ok(count) => {
-            let result = count.into_pyobject(place.py).map_err(PyErr::from)?.into_any();
+            let result = make::count(place.py, count)?;
             Ok(Attempt::Done { result, is_drained: count > 0 && count < size })
         }
         Err(error) => wait_or_fail(&error),
@@ -221,7 +224,7 @@ fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> 
     let py = buffer.py();
     let said = match size.take() {
         Some(said) if said.bind(py).is_truthy()? => said,
-        _ => buffer.len()?.into_pyobject(py)?.into_any().into(),
+        _ => make::count(py, buffer.len()?)?.into(),
     };
     Ok(size.insert(said))
 }
@@ -229,7 +232,7 @@ fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> 
 fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, Raised> {
     let attempt = ask(place, &place.owner.imports.names.sock.accept, &[])?;
     if let Attempt::Done { result, .. } = &attempt {
-        result.get_item(0)?.call_method1("setblocking", (false,))?;
+        result.get_item(0)?.call_method1(name!("setblocking"), (false,))?;
     }
     Ok(attempt)
 }
@@ -249,7 +252,7 @@ fn connect<'py>(
         return Ok(Attempt::Wait);
     }
     let text = format!("Connect call failed {}", address.str()?);
-    Err(PyOSError::new_err((error.raw_os_error().unwrap_or_default(), text)).into())
+    Err(new_numbered_error::<PyOSError>(error.raw_os_error().unwrap_or_default(), text).into())
 }
 
 /// Calls a method of the socket object. That it would block is no error.

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::{Body, Socket, Stream, info};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::class::Getter;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::getter;
@@ -37,7 +38,7 @@ fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(ask(transport, |body| body.number).into_pyobject(transport.py())?.into_any())
+    Ok(make::integer(transport.py(), i64::from(ask(transport, |body| body.number)))?)
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

@@ -9,9 +9,12 @@ use super::attributes::{ask, getters, protocol_attribute};
 use super::{Intake, Stream, end, info, intake_of, native, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{begin_and_wake, connection_lost, limits, pause_if_high, set_limits};
 use crate::{fastcall, no_arguments, represent};
 
@@ -27,7 +30,8 @@ static CLASS: PyOnceLock<Class> = PyOnceLock::new();
 /// Makes the class and puts it into the module.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let base = py.import("asyncio.transports")?.getattr("_FlowControlMixin")?.cast_into::<PyType>()?;
+    let base =
+        py.import(name!("asyncio.transports"))?.getattr(name!("_FlowControlMixin"))?.cast_into::<PyType>()?;
     let doc = "A stream over a connected socket: asyncio.Transport, native.";
     let represent = represent!(representation);
     let name = "SocketTransport";
@@ -36,11 +40,11 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         NativeClass { name, doc, base, methods: methods(), getters: getters(), represent },
     )?;
     let object = class.class(py);
-    object.setattr("_start_tls_compatible", true)?;
-    let modes = py.import("asyncio.constants")?.getattr("_SendfileMode")?;
-    object.setattr("_sendfile_compatible", modes.getattr("TRY_NATIVE")?)?;
-    let connection_lost = object.getattr("_call_connection_lost")?.unbind();
-    let begin = object.getattr("_begin")?.unbind();
+    object.setattr(name!("_start_tls_compatible"), true)?;
+    let modes = py.import(name!("asyncio.constants"))?.getattr(name!("_SendfileMode"))?;
+    object.setattr(name!("_sendfile_compatible"), modes.getattr(name!("TRY_NATIVE"))?)?;
+    let connection_lost = object.getattr(name!("_call_connection_lost"))?.unbind();
+    let begin = object.getattr(name!("_begin"))?.unbind();
     CLASS.get_or_init(py, || Class { class, connection_lost, begin });
     Ok(())
 }
@@ -61,7 +65,7 @@ pub(super) fn begin_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
 }
 
 fn known(py: Python<'_>) -> PyResult<&'static Class> {
-    CLASS.get(py).ok_or_else(|| PyTypeError::new_err("vitok._native was not initialised"))
+    CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))
 }
 
 fn methods() -> Vec<Method> {
@@ -267,7 +271,7 @@ fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     write::flush(transport)?;
     let size = ask(transport, |body| body.queue.len());
-    Ok(size.into_pyobject(transport.py()).map_err(PyErr::from)?.into_any())
+    make::count(transport.py(), size)
 }
 
 fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
@@ -300,10 +304,10 @@ fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     if ask(transport, |body| body.file_waiter.is_some()) {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err("Empty waiter is already set").into());
+        return Err(new_error::<pyo3::exceptions::PyRuntimeError>("Empty waiter is already set").into());
     }
     write::flush(transport)?;
-    let waiter = stream.owner.bind(py).call_method0("create_future")?;
+    let waiter = stream.owner.bind(py).call_method0(name!("create_future"))?;
     let copy = waiter.clone().into();
     let is_empty = ask(transport, |body| {
         body.state.begin_file();
@@ -311,7 +315,7 @@ fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised
         body.queue.is_empty()
     });
     if is_empty {
-        waiter.call_method1("set_result", (py.None(),))?;
+        waiter.call_method1(name!("set_result"), (py.None(),))?;
     }
     Ok(waiter)
 }
@@ -326,5 +330,5 @@ fn reset_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raise
 }
 
 fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(info::represent(transport).into_pyobject(transport.py())?.into_any())
+    Ok(make::text(transport.py(), &info::represent(transport))?.into_any())
 }

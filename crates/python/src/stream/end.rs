@@ -11,10 +11,13 @@ use stream::WriteEnd;
 use super::{Socket, Stream, write};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
+use crate::name;
 use crate::protocol;
 use crate::transport::{self, Transport, conclude, detach};
 
@@ -64,7 +67,7 @@ pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Re
         protocol::report(owner, message, &error, transport, protocol.as_ref())?;
     } else if owner.get().modes.any(Modes::DEBUG) {
         let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1("log_network_error", (transport, message, error.value(py)))?;
+        hooks.call_method1(name!("log_network_error"), (transport, Text(message), error.value(py)))?;
     }
     // What it wrote before it raised leaves, as it would have in asyncio.
     write::flush(transport)?;
@@ -93,10 +96,10 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
         call_method(server.bind(py).as_borrowed(), name, &[transport])?;
     }
     if let Some(waiter) = waiter
-        && !waiter.bind(py).call_method0("done")?.is_truthy()?
+        && !waiter.bind(py).call_method0(name!("done"))?.is_truthy()?
     {
-        let error = PyConnectionError::new_err("Connection is closed by peer");
-        waiter.bind(py).call_method1("set_exception", (error.into_value(py),))?;
+        let error = new_error::<PyConnectionError>("Connection is closed by peer");
+        waiter.bind(py).call_method1(name!("set_exception"), (error.into_value(py),))?;
     }
     Ok(closed?)
 }
@@ -108,7 +111,7 @@ fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
             Ok(())
         }
         Socket::Object(object) => {
-            object.bind(py).call_method0("close")?;
+            object.bind(py).call_method0(name!("close"))?;
             Ok(())
         }
         Socket::Closed => Ok(()),

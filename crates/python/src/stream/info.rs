@@ -11,10 +11,12 @@ use reactor::Address;
 
 use super::{Socket, Stream};
 use crate::address::to_object;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::imports::Imports;
+use crate::name;
 use crate::transport::describe;
 
 /// What is known of a connection.
@@ -34,7 +36,7 @@ impl Facts {
     ) -> PyResult<Self> {
         let known = match extra {
             Some(extra) if extra.is_truthy()? => {
-                let known = PyDict::new(py);
+                let known = make::dict(py)?;
                 known.update(extra.cast()?)?;
                 Some(known.into())
             }
@@ -80,7 +82,7 @@ pub(super) fn extra<'py>(
 pub(super) fn all(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
     for name in ["socket", "sockname", "peername"] {
-        extra(transport, PyString::new(py, name).as_any().as_borrowed(), None)?;
+        extra(transport, make::text(py, name)?.as_any().as_borrowed(), None)?;
     }
     Ok(known(transport)?.into_any())
 }
@@ -93,7 +95,7 @@ fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
     if let Some(present) = present {
         return Ok(present.into_bound(py));
     }
-    let fresh = PyDict::new(py);
+    let fresh = make::dict(py)?;
     let copy = fresh.clone().into();
     let before = stream.body.with(py, |body| body.facts.known.replace(copy));
     drop(before);
@@ -127,9 +129,9 @@ fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>
     let hooks = Imports::of(py)?.hooks.bind(py);
     let socket = match socket_object(transport)? {
         Some(socket) => socket,
-        None => hooks.call_method0("closed_socket")?,
+        None => hooks.call_method0(name!("closed_socket"))?,
     };
-    Ok(Some(hooks.call_method1("transport_socket", (socket,))?))
+    Ok(Some(hooks.call_method1(name!("transport_socket"), (socket,))?))
 }
 
 /// The `socket.socket` behind the transport, which owns the descriptor from now on.
@@ -145,7 +147,10 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
         return Ok(Some(object.into_bound(py)));
     }
     let Some(number) = number else { return Ok(None) };
-    let object = Imports::of(py)?.hooks.bind(py).call_method1("socket_of", (number,))?;
+    let object = Imports::of(py)?
+        .hooks
+        .bind(py)
+        .call_method1(name!("socket_of"), (make::integer(py, i64::from(number))?,))?;
     let copy = object.clone().into();
     let refused =
         stream.body.with(py, |body| match std::mem::replace(&mut body.socket, Socket::Object(copy)) {
@@ -158,7 +163,7 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
         });
     if let Some(refused) = refused {
         // Another thread has asked meanwhile, or the connection has ended: the number is not this object's.
-        object.call_method0("detach")?;
+        object.call_method0(name!("detach"))?;
         drop(refused);
         return socket_object(transport);
     }

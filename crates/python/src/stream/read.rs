@@ -17,6 +17,8 @@ use super::{Body, Intake, Stream, end, settle, write};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -104,7 +106,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
 fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let names = &stream.owner.get().imports.names.protocol;
-    let hint = (-1_i32).into_pyobject(py).map_err(PyErr::from)?;
+    let hint = make::integer(py, -1)?;
     let buffer = plan.callee.call(&names.get_buffer, &[hint.as_any().as_borrowed()]);
     let buffer = match buffer.and_then(|buffer| non_empty(&buffer).map(|()| buffer)) {
         Ok(buffer) => buffer,
@@ -121,7 +123,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             drop(raised.take(py));
             let text =
                 format!("get_buffer() returned a {}, which cannot be written to", buffer.get_type().name()?);
-            let raised = PyTypeError::new_err(text).into();
+            let raised = new_error::<PyTypeError>(text).into();
             return end::fail(transport, raised, "Fatal read error on socket transport");
         }
     };
@@ -133,7 +135,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
         Ok(count) => count,
         Err(error) => return on_error(transport, &error),
     };
-    let count = count.into_pyobject(py).map_err(PyErr::from)?;
+    let count = make::count(py, count)?;
     match plan.callee.call(&names.buffer_updated, &[count.as_any().as_borrowed()]) {
         Ok(_) => Ok(()),
         Err(raised) => end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed."),
@@ -142,7 +144,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
 
 fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), Raised> {
     if buffer.len()? == 0 {
-        return Err(PyRuntimeError::new_err("get_buffer() returned an empty buffer").into());
+        return Err(new_error::<PyRuntimeError>("get_buffer() returned an empty buffer").into());
     }
     Ok(())
 }

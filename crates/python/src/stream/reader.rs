@@ -6,7 +6,6 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
@@ -18,6 +17,7 @@ use crate::ffi::call::{bound_function, call_method};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::imports::Imports;
+use crate::name;
 
 /// asyncio's classes, their methods as they were at import, and the names that they use.
 struct Known {
@@ -96,7 +96,7 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>, descriptor: Ra
         wake(reader, names)?;
         if is_over(&reader.getattr(&names.limit)?, array.len())? {
             let hooks = Imports::of(py)?.hooks.bind(py);
-            hooks.call_method1("pause_for_reader", (reader,))?;
+            hooks.call_method1(name!("pause_for_reader"), (reader,))?;
         }
     }
     Ok(received)
@@ -138,23 +138,23 @@ fn known(py: Python<'_>) -> PyResult<Option<&'static Known>> {
 
 /// Readers of a Python that is newer than those this was written for are left alone.
 fn load(py: Python<'_>) -> PyResult<Option<Known>> {
-    if !Imports::of(py)?.hooks.bind(py).getattr("FEEDS_READERS")?.is_truthy()? {
+    if !Imports::of(py)?.hooks.bind(py).getattr(name!("FEEDS_READERS"))?.is_truthy()? {
         return Ok(None);
     }
-    let streams = py.import("asyncio.streams")?;
-    let protocol = streams.getattr("StreamReaderProtocol")?.cast_into::<PyType>()?;
-    let reader = streams.getattr("StreamReader")?.cast_into::<PyType>()?;
+    let streams = py.import(name!("asyncio.streams"))?;
+    let protocol = streams.getattr(name!("StreamReaderProtocol"))?.cast_into::<PyType>()?;
+    let reader = streams.getattr(name!("StreamReader"))?.cast_into::<PyType>()?;
     let names = Names {
-        data_received: intern!(py, "data_received").clone().unbind(),
-        feed_data: intern!(py, "feed_data").clone().unbind(),
-        wakeup_waiter: intern!(py, "_wakeup_waiter").clone().unbind(),
-        reader: intern!(py, "_stream_reader_wr").clone().unbind(),
-        buffer: intern!(py, "_buffer").clone().unbind(),
-        waiter: intern!(py, "_waiter").clone().unbind(),
-        limit: intern!(py, "_limit").clone().unbind(),
-        eof: intern!(py, "_eof").clone().unbind(),
-        cancelled: intern!(py, "cancelled").clone().unbind(),
-        set_result: intern!(py, "set_result").clone().unbind(),
+        data_received: name!("data_received").kept(py)?,
+        feed_data: name!("feed_data").kept(py)?,
+        wakeup_waiter: name!("_wakeup_waiter").kept(py)?,
+        reader: name!("_stream_reader_wr").kept(py)?,
+        buffer: name!("_buffer").kept(py)?,
+        waiter: name!("_waiter").kept(py)?,
+        limit: name!("_limit").kept(py)?,
+        eof: name!("_eof").kept(py)?,
+        cancelled: name!("cancelled").kept(py)?,
+        set_result: name!("set_result").kept(py)?,
     };
     Ok(Some(Known {
         data_received: protocol.getattr(&names.data_received)?.unbind(),

@@ -15,9 +15,11 @@ use super::{Body, Stream, end, native, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
+use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
+use crate::name;
 use crate::transport::{
     self, Next, follow, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging,
 };
@@ -163,9 +165,9 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
         )
     });
     if let Some(waiter) = waiter
-        && !waiter.bind(py).call_method0("done")?.is_truthy()?
+        && !waiter.bind(py).call_method0(name!("done"))?.is_truthy()?
     {
-        waiter.bind(py).call_method1("set_result", (py.None(),))?;
+        waiter.bind(py).call_method1(name!("set_result"), (py.None(),))?;
     }
     settle(transport)?;
     match drained {
@@ -192,15 +194,15 @@ fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(
     match refused {
         Admission::Queue | Admission::Nothing => Ok(()),
         Admission::AfterEnd => {
-            Err(PyRuntimeError::new_err(format!("Cannot call {method}() after write_eof()")).into())
+            Err(new_error::<PyRuntimeError>(format!("Cannot call {method}() after write_eof()")).into())
         }
         Admission::FileInProgress => {
-            Err(PyRuntimeError::new_err(format!("unable to {action}; sendfile is in progress")).into())
+            Err(new_error::<PyRuntimeError>(format!("unable to {action}; sendfile is in progress")).into())
         }
         Admission::Drop { warn: false } => Ok(()),
         Admission::Drop { warn: true } => {
             let owner = value_of::<Stream>(transport).owner.get();
-            owner.imports.hooks.bind(py).call_method0("warn_of_lost_writes")?;
+            owner.imports.hooks.bind(py).call_method0(name!("warn_of_lost_writes"))?;
             Ok(())
         }
     }
@@ -216,7 +218,7 @@ fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raise
         // Not in one piece: a copy of it is.
         Err(raised) => {
             drop(raised.take(data.py()));
-            let copy = data.call_method0("tobytes")?;
+            let copy = data.call_method0(name!("tobytes"))?;
             return write(transport, copy.as_borrowed());
         }
     };
@@ -295,5 +297,5 @@ fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
     } else {
         format!("data argument must be a bytes-like object, not {}", data.get_type().name()?.repr()?)
     };
-    Ok(PyTypeError::new_err(text))
+    Ok(new_error::<PyTypeError>(text))
 }

@@ -14,10 +14,13 @@ use super::flow::pause_if_high;
 use super::life::Transport;
 use crate::buffer::View;
 use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 
 /// What is worth gathering before it is sent. Longer writes leave at once: with 100 connections that each echo 64 KiB, what
 /// waits for the end of the turn would have left the cache by then, and cost twice as much.
@@ -146,13 +149,13 @@ pub(crate) fn unchanging(data: Argument<'_>) -> Result<Bytes, Raised> {
     }
     let py = data.py();
     let copy = match View::of(data) {
-        Ok(view) => PyBytes::new(py, view.bytes()).into_any(),
+        Ok(view) => make::bytes(py, view.bytes())?.into_any(),
         // Not in one piece: a copy of it is.
         Err(raised) => {
             drop(raised.take(py));
-            data.call_method0("tobytes")?
+            data.call_method0(name!("tobytes"))?
         }
     };
     let copied = Bytes::of(copy.as_borrowed());
-    copied.ok_or_else(|| PyTypeError::new_err("tobytes() returned something else than bytes").into())
+    copied.ok_or_else(|| new_error::<PyTypeError>("tobytes() returned something else than bytes").into())
 }

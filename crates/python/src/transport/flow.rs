@@ -8,6 +8,8 @@ use super::life::{Body, Transport};
 use super::telling::report_failure;
 use crate::ffi::answer::truth;
 use crate::ffi::arguments::named;
+use crate::ffi::error::new_error;
+use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -23,7 +25,7 @@ pub(crate) fn set_limits<T: Transport>(call: &Call<'_>) -> Result<(), Raised> {
     };
     let (high, low) = (number(0)?, number(1)?);
     let set = flow_of::<T, _>(call.receiver(), |flow| flow.set_limits(high, low));
-    Ok(set.map_err(|refused| PyValueError::new_err(refused.to_string()))?)
+    Ok(set.map_err(|refused| new_error::<PyValueError>(refused.to_string()))?)
 }
 
 fn flow_of<T: Transport, R>(transport: Argument<'_>, question: impl FnOnce(&mut Flow) -> R) -> R {
@@ -33,7 +35,8 @@ fn flow_of<T: Transport, R>(transport: Argument<'_>, question: impl FnOnce(&mut 
 /// `transport.get_write_buffer_limits()`.
 pub(crate) fn limits<T: Transport>(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = transport.py();
-    Ok(flow_of::<T, _>(transport, |flow| flow.limits()).into_pyobject(py)?.into_any())
+    let (low, high) = flow_of::<T, _>(transport, |flow| flow.limits());
+    Ok(make::tuple(py, [make::count(py, low)?, make::count(py, high)?])?.into_any())
 }
 
 /// `transport._protocol_paused`.
@@ -46,13 +49,13 @@ pub(crate) fn protocol_paused<T: Transport>(transport: Argument<'_>) -> PyResult
 /// `transport._high_water`.
 pub(crate) fn high_water<T: Transport>(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    Ok(flow_of::<T, _>(transport, |flow| flow.limits().1).into_pyobject(py)?.into_any())
+    Ok(make::count(py, flow_of::<T, _>(transport, |flow| flow.limits().1))?)
 }
 
 /// `transport._low_water`.
 pub(crate) fn low_water<T: Transport>(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    Ok(flow_of::<T, _>(transport, |flow| flow.limits().0).into_pyobject(py)?.into_any())
+    Ok(make::count(py, flow_of::<T, _>(transport, |flow| flow.limits().0))?)
 }
 
 /// Something was sent: the protocol may go on writing if little enough is left.

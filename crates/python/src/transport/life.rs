@@ -15,11 +15,13 @@ use super::interest::{ask_kernel, interest_of};
 use super::telling::{call_connection_lost, call_connection_made, schedule, wake};
 use crate::ffi::answer::none;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::native::{Native, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::protocol::Callee;
 use crate::watches::Kind;
 
@@ -219,7 +221,7 @@ pub(crate) fn finalize<T: Transport>(transport: Argument<'_>) -> PyResult<()> {
     let text = format!("unclosed transport {}", T::represent(transport));
     let category = py.get_type::<PyResourceWarning>();
     let hooks = this.owner().get().imports.hooks.bind(py);
-    let warned = hooks.call_method1("warn_of_resource", (text, category, transport));
+    let warned = hooks.call_method1(name!("warn_of_resource"), (Text(&text), category, transport));
     this.forget(py);
     T::release(transport).map_err(|raised| raised.take(py))?;
     warned.map(drop)

@@ -12,6 +12,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::handle;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::protocol::{self, Callee};
 
 /// Refuses what is no protocol, such as the coroutine of a factory that is `async`, before anything is made for it: asyncio's
@@ -56,8 +57,8 @@ fn report_as_callback<'py>(
 
 /// Wakes who waits for a transport to be connected, unless they wait no more.
 pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), Raised> {
-    if !waiter.is_none() && !waiter.call_method0("cancelled")?.is_truthy()? {
-        waiter.call_method1("set_result", (waiter.py().None(),))?;
+    if !waiter.is_none() && !waiter.call_method0(name!("cancelled"))?.is_truthy()? {
+        waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
     }
     Ok(())
 }
