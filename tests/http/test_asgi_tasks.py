@@ -86,6 +86,38 @@ def test_a_task_that_only_the_server_knows_is_kept() -> None:
         assert client.answer().status == 200
 
 
+class TellsTwice(asyncio.Task[Any]):
+    """A task whose callbacks are called twice."""
+
+    def add_done_callback(self, callback: Callable[[Any], object], /, *, context: Any = None) -> None:
+        """Add it two times."""
+        super().add_done_callback(callback, context=context)
+        super().add_done_callback(callback, context=context)
+
+
+def test_a_task_that_tells_of_its_end_twice() -> None:
+    """Line "A task whose done callback runs twice": a request ends once, in the count and in the log."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+        if scope["path"] == "/fails":
+            raise OSError("on purpose")
+        await respond(send)
+
+    with serving(application, limit_concurrency=1) as site:
+        site.loop.set_task_factory(lambda loop, coroutine, **options: TellsTwice(coroutine, loop=loop, **options))
+        client = site.connect()
+        for _ in range(3):
+            assert client.ask().status == 200
+            site.turn()
+            assert site.http.running == 0
+        assert client.ask(request("/fails")).status == 500
+        site.turn()
+        assert site.http.running == 0
+        assert [message for message, _ in site.hooks.take()] == ["Exception in ASGI application"]
+        site.loop.set_task_factory(None)
+
+
 @pytest.mark.skipif(not IS_EAGER, reason="tasks have no first step of this kind before 3.12")
 def test_the_first_step_is_taken_at_once() -> None:
     """The application runs before `data_received` returns, and who needs not wait has answered by then."""

@@ -3,6 +3,8 @@
 //! A connection answers one request at a time, so what they work on is the connection's; the number of the request tells
 //! whether it is still the one that is meant.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::exceptions::{PyConnectionResetError, PyImportError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -26,6 +28,15 @@ pub(super) struct Exchange {
     pub(super) number: u32,
     /// Which request of the server.
     pub(super) key: u64,
+    /// Whether the end of its task was seen to: not every kind of task calls back once.
+    has_ended: AtomicBool,
+}
+
+impl Exchange {
+    /// Notes that the task has ended; whether that is new.
+    pub(super) fn note_end(&self) -> bool {
+        !self.has_ended.swap(true, Ordering::Relaxed)
+    }
 }
 
 struct Known {
@@ -60,7 +71,8 @@ fn known(py: Python<'_>) -> PyResult<&'static Known> {
 
 #[inline]
 pub(super) fn make<'py>(protocol: Argument<'py>, number: u32, key: u64) -> Result<Bound<'py, PyAny>, Raised> {
-    let exchange = Exchange { protocol: protocol.to_owned().into(), number, key };
+    let has_ended = AtomicBool::new(false);
+    let exchange = Exchange { protocol: protocol.to_owned().into(), number, key, has_ended };
     known(protocol.py())?.class.instance(protocol.py(), exchange)
 }
 

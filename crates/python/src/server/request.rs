@@ -117,6 +117,9 @@ fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
 fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
     let py = exchange.py();
     let inner = record::value_of::<Exchange>(exchange);
+    if !inner.note_end() {
+        return Ok(());
+    }
     let protocol = inner.protocol.bind_borrowed(py);
     let value = protocol_of(protocol);
     let kept = value.hub.get().end_request(py, inner.key);
