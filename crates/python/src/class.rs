@@ -106,10 +106,10 @@ impl EventLoop {
         let inherited = state.imports.hooks.bind(py).call_method1(name!("close_inherited"), (slf,));
         let released = signals::release(py, state);
         state.modes.set(Modes::CLOSED, true);
-        state.close_descriptors(py);
+        let closed = state.close_descriptors(py).map_err(|error| crate::error::plain_os_error(&error));
         state.discard(py);
         inherited?;
-        released
+        released.and(closed)
     }
 
     /// Wake the loop if it sleeps. Any thread may.

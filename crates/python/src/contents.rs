@@ -2,6 +2,8 @@
 //!
 //! What is taken out is dropped outside every borrow: a finalizer may come back to the loop.
 
+use std::io;
+
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -25,10 +27,13 @@ impl EventLoop {
         drop((letters, ready, timers, unsent, due, watches, settings));
     }
 
-    pub(crate) fn close_descriptors(&self, py: Python<'_>) {
+    pub(crate) fn close_descriptors(&self, py: Python<'_>) -> io::Result<()> {
+        // A thread that sleeps in it, which close() does not know of, finds the loop closed.
+        let rung = self.doorbell.ring();
         let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
         drop(closed);
         self.doorbell.disconnect();
+        rung
     }
 
     /// Shows the collector every object that the loop holds.

@@ -107,8 +107,9 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         } else {
             turn(this).map_err(|raised| raised.take(py))?;
         }
-        if state.modes.any(Modes::STOPPING) {
-            return Ok(());
+        if state.modes.any(Modes::STOPPING | Modes::CLOSED) {
+            // Closed under way, as close() refuses but who goes behind its back may: nothing would wake the loop again.
+            return if state.modes.any(Modes::STOPPING) { Ok(()) } else { state.check_open() };
         }
     }
 }
@@ -197,7 +198,14 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
         let outcome = poller.wait(timeout);
         (poller, outcome)
     });
-    state.kernel.with(py, |kernel| kernel.poller = Some(poller));
+    // Who closed the loop meanwhile has found none to close.
+    let closed = state.kernel.with(py, |kernel| {
+        if state.modes.any(Modes::CLOSED) {
+            return Some(poller);
+        }
+        kernel.poller.replace(poller)
+    });
+    drop(closed);
     outcome
 }
 
