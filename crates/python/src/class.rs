@@ -15,7 +15,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
-use crate::ffi::method::add_methods;
+use crate::ffi::method::{add_methods, finish};
 use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
 use crate::imports::keep_handle_types;
@@ -41,7 +41,9 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
     sock::add(module)?;
-    add_methods::<EventLoop>(py, methods)
+    add_methods::<EventLoop>(py, methods)?;
+    finish::<EventLoop>(py);
+    Ok(())
 }
 
 #[pymethods]

@@ -63,7 +63,7 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 /// The callback of both futures, and of the handle that crosses from one thread to the other.
-#[pyclass(frozen, module = "vitok._native")]
+#[pyclass(frozen, immutable_type, module = "vitok._native")]
 struct Bridge {
     ends: Owned<Option<Ends>>,
 }

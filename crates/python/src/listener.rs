@@ -31,7 +31,7 @@ const ACCEPTED_AT_ONCE: usize = 64;
 const RETRY_SECONDS: f64 = 1.0;
 
 /// What accepts on one socket.
-#[pyclass(frozen, module = "vitok._native")]
+#[pyclass(frozen, immutable_type, module = "vitok._native")]
 pub(crate) struct Listener {
     owner: Py<EventLoop>,
     descriptor: RawFd,

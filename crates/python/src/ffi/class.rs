@@ -59,7 +59,7 @@ fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::
     let specification = Specification {
         name: class.name,
         object_size: size_of::<HandleObject>(),
-        flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+        flags: ffi::Py_TPFLAGS_HAVE_GC,
         slots,
         bases: None,
     };

@@ -92,7 +92,7 @@ impl<T: Coroutine> CoroutineType<T> {
         let specification = Specification {
             name: class.name,
             object_size: size_of::<CoroutineObject<T>>(),
-            flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+            flags: ffi::Py_TPFLAGS_HAVE_GC,
             slots,
             bases: None,
         };

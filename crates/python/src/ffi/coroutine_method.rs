@@ -78,9 +78,7 @@ fn make_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let specification = Specification {
         name: "_CoroutineMethod",
         object_size: size_of::<MethodObject>(),
-        flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL
-            | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR
-            | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+        flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR,
         slots,
         bases: None,
     };

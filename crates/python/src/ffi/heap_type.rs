@@ -6,20 +6,24 @@
 use std::ffi::{CStr, CString, c_int, c_ulong, c_void};
 use std::ptr::null_mut;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use super::class::Getter;
+use super::error::new_error;
 use super::method::Method;
-use super::raised::{Raised, owned};
+use super::name::Name;
+use super::raised::{Raised, border, owned};
 
 /// What the interpreter is told of a class.
 pub(super) struct Specification<'a, 'py> {
     /// Its name within `vitok._native`.
     pub(super) name: &'static str,
     pub(super) object_size: usize,
-    /// Beyond those that every class of ours has: the default ones, and that Python code makes no instances.
+    /// Beyond those that every class of ours has: the default ones, that Python code makes no instances, and that nothing is
+    /// put on the class.
     pub(super) flags: c_ulong,
     /// Without the empty one at the end.
     pub(super) slots: Vec<ffi::PyType_Slot>,
@@ -44,6 +48,7 @@ pub(super) fn make_type<'py>(
     specification: Specification<'_, '_>,
 ) -> PyResult<Bound<'py, PyType>> {
     let Specification { name, object_size, flags, mut slots, bases } = specification;
+    slots.push(slot(ffi::Py_tp_alloc, refuse_allocation as ffi::allocfunc as *mut c_void));
     slots.push(slot(0, null_mut()));
     let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION | flags;
     let mut spec = ffi::PyType_Spec {
@@ -57,7 +62,37 @@ pub(super) fn make_type<'py>(
     let bases = bases.map_or(null_mut(), Bound::as_ptr);
     // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
     let created = unsafe { ffi::PyType_FromModuleAndSpec(module, &raw mut spec, bases) };
-    Ok(owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?)
+    let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
+    make_immutable(&created);
+    Ok(created)
+}
+
+/// `tp_alloc`: an object that is not made by `new_object` has no value in it. Who gives asyncio's base class a `__new__` of his
+/// own would get here.
+unsafe extern "C" fn refuse_allocation(
+    _class: *mut ffi::PyTypeObject,
+    _items: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    border(null_mut(), |_| {
+        Err(new_error::<PyTypeError>("objects of this class are made by its loop only").into())
+    })
+}
+
+/// Refuses every later change of a class. A `__new__` that is put on a class of ours would make objects without a value, and
+/// the class is shared by all of the process. Afterwards, because from 3.14 on no class of a specification may be immutable
+/// while a base of it is not, and asyncio's are Python classes.
+pub(super) fn make_immutable(class: &Bound<'_, PyType>) {
+    // SAFETY: a live type; the GIL is held.
+    unsafe { (*class.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE };
+}
+
+/// Puts a constant on a class that is refused to everybody else.
+pub(super) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    // SAFETY: a live type; with the GIL held nobody else can use the moment.
+    unsafe { (*class.as_type_ptr()).tp_flags &= !ffi::Py_TPFLAGS_IMMUTABLETYPE };
+    let added = class.setattr(name, value);
+    make_immutable(class);
+    added
 }
 
 /// A new object of a class of the collected kind.

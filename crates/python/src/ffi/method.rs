@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyClass, PyTypeInfo, ffi};
 
 use super::error::new_error;
+use super::heap_type::make_immutable;
 use super::make;
 use super::raised::{Raised, border, owned};
 
@@ -297,7 +298,7 @@ impl Method {
     }
 }
 
-/// Hangs vectorcall methods into the class `T`.
+/// Hangs vectorcall methods into the class `T`, until that is [finished](finish).
 pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method>) -> PyResult<()> {
     let class = T::type_object(py);
     for method in methods {
@@ -309,6 +310,11 @@ pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method>) -
         class.setattr(name, descriptor)?;
     }
     Ok(())
+}
+
+/// The class `T` has all of its methods: nothing is put on it from now on.
+pub(crate) fn finish<T: PyTypeInfo>(py: Python<'_>) {
+    make_immutable(&T::type_object(py));
 }
 
 /// The Rust value inside an instance of a frozen class, when the interpreter has already checked the class.

@@ -17,9 +17,12 @@ use pyo3::types::{PyTuple, PyType};
 
 use super::class::Getter;
 use super::error::new_error;
-use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
+use super::heap_type::{
+    Specification, add_constant, add_type, getter_rows, new_object, place, slot, surface,
+};
 use super::make;
 use super::method::{Argument, Method};
+use super::name::Name;
 use super::object::Object;
 use super::raised::{Raised, border};
 
@@ -157,6 +160,11 @@ impl<T: Native> NativeType<T> {
         };
         // SAFETY: a complete type of ours, every field of whose objects is set here.
         unsafe { new_object(py, self.class, fill) }
+    }
+
+    /// Puts a constant on the class.
+    pub(crate) fn add_constant(self, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        add_constant(self.class(value.py()).cast::<PyType>()?, name, value)
     }
 
     /// The class itself.

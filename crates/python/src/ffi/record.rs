@@ -58,7 +58,7 @@ impl<T: Record> RecordType<T> {
         let specification = Specification {
             name,
             object_size: size_of::<RecordObject<T>>(),
-            flags: ffi::Py_TPFLAGS_HAVE_GC | ffi::Py_TPFLAGS_IMMUTABLETYPE,
+            flags: ffi::Py_TPFLAGS_HAVE_GC,
             slots,
             bases: None,
         };

@@ -23,7 +23,7 @@ use crate::ffi::raised::Raised;
 use crate::name;
 
 /// What all HTTP connections of one server share: the application, the limits, who is connected.
-#[pyclass(frozen, weakref, module = "vitok._native", name = "HttpServer")]
+#[pyclass(frozen, immutable_type, weakref, module = "vitok._native", name = "HttpServer")]
 pub(crate) struct HttpServer {
     /// The loop: one of ours, or any other of asyncio's kind.
     pub(super) owner: Py<PyAny>,

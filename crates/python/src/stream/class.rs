@@ -40,9 +40,9 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         NativeClass { name, doc, base, methods: methods(), getters: getters(), represent },
     )?;
     let object = class.class(py);
-    object.setattr(name!("_start_tls_compatible"), true)?;
+    class.add_constant(name!("_start_tls_compatible"), &truth(py, true))?;
     let modes = py.import(name!("asyncio.constants"))?.getattr(name!("_SendfileMode"))?;
-    object.setattr(name!("_sendfile_compatible"), modes.getattr(name!("TRY_NATIVE"))?)?;
+    class.add_constant(name!("_sendfile_compatible"), &modes.getattr(name!("TRY_NATIVE"))?)?;
     let connection_lost = object.getattr(name!("_call_connection_lost"))?.unbind();
     let begin = object.getattr(name!("_begin"))?.unbind();
     CLASS.get_or_init(py, || Class { class, connection_lost, begin });
