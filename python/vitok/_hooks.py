@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import inspect
-import os
 import signal
 import socket
 import sys
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 # What is used of these is asyncio's own, and typeshed does not tell of it.
 base_events: Any = _base_events
 futures: Any = _futures
+
+# What stands in the place of a handler for a signal that a loop handles.
+_sighandler_noop: Any = unix_events._sighandler_noop  # type: ignore[attr-defined]
 
 # Newer Pythons describe a callback's arguments only in debug mode, and ask which it is.
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
@@ -77,24 +79,6 @@ def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def swap_wakeup_descriptor(descriptor: int) -> int | None:
-    """Hand the process's wake-up descriptor of signals on; whose it was, or None where it is not ours to hand on."""
-    try:
-        return signal.set_wakeup_fd(descriptor)
-    except (ValueError, OSError):
-        # Either this is not the main thread of the main interpreter, or the descriptor is of no use any more.
-        return signal.set_wakeup_fd(-1) if in_main_thread() else None
-
-
-def file_behind(descriptor: int) -> tuple[int, int] | None:
-    """The device and inode that an open descriptor stands for: a number alone may have been used again."""
-    try:
-        facts = os.fstat(descriptor)
-    except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
-
-
 def default_executor(loop: Loop) -> concurrent.futures.Executor:
     """The loop's own pool, made at its first use."""
     base_events.BaseEventLoop._check_default_executor(loop)
@@ -108,23 +92,24 @@ def translate_exception(error: BaseException) -> Any:
     return futures._convert_future_exc(error)
 
 
-def begin_run(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
-    """Make a future of what `run_until_complete` got, which stops the loop at its end; whether it is a new task."""
+# Stops the loop of a future that is done.
+STOP_WHEN_DONE = base_events._run_until_complete_cb
+
+
+def future_of(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
+    """Make a future of what `run_until_complete` got; whether it is a new task."""
     is_new = not futures.isfuture(awaitable)
     future = tasks.ensure_future(awaitable, loop=loop)
     if is_new:
         # Whether it completed is said by run_until_complete itself.
         future._log_destroy_pending = False
-    # anyio finds the root task by this very function.
-    future.add_done_callback(base_events._run_until_complete_cb)
     return future, is_new
 
 
-def end_run(future: Future[Any], is_consumed: bool) -> None:
-    """Undo `begin_run`. An exception that nobody can ask for, because the run itself failed, counts as retrieved."""
-    if is_consumed and future.done() and not future.cancelled():
+def retrieve_exception(future: Future[Any]) -> None:
+    """Let the exception of a future count as retrieved."""
+    if future.done() and not future.cancelled():
         future.exception()
-    future.remove_done_callback(base_events._run_until_complete_cb)
 
 
 def transport_socket(sock: socket.socket) -> trsock.TransportSocket:
@@ -201,6 +186,12 @@ def log_network_error(transport: object, message: str, error: BaseException) -> 
     base_events.logger.debug("%r: %s", transport, message, exc_info=error)
 
 
-def close_inherited(loop: Loop) -> None:
-    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log."""
+def close_inherited(loop: Loop, handlers: dict[int, Any]) -> None:
+    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log.
+
+    `handlers` are the loop's before the first call: an interrupted one may have forgotten a handler that is in place.
+    """
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is _sighandler_noop:
+            loop._signal_handlers.setdefault(number, handler)
     unix_events._UnixSelectorEventLoop.close(loop)

@@ -36,7 +36,7 @@ _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 _NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
-class Loop(EventLoop, _compat.RunHooks, unix_events._UnixSelectorEventLoop):
+class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     """An event loop: asyncio.AbstractEventLoop in full, with native scheduling and polling."""
 
     # What asyncio's constructors assign has a slot, so that the instance's dict is born only when a user assigns

@@ -40,6 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"source", "lifetime", "contents"}),
     frozenset({"events"}),
     frozenset({"event_loop"}),
+    frozenset({"run"}),
     frozenset({"server"}),
     frozenset({"class"}),
     frozenset({"lib"}),

@@ -3,9 +3,7 @@
 //! Attributes of asyncio's base class that live in native memory are properties here, so that `BaseEventLoop.__init__`
 //! fills them and the instance's dict stays unborn: the interpreter calls methods of such an instance faster.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
@@ -22,7 +20,7 @@ use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{
-    datagram, event_loop, executor, handle, lifetime, listener, pipe, schedule, signals, sock, source,
+    datagram, event_loop, executor, handle, lifetime, listener, pipe, run, schedule, signals, sock, source,
     stream, tasks, watch,
 };
 
@@ -61,20 +59,7 @@ impl EventLoop {
 
     /// Run until stop() is called. RuntimeError if this loop, or another one in this thread, is running.
     fn run_forever(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        slf.call_method0(name!("_run_forever_setup"))?;
-        let turns = || lifetime::begin(slf).and_then(|()| event_loop::run(slf));
-        // A panic is a bug of ours and becomes an exception at the border; the loop must not stay "running" for it.
-        let outcome = catch_unwind(AssertUnwindSafe(turns));
-        // What was written in a turn that an exception has ended is not lost.
-        let flushed = source::flush(py, slf.get()).map_err(|raised| raised.take(py));
-        let ended = lifetime::end(py, slf).and(flushed);
-        let cleaned = slf.call_method0(name!("_run_forever_cleanup"));
-        slf.get().modes.set(Modes::STOPPING, false);
-        slf.get().show_to_collector(py);
-        let outcome = outcome.unwrap_or_else(|panic| resume_unwind(panic));
-        cleaned?;
-        outcome.and(ended)
+        run::forever(slf)
     }
 
     /// Run until the future is done; a coroutine becomes a task. Returns the result or raises the exception.
@@ -82,19 +67,22 @@ impl EventLoop {
         slf: &Bound<'py, Self>,
         future: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let hooks = slf.get().imports.hooks.bind(py);
-        slf.get().check_open()?;
-        slf.call_method0(name!("_check_running"))?;
-        let (future, is_new): (Bound<'py, PyAny>, bool) =
-            hooks.call_method1(name!("begin_run"), (slf, future))?.extract()?;
-        let outcome = slf.call_method0(name!("run_forever"));
-        hooks.call_method1(name!("end_run"), (&future, is_new && outcome.is_err()))?;
-        outcome?;
-        if !future.call_method0(name!("done"))?.is_truthy()? {
-            return Err(new_error::<PyRuntimeError>("Event loop stopped before Future completed."));
-        }
-        future.call_method0(name!("result"))
+        run::until_complete(slf, future)
+    }
+
+    /// What comes before the first turn: all of it is done, or none.
+    fn _run_forever_setup(slf: &Bound<'_, Self>) -> PyResult<()> {
+        run::set_up(slf)
+    }
+
+    /// What comes behind the last turn.
+    fn _run_forever_cleanup(slf: &Bound<'_, Self>) -> PyResult<()> {
+        run::clean_up(slf)
+    }
+
+    /// Whether coroutines that are made from now on note where.
+    fn _set_coroutine_origin_tracking(slf: &Bound<'_, Self>, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
+        run::track_origins(slf, enabled.is_truthy()?)
     }
 
     /// Close the loop: the queues are emptied, descriptors closed, the default executor shut down without waiting.
@@ -105,7 +93,13 @@ impl EventLoop {
         if state.modes.any(Modes::CLOSED) {
             return Ok(());
         }
-        let inherited = state.imports.hooks.bind(py).call_method1(name!("close_inherited"), (slf,));
+        let hooks = state.imports.hooks.bind(py);
+        let handlers = slf.getattr(name!("_signal_handlers"))?.call_method0(name!("copy"))?;
+        // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
+        let inherited = hooks.call_method1(name!("close_inherited"), (slf, &handlers)).or_else(|error| {
+            state.modes.set(Modes::CLOSED, false);
+            hooks.call_method1(name!("close_inherited"), (slf, &handlers)).and(Err(error))
+        });
         let released = signals::release(py, state);
         state.modes.set(Modes::CLOSED, true);
         let closed = state.close_descriptors(py).map_err(|error| crate::error::plain_os_error(&error));

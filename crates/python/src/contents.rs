@@ -71,6 +71,7 @@ impl EventLoop {
             queues.due.iter().try_for_each(|event| visit.call(&*event.object))
         });
         in_line.unwrap_or(Ok(()))?;
+        self.asyncgen_hooks_before.peek(|hooks| visit.call(hooks)).unwrap_or(Ok(()))?;
         self.settings.peek(|settings| settings.visit(&visit)).unwrap_or(Ok(()))
     }
 }

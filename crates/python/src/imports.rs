@@ -36,9 +36,39 @@ pub(crate) struct Imports {
     pub(crate) deque: Py<PyAny>,
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) get_frame: Py<PyAny>,
+    pub(crate) thread_calls: ThreadCalls,
     /// `vitok._hooks`: what is rare enough to be said in Python.
     pub(crate) hooks: Py<PyAny>,
     pub(crate) names: Names,
+}
+
+/// What a run asks of the thread and tells it: C functions all, within which no handler of a signal can run.
+pub(crate) struct ThreadCalls {
+    pub(crate) asyncgen_hooks: Py<PyAny>,
+    pub(crate) set_asyncgen_hooks: Py<PyAny>,
+    pub(crate) origin_depth: Py<PyAny>,
+    pub(crate) set_origin_depth: Py<PyAny>,
+    pub(crate) debug_stack_depth: Py<PyAny>,
+    pub(crate) set_running_loop: Py<PyAny>,
+    /// The module, whose `set_wakeup_fd` may be replaced.
+    pub(crate) signal: Py<PyModule>,
+}
+
+impl ThreadCalls {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let sys = py.import(name!("sys"))?;
+        let events = py.import(name!("asyncio.events"))?;
+        let constants = py.import(name!("asyncio.constants"))?;
+        Ok(Self {
+            asyncgen_hooks: sys.getattr(name!("get_asyncgen_hooks"))?.unbind(),
+            set_asyncgen_hooks: sys.getattr(name!("set_asyncgen_hooks"))?.unbind(),
+            origin_depth: sys.getattr(name!("get_coroutine_origin_tracking_depth"))?.unbind(),
+            set_origin_depth: sys.getattr(name!("set_coroutine_origin_tracking_depth"))?.unbind(),
+            debug_stack_depth: constants.getattr(name!("DEBUG_STACK_DEPTH"))?.unbind(),
+            set_running_loop: events.getattr(name!("_set_running_loop"))?.unbind(),
+            signal: py.import(name!("signal"))?.unbind(),
+        })
+    }
 }
 
 /// Interned names that the hot path compares by address.
@@ -182,6 +212,7 @@ impl Imports {
                 .getattr(name!("extract_stack"))?
                 .unbind(),
             get_frame: py.import(name!("sys"))?.getattr(name!("_getframe"))?.unbind(),
+            thread_calls: ThreadCalls::load(py)?,
             hooks: hooks.into_any().unbind(),
             names: Names {
                 context: Keyword::new(name!("context").kept(py)?),

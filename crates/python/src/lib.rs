@@ -27,6 +27,7 @@ mod loop_state;
 mod native_protocol;
 mod pipe;
 mod protocol;
+mod run;
 mod schedule;
 mod server;
 mod signals;

@@ -1,4 +1,4 @@
-//! What surrounds the turns of a loop: what a run takes and gives back, a forked child's fresh start, and the end.
+//! What a run needs of the kernel, a forked child's fresh start, and what is refused while the loop runs.
 //!
 //! It knows nothing of turns and callbacks.
 
@@ -18,8 +18,8 @@ use crate::sock;
 use crate::transport::alive;
 use crate::watches::Watched;
 
-/// What a run needs from the kernel and gives back at its end.
-pub(crate) fn begin(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+/// What a run needs of the kernel. Python code may run.
+pub(crate) fn prepare(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
     if state.kernel.with(py, |kernel| kernel.process != std::process::id()) {
@@ -46,9 +46,10 @@ fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     report_dropped(this, refused)
 }
 
-pub(crate) fn end(py: Python<'_>, this: &Bound<'_, EventLoop>) -> PyResult<()> {
+/// Gives the wake-up descriptor of signals back at the end of a run, unless the loop has handlers.
+pub(crate) fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     if !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
-        signals::release(py, this.get())?;
+        signals::release(this.py(), this.get())?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::socket::DatagramBatch;
 use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
@@ -42,6 +42,8 @@ pub(crate) struct EventLoop {
     pub(crate) queues: Owned<Queues>,
     pub(crate) kernel: Owned<Kernel>,
     pub(crate) settings: Owned<Settings>,
+    /// While the loop runs: the thread's hooks of asynchronous generators before, for a first iteration and a finalizer.
+    pub(crate) asyncgen_hooks_before: Owned<Option<Py<PyTuple>>>,
     pub(crate) inbound: Owned<Inbound>,
     /// Room for several datagrams, made at the first use; absent while an endpoint works on what is in it.
     pub(crate) batch: Owned<Option<DatagramBatch>>,
@@ -135,6 +137,7 @@ impl EventLoop {
             }),
             kernel: Owned::new(Kernel::new(poller)),
             settings: Owned::new(Settings::default()),
+            asyncgen_hooks_before: Owned::new(None),
             inbound: Owned::new(Inbound::new()),
             batch: Owned::new(None),
         })
@@ -149,6 +152,11 @@ impl EventLoop {
     #[inline(always)]
     pub(crate) fn is_own_thread(&self) -> bool {
         self.thread.load(Ordering::Relaxed) == thread_identity()
+    }
+
+    /// Makes the calling thread the one that runs the loop; whether none did.
+    pub(crate) fn claim_thread(&self) -> bool {
+        self.thread.compare_exchange(0, thread_identity(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn check_open(&self) -> PyResult<()> {

@@ -6,8 +6,9 @@
 
 use std::os::fd::RawFd;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use reactor::{Interest, SignalPipe, Token, Trigger};
+use reactor::{Interest, SignalPipe, Token, Trigger, file_behind};
 
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
@@ -35,7 +36,7 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     if before == descriptor {
         return Ok(());
     }
-    let file = file_behind(py, this, before)?;
+    let file = file_behind(before);
     this.kernel.with(py, |kernel| {
         kernel.wakeup_before.get_or_insert(Previous { descriptor: before, file });
     });
@@ -52,7 +53,7 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
         return Ok(());
     };
     // The number may have been closed meanwhile, and stand for a file that wants no signal numbers.
-    let is_same = file_behind(py, this, before.descriptor)? == before.file;
+    let is_same = file_behind(before.descriptor) == before.file;
     match swap(py, this, if is_same { before.descriptor } else { -1 })? {
         // -1 is what asyncio leaves when the last of its handlers goes.
         Some(current) if current != ours && current != -1 => swap(py, this, current).map(drop),
@@ -77,24 +78,21 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
 }
 
 /// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
+///
+/// No handler of a signal can run within: `signal.set_wakeup_fd` is a C function, and so is what it calls.
 fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
-    this.imports
-        .hooks
-        .bind(py)
-        .call_method1(name!("swap_wakeup_descriptor"), (make::integer(py, i64::from(descriptor))?,))?
-        .extract()
-}
-
-/// The file behind a descriptor: its device and inode, or `None` where there is none.
-fn file_behind(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<(u64, u64)>> {
-    if descriptor < 0 {
-        return Ok(None);
+    let signal = this.imports.thread_calls.signal.bind(py);
+    let set = |descriptor: i32| {
+        signal.call_method1(name!("set_wakeup_fd"), (make::integer(py, i64::from(descriptor))?,))
+    };
+    // A descriptor that is of no use any more is refused.
+    let before = set(descriptor).or_else(|_| set(-1));
+    match before {
+        Ok(before) => before.extract().map(Some),
+        // Not the main thread of the main interpreter.
+        Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
+        Err(error) => Err(error),
     }
-    this.imports
-        .hooks
-        .bind(py)
-        .call_method1(name!("file_behind"), (make::integer(py, i64::from(descriptor))?,))?
-        .extract()
 }
 
 /// What a new kernel object has to be told of the pipe.

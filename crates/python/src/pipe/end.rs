@@ -6,10 +6,10 @@
 use std::io;
 
 use pyo3::prelude::*;
+use reactor::file_behind;
 
 use super::{Pipe, write};
 use crate::error::os_error;
-use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -59,13 +59,7 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
 fn lose_other_half(pipe: &Pipe, py: Python<'_>) -> Result<(), Raised> {
     let state = pipe.owner.get();
     let descriptor = pipe.body.with(py, |body| body.descriptor);
-    if state
-        .imports
-        .hooks
-        .bind(py)
-        .call_method1(name!("file_behind"), (make::integer(py, i64::from(descriptor))?,))?
-        .is_truthy()?
-    {
+    if file_behind(descriptor).is_some() {
         return Ok(());
     }
     let held = state.kernel.with(py, |kernel| {

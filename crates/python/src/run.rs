@@ -1,0 +1,179 @@
+//! A run of the loop: what it takes from its thread, its turns, and what it gives back in every case.
+//!
+//! The handlers of signals are Python code, which the interpreter runs between two instructions of a function written in
+//! Python: a KeyboardInterrupt comes out there. So a run is set up and cleaned up natively, by calls of C functions only,
+//! between which no handler can run. What has to be asked of Python comes before anything is taken. Whatever a step raises
+//! (an audit hook, a failed allocation, an override), the steps behind it are made, and the first exception goes on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::ffi::answer::truth;
+use crate::ffi::error::new_error;
+use crate::ffi::handle_object::Handle;
+use crate::ffi::interpreter::check_signals;
+use crate::loop_state::{EventLoop, Modes};
+use crate::{event_loop, lifetime, name, source};
+
+/// `run_forever`: set-up, turns until `stop()`, clean-up.
+pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    // Another run of this loop keeps what it has taken.
+    if this.get().is_running() {
+        return this.call_method0(name!("_run_forever_setup")).map(drop);
+    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        this.call_method0(name!("_run_forever_setup"))?;
+        let turned = event_loop::run(this);
+        // What was written in a turn that an exception has ended is not lost.
+        let flushed = source::flush(py, this.get()).map_err(|raised| raised.take(py));
+        turned.and(flushed)
+    }));
+    // A subclass may have its own set-up and clean-up, which may end early. A panic is a bug of ours and becomes an
+    // exception of the caller's; the loop must not stay "running" for either.
+    let cleaned =
+        if holds_thread(this) { this.call_method0(name!("_run_forever_cleanup")).map(drop) } else { Ok(()) };
+    let given_back = if holds_thread(this) { clean_up(this) } else { Ok(()) };
+    outcome.unwrap_or_else(|panic| resume_unwind(panic)).and(cleaned).and(given_back)
+}
+
+/// Whether a run has taken something of its thread. `_thread_id` alone may have been reset by the program.
+fn holds_thread(this: &Bound<'_, EventLoop>) -> bool {
+    let state = this.get();
+    state.is_running() || state.asyncgen_hooks_before.with(this.py(), |hooks| hooks.is_some())
+}
+
+/// `run_until_complete`: a run that a future ends.
+pub(crate) fn until_complete<'py>(
+    this: &Bound<'py, EventLoop>,
+    awaitable: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let hooks = this.get().imports.hooks.bind(this.py());
+    this.get().check_open()?;
+    this.call_method0(name!("_check_running"))?;
+    let (future, is_new): (Bound<'py, PyAny>, bool) =
+        hooks.call_method1(name!("future_of"), (this, awaitable))?.extract()?;
+    // anyio finds the root task by this very function.
+    let stop = hooks.getattr(name!("STOP_WHEN_DONE"))?;
+    let outcome = future
+        .call_method1(name!("add_done_callback"), (&stop,))
+        .and_then(|_| this.call_method0(name!("run_forever")));
+    // Left behind, it would stop a later run. A future that is written in Python may be interrupted in this.
+    let remove = || future.call_method1(name!("remove_done_callback"), (&stop,)).map(drop);
+    let removed = remove().or_else(|interrupted| remove().and(Err(interrupted)));
+    if let Err(error) = outcome {
+        drop(cancel_stop(this, &future, &stop));
+        // An exception that nobody can ask for, because the run itself failed, counts as retrieved.
+        let retrieved = if is_new {
+            hooks.call_method1(name!("retrieve_exception"), (&future,)).map(drop)
+        } else {
+            Ok(())
+        };
+        drop(retrieved);
+        return Err(error);
+    }
+    removed?;
+    if !future.call_method0(name!("done"))?.is_truthy()? {
+        return Err(new_error::<PyRuntimeError>("Event loop stopped before Future completed."));
+    }
+    future.call_method0(name!("result"))
+}
+
+/// Cancels the call that stops the loop for a future, where an exception ended the run between the two.
+fn cancel_stop(
+    this: &Bound<'_, EventLoop>,
+    future: &Bound<'_, PyAny>,
+    stop: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let py = this.py();
+    this.get().collect_mail(py);
+    let ready: Vec<Handle> =
+        this.get().queues.with(py, |queues| queues.ready.iter().map(|handle| handle.clone_ref(py)).collect());
+    for handle in ready {
+        if !handle.callback(py).is_some_and(|callback| callback.is(stop)) {
+            continue;
+        }
+        let Some(arguments) = handle.arguments(py)? else { continue };
+        if arguments.get_item(0).is_ok_and(|argument| argument.is(future)) {
+            handle.to_object(py).call_method0(name!("cancel"))?;
+        }
+    }
+    Ok(())
+}
+
+/// `_run_forever_setup`: after an error nothing is taken.
+pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    this.get().check_open()?;
+    this.call_method0(name!("_check_running"))?;
+    lifetime::prepare(this)?;
+    // Python code has run, and other threads with it.
+    if !this.get().claim_thread() {
+        return Err(new_error::<PyRuntimeError>("This event loop is already running"));
+    }
+    take(this).inspect_err(|_| drop(clean_up(this)))
+}
+
+/// Makes what belongs to the thread the loop's.
+fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    let state = this.get();
+    let calls = &state.imports.thread_calls;
+    track_origins(this, state.modes.any(Modes::DEBUG))?;
+    let before: Bound<'_, PyTuple> = calls.asyncgen_hooks.bind(py).call0()?.cast_into()?;
+    let own =
+        (this.getattr(name!("_asyncgen_firstiter_hook"))?, this.getattr(name!("_asyncgen_finalizer_hook"))?);
+    // A run within a run, which a program may bring about by private names, leaves it to the outer one.
+    let spare = state.asyncgen_hooks_before.with(py, |place| match place {
+        Some(_) => Some(before),
+        None => {
+            *place = Some(before.unbind());
+            None
+        }
+    });
+    drop(spare);
+    calls.set_asyncgen_hooks.bind(py).call1(own)?;
+    calls.set_running_loop.bind(py).call1((this,))?;
+    // A signal that arrived before the wake-up descriptor was the loop's would not end its first sleep.
+    check_signals(py).map_err(|raised| raised.take(py))
+}
+
+/// `_run_forever_cleanup`: gives back whatever is taken.
+pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    let state = this.get();
+    let calls = &state.imports.thread_calls;
+    lifetime::set_thread(state, None);
+    state.modes.set(Modes::STOPPING, false);
+    let hooks = state.asyncgen_hooks_before.with(py, Option::take);
+    let steps = [
+        calls.set_running_loop.bind(py).call1((py.None(),)).map(drop),
+        hooks.map_or(Ok(()), |hooks| calls.set_asyncgen_hooks.bind(py).call1(hooks.bind(py)).map(drop)),
+        track_origins(this, false),
+        lifetime::release_signals(this),
+    ];
+    state.show_to_collector(py);
+    steps.into_iter().fold(Ok(()), PyResult::and)
+}
+
+/// `_set_coroutine_origin_tracking`: whether coroutines note where they were made, as in asyncio's debug mode.
+pub(crate) fn track_origins(this: &Bound<'_, EventLoop>, enabled: bool) -> PyResult<()> {
+    let (is_enabled, saved_depth) =
+        (name!("_coroutine_origin_tracking_enabled"), name!("_coroutine_origin_tracking_saved_depth"));
+    let py = this.py();
+    let calls = &this.get().imports.thread_calls;
+    if this.getattr(is_enabled)?.is_truthy()? == enabled {
+        return Ok(());
+    }
+    let depth = if enabled {
+        this.setattr(saved_depth, calls.origin_depth.bind(py).call0()?)?;
+        calls.debug_stack_depth.bind(py).clone()
+    } else {
+        this.getattr(saved_depth)?
+    };
+    // Noted first: what fails behind this is undone by the clean-up.
+    this.setattr(is_enabled, truth(py, enabled))?;
+    calls.set_origin_depth.bind(py).call1((depth,)).map(drop)
+}

@@ -1,0 +1,296 @@
+"""Runs of a loop that are to be interrupted, and what has to hold of loop and thread afterwards.
+
+As a program it interrupts each kind of run many times and prints what was left behind. Its exit code is 1 if that was
+anything.
+
+- `LOOP every`: at every instruction of Python's in turn, by a trace function.
+- `LOOP COUNT [SEED]`: so many times, at random, by a real SIGINT from a timer of Linux's.
+
+It knows nothing of what a run does when nothing interrupts it.
+"""
+
+import asyncio
+import ctypes
+import gc
+import logging
+import random
+import signal
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple, Self
+
+import vitok
+from support import loop_factory, turn
+
+Loop = asyncio.AbstractEventLoop
+# When a run counts as hanging, on a busy machine too.
+HANG_SECONDS = 5
+# Where a run's code stands, as far as it is written in Python.
+INTERRUPTED = (str(Path(__file__).parent), *(str(Path(vars(module)["__file__"]).parent) for module in (asyncio, vitok)))
+# What an interrupt becomes.
+INTERRUPTS = (KeyboardInterrupt, asyncio.CancelledError)
+# A signal that the tests send to nobody: its handler is there to be taken away.
+HANDLED = signal.SIGUSR1
+
+
+class Run(NamedTuple):
+    """What is interrupted, and what comes before without an interrupt."""
+
+    body: Callable[[Loop], object]
+    prepare: Callable[[Loop], object] = lambda _: None
+    closes: bool = False
+
+
+class Hang(BaseException):
+    """A run that neither its own callback nor the interrupt has ended."""
+
+
+def end_hang(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGALRM."""
+    raise Hang
+
+
+async def two_turns() -> None:
+    """A main coroutine, with an asynchronous generator that the loop has to hear of."""
+    await asyncio.sleep(0)
+    async for _ in numbers():
+        break
+
+
+async def numbers() -> Any:
+    """An asynchronous generator."""
+    yield 1
+    yield 2
+
+
+def run_forever(loop: Loop) -> None:
+    """A run that a callback ends."""
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+
+
+def run_in_runner(loop: Loop) -> None:
+    """What `asyncio.run` does; the loop is closed behind it."""
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(two_turns())
+
+
+RUNS = {
+    "run_forever": Run(run_forever),
+    "run_until_complete": Run(lambda loop: loop.run_until_complete(two_turns())),
+    "debug mode": Run(lambda loop: loop.run_until_complete(two_turns()), lambda loop: loop.set_debug(True)),
+    "Runner": Run(run_in_runner, closes=True),
+    "close": Run(lambda loop: loop.close(), lambda loop: loop.add_signal_handler(HANDLED, int), closes=True),
+}
+
+
+def thread_state() -> dict[str, object]:
+    """What a run takes from its thread."""
+    wakeup = signal.set_wakeup_fd(-1)
+    # asyncio's loop may have closed it.
+    with suppress(OSError):
+        signal.set_wakeup_fd(wakeup)
+    return {
+        "running loop": asyncio._get_running_loop(),
+        "hooks of generators": tuple(sys.get_asyncgen_hooks()),
+        "depth of origins": sys.get_coroutine_origin_tracking_depth(),
+        "wake-up descriptor": wakeup,
+    }
+
+
+def problems(loop: Loop, before: dict[str, object]) -> list[str]:
+    """What an interrupted run has left behind; the loop is closed then."""
+    if loop.is_running():
+        return ["running"]
+    # Only a loop with handlers may hold it behind a run.
+    held = signal.getsignal(HANDLED) is not signal.SIG_DFL and "wake-up descriptor"
+    found = [name for name, value in thread_state().items() if value != before[name] and name != held]
+    try:
+        if not loop.is_closed():
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            turn(loop, 3)
+            loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+    except Exception as error:
+        found.append(f"{type(error).__name__}: {error}")
+    if signal.getsignal(HANDLED) is not signal.SIG_DFL:
+        found.append("handler")
+        signal.signal(HANDLED, signal.SIG_DFL)
+    if thread_state()["wake-up descriptor"] != before["wake-up descriptor"]:
+        found.append("wake-up descriptor after close()")
+    return found
+
+
+def put_back(loop: Any, before: dict[str, Any]) -> None:
+    """Make the thread usable again, which nothing else does for a loop that stays "running"."""
+    asyncio._set_running_loop(None)
+    sys.set_asyncgen_hooks(*before["hooks of generators"])
+    sys.set_coroutine_origin_tracking_depth(before["depth of origins"])
+    signal.set_wakeup_fd(before["wake-up descriptor"])
+    loop._thread_id = None
+    with suppress(Exception):
+        loop.close()
+
+
+class Tracer:
+    """A trace function that raises KeyboardInterrupt at one instruction, counted from the start."""
+
+    def __init__(self, instruction: int) -> None:
+        self.left = instruction
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Self | None:
+        """Called before each instruction of each function that is entered from now on."""
+        if event == "call" and not frame.f_code.co_filename.startswith(INTERRUPTED):
+            # To whoever called it, an interrupt in there comes out of the call.
+            return None
+        frame.f_trace_opcodes = True
+        if event in ("call", "opcode"):
+            self.left -= 1
+            if self.left < 0:
+                # Here as everywhere an exception ends the tracing.
+                raise KeyboardInterrupt
+        return self
+
+    def interrupt(self, loop: Loop, run: Run) -> BaseException | None:
+        """Run until the end or the interrupt; what came out."""
+        try:
+            signal.alarm(HANG_SECONDS)
+            sys.settrace(self)
+            run.body(loop)
+        except BaseException as error:
+            return error
+        finally:
+            sys.settrace(None)
+            signal.alarm(0)
+        return None
+
+
+def interrupt_everywhere(loop_name: str, run: Run) -> Counter[str]:
+    """Interrupt a run at its first instruction, its second, and so on, and count what is wrong afterwards."""
+    before, result, new_loop = thread_state(), Counter[str](), loop_factory(loop_name)
+    while True:
+        loop = new_loop()
+        run.prepare(loop)
+        tracer = Tracer(result["runs"])
+        raised = tracer.interrupt(loop, run)
+        result["runs"] += 1
+        look_at(loop, raised, before, result)
+        del loop, raised
+        # What an interrupted run has left in asyncio's set of all tasks would make the next one longer.
+        gc.collect()
+        if tracer.left >= 0:
+            return result
+
+
+def look_at(loop: Loop, raised: BaseException | None, before: dict[str, object], result: Counter[str]) -> None:
+    """Count the interrupt, if it came out, and what was left behind."""
+    # A runner's main task is cancelled, and its clean-up cancels what is left.
+    result["interrupts"] += isinstance(raised, INTERRUPTS)
+    found = problems(loop, before)
+    # `Runner.close()` names its loop inside the block whose end asks for it: that instant is CPython's.
+    if raised is not None and not isinstance(raised, (*INTERRUPTS, UnboundLocalError)):
+        found.append(f"{type(raised).__name__}: {raised}")
+    result.update(found)
+    if found:
+        put_back(loop, before)
+
+
+class _Time(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+class _Setting(ctypes.Structure):
+    _fields_ = (("interval", _Time), ("value", _Time))
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (("value", ctypes.c_void_p), ("number", ctypes.c_int), ("rest", ctypes.c_char * 52))
+
+
+class Interrupter:
+    """A timer of the kernel's that sends this process a SIGINT: `setitimer` has other signals."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._timer = ctypes.c_void_p()
+        event = _Event(None, signal.SIGINT, b"")
+        if self._libc.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)):
+            raise OSError(ctypes.get_errno(), "timer_create")
+
+    def set(self, nanoseconds: int) -> None:
+        """Send it after this time; 0: not at all."""
+        setting = _Setting(_Time(0, 0), _Time(0, nanoseconds))
+        self._libc.timer_settime(self._timer, 0, ctypes.byref(setting), None)
+
+    def interrupt(self, loop: Loop, run: Run, nanoseconds: int) -> BaseException | None:
+        """Run until the end or the interrupt; what came out."""
+        try:
+            try:
+                signal.alarm(HANG_SECONDS)
+                self.set(nanoseconds)
+                run.body(loop)
+            finally:
+                self.set(0)
+        except BaseException as error:
+            return error
+        finally:
+            signal.alarm(0)
+        return None
+
+
+def interrupt_at_random(loop_name: str, run: Run, *, count: int, seed: int) -> Counter[str]:
+    """Interrupt so many runs, each at a random time, and count what is wrong afterwards."""
+    chance, interrupter, new_loop = random.Random(seed), Interrupter(), loop_factory(loop_name)
+    before, result = thread_state(), Counter[str]()
+    longest = 2 * typical_duration(new_loop, run)
+    while result["interrupts"] < count:
+        loop = new_loop()
+        run.prepare(loop)
+        raised = interrupter.interrupt(loop, run, chance.randrange(1, longest))
+        result["runs"] += 1
+        look_at(loop, raised, before, result)
+    return result
+
+
+def typical_duration(new_loop: Callable[[], Loop], run: Run) -> int:
+    """The median of some runs, in nanoseconds."""
+    durations = []
+    for _ in range(51):
+        loop = new_loop()
+        run.prepare(loop)
+        start = time.perf_counter_ns()
+        run.body(loop)
+        durations.append(time.perf_counter_ns() - start)
+        loop.close()
+    return sorted(durations)[25]
+
+
+def main(loop_name: str, count: str, seed: str = "1") -> int:
+    """Print a line for each kind of run."""
+    # An interrupted coroutine was never awaited, an interrupted task is pending for ever, and a finalizer that was
+    # interrupted is told of.
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    sys.unraisablehook = lambda _: None
+    signal.signal(signal.SIGALRM, end_hang)
+    gc.freeze()
+    wrong = False
+    for name, run in RUNS.items():
+        if count == "every":
+            result = interrupt_everywhere(loop_name, run)
+        else:
+            result = interrupt_at_random(loop_name, run, count=int(count) // len(RUNS), seed=int(seed))
+        print(f"{name}: {dict(result)}", flush=True)
+        wrong |= set(result) > {"runs", "interrupts"}
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
