@@ -65,7 +65,7 @@ def test_every_key_and_its_type(site: Site, seen: Seen) -> None:
     assert sorted(scope) == sorted(KEYS)
     assert type(scope) is dict
     assert scope["type"] == "http"
-    assert scope["asgi"] == {"version": "3.0", "spec_version": "2.5"}
+    assert scope["asgi"] == {"version": "3.0", "spec_version": "2.3"}
     assert (scope["http_version"], scope["method"], scope["scheme"]) == ("1.1", "GET", "http")
     assert (scope["path"], scope["raw_path"], scope["query_string"], scope["root_path"]) == ("/", b"/", b"", "")
     assert scope["headers"] == [(b"host", b"a")]

@@ -215,13 +215,19 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
     let mut out = Vec::new();
     let (found, sink) = value.body.with(py, |body| {
         let is_disconnected = body.is_disconnected();
-        let Some(request) = body.current(inner.number) else { return (Found::Disconnect, None) };
+        let Some(request) = body.current(inner.number) else {
+            if body.was_cut && body.number == inner.number {
+                body.note_listener(inner.number);
+            }
+            return (Found::Disconnect, None);
+        };
         if request.content.len() > 0 || (request.has_ended && !request.was_told_end) {
             let (first, rest) = request.content.take();
             request.was_told_end = request.has_ended;
             return (Found::Content(first, rest, !request.has_ended), None);
         }
         if is_disconnected {
+            body.note_listener(inner.number);
             return (Found::Disconnect, None);
         }
         let awaits =

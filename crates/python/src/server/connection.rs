@@ -8,6 +8,7 @@ use std::time::Instant;
 use pyo3::prelude::*;
 
 use super::deadline::{Deadline, Phase};
+use super::disconnect::Listener;
 use super::hub::HttpServer;
 use super::sink::Sink;
 use crate::ffi::bytes::{self, Bytes};
@@ -46,6 +47,11 @@ pub(super) struct Body {
     pub(super) reads_paused: bool,
     pub(super) writes_paused: bool,
     pub(super) peer_ended: bool,
+    /// The connection was lost before we closed it.
+    pub(super) peer_left: bool,
+    /// Whether the latest request has ended before its response was complete.
+    pub(super) was_cut: bool,
+    pub(super) listener: Option<Listener>,
     /// Nothing that arrives counts any more; the transport closes, or will.
     pub(super) is_closing: bool,
     /// Our side has ended, and the peer is given some time to see why.
@@ -165,6 +171,9 @@ impl Protocol {
             reads_paused: false,
             writes_paused: false,
             peer_ended: false,
+            peer_left: false,
+            was_cut: false,
+            listener: None,
             is_closing: false,
             lingers: false,
             streak: 0,

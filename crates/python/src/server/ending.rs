@@ -127,6 +127,14 @@ pub(super) fn end_request(
     is_complete: bool,
 ) -> Result<(), Raised> {
     let receivers = std::mem::take(&mut request.receivers);
+    if !is_complete {
+        protocol_of(protocol).body.with(protocol.py(), |body| {
+            body.was_cut = true;
+            if !receivers.is_empty() {
+                body.note_listener(body.number);
+            }
+        });
+    }
     access::log(protocol, &request, is_complete)?;
     drop(request);
     awaitable::wake(protocol.py(), receivers)
@@ -137,7 +145,7 @@ pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let (request, drains) = value.body.with(py, |body| {
-        body.is_closing = true;
+        body.note_lost();
         (body.request.take(), std::mem::take(&mut body.drains))
     });
     let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));

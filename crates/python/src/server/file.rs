@@ -109,6 +109,6 @@ pub(super) fn end<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
         return Err(lacking("of a file", "arguments").into());
     };
     let (number, more): (u32, bool) = (number.extract()?, more.is_truthy()?);
-    respond::put(call.receiver(), |body, out| body.encode_after_file(number, more, out))?;
+    respond::put(call.receiver(), (number, false), |body, out| body.encode_after_file(number, more, out))?;
     Ok(none(call.py))
 }

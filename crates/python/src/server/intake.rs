@@ -93,7 +93,11 @@ pub(super) fn ended(protocol: Argument<'_>) -> Result<bool, Raised> {
     let (receivers, is_busy) = value.body.with(py, |body| {
         let is_busy = body.is_busy();
         let receivers = body.request.as_mut().map(|request| std::mem::take(&mut request.receivers));
-        (receivers.unwrap_or_default(), is_busy && !body.is_closing && !body.is_secure)
+        let receivers = receivers.unwrap_or_default();
+        if !receivers.is_empty() {
+            body.note_listener(body.number);
+        }
+        (receivers, is_busy && !body.is_closing && !body.is_secure)
     });
     awaitable::wake(py, receivers)?;
     if !is_busy {
@@ -208,11 +212,12 @@ impl Body {
         let mut draft = None;
         let mut has_news = false;
         loop {
-            let Self { http, request, stash, number, deadline, streak, .. } = self;
+            let Self { http, request, stash, number, deadline, streak, was_cut, .. } = self;
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
                     deadline.end();
                     *streak = 0;
+                    *was_cut = false;
                     *number = number.wrapping_add(1).max(1);
                     let current = request.insert(Request::new());
                     if hub.settings.logs_access {

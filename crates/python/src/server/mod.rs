@@ -19,6 +19,7 @@
 //! | `respond`    | bytes out, and the end of a response                                     |
 //! | `encode`     | heads, content and trailers as bytes                                     |
 //! | `file`       | a response out of a file                                                 |
+//! | `disconnect` | a client that leaves, and what is still sent to it                       |
 //! | `ending`     | closing, losing and handing over a connection                            |
 //! | `deadline`   | how long a peer may take                                                 |
 //! | `upgrade`    | who speaks another protocol than HTTP                                    |
@@ -33,6 +34,7 @@ mod class;
 mod connection;
 mod date;
 mod deadline;
+mod disconnect;
 mod encode;
 mod ending;
 mod exchange;

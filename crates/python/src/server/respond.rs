@@ -8,6 +8,7 @@ use std::mem;
 use pyo3::prelude::*;
 
 use super::connection::{Answer, Body, Protocol, Request, Started, protocol_of};
+use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
 use super::exchange::{Exchange, Unfit};
 use super::hub::HttpServer;
@@ -41,16 +42,18 @@ pub(super) fn send<'py>(
         Kind::Body => {
             let content = message::content(message)?;
             let more = message::flag(message, &names.more_body)?;
-            put(protocol, |body, out| body.encode(py, hub, number, (content, more), out))?
+            put(protocol, (number, !more), |body, out| body.encode(py, hub, number, (content, more), out))?
         }
         Kind::Trailers => {
             let fields = message::fields(message)?;
             let more = message::flag(message, &names.more_trailers)?;
-            put(protocol, |body, out| body.encode_trailers(py, hub, number, (fields, more), out))?
+            put(protocol, (number, !more), |body, out| {
+                body.encode_trailers(py, hub, number, (fields, more), out)
+            })?
         }
         Kind::EarlyHint => {
             let links = message::links(message)?;
-            let wait = put(protocol, |body, out| body.encode_hint(number, &links, out))?;
+            let wait = put(protocol, (number, true), |body, out| body.encode_hint(number, &links, out))?;
             remind(protocol)?;
             wait
         }
@@ -92,7 +95,9 @@ fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'
         }
         Err((unfit, started)) => {
             drop(started);
-            Err(unfit.raise())
+            let is_dropped = matches!(unfit, Unfit::Disconnected)
+                && protocol_of(protocol).body.with(py, |body| body.drops(inner.number, true));
+            if is_dropped { awaitable::done(py) } else { Err(unfit.raise()) }
         }
     }
 }
@@ -124,10 +129,12 @@ const STREAK_AT_MOST: usize = 1024 * 1024;
 /// What a message counts beside its bytes.
 const MESSAGE_COUNTS: usize = 256;
 
-/// Encodes something by `encode`, writes it, and sees to the end of the response.
+/// Encodes something by `encode`, writes it, and sees to the end of the response. Said of it: the number of its request,
+/// and whether the application may send no more after it.
 #[inline]
 pub(super) fn put(
     protocol: Argument<'_>,
+    (number, is_last): (u32, bool),
     encode: impl FnOnce(&mut Body, &mut Vec<u8>) -> Result<Encoded, Unfit>,
 ) -> Result<Wait, Raised> {
     let py = protocol.py();
@@ -138,7 +145,7 @@ pub(super) fn put(
     let encoded = value.body.with(py, |body| {
         // It may be some time until the loop says so: an application that never waits would go on for ever.
         if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py, body.is_closing)) {
-            body.is_closing = true;
+            body.note_lost();
             return Err(Unfit::Disconnected);
         }
         let encoded = encode(body, &mut out)?;
@@ -151,6 +158,9 @@ pub(super) fn put(
     });
     let outcome = match encoded {
         Ok((encoded, sink)) => write(protocol, &sink, &out, encoded),
+        Err(Unfit::Disconnected) if value.body.with(py, |body| body.drops(number, is_last)) => {
+            return Ok(value.body.with(py, Body::wait_after_drop));
+        }
         Err(unfit) => Err(unfit.raise()),
     };
     if out.capacity() <= SCRATCH_AT_MOST {
@@ -167,6 +177,17 @@ impl Body {
             return Wait::Drain;
         }
         if self.streak < STREAK_AT_MOST || self.request.is_none() {
+            return Wait::Nothing;
+        }
+        self.streak = 0;
+        Wait::Turn
+    }
+
+    /// As `wait`, after a message that was dropped.
+    #[cold]
+    fn wait_after_drop(&mut self) -> Wait {
+        self.streak += STREAK_AT_MOST / DROPPED_AT_ONCE;
+        if self.streak < STREAK_AT_MOST {
             return Wait::Nothing;
         }
         self.streak = 0;
@@ -189,7 +210,7 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
 fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
     let py = protocol.py();
     if matches!(sink, Sink::Other(_)) && sink.is_closing(py)? {
-        protocol_of(protocol).body.with(py, |body| body.is_closing = true);
+        protocol_of(protocol).body.with(py, Body::note_lost);
     }
     Ok(())
 }
