@@ -71,12 +71,24 @@ def test_every_key_and_its_type(site: Site, seen: Seen) -> None:
     assert scope["headers"] == [(b"host", b"a")]
     assert tuple(scope["client"]) == client.sock.getsockname()
     assert tuple(scope["server"]) == site.address
-    assert set(scope["extensions"]) == {
-        "http.response.early_hint",
-        "http.response.trailers",
-        "http.response.pathsend",
-        "http.response.zerocopysend",
-    }
+    assert scope["extensions"] == {"http.response.early_hint": {}, "http.response.trailers": {}}
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"path_send": True}, {"http.response.pathsend"}),
+        ({"zero_copy_send": True}, {"http.response.zerocopysend"}),
+        ({"path_send": True, "zero_copy_send": True}, {"http.response.pathsend", "http.response.zerocopysend"}),
+        ({"path_send": False, "zero_copy_send": False}, set()),
+    ],
+)
+def test_files_are_announced_on_request(options: dict[str, bool], names: set[str]) -> None:
+    """The extensions that send files are announced where whoever runs the server has asked for them."""
+    seen = Seen()
+    with serving(seen, **options) as site:
+        site.ask()
+        assert set(seen.scopes[0]["extensions"]) == {"http.response.early_hint", "http.response.trailers"} | names
 
 
 @pytest.mark.parametrize(

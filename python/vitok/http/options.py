@@ -254,6 +254,20 @@ class Options:
         others="uvicorn has it",
         is_native=True,
     )
+    path_send: bool = _option(
+        False,
+        Flag(),
+        "announce http.response.pathsend: frameworks then leave files to the server, past middleware that changes them",
+        others="uvicorn no, granian yes",
+        is_native=True,
+    )
+    zero_copy_send: bool = _option(
+        False,
+        Flag(),
+        "announce http.response.zerocopysend, by which an application sends from an open file",
+        others="uvicorn and granian no",
+        is_native=True,
+    )
     # A proxy in front.
     proxy_headers: bool = _option(
         False,

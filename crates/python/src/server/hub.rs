@@ -162,7 +162,7 @@ impl HttpServer {
             return Err(new_error::<PyTypeError>("an ASGI application is a callable"));
         }
         let settings = Settings::read(options)?;
-        let extensions = scope::extensions(py)?;
+        let extensions = scope::extensions(py, &settings)?;
         let upgrade: Box<dyn Upgrade> =
             if settings.hands_over { Box::new(HandOver) } else { Box::new(NotImplemented) };
         Ok(Self {

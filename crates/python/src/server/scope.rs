@@ -219,16 +219,20 @@ pub(super) fn asgi(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(asgi)
 }
 
-/// What is served beyond the specification's core (ASGI, "Extensions").
-pub(super) fn extensions(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+/// What is served beyond the specification's core (ASGI, "Extensions"). A framework that reads of files uses them by
+/// itself, past middleware that has to see the content: Starlette's `body_iterator` gets a dict, and its compression
+/// nothing. So they are announced on request; the messages are understood in any case.
+pub(super) fn extensions<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let extensions = make::dict(py)?;
-    for name in [
-        "http.response.early_hint",
-        "http.response.trailers",
-        "http.response.pathsend",
-        "http.response.zerocopysend",
+    for (name, is_announced) in [
+        ("http.response.early_hint", true),
+        ("http.response.trailers", true),
+        ("http.response.pathsend", settings.announces_path_send),
+        ("http.response.zerocopysend", settings.announces_zero_copy_send),
     ] {
-        extensions.set_item(Text(name), make::dict(py)?)?;
+        if is_announced {
+            extensions.set_item(Text(name), make::dict(py)?)?;
+        }
     }
     Ok(extensions)
 }

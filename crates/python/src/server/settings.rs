@@ -44,6 +44,9 @@ pub(super) struct Settings {
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
     pub(super) logs_access: bool,
+    /// Whether `http.response.pathsend` and `http.response.zerocopysend` are announced.
+    pub(super) announces_path_send: bool,
+    pub(super) announces_zero_copy_send: bool,
     pub(super) state: Option<Py<PyDict>>,
     /// Whether requests for a WebSocket go to the hooks instead of being refused.
     pub(super) hands_over: bool,
@@ -79,6 +82,8 @@ impl Settings {
             keep_alive: None,
             linger: 0,
             logs_access: false,
+            announces_path_send: false,
+            announces_zero_copy_send: false,
             state: None,
             hands_over: false,
             tells: false,
@@ -116,6 +121,8 @@ impl Settings {
             "timeout_body" => seconds.body = duration(value)?,
             "timeout_keep_alive" => seconds.keep_alive = duration(value)?,
             "access_log" => self.logs_access = value.is_truthy()?,
+            "path_send" => self.announces_path_send = value.is_truthy()?,
+            "zero_copy_send" => self.announces_zero_copy_send = value.is_truthy()?,
             "state" => self.state = value.extract()?,
             "hands_over" => self.hands_over = value.is_truthy()?,
             "tells" => self.tells = value.is_truthy()?,
