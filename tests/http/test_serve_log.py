@@ -145,4 +145,24 @@ def test_an_output_that_is_gone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     log.access("one")
     log.access("two")
     log.close()
-    assert capsys.readouterr().err.count("can't be written any more") == 1
+    err = capsys.readouterr().err
+    assert err.count("can't be written (I/O operation on closed file)") == 1
+    assert "2 lines were lost" in err
+
+
+def test_an_output_that_comes_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once there is an output again, it says how many lines it lacks, and so does the other log."""
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stdout", closed)
+    log = Log(is_owner=True)
+    log.access("one\ntwo")
+    log.access("three")
+    found = io.StringIO()
+    monkeypatch.setattr("sys.stdout", found)
+    for line in ("four", "five", "six"):
+        log.access(line)
+    log.close()
+    words = [line.partition(" ")[2] for line in found.getvalue().splitlines()]
+    assert words == ["four", "- 3 lines were lost", "five", "six"]
+    assert capsys.readouterr().err.splitlines()[-1].endswith("the access log: 3 lines were lost")

@@ -12,11 +12,15 @@
 //! | wake the loop from another thread         | [`Doorbell`], [`Waker`]             |
 //! | hear of signals                           | [`SignalPipe`]                      |
 //! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
+//! | write lines without waiting               | [`Lines`]                           |
+//! | end the process whatever it does          | [`exit_after`]                      |
 
 mod address;
 pub mod clock;
 mod doorbell;
+mod exit;
 mod interest;
+mod lines;
 mod pace;
 mod poller;
 mod signals;
@@ -29,7 +33,9 @@ mod token;
 pub use address::Address;
 pub use clock::{monotonic_ns, seconds};
 pub use doorbell::Doorbell;
+pub use exit::{Exit, exit_after};
 pub use interest::{Interest, Readiness, Trigger};
+pub use lines::{Lines, Progress, WAITING_AT_MOST};
 pub use pace::{Pace, PollStep};
 pub use poller::{Event, MAX_WAIT, Poller, Rearmed, Timeout};
 pub use signals::SignalPipe;

@@ -1,7 +1,8 @@
 """What a server says: lines on the standard error about itself, lines on the standard output about requests.
 
-Both go to loggers instead, `vitok.server` and `vitok.access`, where the user has given those handlers. It knows nothing
-of what is said; lines about requests come from the native server complete but for the time.
+Both go to loggers instead, `vitok.server` and `vitok.access`, where the user has given those handlers. A stream that
+can't be written loses lines, and keeps no request waiting (output.py). It knows nothing of what is said; lines about
+requests come from the native server complete but for the time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import sys
 import time
 from typing import TextIO
 
+from .output import Output
+
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
 # ISO 8601 with the offset: a log is read in another time zone than it was written in.
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
+# What each log has at the end to be written: a reader that is there needs much less, one that is not none.
+FLUSH_SECONDS = 1.0
 _SERVER_LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
 
 
@@ -29,11 +34,11 @@ class Log:
         self.logger = logging.getLogger(_SERVER)
         self._access = logging.getLogger(_ACCESS)
         self._is_owner = is_owner
-        self._handler: logging.Handler | None = None
+        self._handler: LineHandler | None = None
         self._stamp = (0, "")
-        self._is_output_gone = False
+        self._output = Output(lambda: sys.stdout)
         if is_owner and not _has_handlers(self.logger):
-            self._handler = logging.StreamHandler(sys.stderr)
+            self._handler = LineHandler(sys.stderr)
             self._handler.setFormatter(logging.Formatter(_SERVER_LINE, _TIME))
             self._before = (self.logger.level, self.logger.propagate)
             self.logger.addHandler(self._handler)
@@ -42,8 +47,12 @@ class Log:
             self.logger.propagate = False
 
     def close(self) -> None:
-        """Leave logging as it was."""
+        """Leave logging as it was, once what was said is written, or can't be."""
+        self._output.flush(FLUSH_SECONDS)
+        if news := self._output.last_news():
+            self.logger.warning("the access log: %s", news)
         if self._handler is not None:
+            self._handler.output.flush(FLUSH_SECONDS)
             self.logger.removeHandler(self._handler)
             self._handler.close()
             self._handler = None
@@ -67,19 +76,15 @@ class Log:
             self._access.info("%s", line)
 
     def _write(self, lines: str) -> None:
-        """Put the time before each line, and write them all at once: several processes may write to one file."""
-        output: TextIO | None = sys.stdout
-        if output is None or self._is_output_gone:
-            return
+        """Put the time before each line, and have them written together."""
         stamp = self._now()
         text = "".join(f"{stamp} {line}\n" for line in lines.splitlines())
-        try:
-            output.write(_writable(text, output))
-            output.flush()
-        except (OSError, ValueError) as error:
-            # Whoever read them is gone. Requests are answered all the same.
-            self._is_output_gone = True
-            self.logger.error("the access log can't be written any more: %s", error)
+        news = self._output.news()
+        if news is not None:
+            self.logger.warning("the access log: %s", news.text)
+            if news.lost:
+                text = f"{stamp} - {news.text}\n{text}"
+        self._output.write(text)
 
     def _now(self) -> str:
         """The time of day, made once a second."""
@@ -89,12 +94,24 @@ class Log:
         return self._stamp[1]
 
 
-def _writable(text: str, output: TextIO) -> str:
-    """The text with escapes for what this output can't encode."""
-    if text.isascii():
-        return text
-    encoding = output.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+class LineHandler(logging.Handler):
+    """A handler for the standard error, which keeps nobody waiting either."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self.output = Output(lambda: stream)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Have a record written."""
+        try:
+            text = f"{self.format(record)}\n"
+            news = self.output.news()
+            if news is not None and news.lost:
+                facts = {"name": record.name, "levelno": logging.WARNING, "levelname": "WARNING", "msg": news.text}
+                text = f"{self.format(logging.makeLogRecord(facts))}\n{text}"
+            self.output.write(text)
+        except Exception:
+            self.handleError(record)
 
 
 def _has_handlers(logger: logging.Logger) -> bool:

@@ -27,6 +27,7 @@
 //! | `date`       | the `date` field                                                         |
 //! | `sink`       | the transport, a stream of ours or any other                             |
 //! | `names`      | strings and bytes that every request needs                               |
+//! | `process`    | for `vitok.http`: lines that wait for nobody, an end that comes          |
 
 mod access;
 mod awaitable;
@@ -43,6 +44,7 @@ mod hub;
 mod intake;
 mod message;
 mod names;
+mod process;
 mod request;
 mod respond;
 mod scope;
@@ -60,6 +62,7 @@ static NATIVE: NativeProtocol = NativeProtocol { received: intake::received, tur
 /// Puts the classes into the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::HttpServer>()?;
+    process::add(module)?;
     names::load(module.py())?;
     awaitable::make_class(module)?;
     exchange::make_class(module)?;

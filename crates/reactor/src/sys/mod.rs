@@ -28,6 +28,7 @@ use crate::{Event, Interest, Rearmed, Timeout, Token, Trigger};
 pub(crate) mod clock;
 pub(crate) mod descriptor;
 pub mod fake;
+pub(crate) mod process;
 pub(crate) mod socket;
 mod waker;
 

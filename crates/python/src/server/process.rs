@@ -1,0 +1,49 @@
+//! What a server does with its process, for `vitok.http`: lines that wait for nobody, and an end that nothing holds up.
+
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use reactor::{Exit, Lines};
+
+use crate::error::os_error;
+
+/// Lines for a descriptor, written by a thread that needs no interpreter.
+#[pyclass(frozen, immutable_type, module = "vitok._native")]
+pub(super) struct LineWriter {
+    lines: Lines,
+}
+
+#[pymethods]
+impl LineWriter {
+    #[new]
+    fn new(descriptor: RawFd) -> Self {
+        Self { lines: Lines::new(descriptor) }
+    }
+
+    /// Have whole lines written, or lost if too many wait already.
+    fn write(&self, lines: &[u8]) {
+        self.lines.write(lines);
+    }
+
+    /// Lines lost so far, bytes that wait, and the error number of the last write or 0.
+    #[getter]
+    fn progress(&self) -> (u64, usize, i32) {
+        let progress = self.lines.progress();
+        (progress.lost, progress.waiting, progress.errno)
+    }
+}
+
+/// End the process after so many seconds with this exit code, or by this signal if it is negative, and say a line before.
+#[pyfunction]
+fn exit_after(seconds: f64, code: i32, message: Vec<u8>) -> PyResult<()> {
+    let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+    let exit = if code < 0 { Exit::Signal(-code) } else { Exit::Code(code) };
+    reactor::exit_after(time, exit, message).map_err(|error| os_error(&error, "a thread"))
+}
+
+/// Puts them into the module.
+pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<LineWriter>()?;
+    module.add_function(wrap_pyfunction!(exit_after, module)?)
+}

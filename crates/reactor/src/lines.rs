@@ -1,0 +1,289 @@
+//! Lines that a thread writes, so that a descriptor which takes none keeps nobody waiting.
+//!
+//! A pipe that nobody reads, a terminal stopped by ^S and a network file system block whoever writes, and O_NONBLOCK would
+//! be no help: it belongs to the open file, which other processes share, and regular files don't know it. A thread may
+//! block. What it has not written yet is bounded; lines that there is no room for, or that the kernel refuses (a full
+//! disk), are lost and counted, and the next ones are tried again.
+//!
+//! Lines go out in pieces of at most `PIPE_BUF` bytes, which a pipe takes as a whole (pipe(7)), so that those of several
+//! processes don't mix.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::sys::process;
+
+/// Bytes that wait to be written: ten thousand lines of an access log, what a reader that is busy for a second leaves.
+pub const WAITING_AT_MOST: usize = 1024 * 1024;
+
+/// When a write is tried again where somebody made the open file not block, as others that share it can.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// Lines for one descriptor. The thread starts with the first of them.
+#[derive(Debug)]
+pub struct Lines {
+    shared: Arc<Shared>,
+}
+
+/// How a writer does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Lines lost so far.
+    pub lost: u64,
+    /// Bytes that wait, or are being written.
+    pub waiting: usize,
+    /// The error number of the last write; 0 if it went well.
+    pub errno: i32,
+}
+
+#[derive(Debug)]
+struct Shared {
+    fd: RawFd,
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pieces: VecDeque<Vec<u8>>,
+    progress: Progress,
+    has_thread: bool,
+    is_closed: bool,
+}
+
+impl Lines {
+    /// Lines for this descriptor, which stays its owner's.
+    #[must_use]
+    pub fn new(fd: RawFd) -> Self {
+        let state = Mutex::new(State::default());
+        Self { shared: Arc::new(Shared { fd, state, news: Condvar::new() }) }
+    }
+
+    /// Has lines written, each with its line feed; they are lost if too much waits already.
+    pub fn write(&self, text: &[u8]) {
+        let mut state = self.shared.lock();
+        let fits = state.progress.waiting == 0 || state.progress.waiting + text.len() <= WAITING_AT_MOST;
+        if state.is_closed || !fits || !self.has_thread(&mut state) {
+            state.progress.lost += count(text);
+            return;
+        }
+        state.progress.waiting += text.len();
+        split(text, |piece| state.pieces.push_back(piece.to_vec()));
+        drop(state);
+        self.shared.news.notify_one();
+    }
+
+    /// How it does.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        self.shared.lock().progress
+    }
+
+    fn has_thread(&self, state: &mut State) -> bool {
+        if !state.has_thread {
+            let shared = Arc::clone(&self.shared);
+            let started = thread::Builder::new().name("vitok log".to_owned()).spawn(move || shared.run());
+            state.has_thread = started.is_ok();
+        }
+        state.has_thread
+    }
+}
+
+impl Drop for Lines {
+    /// What waits is written all the same, unless the process ends before.
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.news.notify_one();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of anybody else's runs under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        process::block_signals();
+        // Whether a line was written in part, and what follows needs an end of line in front.
+        let mut is_torn = false;
+        while let Some(piece) = self.next() {
+            let outcome = self.send(&piece, &mut is_torn);
+            let mut state = self.lock();
+            state.progress.waiting -= piece.len();
+            state.progress.errno = 0;
+            if let Err((error, lost)) = outcome {
+                state.progress.errno = error.raw_os_error().unwrap_or(libc::EIO);
+                state.progress.lost += lost;
+            }
+        }
+    }
+
+    /// The next piece; None at the end.
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(piece) = state.pieces.pop_front() {
+                return Some(piece);
+            }
+            if state.is_closed {
+                return None;
+            }
+            state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Writes a piece, or says why not and how many of its lines are lost.
+    fn send(&self, piece: &[u8], is_torn: &mut bool) -> Result<(), (io::Error, u64)> {
+        if *is_torn {
+            self.send_all(b"\n").map_err(|(error, _)| (error, count(piece)))?;
+            *is_torn = false;
+        }
+        self.send_all(piece).map_err(|(error, written)| {
+            *is_torn = written > 0 && piece[written - 1] != b'\n';
+            (error, count(&piece[written..]))
+        })
+    }
+
+    /// Writes all of it, or says how much was written.
+    fn send_all(&self, bytes: &[u8]) -> Result<(), (io::Error, usize)> {
+        let mut written = 0;
+        while written < bytes.len() {
+            match process::write(self.fd, &bytes[written..]) {
+                Ok(0) => return Err((io::Error::from_raw_os_error(libc::EIO), written)),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(AGAIN),
+                Err(error) => return Err((error, written)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a text. One that was begun counts.
+fn count(text: &[u8]) -> u64 {
+    let ends = text.iter().filter(|byte| **byte == b'\n').count();
+    let begun = text.last().is_some_and(|byte| *byte != b'\n');
+    ends as u64 + u64::from(begun)
+}
+
+/// Whole lines, as many together as a pipe takes as one; a longer line is a piece of its own.
+fn split(text: &[u8], mut take: impl FnMut(&[u8])) {
+    let mut rest = text;
+    while rest.len() > libc::PIPE_BUF {
+        let last = rest[..libc::PIPE_BUF].iter().rposition(|byte| *byte == b'\n');
+        let end =
+            last.or_else(|| rest.iter().position(|byte| *byte == b'\n')).map_or(rest.len(), |at| at + 1);
+        take(&rest[..end]);
+        rest = &rest[end..];
+    }
+    if !rest.is_empty() {
+        take(rest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+
+    use super::{Lines, Progress, WAITING_AT_MOST, count, split};
+
+    fn wait(lines: &Lines, until: impl Fn(Progress) -> bool) {
+        let began = Instant::now();
+        while !until(lines.progress()) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{:?}", lines.progress());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn lines_arrive_in_order_and_none_is_lost() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(writer.as_raw_fd());
+        let text: String = (0..20_000).map(|number| format!("line {number}\n")).collect();
+        for part in text.as_bytes().chunks(text.len() / 7) {
+            lines.write(part);
+        }
+        let mut found = vec![0; text.len()];
+        reader.read_exact(&mut found).unwrap();
+        assert_eq!(found, text.as_bytes());
+        wait(&lines, |progress| progress.waiting == 0);
+        assert_eq!(lines.progress(), Progress::default());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_keeps_nobody_waiting_and_what_is_lost_is_counted() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(writer.as_raw_fd());
+        let block = "0123456789abcde\n".repeat(4096);
+        let mut sent = 0;
+        while lines.progress().lost == 0 {
+            lines.write(block.as_bytes());
+            sent += 4096;
+        }
+        assert!(lines.progress().waiting <= WAITING_AT_MOST);
+        assert_eq!(lines.progress().lost, 4096);
+        let mut found = vec![0; (sent - 4096) * 16];
+        reader.read_exact(&mut found).unwrap();
+        wait(&lines, |progress| progress.waiting == 0);
+        lines.write(b"again\n");
+        let mut last = [0; 6];
+        reader.read_exact(&mut last).unwrap();
+        assert_eq!(&last, b"again\n");
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_lost_and_the_next_is_tried() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let lines = Lines::new(writer.as_raw_fd());
+        drop(reader);
+        for round in 1..=3 {
+            lines.write(b"one\ntwo\n");
+            wait(&lines, |progress| progress.lost == 2 * round);
+            assert_eq!(lines.progress().errno, libc::EPIPE);
+        }
+    }
+
+    #[test]
+    fn a_full_disk() {
+        let Ok(full) = File::options().write(true).open("/dev/full") else { return };
+        let lines = Lines::new(full.as_raw_fd());
+        lines.write(b"one\n");
+        wait(&lines, |progress| progress.lost == 1);
+        assert_eq!(lines.progress().errno, libc::ENOSPC);
+    }
+
+    #[test]
+    fn pieces_are_whole_lines_that_a_pipe_takes_at_once() {
+        let long = "x".repeat(2 * libc::PIPE_BUF) + "\n";
+        let text = "short\n".repeat(libc::PIPE_BUF) + &long + &long + "end\n";
+        let mut pieces: Vec<Vec<u8>> = Vec::new();
+        split(text.as_bytes(), |piece| pieces.push(piece.to_vec()));
+        assert_eq!(pieces.concat(), text.as_bytes());
+        for piece in &pieces {
+            assert!(piece.ends_with(b"\n"));
+            assert!(piece.len() <= libc::PIPE_BUF || piece == long.as_bytes());
+        }
+        assert_eq!(pieces.iter().map(|piece| count(piece)).sum::<u64>(), count(text.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_written_when_it_is_dropped_still_arrives() {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"first\n").unwrap();
+        let lines = Lines::new(writer.as_raw_fd());
+        lines.write(b"second\n");
+        drop(lines);
+        let mut found = [0; 13];
+        reader.read_exact(&mut found).unwrap();
+        assert_eq!(&found, b"first\nsecond\n");
+    }
+}

@@ -1,0 +1,51 @@
+//! What concerns the process as a whole: writing to a descriptor that it shares with others, and its end.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use super::checked;
+
+/// Writes some of the bytes, and waits for room where the descriptor does that.
+///
+/// # Errors
+///
+/// The kernel's.
+pub(crate) fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: the kernel reads no more than `len` bytes of a slice that is alive.
+    let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+    usize::try_from(written).map_err(|_| io::Error::last_os_error())
+}
+
+/// Ends the process with this code, and runs nothing more of it.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: it has no conditions, and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends the process as this signal does that nobody handles.
+///
+/// # Errors
+///
+/// EINVAL for what is no signal that a process can die of. A signal that is ignored by default does nothing.
+pub(crate) fn die_of(signal: i32) -> io::Result<()> {
+    // SAFETY: the default action is a valid disposition; that of another thread's handler is replaced at once.
+    let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
+    if before == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it has no conditions.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: it has no conditions; the process is our own.
+    checked(unsafe { libc::kill(process, signal) }).map(drop)
+}
+
+/// Has no signal handled in this thread: handlers belong in those of the program, whose calls they interrupt.
+pub(crate) fn block_signals() {
+    let mut all = std::mem::MaybeUninit::uninit();
+    // SAFETY: the pointer is to a whole set of ours, which this call fills.
+    let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    debug_assert_eq!(filled, 0, "it fails for no valid pointer");
+    // SAFETY: the set was filled, and nobody asks for the mask before.
+    let blocked = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut()) };
+    debug_assert_eq!(blocked, 0, "it fails for no known way");
+}
