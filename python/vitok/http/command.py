@@ -19,12 +19,12 @@ from typing import Any, NoReturn
 
 from . import lifespan, loading
 from .errors import EXIT_START, EXIT_USAGE, LoadingError, OptionError
+from .leaving import Leaving, run
 from .lifespan import LifespanError
 from .options import Options
 from .place import WorkersError
 from .reading import from_command
 from .server import Server
-from .serving import run
 from .supervisor import Supervisor
 
 
@@ -42,15 +42,29 @@ def main(words: Sequence[str]) -> None:
         app, options = from_command(words, os.environ)
         # The application is looked for in the folder where the command was given.
         options = dataclasses.replace(options, app_dir="." if options.app_dir is None else options.app_dir)
-        if options.workers == 1:
-            run(Server.of_process(options, partial(load, app, options)).serve_until_signal)
-        else:
-            run(Supervisor(app, options).run)
+        leaving = Leaving(options, owns_process=True)
+        with left(leaving), explained():
+            if options.workers == 1:
+                server = Server.of_process(options, partial(load, app, options), leaving=leaving)
+                run(server.serve_until_signal, leaving)
+            else:
+                run(Supervisor(app, options).run, leaving)
 
 
 def die(number: int, _: object) -> None:
     """End the first process of a container, which a signal without a handler does not (pid_namespaces(7))."""
     os._exit(128 + number)
+
+
+@contextmanager
+def left(leaving: Leaving) -> Iterator[None]:
+    """Have the process end with the code that this block ends with, whatever it has left running."""
+    try:
+        yield
+    except SystemExit as exit_:
+        leaving.leave(exit_.code if isinstance(exit_.code, int) else 1)
+        raise
+    leaving.leave(0)
 
 
 @contextmanager

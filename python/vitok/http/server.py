@@ -18,6 +18,7 @@ from vitok._native import HttpServer
 from . import addresses, proxies, sockets, tls
 from .ending import end
 from .errors import OptionError
+from .leaving import Leaving
 from .lifespan import Lifespan
 from .listening import Listeners
 from .loading import Application, load
@@ -63,6 +64,7 @@ class Server:
         options: Options,
         load_application: Callable[[], Application],
         *,
+        leaving: Leaving,
         bind: Callable[[], list[sockets.Bound]] | None = None,
         has_successor: bool = False,
     ) -> Server:
@@ -77,6 +79,7 @@ class Server:
         self._take(load_application())
         self._bind = bind or self._bind
         self._has_successor = has_successor
+        self._leaving = leaving
         self._log = Log(level=options.log_level, is_owner=True)
         return self
 
@@ -89,6 +92,7 @@ class Server:
         """Where it listens, once it does: http://127.0.0.1:8000, unix:/run/app.sock."""
         self._options = options
         self._has_successor = False
+        self._leaving = Leaving(options)
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._context = tls.context(options)
@@ -108,6 +112,7 @@ class Server:
 
         To be called in the loop's thread; another one calls `loop.call_soon_threadsafe(server.stop)`.
         """
+        self._leaving.begin()
         self._asked.set()
         if at_once:
             self._at_once.set()
@@ -140,7 +145,8 @@ class Server:
             self._log.logger.info("%s: ending%s", number.name, " at once" if len(seen) > 1 else "")
             self.stop(at_once=len(seen) > 1)
 
-        with handled(asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM), note):
+        loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        with handled(loop, numbers, note, notice=self._leaving.notice):
             await self.serve()
         if len(seen) > 1:
             signal.raise_signal(seen[-1])

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from vitok._loop import Loop
-
+from .leaving import Leaving, run
 from .loading import Application, load
 from .options import table
 from .reading import from_keywords
@@ -33,16 +31,11 @@ def serve(app: Application | str, **options: Any) -> None:
     if asyncio.events._get_running_loop() is not None:
         raise RuntimeError("vitok.serve() blocks; in a running loop use vitok.http.Server")
     given = from_keywords(options)
+    leaving = Leaving(given)
     if given.workers == 1:
-        run(Server.of_process(given, partial(load, app, given)).serve_until_signal)
+        run(Server.of_process(given, partial(load, app, given), leaving=leaving).serve_until_signal, leaving)
     else:
-        run(Supervisor(app, given).run)
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it to its end in a loop of its own."""
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(work())
+        run(Supervisor(app, given).run, leaving)
 
 
 def _signature() -> inspect.Signature:

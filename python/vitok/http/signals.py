@@ -14,9 +14,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def handled(
-    loop: asyncio.AbstractEventLoop, numbers: Iterable[signal.Signals], callback: Callable[[signal.Signals], object]
+    loop: asyncio.AbstractEventLoop,
+    numbers: Iterable[signal.Signals],
+    callback: Callable[[signal.Signals], object],
+    *,
+    notice: Callable[[signal.Signals], object] | None = None,
 ) -> Iterator[None]:
     """Call callback(number) in the loop for each of these signals that arrives.
+
+    `notice` is called before that, in the middle of whatever the main thread does: also where the loop gets no turn.
 
     Python delivers signals to the main thread alone; in any other this does nothing.
     """
@@ -26,6 +32,9 @@ def handled(
     before = {number: signal.getsignal(number) for number in numbers}
     for number in before:
         loop.add_signal_handler(number, callback, number)
+        if notice is not None:
+            # In the place of a handler that does nothing: the loop hears of signals by the wake-up descriptor.
+            signal.signal(number, lambda number, _: notice(signal.Signals(number)))
     try:
         yield
     finally:

@@ -15,10 +15,9 @@ import sys
 from functools import partial
 from typing import Any
 
-from vitok._loop import Loop
-
 from . import sockets
-from .command import explained, load
+from .command import explained, left, load
+from .leaving import Leaving, run
 from .process import END, NOW, READY, WORN
 from .reading import from_keywords
 from .server import Server
@@ -37,9 +36,11 @@ def main() -> None:
     with explained():
         options = from_keywords(order["options"])
         bind = partial(_join, order["sockets"])
-        server = Server.of_process(options, partial(load, order["app"], options), bind=bind, has_successor=True)
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            runner.run(_serve(server, channel))
+        leaving = Leaving(options, owns_process=True)
+        with left(leaving), explained():
+            application = partial(load, order["app"], options)
+            server = Server.of_process(options, application, leaving=leaving, bind=bind, has_successor=True)
+            run(partial(_serve, server, channel, leaving), leaving)
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -74,12 +75,12 @@ def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
     return made
 
 
-async def _serve(server: Server, channel: socket.socket) -> None:
+async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
     loop = asyncio.get_running_loop()
     reader, writer = await asyncio.open_connection(sock=channel)
     tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_tell(server, writer))]
     try:
-        with handled(loop, (signal.SIGTERM,), lambda _: server.stop()):
+        with handled(loop, (signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice):
             await server.serve()
     finally:
         for task in tasks:

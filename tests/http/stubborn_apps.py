@@ -1,0 +1,95 @@
+"""Applications that leave something running which nothing ends: the path of a request says what.
+
+Each says `begun` on its standard output, so that a test knows when to ask for the end. They know nothing of who serves
+them.
+"""
+
+import asyncio
+import atexit
+import os
+import threading
+import time
+from typing import Any
+
+from asgi_apps import Receive, Send, answer, say
+
+FOR_EVER = 1000
+kept: list[Any] = []
+
+
+async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Starts what the path says, and answers if it still can."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+        return
+    begin = {
+        "/task": begin_task,
+        "/generator": begin_generator,
+        "/executor": begin_executor,
+        "/thread": begin_thread,
+        "/atexit": begin_atexit,
+    }.get(scope["path"])
+    if begin is not None:
+        await begin()
+    say("begun")
+    if scope["path"] == "/request":
+        await stay()
+    elif scope["path"] == "/sleep":
+        time.sleep(FOR_EVER)
+    elif scope["path"] == "/spin":
+        while True:
+            pass
+    await answer(send, "left behind")
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """A lifespan whose end hangs if the environment wants that."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    if os.environ.get("HANGS") == "lifespan":
+        await stay()
+    say("shutdown")
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def stay() -> None:
+    """Swallows every cancellation."""
+    while True:
+        try:
+            await asyncio.sleep(FOR_EVER)
+        except asyncio.CancelledError:
+            continue
+
+
+async def begin_task() -> None:
+    """A task that is no request's."""
+    kept.append(asyncio.create_task(stay()))
+
+
+async def begin_generator() -> None:
+    """An asynchronous generator that does not close."""
+
+    async def generate() -> Any:
+        try:
+            yield
+        finally:
+            await stay()
+
+    kept.append(generate())
+    await anext(kept[-1])
+
+
+async def begin_executor() -> None:
+    """A thread of the loop's executor, which the interpreter waits for."""
+    kept.append(asyncio.get_running_loop().run_in_executor(None, time.sleep, FOR_EVER))
+
+
+async def begin_thread() -> None:
+    """A thread of the application's, which the interpreter waits for."""
+    threading.Thread(target=time.sleep, args=(FOR_EVER,)).start()
+
+
+async def begin_atexit() -> None:
+    """A function that the interpreter calls at its end."""
+    atexit.register(time.sleep, FOR_EVER)
