@@ -54,8 +54,10 @@ pub(super) struct Body {
     pub(super) listener: Option<Listener>,
     /// Nothing that arrives counts any more; the transport closes, or will.
     pub(super) is_closing: bool,
-    /// Our side has ended, and the peer is given some time to see why.
+    /// Nothing more is written, and the peer is given some time to see why.
     pub(super) lingers: bool,
+    /// Our side of the transport has ended: the peer sees the end of a response that has no length.
+    pub(super) has_ended_writing: bool,
     /// What was sent of a response without a wait, in bytes.
     pub(super) streak: usize,
     /// `send` calls that wait for the peer to read.
@@ -176,6 +178,7 @@ impl Protocol {
             listener: None,
             is_closing: false,
             lingers: false,
+            has_ended_writing: false,
             streak: 0,
             drains: Vec::new(),
             file: None,

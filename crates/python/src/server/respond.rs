@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use super::connection::{Answer, Body, Protocol, Request, Started, protocol_of};
 use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
+use super::ending::Unread;
 use super::exchange::{Exchange, Unfit};
 use super::hub::HttpServer;
 use super::message::{self, Kind};
@@ -209,7 +210,7 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
 #[inline]
 fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
     let py = protocol.py();
-    if matches!(sink, Sink::Other(_)) && sink.is_closing(py)? {
+    if !matches!(sink, Sink::Stream(_)) && sink.is_closing(py)? {
         protocol_of(protocol).body.with(py, Body::note_lost);
     }
     Ok(())
@@ -227,7 +228,7 @@ fn complete(
     let was_read = request.has_ended;
     ending::end_request(protocol, request, true)?;
     if after == http::After::Close {
-        return if was_read { ending::close(protocol) } else { ending::linger(protocol) };
+        return if was_read { ending::close(protocol) } else { ending::linger(protocol, Unread::Upload) };
     }
     let hub = value.hub.get();
     let is_pumping = value.body.with(py, |body| {

@@ -17,9 +17,11 @@ const BODY_SECONDS: f64 = 60.0;
 /// use one that is just being closed; nginx has 75 s, uvicorn 5 s.
 const KEEP_ALIVE_SECONDS: f64 = 75.0;
 
-/// How long a peer that was refused may still send before the connection is cut; without this time its kernel could throw
-/// the refusal away unread (RFC 9112 section 9.6). nginx 5 s.
+/// How long a peer whose answer was the last one may be silent before the connection is cut, and how long it may go on
+/// sending what nobody reads: without this time its kernel could throw the answer away unread (RFC 9112 section 9.6).
+/// nginx 5 s and 30 s.
 const LINGER_SECONDS: f64 = 2.0;
+const LINGER_SECONDS_AT_MOST: f64 = 30.0;
 
 /// Waits are counted in ticks, of which the shortest limit has this many, so that none is exceeded by more than a part
 /// of it.
@@ -43,6 +45,7 @@ pub(super) struct Settings {
     pub(super) body: Option<u32>,
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
+    pub(super) linger_at_most: u32,
     pub(super) logs_access: bool,
     /// Whether `http.response.pathsend` and `http.response.zerocopysend` are announced.
     pub(super) announces_path_send: bool,
@@ -81,6 +84,7 @@ impl Settings {
             body: None,
             keep_alive: None,
             linger: 0,
+            linger_at_most: 0,
             logs_access: false,
             announces_path_send: false,
             announces_zero_copy_send: false,
@@ -139,6 +143,7 @@ impl Settings {
         (self.header, self.body, self.keep_alive) =
             (ticks(seconds.header), ticks(seconds.body), ticks(seconds.keep_alive));
         self.linger = whole(LINGER_SECONDS / self.tick_seconds);
+        self.linger_at_most = whole(LINGER_SECONDS_AT_MOST / self.tick_seconds);
     }
 }
 
