@@ -220,7 +220,8 @@ impl Body {
             _ if self.is_closing || self.writes_paused => Phase::Write,
             Some(Request { answer: Answer::File { .. }, .. }) => Phase::Write,
             Some(request) if !request.has_ended && !self.reads_paused && !self.http.awaits_continue() => {
-                Phase::Body
+                let is_answered = !matches!(request.answer, Answer::Owed | Answer::Started(_));
+                if is_answered { Phase::Exchange } else { Phase::Body }
             }
             Some(_) => Phase::None,
             None if self.http.is_idle() && self.number > 0 => Phase::KeepAlive,

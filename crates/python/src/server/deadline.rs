@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use super::connection::{Body, protocol_of};
 use super::ending::Unread;
 use super::hub::HttpServer;
+use super::pace::Pace;
 use super::{access, date, ending};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
@@ -23,6 +24,8 @@ pub(super) enum Phase {
     Header,
     /// For more of a request's content.
     Body,
+    /// For more of it while the response is being sent, which may be a conversation: no pace is asked for.
+    Exchange,
     /// For the peer to read.
     Write,
     /// For the peer to close, after it was told that nothing more it says counts.
@@ -40,11 +43,12 @@ pub(super) struct Deadline {
     unsent: usize,
     /// The tick that no lingering outlives, whatever the peer sends.
     linger_end: u32,
+    pub(super) pace: Pace,
 }
 
 impl Deadline {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::None, at: u32::MAX, unsent: 0, linger_end: u32::MAX }
+        Self { phase: Phase::None, at: u32::MAX, unsent: 0, linger_end: u32::MAX, pace: Pace::new() }
     }
 
     /// Begins a wait, unless it is the one that goes on.
@@ -56,11 +60,12 @@ impl Deadline {
         self.begin(phase, py, hub);
     }
 
-    /// What was waited for has come: the next wait is another one, be it for the same.
+    /// A head has come: the next wait is another one, be it for the same, and the content has a pace of its own.
     #[inline]
-    pub(super) const fn end(&mut self) {
+    pub(super) const fn end_head(&mut self) {
         self.phase = Phase::None;
         self.at = u32::MAX;
+        self.pace = Pace::new();
     }
 
     /// Begins a wait anew: there was some progress.
@@ -70,17 +75,24 @@ impl Deadline {
 
     #[inline]
     fn begin(&mut self, phase: Phase, py: Python<'_>, hub: &HttpServer) {
+        let now = || hub.shared.with(py, |shared| shared.tick);
+        if self.phase == Phase::Body || phase == Phase::Body {
+            self.pace.wait(phase == Phase::Body, now());
+        }
         let ticks = match phase {
             Phase::None => None,
             Phase::Header => hub.settings.header,
-            Phase::Body | Phase::Write => hub.settings.body,
+            Phase::Body => hub.settings.body.map(|ticks| match hub.settings.body_pace {
+                Some(bytes_a_tick) => self.pace.left(ticks, bytes_a_tick),
+                None => ticks,
+            }),
+            Phase::Exchange | Phase::Write => hub.settings.body,
             Phase::KeepAlive => hub.settings.keep_alive,
             Phase::Linger => Some(hub.settings.linger),
         };
         self.phase = phase;
         // Who is only to take leave is cut off at once, unless something is left that he reads.
         self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
-        let now = || hub.shared.with(py, |shared| shared.tick);
         self.at = ticks.map_or(u32::MAX, |ticks| now().saturating_add(ticks));
     }
 
@@ -177,7 +189,7 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
         Phase::Linger => expire_lingering(protocol),
         // A peer that reads what is left is given the time to.
         Phase::Write => expire_unread(protocol),
-        Phase::Header | Phase::Body => {
+        Phase::Header | Phase::Body | Phase::Exchange => {
             let is_silent = value.body.with(py, |body| phase == Phase::Header && body.owes_nothing());
             if is_silent {
                 return ending::close(protocol);

@@ -218,7 +218,7 @@ impl Body {
             let Self { http, request, stash, number, deadline, streak, was_cut, .. } = self;
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
-                    deadline.end();
+                    deadline.end_head();
                     *streak = 0;
                     *was_cut = false;
                     *number = number.wrapping_add(1).max(1);
@@ -240,6 +240,7 @@ impl Body {
                     draft = Some(Draft::take(py, head, &hub.settings.root_path)?);
                 }
                 Ok(http::Event::Body(part)) => {
+                    deadline.pace.add(part.len());
                     if let Some(request) = request {
                         request.content.push(py, part)?;
                         has_news = true;

@@ -43,6 +43,8 @@ pub(super) struct Settings {
     /// In ticks; `None`: no limit.
     pub(super) header: Option<u32>,
     pub(super) body: Option<u32>,
+    /// Bytes of content that have to come in a tick on average; `None`: it may take its time.
+    pub(super) body_pace: Option<f64>,
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
     pub(super) linger_at_most: u32,
@@ -60,6 +62,7 @@ pub(super) struct Settings {
 struct Seconds {
     header: Option<f64>,
     body: Option<f64>,
+    body_rate: Option<f64>,
     keep_alive: Option<f64>,
 }
 
@@ -69,6 +72,7 @@ impl Settings {
         let mut seconds = Seconds {
             header: Some(HEADER_SECONDS),
             body: Some(BODY_SECONDS),
+            body_rate: None,
             keep_alive: Some(KEEP_ALIVE_SECONDS),
         };
         let mut settings = Self {
@@ -82,6 +86,7 @@ impl Settings {
             tick_seconds: LONGEST_TICK,
             header: None,
             body: None,
+            body_pace: None,
             keep_alive: None,
             linger: 0,
             linger_at_most: 0,
@@ -123,6 +128,7 @@ impl Settings {
             "limit_connections" => self.connections = count(value)?,
             "timeout_header" => seconds.header = duration(value)?,
             "timeout_body" => seconds.body = duration(value)?,
+            "min_body_rate" => seconds.body_rate = duration(value)?,
             "timeout_keep_alive" => seconds.keep_alive = duration(value)?,
             "access_log" => self.logs_access = value.is_truthy()?,
             "path_send" => self.announces_path_send = value.is_truthy()?,
@@ -142,6 +148,7 @@ impl Settings {
         let ticks = |limit: Option<f64>| limit.map(|limit| whole(limit / self.tick_seconds));
         (self.header, self.body, self.keep_alive) =
             (ticks(seconds.header), ticks(seconds.body), ticks(seconds.keep_alive));
+        self.body_pace = seconds.body_rate.map(|bytes| bytes * self.tick_seconds);
         self.linger = whole(LINGER_SECONDS / self.tick_seconds);
         self.linger_at_most = whole(LINGER_SECONDS_AT_MOST / self.tick_seconds);
     }
