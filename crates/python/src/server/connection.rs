@@ -82,6 +82,8 @@ pub(super) struct Request {
     pub(super) began: Option<Instant>,
     pub(super) status: u16,
     pub(super) sent: u64,
+    /// It was told that the application sends content which the status does not have.
+    pub(super) has_left_out: bool,
     /// Under which number the server keeps its task.
     pub(super) key: u64,
 }
@@ -152,6 +154,7 @@ impl Request {
             began: None,
             status: 0,
             sent: 0,
+            has_left_out: false,
             key: 0,
         }
     }

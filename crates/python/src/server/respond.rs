@@ -201,9 +201,23 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
     let (head, tail) = out.split_at(encoded.split);
     sink.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
-        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after),
-        None => note_closing(protocol, sink),
+        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after)?,
+        None => note_closing(protocol, sink)?,
     }
+    match encoded.left_out {
+        Some(status) => report_left_out(protocol_of(protocol).hub.get(), protocol.py(), status),
+        None => Ok(()),
+    }
+}
+
+/// Tells that an application's content was not sent. The client has its answer and reads it as it should.
+#[cold]
+pub(super) fn report_left_out(hub: &HttpServer, py: Python<'_>, status: u16) -> Result<(), Raised> {
+    hub.report(
+        py,
+        &format!("A response with status {status} has no content: what was sent is left out"),
+        None,
+    )
 }
 
 /// Asks a transport that is not a stream of ours whether it has just been lost.
