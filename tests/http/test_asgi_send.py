@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 from asgi_messages import HEAD, OLD, body, sends, start
+from asgi_places import Place
 from asgi_support import GET, Gate, request, respond, serving
 
 pytestmark = pytest.mark.vitok_only
+
+# The same name.
+NAMES = (b"content-length", b"Content-Length", b"CONTENT-LENGTH")
 
 
 def test_one_message_has_a_length() -> None:
@@ -93,6 +97,18 @@ def test_head_without_content_says_nothing_of_the_length() -> None:
     """An application that sends no content to HEAD has not said that GET would get none."""
     with serving(sends(start(), body())) as site:
         assert site.ask(HEAD).one(b"content-length") is None
+
+
+@pytest.mark.parametrize("values", [[b"5", b"5"], [b"5, 5"], [b"5", b" 5,5", b"05"]])
+@pytest.mark.parametrize("pieces", [[b"hello"], [b"he", b"llo"]])
+def test_a_length_that_is_repeated(place: Place, values: list[bytes], pieces: list[bytes]) -> None:
+    """Equal Content-Lengths, in one field or several, are one (RFC 9110 section 8.6)."""
+    fields = [(name, value) for name, value in zip(NAMES, values, strict=False)]
+    messages = [body(piece, piece != pieces[-1]) for piece in pieces]
+    with serving(sends(start(200, *fields), *messages), **place.options) as site:
+        text = place.exchange(site, GET + request("/", "connection: close"))
+        assert text.lower().count(b"content-length: 5\r\n") == text.lower().count(b"content-length") == 2
+        assert text.count(b"\r\n\r\nhello") == 2
 
 
 @pytest.mark.parametrize(("status", "length"), [(204, None), (304, None), (205, b"0")])

@@ -134,7 +134,7 @@ pub enum Misuse {
     BadFieldName,
     /// A field value with a control character, such as a line break (RFC 9110 section 5.5).
     BadFieldValue,
-    /// A Content-Length that is no number, or a second one (RFC 9110 section 8.6).
+    /// A Content-Length that is no number, or two that differ (RFC 9110 section 8.6).
     BadContentLength,
     /// A Transfer-Encoding other than `chunked`: how a response is framed is not the application's to say.
     BadTransferEncoding,
@@ -161,7 +161,9 @@ impl fmt::Display for Misuse {
             Misuse::BadStatus => "this status cannot be sent here",
             Misuse::BadFieldName => "a field name of the response is no token",
             Misuse::BadFieldValue => "a field value of the response has a control character",
-            Misuse::BadContentLength => "the response's Content-Length is no number, or there are two",
+            Misuse::BadContentLength => {
+                "the response's Content-Length is no number, or there are two that differ"
+            }
             Misuse::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
             Misuse::BodyTooLong => "the response is longer than its Content-Length",
             Misuse::BodyTooShort => "the response is shorter than its Content-Length",

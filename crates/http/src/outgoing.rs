@@ -69,10 +69,10 @@ impl Told {
     /// Takes note of a field that may concern us; whether it is to be written as it is.
     fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, Misuse> {
         if name.eq_ignore_ascii_case(b"content-length") {
-            let length = bytes::decimal(bytes::trimmed(value)).map_err(|_| Misuse::BadContentLength)?;
+            let length = bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))?;
             return match self.length.replace(length) {
-                None => Ok(false),
-                Some(_) => Err(Misuse::BadContentLength),
+                Some(other) if other != length => Err(Misuse::BadContentLength),
+                _ => Ok(false),
             };
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -97,6 +97,17 @@ impl Told {
                 encode::field(b"connection", option, out);
             }
         }
+    }
+}
+
+/// A length that is repeated with the same value, as when fields of one name are joined: it counts as one (RFC 9110
+/// section 8.6).
+#[cold]
+fn repeated_length(value: &[u8]) -> Result<u64, Misuse> {
+    let mut members = bytes::members(value).map(bytes::decimal);
+    match members.next() {
+        Some(Ok(length)) if members.all(|other| other == Ok(length)) => Ok(length),
+        _ => Err(Misuse::BadContentLength),
     }
 }
 

@@ -99,7 +99,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// A status that is not final, a bad field, a Content-Length that is none or not the only one; or no head is due.
+    /// A status that is not final, a bad field, a Content-Length that is none, or two that differ; or no head is due.
     #[inline]
     pub fn start<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,

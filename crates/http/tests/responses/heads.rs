@@ -17,11 +17,15 @@ const CONNECT: &str = "CONNECT b:1 HTTP/1.1\r\nHost: a\r\n\r\n";
 const WAITING_POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
 
 const LENGTH: &[Field] = &[("content-length", "5")];
+const TWICE: &[Field] = &[("content-length", "5"), ("Content-Length", "05")];
+const JOINED: &[Field] = &[("content-length", "5, 5 ,5"), ("content-length", "5")];
 const CHUNKED: &str = "transfer-encoding: chunked\r\n";
 const CLOSE: &str = "connection: close\r\n";
 
 const TABLE: &[Row] = &[
     Row("9112:6.2 a length", GET, 200, LENGTH, Length::Unknown, "content-length: 5\r\n"),
+    Row("9110:8.6 an equal one", GET, 200, TWICE, Length::Unknown, "content-length: 5\r\n"),
+    Row("9110:8.6 equal ones, joined", GET, 200, JOINED, Length::Unknown, "content-length: 5\r\n"),
     Row("9112:6.2 a length that we know", GET, 200, &[], Length::Known(0), "content-length: 0\r\n"),
     Row(
         "9112:6.2 the application's comes first",
@@ -168,7 +172,7 @@ fn a_status_without_a_name_has_an_empty_phrase() {
 
 #[test]
 fn what_an_application_may_not_say_is_told_and_nothing_is_written() {
-    let bad: [(&[Field], Misuse); 12] = [
+    let bad: [(&[Field], Misuse); 14] = [
         (&[("a", "b\r\nc: d")], Misuse::BadFieldValue),
         (&[("a", "b\n")], Misuse::BadFieldValue),
         (&[("a", "b\r")], Misuse::BadFieldValue),
@@ -179,7 +183,9 @@ fn what_an_application_may_not_say_is_told_and_nothing_is_written() {
         (&[("a b", "c")], Misuse::BadFieldName),
         (&[("ok", "1"), ("content-length", "x")], Misuse::BadContentLength),
         (&[("content-length", "-1")], Misuse::BadContentLength),
-        (&[("content-length", "1"), ("Content-Length", "1")], Misuse::BadContentLength),
+        (&[("content-length", "1"), ("Content-Length", "2")], Misuse::BadContentLength),
+        (&[("content-length", "1, 2")], Misuse::BadContentLength),
+        (&[("content-length", "1,")], Misuse::BadContentLength),
         (&[("transfer-encoding", "gzip, chunked")], Misuse::BadTransferEncoding),
     ];
     for (fields, misuse) in bad {
