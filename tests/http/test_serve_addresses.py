@@ -132,6 +132,55 @@ def test_a_unix_socket_and_its_file(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def left_behind(path: Path) -> None:
+    """The file of a process that was killed."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o666, 0o777, 0o000])
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int, umask: int) -> None:
+    """What somebody gave the file holds for the next one, whatever the umask, unless permissions are asked for."""
+    path = tmp_path / "app.sock"
+    left_behind(path)
+    path.chmod(mode)
+    before = os.umask(umask)
+    try:
+        for permissions, kept in ((None, mode), (0o640, 0o640), (None, 0o640)):
+            [one] = sockets.bind([Unix(str(path))], permissions=permissions)
+            assert stat.S_IMODE(path.stat().st_mode) == kept
+            one.sock.close()
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("may_give", [True, False])
+def test_a_file_that_is_replaced_keeps_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_give: bool
+) -> None:
+    """Owner and group hold, too, with and without permissions of our own; a process that may not give serves anyway."""
+    path = tmp_path / "app.sock"
+    left_behind(path)
+    try:
+        os.chown(path, 12345, 54321)
+    except PermissionError:
+        pytest.skip("only root gives files away")
+    path.chmod(0o660)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not may_give:
+        monkeypatch.setattr(os, "chown", refuse)
+    owner = (12345, 54321) if may_give else (os.geteuid(), os.getegid())
+    for permissions in (None, 0o600):
+        [one] = sockets.bind([Unix(str(path))], permissions=permissions)
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (*owner, permissions or 0o660)
+        one.sock.close()
+
+
 def test_a_file_of_somebody_else_stays(tmp_path: Path) -> None:
     """A socket that was put in the place of ours is not removed with it."""
     path = tmp_path / "app.sock"

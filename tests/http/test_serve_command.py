@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import sys
 import time
@@ -242,6 +243,22 @@ def test_a_unix_socket(tmp_path: Path) -> None:
             sock.connect(str(path))
             request = b"GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.7\r\nconnection: close\r\n\r\n"
             assert b'"client": ["192.0.2.7", 0]' in ask(sock, request)
+        assert served.end() == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["one", "workers"])
+def test_a_unix_socket_keeps_its_mode(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """A server that was killed leaves its socket behind; the next one has the mode that somebody gave that one."""
+    path = tmp_path / "app.sock"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+    path.chmod(0o606)
+    with serving("--uds", path, *workers) as served:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o606
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(str(path))
+            assert ask(sock).startswith(b"HTTP/1.1 200 ")
         assert served.end() == 0
     assert not path.exists()
 

@@ -79,8 +79,8 @@ class Options:
     uds_permissions: int | None = _option(
         None,
         Mode("MODE"),
-        "permissions of the Unix sockets, in octal digits; without it the umask decides",
-        others="uvicorn 666, gunicorn by umask, granian has it",
+        "permissions of the Unix sockets, in octal digits; without it those of a file that is replaced, or the umask decides",
+        others="uvicorn those of the file or 666, gunicorn by umask, granian has it",
     )
     fd: int | None = _option(
         None,

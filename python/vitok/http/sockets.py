@@ -151,12 +151,19 @@ def _new(family: int) -> socket.socket:
 
 
 def _bind_unix(address: Unix, permissions: int | None) -> Bound:
-    """A Unix socket in the place of one that nobody listens on."""
+    """A Unix socket in the place of one that nobody listens on, with its owner, and its mode unless there is another.
+
+    An administrator may have given it those, for a proxy to have access.
+    """
     path = Path(address.path)
-    _clear(path, str(address))
+    replaced = _clear(path, str(address))
+    if permissions is None and replaced is not None:
+        permissions = stat.S_IMODE(replaced.st_mode)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(address.path)
+        if replaced is not None:
+            _give(path, replaced)
         if permissions is not None:
             path.chmod(permissions)
         return Bound(sock, file=(str(path.absolute()), path.stat().st_ino))
@@ -165,15 +172,25 @@ def _bind_unix(address: Unix, permissions: int | None) -> Bound:
         raise failure(error, str(address)) from None
 
 
-def _clear(path: Path, shown: str) -> None:
-    """Take away a socket that was left behind. OSError for a file that is no socket, and for one that is in use."""
+def _give(path: Path, replaced: os.stat_result) -> None:
+    """Give a file the owner and the group of the one that it replaces, each if this process may."""
+    for uid, gid in ((-1, replaced.st_gid), (replaced.st_uid, -1)):
+        try:
+            os.chown(path, uid, gid, follow_symlinks=False)
+        except PermissionError:
+            # Only root gives files away, and anybody to a group of their own.
+            continue
+
+
+def _clear(path: Path, shown: str) -> os.stat_result | None:
+    """Take away a socket that was left behind, and say what it was. OSError for a file that is no socket or is in use."""
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except FileNotFoundError:
-        return
+        return None
     except OSError as error:
         raise failure(error, shown) from None
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(found.st_mode):
         raise OSError(errno.EEXIST, f"{shown}: there is a file of this name, and it is no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)
@@ -181,7 +198,7 @@ def _clear(path: Path, shown: str) -> None:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink()
-            return
+            return found
         except OSError as error:
             raise failure(error, shown) from None
     raise OSError(errno.EADDRINUSE, f"{shown}: in use by another process")
