@@ -34,7 +34,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"loop_state", "waits", "closed_objects"}),
     frozenset({"handle", "protocol", "native_protocol", "resolve"}),
     frozenset({"transport"}),
-    frozenset({"schedule", "tasks", "executor", "signals", "watch"})
+    frozenset({"schedule", "tasks", "executor", "signals", "watch", "accept_task"})
     | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),
     frozenset({"listener"}),
     frozenset({"source", "lifetime", "contents"}),

@@ -20,8 +20,8 @@ use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{
-    datagram, event_loop, executor, handle, lifetime, listener, pipe, run, schedule, signals, sock, source,
-    stream, tasks, watch,
+    accept_task, datagram, event_loop, executor, handle, lifetime, listener, pipe, run, schedule, signals,
+    sock, source, stream, tasks, watch,
 };
 
 /// Puts the class into the module.
@@ -34,6 +34,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(watch::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
+    accept_task::make_class(module)?;
     stream::make_class(module)?;
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());

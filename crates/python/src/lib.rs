@@ -7,6 +7,7 @@ use crate::ffi::make;
 use crate::ffi::name::Text;
 use pyo3::prelude::*;
 
+mod accept_task;
 mod address;
 mod buffer;
 mod class;

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Address, Interest, Token, socket};
 
+use crate::accept_task;
 use crate::error::os_error;
 use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::make;
@@ -20,6 +21,7 @@ use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::native_protocol;
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
 use crate::watches::{Half, Kind};
@@ -157,8 +159,11 @@ fn admit<'py>(
         call_method(parts.context.bind(py).as_borrowed(), &owner.get().imports.names.protocol.copy, &[])?;
     let protocol = in_context(context.as_borrowed(), || call_plain(parts.factory.bind_borrowed(py)));
     let opened = protocol.and_then(|protocol| {
+        let is_native = native_protocol::of(&protocol).is_some();
         let transport = stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
-        stream::begin(transport.as_borrowed())
+        stream::begin(transport.as_borrowed())?;
+        // A native protocol has no task that could be cancelled before it began.
+        if is_native { Ok(()) } else { accept_task::start(owner, transport) }
     });
     let Err(raised) = opened else { return Ok(()) };
     let error = protocol::failure(py, raised)?;
