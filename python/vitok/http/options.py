@@ -79,7 +79,7 @@ class Options:
     uds_permissions: int | None = _option(
         None,
         Mode("MODE"),
-        "permissions of the Unix sockets, in octal digits; without it those of a file that is replaced, or the umask decides",
+        "permissions of the Unix sockets, in octal digits; without it those of the file they replace, or by umask",
         others="uvicorn those of the file or 666, gunicorn by umask, granian has it",
     )
     fd: int | None = _option(

@@ -183,7 +183,7 @@ def _give(path: Path, replaced: os.stat_result) -> None:
 
 
 def _clear(path: Path, shown: str) -> os.stat_result | None:
-    """Take away a socket that was left behind, and say what it was. OSError for a file that is no socket or is in use."""
+    """Take away a socket that was left behind, and say what it was. OSError for one in use or no socket."""
     try:
         found = path.stat()
     except FileNotFoundError:
