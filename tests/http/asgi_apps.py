@@ -15,7 +15,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answers with what it was told, in JSON: /sleep/1 after so many seconds, /status/204 with this status."""
+    """Answers with what it was told, in JSON; /slow only when asked to end or after many seconds, /error never."""
     if scope["type"] == "lifespan":
         await lifespan(scope, receive, send)
         return
@@ -31,8 +31,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         size += len(message.get("body", b""))
         if not message.get("more_body", False):
             break
-    status = int(scope["path"].removeprefix("/status/")) if scope["path"].startswith("/status/") else 200
-    await answer(send, {**told(scope), "process": os.getpid(), "size": size}, status)
+    await answer(send, {**told(scope), "process": os.getpid(), "size": size})
 
 
 def told(scope: dict[str, Any]) -> dict[str, Any]:
@@ -41,11 +40,11 @@ def told(scope: dict[str, Any]) -> dict[str, Any]:
     return {name: scope.get(name) for name in names} | {"query": scope["query_string"].decode()}
 
 
-async def answer(send: Send, content: object, status: int = 200) -> None:
+async def answer(send: Send, content: object) -> None:
     """A response in JSON."""
     body = json.dumps(content).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -31,18 +31,8 @@ pub enum Frame {
     Plain,
     /// [`CHUNK_END`].
     Chunk,
-    /// The content itself is not to be sent: the answer to HEAD.
+    /// The content itself is not to be sent.
     Dropped,
-    /// The content is not to be sent, and should not have been made: the status has none.
-    NotAllowed,
-}
-
-impl Frame {
-    /// Whether the content is sent.
-    #[must_use]
-    pub const fn is_sent(self) -> bool {
-        matches!(self, Frame::Plain | Frame::Chunk)
-    }
 }
 
 /// The end of each chunk (RFC 9112 section 7.1).
@@ -180,12 +170,11 @@ impl Connection {
     }
 
     /// Writes what stands in front of `length` bytes of content, which the caller sends after `out`, and says what
-    /// follows them. Nothing is framed if there is no content, or if it is not to be sent: what a status that has none
-    /// came with would be read as the next response (RFC 9112 section 6.3).
+    /// follows them. Nothing is framed if there is no content.
     ///
     /// # Errors
     ///
-    /// Content that is longer than announced; or no content is due.
+    /// Content that is longer than announced or not allowed; or no content is due.
     #[inline]
     pub fn frame(&mut self, length: usize, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
         let Writing::Sending(outgoing) = &mut self.state.writing else {
@@ -197,7 +186,7 @@ impl Connection {
                 Ok(Frame::Plain)
             }
             Outgoing::Dropped => Ok(Frame::Dropped),
-            Outgoing::Forbidden if length > 0 => Ok(Frame::NotAllowed),
+            Outgoing::Forbidden if length > 0 => Err(Misuse::BodyNotAllowed),
             Outgoing::Chunked if length > 0 => {
                 encode::chunk_size(length as u64, out);
                 Ok(Frame::Chunk)
@@ -214,7 +203,7 @@ impl Connection {
     #[inline]
     pub fn write(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
         let frame = self.frame(content.len(), out)?;
-        if frame.is_sent() {
+        if frame != Frame::Dropped {
             out.extend_from_slice(content);
         }
         if frame == Frame::Chunk {

@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::raised::{Raised, owned};
-use super::thread_end;
 
 unsafe extern "C" {
     // pyo3's bindings leave both out.
@@ -37,14 +36,14 @@ pub(crate) fn call_method<'py>(
     let count = (1 + arguments.len().min(ARGUMENTS)) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     let first = stack[1..].as_ptr();
     // SAFETY: live objects from `first` on, as many as `count` says, behind a word that may be overwritten.
-    let result = unsafe { thread_end::vectorcall_method(name.as_ptr(), first, count) };
+    let result = unsafe { ffi::PyObject_VectorcallMethod(name.as_ptr(), first, count, null_mut()) };
     owned(object.py(), result)
 }
 
 /// `callable()`.
 pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
     // SAFETY: a live object, and no arguments.
-    let result = unsafe { thread_end::vectorcall(callable.as_ptr(), std::ptr::null(), 0) };
+    let result = unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), std::ptr::null(), 0, null_mut()) };
     owned(callable.py(), result)
 }
 
@@ -61,7 +60,8 @@ pub(crate) fn call_three<'py>(
     }
     let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     // SAFETY: a live callable; three live objects behind a word that may be overwritten.
-    let result = unsafe { thread_end::vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count) };
+    let result =
+        unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count, null_mut()) };
     owned(callable.py(), result)
 }
 

@@ -307,11 +307,11 @@ unsafe fn call(object: *mut HandleObject) -> *mut ffi::PyObject {
         // SAFETY: the first place holds the tuple.
         let tuple = unsafe { *arguments };
         // SAFETY: callback and tuple are live objects.
-        return unsafe { super::thread_end::call(callback, tuple) };
+        return unsafe { ffi::PyObject_Call(callback, tuple, std::ptr::null_mut()) };
     }
     let count = count as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     // SAFETY: `count` live references, and the word before them (`scratch`) may be overwritten by the callee.
-    unsafe { super::thread_end::vectorcall(callback, arguments, count) }
+    unsafe { ffi::PyObject_Vectorcall(callback, arguments, count, std::ptr::null_mut()) }
 }
 
 #[inline(always)]
