@@ -15,7 +15,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answers with what it was told, in JSON; /slow only when asked to end or after many seconds, /error never."""
+    """Answers with what it was told, in JSON: /sleep/1 after so many seconds, /status/204 with this status."""
     if scope["type"] == "lifespan":
         await lifespan(scope, receive, send)
         return
@@ -31,7 +31,8 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         size += len(message.get("body", b""))
         if not message.get("more_body", False):
             break
-    await answer(send, {**told(scope), "process": os.getpid(), "size": size})
+    status = int(scope["path"].removeprefix("/status/")) if scope["path"].startswith("/status/") else 200
+    await answer(send, {**told(scope), "process": os.getpid(), "size": size}, status)
 
 
 def told(scope: dict[str, Any]) -> dict[str, Any]:
@@ -40,11 +41,11 @@ def told(scope: dict[str, Any]) -> dict[str, Any]:
     return {name: scope.get(name) for name in names} | {"query": scope["query_string"].decode()}
 
 
-async def answer(send: Send, content: object) -> None:
+async def answer(send: Send, content: object, status: int = 200) -> None:
     """A response in JSON."""
     body = json.dumps(content).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -1,9 +1,12 @@
-"""What the tests of the HTTP server share: certificates, made once.
+"""What the tests of the HTTP server share: certificates, made once, and the kinds of transports.
 
 It knows nothing of what is tested.
 """
 
+from collections.abc import Iterator
+
 import pytest
+from asgi_places import KINDS, Place
 from certificates_made import Certificates, make_certificates
 
 
@@ -11,3 +14,11 @@ from certificates_made import Certificates, make_certificates
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Certificate and keys for the session."""
     return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Place]:
+    """Each kind of transport."""
+    place = Place(request.param, certificates)
+    yield place
+    place.close()

@@ -39,8 +39,11 @@ class Wire(asyncio.Transport):
 
     HIGH, LOW = 3000, 700
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Any, *, can_half_close: bool = True) -> None:
         super().__init__()
+        self.can_half_close = can_half_close
+        # Whether the server has ended its side alone.
+        self.has_ended_writing = False
         self.protocol = protocol
         self.unread, self.seen = bytearray(), bytearray()
         self.reads_paused = self.writes_paused = self.closing = self.is_aborted = False
@@ -80,6 +83,7 @@ class Wire(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         assert isinstance(data, bytes)
+        assert not self.has_ended_writing
         if self.protocol is None:
             return
         self.unread += data
@@ -91,6 +95,18 @@ class Wire(asyncio.Transport):
         self.closing = True
         if not self.unread:
             self.lose(None)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the peer sees the end behind what it reads."""
+        return self.closing or self.has_ended_writing
+
+    def can_write_eof(self) -> bool:
+        return self.can_half_close
+
+    def write_eof(self) -> None:
+        assert self.can_half_close
+        self.has_ended_writing = True
 
     def abort(self) -> None:
         self.is_aborted = True
@@ -122,10 +138,10 @@ class Driven:
         self.hooks = Hooks()
         self.server = _native.HttpServer(asyncio.get_running_loop(), application, options, self.hooks)
 
-    def connect(self) -> Wire:
+    def connect(self, *, can_half_close: bool = True) -> Wire:
         """A connection over a scripted transport."""
         protocol: Any = self.server()
-        wire = Wire(protocol)
+        wire = Wire(protocol, can_half_close=can_half_close)
         protocol.connection_made(wire)
         return wire
 

@@ -4,14 +4,12 @@ Frameworks listen in a task beside the one that sends. It knows nothing of `rece
 """
 
 import asyncio
-import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from asgi_messages import body, start
-from asgi_support import GET, Site, respond, serving
-from certificates_made import Certificates
+from asgi_places import Place
+from asgi_support import GET, respond, serving
 
 pytestmark = pytest.mark.vitok_only
 
@@ -67,45 +65,12 @@ class Held:
         self.is_over = True
 
 
-KINDS = ("a stream of ours", "asyncio's loop", "TLS", "TLS on asyncio's loop")
-
-
-class Place:
-    """Where an application is served and how a client gets there."""
-
-    def __init__(self, kind: str, certificates: Certificates) -> None:
-        self.options: dict[str, Any] = {}
-        self.trusting = None
-        if "TLS" in kind:
-            self.options["tls"] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.options["tls"].load_cert_chain(certificates.certificate, certificates.key)
-            self.trusting = ssl.create_default_context(cafile=str(certificates.certificate))
-        if "asyncio" in kind:
-            self.options["loop"] = asyncio.SelectorEventLoop()
-
-    def ask(self, site: Site) -> asyncio.StreamWriter:
-        """A client that has sent a request."""
-        _, writer = site.run(asyncio.open_connection(*site.address, ssl=self.trusting))
-        writer.write(GET)
-        site.run(writer.drain())
-        return writer
-
-
-@pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Place]:
-    """Each kind of transport."""
-    place = Place(request.param, certificates)
-    yield place
-    if loop := place.options.get("loop"):
-        loop.close()
-
-
 @pytest.mark.parametrize("waits", [True, False])
 def test_a_task_that_listens_ends_the_one_that_sends(place: Place, waits: bool) -> None:
     """What is sent until the cancellation is dropped: no exception passes the clean-up of a framework."""
     streamer = Streamer(waits=waits)
     with serving(streamer, **place.options) as site:
-        writer = place.ask(site)
+        _, writer = place.ask(site, GET)
         site.wait(lambda: streamer.sent > 100)
         writer.transport.abort()
         site.wait(lambda: site.http.running == 0)
@@ -118,7 +83,7 @@ def test_a_stream_that_nobody_ends(place: Place, waits: bool) -> None:
     """A task that listens and does nothing about it: `send()` raises in the end."""
     streamer = Streamer(waits=waits, ends=False)
     with serving(streamer, **place.options) as site:
-        writer = place.ask(site)
+        _, writer = place.ask(site, GET)
         site.wait(lambda: streamer.sent > 100)
         writer.transport.abort()
         site.wait(lambda: site.http.running == 0)
@@ -131,7 +96,7 @@ def test_a_stream_beside_which_nobody_listens(place: Place, waits: bool) -> None
     """Nothing else would end it: `send()` raises."""
     streamer = Streamer(waits=waits, listens=False, ends=False)
     with serving(streamer, **place.options) as site:
-        writer = place.ask(site)
+        _, writer = place.ask(site, GET)
         site.wait(lambda: streamer.sent > 100)
         writer.transport.abort()
         site.wait(lambda: site.http.running == 0)
@@ -143,7 +108,7 @@ def test_an_answer_that_comes_too_late(place: Place) -> None:
     """A response of one message to a client that has left is dropped, and no error of the application's."""
     held = Held()
     with serving(held, **place.options) as site:
-        writer = place.ask(site)
+        _, writer = place.ask(site, GET)
         site.wait(lambda: held.is_held)
         writer.transport.abort()
         site.wait(lambda: site.http.connections == 0 or place.trusting is None)

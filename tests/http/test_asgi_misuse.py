@@ -271,17 +271,6 @@ def test_one_message_of_another_length_than_announced(data: bytes) -> None:
         assert served_well(site)
 
 
-@pytest.mark.parametrize("status", [204, 304, 205])
-@pytest.mark.parametrize("more", [False, True])
-def test_content_where_none_may_be(status: int, more: bool) -> None:
-    """Content with 204, 205 or 304 raises, and is not sent; the client gets a 500, since nothing has left."""
-    with serving(Tries(start(status), body(b"x" * 2000, more))) as site:
-        client = site.connect()
-        assert is_500(client.ask())
-        failed(site, RuntimeError, "content")
-        assert served_well(site)
-
-
 @pytest.mark.parametrize("content", ["text", "text" * 1000, 1, 1.5, ["a"], object()])
 def test_content_that_is_no_bytes(content: Any) -> None:
     """Content must be bytes; a string is not encoded by guess."""

@@ -39,9 +39,9 @@ def test_the_time_for_a_head_begins_anew_with_each_request() -> None:
             wire.send(GET[9:] + GET[:9])
             await turns()
             driven.pass_time(5)
-        assert not wire.closing
-        driven.pass_time(20)
-        assert wire.closing
+        assert not wire.is_ending
+        driven.pass_time(13)
+        assert wire.is_ending
         assert wire.read().count(b" 200 OK") == 10
 
     run(main)
@@ -55,11 +55,11 @@ def test_more_of_an_answered_request_than_is_worth_reading_ends_the_connection()
         wire = driven.connect()
         wire.send(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n")
         await turns()
-        assert not wire.closing
+        assert not wire.is_ending
         for _ in range(5):
             wire.send(b"4000\r\n" + bytes(0x4000) + b"\r\n")
             await turns()
-        assert wire.closing
+        assert wire.is_ending
 
     run(main)
 
@@ -74,7 +74,7 @@ def test_a_malformed_rest_of_an_answered_request_ends_the_connection() -> None:
         await turns()
         wire.send(b"no chunk\r\n")
         await turns()
-        assert wire.closing
+        assert wire.is_ending
         assert wire.read().count(b"HTTP/1.1 ") == 1
 
     run(main)
@@ -89,10 +89,10 @@ def test_a_server_that_ends_closes_a_connection_whose_request_is_still_being_rea
         wire.send(POST + b"content-length: 4\r\n\r\nab")
         await turns()
         driven.server.begin_shutdown()
-        assert not wire.closing
+        assert not wire.is_ending
         wire.send(b"cd")
         await turns()
-        assert wire.closing
+        assert wire.is_ending
 
     run(main)
 
@@ -216,9 +216,9 @@ def test_a_client_that_was_told_to_go_on_has_its_time() -> None:
         wire.send(POST + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n")
         await turns()
         driven.pass_time(59)
-        assert not wire.closing
+        assert not wire.is_ending
         driven.pass_time(3)
-        assert wire.closing
+        assert wire.is_ending
         await turns()
 
     run(main)
@@ -285,7 +285,7 @@ def test_an_answer_to_a_request_that_is_too_long_to_be_read_says_close(size: int
         wire = Driven(plain).connect()
         wire.send(POST + b"content-length: %d\r\n\r\n" % size)
         await turns()
-        assert wire.closing is closes
+        assert wire.is_ending is closes
         assert (b"connection: close" in wire.read()) is closes
 
     run(main)

@@ -185,3 +185,17 @@ def test_a_client_that_leaves(site: Site, peer: Peer, path: str) -> None:
         other.close()
     site.wait(lambda: site.http.connections == 1 and site.http.running == 0)
     assert peer.ask()[0].startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_leaves_a_stream_writes_nothing_into_the_log(
+    site: Site, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An application that sends many small pieces hears of it at once, and asyncio has no lost write to warn of."""
+    for turns in (1, 2, 5, 20):
+        other = Peer(site)
+        other.send(request("/endless"))
+        site.turn(turns)
+        other.close()
+        site.wait(lambda: site.http.running == 0)
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+    assert peer.ask()[0].startswith(b"HTTP/1.1 200 ")

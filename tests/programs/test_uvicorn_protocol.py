@@ -29,8 +29,9 @@ async def app(scope, receive, send):
             await asyncio.sleep(0.5)
         if scope["path"] == "/error":
             raise ValueError("a mistake of the application")
+        status = 204 if scope["path"] == "/nothing" else 200
         facts = f"{scope['root_path']} {scope['path']} {scope['state'].get('made')}".encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": facts})
 
 
@@ -100,6 +101,21 @@ def test_accesses_and_errors_are_logged_by_uvicorn(tmp_path: Path, only_flavour:
     assert '"GET /error HTTP/1.1" 500 Internal Server Error' in output
     assert "Exception in ASGI application" in output
     assert "ValueError: a mistake of the application" in output
+
+
+def test_content_that_a_status_does_not_have_is_left_out(tmp_path: Path, only_flavour: Flavour) -> None:
+    """The client gets the status and keeps its connection, and uvicorn's log a line."""
+    with uvicorn(tmp_path, only_flavour) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=CHILD_SECONDS)
+        for path, status, content in (("/nothing", 204, b""), ("/there", 200, b" /there at startup")):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (status, content)
+        connection.close()
+        server.process.terminate()
+        output, _ = server.process.communicate(timeout=CHILD_SECONDS)
+    assert output.count("A response with status 204 has no content: what was sent is left out") == 1
+    assert "Traceback" not in output
 
 
 def test_a_signal_waits_for_what_is_answered(tmp_path: Path, only_flavour: Flavour) -> None:

@@ -138,8 +138,6 @@ pub enum Misuse {
     BadContentLength,
     /// A Transfer-Encoding other than `chunked`: how a response is framed is not the application's to say.
     BadTransferEncoding,
-    /// Content for a response that has none: 204 and 304 (RFC 9110 sections 15.3.5 and 15.4.5).
-    BodyNotAllowed,
     /// More content than the Content-Length says.
     BodyTooLong,
     /// Less content than the Content-Length says.
@@ -167,7 +165,6 @@ impl fmt::Display for Misuse {
                 "the response's Content-Length is no number, or there are two that differ"
             }
             Misuse::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
-            Misuse::BodyNotAllowed => "a response with this status has no content",
             Misuse::BodyTooLong => "the response is longer than its Content-Length",
             Misuse::BodyTooShort => "the response is shorter than its Content-Length",
             Misuse::NoUpgrade => "the request asks for no other protocol",

@@ -135,7 +135,7 @@ impl Connection {
         let head = &self.reader.head;
         if status == 205 {
             encode::content_length(0, out);
-            return Outgoing::Forbidden;
+            return if head.is_head() { Outgoing::Dropped } else { Outgoing::Forbidden };
         }
         if let Some(length) = length
             && status != 204
@@ -143,8 +143,8 @@ impl Connection {
             encode::content_length(length, out);
         }
         match length {
-            _ if matches!(status, 204 | 304) => Outgoing::Forbidden,
             _ if head.is_head() => Outgoing::Dropped,
+            _ if matches!(status, 204 | 304) => Outgoing::Forbidden,
             Some(length) => Outgoing::Length(length),
             None if head.version() == Version::Http10 => Outgoing::UntilClose,
             None => {

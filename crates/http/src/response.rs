@@ -31,8 +31,18 @@ pub enum Frame {
     Plain,
     /// [`CHUNK_END`].
     Chunk,
-    /// The content itself is not to be sent.
+    /// The content itself is not to be sent: the answer to HEAD.
     Dropped,
+    /// The content is not to be sent, and should not have been made: the status has none.
+    NotAllowed,
+}
+
+impl Frame {
+    /// Whether the content is sent.
+    #[must_use]
+    pub const fn is_sent(self) -> bool {
+        matches!(self, Frame::Plain | Frame::Chunk)
+    }
 }
 
 /// The end of each chunk (RFC 9112 section 7.1).
@@ -170,11 +180,12 @@ impl Connection {
     }
 
     /// Writes what stands in front of `length` bytes of content, which the caller sends after `out`, and says what
-    /// follows them. Nothing is framed if there is no content.
+    /// follows them. Nothing is framed if there is no content, or if it is not to be sent: what a status that has none
+    /// came with would be read as the next response (RFC 9112 section 6.3).
     ///
     /// # Errors
     ///
-    /// Content that is longer than announced or not allowed; or no content is due.
+    /// Content that is longer than announced; or no content is due.
     #[inline]
     pub fn frame(&mut self, length: usize, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
         let Writing::Sending(outgoing) = &mut self.state.writing else {
@@ -186,7 +197,7 @@ impl Connection {
                 Ok(Frame::Plain)
             }
             Outgoing::Dropped => Ok(Frame::Dropped),
-            Outgoing::Forbidden if length > 0 => Err(Misuse::BodyNotAllowed),
+            Outgoing::Forbidden if length > 0 => Ok(Frame::NotAllowed),
             Outgoing::Chunked if length > 0 => {
                 encode::chunk_size(length as u64, out);
                 Ok(Frame::Chunk)
@@ -203,7 +214,7 @@ impl Connection {
     #[inline]
     pub fn write(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
         let frame = self.frame(content.len(), out)?;
-        if frame != Frame::Dropped {
+        if frame.is_sent() {
             out.extend_from_slice(content);
         }
         if frame == Frame::Chunk {

@@ -51,7 +51,7 @@ pub(crate) enum Outgoing {
     UntilClose,
     /// What comes is thrown away: the answer to HEAD (RFC 9110 section 9.3.2).
     Dropped,
-    /// None may come: 204, 205, 304 (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5).
+    /// None is sent, and none should come: 204, 205, 304 (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5).
     Forbidden,
 }
 

@@ -16,6 +16,8 @@ from .output import Output
 
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
+# Where the loop says what went wrong outside of any request.
+_LOOP = "asyncio"
 # ISO 8601 with the offset: a log is read in another time zone than it was written in.
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
 # What each log has at the end to be written: a reader that is there needs much less, one that is not none.
@@ -45,6 +47,8 @@ class Log:
             self.logger.setLevel(level.upper())
             # What the root logger does is about the application.
             self.logger.propagate = False
+            self._handler.addFilter(_is_ours)
+            logging.getLogger(_LOOP).addHandler(self._handler)
 
     def close(self) -> None:
         """Leave logging as it was, once what was said is written, or can't be."""
@@ -54,6 +58,7 @@ class Log:
         if self._handler is not None:
             self._handler.output.flush(FLUSH_SECONDS)
             self.logger.removeHandler(self._handler)
+            logging.getLogger(_LOOP).removeHandler(self._handler)
             self._handler.close()
             self._handler = None
             level, self.logger.propagate = self._before
@@ -112,6 +117,17 @@ class LineHandler(logging.Handler):
             self.output.write(text)
         except Exception:
             self.handleError(record)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether the server writes this record: its own, and the loop's where the application has no handler for those.
+
+    It is asked at each record, since an application may configure logging at any time.
+    """
+    if record.name != _LOOP:
+        return True
+    logger = logging.getLogger(_LOOP)
+    return len(logger.handlers) == 1 and not (logger.propagate and logging.getLogger().handlers)
 
 
 def _has_handlers(logger: logging.Logger) -> bool:

@@ -187,6 +187,13 @@ class Options:
         others="nginx 60, uvicorn none",
         is_native=True,
     )
+    min_body_rate: int | None = _option(
+        500,
+        Whole("BYTES", may_be_none=True),
+        "a second that a request's body has to bring on average, beyond --timeout-body and until the response begins",
+        others="Apache 500, uvicorn and nginx none",
+        is_native=True,
+    )
     timeout_keep_alive: float | None = _option(
         75.0,
         Seconds(),

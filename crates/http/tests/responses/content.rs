@@ -96,11 +96,23 @@ fn content_for_head_is_dropped_whatever_its_length() {
 }
 
 #[test]
-fn content_for_a_status_that_has_none_is_a_mistake() {
+fn content_for_a_status_that_has_none_is_dropped() {
     for status in [204, 205, 304] {
-        let (mut connection, mut out) = (begun(GET, status, Length::Unknown), Vec::new());
-        assert_eq!(connection.write(b"x", &mut out), Err(Misuse::BodyNotAllowed), "{status}");
-        assert_eq!(connection.write(b"", &mut out), Ok(()), "{status}");
+        let (mut connection, mut out) = (begun(GET, status, Length::Known(1)), Vec::new());
+        assert_eq!(connection.frame(1, &mut out), Ok(Frame::NotAllowed), "{status}");
+        assert_eq!(connection.frame(0, &mut out), Ok(Frame::Plain), "{status}");
+        assert_eq!(connection.write(b"xyz", &mut out), Ok(()), "{status}");
+        assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive), "{status}");
+        assert_eq!(out.len(), 0);
+    }
+}
+
+#[test]
+fn content_for_head_is_no_mistake_whatever_the_status() {
+    for status in [204, 205, 304] {
+        let (mut connection, mut out) =
+            (begun("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", status, Length::Known(1)), Vec::new());
+        assert_eq!(connection.frame(1, &mut out), Ok(Frame::Dropped), "{status}");
         assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive), "{status}");
         assert_eq!(out.len(), 0);
     }

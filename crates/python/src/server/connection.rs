@@ -54,8 +54,10 @@ pub(super) struct Body {
     pub(super) listener: Option<Listener>,
     /// Nothing that arrives counts any more; the transport closes, or will.
     pub(super) is_closing: bool,
-    /// Our side has ended, and the peer is given some time to see why.
+    /// Nothing more is written, and the peer is given some time to see why.
     pub(super) lingers: bool,
+    /// Our side of the transport has ended: the peer sees the end of a response that has no length.
+    pub(super) has_ended_writing: bool,
     /// What was sent of a response without a wait, in bytes.
     pub(super) streak: usize,
     /// `send` calls that wait for the peer to read.
@@ -80,6 +82,8 @@ pub(super) struct Request {
     pub(super) began: Option<Instant>,
     pub(super) status: u16,
     pub(super) sent: u64,
+    /// It was told that the application sends content which the status does not have.
+    pub(super) has_left_out: bool,
     /// Under which number the server keeps its task.
     pub(super) key: u64,
 }
@@ -150,6 +154,7 @@ impl Request {
             began: None,
             status: 0,
             sent: 0,
+            has_left_out: false,
             key: 0,
         }
     }
@@ -176,6 +181,7 @@ impl Protocol {
             listener: None,
             is_closing: false,
             lingers: false,
+            has_ended_writing: false,
             streak: 0,
             drains: Vec::new(),
             file: None,
@@ -217,7 +223,8 @@ impl Body {
             _ if self.is_closing || self.writes_paused => Phase::Write,
             Some(Request { answer: Answer::File { .. }, .. }) => Phase::Write,
             Some(request) if !request.has_ended && !self.reads_paused && !self.http.awaits_continue() => {
-                Phase::Body
+                let is_answered = !matches!(request.answer, Answer::Owed | Answer::Started(_));
+                if is_answered { Phase::Exchange } else { Phase::Body }
             }
             Some(_) => Phase::None,
             None if self.http.is_idle() && self.number > 0 => Phase::KeepAlive,

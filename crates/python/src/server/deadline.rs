@@ -6,7 +6,9 @@
 use pyo3::prelude::*;
 
 use super::connection::{Body, protocol_of};
+use super::ending::Unread;
 use super::hub::HttpServer;
+use super::pace::Pace;
 use super::{access, date, ending};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
@@ -22,6 +24,8 @@ pub(super) enum Phase {
     Header,
     /// For more of a request's content.
     Body,
+    /// For more of it while the response is being sent, which may be a conversation: no pace is asked for.
+    Exchange,
     /// For the peer to read.
     Write,
     /// For the peer to close, after it was told that nothing more it says counts.
@@ -37,11 +41,14 @@ pub(super) struct Deadline {
     at: u32,
     /// What waited for the peer to read when the wait began.
     unsent: usize,
+    /// The tick that no lingering outlives, whatever the peer sends.
+    linger_end: u32,
+    pub(super) pace: Pace,
 }
 
 impl Deadline {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::None, at: u32::MAX, unsent: 0 }
+        Self { phase: Phase::None, at: u32::MAX, unsent: 0, linger_end: u32::MAX, pace: Pace::new() }
     }
 
     /// Begins a wait, unless it is the one that goes on.
@@ -53,11 +60,12 @@ impl Deadline {
         self.begin(phase, py, hub);
     }
 
-    /// What was waited for has come: the next wait is another one, be it for the same.
+    /// A head has come: the next wait is another one, be it for the same, and the content has a pace of its own.
     #[inline]
-    pub(super) const fn end(&mut self) {
+    pub(super) const fn end_head(&mut self) {
         self.phase = Phase::None;
         self.at = u32::MAX;
+        self.pace = Pace::new();
     }
 
     /// Begins a wait anew: there was some progress.
@@ -67,18 +75,51 @@ impl Deadline {
 
     #[inline]
     fn begin(&mut self, phase: Phase, py: Python<'_>, hub: &HttpServer) {
+        let now = || hub.shared.with(py, |shared| shared.tick);
+        if self.phase == Phase::Body || phase == Phase::Body {
+            self.pace.wait(phase == Phase::Body, now());
+        }
         let ticks = match phase {
             Phase::None => None,
             Phase::Header => hub.settings.header,
-            Phase::Body | Phase::Write => hub.settings.body,
+            Phase::Body => hub.settings.body.map(|ticks| match hub.settings.body_pace {
+                Some(bytes_a_tick) => self.pace.left(ticks, bytes_a_tick),
+                None => ticks,
+            }),
+            Phase::Exchange | Phase::Write => hub.settings.body,
             Phase::KeepAlive => hub.settings.keep_alive,
             Phase::Linger => Some(hub.settings.linger),
         };
         self.phase = phase;
         // Who is only to take leave is cut off at once, unless something is left that he reads.
         self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
-        let now = || hub.shared.with(py, |shared| shared.tick);
         self.at = ticks.map_or(u32::MAX, |ticks| now().saturating_add(ticks));
+    }
+
+    /// Says how long a peer may linger at most. Before the wait for it begins.
+    pub(super) fn limit_linger(&mut self, input: Unread, py: Python<'_>, hub: &HttpServer) {
+        let (now, is_ending) = hub.shared.with(py, |shared| (shared.tick, shared.is_ending));
+        let is_long = input == Unread::Upload && !is_ending;
+        let most = if is_long { hub.settings.linger_at_most } else { hub.settings.linger };
+        self.linger_end = now.saturating_add(most);
+    }
+
+    /// A lingering peer has sent something: its silence begins anew, up to the end of all lingering.
+    #[cold]
+    pub(super) fn extend_linger(&mut self, py: Python<'_>, hub: &HttpServer) {
+        if self.phase == Phase::Linger {
+            self.begin(Phase::Linger, py, hub);
+            self.at = self.at.min(self.linger_end);
+        }
+    }
+
+    /// The server ends: from here on a lingering peer has as long as a silent one.
+    pub(super) fn shorten_linger(&mut self, py: Python<'_>, hub: &HttpServer) {
+        if self.phase == Phase::Linger {
+            let soon = hub.shared.with(py, |shared| shared.tick).saturating_add(hub.settings.linger);
+            self.linger_end = self.linger_end.min(soon);
+            self.at = self.at.min(soon);
+        }
     }
 
     const fn is_over(&self, tick: u32) -> bool {
@@ -145,9 +186,10 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
     match phase {
         Phase::None => Ok(()),
         Phase::KeepAlive => ending::close(protocol),
+        Phase::Linger => expire_lingering(protocol),
         // A peer that reads what is left is given the time to.
-        Phase::Linger | Phase::Write => expire_unread(protocol),
-        Phase::Header | Phase::Body => {
+        Phase::Write => expire_unread(protocol),
+        Phase::Header | Phase::Body | Phase::Exchange => {
             let is_silent = value.body.with(py, |body| phase == Phase::Header && body.owes_nothing());
             if is_silent {
                 return ending::close(protocol);
@@ -158,6 +200,17 @@ fn expire(protocol: Argument<'_>) -> Result<(), Raised> {
             ending::refuse(protocol, 408, |http, stamp, out| http.time_out(stamp, out))
         }
     }
+}
+
+/// A peer that is silent may wait for our side to end, where that has not ended. Any other that has read all is cut off.
+fn expire_lingering(protocol: Argument<'_>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
+    let Some(sink) = value.sink(py) else { return Ok(()) };
+    let has_read_all = sink.unsent(py)? == 0;
+    let tick = value.hub.get().shared.with(py, |shared| shared.tick);
+    let is_silent = value.body.with(py, |body| tick < body.deadline.linger_end && !body.has_ended_writing);
+    if has_read_all && is_silent { ending::close(protocol) } else { expire_unread(protocol) }
 }
 
 /// A peer that does not read is cut off, one that reads slowly is not.

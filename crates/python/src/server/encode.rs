@@ -24,6 +24,8 @@ pub(super) struct Encoded {
     pub(super) split: usize,
     /// The request whose response is complete with this.
     pub(super) complete: Option<(Request, http::After)>,
+    /// The status of a response whose content is left out, which is told once.
+    pub(super) left_out: Option<u16>,
 }
 
 impl Body {
@@ -63,8 +65,9 @@ impl Body {
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
-                // What is not there says nothing of the length of what there would be (RFC 9110 section 8.6).
-                let is_absent = length == 0 && (is_to_head || started.status == 304);
+                // What is not there says nothing of the length of what there would be, and what comes with a 304 is
+                // not it (RFC 9110 section 8.6).
+                let is_absent = started.status == 304 || (length == 0 && is_to_head);
                 let is_unknown = more || started.has_trailers || is_absent;
                 let known =
                     if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
@@ -74,10 +77,12 @@ impl Body {
         }
         let framed = self.encode_content(&mut content, out);
         let outcome = framed.and_then(|(frame, split)| {
-            self.after_content(number, length, frame, more, out).map(|complete| (split, complete))
+            let left_out = self.note_left_out(number, frame);
+            let complete = self.after_content(number, length, frame, more, out)?;
+            Ok((split, complete, left_out))
         });
         match outcome {
-            Ok((split, complete)) => Ok(Encoded { content, split, complete }),
+            Ok((split, complete, left_out)) => Ok(Encoded { content, split, complete, left_out }),
             Err(unfit) => {
                 if is_first {
                     self.retract(number);
@@ -85,6 +90,17 @@ impl Body {
                 Err(unfit)
             }
         }
+    }
+
+    /// The status of a response that leaves content out by mistake, the first time.
+    #[inline]
+    pub(super) fn note_left_out(&mut self, number: u32, frame: http::Frame) -> Option<u16> {
+        if frame != http::Frame::NotAllowed {
+            return None;
+        }
+        let request = self.current(number)?;
+        let is_first = !mem::replace(&mut request.has_left_out, true);
+        is_first.then_some(request.status)
     }
 
     /// Takes back a head that can't leave with its content: an error can still be answered.
@@ -106,7 +122,7 @@ impl Body {
         let length = content.as_ref().map_or(0, |content| content.as_ref().len());
         let frame = self.http.frame(length, out)?;
         let split = match frame {
-            http::Frame::Dropped => {
+            frame if !frame.is_sent() => {
                 *content = None;
                 out.len()
             }
@@ -133,7 +149,7 @@ impl Body {
         out: &mut Vec<u8>,
     ) -> Result<Option<(Request, http::After)>, Unfit> {
         let Some(request) = self.current(number) else { return Ok(None) };
-        if frame != http::Frame::Dropped {
+        if frame.is_sent() {
             request.sent += length as u64;
         }
         if more {
@@ -163,7 +179,7 @@ impl Body {
         }
         self.encode_head(py, hub, http::Length::Unknown, out)?;
         if more {
-            return Ok(Encoded { content: None, split: out.len(), complete: None });
+            return Ok(Encoded { content: None, split: out.len(), complete: None, left_out: None });
         }
         let Some(mut request) = self.request.take() else { return Err(Unfit::Over) };
         let Answer::Trailers(gathered) = mem::replace(&mut request.answer, Answer::Owed) else {
@@ -174,7 +190,12 @@ impl Body {
         let takes_them = self.http.head().takes_trailers();
         let finished = if takes_them { self.http.finish_with(fields, out) } else { self.http.finish(out) };
         match finished {
-            Ok(after) => Ok(Encoded { content: None, split: out.len(), complete: Some((request, after)) }),
+            Ok(after) => Ok(Encoded {
+                content: None,
+                split: out.len(),
+                complete: Some((request, after)),
+                left_out: None,
+            }),
             Err(misuse) => {
                 request.answer = Answer::Trailers(Vec::new());
                 self.request = Some(request);
@@ -193,14 +214,14 @@ impl Body {
         let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
         // Once the head has left it is too late for a hint, which is no error.
         if !matches!(request.answer, Answer::Owed | Answer::Started(_)) {
-            return Ok(Encoded { content: None, split: 0, complete: None });
+            return Ok(Encoded { content: None, split: 0, complete: None, left_out: None });
         }
         self.http.inform(103, links.iter().map(|link| (&b"link"[..], link.as_ref())), out)?;
-        Ok(Encoded { content: None, split: out.len(), complete: None })
+        Ok(Encoded { content: None, split: out.len(), complete: None, left_out: None })
     }
 
-    /// Encodes the head of a response that is a file, and what stands before `count` bytes of it. False: the content is
-    /// not to be sent.
+    /// Encodes the head of a response that is a file, and what stands before `count` bytes of it. Gives how it is framed
+    /// and the status of a response that leaves it out by mistake.
     pub(super) fn encode_file(
         &mut self,
         py: Python<'_>,
@@ -208,13 +229,13 @@ impl Body {
         number: u32,
         (count, more): (usize, bool),
         out: &mut Vec<u8>,
-    ) -> Result<bool, Unfit> {
+    ) -> Result<(http::Frame, Option<u16>), Unfit> {
         let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
         let is_first = matches!(request.answer, Answer::Started(_));
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
-                let known = !more && !started.has_trailers;
+                let known = !more && !started.has_trailers && started.status != 304;
                 let length = if known { http::Length::Known(count as u64) } else { http::Length::Unknown };
                 self.encode_head(py, hub, length, out)?;
             }
@@ -226,13 +247,13 @@ impl Body {
         }
         let frame = framed?;
         if let Some(request) = self.current(number)
-            && frame != http::Frame::Dropped
+            && frame.is_sent()
         {
             let has_trailers = matches!(request.answer, Answer::Sending(true));
             request.sent += count as u64;
             request.answer = Answer::File { has_trailers, is_chunk: frame == http::Frame::Chunk };
         }
-        Ok(frame != http::Frame::Dropped)
+        Ok((frame, self.note_left_out(number, frame)))
     }
 
     /// Encodes what follows a file. `sent` false: its content was not to be sent.
@@ -248,7 +269,7 @@ impl Body {
             out.extend_from_slice(if is_chunk { http::CHUNK_END } else { b"" });
         }
         let complete = self.after_content(number, 0, http::Frame::Plain, more, out)?;
-        Ok(Encoded { content: None, split: out.len(), complete })
+        Ok(Encoded { content: None, split: out.len(), complete, left_out: None })
     }
 }
 

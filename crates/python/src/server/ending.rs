@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 use super::access;
 use super::connection::{Request, protocol_of};
+use super::sink::HalfClose;
 use super::{awaitable, deadline, file, respond};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
@@ -26,9 +27,20 @@ pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
     sink.close(py)
 }
 
-/// Ends our side, and leaves the peer some time to read what we said and to close. Without that a refusal could be lost:
-/// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6).
-pub(super) fn linger(protocol: Argument<'_>) -> Result<(), Raised> {
+/// What a peer may still send that nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unread {
+    /// The content of a request that is answered.
+    Upload,
+    /// Bytes that are no request, or none that is answered.
+    Anything,
+}
+
+/// Ends our side, and leaves the peer some time to read what we said and to close. Without that a response could be lost:
+/// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A transport that
+/// can't end one side stays open as a whole; what the peer sends is thrown away meanwhile. `Upload`: the rest of a request
+/// is still to come, as it was announced.
+pub(super) fn linger(protocol: Argument<'_>, input: Unread) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let Some(sink) = value.sink(py) else { return Ok(()) };
@@ -36,12 +48,18 @@ pub(super) fn linger(protocol: Argument<'_>) -> Result<(), Raised> {
     if is_closing {
         return Ok(());
     }
-    if has_ended || sink.is_closing(py)? || !sink.end_writing(py)? {
+    if has_ended || sink.is_closing(py)? {
+        return close(protocol);
+    }
+    let half_close = sink.end_writing(py)?;
+    if half_close == HalfClose::Lost {
         return close(protocol);
     }
     let hub = value.hub.get();
     let resumes = value.body.with(py, |body| {
         (body.is_closing, body.lingers) = (true, true);
+        body.has_ended_writing = half_close == HalfClose::Done;
+        body.deadline.limit_linger(input, py, hub);
         body.stash = Vec::new();
         body.settle_deadline(py, hub);
         std::mem::replace(&mut body.reads_paused, false)
@@ -81,11 +99,14 @@ pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), Raised> {
     close(protocol)
 }
 
-/// The server ends: an idle connection is closed, any other after its response.
+/// The server ends: an idle connection is closed, any other after its response. A peer that still sends to a connection
+/// which is about to close has not much more time.
 pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
+    let hub = value.hub.get();
     let is_idle = value.body.with(py, |body| {
+        body.deadline.shorten_linger(py, hub);
         let is_idle = body.request.is_none() && body.http.is_idle();
         body.http.end_after_response();
         is_idle
@@ -117,7 +138,7 @@ pub(super) fn refuse(
     {
         sink.write(py, &out, None, b"")?;
     }
-    linger(protocol)
+    linger(protocol, if status == 413 { Unread::Upload } else { Unread::Anything })
 }
 
 /// A request is over for everybody who waits.

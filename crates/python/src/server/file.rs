@@ -72,13 +72,16 @@ pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> 
     let hub = value.hub.get();
     let mut out = Vec::new();
     let begun = value.body.with(py, |body| {
-        let is_sent = body.encode_file(py, hub, number, (count, more), &mut out)?;
+        let (frame, left_out) = body.encode_file(py, hub, number, (count, more), &mut out)?;
         body.settle_deadline(py, hub);
-        Ok((is_sent, body.sink.as_ref().map(|sink| sink.clone_ref(py))))
+        Ok((frame.is_sent(), left_out, body.sink.as_ref().map(|sink| sink.clone_ref(py))))
     });
-    let (is_sent, sink) = begun.map_err(Unfit::raise)?;
+    let (is_sent, left_out, sink) = begun.map_err(Unfit::raise)?;
     let Some(sink) = sink else { return Err(Unfit::Disconnected.raise()) };
     sink.write(py, &out, None, b"")?;
+    if let Some(status) = left_out {
+        respond::report_left_out(hub, py, status)?;
+    }
     Ok(if is_sent { sink.object().bind(py).clone() } else { none(py) })
 }
 

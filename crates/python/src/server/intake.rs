@@ -6,6 +6,7 @@
 use pyo3::prelude::*;
 
 use super::connection::{Body, CONTENT_AT_MOST, Protocol, Request, protocol_of};
+use super::ending::Unread;
 use super::hub::HttpServer;
 use super::scope::Draft;
 use super::{access, awaitable, ending, request, respond, upgrade};
@@ -38,6 +39,7 @@ pub(super) fn received(protocol: Argument<'_>, data: &[u8]) -> Result<(), Raised
     let value = protocol_of(protocol);
     let is_for_now = value.body.with(py, |body| {
         if body.is_closing {
+            body.deadline.extend_linger(py, value.hub.get());
             return None;
         }
         if body.is_pumping || !body.stash.is_empty() {
@@ -190,7 +192,8 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
             Step::Close => {
                 *input = &[];
                 let is_over = value.body.with(py, |body| body.request.is_none());
-                return if is_over { ending::linger(protocol) } else { Ok(()) }.map(|()| Pumped::Done);
+                return if is_over { ending::linger(protocol, Unread::Upload) } else { Ok(()) }
+                    .map(|()| Pumped::Done);
             }
         }
     }
@@ -215,7 +218,7 @@ impl Body {
             let Self { http, request, stash, number, deadline, streak, was_cut, .. } = self;
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
-                    deadline.end();
+                    deadline.end_head();
                     *streak = 0;
                     *was_cut = false;
                     *number = number.wrapping_add(1).max(1);
@@ -237,6 +240,7 @@ impl Body {
                     draft = Some(Draft::take(py, head, &hub.settings.root_path)?);
                 }
                 Ok(http::Event::Body(part)) => {
+                    deadline.pace.add(part.len());
                     if let Some(request) = request {
                         request.content.push(py, part)?;
                         has_news = true;

@@ -22,6 +22,7 @@
 //! | `disconnect` | a client that leaves, and what is still sent to it                       |
 //! | `ending`     | closing, losing and handing over a connection                            |
 //! | `deadline`   | how long a peer may take                                                 |
+//! | `pace`       | how fast content has to come                                             |
 //! | `upgrade`    | who speaks another protocol than HTTP                                    |
 //! | `access`     | lines of the access log                                                  |
 //! | `date`       | the `date` field                                                         |
@@ -44,6 +45,7 @@ mod hub;
 mod intake;
 mod message;
 mod names;
+mod pace;
 mod process;
 mod request;
 mod respond;

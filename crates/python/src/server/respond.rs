@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use super::connection::{Answer, Body, Protocol, Request, Started, protocol_of};
 use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
+use super::ending::Unread;
 use super::exchange::{Exchange, Unfit};
 use super::hub::HttpServer;
 use super::message::{self, Kind};
@@ -200,16 +201,30 @@ fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> R
     let (head, tail) = out.split_at(encoded.split);
     sink.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
-        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after),
-        None => note_closing(protocol, sink),
+        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after)?,
+        None => note_closing(protocol, sink)?,
     }
+    match encoded.left_out {
+        Some(status) => report_left_out(protocol_of(protocol).hub.get(), protocol.py(), status),
+        None => Ok(()),
+    }
+}
+
+/// Tells that an application's content was not sent. The client has its answer and reads it as it should.
+#[cold]
+pub(super) fn report_left_out(hub: &HttpServer, py: Python<'_>, status: u16) -> Result<(), Raised> {
+    hub.report(
+        py,
+        &format!("A response with status {status} has no content: what was sent is left out"),
+        None,
+    )
 }
 
 /// Asks a transport that is not a stream of ours whether it has just been lost.
 #[inline]
 fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
     let py = protocol.py();
-    if matches!(sink, Sink::Other(_)) && sink.is_closing(py)? {
+    if !matches!(sink, Sink::Stream(_)) && sink.is_closing(py)? {
         protocol_of(protocol).body.with(py, Body::note_lost);
     }
     Ok(())
@@ -227,7 +242,7 @@ fn complete(
     let was_read = request.has_ended;
     ending::end_request(protocol, request, true)?;
     if after == http::After::Close {
-        return if was_read { ending::close(protocol) } else { ending::linger(protocol) };
+        return if was_read { ending::close(protocol) } else { ending::linger(protocol, Unread::Upload) };
     }
     let hub = value.hub.get();
     let is_pumping = value.body.with(py, |body| {

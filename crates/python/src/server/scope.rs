@@ -147,7 +147,7 @@ fn look_up<'py>(
     let client = end(peer, false)?;
     let server = shared(protocol, end(own, true)?)?;
     // A stream of ours carries no TLS itself.
-    let is_secure = matches!(sink, Sink::Other(_)) && !sink.fact(py, &names.sslcontext)?.is_none();
+    let is_secure = !matches!(sink, Sink::Stream(_)) && !sink.fact(py, &names.sslcontext)?.is_none();
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
     let before = protocol.body.with(py, |body| {
         body.is_secure = is_secure;

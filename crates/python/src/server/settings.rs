@@ -17,9 +17,11 @@ const BODY_SECONDS: f64 = 60.0;
 /// use one that is just being closed; nginx has 75 s, uvicorn 5 s.
 const KEEP_ALIVE_SECONDS: f64 = 75.0;
 
-/// How long a peer that was refused may still send before the connection is cut; without this time its kernel could throw
-/// the refusal away unread (RFC 9112 section 9.6). nginx 5 s.
+/// How long a peer whose answer was the last one may be silent before the connection is cut, and how long it may go on
+/// sending what nobody reads: without this time its kernel could throw the answer away unread (RFC 9112 section 9.6).
+/// nginx 5 s and 30 s.
 const LINGER_SECONDS: f64 = 2.0;
+const LINGER_SECONDS_AT_MOST: f64 = 30.0;
 
 /// Waits are counted in ticks, of which the shortest limit has this many, so that none is exceeded by more than a part
 /// of it.
@@ -41,8 +43,11 @@ pub(super) struct Settings {
     /// In ticks; `None`: no limit.
     pub(super) header: Option<u32>,
     pub(super) body: Option<u32>,
+    /// Bytes of content that have to come in a tick on average; `None`: it may take its time.
+    pub(super) body_pace: Option<f64>,
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
+    pub(super) linger_at_most: u32,
     pub(super) logs_access: bool,
     /// Whether `http.response.pathsend` and `http.response.zerocopysend` are announced.
     pub(super) announces_path_send: bool,
@@ -57,6 +62,7 @@ pub(super) struct Settings {
 struct Seconds {
     header: Option<f64>,
     body: Option<f64>,
+    body_rate: Option<f64>,
     keep_alive: Option<f64>,
 }
 
@@ -66,6 +72,7 @@ impl Settings {
         let mut seconds = Seconds {
             header: Some(HEADER_SECONDS),
             body: Some(BODY_SECONDS),
+            body_rate: None,
             keep_alive: Some(KEEP_ALIVE_SECONDS),
         };
         let mut settings = Self {
@@ -79,8 +86,10 @@ impl Settings {
             tick_seconds: LONGEST_TICK,
             header: None,
             body: None,
+            body_pace: None,
             keep_alive: None,
             linger: 0,
+            linger_at_most: 0,
             logs_access: false,
             announces_path_send: false,
             announces_zero_copy_send: false,
@@ -119,6 +128,7 @@ impl Settings {
             "limit_connections" => self.connections = count(value)?,
             "timeout_header" => seconds.header = duration(value)?,
             "timeout_body" => seconds.body = duration(value)?,
+            "min_body_rate" => seconds.body_rate = duration(value)?,
             "timeout_keep_alive" => seconds.keep_alive = duration(value)?,
             "access_log" => self.logs_access = value.is_truthy()?,
             "path_send" => self.announces_path_send = value.is_truthy()?,
@@ -138,7 +148,9 @@ impl Settings {
         let ticks = |limit: Option<f64>| limit.map(|limit| whole(limit / self.tick_seconds));
         (self.header, self.body, self.keep_alive) =
             (ticks(seconds.header), ticks(seconds.body), ticks(seconds.keep_alive));
+        self.body_pace = seconds.body_rate.map(|bytes| bytes * self.tick_seconds);
         self.linger = whole(LINGER_SECONDS / self.tick_seconds);
+        self.linger_at_most = whole(LINGER_SECONDS_AT_MOST / self.tick_seconds);
     }
 }
 

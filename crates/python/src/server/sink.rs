@@ -1,5 +1,8 @@
 //! The transport below a connection: a stream of ours, whose functions are called directly, or any other, whose methods
 //! are.
+//!
+//! asyncio's TLS transport says only that it was closed, not that the transport below it is lost, which alone warns of
+//! each write that comes too late: so that one is asked, too.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -20,24 +23,42 @@ const JOIN_AT_MOST: usize = 16 * 1024;
 /// A transport.
 pub(super) enum Sink {
     Stream(Object),
+    /// asyncio's TLS transport.
+    Tls(Object),
     Other(Object),
+}
+
+/// What became of the wish to end our side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HalfClose {
+    Done,
+    /// The transport has no such thing: TLS.
+    Unsupported,
+    /// The peer is gone already.
+    Lost,
 }
 
 impl Sink {
     pub(super) fn new(transport: Argument<'_>) -> PyResult<Self> {
         let object = transport.to_owned().into();
-        Ok(if stream::is_stream(transport)? { Self::Stream(object) } else { Self::Other(object) })
+        if stream::is_stream(transport)? {
+            return Ok(Self::Stream(object));
+        }
+        let is_tls =
+            transport.getattr_opt(names(transport.py())?.ssl_protocol.bind(transport.py()))?.is_some();
+        Ok(if is_tls { Self::Tls(object) } else { Self::Other(object) })
     }
 
     pub(super) const fn object(&self) -> &Object {
         match self {
-            Self::Stream(object) | Self::Other(object) => object,
+            Self::Stream(object) | Self::Tls(object) | Self::Other(object) => object,
         }
     }
 
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::Stream(object) => Self::Stream(object.clone_ref(py)),
+            Self::Tls(object) => Self::Tls(object.clone_ref(py)),
             Self::Other(object) => Self::Other(object.clone_ref(py)),
         }
     }
@@ -53,7 +74,9 @@ impl Sink {
     ) -> Result<(), Raised> {
         match self {
             Self::Stream(transport) => stream::write(transport.bind_borrowed(py), head, content, tail),
-            Self::Other(transport) => write_by_method(transport.bind_borrowed(py), head, content, tail),
+            Self::Tls(transport) | Self::Other(transport) => {
+                write_by_method(transport.bind_borrowed(py), head, content, tail)
+            }
         }
     }
 
@@ -63,7 +86,7 @@ impl Sink {
     pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
         match self {
             Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py)),
-            Self::Other(_) => is_closing,
+            Self::Tls(_) | Self::Other(_) => is_closing,
         }
     }
 
@@ -71,21 +94,21 @@ impl Sink {
     pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, Raised> {
         match self {
             Self::Stream(transport) => stream::tell_at_turn_end(transport.bind_borrowed(py)).map(|()| true),
-            Self::Other(_) => Ok(false),
+            Self::Tls(_) | Self::Other(_) => Ok(false),
         }
     }
 
     pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), Raised> {
         match self {
             Self::Stream(transport) => stream::pause_reading(transport.bind_borrowed(py)),
-            Self::Other(_) => self.call(py, &names(py)?.pause_reading).map(drop),
+            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.pause_reading).map(drop),
         }
     }
 
     pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), Raised> {
         match self {
             Self::Stream(transport) => stream::resume_reading(transport.bind_borrowed(py)),
-            Self::Other(_) => self.call(py, &names(py)?.resume_reading).map(drop),
+            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.resume_reading).map(drop),
         }
     }
 
@@ -94,8 +117,8 @@ impl Sink {
         match self {
             Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
             // asyncio's TLS transport answers no question any more after a second `close()`.
-            Self::Other(_) if self.is_closing(py)? => Ok(()),
-            Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
+            Self::Tls(_) | Self::Other(_) if self.is_closing(py)? => Ok(()),
+            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
         }
     }
 
@@ -103,14 +126,28 @@ impl Sink {
         self.call(py, &names(py)?.abort).map(drop)
     }
 
-    /// Ends our side and leaves the peer's open. False: this transport can't, or the peer is gone already.
-    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        let Self::Stream(_) = self else { return Ok(false) };
+    /// Ends our side and leaves the peer's open.
+    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, Raised> {
+        if !self.can_end_writing(py)? {
+            return Ok(HalfClose::Unsupported);
+        }
         match self.call(py, &names(py)?.write_eof) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(HalfClose::Done),
             Err(raised) => match raised.take(py) {
-                error if protocol::is_network_error(py, &error) => Ok(false),
+                error if protocol::is_network_error(py, &error) => Ok(HalfClose::Lost),
                 error => Err(error.into()),
+            },
+        }
+    }
+
+    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
+        match self {
+            Self::Stream(_) => Ok(true),
+            Self::Tls(_) => Ok(false),
+            Self::Other(_) => match self.call(py, &names(py)?.can_write_eof) {
+                Ok(can) => Ok(can.is_truthy()?),
+                // Not every transport has the method.
+                Err(raised) => protocol::failure(py, raised).map(|_| false),
             },
         }
     }
@@ -127,14 +164,24 @@ impl Sink {
     }
 
     pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {
-        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()?)
+        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()? || self.is_lost_below(py)?)
+    }
+
+    /// Whether the transport under TLS is lost or closing.
+    fn is_lost_below(&self, py: Python<'_>) -> Result<bool, Raised> {
+        let Self::Tls(transport) = self else { return Ok(false) };
+        let names = names(py)?;
+        let Some(middle) = transport.bind(py).getattr_opt(&names.ssl_protocol)? else { return Ok(false) };
+        let below = middle.getattr_opt(&names.transport)?.filter(|below| !below.is_none());
+        let Some(below) = below else { return Ok(true) };
+        Ok(call_method(below.as_borrowed(), &names.is_closing, &[])?.is_truthy()?)
     }
 
     /// The peer's address and our own, as Python has them.
     pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], Raised> {
         match self {
             Self::Stream(transport) => Ok(stream::addresses(transport.bind(py))?),
-            Self::Other(_) => {
+            Self::Tls(_) | Self::Other(_) => {
                 let names = names(py)?;
                 Ok([self.fact(py, &names.peername)?, self.fact(py, &names.sockname)?])
             }

@@ -1,0 +1,141 @@
+"""Content for statuses that have none, 204, 205 and 304: the client gets the status without it, and the log a line.
+
+RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. It knows nothing of such responses without content
+(test_asgi_send.py).
+"""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import served
+from asgi_messages import HEAD, body, sends, start
+from asgi_places import Place
+from asgi_support import GET, request, respond, serving
+
+pytestmark = pytest.mark.vitok_only
+
+STATUSES = (204, 205, 304)
+LAST = request("/last", "connection: close")
+LONG = b"x" * 70_000
+LENGTH = (b"content-length", b"5")
+HINT = {"type": "http.response.early_hint", "links": [b"</a>"]}
+TRAILERS = {"type": "http.response.trailers", "headers": [(b"x-a", b"1")]}
+CONTENTS: dict[str, list[Any]] = {
+    "one message": [body(b"hello")],
+    "a long message": [body(LONG)],
+    "several messages": [body(b"he", True), body(b"", True), body(LONG, True), body(b"o")],
+    "an end without content": [body(b"hello", True), body()],
+    "a hint": [HINT, body(b"hello")],
+    "a file": [{"type": "http.response.pathsend", "path": __file__}],
+}
+
+
+def application(status: int, messages: list[Any], *fields: tuple[bytes, bytes], **more: Any) -> Any:
+    """Answers `/last` as usual and everything else with these messages."""
+    answer = sends(start(status, *fields, **more), *messages)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/last":
+            await respond(send, b"the last one")
+        else:
+            await answer(scope, receive, send)
+
+    return application
+
+
+def heads_of(text: bytes) -> list[bytes]:
+    """The heads of responses of which the last one alone has content."""
+    *heads, content = text.split(b"\r\n\r\n")
+    assert content == b"the last one"
+    assert all(head.startswith(b"HTTP/1.1 ") for head in heads), heads
+    return heads
+
+
+def message_of(status: int) -> tuple[str, None]:
+    """What is logged."""
+    return (f"A response with status {status} has no content: what was sent is left out", None)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_content_is_left_out(place: Place, status: int, kind: str) -> None:
+    """The head leaves alone, the connection goes on behind it, and each such response is told once."""
+    with serving(application(status, CONTENTS[kind]), **place.options) as site:
+        heads = heads_of(place.exchange(site, GET + GET + LAST))
+        finals = [head for head in heads if not head.startswith(b"HTTP/1.1 103 ")]
+        assert [int(head.split(b" ")[1]) for head in finals] == [status, status, 200]
+        for head in finals[:2]:
+            assert b"transfer-encoding" not in head
+            assert (b"\r\ncontent-length: 0" in head, b"content-length" in head) == (status == 205, status == 205)
+        assert site.hooks.take() == [message_of(status)] * 2
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_length_of_the_applications_own(place: Place, status: int) -> None:
+    """204 has no Content-Length and 205 is empty; 304 keeps what it says of the content that it stands for."""
+    with serving(application(status, [body(b"hello")], LENGTH), **place.options) as site:
+        first, _ = heads_of(place.exchange(site, GET + LAST))
+        lengths = [line for line in first.split(b"\r\n") if line.startswith(b"content-length")]
+        assert lengths == {204: [], 205: [b"content-length: 0"], 304: [b"content-length: 5"]}[status]
+        assert site.hooks.take() == [message_of(status)]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_trailers(place: Place, status: int) -> None:
+    """Trailers have no place behind content that is left out."""
+    with serving(application(status, [body(b"hello"), TRAILERS], trailers=True), **place.options) as site:
+        text = place.exchange(site, request("/", "te: trailers") + LAST)
+        assert len(heads_of(text)) == 2
+        assert b"x-a" not in text
+        assert site.hooks.take() == [message_of(status)]
+
+
+@pytest.mark.parametrize("status", [200, *STATUSES])
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_content_for_head_is_no_mistake(place: Place, status: int, kind: str) -> None:
+    """Applications answer HEAD as they answer GET; nothing is told."""
+    with serving(application(status, CONTENTS[kind]), **place.options) as site:
+        heads = heads_of(place.exchange(site, HEAD + LAST))
+        assert [int(head.split(b" ")[1]) for head in heads if b" 103 " not in head] == [status, 200]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_open_file(tmp_path: Path, status: int) -> None:
+    """A file that is sent from its descriptor is left out, too, and the next one."""
+    path = tmp_path / "file"
+    path.write_bytes(LONG)
+    with path.open("rb") as file:
+        message = {"type": "http.response.zerocopysend", "file": file, "offset": 0}
+        with serving(application(status, [{**message, "more_body": True}, message])) as site:
+            client = site.connect()
+            for _ in range(2):
+                client.send(GET)
+                assert client.head().status == status
+            assert client.ask(request("/last")).body == b"the last one"
+            assert site.hooks.take() == [message_of(status)] * 2
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_the_access_log_counts_what_was_sent(status: int) -> None:
+    """The line has the status of the application's, and no bytes."""
+    with serving(application(status, [body(b"hello")]), access_log=True) as site:
+        client = site.connect()
+        client.send(GET)
+        assert client.head().status == status
+        site.turn()
+        assert f'"GET / HTTP/1.1" {status} 0B ' in site.hooks.lines[0]
+        site.hooks.take()
+
+
+def test_the_line_in_the_log_of_the_command() -> None:
+    """`vitok serve` writes one line, and no traceback, to its standard error."""
+    with served.serving() as running:
+        with socket.create_connection(("127.0.0.1", running.port)) as client:
+            answer = served.ask(client, request("/status/204") + request("/status/200", "connection: close"))
+        assert running.end() == 0
+    first, second, content = answer.split(b"\r\n\r\n")
+    assert (first.split(b" ")[1], second.split(b" ")[1], content[:1]) == (b"204", b"200", b"{")
+    assert running.errors.count(message_of(204)[0]) == 1
+    assert "Traceback" not in running.errors
