@@ -5,7 +5,7 @@
 //! reported by the kernel over and over.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -125,7 +125,7 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
     for _ in 0..ACCEPTED_AT_ONCE {
         // The server may be closed by what the last connection set off.
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
-        match socket::accept(listener.get().descriptor) {
+        match accept(py, listener.get().descriptor) {
             Ok((file, peer)) => {
                 let connection = Connection {
                     socket: NewSocket::Accepted { file, local: parts.local.clone(), peer },
@@ -145,6 +145,16 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
         }
     }
     Ok(())
+}
+
+/// The next connection. Where another process has made the listener block, and may be quicker, the GIL is free meanwhile.
+fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
+    match socket::accept(descriptor) {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            py.detach(|| socket::accept_when_ready(descriptor))
+        }
+        outcome => outcome,
+    }
 }
 
 /// Makes a protocol and a transport for an accepted socket. What goes wrong closes that one connection.

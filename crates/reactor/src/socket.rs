@@ -6,9 +6,9 @@
 //!
 //! All of it keeps to these rules:
 //!
-//! - A signal in between is not an error: the call is made again.
-//! - Nothing waits on a descriptor that does not block, and no byte of a socket is waited for on one that does;
-//!   [`io::ErrorKind::WouldBlock`] says that there is nothing to do.
+//! - A signal in between is not an error: the call is made again, unless it has ended a wait.
+//! - Nothing waits, whatever the descriptor is set to; [`io::ErrorKind::WouldBlock`] says that there is nothing to do. Where
+//!   that can't be promised, [`io::ErrorKind::Unsupported`] says so, and there is a call `..._when_ready`.
 //! - Nothing is allocated, but for the path of a Unix address.
 //! - Errors are the kernel's, with their `errno`.
 //! - A number that is not open is an error (`EBADF`) and no harm. Whose number it is, the caller has to know.
@@ -16,26 +16,23 @@
 //! | To                       | Use                                                                        |
 //! |--------------------------|----------------------------------------------------------------------------|
 //! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`], [`send_file`]                    |
-//! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]                                  |
+//! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
-//! | make a connection        | [`accept`], [`stream_for`], [`connect`], [`pending_error`]                 |
+//! | make a connection        | [`accept`], [`accept_when_ready`], [`stream_for`], [`connect`], [`pending_error`] |
 //! | ask where a socket is    | [`local_address`], [`peer_address`]                                        |
-//! | settle or end one        | [`set_nonblocking`], [`set_nodelay`], [`shutdown_write`], [`close`]        |
+//! | settle or end one        | [`set_nonblocking`], [`set_nodelay`], [`shutdown_write`], [`close`], [`lingers`]        |
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use crate::sys::socket::{EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, fitted, transferred};
+use crate::sys::socket::{EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, SLICES_PER_CALL, fitted, transferred};
 
 pub use crate::sys::socket::{
-    DATAGRAMS_PER_CALL, DatagramBatch, accept, close, connect, local_address, peer_address, pending_error,
-    receive_from, send_many, send_to, set_nodelay, set_nonblocking, shutdown_write, stream_for,
+    DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, lingers, local_address,
+    peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to, set_nodelay,
+    set_nonblocking, shutdown_write, stream_for, write, write_vectored, write_when_ready,
 };
-
-/// How many slices one vectored call takes: the kernel's bound (`IOV_MAX`), the same on Linux, macOS and
-/// FreeBSD. More are an error to it.
-const SLICES_PER_CALL: usize = 1024;
 
 /// How many bytes of a file one call sends at most. That is Linux's own bound; it takes greater counts as
 /// this one, but for those that would be negative as a signed number, which are an error to it.
@@ -92,45 +89,6 @@ pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: a slice is laid out as the kernel's own; they and their bytes outlive the call, which only
     // reads them.
     transferred(|| unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) })
-}
-
-/// Reads what is there, as far as there is room, from a pipe or a terminal. 0 is the end, or there is no
-/// room.
-///
-/// # Errors
-///
-/// The kernel's, which has `EIO` for a terminal whose other side is gone.
-#[inline]
-pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    // SAFETY: `room` is as long as the call is told, and outlives it.
-    transferred(|| unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) })
-}
-
-/// Writes as much as the kernel takes to a pipe or a terminal, and returns how much that is.
-///
-/// # Errors
-///
-/// The kernel's. That the reader has left is `EPIPE`, and a signal as well, unless the process ignores
-/// `SIGPIPE`, as Python does: for pipes there is no other way to be spared it.
-#[inline]
-pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: `bytes` is as long as the call is told, and outlives it.
-    transferred(|| unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
-}
-
-/// Writes as much of several slices, one after the other, as the kernel takes, and returns how many bytes
-/// that is. What comes behind the first 1024 slices is left for the next call.
-///
-/// # Errors
-///
-/// As of [`write()`].
-#[inline]
-pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    let first = slices.as_ptr().cast();
-    let count = fitted(slices.len().min(SLICES_PER_CALL), 0);
-    // SAFETY: a slice is laid out as the kernel's own; they and their bytes outlive the call, which only
-    // reads them.
-    transferred(|| unsafe { libc::writev(fd, first, count) })
 }
 
 /// Sends from a file, beginning at `offset`, at most `count` bytes, without their passing through this

@@ -58,6 +58,8 @@ pub(crate) struct Body {
     queue: WriteQueue<Bytes>,
     /// Whether the loop will flush this transport at the end of its turn.
     is_listed: bool,
+    /// Whether bytes are being written without the GIL; others wait in the queue behind them.
+    is_sending: bool,
     /// Whether a write leaves at once: to a terminal, which `print` writes to as well, and the order should be kept.
     writes_at_once: bool,
     /// What the kernel was asked to report.
@@ -97,6 +99,7 @@ fn open<'py>(
         flow: Flow::new(),
         queue: WriteQueue::new(),
         is_listed: false,
+        is_sending: false,
         writes_at_once: connection.writes_at_once,
         watched: Interest::NONE,
         descriptor,

@@ -1,6 +1,7 @@
 //! Bytes in: one read for each readiness, straight to the protocol.
 
 use std::io;
+use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 use reactor::socket;
@@ -9,14 +10,18 @@ use stream::Closing;
 use super::{Pipe, end, settle};
 use crate::error::os_error;
 use crate::ffi::answer::none;
+use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
-use crate::loop_state::Modes;
+use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Body as _, schedule, schedule_lost};
+
+/// How much is read into an object of its own, without the loop's buffer: what a pipe holds on Linux.
+const READ_WHEN_READY: usize = 64 * 1024;
 
 /// There is something to read, or the writer has left.
 pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
@@ -28,7 +33,7 @@ pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
         callee.map(|callee| (callee, body.descriptor))
     });
     let Some((callee, descriptor)) = plan else { return Ok(()) };
-    match transport::receive(py, owner.get(), |room| socket::read(descriptor, room))? {
+    match receive(owner, descriptor)? {
         Ok(Some(data)) => {
             let told = callee.call(&owner.get().imports.names.protocol.data_received, &[data.as_borrowed()]);
             // What the protocol raises is its own affair, as in asyncio: the pipe stays open.
@@ -38,6 +43,20 @@ pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
         Ok(None) => on_end(transport, &callee),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
         Err(error) => on_error(transport, &callee, &error),
+    }
+}
+
+/// One read. Where somebody has made the descriptor block, and may be quicker, the GIL is free meanwhile.
+fn receive<'py>(
+    owner: &Bound<'py, EventLoop>,
+    descriptor: RawFd,
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+    let py = owner.py();
+    match transport::receive(py, owner.get(), |room| socket::read(descriptor, room))? {
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            bytes::filled(py, READ_WHEN_READY, |room| py.detach(|| socket::read_when_ready(descriptor, room)))
+        }
+        outcome => Ok(outcome),
     }
 }
 

@@ -3,7 +3,8 @@
 //! What the kernel does not take waits for it to have room. Memory that its owner can change is copied before `write()`
 //! returns. While nothing is written the kernel tells of the reader's leaving, where the kind of file allows that.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
 
 use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
 use pyo3::prelude::*;
@@ -19,6 +20,9 @@ use crate::ffi::raised::Raised;
 use crate::loop_state::Modes;
 use crate::name;
 use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
+
+/// How much is copied to be sent without the GIL: what a pipe takes without waiting.
+const COPIED_AT_ONCE: usize = 4096;
 
 /// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
 pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
@@ -81,7 +85,8 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
     let pipe = value_of::<Pipe>(transport);
     let sent = pipe.body.with(py, |body| {
         body.is_listed = false;
-        if body.queue.is_empty() || body.end.state.is_blocked() || body.end.state.is_lost() {
+        if body.queue.is_empty() || body.is_sending || body.end.state.is_blocked() || body.end.state.is_lost()
+        {
             return Ok(false);
         }
         body.send().map(|_| true)
@@ -89,7 +94,57 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
     match sent {
         Ok(false) => Ok(()),
         Ok(true) => after_send(transport),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => flush_when_ready(transport),
         Err(error) => fail(transport, &error),
+    }
+}
+
+/// The same for a descriptor that somebody has made blocking. The GIL is free meanwhile, in case that somebody else takes the
+/// room that was there; so what is sent is a copy, and another flush in between does nothing.
+#[cold]
+fn flush_when_ready(transport: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let pipe = value_of::<Pipe>(transport);
+    let mut copy = [0; COPIED_AT_ONCE];
+    while let Some((descriptor, count)) = pipe.body.with(py, |body| body.begin_copy(&mut copy)) {
+        let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
+        match pipe.body.with(py, |body| body.end_copy(count, sent)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return fail(transport, &error),
+        }
+    }
+    after_send(transport)
+}
+
+impl Body {
+    /// Copies what comes next, and keeps other flushes away until it is sent.
+    fn begin_copy(&mut self, copy: &mut [u8]) -> Option<(RawFd, usize)> {
+        if self.is_sending || self.queue.is_empty() || self.end.state.is_blocked() || self.end.state.is_lost()
+        {
+            return None;
+        }
+        let mut first = [IoSlice::new(&[])];
+        self.queue.slices(&mut first);
+        let count = first[0].len().min(copy.len());
+        copy[..count].copy_from_slice(&first[0][..count]);
+        self.is_sending = true;
+        Some((self.descriptor, count))
+    }
+
+    /// Takes what was sent of a copy out of the queue; whether there may be room for more.
+    fn end_copy(&mut self, count: usize, sent: io::Result<usize>) -> io::Result<bool> {
+        self.is_sending = false;
+        let sent = match sent {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            sent => sent?,
+        };
+        // Another thread may have given the transport up, and the queue with it.
+        self.queue.advance(sent.min(self.queue.len()));
+        if sent < count && !self.queue.is_empty() {
+            self.end.state.set_blocked(true);
+        }
+        Ok(sent == count)
     }
 }
 

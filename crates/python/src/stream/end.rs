@@ -3,6 +3,8 @@
 //! However it comes, `connection_lost` is called once, by the loop, never inside the call that caused it; then the socket
 //! is closed, once, by whoever owns it.
 
+use std::os::fd::AsRawFd;
+
 use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
 use reactor::socket;
@@ -107,8 +109,12 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
 fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
     match socket {
         Socket::Native(file) => {
-            socket::close(file).map_err(|error| os_error(&error, "closing the connection"))?;
-            Ok(())
+            let closed = if socket::lingers(file.as_raw_fd()) {
+                py.detach(|| socket::close(file))
+            } else {
+                socket::close(file)
+            };
+            Ok(closed.map_err(|error| os_error(&error, "closing the connection"))?)
         }
         Socket::Object(object) => {
             object.bind(py).call_method0(name!("close"))?;

@@ -1,4 +1,4 @@
-//! Making connections, and asking sockets where they stand: `accept`, `socket`, `connect`, `getsockname`,
+//! Making connections, and asking sockets where they stand: `accept` (for [`super::pipe`]), `socket`, `connect`, `getsockname`,
 //! `SO_ERROR`.
 //!
 //! It knows nothing of when to call what, and decides nothing about an error but whether it is one.
@@ -6,20 +6,16 @@
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
+use super::Name;
 use super::own::option;
-use super::{Name, retried};
+use super::pipe::interrupted_is_would_block;
 use crate::Address;
 use crate::sys::checked;
 
-/// Takes the next connection out of a listener's queue. The descriptor does not block and closes on exec.
-///
-/// # Errors
-///
-/// The kernel's: [`io::ErrorKind::WouldBlock`] when the queue is empty, `ECONNABORTED` for a connection that
-/// is gone already, `EMFILE` and its kin when there is no descriptor or memory for it, which leaves it in the
-/// queue.
+/// Takes the next connection out of a listener's queue, and waits for one where the listener blocks; a signal ends that with
+/// [`io::ErrorKind::WouldBlock`].
 #[inline]
-pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
+pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     let mut name = Name::ROOM;
     let connection = accepted(listener, &mut name)?;
     Ok((connection, name.address()))
@@ -30,7 +26,8 @@ fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
     let (room, length) = name.as_mut_ptrs();
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
-    let fd = retried(|| unsafe { libc::accept4(listener, room, length, flags) })?;
+    let fd = checked(unsafe { libc::accept4(listener, room, length, flags) })
+        .map_err(interrupted_is_would_block)?;
     // SAFETY: the kernel has just opened it, so nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -39,7 +36,7 @@ fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
 fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
     let (room, length) = name.as_mut_ptrs();
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
-    let fd = retried(|| unsafe { libc::accept(listener, room, length) })?;
+    let fd = checked(unsafe { libc::accept(listener, room, length) }).map_err(interrupted_is_would_block)?;
     // SAFETY: the kernel has just opened it, so nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     super::own::settle(&socket)?;

@@ -6,6 +6,7 @@ mod datagram;
 mod endpoint;
 mod name;
 mod own;
+mod pipe;
 
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,10 @@ use std::mem::MaybeUninit;
 
 pub use batch::DatagramBatch;
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
-pub use endpoint::{accept, connect, local_address, peer_address, pending_error, stream_for};
+pub use endpoint::{connect, local_address, peer_address, pending_error, stream_for};
 pub(crate) use name::Name;
-pub use own::{close, set_nodelay, set_nonblocking, shutdown_write};
+pub use own::{close, lingers, set_nodelay, set_nonblocking, shutdown_write};
+pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
 
 /// A read does not wait, whatever the descriptor is set to: somebody else may have set it.
 pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
@@ -28,6 +30,10 @@ pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWA
 /// macOS asks for that once for each socket; `accept` and `stream_for` do.
 #[cfg(target_os = "macos")]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
+
+/// How many slices one vectored call takes: the kernel's bound (`IOV_MAX`), the same on Linux, macOS and
+/// FreeBSD. More are an error to it.
+pub(crate) const SLICES_PER_CALL: usize = 1024;
 
 /// Calls until no signal gets in between. Less than zero is the error that `errno` holds.
 #[inline]

@@ -41,6 +41,19 @@ pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether closing a socket waits for its peer (`SO_LINGER`), for as long as somebody has said: also on one that does not
+/// block. An accepted socket has it from its listener.
+#[must_use]
+pub fn lingers(fd: RawFd) -> bool {
+    let mut linger = libc::linger { l_onoff: 0, l_linger: 0 };
+    let mut length = LENGTH_OF_LINGER;
+    let place = (&raw mut linger).cast();
+    // SAFETY: `linger` is as long as `length` says, and both outlive the call.
+    let asked =
+        checked(unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_LINGER, place, &raw mut length) });
+    asked.is_ok() && linger.l_onoff != 0 && linger.l_linger > 0
+}
+
 /// Closes a descriptor and says how that went. It is closed in any case, and once.
 ///
 /// Dropping an [`OwnedFd`] that somebody else has closed behind our back ends the process where Rust's checks
@@ -91,6 +104,9 @@ fn set_option(fd: RawFd, level: libc::c_int, option: libc::c_int, value: libc::c
     checked(unsafe { libc::setsockopt(fd, level, option, (&raw const value).cast(), LENGTH_OF_NUMBER) })?;
     Ok(())
 }
+
+#[allow(clippy::cast_possible_truncation, reason = "two numbers have eight bytes")]
+const LENGTH_OF_LINGER: libc::socklen_t = size_of::<libc::linger>() as libc::socklen_t;
 
 #[allow(clippy::cast_possible_truncation, reason = "a number has four bytes")]
 const LENGTH_OF_NUMBER: libc::socklen_t = size_of::<libc::c_int>() as libc::socklen_t;

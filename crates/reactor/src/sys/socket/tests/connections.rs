@@ -59,6 +59,35 @@ fn connects(at: &Address) {
 }
 
 #[test]
+fn nothing_waits_for_a_listener_that_blocks() {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let fd = listener.as_raw_fd();
+    assert_eq!(kind_of(socket::accept(fd)), Some(ErrorKind::Unsupported));
+    assert_eq!(kind_of(socket::accept_when_ready(fd)), Some(ErrorKind::WouldBlock));
+    let client = connected(&socket::local_address(fd).unwrap()).unwrap();
+    super::wait_for(&listener, Interest::READABLE);
+    let (server, peer) = socket::accept_when_ready(fd).unwrap();
+    assert!(is_quiet_and_private(&server));
+    assert_eq!(peer, socket::local_address(client.as_raw_fd()).unwrap());
+    assert_eq!(kind_of(socket::accept_when_ready(fd)), Some(ErrorKind::WouldBlock));
+}
+
+#[test]
+fn a_socket_lingers_where_it_was_told_to() {
+    let (here, _there) = UnixStream::pair().unwrap();
+    assert!(!socket::lingers(here.as_raw_fd()));
+    let linger = libc::linger { l_onoff: 1, l_linger: 1 };
+    let length = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap();
+    let place = (&raw const linger).cast();
+    // SAFETY: the option is as long as said, and outlives the call.
+    let told =
+        unsafe { libc::setsockopt(here.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, place, length) };
+    checked(told).unwrap();
+    assert!(socket::lingers(here.as_raw_fd()));
+    assert!(!socket::lingers(-1));
+}
+
+#[test]
 fn ipv4_connects() {
     connects(&LOOPBACK);
 }

@@ -68,3 +68,48 @@ fn more_slices_than_the_kernel_takes_are_left_for_the_next_call() {
     let slices: Vec<IoSlice<'_>> = (0..1500).map(|_| IoSlice::new(b"x")).collect();
     assert_eq!(socket::write_vectored(writer.as_raw_fd(), &slices).unwrap(), 1024);
 }
+
+/// A pipe of which somebody else has made both ends blocking.
+fn blocking_pipe() -> (PipeReader, PipeWriter) {
+    io::pipe().unwrap()
+}
+
+#[test]
+fn nothing_waits_for_a_pipe_that_blocks() {
+    let (reader, writer) = blocking_pipe();
+    let flood = [b'x'; 1 << 20];
+    let mut written = 0;
+    loop {
+        // Where the kernel has no call that never waits, this one refuses, and the other looks first.
+        let outcome = match socket::write(writer.as_raw_fd(), &flood) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                socket::write_when_ready(writer.as_raw_fd(), &flood)
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(count) => written += count,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                break;
+            }
+        }
+    }
+    assert!(written > 0);
+    assert_eq!(kind_of(socket::write_when_ready(writer.as_raw_fd(), b"x")), Some(ErrorKind::WouldBlock));
+    assert_eq!(filled(socket::read_when_ready, &reader, flood.len()).unwrap().len(), written);
+    assert_eq!(kind_of(filled(socket::read_when_ready, &reader, 1)), Some(ErrorKind::WouldBlock));
+    assert!(matches!(
+        kind_of(filled(socket::read, &reader, 1)),
+        Some(ErrorKind::WouldBlock | ErrorKind::Unsupported)
+    ));
+}
+
+#[test]
+fn a_pipe_that_blocks_takes_what_there_is_room_for() {
+    let (reader, writer) = blocking_pipe();
+    assert_eq!(socket::write_when_ready(writer.as_raw_fd(), &[b'x'; 10_000]).unwrap(), 10_000);
+    assert_eq!(filled(socket::read_when_ready, &reader, 20_000).unwrap().len(), 10_000);
+    drop(writer);
+    assert_eq!(filled(socket::read_when_ready, &reader, 1).unwrap(), b"");
+}

@@ -1,0 +1,240 @@
+//! Bytes of a pipe, a FIFO or a terminal, and a connection of a listener, without waiting.
+//!
+//! `O_NONBLOCK` belongs to the open file, not to the descriptor: another process that has the file, a child that inherited
+//! it, say, can take the flag away. There is `MSG_DONTWAIT` for the bytes of sockets. The kernel takes `RWF_NOWAIT` for
+//! anonymous pipes from Linux 6.4 on, and for sockets; where it takes none, the flag is looked at before the call. Without
+//! it the call is [`io::ErrorKind::Unsupported`], and the caller has one that looks for readiness first. Even that may
+//! wait, if somebody else is quicker: it has to be made with no lock held.
+//!
+//! A signal that ends a wait is [`io::ErrorKind::WouldBlock`]: the handlers have to be run, and it is tried again when the
+//! kernel says that it can be.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{OwnedFd, RawFd};
+
+use super::{SLICES_PER_CALL, endpoint, fitted, retried};
+use crate::Address;
+use crate::sys::checked;
+
+/// How much goes to a pipe that is ready without waiting: POSIX's `PIPE_BUF` on Linux, which has room for a page then. macOS
+/// and FreeBSD have 512.
+const PIPE_PIECE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
+
+/// How much goes to a terminal: room for more is not promised.
+const TERMINAL_PIECE: usize = 1;
+
+/// Reads what is there, as far as there is room, from a pipe or a terminal. 0 is the end, or there is no room.
+///
+/// # Errors
+///
+/// The kernel's, which has `EIO` for a terminal whose other side is gone. [`ErrorKind::Unsupported`] where the call might
+/// wait: [`read_when_ready`] is for that.
+#[inline]
+pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    match nowait::read(fd, room) {
+        Err(error) if is_refusal(&error) => {}
+        outcome => return outcome,
+    }
+    refuse_to_wait(fd)?;
+    plain_read(fd, room)
+}
+
+/// Writes as much as the kernel takes to a pipe or a terminal, and returns how much that is.
+///
+/// # Errors
+///
+/// The kernel's. That the reader has left is `EPIPE`, and a signal as well, unless the process ignores `SIGPIPE`, as Python
+/// does: for pipes there is no other way to be spared it. [`ErrorKind::Unsupported`] where the call might wait:
+/// [`write_when_ready`] is for that.
+#[inline]
+pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    match nowait::write(fd, &[IoSlice::new(bytes)]) {
+        Err(error) if is_refusal(&error) => {}
+        outcome => return outcome,
+    }
+    refuse_to_wait(fd)?;
+    plain_write(fd, bytes)
+}
+
+/// Writes as much of several slices, one after the other, as the kernel takes, and returns how many bytes that is. What
+/// comes behind the first 1024 slices is left for the next call.
+///
+/// # Errors
+///
+/// As of [`write()`].
+#[inline]
+pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match nowait::write(fd, slices) {
+        Err(error) if is_refusal(&error) => {}
+        outcome => return outcome,
+    }
+    refuse_to_wait(fd)?;
+    let (first, count) = (slices.as_ptr().cast(), fitted(slices.len().min(SLICES_PER_CALL), 0));
+    // SAFETY: a slice is laid out as the kernel's own; they and their bytes outlive the call, which only reads them.
+    once(|| unsafe { libc::writev(fd, first, count) })
+}
+
+/// As [`read`], for a descriptor that blocks. It waits only where somebody else takes what was there.
+///
+/// # Errors
+///
+/// As of [`read`].
+pub fn read_when_ready(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    refuse_unready(fd, libc::POLLIN)?;
+    plain_read(fd, room)
+}
+
+/// As [`write()`], for a descriptor that blocks. It waits only where somebody else takes the room that was there.
+///
+/// # Errors
+///
+/// As of [`write()`].
+pub fn write_when_ready(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let piece = if has_room_for_a_piece(fd)? { PIPE_PIECE } else { TERMINAL_PIECE };
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        let offered = rest.get(..piece).unwrap_or(rest);
+        let outcome = refuse_unready(fd, libc::POLLOUT).and_then(|()| plain_write(fd, offered));
+        match outcome {
+            Ok(count) => written += count,
+            // The error comes again with the next call.
+            Err(_) if written > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
+/// Takes the next connection out of a listener's queue. The descriptor does not block and closes on exec.
+///
+/// # Errors
+///
+/// The kernel's: [`ErrorKind::WouldBlock`] when the queue is empty, `ECONNABORTED` for a connection that is gone already,
+/// `EMFILE` and its kin when there is no descriptor or memory for it, which leaves it in the queue.
+/// [`ErrorKind::Unsupported`] where the call might wait: [`accept_when_ready`] is for that.
+#[inline]
+pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
+    refuse_to_wait(listener)?;
+    endpoint::accept(listener)
+}
+
+/// As [`accept`], for a listener that blocks. It waits only where somebody else takes the connection that was there.
+///
+/// # Errors
+///
+/// As of [`accept`].
+pub fn accept_when_ready(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
+    refuse_unready(listener, libc::POLLIN)?;
+    endpoint::accept(listener)
+}
+
+/// The calls that never wait, where the kernel has them for this file.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod nowait {
+    use std::io::{self, IoSlice};
+    use std::mem::MaybeUninit;
+    use std::os::fd::RawFd;
+
+    use super::super::{SLICES_PER_CALL, transferred};
+
+    /// The file's own position, both halves of the number: pipes have no other.
+    const HERE: libc::c_long = -1;
+
+    #[inline]
+    pub(super) fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+        vectored(libc::SYS_preadv2, fd, &raw const slice, 1)
+    }
+
+    #[inline]
+    pub(super) fn write(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let count = slices.len().min(SLICES_PER_CALL);
+        vectored(libc::SYS_pwritev2, fd, slices.as_ptr().cast(), count)
+    }
+
+    /// By number, since older C libraries lack the functions. The slices are alive, as many as said, and so are their bytes.
+    #[inline]
+    fn vectored(
+        number: libc::c_long,
+        fd: RawFd,
+        slices: *const libc::iovec,
+        count: usize,
+    ) -> io::Result<usize> {
+        transferred(|| {
+            // SAFETY: both callers pass live slices, writable ones for reading, as the two calls want them.
+            let result = unsafe { libc::syscall(number, fd, slices, count, HERE, HERE, libc::RWF_NOWAIT) };
+            libc::ssize_t::try_from(result).unwrap_or(-1)
+        })
+    }
+}
+
+/// Other systems have none.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod nowait {
+    use std::io::{self, IoSlice};
+    use std::mem::MaybeUninit;
+    use std::os::fd::RawFd;
+
+    pub(super) fn read(_fd: RawFd, _room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
+
+    pub(super) fn write(_fd: RawFd, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
+}
+
+/// Whether the kernel, or a filter of system calls in front of it, does not know such a call for this file. What is wrong
+/// with the descriptor itself comes again from the plain call.
+#[inline]
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM | libc::EINVAL))
+}
+
+/// An error for a descriptor that blocks.
+fn refuse_to_wait(fd: RawFd) -> io::Result<()> {
+    // SAFETY: the command takes no pointer, and the call refuses a number that is not open.
+    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    if flags & libc::O_NONBLOCK == 0 { Err(ErrorKind::Unsupported.into()) } else { Ok(()) }
+}
+
+/// [`ErrorKind::WouldBlock`] unless a descriptor is ready now. That it is in error or hung up is readiness too.
+fn refuse_unready(fd: RawFd, events: libc::c_short) -> io::Result<()> {
+    let mut entry = libc::pollfd { fd, events, revents: 0 };
+    // SAFETY: one entry, which is writable and outlives the call.
+    let count = retried(|| unsafe { libc::poll(&raw mut entry, 1, 0) })?;
+    if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+}
+
+/// Whether a file is a pipe or a socket, which have room for a piece when they are ready.
+fn has_room_for_a_piece(fd: RawFd) -> io::Result<bool> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the call writes to the place that it is given, and refuses a number that is not open.
+    checked(unsafe { libc::fstat(fd, status.as_mut_ptr()) })?;
+    // SAFETY: the call succeeded, so it has filled the place.
+    let kind = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
+    Ok(kind == libc::S_IFIFO || kind == libc::S_IFSOCK)
+}
+
+fn plain_read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    // SAFETY: `room` is as long as the call is told, and outlives it.
+    once(|| unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) })
+}
+
+fn plain_write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    // SAFETY: `bytes` is as long as the call is told, and outlives it.
+    once(|| unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// Calls once. A signal can only have ended a wait, and its handlers have to run before there is another.
+fn once(call: impl FnOnce() -> libc::ssize_t) -> io::Result<usize> {
+    match usize::try_from(call()) {
+        Ok(count) => Ok(count),
+        Err(_) => Err(interrupted_is_would_block(io::Error::last_os_error())),
+    }
+}
+
+pub(super) fn interrupted_is_would_block(error: io::Error) -> io::Error {
+    if error.kind() == ErrorKind::Interrupted { ErrorKind::WouldBlock.into() } else { error }
+}
