@@ -128,7 +128,8 @@ fn eof_received(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 fn connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    ending::lost(call.receiver())?;
+    let error = one(call, "connection_lost", "exc")?;
+    ending::lost(call.receiver(), !error.is_none())?;
     Ok(none(call.py))
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Body {
     pub(super) reads_paused: bool,
     pub(super) writes_paused: bool,
     pub(super) peer_ended: bool,
-    /// The connection was lost before we closed it.
+    /// The connection was lost by the peer's doing.
     pub(super) peer_left: bool,
     /// Whether the latest request has ended before its response was complete.
     pub(super) was_cut: bool,

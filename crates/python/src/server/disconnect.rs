@@ -27,18 +27,13 @@ impl Body {
         }
     }
 
-    /// Notes that the transport is lost.
-    pub(super) fn note_lost(&mut self) {
-        self.peer_left |= !std::mem::replace(&mut self.is_closing, true);
-    }
-
     /// Whether a message to a client that is gone is dropped, and not refused. A response of one message ends with it,
     /// and its application has no use for an exception that error handlers and monitors take for a fault. With one out
     /// of a stream, Starlette 1.10 leaves its generator suspended and Django 5.2 its response unclosed; without one, an
     /// application that does not listen would go on for ever.
     #[cold]
     pub(super) fn drops(&mut self, number: u32, is_last: bool) -> bool {
-        if is_last && (self.peer_left || self.peer_ended) {
+        if is_last && self.peer_left {
             return true;
         }
         if self.current(number).is_some_and(|request| !request.receivers.is_empty()) {

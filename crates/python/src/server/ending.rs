@@ -161,12 +161,13 @@ pub(super) fn end_request(
     awaitable::wake(protocol.py(), receivers)
 }
 
-/// `connection_lost`.
-pub(super) fn lost(protocol: Argument<'_>) -> Result<(), Raised> {
+/// `connection_lost`, with an error or without one: then we have closed it, or the application has.
+pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let (request, drains) = value.body.with(py, |body| {
-        body.note_lost();
+        body.is_closing = true;
+        body.peer_left = by_error || body.peer_ended;
         (body.request.take(), std::mem::take(&mut body.drains))
     });
     let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));

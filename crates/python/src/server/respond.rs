@@ -146,7 +146,7 @@ pub(super) fn put(
     let encoded = value.body.with(py, |body| {
         // It may be some time until the loop says so: an application that never waits would go on for ever.
         if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py, body.is_closing)) {
-            body.note_lost();
+            body.is_closing = true;
             return Err(Unfit::Disconnected);
         }
         let encoded = encode(body, &mut out)?;
@@ -225,7 +225,7 @@ pub(super) fn report_left_out(hub: &HttpServer, py: Python<'_>, status: u16) -> 
 fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
     let py = protocol.py();
     if !matches!(sink, Sink::Stream(_)) && sink.is_closing(py)? {
-        protocol_of(protocol).body.with(py, Body::note_lost);
+        protocol_of(protocol).body.with(py, |body| body.is_closing = true);
     }
     Ok(())
 }
