@@ -33,6 +33,8 @@ Loop = asyncio.AbstractEventLoop
 HANG_SECONDS = 5
 # Where a run's code stands, as far as it is written in Python.
 INTERRUPTED = (str(Path(__file__).parent), *(str(Path(vars(module)["__file__"]).parent) for module in (asyncio, vitok)))
+# When a loop certainly sleeps that has nothing to do: what comes before takes half of it.
+LONG_ASLEEP_NS = 120_000
 # What an interrupt becomes.
 INTERRUPTS = (KeyboardInterrupt, asyncio.CancelledError)
 # A signal that the tests send to nobody: its handler is there to be taken away.
@@ -40,11 +42,11 @@ HANDLED = signal.SIGUSR1
 
 
 class Run(NamedTuple):
-    """What is interrupted, and what comes before without an interrupt."""
+    """What is interrupted, what comes before without an interrupt, and whether it ends by nothing else."""
 
     body: Callable[[Loop], object]
     prepare: Callable[[Loop], object] = lambda _: None
-    closes: bool = False
+    sleeps: bool = False
 
 
 class Hang(BaseException):
@@ -85,8 +87,9 @@ RUNS = {
     "run_forever": Run(run_forever),
     "run_until_complete": Run(lambda loop: loop.run_until_complete(two_turns())),
     "debug mode": Run(lambda loop: loop.run_until_complete(two_turns()), lambda loop: loop.set_debug(True)),
-    "Runner": Run(run_in_runner, closes=True),
-    "close": Run(lambda loop: loop.close(), lambda loop: loop.add_signal_handler(HANDLED, int), closes=True),
+    "Runner": Run(run_in_runner),
+    "close": Run(lambda loop: loop.close(), lambda loop: loop.add_signal_handler(HANDLED, int)),
+    "asleep": Run(lambda loop: loop.run_forever(), sleeps=True),
 }
 
 
@@ -249,7 +252,7 @@ def interrupt_at_random(loop_name: str, run: Run, *, count: int, seed: int) -> C
     """Interrupt so many runs, each at a random time, and count what is wrong afterwards."""
     chance, interrupter, new_loop = random.Random(seed), Interrupter(), loop_factory(loop_name)
     before, result = thread_state(), Counter[str]()
-    longest = 2 * typical_duration(new_loop, run)
+    longest = LONG_ASLEEP_NS if run.sleeps else 2 * typical_duration(new_loop, run)
     while result["interrupts"] < count:
         loop = new_loop()
         run.prepare(loop)
@@ -284,6 +287,8 @@ def main(loop_name: str, count: str, seed: str = "1") -> int:
     wrong = False
     for name, run in RUNS.items():
         if count == "every":
+            if run.sleeps:
+                continue
             result = interrupt_everywhere(loop_name, run)
         else:
             result = interrupt_at_random(loop_name, run, count=int(count) // len(RUNS), seed=int(seed))
