@@ -186,12 +186,14 @@ def log_network_error(transport: object, message: str, error: BaseException) -> 
     base_events.logger.debug("%r: %s", transport, message, exc_info=error)
 
 
-def close_inherited(loop: Loop, handlers: dict[int, Any]) -> None:
-    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log.
-
-    `handlers` are the loop's before the first call: an interrupted one may have forgotten a handler that is in place.
-    """
-    for number, handler in handlers.items():
-        if signal.getsignal(number) is _sighandler_noop:
-            loop._signal_handlers.setdefault(number, handler)
+def close_inherited(loop: Loop) -> None:
+    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log."""
     unix_events._UnixSelectorEventLoop.close(loop)
+
+
+def close_again(loop: Loop, handlers: dict[int, Any]) -> None:
+    """The same again, where an exception ended it: a handler of those before may be forgotten and still in place."""
+    for number in handlers.keys() - loop._signal_handlers.keys():
+        if signal.getsignal(number) is _sighandler_noop:
+            loop._signal_handlers[number] = handlers[number]
+    close_inherited(loop)

@@ -97,9 +97,9 @@ impl EventLoop {
         let hooks = state.imports.hooks.bind(py);
         let handlers = slf.getattr(name!("_signal_handlers"))?.call_method0(name!("copy"))?;
         // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
-        let inherited = hooks.call_method1(name!("close_inherited"), (slf, &handlers)).or_else(|error| {
+        let inherited = hooks.call_method1(name!("close_inherited"), (slf,)).or_else(|error| {
             state.modes.set(Modes::CLOSED, false);
-            hooks.call_method1(name!("close_inherited"), (slf, &handlers)).and(Err(error))
+            hooks.call_method1(name!("close_again"), (slf, &handlers)).and(Err(error))
         });
         let released = signals::release(py, state);
         state.modes.set(Modes::CLOSED, true);
