@@ -39,9 +39,9 @@ enum Stage {
 
 static CLASS: PyOnceLock<CoroutineType<AcceptTask>> = PyOnceLock::new();
 
-/// Makes the class and puts it into the module.
+/// Makes the class.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let class = CoroutineType::make(
+    let class = CoroutineType::make_hidden(
         module,
         CoroutineClass {
             name: "AcceptTask",

@@ -16,7 +16,7 @@ use pyo3::types::{PyTuple, PyType};
 use super::answer::none;
 use super::class::Getter;
 use super::error::new_error;
-use super::heap_type::{Specification, add_type, getter_rows, new_object, place, slot, surface};
+use super::heap_type::{Specification, getter_rows, make_type, new_object, place, slot, surface};
 use super::method::{Argument, Call, Entry, Method, enter, enter_plain};
 use super::native::Visit;
 use super::raised::{Raised, border, owned};
@@ -77,6 +77,15 @@ unsafe impl<T> Sync for CoroutineType<T> {}
 impl<T: Coroutine> CoroutineType<T> {
     /// Makes the class and puts it into the module.
     pub(crate) fn make(module: &Bound<'_, PyModule>, class: CoroutineClass) -> PyResult<Self> {
+        let made = Self::make_hidden(module, class)?;
+        // SAFETY: the type lives as long as the process.
+        let class = unsafe { Bound::from_borrowed_ptr(module.py(), made.class.cast()) };
+        module.add(class.cast::<PyType>()?.name()?, &class)?;
+        Ok(made)
+    }
+
+    /// Makes the class, which is known by its objects only.
+    pub(crate) fn make_hidden(module: &Bound<'_, PyModule>, class: CoroutineClass) -> PyResult<Self> {
         let mut slots = vec![
             slot(ffi::Py_tp_dealloc, release::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
@@ -96,7 +105,8 @@ impl<T: Coroutine> CoroutineType<T> {
             slots,
             bases: None,
         };
-        Ok(Self { class: add_type(module, specification)?, value: PhantomData })
+        let class = make_type(module.py(), Some(module), specification)?.into_ptr().cast();
+        Ok(Self { class, value: PhantomData })
     }
 
     /// A new coroutine.
