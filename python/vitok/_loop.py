@@ -83,6 +83,8 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Take the handler away; whether there was one."""
+        if self._signal_handlers and not self.is_closed():
+            self._hold_wakeup_descriptor()
         try:
             return super().remove_signal_handler(sig)
         finally:

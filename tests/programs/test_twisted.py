@@ -1,4 +1,4 @@
-"""Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, and the end.
+"""Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, and children.
 
 It knows nothing of the reactor; it talks to the server by plain sockets.
 """
@@ -7,7 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from apps.scene import LARGE_BODY
-from children import Flavour, Server, serving, words_of
+from children import Flavour, Server, run_to_end, serving, words_of
 from needs import need_library
 
 CONNECTIONS = 20
@@ -25,6 +25,12 @@ def test_twisted(flavour: Flavour) -> None:
         idle.sendall(b"still here")
         assert idle.recv(len(BODY)) == b"still here"
         # It is open when the server is told to stop, which must not keep the server.
+
+
+def test_twisted_reaps_its_children(flavour: Flavour) -> None:
+    """Children of `spawnProcess`, whose ends Twisted hears of by the wake-up descriptor of signals."""
+    need_library("twisted")
+    assert "Loop" in run_to_end(words_of("twisted_processes.py", flavour), flavour)
 
 
 def echo(server: Server) -> bool:

@@ -29,7 +29,7 @@ ONE_DOOR = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "address", "buffer", "watches"}),
+    frozenset({"imports", "address", "buffer", "watches", "wakeup"}),
     frozenset({"kernel"}),
     frozenset({"loop_state", "waits", "closed_objects"}),
     frozenset({"handle", "protocol", "native_protocol", "resolve"}),

@@ -96,6 +96,10 @@ impl EventLoop {
         }
         let hooks = state.imports.hooks.bind(py);
         let handlers = slf.getattr(name!("_signal_handlers"))?.call_method0(name!("copy"))?;
+        if handlers.is_truthy()? {
+            // asyncio's method leaves nobody in place: whoever has come meanwhile is noted before.
+            lifetime::hold_signals(slf)?;
+        }
         // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
         let inherited = hooks.call_method1(name!("close_inherited"), (slf,)).or_else(|error| {
             state.modes.set(Modes::CLOSED, false);
@@ -124,8 +128,10 @@ impl EventLoop {
     }
 
     /// Make sure that the process's wake-up descriptor of signals is this loop's, in the main thread.
-    fn _hold_wakeup_descriptor(&self, py: Python<'_>) -> PyResult<()> {
-        signals::hold(py, self)
+    fn _hold_wakeup_descriptor(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().check_open()?;
+        lifetime::own_kernel(slf)?;
+        signals::hold(slf.py(), slf.get())
     }
 
     /// Whether the loop has handlers of signals now.

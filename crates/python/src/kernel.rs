@@ -21,8 +21,10 @@ pub(crate) struct Kernel {
     pub(crate) signals: Option<SignalPipe>,
     /// Whether the loop has handlers of signals, for whose numbers it has to poll.
     pub(crate) has_signal_handlers: bool,
-    /// Whose the process's wake-up descriptor was before this loop took it.
-    pub(crate) wakeup_before: Option<Previous>,
+    /// The end of the pipe that is the process's wake-up descriptor, from when the loop took it until it is given back.
+    pub(crate) wakeup: Option<RawFd>,
+    /// Whether somebody else wants to hear of signals, for whose numbers it has to poll.
+    pub(crate) hands_signals_on: bool,
     /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
     pub(crate) process: u32,
     /// Events of late that reached nobody.
@@ -76,12 +78,6 @@ impl Displaced {
     }
 }
 
-/// Who had the wake-up descriptor of signals before: its number, and the file behind it.
-pub(crate) struct Previous {
-    pub(crate) descriptor: i32,
-    pub(crate) file: Option<(u64, u64)>,
-}
-
 impl Kernel {
     pub(crate) fn new(poller: Poller) -> Self {
         Self {
@@ -89,7 +85,8 @@ impl Kernel {
             watches: Watches::new(),
             signals: None,
             has_signal_handlers: false,
-            wakeup_before: None,
+            wakeup: None,
+            hands_signals_on: false,
             process: std::process::id(),
             stale_events: 0,
         }
@@ -97,7 +94,7 @@ impl Kernel {
 
     /// Whether a poll can bring anything but the end of a sleep.
     pub(crate) fn has_anything_to_poll(&self) -> bool {
-        self.has_signal_handlers || !self.watches.slots.is_empty()
+        self.has_signal_handlers || self.hands_signals_on || !self.watches.slots.is_empty()
     }
 
     pub(crate) fn watch(

@@ -38,6 +38,7 @@ mod stream;
 mod tasks;
 mod transport;
 mod waits;
+mod wakeup;
 mod watch;
 mod watches;
 
@@ -58,5 +59,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     class::add(module)?;
+    signals::register_at_fork(module)?;
     server::add(module)
 }

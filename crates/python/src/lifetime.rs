@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
 use crate::handle;
-use crate::loop_state::EventLoop;
+use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::signals;
 use crate::sock;
@@ -22,25 +22,34 @@ use crate::watches::Watched;
 pub(crate) fn prepare(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
-    if state.kernel.with(py, |kernel| kernel.process != std::process::id()) {
-        take_over_in_child(this)?;
-    }
+    own_kernel(this)?;
     // asyncio polls at every turn, so a run that ends with its first one has seen what the kernel had to say.
     state.queues.with(py, |queues| queues.pace.poll_next());
-    match signals::hold(py, state) {
+    hold_signals(this)
+}
+
+/// Takes the wake-up descriptor of signals, if it can be had.
+pub(crate) fn hold_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    own_kernel(this)?;
+    match signals::hold(this.py(), this.get()) {
         // Without a descriptor for the pipe the loop runs as asyncio's does: a signal ends its sleep by EINTR alone.
-        Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(()),
+        Err(error) if error.is_instance_of::<PyOSError>(this.py()) => Ok(()),
         held => held,
     }
+}
+
+/// Makes sure that the kernel's objects are this process's own.
+pub(crate) fn own_kernel(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    if this.get().kernel.with(this.py(), |kernel| kernel.process != std::process::id()) {
+        take_over_in_child(this)?;
+    }
+    Ok(())
 }
 
 /// In the child of a `fork()` the kernel's objects are shared with the parent, and changing them would change its.
 fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
-    // The child's own wake-up descriptor of signals may still be the parent's pipe, which is closed here.
-    signals::release(py, this.get())?;
-    let pipe = this.get().kernel.with(py, |kernel| kernel.signals.take());
-    drop(pipe);
+    signals::forget(py, this.get())?;
     let refused = rebuild(py, this.get())?;
     this.get().kernel.with(py, |kernel| kernel.process = std::process::id());
     report_dropped(this, refused)
@@ -48,7 +57,8 @@ fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 
 /// Gives the wake-up descriptor of signals back at the end of a run, unless the loop has handlers.
 pub(crate) fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    if !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
+    let is_closed = this.get().modes.any(Modes::CLOSED);
+    if is_closed || !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
         signals::release(this.py(), this.get())?;
     }
     Ok(())

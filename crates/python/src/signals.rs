@@ -8,15 +8,17 @@ use std::os::fd::RawFd;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use reactor::{Interest, SignalPipe, Token, Trigger, file_behind};
+use reactor::{Interest, SignalPipe, Token, Trigger};
 
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
 use crate::ffi::raised::Raised;
-use crate::kernel::{Kernel, Previous};
+use crate::imports::Imports;
+use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::wakeup;
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
 pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
@@ -33,55 +35,114 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     let Some(before) = swap(py, this, descriptor)? else {
         return Ok(());
     };
-    if before == descriptor {
-        return Ok(());
-    }
-    let file = file_behind(before);
+    let hands_on = wakeup::taken(descriptor, before);
     this.kernel.with(py, |kernel| {
-        kernel.wakeup_before.get_or_insert(Previous { descriptor: before, file });
+        kernel.wakeup = Some(descriptor);
+        kernel.hands_signals_on = hands_on;
     });
     Ok(())
 }
 
-/// Gives the wake-up descriptor back, unless somebody else has taken it since.
+/// Gives the wake-up descriptor back, unless somebody else has taken it since. What has arrived and was not read is handed on.
 pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
-    let held = this.kernel.with(py, |kernel| {
-        let ours = kernel.signals.as_ref().map(SignalPipe::write_fd);
-        ours.zip(kernel.wakeup_before.take())
-    });
-    let Some((ours, before)) = held else {
+    let (wakeup, process) = this.kernel.with(py, |kernel| (kernel.wakeup, kernel.process));
+    if process != std::process::id() {
+        return forget(py, this);
+    }
+    let Some(ours) = wakeup else { return Ok(()) };
+    // What arrives from here on comes through the pipe, whoever had the descriptor until now.
+    let Some(current) = swap(py, this, ours)? else {
         return Ok(());
     };
-    // The number may have been closed meanwhile, and stand for a file that wants no signal numbers.
-    let is_same = file_behind(before.descriptor) == before.file;
-    match swap(py, this, if is_same { before.descriptor } else { -1 })? {
-        // -1 is what asyncio leaves when the last of its handlers goes.
-        Some(current) if current != ours && current != -1 => swap(py, this, current).map(drop),
+    this.kernel.with(py, |kernel| {
+        (kernel.wakeup, kernel.hands_signals_on) = (None, false);
+    });
+    let next = wakeup::next_after(ours);
+    // -1 is what asyncio leaves when the last of its handlers goes.
+    swap(py, this, if current == ours || current == -1 { next } else { current })?;
+    let numbers = read(py, this)?;
+    wakeup::hand_on(ours, &numbers, |_| false);
+    wakeup::given_back();
+    Ok(())
+}
+
+/// In the child of a `fork()` the pipe is shared with the parent, and what comes through it is the parent's.
+pub(crate) fn forget(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
+    let (ours, pipe) = this.kernel.with(py, |kernel| {
+        kernel.hands_signals_on = false;
+        (kernel.wakeup.take(), kernel.signals.take())
+    });
+    drop(pipe);
+    // Where the hook for forked children did not run, it is still the child's.
+    let Some(ours) = ours else { return Ok(()) };
+    match swap(py, this, -1)? {
+        Some(current) if current != ours => swap(py, this, current).map(drop),
         _ => Ok(()),
     }
+}
+
+/// Has the interpreter call us in the child of every `fork()`, behind asyncio, which leaves nobody in place there.
+pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let keywords = make::dict(py)?;
+    keywords.set_item(name!("after_in_child"), wrap_pyfunction!(after_fork_in_child, module)?)?;
+    py.import(name!("os"))?.getattr(name!("register_at_fork"))?.call((), Some(&keywords)).map(drop)
+}
+
+/// Gives the wake-up descriptor to whoever had it before a loop.
+#[pyfunction]
+fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    let Some(next) = wakeup::next_in_child() else { return Ok(()) };
+    set(py, Imports::of(py)?, next).map(drop)
 }
 
 /// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
 pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     // An exception of a handler leaves the numbers in the pipe, for the next run to find.
     check_signals(py)?;
-    let mut numbers = Vec::new();
-    let read = this.get().kernel.with(py, |kernel| match &kernel.signals {
-        Some(pipe) => pipe.drain(|number| numbers.push(number)),
-        None => Ok(()),
-    });
-    read.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
+    let (hands_on, ours) =
+        this.get().kernel.with(py, |kernel| (kernel.hands_signals_on, kernel.wakeup.unwrap_or(-1)));
+    let handlers = if hands_on { Some(this.getattr(name!("_signal_handlers"))?) } else { None };
+    let (numbers, new) = read_all(py, this.get())?;
+    if let Some(handlers) = handlers {
+        let is_its_own = |number: &u8| handlers.contains(*number);
+        let own: Vec<u8> = new.iter().copied().filter(|number| is_its_own(number).unwrap_or(false)).collect();
+        wakeup::hand_on(ours, &new, |number| own.contains(&number));
+    }
     if !numbers.is_empty() {
         this.call_method1(name!("_process_self_data"), (make::bytes(py, &numbers)?,))?;
     }
     Ok(())
 }
 
+/// The numbers that came from the interpreter's own handler.
+fn read(py: Python<'_>, this: &EventLoop) -> PyResult<Vec<u8>> {
+    read_all(py, this).map(|(_, new)| new)
+}
+
+/// All numbers in the pipe, and those that no other loop has handed on.
+fn read_all(py: Python<'_>, this: &EventLoop) -> PyResult<(Vec<u8>, Vec<u8>)> {
+    let (mut numbers, mut new) = (Vec::new(), Vec::new());
+    let drained = this.kernel.with(py, |kernel| match &kernel.signals {
+        Some(pipe) => pipe.drain(|number| {
+            numbers.push(number & !wakeup::HANDED_ON);
+            new.extend(Some(number).filter(|number| number & wakeup::HANDED_ON == 0));
+        }),
+        None => Ok(()),
+    });
+    drained.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
+    Ok((numbers, new))
+}
+
 /// Hands the wake-up descriptor to `descriptor` and says whose it was; `None` where this thread may not.
 ///
 /// No handler of a signal can run within: `signal.set_wakeup_fd` is a C function, and so is what it calls.
 fn swap(py: Python<'_>, this: &EventLoop, descriptor: i32) -> PyResult<Option<i32>> {
-    let signal = this.imports.thread_calls.signal.bind(py);
+    set(py, this.imports, descriptor)
+}
+
+fn set(py: Python<'_>, imports: &Imports, descriptor: i32) -> PyResult<Option<i32>> {
+    let signal = imports.thread_calls.signal.bind(py);
     let set = |descriptor: i32| {
         signal.call_method1(name!("set_wakeup_fd"), (make::integer(py, i64::from(descriptor))?,))
     };

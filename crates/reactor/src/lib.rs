@@ -40,7 +40,7 @@ pub use pace::{Pace, PollStep};
 pub use poller::{Event, MAX_WAIT, Poller, Rearmed, Timeout};
 pub use signals::SignalPipe;
 pub use slots::Slots;
-pub use sys::descriptor::file_behind;
+pub use sys::descriptor::{file_behind, offer};
 pub use sys::{Backend, Waker};
 pub use timers::{Deadline, Timers};
 pub use token::Token;

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use super::checked;
+use super::socket::SEND_FLAGS;
 
 /// Makes reads and writes return `EAGAIN` where they would block.
 pub(crate) fn set_nonblocking(descriptor: &impl AsFd) -> io::Result<()> {
@@ -27,4 +28,33 @@ pub fn file_behind(fd: RawFd) -> Option<(u64, u64)> {
     let status = unsafe { status.assume_init() };
     #[expect(clippy::unnecessary_cast, reason = "both have other types on other systems")]
     Some((status.st_dev as u64, status.st_ino as u64))
+}
+
+/// Writes a few bytes to whatever stands behind a descriptor, as far as they are taken without waiting, also where it blocks. A
+/// reader that has gone, a full buffer and a number that is not open are silence.
+pub fn offer(fd: RawFd, bytes: &[u8]) {
+    for byte in bytes {
+        if !offer_one(fd, *byte) {
+            return;
+        }
+    }
+}
+
+fn offer_one(fd: RawFd, byte: u8) -> bool {
+    let place = (&raw const byte).cast();
+    // SAFETY: one byte that outlives the call, which does not wait.
+    let sent = checked(unsafe { libc::send(fd, place, 1, SEND_FLAGS) }.try_into().unwrap_or(-1));
+    match sent {
+        Err(error) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
+        sent => return sent.is_ok(),
+    }
+    let mut place_to_look = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry that outlives the call, which does not wait.
+    let ready = checked(unsafe { libc::poll(&raw mut place_to_look, 1, 0) });
+    if !matches!(ready, Ok(1)) || place_to_look.revents != libc::POLLOUT {
+        return false;
+    }
+    // SAFETY: as above; there is room, so the call does not wait either.
+    let written = unsafe { libc::write(fd, place, 1) };
+    written == 1
 }
