@@ -14,8 +14,16 @@ from typing import Any
 
 from vitok import _native
 
+# The level of what uvicorn says of each connection and, by its own middleware, of each message of ASGI.
+_TRACE = 5
+# uvicorn refuses with this line, whatever the status.
+_INVALID = "Invalid HTTP request received."
+# What a head may have in all where no option says so: as much as one read brings. uvicorn takes 16 KiB with h11, unless
+# they come at once, and any size with httptools.
+_HEAD_BYTES = 256 * 1024
+# The most that the parser has room for. uvicorn has no limit on their number.
+_FIELDS = 256
 _LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+|-) ')
-_CUT_SHORT = " (cut short)"
 # Where a server's own objects find what its connections share.
 _SHARED = "_vitok_http_server"
 
@@ -43,7 +51,14 @@ def _make_server(
 ) -> _native.HttpServer:
     if not config.loaded:
         config.load()
+    # h11's limit is on a head that is incomplete, ours on all heads, so that pieces make no difference.
+    head_bytes = config.h11_max_incomplete_event_size or _HEAD_BYTES
     options = {
+        "asgi_version": config.asgi_version,
+        "refusal_text": _INVALID,
+        "limit_request_line": head_bytes,
+        "limit_request_head": head_bytes,
+        "limit_request_fields": _FIELDS,
         "root_path": config.root_path,
         "state": app_state,
         # uvicorn has `server` among its headers, if it is wanted.
@@ -57,7 +72,7 @@ def _make_server(
         "timeout_body": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
-        "hands_over": True,
+        "hands_over": config.ws_protocol_class is not None,
         "tells": True,
     }
     hooks = _Hooks(config, server_state, app_state)
@@ -73,6 +88,8 @@ class _Hooks:
         self._app_state = app_state
         self._errors = logging.getLogger("uvicorn.error")
         self._accesses = logging.getLogger("uvicorn.access")
+        # The clients of connections that uvicorn is to trace, as they stand before a line.
+        self._traced: dict[asyncio.Protocol, str] = {}
 
     def error(self, message: str, exception: BaseException | None) -> None:
         if exception is None:
@@ -83,9 +100,7 @@ class _Hooks:
     def access(self, lines: str) -> None:
         for line in lines.splitlines():
             found = _LINE.match(line)
-            if found is None or (line.endswith(")") and not line.endswith(_CUT_SHORT)):
-                # Refused, with the reason in parentheses.
-                self._errors.warning("Invalid HTTP request received: %s", line)
+            if found is None:
                 continue
             client, method, path, version, status = found.groups()
             if status == "-":
@@ -94,11 +109,26 @@ class _Hooks:
             # uvicorn's formatter wants just these arguments.
             self._accesses.info('%s - "%s %s HTTP/%s" %d', client, method, path, version, int(status))
 
-    def connection_begun(self, protocol: asyncio.Protocol) -> None:
+    def warning(self, message: str) -> None:
+        self._errors.warning(message)
+        if "upgrade" in message and self._config.ws_protocol_class is None:
+            self._errors.warning("No supported WebSocket library detected: install websockets or wsproto.")
+
+    def refused(self, line: str) -> None:
+        self._errors.warning("%s %s", _INVALID, line)
+
+    def connection_begun(self, protocol: asyncio.Protocol, transport: Any) -> None:
         self._state.connections.add(protocol)
+        if self._errors.isEnabledFor(_TRACE):
+            client = transport.get_extra_info("peername")
+            self._traced[protocol] = f"{client[0]}:{client[1]} - " if isinstance(client, tuple) else ""
+            self._errors.log(_TRACE, "%sHTTP connection made", self._traced[protocol])
 
     def connection_ended(self, protocol: asyncio.Protocol) -> None:
         self._state.connections.discard(protocol)
+        client = self._traced.pop(protocol, None)
+        if client is not None:
+            self._errors.log(_TRACE, "%sHTTP connection lost", client)
 
     def task_begun(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.add(task)
@@ -110,15 +140,15 @@ class _Hooks:
         self._state.total_requests = requests
 
     def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes, has_ended: bool) -> bool:
-        """Hand the connection to uvicorn's WebSocket protocol, if it has one.
+        """Hand the connection to uvicorn's WebSocket protocol.
 
         `received` is the handshake with everything behind it. `has_ended`: the client has ended its side since.
         """
         websocket = self._config.ws_protocol_class
-        if websocket is None:
-            self._errors.warning("Unsupported upgrade request: no WebSocket library is installed.")
-            return False
         self._state.connections.discard(protocol)
+        client = self._traced.pop(protocol, None)
+        if client is not None:
+            self._errors.log(_TRACE, "%sUpgrading to WebSocket", client)
         successor = websocket(config=self._config, server_state=self._state, app_state=self._app_state)
         transport.set_protocol(successor)
         successor.connection_made(transport)

@@ -229,8 +229,9 @@ def test_uvicorn_hears_nothing_of_a_client_that_left_before_the_response(caplog:
     with caplog.at_level("INFO"):
         hooks.access('127.0.0.1:1 "GET / HTTP/1.1" - 0B 1.00ms (cut short)\n')
         assert caplog.records == []
-        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 200 0B 1.00ms\n127.0.0.1:1 "-" 400 0B 0.00ms (no head)\n')
-        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 400 0B 0.00ms (no Host (RFC 9112 section 3.2))\n')
+        hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 200 0B 1.00ms\n')
+        hooks.refused('127.0.0.1:1 "-" 400 0B 0.00ms (no head)')
+        hooks.refused('127.0.0.1:1 "GET / HTTP/1.1" 400 0B 0.00ms (no Host (RFC 9112 section 3.2))')
         assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
 
 

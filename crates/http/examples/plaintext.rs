@@ -14,7 +14,7 @@ const REQUEST: &[u8] =
     Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nAccept-Encoding: gzip, deflate\r\n\
     Connection: keep-alive\r\n\r\n";
 const SHORT_REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8000\r\n\r\n";
-const STAMP: Stamp<'_> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok" };
+const STAMP: Stamp<'_> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok", refusal: b"" };
 
 fn main() {
     let mut arguments = std::env::args().skip(1);

@@ -4,11 +4,12 @@ use crate::bytes::{self, VALUE};
 use crate::error::Misuse;
 use crate::status::registered_line;
 
-/// What the server says of itself and of the time, as values of the fields `server` and `date`. Empty: the field is
-/// left out. One date serves all responses of a second, so it is the caller's to make and to keep.
+/// What the server says of itself and of the time, as values of the fields `server` and `date`, and what it explains to
+/// a client whose request it refuses. Empty: it is left out. One date serves all responses of a second, so it is the caller's to make and to keep.
 ///
 /// ```
-/// let stamp = http::Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok" };
+/// let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
+/// let stamp = http::Stamp { date, server: b"vitok", ..http::Stamp::default() };
 /// # assert!(!stamp.date.is_empty());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Stamp<'a> {
     pub date: &'a [u8],
     /// Which software answers (RFC 9110 section 10.2.4).
     pub server: &'a [u8],
+    /// The content of a response that the server itself gives: plain text (RFC 9110 section 15.5).
+    pub refusal: &'a [u8],
 }
 
 /// Writes the line of any status of three digits. One that is not registered has no phrase (RFC 9112 section 4).

@@ -173,7 +173,14 @@ impl Connection {
         if matches!(self.state.writing, Writing::Idle | Writing::Owed) {
             encode::status_line(status, out);
             Self::write_stamp(&Told::default(), stamp, out);
-            out.extend_from_slice(b"content-length: 0\r\nconnection: close\r\n\r\n");
+            if !stamp.refusal.is_empty() {
+                encode::field(b"content-type", b"text/plain; charset=utf-8", out);
+            }
+            out.extend_from_slice(b"content-length: ");
+            encode::decimal(stamp.refusal.len() as u64, out);
+            out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
+            let is_head = self.state.writing == Writing::Owed && self.reader.head.is_head();
+            out.extend_from_slice(if is_head { b"" } else { stamp.refusal });
         }
         self.state.close();
     }

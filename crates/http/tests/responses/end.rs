@@ -49,7 +49,7 @@ fn what_is_wrong_behind_an_answer_closes_without_another() {
 #[test]
 fn a_refusal_is_told_once_and_answered_with_its_status() {
     let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
-    let stamp = Stamp { date: b"now", server: b"vitok" };
+    let stamp = Stamp { date: b"now", server: b"vitok", ..Stamp::default() };
     let refusal = connection.receive(&mut &b"GET / HTTP/3.0\r\n\r\n"[..]).map(|_| ()).expect_err("version 3");
     connection.refuse(refusal, stamp, &mut out);
     let expected = "HTTP/1.1 505 HTTP Version Not Supported\r\ndate: now\r\nserver: vitok\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -57,6 +57,29 @@ fn a_refusal_is_told_once_and_answered_with_its_status() {
     connection.refuse(refusal, stamp, &mut out);
     assert_eq!(text(&out), expected);
     assert_eq!(read(&mut connection, GET), ["closed"]);
+}
+
+#[test]
+fn a_refusal_has_the_content_that_the_server_gives_it() {
+    let stamp = Stamp { refusal: b"no", ..Stamp::default() };
+    let fields = "content-type: text/plain; charset=utf-8\r\ncontent-length: 2\r\nconnection: close\r\n\r\n";
+    for (request, content) in [
+        ("GET / HTTP/3.0\r\n\r\n", "no"),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "no"),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ""),
+    ] {
+        let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+        let mut input = request.as_bytes();
+        let refusal = loop {
+            if let Err(refusal) = connection.receive(&mut input).map(|_| ()) {
+                break refusal;
+            }
+        };
+        connection.refuse(refusal, stamp, &mut out);
+        let (_, written) =
+            text(&out).split_once("\r\n").map(|(a, b)| (a.len(), b.to_owned())).expect("a line");
+        assert_eq!(written, format!("{fields}{content}"));
+    }
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn every_head_is_framed_as_its_rule_says() {
 
 #[test]
 fn date_and_server_are_added_unless_the_application_has_them() {
-    let stamp = Stamp { date: b"now", server: b"vitok" };
+    let stamp = Stamp { date: b"now", server: b"vitok", ..Stamp::default() };
     let mut out = Vec::new();
     let length = Length::Known(0);
     assert_eq!(after(GET).start(200, NO_FIELDS, length, stamp, &mut out), Ok(()));

@@ -8,6 +8,7 @@ use super::connection::{Answer, Body, Protocol, Request, protocol_of};
 use super::names::names;
 use super::sink::Sink;
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::raised::Raised;
 use crate::name;
 
@@ -46,11 +47,18 @@ fn facts(request: &Request, status: u16) -> Option<String> {
 pub(super) fn log_refusal(protocol: Argument<'_>, status: u16, because: &str) -> Result<(), Raised> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    if !value.hub.get().settings.logs_access {
+    let settings = &value.hub.get().settings;
+    if !settings.logs_access && !settings.tells {
         return Ok(());
     }
     let facts = value.body.with(py, |body| refused(body, status));
-    push(value, py, &format!("{} {facts} ({because})\n", peer(value, py)?))
+    let line = format!("{} {facts} ({because})", peer(value, py)?);
+    if settings.tells {
+        // uvicorn warns of it, whether it logs accesses or not.
+        value.hub.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
+        return Ok(());
+    }
+    push(value, py, &format!("{line}\n"))
 }
 
 fn refused(body: &mut Body, status: u16) -> String {

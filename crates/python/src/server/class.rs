@@ -93,7 +93,8 @@ fn methods() -> Vec<Method> {
 fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let py = call.py;
     let protocol = call.receiver();
-    let sink = Sink::new(one(call, "connection_made", "transport")?)?;
+    let transport = one(call, "connection_made", "transport")?;
+    let sink = Sink::new(transport)?;
     let value = protocol_of(protocol);
     let hub = value.hub.bind(py);
     let server = hub.get();
@@ -109,7 +110,7 @@ fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     drop(before);
     deadline::keep_ticking(hub)?;
     if server.settings.tells {
-        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol,))?;
+        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, transport))?;
     }
     if is_refused {
         ending::close(protocol)?;

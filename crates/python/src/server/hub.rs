@@ -10,7 +10,7 @@ use pyo3::types::{IntoPyDict, PyDict};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::settings::Settings;
-use super::upgrade::{HandOver, NotImplemented, Upgrade};
+use super::upgrade::{HandOver, Ignored, NotImplemented, Upgrade};
 use super::{class, date, deadline, ending, scope};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
@@ -138,7 +138,14 @@ impl HttpServer {
         Ok(())
     }
 
-    /// `hooks.error(Text(message), exception)`.
+    /// `hooks.warning(message)`: what only uvicorn says.
+    #[cold]
+    pub(super) fn warn(&self, py: Python<'_>, message: &str) -> Result<(), Raised> {
+        self.hooks.bind(py).call_method1(name!("warning"), (Text(message),))?;
+        Ok(())
+    }
+
+    /// `hooks.error(message, exception)`.
     #[cold]
     pub(super) fn report(&self, py: Python<'_>, message: &str, error: Option<&PyErr>) -> Result<(), Raised> {
         let exception = error.map(|error| error.value(py));
@@ -163,8 +170,11 @@ impl HttpServer {
         }
         let settings = Settings::read(options)?;
         let extensions = scope::extensions(py, &settings)?;
-        let upgrade: Box<dyn Upgrade> =
-            if settings.hands_over { Box::new(HandOver) } else { Box::new(NotImplemented) };
+        let upgrade: Box<dyn Upgrade> = match (settings.hands_over, settings.tells) {
+            (true, _) => Box::new(HandOver),
+            (false, true) => Box::new(Ignored),
+            (false, false) => Box::new(NotImplemented),
+        };
         Ok(Self {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
@@ -174,7 +184,7 @@ impl HttpServer {
                 .unbind(),
             hooks,
             prototype: scope::prototype(py, &settings)?.unbind(),
-            asgi: scope::asgi(py)?.unbind(),
+            asgi: scope::asgi(py, &settings.asgi_version)?.unbind(),
             extensions: extensions.unbind(),
             upgrade,
             settings,

@@ -167,6 +167,9 @@ fn work_off(protocol: Argument<'_>, value: &Protocol, input: &mut &[u8]) -> Resu
         let step = value.body.with(py, |body| body.advance(py, hub, input))?;
         match step {
             Step::Begin(draft, more) => {
+                if draft.asks_for_upgrade && hub.settings.tells {
+                    hub.warn(py, "Unsupported upgrade request.")?;
+                }
                 request::begin(protocol, value, draft)?;
                 if !more {
                     return Ok(Pumped::Done);
@@ -229,7 +232,7 @@ impl Body {
                     if head.target_form() == http::TargetForm::Authority {
                         return Ok(Step::Connect);
                     }
-                    if upgrade::is_wanted(head) {
+                    if hub.upgrade.is_wanted(head) {
                         // What came behind the head was kept by the parser, is in the input, or came meanwhile.
                         let mut received = upgrade::rebuild(head);
                         received.append(&mut http.take_backlog());

@@ -29,13 +29,19 @@ pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) 
     let hub = value.hub.get();
     let key = hub.shared.with(py, |shared| {
         shared.begun += 1;
-        if shared.running >= hub.settings.requests {
+        // uvicorn counts connections, too.
+        let open = if hub.settings.tells { shared.open } else { 0 };
+        if shared.running.max(open) >= hub.settings.requests {
             return None;
         }
         shared.running += 1;
         Some(shared.begun)
     });
     let Some(key) = key else {
+        if hub.settings.tells {
+            hub.warn(py, "Exceeded concurrency limit.")?;
+            return respond::answer_last(protocol, 503, "Service Unavailable");
+        }
         return respond::answer(protocol, 503, "the server has as many requests as it takes at a time\n");
     };
     let number = value.body.with(py, |body| {

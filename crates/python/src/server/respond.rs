@@ -325,6 +325,6 @@ pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<
 pub(super) fn with_stamp<R>(hub: &HttpServer, py: Python<'_>, write: impl FnOnce(http::Stamp<'_>) -> R) -> R {
     hub.shared.with(py, |shared| {
         let date = if hub.settings.has_date { &shared.date[..] } else { b"" };
-        write(http::Stamp { date, server: &hub.settings.server })
+        write(http::Stamp { date, server: &hub.settings.server, refusal: &hub.settings.refusal })
     })
 }

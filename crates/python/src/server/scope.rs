@@ -22,6 +22,8 @@ pub(super) struct Draft<'py> {
     query: Bound<'py, PyBytes>,
     is_1_0: bool,
     fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
+    /// Whether the client would rather speak another protocol, which is not heard.
+    pub(super) asks_for_upgrade: bool,
 }
 
 impl<'py> Draft<'py> {
@@ -47,6 +49,7 @@ impl<'py> Draft<'py> {
             },
             is_1_0: head.version() == http::Version::Http10,
             fields: fields.collect::<Result<_, Raised>>()?,
+            asks_for_upgrade: head.upgrade().is_some(),
         })
     }
 
@@ -212,9 +215,9 @@ pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<B
 /// gone, which it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer for
 /// `http.disconnect`, so that a response which waits for its next event outlives its client for ever. The servers that it
 /// is run on announce less (uvicorn 2.3, hypercorn 2.1), and no framework asks for more.
-pub(super) fn asgi(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+pub(super) fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, PyDict>> {
     let asgi = make::dict(py)?;
-    asgi.set_item(name!("version"), name!("3.0"))?;
+    asgi.set_item(name!("version"), make::text(py, version)?)?;
     asgi.set_item(name!("spec_version"), name!("2.3"))?;
     Ok(asgi)
 }

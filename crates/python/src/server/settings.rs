@@ -34,6 +34,10 @@ pub(super) struct Settings {
     /// The value of the `server` field; empty: there is none.
     pub(super) server: Vec<u8>,
     pub(super) has_date: bool,
+    /// The version of ASGI that the application was written for.
+    pub(super) asgi_version: String,
+    /// What a client is told whose request is refused; empty: the status alone.
+    pub(super) refusal: Vec<u8>,
     pub(super) fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) limits: http::Limits,
     /// Requests at a time.
@@ -79,6 +83,8 @@ impl Settings {
             root_path: String::new(),
             server: b"vitok".to_vec(),
             has_date: true,
+            asgi_version: "3.0".to_owned(),
+            refusal: Vec::new(),
             fields: Vec::new(),
             limits: http::Limits::default(),
             requests: usize::MAX,
@@ -117,6 +123,8 @@ impl Settings {
             "root_path" => self.root_path = value.extract()?,
             "server_header" => self.server = text_of_field(value)?,
             "date_header" => self.has_date = value.is_truthy()?,
+            "asgi_version" => self.asgi_version = value.extract()?,
+            "refusal_text" => self.refusal = value.extract::<String>()?.into_bytes(),
             "headers" => self.fields = fields(value)?,
             "limit_request_line" => self.limits.request_line_bytes = count(value)?,
             "limit_request_head" => self.limits.head_bytes = count(value)?,

@@ -13,6 +13,11 @@ use crate::name;
 
 /// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
 pub(super) trait Upgrade: Send + Sync {
+    /// Whether this request is one to be taken over.
+    fn is_wanted(&self, head: &http::Head) -> bool {
+        asks_for_websocket(head)
+    }
+
     /// Answers the request, or takes the connection over: whether it did that. `received` is the request's head and what
     /// came behind it.
     fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised>;
@@ -20,7 +25,7 @@ pub(super) trait Upgrade: Send + Sync {
 
 /// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
 /// 9110 section 7.8), and the request is answered as it is.
-pub(super) fn is_wanted(head: &http::Head) -> bool {
+fn asks_for_websocket(head: &http::Head) -> bool {
     let names = head.upgrade().unwrap_or_default();
     names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
@@ -43,6 +48,19 @@ pub(super) struct NotImplemented;
 impl Upgrade for NotImplemented {
     fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<bool, Raised> {
         respond::answer(protocol, 501, "this server does not speak WebSocket\n").map(|()| false)
+    }
+}
+
+/// Nobody: the request is answered as if it had no such wish, as uvicorn has it.
+pub(super) struct Ignored;
+
+impl Upgrade for Ignored {
+    fn is_wanted(&self, _head: &http::Head) -> bool {
+        false
+    }
+
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised> {
+        NotImplemented.take_over(protocol, received)
     }
 }
 
