@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import inspect
 import signal
 import socket
 import sys
 import threading
 import warnings
+import weakref
 from asyncio import base_events as _base_events
 from asyncio import format_helpers, tasks, trsock, unix_events
 from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
+
+from ._sparse import Sparse
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -110,6 +114,33 @@ def retrieve_exception(future: Future[Any]) -> None:
     """Let the exception of a future count as retrieved."""
     if future.done() and not future.cancelled():
         future.exception()
+
+
+_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_accept_reports: weakref.WeakKeyDictionary[Loop, Sparse[dict[str, Any]]] = weakref.WeakKeyDictionary()
+
+
+def report_accept_failure(loop: Loop, sock: socket.socket, error: OSError) -> None:
+    """Tell the exception handler of a connection that could not be accepted: once a second, with a count of others."""
+    reports = _accept_reports.get(loop)
+    if reports is None:
+        reports = _accept_reports[loop] = Sparse(loop, _accept_teller(loop))
+    is_shortage = error.errno in _SHORTAGE
+    message = "socket.accept() out of system resource" if is_shortage else "Accepting a connection failed"
+    reports.say({"message": message, "exception": error, "socket": transport_socket(sock)})
+
+
+def _accept_teller(loop: Loop) -> Callable[[dict[str, Any], int], object]:
+    known = weakref.ref(loop)
+
+    def tell(details: dict[str, Any], others: int) -> None:
+        if others:
+            details["message"] += f" ({others} more in the last second)"
+        alive = known()
+        if alive is not None:
+            alive.call_exception_handler(details)
+
+    return tell
 
 
 def transport_socket(sock: socket.socket) -> trsock.TransportSocket:

@@ -13,10 +13,12 @@ import socket
 import weakref
 from asyncio import constants, sslproto, unix_events
 from collections.abc import Mapping
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any
 
 from . import _compat, _pipes
+from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_facts
 from ._native import EventLoop
@@ -191,7 +193,9 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             ssl_handshake_timeout=ssl_handshake_timeout,
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )
-        self._make_socket_transport(rawsock, engine, extra=extra, server=server, context=context)
+        transport = self._make_socket_transport(rawsock, engine, extra=extra, server=server, context=context)
+        if isinstance(server, Server) and waiter is not None:
+            waiter.add_done_callback(partial(server._note_handshake, transport))
         return engine._app_transport
 
     def _start_serving(
@@ -211,8 +215,13 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             self._listen(protocol_factory, sock, server, context or contextvars.copy_context())
             return
         options = () if context is None else (context,)
-        timeouts = (ssl_handshake_timeout, ssl_shutdown_timeout)
-        _Base._start_serving(self, protocol_factory, sock, sslcontext, server, backlog, *timeouts, *options)
+        rest = (sslcontext, server, backlog, ssl_handshake_timeout, ssl_shutdown_timeout, *options)
+
+        def begin() -> None:
+            _Base._start_serving(self, protocol_factory, guarded, *rest)
+
+        guarded = GuardedSocket(self, sock, pause=lambda: self._remove_reader(sock.fileno()), resume=begin)
+        begin()
 
     def _stop_serving(self, sock: Any) -> None:
         if _is_native_stream(sock):

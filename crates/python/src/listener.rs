@@ -16,7 +16,6 @@ use crate::error::os_error;
 use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::name::Text;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
 use crate::loop_state::{EventLoop, Modes};
@@ -28,6 +27,17 @@ use crate::watches::{Half, Kind};
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
 const ACCEPTED_AT_ONCE: usize = 64;
+
+/// What went wrong with one connection before it was accepted, so that the next one may be had: accept(2) on TCP.
+const OF_A_PEER: [i32; 7] = [
+    libc::ENETDOWN,
+    libc::EPROTO,
+    libc::ENOPROTOOPT,
+    libc::EHOSTDOWN,
+    libc::EHOSTUNREACH,
+    libc::EOPNOTSUPP,
+    libc::ENETUNREACH,
+];
 
 /// How long accepting pauses when the process or the system has no descriptors or memory left: asyncio's number.
 const RETRY_SECONDS: f64 = 1.0;
@@ -122,6 +132,7 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
 pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
     let py = listener.py();
     let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
+    let mut failures = 0;
     for _ in 0..ACCEPTED_AT_ONCE {
         // The server may be closed by what the last connection set off.
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
@@ -140,11 +151,19 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
                 // The peer was gone before it was accepted.
                 Some(libc::ECONNABORTED) => {}
                 _ if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                _ => return pause(&listener, &parts, &error),
+                Some(number) if OF_A_PEER.contains(&number) => {
+                    report(&listener, &parts, &error)?;
+                    failures += 1;
+                }
+                _ => {
+                    report(&listener, &parts, &error)?;
+                    return pause(&listener);
+                }
             },
         }
     }
-    Ok(())
+    // Nothing but errors is no peer's doing.
+    if failures == ACCEPTED_AT_ONCE { pause(&listener) } else { Ok(()) }
 }
 
 /// The next connection. Where another process has made the listener block, and may be quicker, the GIL is free meanwhile.
@@ -187,26 +206,27 @@ fn admit<'py>(
     Ok(())
 }
 
-/// Accepting failed for a reason that will last: it is reported, and tried again in a second.
+/// Has Python tell of an error: of one a second, and how many others there were.
 #[cold]
-fn pause(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), Raised> {
+fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), Raised> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    let is_shortage =
-        matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
-    let message =
-        if is_shortage { "socket.accept() out of system resource" } else { "Accepting a connection failed" };
-    let details = make::dict(py)?;
-    details.set_item(name!("message"), Text(message))?;
-    details.set_item(name!("exception"), os_error(error, "accepting a connection").into_value(py))?;
     let hooks = owner.get().imports.hooks.bind(py);
-    details.set_item(name!("socket"), hooks.call_method1(name!("transport_socket"), (&parts.socket,))?)?;
+    let error = os_error(error, "accepting a connection").into_value(py);
+    hooks.call_method1(name!("report_accept_failure"), (owner, &parts.socket, error))?;
+    Ok(())
+}
+
+/// Accepting failed for a reason that will last: it is tried again in a second.
+#[cold]
+fn pause(listener: &Bound<'_, Listener>) -> Result<(), Raised> {
+    let py = listener.py();
+    let owner = listener.get().owner.bind(py);
     listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
     owner.call_method1(
         name!("call_later"),
         (make::float(py, RETRY_SECONDS)?, listener.getattr(name!("_resume"))?),
     )?;
-    owner.call_method1(name!("call_exception_handler"), (details,))?;
     Ok(())
 }
 
