@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 from ._native import SocketTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._loop import Loop
 
 # asyncio's own private parts, which typeshed does not tell of.
@@ -28,6 +30,8 @@ class Server(base_events.Server):
     # An instance is born as asyncio's class and becomes one of this class before it accepts: no constructor runs.
     _connections = 0
     _foreign: weakref.WeakSet[Any] | None = None
+    # What is told of handshakes that fail, if anybody wants to know: the peer's address and the exception.
+    _handshake_failed: Callable[[Any, BaseException], object] | None = None
 
     def _attach(self, transport: Any = None) -> None:
         """A connection has come. Transports that are not the loop's own are remembered here."""
@@ -44,6 +48,12 @@ class Server(base_events.Server):
             self._foreign.discard(transport)
         if self._connections == 0 and _private(self)._sockets is None:
             self._wakeup()
+
+    def _note_handshake(self, transport: Any, waiter: asyncio.Future[None]) -> None:
+        """A TLS handshake is over, well or not."""
+        error = None if waiter.cancelled() else waiter.exception()
+        if error is not None and self._handshake_failed is not None:
+            self._handshake_failed(transport.get_extra_info("peername"), error)
 
     def _wakeup(self) -> None:
         own = _private(self)

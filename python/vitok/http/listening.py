@@ -9,9 +9,12 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from vitok._sparse import Sparse
 
 from . import sockets
+from .log import Log
 
 if TYPE_CHECKING:
     from vitok._native import HttpServer
@@ -25,10 +28,24 @@ _FIRST_REQUEST_SECONDS = 0.02
 class Listeners:
     """The listening sockets of one server, over sockets that are bound."""
 
-    def __init__(self, http: HttpServer, bound: Sequence[sockets.Bound], context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        http: HttpServer,
+        bound: Sequence[sockets.Bound],
+        context: ssl.SSLContext | None,
+        *,
+        handshake_seconds: float | None,
+        log: Log,
+    ) -> None:
+        """`handshake_seconds` limits each TLS handshake; None leaves it at asyncio's limit."""
         self._http = http
         self._bound = bound
         self._context = context
+        self._tls: dict[str, Any] = {}
+        if context is not None:
+            self._tls = {"ssl": context, "ssl_handshake_timeout": handshake_seconds}
+        self._log = log
+        self._failures: Sparse[str] = Sparse(asyncio.get_running_loop(), self._tell_failure)
         self._servers: list[asyncio.Server] = []
 
     async def open(self, backlog: int) -> None:
@@ -36,7 +53,8 @@ class Listeners:
         loop = asyncio.get_running_loop()
         for one in self._bound:
             try:
-                server = await loop.create_server(self._http, sock=one.sock, ssl=self._context, backlog=backlog)
+                server: Any = await loop.create_server(self._http, sock=one.sock, backlog=backlog, **self._tls)
+                server._handshake_failed = self._note_failure
             except OSError as error:
                 raise sockets.failure(error, one.url(tls=self._context is not None)) from None
             self._servers.append(server)
@@ -58,13 +76,42 @@ class Listeners:
         if self._servers:
             await asyncio.sleep(_FIRST_REQUEST_SECONDS)
         self._servers.clear()
+        self._failures.close()
 
     async def _take(self, sock: socket.socket) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._http, sock, ssl=self._context)
-        except OSError:
+            await asyncio.get_running_loop().connect_accepted_socket(self._http, sock, **self._tls)
+        except OSError as error:
             # A peer that is gone, or whose handshake failed.
             sock.close()
+            if self._tls:
+                self._note_failure(None, error)
+
+    def _note_failure(self, peer: Any, error: BaseException) -> None:
+        """A TLS handshake has failed: a line of the log, unless there was one just now, or the peer has only left."""
+        if isinstance(error, ConnectionResetError | BrokenPipeError):
+            return
+        self._failures.say(f"TLS handshake with {_shown(peer)} failed: {_reason(error)}")
+
+    def _tell_failure(self, line: str, others: int) -> None:
+        self._log.logger.info("%s%s", line, f" ({others} more in the last second)" if others else "")
+
+
+def _shown(peer: Any) -> str:
+    """An address as in the access log."""
+    if not isinstance(peer, tuple):
+        return "-"
+    host, port, *_ = peer
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: BaseException) -> str:
+    """Why, in OpenSSL's words where they are its."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate is refused: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.replace("_", " ").lower()
+    return str(error) or type(error).__name__
 
 
 def _line(sock: socket.socket) -> list[socket.socket]:

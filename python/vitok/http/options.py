@@ -176,7 +176,7 @@ class Options:
     timeout_header: float | None = _option(
         60.0,
         Seconds(),
-        "for the head of a request to arrive, and for the first byte after connecting",
+        "for the head of a request to arrive, for the first byte after connecting, and for a TLS handshake",
         others="nginx 60, node 60, uvicorn none",
         is_native=True,
     )

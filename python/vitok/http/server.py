@@ -166,7 +166,8 @@ class Server:
             await lifespan.cancel()
 
     async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
-        listeners = Listeners(http, bound, self._context)
+        seconds = self._options.timeout_header
+        listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log)
         try:
             await listeners.open(self._options.backlog)
             self._announce(bound)
