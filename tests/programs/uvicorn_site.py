@@ -77,4 +77,3 @@ def run(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, None]) -> Non
             await main
 
     loop.run_until_complete(soon())
-    loop.run_until_complete(loop.shutdown_asyncgens())
