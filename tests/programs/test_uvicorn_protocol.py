@@ -4,6 +4,7 @@ The frameworks of test_http_servers.py are served by it, too. It knows nothing o
 """
 
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from needs import need_library
 
 APPLICATION = """
 import asyncio
+import os
+import pathlib
 
 
 async def app(scope, receive, send):
@@ -27,6 +30,12 @@ async def app(scope, receive, send):
     else:
         if scope["path"] == "/slow":
             await asyncio.sleep(0.5)
+        if scope["path"] == "/fifo":
+            fifo = str(pathlib.Path(__file__).with_name("fifo"))
+            os.mkfifo(fifo)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.pathsend", "path": fifo})
+            return
         if scope["path"] == "/error":
             raise ValueError("a mistake of the application")
         status = 204 if scope["path"] == "/nothing" else 200
@@ -156,3 +165,29 @@ def test_a_websocket_goes_to_the_protocol_that_uvicorn_has(tmp_path: Path, only_
     ):
         websocket.send("hello")
         assert websocket.recv(timeout=CHILD_SECONDS) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body"),
+    [
+        (b"GET / HTTP/1.1\r\nhost:\r\n\r\n", 400, None),
+        (b"A" * 100_000, 501, None),
+        (b"OPTIONS * HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n", 200, b" * at startup"),
+        # Opening it would wait for its other end, and stop the server.
+        (b"GET /fifo HTTP/1.1\r\nhost: a\r\n\r\n", 500, None),
+    ],
+    ids=["empty Host", "long method", "asterisk", "FIFO"],
+)
+def test_what_is_odd_in_a_request(
+    request_: bytes, status: int, body: bytes | None, tmp_path: Path, only_flavour: Flavour
+) -> None:
+    """It is refused, or answered, as by `vitok serve`."""
+    with uvicorn(tmp_path, only_flavour) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=CHILD_SECONDS) as sock:
+            sock.sendall(request_)
+            answer = b""
+            while block := sock.recv(65536):
+                answer += block
+        assert answer.split(b" ", 2)[1] == str(status).encode()
+        assert body is None or answer.endswith(body)
+        assert get(server, "/")[0] == 200
