@@ -34,8 +34,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"loop_state", "waits", "closed_objects"}),
     frozenset({"handle", "protocol", "native_protocol", "resolve"}),
     frozenset({"transport"}),
-    frozenset({"schedule", "tasks", "executor", "signals", "watch", "accept_task"})
+    frozenset({"schedule", "tasks", "executor", "signals", "watch"})
     | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),
+    frozenset({"accept_task"}),
     frozenset({"listener"}),
     frozenset({"source", "lifetime", "contents"}),
     frozenset({"events"}),

@@ -1,14 +1,19 @@
-//! The task that a new connection has for two turns of the loop: cancelled, it closes the connection.
+//! The task that makes a protocol and a transport for an accepted socket, in asyncio's turns.
 //!
-//! asyncio accepts in a task, which lasts until the protocol's own task has taken its first step. A program that cancels all
-//! tasks in that moment, and then waits until the server is closed, relies on it: the protocol's task never ran, so nobody
-//! else would close the connection. Here the connection is made at once, and the task is there for its end alone.
+//! A connection is accepted in one turn, its protocol is made in the next, `connection_made` is called in the third, and in
+//! the fourth the task ends, when the protocol's own task has taken its first step. Cancelled before, it closes the
+//! connection: a program that cancels all tasks, and then waits until the server is closed, relies on it, since nobody else
+//! would. Every connection has a context of its own, a copy of the one that the server was started in.
+
+use std::os::fd::OwnedFd;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use reactor::Address;
 
 use crate::ffi::answer::none;
+use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
 use crate::ffi::error::new_error;
@@ -18,11 +23,31 @@ use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::loop_state::EventLoop;
+use crate::loop_state::{EventLoop, Modes};
+use crate::protocol;
+use crate::stream::{self, Connection, NewSocket};
 use crate::{getter, name, represent};
 
 /// What asyncio calls it.
 const NAME: &str = "_accept_connection2";
+
+/// Turns between the making of a protocol and the end of the task, less the one in which the task ends.
+const TURNS: u8 = 1;
+
+/// What the connections of one listening socket are made with.
+pub(crate) struct Acceptor {
+    pub(crate) factory: Py<PyAny>,
+    pub(crate) server: Option<Py<PyAny>>,
+    pub(crate) context: Py<PyAny>,
+    /// The address of every connection's own end, unless the socket listens on all of the machine's.
+    pub(crate) local: Option<Address>,
+}
+
+/// A connection without a protocol.
+pub(crate) struct Accepted {
+    pub(crate) file: OwnedFd,
+    pub(crate) peer: Address,
+}
 
 /// The coroutine of the task.
 struct AcceptTask {
@@ -31,9 +56,9 @@ struct AcceptTask {
 
 enum Stage {
     /// Not stepped yet.
-    Created(Object),
-    /// Stepped once: the protocol's own task has been stepped, too.
-    Yielded(Object),
+    Created(Object<EventLoop>, Acceptor, Accepted),
+    /// The protocol and its transport are made; so many more steps.
+    Opened(Object, u8),
     Finished,
 }
 
@@ -54,30 +79,94 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// Gives a new connection its task, by the loop's own `create_task`.
-pub(crate) fn start(owner: &Bound<'_, EventLoop>, transport: Bound<'_, PyAny>) -> Result<(), Raised> {
+/// Gives an accepted socket its task, by the loop's own `create_task`.
+pub(crate) fn start(
+    owner: &Bound<'_, EventLoop>,
+    acceptor: &Acceptor,
+    accepted: Accepted,
+) -> Result<(), Raised> {
     let py = owner.py();
     let class = CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
-    let stage = Owned::new(Stage::Created(transport.into()));
-    let coroutine = class.instance(py, AcceptTask { stage })?;
+    let stage = Stage::Created(owner.clone().into(), acceptor.clone_ref(py), accepted);
+    let coroutine = class.instance(py, AcceptTask { stage: Owned::new(stage) })?;
     owner.call_method1(name!("create_task"), (coroutine,))?;
     Ok(())
+}
+
+/// Makes a protocol and a transport for an accepted socket, and begins, all in this turn.
+pub(crate) fn begin(
+    owner: &Bound<'_, EventLoop>,
+    acceptor: &Acceptor,
+    accepted: Accepted,
+) -> Result<(), Raised> {
+    let opened = acceptor.connection(owner, accepted).and_then(|connection| stream::open(owner, connection));
+    match opened.and_then(|transport| stream::begin(transport.as_borrowed())) {
+        Ok(()) => Ok(()),
+        Err(raised) => report(owner, raised),
+    }
+}
+
+/// What goes wrong closes that one connection. asyncio tells of it in debug mode only, and so do we.
+fn report(owner: &Bound<'_, EventLoop>, raised: Raised) -> Result<(), Raised> {
+    let py = owner.py();
+    let error = protocol::failure(py, raised)?;
+    if owner.get().modes.any(Modes::DEBUG) {
+        let details = make::dict(py)?;
+        details.set_item(name!("message"), name!("Error on transport creation for incoming connection"))?;
+        details.set_item(name!("exception"), error.value(py))?;
+        owner.call_method1(name!("call_exception_handler"), (details,))?;
+    }
+    Ok(())
+}
+
+impl Acceptor {
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            factory: self.factory.clone_ref(py),
+            server: self.server.as_ref().map(|server| server.clone_ref(py)),
+            context: self.context.clone_ref(py),
+            local: self.local.clone(),
+        }
+    }
+
+    /// What a transport is made of, with a protocol of the factory's.
+    fn connection<'py>(
+        &self,
+        owner: &Bound<'py, EventLoop>,
+        accepted: Accepted,
+    ) -> Result<Connection<'py>, Raised> {
+        let py = owner.py();
+        let copy = &owner.get().imports.names.protocol.copy;
+        let context = call_method(self.context.bind(py).as_borrowed(), copy, &[])?;
+        let protocol = in_context(context.as_borrowed(), || call_plain(self.factory.bind_borrowed(py)))?;
+        let Accepted { file, peer } = accepted;
+        Ok(Connection {
+            socket: NewSocket::Accepted { file, local: self.local.clone(), peer },
+            protocol,
+            context: Some(context),
+            server: self.server.as_ref().map(|server| server.bind(py).clone()),
+            extra: None,
+        })
+    }
 }
 
 impl Coroutine for AcceptTask {
     fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, Raised> {
         let py = object.py();
-        let before = value_of::<Self>(object).stage.with(py, |stage| {
-            let before = std::mem::replace(stage, Stage::Finished);
-            if let Stage::Created(transport) = &before {
-                *stage = Stage::Yielded(transport.clone_ref(py));
+        let task = value_of::<Self>(object);
+        match task.take(py) {
+            Stage::Created(owner, acceptor, accepted) => {
+                let owner = owner.bind(py);
+                let opened = acceptor
+                    .connection(owner, accepted)
+                    .and_then(|connection| stream::open_later(owner, connection, None));
+                match opened {
+                    Ok(transport) => Ok(task.wait(py, transport.into(), TURNS)),
+                    Err(raised) => report(owner, raised).map(|()| Step::Return(none(py))),
+                }
             }
-            before
-        });
-        match before {
-            // Without a future: stepped again in the next turn.
-            Stage::Created(_) => Ok(Step::Yield(none(py))),
-            Stage::Yielded(_) => Ok(Step::Return(none(py))),
+            Stage::Opened(_, 0) => Ok(Step::Return(none(py))),
+            Stage::Opened(transport, turns) => Ok(task.wait(py, transport, turns - 1)),
             Stage::Finished => {
                 Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
             }
@@ -86,9 +175,11 @@ impl Coroutine for AcceptTask {
 
     fn abandon(object: Argument<'_>) -> bool {
         let py = object.py();
-        let (Stage::Created(transport) | Stage::Yielded(transport)) = value_of::<Self>(object).take(py)
-        else {
-            return false;
+        let transport = match value_of::<Self>(object).take(py) {
+            Stage::Opened(transport, _) => transport,
+            // The socket is closed as it is dropped.
+            Stage::Created(..) => return true,
+            Stage::Finished => return false,
         };
         if let Err(error) = transport.bind(py).call_method0(name!("close")) {
             error.write_unraisable(py, Some(&object));
@@ -98,7 +189,15 @@ impl Coroutine for AcceptTask {
 
     fn visit(&self, visit: &mut Visit) {
         self.stage.peek(|stage| match stage {
-            Stage::Created(transport) | Stage::Yielded(transport) => visit.object(transport),
+            Stage::Created(owner, acceptor, _) => {
+                visit.object(owner);
+                visit.reference(&acceptor.factory);
+                visit.reference(&acceptor.context);
+                if let Some(server) = &acceptor.server {
+                    visit.reference(server);
+                }
+            }
+            Stage::Opened(transport, _) => visit.object(transport),
             Stage::Finished => {}
         });
     }
@@ -116,6 +215,13 @@ impl Coroutine for AcceptTask {
 impl AcceptTask {
     fn take(&self, py: Python<'_>) -> Stage {
         self.stage.with(py, |stage| std::mem::replace(stage, Stage::Finished))
+    }
+
+    /// Without a future, so that the task is stepped again in the next turn.
+    fn wait<'py>(&self, py: Python<'py>, transport: Object, turns: u8) -> Step<'py> {
+        let before = self.stage.with(py, |stage| std::mem::replace(stage, Stage::Opened(transport, turns)));
+        drop(before);
+        Step::Yield(none(py))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io;
 
 use pyo3::prelude::*;
-use reactor::{Deadline, PollStep, Timeout};
+use reactor::{Deadline, PollStep, Poller, Timeout};
 
 use crate::events::take_events;
 use crate::ffi::answer::{none, truth};
@@ -17,7 +17,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::raised::Raised;
 use crate::kernel::Kernel;
-use crate::loop_state::{EventLoop, Modes};
+use crate::loop_state::{EventLoop, Modes, Queues};
 use crate::name;
 use crate::source;
 use crate::{handle, no_arguments, sock};
@@ -74,7 +74,7 @@ fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     let py = receiver.py();
     let this = receiver.to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     this.get().check_open()?;
-    this.get().queues.with(py, |queues| queues.pace.poll_next());
+    this.get().expect_events(py);
     turn(&this)?;
     Ok(none(py))
 }
@@ -85,6 +85,16 @@ fn clock() -> f64 {
 }
 
 impl EventLoop {
+    /// Makes the next turn poll. asyncio polls at every turn, so a run that ends with its first one has seen what the kernel
+    /// had to say; and the thread may be another one than that of the last run.
+    pub(crate) fn expect_events(&self, py: Python<'_>) {
+        self.queues.with(py, |queues| {
+            queues.poll_budget.spend();
+            queues.has_acted = true;
+        });
+        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(Poller::doubt));
+    }
+
     /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
     #[inline(always)]
     pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, Raised> {
@@ -121,14 +131,14 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     if !state.mailbox.is_empty() {
         state.collect_mail(py);
     }
-    let (busy, poll_due, deadline, ready_before, last_look) = state.queues.with(py, |queues| {
+    let (busy, look, deadline, ready_before, last_look) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
         let last_look = queues.vigil.last_if_due();
-        (queues.is_busy(), queues.pace.is_poll_due(), deadline, queues.ready.len(), last_look)
+        (queues.is_busy(), queues.next_look(), deadline, queues.ready.len(), last_look)
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
         sleep(this, deadline, last_look)?;
-    } else if poll_due {
+    } else if state.is_due(py, look) {
         glance(this)?;
     }
     if deadline.is_some() {
@@ -142,12 +152,48 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     Ok(())
 }
 
+/// Why a busy turn may have to look at the descriptors.
+enum Look {
+    /// It is time to see to signals and other threads, whatever has happened.
+    Due,
+    /// Something has happened that may have made a descriptor ready.
+    IfReady,
+    /// Nothing has happened since the last look.
+    None,
+}
+
+impl Queues {
+    fn next_look(&self) -> Look {
+        if self.poll_budget.is_spent() {
+            Look::Due
+        } else if self.has_acted {
+            Look::IfReady
+        } else {
+            Look::None
+        }
+    }
+}
+
+impl EventLoop {
+    #[inline(always)]
+    fn is_due(&self, py: Python<'_>, look: Look) -> bool {
+        match look {
+            Look::Due => true,
+            Look::IfReady => self.kernel.with(py, Kernel::may_be_ready),
+            Look::None => false,
+        }
+    }
+}
+
 /// A look at the descriptors that cannot block.
 fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     let py = this.py();
     // Before the poll: a handler of Python's may poll itself, and the events are those of the last poll.
     check_signals(py)?;
-    let step = this.get().queues.with(py, |queues| queues.pace.poll(reactor::monotonic_ns()));
+    let step = this.get().queues.with(py, |queues| {
+        queues.has_acted = false;
+        queues.poll_budget.renew(reactor::monotonic_ns())
+    });
     let outcome = match step {
         PollStep::Poll => this.get().kernel.with(py, Kernel::poll),
         PollStep::PollAndShare => wait_without_gil(py, this.get(), Timeout::Now),
@@ -176,13 +222,16 @@ fn sleep(
         timeout = sock::limit_sleep(py, state, timeout, last_ns)?;
     }
     if timeout == Timeout::Now {
-        let poll_due = state.queues.with(py, |queues| queues.pace.is_poll_due());
-        return if poll_due { glance(this) } else { Ok(()) };
+        let look = state.queues.with(py, |queues| queues.next_look());
+        return if state.is_due(py, look) { glance(this) } else { Ok(()) };
     }
     state.doorbell.prepare_to_sleep();
     let outcome = if state.mailbox.is_empty() { wait_without_gil(py, state, timeout) } else { Ok(0) };
     state.doorbell.awake();
-    state.queues.with(py, |queues| queues.pace.slept());
+    state.queues.with(py, |queues| {
+        queues.has_acted = outcome.is_err();
+        queues.poll_budget.slept();
+    });
     if !state.mailbox.is_empty() {
         state.collect_mail(py);
     }
@@ -191,6 +240,10 @@ fn sleep(
 
 /// Waits while other threads may run Python. They may change what is watched meanwhile: that is settled afterwards.
 fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::Result<usize> {
+    if timeout == Timeout::Now && !state.kernel.with(py, |kernel| kernel.has_anything_to_poll()) {
+        py.detach(|| ());
+        return Ok(0);
+    }
     let Some(mut poller) = state.kernel.with(py, |kernel| kernel.poller.take()) else {
         return Ok(0);
     };
@@ -210,9 +263,15 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
 }
 
 impl Kernel {
-    /// A poll that cannot block; none where nothing but callbacks can be due.
+    /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
+    #[inline(always)]
+    fn may_be_ready(&mut self) -> bool {
+        self.has_anything_to_poll() && self.poller.as_mut().is_some_and(Poller::may_be_ready)
+    }
+
+    /// A poll that cannot block; none where it would bring nothing.
     fn poll(&mut self) -> io::Result<usize> {
-        if !self.has_anything_to_poll() {
+        if !self.may_be_ready() {
             return Ok(0);
         }
         self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
@@ -226,8 +285,9 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     let state = this.get();
     let (count, has_events) = state.queues.with(py, |queues| {
         let count = queues.ready.len();
-        queues.pace.note_turn(count);
+        queues.poll_budget.note_turn(count);
         let has_events = !queues.due.is_empty();
+        queues.has_acted |= count > 0;
         queues.vigil.is_due |= count > 0 || has_events;
         (count, has_events)
     });
@@ -239,7 +299,12 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     // The events leave the list in any case: what an exception leaves undelivered the kernel reports again.
     let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
     called?;
-    source::deliver(py, state, events)?;
+    let event_count = events.len();
+    let delivered = source::deliver(py, state, events);
+    state.queues.with(py, |queues| {
+        queues.has_acted |= std::mem::take(&mut queues.harmless_events) < event_count;
+    });
+    delivered?;
     call_handles(this, count - before)
 }
 

@@ -26,7 +26,11 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
     let py = this.py();
     let count = match outcome {
         Ok(count) => count,
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => return check_signals(py),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            // Nothing was seen of the descriptors, and handlers of signals may do anything.
+            this.get().queues.with(py, |queues| queues.has_acted = true);
+            return check_signals(py);
+        }
         Err(error) => return Err(os_error(&error, "polling the loop's descriptors").into()),
     };
     let state = this.get();
@@ -106,6 +110,7 @@ impl Found {
     fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
         let py = this.py();
         let state = this.get();
+        state.queues.with(py, |queues| queues.has_acted = true);
         lifetime::report_dropped(this, self.refused)?;
         for event in &self.idle {
             // What the kernel has against it is said when somebody waits there again.

@@ -97,6 +97,17 @@ impl Kernel {
         self.has_signal_handlers || self.hands_signals_on || !self.watches.slots.is_empty()
     }
 
+    /// Whether any descriptor may be watched for room to write. A large table is not looked through for it.
+    pub(crate) fn may_watch_a_writer(&mut self) -> bool {
+        const FEW: usize = 16;
+        let Some(poller) = self.poller.as_mut() else { return true };
+        if poller.may_watch_a_writer() && self.watches.slots.len() <= FEW {
+            let is_watched = |entry: &Watched| entry.interest().contains(Interest::WRITABLE);
+            poller.note_writers(self.watches.entries().any(is_watched));
+        }
+        poller.may_watch_a_writer()
+    }
+
     pub(crate) fn watch(
         &mut self,
         descriptor: RawFd,

@@ -23,8 +23,7 @@ pub(crate) fn prepare(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
     own_kernel(this)?;
-    // asyncio polls at every turn, so a run that ends with its first one has seen what the kernel had to say.
-    state.queues.with(py, |queues| queues.pace.poll_next());
+    state.expect_events(py);
     hold_signals(this)
 }
 

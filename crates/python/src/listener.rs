@@ -1,7 +1,9 @@
-//! A listening socket: accepts what is there, and makes a transport of each connection.
+//! A listening socket: accepts what is there.
 //!
-//! The socket object stays its server's. Every connection has a context of its own, a copy of the one that the server was
-//! started in. Where the process has no descriptors left, accepting pauses for a second, as in asyncio, instead of being
+//! What becomes of a connection is `accept_task`'s affair; protocols of this library's own, which nobody sees being made,
+//! begin at once.
+//!
+//! The socket object stays its server's. Where the process has no descriptors left, accepting pauses for a second, as in asyncio, instead of being
 //! reported by the kernel over and over.
 
 use std::io;
@@ -11,18 +13,15 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::{Address, Interest, Token, socket};
 
-use crate::accept_task;
+use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
-use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::owned::Owned;
 use crate::ffi::raised::Raised;
-use crate::loop_state::{EventLoop, Modes};
+use crate::loop_state::EventLoop;
 use crate::name;
 use crate::native_protocol;
-use crate::protocol;
-use crate::stream::{self, Connection, NewSocket};
 use crate::watches::{Half, Kind};
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
@@ -52,22 +51,18 @@ pub(crate) struct Listener {
 }
 
 struct Parts {
-    factory: Py<PyAny>,
+    acceptor: Acceptor,
     socket: Py<PyAny>,
-    server: Option<Py<PyAny>>,
-    context: Py<PyAny>,
-    /// The address of every connection's own end, unless the socket listens on all of the machine's.
-    local: Option<Address>,
+    /// Whether connections begin in the turn in which they are accepted.
+    begins_at_once: bool,
 }
 
 impl Parts {
     fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
-            factory: self.factory.clone_ref(py),
+            acceptor: self.acceptor.clone_ref(py),
             socket: self.socket.clone_ref(py),
-            server: self.server.as_ref().map(|server| server.clone_ref(py)),
-            context: self.context.clone_ref(py),
-            local: self.local.clone(),
+            begins_at_once: self.begins_at_once,
         }
     }
 }
@@ -85,11 +80,14 @@ pub(crate) fn listen<'py>(
     // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
-        factory: factory.unbind(),
+        begins_at_once: native_protocol::is_made_by(&factory),
+        acceptor: Acceptor {
+            factory: factory.unbind(),
+            server: server.map(Bound::unbind),
+            context: context.unbind(),
+            local: socket::local_address(descriptor).ok().filter(is_specific),
+        },
         socket: socket.unbind(),
-        server: server.map(Bound::unbind),
-        context: context.unbind(),
-        local: socket::local_address(descriptor).ok().filter(is_specific),
     };
     let listener = Listener {
         owner: owner.clone().unbind(),
@@ -138,19 +136,20 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
         match accept(py, listener.get().descriptor) {
             Ok((file, peer)) => {
-                let connection = Connection {
-                    socket: NewSocket::Accepted { file, local: parts.local.clone(), peer },
-                    protocol: py.None().into_bound(py),
-                    context: None,
-                    server: parts.server.as_ref().map(|server| server.bind(py).clone()),
-                    extra: None,
-                };
-                admit(&listener, &parts, connection)?;
+                let (owner, accepted) = (listener.get().owner.bind(py), Accepted { file, peer });
+                if parts.begins_at_once {
+                    accept_task::begin(owner, &parts.acceptor, accepted)?;
+                } else {
+                    accept_task::start(owner, &parts.acceptor, accepted)?;
+                }
             }
             Err(error) => match error.raw_os_error() {
                 // The peer was gone before it was accepted.
                 Some(libc::ECONNABORTED) => {}
-                _ if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                _ if error.kind() == io::ErrorKind::WouldBlock => {
+                    note_harmless(&listener, &parts, failures);
+                    return Ok(());
+                }
                 Some(number) if OF_A_PEER.contains(&number) => {
                     report(&listener, &parts, &error)?;
                     failures += 1;
@@ -166,6 +165,15 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
     if failures == ACCEPTED_AT_ONCE { pause(&listener) } else { Ok(()) }
 }
 
+/// Notes that nobody's code has run and nothing was sent, if that is so: the connections wait for their tasks.
+fn note_harmless(listener: &Bound<'_, Listener>, parts: &Parts, failures: usize) {
+    let (py, owner) = (listener.py(), listener.get().owner.get());
+    let has_task_factory = owner.settings.with(py, |settings| settings.task_factory.is_some());
+    if failures == 0 && !parts.begins_at_once && !has_task_factory {
+        owner.note_harmless_event(py);
+    }
+}
+
 /// The next connection. Where another process has made the listener block, and may be quicker, the GIL is free meanwhile.
 fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
     match socket::accept(descriptor) {
@@ -174,36 +182,6 @@ fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
         }
         outcome => outcome,
     }
-}
-
-/// Makes a protocol and a transport for an accepted socket. What goes wrong closes that one connection.
-fn admit<'py>(
-    listener: &Bound<'py, Listener>,
-    parts: &Parts,
-    connection: Connection<'py>,
-) -> Result<(), Raised> {
-    let py = listener.py();
-    let owner = listener.get().owner.bind(py);
-    let context =
-        call_method(parts.context.bind(py).as_borrowed(), &owner.get().imports.names.protocol.copy, &[])?;
-    let protocol = in_context(context.as_borrowed(), || call_plain(parts.factory.bind_borrowed(py)));
-    let opened = protocol.and_then(|protocol| {
-        let is_native = native_protocol::of(&protocol).is_some();
-        let transport = stream::open(owner, Connection { protocol, context: Some(context), ..connection })?;
-        stream::begin(transport.as_borrowed())?;
-        // A native protocol has no task that could be cancelled before it began.
-        if is_native { Ok(()) } else { accept_task::start(owner, transport) }
-    });
-    let Err(raised) = opened else { return Ok(()) };
-    let error = protocol::failure(py, raised)?;
-    // asyncio tells of it in debug mode only, and so do we.
-    if owner.get().modes.any(Modes::DEBUG) {
-        let details = make::dict(py)?;
-        details.set_item(name!("message"), name!("Error on transport creation for incoming connection"))?;
-        details.set_item(name!("exception"), error.value(py))?;
-        owner.call_method1(name!("call_exception_handler"), (details,))?;
-    }
-    Ok(())
 }
 
 /// Has Python tell of an error: of one a second, and how many others there were.
@@ -277,10 +255,10 @@ impl Listener {
         visit.call(&self.owner)?;
         let parts = self.parts.peek(|parts| match parts {
             Some(parts) => {
-                visit.call(&parts.factory)?;
                 visit.call(&parts.socket)?;
-                visit.call(&parts.server)?;
-                visit.call(&parts.context)
+                visit.call(&parts.acceptor.factory)?;
+                visit.call(&parts.acceptor.server)?;
+                visit.call(&parts.acceptor.context)
             }
             None => Ok(()),
         });

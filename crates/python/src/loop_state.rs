@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::socket::DatagramBatch;
-use reactor::{Deadline, Doorbell, Pace, Poller, Timers};
+use reactor::{Deadline, Doorbell, PollBudget, Poller, Timers};
 
 use crate::buffer::Inbound;
 use crate::error::os_error;
@@ -26,6 +26,9 @@ use crate::ffi::owned::Owned;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
 use crate::watches::{Due, Kind};
+
+/// The environment variable whose value `0` forbids io_uring to the loops that are made from then on.
+const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
 
 /// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
 /// asyncio's own number is 100.
@@ -56,7 +59,12 @@ pub(crate) struct Queues {
     pub(crate) ready: VecDeque<Handle>,
     pub(crate) timers: Timers<Handle>,
     cancelled_timers: usize,
-    pub(crate) pace: Pace,
+    pub(crate) poll_budget: PollBudget,
+    /// Whether anything has happened since the last poll that may have made a descriptor ready: a callback, a protocol's
+    /// method, what the loop sends, or mail from a thread that may have done more than post it.
+    pub(crate) has_acted: bool,
+    /// Events of the turn that called nobody's code and sent nothing.
+    pub(crate) harmless_events: usize,
     /// Transports that were written to in this turn: they are flushed at its end.
     pub(crate) unsent: Vec<(Kind, Object)>,
     /// The memory for the events of a poll; empty between two polls.
@@ -118,7 +126,10 @@ impl Modes {
 impl EventLoop {
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
         let imports = Imports::of(py)?;
-        let poller = Poller::new().map_err(|error| os_error(&error, "the loop's poller"))?;
+        let mut poller = Poller::new().map_err(|error| os_error(&error, "the loop's poller"))?;
+        if std::env::var_os(IO_URING_VARIABLE).is_some_and(|value| value == "0") {
+            poller.refuse_hints();
+        }
         Ok(Self {
             imports,
             pool: Box::new(Pool::new(imports.handle_types)),
@@ -130,7 +141,9 @@ impl EventLoop {
                 ready: VecDeque::new(),
                 timers: Timers::new(),
                 cancelled_timers: 0,
-                pace: Pace::new(),
+                poll_budget: PollBudget::new(),
+                has_acted: true,
+                harmless_events: 0,
                 unsent: Vec::new(),
                 due: Vec::new(),
                 vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
@@ -178,7 +191,10 @@ impl EventLoop {
     /// Moves what other threads have posted to the queue.
     pub(crate) fn collect_mail(&self, py: Python<'_>) {
         let letters = self.mailbox.take();
-        self.queues.with(py, |queues| queues.ready.extend(letters));
+        self.queues.with(py, |queues| {
+            queues.has_acted = true;
+            queues.ready.extend(letters);
+        });
     }
 
     /// Shows what is left in the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
@@ -212,6 +228,25 @@ impl EventLoop {
     pub(crate) fn timer_cancelled(&self, py: Python<'_>, handle: &Handle) {
         let released = self.queues.with(py, |queues| queues.timer_cancelled(handle));
         drop(released);
+    }
+}
+
+impl EventLoop {
+    /// Notes an event of this turn after which nothing can be ready that was not before: bytes were taken out of a socket,
+    /// or a connection accepted, and whoever waits for that will be called by a callback.
+    pub(crate) fn note_harmless_event(&self, py: Python<'_>) {
+        // What was read makes room for the peer, which may be watched by this loop, too.
+        if !self.kernel.with(py, Kernel::may_watch_a_writer) {
+            self.queues.with(py, |queues| queues.harmless_events += 1);
+        }
+    }
+
+    /// The same for bytes that a waiting task will get: its future must be asyncio's own, whose `set_result` calls nobody.
+    pub(crate) fn note_harmless_wakeup(&self, waiter: &Bound<'_, PyAny>) {
+        let is_plain = self.imports.c_future.as_ref().is_some_and(|class| waiter.get_type().is(class));
+        if is_plain {
+            self.note_harmless_event(waiter.py());
+        }
     }
 }
 

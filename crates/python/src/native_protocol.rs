@@ -28,6 +28,9 @@ struct Known {
 
 static KNOWN: RwLock<Vec<Known>> = RwLock::new(Vec::new());
 
+/// The addresses of the classes whose objects make such protocols and nothing else.
+static FACTORIES: RwLock<Vec<usize>> = RwLock::new(Vec::new());
+
 /// Makes a class known. It must live as long as the process.
 pub(crate) fn register(class: &Bound<'_, PyAny>, protocol: &'static NativeProtocol) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
@@ -39,4 +42,15 @@ pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<&'static NativeProtocol> {
     let class = object.get_type().as_ptr().addr();
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     known.iter().find(|known| known.class == class).map(|known| known.protocol)
+}
+
+/// Makes a class of protocol factories known, which must live as long as the process.
+pub(crate) fn register_factory(class: &Bound<'_, PyAny>) {
+    FACTORIES.write().unwrap_or_else(PoisonError::into_inner).push(class.as_ptr().addr());
+}
+
+/// Whether a protocol factory makes native protocols: its class is exactly a known one.
+pub(crate) fn is_made_by(factory: &Bound<'_, PyAny>) -> bool {
+    let class = factory.get_type().as_ptr().addr();
+    FACTORIES.read().unwrap_or_else(PoisonError::into_inner).contains(&class)
 }

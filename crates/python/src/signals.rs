@@ -18,6 +18,7 @@ use crate::imports::Imports;
 use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::transport::schedule;
 use crate::wakeup;
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
@@ -110,7 +111,10 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
         wakeup::hand_on(ours, &new, |number| own.contains(&number));
     }
     if !numbers.is_empty() {
-        this.call_method1(name!("_process_self_data"), (make::bytes(py, &numbers)?,))?;
+        // By a callback, as asyncio reads its pipe, so that a handler runs in the same turn as there.
+        let process = this.getattr(name!("_process_self_data"))?;
+        let numbers = make::bytes(py, &numbers)?.into_any();
+        schedule(this, process.as_borrowed(), &[numbers.as_borrowed()], None)?;
     }
     Ok(())
 }

@@ -14,6 +14,14 @@ use crate::{Interest, Readiness, Token, Trigger, Waker};
 /// The longest sleep, one day: what asyncio allows, and short enough for every kernel's way of counting.
 pub const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Polls in a row that find nothing, after which the backend is armed again: it costs about as much as one of them, and
+/// where events come that often it would be for nothing.
+const POLLS_BEFORE_ARMING: u32 = 4;
+
+/// Such polls before the backend is armed for the first time, which takes as long as some hundred of them and keeps a
+/// descriptor and two pages of memory: a loop that is busy for a moment does without.
+const POLLS_BEFORE_FIRST_ARMING: u32 = 256;
+
 /// How long a wait may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timeout {
@@ -77,6 +85,15 @@ pub enum Rearmed {
 #[derive(Debug)]
 pub struct Poller<B: Backend = sys::Default> {
     backend: B,
+    /// Whether a wait that was made after the backend was armed has found nothing. Until the backend has news, another
+    /// would find nothing either.
+    is_silent: bool,
+    /// Whether anything was registered for writing since the caller last said that nothing is.
+    may_watch_a_writer: bool,
+    /// Polls in a row that found nothing.
+    quiet_polls: u32,
+    /// How many more of those in longer rows it takes until the backend is armed for the first time.
+    until_first_arming: u32,
 }
 
 impl Poller {
@@ -93,7 +110,18 @@ impl Poller {
 impl<B: Backend> Poller<B> {
     /// A poller on a backend that the caller chose.
     pub const fn with_backend(backend: B) -> Self {
-        Self { backend }
+        Self {
+            backend,
+            is_silent: false,
+            may_watch_a_writer: false,
+            quiet_polls: 0,
+            until_first_arming: POLLS_BEFORE_FIRST_ARMING,
+        }
+    }
+
+    /// Keeps the poller from asking the system for a hint; [`may_be_ready`](Self::may_be_ready) is then always true.
+    pub fn refuse_hints(&mut self) {
+        self.backend.refuse_hints();
     }
 
     /// Watches a descriptor. One that is watched already is watched anew, under the new token.
@@ -111,6 +139,7 @@ impl<B: Backend> Poller<B> {
         trigger: Trigger,
     ) -> io::Result<()> {
         refuse_empty(interest)?;
+        self.may_watch_a_writer |= interest.contains(Interest::WRITABLE);
         self.backend.register(fd, token, interest, trigger)
     }
 
@@ -129,6 +158,7 @@ impl<B: Backend> Poller<B> {
         trigger: Trigger,
     ) -> io::Result<Rearmed> {
         refuse_empty(interest)?;
+        self.may_watch_a_writer |= interest.contains(Interest::WRITABLE);
         self.backend.reregister(fd, token, interest, trigger)
     }
 
@@ -150,7 +180,58 @@ impl<B: Backend> Poller<B> {
     /// and decide anew how long to wait. After an error there are no events.
     #[inline]
     pub fn wait(&mut self, timeout: Timeout) -> io::Result<usize> {
-        self.backend.wait(timeout.within_limit())
+        let is_poll_in_doubt = timeout == Timeout::Now && !self.is_silent;
+        let is_armed = is_poll_in_doubt && self.quiet_polls >= POLLS_BEFORE_ARMING && self.arm();
+        let count = self.backend.wait(timeout.within_limit());
+        if !matches!(count, Ok(0)) {
+            self.doubt();
+        } else if is_poll_in_doubt {
+            self.is_silent = is_armed;
+            self.quiet_polls = if is_armed { 0 } else { self.quiet_polls.saturating_add(1) };
+        }
+        count
+    }
+
+    /// Whether a poll at this moment may find anything. False only where the system has said, without being asked, that
+    /// no event has come since a poll that found nothing; it is exact for system calls of this thread, and for those of
+    /// another thread that this one knows to have returned.
+    #[inline]
+    #[must_use]
+    pub fn may_be_ready(&mut self) -> bool {
+        if self.is_silent && self.backend.has_news() {
+            self.is_silent = false;
+        }
+        !self.is_silent
+    }
+
+    /// Whether any descriptor may be watched for writing: the poller keeps no list, so it takes the caller to say that
+    /// none is any more.
+    #[inline]
+    #[must_use]
+    pub fn may_watch_a_writer(&self) -> bool {
+        self.may_watch_a_writer
+    }
+
+    /// Says whether any descriptor is watched for writing at this moment.
+    pub fn note_writers(&mut self, any: bool) {
+        self.may_watch_a_writer = any;
+    }
+
+    /// Forgets what is known of the set, so that the next question of [`may_be_ready`](Self::may_be_ready) is answered
+    /// by a poll: another thread may use the poller from now on.
+    #[inline]
+    pub fn doubt(&mut self) {
+        self.is_silent = false;
+        self.quiet_polls = 0;
+    }
+
+    #[cold]
+    fn arm(&mut self) -> bool {
+        if self.until_first_arming > 0 {
+            self.until_first_arming -= 1;
+            return false;
+        }
+        self.backend.arm()
     }
 
     /// One of the events of the last wait. They stay as they are until the next one.
@@ -197,6 +278,7 @@ impl<B: Backend> Poller<B> {
         &mut self,
         live: impl Iterator<Item = (RawFd, Token, Interest, Trigger)>,
     ) -> io::Result<Vec<(RawFd, io::Error)>> {
+        self.doubt();
         self.backend.start_over()?;
         let mut failures = Vec::new();
         for (fd, token, interest, trigger) in live {

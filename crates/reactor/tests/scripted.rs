@@ -89,3 +89,103 @@ fn wakes_and_changes_are_recorded_in_order() {
     ];
     assert_eq!(script.asked(), asked);
 }
+
+/// Polls that find nothing, and how often the kernel was asked to tell of the next event by itself.
+fn quiet_polls(poller: &mut Poller<reactor::sys::fake::Scripted>, script: &Script, count: usize) -> usize {
+    for _ in 0..count {
+        script.wait_brings([]);
+        assert_eq!(poller.wait(Timeout::Now).unwrap(), 0);
+    }
+    script.asked().iter().filter(|asked| **asked == Asked::Arm).count()
+}
+
+/// A poller that was armed for the first time just now, and whose last poll found nothing.
+fn silent() -> (Poller<reactor::sys::fake::Scripted>, Script) {
+    let script = Script::new();
+    script.can_arm();
+    let mut poller = Poller::with_backend(script.backend());
+    while poller.may_be_ready() {
+        quiet_polls(&mut poller, &script, 1);
+    }
+    (poller, script)
+}
+
+#[test]
+fn a_kernel_is_armed_after_many_polls_that_found_nothing() {
+    let script = Script::new();
+    script.can_arm();
+    let mut poller = Poller::with_backend(script.backend());
+    assert_eq!(quiet_polls(&mut poller, &script, 200), 0);
+    assert!(poller.may_be_ready());
+    assert_eq!(quiet_polls(&mut poller, &script, 100), 1);
+    assert!(!poller.may_be_ready());
+}
+
+#[test]
+fn news_make_polls_due_until_some_of_them_found_nothing() {
+    let (mut poller, script) = silent();
+    script.tell();
+    assert!(poller.may_be_ready());
+    assert_eq!(quiet_polls(&mut poller, &script, 4), 0);
+    assert!(poller.may_be_ready());
+    assert_eq!(quiet_polls(&mut poller, &script, 1), 1);
+    assert!(!poller.may_be_ready());
+}
+
+#[test]
+fn an_event_begins_the_count_anew() {
+    let (mut poller, script) = silent();
+    script.tell();
+    assert!(poller.may_be_ready());
+    quiet_polls(&mut poller, &script, 3);
+    script.wait_brings([Event { token: TOKEN, readiness: Readiness::READABLE }]);
+    assert_eq!(poller.wait(Timeout::Now).unwrap(), 1);
+    assert_eq!(quiet_polls(&mut poller, &script, 4), 0);
+    assert_eq!(quiet_polls(&mut poller, &script, 1), 1);
+}
+
+#[test]
+fn a_poll_that_finds_something_right_after_arming_leaves_polls_due() {
+    let (mut poller, script) = silent();
+    script.tell();
+    assert!(poller.may_be_ready());
+    quiet_polls(&mut poller, &script, 4);
+    script.wait_brings([Event { token: TOKEN, readiness: Readiness::READABLE }]);
+    assert_eq!(poller.wait(Timeout::Now).unwrap(), 1);
+    assert_eq!(script.asked(), [Asked::Arm, Asked::Wait(Timeout::Now)]);
+    assert!(poller.may_be_ready(), "a level that holds is no news to the kernel");
+}
+
+#[test]
+fn a_sleep_that_brings_something_makes_polls_due() {
+    let (mut poller, script) = silent();
+    script.wait_brings([]);
+    assert_eq!(poller.wait(Timeout::After(Duration::from_secs(1))).unwrap(), 0);
+    assert!(!poller.may_be_ready(), "the sleep found nothing");
+    script.wait_brings([Event { token: TOKEN, readiness: Readiness::READABLE }]);
+    assert_eq!(poller.wait(Timeout::Never).unwrap(), 1);
+    assert!(poller.may_be_ready());
+}
+
+#[test]
+fn doubt_an_error_and_a_new_set_make_polls_due() {
+    let (mut poller, script) = silent();
+    poller.doubt();
+    assert!(poller.may_be_ready());
+    let (mut poller, script_of_error) = silent();
+    script_of_error.wait_fails(libc::EINTR);
+    assert!(poller.wait(Timeout::Never).is_err());
+    assert!(poller.may_be_ready());
+    let (mut poller, _script) = silent();
+    poller.rebuild(std::iter::empty()).unwrap();
+    assert!(poller.may_be_ready());
+    drop(script);
+}
+
+#[test]
+fn a_kernel_that_cannot_be_armed_is_polled_for_ever() {
+    let script = Script::new();
+    let mut poller = Poller::with_backend(script.backend());
+    quiet_polls(&mut poller, &script, 1000);
+    assert!(poller.may_be_ready());
+}

@@ -56,6 +56,10 @@ impl Visit {
         }
     }
 
+    pub(crate) fn reference<T>(&mut self, object: &Py<T>) {
+        self.raw(object.as_ptr());
+    }
+
     pub(super) fn raw(&mut self, object: *mut ffi::PyObject) {
         if self.stopped == 0 && !object.is_null() {
             // SAFETY: the collector's own function, called as it asks to be, with a live object.

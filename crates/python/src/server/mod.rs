@@ -65,6 +65,7 @@ static NATIVE: NativeProtocol = NativeProtocol { received: intake::received, tur
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::HttpServer>()?;
     process::add(module)?;
+    native_protocol::register_factory(module.py().get_type::<hub::HttpServer>().as_any());
     names::load(module.py())?;
     awaitable::make_class(module)?;
     exchange::make_class(module)?;

@@ -209,6 +209,9 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
     });
     let Some((mut work, socket, future, descriptor)) = taken else { return Ok(()) };
     let outcome = try_again(operation, &mut work, socket.bind(py), &future, descriptor);
+    if matches!((&work, &outcome), (Work::Receive { .. }, Ok(Some(Ok(_))))) {
+        operation.owner.get().note_harmless_wakeup(future.bind(py));
+    }
     // Who threw into the operation meanwhile has the last word; then the work is dropped here.
     let is_waiting = operation.body.with(py, |body| {
         if matches!(body.stage, Stage::Waiting(_)) {

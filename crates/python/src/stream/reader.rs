@@ -14,7 +14,6 @@ use reactor::socket;
 use super::Stream;
 use crate::buffer;
 use crate::ffi::call::{bound_function, call_method};
-use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::imports::Imports;
 use crate::name;
@@ -93,10 +92,15 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>, descriptor: Ra
         }
     })?;
     if matches!(received, Fed::Bytes) {
-        wake(reader, names)?;
+        let waiter = wake(reader, names)?;
         if is_over(&reader.getattr(&names.limit)?, array.len())? {
             let hooks = Imports::of(py)?.hooks.bind(py);
             hooks.call_method1(name!("pause_for_reader"), (reader,))?;
+        } else {
+            match waiter {
+                Some(waiter) => stream.owner.get().note_harmless_wakeup(&waiter),
+                None => stream.owner.get().note_harmless_event(py),
+            }
         }
     }
     Ok(received)
@@ -111,18 +115,18 @@ fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
     }
 }
 
-fn wake(reader: &Bound<'_, PyAny>, names: &Names) -> Result<(), Raised> {
+/// Wakes who waits for a reader, if anybody does, and gives the future that was waited for.
+fn wake<'py>(reader: &Bound<'py, PyAny>, names: &Names) -> Result<Option<Bound<'py, PyAny>>, Raised> {
     let waiter = reader.getattr(&names.waiter)?;
     if waiter.is_none() {
-        return Ok(());
+        return Ok(None);
     }
     let none = reader.py().None().into_bound(reader.py());
     reader.setattr(&names.waiter, &none)?;
-    let waiter: Argument<'_> = waiter.as_borrowed();
-    if !call_method(waiter, &names.cancelled, &[])?.is_truthy()? {
-        call_method(waiter, &names.set_result, &[none.as_borrowed()])?;
+    if !call_method(waiter.as_borrowed(), &names.cancelled, &[])?.is_truthy()? {
+        call_method(waiter.as_borrowed(), &names.set_result, &[none.as_borrowed()])?;
     }
-    Ok(())
+    Ok(Some(waiter))
 }
 
 /// Whether a method of an object is still the function of its class that it was at import.

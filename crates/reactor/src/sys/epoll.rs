@@ -8,6 +8,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ready_hint::ReadyHint;
 use super::{Backend, Wake, Waker, checked};
 use crate::{Event, Interest, Readiness, Rearmed, Timeout, Token, Trigger};
 
@@ -26,6 +27,10 @@ pub struct Epoll {
     waker: Arc<EventFd>,
     /// Whether `epoll_pwait2` is there, as far as is known. Without it timeouts are in milliseconds.
     has_nanoseconds: bool,
+    /// What tells of events without a system call, once it was asked for.
+    hint: Option<ReadyHint>,
+    /// Whether a hint may be asked of the kernel; not any more once it has refused one.
+    may_hint: bool,
     /// Who made the set. In another process it is shared with that one.
     process_id: u32,
 }
@@ -39,6 +44,8 @@ impl Backend for Epoll {
             ready: 0,
             waker,
             has_nanoseconds: true,
+            hint: None,
+            may_hint: true,
             process_id: process::id(),
         })
     }
@@ -115,7 +122,32 @@ impl Backend for Epoll {
         Event { token: Token::from_raw(token), readiness: readiness_of(events) }
     }
 
+    #[cold]
+    fn arm(&mut self) -> bool {
+        if self.hint.as_mut().is_some_and(|hint| hint.rearm().is_ok()) {
+            return true;
+        }
+        // A ring of another thread, or of the process that this one was forked from, goes before its successor comes.
+        self.hint = None;
+        if self.may_hint {
+            self.hint = ReadyHint::new(self.set.as_raw_fd()).ok();
+            self.may_hint = self.hint.is_some();
+        }
+        self.may_hint
+    }
+
+    #[inline]
+    fn has_news(&mut self) -> bool {
+        self.hint.as_mut().is_none_or(ReadyHint::is_set)
+    }
+
+    fn refuse_hints(&mut self) {
+        self.may_hint = false;
+        self.hint = None;
+    }
+
     fn start_over(&mut self) -> io::Result<()> {
+        self.hint = None;
         if self.process_id != process::id() {
             self.waker.replace()?;
         }

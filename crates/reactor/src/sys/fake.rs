@@ -27,6 +27,8 @@ pub enum Asked {
     Wake,
     /// To start over with an empty set.
     StartOver,
+    /// To tell of the next event by itself.
+    Arm,
 }
 
 /// What will happen and what has been asked for. All clones are the same script.
@@ -50,6 +52,8 @@ pub struct Script(Arc<Mutex<Lines>>);
 struct Lines {
     waits: VecDeque<Result<Vec<Event>, Errno>>,
     changes: VecDeque<Result<(), Errno>>,
+    can_arm: bool,
+    has_news: bool,
     asked: Vec<Asked>,
 }
 
@@ -87,6 +91,16 @@ impl Script {
     /// One more of the next changes (to register, reregister, deregister or start over) fails.
     pub fn change_fails(&self, errno: i32) {
         self.lines().changes.push_back(Err(errno));
+    }
+
+    /// From now on the kernel can be armed, and has no news.
+    pub fn can_arm(&self) {
+        self.lines().can_arm = true;
+    }
+
+    /// The kernel tells an armed backend that something has happened.
+    pub fn tell(&self) {
+        self.lines().has_news = true;
     }
 
     /// Takes out what was asked for since the last time, in order.
@@ -161,6 +175,18 @@ impl Backend for Scripted {
 
     fn event(&self, index: usize) -> Event {
         self.events[index]
+    }
+
+    fn arm(&mut self) -> bool {
+        let mut lines = self.script.lines();
+        lines.asked.push(Asked::Arm);
+        lines.has_news = false;
+        lines.can_arm
+    }
+
+    fn has_news(&mut self) -> bool {
+        let lines = self.script.lines();
+        !lines.can_arm || lines.has_news
     }
 
     fn start_over(&mut self) -> io::Result<()> {

@@ -9,15 +9,17 @@
 //!   numbers are closed elsewhere and used again. `deregister` of what is gone already is silence.
 //! - A condition that holds at the time of a change is reported by the next wait, under both triggers.
 //! - `wait` never returns before its timeout with nothing to show. It does not repeat a wait that a signal ended.
+//! - After `arm` has returned true, `has_news` is true from the moment at which the set gets an event that a wait made
+//!   before `arm` did not see. It may be true without one. A backend that cannot tell never arms.
 //! - What a wait found stays readable until the next one, also across `start_over`.
 //! - Descriptors close on exec, and are closed once.
 //!
-//! | Backend         | Where                            | One event for both directions | Refuses regular files |
-//! |-----------------|----------------------------------|-------------------------------|-----------------------|
-//! | [`epoll`]       | Linux, Android                   | yes                           | yes                   |
-//! | `kqueue`        | macOS, FreeBSD                   | no, two of the same wait      | no                    |
-//! | `kqueue`        | Linux, feature `libkqueue`       | no, two of the same wait      | no                    |
-//! | [`fake`]        | tests                            | as scripted                   | as scripted           |
+//! | Backend         | Where                            | One event for both directions | Refuses regular files | Can be armed      |
+//! |-----------------|----------------------------------|-------------------------------|-----------------------|-------------------|
+//! | [`epoll`]       | Linux, Android                   | yes                           | yes                   | with io_uring 6.1 |
+//! | `kqueue`        | macOS, FreeBSD                   | no, two of the same wait      | no                    | no                |
+//! | `kqueue`        | Linux, feature `libkqueue`       | no, two of the same wait      | no                    | no                |
+//! | [`fake`]        | tests                            | as scripted                   | as scripted           | as scripted       |
 
 use std::fmt;
 use std::io;
@@ -34,10 +36,26 @@ mod waker;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod epoll;
+// The architectures of Cargo.toml, for which the io_uring crate has bindings.
 #[cfg(any(target_os = "macos", target_os = "freebsd", feature = "libkqueue"))]
 pub mod kqueue;
 #[cfg(all(feature = "libkqueue", target_os = "linux"))]
 mod libkqueue;
+#[cfg_attr(
+    not(all(
+        target_os = "linux",
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "loongarch64",
+            target_arch = "powerpc64"
+        )
+    )),
+    path = "no_ready_hint.rs"
+)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod ready_hint;
 
 #[cfg(test)]
 mod tests;
@@ -111,7 +129,22 @@ pub trait Backend: fmt::Debug + Send + Sized {
     /// For an index that is not below what the last wait returned.
     fn event(&self, index: usize) -> Event;
 
-    /// Replaces the set by an empty one. The wakers that were handed out wake the new one.
+    /// Starts to watch the set itself, so that [`has_news`](Self::has_news) tells of its next event without a system
+    /// call. False where the system has no means for that, and then `has_news` says nothing.
+    fn arm(&mut self) -> bool {
+        false
+    }
+
+    /// Makes every later [`arm`](Self::arm) return false.
+    fn refuse_hints(&mut self) {}
+
+    /// Whether the set may have got an event since the last [`arm`](Self::arm) that returned true.
+    fn has_news(&mut self) -> bool {
+        true
+    }
+
+    /// Replaces the set by an empty one. The wakers that were handed out wake the new one,
+    /// and nothing is armed.
     ///
     /// It has to work in the child of a `fork()`, without changing anything of the parent's.
     ///

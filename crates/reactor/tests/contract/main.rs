@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod arming;
 mod lifetime;
 mod readiness;
 mod registration;
@@ -59,6 +60,12 @@ contract! {
     waking::a_timeout_is_never_early
     waking::a_long_timeout_does_not_delay_an_event
     lifetime::closing_gives_every_descriptor_back
+    arming::an_event_is_news_at_once
+    arming::another_threads_event_is_news_when_its_call_has_returned
+    arming::a_change_that_finds_something_ready_is_news
+    arming::arming_in_another_thread_works_there
+    arming::starting_over_disarms
+    arming::a_hint_that_is_refused_is_never_given
     // The kernel refuses it as EPERM; kqueue takes it and reports it as always ready.
     registration::a_regular_file_is_refused
     // macOS allows 256 descriptors, which can't be more than one wait reports.
@@ -90,6 +97,7 @@ contract! {
     lifetime::a_waker_survives_starting_over
     lifetime::events_stay_readable_until_the_next_wait
     waking::a_long_timeout_does_not_delay_an_event
+    arming::an_event_is_news_at_once
 }
 
 // libkqueue 2.3.1, which stands in for a kernel on Linux, fails these.
