@@ -6,6 +6,7 @@ leaves hooks and depth behind, may be half closed, and some of its runs hang.
 """
 
 import asyncio
+import faulthandler
 import os
 import signal
 from pathlib import Path
@@ -32,6 +33,8 @@ def test_interrupted_at_every_instruction() -> None:
 @pytest.mark.timeout(HOUR)
 def test_interrupted_at_random() -> None:
     """The same by real signals, which also come while native code runs."""
+    # Its program ends each run that hangs.
+    faulthandler.cancel_dump_traceback_later()
     child = run_python(PROGRAM, "vitok", REAL_INTERRUPTS, seconds=HOUR)
     assert (child.returncode, child.stderr) == (0, ""), child.stdout
 
