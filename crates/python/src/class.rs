@@ -95,6 +95,10 @@ impl EventLoop {
             return Ok(());
         }
         let hooks = state.imports.hooks.bind(py);
+        // At the end of the interpreter modules are emptied while some loops live on, and asyncio's part has nothing to do.
+        if hooks.getattr(name!("close_inherited"))?.is_none() {
+            return lifetime::close_natively(slf);
+        }
         let handlers = slf.getattr(name!("_signal_handlers"))?.call_method0(name!("copy"))?;
         if handlers.is_truthy()? {
             // asyncio's method leaves nobody in place: whoever has come meanwhile is noted before.
@@ -106,16 +110,14 @@ impl EventLoop {
             hooks.call_method1(name!("close_again"), (slf, &handlers)).and(Err(error))
         });
         let released = signals::release(py, state);
-        state.modes.set(Modes::CLOSED, true);
-        let closed = state.close_descriptors(py).map_err(|error| crate::error::plain_os_error(&error));
-        state.discard(py);
+        let closed = lifetime::close_natively(slf);
         inherited?;
         released.and(closed)
     }
 
     /// Wake the loop if it sleeps. Any thread may.
     fn _write_to_self(&self) -> PyResult<()> {
-        self.doorbell.ring().map_err(|error| crate::error::os_error(&error, "waking the loop"))
+        self.doorbell.ring().map_err(|error| crate::error::os_error(&error))
     }
 
     /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
@@ -150,7 +152,7 @@ impl EventLoop {
         let descriptor = self
             .kernel
             .with(py, crate::kernel::Kernel::signal_descriptor)
-            .map_err(|error| crate::error::os_error(&error, "the pipe that signals come through"))?;
+            .map_err(|error| crate::error::os_error(&error))?;
         Ok(make::integer(py, i64::from(descriptor))?)
     }
 

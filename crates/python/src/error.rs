@@ -7,23 +7,15 @@ use pyo3::exceptions::PyOSError;
 
 use crate::ffi::error::{new_error, new_numbered_error};
 
-/// The `OSError` that Python's own `socket` methods raise: the errno and its text, and no more.
-pub(crate) fn plain_os_error(error: &io::Error) -> PyErr {
-    with_text(error, str::to_owned)
-}
-
-/// An `OSError` of the subclass that the errno asks for, as `OSError(errno, text)` makes it. `what` names who was refused.
-pub(crate) fn os_error(error: &io::Error, what: &str) -> PyErr {
-    with_text(error, |text| format!("{text}: {what}"))
-}
-
-/// What is said is made of the kernel's text, to which Rust adds the number.
-fn with_text(error: &io::Error, say: impl FnOnce(&str) -> String) -> PyErr {
+/// The `OSError` that Python's own functions raise: of the subclass that the errno asks for, with the errno and the kernel's
+/// text, to which Rust adds the number.
+pub(crate) fn os_error(error: &io::Error) -> PyErr {
     let text = error.to_string();
     match error.raw_os_error() {
         Some(number) => {
-            new_numbered_error::<PyOSError>(number, say(text.split(" (os error").next().unwrap_or_default()))
+            let text = text.split(" (os error").next().unwrap_or_default();
+            new_numbered_error::<PyOSError>(number, text.to_owned())
         }
-        None => new_error::<PyOSError>(say(&text)),
+        None => new_error::<PyOSError>(text),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
             this.get().queues.with(py, |queues| queues.has_acted = true);
             return check_signals(py);
         }
-        Err(error) => return Err(os_error(&error, "polling the loop's descriptors").into()),
+        Err(error) => return Err(os_error(&error).into()),
     };
     let state = this.get();
     let mut found = Found::default();

@@ -46,7 +46,7 @@ mod watches;
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
     let facts = make::dict(py)?;
-    let poller = reactor::Poller::new().map_err(|error| error::os_error(&error, "a poller"))?;
+    let poller = reactor::Poller::new().map_err(|error| error::os_error(&error))?;
     facts.set_item(name!("version"), Text(env!("CARGO_PKG_VERSION")))?;
     facts.set_item(name!("poller"), Text(poller.backend_name()))?;
     facts.set_item(name!("profile"), Text(if cfg!(debug_assertions) { "debug" } else { "release" }))?;

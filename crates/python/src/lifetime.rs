@@ -63,6 +63,15 @@ pub(crate) fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     Ok(())
 }
 
+/// The native part of `close()`: descriptors are closed and queues emptied.
+pub(crate) fn close_natively(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let (py, state) = (this.py(), this.get());
+    state.modes.set(Modes::CLOSED, true);
+    let closed = state.close_descriptors(py).map_err(|error| os_error(&error));
+    state.discard(py);
+    closed
+}
+
 /// Tells the exception handler of descriptors that can't be watched any more.
 pub(crate) fn report_dropped(
     this: &Bound<'_, EventLoop>,
@@ -75,8 +84,9 @@ pub(crate) fn report_dropped(
                 sock::refuse(operation.bind_borrowed(py), &error)?;
             }
         }
-        let error = os_error(&error, &format!("descriptor {} cannot be watched", entry.descriptor));
-        let details = handle::failure(py, "A watched descriptor was dropped", error)?;
+        let error = os_error(&error);
+        let message = format!("Descriptor {} cannot be watched any more", entry.descriptor);
+        let details = handle::failure(py, &message, error)?;
         this.call_method1(name!("call_exception_handler"), (details,))?;
         // A transport that gets no events any more has lost its connection; a listener is of no use.
         for source in entry.sources() {
@@ -114,7 +124,7 @@ pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watche
         let dropped = |(descriptor, error)| Some((kernel.watches.forget(descriptor)?, error));
         Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
     });
-    let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error, "the loop's poller"))?;
+    let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error))?;
     if let Some(waker) = waker {
         state.doorbell.replace_waker(waker);
     }

@@ -190,7 +190,7 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     let hooks = owner.get().imports.hooks.bind(py);
-    let error = os_error(error, "accepting a connection").into_value(py);
+    let error = os_error(error).into_value(py);
     hooks.call_method1(name!("report_accept_failure"), (owner, &parts.socket, error))?;
     Ok(())
 }
@@ -230,7 +230,7 @@ impl Listener {
         let (displaced, told) =
             state.kernel.with(py, |kernel| kernel.ask(Half::First, token, interest, listener.into()));
         drop(displaced);
-        told.map_err(|error| os_error(&error, &format!("the listening socket {}", self.descriptor)))
+        told.map_err(|error| os_error(&error))
     }
 
     fn stop(&self, py: Python<'_>) {

@@ -126,14 +126,15 @@ impl Modes {
 impl EventLoop {
     pub(crate) fn create(py: Python<'_>) -> PyResult<Self> {
         let imports = Imports::of(py)?;
-        let mut poller = Poller::new().map_err(|error| os_error(&error, "the loop's poller"))?;
+        let mut poller = Poller::new().map_err(|error| os_error(&error))?;
         if std::env::var_os(IO_URING_VARIABLE).is_some_and(|value| value == "0") {
             poller.refuse_hints();
         }
         Ok(Self {
             imports,
             pool: Box::new(Pool::new(imports.handle_types)),
-            modes: Modes(AtomicU8::new(0)),
+            // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
+            modes: Modes(AtomicU8::new(Modes::CLOSED)),
             thread: AtomicU64::new(0),
             doorbell: Doorbell::new(poller.waker()),
             mailbox: Mailbox::new(),
@@ -212,14 +213,14 @@ impl EventLoop {
             return Ok(());
         }
         self.mailbox.post(handle);
-        self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))
+        self.doorbell.ring().map_err(|error| os_error(&error))
     }
 
     /// A loop that sleeps has to hear of a change to what is watched that another thread made.
     #[inline(always)]
     pub(crate) fn wake_if_elsewhere(&self) -> PyResult<()> {
         if self.doorbell.is_asleep() && !self.is_own_thread() {
-            self.doorbell.ring().map_err(|error| os_error(&error, "waking the loop"))?;
+            self.doorbell.ring().map_err(|error| os_error(&error))?;
         }
         Ok(())
     }

@@ -29,10 +29,7 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     if this.modes.any(Modes::CLOSED) || !in_main_thread(py, this)? {
         return Ok(());
     }
-    let descriptor = this
-        .kernel
-        .with(py, Kernel::signal_descriptor)
-        .map_err(|error| os_error(&error, "the pipe that signals come through"))?;
+    let descriptor = this.kernel.with(py, Kernel::signal_descriptor).map_err(|error| os_error(&error))?;
     let Some(before) = swap(py, this, descriptor)? else {
         return Ok(());
     };
@@ -134,7 +131,7 @@ fn read_all(py: Python<'_>, this: &EventLoop) -> PyResult<(Vec<u8>, Vec<u8>)> {
         }),
         None => Ok(()),
     });
-    drained.map_err(|error| os_error(&error, "reading the numbers of signals"))?;
+    drained.map_err(|error| os_error(&error))?;
     Ok((numbers, new))
 }
 

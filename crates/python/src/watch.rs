@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
-use crate::error::plain_os_error;
+use crate::error::os_error;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::raised::Raised;
@@ -167,7 +167,7 @@ fn add<'py>(
         }
     };
     this.cancel(py, displaced)?;
-    told.map_err(|error| plain_os_error(&error))?;
+    told.map_err(|error| os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(object)
 }
@@ -194,7 +194,7 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     };
     let found = !removed.is_empty();
     this.cancel(py, removed)?;
-    told.map_err(|error| plain_os_error(&error))?;
+    told.map_err(|error| os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(truth(py, found))
 }
@@ -220,7 +220,7 @@ fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
     let asked = crate::imports::Imports::of(py)
         .and_then(|imports| imports.hooks.bind(py).call_method1(name!("descriptor_of"), (object,)));
     // It may be one by now; who asked was too early.
-    asked.map_or_else(|error| error, |_| plain_os_error(&io::Error::from_raw_os_error(libc::EBADF)))
+    asked.map_or_else(|error| error, |_| os_error(&io::Error::from_raw_os_error(libc::EBADF)))
 }
 
 impl EventLoop {

@@ -43,7 +43,7 @@ impl Transport for Endpoint {
     }
 
     fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
-        end::lose(transport, Some(os_error(error, "the endpoint cannot be watched")))
+        end::lose(transport, Some(os_error(error)))
     }
 
     fn release(transport: Argument<'_>) -> Result<(), Raised> {

@@ -207,5 +207,5 @@ fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }
-    end::tell_error(transport, &os_error(error, "receiving a datagram"))
+    end::tell_error(transport, &os_error(error))
 }

@@ -90,7 +90,7 @@ fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<
     Ok(match sent {
         Ok(_) => Sent::Whole,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Later,
-        Err(error) => Sent::Refused(os_error(&error, "sending a datagram")),
+        Err(error) => Sent::Refused(os_error(&error)),
     })
 }
 
@@ -193,7 +193,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
             Progress::Some => {}
             Progress::Nothing | Progress::Full => break,
             Progress::Refused(error) => {
-                end::tell_error(transport, &os_error(&error, "sending a datagram"))?;
+                end::tell_error(transport, &os_error(&error))?;
                 break;
             }
             Progress::Named(data, name) => {

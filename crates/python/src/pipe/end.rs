@@ -71,5 +71,5 @@ fn lose_other_half(pipe: &Pipe, py: Python<'_>) -> Result<(), Raised> {
     });
     let Some(other) = held.and_then(|held| alive(held.into_bound(py))) else { return Ok(()) };
     let closed = io::Error::from_raw_os_error(libc::EBADF);
-    lose(other.as_borrowed(), Some(os_error(&closed, "the pipe's other transport has closed the file")))
+    lose(other.as_borrowed(), Some(os_error(&closed)))
 }

@@ -47,7 +47,7 @@ impl Transport for Pipe {
         let py = transport.py();
         let pipe = value_of::<Self>(transport);
         // A device that cannot be waited for, as /dev/null: asyncio reports it, too.
-        let error = os_error(error, "the pipe cannot be watched");
+        let error = os_error(error);
         let protocol = pipe.callee(py).map(|callee| callee.protocol);
         let message = "Fatal error on pipe transport";
         protocol::report(pipe.owner.bind(py), message, &error, transport, protocol.as_ref())?;

@@ -84,7 +84,7 @@ fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> 
     let py = transport.py();
     let owner = value_of::<Pipe>(transport).owner.bind(py);
     let is_hangup = error.raw_os_error() == Some(libc::EIO);
-    let error = os_error(error, "reading from the pipe");
+    let error = os_error(error);
     // A terminal whose other side is gone says EIO: that is its way to end.
     if !is_hangup {
         protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))?;

@@ -196,7 +196,7 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
 fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    let error = os_error(error, "writing to the pipe");
+    let error = os_error(error);
     let owner = pipe.owner.get();
     if owner.modes.any(Modes::DEBUG) {
         let hooks = owner.imports.hooks.bind(py);

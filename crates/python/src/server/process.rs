@@ -39,7 +39,7 @@ impl LineWriter {
 fn exit_after(seconds: f64, code: i32, message: Vec<u8>) -> PyResult<()> {
     let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
     let exit = if code < 0 { Exit::Signal(-code) } else { Exit::Code(code) };
-    reactor::exit_after(time, exit, message).map_err(|error| os_error(&error, "a thread"))
+    reactor::exit_after(time, exit, message).map_err(|error| os_error(&error))
 }
 
 /// Puts them into the module.

@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 
 use super::work::{Attempt, Place, Work};
 use super::{class, start::start};
-use crate::error::plain_os_error;
+use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Coroutine, Step, value_of};
 use crate::ffi::error::new_error;
@@ -286,7 +286,7 @@ fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Objec
 
 /// The kernel does not watch the descriptor any more.
 pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
-    complete(object, value_of::<Operation>(object), Err(plain_os_error(error)))
+    complete(object, value_of::<Operation>(object), Err(os_error(error)))
         .map_err(|raised| raised.take(object.py()))
 }
 
@@ -308,5 +308,5 @@ fn abandon(object: Argument<'_>) -> bool {
 }
 
 fn closed() -> PyErr {
-    plain_os_error(&io::Error::from_raw_os_error(libc::EBADF))
+    os_error(&io::Error::from_raw_os_error(libc::EBADF))
 }

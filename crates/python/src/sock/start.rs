@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::operation::{Operation, Stage, fail_if_closed};
 use super::work::{Attempt, Place, Work};
-use crate::error::plain_os_error;
+use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Step, value_of};
 use crate::ffi::error::new_error;
@@ -134,7 +134,7 @@ fn register(
     };
     state.queues.with(py, |queues| queues.vigil.has_waits = true);
     release(py, displaced)?;
-    told.map_err(|error| plain_os_error(&error))?;
+    told.map_err(|error| os_error(&error))?;
     Ok(())
 }
 

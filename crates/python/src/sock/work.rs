@@ -12,7 +12,7 @@ use pyo3::types::{PyMemoryView, PyString};
 use reactor::socket;
 
 use crate::buffer::View;
-use crate::error::plain_os_error;
+use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::error::new_numbered_error;
@@ -246,7 +246,7 @@ fn connect<'py>(
     if !is_begun {
         return ask(place, &place.owner.imports.names.sock.connect, &[address]);
     }
-    let pending = socket::pending_error(place.descriptor).map_err(|error| plain_os_error(&error))?;
+    let pending = socket::pending_error(place.descriptor).map_err(|error| os_error(&error))?;
     let Some(error) = pending else { return Ok(Attempt::done(place.py.None().into_bound(place.py))) };
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
         return Ok(Attempt::Wait);
@@ -279,5 +279,5 @@ fn wait_or_fail<'py>(error: &io::Error) -> Result<Attempt<'py>, Raised> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(Attempt::Wait);
     }
-    Err(plain_os_error(error).into())
+    Err(os_error(error).into())
 }

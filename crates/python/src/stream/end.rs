@@ -51,7 +51,7 @@ pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
     match end {
         WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
         WriteEnd::Shutdown => {
-            socket::shutdown_write(descriptor).map_err(|error| os_error(&error, "ending the stream"))?;
+            socket::shutdown_write(descriptor).map_err(|error| os_error(&error))?;
             Ok(())
         }
     }
@@ -114,7 +114,7 @@ fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
             } else {
                 socket::close(file)
             };
-            Ok(closed.map_err(|error| os_error(&error, "closing the connection"))?)
+            Ok(closed.map_err(|error| os_error(&error))?)
         }
         Socket::Object(object) => {
             object.bind(py).call_method0(name!("close"))?;

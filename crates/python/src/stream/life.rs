@@ -42,7 +42,7 @@ impl Transport for Stream {
     }
 
     fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
-        end::lose(transport, Some(os_error(error, "the connection cannot be watched")))
+        end::lose(transport, Some(os_error(error)))
     }
 
     fn release(transport: Argument<'_>) -> Result<(), Raised> {

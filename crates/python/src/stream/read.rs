@@ -174,7 +174,7 @@ pub(super) fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(),
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }
-    let error = os_error(error, "receiving from the peer");
+    let error = os_error(error);
     debug_assert!(protocol::is_network_error(transport.py(), &error));
     end::lose(transport, Some(error))
 }

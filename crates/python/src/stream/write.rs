@@ -183,7 +183,7 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
 /// The kernel refused to send: the connection is lost.
 #[cold]
 fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
-    end::lose(transport, Some(os_error(error, "sending to the peer")))
+    end::lose(transport, Some(os_error(error)))
 }
 
 /// A write that is the caller's mistake, or comes too late.
