@@ -88,6 +88,7 @@ impl Inbound {
         fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
     ) -> io::Result<&[u8]> {
         if self.0.is_empty() {
+            self.0.try_reserve_exact(INBOUND).map_err(|_| io::ErrorKind::OutOfMemory)?;
             self.0.resize(INBOUND, MaybeUninit::uninit());
         }
         let count = fill(&mut self.0)?;

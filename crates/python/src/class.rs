@@ -370,7 +370,7 @@ fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
 impl EventLoop {
     /// Notes that the user put something in place of a method that the native code would not ask for by itself.
     fn note_attribute(&self, name: &Bound<'_, PyAny>, set: bool) -> PyResult<()> {
-        if name.eq("time")? {
+        if name.eq(name!("time"))? {
             self.modes.set(Modes::OWN_TIME, set);
         }
         Ok(())

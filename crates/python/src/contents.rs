@@ -17,7 +17,8 @@ impl EventLoop {
         let (ready, timers, unsent, due) = self.queues.with(py, |queues| {
             let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
             // An exception can leave a run between a poll and the delivery of what it brought.
-            (ready, timers, std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.due))
+            let owed = std::mem::take(&mut queues.owed_ends);
+            (ready, timers, (std::mem::take(&mut queues.unsent), owed), std::mem::take(&mut queues.due))
         });
         let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
         let settings = self.settings.with(py, std::mem::take);
@@ -68,6 +69,10 @@ impl EventLoop {
         operations.unwrap_or(Ok(()))?;
         let in_line = self.queues.peek(|queues| {
             queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object))?;
+            queues.owed_ends.iter().try_for_each(|(_, transport, error)| {
+                visit.call(&**transport)?;
+                visit.call(&**error)
+            })?;
             queues.due.iter().try_for_each(|event| visit.call(&*event.object))
         });
         in_line.unwrap_or(Ok(()))?;

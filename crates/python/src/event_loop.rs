@@ -147,7 +147,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     }
     call_ready(this, ready_before)?;
     if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
-        source::flush(py, state)?;
+        source::flush(this)?;
     }
     Ok(())
 }
@@ -300,7 +300,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
     called?;
     let event_count = events.len();
-    let delivered = source::deliver(py, state, events);
+    let delivered = source::deliver(this, events);
     state.queues.with(py, |queues| {
         queues.has_acted |= std::mem::take(&mut queues.harmless_events) < event_count;
     });

@@ -86,7 +86,7 @@ pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<A
 fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
     let mut context = None;
     for (name, value) in call.keywords() {
-        if name.eq("context")? {
+        if name.eq(name!("context"))? {
             context = Some(value);
             call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
         } else {

@@ -200,11 +200,12 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
 fn pause(listener: &Bound<'_, Listener>) -> Result<(), Raised> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
+    // First: a listener that is paused and not resumed is lost.
     owner.call_method1(
         name!("call_later"),
         (make::float(py, RETRY_SECONDS)?, listener.getattr(name!("_resume"))?),
     )?;
+    listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
     Ok(())
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Queues {
     pub(crate) harmless_events: usize,
     /// Transports that were written to in this turn: they are flushed at its end.
     pub(crate) unsent: Vec<(Kind, Object)>,
+    /// Transports whose end there was no memory to schedule, with the exception or None. They stand in `unsent` as well.
+    pub(crate) owed_ends: Vec<(Kind, Object, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<Due>,
     pub(crate) vigil: Vigil,
@@ -146,6 +148,7 @@ impl EventLoop {
                 has_acted: true,
                 harmless_events: 0,
                 unsent: Vec::new(),
+                owed_ends: Vec::new(),
                 due: Vec::new(),
                 vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
             }),

@@ -29,7 +29,7 @@ pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         this.call_method0(name!("_run_forever_setup"))?;
         let turned = event_loop::run(this);
         // What was written in a turn that an exception has ended is not lost.
-        let flushed = source::flush(py, this.get()).map_err(|raised| raised.take(py));
+        let flushed = source::flush(this).map_err(|raised| raised.take(py));
         turned.and(flushed)
     }));
     // A subclass may have its own set-up and clean-up, which may end early. A panic is a bug of ours and becomes an
@@ -149,13 +149,21 @@ pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     state.modes.set(Modes::STOPPING, false);
     let hooks = state.asyncgen_hooks_before.with(py, Option::take);
     let steps = [
-        calls.set_running_loop.bind(py).call1((py.None(),)).map(drop),
+        leave_thread(this),
         hooks.map_or(Ok(()), |hooks| calls.set_asyncgen_hooks.bind(py).call1(hooks.bind(py)).map(drop)),
         track_origins(this, false),
         lifetime::release_signals(this),
     ];
     state.show_to_collector(py);
     steps.into_iter().fold(Ok(()), PyResult::and)
+}
+
+/// Python 3.11 makes an object to note that no loop runs. Left undone, no loop could ever run in this thread again, so what
+/// fails for lack of memory is tried once more: the run has let go of what it held by then.
+fn leave_thread(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let py = this.py();
+    let leave = || this.get().imports.thread_calls.set_running_loop.bind(py).call1((py.None(),)).map(drop);
+    leave().or_else(|_| leave())
 }
 
 /// `_set_coroutine_origin_tracking`: whether coroutines note where they were made, as in asyncio's debug mode.

@@ -4,19 +4,26 @@
 
 use std::os::fd::RawFd;
 
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use crate::ffi::method::Argument;
+use crate::ffi::object::Object;
 use crate::ffi::raised::Raised;
+use crate::handle;
 use crate::loop_state::EventLoop;
-use crate::transport::alive;
+use crate::name;
+use crate::transport::{alive, schedule_end};
 use crate::watches::{Due, Kind, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
-pub(crate) fn deliver(py: Python<'_>, state: &EventLoop, mut due: Vec<Due>) -> Result<(), Raised> {
-    let outcome = due.drain(..).try_for_each(|event| on_ready(py, &event));
+pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<Due>) -> Result<(), Raised> {
+    let (py, state) = (this.py(), this.get());
+    let outcome = due
+        .drain(..)
+        .try_for_each(|event| on_ready(py, &event).or_else(|raised| outlive(this, raised.take(py))));
     state.queues.with(py, |queues| queues.due = due);
     outcome
 }
@@ -31,6 +38,25 @@ fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
         Recipient::Source(Kind::Listener) => listener::on_ready(object),
         Recipient::Source(Kind::ReadPipe) => pipe::on_readable(object),
         Recipient::Source(Kind::WritePipe) => pipe::on_ready(object, due.readiness),
+    }
+}
+
+/// A lack of memory ends no run: it is reported, as that of a callback is. Whatever else comes out of an event has to leave
+/// the loop.
+#[cold]
+fn outlive(this: &Bound<'_, EventLoop>, error: PyErr) -> Result<(), Raised> {
+    let py = this.py();
+    if !error.is_instance_of::<PyMemoryError>(py) {
+        return Err(error.into());
+    }
+    let reported = handle::failure(py, "No memory to deliver an event", error.clone_ref(py))
+        .and_then(|details| this.call_method1(name!("call_exception_handler"), (details,)));
+    match reported {
+        Err(failure) if failure.is_instance_of::<PyMemoryError>(py) => {
+            error.write_unraisable(py, Some(this.as_any()));
+            Ok(())
+        }
+        reported => Ok(reported.map(drop)?),
     }
 }
 
@@ -54,9 +80,12 @@ pub(crate) fn transport_of<'py>(
 }
 
 /// Sends what streams have gathered during the turn.
-pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
-    let mut unsent = state.queues.with(py, |queues| std::mem::take(&mut queues.unsent));
-    let mut outcome = Ok(());
+pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+    let (py, state) = (this.py(), this.get());
+    let (mut unsent, owed) = state
+        .queues
+        .with(py, |queues| (std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.owed_ends)));
+    let mut outcome = schedule_owed_ends(py, &owed).map_err(|raised| raised.take(py));
     // Each is flushed, whatever the protocol of another raised while it was told to go on writing.
     for (kind, transport) in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
@@ -66,13 +95,26 @@ pub(crate) fn flush(py: Python<'_>, state: &EventLoop) -> Result<(), Raised> {
             // These write at once, or not at all.
             Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
         };
-        if let Err(raised) = flushed {
+        if let Err(raised) = flushed.or_else(|raised| outlive(this, raised.take(py))) {
             keep_first(&mut outcome, raised.take(py), transport);
         }
     }
     let spare = state.queues.with(py, |queues| queues.keep_list(unsent));
     drop(spare);
     Ok(outcome?)
+}
+
+/// Schedules the ends that there was no memory for.
+fn schedule_owed_ends(py: Python<'_>, owed: &[(Kind, Object, Object)]) -> Result<(), Raised> {
+    owed.iter().try_for_each(|(kind, transport, error)| {
+        let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
+        match kind {
+            Kind::Stream => schedule_end::<stream::Stream>(transport, error),
+            Kind::Datagram => schedule_end::<datagram::Endpoint>(transport, error),
+            Kind::ReadPipe | Kind::WritePipe => schedule_end::<pipe::Pipe>(transport, error),
+            Kind::Listener => Ok(()),
+        }
+    })
 }
 
 /// Keeps the first exception that has to leave the loop out of the interpreter's sight, so that what is flushed after it is

@@ -2,7 +2,7 @@
 //!
 //! It does not know what an address is.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 
 /// What each datagram counts for beside its bytes: the header of UDP (RFC 768), as asyncio counts it. Without it a flood
 /// of empty datagrams would grow without a bound.
@@ -12,10 +12,11 @@ const HEADER: usize = 8;
 ///
 /// ```
 /// let mut queue = stream::DatagramQueue::new();
-/// queue.push(b"hello".to_vec(), "peer");
+/// queue.push(b"hello".to_vec(), "peer")?;
 /// assert_eq!(queue.size(), 13);
 /// assert_eq!(queue.pop(), Some((b"hello".to_vec(), "peer")));
 /// assert_eq!(queue.size(), 0);
+/// # Ok::<(), std::collections::TryReserveError>(())
 /// ```
 pub struct DatagramQueue<B, A> {
     waiting: VecDeque<(B, A)>,
@@ -48,9 +49,15 @@ impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
     }
 
     /// Puts a datagram at the end.
-    pub fn push(&mut self, bytes: B, address: A) {
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it: nothing has changed.
+    pub fn push(&mut self, bytes: B, address: A) -> Result<(), TryReserveError> {
+        self.waiting.try_reserve(1)?;
         self.size += bytes.as_ref().len() + HEADER;
         self.waiting.push_back((bytes, address));
+        Ok(())
     }
 
     /// The first datagrams, in order, for one call that sends several.
@@ -91,8 +98,8 @@ mod tests {
     #[test]
     fn every_datagram_counts_with_its_header() {
         let mut queue = DatagramQueue::new();
-        queue.push(b"".to_vec(), 1);
-        queue.push(b"abc".to_vec(), 2);
+        queue.push(b"".to_vec(), 1).expect("there is memory");
+        queue.push(b"abc".to_vec(), 2).expect("there is memory");
         assert_eq!((queue.size(), queue.count()), (2 * HEADER + 3, 2));
         assert_eq!(queue.drain().len(), 2);
         assert!(queue.is_empty() && queue.size() == 0);
@@ -101,8 +108,8 @@ mod tests {
     #[test]
     fn what_is_put_back_comes_first_and_counts_again() {
         let mut queue = DatagramQueue::new();
-        queue.push(b"one".to_vec(), 1);
-        queue.push(b"two".to_vec(), 2);
+        queue.push(b"one".to_vec(), 1).expect("there is memory");
+        queue.push(b"two".to_vec(), 2).expect("there is memory");
         let (bytes, address) = queue.pop().expect("two wait");
         assert_eq!(queue.size(), HEADER + 3);
         queue.put_back(bytes, address);

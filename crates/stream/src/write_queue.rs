@@ -4,7 +4,7 @@
 //! large one is not copied at all. The first piece has a place of its own, so that a stream which writes one piece a turn
 //! allocates nothing. It does not know what a piece is, only its bytes.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 use std::io::IoSlice;
 
 /// A shared piece at least this long goes behind others without being copied. Copying 1 KiB costs about what an entry
@@ -36,12 +36,13 @@ impl<B: AsRef<[u8]>> Piece<B> {
 /// ```
 /// use std::io::IoSlice;
 /// let mut queue = stream::WriteQueue::<&[u8]>::new();
-/// queue.push_shared(b"head");
-/// queue.push_copied(b"body");
+/// queue.push_shared(b"head")?;
+/// queue.push_copied(b"body")?;
 /// queue.advance(6);
 /// let mut slices = [IoSlice::new(&[]); 4];
 /// let count = queue.slices(&mut slices);
 /// assert_eq!((count, &*slices[0], queue.len()), (1, &b"dy"[..], 2));
+/// # Ok::<(), std::collections::TryReserveError>(())
 /// ```
 pub struct WriteQueue<B> {
     front: Option<Piece<B>>,
@@ -75,43 +76,60 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
 
     /// Puts a piece that nobody changes any more at the end. A short one behind others is copied, and dropped here.
     #[inline]
-    pub fn push_shared(&mut self, bytes: B) {
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it: nothing has changed.
+    pub fn push_shared(&mut self, bytes: B) -> Result<(), TryReserveError> {
         let length = bytes.as_ref().len();
         if length == 0 {
-            return;
+            return Ok(());
         }
         if self.front.is_none() {
             self.length = length;
             self.front = Some(Piece::Shared(bytes));
         } else if length >= LONG {
+            self.rest.try_reserve(1)?;
             self.length += length;
             self.rest.push_back(Piece::Shared(bytes));
         } else {
-            self.push_copied(bytes.as_ref());
+            self.push_copied(bytes.as_ref())?;
         }
+        Ok(())
     }
 
     /// Puts a copy of the bytes at the end.
-    pub fn push_copied(&mut self, bytes: &[u8]) {
+    ///
+    /// # Errors
+    ///
+    /// There is no memory for it: nothing has changed.
+    pub fn push_copied(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         if bytes.is_empty() {
-            return;
+            return Ok(());
         }
-        self.length += bytes.len();
         if let Some(Piece::Gathered(last)) = self.rest.back_mut().or(self.front.as_mut())
             && last.len() + bytes.len() <= GATHERED_AT_MOST
         {
+            last.try_reserve(bytes.len())?;
             last.extend_from_slice(bytes);
-            return;
+            self.length += bytes.len();
+            return Ok(());
         }
         // What is long comes alone as a rule, and then needs no room behind it.
         let capacity = if bytes.len() >= LONG { bytes.len() } else { GATHERED_AT_FIRST };
-        let mut piece = Vec::with_capacity(capacity);
+        let mut piece = Vec::new();
+        piece.try_reserve_exact(capacity)?;
         piece.extend_from_slice(bytes);
         let piece = Piece::Gathered(piece);
         match self.front {
             None => self.front = Some(piece),
-            Some(_) => self.rest.push_back(piece),
+            Some(_) => {
+                self.rest.try_reserve(1)?;
+                self.rest.push_back(piece);
+            }
         }
+        self.length += bytes.len();
+        Ok(())
     }
 
     /// The bytes at the front, if they are all that waits.

@@ -254,9 +254,9 @@ impl Hub {
             }
         }
         if length.is_multiple_of(2) {
-            self.queue.push_shared(vec![0; length]);
+            assert!(self.queue.push_shared(vec![0; length]).is_ok());
         } else {
-            self.queue.push_copied(&vec![0; length]);
+            assert!(self.queue.push_copied(&vec![0; length]).is_ok());
         }
         // What is more than the protocol may have waiting is offered to the kernel at once.
         if self.queue.len() > self.flow.high().min(16 * 1024) {

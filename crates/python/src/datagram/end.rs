@@ -33,23 +33,25 @@ pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), 
 /// A mistake, or a lack of memory: it is reported, and the endpoint is lost to it.
 #[cold]
 pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
-    let error = report_error(transport, raised, message)?;
-    lose(transport, Some(error))
+    let py = transport.py();
+    let error = protocol::failure(py, raised)?;
+    let reported = tell_handler(transport, &error, message).map_err(|raised| raised.take(py));
+    lose(transport, Some(error))?;
+    Ok(reported?)
 }
 
 /// An exception of the protocol's, which the endpoint outlives.
 #[cold]
 pub(super) fn report(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
-    report_error(transport, raised, message).map(drop)
+    let error = protocol::failure(transport.py(), raised)?;
+    tell_handler(transport, &error, message)
 }
 
-fn report_error(transport: Argument<'_>, raised: Raised, message: &str) -> Result<PyErr, Raised> {
+fn tell_handler(transport: Argument<'_>, error: &PyErr, message: &str) -> Result<(), Raised> {
     let py = transport.py();
-    let error = protocol::failure(py, raised)?;
     let endpoint = value_of::<Endpoint>(transport);
     let protocol = endpoint.callee(py).map(|callee| callee.protocol);
-    protocol::report(endpoint.owner.bind(py), message, &error, transport, protocol.as_ref())?;
-    Ok(error)
+    protocol::report(endpoint.owner.bind(py), message, error, transport, protocol.as_ref())
 }
 
 /// `protocol.error_received(error)`, called by the loop.

@@ -84,6 +84,9 @@ fn receive_several(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), R
     let owner = endpoint.owner.get();
     let spare = owner.batch.with(py, Option::take);
     let mut batch = spare.unwrap_or_else(|| DatagramBatch::new(DATAGRAMS_PER_CALL, LARGEST));
+    if batch.prepare().is_err() {
+        return receive_one(transport, endpoint);
+    }
     let outcome = fill_and_deliver(transport, endpoint, &mut batch);
     let other = owner.batch.with(py, |place| place.replace(batch));
     drop(other);

@@ -3,6 +3,7 @@
 //! What waits is sent several to a call when the kernel has room again. An error concerns one datagram: the protocol is
 //! told, and the endpoint lives on.
 
+use std::collections::TryReserveError;
 use std::io;
 
 use pyo3::exceptions::{
@@ -19,7 +20,7 @@ use super::{Body, Endpoint, end, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
@@ -119,13 +120,13 @@ fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(
     let refused = endpoint.body.with(py, |body| {
         // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
         if body.state.is_lost() {
-            return Some((kept, target));
+            return Ok(Some((kept, target)));
         }
-        body.queue.push(kept, target);
+        body.queue.push(kept, target)?;
         body.state.set_blocked(true);
-        None
+        Ok::<_, TryReserveError>(None)
     });
-    drop(refused);
+    drop(refused.map_err(|_| no_memory())?);
     settle(transport)?;
     pause_if_high::<Endpoint>(transport)
 }

@@ -13,7 +13,7 @@ use stream::{Admission, Drained};
 
 use super::{Body, Pipe, end, settle};
 use crate::error::os_error;
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -38,16 +38,17 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
         let is_empty = data.as_ref().is_empty();
         match body.end.admit(is_empty) {
             Admission::Queue => {}
-            refused => return Err(refused),
+            refused => return Err(Some(refused)),
         }
-        body.queue.push_shared(data);
+        body.queue.push_shared(data).map_err(|_| None)?;
         let (length, blocked) = (body.queue.len(), body.end.state.is_blocked());
         let gathers = runs_here && !body.writes_at_once;
         Ok(Next::of(length, &body.flow, blocked, gathers, &mut body.is_listed))
     });
     match next {
         Ok(next) => follow::<Pipe>(transport, next, flush),
-        Err(refused) => drop_write(transport, refused),
+        Err(Some(refused)) => drop_write(transport, refused),
+        Err(None) => Err(no_memory().into()),
     }
 }
 

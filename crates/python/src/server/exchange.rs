@@ -37,6 +37,11 @@ impl Exchange {
     pub(super) fn note_end(&self) -> bool {
         !self.has_ended.swap(true, Ordering::Relaxed)
     }
+
+    /// Whether that was noted.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
 }
 
 struct Known {

@@ -50,14 +50,33 @@ pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) 
         }
         body.number
     });
-    let exchange = exchange::make(protocol, number, key)?;
+    let exchange = match exchange::make(protocol, number, key) {
+        Ok(exchange) => exchange,
+        Err(raised) => {
+            let error = raised.take(py);
+            drop(hub.end_request(py, key));
+            return failed(protocol, error, Some((true, false)));
+        }
+    };
     match call(value, &exchange, draft) {
-        Ok(task) => follow(value, &exchange, &task),
+        Ok(task) => follow(value, &exchange, &task)
+            .or_else(|raised| stop_following(&exchange, &task, raised.take(py))),
         Err(raised) => {
             let error = raised.take(py);
             settle(exchange.as_borrowed(), Err(error))
         }
     }
+}
+
+/// The end of a task that cannot be waited for, for lack of memory as a rule: it is cancelled, and counts as ended.
+#[cold]
+fn stop_following(exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyErr) -> Result<(), Raised> {
+    if record::value_of::<Exchange>(exchange.as_borrowed()).has_ended() {
+        return Err(error.into());
+    }
+    // One that is not even cancelled meets no request any more.
+    drop(task.call_method0(name!("cancel")));
+    settle(exchange.as_borrowed(), Err(error))
 }
 
 /// Calls the application and starts its task.

@@ -61,7 +61,9 @@ fn begin<'py>(
     socket: &Bound<'py, PyAny>,
 ) -> Result<(Attempt<'py>, RawFd), Raised> {
     let owner = operation.owner.get();
-    if owner.modes.any(Modes::DEBUG) && !socket.call_method0(name!("gettimeout"))?.eq(0)? {
+    if owner.modes.any(Modes::DEBUG)
+        && !socket.call_method0(name!("gettimeout"))?.eq(make::integer(socket.py(), 0)?)?
+    {
         return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
     let descriptor = descriptor_of(socket);

@@ -5,7 +5,7 @@
 
 use std::os::fd::AsRawFd;
 
-use pyo3::exceptions::PyConnectionError;
+use pyo3::exceptions::{PyConnectionError, PyMemoryError};
 use pyo3::prelude::*;
 use reactor::socket;
 use stream::WriteEnd;
@@ -65,20 +65,34 @@ pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Re
     let stream = value_of::<Stream>(transport);
     let owner = stream.owner.bind(py);
     let protocol = stream.callee(py).map(|callee| callee.protocol);
-    if !protocol::is_network_error(py, &error) {
-        protocol::report(owner, message, &error, transport, protocol.as_ref())?;
+    let reported = if !protocol::is_network_error(py, &error) {
+        protocol::report(owner, message, &error, transport, protocol.as_ref())
+            .map_err(|raised| raised.take(py))
     } else if owner.get().modes.any(Modes::DEBUG) {
         let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1(name!("log_network_error"), (transport, Text(message), error.value(py)))?;
-    }
+        hooks.call_method1(name!("log_network_error"), (transport, Text(message), error.value(py))).map(drop)
+    } else {
+        Ok(())
+    };
     // What it wrote before it raised leaves, as it would have in asyncio.
-    write::flush(transport)?;
-    lose(transport, Some(error))
+    let flushed = write::flush(transport).map_err(|raised| raised.take(py));
+    // Whatever could not be said: nobody else would end the connection.
+    lose(transport, Some(error))?;
+    Ok(reported.and(flushed)?)
 }
 
 /// The connection is lost, to an error or by `abort()`. What waits to be sent is forgotten.
 pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
     transport::lose::<Stream>(transport, error)
+}
+
+/// A transport that could not be begun, and that nobody was told of. A socket object is not closed: it may be the caller's.
+#[cold]
+pub(super) fn give_up(transport: Argument<'_>) -> Result<(), Raised> {
+    let stream = value_of::<Stream>(transport);
+    let socket = stream.body.with(transport.py(), |body| std::mem::replace(&mut body.socket, Socket::Closed));
+    drop(socket);
+    release(transport)
 }
 
 /// Closes the socket and lets go of everything.
@@ -95,7 +109,13 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
     drop(protocol);
     if let Some(server) = server {
         let name = &stream.owner.get().imports.names.protocol.detach;
-        call_method(server.bind(py).as_borrowed(), name, &[transport])?;
+        let detach = || call_method(server.bind(py).as_borrowed(), name, &[transport]);
+        let detached = detach().or_else(|raised| match raised.take(py) {
+            // What had no memory to begin with may have it now; a server that counts the connection on never ends.
+            error if error.is_instance_of::<PyMemoryError>(py) => detach(),
+            error => Err(error.into()),
+        });
+        detached?;
     }
     if let Some(waiter) = waiter
         && !waiter.bind(py).call_method0(name!("done"))?.is_truthy()?

@@ -175,7 +175,14 @@ pub(crate) fn open<'py>(
     stream.body.with(py, |body| body.token = Some(token));
     if let Some(server) = connection.server {
         let name = &state.imports.names.protocol.attach;
-        call_method(server.as_borrowed(), name, &[transport.as_borrowed()])?;
+        if let Err(raised) = call_method(server.as_borrowed(), name, &[transport.as_borrowed()]) {
+            let error = raised.take(py);
+            // It does not count among the server's.
+            let uncounted = stream.body.with(py, |body| body.server.take());
+            drop(uncounted);
+            drop(end::give_up(transport.as_borrowed()).map_err(|raised| raised.take(py)));
+            return Err(error.into());
+        }
     }
     Ok(transport)
 }
@@ -194,7 +201,13 @@ pub(crate) fn open_later<'py>(
     let transport = open(owner, connection)?;
     let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
     // The connection's own context is entered for the protocol alone.
-    schedule(owner, class::begin_method(py)?, &[transport.as_borrowed(), waiter.as_borrowed()], None)?;
+    let scheduled =
+        schedule(owner, class::begin_method(py)?, &[transport.as_borrowed(), waiter.as_borrowed()], None);
+    if let Err(raised) = scheduled {
+        let error = raised.take(py);
+        drop(end::give_up(transport.as_borrowed()).map_err(|raised| raised.take(py)));
+        return Err(error.into());
+    }
     Ok(transport)
 }
 

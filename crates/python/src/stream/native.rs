@@ -10,6 +10,7 @@ use super::read::{Plan, on_end, on_error};
 use super::{Intake, Stream, class, end, info, settle, write as out};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::in_context;
+use crate::ffi::error::no_memory;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -71,15 +72,24 @@ pub(crate) fn write(
     tail: &[u8],
 ) -> Result<(), Raised> {
     let is_empty = head.is_empty() && tail.is_empty() && content.is_none();
-    out::put(transport, is_empty, |body| {
+    let mut is_torn = false;
+    let put = out::put(transport, is_empty, |body| {
         // What was to come before this is part of it.
         body.tells_turn_end = false;
-        body.queue.push_copied(head);
+        is_torn = true;
+        body.queue.push_copied(head)?;
         if let Some(content) = content {
-            body.queue.push_shared(content);
+            body.queue.push_shared(content)?;
         }
-        body.queue.push_copied(tail);
-    })
+        body.queue.push_copied(tail)?;
+        is_torn = false;
+        Ok(())
+    });
+    if is_torn {
+        // Nothing may follow a part of it.
+        end::lose(transport, Some(no_memory()))?;
+    }
+    put
 }
 
 /// Has the stream tell its protocol when the turn ends, before it sends what was written.

@@ -4,6 +4,7 @@
 //! that does not run, from another thread, or in excess of what is worth gathering leaves at once. What the kernel does not
 //! take waits for it to have room. Memory that its owner can change is copied before `write()` returns, or sent.
 
+use std::collections::TryReserveError;
 use std::io;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -15,7 +16,7 @@ use super::{Body, Stream, end, native, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::raised::Raised;
@@ -44,7 +45,7 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
 pub(super) fn put(
     transport: Argument<'_>,
     is_empty: bool,
-    push: impl FnOnce(&mut Body),
+    push: impl FnOnce(&mut Body) -> Result<(), TryReserveError>,
 ) -> Result<(), Raised> {
     put_by("write", transport, is_empty, push)
 }
@@ -55,7 +56,7 @@ fn put_by(
     method: &str,
     transport: Argument<'_>,
     is_empty: bool,
-    push: impl FnOnce(&mut Body),
+    push: impl FnOnce(&mut Body) -> Result<(), TryReserveError>,
 ) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
@@ -63,15 +64,16 @@ fn put_by(
     let next = stream.body.with(py, |body| {
         match body.state.admit(is_empty) {
             Admission::Queue => {}
-            refused => return Err(refused),
+            refused => return Err(Some(refused)),
         }
-        push(body);
+        push(body).map_err(|_| None)?;
         let (length, blocked) = (body.queue.len(), body.state.is_blocked());
         Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
     });
     match next {
         Ok(next) => follow::<Stream>(transport, next, flush),
-        Err(refused) => refuse(transport, refused, method),
+        Err(Some(refused)) => refuse(transport, refused, method),
+        Err(None) => Err(no_memory().into()),
     }
 }
 
@@ -228,6 +230,16 @@ fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raise
     put(transport, view.len() == 0, |body| body.queue.push_copied(view.bytes()))
 }
 
+/// What a long write came to.
+enum Direct {
+    Done,
+    Failed(io::Error),
+    /// What the kernel did not take could not be copied. `is_torn`: it took a part.
+    NoMemory {
+        is_torn: bool,
+    },
+}
+
 /// Offers long memory to the kernel at once, behind what waits already; only what it does not take is copied.
 fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
     let py = transport.py();
@@ -239,23 +251,35 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
             refused => return Err(refused),
         }
         let mut taken = 0;
-        if body.queue.is_empty() && !body.state.is_blocked() {
+        let is_first = body.queue.is_empty() && !body.state.is_blocked();
+        if is_first {
             match socket::send(body.descriptor(py), view.bytes()) {
                 Ok(count) => taken = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Direct::Failed(error)),
             }
+        }
+        if body.queue.push_copied(&view.bytes()[taken..]).is_err() {
+            return Ok(Direct::NoMemory { is_torn: taken > 0 });
+        }
+        if is_first {
             body.state.set_blocked(taken < view.len());
         }
-        body.queue.push_copied(&view.bytes()[taken..]);
-        Ok(Ok(()))
+        Ok(Direct::Done)
     });
     match direct {
-        Ok(Ok(())) => {
+        Ok(Direct::Done) => {
             settle(transport)?;
             pause_if_high::<Stream>(transport)
         }
-        Ok(Err(error)) => fail(transport, &error),
+        Ok(Direct::Failed(error)) => fail(transport, &error),
+        Ok(Direct::NoMemory { is_torn }) => {
+            if is_torn {
+                // The peer has a part of it and would take what comes next for the rest.
+                end::lose(transport, Some(no_memory()))?;
+            }
+            Err(no_memory().into())
+        }
         Err(refused) => refuse(transport, refused, "write"),
     }
 }
@@ -270,12 +294,14 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     let mut pieces = Vec::new();
     for line in lines.try_iter()? {
-        pieces.push(shared(&line?)?);
+        let piece = shared(&line?)?;
+        pieces.try_reserve(1).map_err(|_| no_memory())?;
+        pieces.push(piece);
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
     put_by("writelines", transport, is_empty, |body| {
-        pieces.into_iter().for_each(|piece| body.queue.push_shared(piece));
+        pieces.into_iter().try_for_each(|piece| body.queue.push_shared(piece))
     })
 }
 

@@ -35,11 +35,11 @@ pub(crate) fn ask_kernel(
     token: Token,
     wanted: Interest,
 ) -> Result<io::Result<()>, Raised> {
-    let object = if wanted.is_empty() {
-        PyWeakrefReference::new(&transport.to_owned())?.into_any().into()
-    } else {
-        transport.to_owned().into()
-    };
+    let transport_object = transport.to_owned();
+    let weak = if wanted.is_empty() { PyWeakrefReference::new(&transport_object).ok() } else { None };
+    // Without memory for the weak reference it is held until something changes: what the state has decided, such as the end
+    // of the transport, must not be left half done.
+    let object = weak.map_or_else(|| transport_object.clone(), |weak| weak.into_any()).into();
     let (displaced, told) =
         owner.kernel.with(transport.py(), |kernel| kernel.ask(half, token, wanted, object));
     drop(displaced);

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::PyResourceWarning;
+use pyo3::exceptions::{PyMemoryError, PyResourceWarning};
 use pyo3::prelude::*;
 use reactor::{Interest, Token};
 use stream::{Closing, Flow};
@@ -176,15 +176,39 @@ pub(crate) fn schedule_lost<T: Transport>(
     error: Option<PyErr>,
 ) -> Result<(), Raised> {
     let py = transport.py();
-    let this = value_of::<T>(transport);
-    let context = this.body().with(py, |body| body.parts().context.clone_ref(py));
     let error = match error {
         Some(error) => error.into_value(py).into_bound(py).into_any(),
         None => none(py),
     };
+    schedule_end::<T>(transport, error.as_borrowed())
+}
+
+/// The same for an exception as an object, or None. Where there is no memory for it the loop tries again at the end of each
+/// turn: the state is past the point at which anybody else would.
+pub(crate) fn schedule_end<T: Transport>(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
+    let py = transport.py();
+    let this = value_of::<T>(transport);
+    let context = this.body().with(py, |body| body.parts().context.clone_ref(py));
     let method = this.connection_lost_method(py)?;
     let context = context.bind_borrowed(py);
-    schedule(this.owner().bind(py), method, &[transport, error.as_borrowed()], Some(context))
+    let scheduled = schedule(this.owner().bind(py), method, &[transport, error], Some(context));
+    scheduled.or_else(|raised| owe_end::<T>(transport, error, raised.take(py)))
+}
+
+#[cold]
+fn owe_end<T: Transport>(transport: Argument<'_>, error: Argument<'_>, failure: PyErr) -> Result<(), Raised> {
+    let py = transport.py();
+    if !failure.is_instance_of::<PyMemoryError>(py) {
+        return Err(failure.into());
+    }
+    let this = value_of::<T>(transport);
+    let listed = (this.kind(), transport.to_owned().into());
+    let owed = (this.kind(), transport.to_owned().into(), error.to_owned().into());
+    this.owner().get().queues.with(py, |queues| {
+        queues.owed_ends.push(owed);
+        queues.unsent.push(listed);
+    });
+    Ok(())
 }
 
 /// Called by the loop: tells the protocol, then closes the descriptor, whatever the protocol raised.

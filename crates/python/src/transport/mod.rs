@@ -27,6 +27,6 @@ pub(crate) use flow::{
 pub(crate) use interest::alive;
 pub(crate) use life::{
     Body, Parts, Transport, begin, begin_and_wake, conclude, connection_lost, detach, finalize, lose,
-    schedule_lost, settle,
+    schedule_end, schedule_lost, settle,
 };
 pub(crate) use telling::{check_protocol, report_failure, schedule};

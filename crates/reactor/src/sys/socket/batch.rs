@@ -4,6 +4,7 @@
 //! It knows nothing of who reads them: it has room for so many datagrams of such a size, and each call fills
 //! it anew.
 
+use std::collections::TryReserveError;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -94,7 +95,7 @@ impl DatagramBatch {
         fd: RawFd,
     ) -> io::Result<usize> {
         self.received = 0;
-        self.allocate();
+        self.prepare().map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.received = way(self, fd)?;
         Ok(self.received)
     }
@@ -124,12 +125,22 @@ impl DatagramBatch {
         self.arrivals[..self.received][index].is_truncated
     }
 
-    fn allocate(&mut self) {
+    /// Takes the memory for what is received, unless it is there: else the first call that receives does it.
+    ///
+    /// # Errors
+    ///
+    /// There is not so much memory.
+    pub fn prepare(&mut self) -> Result<(), TryReserveError> {
         if self.arrivals.is_empty() {
             let nothing = Arrival { from: Name::ROOM, length: 0, is_truncated: false };
-            self.bytes = Box::new_uninit_slice(self.count.saturating_mul(self.size));
+            let size = self.count.saturating_mul(self.size);
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(size)?;
+            bytes.resize(size, MaybeUninit::uninit());
+            self.bytes = bytes.into();
             self.arrivals = vec![nothing; self.count].into();
         }
+        Ok(())
     }
 
     /// `recvmmsg`, which waits for nobody, not even where the descriptor was left blocking: it would wait for

@@ -1,0 +1,32 @@
+"""Memory that is refused, at every allocation of each kind of call, is a MemoryError and nothing worse.
+
+A child refuses memory to one call at its first allocation, then on a fresh loop at its second, and so on
+(`memory_child`): whatever allocation it is, the call raises MemoryError or has it reported, the loop works afterwards,
+nothing stays counted and no descriptor is left open. Refused are the interpreter's allocations, by CPython's own test
+module.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("_testcapi", reason="this Python has no module that refuses memory")
+
+import memory_child
+
+HERE = Path(__file__).parent
+
+
+WAYS = [(name, way) for name, kind in memory_child.KINDS.items() for way in kind.ways]
+
+
+@pytest.mark.vitok_only
+@pytest.mark.parametrize(("kind", "way"), WAYS)
+def test_a_refused_allocation_is_a_memory_error(kind: str, way: str) -> None:
+    command = [sys.executable, str(HERE / "memory_child.py"), kind, "vitok", way]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
+    wrong = [line for line in child.stdout.splitlines() if line.startswith("WRONG")]
+    assert (child.returncode, wrong) == (0, []), child.stdout[-500:] + child.stderr[-3000:]
+    assert "panicked" not in child.stderr, child.stderr
