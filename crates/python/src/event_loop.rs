@@ -7,7 +7,7 @@
 use std::io;
 
 use pyo3::prelude::*;
-use reactor::{Deadline, PollStep, Poller, Timeout};
+use reactor::{Deadline, PollStep, Timeout};
 
 use crate::events::take_events;
 use crate::ffi::answer::{none, truth};
@@ -92,7 +92,7 @@ impl EventLoop {
             queues.poll_budget.spend();
             queues.has_acted = true;
         });
-        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(Poller::doubt));
+        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(|poller| poller.doubt()));
     }
 
     /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
@@ -266,7 +266,7 @@ impl Kernel {
     /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
     #[inline(always)]
     fn may_be_ready(&mut self) -> bool {
-        self.has_anything_to_poll() && self.poller.as_mut().is_some_and(Poller::may_be_ready)
+        self.has_anything_to_poll() && self.poller.as_mut().is_some_and(|poller| poller.may_be_ready())
     }
 
     /// A poll that cannot block; none where it would bring nothing.

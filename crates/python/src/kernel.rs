@@ -15,8 +15,9 @@ use crate::watches::{Direction, Half, Kind, Source, Watched, Watches, is_live};
 
 /// The loop's dealings with the kernel.
 pub(crate) struct Kernel {
-    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`.
-    pub(crate) poller: Option<Poller>,
+    /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`. Boxed, because it is moved for
+    /// each sleep.
+    pub(crate) poller: Option<Box<Poller>>,
     pub(crate) watches: Watches,
     pub(crate) signals: Option<SignalPipe>,
     /// Whether the loop has handlers of signals, for whose numbers it has to poll.
@@ -81,7 +82,7 @@ impl Displaced {
 impl Kernel {
     pub(crate) fn new(poller: Poller) -> Self {
         Self {
-            poller: Some(poller),
+            poller: Some(Box::new(poller)),
             watches: Watches::new(),
             signals: None,
             has_signal_handlers: false,
