@@ -8,6 +8,7 @@ what a sample is nor which loop it runs on. The rows that measure waiting instea
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import threading
 import time
@@ -24,6 +25,8 @@ Loop = asyncio.AbstractEventLoop
 BATCH: Final = 1000
 # What a thread sends before it waits: a batch of results handed to the loop at once.
 BURST: Final = 100
+# The connections of a small server.
+WATCHED: Final = 100
 # A task group of ordinary size.
 GATHERED: Final = 100
 
@@ -36,6 +39,12 @@ def rows() -> tuple[Row, ...]:
         Row(name="call_soon_0", title="call_soon without arguments", body=_call_soon_0, batch=BATCH, counted=4_000),
         Row(name="call_soon_3", title="call_soon with 3 arguments", body=_call_soon_3, batch=BATCH, counted=4_000),
         Row(name="turn", title="a turn with one callback", body=_turn, counted=2_000),
+        Row(
+            name="turn_watched",
+            title="the same, 100 descriptors watched, none ready",
+            body=_turn_watched,
+            counted=2_000,
+        ),
         Row(
             name="threadsafe_own",
             title="call_soon_threadsafe from the loop's own thread",
@@ -105,6 +114,19 @@ def _turn(loop: Loop, operations: int) -> None:
 
     loop.call_soon(again)
     loop.run_forever()
+
+
+def _turn_watched(loop: Loop, operations: int) -> None:
+    pairs = [socket.socketpair() for _ in range(WATCHED)]
+    for ours, _ in pairs:
+        loop.add_reader(ours, _nothing)
+    try:
+        _turn(loop, operations)
+    finally:
+        for ours, theirs in pairs:
+            loop.remove_reader(ours)
+            ours.close()
+            theirs.close()
 
 
 def _threadsafe_own(loop: Loop, operations: int) -> None:
