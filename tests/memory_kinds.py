@@ -204,6 +204,31 @@ class RunForever(Kind):
         self.loop.run_forever()
 
 
+class Make(Kind):
+    """The native part of making a loop: in asyncio's part CPython 3.11 crashes where it is refused an iterator."""
+
+    def set_up(self) -> None:
+        self.make = type(self.loop)
+
+    def call(self) -> None:
+        self.make.__new__(self.make)
+
+
+class MakeWithFinalizer(Make):
+    """The same for a subclass whose finalizer asks the loop."""
+
+    def set_up(self) -> None:
+        class Finalized(type(self.loop)):  # type: ignore[misc]
+            """Asks what a finalizer may ask."""
+
+            def __del__(self) -> None:
+                if not self.is_closed():
+                    self.close()
+                self.is_running()
+
+        self.make = Finalized
+
+
 class Close(Kind):
     """close()."""
 
@@ -240,9 +265,6 @@ class RunInExecutor(Kind):
 
 class AddSignalHandler(Kind):
     """add_signal_handler()."""
-
-    # With no memory at all from the 88th allocation on it does not come back: not looked into.
-    ways = ("once",)
 
     def call(self) -> None:
         self.loop.add_signal_handler(signal.SIGUSR1, nothing)
@@ -318,6 +340,8 @@ KINDS: list[type[Kind]] = [
     CreateEagerTask,
     RunUntilComplete,
     RunForever,
+    Make,
+    MakeWithFinalizer,
     Close,
     RunInExecutor,
     AddSignalHandler,

@@ -247,12 +247,16 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
     async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> Any:
         """Send a file past a transport's queue, by the kernel, once the queue is sent."""
+        sock = transp._sock
         resume = transp.is_reading()
         transp.pause_reading()
         try:
             await transp._make_empty_waiter()
-            return await self.sock_sendfile(transp._sock, file, offset, count, fallback=False)
+            return await self.sock_sendfile(sock, file, offset, count, fallback=False)
         finally:
+            if sock is not None and sock.fileno() >= 0:
+                # asyncio's code leaves it watched where it fails behind that, and could not take it back any more.
+                self._remove_writer(sock)
             transp._reset_empty_waiter()
             if resume:
                 transp.resume_reading()

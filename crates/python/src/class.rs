@@ -10,6 +10,7 @@ use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use crate::ffi::answer::{none, truth};
 use crate::ffi::error::new_error;
+use crate::ffi::half_made::{self, Marked as _};
 use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
@@ -42,6 +43,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sock::add(module)?;
     add_methods::<EventLoop>(py, methods)?;
     finish::<EventLoop>(py);
+    half_made::guard::<EventLoop>(py);
     Ok(())
 }
 
@@ -99,7 +101,11 @@ impl EventLoop {
         if hooks.getattr(name!("close_inherited"))?.is_none() {
             return lifetime::close_natively(slf);
         }
-        let handlers = slf.getattr(name!("_signal_handlers"))?.call_method0(name!("copy"))?;
+        // Where asyncio's constructor was left halfway, its part has nothing to go by.
+        let Some(handlers) = slf.as_any().getattr_opt(name!("_signal_handlers"))? else {
+            return lifetime::close_natively(slf);
+        };
+        let handlers = handlers.call_method0(name!("copy"))?;
         if handlers.is_truthy()? {
             // asyncio's method leaves nobody in place: whoever has come meanwhile is noted before.
             lifetime::hold_signals(slf)?;
@@ -343,7 +349,7 @@ impl EventLoop {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.traverse(visit)
+        if self.is_made() { self.traverse(visit) } else { Ok(()) }
     }
 
     fn __clear__(&self, py: Python<'_>) {

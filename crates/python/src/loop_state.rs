@@ -17,6 +17,7 @@ use reactor::{Deadline, Doorbell, PollBudget, Poller, Timers};
 use crate::buffer::Inbound;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
+use crate::ffi::half_made::Marked;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Pool;
 use crate::ffi::interpreter::thread_identity;
@@ -101,7 +102,7 @@ pub(crate) struct Settings {
     pub(crate) keywords: [Option<Py<PyDict>>; 2],
 }
 
-/// Modes of the loop that the hot path asks for, in one byte.
+/// Modes of the loop that the hot path asks for, in one byte. Zeros are those of a closed loop: `half_made`.
 pub(crate) struct Modes(AtomicU8);
 
 impl Modes {
@@ -110,18 +111,27 @@ impl Modes {
     pub(crate) const STOPPING: u8 = 4;
     /// `loop.time` was replaced on this loop: deadlines follow the replacement.
     pub(crate) const OWN_TIME: u8 = 8;
+    /// There is a loop.
+    const MADE: u8 = 16;
 
     #[inline(always)]
     pub(crate) fn any(&self, modes: u8) -> bool {
-        self.0.load(Ordering::Relaxed) & modes != 0
+        (self.0.load(Ordering::Relaxed) ^ Self::CLOSED) & modes != 0
     }
 
+    /// Sets one mode.
     pub(crate) fn set(&self, mode: u8, on: bool) {
-        if on {
+        if on != (mode == Self::CLOSED) {
             self.0.fetch_or(mode, Ordering::Relaxed);
         } else {
             self.0.fetch_and(!mode, Ordering::Relaxed);
         }
+    }
+}
+
+impl Marked for EventLoop {
+    fn is_made(&self) -> bool {
+        self.modes.any(Modes::MADE)
     }
 }
 
@@ -136,7 +146,7 @@ impl EventLoop {
             imports,
             pool: Box::new(Pool::new(imports.handle_types)),
             // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
-            modes: Modes(AtomicU8::new(Modes::CLOSED)),
+            modes: Modes(AtomicU8::new(Modes::MADE)),
             thread: AtomicU64::new(0),
             doorbell: Doorbell::new(poller.waker()),
             mailbox: Mailbox::new(),

@@ -272,18 +272,20 @@ fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Resu
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    resume_if_low::<Endpoint>(transport)?;
+    let resumed = resume_if_low::<Endpoint>(transport).map_err(|raised| raised.take(py));
     let drained = endpoint.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return Drained::Nothing;
         }
         body.state.drained()
     });
-    settle(transport)?;
+    let settled = settle(transport).map_err(|raised| raised.take(py));
+    // The state is past it: whatever failed before, nobody else would end the endpoint.
     match drained {
-        Drained::Lose => schedule_lost::<Endpoint>(transport, None),
-        Drained::Nothing | Drained::Shutdown => Ok(()),
+        Drained::Lose => schedule_lost::<Endpoint>(transport, None)?,
+        Drained::Nothing | Drained::Shutdown => {}
     }
+    Ok(resumed.and(settled)?)
 }
 
 #[cold]

@@ -13,6 +13,7 @@ pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod error;
 pub(crate) mod forced_unwind;
+pub(crate) mod half_made;
 pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
 mod heap_type;

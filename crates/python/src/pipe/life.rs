@@ -50,8 +50,10 @@ impl Transport for Pipe {
         let error = os_error(error);
         let protocol = pipe.callee(py).map(|callee| callee.protocol);
         let message = "Fatal error on pipe transport";
-        protocol::report(pipe.owner.bind(py), message, &error, transport, protocol.as_ref())?;
-        end::lose(transport, Some(error))
+        let told = protocol::report(pipe.owner.bind(py), message, &error, transport, protocol.as_ref());
+        let told = told.map_err(|raised| raised.take(py));
+        end::lose(transport, Some(error))?;
+        Ok(told?)
     }
 
     fn release(transport: Argument<'_>) -> Result<(), Raised> {

@@ -69,13 +69,17 @@ fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
     if pipe.body.with(py, |body| body.end.state.lose()) != Closing::Lose {
         return Ok(());
     }
-    settle(transport)?;
+    let settled = settle(transport).map_err(|raised| raised.take(py));
     let method = callee.protocol.getattr(&owner.get().imports.names.protocol.eof_received);
     let scheduled = method.map_err(Raised::from).and_then(|method| {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
-    transport::report_failure(owner, callee, transport, scheduled, "Fatal read error on pipe transport")?;
-    schedule_lost::<Pipe>(transport, None)
+    let message = "Fatal read error on pipe transport";
+    let told = transport::report_failure(owner, callee, transport, scheduled, message);
+    let told = told.map_err(|raised| raised.take(py));
+    // Whatever could not be said: nobody else would end the pipe.
+    schedule_lost::<Pipe>(transport, None)?;
+    Ok(settled.and(told)?)
 }
 
 #[cold]
@@ -86,11 +90,15 @@ fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> 
     let is_hangup = error.raw_os_error() == Some(libc::EIO);
     let error = os_error(error);
     // A terminal whose other side is gone says EIO: that is its way to end.
-    if !is_hangup {
-        protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))?;
+    let told = if !is_hangup {
+        protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))
+            .map_err(|raised| raised.take(py))
     } else if owner.get().modes.any(Modes::DEBUG) {
         let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1(name!("log_network_error"), (transport, Text(MESSAGE), error.value(py)))?;
-    }
-    end::lose(transport, Some(error))
+        hooks.call_method1(name!("log_network_error"), (transport, Text(MESSAGE), error.value(py))).map(drop)
+    } else {
+        Ok(())
+    };
+    end::lose(transport, Some(error))?;
+    Ok(told?)
 }

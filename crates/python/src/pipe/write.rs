@@ -170,26 +170,28 @@ fn on_reader_gone(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     // What was written in this turn has not been offered yet: the kernel's own error says more.
-    flush(transport)?;
+    let flushed = flush(transport).map_err(|raised| raised.take(py));
     let waits = pipe.body.with(py, |body| !body.queue.is_empty());
-    end::lose(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))
+    end::lose(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
+    Ok(flushed?)
 }
 
 /// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    resume_if_low::<Pipe>(transport)?;
+    let resumed = resume_if_low::<Pipe>(transport).map_err(|raised| raised.take(py));
     let drained = pipe.body.with(py, |body| {
         let is_over = body.queue.is_empty() && !body.end.state.is_lost();
         if is_over { body.end.state.drained() } else { Drained::Nothing }
     });
-    settle(transport)?;
+    let settled = settle(transport).map_err(|raised| raised.take(py));
     match drained {
-        Drained::Lose => schedule_lost::<Pipe>(transport, None),
+        Drained::Lose => schedule_lost::<Pipe>(transport, None)?,
         // A pipe's `write_eof()` is its `close()`.
-        Drained::Nothing | Drained::Shutdown => Ok(()),
+        Drained::Nothing | Drained::Shutdown => {}
     }
+    Ok(resumed.and(settled)?)
 }
 
 /// The kernel refused to write: the pipe is lost.
@@ -199,13 +201,14 @@ fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     let pipe = value_of::<Pipe>(transport);
     let error = os_error(error);
     let owner = pipe.owner.get();
-    if owner.modes.any(Modes::DEBUG) {
+    let told = if owner.modes.any(Modes::DEBUG) {
         let hooks = owner.imports.hooks.bind(py);
-        hooks.call_method1(
-            name!("log_network_error"),
-            (transport, name!("Fatal write error on pipe transport"), error.value(py)),
-        )?;
-    }
+        let message = name!("Fatal write error on pipe transport");
+        hooks.call_method1(name!("log_network_error"), (transport, message, error.value(py))).map(drop)
+    } else {
+        Ok(())
+    };
     pipe.body.with(py, |body| body.end.write_failed());
-    end::lose(transport, Some(error))
+    end::lose(transport, Some(error))?;
+    Ok(told?)
 }

@@ -99,14 +99,22 @@ fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, Raised> {
     known(py)?.class.instance(py, Awaitable { what, future: Owned::new(None) })
 }
 
-/// Wakes who waits for these futures.
+/// Wakes who waits for these futures: all of them, whatever one raises.
 pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), Raised> {
-    let names = names(py)?;
+    let mut outcome = Ok(());
     for future in futures {
-        let future = future.bind_borrowed(py);
-        if !call_method(future, &names.done, &[])?.is_truthy()? {
-            call_method(future, &names.set_result, &[py.None().bind_borrowed(py)])?;
+        if let Err(raised) = wake_one(future.bind_borrowed(py)) {
+            outcome = Err(raised.take(py));
         }
+    }
+    Ok(outcome?)
+}
+
+fn wake_one(future: Argument<'_>) -> Result<(), Raised> {
+    let py = future.py();
+    let names = names(py)?;
+    if !call_method(future, &names.done, &[])?.is_truthy()? {
+        call_method(future, &names.set_result, &[py.None().bind_borrowed(py)])?;
     }
     Ok(())
 }

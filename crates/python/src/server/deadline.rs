@@ -1,7 +1,7 @@
 //! How long a peer may take: the server's ticks, and what becomes of a connection whose time is over.
 //!
 //! There is no timer to a connection: each knows the tick until which its peer may take, and once a tick all are looked
-//! at. While nobody is connected the loop is not woken.
+//! at. While nobody is connected and no request waits the loop is not woken.
 
 use pyo3::prelude::*;
 
@@ -9,7 +9,7 @@ use super::connection::{Body, protocol_of};
 use super::ending::Unread;
 use super::hub::HttpServer;
 use super::pace::Pace;
-use super::{access, date, ending};
+use super::{access, date, ending, request};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
@@ -141,7 +141,11 @@ pub(super) fn keep_ticking(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 }
 
 fn schedule(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
-    hub.get().call_later(hub.get().settings.tick_seconds, hub.getattr(name!("_tick"))?)
+    let server = hub.get();
+    let tick = hub.getattr(name!("_tick")).map_err(Raised::from);
+    let scheduled = tick.and_then(|tick| server.call_later(server.settings.tick_seconds, tick));
+    // One that could not be scheduled is no tick that will come: the next connection begins anew.
+    scheduled.inspect_err(|_| server.shared.with(hub.py(), |shared| shared.is_ticking = false))
 }
 
 /// A tick: who is too late is seen to.
@@ -150,12 +154,19 @@ pub(super) fn tick(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     let (tick, goes_on) = hub.get().shared.with(py, |shared| {
         shared.tick = shared.tick.saturating_add(1);
         shared.date = date::now();
-        shared.is_ticking = shared.open > 0;
+        shared.is_ticking = shared.open > 0 || !shared.tasks.is_empty();
         (shared.tick, shared.is_ticking)
     });
-    if goes_on {
-        schedule(hub)?;
-    }
+    let scheduled = if goes_on { schedule(hub) } else { Ok(()) };
+    let scheduled = scheduled.map_err(|raised| raised.take(py));
+    let ended = request::end_forgotten(hub).map_err(|raised| raised.take(py));
+    let looked = look(hub, tick).map_err(|raised| raised.take(py));
+    Ok(scheduled.and(ended).and(looked)?)
+}
+
+/// Looks at every connection.
+fn look(hub: &Bound<'_, HttpServer>, tick: u32) -> Result<(), Raised> {
+    let py = hub.py();
     tell_count(hub)?;
     let mut late = hub.get().protocols(py);
     late.retain(|protocol| {

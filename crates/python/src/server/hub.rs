@@ -49,11 +49,11 @@ pub(super) struct Shared {
     free: Vec<usize>,
     pub(super) open: usize,
     /// The tasks of requests, from their first wait to their end.
-    tasks: HashMap<u64, Object>,
+    pub(super) tasks: HashMap<u64, Running>,
     pub(super) running: usize,
     pub(super) begun: u64,
     pub(super) date: [u8; date::LENGTH],
-    /// The time of the server, in ticks; it stands still while nobody is connected.
+    /// The time of the server, in ticks; it stands still while nobody is connected and no request waits.
     pub(super) tick: u32,
     pub(super) is_ticking: bool,
     pub(super) is_ending: bool,
@@ -63,6 +63,14 @@ pub(super) struct Shared {
     pub(super) scratch: Vec<u8>,
     /// The address that connections came in at last, which nearly all share.
     pub(super) local: Option<Object>,
+}
+
+/// A request that waits.
+pub(super) struct Running {
+    task: Object,
+    exchange: Object,
+    /// The future that the task waited for at the last tick, if that was done already.
+    done_waiter: Option<Object>,
 }
 
 impl HttpServer {
@@ -99,22 +107,44 @@ impl HttpServer {
         })
     }
 
-    /// Keeps a task, which the loop itself would hold weakly.
-    pub(super) fn keep_task(&self, py: Python<'_>, number: u64, task: Object) {
-        let before = self.shared.with(py, |shared| shared.tasks.insert(number, task));
+    /// Keeps a task, which the loop itself would hold weakly, and the exchange that its end is told to.
+    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, exchange: &Bound<'_, PyAny>, key: u64) {
+        let running =
+            Running { task: task.clone().into(), exchange: exchange.clone().into(), done_waiter: None };
+        let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
+    }
+
+    /// The requests that wait: key, exchange and task.
+    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let parts = |(key, running): (&u64, &Running)| {
+            (*key, running.exchange.bind(py).clone(), running.task.bind(py).clone())
+        };
+        self.shared.with(py, |shared| shared.tasks.iter().map(parts).collect())
+    }
+
+    /// Notes the future that a task waits for although it is done; whether it was the same at the last tick.
+    pub(super) fn note_done_waiter(&self, py: Python<'_>, key: u64, waiter: Option<Object>) -> bool {
+        let (is_same, before) = self.shared.with(py, |shared| {
+            let Some(running) = shared.tasks.get_mut(&key) else { return (false, waiter) };
+            let before = std::mem::replace(&mut running.done_waiter, waiter);
+            let both = running.done_waiter.as_ref().zip(before.as_ref());
+            (both.is_some_and(|(now, before)| now.as_ptr() == before.as_ptr()), before)
+        });
+        drop(before);
+        is_same
     }
 
     /// The task of a request, if it waits.
     pub(super) fn task<'py>(&self, py: Python<'py>, key: u64) -> Option<Bound<'py, PyAny>> {
-        self.shared.with(py, |shared| shared.tasks.get(&key).map(|task| task.bind(py).clone()))
+        self.shared.with(py, |shared| shared.tasks.get(&key).map(|running| running.task.bind(py).clone()))
     }
 
     /// A request's task has ended.
     pub(super) fn end_request(&self, py: Python<'_>, number: u64) -> Option<Object> {
         self.shared.with(py, |shared| {
             shared.running -= 1;
-            shared.tasks.remove(&number)
+            shared.tasks.remove(&number).map(|running| running.task)
         })
     }
 
@@ -220,9 +250,7 @@ impl HttpServer {
 
     /// Cancel the task of every request that runs.
     fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
-        let tasks: Vec<Bound<'_, PyAny>> =
-            self.shared.with(py, |shared| shared.tasks.values().map(|task| task.bind(py).clone()).collect());
-        tasks.into_iter().try_for_each(|task| task.call_method0(name!("cancel")).map(drop))
+        self.waiting(py).into_iter().try_for_each(|(_, _, task)| task.call_method0(name!("cancel")).map(drop))
     }
 
     /// Close every connection at once.
@@ -268,7 +296,11 @@ impl HttpServer {
         visit.call(&self.settings.state)?;
         let shared = self.shared.peek(|shared| {
             shared.connections.iter().flatten().try_for_each(|protocol| visit.call(&**protocol))?;
-            shared.tasks.values().try_for_each(|task| visit.call(&**task))
+            shared.tasks.values().try_for_each(|running| {
+                visit.call(&*running.task)?;
+                visit.call(&*running.exchange)?;
+                running.done_waiter.iter().try_for_each(|future| visit.call(&**future))
+            })
         });
         shared.unwrap_or(Ok(()))
     }

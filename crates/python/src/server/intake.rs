@@ -3,6 +3,7 @@
 //! Input is worked off in steps: one borrow of the connection's state decides what comes next, then that is done with no
 //! borrow alive. Requests that were sent without waiting are answered one after the other, some of them in one go.
 
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use super::connection::{Body, CONTENT_AT_MOST, Protocol, Request, protocol_of};
@@ -130,7 +131,8 @@ fn pump(protocol: Argument<'_>, value: &Protocol, data: &[u8]) -> Result<(), Rai
     let py = protocol.py();
     let hub = value.hub.get();
     let mut input = data;
-    let outcome = work_off(protocol, value, &mut input);
+    let outcome =
+        work_off(protocol, value, &mut input).or_else(|raised| abort_without_memory(protocol, raised));
     let needs_turn = value.body.with(py, |body| {
         body.is_pumping = false;
         let mut needs_turn = false;
@@ -152,6 +154,17 @@ fn pump(protocol: Argument<'_>, value: &Protocol, data: &[u8]) -> Result<(), Rai
         schedule_if_due(protocol)?;
     }
     settle_reading(protocol)
+}
+
+/// Input that there was no memory for is lost, and who waits for it would wait for ever: so is the connection.
+#[cold]
+fn abort_without_memory(protocol: Argument<'_>, raised: Raised) -> Result<Pumped, Raised> {
+    let py = protocol.py();
+    let error = raised.take(py);
+    if error.is_instance_of::<PyMemoryError>(py) {
+        ending::abort(protocol)?;
+    }
+    Err(error.into())
 }
 
 enum Pumped {

@@ -6,11 +6,12 @@ use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, protocol_of};
 use super::exchange::{self, Exchange};
+use super::hub::HttpServer;
 use super::names::names;
 use super::scope::Draft;
 use super::{ending, respond};
 use crate::ffi::call::{call_method, call_three};
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
@@ -110,11 +111,47 @@ fn follow(value: &Protocol, exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>
     }
     let key = record::value_of::<Exchange>(exchange.as_borrowed()).key;
     let hub = value.hub.get();
-    hub.keep_task(py, key, task.clone().into());
+    hub.keep_task(task, exchange, key);
     let callback = exchange::end_callback(exchange.as_borrowed())?;
     call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
     if hub.settings.tells {
         hub.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
+    }
+    Ok(())
+}
+
+/// Sees to requests that nobody would end any more. asyncio forgets the callbacks of a future where it has no memory to
+/// schedule one: of a task that has ended, and of what a task waits for.
+pub(super) fn end_forgotten(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
+    let py = hub.py();
+    let mut outcome = Ok(());
+    for (key, exchange, task) in hub.get().waiting(py) {
+        if let Err(raised) = end_if_forgotten(hub.get(), key, exchange.as_borrowed(), task.as_borrowed()) {
+            outcome = Err(raised.take(py));
+        }
+    }
+    Ok(outcome?)
+}
+
+fn end_if_forgotten(
+    hub: &HttpServer,
+    key: u64,
+    exchange: Argument<'_>,
+    task: Argument<'_>,
+) -> Result<(), Raised> {
+    let py = task.py();
+    let names = names(py)?;
+    let is_done = |future: Argument<'_>| Ok::<_, Raised>(call_method(future, &names.done, &[])?.is_truthy()?);
+    if is_done(task)? {
+        return ended(exchange, task);
+    }
+    let waits_for = match task.getattr_opt(name!("_fut_waiter"))? {
+        Some(future) if !future.is_none() && is_done(future.as_borrowed())? => Some(future.into()),
+        _ => None,
+    };
+    // Whoever is to be woken has been by the next tick.
+    if hub.note_done_waiter(py, key, waits_for) {
+        return stop_following(&exchange.to_owned(), &task.to_owned(), no_memory());
     }
     Ok(())
 }
@@ -148,11 +185,22 @@ fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
     let protocol = inner.protocol.bind_borrowed(py);
     let value = protocol_of(protocol);
     let kept = value.hub.get().end_request(py, inner.key);
-    if let Some(task) = kept
-        && value.hub.get().settings.tells
-    {
-        value.hub.get().hooks.bind(py).call_method1(name!("task_ended"), (task.bind(py),))?;
-    }
+    let counted = match kept {
+        Some(task) if value.hub.get().settings.tells => {
+            let hooks = value.hub.get().hooks.bind(py);
+            hooks.call_method1(name!("task_ended"), (task.bind(py),)).map(drop)
+        }
+        _ => Ok(()),
+    };
+    let seen = see_to(protocol, inner, outcome).map_err(|raised| raised.take(py));
+    Ok(counted.and(seen)?)
+}
+
+/// What the end of a task leaves to be done for the client.
+#[inline]
+fn see_to(protocol: Argument<'_>, inner: &Exchange, outcome: PyResult<()>) -> Result<(), Raised> {
+    let py = protocol.py();
+    let value = protocol_of(protocol);
     let stage = value.body.with(py, |body| {
         let is_disconnected = body.is_disconnected();
         let request = body.current(inner.number)?;

@@ -155,7 +155,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
 fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    resume_if_low::<Stream>(transport)?;
+    let resumed = resume_if_low::<Stream>(transport).map_err(|raised| raised.take(py));
     let (drained, waiter, descriptor) = stream.body.with(py, |body| {
         if !body.queue.is_empty() || body.state.is_lost() {
             return (Drained::Nothing, None, body.descriptor(py));
@@ -166,20 +166,27 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
             body.descriptor(py),
         )
     });
-    if let Some(waiter) = waiter
-        && !waiter.bind(py).call_method0(name!("done"))?.is_truthy()?
-    {
-        waiter.bind(py).call_method1(name!("set_result"), (py.None(),))?;
-    }
-    settle(transport)?;
+    let woken = waiter.map_or(Ok(()), |waiter| wake_sender(waiter.bind(py)));
+    let settled = settle(transport).map_err(|raised| raised.take(py));
+    // The state is past it: whatever failed before, nobody else would end the connection.
     match drained {
-        Drained::Nothing => Ok(()),
-        Drained::Lose => schedule_lost::<Stream>(transport, None),
-        Drained::Shutdown => match socket::shutdown_write(descriptor) {
-            Ok(()) => Ok(()),
-            Err(error) => fail(transport, &error),
-        },
+        Drained::Nothing => {}
+        Drained::Lose => schedule_lost::<Stream>(transport, None)?,
+        Drained::Shutdown => {
+            if let Err(error) = socket::shutdown_write(descriptor) {
+                fail(transport, &error)?;
+            }
+        }
     }
+    Ok(resumed.and(woken).and(settled)?)
+}
+
+/// Who sends a file waits for the queue to be sent.
+fn wake_sender(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
+    if !waiter.call_method0(name!("done"))?.is_truthy()? {
+        waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
+    }
+    Ok(())
 }
 
 /// The kernel refused to send: the connection is lost.

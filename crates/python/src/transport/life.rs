@@ -163,11 +163,12 @@ pub(crate) fn conclude<T: Transport>(
     closing: Closing,
     error: Option<PyErr>,
 ) -> Result<(), Raised> {
-    settle::<T>(transport)?;
-    match closing {
-        Closing::Lose => schedule_lost::<T>(transport, error),
-        Closing::Drain | Closing::Nothing => Ok(()),
+    // Nobody else would schedule the end.
+    let settled = settle::<T>(transport).map_err(|raised| raised.take(transport.py()));
+    if closing == Closing::Lose {
+        schedule_lost::<T>(transport, error)?;
     }
+    Ok(settled?)
 }
 
 /// Has the loop call `_call_connection_lost` at its next turn, in the transport's context.
