@@ -6,9 +6,11 @@ It knows nothing of other threads, timers and descriptors, which have files of t
 import asyncio
 import contextvars
 import functools
+import pkgutil
 import sys
 from collections.abc import AsyncGenerator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from support import ErrorLog, NewLoop, private, turn
@@ -279,6 +281,29 @@ def test_async_generators_are_closed_by_the_loop(loop: asyncio.AbstractEventLoop
     loop.run_until_complete(loop.shutdown_asyncgens())
     assert ended == ["closed"]
     assert private(generator).ag_frame is None
+
+
+def test_a_run_calls_what_stands_in_the_modules(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What replaces a function of a module is called by the next run: runs went on calling the one of the import."""
+    times = {
+        "asyncio.events._set_running_loop": 2,
+        "sys.get_asyncgen_hooks": 1,
+        "sys.set_asyncgen_hooks": 2,
+        "sys.get_coroutine_origin_tracking_depth": 1,
+        "sys.set_coroutine_origin_tracking_depth": 2,
+    }
+    replaced = {name: Mock(wraps=pkgutil.resolve_name(name)) for name in times}
+    loop.set_debug(True)
+    loop.call_soon(loop.stop)
+    with monkeypatch.context() as patch:
+        for name, function in replaced.items():
+            patch.setattr(name, function)
+        patch.setattr("asyncio.constants.DEBUG_STACK_DEPTH", 3)
+        loop.run_forever()
+    assert {name: function.call_count for name, function in replaced.items()} == times
+    replaced["sys.set_coroutine_origin_tracking_depth"].assert_any_call(3)
 
 
 def test_deep_recursion_in_a_callback_is_an_exception(loop: asyncio.AbstractEventLoop) -> None:

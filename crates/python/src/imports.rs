@@ -42,30 +42,21 @@ pub(crate) struct Imports {
     pub(crate) names: Names,
 }
 
-/// What a run asks of the thread and tells it: C functions all, within which no handler of a signal can run.
+/// What a run asks of the thread and tells it, by the modules that hold the functions: a program may replace one, and then
+/// asyncio calls the new one too. Their own are C functions all, within which no handler of a signal can run.
 pub(crate) struct ThreadCalls {
-    pub(crate) asyncgen_hooks: Py<PyAny>,
-    pub(crate) set_asyncgen_hooks: Py<PyAny>,
-    pub(crate) origin_depth: Py<PyAny>,
-    pub(crate) set_origin_depth: Py<PyAny>,
-    pub(crate) debug_stack_depth: Py<PyAny>,
-    pub(crate) set_running_loop: Py<PyAny>,
-    /// The module, whose `set_wakeup_fd` may be replaced.
+    pub(crate) sys: Py<PyModule>,
+    pub(crate) events: Py<PyModule>,
+    pub(crate) constants: Py<PyModule>,
     pub(crate) signal: Py<PyModule>,
 }
 
 impl ThreadCalls {
     fn load(py: Python<'_>) -> PyResult<Self> {
-        let sys = py.import(name!("sys"))?;
-        let events = py.import(name!("asyncio.events"))?;
-        let constants = py.import(name!("asyncio.constants"))?;
         Ok(Self {
-            asyncgen_hooks: sys.getattr(name!("get_asyncgen_hooks"))?.unbind(),
-            set_asyncgen_hooks: sys.getattr(name!("set_asyncgen_hooks"))?.unbind(),
-            origin_depth: sys.getattr(name!("get_coroutine_origin_tracking_depth"))?.unbind(),
-            set_origin_depth: sys.getattr(name!("set_coroutine_origin_tracking_depth"))?.unbind(),
-            debug_stack_depth: constants.getattr(name!("DEBUG_STACK_DEPTH"))?.unbind(),
-            set_running_loop: events.getattr(name!("_set_running_loop"))?.unbind(),
+            sys: py.import(name!("sys"))?.unbind(),
+            events: py.import(name!("asyncio.events"))?.unbind(),
+            constants: py.import(name!("asyncio.constants"))?.unbind(),
             signal: py.import(name!("signal"))?.unbind(),
         })
     }

@@ -7,6 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -122,7 +123,8 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let state = this.get();
     let calls = &state.imports.thread_calls;
     track_origins(this, state.modes.any(Modes::DEBUG))?;
-    let before: Bound<'_, PyTuple> = calls.asyncgen_hooks.bind(py).call0()?.cast_into()?;
+    let before: Bound<'_, PyTuple> =
+        calls.sys.bind(py).call_method0(name!("get_asyncgen_hooks"))?.cast_into()?;
     let own =
         (this.getattr(name!("_asyncgen_firstiter_hook"))?, this.getattr(name!("_asyncgen_finalizer_hook"))?);
     // A run within a run, which a program may bring about by private names, leaves it to the outer one.
@@ -134,8 +136,8 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         }
     });
     drop(spare);
-    calls.set_asyncgen_hooks.bind(py).call1(own)?;
-    calls.set_running_loop.bind(py).call1((this,))?;
+    set_asyncgen_hooks(py, state, own)?;
+    set_running_loop(state, this)?;
     // A signal that arrived before the wake-up descriptor was the loop's would not end its first sleep.
     check_signals(py).map_err(|raised| raised.take(py))
 }
@@ -144,13 +146,12 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
-    let calls = &state.imports.thread_calls;
     lifetime::set_thread(state, None);
     state.modes.set(Modes::STOPPING, false);
     let hooks = state.asyncgen_hooks_before.with(py, Option::take);
     let steps = [
         leave_thread(this),
-        hooks.map_or(Ok(()), |hooks| calls.set_asyncgen_hooks.bind(py).call1(hooks.bind(py)).map(drop)),
+        hooks.map_or(Ok(()), |hooks| set_asyncgen_hooks(py, state, hooks.bind(py))),
         track_origins(this, false),
         lifetime::release_signals(this),
     ];
@@ -161,9 +162,21 @@ pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 /// Python 3.11 makes an object to note that no loop runs. Left undone, no loop could ever run in this thread again, so what
 /// fails for lack of memory is tried once more: the run has let go of what it held by then.
 fn leave_thread(this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    let py = this.py();
-    let leave = || this.get().imports.thread_calls.set_running_loop.bind(py).call1((py.None(),)).map(drop);
+    let none = this.py().None().into_bound(this.py());
+    let leave = || set_running_loop(this.get(), &none);
     leave().or_else(|_| leave())
+}
+
+/// For the set-up and the clean-up, so that the name is there when the clean-up needs it.
+fn set_running_loop(state: &EventLoop, running: &Bound<'_, PyAny>) -> PyResult<()> {
+    let events = state.imports.thread_calls.events.bind(running.py());
+    events.call_method1(name!("_set_running_loop"), (running,)).map(drop)
+}
+
+/// Likewise.
+fn set_asyncgen_hooks<'py>(py: Python<'py>, state: &EventLoop, hooks: impl PyCallArgs<'py>) -> PyResult<()> {
+    let sys = state.imports.thread_calls.sys.bind(py);
+    sys.call_method1(name!("set_asyncgen_hooks"), hooks).map(drop)
 }
 
 /// `_set_coroutine_origin_tracking`: whether coroutines note where they were made, as in asyncio's debug mode.
@@ -176,12 +189,15 @@ pub(crate) fn track_origins(this: &Bound<'_, EventLoop>, enabled: bool) -> PyRes
         return Ok(());
     }
     let depth = if enabled {
-        this.setattr(saved_depth, calls.origin_depth.bind(py).call0()?)?;
-        calls.debug_stack_depth.bind(py).clone()
+        this.setattr(
+            saved_depth,
+            calls.sys.bind(py).call_method0(name!("get_coroutine_origin_tracking_depth"))?,
+        )?;
+        calls.constants.bind(py).getattr(name!("DEBUG_STACK_DEPTH"))?
     } else {
         this.getattr(saved_depth)?
     };
     // Noted first: what fails behind this is undone by the clean-up.
     this.setattr(is_enabled, truth(py, enabled))?;
-    calls.set_origin_depth.bind(py).call1((depth,)).map(drop)
+    calls.sys.bind(py).call_method1(name!("set_coroutine_origin_tracking_depth"), (depth,)).map(drop)
 }
