@@ -11,6 +11,7 @@ import faulthandler
 import gc
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -29,8 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the real standard error for the watchdog before pytest captures it."""
+    """Keep the real standard error for the watchdog before pytest captures it, and hear Ctrl-C."""
     global watchdog_output
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in the background like that, and every child of a test would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "vitok_only: a promise of ours alone, for which asyncio is no oracle")
     watchdog_output = os.dup(2)
 
