@@ -4,6 +4,7 @@
 //! an exception is raised without one, and without memory for the exception the interpreter raises MemoryError.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -27,7 +28,22 @@ pub(crate) fn new_numbered_error<T: PyTypeInfo>(number: i32, text: String) -> Py
 /// A MemoryError for memory that Rust was refused.
 #[cold]
 pub(crate) fn no_memory() -> PyErr {
+    note_refused_memory();
     new_error::<PyMemoryError>("")
+}
+
+/// Whether memory was refused to this process, as far as native code has seen.
+static WAS_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that memory was refused: what asyncio loses then is looked after from now on.
+#[cold]
+pub(crate) fn note_refused_memory() {
+    WAS_REFUSED.store(true, Ordering::Relaxed);
+}
+
+/// Whether memory was ever refused.
+pub(crate) fn was_memory_refused() -> bool {
+    WAS_REFUSED.load(Ordering::Relaxed)
 }
 
 struct Words {

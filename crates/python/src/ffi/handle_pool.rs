@@ -12,6 +12,7 @@ use std::ptr::{NonNull, null_mut};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::error::note_refused_memory;
 use super::handle_object::{Flags, Handle, HandleObject, IN_A_TUPLE, INLINE_ARGUMENTS};
 use super::make;
 use super::method::Argument;
@@ -94,9 +95,11 @@ impl Pool {
             None => unsafe { ffi::PyContext_CopyCurrent() },
         };
         if context.is_null() {
+            note_refused_memory();
             return Err(Raised::by_interpreter());
         }
         let Some(object) = self.memory(py, content.flags.has(Flags::TIMER)) else {
+            note_refused_memory();
             // SAFETY: the reference taken above.
             unsafe { ffi::Py_DECREF(context) };
             return Err(Raised::by_interpreter());

@@ -5,12 +5,12 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
-use super::error::{new_error, no_memory};
+use super::error::{new_error, no_memory, note_refused_memory};
 
 /// The interpreter's error indicator is set. The only ways to get one are a C call that said so and `PyErr::restore`.
 #[derive(Debug)]
@@ -24,8 +24,12 @@ impl Raised {
 
     /// Takes the error out of the interpreter.
     pub(crate) fn take(self, py: Python<'_>) -> PyErr {
-        PyErr::take(py)
-            .unwrap_or_else(|| new_error::<PyRuntimeError>("a C function failed without saying why"))
+        let error = PyErr::take(py)
+            .unwrap_or_else(|| new_error::<PyRuntimeError>("a C function failed without saying why"));
+        if error.is_instance_of::<PyMemoryError>(py) {
+            note_refused_memory();
+        }
+        error
     }
 }
 

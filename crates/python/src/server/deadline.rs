@@ -1,7 +1,7 @@
 //! How long a peer may take: the server's ticks, and what becomes of a connection whose time is over.
 //!
 //! There is no timer to a connection: each knows the tick until which its peer may take, and once a tick all are looked
-//! at. While nobody is connected and no request waits the loop is not woken.
+//! at. While nobody is connected the loop is not woken, unless memory was refused and requests wait.
 
 use pyo3::prelude::*;
 
@@ -10,6 +10,7 @@ use super::ending::Unread;
 use super::hub::HttpServer;
 use super::pace::Pace;
 use super::{access, date, ending, request};
+use crate::ffi::error::was_memory_refused;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
@@ -154,7 +155,7 @@ pub(super) fn tick(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     let (tick, goes_on) = hub.get().shared.with(py, |shared| {
         shared.tick = shared.tick.saturating_add(1);
         shared.date = date::now();
-        shared.is_ticking = shared.open > 0 || !shared.tasks.is_empty();
+        shared.is_ticking = shared.open > 0 || (was_memory_refused() && !shared.tasks.is_empty());
         (shared.tick, shared.is_ticking)
     });
     let scheduled = if goes_on { schedule(hub) } else { Ok(()) };

@@ -53,7 +53,7 @@ pub(super) struct Shared {
     pub(super) running: usize,
     pub(super) begun: u64,
     pub(super) date: [u8; date::LENGTH],
-    /// The time of the server, in ticks; it stands still while nobody is connected and no request waits.
+    /// The time of the server, in ticks; it stands still while nobody is connected.
     pub(super) tick: u32,
     pub(super) is_ticking: bool,
     pub(super) is_ending: bool,

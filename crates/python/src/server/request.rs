@@ -11,7 +11,7 @@ use super::names::names;
 use super::scope::Draft;
 use super::{ending, respond};
 use crate::ffi::call::{call_method, call_three};
-use crate::ffi::error::{new_error, no_memory};
+use crate::ffi::error::{new_error, no_memory, was_memory_refused};
 use crate::ffi::method::Argument;
 use crate::ffi::raised::Raised;
 use crate::ffi::record;
@@ -121,9 +121,12 @@ fn follow(value: &Protocol, exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>
 }
 
 /// Sees to requests that nobody would end any more. asyncio forgets the callbacks of a future where it has no memory to
-/// schedule one: of a task that has ended, and of what a task waits for.
+/// schedule one: of a task that has ended, and of what a task waits for. Before memory was refused there are none.
 pub(super) fn end_forgotten(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
     let py = hub.py();
+    if !was_memory_refused() {
+        return Ok(());
+    }
     let mut outcome = Ok(());
     for (key, exchange, task) in hub.get().waiting(py) {
         if let Err(raised) = end_if_forgotten(hub.get(), key, exchange.as_borrowed(), task.as_borrowed()) {
