@@ -54,6 +54,8 @@ mod settings;
 mod sink;
 mod upgrade;
 
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 
 use crate::native_protocol::{self, NativeProtocol};
@@ -67,6 +69,8 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     process::add(module)?;
     native_protocol::register_factory(module.py().get_type::<hub::HttpServer>().as_any());
     names::load(module.py())?;
+    // PyO3 looks the class up at the first use, and panics where there is no memory for that.
+    CancelledError::type_object(module.py());
     awaitable::make_class(module)?;
     exchange::make_class(module)?;
     let protocol = class::make_class(module)?;
