@@ -7,7 +7,7 @@ use std::thread;
 
 use reactor::{Backend, Interest, Timeout, Token, Trigger};
 
-use crate::TOKEN;
+use crate::{TOKEN, alone};
 
 /// A backend that watches one end of a pair, both ends, and whether it could be armed.
 fn armed<B: Backend>() -> Option<(B, UnixStream, UnixStream)> {
@@ -26,6 +26,7 @@ fn arm_and_poll<B: Backend>(backend: &mut B) -> bool {
 }
 
 pub(crate) fn an_event_is_news_at_once<B: Backend>() {
+    let _alone = alone();
     let Some((mut backend, mut ours, mut peer)) = armed::<B>() else { return };
     for _ in 0..3 {
         peer.write_all(b"x").unwrap();
@@ -37,12 +38,14 @@ pub(crate) fn an_event_is_news_at_once<B: Backend>() {
 }
 
 pub(crate) fn another_threads_event_is_news_when_its_call_has_returned<B: Backend>() {
+    let _alone = alone();
     let Some((mut backend, _ours, mut peer)) = armed::<B>() else { return };
     thread::spawn(move || peer.write_all(b"x").unwrap()).join().unwrap();
     assert!(backend.has_news());
 }
 
 pub(crate) fn a_change_that_finds_something_ready_is_news<B: Backend>() {
+    let _alone = alone();
     let Some((mut backend, ours, peer)) = armed::<B>() else { return };
     backend.register(peer.as_raw_fd(), Token::new(9, 1), Interest::WRITABLE, Trigger::Level).unwrap();
     assert!(backend.has_news());
@@ -55,6 +58,7 @@ pub(crate) fn a_change_that_finds_something_ready_is_news<B: Backend>() {
 }
 
 pub(crate) fn arming_in_another_thread_works_there<B: Backend + 'static>() {
+    let _alone = alone();
     let Some((mut backend, mut ours, mut peer)) = armed::<B>() else { return };
     let mut backend = thread::spawn(move || {
         // What the first thread has left behind is replaced.
@@ -70,6 +74,7 @@ pub(crate) fn arming_in_another_thread_works_there<B: Backend + 'static>() {
 }
 
 pub(crate) fn starting_over_disarms<B: Backend>() {
+    let _alone = alone();
     let Some((mut backend, _ours, _peer)) = armed::<B>() else { return };
     backend.start_over().unwrap();
     assert!(backend.has_news());
@@ -77,6 +82,7 @@ pub(crate) fn starting_over_disarms<B: Backend>() {
 }
 
 pub(crate) fn a_hint_that_is_refused_is_never_given<B: Backend>() {
+    let _alone = alone();
     let Some((mut backend, _ours, _peer)) = armed::<B>() else { return };
     backend.refuse_hints();
     assert!(backend.has_news());

@@ -125,7 +125,13 @@ const OTHER: Token = Token::new(8, 1);
 /// Longer than a test may hang, shorter than a person waits.
 const LONG: Timeout = Timeout::After(Duration::from_secs(20));
 
-/// A poller, and the right to be the only test that opens and closes descriptors: some need to know their numbers.
+/// The right to be the only test that opens and closes descriptors: some tests need to know their numbers.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A poller, and the right to be alone.
 struct Bench<B: Backend> {
     poller: Poller<B>,
     _alone: MutexGuard<'static, ()>,
@@ -133,8 +139,7 @@ struct Bench<B: Backend> {
 
 impl<B: Backend> Bench<B> {
     fn new() -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         Self { poller: Poller::with_backend(B::new().unwrap()), _alone: alone }
     }
 
