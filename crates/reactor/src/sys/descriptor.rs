@@ -26,7 +26,11 @@ pub fn file_behind(fd: RawFd) -> Option<(u64, u64)> {
     checked(unsafe { libc::fstat(fd, status.as_mut_ptr()) }).ok()?;
     // SAFETY: the call succeeded, so it has filled the place.
     let status = unsafe { status.assume_init() };
-    #[expect(clippy::unnecessary_cast, reason = "both have other types on other systems")]
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        reason = "the types differ from system to system; only equality counts"
+    )]
     Some((status.st_dev as u64, status.st_ino as u64))
 }
 
