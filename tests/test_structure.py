@@ -62,6 +62,7 @@ BAD = [
     ("arrows", "crates/python/src/stream.rs", "\nuse http::Connection;\n", 2, "only server/ may"),
     ("arrows", "python/vitok/_loop.py", "import asyncio\nimport uvloop.loop\n", 2, "the package imports uvloop"),
     ("arrows", "python/vitok/_loop.py", "def f():\n    from attrs import define\n", 2, "the package imports attrs"),
+    ("circles", "tools/circles.txt", "# A comment.\ntools/gone.py\n", 2, "tools/gone.py is in no circle"),
     ("panicking", "crates/python/src/watch.rs", "let keys = PyDict::new(py);\n", 1, "take it from ffi::make"),
     ("panicking", "crates/python/src/watch.rs", "number.into_pyobject(py)?;\n", 1, "take it from ffi::make"),
     ("panicking", "crates/python/src/watch.rs", "\nerror(PyTypeError::new_err(text))\n", 2, "take it from ffi::error"),
@@ -130,6 +131,7 @@ GOOD = [
     ("arrows", "crates/python/src/ffi/method.rs", "use super::handle::Raw;\nuse crate::ffi::owned;\n"),
     ("arrows", "crates/python/src/server/mod.rs", "use http::Connection;\n"),
     ("arrows", "python/vitok/_loop.py", "import asyncio\nfrom . import _native\nfrom vitok._native import EventLoop\n"),
+    ("circles", LIB, "mod lib;\npub use lib::Lib;\nfn f() { crate::f(); }\n"),
     ("panicking", "crates/python/src/watch.rs", '// PyDict::new(py)\nobject.getattr(name!("a"))?.getattr(name);\n'),
     ("panicking", "crates/python/src/ffi/error.rs", "PyErr::new::<T, _>(text)\n"),
     ("sizes", "tools/a.py", "x = 1\n" * 400),
@@ -249,6 +251,14 @@ def test_an_exported_macro_belongs_to_the_module_that_wrote_it() -> None:
     macro = {"crates/python/src/ffi/method.rs": "#[macro_export]\nmacro_rules! fastcall { () => {} }\n"}
     assert found("arrows", {"crates/python/src/watch.rs": "use crate::fastcall;\n", **macro}) == []
     assert "imports lib" in str(found("arrows", {"crates/python/src/watch.rs": "use crate::fastcall;\n"})[0])
+
+
+def test_the_layers_name_every_module_and_no_other() -> None:
+    files = {f"crates/python/src/{module}.rs": RUST for module in arrows.RANK}
+    assert found("arrows", files) == []
+    del files["crates/python/src/handle.rs"]
+    assert [finding.path for finding in found("arrows", files)] == ["tools/checks/arrows.py"]
+    assert "no module handle" in str(found("arrows", files)[0])
 
 
 def test_running_the_checks_prints_each_finding_and_fails(

@@ -8,13 +8,25 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.checks import arrows, dependencies, dropped, examples, openings, panicking, places, sizes, unsafe_places
+from tools.checks import (
+    arrows,
+    circles,
+    dependencies,
+    dropped,
+    examples,
+    openings,
+    panicking,
+    places,
+    sizes,
+    unsafe_places,
+)
 from tools.tree import Finding, Tree, read_tree
 
 Check = Callable[[Tree], Iterator[Finding]]
 
 CHECKS: dict[str, Check] = {
     "arrows": arrows.check,
+    "circles": circles.check,
     "sizes": sizes.check,
     "unsafe": unsafe_places.check,
     "openings": openings.check,

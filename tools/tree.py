@@ -46,7 +46,8 @@ def read_tree(root: Path) -> Tree:
     files: dict[str, str] = {}
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if is_ours(name)]
-        for name in names:
+        # A worktree that is linked to a clone has a file of this name, with the path of the clone.
+        for name in (name for name in names if name != ".git"):
             path = Path(folder, name)
             text = None if path.is_symlink() else text_of(path)
             if text is not None:

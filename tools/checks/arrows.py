@@ -32,10 +32,10 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"imports", "address", "buffer", "watches", "wakeup"}),
     frozenset({"kernel"}),
     frozenset({"loop_state", "waits", "closed_objects"}),
-    frozenset({"handle", "protocol", "native_protocol", "resolve"}),
+    frozenset({"handle", "protocol", "native_protocol"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "watch"})
-    | frozenset({"stream", "sock", "datagram", "pipe", "process", "tls"}),
+    | frozenset({"stream", "sock", "datagram", "pipe"}),
     frozenset({"accept_task"}),
     frozenset({"listener"}),
     frozenset({"source", "lifetime", "contents"}),
@@ -60,6 +60,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     """Arrows that the tables do not have."""
     yield from check_crates(tree)
     yield from check_modules(tree)
+    yield from check_layers(tree)
     yield from check_package(tree)
 
 
@@ -112,6 +113,14 @@ def check_modules(tree: Tree) -> Iterator[Finding]:
         for target, line in imported_by_rust(code, depth=depth):
             yield from check_arrow(path, line=line, module=module, target=macros.get(target, target))
         yield from check_http_door(path, code=code, module=module)
+
+
+def check_layers(tree: Tree) -> Iterator[Finding]:
+    """Every module in the table is there, if the crate is."""
+    present = {parts_of(path)[0] for path, _ in tree.select(under=PYTHON_SOURCES, endings=[".rs"])}
+    if "lib" in present:
+        for module in sorted(RANK.keys() - present):
+            yield Finding("tools/checks/arrows.py", 1, f"no module {module} exists, as LAYERS says", "take it out")
 
 
 def parts_of(path: str) -> tuple[str, ...]:
