@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._hooks import report_accept_failure
 
 if TYPE_CHECKING:
-    from ._loop import Loop
+    from asyncio import AbstractEventLoop
 
 # As in crates/python/src/listener.rs: what concerns one connection, so that the next one may be had (accept(2)).
 _NAMES = ("ENETDOWN", "EPROTO", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH")
@@ -31,7 +31,12 @@ class GuardedSocket:
     """
 
     def __init__(
-        self, loop: Loop, sock: socket.socket, *, pause: Callable[[], object], resume: Callable[[], object]
+        self,
+        loop: AbstractEventLoop,
+        sock: socket.socket,
+        *,
+        pause: Callable[[], object],
+        resume: Callable[[], object],
     ) -> None:
         self._loop = loop
         self._socket = sock

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from ._loop import Loop
-
 # What is used of it is asyncio's own, and typeshed does not tell of it. Its `socket` is looked up at each call, since
 # tests put something else in its place.
 base_events: Any = _base_events
@@ -36,7 +34,7 @@ _WITHOUT_MEANING = frozenset(
 
 
 async def connect(
-    loop: Loop, protocol_factory: Callable[[], asyncio.BaseProtocol], info: Any
+    loop: asyncio.AbstractEventLoop, protocol_factory: Callable[[], asyncio.BaseProtocol], info: Any
 ) -> tuple[Any, asyncio.BaseProtocol]:
     """Connect to the one address, and wait until the protocol has been told. OSError as asyncio raises it."""
     family, kind, proto, _, address = info
@@ -46,7 +44,7 @@ async def connect(
         await loop.sock_connect(sock, address)
         protocol = protocol_factory()
         waiter = loop.create_future()
-        transport = loop._make_socket_transport(sock, protocol, waiter)
+        transport = _private(loop)._make_socket_transport(sock, protocol, waiter)
     except BaseException:
         sock.close()
         raise
@@ -56,3 +54,7 @@ async def connect(
         transport.close()
         raise
     return transport, protocol
+
+
+def _private(loop: asyncio.AbstractEventLoop) -> Any:
+    return loop

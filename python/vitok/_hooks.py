@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ._sparse import Sparse
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import AbstractEventLoop, Future
     from collections.abc import Callable
-
-    from ._loop import Loop
 
 # What is used of these is asyncio's own, and typeshed does not tell of it.
 base_events: Any = _base_events
@@ -42,7 +40,7 @@ TASKS_TAKE_KEYWORDS = "kwargs" in inspect.signature(_base_events.BaseEventLoop.c
 
 
 def describe_failure(
-    loop: Loop, handle: Any, callback: Any, arguments: tuple[Any, ...] | None, error: BaseException
+    loop: AbstractEventLoop, handle: Any, callback: Any, arguments: tuple[Any, ...] | None, error: BaseException
 ) -> dict[str, Any]:
     """The context of `call_exception_handler` for an exception that came out of a callback."""
     options = {"debug": loop.get_debug()} if _SOURCE_TAKES_DEBUG else {}
@@ -53,7 +51,7 @@ def describe_failure(
     return details
 
 
-def report_slow_callback(loop: Loop, handle: Any, seconds: float) -> None:
+def report_slow_callback(loop: AbstractEventLoop, handle: Any, seconds: float) -> None:
     """Debug mode: log a callback that kept the loop for `slow_callback_duration` seconds or longer."""
     if seconds >= loop.slow_callback_duration:
         base_events.logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
@@ -83,12 +81,13 @@ def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def default_executor(loop: Loop) -> concurrent.futures.Executor:
+def default_executor(loop: AbstractEventLoop) -> concurrent.futures.Executor:
     """The loop's own pool, made at its first use."""
     base_events.BaseEventLoop._check_default_executor(loop)
-    if loop._default_executor is None:
-        loop._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
-    return loop._default_executor
+    own: Any = loop
+    if own._default_executor is None:
+        own._default_executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+    return own._default_executor  # type: ignore[no-any-return]
 
 
 def translate_exception(error: BaseException) -> Any:
@@ -100,7 +99,7 @@ def translate_exception(error: BaseException) -> Any:
 STOP_WHEN_DONE = base_events._run_until_complete_cb
 
 
-def future_of(loop: Loop, awaitable: Any) -> tuple[Future[Any], bool]:
+def future_of(loop: AbstractEventLoop, awaitable: Any) -> tuple[Future[Any], bool]:
     """Make a future of what `run_until_complete` got; whether it is a new task."""
     is_new = not futures.isfuture(awaitable)
     future = tasks.ensure_future(awaitable, loop=loop)
@@ -117,10 +116,10 @@ def retrieve_exception(future: Future[Any]) -> None:
 
 
 _SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_accept_reports: weakref.WeakKeyDictionary[Loop, Sparse[dict[str, Any]]] = weakref.WeakKeyDictionary()
+_accept_reports: weakref.WeakKeyDictionary[AbstractEventLoop, Sparse[dict[str, Any]]] = weakref.WeakKeyDictionary()
 
 
-def report_accept_failure(loop: Loop, sock: socket.socket, error: OSError) -> None:
+def report_accept_failure(loop: AbstractEventLoop, sock: socket.socket, error: OSError) -> None:
     """Tell the exception handler of a connection that could not be accepted: once a second, with a count of others."""
     reports = _accept_reports.get(loop)
     if reports is None:
@@ -130,7 +129,7 @@ def report_accept_failure(loop: Loop, sock: socket.socket, error: OSError) -> No
     reports.say({"message": message, "exception": error, "socket": transport_socket(sock)})
 
 
-def _accept_teller(loop: Loop) -> Callable[[dict[str, Any], int], object]:
+def _accept_teller(loop: AbstractEventLoop) -> Callable[[dict[str, Any], int], object]:
     known = weakref.ref(loop)
 
     def tell(details: dict[str, Any], others: int) -> None:
@@ -217,14 +216,15 @@ def log_network_error(transport: object, message: str, error: BaseException) -> 
     base_events.logger.debug("%r: %s", transport, message, exc_info=error)
 
 
-def close_inherited(loop: Loop) -> None:
+def close_inherited(loop: _base_events.BaseEventLoop) -> None:
     """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log."""
     unix_events._UnixSelectorEventLoop.close(loop)
 
 
-def close_again(loop: Loop, handlers: dict[int, Any]) -> None:
+def close_again(loop: _base_events.BaseEventLoop, handlers: dict[int, Any]) -> None:
     """The same again, where an exception ended it: a handler of those before may be forgotten and still in place."""
-    for number in handlers.keys() - loop._signal_handlers.keys():
+    own: Any = loop
+    for number in handlers.keys() - own._signal_handlers.keys():
         if signal.getsignal(number) is _sighandler_noop:
-            loop._signal_handlers[number] = handlers[number]
+            own._signal_handlers[number] = handlers[number]
     close_inherited(loop)

@@ -26,7 +26,6 @@ from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from concurrent.futures import Executor
 
 
 _Base: Any = unix_events._UnixSelectorEventLoop
@@ -48,7 +47,6 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
     if TYPE_CHECKING:
         # asyncio's own, which typeshed does not tell of.
-        _default_executor: Executor | None
         _internal_fds: int
         _signal_handlers: dict[int, asyncio.Handle]
 

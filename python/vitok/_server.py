@@ -15,7 +15,7 @@ from ._native import SocketTransport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._loop import Loop
+    from ._native import EventLoop
 
 # asyncio's own private parts, which typeshed does not tell of.
 _Base: Any = base_events.Server
@@ -116,7 +116,7 @@ class Server(base_events.Server):
             transport.abort()
 
     def _transports(self) -> list[asyncio.WriteTransport]:
-        loop = cast("Loop", self.get_loop())
+        loop = cast("EventLoop", self.get_loop())
         return [*loop._transports_of(self), *(self._foreign or ())]
 
 
