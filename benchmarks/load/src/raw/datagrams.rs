@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 
-use super::{STDIN_KEY, key_of, say_port, watch_stdin};
+use super::parent::{STDIN_KEY, key_of, say_port, watch_stdin};
 use crate::failure::{Doing, Failure};
 use crate::sys::datagrams::Datagrams;
 use crate::sys::epoll::{Epoll, Interest};

@@ -6,24 +6,19 @@
 
 mod datagrams;
 mod http;
+mod parent;
 mod services;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 
-use crate::answer;
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Event, Interest};
 use crate::sys::{limits, socket};
 use http::{Http, Shape};
+use parent::{STDIN_KEY, key_of, say_port, watch_stdin};
 use services::{After, Answer, Echo, Service, Sink, Source};
-
-/// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
-const BUFFER_BYTES: usize = 256 * 1024;
-/// Keys are descriptor numbers. Standard input, whose end is ours, is never a connection.
-const STDIN_KEY: usize = 0;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let port = arguments.value("--port")?.unwrap_or(0);
@@ -140,19 +135,6 @@ fn listen(port: u16) -> Result<(Epoll, TcpListener), Failure> {
     Ok((epoll, listener))
 }
 
-/// A parent that is gone closes our stdin, and that ends the server.
-fn watch_stdin(epoll: &Epoll) -> Result<(), Failure> {
-    match epoll.watch(&io::stdin(), STDIN_KEY, Interest::Readable) {
-        // A file or the null device: there is no parent to wait for.
-        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
-        result => result.doing("watching stdin"),
-    }
-}
-
-fn say_port(port: u16) -> Result<(), Failure> {
-    answer::line(&format!("{{\"port\": {port}, \"version\": \"{}\"}}", env!("CARGO_PKG_VERSION")))
-}
-
 /// The next connection; none where the queue is empty. One that was given up before we came counts as
 /// nothing.
 fn accepted(listener: &TcpListener) -> Result<Option<TcpStream>, Failure> {
@@ -164,9 +146,4 @@ fn accepted(listener: &TcpListener) -> Result<Option<TcpStream>, Failure> {
             Err(error) => return Err(error).doing("accept4"),
         }
     }
-}
-
-#[expect(clippy::cast_sign_loss, reason = "an open descriptor is not negative")]
-fn key_of(fd: &impl AsRawFd) -> usize {
-    fd.as_raw_fd() as usize
 }

@@ -4,8 +4,10 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use super::BUFFER_BYTES;
 use crate::agreement::{ACKNOWLEDGEMENT, MIB};
+
+/// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
+const BUFFER_BYTES: usize = 256 * 1024;
 
 pub(super) trait Service {
     /// What is kept for each connection.

@@ -7,7 +7,7 @@ use std::thread;
 
 use reactor::{Backend, Interest, Timeout, Token, Trigger};
 
-use crate::{TOKEN, alone};
+use crate::bench::{TOKEN, alone};
 
 /// A backend that watches one end of a pair, both ends, and whether it could be armed.
 fn armed<B: Backend>() -> Option<(B, UnixStream, UnixStream)> {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use reactor::{Backend, Event, Interest, Poller, Readiness, Timeout, Token, Trigger};
 
-use crate::{Bench, LONG, OTHER, TOKEN, closed_number};
+use crate::bench::{Bench, LONG, OTHER, TOKEN, closed_number};
 
 pub(crate) fn starting_over_watches_only_what_lives<B: Backend>() {
     let mut bench = Bench::<B>::new();

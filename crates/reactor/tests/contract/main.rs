@@ -9,17 +9,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod arming;
+mod bench;
 mod lifetime;
 mod readiness;
 mod registration;
 mod waking;
-
-use std::fs::File;
-use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use reactor::{Backend, Event, Interest, Poller, Readiness, Timeout, Token, Trigger};
 
 /// Makes a test of each rule, for one backend.
 macro_rules! contract {
@@ -116,60 +110,4 @@ contract! {
     waking::a_timeout_is_never_early
     // It closes later, from a thread of its own.
     lifetime::closing_gives_every_descriptor_back
-}
-
-/// Who is watched in most tests.
-const TOKEN: Token = Token::new(7, 1);
-/// The other one, where there are two.
-const OTHER: Token = Token::new(8, 1);
-/// Longer than a test may hang, shorter than a person waits.
-const LONG: Timeout = Timeout::After(Duration::from_secs(20));
-
-/// The right to be the only test that opens and closes descriptors: some tests need to know their numbers.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A poller, and the right to be alone.
-struct Bench<B: Backend> {
-    poller: Poller<B>,
-    _alone: MutexGuard<'static, ()>,
-}
-
-impl<B: Backend> Bench<B> {
-    fn new() -> Self {
-        let alone = alone();
-        Self { poller: Poller::with_backend(B::new().unwrap()), _alone: alone }
-    }
-
-    fn register(&mut self, watched: &impl AsRawFd, interest: Interest, trigger: Trigger) {
-        self.poller.register(watched.as_raw_fd(), TOKEN, interest, trigger).unwrap();
-    }
-
-    /// What one wait reports for each token, its events taken together.
-    fn reported(&mut self, timeout: Timeout) -> Vec<(Token, Readiness)> {
-        let mut reported: Vec<(Token, Readiness)> = Vec::new();
-        for index in 0..self.poller.wait(timeout).unwrap() {
-            let Event { token, readiness } = self.poller.event(index);
-            match reported.iter_mut().find(|(other, _)| *other == token) {
-                Some((_, known)) => *known = known.with(readiness),
-                None => reported.push((token, readiness)),
-            }
-        }
-        reported
-    }
-
-    /// What is reported without waiting, when it is about one token at most.
-    fn readiness(&mut self) -> Readiness {
-        let reported = self.reported(Timeout::Now);
-        assert!(reported.iter().all(|(token, _)| *token == TOKEN), "{reported:?}");
-        reported.first().map_or(Readiness::NONE, |(_, readiness)| *readiness)
-    }
-}
-
-/// A number that stands for nothing, as long as nobody opens anything: the one that is given out next.
-fn closed_number() -> RawFd {
-    let file = File::open("/dev/null").unwrap();
-    file.as_raw_fd()
 }

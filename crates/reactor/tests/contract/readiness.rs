@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reactor::{Backend, Interest, Readiness, Timeout, Trigger};
 
-use crate::{Bench, TOKEN};
+use crate::bench::{Bench, TOKEN};
 
 pub(crate) fn nothing_ready_is_a_timeout<B: Backend>() {
     let (_peer, watched) = UnixStream::pair().unwrap();

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use reactor::{Backend, Interest, Readiness, Rearmed, Trigger};
 
-use crate::{Bench, OTHER, TOKEN, closed_number};
+use crate::bench::{Bench, OTHER, TOKEN, closed_number};
 
 pub(crate) fn registering_twice_replaces<B: Backend>() {
     let mut bench = Bench::<B>::new();

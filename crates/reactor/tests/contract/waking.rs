@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reactor::{Backend, Doorbell, Interest, Readiness, Timeout, Token, Trigger, monotonic_ns};
 
-use crate::{Bench, LONG, TOKEN};
+use crate::bench::{Bench, LONG, TOKEN};
 
 pub(crate) fn a_wake_ends_a_wait_in_another_thread<B: Backend>() {
     let mut bench = Bench::<B>::new();
