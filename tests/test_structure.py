@@ -55,18 +55,24 @@ BAD = [
     ("arrows", "crates/python/src/manager.rs", RUST, 1, "add it to LAYERS"),
     ("arrows", "crates/python/src/manager/inner.rs", RUST, 1, "unknown module manager"),
     ("arrows", "crates/python/src/ffi/mod.rs", "use crate::handle::Handle;\n", 1, "stands above it"),
-    ("arrows", "crates/python/src/watch.rs", "use crate::{\n    error::{A, B},\n    signals,\n};\n", 3, "beside"),
+    ("arrows", "crates/python/src/add_reader.rs", "use crate::{\n    error::{A, B},\n    signals,\n};\n", 3, "beside"),
     ("arrows", "crates/python/src/ffi/class.rs", "use super::super::handle::run;\n", 1, "imports handle"),
-    ("arrows", "crates/python/src/loop_state.rs", "fn f() { super::source::open() }\n", 1, "imports source"),
+    ("arrows", "crates/python/src/loop_state.rs", "fn f() { super::dispatch::open() }\n", 1, "imports dispatch"),
     ("arrows", "crates/python/src/handle.rs", "use crate::Native;\n", 1, "imports lib"),
     ("arrows", "crates/python/src/stream.rs", "\nuse http::Connection;\n", 2, "only server/ may"),
     ("arrows", "python/vitok/_loop.py", "import asyncio\nimport uvloop.loop\n", 2, "the package imports uvloop"),
     ("arrows", "python/vitok/_loop.py", "def f():\n    from attrs import define\n", 2, "the package imports attrs"),
     ("circles", "tools/circles.txt", "# A comment.\ntools/gone.py\n", 2, "tools/gone.py is in no circle"),
-    ("panicking", "crates/python/src/watch.rs", "let keys = PyDict::new(py);\n", 1, "take it from ffi::make"),
-    ("panicking", "crates/python/src/watch.rs", "number.into_pyobject(py)?;\n", 1, "take it from ffi::make"),
-    ("panicking", "crates/python/src/watch.rs", "\nerror(PyTypeError::new_err(text))\n", 2, "take it from ffi::error"),
-    ("panicking", "crates/python/src/watch.rs", "intern!(py, a)\n", 1, "name!"),
+    ("panicking", "crates/python/src/add_reader.rs", "let keys = PyDict::new(py);\n", 1, "take it from ffi::make"),
+    ("panicking", "crates/python/src/add_reader.rs", "number.into_pyobject(py)?;\n", 1, "take it from ffi::make"),
+    (
+        "panicking",
+        "crates/python/src/add_reader.rs",
+        "\nerror(PyTypeError::new_err(text))\n",
+        2,
+        "take it from ffi::error",
+    ),
+    ("panicking", "crates/python/src/add_reader.rs", "intern!(py, a)\n", 1, "name!"),
     ("panicking", "crates/python/src/ffi/call.rs", '\nobject\n  .getattr(\n    "name")\n', 3, "for the literal"),
     ("sizes", "tools/a.py", "x = 1\n" * 401, 401, "401 lines, 400 at most"),
     ("sizes", LIB, "//\n" * 401, 401, "split the file"),
@@ -132,7 +138,11 @@ GOOD = [
     ("arrows", "crates/python/src/server/mod.rs", "use http::Connection;\n"),
     ("arrows", "python/vitok/_loop.py", "import asyncio\nfrom . import _native\nfrom vitok._native import EventLoop\n"),
     ("circles", LIB, "mod lib;\npub use lib::Lib;\nfn f() { crate::f(); }\n"),
-    ("panicking", "crates/python/src/watch.rs", '// PyDict::new(py)\nobject.getattr(name!("a"))?.getattr(name);\n'),
+    (
+        "panicking",
+        "crates/python/src/add_reader.rs",
+        '// PyDict::new(py)\nobject.getattr(name!("a"))?.getattr(name);\n',
+    ),
     ("panicking", "crates/python/src/ffi/error.rs", "PyErr::new::<T, _>(text)\n"),
     ("sizes", "tools/a.py", "x = 1\n" * 400),
     ("sizes", LIB, LONG_RUST_FUNCTION.replace("    step();\n", "", 1)),
@@ -249,8 +259,8 @@ def test_references_take_the_braces_of_a_use_apart() -> None:
 
 def test_an_exported_macro_belongs_to_the_module_that_wrote_it() -> None:
     macro = {"crates/python/src/ffi/method.rs": "#[macro_export]\nmacro_rules! fastcall { () => {} }\n"}
-    assert found("arrows", {"crates/python/src/watch.rs": "use crate::fastcall;\n", **macro}) == []
-    assert "imports lib" in str(found("arrows", {"crates/python/src/watch.rs": "use crate::fastcall;\n"})[0])
+    assert found("arrows", {"crates/python/src/add_reader.rs": "use crate::fastcall;\n", **macro}) == []
+    assert "imports lib" in str(found("arrows", {"crates/python/src/add_reader.rs": "use crate::fastcall;\n"})[0])
 
 
 def test_the_layers_name_every_module_and_no_other() -> None:

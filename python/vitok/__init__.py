@@ -60,9 +60,9 @@ def as_uvloop() -> None:
     For programs that ask for uvloop by name. Nothing happens without this call, `VITOK_AS_UVLOOP=1` at the first import
     of vitok, or `python -m vitok --as-uvloop`.
     """
-    from . import _standin
+    from . import _uvloop_shim
 
-    _standin.activate(sys.modules[__name__])
+    _uvloop_shim.activate(sys.modules[__name__])
 
 
 def __getattr__(name: str) -> Any:

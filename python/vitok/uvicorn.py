@@ -72,8 +72,8 @@ def _make_server(
         "timeout_body": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
-        "hands_over": config.ws_protocol_class is not None,
-        "tells": True,
+        "allow_upgrade": config.ws_protocol_class is not None,
+        "reports_to_hooks": True,
     }
     hooks = _Hooks(config, server_state, app_state)
     return _native.HttpServer(loop, config.loaded_app, options, hooks)

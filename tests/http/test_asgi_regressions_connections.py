@@ -261,7 +261,7 @@ def test_who_takes_over_a_connection_finds_it_reading() -> None:
     taken: list[bool] = []
 
     async def main() -> None:
-        driven = Driven(plain, hands_over=True)
+        driven = Driven(plain, allow_upgrade=True)
         wire = driven.connect()
 
         def upgrade(_protocol: Any, transport: Any, _received: bytes, _has_ended: bool) -> bool:

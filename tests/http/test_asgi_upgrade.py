@@ -62,7 +62,7 @@ def test_bytes_behind_a_handshake_reach_the_successor(requests: int) -> None:
     """One segment brings requests, the handshake and a frame: the requests are answered, the rest is handed over."""
 
     async def main() -> None:
-        driven = Driven(plain, hands_over=True)
+        driven = Driven(plain, allow_upgrade=True)
         successor = Successor(driven)
         wire = driven.connect()
         wire.send(GET * requests + HANDSHAKE + FRAME)
@@ -81,7 +81,7 @@ def test_the_successor_gets_the_same_bytes_wherever_they_are_split(is_slow: bool
 
     async def split_at(place: int, *, answers_between: bool) -> None:
         application = Slow()
-        driven = Driven(application, hands_over=True)
+        driven = Driven(application, allow_upgrade=True)
         successor = Successor(driven)
         wire = driven.connect()
         if not is_slow:
@@ -111,7 +111,7 @@ def test_frames_that_arrive_byte_by_byte_during_a_slow_answer() -> None:
 
     async def main() -> None:
         application = Slow()
-        driven = Driven(application, hands_over=True)
+        driven = Driven(application, allow_upgrade=True)
         successor = Successor(driven)
         wire = driven.connect()
         everything = GET + HANDSHAKE + FRAME
@@ -132,7 +132,7 @@ def test_more_frames_than_the_server_keeps() -> None:
 
     async def main() -> None:
         application = Slow()
-        driven = Driven(application, hands_over=True)
+        driven = Driven(application, allow_upgrade=True)
         successor = Successor(driven)
         wire = driven.connect()
         wire.send(GET + HANDSHAKE + frames)
@@ -150,7 +150,7 @@ def test_the_successor_is_told_of_an_end_that_came_before_it() -> None:
 
     async def main() -> None:
         application = Slow()
-        driven = Driven(application, hands_over=True)
+        driven = Driven(application, allow_upgrade=True)
         successor = Successor(driven)
         wire = driven.connect()
         wire.send(GET + HANDSHAKE + FRAME)
@@ -172,7 +172,7 @@ def test_a_connection_whose_successor_fails_is_not_counted_any_more(is_slow: boo
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context["exception"]))
         application = Slow()
-        driven = Driven(application, hands_over=True)
+        driven = Driven(application, allow_upgrade=True)
         successor = Successor(driven)
         successor.error = LookupError("no such protocol")
         wire = driven.connect()

@@ -29,17 +29,17 @@ ONE_DOOR = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "address", "buffer", "watches", "wakeup"}),
+    frozenset({"imports", "address", "buffer", "watches", "wakeup_fd"}),
     frozenset({"kernel"}),
     frozenset({"loop_state", "waits", "closed_objects"}),
-    frozenset({"handle", "protocol", "native_protocol"}),
+    frozenset({"handle", "protocol", "stream_protocol"}),
     frozenset({"transport"}),
-    frozenset({"schedule", "tasks", "executor", "signals", "watch"})
+    frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})
     | frozenset({"stream", "sock", "datagram", "pipe"}),
     frozenset({"accept_task"}),
     frozenset({"listener"}),
-    frozenset({"source", "lifetime", "contents"}),
-    frozenset({"events"}),
+    frozenset({"dispatch", "lifetime", "gc"}),
+    frozenset({"poll_events"}),
     frozenset({"event_loop"}),
     frozenset({"run"}),
     frozenset({"server"}),

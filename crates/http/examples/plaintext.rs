@@ -7,14 +7,15 @@
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
-use http::{After, Connection, Event, Length, Limits, Stamp};
+use http::{Connection, DefaultHeaders, Event, Length, Limits, Persistence};
 
 const REQUEST: &[u8] =
     b"GET /plaintext?name=value HTTP/1.1\r\nHost: localhost:8000\r\nUser-Agent: bench/1.0\r\n\
     Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nAccept-Encoding: gzip, deflate\r\n\
     Connection: keep-alive\r\n\r\n";
 const SHORT_REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: localhost:8000\r\n\r\n";
-const STAMP: Stamp<'_> = Stamp { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok", refusal: b"" };
+const STAMP: DefaultHeaders<'_> =
+    DefaultHeaders { date: b"Sun, 06 Nov 1994 08:49:37 GMT", server: b"vitok", refusal: b"" };
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -36,7 +37,7 @@ fn serve(request: &[u8], rounds: usize) {
         let started = connection.start(200, fields, Length::Unknown, STAMP, &mut out);
         let written = connection.write(b"Hello, world!", &mut out);
         assert_eq!((started, written), (Ok(()), Ok(())));
-        assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+        assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
         black_box(&out);
     }
 }

@@ -4,15 +4,18 @@
 //! whatever pieces the line comes. It knows nothing of trailers but where they begin.
 
 use crate::bytes::{self, TOKEN, VALUE};
-use crate::error::Refusal;
+use crate::error::RemoteProtocolError;
 use crate::framing::{Framing, TOO_LARGE};
 use crate::limits::Limits;
 
-const BAD_SIZE: Refusal = Refusal::malformed("a malformed chunk size (RFC 9112 section 7.1)");
-const BAD_EXTENSION: Refusal = Refusal::malformed("a malformed chunk extension (RFC 9112 section 7.1.1)");
-const LONG_EXTENSION: Refusal = Refusal::malformed("chunk extensions are too long (RFC 9112 section 7.1.1)");
-const BAD_END: Refusal =
-    Refusal::malformed("a chunk does not end where its size says (RFC 9112 section 7.1)");
+const BAD_SIZE: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed chunk size (RFC 9112 section 7.1)");
+const BAD_EXTENSION: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed chunk extension (RFC 9112 section 7.1.1)");
+const LONG_EXTENSION: RemoteProtocolError =
+    RemoteProtocolError::malformed("chunk extensions are too long (RFC 9112 section 7.1.1)");
+const BAD_END: RemoteProtocolError =
+    RemoteProtocolError::malformed("a chunk does not end where its size says (RFC 9112 section 7.1)");
 
 /// Digits of a chunk size: what 64 bits have.
 const SIZE_DIGITS: u8 = 16;
@@ -89,7 +92,11 @@ impl Body {
 
     /// Looks at the bytes that follow: how many of them are taken, and as what.
     #[inline]
-    pub(crate) fn take(&mut self, input: &[u8], limits: &Limits) -> Result<(usize, Part), Refusal> {
+    pub(crate) fn take(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<(usize, Part), RemoteProtocolError> {
         if !self.is_chunked {
             return Ok(self.take_known(input));
         }
@@ -128,7 +135,7 @@ impl Body {
     }
 
     /// Where the byte after this one stands.
-    fn after(&mut self, byte: u8, limits: &Limits) -> Result<At, Refusal> {
+    fn after(&mut self, byte: u8, limits: &Limits) -> Result<At, RemoteProtocolError> {
         match (self.at, byte) {
             (At::ChunkEnd, b'\r') => Ok(At::ChunkReturn),
             (At::ChunkReturn, b'\n') => Ok(At::Size),
@@ -140,7 +147,7 @@ impl Body {
         }
     }
 
-    fn after_size(&mut self, byte: u8) -> Result<At, Refusal> {
+    fn after_size(&mut self, byte: u8) -> Result<At, RemoteProtocolError> {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',
             b'a'..=b'f' => byte - b'a' + 10,
@@ -160,7 +167,7 @@ impl Body {
     }
 
     /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, of which nothing is used.
-    fn after_extension(&mut self, byte: u8, limits: &Limits) -> Result<At, Refusal> {
+    fn after_extension(&mut self, byte: u8, limits: &Limits) -> Result<At, RemoteProtocolError> {
         self.extension += 1;
         self.extensions += 1;
         if self.extension > limits.chunk_extension_bytes || self.extensions > limits.chunk_extensions_bytes {
@@ -185,13 +192,13 @@ impl Body {
     }
 
     /// The first byte of an extension counts too, so that a limit of 0 allows none.
-    fn count(&mut self, at: At) -> Result<At, Refusal> {
+    fn count(&mut self, at: At) -> Result<At, RemoteProtocolError> {
         self.extension = 1;
         self.extensions += 1;
         Ok(at)
     }
 
-    fn end_line(&mut self) -> Result<At, Refusal> {
+    fn end_line(&mut self) -> Result<At, RemoteProtocolError> {
         (self.digits, self.extension) = (0, 0);
         if self.left == 0 {
             return Ok(At::Trailers);

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::backlog::Backlog;
-use crate::error::Refusal;
+use crate::error::RemoteProtocolError;
 use crate::event::Event;
 use crate::head::Head;
 use crate::limits::Limits;
@@ -16,7 +16,7 @@ use crate::state::{Reading, State};
 /// One connection, from its first byte to its last.
 ///
 /// ```
-/// use http::{After, Connection, Event, Length, Limits, NO_FIELDS, Stamp};
+/// use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
 ///
 /// let mut connection = Connection::new(Limits::default());
 /// let mut input = &b"POST /echo HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi"[..];
@@ -29,9 +29,9 @@ use crate::state::{Reading, State};
 ///         other => panic!("{other:?}"),
 ///     }
 /// }
-/// connection.start(200, NO_FIELDS, Length::Known(2), Stamp::default(), &mut output).unwrap();
+/// connection.start(200, NO_FIELDS, Length::Known(2), DefaultHeaders::default(), &mut output).unwrap();
 /// connection.write(&content, &mut output).unwrap();
-/// assert_eq!(connection.finish(&mut output), Ok(After::KeepAlive));
+/// assert_eq!(connection.finish(&mut output), Ok(Persistence::KeepAlive));
 /// assert_eq!(output, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
 /// ```
 pub struct Connection {
@@ -56,9 +56,9 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`], once: answer with [`refuse`](Connection::refuse) and close. Every later call gives `Closed`.
+    /// A [`RemoteProtocolError`], once: answer with [`refuse`](Connection::refuse) and close. Every later call gives `Closed`.
     #[inline]
-    pub fn receive<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, Refusal> {
+    pub fn receive<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, RemoteProtocolError> {
         let Self { limits, state, reader, backlog } = self;
         if backlog.is_empty() {
             let whole: &'i [u8] = input;
@@ -161,7 +161,7 @@ fn event_of<'a>(step: Step, reader: &'a Reader, used: &'a [u8]) -> Event<'a> {
 
 /// A refusal that can be told: not of what was only to be thrown away.
 #[cold]
-fn refused<'a>(state: &mut State, refusal: Refusal) -> Result<Event<'a>, Refusal> {
+fn refused<'a>(state: &mut State, refusal: RemoteProtocolError) -> Result<Event<'a>, RemoteProtocolError> {
     let is_told = !state.is_draining();
     state.refuse();
     if is_told { Err(refusal) } else { Ok(Event::Closed) }

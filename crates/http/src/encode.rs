@@ -1,7 +1,7 @@
 //! How things are written: status lines, fields, numbers, chunk sizes. Nothing here knows what may be written when.
 
 use crate::bytes::{self, VALUE};
-use crate::error::Misuse;
+use crate::error::LocalProtocolError;
 use crate::status::registered_line;
 
 /// What the server says of itself and of the time, as values of the fields `server` and `date`, and what it explains to
@@ -9,11 +9,11 @@ use crate::status::registered_line;
 ///
 /// ```
 /// let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
-/// let stamp = http::Stamp { date, server: b"vitok", ..http::Stamp::default() };
+/// let stamp = http::DefaultHeaders { date, server: b"vitok", ..http::DefaultHeaders::default() };
 /// # assert!(!stamp.date.is_empty());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Stamp<'a> {
+pub struct DefaultHeaders<'a> {
     /// When the response was made (RFC 9110 section 6.6.1): required of a server with a clock.
     pub date: &'a [u8],
     /// Which software answers (RFC 9110 section 10.2.4).
@@ -60,12 +60,12 @@ pub(crate) fn own_field<const N: usize>(name: &[u8; N], value: &[u8], out: &mut 
 ///
 /// A name that is no token, or a value with a control character.
 #[inline]
-pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), Misuse> {
+pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), LocalProtocolError> {
     if !bytes::is_token(name) {
-        return Err(Misuse::BadFieldName);
+        return Err(LocalProtocolError::BadFieldName);
     }
     if !bytes::all(value, VALUE) {
-        return Err(Misuse::BadFieldValue);
+        return Err(LocalProtocolError::BadFieldValue);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What goes wrong, and whose doing it is.
 //!
-//! A [`Refusal`] is the peer's doing: a request that is answered with an error and a closed connection, before or
-//! after an application has seen its beginning. A [`Misuse`] is the doing of the application, or of whoever drives
+//! A [`RemoteProtocolError`] is the peer's doing: a request that is answered with an error and a closed connection, before or
+//! after an application has seen its beginning. A [`LocalProtocolError`] is the doing of the application, or of whoever drives
 //! the connection for it. Each carries the status to answer with, if anything can still be answered.
 
 use std::error::Error;
@@ -10,11 +10,11 @@ use std::fmt;
 /// What kind of refusal it is: the status and nothing else.
 ///
 /// ```
-/// use http::RefusalKind;
-/// assert_eq!(RefusalKind::UnsupportedVersion.status(), 505);
+/// use http::RemoteProtocolErrorKind;
+/// assert_eq!(RemoteProtocolErrorKind::UnsupportedVersion.status(), 505);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum RefusalKind {
+pub enum RemoteProtocolErrorKind {
     /// The bytes are no request, or one that can be read in two ways (RFC 9110 section 15.5.1; RFC 9112 section 3).
     Malformed,
     /// The content is longer than the server takes (RFC 9110 section 15.5.14).
@@ -30,27 +30,27 @@ pub enum RefusalKind {
     UnsupportedVersion,
 }
 
-impl RefusalKind {
+impl RemoteProtocolErrorKind {
     /// All of them, by status.
-    pub const ALL: [RefusalKind; 6] = [
-        RefusalKind::Malformed,
-        RefusalKind::ContentTooLarge,
-        RefusalKind::TargetTooLong,
-        RefusalKind::FieldsTooLarge,
-        RefusalKind::NotImplemented,
-        RefusalKind::UnsupportedVersion,
+    pub const ALL: [RemoteProtocolErrorKind; 6] = [
+        RemoteProtocolErrorKind::Malformed,
+        RemoteProtocolErrorKind::ContentTooLarge,
+        RemoteProtocolErrorKind::TargetTooLong,
+        RemoteProtocolErrorKind::FieldsTooLarge,
+        RemoteProtocolErrorKind::NotImplemented,
+        RemoteProtocolErrorKind::UnsupportedVersion,
     ];
 
     /// The status code to answer with.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            RefusalKind::Malformed => 400,
-            RefusalKind::ContentTooLarge => 413,
-            RefusalKind::TargetTooLong => 414,
-            RefusalKind::FieldsTooLarge => 431,
-            RefusalKind::NotImplemented => 501,
-            RefusalKind::UnsupportedVersion => 505,
+            RemoteProtocolErrorKind::Malformed => 400,
+            RemoteProtocolErrorKind::ContentTooLarge => 413,
+            RemoteProtocolErrorKind::TargetTooLong => 414,
+            RemoteProtocolErrorKind::FieldsTooLarge => 431,
+            RemoteProtocolErrorKind::NotImplemented => 501,
+            RemoteProtocolErrorKind::UnsupportedVersion => 505,
         }
     }
 
@@ -58,12 +58,12 @@ impl RefusalKind {
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
-            RefusalKind::Malformed => "Bad Request",
-            RefusalKind::ContentTooLarge => "Content Too Large",
-            RefusalKind::TargetTooLong => "URI Too Long",
-            RefusalKind::FieldsTooLarge => "Request Header Fields Too Large",
-            RefusalKind::NotImplemented => "Not Implemented",
-            RefusalKind::UnsupportedVersion => "HTTP Version Not Supported",
+            RemoteProtocolErrorKind::Malformed => "Bad Request",
+            RemoteProtocolErrorKind::ContentTooLarge => "Content Too Large",
+            RemoteProtocolErrorKind::TargetTooLong => "URI Too Long",
+            RemoteProtocolErrorKind::FieldsTooLarge => "Request Header Fields Too Large",
+            RemoteProtocolErrorKind::NotImplemented => "Not Implemented",
+            RemoteProtocolErrorKind::UnsupportedVersion => "HTTP Version Not Supported",
         }
     }
 }
@@ -79,23 +79,23 @@ impl RefusalKind {
 /// assert_eq!(refusal.to_string(), "400 Bad Request: no Host (RFC 9112 section 3.2)");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Refusal {
-    kind: RefusalKind,
+pub struct RemoteProtocolError {
+    kind: RemoteProtocolErrorKind,
     because: &'static str,
 }
 
-impl Refusal {
-    pub(crate) const fn new(kind: RefusalKind, because: &'static str) -> Self {
+impl RemoteProtocolError {
+    pub(crate) const fn new(kind: RemoteProtocolErrorKind, because: &'static str) -> Self {
         Self { kind, because }
     }
 
     pub(crate) const fn malformed(because: &'static str) -> Self {
-        Self::new(RefusalKind::Malformed, because)
+        Self::new(RemoteProtocolErrorKind::Malformed, because)
     }
 
     /// What kind of refusal it is.
     #[must_use]
-    pub const fn kind(self) -> RefusalKind {
+    pub const fn kind(self) -> RemoteProtocolErrorKind {
         self.kind
     }
 
@@ -112,20 +112,20 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RemoteProtocolError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.status(), self.kind.reason(), self.because)
     }
 }
 
-impl Error for Refusal {}
+impl Error for RemoteProtocolError {}
 
 /// A response that cannot be sent as asked: the application's doing.
 ///
 /// Nothing of the call that failed is written. What was written before stands, so after the head has left there is
 /// nothing to do but close: see [`Connection::fail`](crate::Connection::fail).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Misuse {
+pub enum LocalProtocolError {
     /// A call that has no place here: a second head, a body before the head, anything after the end.
     OutOfOrder,
     /// A status that cannot be sent by this call: out of 100 to 999, or 1xx where a final one is due, or the reverse.
@@ -146,7 +146,7 @@ pub enum Misuse {
     NoUpgrade,
 }
 
-impl Misuse {
+impl LocalProtocolError {
     /// The status code to answer with, while no head has left.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -154,46 +154,47 @@ impl Misuse {
     }
 }
 
-impl fmt::Display for Misuse {
+impl fmt::Display for LocalProtocolError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Misuse::OutOfOrder => "this part of a response has no place here",
-            Misuse::BadStatus => "this status cannot be sent here",
-            Misuse::BadFieldName => "a field name of the response is no token",
-            Misuse::BadFieldValue => "a field value of the response has a control character",
-            Misuse::BadContentLength => {
+            LocalProtocolError::OutOfOrder => "this part of a response has no place here",
+            LocalProtocolError::BadStatus => "this status cannot be sent here",
+            LocalProtocolError::BadFieldName => "a field name of the response is no token",
+            LocalProtocolError::BadFieldValue => "a field value of the response has a control character",
+            LocalProtocolError::BadContentLength => {
                 "the response's Content-Length is no number, or there are two that differ"
             }
-            Misuse::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
-            Misuse::BodyTooLong => "the response is longer than its Content-Length",
-            Misuse::BodyTooShort => "the response is shorter than its Content-Length",
-            Misuse::NoUpgrade => "the request asks for no other protocol",
+            LocalProtocolError::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
+            LocalProtocolError::BodyTooLong => "the response is longer than its Content-Length",
+            LocalProtocolError::BodyTooShort => "the response is shorter than its Content-Length",
+            LocalProtocolError::NoUpgrade => "the request asks for no other protocol",
         })
     }
 }
 
-impl Error for Misuse {}
+impl Error for LocalProtocolError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, RefusalKind};
+    use super::{RemoteProtocolError, RemoteProtocolErrorKind};
 
     #[test]
     fn each_refusal_has_a_status_of_its_own_that_says_error() {
-        assert!(RefusalKind::ALL.is_sorted_by(|one, next| one.status() < next.status()));
-        assert!(RefusalKind::ALL.iter().all(|kind| (400..600).contains(&kind.status())));
+        assert!(RemoteProtocolErrorKind::ALL.is_sorted_by(|one, next| one.status() < next.status()));
+        assert!(RemoteProtocolErrorKind::ALL.iter().all(|kind| (400..600).contains(&kind.status())));
     }
 
     #[test]
     fn a_refusal_reads_as_a_status_line_does_and_says_why() {
-        let refusal = Refusal::new(RefusalKind::FieldsTooLarge, "too many");
+        let refusal = RemoteProtocolError::new(RemoteProtocolErrorKind::FieldsTooLarge, "too many");
         assert_eq!(refusal.to_string(), "431 Request Header Fields Too Large: too many");
     }
 
     #[test]
     fn a_phrase_can_stand_in_a_status_line() {
-        let fits =
-            |kind: &RefusalKind| kind.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ');
-        assert!(RefusalKind::ALL.iter().all(fits));
+        let fits = |kind: &RemoteProtocolErrorKind| {
+            kind.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
+        };
+        assert!(RemoteProtocolErrorKind::ALL.iter().all(fits));
     }
 }

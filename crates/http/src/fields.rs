@@ -6,11 +6,13 @@
 use std::mem::MaybeUninit;
 
 use crate::bytes;
-use crate::error::{Refusal, RefusalKind};
+use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
 use crate::limits::FIELDS_AT_MOST;
 
-const TOO_MANY: Refusal = Refusal::new(RefusalKind::FieldsTooLarge, "too many fields (RFC 6585 section 5)");
-const BAD_FIELDS: Refusal = Refusal::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");
+const TOO_MANY: RemoteProtocolError =
+    RemoteProtocolError::new(RemoteProtocolErrorKind::FieldsTooLarge, "too many fields (RFC 6585 section 5)");
+const BAD_FIELDS: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");
 
 /// What is kept of a buffer between two requests, so that an idle connection holds little: a usual head fits in.
 const KEPT_BYTES: usize = 1024;
@@ -127,7 +129,7 @@ impl Fields {
     }
 
     /// Reads the trailer section that lies in `bytes`, up to and with its blank line. The scan has seen its line ends.
-    pub(crate) fn parse_trailers(&mut self, most: usize) -> Result<(), Refusal> {
+    pub(crate) fn parse_trailers(&mut self, most: usize) -> Result<(), RemoteProtocolError> {
         let section = std::mem::take(&mut self.bytes);
         let mut slots = [httparse::EMPTY_HEADER; FIELDS_AT_MOST];
         let found = match httparse::parse_headers(&section, &mut slots[..most]) {
@@ -182,13 +184,15 @@ fn lower(bytes: &mut [u8], start: usize, end: usize) {
 }
 
 /// What httparse means by an error, where the rest of it means `otherwise`.
-pub(crate) fn refusal_of(error: httparse::Error, otherwise: Refusal) -> Refusal {
+pub(crate) fn refusal_of(error: httparse::Error, otherwise: RemoteProtocolError) -> RemoteProtocolError {
     match error {
         httparse::Error::TooManyHeaders => TOO_MANY,
-        httparse::Error::HeaderName => {
-            Refusal::malformed("a malformed field name, or a folded line (RFC 9112 sections 5.1 and 5.2)")
+        httparse::Error::HeaderName => RemoteProtocolError::malformed(
+            "a malformed field name, or a folded line (RFC 9112 sections 5.1 and 5.2)",
+        ),
+        httparse::Error::HeaderValue => {
+            RemoteProtocolError::malformed("a malformed field value (RFC 9110 section 5.5)")
         }
-        httparse::Error::HeaderValue => Refusal::malformed("a malformed field value (RFC 9110 section 5.5)"),
         _ => otherwise,
     }
 }

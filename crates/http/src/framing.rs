@@ -17,20 +17,28 @@
 //! could a length beside a coding (6.3 (3)); whoever sends either is broken or smuggles.
 
 use crate::bytes;
-use crate::error::{Refusal, RefusalKind};
+use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
 
-const BOTH: Refusal =
-    Refusal::malformed("Content-Length together with Transfer-Encoding (RFC 9112 section 6.3)");
-const CODING_OF_1_0: Refusal = Refusal::malformed("Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)");
-const NOT_LAST: Refusal =
-    Refusal::malformed("Transfer-Encoding that does not end in chunked (RFC 9112 section 6.3)");
-const BAD_CODING: Refusal = Refusal::malformed("a malformed Transfer-Encoding (RFC 9112 sections 6.1 and 7)");
-const UNKNOWN_CODING: Refusal =
-    Refusal::new(RefusalKind::NotImplemented, "a transfer coding other than chunked (RFC 9112 section 6.1)");
-const SEVERAL: Refusal = Refusal::malformed("several Content-Length (RFC 9112 section 6.3)");
-const BAD_LENGTH: Refusal = Refusal::malformed("a malformed Content-Length (RFC 9110 section 8.6)");
-pub(crate) const TOO_LARGE: Refusal =
-    Refusal::new(RefusalKind::ContentTooLarge, "the content is too large (RFC 9110 section 15.5.14)");
+const BOTH: RemoteProtocolError =
+    RemoteProtocolError::malformed("Content-Length together with Transfer-Encoding (RFC 9112 section 6.3)");
+const CODING_OF_1_0: RemoteProtocolError =
+    RemoteProtocolError::malformed("Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)");
+const NOT_LAST: RemoteProtocolError =
+    RemoteProtocolError::malformed("Transfer-Encoding that does not end in chunked (RFC 9112 section 6.3)");
+const BAD_CODING: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed Transfer-Encoding (RFC 9112 sections 6.1 and 7)");
+const UNKNOWN_CODING: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::NotImplemented,
+    "a transfer coding other than chunked (RFC 9112 section 6.1)",
+);
+const SEVERAL: RemoteProtocolError =
+    RemoteProtocolError::malformed("several Content-Length (RFC 9112 section 6.3)");
+const BAD_LENGTH: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed Content-Length (RFC 9110 section 8.6)");
+pub(crate) const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::ContentTooLarge,
+    "the content is too large (RFC 9110 section 15.5.14)",
+);
 
 /// How the content of a request is delimited.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -54,7 +62,7 @@ pub(crate) struct Seen {
     codings: u32,
     chunked: u32,
     is_chunked_last: bool,
-    refusal: Option<Refusal>,
+    refusal: Option<RemoteProtocolError>,
 }
 
 impl Seen {
@@ -88,13 +96,13 @@ impl Seen {
     }
 
     /// The first thing that is wrong counts.
-    fn refuse(&mut self, refusal: Refusal) {
+    fn refuse(&mut self, refusal: RemoteProtocolError) {
         self.refusal = self.refusal.or(Some(refusal));
     }
 
     /// What follows from all of it.
     #[inline]
-    pub(crate) fn decide(&self, is_1_0: bool, most: u64) -> Result<Framing, Refusal> {
+    pub(crate) fn decide(&self, is_1_0: bool, most: u64) -> Result<Framing, RemoteProtocolError> {
         match (self.codings, self.length) {
             (0, None) => Ok(Framing::Length(0)),
             (0, Some(length)) => match self.refusal {
@@ -107,7 +115,7 @@ impl Seen {
         }
     }
 
-    fn decide_coding(&self, is_1_0: bool) -> Result<Framing, Refusal> {
+    fn decide_coding(&self, is_1_0: bool) -> Result<Framing, RemoteProtocolError> {
         if is_1_0 {
             return Err(CODING_OF_1_0);
         }

@@ -6,24 +6,31 @@
 use std::mem::MaybeUninit;
 
 use crate::bytes::{self, TOKEN};
-use crate::error::{Refusal, RefusalKind};
+use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
 use crate::fields::{Fields, Slots, Span, lists, refusal_of};
 use crate::framing::{Framing, Seen};
 use crate::limits::{FIELDS_AT_MOST, Limits};
 use crate::target::{self, TargetForm};
 
-const BAD_LINE: Refusal = Refusal::malformed("a malformed request line (RFC 9112 section 3)");
-const BAD_VERSION: Refusal = Refusal::malformed("a malformed version (RFC 9112 section 2.3)");
-const OTHER_VERSION: Refusal =
-    Refusal::new(RefusalKind::UnsupportedVersion, "a major version other than 1 (RFC 9110 section 2.5)");
-const LONG_METHOD: Refusal =
-    Refusal::new(RefusalKind::NotImplemented, "the method is too long (RFC 9112 section 3)");
-const NO_HOST: Refusal = Refusal::malformed("no Host (RFC 9112 section 3.2)");
-const EMPTY_HOST: Refusal = Refusal::malformed(
+const BAD_LINE: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed request line (RFC 9112 section 3)");
+const BAD_VERSION: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed version (RFC 9112 section 2.3)");
+const OTHER_VERSION: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::UnsupportedVersion,
+    "a major version other than 1 (RFC 9110 section 2.5)",
+);
+const LONG_METHOD: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::NotImplemented,
+    "the method is too long (RFC 9112 section 3)",
+);
+const NO_HOST: RemoteProtocolError = RemoteProtocolError::malformed("no Host (RFC 9112 section 3.2)");
+const EMPTY_HOST: RemoteProtocolError = RemoteProtocolError::malformed(
     "an empty Host, and no other authority (RFC 9112 section 3.3; RFC 9110 section 4.2.1)",
 );
-const TWO_HOSTS: Refusal = Refusal::malformed("several Host (RFC 9112 section 3.2)");
-const CONNECT_CONTENT: Refusal = Refusal::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
+const TWO_HOSTS: RemoteProtocolError = RemoteProtocolError::malformed("several Host (RFC 9112 section 3.2)");
+const CONNECT_CONTENT: RemoteProtocolError =
+    RemoteProtocolError::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
 
 /// The version that a request has, as far as it matters here: a higher minor version counts as 1.1 (RFC 9110 section
 /// 2.5).
@@ -186,7 +193,7 @@ impl Head {
 
     /// Reads the head that lies in the buffer as a whole, its lines looked at by the scan, or says what is wrong.
     #[cold]
-    pub(crate) fn judge(&mut self, limits: &Limits) -> Result<(), Refusal> {
+    pub(crate) fn parse(&mut self, limits: &Limits) -> Result<(), RemoteProtocolError> {
         let section = std::mem::take(&mut self.fields.bytes);
         self.fields.bytes.extend_from_slice(&section);
         match self.judge_section(&section, limits) {
@@ -200,7 +207,7 @@ impl Head {
         }
     }
 
-    fn judge_section(&mut self, section: &[u8], limits: &Limits) -> Result<(), Refusal> {
+    fn judge_section(&mut self, section: &[u8], limits: &Limits) -> Result<(), RemoteProtocolError> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(section, &mut slots[..limits.fields]) {
@@ -218,7 +225,7 @@ impl Head {
         request: &httparse::Request<'_, '_>,
         section: &[u8],
         limits: &Limits,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RemoteProtocolError> {
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
         else {
             return Err(BAD_LINE);
@@ -242,7 +249,11 @@ impl Head {
     /// Takes over the fields, and notes what they say about the connection. httparse has seen that there is a line feed
     /// before each name.
     #[inline]
-    fn take_fields(&mut self, found: &[httparse::Header<'_>], section: &[u8]) -> Result<Seen, Refusal> {
+    fn take_fields(
+        &mut self,
+        found: &[httparse::Header<'_>],
+        section: &[u8],
+    ) -> Result<Seen, RemoteProtocolError> {
         let (mut notes, mut seen, mut has_plain_line_ends) = (Notes::default(), Seen::default(), true);
         self.fields.places.clear();
         self.fields.places.reserve(found.len());
@@ -269,7 +280,11 @@ impl Head {
 
     /// Notes the parts of the target, and gives the authority of an absolute form.
     #[inline]
-    fn take_target_apart(&mut self, method: &[u8], target: &[u8]) -> Result<Option<Span>, Refusal> {
+    fn take_target_apart(
+        &mut self,
+        method: &[u8],
+        target: &[u8],
+    ) -> Result<Option<Span>, RemoteProtocolError> {
         let parts = target::parts_of(method, target)?;
         let base = self.target.start();
         self.form = parts.form;
@@ -282,7 +297,7 @@ impl Head {
     /// Exactly one Host in 1.1, at most one in 1.0, and its value that of an absolute target (RFC 9112 section 3.2). Of an
     /// origin-form target it is the authority, and must not be empty (sections 3.2.1 and 3.3).
     #[inline]
-    fn settle_host(&mut self, authority: Option<Span>) -> Result<(), Refusal> {
+    fn settle_host(&mut self, authority: Option<Span>) -> Result<(), RemoteProtocolError> {
         let place = match (self.notes.hosts, self.version) {
             (1, _) => &mut self.fields.places[self.notes.host],
             (0, Version::Http10) => return Ok(()),
@@ -324,7 +339,7 @@ impl Notes {
 }
 
 /// What is wrong with a version that httparse does not know: the number, or that it is none.
-fn version_refusal(section: &[u8]) -> Refusal {
+fn version_refusal(section: &[u8]) -> RemoteProtocolError {
     let line = section.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let name = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let spaces = line.iter().filter(|byte| **byte == b' ').count();

@@ -9,9 +9,9 @@
 //! | what came next, and to answer it            | [`Connection`], [`Event`]    |
 //! | what a request says                         | [`Head`], [`Fields`]         |
 //! | how much a peer may send                    | [`Limits`]                   |
-//! | what is wrong with a request                | [`Refusal`]                  |
-//! | what is wrong with a response               | [`Misuse`]                   |
-//! | whether the connection goes on              | [`After`]                    |
+//! | what is wrong with a request                | [`RemoteProtocolError`]                  |
+//! | what is wrong with a response               | [`LocalProtocolError`]                   |
+//! | whether the connection goes on              | [`Persistence`]                    |
 
 #![forbid(unsafe_code)]
 
@@ -35,13 +35,13 @@ mod status;
 mod target;
 
 pub use connection::Connection;
-pub use encode::{Stamp, check_field};
-pub use error::{Misuse, Refusal, RefusalKind};
+pub use encode::{DefaultHeaders, check_field};
+pub use error::{LocalProtocolError, RemoteProtocolError, RemoteProtocolErrorKind};
 pub use event::Event;
 pub use fields::Fields;
 pub use framing::Framing;
 pub use head::{Head, Version};
 pub use limits::Limits;
 pub use response::{CHUNK_END, Frame, Length, NO_FIELDS};
-pub use state::After;
+pub use state::Persistence;
 pub use target::TargetForm;

@@ -12,8 +12,8 @@
 
 use crate::bytes;
 use crate::connection::Connection;
-use crate::encode::{self, Stamp};
-use crate::error::Misuse;
+use crate::encode::{self, DefaultHeaders};
+use crate::error::LocalProtocolError;
 use crate::head::Version;
 use crate::state::{Outgoing, Writing};
 
@@ -31,7 +31,7 @@ pub(crate) struct Told {
 pub(crate) fn plain_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     fields: impl IntoIterator<Item = (N, V)>,
     out: &mut Vec<u8>,
-) -> Result<(), Misuse> {
+) -> Result<(), LocalProtocolError> {
     for (name, value) in fields {
         let (name, value) = (name.as_ref(), value.as_ref());
         encode::check_field(name, value)?;
@@ -48,7 +48,7 @@ pub(crate) fn plain_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     fields: impl IntoIterator<Item = (N, V)>,
     out: &mut Vec<u8>,
-) -> Result<Told, Misuse> {
+) -> Result<Told, LocalProtocolError> {
     let mut told = Told::default();
     for (name, value) in fields {
         let (name, value) = (name.as_ref(), value.as_ref());
@@ -67,17 +67,17 @@ pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 
 impl Told {
     /// Takes note of a field that may concern us; whether it is to be written as it is.
-    fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, Misuse> {
+    fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, LocalProtocolError> {
         if name.eq_ignore_ascii_case(b"content-length") {
             let length = bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))?;
             return match self.length.replace(length) {
-                Some(other) if other != length => Err(Misuse::BadContentLength),
+                Some(other) if other != length => Err(LocalProtocolError::BadContentLength),
                 _ => Ok(false),
             };
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let is_chunked = bytes::trimmed(value).eq_ignore_ascii_case(b"chunked");
-            return if is_chunked { Ok(false) } else { Err(Misuse::BadTransferEncoding) };
+            return if is_chunked { Ok(false) } else { Err(LocalProtocolError::BadTransferEncoding) };
         }
         if name.eq_ignore_ascii_case(b"connection") {
             self.note_connection(value, out);
@@ -103,18 +103,18 @@ impl Told {
 /// A length that is repeated with the same value, as when fields of one name are joined: it counts as one (RFC 9110
 /// section 8.6).
 #[cold]
-fn repeated_length(value: &[u8]) -> Result<u64, Misuse> {
+fn repeated_length(value: &[u8]) -> Result<u64, LocalProtocolError> {
     let mut members = bytes::members(value).map(bytes::decimal);
     match members.next() {
         Some(Ok(length)) if members.all(|other| other == Ok(length)) => Ok(length),
-        _ => Err(Misuse::BadContentLength),
+        _ => Err(LocalProtocolError::BadContentLength),
     }
 }
 
 impl Connection {
     /// Writes date and server, unless the application has.
     #[inline]
-    pub(crate) fn write_stamp(told: &Told, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn write_stamp(told: &Told, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         if !told.has_date && !stamp.date.is_empty() {
             encode::own_field(b"date: ", stamp.date, out);
         }
@@ -169,7 +169,7 @@ impl Connection {
     }
 
     /// Writes a short response of our own, unless another has begun, and closes.
-    pub(crate) fn answer_and_close(&mut self, status: u16, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn answer_and_close(&mut self, status: u16, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         if matches!(self.state.writing, Writing::Idle | Writing::Owed) {
             encode::status_line(status, out);
             Self::write_stamp(&Told::default(), stamp, out);

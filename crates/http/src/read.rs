@@ -6,7 +6,7 @@
 
 use crate::body::{Body, Part};
 use crate::bytes::{self, TOKEN, VALUE};
-use crate::error::Refusal;
+use crate::error::RemoteProtocolError;
 use crate::fields::Fields;
 use crate::framing::Framing;
 use crate::head::Head;
@@ -14,11 +14,12 @@ use crate::limits::Limits;
 use crate::scan::{Bounds, Found, Scan};
 use crate::state::{Reading, State};
 
-const BLANK_LINES: Refusal =
-    Refusal::malformed("blank lines where a request should begin (RFC 9112 section 2.2)");
-const INCOMPLETE: Refusal = Refusal::malformed("the input ends inside a request (RFC 9112 section 8)");
-const FRAMING_TRAILER: Refusal =
-    Refusal::malformed("a trailer that belongs in the head (RFC 9110 section 6.5.1)");
+const BLANK_LINES: RemoteProtocolError =
+    RemoteProtocolError::malformed("blank lines where a request should begin (RFC 9112 section 2.2)");
+const INCOMPLETE: RemoteProtocolError =
+    RemoteProtocolError::malformed("the input ends inside a request (RFC 9112 section 8)");
+const FRAMING_TRAILER: RemoteProtocolError =
+    RemoteProtocolError::malformed("a trailer that belongs in the head (RFC 9110 section 6.5.1)");
 
 const LINE_END: &[u8] = b"\r\n";
 
@@ -79,7 +80,7 @@ impl Reader {
         state: &mut State,
         limits: &Limits,
         bytes: &[u8],
-    ) -> Result<(usize, Step), Refusal> {
+    ) -> Result<(usize, Step), RemoteProtocolError> {
         let mut used = 0;
         loop {
             let rest = &bytes[used..];
@@ -101,7 +102,7 @@ impl Reader {
     }
 
     /// Nothing more comes: fine between two requests and in a tunnel.
-    fn end_input(&self, state: &mut State) -> Result<Step, Refusal> {
+    fn end_input(&self, state: &mut State) -> Result<Step, RemoteProtocolError> {
         let is_inside = match state.reading {
             Reading::Head => !self.scan.is_fresh(),
             Reading::Body => !state.is_draining(),
@@ -117,7 +118,7 @@ impl Reader {
         state: &mut State,
         limits: &Limits,
         input: &[u8],
-    ) -> Result<(usize, Option<Step>), Refusal> {
+    ) -> Result<(usize, Option<Step>), RemoteProtocolError> {
         if input.is_empty() {
             return Ok((0, Some(Step::NeedInput)));
         }
@@ -139,7 +140,7 @@ impl Reader {
         state: &mut State,
         limits: &Limits,
         input: &[u8],
-    ) -> Result<(usize, Option<Step>), Refusal> {
+    ) -> Result<(usize, Option<Step>), RemoteProtocolError> {
         let bounds = Bounds {
             first_line: limits.request_line_bytes,
             whole: limits.head_bytes,
@@ -168,7 +169,7 @@ impl Reader {
         }
         self.head.fields.bytes.extend_from_slice(&input[..end]);
         self.count_work(self.head.fields.bytes.len());
-        self.head.judge(limits)?;
+        self.head.parse(limits)?;
         self.begin(state, limits);
         Ok((end, Some(Step::Request)))
     }
@@ -186,7 +187,7 @@ impl Reader {
         state: &mut State,
         limits: &Limits,
         input: &[u8],
-    ) -> Result<(usize, Option<Step>), Refusal> {
+    ) -> Result<(usize, Option<Step>), RemoteProtocolError> {
         let (taken, part) = self.body.take(input, limits)?;
         self.count_work(taken);
         match part {
@@ -227,7 +228,7 @@ impl Reader {
         state: &mut State,
         limits: &Limits,
         input: &[u8],
-    ) -> Result<(usize, Option<Step>), Refusal> {
+    ) -> Result<(usize, Option<Step>), RemoteProtocolError> {
         let bounds = Bounds {
             first_line: limits.trailer_bytes,
             whole: limits.trailer_bytes,

@@ -5,11 +5,11 @@
 //! follow.
 
 use crate::connection::Connection;
-use crate::encode::{self, Stamp};
-use crate::error::{Misuse, Refusal};
+use crate::encode::{self, DefaultHeaders};
+use crate::error::{LocalProtocolError, RemoteProtocolError};
 use crate::head::Version;
 use crate::outgoing::{final_fields, plain_fields};
-use crate::state::{After, Outgoing, Reading, Writing};
+use crate::state::{Outgoing, Persistence, Reading, Writing};
 
 /// No fields, for calls that take some.
 pub const NO_FIELDS: [(&[u8], &[u8]); 0] = [];
@@ -77,12 +77,12 @@ impl Connection {
         status: u16,
         fields: impl IntoIterator<Item = (N, V)>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), LocalProtocolError> {
         if self.state.writing != Writing::Owed {
-            return Err(Misuse::OutOfOrder);
+            return Err(LocalProtocolError::OutOfOrder);
         }
         if !(102..200).contains(&status) {
-            return Err(Misuse::BadStatus);
+            return Err(LocalProtocolError::BadStatus);
         }
         let start = out.len();
         encode::status_line(status, out);
@@ -106,14 +106,14 @@ impl Connection {
         status: u16,
         fields: impl IntoIterator<Item = (N, V)>,
         length: Length,
-        stamp: Stamp<'_>,
+        stamp: DefaultHeaders<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), LocalProtocolError> {
         if self.state.writing != Writing::Owed {
-            return Err(Misuse::OutOfOrder);
+            return Err(LocalProtocolError::OutOfOrder);
         }
         if !(200..1000).contains(&status) {
-            return Err(Misuse::BadStatus);
+            return Err(LocalProtocolError::BadStatus);
         }
         let start = out.len();
         encode::status_line(status, out);
@@ -163,12 +163,12 @@ impl Connection {
         &mut self,
         fields: impl IntoIterator<Item = (N, V)>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misuse> {
+    ) -> Result<(), LocalProtocolError> {
         if self.reader.head.upgrade().is_none() {
-            return Err(Misuse::NoUpgrade);
+            return Err(LocalProtocolError::NoUpgrade);
         }
         if self.state.writing != Writing::Owed || self.state.reading != Reading::Done {
-            return Err(Misuse::OutOfOrder);
+            return Err(LocalProtocolError::OutOfOrder);
         }
         let start = out.len();
         encode::status_line(101, out);
@@ -187,13 +187,13 @@ impl Connection {
     ///
     /// Content that is longer than announced; or no content is due.
     #[inline]
-    pub fn frame(&mut self, length: usize, out: &mut Vec<u8>) -> Result<Frame, Misuse> {
+    pub fn frame(&mut self, length: usize, out: &mut Vec<u8>) -> Result<Frame, LocalProtocolError> {
         let Writing::Sending(outgoing) = &mut self.state.writing else {
-            return Err(Misuse::OutOfOrder);
+            return Err(LocalProtocolError::OutOfOrder);
         };
         match outgoing {
             Outgoing::Length(left) => {
-                *left = left.checked_sub(length as u64).ok_or(Misuse::BodyTooLong)?;
+                *left = left.checked_sub(length as u64).ok_or(LocalProtocolError::BodyTooLong)?;
                 Ok(Frame::Plain)
             }
             Outgoing::Dropped => Ok(Frame::Dropped),
@@ -212,7 +212,7 @@ impl Connection {
     ///
     /// As [`frame`](Self::frame).
     #[inline]
-    pub fn write(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), Misuse> {
+    pub fn write(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), LocalProtocolError> {
         let frame = self.frame(content.len(), out)?;
         if frame.is_sent() {
             out.extend_from_slice(content);
@@ -229,7 +229,7 @@ impl Connection {
     ///
     /// Less content than announced: nothing more can be written, see [`fail`](Self::fail). Or no response is in progress.
     #[inline]
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<After, Misuse> {
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Persistence, LocalProtocolError> {
         self.finish_with(NO_FIELDS, out)
     }
 
@@ -244,41 +244,43 @@ impl Connection {
         &mut self,
         trailers: impl IntoIterator<Item = (N, V)>,
         out: &mut Vec<u8>,
-    ) -> Result<After, Misuse> {
+    ) -> Result<Persistence, LocalProtocolError> {
         let start = out.len();
         match self.state.writing {
-            Writing::Sending(Outgoing::Length(left)) if left > 0 => return Err(Misuse::BodyTooShort),
+            Writing::Sending(Outgoing::Length(left)) if left > 0 => {
+                return Err(LocalProtocolError::BodyTooShort);
+            }
             Writing::Sending(Outgoing::Chunked) => {
                 out.extend_from_slice(b"0\r\n");
                 plain_fields(trailers, out).inspect_err(|_| out.truncate(start))?;
                 out.extend_from_slice(b"\r\n");
             }
             Writing::Sending(_) => {}
-            Writing::Idle | Writing::Owed | Writing::Over => return Err(Misuse::OutOfOrder),
+            Writing::Idle | Writing::Owed | Writing::Over => return Err(LocalProtocolError::OutOfOrder),
         }
         self.reader.drainable = self.limits.drain_bytes;
         let is_drainable = self.reader.body.is_within(self.limits.drain_bytes);
         let after = self.state.end_response(is_drainable);
-        if after != After::Drain {
+        if after != Persistence::Drain {
             self.reader.forget();
         }
         Ok(after)
     }
 
     /// Answers a refused request, unless a response has begun, and closes the connection.
-    pub fn refuse(&mut self, refusal: Refusal, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    pub fn refuse(&mut self, refusal: RemoteProtocolError, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         self.answer_and_close(refusal.status(), stamp, out);
     }
 
     /// The client took too long with its request: answers 408, unless a response has begun, and closes the connection (RFC
     /// 9110 section 15.5.9).
-    pub fn time_out(&mut self, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    pub fn time_out(&mut self, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         self.answer_and_close(408, stamp, out);
     }
 
     /// The application has failed: answers 500 if no head has left, and closes the connection in any case. A response
     /// that had begun is cut short, which its client can see from the framing (RFC 9112 section 8).
-    pub fn fail(&mut self, stamp: Stamp<'_>, out: &mut Vec<u8>) {
+    pub fn fail(&mut self, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         self.answer_and_close(500, stamp, out);
     }
 }

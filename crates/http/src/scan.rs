@@ -7,17 +7,26 @@
 //! It knows lines and nothing of what stands in them.
 
 use crate::bytes;
-use crate::error::{Refusal, RefusalKind};
+use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
 
-const BARE_LF: Refusal = Refusal::malformed("a line feed without carriage return (RFC 9112 section 2.2)");
-const BARE_CR: Refusal = Refusal::malformed("a carriage return without line feed (RFC 9112 section 2.2)");
-const CONTROL: Refusal = Refusal::malformed("a control character (RFC 9110 section 5.5)");
-const TOO_LONG: Refusal =
-    Refusal::new(RefusalKind::TargetTooLong, "the request line is too long (RFC 9112 section 3)");
-const LONG_METHOD: Refusal =
-    Refusal::new(RefusalKind::NotImplemented, "the method is too long (RFC 9112 section 3)");
-const TOO_LARGE: Refusal =
-    Refusal::new(RefusalKind::FieldsTooLarge, "the fields are too large (RFC 6585 section 5)");
+const BARE_LF: RemoteProtocolError =
+    RemoteProtocolError::malformed("a line feed without carriage return (RFC 9112 section 2.2)");
+const BARE_CR: RemoteProtocolError =
+    RemoteProtocolError::malformed("a carriage return without line feed (RFC 9112 section 2.2)");
+const CONTROL: RemoteProtocolError =
+    RemoteProtocolError::malformed("a control character (RFC 9110 section 5.5)");
+const TOO_LONG: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::TargetTooLong,
+    "the request line is too long (RFC 9112 section 3)",
+);
+const LONG_METHOD: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::NotImplemented,
+    "the method is too long (RFC 9112 section 3)",
+);
+const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
+    RemoteProtocolErrorKind::FieldsTooLarge,
+    "the fields are too large (RFC 6585 section 5)",
+);
 
 /// Where in its line the scan stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -71,7 +80,7 @@ impl Scan {
     }
 
     /// Scans the bytes that follow those scanned before.
-    pub(crate) fn scan(&mut self, input: &[u8], bounds: Bounds) -> Result<Found, Refusal> {
+    pub(crate) fn scan(&mut self, input: &[u8], bounds: Bounds) -> Result<Found, RemoteProtocolError> {
         for (index, byte) in input.iter().enumerate() {
             if self.scanned >= bounds.whole {
                 return Err(TOO_LARGE);
@@ -94,7 +103,7 @@ impl Scan {
     }
 
     /// A method that no server has is refused as soon as it is too long, and not as a line that is too long.
-    fn look_at_method(&mut self, byte: u8, bounds: Bounds) -> Result<At, Refusal> {
+    fn look_at_method(&mut self, byte: u8, bounds: Bounds) -> Result<At, RemoteProtocolError> {
         self.is_past_method = !bytes::is(byte, bytes::TOKEN);
         if self.is_past_method || self.scanned < bounds.method { Ok(At::Inside) } else { Err(LONG_METHOD) }
     }

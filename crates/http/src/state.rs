@@ -57,7 +57,7 @@ pub(crate) enum Outgoing {
 
 /// What becomes of the connection after a response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum After {
+pub enum Persistence {
     /// It is used again: [`receive`](crate::Connection::receive) what is kept or comes.
     KeepAlive,
     /// The rest of the request is to be read before, by [`receive`](crate::Connection::receive), which throws it away.
@@ -124,15 +124,15 @@ impl State {
 
     /// The response is complete. `is_drainable`: whether little enough of the request is to come.
     #[inline]
-    pub(crate) fn end_response(&mut self, is_drainable: bool) -> After {
+    pub(crate) fn end_response(&mut self, is_drainable: bool) -> Persistence {
         let closes = !self.keeps_alive || self.is_last;
         self.writing = Writing::Idle;
         match self.reading {
             Reading::Done if !closes => {
                 self.reading = Reading::Head;
-                After::KeepAlive
+                Persistence::KeepAlive
             }
-            Reading::Body if !closes && is_drainable => After::Drain,
+            Reading::Body if !closes && is_drainable => Persistence::Drain,
             _ => self.close(),
         }
     }
@@ -152,8 +152,8 @@ impl State {
     }
 
     /// Nothing counts any more.
-    pub(crate) fn close(&mut self) -> After {
+    pub(crate) fn close(&mut self) -> Persistence {
         (self.reading, self.writing) = (Reading::Closed, Writing::Over);
-        After::Close
+        Persistence::Close
     }
 }

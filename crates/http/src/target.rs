@@ -3,13 +3,16 @@
 //! It knows positions in a target and nothing of other fields.
 
 use crate::bytes::{self, HOST, NAME, PATH, TARGET};
-use crate::error::Refusal;
+use crate::error::RemoteProtocolError;
 
-const BAD_TARGET: Refusal = Refusal::malformed("a malformed request target (RFC 9112 section 3.2)");
-const BAD_AUTHORITY: Refusal = Refusal::malformed("CONNECT without host and port (RFC 9112 section 3.2.3)");
-const BAD_ASTERISK: Refusal = Refusal::malformed("the target * without OPTIONS (RFC 9112 section 3.2.4)");
-const BAD_HOST: Refusal =
-    Refusal::malformed("a malformed Host (RFC 9112 section 3.2; RFC 3986 section 3.2.2)");
+const BAD_TARGET: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed request target (RFC 9112 section 3.2)");
+const BAD_AUTHORITY: RemoteProtocolError =
+    RemoteProtocolError::malformed("CONNECT without host and port (RFC 9112 section 3.2.3)");
+const BAD_ASTERISK: RemoteProtocolError =
+    RemoteProtocolError::malformed("the target * without OPTIONS (RFC 9112 section 3.2.4)");
+const BAD_HOST: RemoteProtocolError =
+    RemoteProtocolError::malformed("a malformed Host (RFC 9112 section 3.2; RFC 3986 section 3.2.2)");
 
 /// In which form a request names what it wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -39,7 +42,7 @@ pub(crate) struct Parts {
 
 /// Takes a target apart, or says that the method has no such target.
 #[inline]
-pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, Refusal> {
+pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     if method == b"CONNECT" {
         return authority_form(target);
     }
@@ -58,7 +61,7 @@ fn with_path(
     form: TargetForm,
     authority: (usize, usize),
     path: usize,
-) -> Result<Parts, Refusal> {
+) -> Result<Parts, RemoteProtocolError> {
     let end = path + bytes::run(&target[path..], PATH);
     let query = (end + 1).min(target.len());
     let is_whole = end == target.len() || (target[end] == b'?' && bytes::all(&target[query..], TARGET));
@@ -66,7 +69,7 @@ fn with_path(
 }
 
 #[cold]
-fn authority_form(target: &[u8]) -> Result<Parts, Refusal> {
+fn authority_form(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     check_host(target).map_err(|_| BAD_AUTHORITY)?;
     let port = target.iter().rposition(|byte| *byte == b':').map_or(&[][..], |at| &target[at + 1..]);
     if port.is_empty() || !port.iter().all(u8::is_ascii_digit) || target[0] == b':' {
@@ -78,7 +81,7 @@ fn authority_form(target: &[u8]) -> Result<Parts, Refusal> {
 
 /// Only the schemes whose authority names an HTTP server (RFC 9110 section 4.2); neither may be without a host.
 #[cold]
-fn absolute_form(target: &[u8]) -> Result<Parts, Refusal> {
+fn absolute_form(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     let schemes: [&[u8]; 2] = [b"http://", b"https://"];
     let begins =
         |scheme: &&&[u8]| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
@@ -96,7 +99,7 @@ fn absolute_form(target: &[u8]) -> Result<Parts, Refusal> {
 
 /// Host and perhaps a port. An empty one is allowed: a target without authority has an empty Host (section 3.2).
 #[inline]
-pub(crate) fn check_host(host: &[u8]) -> Result<(), Refusal> {
+pub(crate) fn check_host(host: &[u8]) -> Result<(), RemoteProtocolError> {
     let name = bytes::run(host, NAME);
     let port = match &host[name..] {
         [b'[', rest @ ..] if name == 0 => after_literal(rest)?,
@@ -110,7 +113,7 @@ pub(crate) fn check_host(host: &[u8]) -> Result<(), Refusal> {
 }
 
 /// What follows the address in brackets, whose first bracket is off already.
-fn after_literal(rest: &[u8]) -> Result<&[u8], Refusal> {
+fn after_literal(rest: &[u8]) -> Result<&[u8], RemoteProtocolError> {
     let end = rest.iter().position(|byte| *byte == b']').ok_or(BAD_HOST)?;
     let (literal, port) = (&rest[..end], &rest[end + 1..]);
     if literal.is_empty() || literal.contains(&b'[') || !bytes::all(literal, HOST) {

@@ -17,12 +17,12 @@ use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
 use crate::ffi::error::new_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
@@ -51,7 +51,7 @@ pub(crate) struct Accepted {
 
 /// The coroutine of the task.
 struct AcceptTask {
-    stage: Owned<Stage>,
+    stage: GilCell<Stage>,
 }
 
 enum Stage {
@@ -84,11 +84,11 @@ pub(crate) fn start(
     owner: &Bound<'_, EventLoop>,
     acceptor: &Acceptor,
     accepted: Accepted,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = owner.py();
     let class = CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
     let stage = Stage::Created(owner.clone().into(), acceptor.clone_ref(py), accepted);
-    let coroutine = class.instance(py, AcceptTask { stage: Owned::new(stage) })?;
+    let coroutine = class.instance(py, AcceptTask { stage: GilCell::new(stage) })?;
     owner.call_method1(name!("create_task"), (coroutine,))?;
     Ok(())
 }
@@ -98,7 +98,7 @@ pub(crate) fn begin(
     owner: &Bound<'_, EventLoop>,
     acceptor: &Acceptor,
     accepted: Accepted,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let opened = acceptor.connection(owner, accepted).and_then(|connection| stream::open(owner, connection));
     match opened.and_then(|transport| stream::begin(transport.as_borrowed())) {
         Ok(()) => Ok(()),
@@ -107,7 +107,7 @@ pub(crate) fn begin(
 }
 
 /// What goes wrong closes that one connection. asyncio tells of it in debug mode only, and so do we.
-fn report(owner: &Bound<'_, EventLoop>, raised: Raised) -> Result<(), Raised> {
+fn report(owner: &Bound<'_, EventLoop>, raised: ErrorSet) -> Result<(), ErrorSet> {
     let py = owner.py();
     let error = protocol::failure(py, raised)?;
     if owner.get().modes.any(Modes::DEBUG) {
@@ -134,7 +134,7 @@ impl Acceptor {
         &self,
         owner: &Bound<'py, EventLoop>,
         accepted: Accepted,
-    ) -> Result<Connection<'py>, Raised> {
+    ) -> Result<Connection<'py>, ErrorSet> {
         let py = owner.py();
         let copy = &owner.get().imports.names.protocol.copy;
         let context = call_method(self.context.bind(py).as_borrowed(), copy, &[])?;
@@ -151,7 +151,7 @@ impl Acceptor {
 }
 
 impl Coroutine for AcceptTask {
-    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, Raised> {
+    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
         let py = object.py();
         let task = value_of::<Self>(object);
         match task.take(py) {

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 
 /// A contiguous view of an object's memory.
 pub(crate) struct View<'py> {
@@ -20,20 +20,20 @@ pub(crate) struct View<'py> {
 
 impl<'py> View<'py> {
     /// The bytes of any object that has some in one piece. BufferError or TypeError where it has not.
-    pub(crate) fn of(object: Argument<'py>) -> Result<Self, Raised> {
+    pub(crate) fn of(object: Argument<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_SIMPLE)
     }
 
     /// The same, of an object that may be written to.
-    pub(crate) fn writable(object: Argument<'py>) -> Result<Self, Raised> {
+    pub(crate) fn writable(object: Argument<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_WRITABLE)
     }
 
-    fn with_flags(object: Argument<'py>, flags: std::ffi::c_int) -> Result<Self, Raised> {
+    fn with_flags(object: Argument<'py>, flags: std::ffi::c_int) -> Result<Self, ErrorSet> {
         let mut raw = Box::new(ffi::Py_buffer::new());
         // SAFETY: a live object and a view to be filled in, which stays where it is.
         if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *raw, flags) } != 0 {
-            return Err(Raised::by_interpreter());
+            return Err(ErrorSet::by_interpreter());
         }
         Ok(Self { raw, py: object.py() })
     }

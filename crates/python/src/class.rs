@@ -16,13 +16,13 @@ use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
 use crate::ffi::method::{add_methods, finish};
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::imports::keep_handle_types;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{
-    accept_task, datagram, event_loop, executor, handle, lifetime, listener, pipe, run, schedule, signals,
-    sock, source, stream, tasks, watch,
+    accept_task, add_reader, datagram, dispatch, event_loop, executor, handle, lifetime, listener, pipe, run,
+    schedule, signals, sock, stream, tasks,
 };
 
 /// Puts the class into the module.
@@ -32,7 +32,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     keep_handle_types(py, handle::classes(module)?);
     let mut methods = schedule::methods();
     methods.extend(event_loop::methods());
-    methods.extend(watch::methods());
+    methods.extend(add_reader::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
     accept_task::make_class(module)?;
@@ -123,7 +123,7 @@ impl EventLoop {
 
     /// Wake the loop if it sleeps. Any thread may.
     fn _write_to_self(&self) -> PyResult<()> {
-        self.doorbell.ring().map_err(|error| crate::error::os_error(&error))
+        self.wakeup.ring().map_err(|error| crate::error::os_error(&error))
     }
 
     /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
@@ -164,14 +164,14 @@ impl EventLoop {
 
     /// What is watched: a list of (descriptor, reader, writer, registered object or None).
     fn _watched<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let watched = self.kernel.with(py, |kernel| kernel.watches.describe(py));
+        let watched = self.kernel.with(py, |kernel| kernel.watches.repr(py));
         let row = |(descriptor, reads, writes, object): (i32, bool, bool, Option<Object>)| {
             let object = object.map_or_else(|| none(py), |object| object.into_bound(py));
             let row =
                 [make::integer(py, i64::from(descriptor))?, truth(py, reads), truth(py, writes), object];
             make::tuple(py, row).map(Bound::into_any)
         };
-        let rows: Result<Vec<_>, Raised> = watched.into_iter().map(row).collect();
+        let rows: Result<Vec<_>, ErrorSet> = watched.into_iter().map(row).collect();
         Ok(make::list(py, rows?)?)
     }
 
@@ -223,7 +223,7 @@ impl EventLoop {
 
     /// The open transport that a descriptor belongs to, or None.
     fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> Option<Bound<'py, PyAny>> {
-        source::transport_of(py, self, descriptor)
+        dispatch::transport_of(py, self, descriptor)
     }
 
     /// The open transports of a server.
@@ -319,7 +319,7 @@ impl EventLoop {
     /// What is ready, in order: a copy as a deque.
     #[getter]
     fn _ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if !self.mailbox.is_empty() {
+        if !self.remote_queue.is_empty() {
             self.collect_mail(py);
         }
         let handles: Vec<Handle> =

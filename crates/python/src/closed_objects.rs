@@ -11,7 +11,7 @@ use reactor::Token;
 
 use crate::ffi::handle_object::Handle;
 use crate::ffi::method::Argument;
-use crate::kernel::{Displaced, Kernel};
+use crate::kernel::{Evicted, Kernel};
 use crate::watches::{Direction, Watched, Watches};
 
 impl Kernel {
@@ -22,22 +22,22 @@ impl Kernel {
         object: Argument<'_>,
         direction: Direction,
         handle: Handle,
-    ) -> Result<(Displaced, io::Result<()>), Handle> {
+    ) -> Result<(Evicted, io::Result<()>), Handle> {
         let found = self.watches.token_of_object(object);
         let Some(entry) = found.and_then(|token| self.watches.slots.get_mut(token)) else {
             return Err(handle);
         };
-        let mut displaced = Displaced::default();
+        let mut evicted = Evicted::default();
         match entry.watch.place(direction) {
             Some(place) => {
-                displaced.handles.push(std::mem::replace(place, handle));
-                Ok((displaced, Ok(())))
+                evicted.handles.push(std::mem::replace(place, handle));
+                Ok((evicted, Ok(())))
             }
             None => {
                 let descriptor = entry.descriptor;
-                displaced.handles.push(handle);
-                displaced.entry(self.watches.forget(descriptor));
-                Ok((displaced, Err(io::Error::from_raw_os_error(libc::EBADF))))
+                evicted.handles.push(handle);
+                evicted.entry(self.watches.forget(descriptor));
+                Ok((evicted, Err(io::Error::from_raw_os_error(libc::EBADF))))
             }
         }
     }
@@ -47,11 +47,11 @@ impl Kernel {
         &mut self,
         object: Argument<'_>,
         direction: Direction,
-    ) -> Option<(Displaced, io::Result<()>)> {
+    ) -> Option<(Evicted, io::Result<()>)> {
         let token = self.watches.token_of_object(object)?;
         let entry = self.watches.slots.get_mut(token)?;
         let (descriptor, before) = (entry.descriptor, entry.interest());
-        let mut removed = Displaced::default();
+        let mut removed = Evicted::default();
         removed.direction(entry, direction);
         removed.forget_object(entry);
         if entry.interest().is_empty() && entry.sources().next().is_none() {

@@ -9,17 +9,17 @@ use std::io;
 use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
-use crate::events::take_events;
+use crate::dispatch;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes, Queues};
 use crate::name;
-use crate::source;
+use crate::poll_events::take_events;
 use crate::{handle, no_arguments, sock};
 
 pub(crate) fn methods() -> Vec<Method> {
@@ -49,28 +49,28 @@ fn run_once_function() -> Option<NoArguments> {
     }
 }
 
-fn stop(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn stop(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     inside::<EventLoop>(receiver).modes.set(Modes::STOPPING, true);
     Ok(none(receiver.py()))
 }
 
-fn is_running(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn is_running(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(truth(receiver.py(), inside::<EventLoop>(receiver).is_running()))
 }
 
-fn is_closed(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn is_closed(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::CLOSED)))
 }
 
-fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::DEBUG)))
 }
 
-fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make::float(receiver.py(), clock())
 }
 
-fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let this = receiver.to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     this.get().check_open()?;
@@ -97,7 +97,7 @@ impl EventLoop {
 
     /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
     #[inline(always)]
-    pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, Raised> {
+    pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, ErrorSet> {
         if self.modes.any(Modes::OWN_TIME) {
             return to_seconds(receiver.call_method0(&self.imports.names.time)?.as_borrowed());
         }
@@ -125,15 +125,15 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 }
 
 /// One turn.
-fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
-    if !state.mailbox.is_empty() {
+    if !state.remote_queue.is_empty() {
         state.collect_mail(py);
     }
     let (busy, look, deadline, ready_before, last_look) = state.queues.with(py, |queues| {
         let deadline = queues.next_deadline();
-        let last_look = queues.vigil.last_if_due();
+        let last_look = queues.closed_check.last_if_due();
         (queues.is_busy(), queues.next_look(), deadline, queues.ready.len(), last_look)
     });
     if !busy && !state.modes.any(Modes::STOPPING) {
@@ -147,7 +147,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
     }
     call_ready(this, ready_before)?;
     if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
-        source::flush(this)?;
+        dispatch::flush(this)?;
     }
     Ok(())
 }
@@ -155,7 +155,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
 /// Why a busy turn may have to look at the descriptors.
 enum Look {
     /// It is time to see to signals and other threads, whatever has happened.
-    Due,
+    ReadyEvent,
     /// Something has happened that may have made a descriptor ready.
     IfReady,
     /// Nothing has happened since the last look.
@@ -165,7 +165,7 @@ enum Look {
 impl Queues {
     fn next_look(&self) -> Look {
         if self.poll_budget.is_spent() {
-            Look::Due
+            Look::ReadyEvent
         } else if self.has_acted {
             Look::IfReady
         } else {
@@ -178,7 +178,7 @@ impl EventLoop {
     #[inline(always)]
     fn is_due(&self, py: Python<'_>, look: Look) -> bool {
         match look {
-            Look::Due => true,
+            Look::ReadyEvent => true,
             Look::IfReady => self.kernel.with(py, Kernel::may_be_ready),
             Look::None => false,
         }
@@ -186,7 +186,7 @@ impl EventLoop {
 }
 
 /// A look at the descriptors that cannot block.
-fn glance(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     // Before the poll: a handler of Python's may poll itself, and the events are those of the last poll.
     check_signals(py)?;
@@ -207,7 +207,7 @@ fn sleep(
     this: &Bound<'_, EventLoop>,
     deadline: Option<Deadline>,
     last_look: Option<u64>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
     let mut timeout = match deadline {
@@ -225,14 +225,14 @@ fn sleep(
         let look = state.queues.with(py, |queues| queues.next_look());
         return if state.is_due(py, look) { glance(this) } else { Ok(()) };
     }
-    state.doorbell.prepare_to_sleep();
-    let outcome = if state.mailbox.is_empty() { wait_without_gil(py, state, timeout) } else { Ok(0) };
-    state.doorbell.awake();
+    state.wakeup.prepare_to_sleep();
+    let outcome = if state.remote_queue.is_empty() { wait_without_gil(py, state, timeout) } else { Ok(0) };
+    state.wakeup.awake();
     state.queues.with(py, |queues| {
         queues.has_acted = outcome.is_err();
         queues.poll_budget.slept();
     });
-    if !state.mailbox.is_empty() {
+    if !state.remote_queue.is_empty() {
         state.collect_mail(py);
     }
     take_events(this, outcome)
@@ -280,7 +280,7 @@ impl Kernel {
 
 /// Calls what is ready now, and delivers events between what was ready before the poll and what came of it: the order in
 /// which asyncio calls them, where all of these are handles.
-fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> {
+fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
     let (count, has_events) = state.queues.with(py, |queues| {
@@ -288,7 +288,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
         queues.poll_budget.note_turn(count);
         let has_events = !queues.due.is_empty();
         queues.has_acted |= count > 0;
-        queues.vigil.is_due |= count > 0 || has_events;
+        queues.closed_check.is_due |= count > 0 || has_events;
         (count, has_events)
     });
     if !has_events {
@@ -300,7 +300,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
     let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
     called?;
     let event_count = events.len();
-    let delivered = source::deliver(this, events);
+    let delivered = dispatch::deliver(this, events);
     state.queues.with(py, |queues| {
         queues.has_acted |= std::mem::take(&mut queues.harmless_events) < event_count;
     });
@@ -310,7 +310,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), Raised> 
 
 /// Calls so many handles from the front of the queue.
 #[inline(always)]
-fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), Raised> {
+fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
     for _ in 0..count {
@@ -332,7 +332,7 @@ fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), Raised>
 
 /// Debug mode times each callback, and the loop knows which handle runs.
 #[cold]
-fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), Raised> {
+fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
     let object = next.to_object(py);

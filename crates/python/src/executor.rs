@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::fastcall;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
 use crate::ffi::make;
 use crate::ffi::method::{Call, Method, inside};
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 
@@ -25,7 +25,7 @@ pub(crate) fn methods() -> Vec<Method> {
     }]
 }
 
-fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let state = inside::<EventLoop>(call.receiver());
     let [executor, function, arguments @ ..] = call.positional() else {
@@ -50,7 +50,7 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     let target = call.receiver().call_method0(name!("create_future"))?;
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     let bridge = Bridge {
-        ends: Owned::new(Some(Ends {
+        ends: GilCell::new(Some(Ends {
             source: source.clone().unbind(),
             target: target.clone().unbind(),
             owner: owner.unbind(),
@@ -65,7 +65,7 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 /// The callback of both futures, and of the handle that crosses from one thread to the other.
 #[pyclass(frozen, immutable_type, module = "vitok._native")]
 struct Bridge {
-    ends: Owned<Option<Ends>>,
+    ends: GilCell<Option<Ends>>,
 }
 
 struct Ends {

@@ -20,7 +20,7 @@ use crate::ffi::interpreter::thread_identity;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::name::Text;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
@@ -33,7 +33,7 @@ const CANCEL_POLL: Duration = Duration::from_micros(200);
 /// Calls the callback in its context. Its exception goes to the loop's exception handler; only `SystemExit` and
 /// `KeyboardInterrupt` come back, as in asyncio.
 #[inline(always)]
-pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), Raised> {
+pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), ErrorSet> {
     if handle.flags().has(Flags::THREADSAFE) {
         handle.set_runner(thread_identity());
     }
@@ -49,7 +49,7 @@ pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), Raised> {
 
 /// Hands the exception of a callback to the loop's exception handler, unless it is one that leaves the loop.
 #[cold]
-pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<(), Raised> {
+pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: ErrorSet) -> Result<(), ErrorSet> {
     let error = raised.take(py);
     if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
         return Err(error.into());
@@ -70,7 +70,7 @@ pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: Raised) -> Result<
 
 /// The keyword `context`; `None` stands for a copy of the current one.
 #[inline(always)]
-pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, ErrorSet> {
     if !call.has_keywords() {
         return Ok(None);
     }
@@ -83,7 +83,7 @@ pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<A
 }
 
 #[cold]
-fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, Raised> {
+fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, ErrorSet> {
     let mut context = None;
     for (name, value) in call.keywords() {
         if name.eq(name!("context"))? {
@@ -103,7 +103,7 @@ pub(crate) fn make_unscheduled<'py>(
     callback: Argument<'py>,
     arguments: &[Argument<'py>],
     context: Option<Argument<'py>>,
-) -> Result<Handle, Raised> {
+) -> Result<Handle, ErrorSet> {
     let state = inside::<EventLoop>(owner);
     let content =
         Content { owner, callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
@@ -188,7 +188,7 @@ fn getters() -> Vec<Getter> {
     ]
 }
 
-fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let none = py.None().into_bound(py);
     let handle = Handle::of_receiver(receiver);
@@ -216,7 +216,7 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
 }
 
 /// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
-fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), Raised> {
+fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), ErrorSet> {
     if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.threadsafe_cancel_waits {
         return Ok(());
     }
@@ -227,7 +227,7 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Resu
     Ok(())
 }
 
-fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let handle = Handle::of_receiver(receiver);
     if let Some(owner) = handle.owner(receiver.py()) {
         wait_for_callback(receiver.py(), inside::<EventLoop>(owner.as_borrowed()), &handle)?;
@@ -235,7 +235,7 @@ fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(is_cancelled(receiver)?)
 }
 
-fn run_by_hand(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn run_by_hand(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let handle = Handle::of_receiver(receiver);
     if !handle.flags().has(Flags::CANCELLED) {
@@ -244,15 +244,15 @@ fn run_by_hand(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(py.None().into_bound(py))
 }
 
-fn when(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn when(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(due(receiver)?)
 }
 
-fn context(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn context(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(own_context(receiver)?)
 }
 
-fn repr_info(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn repr_info(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(class(receiver)?.call_method1(name!("_repr_info"), (receiver,))?)
 }
 
@@ -342,7 +342,7 @@ fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> P
     imports.timer_handle.bind(left.py()).getattr(Text(name))?.call1((left, right))
 }
 
-fn hash(receiver: Argument<'_>) -> Result<isize, Raised> {
+fn hash(receiver: Argument<'_>) -> Result<isize, ErrorSet> {
     Ok(due(receiver)?.hash()?)
 }
 

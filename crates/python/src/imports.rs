@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyString, PyType};
 use crate::ffi::error::new_error;
 use crate::ffi::handle_pool::HandleTypes;
 use crate::ffi::method::Keyword;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 pub(crate) struct Imports {
@@ -90,7 +90,7 @@ pub(crate) struct SockNames {
 }
 
 impl SockNames {
-    fn load(py: Python<'_>) -> Result<Self, Raised> {
+    fn load(py: Python<'_>) -> Result<Self, ErrorSet> {
         Ok(Self {
             accept: name!("accept").kept(py)?,
             recv_into: name!("recv_into").kept(py)?,
@@ -135,7 +135,7 @@ pub(crate) fn keep_handle_types(py: Python<'_>, types: HandleTypes) {
 }
 
 impl ProtocolNames {
-    fn load(py: Python<'_>) -> Result<Self, Raised> {
+    fn load(py: Python<'_>) -> Result<Self, ErrorSet> {
         Ok(Self {
             connection_made: name!("connection_made").kept(py)?,
             connection_lost: name!("connection_lost").kept(py)?,

@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use reactor::{Interest, Poller, Rearmed, SignalPipe, Token, Trigger};
+use reactor::{Interest, Modified, Poller, SignalPipe, Token, Trigger};
 
 use crate::ffi::handle_object::Handle;
 use crate::ffi::object::Object;
@@ -34,7 +34,7 @@ pub(crate) struct Kernel {
 
 /// What a change displaced: handles are to be cancelled, and all of it dropped outside every borrow.
 #[derive(Default)]
-pub(crate) struct Displaced {
+pub(crate) struct Evicted {
     pub(crate) handles: Vec<Handle>,
     /// Operations of `sock_*`; the table takes them over, in case that their sockets are closed.
     pub(crate) operations: Vec<Object>,
@@ -42,7 +42,7 @@ pub(crate) struct Displaced {
     pub(crate) rest: Vec<Object>,
 }
 
-impl Displaced {
+impl Evicted {
     pub(crate) fn direction(&mut self, entry: &mut Watched, direction: Direction) {
         self.handles.extend(entry.watch.place(direction).take());
         self.operations.extend(entry.take_operation(direction));
@@ -115,26 +115,26 @@ impl Kernel {
         direction: Direction,
         handle: Handle,
         object: Object,
-    ) -> (Displaced, io::Result<()>) {
+    ) -> (Evicted, io::Result<()>) {
         let token = match self.watches.tokens.get(&descriptor) {
             Some(&token) => token,
             None => self.watches.insert(Watched::new(descriptor, None)).0,
         };
         let Some(entry) = self.watches.slots.get_mut(token) else {
             let (handles, rest) = (vec![handle], vec![object]);
-            return (Displaced { handles, rest, ..Displaced::default() }, Ok(()));
+            return (Evicted { handles, rest, ..Evicted::default() }, Ok(()));
         };
         let is_new = entry.interest().is_empty();
-        let mut displaced = Displaced::default();
-        displaced.direction(entry, direction);
+        let mut evicted = Evicted::default();
+        evicted.direction(entry, direction);
         *entry.watch.place(direction) = Some(handle);
-        let (mut displaced, told) = self.ask_more(token, direction, is_new, displaced);
+        let (mut evicted, told) = self.ask_more(token, direction, is_new, evicted);
         // As in asyncio, the object that came first stands for the registration.
         match self.watches.entry_mut(descriptor).map(|entry| &mut entry.watch.object) {
             Some(place @ None) => *place = Some(object),
-            _ => displaced.rest.push(object),
+            _ => evicted.rest.push(object),
         }
-        (displaced, told)
+        (evicted, told)
     }
 
     /// Tells the kernel that an entry asks for a direction from now on. `is_new`: it asked for nothing before.
@@ -143,40 +143,40 @@ impl Kernel {
         token: Token,
         direction: Direction,
         is_new: bool,
-        mut displaced: Displaced,
-    ) -> (Displaced, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+        mut evicted: Evicted,
+    ) -> (Evicted, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         };
         let told = if is_new {
-            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Rearmed::Kept)
+            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Modified::Kept)
         } else {
             poller.reregister(descriptor, token, interest, Trigger::Level)
         };
         match told {
-            Ok(Rearmed::Kept) => (displaced, Ok(())),
-            Ok(Rearmed::Renewed) => {
+            Ok(Modified::Kept) => (evicted, Ok(())),
+            Ok(Modified::Renewed) => {
                 // The number had been closed and opened again: what waited in the other direction did so for the old
                 // file. If that lives on under another number, its events must not come under the new file's token.
-                displaced.other_direction(entry, direction);
+                evicted.other_direction(entry, direction);
                 let interest = entry.interest();
-                displaced.rest.extend(self.watches.replace_object(descriptor));
-                let Some(token) = self.watches.renew(descriptor) else { return (displaced, Ok(())) };
+                evicted.rest.extend(self.watches.replace_object(descriptor));
+                let Some(token) = self.watches.renew(descriptor) else { return (evicted, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
-                (displaced, told.map(drop))
+                (evicted, told.map(drop))
             }
             Err(error) => {
-                displaced.entry(self.watches.forget(descriptor));
-                (displaced, Err(error))
+                evicted.entry(self.watches.forget(descriptor));
+                (evicted, Err(error))
             }
         }
     }
 
-    pub(crate) fn unwatch(&mut self, descriptor: RawFd, direction: Direction) -> (Displaced, io::Result<()>) {
-        let mut removed = Displaced::default();
+    pub(crate) fn unwatch(&mut self, descriptor: RawFd, direction: Direction) -> (Evicted, io::Result<()>) {
+        let mut removed = Evicted::default();
         let Some(&token) = self.watches.tokens.get(&descriptor) else {
             return (removed, Ok(()));
         };
@@ -223,14 +223,14 @@ impl Kernel {
         let mut entry = Watched::new(descriptor, None);
         *entry.half(kind.half()) = source;
         let before = self.watches.replace_object(descriptor);
-        let (token, mut displaced) = self.watches.insert(entry);
-        if let Some(displaced) = &mut displaced {
-            displaced.watch.object = before;
+        let (token, mut evicted) = self.watches.insert(entry);
+        if let Some(evicted) = &mut evicted {
+            evicted.watch.object = before;
         }
-        if let Some(waits) = displaced.as_mut().and_then(|entry| entry.waits.as_deref_mut()) {
+        if let Some(waits) = evicted.as_mut().and_then(|entry| entry.waits.as_deref_mut()) {
             self.watches.orphans.extend(waits.reader.take().into_iter().chain(waits.writer.take()));
         }
-        (token, displaced)
+        (token, evicted)
     }
 
     /// The entry with the other transport of a pipe that is read and written under one number.
@@ -248,9 +248,9 @@ impl Kernel {
             return Some(token);
         };
         match poller.reregister(descriptor, token, interest, Trigger::Level) {
-            Ok(Rearmed::Kept) => Some(token),
+            Ok(Modified::Kept) => Some(token),
             // The number had been closed and opened again, and the other transport was for the old file.
-            Ok(Rearmed::Renewed) | Err(_) => {
+            Ok(Modified::Renewed) | Err(_) => {
                 drop(poller.deregister(descriptor, interest));
                 None
             }
@@ -275,14 +275,14 @@ impl Kernel {
             return (Some(object), Ok(()));
         };
         source.interest = interest;
-        let displaced = Some(std::mem::replace(&mut source.object, object));
+        let evicted = Some(std::mem::replace(&mut source.object, object));
         let interest = entry.interest();
         if before == interest {
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         }
         let Some(poller) = self.poller.as_mut() else {
             self.watches.unsettled.push(descriptor);
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         };
         let told = if interest.is_empty() {
             poller.deregister(descriptor, before)
@@ -291,13 +291,13 @@ impl Kernel {
         } else {
             match poller.reregister(descriptor, token, interest, Trigger::Level) {
                 // A source owns its descriptor, so somebody has closed it behind its back: what is there now is not its.
-                Ok(Rearmed::Renewed) => poller
+                Ok(Modified::Renewed) => poller
                     .deregister(descriptor, interest)
                     .and(Err(io::Error::from_raw_os_error(libc::EBADF))),
                 told => told.map(drop),
             }
         };
-        (displaced, told)
+        (evicted, told)
     }
 
     /// Takes a source out of the table, and out of the kernel's. The other half of a pipe goes on under the same token.
@@ -326,7 +326,7 @@ impl Kernel {
     }
 
     /// Ceases to watch for callbacks that were cancelled without being removed; the caller drops them.
-    pub(crate) fn drop_cancelled(&mut self) -> Vec<Displaced> {
+    pub(crate) fn drop_cancelled(&mut self) -> Vec<Evicted> {
         let cancelled = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| !is_live(handle));
         let mut found = Vec::new();
         for entry in self.watches.entries() {
@@ -356,8 +356,8 @@ impl Kernel {
                 Some((token, interest)) => {
                     match poller.reregister(descriptor, token, interest, Trigger::Level) {
                         // New to the kernel, or a new file under an old number: a fresh token does for both.
-                        Ok(Rearmed::Renewed) if self.watches.source_of(descriptor).is_some() => Ok(()),
-                        Ok(Rearmed::Renewed) => match self.watches.renew(descriptor) {
+                        Ok(Modified::Renewed) if self.watches.source_of(descriptor).is_some() => Ok(()),
+                        Ok(Modified::Renewed) => match self.watches.renew(descriptor) {
                             Some(fresh) => {
                                 poller.reregister(descriptor, fresh, interest, Trigger::Level).map(drop)
                             }

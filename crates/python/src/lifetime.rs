@@ -126,7 +126,7 @@ pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watche
     });
     let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error))?;
     if let Some(waker) = waker {
-        state.doorbell.replace_waker(waker);
+        state.wakeup.replace_waker(waker);
     }
     Ok(refused)
 }

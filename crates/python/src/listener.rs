@@ -15,13 +15,13 @@ use reactor::{Address, Interest, Token, socket};
 
 use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
-use crate::native_protocol;
+use crate::stream_protocol;
 use crate::watches::{Half, Kind};
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
@@ -46,8 +46,8 @@ const RETRY_SECONDS: f64 = 1.0;
 pub(crate) struct Listener {
     owner: Py<EventLoop>,
     descriptor: RawFd,
-    parts: Owned<Option<Parts>>,
-    token: Owned<Option<Token>>,
+    parts: GilCell<Option<Parts>>,
+    token: GilCell<Option<Token>>,
 }
 
 struct Parts {
@@ -80,7 +80,7 @@ pub(crate) fn listen<'py>(
     // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
-        begins_at_once: native_protocol::is_made_by(&factory),
+        begins_at_once: stream_protocol::is_made_by(&factory),
         acceptor: Acceptor {
             factory: factory.unbind(),
             server: server.map(Bound::unbind),
@@ -92,8 +92,8 @@ pub(crate) fn listen<'py>(
     let listener = Listener {
         owner: owner.clone().unbind(),
         descriptor,
-        parts: Owned::new(Some(parts)),
-        token: Owned::new(None),
+        parts: GilCell::new(Some(parts)),
+        token: GilCell::new(None),
     };
     let listener = Bound::new(py, listener)?;
     watch(&listener)
@@ -127,7 +127,7 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
 }
 
 /// Somebody wants to connect.
-pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), ErrorSet> {
     let py = listener.py();
     let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
     let mut failures = 0;
@@ -186,7 +186,7 @@ fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
 
 /// Has Python tell of an error: of one a second, and how many others there were.
 #[cold]
-fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), Raised> {
+fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), ErrorSet> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     let hooks = owner.get().imports.hooks.bind(py);
@@ -197,7 +197,7 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
 
 /// Accepting failed for a reason that will last: it is tried again in a second.
 #[cold]
-fn pause(listener: &Bound<'_, Listener>) -> Result<(), Raised> {
+fn pause(listener: &Bound<'_, Listener>) -> Result<(), ErrorSet> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     // First: a listener that is paused and not resumed is lost.
@@ -213,9 +213,9 @@ fn watch(listener: &Bound<'_, Listener>) -> PyResult<()> {
     let py = listener.py();
     let inner = listener.get();
     let object = listener.as_any().clone().into();
-    let (token, displaced) =
+    let (token, evicted) =
         inner.owner.get().kernel.with(py, |kernel| kernel.attach(inner.descriptor, Kind::Listener, object));
-    drop(displaced);
+    drop(evicted);
     inner.token.with(py, |place| *place = Some(token));
     inner.ask(py, Interest::READABLE, listener.as_any().clone())
 }
@@ -228,9 +228,9 @@ impl Listener {
     fn ask(&self, py: Python<'_>, interest: Interest, listener: Bound<'_, PyAny>) -> PyResult<()> {
         let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
         let state = self.owner.get();
-        let (displaced, told) =
+        let (evicted, told) =
             state.kernel.with(py, |kernel| kernel.ask(Half::First, token, interest, listener.into()));
-        drop(displaced);
+        drop(evicted);
         told.map_err(|error| os_error(&error))
     }
 

@@ -12,21 +12,21 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use reactor::socket::DatagramBatch;
-use reactor::{Deadline, Doorbell, PollBudget, Poller, Timers};
+use reactor::{Deadline, PollBudget, Poller, Timers, Wakeup};
 
 use crate::buffer::Inbound;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::half_made::Marked;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::Pool;
 use crate::ffi::interpreter::thread_identity;
-use crate::ffi::mailbox::Mailbox;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
+use crate::ffi::remote_queue::RemoteQueue;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
-use crate::watches::{Due, Kind};
+use crate::watches::{Kind, ReadyEvent};
 
 /// The environment variable whose value `0` forbids io_uring to the loops that are made from then on.
 const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
@@ -43,16 +43,16 @@ pub(crate) struct EventLoop {
     pub(crate) modes: Modes,
     /// The identity of the thread that runs the loop; 0 while none does.
     pub(crate) thread: AtomicU64,
-    pub(crate) queues: Owned<Queues>,
-    pub(crate) kernel: Owned<Kernel>,
-    pub(crate) settings: Owned<Settings>,
+    pub(crate) queues: GilCell<Queues>,
+    pub(crate) kernel: GilCell<Kernel>,
+    pub(crate) settings: GilCell<Settings>,
     /// While the loop runs: the thread's hooks of asynchronous generators before, for a first iteration and a finalizer.
-    pub(crate) asyncgen_hooks_before: Owned<Option<Py<PyTuple>>>,
-    pub(crate) inbound: Owned<Inbound>,
+    pub(crate) asyncgen_hooks_before: GilCell<Option<Py<PyTuple>>>,
+    pub(crate) inbound: GilCell<Inbound>,
     /// Room for several datagrams, made at the first use; absent while an endpoint works on what is in it.
-    pub(crate) batch: Owned<Option<DatagramBatch>>,
-    pub(crate) mailbox: Mailbox,
-    pub(crate) doorbell: Doorbell,
+    pub(crate) batch: GilCell<Option<DatagramBatch>>,
+    pub(crate) remote_queue: RemoteQueue,
+    pub(crate) wakeup: Wakeup,
 }
 
 /// What is to be called, in order.
@@ -71,13 +71,13 @@ pub(crate) struct Queues {
     /// Transports whose end there was no memory to schedule, with the exception or None. They stand in `unsent` as well.
     pub(crate) owed_ends: Vec<(Kind, Object, Object)>,
     /// The memory for the events of a poll; empty between two polls.
-    pub(crate) due: Vec<Due>,
-    pub(crate) vigil: Vigil,
+    pub(crate) due: Vec<ReadyEvent>,
+    pub(crate) closed_check: ClosedCheck,
 }
 
 /// When to look whether a socket was closed under an operation of `sock_*`: the kernel does not tell. It stands here because
 /// a turn asks the queues anyway.
-pub(crate) struct Vigil {
+pub(crate) struct ClosedCheck {
     /// Whether there may be operations that wait.
     pub(crate) has_waits: bool,
     /// Whether any code ran since the last look, which might have closed something.
@@ -85,7 +85,7 @@ pub(crate) struct Vigil {
     pub(crate) last_ns: u64,
 }
 
-impl Vigil {
+impl ClosedCheck {
     /// When the last look was, on the clock of the loop, if another is due.
     #[inline(always)]
     pub(crate) fn last_if_due(&self) -> Option<u64> {
@@ -148,9 +148,9 @@ impl EventLoop {
             // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
             modes: Modes(AtomicU8::new(Modes::MADE)),
             thread: AtomicU64::new(0),
-            doorbell: Doorbell::new(poller.waker()),
-            mailbox: Mailbox::new(),
-            queues: Owned::new(Queues {
+            wakeup: Wakeup::new(poller.waker()),
+            remote_queue: RemoteQueue::new(),
+            queues: GilCell::new(Queues {
                 ready: VecDeque::new(),
                 timers: Timers::new(),
                 cancelled_timers: 0,
@@ -160,13 +160,13 @@ impl EventLoop {
                 unsent: Vec::new(),
                 owed_ends: Vec::new(),
                 due: Vec::new(),
-                vigil: Vigil { has_waits: false, is_due: false, last_ns: 0 },
+                closed_check: ClosedCheck { has_waits: false, is_due: false, last_ns: 0 },
             }),
-            kernel: Owned::new(Kernel::new(poller)),
-            settings: Owned::new(Settings::default()),
-            asyncgen_hooks_before: Owned::new(None),
-            inbound: Owned::new(Inbound::new()),
-            batch: Owned::new(None),
+            kernel: GilCell::new(Kernel::new(poller)),
+            settings: GilCell::new(Settings::default()),
+            asyncgen_hooks_before: GilCell::new(None),
+            inbound: GilCell::new(Inbound::new()),
+            batch: GilCell::new(None),
         })
     }
 
@@ -196,7 +196,7 @@ impl EventLoop {
     /// Puts a handle at the end of the queue, behind what other threads have posted before.
     #[inline(always)]
     pub(crate) fn push_ready(&self, py: Python<'_>, handle: Handle) {
-        if !self.mailbox.is_empty() {
+        if !self.remote_queue.is_empty() {
             self.collect_mail(py);
         }
         self.queues.with(py, |queues| queues.ready.push_back(handle));
@@ -204,7 +204,7 @@ impl EventLoop {
 
     /// Moves what other threads have posted to the queue.
     pub(crate) fn collect_mail(&self, py: Python<'_>) {
-        let letters = self.mailbox.take();
+        let letters = self.remote_queue.take();
         self.queues.with(py, |queues| {
             queues.has_acted = true;
             queues.ready.extend(letters);
@@ -225,15 +225,15 @@ impl EventLoop {
             self.push_ready(py, handle);
             return Ok(());
         }
-        self.mailbox.post(handle);
-        self.doorbell.ring().map_err(|error| os_error(&error))
+        self.remote_queue.post(handle);
+        self.wakeup.ring().map_err(|error| os_error(&error))
     }
 
     /// A loop that sleeps has to hear of a change to what is watched that another thread made.
     #[inline(always)]
     pub(crate) fn wake_if_elsewhere(&self) -> PyResult<()> {
-        if self.doorbell.is_asleep() && !self.is_own_thread() {
-            self.doorbell.ring().map_err(|error| os_error(&error))?;
+        if self.wakeup.is_asleep() && !self.is_own_thread() {
+            self.wakeup.ring().map_err(|error| os_error(&error))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::ffi::call::{call_method, in_context};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 
@@ -28,12 +28,12 @@ impl<'py> Callee<'py> {
         &self,
         name: &Py<PyString>,
         arguments: &[Borrowed<'_, '_, PyAny>],
-    ) -> Result<Bound<'py, PyAny>, Raised> {
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         in_context(self.context.as_borrowed(), || call_method(self.protocol.as_borrowed(), name, arguments))
     }
 
     /// The same in whatever context is current: for what asyncio calls from within the user's own call.
-    pub(crate) fn call_here(&self, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn call_here(&self, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         self.call_here_with(name, &[])
     }
 
@@ -42,13 +42,13 @@ impl<'py> Callee<'py> {
         &self,
         name: &Py<PyString>,
         arguments: &[Borrowed<'_, '_, PyAny>],
-    ) -> Result<Bound<'py, PyAny>, Raised> {
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         call_method(self.protocol.as_borrowed(), name, arguments)
     }
 }
 
 /// The exception that a protocol raised, unless it is one that has to leave the loop.
-pub(crate) fn failure(py: Python<'_>, raised: Raised) -> Result<PyErr, Raised> {
+pub(crate) fn failure(py: Python<'_>, raised: ErrorSet) -> Result<PyErr, ErrorSet> {
     let error = raised.take(py);
     if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
         return Err(error.into());
@@ -69,7 +69,7 @@ pub(crate) fn report<'py>(
     error: &PyErr,
     transport: Argument<'py>,
     protocol: Option<&Bound<'py, PyAny>>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = owner.py();
     let details = make::dict(py)?;
     details.set_item(name!("message"), Text(message))?;

@@ -17,7 +17,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::check_signals;
 use crate::loop_state::{EventLoop, Modes};
-use crate::{event_loop, lifetime, name, source};
+use crate::{dispatch, event_loop, lifetime, name};
 
 /// `run_forever`: set-up, turns until `stop()`, clean-up.
 pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
@@ -30,7 +30,7 @@ pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         this.call_method0(name!("_run_forever_setup"))?;
         let turned = event_loop::run(this);
         // What was written in a turn that an exception has ended is not lost.
-        let flushed = source::flush(this).map_err(|raised| raised.take(py));
+        let flushed = dispatch::flush(this).map_err(|raised| raised.take(py));
         turned.and(flushed)
     }));
     // A subclass may have its own set-up and clean-up, which may end early. A panic is a bug of ours and becomes an

@@ -10,7 +10,7 @@ use crate::ffi::handle_pool::Content;
 use crate::ffi::interpreter::to_seconds;
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::name::Text;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{fastcall, handle};
@@ -52,7 +52,7 @@ struct Request<'py> {
     context: Option<Argument<'py>>,
 }
 
-fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon", &["callback"]);
     };
@@ -64,7 +64,7 @@ fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(object)
 }
 
-fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon_threadsafe", &["callback"]);
     };
@@ -80,7 +80,7 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Rais
     Ok(object)
 }
 
-fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let [delay, callback, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("call_later", &["delay", "callback"]);
     };
@@ -94,7 +94,7 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     at(call, this, &request, "call_at", when)
 }
 
-fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let [when, callback, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("call_at", &["when", "callback"]);
     };
@@ -112,7 +112,7 @@ fn at<'py>(
     request: &Request<'py>,
     method: &'static str,
     when: f64,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let made = make(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
     let object = made.to_object(call.py);
     this.queues.with(call.py, |queues| queues.push_timer(made));
@@ -128,7 +128,7 @@ fn make<'py>(
     method: &'static str,
     flags: Flags,
     when: f64,
-) -> Result<Handle, Raised> {
+) -> Result<Handle, ErrorSet> {
     if this.modes.any(Modes::CLOSED | Modes::DEBUG) {
         check(call, this, request, method)?;
     }
@@ -160,7 +160,7 @@ fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
 
 /// A closed loop refuses; debug mode looks at the thread and at the callback as asyncio does.
 #[cold]
-fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), Raised> {
+fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), ErrorSet> {
     this.check_open()?;
     if method != "call_soon_threadsafe" {
         call.receiver().call_method0(name!("_check_thread"))?;

@@ -13,13 +13,13 @@ use reactor::{Interest, SignalPipe, Token, Trigger};
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::transport::schedule;
-use crate::wakeup;
+use crate::wakeup_fd;
 
 /// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
 pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
@@ -33,7 +33,7 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     let Some(before) = swap(py, this, descriptor)? else {
         return Ok(());
     };
-    let hands_on = wakeup::taken(descriptor, before);
+    let hands_on = wakeup_fd::taken(descriptor, before);
     this.kernel.with(py, |kernel| {
         kernel.wakeup = Some(descriptor);
         kernel.hands_signals_on = hands_on;
@@ -55,12 +55,12 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     this.kernel.with(py, |kernel| {
         (kernel.wakeup, kernel.hands_signals_on) = (None, false);
     });
-    let next = wakeup::next_after(ours);
+    let next = wakeup_fd::next_after(ours);
     // -1 is what asyncio leaves when the last of its handlers goes.
     swap(py, this, if current == ours || current == -1 { next } else { current })?;
     let numbers = read(py, this)?;
-    wakeup::hand_on(ours, &numbers, |_| false);
-    wakeup::given_back();
+    wakeup_fd::hand_on(ours, &numbers, |_| false);
+    wakeup_fd::given_back();
     Ok(())
 }
 
@@ -90,12 +90,12 @@ pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// Gives the wake-up descriptor to whoever had it before a loop.
 #[pyfunction]
 fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
-    let Some(next) = wakeup::next_in_child() else { return Ok(()) };
+    let Some(next) = wakeup_fd::next_in_child() else { return Ok(()) };
     set(py, Imports::of(py)?, next).map(drop)
 }
 
 /// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
-pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     // An exception of a handler leaves the numbers in the pipe, for the next run to find.
     check_signals(py)?;
     let (hands_on, ours) =
@@ -105,7 +105,7 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
     if let Some(handlers) = handlers {
         let is_its_own = |number: &u8| handlers.contains(*number);
         let own: Vec<u8> = new.iter().copied().filter(|number| is_its_own(number).unwrap_or(false)).collect();
-        wakeup::hand_on(ours, &new, |number| own.contains(&number));
+        wakeup_fd::hand_on(ours, &new, |number| own.contains(&number));
     }
     if !numbers.is_empty() {
         // By a callback, as asyncio reads its pipe, so that a handler runs in the same turn as there.
@@ -126,8 +126,8 @@ fn read_all(py: Python<'_>, this: &EventLoop) -> PyResult<(Vec<u8>, Vec<u8>)> {
     let (mut numbers, mut new) = (Vec::new(), Vec::new());
     let drained = this.kernel.with(py, |kernel| match &kernel.signals {
         Some(pipe) => pipe.drain(|number| {
-            numbers.push(number & !wakeup::HANDED_ON);
-            new.extend(Some(number).filter(|number| number & wakeup::HANDED_ON == 0));
+            numbers.push(number & !wakeup_fd::HANDED_ON);
+            new.extend(Some(number).filter(|number| number & wakeup_fd::HANDED_ON == 0));
         }),
         None => Ok(()),
     });

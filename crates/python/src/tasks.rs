@@ -10,7 +10,7 @@ use crate::ffi::construct::construct;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Method, inside};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{fastcall, no_arguments};
@@ -38,7 +38,7 @@ pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
     ])
 }
 
-fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let state = inside::<EventLoop>(receiver);
     let class = named_class(py, &state.imports.futures, &state.imports.names.future)?;
@@ -49,7 +49,7 @@ fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
     Ok(class.call((), Some(&keywords))?)
 }
 
-fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let state = inside::<EventLoop>(call.receiver());
     let [coroutine] = call.positional() else { return inherited(call, state) };
@@ -92,7 +92,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 pub(crate) fn start<'py>(
     owner: &Bound<'py, EventLoop>,
     coroutine: Bound<'py, PyAny>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     let state = owner.get();
     let imports = state.imports;
@@ -119,7 +119,7 @@ fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
 }
 
 /// `BaseEventLoop.create_task`, of whichever Python runs.
-fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, Raised> {
+fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let (arguments, options) = call.unbound()?;
     let method = state.imports.base_loop.bind(py).getattr(name!("create_task"))?;

@@ -8,17 +8,17 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use reactor::{Readiness, Rearmed, Token, Trigger};
+use reactor::{Modified, Readiness, Token, Trigger};
 
 use crate::ffi::interpreter::refers_to;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::kernel::{Displaced, Kernel};
+use crate::kernel::{Evicted, Kernel};
 use crate::watches::{Direction, Waits, Watched};
 
 /// What the table knows of a socket before anything is tried.
 #[derive(Clone, Copy)]
-pub(crate) struct Acquaintance {
+pub(crate) struct KnownSocket {
     token: Token,
     /// The kernel tells when there is something to read, and there is nothing now.
     pub(crate) is_drained: bool,
@@ -27,19 +27,19 @@ pub(crate) struct Acquaintance {
 impl Kernel {
     /// What is known of a socket. Nothing, if another one stood under its number.
     #[inline]
-    pub(crate) fn acquaintance(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<Acquaintance> {
+    pub(crate) fn acquaintance(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<KnownSocket> {
         let token = *self.watches.tokens.get(&descriptor)?;
         let waits = self.watches.get(token)?.waits.as_deref()?;
         if !waits.is_checked || !refers_to(&waits.socket, socket) {
             return None;
         }
         let is_watched = waits.armed.contains(Direction::Read.interest());
-        Some(Acquaintance { token, is_drained: waits.is_drained && is_watched })
+        Some(KnownSocket { token, is_drained: waits.is_drained && is_watched })
     }
 
     /// Notes whether a read has left anything.
     #[inline]
-    pub(crate) fn note_read(&mut self, known: Acquaintance, is_drained: bool) {
+    pub(crate) fn note_read(&mut self, known: KnownSocket, is_drained: bool) {
         if let Some(waits) = self.waits_of(known.token) {
             waits.is_drained = is_drained;
         }
@@ -52,24 +52,24 @@ impl Kernel {
     /// Lets an operation wait on a socket that is known. What it displaces is nobody's concern any more, as in asyncio.
     pub(crate) fn wait_again(
         &mut self,
-        known: Acquaintance,
+        known: KnownSocket,
         direction: Direction,
         operation: Object,
-    ) -> (Displaced, io::Result<()>) {
-        let mut displaced = Displaced::default();
+    ) -> (Evicted, io::Result<()>) {
+        let mut evicted = Evicted::default();
         let Some(entry) = self.watches.slots.get_mut(known.token) else {
-            displaced.rest.push(operation);
-            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+            evicted.rest.push(operation);
+            return (evicted, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
         let Some(waits) = entry.waits.as_deref_mut() else {
-            displaced.rest.push(operation);
-            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+            evicted.rest.push(operation);
+            return (evicted, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
-        displaced.operations.extend(waits.place(direction).replace(operation));
+        evicted.operations.extend(waits.place(direction).replace(operation));
         if waits.armed.contains(direction.interest()) {
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         }
-        self.arm(known.token, direction, displaced)
+        self.arm(known.token, direction, evicted)
     }
 
     /// Lets an operation wait on a socket that nothing is known of yet. `reference` is a weak one to it.
@@ -80,8 +80,8 @@ impl Kernel {
         operation: Object,
         socket: Argument<'_>,
         reference: Object,
-    ) -> (Displaced, io::Result<()>) {
-        let mut displaced = Displaced::default();
+    ) -> (Evicted, io::Result<()>) {
+        let mut evicted = Evicted::default();
         // A fresh token: if the file of a socket that stood here lives on under another number, its events still come.
         // A source knows its token, and the descriptor is its own.
         let token = match self.watches.tokens.get(&descriptor) {
@@ -92,17 +92,17 @@ impl Kernel {
         };
         let token = token.unwrap_or_else(|| self.watches.insert(Watched::new(descriptor, None)).0);
         if self.watches.is_for_another(token, socket) {
-            displaced.rest.extend(self.watches.replace_object(descriptor));
+            evicted.rest.extend(self.watches.replace_object(descriptor));
         }
         let Some(entry) = self.watches.slots.get_mut(token) else {
-            displaced.rest.extend([operation, reference]);
-            return (displaced, Err(io::Error::from_raw_os_error(libc::EBADF)));
+            evicted.rest.extend([operation, reference]);
+            return (evicted, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
-        displaced.direction(entry, direction);
-        displaced.forget_object(entry);
+        evicted.direction(entry, direction);
+        evicted.forget_object(entry);
         let mut waits = match entry.waits.take() {
             Some(mut waits) => {
-                displaced.rest.push(std::mem::replace(&mut waits.socket, reference));
+                evicted.rest.push(std::mem::replace(&mut waits.socket, reference));
                 waits
             }
             None => Box::new(Waits::new(reference)),
@@ -110,22 +110,17 @@ impl Kernel {
         waits.is_checked = true;
         *waits.place(direction) = Some(operation);
         entry.waits = Some(waits);
-        self.arm(token, direction, displaced)
+        self.arm(token, direction, evicted)
     }
 
     /// Asks the kernel for one more direction.
-    fn arm(
-        &mut self,
-        token: Token,
-        direction: Direction,
-        displaced: Displaced,
-    ) -> (Displaced, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+    fn arm(&mut self, token: Token, direction: Direction, evicted: Evicted) -> (Evicted, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
         let is_new = entry.interest().is_empty();
         if let Some(waits) = entry.waits.as_deref_mut() {
             waits.armed = waits.armed.with(direction.interest());
         }
-        self.ask_more(token, direction, is_new, displaced)
+        self.ask_more(token, direction, is_new, evicted)
     }
 
     /// The end of a wait, if it was not displaced. What was asked for stays if `lingers`.
@@ -135,40 +130,36 @@ impl Kernel {
         direction: Direction,
         operation: Argument<'_>,
         lingers: bool,
-    ) -> (Displaced, io::Result<()>) {
-        let mut displaced = Displaced::default();
-        let Some(&token) = self.watches.tokens.get(&descriptor) else { return (displaced, Ok(())) };
-        let Some(waits) = self.waits_of(token) else { return (displaced, Ok(())) };
+    ) -> (Evicted, io::Result<()>) {
+        let mut evicted = Evicted::default();
+        let Some(&token) = self.watches.tokens.get(&descriptor) else { return (evicted, Ok(())) };
+        let Some(waits) = self.waits_of(token) else { return (evicted, Ok(())) };
         if !waits.place(direction).as_ref().is_some_and(|waiting| waiting.is(operation.as_any())) {
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         }
-        displaced.rest.extend(waits.place(direction).take());
+        evicted.rest.extend(waits.place(direction).take());
         if lingers {
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         }
-        self.disarm(token, direction.interest(), displaced)
+        self.disarm(token, direction.interest(), evicted)
     }
 
     /// An event was for nobody: ceases to ask for what nobody waits for.
-    pub(crate) fn end_lingering(
-        &mut self,
-        token: Token,
-        readiness: Readiness,
-    ) -> (Displaced, io::Result<()>) {
-        let displaced = Displaced::default();
-        let Some(waits) = self.waits_of(token) else { return (displaced, Ok(())) };
+    pub(crate) fn end_lingering(&mut self, token: Token, readiness: Readiness) -> (Evicted, io::Result<()>) {
+        let evicted = Evicted::default();
+        let Some(waits) = self.waits_of(token) else { return (evicted, Ok(())) };
         waits.is_drained = false;
         let idle = readiness.answers(waits.armed.without(waits.wanted()));
-        if idle.is_empty() { (displaced, Ok(())) } else { self.disarm(token, idle, displaced) }
+        if idle.is_empty() { (evicted, Ok(())) } else { self.disarm(token, idle, evicted) }
     }
 
     fn disarm(
         &mut self,
         token: Token,
         directions: reactor::Interest,
-        mut displaced: Displaced,
-    ) -> (Displaced, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (displaced, Ok(())) };
+        mut evicted: Evicted,
+    ) -> (Evicted, io::Result<()>) {
+        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
         let descriptor = entry.descriptor;
         let before = entry.interest();
         if let Some(waits) = entry.waits.as_deref_mut() {
@@ -176,10 +167,10 @@ impl Kernel {
         }
         let left = entry.interest();
         if left == before {
-            return (displaced, Ok(()));
+            return (evicted, Ok(()));
         }
         if left.is_empty() && entry.sources().next().is_none() {
-            displaced.entry(self.watches.forget(descriptor));
+            evicted.entry(self.watches.forget(descriptor));
         }
         let told = match self.poller.as_mut() {
             None => {
@@ -189,10 +180,10 @@ impl Kernel {
             Some(poller) if left.is_empty() => poller.deregister(descriptor, before),
             Some(poller) => match poller.reregister(descriptor, token, left, Trigger::Level) {
                 // The number stands for another file, which nobody here has asked for.
-                Ok(Rearmed::Renewed) => poller.deregister(descriptor, left),
+                Ok(Modified::Renewed) => poller.deregister(descriptor, left),
                 told => told.map(drop),
             },
         };
-        (displaced, told)
+        (evicted, told)
     }
 }

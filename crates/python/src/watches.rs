@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
-use reactor::{Interest, Readiness, Slots, Token, Trigger};
+use reactor::{Interest, Readiness, Slab, Token, Trigger};
 
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::object::Object;
@@ -199,7 +199,7 @@ pub(crate) enum Recipient {
 }
 
 /// An event that has to be delivered at once, without a handle.
-pub(crate) struct Due {
+pub(crate) struct ReadyEvent {
     pub(crate) recipient: Recipient,
     pub(crate) object: Object,
     pub(crate) readiness: Readiness,
@@ -269,7 +269,7 @@ impl Watched {
 
 /// All watched descriptors of a loop.
 pub(crate) struct Watches {
-    pub(crate) slots: Slots<Watched>,
+    pub(crate) slots: Slab<Watched>,
     pub(crate) tokens: HashMap<RawFd, Token>,
     /// Descriptors whose entry changed while the loop's thread was asleep in the kernel: told to it afterwards.
     pub(crate) unsettled: Vec<RawFd>,
@@ -283,7 +283,7 @@ pub(crate) struct Watches {
 impl Watches {
     pub(crate) fn new() -> Self {
         Self {
-            slots: Slots::new(),
+            slots: Slab::new(),
             tokens: HashMap::new(),
             unsettled: Vec::new(),
             orphans: Vec::new(),
@@ -311,7 +311,7 @@ impl Watches {
     }
 
     /// Descriptor, whether it is watched for reading, whether for writing, and the object that was registered, if any.
-    pub(crate) fn describe(&self, py: Python<'_>) -> Vec<(RawFd, bool, bool, Option<Object>)> {
+    pub(crate) fn repr(&self, py: Python<'_>) -> Vec<(RawFd, bool, bool, Option<Object>)> {
         let row = |(_, entry): (Token, &Watched)| {
             let interest = entry.wanted();
             let (reads, writes) =
@@ -353,11 +353,11 @@ impl Watches {
 
     /// Puts a new entry in; what stood there under the same number comes out.
     pub(crate) fn insert(&mut self, entry: Watched) -> (Token, Option<Watched>) {
-        let displaced = self.forget(entry.descriptor);
+        let evicted = self.forget(entry.descriptor);
         let descriptor = entry.descriptor;
         let token = self.slots.insert(entry);
         self.tokens.insert(descriptor, token);
-        (token, displaced)
+        (token, evicted)
     }
 
     /// Moves the entry of a descriptor to a fresh token, so that events under the old one reach nobody.

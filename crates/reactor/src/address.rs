@@ -8,7 +8,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::sys::socket::Name;
+use crate::sys::socket::SockAddr;
 
 /// The address of a socket, of its peer, or of who sent a datagram. It takes 32 bytes.
 ///
@@ -74,7 +74,7 @@ impl Address {
     /// family says is of another family than those known here.
     #[must_use]
     pub fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
-        Name::from_storage(storage, length).address()
+        SockAddr::from_storage(storage, length).address()
     }
 
     /// The address as the kernel reads it, and its length.
@@ -84,6 +84,6 @@ impl Address {
     /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or holds a NUL where
     /// the kernel would take it for the end, and for [`Address::Other`].
     pub fn to_storage(&self) -> io::Result<(libc::sockaddr_storage, libc::socklen_t)> {
-        Ok(Name::of(self)?.to_storage())
+        Ok(SockAddr::of(self)?.to_storage())
     }
 }

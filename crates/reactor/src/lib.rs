@@ -7,9 +7,9 @@
 //! | To                                        | Use                                 |
 //! |-------------------------------------------|-------------------------------------|
 //! | wait for descriptors                      | [`Poller`], [`Interest`], [`Event`] |
-//! | find what an event belongs to             | [`Slots`], [`Token`]                |
+//! | find what an event belongs to             | [`Slab`], [`Token`]                |
 //! | run things later                          | [`Timers`], [`Deadline`]            |
-//! | wake the loop from another thread         | [`Doorbell`], [`Waker`]             |
+//! | wake the loop from another thread         | [`Wakeup`], [`Waker`]             |
 //! | hear of signals                           | [`SignalPipe`]                      |
 //! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
 //! | write lines without waiting               | [`Lines`]                           |
@@ -17,30 +17,30 @@
 
 mod address;
 pub mod clock;
-mod doorbell;
 mod exit;
 mod interest;
 mod lines;
 mod poll_budget;
 mod poller;
 mod signals;
-mod slots;
+mod slab;
 pub mod socket;
 pub mod sys;
 mod timers;
 mod token;
+mod wakeup;
 
 pub use address::Address;
 pub use clock::{monotonic_ns, seconds};
-pub use doorbell::Doorbell;
 pub use exit::{Exit, exit_after};
 pub use interest::{Interest, Readiness, Trigger};
 pub use lines::{Lines, Progress, WAITING_AT_MOST};
 pub use poll_budget::{PollBudget, PollStep};
-pub use poller::{Event, MAX_WAIT, Poller, Rearmed, Timeout};
+pub use poller::{Event, MAX_WAIT, Modified, Poller, Timeout};
 pub use signals::SignalPipe;
-pub use slots::Slots;
+pub use slab::Slab;
 pub use sys::descriptor::{file_behind, offer};
 pub use sys::{Backend, Waker};
 pub use timers::{Deadline, Timers};
 pub use token::Token;
+pub use wakeup::Wakeup;

@@ -58,7 +58,7 @@ pub struct Event {
 
 /// What a change of interest met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rearmed {
+pub enum Modified {
     /// The registration that was changed, as far as the kernel tells.
     Kept,
     /// None: the number had been closed and opened again, so whatever watched it until now watched another file.
@@ -156,7 +156,7 @@ impl<B: Backend> Poller<B> {
         token: Token,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<Rearmed> {
+    ) -> io::Result<Modified> {
         refuse_empty(interest)?;
         self.may_watch_a_writer |= interest.contains(Interest::WRITABLE);
         self.backend.reregister(fd, token, interest, trigger)

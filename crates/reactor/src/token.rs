@@ -17,7 +17,7 @@ pub struct Token(u64);
 const GENERATION_SHIFT: u32 = 32;
 
 impl Token {
-    /// The waker's own token. [`crate::Slots`] never hands it out, since it never reaches the last index.
+    /// The waker's own token. [`crate::Slab`] never hands it out, since it never reaches the last index.
     pub const WAKER: Token = Token(u64::MAX);
 
     /// The token of the given slot's given tenant.

@@ -12,24 +12,24 @@
 //! | whether the writer has to pause or may go on       | [`Flow`]        |
 //! | how much to read next                              | [`ReadSize`]    |
 //! | which datagrams wait, and how many bytes they are  | [`DatagramQueue`] |
-//! | what is known of a datagram's sender already       | [`Peers`]       |
-//! | whether to ask for several datagrams at once       | [`LookAhead`]   |
+//! | what is known of a datagram's sender already       | [`AddressCache`]       |
+//! | whether to ask for several datagrams at once       | [`BatchHeuristic`]   |
 
 #![forbid(unsafe_code)]
 
+mod address_cache;
+mod batch_heuristic;
 mod datagram;
 mod flow;
-mod look_ahead;
-mod peers;
 mod pipe;
 mod read_size;
 mod state;
 mod write_queue;
 
+pub use address_cache::AddressCache;
+pub use batch_heuristic::BatchHeuristic;
 pub use datagram::DatagramQueue;
 pub use flow::{BadLimits, Flow};
-pub use look_ahead::LookAhead;
-pub use peers::Peers;
 pub use pipe::PipeEnd;
 pub use read_size::ReadSize;
 pub use state::{Admission, Closing, Drained, Interest, State, WriteEnd};

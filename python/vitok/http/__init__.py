@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .lifespan import LifespanError as LifespanError
-    from .place import WorkersError as WorkersError
     from .server import Server as Server
     from .serving import serve as serve
+    from .worker_slot import WorkersError as WorkersError
 
 __all__ = ["LifespanError", "Server", "WorkersError", "serve"]
 
 _PLACES = {
     "LifespanError": "lifespan",
     "Server": "server",
-    "WorkersError": "place",
+    "WorkersError": "worker_slot",
     "serve": "serving",
 }
 

@@ -21,11 +21,11 @@ from . import lifespan, loading
 from .errors import EXIT_START, EXIT_USAGE, LoadingError, OptionError
 from .leaving import Leaving, run
 from .lifespan import LifespanError
+from .option_parsing import from_command
 from .options import Options
-from .place import WorkersError
-from .reading import from_command
 from .server import Server
 from .supervisor import Supervisor
+from .worker_slot import WorkersError
 
 
 def main(words: Sequence[str]) -> None:

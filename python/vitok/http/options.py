@@ -1,8 +1,8 @@
 """The options of the server, each in one place: name, kind, default, what it does, and what others chose.
 
 The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in
-docs/serve.md are all made of this table (reading.py, tests/http/serve_table.py). It knows nothing of what becomes
-of a value.
+docs/serve.md are all made of this table (option_parsing.py, tests/http/serve_table.py). It knows nothing of what
+becomes of a value.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from .kinds import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
+from .option_types import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
 
 _KEY = "vitok.option"
 
@@ -51,7 +51,7 @@ def _option(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve: one value for each option, all of them checked by `vitok.http.reading`.
+    """How to serve: one value for each option, all of them checked by `vitok.http.option_parsing`.
 
     Times are in seconds and sizes in bytes; None means that there is no limit.
     """

@@ -1,8 +1,8 @@
 """A worker as the supervisor sees it: a process of its own, and a channel on which few words are said.
 
 The supervisor sends one line of JSON (what to serve), then `end` or `now`; the worker says `ready` when it accepts
-connections and `worn` when it has served its number of requests. A channel that closes means that the other is gone.
-It knows nothing of when a worker is wanted.
+connections and `request_limit_reached` when it has served its number of requests. A channel that closes means that
+the other is gone. It knows nothing of when a worker is wanted.
 
 A worker is a new interpreter, neither forked nor spawned by multiprocessing: nothing that the parent has opened, locked
 or started as a thread goes along, its `__main__` is not imported a second time, and the memory of one worker owes
@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 
 # Said on the channel, a line each.
-READY, WORN, END, NOW = b"ready\n", b"worn\n", b"end\n", b"now\n"
+READY, REQUEST_LIMIT, END, NOW = b"ready\n", b"request_limit_reached\n", b"end\n", b"now\n"
 # Flags of this interpreter that a worker has to have as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
@@ -33,7 +33,7 @@ class Process:
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when it accepts connections."""
-        self.worn: asyncio.Future[None] = loop.create_future()
+        self.request_limit_reached: asyncio.Future[None] = loop.create_future()
         """Done when it has served its number of requests; it goes on."""
         self.ended: asyncio.Future[int] = loop.create_future()
         """Its exit code, negative for a signal."""
@@ -107,7 +107,7 @@ class Process:
             return
         *lines, self._words = (self._words + said).split(b"\n")
         for line in lines:
-            answered = {READY: self.ready, WORN: self.worn}.get(line + b"\n")
+            answered = {READY: self.ready, REQUEST_LIMIT: self.request_limit_reached}.get(line + b"\n")
             if answered is not None and not answered.done():
                 answered.set_result(None)
 

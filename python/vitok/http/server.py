@@ -24,10 +24,10 @@ from .listening import Listeners
 from .loading import Application, load
 from .log import Log
 from .native import native_options
+from .option_parsing import from_keywords
 from .options import Options
-from .reading import from_keywords
+from .run_until import run_until
 from .signals import handled
-from .unless import unless
 
 # How often the number of requests is compared with its limit.
 _COUNT_SECONDS = 0.05
@@ -71,8 +71,8 @@ class Server:
         """A server that is what its process is for, so that it may write to its standard streams.
 
         The application is loaded when the options have been looked at, and logging comes after both. `bind` gives its
-        sockets where they are not its own affair; with `has_successor` somebody else sees to the end when `worn` is
-        set.
+        sockets where they are not its own affair; with `has_successor` somebody else sees to the end when
+        `request_limit_reached` is set.
         """
         self = cls.__new__(cls)
         self._prepare(options)
@@ -86,7 +86,7 @@ class Server:
     def _prepare(self, options: Options) -> None:
         self.started = asyncio.Event()
         """Set when connections are accepted."""
-        self.worn = asyncio.Event()
+        self.request_limit_reached = asyncio.Event()
         """Set when the server has begun as many requests as `limit_max_requests` allows."""
         self.urls: tuple[str, ...] = ()
         """Where it listens, once it does: http://127.0.0.1:8000, unix:/run/app.sock."""
@@ -156,12 +156,12 @@ class Server:
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
         try:
-            if not await unless(self._asked, lifespan.startup()):
+            if not await run_until(self._asked, lifespan.startup()):
                 return
             try:
                 await self._accept(HttpServer(loop, self._outer, self._told(lifespan), self._log), bound)
             finally:
-                await unless(self._at_once, lifespan.shutdown(self._options.timeout_graceful_shutdown))
+                await run_until(self._at_once, lifespan.shutdown(self._options.timeout_graceful_shutdown))
         finally:
             await lifespan.cancel()
 
@@ -193,7 +193,7 @@ class Server:
             limit += random.randint(0, self._options.limit_max_requests_jitter)
             while not self._asked.is_set() and http.requests < limit:
                 await asyncio.sleep(_COUNT_SECONDS)
-            self.worn.set()
+            self.request_limit_reached.set()
             if not self._asked.is_set():
                 self._log.logger.info("%d requests begun: time for a new process", http.requests)
             if not self._has_successor:

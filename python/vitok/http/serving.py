@@ -12,8 +12,8 @@ from typing import Any
 
 from .leaving import Leaving, run
 from .loading import Application, load
+from .option_parsing import from_keywords
 from .options import table
-from .reading import from_keywords
 from .server import Server
 from .supervisor import Supervisor
 

@@ -20,10 +20,10 @@ from .errors import OptionError
 from .loading import Application
 from .log import Log
 from .options import Options
-from .place import Place, WorkersError
 from .process import Process
+from .run_until import run_until
 from .signals import handled
-from .unless import unless
+from .worker_slot import WorkersError, WorkerSlot
 
 __all__ = ["Supervisor", "WorkersError"]
 
@@ -66,10 +66,10 @@ class Supervisor:
         try:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
             self._order, self._descriptors = self._written(bound)
-            self._places = [Place(self, self._log) for _ in range(self._options.workers)]
+            self._places = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
                 try:
-                    await unless(self._asked, self._keep([one.url(tls=self._is_tls) for one in bound]))
+                    await run_until(self._asked, self._keep([one.url(tls=self._is_tls) for one in bound]))
                 finally:
                     await self._end()
         finally:
@@ -174,7 +174,7 @@ class Supervisor:
         patience = None if seconds is None else 2 * seconds + CANCEL_SECONDS + KILL_SECONDS
         for process in going:
             process.end()
-        await unless(self._at_once, _gone(going, patience))
+        await run_until(self._at_once, _gone(going, patience))
         for process in going:
             process.end_at_once()
         await _gone(going, KILL_SECONDS)

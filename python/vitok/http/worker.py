@@ -18,8 +18,8 @@ from typing import Any
 from . import sockets
 from .command import explained, left, load
 from .leaving import Leaving, run
-from .process import END, NOW, READY, WORN
-from .reading import from_keywords
+from .option_parsing import from_keywords
+from .process import END, NOW, READY, REQUEST_LIMIT
 from .server import Server
 from .signals import handled
 
@@ -102,8 +102,8 @@ async def _tell(server: Server, writer: asyncio.StreamWriter) -> None:
     """Say what the supervisor waits for."""
     await server.started.wait()
     writer.write(READY)
-    await server.worn.wait()
-    writer.write(WORN)
+    await server.request_limit_reached.wait()
+    writer.write(REQUEST_LIMIT)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 //! Whatever an application says, what is written is one well-formed head, or nothing. Shared by a test of the stable
 //! toolchain and by a fuzz target.
 
-use http::{Connection, Event, Length, Limits, Stamp};
+use http::{Connection, DefaultHeaders, Event, Length, Limits};
 
 /// The bytes are a status, and then fields as lines, as an application might take them from anywhere.
 pub(crate) fn check(bytes: &[u8]) {
@@ -14,7 +14,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
     let mut input = &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
     while !matches!(connection.receive(&mut input), Ok(Event::Paused)) {}
-    if connection.start(status, fields, Length::Unknown, Stamp::default(), &mut out).is_err() {
+    if connection.start(status, fields, Length::Unknown, DefaultHeaders::default(), &mut out).is_err() {
         assert!(out.is_empty(), "a head that cannot be written leaves nothing behind");
         return;
     }

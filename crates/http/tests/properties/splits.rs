@@ -1,6 +1,6 @@
 //! However an input is split, it is read as the same. Shared by a test of the stable toolchain and by a fuzz target.
 
-use http::{Connection, Event, Limits, NO_FIELDS, Stamp};
+use http::{Connection, DefaultHeaders, Event, Limits, NO_FIELDS};
 
 /// The first byte says where to cut, the rest is the input. Small limits are met sooner.
 pub(crate) fn check(bytes: &[u8]) {
@@ -42,6 +42,6 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: Limits) -> Vec<u8> {
 fn answer(connection: &mut Connection) {
     let mut out = Vec::new();
     let length = http::Length::Known(0);
-    assert_eq!(connection.start(200, NO_FIELDS, length, Stamp::default(), &mut out), Ok(()));
+    assert_eq!(connection.start(200, NO_FIELDS, length, DefaultHeaders::default(), &mut out), Ok(()));
     assert!(connection.is_tunnel() || connection.finish(&mut out).is_ok());
 }

@@ -4,7 +4,7 @@
 //! request is answered as soon as it is complete. `~` is a connection that closes after a response, `<...>` what a
 //! tunnel got, `?` a request that is not complete.
 
-use http::{After, Connection, Event, Length, Limits, Misuse, NO_FIELDS, Stamp};
+use http::{Connection, DefaultHeaders, Event, Length, Limits, LocalProtocolError, NO_FIELDS, Persistence};
 
 /// One rule, an input that keeps or breaks it, and what that is read as.
 pub(crate) struct Vector {
@@ -86,14 +86,14 @@ impl Reading {
         }
     }
 
-    fn answer(&mut self) -> Result<(), Misuse> {
+    fn answer(&mut self) -> Result<(), LocalProtocolError> {
         let mut out = Vec::new();
         let connection = &mut self.connection;
         if connection.head().upgrade().is_some() {
             return connection.switch(NO_FIELDS, &mut out);
         }
-        connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out)?;
-        if !connection.is_tunnel() && connection.finish(&mut out)? == After::Close {
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out)?;
+        if !connection.is_tunnel() && connection.finish(&mut out)? == Persistence::Close {
             self.text += " ~";
         }
         Ok(())

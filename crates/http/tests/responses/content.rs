@@ -1,13 +1,15 @@
 //! Content: within its framing, and nothing where there is none.
 
-use http::{After, CHUNK_END, Connection, Frame, Length, Misuse, NO_FIELDS, Stamp};
+use http::{
+    CHUNK_END, Connection, DefaultHeaders, Frame, Length, LocalProtocolError, NO_FIELDS, Persistence,
+};
 
 use crate::exchange::{GET, OLD_GET, after, text};
 
 /// A response in progress, its head taken off.
 fn begun(request: &str, status: u16, length: Length) -> Connection {
     let mut connection = after(request);
-    let started = connection.start(status, NO_FIELDS, length, Stamp::default(), &mut Vec::new());
+    let started = connection.start(status, NO_FIELDS, length, DefaultHeaders::default(), &mut Vec::new());
     assert_eq!(started, Ok(()));
     connection
 }
@@ -18,26 +20,26 @@ fn content_of_known_length_is_sent_as_it_is() {
     assert_eq!(connection.write(b"abc", &mut out), Ok(()));
     assert_eq!(connection.write(b"", &mut out), Ok(()));
     assert_eq!(connection.write(b"de", &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
     assert_eq!(text(&out), "abcde");
 }
 
 #[test]
 fn more_than_announced_is_refused_and_not_written() {
     let (mut connection, mut out) = (begun(GET, 200, Length::Known(2)), Vec::new());
-    assert_eq!(connection.write(b"abc", &mut out), Err(Misuse::BodyTooLong));
+    assert_eq!(connection.write(b"abc", &mut out), Err(LocalProtocolError::BodyTooLong));
     assert_eq!(out.len(), 0);
     assert_eq!(connection.write(b"ab", &mut out), Ok(()));
-    assert_eq!(connection.write(b"c", &mut out), Err(Misuse::BodyTooLong));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.write(b"c", &mut out), Err(LocalProtocolError::BodyTooLong));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
 }
 
 #[test]
 fn less_than_announced_cannot_be_ended_but_by_closing() {
     let (mut connection, mut out) = (begun(GET, 200, Length::Known(2)), Vec::new());
     assert_eq!(connection.write(b"a", &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Err(Misuse::BodyTooShort));
-    connection.fail(Stamp::default(), &mut out);
+    assert_eq!(connection.finish(&mut out), Err(LocalProtocolError::BodyTooShort));
+    connection.fail(DefaultHeaders::default(), &mut out);
     assert_eq!(text(&out), "a");
     assert!(matches!(connection.receive(&mut &b"GET"[..]), Ok(http::Event::Closed)));
 }
@@ -48,7 +50,7 @@ fn chunks_are_framed_and_an_empty_one_is_none() {
     assert_eq!(connection.write(b"0123456789abcdef", &mut out), Ok(()));
     assert_eq!(connection.write(b"", &mut out), Ok(()));
     assert_eq!(connection.write(b"x", &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
     assert_eq!(text(&out), "10\r\n0123456789abcdef\r\n1\r\nx\r\n0\r\n\r\n");
 }
 
@@ -66,22 +68,22 @@ fn a_frame_lets_content_be_sent_from_where_it_lies() {
 fn trailers_follow_chunks_and_are_left_out_elsewhere() {
     let fields = [("x-sum", "1"), ("content-length", "9")];
     let (mut connection, mut out) = (begun(GET, 200, Length::Unknown), Vec::new());
-    assert_eq!(connection.finish_with(fields, &mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish_with(fields, &mut out), Ok(Persistence::KeepAlive));
     assert_eq!(text(&out), "0\r\nx-sum: 1\r\n\r\n");
     let (mut connection, mut out) = (begun(GET, 200, Length::Known(0)), Vec::new());
-    assert_eq!(connection.finish_with(fields, &mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish_with(fields, &mut out), Ok(Persistence::KeepAlive));
     assert_eq!(text(&out), "");
     let (mut connection, mut out) = (begun(GET, 200, Length::Unknown), Vec::new());
-    assert_eq!(connection.finish_with([("a", "\r\n")], &mut out), Err(Misuse::BadFieldValue));
+    assert_eq!(connection.finish_with([("a", "\r\n")], &mut out), Err(LocalProtocolError::BadFieldValue));
     assert_eq!(text(&out), "");
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
 }
 
 #[test]
 fn a_client_of_1_0_reads_until_the_end_of_the_connection() {
     let (mut connection, mut out) = (begun(OLD_GET, 200, Length::Unknown), Vec::new());
     assert_eq!(connection.write(b"abc", &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::Close));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::Close));
     assert_eq!(text(&out), "abc");
 }
 
@@ -91,7 +93,7 @@ fn content_for_head_is_dropped_whatever_its_length() {
         (begun("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 200, Length::Known(3)), Vec::new());
     assert_eq!(connection.frame(3, &mut out), Ok(Frame::Dropped));
     assert_eq!(connection.write(b"abcdef", &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
     assert_eq!(out.len(), 0);
 }
 
@@ -102,7 +104,7 @@ fn content_for_a_status_that_has_none_is_dropped() {
         assert_eq!(connection.frame(1, &mut out), Ok(Frame::NotAllowed), "{status}");
         assert_eq!(connection.frame(0, &mut out), Ok(Frame::Plain), "{status}");
         assert_eq!(connection.write(b"xyz", &mut out), Ok(()), "{status}");
-        assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive), "{status}");
+        assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive), "{status}");
         assert_eq!(out.len(), 0);
     }
 }
@@ -113,7 +115,7 @@ fn content_for_head_is_no_mistake_whatever_the_status() {
         let (mut connection, mut out) =
             (begun("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", status, Length::Known(1)), Vec::new());
         assert_eq!(connection.frame(1, &mut out), Ok(Frame::Dropped), "{status}");
-        assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive), "{status}");
+        assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive), "{status}");
         assert_eq!(out.len(), 0);
     }
 }
@@ -121,39 +123,39 @@ fn content_for_head_is_no_mistake_whatever_the_status() {
 #[test]
 fn nothing_is_written_out_of_order() {
     let (mut connection, mut out) = (after(GET), Vec::new());
-    assert_eq!(connection.write(b"x", &mut out), Err(Misuse::OutOfOrder));
-    assert_eq!(connection.finish(&mut out), Err(Misuse::OutOfOrder));
+    assert_eq!(connection.write(b"x", &mut out), Err(LocalProtocolError::OutOfOrder));
+    assert_eq!(connection.finish(&mut out), Err(LocalProtocolError::OutOfOrder));
     let start = |connection: &mut Connection, out: &mut Vec<u8>| {
-        connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), out)
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), out)
     };
     assert_eq!(start(&mut connection, &mut Vec::new()), Ok(()));
-    assert_eq!(start(&mut connection, &mut out), Err(Misuse::OutOfOrder));
-    assert_eq!(connection.inform(103, NO_FIELDS, &mut out), Err(Misuse::OutOfOrder));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
-    assert_eq!(connection.finish(&mut out), Err(Misuse::OutOfOrder));
-    assert_eq!(connection.write(b"x", &mut out), Err(Misuse::OutOfOrder));
-    assert_eq!(start(&mut connection, &mut out), Err(Misuse::OutOfOrder));
+    assert_eq!(start(&mut connection, &mut out), Err(LocalProtocolError::OutOfOrder));
+    assert_eq!(connection.inform(103, NO_FIELDS, &mut out), Err(LocalProtocolError::OutOfOrder));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
+    assert_eq!(connection.finish(&mut out), Err(LocalProtocolError::OutOfOrder));
+    assert_eq!(connection.write(b"x", &mut out), Err(LocalProtocolError::OutOfOrder));
+    assert_eq!(start(&mut connection, &mut out), Err(LocalProtocolError::OutOfOrder));
     assert_eq!(out.len(), 0);
 }
 
 #[test]
 fn a_head_that_was_not_sent_can_be_taken_back_and_another_written() {
     let (mut connection, mut out) = (begun(GET, 200, Length::Known(2)), Vec::new());
-    assert_eq!(connection.write(b"abc", &mut out), Err(Misuse::BodyTooLong));
+    assert_eq!(connection.write(b"abc", &mut out), Err(LocalProtocolError::BodyTooLong));
     connection.retract();
-    connection.fail(Stamp::default(), &mut out);
+    connection.fail(DefaultHeaders::default(), &mut out);
     assert!(text(&out).starts_with("HTTP/1.1 500 "));
     connection.retract();
-    assert_eq!(connection.finish(&mut out), Err(Misuse::OutOfOrder), "what is over stays so");
+    assert_eq!(connection.finish(&mut out), Err(LocalProtocolError::OutOfOrder), "what is over stays so");
 }
 
 #[test]
 fn a_client_that_took_too_long_is_told_unless_a_response_has_begun() {
     let (mut waiting, mut out) =
         (after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na"), Vec::new());
-    waiting.time_out(Stamp::default(), &mut out);
+    waiting.time_out(DefaultHeaders::default(), &mut out);
     assert!(text(&out).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     out.clear();
-    begun(GET, 200, Length::Known(2)).time_out(Stamp::default(), &mut out);
+    begun(GET, 200, Length::Known(2)).time_out(DefaultHeaders::default(), &mut out);
     assert_eq!(text(&out), "");
 }

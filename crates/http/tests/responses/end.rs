@@ -1,20 +1,20 @@
 //! What becomes of a connection: kept, drained, closed; the end of the input, and of the server.
 
-use http::{After, Connection, Event, Length, Limits, NO_FIELDS, Stamp};
+use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
 
 use crate::exchange::{GET, after, after_with, read, text};
 
-fn answer(connection: &mut Connection) -> After {
+fn answer(connection: &mut Connection) -> Persistence {
     let mut out = Vec::new();
-    let started = connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out);
+    let started = connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out);
     assert_eq!(started, Ok(()));
-    connection.finish(&mut out).unwrap_or(After::Close)
+    connection.finish(&mut out).unwrap_or(Persistence::Close)
 }
 
 #[test]
 fn the_rest_of_an_answered_request_is_thrown_away_and_the_next_is_read() {
     let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\na");
-    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(answer(&mut connection), Persistence::Drain);
     assert!(!connection.is_idle());
     assert_eq!(read(&mut connection, "bc"), ["need"]);
     assert_eq!(read(&mut connection, &format!("d{GET}")), ["request", "end", "paused"]);
@@ -23,7 +23,7 @@ fn the_rest_of_an_answered_request_is_thrown_away_and_the_next_is_read() {
 #[test]
 fn so_are_chunks_and_trailers() {
     let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(answer(&mut connection), Persistence::Drain);
     let rest = format!("2\r\nab\r\n0\r\nX: y\r\n\r\n{GET}");
     assert_eq!(read(&mut connection, &rest), ["request", "end", "paused"]);
 }
@@ -32,24 +32,24 @@ fn so_are_chunks_and_trailers() {
 fn more_than_is_worth_reading_closes() {
     let limits = Limits { drain_bytes: 3, ..Limits::default() };
     let mut connection = after_with("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", limits);
-    assert_eq!(answer(&mut connection), After::Close);
+    assert_eq!(answer(&mut connection), Persistence::Close);
     let mut connection =
         after_with("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", limits);
-    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(answer(&mut connection), Persistence::Drain);
     assert_eq!(read(&mut connection, "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"), ["closed"]);
 }
 
 #[test]
 fn what_is_wrong_behind_an_answer_closes_without_another() {
     let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
-    assert_eq!(answer(&mut connection), After::Drain);
+    assert_eq!(answer(&mut connection), Persistence::Drain);
     assert_eq!(read(&mut connection, "x\r\n"), ["closed"]);
 }
 
 #[test]
 fn a_refusal_is_told_once_and_answered_with_its_status() {
     let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
-    let stamp = Stamp { date: b"now", server: b"vitok", ..Stamp::default() };
+    let stamp = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
     let refusal = connection.receive(&mut &b"GET / HTTP/3.0\r\n\r\n"[..]).map(|_| ()).expect_err("version 3");
     connection.refuse(refusal, stamp, &mut out);
     let expected = "HTTP/1.1 505 HTTP Version Not Supported\r\ndate: now\r\nserver: vitok\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -61,7 +61,7 @@ fn a_refusal_is_told_once_and_answered_with_its_status() {
 
 #[test]
 fn a_refusal_has_the_content_that_the_server_gives_it() {
-    let stamp = Stamp { refusal: b"no", ..Stamp::default() };
+    let stamp = DefaultHeaders { refusal: b"no", ..DefaultHeaders::default() };
     let fields = "content-type: text/plain; charset=utf-8\r\ncontent-length: 2\r\nconnection: close\r\n\r\n";
     for (request, content) in [
         ("GET / HTTP/3.0\r\n\r\n", "no"),
@@ -86,11 +86,14 @@ fn a_refusal_has_the_content_that_the_server_gives_it() {
 fn a_refusal_in_the_middle_of_a_response_writes_nothing() {
     let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     let mut out = Vec::new();
-    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(1), Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Known(1), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     out.clear();
     let refusal = connection.receive(&mut &b"x"[..]).map(|_| ()).expect_err("a bad size");
     assert_eq!(connection.write(b"a", &mut out), Ok(()), "the response may be finished");
-    connection.refuse(refusal, Stamp::default(), &mut out);
+    connection.refuse(refusal, DefaultHeaders::default(), &mut out);
     assert_eq!(text(&out), "a");
 }
 
@@ -102,9 +105,9 @@ fn the_end_of_the_input_is_fine_between_requests() {
     let mut connection = after(&format!("{GET}{GET}"));
     connection.end_input();
     assert_eq!(read(&mut connection, ""), ["paused"]);
-    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert_eq!(answer(&mut connection), Persistence::KeepAlive);
     assert_eq!(read(&mut connection, ""), ["request", "end", "paused"], "the kept request is still answered");
-    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert_eq!(answer(&mut connection), Persistence::KeepAlive);
     assert_eq!(read(&mut connection, ""), ["closed"]);
 }
 
@@ -128,14 +131,17 @@ fn the_last_response_says_close() {
     let mut connection = after(GET);
     connection.end_after_response();
     let mut out = Vec::new();
-    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     assert!(text(&out).contains("\r\nconnection: close\r\n"));
-    assert_eq!(connection.finish(&mut out), Ok(After::Close));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::Close));
     let mut idle = Connection::new(Limits::default());
     idle.end_after_response();
     assert_eq!(read(&mut idle, GET), ["closed"]);
     let mut draining = after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
-    assert_eq!(answer(&mut draining), After::Drain);
+    assert_eq!(answer(&mut draining), Persistence::Drain);
     draining.end_after_response();
     assert_eq!(read(&mut draining, &format!("a{GET}")), ["closed"]);
 }
@@ -153,7 +159,7 @@ fn what_is_pipelined_is_kept_within_its_bound_and_in_order() {
     let mut more = second;
     assert!(matches!(connection.receive(&mut more), Ok(Event::Paused)));
     assert_eq!(more, second);
-    assert_eq!(answer(&mut connection), After::KeepAlive);
+    assert_eq!(answer(&mut connection), Persistence::KeepAlive);
     assert!(matches!(connection.receive(&mut input), Ok(Event::NeedInput)));
     assert!(connection.has_room());
     let Ok(Event::Request(head)) = connection.receive(&mut input) else { panic!("the second request") };

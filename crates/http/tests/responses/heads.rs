@@ -1,6 +1,6 @@
 //! The final head: its framing and persistence for every kind of request and status, and what it may not say.
 
-use http::{Length, Misuse, NO_FIELDS, Stamp};
+use http::{DefaultHeaders, Length, LocalProtocolError, NO_FIELDS};
 
 use crate::exchange::{GET, OLD_GET, after, text};
 
@@ -142,7 +142,8 @@ const TABLE: &[Row] = &[
 fn every_head_is_framed_as_its_rule_says() {
     for Row(rule, request, status, fields, length, rest) in TABLE {
         let (mut connection, mut out) = (after(request), b"kept".to_vec());
-        let started = connection.start(*status, fields.iter().copied(), *length, Stamp::default(), &mut out);
+        let started =
+            connection.start(*status, fields.iter().copied(), *length, DefaultHeaders::default(), &mut out);
         assert_eq!(started, Ok(()), "{rule}");
         let head = text(&out).strip_prefix("kept").unwrap_or_default();
         let (line, fields) = head.split_once("\r\n").unwrap_or_default();
@@ -153,7 +154,7 @@ fn every_head_is_framed_as_its_rule_says() {
 
 #[test]
 fn date_and_server_are_added_unless_the_application_has_them() {
-    let stamp = Stamp { date: b"now", server: b"vitok", ..Stamp::default() };
+    let stamp = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
     let mut out = Vec::new();
     let length = Length::Known(0);
     assert_eq!(after(GET).start(200, NO_FIELDS, length, stamp, &mut out), Ok(()));
@@ -166,35 +167,43 @@ fn date_and_server_are_added_unless_the_application_has_them() {
 #[test]
 fn a_status_without_a_name_has_an_empty_phrase() {
     let mut out = Vec::new();
-    assert_eq!(after(GET).start(299, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        after(GET).start(299, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     assert!(text(&out).starts_with("HTTP/1.1 299 \r\n"));
 }
 
 #[test]
 fn what_an_application_may_not_say_is_told_and_nothing_is_written() {
-    let bad: [(&[Field], Misuse); 14] = [
-        (&[("a", "b\r\nc: d")], Misuse::BadFieldValue),
-        (&[("a", "b\n")], Misuse::BadFieldValue),
-        (&[("a", "b\r")], Misuse::BadFieldValue),
-        (&[("a", "\0")], Misuse::BadFieldValue),
-        (&[("a\r\nb", "c")], Misuse::BadFieldName),
-        (&[("", "c")], Misuse::BadFieldName),
-        (&[("a:", "c")], Misuse::BadFieldName),
-        (&[("a b", "c")], Misuse::BadFieldName),
-        (&[("ok", "1"), ("content-length", "x")], Misuse::BadContentLength),
-        (&[("content-length", "-1")], Misuse::BadContentLength),
-        (&[("content-length", "1"), ("Content-Length", "2")], Misuse::BadContentLength),
-        (&[("content-length", "1, 2")], Misuse::BadContentLength),
-        (&[("content-length", "1,")], Misuse::BadContentLength),
-        (&[("transfer-encoding", "gzip, chunked")], Misuse::BadTransferEncoding),
+    let bad: [(&[Field], LocalProtocolError); 14] = [
+        (&[("a", "b\r\nc: d")], LocalProtocolError::BadFieldValue),
+        (&[("a", "b\n")], LocalProtocolError::BadFieldValue),
+        (&[("a", "b\r")], LocalProtocolError::BadFieldValue),
+        (&[("a", "\0")], LocalProtocolError::BadFieldValue),
+        (&[("a\r\nb", "c")], LocalProtocolError::BadFieldName),
+        (&[("", "c")], LocalProtocolError::BadFieldName),
+        (&[("a:", "c")], LocalProtocolError::BadFieldName),
+        (&[("a b", "c")], LocalProtocolError::BadFieldName),
+        (&[("ok", "1"), ("content-length", "x")], LocalProtocolError::BadContentLength),
+        (&[("content-length", "-1")], LocalProtocolError::BadContentLength),
+        (&[("content-length", "1"), ("Content-Length", "2")], LocalProtocolError::BadContentLength),
+        (&[("content-length", "1, 2")], LocalProtocolError::BadContentLength),
+        (&[("content-length", "1,")], LocalProtocolError::BadContentLength),
+        (&[("transfer-encoding", "gzip, chunked")], LocalProtocolError::BadTransferEncoding),
     ];
     for (fields, misuse) in bad {
         let (mut connection, mut out) = (after(GET), b"kept".to_vec());
-        let started =
-            connection.start(200, fields.iter().copied(), Length::Unknown, Stamp::default(), &mut out);
+        let started = connection.start(
+            200,
+            fields.iter().copied(),
+            Length::Unknown,
+            DefaultHeaders::default(),
+            &mut out,
+        );
         assert_eq!(started, Err(misuse), "{fields:?}");
         assert_eq!(text(&out), "kept", "{fields:?}");
-        connection.fail(Stamp::default(), &mut out);
+        connection.fail(DefaultHeaders::default(), &mut out);
         assert!(text(&out).starts_with("keptHTTP/1.1 500 Internal Server Error\r\n"), "{fields:?}");
     }
 }
@@ -203,7 +212,8 @@ fn what_an_application_may_not_say_is_told_and_nothing_is_written() {
 fn only_a_final_status_begins_a_response() {
     for status in [0, 99, 100, 101, 103, 199, 1000, u16::MAX] {
         let mut out = Vec::new();
-        let started = after(GET).start(status, NO_FIELDS, Length::Unknown, Stamp::default(), &mut out);
-        assert_eq!((started, out.len()), (Err(Misuse::BadStatus), 0), "{status}");
+        let started =
+            after(GET).start(status, NO_FIELDS, Length::Unknown, DefaultHeaders::default(), &mut out);
+        assert_eq!((started, out.len()), (Err(LocalProtocolError::BadStatus), 0), "{status}");
     }
 }

@@ -1,6 +1,6 @@
 //! Interim heads and changes of protocol: 100, 101, 103, CONNECT.
 
-use http::{After, Event, Length, Misuse, NO_FIELDS, Stamp};
+use http::{DefaultHeaders, Event, Length, LocalProtocolError, NO_FIELDS, Persistence};
 
 use crate::exchange::{GET, OLD_GET, after, read, text};
 
@@ -21,7 +21,10 @@ fn a_client_that_did_not_wait_is_not_told() {
     let (mut connection, mut out) = (after(WAITING), Vec::new());
     assert_eq!(read(&mut connection, "a"), ["body", "need"]);
     assert!(!connection.send_continue(&mut out));
-    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     assert!(!text(&out).contains("close"));
 }
 
@@ -41,10 +44,13 @@ fn nobody_is_told_who_does_not_expect_it() {
 #[test]
 fn after_the_final_head_it_is_too_late_to_continue() {
     let (mut connection, mut out) = (after(WAITING), Vec::new());
-    assert_eq!(connection.start(200, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     assert!(text(&out).contains("connection: close\r\n"));
     assert!(!connection.send_continue(&mut out));
-    assert_eq!(connection.finish(&mut out), Ok(After::Close));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::Close));
 }
 
 #[test]
@@ -55,10 +61,14 @@ fn early_hints_come_before_the_head_and_may_come_twice() {
     assert_eq!(connection.inform(103, NO_FIELDS, &mut out), Ok(()));
     let first = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
     assert_eq!(text(&out), format!("{first}HTTP/1.1 103 Early Hints\r\n\r\n"));
-    assert_eq!(connection.inform(103, [("a", "\n")], &mut out), Err(Misuse::BadFieldValue));
+    assert_eq!(connection.inform(103, [("a", "\n")], &mut out), Err(LocalProtocolError::BadFieldValue));
     assert_eq!(text(&out).len(), first.len() + 28);
     for status in [99, 100, 101, 200] {
-        assert_eq!(connection.inform(status, NO_FIELDS, &mut out), Err(Misuse::BadStatus), "{status}");
+        assert_eq!(
+            connection.inform(status, NO_FIELDS, &mut out),
+            Err(LocalProtocolError::BadStatus),
+            "{status}"
+        );
     }
 }
 
@@ -85,8 +95,8 @@ fn a_switch_hands_over_what_came_with_the_head() {
     assert!(matches!(connection.receive(&mut late), Ok(Event::Tunnel(b"early+late"))));
     assert!(connection.is_tunnel() && late.is_empty());
     assert_eq!(
-        connection.start(200, NO_FIELDS, Length::Unknown, Stamp::default(), &mut out),
-        Err(Misuse::OutOfOrder)
+        connection.start(200, NO_FIELDS, Length::Unknown, DefaultHeaders::default(), &mut out),
+        Err(LocalProtocolError::OutOfOrder)
     );
     connection.end_input();
     assert_eq!(read(&mut connection, ""), ["closed"]);
@@ -95,20 +105,23 @@ fn a_switch_hands_over_what_came_with_the_head() {
 #[test]
 fn an_upgrade_may_be_declined() {
     let (mut connection, mut out) = (after(UPGRADE), Vec::new());
-    assert_eq!(connection.start(501, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(
+        connection.start(501, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
     assert_eq!(read(&mut connection, GET), ["request", "end", "paused"]);
 }
 
 #[test]
 fn nothing_is_switched_that_did_not_ask_or_has_not_ended() {
     let mut out = Vec::new();
-    assert_eq!(after(GET).switch(NO_FIELDS, &mut out), Err(Misuse::NoUpgrade));
+    assert_eq!(after(GET).switch(NO_FIELDS, &mut out), Err(LocalProtocolError::NoUpgrade));
     let long = UPGRADE.replace("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\n");
     let mut connection = after(&long);
-    assert_eq!(connection.switch(NO_FIELDS, &mut out), Err(Misuse::OutOfOrder));
+    assert_eq!(connection.switch(NO_FIELDS, &mut out), Err(LocalProtocolError::OutOfOrder));
     assert_eq!(read(&mut connection, "ab"), ["body", "end", "paused"]);
-    assert_eq!(connection.switch([("a", "\0")], &mut out), Err(Misuse::BadFieldValue));
+    assert_eq!(connection.switch([("a", "\0")], &mut out), Err(LocalProtocolError::BadFieldValue));
     assert_eq!(out.len(), 0);
     assert_eq!(connection.switch(NO_FIELDS, &mut out), Ok(()));
 }
@@ -117,9 +130,15 @@ fn nothing_is_switched_that_did_not_ask_or_has_not_ended() {
 fn a_success_to_connect_is_a_tunnel_and_a_failure_is_not() {
     let request = "CONNECT b:1 HTTP/1.1\r\nHost: a\r\n\r\n";
     let (mut connection, mut out) = (after(&format!("{request}early")), Vec::new());
-    assert_eq!(connection.start(200, NO_FIELDS, Length::Unknown, Stamp::default(), &mut out), Ok(()));
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Unknown, DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
     assert_eq!(read(&mut connection, ""), ["tunnel", "need"]);
     let mut connection = after(request);
-    assert_eq!(connection.start(405, NO_FIELDS, Length::Known(0), Stamp::default(), &mut out), Ok(()));
-    assert_eq!(connection.finish(&mut out), Ok(After::KeepAlive));
+    assert_eq!(
+        connection.start(405, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
 }

@@ -1,6 +1,6 @@
 //! Chunks that we write are chunks that we read.
 
-use http::{Connection, Event, Length, Limits, Stamp};
+use http::{Connection, DefaultHeaders, Event, Length, Limits};
 use proptest::prelude::*;
 
 use crate::exchange::{GET, after};
@@ -28,13 +28,13 @@ proptest! {
         trailers in prop::collection::vec(("x-[a-z]{1,5}", "[ -~]{0,10}"), 0..4),
     ) {
         let (mut connection, mut out) = (after(GET), Vec::new());
-        let started = connection.start(200, http::NO_FIELDS, Length::Unknown, Stamp::default(), &mut out);
+        let started = connection.start(200, http::NO_FIELDS, Length::Unknown, DefaultHeaders::default(), &mut out);
         prop_assert_eq!(started, Ok(()));
         out.clear();
         for part in &parts {
             prop_assert_eq!(connection.write(part, &mut out), Ok(()));
         }
-        prop_assert_eq!(connection.finish_with(trailers.iter().map(|(a, b)| (a, b)), &mut out), Ok(http::After::KeepAlive));
+        prop_assert_eq!(connection.finish_with(trailers.iter().map(|(a, b)| (a, b)), &mut out), Ok(http::Persistence::KeepAlive));
         prop_assert_eq!(read(&out), (parts.concat(), trailers.len()));
     }
 }

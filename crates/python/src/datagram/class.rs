@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::{Body, Endpoint, end, read, settle, write};
+use super::{Endpoint, Inner, end, read, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
@@ -15,7 +15,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
     Transport, begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high,
@@ -186,22 +186,22 @@ fn getters() -> Vec<Getter> {
     ]
 }
 
-fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
-    value_of::<Endpoint>(transport).body.with(transport.py(), question)
+fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) -> R) -> R {
+    value_of::<Endpoint>(transport).inner.with(transport.py(), question)
 }
 
 /// An object that the endpoint may hold, or None.
 fn held<'py>(
     transport: Argument<'py>,
-    place: impl FnOnce(&Body) -> Option<&Object>,
+    place: impl FnOnce(&Inner) -> Option<&Object>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = transport.py();
-    let object = ask(transport, |body| place(body).map(|object| object.clone_ref(py)));
+    let object = ask(transport, |inner| place(inner).map(|object| object.clone_ref(py)));
     Ok(object.map_or_else(|| none(py), |object| object.into_bound(py)))
 }
 
 #[inline]
-fn send_to<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn send_to<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let transport = call.receiver();
     match call.positional() {
         [data, address] if !call.has_keywords() => write::send_to(transport, *data, Some(*address))?,
@@ -217,48 +217,48 @@ fn send_to<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(none(call.py))
 }
 
-fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::close(transport)?;
     Ok(none(transport.py()))
 }
 
-fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::lose(transport, None)?;
     Ok(none(transport.py()))
 }
 
-fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(closing(transport)?)
 }
 
-fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.state.pause_reading()) {
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    if ask(transport, |inner| inner.state.pause_reading()) {
         settle(transport)?;
     }
     Ok(none(transport.py()))
 }
 
-fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     read::resume(transport)?;
     Ok(none(transport.py()))
 }
 
-fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_reading())))
 }
 
-fn get_protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn get_protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(protocol(transport)?)
 }
 
-fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let protocol = one(call, "set_protocol", "protocol")?.to_owned().into();
-    let before = ask(call.receiver(), |body| body.protocol.replace(protocol));
+    let before = ask(call.receiver(), |inner| inner.protocol.replace(protocol));
     drop(before);
     Ok(none(call.py))
 }
 
-fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let arguments = named(call, "get_extra_info", &["name", "default"])?;
     let Some(name) = arguments[0] else {
         return one(call, "get_extra_info", "name").map(|name| name.to_owned());
@@ -267,35 +267,35 @@ fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(facts(call.receiver())?.call_method1(name!("get"), (name, default))?)
 }
 
-fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    let size = ask(transport, |body| body.queue.size());
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let size = ask(transport, |inner| inner.queue.size());
     make::count(transport.py(), size)
 }
 
-fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     set_limits::<Endpoint>(call)?;
     pause_if_high::<Endpoint>(call.receiver())?;
     Ok(none(call.py))
 }
 
-fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     begin_and_wake::<Endpoint>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
-fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     connection_lost::<Endpoint>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
-fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = one(call, "_force_close", "exc")?;
     let error = if error.is_none() { None } else { Some(PyErr::from_value(error.to_owned())) };
     end::lose(call.receiver(), error)?;
     Ok(none(call.py))
 }
 
-fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn deliver_held(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     read::deliver_held(transport)?;
     Ok(none(transport.py()))
 }
@@ -305,37 +305,37 @@ fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    held(transport, |body| body.socket.as_ref())
+    held(transport, |inner| inner.socket.as_ref())
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::integer(transport.py(), i64::from(ask(transport, |body| body.number)))?)
+    Ok(make::integer(transport.py(), i64::from(ask(transport, |inner| inner.number)))?)
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
     // asyncio's transports let go of their loop at the end, and code asks for that.
-    let is_closed = ask(transport, |body| body.socket.is_none());
+    let is_closed = ask(transport, |inner| inner.socket.is_none());
     Ok(if is_closed { none(py) } else { value_of::<Endpoint>(transport).owner.bind(py).clone().into_any() })
 }
 
 fn protocol(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    held(transport, |body| body.protocol.as_ref())
+    held(transport, |inner| inner.protocol.as_ref())
 }
 
 fn address(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    held(transport, |body| body.remote.as_ref())
+    held(transport, |inner| inner.remote.as_ref())
 }
 
 fn facts(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    Ok(ask(transport, |body| body.facts.clone_ref(py)).into_bound(py).into_any())
+    Ok(ask(transport, |inner| inner.facts.clone_ref(py)).into_bound(py).into_any())
 }
 
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_paused())))
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_paused())))
 }
 
 fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_closing())))
 }

@@ -9,30 +9,30 @@ use pyo3::prelude::*;
 use super::Endpoint;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol;
 use crate::transport::{self, Transport, conclude, detach};
 
 /// `transport.close()`: what waits is sent first. What was received and not delivered is dropped.
-pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn close(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let (closing, held) = endpoint
-        .body
-        .with(py, |body| (body.state.close(body.queue.is_empty()), std::mem::take(&mut body.held)));
+        .inner
+        .with(py, |inner| (inner.state.close(inner.queue.is_empty()), std::mem::take(&mut inner.held)));
     drop(held);
     conclude::<Endpoint>(transport, closing, None)
 }
 
 /// The endpoint is lost, to an error or by `abort()`. What waits to be sent is forgotten.
-pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
+pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), ErrorSet> {
     transport::lose::<Endpoint>(transport, error)
 }
 
 /// A mistake, or a lack of memory: it is reported, and the endpoint is lost to it.
 #[cold]
-pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
+pub(super) fn fail(transport: Argument<'_>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let py = transport.py();
     let error = protocol::failure(py, raised)?;
     let reported = tell_handler(transport, &error, message).map_err(|raised| raised.take(py));
@@ -42,12 +42,12 @@ pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Re
 
 /// An exception of the protocol's, which the endpoint outlives.
 #[cold]
-pub(super) fn report(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
+pub(super) fn report(transport: Argument<'_>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let error = protocol::failure(transport.py(), raised)?;
     tell_handler(transport, &error, message)
 }
 
-fn tell_handler(transport: Argument<'_>, error: &PyErr, message: &str) -> Result<(), Raised> {
+fn tell_handler(transport: Argument<'_>, error: &PyErr, message: &str) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let protocol = endpoint.callee(py).map(|callee| callee.protocol);
@@ -56,7 +56,7 @@ fn tell_handler(transport: Argument<'_>, error: &PyErr, message: &str) -> Result
 
 /// `protocol.error_received(error)`, called by the loop.
 #[cold]
-pub(super) fn tell_error(transport: Argument<'_>, error: &PyErr) -> Result<(), Raised> {
+pub(super) fn tell_error(transport: Argument<'_>, error: &PyErr) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(py) else { return Ok(()) };
@@ -68,12 +68,12 @@ pub(super) fn tell_error(transport: Argument<'_>, error: &PyErr) -> Result<(), R
 }
 
 /// Closes the socket and lets go of everything.
-pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    let (socket, token, released) = endpoint.body.with(py, |body| {
-        let known = (std::mem::take(&mut body.peers), body.last_from.take(), body.last_to.take());
-        (body.socket.take(), body.token.take(), (body.protocol.take(), known))
+    let (socket, token, released) = endpoint.inner.with(py, |inner| {
+        let known = (std::mem::take(&mut inner.peers), inner.last_from.take(), inner.last_to.take());
+        (inner.socket.take(), inner.token.take(), (inner.protocol.take(), known))
     });
     detach(endpoint, py, token);
     let closed = socket.map(|socket| socket.bind(py).call_method0(name!("close")).map(drop));

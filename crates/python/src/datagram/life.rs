@@ -5,25 +5,25 @@ use std::io;
 use pyo3::prelude::*;
 use stream::Closing;
 
-use super::{Body, Endpoint, class, end};
+use super::{Endpoint, Inner, class, end};
 use crate::error::os_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::transport::{self, Parts, Transport};
 use crate::watches::Kind;
 
 impl Transport for Endpoint {
-    type Body = Body;
+    type Inner = Inner;
 
     fn owner(&self) -> &Object<EventLoop> {
         &self.owner
     }
 
-    fn body(&self) -> &Owned<Body> {
-        &self.body
+    fn inner(&self) -> &GilCell<Inner> {
+        &self.inner
     }
 
     fn kind(&self) -> Kind {
@@ -36,26 +36,26 @@ impl Transport for Endpoint {
 
     fn forget(&self, py: Python<'_>) -> Closing {
         let (closing, released) = self
-            .body
-            .with(py, |body| (body.state.lose(), (body.queue.drain(), std::mem::take(&mut body.held))));
+            .inner
+            .with(py, |inner| (inner.state.lose(), (inner.queue.drain(), std::mem::take(&mut inner.held))));
         drop(released);
         closing
     }
 
-    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
         end::lose(transport, Some(os_error(error)))
     }
 
-    fn release(transport: Argument<'_>) -> Result<(), Raised> {
+    fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
         end::release(transport)
     }
 
     fn represent(transport: Argument<'_>) -> String {
-        transport::describe::<Self>(transport, "DatagramTransport")
+        transport::repr::<Self>(transport, "DatagramTransport")
     }
 }
 
-impl transport::Body for Body {
+impl transport::Inner for Inner {
     fn start(&mut self) {
         self.state.start();
     }

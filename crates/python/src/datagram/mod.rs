@@ -26,17 +26,17 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use reactor::{Address, Interest, Token};
-use stream::{DatagramQueue, Flow, LookAhead, Peers, State};
+use stream::{AddressCache, BatchHeuristic, DatagramQueue, Flow, State};
 
 use self::route::Target;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport::{self, check_protocol, schedule};
@@ -48,14 +48,14 @@ pub(crate) use read::on_ready;
 /// The value inside a transport.
 pub(crate) struct Endpoint {
     owner: Object<EventLoop>,
-    body: Owned<Body>,
+    inner: GilCell<Inner>,
 }
 
 /// What changes in an endpoint's life.
-pub(crate) struct Body {
+pub(crate) struct Inner {
     state: State,
     flow: Flow,
-    look: LookAhead,
+    look: BatchHeuristic,
     /// What the kernel was asked to report.
     watched: Interest,
     /// The descriptor as it was when the endpoint was made.
@@ -65,7 +65,7 @@ pub(crate) struct Body {
     queue: DatagramQueue<Bytes, Target>,
     /// What was received together with a datagram in whose callback the protocol paused.
     held: VecDeque<Arrived>,
-    peers: Peers<Address, Object>,
+    peers: AddressCache<Address, Object>,
     /// Whom the last datagram came from, and whom the last went to: answers go to the one, questions to the other.
     last_from: Option<(Object, Address)>,
     last_to: Option<(Object, Address)>,
@@ -110,7 +110,7 @@ fn open_raw<'py>(
     owner: &Bound<'py, EventLoop>,
     new: New<'py>,
     waiter: Option<Bound<'py, PyAny>>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     let transport = open(owner, new)?;
     let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
@@ -119,7 +119,7 @@ fn open_raw<'py>(
     Ok(transport)
 }
 
-fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     check_protocol(owner.get(), &new.protocol)?;
     let descriptor: RawFd = new.socket.call_method0(name!("fileno"))?.extract()?;
@@ -132,17 +132,17 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         Some(address) if address.is_truthy()? => Some(address.into()),
         _ => None,
     };
-    let body = Body {
+    let inner = Inner {
         state: State::new(),
         flow: Flow::new(),
-        look: LookAhead::new(),
+        look: BatchHeuristic::new(),
         watched: Interest::NONE,
         number: descriptor,
         family,
         token: None,
         queue: DatagramQueue::new(),
         held: VecDeque::new(),
-        peers: Peers::new(),
+        peers: AddressCache::new(),
         last_from: None,
         last_to: None,
         socket: Some(new.socket.into()),
@@ -152,17 +152,17 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         is_connected,
         facts: new.facts.into(),
     };
-    let value = Endpoint { owner: owner.clone().into(), body: Owned::new(body) };
+    let value = Endpoint { owner: owner.clone().into(), inner: GilCell::new(inner) };
     let transport = class::class_of(py)?.instance(py, value)?;
     let object = transport.clone().into();
-    let (token, displaced) =
+    let (token, evicted) =
         owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Datagram, object));
-    drop(displaced);
-    value_of::<Endpoint>(transport.as_borrowed()).body.with(py, |body| body.token = Some(token));
+    drop(evicted);
+    value_of::<Endpoint>(transport.as_borrowed()).inner.with(py, |inner| inner.token = Some(token));
     Ok(transport)
 }
 
-impl Body {
+impl Inner {
     /// The descriptor to receive from and send to: -1 once the user has closed the socket behind the endpoint's back, so
     /// that whoever has the number now is left alone.
     #[inline(always)]
@@ -173,27 +173,27 @@ impl Body {
 
 /// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
-fn settle(transport: Argument<'_>) -> Result<(), Raised> {
+fn settle(transport: Argument<'_>) -> Result<(), ErrorSet> {
     transport::settle::<Endpoint>(transport)
 }
 
 impl Native for Endpoint {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
-        self.body.peek(|body| {
-            visit.maybe(body.socket.as_ref());
-            visit.maybe(body.protocol.as_ref());
-            visit.object(&body.context);
-            visit.maybe(body.remote.as_ref());
-            visit.object(&body.facts);
+        self.inner.peek(|inner| {
+            visit.maybe(inner.socket.as_ref());
+            visit.maybe(inner.protocol.as_ref());
+            visit.object(&inner.context);
+            visit.maybe(inner.remote.as_ref());
+            visit.object(&inner.facts);
             // The other addresses are ours: of text and numbers, they refer to nothing.
-            body.queue.iter().for_each(|(_, target)| visit.maybe(target.name()));
+            inner.queue.iter().for_each(|(_, target)| visit.maybe(target.name()));
         });
     }
 
     fn clear(&self, py: Python<'_>) {
-        let released = self.body.with(py, |body| {
-            (body.protocol.take(), body.remote.take(), body.queue.drain(), std::mem::take(&mut body.held))
+        let released = self.inner.with(py, |inner| {
+            (inner.protocol.take(), inner.remote.take(), inner.queue.drain(), std::mem::take(&mut inner.held))
         });
         drop(released);
     }

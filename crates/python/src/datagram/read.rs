@@ -15,7 +15,7 @@ use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{Transport, schedule};
 
 /// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
@@ -29,7 +29,7 @@ const FAILED: &str = "Fatal read error on datagram transport";
 
 /// The kernel has something to say about an endpoint.
 #[inline]
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
         on_readable(transport)?;
     }
@@ -39,13 +39,13 @@ pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<
     Ok(())
 }
 
-fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     deliver_held(transport)?;
     let endpoint = value_of::<Endpoint>(transport);
-    let several = endpoint.body.with(transport.py(), |body| {
+    let several = endpoint.inner.with(transport.py(), |inner| {
         // Datagrams of a Unix socket are as long as its buffer, for which a batch has no room.
-        let may_batch = body.family != libc::AF_UNIX;
-        body.state.may_read().then(|| may_batch && body.look.is_due())
+        let may_batch = inner.family != libc::AF_UNIX;
+        inner.state.may_read().then(|| may_batch && inner.look.is_due())
     });
     match several {
         None => Ok(()),
@@ -54,9 +54,9 @@ fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
     }
 }
 
-fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raised> {
+fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), ErrorSet> {
     let py = transport.py();
-    let descriptor = endpoint.body.with(py, |body| body.descriptor(py));
+    let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
     let mut from = Address::UNSPECIFIED;
     let received = endpoint.owner.get().inbound.with(py, |buffer| {
         let received = buffer.receive(|room| {
@@ -79,7 +79,7 @@ fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raise
     }
 }
 
-fn receive_several(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Raised> {
+fn receive_several(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = endpoint.owner.get();
     let spare = owner.batch.with(py, Option::take);
@@ -97,16 +97,16 @@ fn fill_and_deliver(
     transport: Argument<'_>,
     endpoint: &Endpoint,
     batch: &mut DatagramBatch,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     for _ in 0..CALLS_AT_ONCE {
         let Some(descriptor) =
-            endpoint.body.with(py, |body| body.state.may_read().then(|| body.descriptor(py)))
+            endpoint.inner.with(py, |inner| inner.state.may_read().then(|| inner.descriptor(py)))
         else {
             return Ok(());
         };
         let received = batch.receive(descriptor);
-        endpoint.body.with(py, |body| body.look.note(received.as_ref().copied().unwrap_or_default()));
+        endpoint.inner.with(py, |inner| inner.look.note(received.as_ref().copied().unwrap_or_default()));
         let count = match received {
             Ok(count) => count,
             Err(error) => return on_error(transport, &error),
@@ -124,14 +124,14 @@ fn deliver_batch(
     endpoint: &Endpoint,
     batch: &DatagramBatch,
     count: usize,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let mut raised = None;
     for index in 0..count {
         let (content, from) = batch.datagram(index);
         let (must_wait, is_closing) = endpoint
-            .body
-            .with(py, |body| (!body.state.may_read() || !body.held.is_empty(), body.state.is_closing()));
+            .inner
+            .with(py, |inner| (!inner.state.may_read() || !inner.held.is_empty(), inner.state.is_closing()));
         if is_closing {
             break;
         }
@@ -145,7 +145,7 @@ fn deliver_batch(
         };
         if must_wait || raised.is_some() {
             let arrived = Arrived { data: data.into(), from: from.into() };
-            endpoint.body.with(py, |body| body.held.push_back(arrived));
+            endpoint.inner.with(py, |inner| inner.held.push_back(arrived));
         } else if let Err(leaving) = deliver(transport, &data, &from) {
             // What has to leave the loop must not cost the datagrams behind it.
             raised = Some(leaving.take(py));
@@ -159,7 +159,11 @@ fn deliver_batch(
 
 /// `protocol.datagram_received(data, from)`. Its exception is reported, and the endpoint lives on, as in asyncio.
 #[inline(always)]
-fn deliver(transport: Argument<'_>, data: &Bound<'_, PyAny>, from: &Bound<'_, PyAny>) -> Result<(), Raised> {
+fn deliver(
+    transport: Argument<'_>,
+    data: &Bound<'_, PyAny>,
+    from: &Bound<'_, PyAny>,
+) -> Result<(), ErrorSet> {
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(transport.py()) else { return Ok(()) };
     let name = &endpoint.owner.get().imports.names.protocol.datagram_received;
@@ -170,12 +174,13 @@ fn deliver(transport: Argument<'_>, data: &Bound<'_, PyAny>, from: &Bound<'_, Py
 }
 
 /// What waited for `resume_reading()`.
-pub(super) fn deliver_held(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn deliver_held(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     loop {
-        let next =
-            endpoint.body.with(py, |body| if body.state.may_read() { body.held.pop_front() } else { None });
+        let next = endpoint
+            .inner
+            .with(py, |inner| if inner.state.may_read() { inner.held.pop_front() } else { None });
         let Some(Arrived { data, from }) = next else { return Ok(()) };
         if let Err(leaving) = deliver(transport, data.bind(py), from.bind(py)) {
             let error = leaving.take(py);
@@ -185,9 +190,9 @@ pub(super) fn deliver_held(transport: Argument<'_>) -> Result<(), Raised> {
 }
 
 /// `transport.resume_reading()`.
-pub(super) fn resume(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn resume(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(transport.py(), |body| body.state.resume_reading()) {
+    if endpoint.inner.with(transport.py(), |inner| inner.state.resume_reading()) {
         schedule_held(transport)?;
         settle(transport)?;
     }
@@ -195,10 +200,10 @@ pub(super) fn resume(transport: Argument<'_>) -> Result<(), Raised> {
 }
 
 /// Has the loop deliver what is held at its next turn: the kernel may have nothing more to report.
-fn schedule_held(transport: Argument<'_>) -> Result<(), Raised> {
+fn schedule_held(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(py, |body| body.held.is_empty()) {
+    if endpoint.inner.with(py, |inner| inner.held.is_empty()) {
         return Ok(());
     }
     schedule(endpoint.owner.bind(py), class::deliver_held_method(py)?, &[transport], None)
@@ -206,7 +211,7 @@ fn schedule_held(transport: Argument<'_>) -> Result<(), Raised> {
 
 /// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.
 #[cold]
-fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }

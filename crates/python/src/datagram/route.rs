@@ -7,13 +7,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use reactor::Address;
 
-use super::{Body, Endpoint};
+use super::{Endpoint, Inner};
 use crate::address::{from_object, to_object};
 use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 
 /// Whom a datagram is for.
 pub(super) enum Target {
@@ -34,12 +34,12 @@ impl Target {
 }
 
 /// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.
-pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> Result<Target, Raised> {
+pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> Result<Target, ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let (remote, is_connected) = endpoint
-        .body
-        .with(py, |body| (body.remote.as_ref().map(|remote| remote.bind(py).clone()), body.is_connected));
+        .inner
+        .with(py, |inner| (inner.remote.as_ref().map(|remote| remote.bind(py).clone()), inner.is_connected));
     let address = address.map(|address| address.to_owned()).filter(|address| !address.is_none());
     if let Some(remote) = &remote
         && let Some(address) = &address
@@ -53,39 +53,39 @@ pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> 
         return Ok(Target::Peer);
     }
     let address = remote.or(address).unwrap_or_else(|| py.None().into_bound(py));
-    if let Some(known) = endpoint.body.with(py, |body| body.recall(&address)) {
+    if let Some(known) = endpoint.inner.with(py, |inner| inner.recall(&address)) {
         return Ok(Target::At(known));
     }
-    let family = endpoint.body.with(py, |body| body.family);
+    let family = endpoint.inner.with(py, |inner| inner.family);
     let Some(read) = from_object(&address, family) else { return Ok(Target::Named(address.into())) };
     let kept = Some((address.into(), read.clone()));
-    let before = endpoint.body.with(py, |body| std::mem::replace(&mut body.last_to, kept));
+    let before = endpoint.inner.with(py, |inner| std::mem::replace(&mut inner.last_to, kept));
     drop(before);
     Ok(Target::At(read))
 }
 
 /// The object that the protocol is given for a sender.
-pub(super) fn sender<'py>(transport: Argument<'py>, from: Address) -> Result<Bound<'py, PyAny>, Raised> {
+pub(super) fn sender<'py>(transport: Argument<'py>, from: Address) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    let known = endpoint.body.with(py, |body| body.peers.find(&from).map(|known| known.bind(py).clone()));
+    let known = endpoint.inner.with(py, |inner| inner.peers.find(&from).map(|known| known.bind(py).clone()));
     let object = match known {
         Some(known) => known,
         None => {
             let fresh = to_object(py, &from)?;
             let (address, kept) = (from.clone(), fresh.clone().into());
-            let displaced = endpoint.body.with(py, |body| body.peers.insert(address, kept));
-            drop(displaced);
+            let evicted = endpoint.inner.with(py, |inner| inner.peers.insert(address, kept));
+            drop(evicted);
             fresh
         }
     };
     let last = Some((object.clone().into(), from));
-    let before = endpoint.body.with(py, |body| std::mem::replace(&mut body.last_from, last));
+    let before = endpoint.inner.with(py, |inner| std::mem::replace(&mut inner.last_from, last));
     drop(before);
     Ok(object)
 }
 
-impl Body {
+impl Inner {
     /// The address behind an object that came in or went out last. Such objects cannot change.
     #[inline(always)]
     fn recall(&self, object: &Bound<'_, PyAny>) -> Option<Address> {

@@ -16,7 +16,7 @@ use reactor::socket::{self, DATAGRAMS_PER_CALL};
 use stream::{Admission, Drained};
 
 use super::route::{self, Target};
-use super::{Body, Endpoint, end, settle};
+use super::{Endpoint, Inner, end, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
@@ -24,7 +24,7 @@ use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{Transport, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging};
 
@@ -46,14 +46,14 @@ pub(super) fn send_to(
     transport: Argument<'_>,
     data: Argument<'_>,
     address: Option<Argument<'_>>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     if !is_bytes_like(data) {
         return Err(wrong_type(data)?.into());
     }
     let target = route::target(transport, address)?;
     let endpoint = value_of::<Endpoint>(transport);
-    let (is_gone, waits) = endpoint.body.with(py, |body| (body.is_gone(), !body.queue.is_empty()));
+    let (is_gone, waits) = endpoint.inner.with(py, |inner| (inner.is_gone(), !inner.queue.is_empty()));
     if is_gone {
         return drop_datagram(transport);
     }
@@ -70,7 +70,7 @@ pub(super) fn send_to(
     }
 }
 
-impl Body {
+impl Inner {
     /// Whether what is sent now is dropped. An endpoint without a fixed peer sends until its socket is closed, as in
     /// asyncio.
     fn is_gone(&self) -> bool {
@@ -80,9 +80,9 @@ impl Body {
 
 /// Offers a datagram to the kernel.
 #[inline(always)]
-fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, Raised> {
+fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, ErrorSet> {
     let py = data.py();
-    let descriptor = endpoint.body.with(py, |body| body.descriptor(py));
+    let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
     let to = match target {
         Target::At(address) => Some(address),
         Target::Peer | Target::Named(_) => None,
@@ -96,9 +96,9 @@ fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<
 }
 
 /// Has the socket object send to an address that only it can make sense of: it looks names up, as asyncio's does.
-fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Result<Sent, Raised> {
+fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Result<Sent, ErrorSet> {
     let py = data.py();
-    let socket = endpoint.body.with(py, |body| body.socket.as_ref().map(|socket| socket.clone_ref(py)));
+    let socket = endpoint.inner.with(py, |inner| inner.socket.as_ref().map(|socket| socket.clone_ref(py)));
     let Some(socket) = socket else { return Ok(Sent::Whole) };
     let Err(error) = socket.bind(py).call_method1(name!("sendto"), (data, name)) else {
         return Ok(Sent::Whole);
@@ -113,17 +113,17 @@ fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Resul
 }
 
 /// Puts a datagram behind those that wait. Memory that its owner can change is copied.
-fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(), Raised> {
+fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let kept = unchanging(data)?;
-    let refused = endpoint.body.with(py, |body| {
+    let refused = endpoint.inner.with(py, |inner| {
         // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
-        if body.state.is_lost() {
+        if inner.state.is_lost() {
             return Ok(Some((kept, target)));
         }
-        body.queue.push(kept, target)?;
-        body.state.set_blocked(true);
+        inner.queue.push(kept, target)?;
+        inner.state.set_blocked(true);
         Ok::<_, TryReserveError>(None)
     });
     drop(refused.map_err(|_| no_memory())?);
@@ -133,24 +133,24 @@ fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(
 
 /// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
 #[inline(always)]
-fn with_content<R>(data: Argument<'_>, body: impl FnOnce(&[u8]) -> R) -> Result<R, Raised> {
+fn with_content<R>(data: Argument<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result<R, ErrorSet> {
     if let Some(content) = Bytes::of(data) {
-        return Ok(body(content.as_ref()));
+        return Ok(inner(content.as_ref()));
     }
     match View::of(data) {
-        Ok(view) => Ok(body(view.bytes())),
+        Ok(view) => Ok(inner(view.bytes())),
         Err(raised) => {
             drop(raised.take(data.py()));
             let copy = data.call_method0(name!("tobytes"))?;
             let copy = copy.cast::<PyBytes>().map_err(PyErr::from)?;
-            Ok(body(copy.as_bytes()))
+            Ok(inner(copy.as_bytes()))
         }
     }
 }
 
 /// Within a call of the user's: the protocol is told in place, and what it raises is the caller's.
 #[cold]
-fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), Raised> {
+fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(py) else { return Ok(()) };
@@ -160,9 +160,10 @@ fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), Raised> {
 
 /// A datagram that comes too late. After a few of them, each is worth a warning.
 #[cold]
-fn drop_datagram(transport: Argument<'_>) -> Result<(), Raised> {
+fn drop_datagram(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.body.with(transport.py(), |body| body.state.admit(false)) == (Admission::Drop { warn: true })
+    if endpoint.inner.with(transport.py(), |inner| inner.state.admit(false))
+        == (Admission::Drop { warn: true })
     {
         let hooks = endpoint.owner.get().imports.hooks.bind(transport.py());
         hooks.call_method0(name!("warn_of_lost_writes"))?;
@@ -183,14 +184,14 @@ enum Progress {
 }
 
 /// The kernel has room again.
-pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
-    if !endpoint.body.with(py, |body| body.state.is_blocked()) {
+    if !endpoint.inner.with(py, |inner| inner.state.is_blocked()) {
         return Ok(());
     }
     loop {
-        match endpoint.body.with(py, |body| body.send_some(py)) {
+        match endpoint.inner.with(py, |inner| inner.send_some(py)) {
             Progress::Some => {}
             Progress::Nothing | Progress::Full => break,
             Progress::Refused(error) => {
@@ -207,7 +208,7 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
     after_send(transport)
 }
 
-impl Body {
+impl Inner {
     /// Sends the first of what waits, as many as one call takes.
     fn send_some(&mut self, py: Python<'_>) -> Progress {
         let is_named = matches!(self.queue.iter().next(), Some((_, Target::Named(_))));
@@ -246,18 +247,18 @@ impl Body {
 }
 
 /// Whether there may be room for more.
-fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Result<bool, Raised> {
+fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Result<bool, ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let object = data.to_object(py);
     match by_name(endpoint, object.as_borrowed(), name.bind(py).as_borrowed())? {
         Sent::Whole => Ok(true),
         Sent::Later => {
-            let refused = endpoint.body.with(py, |body| {
-                if body.state.is_lost() {
+            let refused = endpoint.inner.with(py, |inner| {
+                if inner.state.is_lost() {
                     return Some((data, name));
                 }
-                body.queue.put_back(data, Target::Named(name));
+                inner.queue.put_back(data, Target::Named(name));
                 None
             });
             drop(refused);
@@ -269,15 +270,15 @@ fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Resu
 }
 
 /// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let resumed = resume_if_low::<Endpoint>(transport).map_err(|raised| raised.take(py));
-    let drained = endpoint.body.with(py, |body| {
-        if !body.queue.is_empty() || body.state.is_lost() {
+    let drained = endpoint.inner.with(py, |inner| {
+        if !inner.queue.is_empty() || inner.state.is_lost() {
             return Drained::Nothing;
         }
-        body.state.drained()
+        inner.state.drained()
     });
     let settled = settle(transport).map_err(|raised| raised.take(py));
     // The state is past it: whatever failed before, nobody else would end the endpoint.

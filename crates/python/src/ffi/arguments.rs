@@ -6,11 +6,11 @@ use pyo3::exceptions::PyTypeError;
 
 use super::error::new_error;
 use super::method::{Argument, Call};
-use super::raised::Raised;
+use super::trampoline::ErrorSet;
 
 /// The one argument of a method, by position or by its name.
 #[inline(always)]
-pub(crate) fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, Raised> {
+pub(crate) fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, ErrorSet> {
     match call.positional() {
         [only] if !call.has_keywords() => Ok(*only),
         _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
@@ -30,7 +30,7 @@ pub(crate) fn named<'py>(
     call: &Call<'py>,
     method: &str,
     names: &[&str],
-) -> Result<Vec<Option<Argument<'py>>>, Raised> {
+) -> Result<Vec<Option<Argument<'py>>>, ErrorSet> {
     let given = call.positional();
     if given.len() > names.len() {
         let (most, count) = (names.len(), given.len());

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use super::error::no_memory;
 use super::method::Argument;
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 
 unsafe extern "C" {
     /// Makes a bytes object with one reference shorter or longer. pyo3's bindings leave it out.
@@ -75,15 +75,15 @@ impl Drop for Bytes {
 
 /// The same as a reference that is kept.
 #[inline(always)]
-pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, Raised> {
+pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
     let object = copy(py, content)?;
-    let pointer = NonNull::new(object.into_ptr()).ok_or_else(Raised::by_interpreter)?;
+    let pointer = NonNull::new(object.into_ptr()).ok_or_else(ErrorSet::by_interpreter)?;
     Ok(Bytes(pointer))
 }
 
 /// A new `bytes` object with a copy of `content`.
 #[inline(always)]
-pub(crate) fn copy<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+pub(crate) fn copy<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let length = ffi::Py_ssize_t::try_from(content.len()).map_err(PyErr::from)?;
     // SAFETY: the content is as long as said and is copied.
     owned(py, unsafe { ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), length) })
@@ -96,12 +96,12 @@ pub(crate) fn filled<'py>(
     py: Python<'py>,
     capacity: usize,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
-) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     let length = ffi::Py_ssize_t::try_from(capacity).map_err(|_| no_memory())?;
     // SAFETY: without a source the content is left uninitialised, to be written below.
     let mut object = unsafe { ffi::PyBytes_FromStringAndSize(std::ptr::null(), length) };
     if object.is_null() {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     // SAFETY: a live bytes object that nobody else knows yet.
     let start = unsafe { ffi::PyBytes_AsString(object) };
@@ -118,7 +118,7 @@ pub(crate) fn filled<'py>(
     let written = ffi::Py_ssize_t::try_from(written).map_err(PyErr::from)?;
     // SAFETY: the object has one reference, so it may be resized; it is null afterwards if there was no memory.
     if written != length && unsafe { _PyBytes_Resize(&raw mut object, written) } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     owned(py, object).map(|object| Ok(Some(object)))
 }

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 
 unsafe extern "C" {
     // pyo3's bindings leave both out.
@@ -26,7 +26,7 @@ pub(crate) fn call_method<'py>(
     object: Borrowed<'_, 'py, PyAny>,
     name: &Py<PyString>,
     arguments: &[Borrowed<'_, '_, PyAny>],
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // The first word is scratch room of the callee's.
     let mut stack = [null_mut(); ARGUMENTS + 2];
     stack[1] = object.as_ptr();
@@ -41,7 +41,7 @@ pub(crate) fn call_method<'py>(
 }
 
 /// `callable()`.
-pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object, and no arguments.
     let result = unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), std::ptr::null(), 0, null_mut()) };
     owned(callable.py(), result)
@@ -52,7 +52,7 @@ pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Boun
 pub(crate) fn call_three<'py>(
     callable: Borrowed<'_, 'py, PyAny>,
     arguments: [Borrowed<'_, '_, PyAny>; 3],
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // The first word is scratch room of the callee's.
     let mut stack = [null_mut(); 4];
     for (place, argument) in stack[1..].iter_mut().zip(&arguments) {
@@ -69,23 +69,23 @@ pub(crate) fn call_three<'py>(
 #[inline(always)]
 pub(crate) fn in_context<R>(
     context: Borrowed<'_, '_, PyAny>,
-    body: impl FnOnce() -> Result<R, Raised>,
-) -> Result<R, Raised> {
+    body: impl FnOnce() -> Result<R, ErrorSet>,
+) -> Result<R, ErrorSet> {
     // SAFETY: a live object; the call refuses what is no context.
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     let result = body();
     // SAFETY: entered above on this thread.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     result
 }
 
 /// A copy of the current context: `contextvars.copy_context()`.
 #[inline(always)]
-pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     owned(py, unsafe { ffi::PyContext_CopyCurrent() })
 }

@@ -13,7 +13,7 @@ use super::handle_object::HandleObject;
 use super::handle_pool::{HandleTypes, clear, release, traverse};
 use super::heap_type::{Specification, add_type, getter_rows, place, slot, surface};
 use super::method::{Argument, Method};
-use super::raised::{Raised, border};
+use super::trampoline::{ErrorSet, trampoline};
 
 /// An attribute that is computed: its name and its C function.
 pub(crate) struct Getter {
@@ -74,7 +74,7 @@ pub(crate) unsafe fn read(
     receiver: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
 ) -> *mut ffi::PyObject {
-    border(null_mut(), |py| {
+    trampoline(null_mut(), |py| {
         // SAFETY: the caller's duty.
         let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
         Ok(body(receiver)?.into_ptr())
@@ -90,7 +90,7 @@ pub(crate) unsafe fn assign(
     value: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(Argument<'py>, Option<Bound<'py, PyAny>>) -> PyResult<()>,
 ) -> c_int {
-    border(-1, |py| {
+    trampoline(-1, |py| {
         // SAFETY: the caller's duty.
         let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
         // SAFETY: as above.
@@ -109,7 +109,7 @@ pub(crate) unsafe fn compare(
     right: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(Argument<'py>, Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
 ) -> *mut ffi::PyObject {
-    border(null_mut(), |py| {
+    trampoline(null_mut(), |py| {
         // SAFETY: the caller's duty.
         let left = unsafe { Borrowed::from_ptr(py, left) };
         // SAFETY: the caller's duty.
@@ -124,9 +124,9 @@ pub(crate) unsafe fn compare(
 /// `receiver` is the live object that the interpreter passed.
 pub(crate) unsafe fn hash(
     receiver: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>) -> Result<isize, Raised>,
+    body: impl for<'py> FnOnce(Argument<'py>) -> Result<isize, ErrorSet>,
 ) -> ffi::Py_hash_t {
-    border(-1, |py| {
+    trampoline(-1, |py| {
         // SAFETY: the caller's duty.
         body(unsafe { Borrowed::from_ptr(py, receiver) })
     })

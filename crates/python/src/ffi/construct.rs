@@ -6,7 +6,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 
 /// `class(*arguments, **keywords)` for a class that `type` made no `__call__` of its own for, and whose `__init__` does
 /// not keep the dict: asyncio's C classes.
@@ -14,7 +14,7 @@ pub(crate) fn construct<'py>(
     class: &Bound<'py, PyType>,
     arguments: &Bound<'py, PyTuple>,
     keywords: &Bound<'py, PyDict>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = class.py();
     let raw = class.as_type_ptr();
     // SAFETY: a live type object.
@@ -26,7 +26,7 @@ pub(crate) fn construct<'py>(
     let instance = owned(py, unsafe { new(raw, arguments.as_ptr(), keywords.as_ptr()) })?;
     // SAFETY: as above; `instance` is what `tp_new` of this class gave.
     if unsafe { init(instance.as_ptr(), arguments.as_ptr(), keywords.as_ptr()) } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     Ok(instance)
 }

@@ -19,7 +19,7 @@ use super::error::new_error;
 use super::heap_type::{Specification, getter_rows, make_type, new_object, place, slot, surface};
 use super::method::{Argument, Call, Entry, Method, enter, enter_plain};
 use super::native::Visit;
-use super::raised::{Raised, border, owned};
+use super::trampoline::{ErrorSet, owned, trampoline};
 use crate::name;
 
 /// What a step comes to.
@@ -33,7 +33,7 @@ pub(crate) enum Step<'py> {
 /// A value that is stepped. It is reached through shared references only.
 pub(crate) trait Coroutine: Sized + 'static {
     /// Runs to the next future or to the end. `sends_none` is false where a value is sent in.
-    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, Raised>;
+    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, ErrorSet>;
 
     /// `close()` and `throw()`: ceases to wait, and ends without a result. False if it had ended before.
     fn abandon(object: Argument<'_>) -> bool;
@@ -111,7 +111,7 @@ impl<T: Coroutine> CoroutineType<T> {
 
     /// A new coroutine.
     #[inline(always)]
-    pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let fill = |fields: &mut CoroutineObject<T>| {
             fields.weak_references = null_mut();
             fields.value = ManuallyDrop::new(value);
@@ -177,13 +177,13 @@ unsafe extern "C" fn close_entry<T: Coroutine>(
     unsafe { enter_plain(object, close_by_method::<T>) }
 }
 
-fn close_by_method<T: Coroutine>(object: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn close_by_method<T: Coroutine>(object: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     T::abandon(object);
     Ok(none(object.py()))
 }
 
 /// `coroutine.send(value)`: the end comes as StopIteration.
-fn send_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn send_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let value = match call.positional() {
         [value] if !call.has_keywords() => *value,
         _ => return Err(new_error::<PyTypeError>("send() takes exactly one argument").into()),
@@ -195,7 +195,7 @@ fn send_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAn
 }
 
 /// `coroutine.throw(type, value, traceback)`.
-fn throw_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn throw_by_method<'py, T: Coroutine>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = match call.positional() {
         [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
             thrown(*kind, rest.first().copied(), rest.get(1).copied())?
@@ -244,18 +244,18 @@ fn thrown<'py>(
 }
 
 /// StopIteration with the result. It is made here, because the interpreter would take a tuple for its arguments.
-fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<Raised, Raised> {
+fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<ErrorSet, ErrorSet> {
     let class = py.get_type::<PyStopIteration>();
     // SAFETY: live objects.
     let stop = owned(py, unsafe { ffi::PyObject_CallOneArg(class.as_ptr(), result.as_ptr()) })?;
     // SAFETY: an exception of that class.
     unsafe { ffi::PyErr_SetObject(class.as_ptr(), stop.as_ptr()) };
-    Ok(Raised::by_interpreter())
+    Ok(ErrorSet::by_interpreter())
 }
 
 /// `tp_iternext`. The end without an exception is the end with None.
 unsafe extern "C" fn next<T: Coroutine>(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    border(null_mut(), |py| {
+    trampoline(null_mut(), |py| {
         // SAFETY: the interpreter passes a live object of ours.
         let object = unsafe { Borrowed::from_ptr(py, object) };
         match T::step(object, true)? {
@@ -272,7 +272,7 @@ unsafe extern "C" fn send<T: Coroutine>(
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
-    let (outcome, produced) = border((ffi::PySendResult::PYGEN_ERROR, null_mut()), |py| {
+    let (outcome, produced) = trampoline((ffi::PySendResult::PYGEN_ERROR, null_mut()), |py| {
         // SAFETY: the interpreter passes a live object of ours.
         let object = unsafe { Borrowed::from_ptr(py, object) };
         // SAFETY: the interpreter passes a live object.
@@ -299,7 +299,7 @@ unsafe extern "C" fn release<T: Coroutine>(object: *mut ffi::PyObject) {
     }
     // SAFETY: nobody refers to the object any more, so this is the only borrow.
     let fields = unsafe { &mut *coroutine };
-    border((), |py| {
+    trampoline((), |py| {
         if let Some(name) = fields.value.forgotten(py) {
             warn_of_forgotten(py, name)?;
         }
@@ -316,7 +316,7 @@ unsafe extern "C" fn release<T: Coroutine>(object: *mut ffi::PyObject) {
 
 /// What the interpreter warns of where a coroutine of `async def` was never awaited. An exception that is on its way stays.
 #[cold]
-fn warn_of_forgotten(py: Python<'_>, name: &str) -> Result<(), Raised> {
+fn warn_of_forgotten(py: Python<'_>, name: &str) -> Result<(), ErrorSet> {
     let pending = PyErr::take(py);
     let text = CString::new(format!("coroutine '{name}' was never awaited")).map_err(PyErr::from)?;
     if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
@@ -344,7 +344,7 @@ unsafe extern "C" fn traverse<T: Coroutine>(
 
 /// `tp_clear`.
 unsafe extern "C" fn clear<T: Coroutine>(object: *mut ffi::PyObject) -> c_int {
-    border(0, |py| {
+    trampoline(0, |py| {
         // SAFETY: the collector passes a live object of ours.
         let fields = unsafe { &*object.cast::<CoroutineObject<T>>() };
         fields.value.clear(py);

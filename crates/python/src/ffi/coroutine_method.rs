@@ -15,11 +15,11 @@ use pyo3::types::PyType;
 use super::heap_type::{self, Specification, leaked, place, slot};
 use super::make;
 use super::method::{Call, enter_with};
-use super::raised::{Raised, border, owned};
+use super::trampoline::{ErrorSet, owned, trampoline};
 use crate::name;
 
 /// Makes a coroutine, or says that the call is not the plain case.
-pub(crate) type Maker = for<'py> fn(&Call<'py>) -> Result<Option<Bound<'py, PyAny>>, Raised>;
+pub(crate) type Maker = for<'py> fn(&Call<'py>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet>;
 
 #[repr(C)]
 struct MethodObject {
@@ -161,7 +161,7 @@ unsafe extern "C" fn attribute(method: *mut ffi::PyObject, name: *mut c_void) ->
 }
 
 unsafe extern "C" fn represent(method: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    border(null_mut(), |py| {
+    trampoline(null_mut(), |py| {
         // SAFETY: the interpreter passes a live object of ours.
         let inherited = unsafe { (*method.cast::<MethodObject>()).inherited };
         // SAFETY: a live object.

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::{PyErrArguments, PyTypeInfo};
 
 use super::make;
-use super::raised::Raised;
+use super::trampoline::ErrorSet;
 
 /// `T(text)`, or `T()` for an empty text.
 #[cold]
@@ -52,7 +52,7 @@ struct Words {
 }
 
 impl Words {
-    fn objects<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    fn objects<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let text = make::text(py, &self.text)?.into_any();
         let Some(number) = self.number else { return Ok(text) };
         Ok(make::tuple(py, [make::integer(py, number.into())?, text])?.into_any())

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
 use super::method::inside;
-use super::raised::border;
+use super::trampoline::trampoline;
 
 /// A class whose values have a mark that zeros have not.
 pub(crate) trait Marked: PyClass<Frozen = True> + Sync {
@@ -36,7 +36,7 @@ pub(crate) fn guard<T: Marked>(py: Python<'_>) {
 
 /// `tp_dealloc`.
 unsafe extern "C" fn deallocate<T: Marked>(object: *mut ffi::PyObject) {
-    let is_made = border(true, |py| {
+    let is_made = trampoline(true, |py| {
         // SAFETY: the interpreter passes an object of the class.
         let object = unsafe { Borrowed::from_ptr(py, object) };
         Ok(inside::<T>(object).is_made())

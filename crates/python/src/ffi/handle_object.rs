@@ -15,7 +15,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use super::handle_pool::Pool;
 use super::make;
 use super::method::Argument;
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 use crate::name;
 
 /// Arguments that fit into the object. asyncio's own callers pass at most two; three covers nearly all of user code.
@@ -77,7 +77,7 @@ pub(crate) struct HandleObject {
 }
 
 /// A strong reference to a handle. Dropping it releases the reference, so a queue of them is emptied only while attached,
-/// and never inside [`Owned::with`](super::owned::Owned::with): the last reference may run a finalizer.
+/// and never inside [`GilCell::with`](super::owned::Owned::with): the last reference may run a finalizer.
 pub(crate) struct Handle(NonNull<HandleObject>);
 
 impl Drop for Handle {
@@ -251,7 +251,7 @@ impl Handle {
 
     /// Calls the callback in the handle's context. While it runs, `cancel()` leaves what the handle holds in place.
     #[inline(always)]
-    pub(crate) fn invoke<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn invoke<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let object = self.0.as_ptr();
         // SAFETY: a live object's field.
         let context = unsafe { (*object).context };
@@ -261,7 +261,7 @@ impl Handle {
         }
         // SAFETY: it was just seen to be a context.
         if unsafe { ffi::PyContext_Enter(context) } != 0 {
-            return Err(Raised::by_interpreter());
+            return Err(ErrorSet::by_interpreter());
         }
         let before = self.flags();
         self.set_flags(before.with(Flags::RUNNING));
@@ -274,14 +274,14 @@ impl Handle {
         let left = unsafe { ffi::PyContext_Exit(context) };
         let result = owned(py, result);
         if left != 0 {
-            return Err(Raised::by_interpreter());
+            return Err(ErrorSet::by_interpreter());
         }
         result
     }
 
     /// asyncio takes any object with `run()` for a context.
     #[cold]
-    fn invoke_elsewhere<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    fn invoke_elsewhere<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let context = self.context(py).unwrap_or_else(|| py.None().into_bound(py));
         let callback = self.callback(py).unwrap_or_else(|| py.None().into_bound(py));
         let mut all = vec![callback];

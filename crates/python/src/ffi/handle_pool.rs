@@ -13,11 +13,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::note_refused_memory;
+use super::gil_cell::GilCell;
 use super::handle_object::{Flags, Handle, HandleObject, IN_A_TUPLE, INLINE_ARGUMENTS};
 use super::make;
 use super::method::Argument;
-use super::owned::Owned;
-use super::raised::Raised;
+use super::trampoline::ErrorSet;
 
 /// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
 const SPARE_LIMIT: usize = 1024;
@@ -40,7 +40,7 @@ unsafe impl Sync for HandleTypes {}
 
 pub(crate) struct Pool {
     types: HandleTypes,
-    bins: Owned<Bins>,
+    bins: GilCell<Bins>,
 }
 
 struct Bins {
@@ -81,13 +81,13 @@ impl Pool {
     pub(crate) fn new(types: HandleTypes) -> Self {
         Self {
             types,
-            bins: Owned::new(Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 }),
+            bins: GilCell::new(Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 }),
         }
     }
 
     /// Makes a handle. May run the garbage collector, and so any finalizer.
     #[inline(always)]
-    pub(crate) fn make(&self, py: Python<'_>, content: Content<'_, '_>) -> Result<Handle, Raised> {
+    pub(crate) fn make(&self, py: Python<'_>, content: Content<'_, '_>) -> Result<Handle, ErrorSet> {
         let context = match content.context {
             // SAFETY: a live object.
             Some(context) => unsafe { ffi::Py_NewRef(context.as_ptr()) },
@@ -96,13 +96,13 @@ impl Pool {
         };
         if context.is_null() {
             note_refused_memory();
-            return Err(Raised::by_interpreter());
+            return Err(ErrorSet::by_interpreter());
         }
         let Some(object) = self.memory(py, content.flags.has(Flags::TIMER)) else {
             note_refused_memory();
             // SAFETY: the reference taken above.
             unsafe { ffi::Py_DECREF(context) };
-            return Err(Raised::by_interpreter());
+            return Err(ErrorSet::by_interpreter());
         };
         // SAFETY: fresh memory of a handle, whose object header the interpreter has set.
         unsafe { fill(object, self, &content, context) };
@@ -233,7 +233,7 @@ unsafe fn fill(
 
 /// Gives a handle more arguments than fit into it, as one tuple.
 #[cold]
-fn pack(py: Python<'_>, object: NonNull<HandleObject>, arguments: &[Argument<'_>]) -> Result<(), Raised> {
+fn pack(py: Python<'_>, object: NonNull<HandleObject>, arguments: &[Argument<'_>]) -> Result<(), ErrorSet> {
     let tuple = make::tuple(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
     // SAFETY: a live object that nobody else refers to yet.
     let fields = unsafe { &mut *object.as_ptr() };

@@ -15,7 +15,7 @@ use super::class::Getter;
 use super::error::new_error;
 use super::method::Method;
 use super::name::Name;
-use super::raised::{Raised, border, owned};
+use super::trampoline::{ErrorSet, owned, trampoline};
 
 /// What the interpreter is told of a class.
 pub(super) struct Specification<'a, 'py> {
@@ -73,7 +73,7 @@ unsafe extern "C" fn refuse_allocation(
     _class: *mut ffi::PyTypeObject,
     _items: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    border(null_mut(), |_| {
+    trampoline(null_mut(), |_| {
         Err(new_error::<PyTypeError>("objects of this class are made by its loop only").into())
     })
 }
@@ -104,11 +104,11 @@ pub(super) unsafe fn new_object<'py, O>(
     py: Python<'py>,
     class: *mut ffi::PyTypeObject,
     fill: impl FnOnce(&mut O),
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: the caller's duty.
     let object = unsafe { ffi::PyObject_GC_New::<O>(class) };
     if object.is_null() {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     // SAFETY: fresh memory of that type, which nobody else knows.
     fill(unsafe { &mut *object });

@@ -3,7 +3,7 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 
 /// The calling thread's identity, as `threading.get_ident()` gives it. Never 0 for a thread that runs Python.
 #[inline(always)]
@@ -15,10 +15,10 @@ pub(crate) fn thread_identity() -> u64 {
 
 /// Runs the Python-level handlers of signals that have arrived; their exceptions come out here.
 #[inline(always)]
-pub(crate) fn check_signals(_py: Python<'_>) -> Result<(), Raised> {
+pub(crate) fn check_signals(_py: Python<'_>) -> Result<(), ErrorSet> {
     // SAFETY: the token shows that this thread is attached.
     if unsafe { ffi::PyErr_CheckSignals() } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     Ok(())
 }
@@ -28,28 +28,28 @@ pub(crate) fn set_attribute(
     object: &Bound<'_, PyAny>,
     name: &Bound<'_, PyAny>,
     value: Option<&Bound<'_, PyAny>>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let value = value.map_or(std::ptr::null_mut(), |value| value.as_ptr());
     // SAFETY: live objects; a null value asks for deletion.
     if unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) } != 0 {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     Ok(())
 }
 
 /// A number as seconds, as `float()` reads it.
 #[inline(always)]
-pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, Raised> {
+pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, ErrorSet> {
     // SAFETY: a live object.
     let value = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
     if value == -1.0 && PyErr::occurred(number.py()) {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     Ok(value)
 }
 
 /// A weak reference to an object, without a callback.
-pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object.
     owned(object.py(), unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) })
 }

@@ -7,10 +7,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::raised::{Raised, owned};
+use super::trampoline::{ErrorSet, owned};
 
 /// A string. SystemError for a text of more than half the address space, as everywhere in CPython.
-pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, Raised> {
+pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, ErrorSet> {
     // SAFETY: the text is as long as said and is copied.
     let made = unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) };
     // SAFETY: that function makes strings.
@@ -18,7 +18,7 @@ pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyStri
 }
 
 /// An interned string.
-pub(crate) fn interned<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, Raised> {
+pub(crate) fn interned<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, ErrorSet> {
     let mut made = self::text(py, text)?.into_ptr();
     // SAFETY: an owned reference to a string, in whose place comes another; without memory it stays as it is.
     unsafe { ffi::PyUnicode_InternInPlace(&raw mut made) };
@@ -27,7 +27,7 @@ pub(crate) fn interned<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, Py
 }
 
 /// A string out of the bytes of a name in the file system, as `os.fsdecode` makes it.
-pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyString>, Raised> {
+pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyString>, ErrorSet> {
     // SAFETY: the name is as long as said and is copied.
     let made =
         unsafe { ffi::PyUnicode_DecodeFSDefaultAndSize(name.as_ptr().cast(), name.len().cast_signed()) };
@@ -37,41 +37,41 @@ pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, 
 
 /// A `bytes` object with a copy of the content.
 #[inline(always)]
-pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyBytes>, Raised> {
+pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyBytes>, ErrorSet> {
     // SAFETY: that function makes bytes.
     Ok(unsafe { super::bytes::copy(py, content)?.cast_into_unchecked() })
 }
 
 /// An integer.
 #[inline]
-pub(crate) fn integer(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn integer(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     owned(py, unsafe { ffi::PyLong_FromLongLong(number) })
 }
 
 /// A number of things.
 #[inline]
-pub(crate) fn count(py: Python<'_>, count: usize) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn count(py: Python<'_>, count: usize) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     owned(py, unsafe { ffi::PyLong_FromSize_t(count) })
 }
 
 /// A thread's identity, as `threading.get_ident()` has it.
-pub(crate) fn identity(py: Python<'_>, thread: u64) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn identity(py: Python<'_>, thread: u64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     owned(py, unsafe { ffi::PyLong_FromUnsignedLongLong(thread) })
 }
 
 /// A float.
 #[inline]
-pub(crate) fn float(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn float(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     owned(py, unsafe { ffi::PyFloat_FromDouble(number) })
 }
 
 /// An empty dict.
 #[inline]
-pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, Raised> {
+pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, ErrorSet> {
     // SAFETY: this thread is attached.
     let made = unsafe { ffi::PyDict_New() };
     // SAFETY: that function makes dicts.
@@ -83,7 +83,7 @@ pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, Raised> {
 pub(crate) fn tuple<'py>(
     py: Python<'py>,
     items: impl IntoIterator<Item = Bound<'py, PyAny>, IntoIter: ExactSizeIterator>,
-) -> Result<Bound<'py, PyTuple>, Raised> {
+) -> Result<Bound<'py, PyTuple>, ErrorSet> {
     let items = items.into_iter();
     // SAFETY: this thread is attached.
     let made = owned(py, unsafe { ffi::PyTuple_New(items.len().cast_signed()) })?;
@@ -100,7 +100,7 @@ pub(crate) fn tuple<'py>(
 pub(crate) fn list<'py>(
     py: Python<'py>,
     items: impl IntoIterator<Item = Bound<'py, PyAny>, IntoIter: ExactSizeIterator>,
-) -> Result<Bound<'py, PyList>, Raised> {
+) -> Result<Bound<'py, PyList>, ErrorSet> {
     let items = items.into_iter();
     // SAFETY: this thread is attached.
     let made = owned(py, unsafe { ffi::PyList_New(items.len().cast_signed()) })?;

@@ -14,7 +14,7 @@ use pyo3::{PyClass, PyTypeInfo, ffi};
 use super::error::new_error;
 use super::heap_type::make_immutable;
 use super::make;
-use super::raised::{Raised, border, owned};
+use super::trampoline::{ErrorSet, owned, trampoline};
 
 /// The C signature of a method that takes positional arguments and keyword names from the stack.
 pub(crate) type Fastcall = unsafe extern "C" fn(
@@ -97,7 +97,7 @@ impl<'py> Call<'py> {
         &self,
         method: &str,
         parameters: &[&str],
-    ) -> Result<Bound<'py, PyAny>, Raised> {
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let py = self.py;
         if self.positional >= parameters.len() {
             let (most, given) = (parameters.len(), self.positional);
@@ -129,7 +129,7 @@ impl<'py> Call<'py> {
     }
 
     /// Refuses keywords where all parameters were given by position.
-    pub(crate) fn refuse_keywords(&self, method: &str) -> Result<(), Raised> {
+    pub(crate) fn refuse_keywords(&self, method: &str) -> Result<(), ErrorSet> {
         match self.keywords().first() {
             None => Ok(()),
             Some((name, _)) => {
@@ -178,7 +178,7 @@ pub(crate) unsafe fn enter(
     arguments: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(&Call<'py>) -> Result<Bound<'py, PyAny>, Raised>,
+    body: impl for<'py> FnOnce(&Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>,
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's duty.
     unsafe { enter_with(receiver, arguments, positional, names, |call| body(call).map(Bound::into_ptr)) }
@@ -194,9 +194,9 @@ pub(super) unsafe fn enter_with(
     arguments: *const *mut ffi::PyObject,
     positional: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(&Call<'py>) -> Result<*mut ffi::PyObject, Raised>,
+    body: impl for<'py> FnOnce(&Call<'py>) -> Result<*mut ffi::PyObject, ErrorSet>,
 ) -> *mut ffi::PyObject {
-    border(std::ptr::null_mut(), |py| {
+    trampoline(std::ptr::null_mut(), |py| {
         let positional = positional.unsigned_abs();
         let mut total = positional;
         if !names.is_null() {
@@ -221,9 +221,9 @@ pub(super) unsafe fn enter_with(
 #[inline(always)]
 pub(crate) unsafe fn enter_plain(
     receiver: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>) -> Result<Bound<'py, PyAny>, Raised>,
+    body: impl for<'py> FnOnce(Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>,
 ) -> *mut ffi::PyObject {
-    border(std::ptr::null_mut(), |py| {
+    trampoline(std::ptr::null_mut(), |py| {
         // SAFETY: the caller's duty.
         let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
         body(receiver).map(Bound::into_ptr)
@@ -358,7 +358,7 @@ impl BoundFunction {
 
     /// The function, bound to `receiver`.
     #[inline(always)]
-    pub(crate) fn bind<'py>(&self, receiver: Argument<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn bind<'py>(&self, receiver: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let definition = std::ptr::from_ref(self.0).cast_mut();
         // SAFETY: the definition is leaked, and the interpreter only reads it; the receiver is alive.
         let function = unsafe { ffi::PyCFunction_NewEx(definition, receiver.as_ptr(), std::ptr::null_mut()) };

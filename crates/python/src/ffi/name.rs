@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
 use super::make;
-use super::raised::Raised;
+use super::trampoline::ErrorSet;
 
 /// A name, made by [`name!`](crate::name).
 pub(crate) struct Name {
@@ -23,7 +23,7 @@ impl Name {
 
     /// The interned string. MemoryError, at the first use only.
     #[inline]
-    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Result<&Bound<'py, PyString>, Raised> {
+    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Result<&Bound<'py, PyString>, ErrorSet> {
         match self.object.get(py) {
             Some(known) => Ok(known.bind(py)),
             None => self
@@ -34,7 +34,7 @@ impl Name {
     }
 
     /// The same as a reference that is kept.
-    pub(crate) fn kept(&self, py: Python<'_>) -> Result<Py<PyString>, Raised> {
+    pub(crate) fn kept(&self, py: Python<'_>) -> Result<Py<PyString>, ErrorSet> {
         self.of(py).map(|name| name.clone().unbind())
     }
 }

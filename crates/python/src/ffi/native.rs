@@ -24,7 +24,7 @@ use super::make;
 use super::method::{Argument, Method};
 use super::name::Name;
 use super::object::Object;
-use super::raised::{Raised, border};
+use super::trampoline::{ErrorSet, trampoline};
 
 /// A value that lives inside a Python object. It is reached through shared references only.
 pub(crate) trait Native: Sized + 'static {
@@ -155,7 +155,7 @@ impl<T: Native> NativeType<T> {
     }
 
     /// A new object with `value` inside.
-    pub(crate) fn instance<'py>(self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn instance<'py>(self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let fill = |fields: &mut NativeObject<T>| {
             fields.base_slots = [null_mut(); BASE_SLOTS];
             fields.dict = null_mut();
@@ -246,7 +246,7 @@ unsafe extern "C" fn traverse<T: Native>(
 
 /// `tp_clear`.
 unsafe extern "C" fn clear<T: Native>(object: *mut ffi::PyObject) -> c_int {
-    border(0, |py| {
+    trampoline(0, |py| {
         // SAFETY: the collector passes a live object of ours.
         let fields = unsafe { &mut *object.cast::<NativeObject<T>>() };
         let dict = std::mem::replace(&mut fields.dict, null_mut());
@@ -264,7 +264,7 @@ unsafe extern "C" fn clear<T: Native>(object: *mut ffi::PyObject) -> c_int {
 
 /// `tp_finalize`. An exception that is on its way stays; one that is raised here is printed, as `__del__`'s is.
 unsafe extern "C" fn finalize<T: Native>(object: *mut ffi::PyObject) {
-    border((), |py| {
+    trampoline((), |py| {
         let pending = PyErr::take(py);
         // SAFETY: the interpreter passes a live object of ours.
         let receiver = unsafe { Borrowed::<PyAny>::from_ptr(py, object) };

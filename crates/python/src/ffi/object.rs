@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 /// A reference to a Python object. It is dropped while attached, and never inside
-/// [`Owned::with`](super::owned::Owned::with): the last reference may run a finalizer.
+/// [`GilCell::with`](super::owned::Owned::with): the last reference may run a finalizer.
 pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>);
 
 impl<T> Object<T> {

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use super::heap_type::{Specification, add_type, method_table, new_object, slot};
 use super::method::{Argument, Method};
 use super::native::Visit;
-use super::raised::{Raised, border};
+use super::trampoline::{ErrorSet, trampoline};
 
 /// A value that lives inside a Python object. It is reached through shared references only.
 pub(crate) trait Record: Sized + 'static {
@@ -67,7 +67,7 @@ impl<T: Record> RecordType<T> {
 
     /// A new object with `value` inside.
     #[inline(always)]
-    pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, Raised> {
+    pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let fill = |fields: &mut RecordObject<T>| fields.value = ManuallyDrop::new(value);
         // SAFETY: a complete type of ours, every field of whose objects is set here.
         unsafe { new_object(py, self.class, fill) }
@@ -112,7 +112,7 @@ unsafe extern "C" fn traverse<T: Record>(
 
 /// `tp_clear`.
 unsafe extern "C" fn clear<T: Record>(object: *mut ffi::PyObject) -> c_int {
-    border(0, |py| {
+    trampoline(0, |py| {
         // SAFETY: the collector passes a live object of ours.
         let fields = unsafe { &*object.cast::<RecordObject<T>>() };
         fields.value.clear(py);

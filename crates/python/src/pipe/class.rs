@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use stream::PipeEnd;
 
-use super::{Body, Connection, Pipe, end, info, open, settle, write};
+use super::{Connection, Inner, Pipe, end, info, open, settle, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
@@ -14,7 +14,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport::{
@@ -205,15 +205,15 @@ fn common_getters() -> Vec<Getter> {
     ]
 }
 
-pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
-    value_of::<Pipe>(transport).body.with(transport.py(), question)
+pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) -> R) -> R {
+    value_of::<Pipe>(transport).inner.with(transport.py(), question)
 }
 
-fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     open_with(call, Kind::ReadPipe, false)
 }
 
-fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let hears_reader = match call.positional().last() {
         Some(last) => last.is_truthy()?,
         None => false,
@@ -221,7 +221,7 @@ fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     open_with(call, Kind::WritePipe, hears_reader)
 }
 
-fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, Raised> {
+fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let &[file, descriptor, protocol, waiter, extra, ..] = call.positional() else {
         return Err(new_error::<PyTypeError>("a pipe's transport is made of five arguments or more").into());
     };
@@ -240,76 +240,76 @@ fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bo
     open(&owner, kind, connection)
 }
 
-fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::close(transport)?;
     Ok(none(transport.py()))
 }
 
-fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::abort(transport)?;
     Ok(none(transport.py()))
 }
 
-fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_closing())))
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(transport.py(), ask(transport, |inner| inner.end.state.is_closing())))
 }
 
-fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(info::protocol_attribute(transport)?)
 }
 
-fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let protocol = one(call, "set_protocol", "protocol")?.to_owned();
-    let before = ask(call.receiver(), |body| body.protocol.replace(protocol.into()));
+    let before = ask(call.receiver(), |inner| inner.protocol.replace(protocol.into()));
     drop(before);
     Ok(none(call.py))
 }
 
-fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     begin_and_wake::<Pipe>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
-fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     connection_lost::<Pipe>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
-fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.end.state.pause_reading()) {
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    if ask(transport, |inner| inner.end.state.pause_reading()) {
         settle(transport)?;
     }
     Ok(none(transport.py()))
 }
 
-fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    if ask(transport, |body| body.end.state.resume_reading()) {
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    if ask(transport, |inner| inner.end.state.resume_reading()) {
         settle(transport)?;
     }
     Ok(none(transport.py()))
 }
 
-fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.end.state.is_reading())))
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(transport.py(), ask(transport, |inner| inner.end.state.is_reading())))
 }
 
-fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     write::write(call.receiver(), one(call, "write", "data")?)?;
     Ok(none(call.py))
 }
 
-fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(truth(transport.py(), true))
 }
 
 /// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
-fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     write::flush(transport)?;
-    let size = ask(transport, |body| body.queue.len());
+    let size = ask(transport, |inner| inner.queue.len());
     make::count(transport.py(), size)
 }
 
-fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     set_limits::<Pipe>(call)?;
     // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
     write::flush(call.receiver())?;

@@ -5,27 +5,27 @@ use std::io;
 use pyo3::prelude::*;
 use stream::Closing;
 
-use super::{Body, Pipe, class, end, info};
+use super::{Inner, Pipe, class, end, info};
 use crate::error::os_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
 use crate::transport::{self, Parts, Transport};
 use crate::watches::Kind;
 
 impl Transport for Pipe {
-    type Body = Body;
+    type Inner = Inner;
 
     fn owner(&self) -> &Object<EventLoop> {
         &self.owner
     }
 
-    fn body(&self) -> &Owned<Body> {
-        &self.body
+    fn inner(&self) -> &GilCell<Inner> {
+        &self.inner
     }
 
     fn kind(&self) -> Kind {
@@ -37,13 +37,13 @@ impl Transport for Pipe {
     }
 
     fn forget(&self, py: Python<'_>) -> Closing {
-        self.body.with(py, |body| {
-            body.queue.clear();
-            body.end.state.lose()
+        self.inner.with(py, |inner| {
+            inner.queue.clear();
+            inner.end.state.lose()
         })
     }
 
-    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
         let py = transport.py();
         let pipe = value_of::<Self>(transport);
         // A device that cannot be waited for, as /dev/null: asyncio reports it, too.
@@ -56,7 +56,7 @@ impl Transport for Pipe {
         Ok(told?)
     }
 
-    fn release(transport: Argument<'_>) -> Result<(), Raised> {
+    fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
         end::release(transport)
     }
 
@@ -65,7 +65,7 @@ impl Transport for Pipe {
     }
 }
 
-impl transport::Body for Body {
+impl transport::Inner for Inner {
     fn start(&mut self) {
         self.end.start();
     }

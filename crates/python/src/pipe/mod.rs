@@ -30,11 +30,11 @@ use stream::{Flow, PipeEnd, WriteQueue};
 
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::copy_context;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::transport::{self, check_protocol, schedule};
 use crate::watches::Kind;
@@ -48,11 +48,11 @@ pub(crate) struct Pipe {
     owner: Object<EventLoop>,
     /// `Kind::ReadPipe` or `Kind::WritePipe`.
     kind: Kind,
-    body: Owned<Body>,
+    inner: GilCell<Inner>,
 }
 
 /// What changes in a transport's life.
-pub(crate) struct Body {
+pub(crate) struct Inner {
     end: PipeEnd,
     flow: Flow,
     queue: WriteQueue<Bytes>,
@@ -89,12 +89,12 @@ fn open<'py>(
     owner: &Bound<'py, EventLoop>,
     kind: Kind,
     connection: Connection<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     owner.get().check_open()?;
     check_protocol(owner.get(), &connection.protocol)?;
     let descriptor = connection.descriptor;
-    let body = Body {
+    let inner = Inner {
         end: connection.end,
         flow: Flow::new(),
         queue: WriteQueue::new(),
@@ -110,13 +110,13 @@ fn open<'py>(
         extra: connection.extra.into(),
     };
     let class = class::class_of(py, kind)?;
-    let value = Pipe { owner: owner.clone().into(), kind, body: Owned::new(body) };
+    let value = Pipe { owner: owner.clone().into(), kind, inner: GilCell::new(inner) };
     let transport = class.class.instance(py, value)?;
     // Held weakly until the kernel is asked for something: the writer of a terminal is its user's alone.
     let object = PyWeakrefReference::new(&transport)?.into_any().into();
-    let (token, displaced) = owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, kind, object));
-    drop(displaced);
-    value_of::<Pipe>(transport.as_borrowed()).body.with(py, |body| body.token = Some(token));
+    let (token, evicted) = owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, kind, object));
+    drop(evicted);
+    value_of::<Pipe>(transport.as_borrowed()).inner.with(py, |inner| inner.token = Some(token));
     let begin = class.begin.bind_borrowed(py);
     schedule(owner, begin, &[transport.as_borrowed(), connection.waiter.as_borrowed()], None)?;
     Ok(transport)
@@ -124,23 +124,23 @@ fn open<'py>(
 
 /// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
-fn settle(transport: Argument<'_>) -> Result<(), Raised> {
+fn settle(transport: Argument<'_>) -> Result<(), ErrorSet> {
     transport::settle::<Pipe>(transport)
 }
 
 impl Native for Pipe {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
-        self.body.peek(|body| {
-            visit.maybe(body.file.as_ref());
-            visit.maybe(body.protocol.as_ref());
-            visit.object(&body.context);
-            visit.object(&body.extra);
+        self.inner.peek(|inner| {
+            visit.maybe(inner.file.as_ref());
+            visit.maybe(inner.protocol.as_ref());
+            visit.object(&inner.context);
+            visit.object(&inner.extra);
         });
     }
 
     fn clear(&self, py: Python<'_>) {
-        let protocol = self.body.with(py, |body| body.protocol.take());
+        let protocol = self.inner.with(py, |inner| inner.protocol.take());
         drop(protocol);
     }
 

@@ -14,23 +14,23 @@ use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol::{self, Callee};
-use crate::transport::{self, Body as _, schedule, schedule_lost};
+use crate::transport::{self, Inner as _, schedule, schedule_lost};
 
 /// How much is read into an object of its own, without the loop's buffer: what a pipe holds on Linux.
 const READ_WHEN_READY: usize = 64 * 1024;
 
 /// There is something to read, or the writer has left.
-pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let owner = pipe.owner.bind(py);
-    let plan = pipe.body.with(py, |body| {
-        let callee = if body.end.state.may_read() { body.callee(py) } else { None };
-        callee.map(|callee| (callee, body.descriptor))
+    let plan = pipe.inner.with(py, |inner| {
+        let callee = if inner.end.state.may_read() { inner.callee(py) } else { None };
+        callee.map(|callee| (callee, inner.descriptor))
     });
     let Some((callee, descriptor)) = plan else { return Ok(()) };
     match receive(owner, descriptor)? {
@@ -50,7 +50,7 @@ pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
 fn receive<'py>(
     owner: &Bound<'py, EventLoop>,
     descriptor: RawFd,
-) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     let py = owner.py();
     match transport::receive(py, owner.get(), |room| socket::read(descriptor, room))? {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -62,16 +62,16 @@ fn receive<'py>(
 
 /// Every writer has left. Unlike a socket's, the answer of `eof_received` keeps nothing open.
 #[cold]
-fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
+fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let owner = pipe.owner.bind(py);
-    if pipe.body.with(py, |body| body.end.state.lose()) != Closing::Lose {
+    if pipe.inner.with(py, |inner| inner.end.state.lose()) != Closing::Lose {
         return Ok(());
     }
     let settled = settle(transport).map_err(|raised| raised.take(py));
     let method = callee.protocol.getattr(&owner.get().imports.names.protocol.eof_received);
-    let scheduled = method.map_err(Raised::from).and_then(|method| {
+    let scheduled = method.map_err(ErrorSet::from).and_then(|method| {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
     let message = "Fatal read error on pipe transport";
@@ -83,7 +83,7 @@ fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), Raised> {
 }
 
 #[cold]
-fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> Result<(), Raised> {
+fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     const MESSAGE: &str = "Fatal read error on pipe transport";
     let py = transport.py();
     let owner = value_of::<Pipe>(transport).owner.bind(py);

@@ -11,12 +11,12 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::{Admission, Drained};
 
-use super::{Body, Pipe, end, settle};
+use super::{Inner, Pipe, end, settle};
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
 use crate::name;
 use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
@@ -25,7 +25,7 @@ use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedul
 const COPIED_AT_ONCE: usize = 4096;
 
 /// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
-pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     if !is_bytes_like(data) {
@@ -34,16 +34,16 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
     }
     let data = unchanging(data)?;
     let runs_here = pipe.owner.get().is_own_thread();
-    let next = pipe.body.with(py, |body| {
+    let next = pipe.inner.with(py, |inner| {
         let is_empty = data.as_ref().is_empty();
-        match body.end.admit(is_empty) {
+        match inner.end.admit(is_empty) {
             Admission::Queue => {}
             refused => return Err(Some(refused)),
         }
-        body.queue.push_shared(data).map_err(|_| None)?;
-        let (length, blocked) = (body.queue.len(), body.end.state.is_blocked());
-        let gathers = runs_here && !body.writes_at_once;
-        Ok(Next::of(length, &body.flow, blocked, gathers, &mut body.is_listed))
+        inner.queue.push_shared(data).map_err(|_| None)?;
+        let (length, blocked) = (inner.queue.len(), inner.end.state.is_blocked());
+        let gathers = runs_here && !inner.writes_at_once;
+        Ok(Next::of(length, &inner.flow, blocked, gathers, &mut inner.is_listed))
     });
     match next {
         Ok(next) => follow::<Pipe>(transport, next, flush),
@@ -54,7 +54,7 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
 
 /// A write that comes too late.
 #[cold]
-fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), Raised> {
+fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), ErrorSet> {
     let py = transport.py();
     if refused == (Admission::Drop { warn: true }) {
         let hooks = value_of::<Pipe>(transport).owner.get().imports.hooks.bind(py);
@@ -63,7 +63,7 @@ fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), Raised>
     Ok(())
 }
 
-impl Body {
+impl Inner {
     /// Offers the kernel what waits. `Ok(true)`: all is sent.
     fn send(&mut self) -> io::Result<bool> {
         let number = self.descriptor;
@@ -81,16 +81,19 @@ impl Body {
 
 /// Offers the kernel what waits, and sees to what follows. This is called at the end of the turn, and before whatever has to
 /// come after the bytes.
-pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    let sent = pipe.body.with(py, |body| {
-        body.is_listed = false;
-        if body.queue.is_empty() || body.is_sending || body.end.state.is_blocked() || body.end.state.is_lost()
+    let sent = pipe.inner.with(py, |inner| {
+        inner.is_listed = false;
+        if inner.queue.is_empty()
+            || inner.is_sending
+            || inner.end.state.is_blocked()
+            || inner.end.state.is_lost()
         {
             return Ok(false);
         }
-        body.send().map(|_| true)
+        inner.send().map(|_| true)
     });
     match sent {
         Ok(false) => Ok(()),
@@ -103,13 +106,13 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
 /// The same for a descriptor that somebody has made blocking. The GIL is free meanwhile, in case that somebody else takes the
 /// room that was there; so what is sent is a copy, and another flush in between does nothing.
 #[cold]
-fn flush_when_ready(transport: Argument<'_>) -> Result<(), Raised> {
+fn flush_when_ready(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let mut copy = [0; COPIED_AT_ONCE];
-    while let Some((descriptor, count)) = pipe.body.with(py, |body| body.begin_copy(&mut copy)) {
+    while let Some((descriptor, count)) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) {
         let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
-        match pipe.body.with(py, |body| body.end_copy(count, sent)) {
+        match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => return fail(transport, &error),
@@ -118,7 +121,7 @@ fn flush_when_ready(transport: Argument<'_>) -> Result<(), Raised> {
     after_send(transport)
 }
 
-impl Body {
+impl Inner {
     /// Copies what comes next, and keeps other flushes away until it is sent.
     fn begin_copy(&mut self, copy: &mut [u8]) -> Option<(RawFd, usize)> {
         if self.is_sending || self.queue.is_empty() || self.end.state.is_blocked() || self.end.state.is_lost()
@@ -150,40 +153,40 @@ impl Body {
 }
 
 /// The reader has left, or the kernel has room again.
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    if readiness.readable() && pipe.body.with(py, |body| body.end.may_lose_reader()) {
+    if readiness.readable() && pipe.inner.with(py, |inner| inner.end.may_lose_reader()) {
         return on_reader_gone(transport);
     }
     let is_due = readiness.writable()
-        && pipe.body.with(py, |body| {
-            let is_due = body.end.state.is_blocked() && !body.end.state.is_lost();
-            body.end.state.set_blocked(false);
+        && pipe.inner.with(py, |inner| {
+            let is_due = inner.end.state.is_blocked() && !inner.end.state.is_lost();
+            inner.end.state.set_blocked(false);
             is_due
         });
     if is_due { flush(transport) } else { Ok(()) }
 }
 
 /// Nobody will read any more. That is an error if something is still to be written, as in asyncio.
-fn on_reader_gone(transport: Argument<'_>) -> Result<(), Raised> {
+fn on_reader_gone(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     // What was written in this turn has not been offered yet: the kernel's own error says more.
     let flushed = flush(transport).map_err(|raised| raised.take(py));
-    let waits = pipe.body.with(py, |body| !body.queue.is_empty());
+    let waits = pipe.inner.with(py, |inner| !inner.queue.is_empty());
     end::lose(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
     Ok(flushed?)
 }
 
 /// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let resumed = resume_if_low::<Pipe>(transport).map_err(|raised| raised.take(py));
-    let drained = pipe.body.with(py, |body| {
-        let is_over = body.queue.is_empty() && !body.end.state.is_lost();
-        if is_over { body.end.state.drained() } else { Drained::Nothing }
+    let drained = pipe.inner.with(py, |inner| {
+        let is_over = inner.queue.is_empty() && !inner.end.state.is_lost();
+        if is_over { inner.end.state.drained() } else { Drained::Nothing }
     });
     let settled = settle(transport).map_err(|raised| raised.take(py));
     match drained {
@@ -196,7 +199,7 @@ fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
 
 /// The kernel refused to write: the pipe is lost.
 #[cold]
-fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let error = os_error(error);
@@ -208,7 +211,7 @@ fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
     } else {
         Ok(())
     };
-    pipe.body.with(py, |body| body.end.write_failed());
+    pipe.inner.with(py, |inner| inner.end.write_failed());
     end::lose(transport, Some(error))?;
     Ok(told?)
 }

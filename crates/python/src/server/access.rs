@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::connection::{Answer, Body, Protocol, Request, protocol_of};
+use super::connection::{Answer, Protocol, Request, State, protocol_of};
 use super::names::names;
-use super::sink::Sink;
+use super::transport::Transport;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// What is noted of a request when it begins: its line as it was sent. Heads that are read and lines of those that are not
@@ -27,7 +27,7 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 /// A request is over, its response complete or not.
-pub(super) fn log(protocol: Argument<'_>, request: &Request, is_complete: bool) -> Result<(), Raised> {
+pub(super) fn log(protocol: Argument<'_>, request: &Request, is_complete: bool) -> Result<(), ErrorSet> {
     let Some(facts) = facts(request, request.status) else { return Ok(()) };
     let py = protocol.py();
     let value = protocol_of(protocol);
@@ -44,25 +44,25 @@ fn facts(request: &Request, status: u16) -> Option<String> {
 }
 
 /// A request is refused, before or after an application has seen it: one line, with the reason.
-pub(super) fn log_refusal(protocol: Argument<'_>, status: u16, because: &str) -> Result<(), Raised> {
+pub(super) fn log_refusal(protocol: Argument<'_>, status: u16, because: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let settings = &value.hub.get().settings;
-    if !settings.logs_access && !settings.tells {
+    let settings = &value.http_server.get().settings;
+    if !settings.logs_access && !settings.reports_to_hooks {
         return Ok(());
     }
-    let facts = value.body.with(py, |body| refused(body, status));
+    let facts = value.state.with(py, |state| refused(state, status));
     let line = format!("{} {facts} ({because})", peer(value, py)?);
-    if settings.tells {
+    if settings.reports_to_hooks {
         // uvicorn warns of it, whether it logs accesses or not.
-        value.hub.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
+        value.http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
         return Ok(());
     }
     push(value, py, &format!("{line}\n"))
 }
 
-fn refused(body: &mut Body, status: u16) -> String {
-    if let Some(request) = &mut body.request {
+fn refused(state: &mut State, status: u16) -> String {
+    if let Some(request) = &mut state.request {
         let is_told = matches!(request.answer, Answer::Owed | Answer::Started(_));
         let facts = facts(request, if is_told { status } else { request.status });
         // The only one of this request.
@@ -71,29 +71,29 @@ fn refused(body: &mut Body, status: u16) -> String {
             return facts;
         }
     }
-    let line = body.http.request_line().map_or_else(|| "-".to_owned(), text_of);
+    let line = state.http.request_line().map_or_else(|| "-".to_owned(), text_of);
     format!("\"{line}\" {status} 0B 0.00ms")
 }
 
-fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), Raised> {
-    let hub = value.hub.bind(py);
-    let is_first = hub.get().shared.with(py, |shared| {
+fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), ErrorSet> {
+    let http_server = value.http_server.bind(py);
+    let is_first = http_server.get().shared.with(py, |shared| {
         let is_first = shared.log.is_empty();
         shared.log.push_str(line);
         is_first
     });
     if is_first {
-        hub.get().call_soon(hub.getattr(name!("_write_log"))?)?;
+        http_server.get().call_soon(http_server.getattr(name!("_write_log"))?)?;
     }
     Ok(())
 }
 
 /// `127.0.0.1:53210`, or `-` for a peer without an address of that kind.
-fn peer(value: &Protocol, py: Python<'_>) -> Result<String, Raised> {
-    let known = value.body.with(py, |body| body.ends.as_ref().map(|ends| ends[0].clone_ref(py)));
-    let address = match (known, value.sink(py)) {
+fn peer(value: &Protocol, py: Python<'_>) -> Result<String, ErrorSet> {
+    let known = value.state.with(py, |state| state.ends.as_ref().map(|ends| ends[0].clone_ref(py)));
+    let address = match (known, value.transport(py)) {
         (Some(client), _) => client.into_bound(py),
-        (None, Some(sink)) => peer_of(&sink, py)?,
+        (None, Some(transport)) => peer_of(&transport, py)?,
         (None, None) => return Ok("-".to_owned()),
     };
     let parts: Result<(String, u16), _> =
@@ -105,6 +105,6 @@ fn peer(value: &Protocol, py: Python<'_>) -> Result<String, Raised> {
     })
 }
 
-fn peer_of<'py>(sink: &Sink, py: Python<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    sink.fact(py, &names(py)?.peername)
+fn peer_of<'py>(transport: &Transport, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    transport.fact(py, &names(py)?.peername)
 }

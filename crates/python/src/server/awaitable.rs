@@ -9,29 +9,29 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use super::connection::{Answer, protocol_of};
-use super::exchange::Exchange;
 use super::names::names;
-use super::{deadline, intake};
+use super::request_cycle::RequestCycle;
+use super::{deadline, input};
 use crate::ffi::answer::none;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Getter;
 use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
 use crate::ffi::error::new_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::ffi::trampoline::ErrorSet;
 use crate::{getter, represent};
 
 /// What is waited for.
 pub(super) struct Awaitable {
     what: What,
     /// The future that the task waits for.
-    future: Owned<Option<Object>>,
+    future: GilCell<Option<Object>>,
 }
 
 enum What {
@@ -64,7 +64,7 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
             represent: represent!(representation),
         },
     )?;
-    let done = class.instance(py, Awaitable { what: What::Done, future: Owned::new(None) });
+    let done = class.instance(py, Awaitable { what: What::Done, future: GilCell::new(None) });
     let done = done.map_err(|raised| raised.take(py))?.unbind();
     KNOWN.get_or_init(py, || Known { class, done });
     Ok(())
@@ -76,31 +76,31 @@ fn known(py: Python<'_>) -> PyResult<&'static Known> {
 
 /// For who need not wait.
 #[inline]
-pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(known(py)?.done.bind(py).clone())
 }
 
 /// `receive()`.
-pub(super) fn receive(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    make(exchange.py(), What::Event(exchange.to_owned().into()))
+pub(super) fn receive(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    make(cycle.py(), What::Event(cycle.to_owned().into()))
 }
 
 /// For who has to wait until the peer reads.
-pub(super) fn drain(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    make(exchange.py(), What::Drain(exchange.to_owned().into()))
+pub(super) fn drain(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    make(cycle.py(), What::Drain(cycle.to_owned().into()))
 }
 
 /// For who has sent much without a wait: others come first, once.
-pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(py, What::Turn)
 }
 
-fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, Raised> {
-    known(py)?.class.instance(py, Awaitable { what, future: Owned::new(None) })
+fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    known(py)?.class.instance(py, Awaitable { what, future: GilCell::new(None) })
 }
 
 /// Wakes who waits for these futures: all of them, whatever one raises.
-pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), Raised> {
+pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet> {
     let mut outcome = Ok(());
     for future in futures {
         if let Err(raised) = wake_one(future.bind_borrowed(py)) {
@@ -110,7 +110,7 @@ pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), Raised> {
     Ok(outcome?)
 }
 
-fn wake_one(future: Argument<'_>) -> Result<(), Raised> {
+fn wake_one(future: Argument<'_>) -> Result<(), ErrorSet> {
     let py = future.py();
     let names = names(py)?;
     if !call_method(future, &names.done, &[])?.is_truthy()? {
@@ -120,23 +120,23 @@ fn wake_one(future: Argument<'_>) -> Result<(), Raised> {
 }
 
 impl Coroutine for Awaitable {
-    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, Raised> {
+    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
         let py = object.py();
         let value = value_of::<Self>(object);
-        let exchange = match &value.what {
+        let cycle = match &value.what {
             What::Done => return Ok(Step::Return(none(py))),
             What::Turn => return Ok(give_way(value, py)),
-            What::Event(exchange) | What::Drain(exchange) => exchange.bind_borrowed(py),
+            What::Event(cycle) | What::Drain(cycle) => cycle.bind_borrowed(py),
         };
         let found = match value.what {
-            What::Event(_) => next_event(exchange)?,
-            _ => is_drained(exchange).then(|| none(py)),
+            What::Event(_) => next_event(cycle)?,
+            _ => is_drained(cycle).then(|| none(py)),
         };
         let before = value.future.with(py, Option::take);
         drop(before);
         match found {
             Some(event) => Ok(Step::Return(event)),
-            None => wait(value, exchange),
+            None => wait(value, cycle),
         }
     }
 
@@ -146,8 +146,8 @@ impl Coroutine for Awaitable {
     }
 
     fn visit(&self, visit: &mut Visit) {
-        if let What::Event(exchange) | What::Drain(exchange) = &self.what {
-            visit.object(exchange);
+        if let What::Event(cycle) | What::Drain(cycle) = &self.what {
+            visit.object(cycle);
         }
         self.future.peek(|future| visit.maybe(future.as_ref()));
     }
@@ -175,22 +175,22 @@ fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
 }
 
 /// Yields a future that is woken when there may be something new.
-fn wait<'py>(value: &Awaitable, exchange: Argument<'py>) -> Result<Step<'py>, Raised> {
-    let py = exchange.py();
+fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, ErrorSet> {
+    let py = cycle.py();
     let names = names(py)?;
-    let inner = record::value_of::<Exchange>(exchange);
+    let inner = record::value_of::<RequestCycle>(cycle);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
-    let owner = protocol.hub.get().owner.bind_borrowed(py);
+    let owner = protocol.http_server.get().owner.bind_borrowed(py);
     let future = call_method(owner, &names.create_future, &[])?;
     future.setattr(&names.is_blocking, true)?;
     let (copy, listed) = (future.clone().into(), future.clone().into());
     value.future.with(py, |place| *place = Some(copy));
     let is_event = matches!(value.what, What::Event(_));
-    protocol.body.with(py, |body| {
+    protocol.state.with(py, |state| {
         let list = if is_event {
-            body.current(inner.number).map(|request| &mut request.receivers)
+            state.current(inner.number).map(|request| &mut request.receivers)
         } else {
-            Some(&mut body.drains)
+            Some(&mut state.drains)
         };
         list.map(|list| list.push(listed))
     });
@@ -198,11 +198,11 @@ fn wait<'py>(value: &Awaitable, exchange: Argument<'py>) -> Result<Step<'py>, Ra
 }
 
 /// Whether the peer has read, or never will.
-fn is_drained(exchange: Argument<'_>) -> bool {
-    let py = exchange.py();
-    let inner = record::value_of::<Exchange>(exchange);
+fn is_drained(cycle: Argument<'_>) -> bool {
+    let py = cycle.py();
+    let inner = record::value_of::<RequestCycle>(cycle);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
-    protocol.body.with(py, |body| !body.writes_paused || body.sink.is_none())
+    protocol.state.with(py, |state| !state.writes_paused || state.transport.is_none())
 }
 
 /// What a look at the connection has found.
@@ -215,17 +215,17 @@ enum Found {
 
 /// The next event of a request, if there is one. Who asks for content is willing to take it: a client that waits to hear
 /// so is told (RFC 9110 section 10.1.1), and reading goes on.
-fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised> {
-    let py = exchange.py();
-    let inner = record::value_of::<Exchange>(exchange);
+fn next_event(cycle: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
+    let py = cycle.py();
+    let inner = record::value_of::<RequestCycle>(cycle);
     let object = inner.protocol.bind_borrowed(py);
     let value = protocol_of(object);
     let mut out = Vec::new();
-    let (found, sink) = value.body.with(py, |body| {
-        let is_disconnected = body.is_disconnected();
-        let Some(request) = body.current(inner.number) else {
-            if body.was_cut && body.number == inner.number {
-                body.note_listener(inner.number);
+    let (found, transport) = value.state.with(py, |state| {
+        let is_disconnected = state.is_disconnected();
+        let Some(request) = state.current(inner.number) else {
+            if state.was_cut && state.number == inner.number {
+                state.note_listener(inner.number);
             }
             return (Found::Disconnect, None);
         };
@@ -235,15 +235,19 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
             return (Found::Content(first, rest, !request.has_ended), None);
         }
         if is_disconnected {
-            body.note_listener(inner.number);
+            state.note_listener(inner.number);
             return (Found::Disconnect, None);
         }
-        let awaits =
-            !request.has_ended && matches!(request.answer, Answer::Owed) && body.http.send_continue(&mut out);
-        (Found::Nothing, if awaits { body.sink.as_ref().map(|sink| sink.clone_ref(py)) } else { None })
+        let awaits = !request.has_ended
+            && matches!(request.answer, Answer::Owed)
+            && state.http.send_continue(&mut out);
+        (
+            Found::Nothing,
+            if awaits { state.transport.as_ref().map(|transport| transport.clone_ref(py)) } else { None },
+        )
     });
-    if let Some(sink) = sink {
-        sink.write(py, &out, None, b"")?;
+    if let Some(transport) = transport {
+        transport.write(py, &out, None, b"")?;
         deadline::settle(object);
     }
     match found {
@@ -255,7 +259,7 @@ fn next_event(exchange: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, Raised
             Ok(Some(event.into_any()))
         }
         Found::Content(first, rest, more_body) => {
-            intake::settle_reading(object)?;
+            input::settle_reading(object)?;
             content_event(py, first, &rest, more_body).map(Some)
         }
     }
@@ -266,7 +270,7 @@ fn content_event<'py>(
     first: Option<Bytes>,
     rest: &[u8],
     more_body: bool,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let names = names(py)?;
     let content = match first {
         None => names.empty_bytes.bind(py).clone().into_any(),
@@ -298,16 +302,16 @@ fn abandon(awaitable: Argument<'_>) {
     let py = awaitable.py();
     let value = value_of::<Awaitable>(awaitable);
     let Some(future) = value.future.with(py, Option::take) else { return };
-    let (What::Event(exchange) | What::Drain(exchange)) = &value.what else { return };
-    let inner = record::value_of::<Exchange>(exchange.bind_borrowed(py));
+    let (What::Event(cycle) | What::Drain(cycle)) = &value.what else { return };
+    let inner = record::value_of::<RequestCycle>(cycle.bind_borrowed(py));
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
-    let removed = protocol.body.with(py, |body| {
+    let removed = protocol.state.with(py, |state| {
         let take = |list: &mut Vec<Object>| {
             let place = list.iter().position(|listed| listed.is(&*future))?;
             Some(list.swap_remove(place))
         };
-        let from_drains = take(&mut body.drains);
-        let from_receivers = body.current(inner.number).and_then(|request| take(&mut request.receivers));
+        let from_drains = take(&mut state.drains);
+        let from_receivers = state.current(inner.number).and_then(|request| take(&mut request.receivers));
         (from_drains, from_receivers)
     });
     drop((removed, future));

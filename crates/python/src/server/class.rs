@@ -7,9 +7,9 @@ use pyo3::types::PyType;
 
 use super::awaitable;
 use super::connection::{Protocol, protocol_of};
-use super::hub::HttpServer;
-use super::sink::Sink;
-use super::{deadline, ending, file, intake, respond};
+use super::http_server::HttpServer;
+use super::transport::Transport;
+use super::{close, deadline, file, input, respond};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::unchanging;
 use crate::{fastcall, no_arguments, represent};
@@ -39,11 +39,11 @@ pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'
 }
 
 /// A protocol for one connection of a server.
-pub(super) fn make<'py>(hub: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = hub.py();
+pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = http_server.py();
     let class =
         CLASS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))?;
-    class.instance(py, Protocol::new(hub))
+    class.instance(py, Protocol::new(http_server))
 }
 
 fn methods() -> Vec<Method> {
@@ -66,7 +66,12 @@ fn methods() -> Vec<Method> {
             "($self)",
             "Close if idle, otherwise after the response in progress.",
         ),
-        method("_go_on", no_arguments!(go_on), "($self)", "Work off what has arrived meanwhile."),
+        method(
+            "_resume_input",
+            no_arguments!(resume_input),
+            "($self)",
+            "Work off what has arrived meanwhile.",
+        ),
         method("_turn_ends", no_arguments!(turn_ends), "($self)", "Send a head that waits for content."),
         method(
             "_begin_file",
@@ -90,105 +95,105 @@ fn methods() -> Vec<Method> {
     ]
 }
 
-fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn connection_made<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let protocol = call.receiver();
-    let transport = one(call, "connection_made", "transport")?;
-    let sink = Sink::new(transport)?;
+    let given = one(call, "connection_made", "transport")?;
+    let transport = Transport::new(given)?;
     let value = protocol_of(protocol);
-    let hub = value.hub.bind(py);
-    let server = hub.get();
+    let http_server = value.http_server.bind(py);
+    let server = http_server.get();
     let place = server.begin_connection(py, protocol.to_owned().into());
     let is_refused =
         server.shared.with(py, |shared| shared.is_ending || shared.open > server.settings.connections);
-    let before = value.body.with(py, |body| {
-        body.place = Some(place);
-        let before = body.sink.replace(sink);
-        body.settle_deadline(py, server);
+    let before = value.state.with(py, |state| {
+        state.place = Some(place);
+        let before = state.transport.replace(transport);
+        state.settle_deadline(py, server);
         before
     });
     drop(before);
-    deadline::keep_ticking(hub)?;
-    if server.settings.tells {
-        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, transport))?;
+    deadline::keep_ticking(http_server)?;
+    if server.settings.reports_to_hooks {
+        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, given))?;
     }
     if is_refused {
-        ending::close(protocol)?;
+        close::close(protocol)?;
     }
     Ok(none(py))
 }
 
-fn data_received<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn data_received<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let data: Bytes = unchanging(one(call, "data_received", "data")?)?;
-    intake::received(call.receiver(), data.as_ref())?;
+    input::received(call.receiver(), data.as_ref())?;
     Ok(none(call.py))
 }
 
-fn eof_received(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(protocol.py(), intake::ended(protocol)?))
+fn eof_received(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(protocol.py(), input::ended(protocol)?))
 }
 
-fn connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = one(call, "connection_lost", "exc")?;
-    ending::lost(call.receiver(), !error.is_none())?;
+    close::lost(call.receiver(), !error.is_none())?;
     Ok(none(call.py))
 }
 
-fn pause_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn pause_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    value.body.with(py, |body| {
-        body.writes_paused = true;
-        body.settle_deadline(py, hub);
+    let http_server = value.http_server.get();
+    value.state.with(py, |state| {
+        state.writes_paused = true;
+        state.settle_deadline(py, http_server);
     });
     deadline::note_unsent(protocol)?;
     Ok(none(py))
 }
 
-fn resume_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn resume_writing(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let drains = value.body.with(py, |body| {
-        body.writes_paused = false;
-        body.settle_deadline(py, hub);
-        std::mem::take(&mut body.drains)
+    let http_server = value.http_server.get();
+    let drains = value.state.with(py, |state| {
+        state.writes_paused = false;
+        state.settle_deadline(py, http_server);
+        std::mem::take(&mut state.drains)
     });
     awaitable::wake(py, drains)?;
-    intake::schedule_if_due(protocol)?;
+    input::schedule_if_due(protocol)?;
     Ok(none(py))
 }
 
-fn shutdown(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    ending::end_after_response(protocol)?;
+fn shutdown(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    close::end_after_response(protocol)?;
     Ok(none(protocol.py()))
 }
 
-fn go_on(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    intake::go_on(protocol)?;
+fn resume_input(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    input::resume_input(protocol)?;
     Ok(none(protocol.py()))
 }
 
-fn turn_ends(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn turn_ends(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     respond::turn_ends(protocol)?;
     Ok(none(protocol.py()))
 }
 
-fn file_goes_on(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn file_goes_on(protocol: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     deadline::renew(protocol);
     Ok(none(protocol.py()))
 }
 
 fn representation(protocol: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = protocol.py();
-    let (life, number) = protocol_of(protocol).body.with(py, |body| {
-        let life = match (&body.sink, &body.request) {
+    let (life, number) = protocol_of(protocol).state.with(py, |state| {
+        let life = match (&state.transport, &state.request) {
             (None, _) => "closed",
             (Some(_), Some(_)) => "answering",
             (Some(_), None) => "idle",
         };
-        (life, body.number)
+        (life, state.number)
     });
     let text = format!("<HttpProtocol {life} requests={number} at {:#x}>", protocol.as_ptr().addr());
     Ok(make::text(py, &text)?.into_any())

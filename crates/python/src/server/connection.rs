@@ -9,26 +9,26 @@ use pyo3::prelude::*;
 
 use super::deadline::{Deadline, Phase};
 use super::disconnect::Listener;
-use super::hub::HttpServer;
-use super::sink::Sink;
+use super::http_server::HttpServer;
+use super::transport::Transport;
 use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 
 /// The value inside a protocol.
 pub(super) struct Protocol {
-    pub(super) hub: Object<HttpServer>,
-    pub(super) body: Owned<Body>,
+    pub(super) http_server: Object<HttpServer>,
+    pub(super) state: GilCell<State>,
 }
 
 /// What changes in a connection's life.
-pub(super) struct Body {
+pub(super) struct State {
     pub(super) http: http::Connection,
     /// Absent before `connection_made`, after `connection_lost`, and when another protocol has taken over.
-    pub(super) sink: Option<Sink>,
+    pub(super) transport: Option<Transport>,
     /// The client's address and the server's, as a scope has them, once a request has asked.
     pub(super) ends: Option<[Object; 2]>,
     pub(super) is_secure: bool,
@@ -39,9 +39,9 @@ pub(super) struct Body {
     /// The request that is answered.
     pub(super) request: Option<Request>,
     /// Input that the parser has no room for yet, or that waits for its turn.
-    pub(super) stash: Vec<u8>,
+    pub(super) read_buffer: Vec<u8>,
     /// Whether the input is being worked off further up the stack.
-    pub(super) is_pumping: bool,
+    pub(super) is_processing: bool,
     /// Whether the loop will go on with the input at its next turn.
     pub(super) is_scheduled: bool,
     pub(super) reads_paused: bool,
@@ -59,7 +59,7 @@ pub(super) struct Body {
     /// Our side of the transport has ended: the peer sees the end of a response that has no length.
     pub(super) has_ended_writing: bool,
     /// What was sent of a response without a wait, in bytes.
-    pub(super) streak: usize,
+    pub(super) bytes_since_yield: usize,
     /// `send` calls that wait for the peer to read.
     pub(super) drains: Vec<Object>,
     /// The task that sends a file past the queue.
@@ -123,7 +123,7 @@ pub(super) struct Content {
 pub(super) const CONTENT_AT_MOST: usize = 64 * 1024;
 
 impl Content {
-    pub(super) fn push(&mut self, py: Python<'_>, part: &[u8]) -> Result<(), Raised> {
+    pub(super) fn push(&mut self, py: Python<'_>, part: &[u8]) -> Result<(), ErrorSet> {
         if self.first.is_none() {
             self.first = Some(bytes::kept(py, part)?);
         } else {
@@ -161,17 +161,17 @@ impl Request {
 }
 
 impl Protocol {
-    pub(super) fn new(hub: &Bound<'_, HttpServer>) -> Self {
-        let body = Body {
-            http: http::Connection::new(hub.get().settings.limits),
-            sink: None,
+    pub(super) fn new(http_server: &Bound<'_, HttpServer>) -> Self {
+        let state = State {
+            http: http::Connection::new(http_server.get().settings.limits),
+            transport: None,
             ends: None,
             is_secure: false,
             place: None,
             number: 0,
             request: None,
-            stash: Vec::new(),
-            is_pumping: false,
+            read_buffer: Vec::new(),
+            is_processing: false,
             is_scheduled: false,
             reads_paused: false,
             writes_paused: false,
@@ -182,17 +182,17 @@ impl Protocol {
             is_closing: false,
             lingers: false,
             has_ended_writing: false,
-            streak: 0,
+            bytes_since_yield: 0,
             drains: Vec::new(),
             file: None,
             deadline: Deadline::new(),
         };
-        Self { hub: hub.clone().into(), body: Owned::new(body) }
+        Self { http_server: http_server.clone().into(), state: GilCell::new(state) }
     }
 
     /// The transport, while there is one.
-    pub(super) fn sink(&self, py: Python<'_>) -> Option<Sink> {
-        self.body.with(py, |body| body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    pub(super) fn transport(&self, py: Python<'_>) -> Option<Transport> {
+        self.state.with(py, |state| state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     }
 }
 
@@ -202,7 +202,7 @@ pub(super) fn protocol_of(object: Argument<'_>) -> &Protocol {
     value_of::<Protocol>(object)
 }
 
-impl Body {
+impl State {
     /// The request with this number, if it is still being answered.
     #[inline]
     pub(super) fn current(&mut self, number: u32) -> Option<&mut Request> {
@@ -211,13 +211,13 @@ impl Body {
 
     /// Whether the peer is gone, or has ended its side.
     pub(super) const fn is_disconnected(&self) -> bool {
-        self.sink.is_none() || self.peer_ended || self.is_closing
+        self.transport.is_none() || self.peer_ended || self.is_closing
     }
 
     /// What the connection waits for.
     pub(super) fn phase(&self) -> Phase {
         match &self.request {
-            _ if self.sink.is_none() => Phase::None,
+            _ if self.transport.is_none() => Phase::None,
             // Not before the peer has read nearly everything.
             _ if self.lingers && !self.writes_paused => Phase::Linger,
             _ if self.is_closing || self.writes_paused => Phase::Write,
@@ -234,28 +234,33 @@ impl Body {
 
     /// Begins the wait for what comes next, unless it has begun.
     #[inline]
-    pub(super) fn settle_deadline(&mut self, py: Python<'_>, hub: &HttpServer) {
+    pub(super) fn settle_deadline(&mut self, py: Python<'_>, http_server: &HttpServer) {
         let phase = self.phase();
-        self.deadline.enter(phase, py, hub);
+        self.deadline.enter(phase, py, http_server);
     }
 }
 
 impl Native for Protocol {
     fn visit(&self, visit: &mut Visit) {
-        visit.object(&self.hub);
-        self.body.peek(|body| {
-            visit.maybe(body.sink.as_ref().map(Sink::object));
-            body.drains.iter().for_each(|future| visit.object(future));
-            visit.maybe(body.file.as_ref());
-            if let Some(request) = &body.request {
+        visit.object(&self.http_server);
+        self.state.peek(|state| {
+            visit.maybe(state.transport.as_ref().map(Transport::object));
+            state.drains.iter().for_each(|future| visit.object(future));
+            visit.maybe(state.file.as_ref());
+            if let Some(request) = &state.request {
                 request.receivers.iter().for_each(|future| visit.object(future));
             }
         });
     }
 
     fn clear(&self, py: Python<'_>) {
-        let released = self.body.with(py, |body| {
-            (body.sink.take(), body.request.take(), body.file.take(), std::mem::take(&mut body.drains))
+        let released = self.state.with(py, |state| {
+            (
+                state.transport.take(),
+                state.request.take(),
+                state.file.take(),
+                std::mem::take(&mut state.drains),
+            )
         });
         drop(released);
     }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Body;
+use super::connection::State;
 
 /// How long messages are dropped while the application listens: hundreds of turns of a busy loop, and half of the second
 /// within which a generator is to end. One that goes on for longer is ended by the exception after all.
@@ -19,7 +19,7 @@ pub(super) struct Listener {
     since: Instant,
 }
 
-impl Body {
+impl State {
     /// Notes that the application of a request hears of its client's leaving.
     pub(super) fn note_listener(&mut self, number: u32) {
         if self.listener.as_ref().is_none_or(|known| known.number != number) {

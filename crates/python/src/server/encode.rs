@@ -6,10 +6,10 @@ use std::mem;
 
 use pyo3::prelude::*;
 
-use super::connection::{Answer, Body, Request};
-use super::exchange::Unfit;
-use super::hub::HttpServer;
+use super::connection::{Answer, Request, State};
+use super::http_server::HttpServer;
 use super::message::Fields;
+use super::request_cycle::SendError;
 use super::respond::with_stamp;
 use crate::ffi::bytes::Bytes;
 
@@ -23,27 +23,29 @@ pub(super) struct Encoded {
     /// How much of what was encoded goes before the content.
     pub(super) split: usize,
     /// The request whose response is complete with this.
-    pub(super) complete: Option<(Request, http::After)>,
+    pub(super) complete: Option<(Request, http::Persistence)>,
     /// The status of a response whose content is left out, which is told once.
     pub(super) left_out: Option<u16>,
 }
 
-impl Body {
+impl State {
     /// Encodes the head that waits, if one does.
     #[inline]
     pub(super) fn encode_head(
         &mut self,
         py: Python<'_>,
-        hub: &HttpServer,
+        http_server: &HttpServer,
         length: http::Length,
         out: &mut Vec<u8>,
-    ) -> Result<(), http::Misuse> {
+    ) -> Result<(), http::LocalProtocolError> {
         let Self { request: Some(request), http, .. } = self else { return Ok(()) };
         let Answer::Started(started) = &request.answer else { return Ok(()) };
         let own = started.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        let every = hub.settings.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
-        let begun =
-            with_stamp(hub, py, |stamp| http.start(started.status, own.chain(every), length, stamp, out));
+        let every =
+            http_server.settings.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
+        let begun = with_stamp(http_server, py, |stamp| {
+            http.start(started.status, own.chain(every), length, stamp, out)
+        });
         let has_trailers = started.has_trailers;
         request.answer = if begun.is_ok() { Answer::Sending(has_trailers) } else { Answer::Owed };
         begun
@@ -53,14 +55,14 @@ impl Body {
     pub(super) fn encode(
         &mut self,
         py: Python<'_>,
-        hub: &HttpServer,
+        http_server: &HttpServer,
         number: u32,
         (mut content, more): (Option<Bytes>, bool),
         out: &mut Vec<u8>,
-    ) -> Result<Encoded, Unfit> {
+    ) -> Result<Encoded, SendError> {
         let length = content.as_ref().map_or(0, |content| content.as_ref().len());
         let is_to_head = self.http.head().method() == b"HEAD";
-        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+        let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
         let is_first = matches!(request.answer, Answer::Started(_));
         match &request.answer {
             Answer::Sending(_) => {}
@@ -71,9 +73,9 @@ impl Body {
                 let is_unknown = more || started.has_trailers || is_absent;
                 let known =
                     if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
-                self.encode_head(py, hub, known, out)?;
+                self.encode_head(py, http_server, known, out)?;
             }
-            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+            other => return Err(SendError::OutOfOrder(out_of_order(other))),
         }
         let framed = self.encode_content(&mut content, out);
         let outcome = framed.and_then(|(frame, split)| {
@@ -118,7 +120,7 @@ impl Body {
         &mut self,
         content: &mut Option<Bytes>,
         out: &mut Vec<u8>,
-    ) -> Result<(http::Frame, usize), Unfit> {
+    ) -> Result<(http::Frame, usize), SendError> {
         let length = content.as_ref().map_or(0, |content| content.as_ref().len());
         let frame = self.http.frame(length, out)?;
         let split = match frame {
@@ -147,7 +149,7 @@ impl Body {
         frame: http::Frame,
         more: bool,
         out: &mut Vec<u8>,
-    ) -> Result<Option<(Request, http::After)>, Unfit> {
+    ) -> Result<Option<(Request, http::Persistence)>, SendError> {
         let Some(request) = self.current(number) else { return Ok(None) };
         if frame.is_sent() {
             request.sent += length as u64;
@@ -167,23 +169,23 @@ impl Body {
     pub(super) fn encode_trailers(
         &mut self,
         py: Python<'_>,
-        hub: &HttpServer,
+        http_server: &HttpServer,
         number: u32,
         (fields, more): (Fields, bool),
         out: &mut Vec<u8>,
-    ) -> Result<Encoded, Unfit> {
-        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+    ) -> Result<Encoded, SendError> {
+        let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
         match &mut request.answer {
             Answer::Trailers(gathered) => gathered.extend(fields),
-            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+            other => return Err(SendError::OutOfOrder(out_of_order(other))),
         }
-        self.encode_head(py, hub, http::Length::Unknown, out)?;
+        self.encode_head(py, http_server, http::Length::Unknown, out)?;
         if more {
             return Ok(Encoded { content: None, split: out.len(), complete: None, left_out: None });
         }
-        let Some(mut request) = self.request.take() else { return Err(Unfit::Over) };
+        let Some(mut request) = self.request.take() else { return Err(SendError::Over) };
         let Answer::Trailers(gathered) = mem::replace(&mut request.answer, Answer::Owed) else {
-            return Err(Unfit::Over);
+            return Err(SendError::Over);
         };
         let fields = gathered.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
         // Who has not said that he takes trailers might take them for something else (RFC 9110 section 6.5.1).
@@ -210,8 +212,8 @@ impl Body {
         number: u32,
         links: &[Bytes],
         out: &mut Vec<u8>,
-    ) -> Result<Encoded, Unfit> {
-        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+    ) -> Result<Encoded, SendError> {
+        let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
         // Once the head has left it is too late for a hint, which is no error.
         if !matches!(request.answer, Answer::Owed | Answer::Started(_)) {
             return Ok(Encoded { content: None, split: 0, complete: None, left_out: None });
@@ -225,21 +227,21 @@ impl Body {
     pub(super) fn encode_file(
         &mut self,
         py: Python<'_>,
-        hub: &HttpServer,
+        http_server: &HttpServer,
         number: u32,
         (count, more): (usize, bool),
         out: &mut Vec<u8>,
-    ) -> Result<(http::Frame, Option<u16>), Unfit> {
-        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+    ) -> Result<(http::Frame, Option<u16>), SendError> {
+        let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
         let is_first = matches!(request.answer, Answer::Started(_));
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
                 let known = !more && !started.has_trailers && started.status != 304;
                 let length = if known { http::Length::Known(count as u64) } else { http::Length::Unknown };
-                self.encode_head(py, hub, length, out)?;
+                self.encode_head(py, http_server, length, out)?;
             }
-            other => return Err(Unfit::OutOfOrder(out_of_order(other))),
+            other => return Err(SendError::OutOfOrder(out_of_order(other))),
         }
         let framed = self.http.frame(count, out);
         if is_first && framed.is_err() {
@@ -262,8 +264,8 @@ impl Body {
         number: u32,
         more: bool,
         out: &mut Vec<u8>,
-    ) -> Result<Encoded, Unfit> {
-        let Some(request) = self.current(number) else { return Err(Unfit::gone(self)) };
+    ) -> Result<Encoded, SendError> {
+        let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
         if let Answer::File { has_trailers, is_chunk } = request.answer {
             request.answer = Answer::Sending(has_trailers);
             out.extend_from_slice(if is_chunk { http::CHUNK_END } else { b"" });

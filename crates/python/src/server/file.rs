@@ -5,53 +5,53 @@
 use pyo3::prelude::*;
 
 use super::connection::protocol_of;
-use super::exchange::{Exchange, Unfit, lacking};
 use super::message;
 use super::names::names;
+use super::request_cycle::{RequestCycle, SendError, lacking};
 use super::respond;
 use crate::ffi::answer::none;
 use crate::ffi::arguments::{named, one};
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
-use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// `http.response.pathsend`: a coroutine that sends the file.
 pub(super) fn send_path<'py>(
-    exchange: Argument<'py>,
+    cycle: Argument<'py>,
     message: Argument<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = exchange.py();
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
     let path = message::item(message, &names(py)?.path)?;
     let path = path.ok_or_else(|| lacking("http.response.pathsend", "path"))?;
-    let (protocol, number) = parts(exchange);
-    let owner = protocol_of(protocol).hub.get().owner.bind(py);
+    let (protocol, number) = parts(cycle);
+    let owner = protocol_of(protocol).http_server.get().owner.bind(py);
     Ok(files(py)?
         .call_method1(name!("send_path"), (owner, protocol, make::integer(py, i64::from(number))?, path))?)
 }
 
 /// `http.response.zerocopysend`: a coroutine that sends from a descriptor.
 pub(super) fn send_file<'py>(
-    exchange: Argument<'py>,
+    cycle: Argument<'py>,
     message: Argument<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = exchange.py();
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
     let names = names(py)?;
     let file = message::item(message, &names.file)?;
     let file = file.ok_or_else(|| lacking("http.response.zerocopysend", "file"))?;
     let offset = message::item(message, &names.offset)?;
     let count = message::item(message, &names.count)?;
     let more = message::flag(message, &names.more_body)?;
-    let (protocol, number) = parts(exchange);
-    let owner = protocol_of(protocol).hub.get().owner.bind(py);
+    let (protocol, number) = parts(cycle);
+    let owner = protocol_of(protocol).http_server.get().owner.bind(py);
     let number = make::integer(py, i64::from(number))?;
     Ok(files(py)?.call_method1(name!("send_file"), (owner, protocol, number, file, offset, count, more))?)
 }
 
-fn parts(exchange: Argument<'_>) -> (Argument<'_>, u32) {
-    let inner = record::value_of::<Exchange>(exchange);
-    (inner.protocol.bind_borrowed(exchange.py()), inner.number)
+fn parts(cycle: Argument<'_>) -> (Argument<'_>, u32) {
+    let inner = record::value_of::<RequestCycle>(cycle);
+    (inner.protocol.bind_borrowed(cycle.py()), inner.number)
 }
 
 fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -59,7 +59,7 @@ fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 }
 
 /// `protocol._begin_file(number, count, more_body)`: the transport, or None where the content is not to be sent.
-pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let protocol = call.receiver();
     let given = named(call, "_begin_file", &["number", "count", "more_body"])?;
@@ -69,49 +69,50 @@ pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> 
     let (number, count): (u32, usize) = (number.extract()?, count.extract()?);
     let more = more.is_truthy()?;
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
+    let http_server = value.http_server.get();
     let mut out = Vec::new();
-    let begun = value.body.with(py, |body| {
-        let (frame, left_out) = body.encode_file(py, hub, number, (count, more), &mut out)?;
-        body.settle_deadline(py, hub);
-        Ok((frame.is_sent(), left_out, body.sink.as_ref().map(|sink| sink.clone_ref(py))))
+    let begun = value.state.with(py, |state| {
+        let (frame, left_out) = state.encode_file(py, http_server, number, (count, more), &mut out)?;
+        state.settle_deadline(py, http_server);
+        Ok((frame.is_sent(), left_out, state.transport.as_ref().map(|transport| transport.clone_ref(py))))
     });
-    let (is_sent, left_out, sink) = begun.map_err(Unfit::raise)?;
-    let Some(sink) = sink else { return Err(Unfit::Disconnected.raise()) };
-    sink.write(py, &out, None, b"")?;
+    let (is_sent, left_out, transport) = begun.map_err(SendError::raise)?;
+    let Some(transport) = transport else { return Err(SendError::Disconnected.raise()) };
+    transport.write(py, &out, None, b"")?;
     if let Some(status) = left_out {
-        respond::report_left_out(hub, py, status)?;
+        respond::report_left_out(http_server, py, status)?;
     }
-    Ok(if is_sent { sink.object().bind(py).clone() } else { none(py) })
+    Ok(if is_sent { transport.object().bind(py).clone() } else { none(py) })
 }
 
 /// `protocol._hold_file(task)`: the task that sends a file is cancelled when the connection ends. It waits for a descriptor,
 /// which does not speak up when it is closed.
-pub(super) fn hold<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+pub(super) fn hold<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let task = one(call, "_hold_file", "task")?;
     let task = if task.is_none() { None } else { Some(task.to_owned().into()) };
-    let before = protocol_of(call.receiver()).body.with(py, |body| std::mem::replace(&mut body.file, task));
+    let before =
+        protocol_of(call.receiver()).state.with(py, |state| std::mem::replace(&mut state.file, task));
     drop(before);
     Ok(none(py))
 }
 
 /// Ends what sends a file.
-pub(super) fn cancel(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn cancel(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    match protocol_of(protocol).body.with(py, |body| body.file.take()) {
+    match protocol_of(protocol).state.with(py, |state| state.file.take()) {
         Some(task) => Ok(task.bind(py).call_method0(name!("cancel")).map(drop)?),
         None => Ok(()),
     }
 }
 
 /// `protocol._end_file(number, more_body)`.
-pub(super) fn end<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+pub(super) fn end<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let given = named(call, "_end_file", &["number", "more_body"])?;
     let [Some(number), Some(more)] = given[..] else {
         return Err(lacking("of a file", "arguments").into());
     };
     let (number, more): (u32, bool) = (number.extract()?, more.is_truthy()?);
-    respond::put(call.receiver(), (number, false), |body, out| body.encode_after_file(number, more, out))?;
+    respond::put(call.receiver(), (number, false), |state, out| state.encode_after_file(number, more, out))?;
     Ok(none(call.py))
 }

@@ -4,12 +4,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
 
-use super::exchange::lacking;
 use super::names::names;
+use super::request_cycle::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
 
@@ -29,7 +29,7 @@ pub(super) type Fields = Vec<(Bytes, Bytes)>;
 
 /// What a message is about. TypeError for what is no message, ValueError for one that no HTTP server knows.
 #[inline]
-pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, Raised> {
+pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, ErrorSet> {
     let kind = item(message, &names(message.py())?.kind)?.ok_or_else(|| lacking("without a type", "type"))?;
     let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
     match text.to_cow()?.as_ref() {
@@ -51,7 +51,7 @@ pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, Raised> {
 pub(super) fn item<'py>(
     message: Argument<'py>,
     name: &Py<PyString>,
-) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = message.py();
     if let Ok(message) = message.cast::<PyDict>() {
         return Ok(message.get_item(name)?);
@@ -65,7 +65,7 @@ pub(super) fn item<'py>(
 
 /// A truth value; false where there is none.
 #[inline]
-pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, Raised> {
+pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
     match item(message, name)? {
         Some(value) => Ok(value.is_truthy()?),
         None => Ok(false),
@@ -74,7 +74,7 @@ pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, R
 
 /// The content of a body message; `None` if it is empty.
 #[inline]
-pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, Raised> {
+pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, ErrorSet> {
     let Some(value) = item(message, &names(message.py())?.body)? else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
@@ -87,7 +87,7 @@ pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, Raised> {
 
 /// The status of a start message.
 #[inline]
-pub(super) fn status(message: Argument<'_>) -> Result<u16, Raised> {
+pub(super) fn status(message: Argument<'_>) -> Result<u16, ErrorSet> {
     let value = item(message, &names(message.py())?.status)?;
     match value {
         Some(value) => Ok(value
@@ -99,7 +99,7 @@ pub(super) fn status(message: Argument<'_>) -> Result<u16, Raised> {
 
 /// The fields that a message has under `headers`.
 #[inline]
-pub(super) fn fields(message: Argument<'_>) -> Result<Fields, Raised> {
+pub(super) fn fields(message: Argument<'_>) -> Result<Fields, ErrorSet> {
     let Some(headers) = item(message, &names(message.py())?.headers)? else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
@@ -119,7 +119,7 @@ pub(super) fn fields(message: Argument<'_>) -> Result<Fields, Raised> {
 }
 
 #[inline]
-fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
+fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
     if let Ok(pair) = pair.cast_exact::<PyTuple>()
         && pair.len() == 2
     {
@@ -133,7 +133,7 @@ fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
 
 /// A pair of another kind, such as a list, or of something else with bytes.
 #[cold]
-fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
+fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
     let unusable =
         || new_error::<PyTypeError>("a header of an ASGI message is a pair of bytes, name and value");
     let parts: Vec<Bound<'_, PyAny>> = pair.try_iter().map_err(|_| unusable())?.collect::<PyResult<_>>()?;
@@ -145,7 +145,7 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), Raised> {
 }
 
 /// Bytes that nobody can change, of any object that has bytes.
-fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
+fn bytes_of(value: Argument<'_>) -> Result<Bytes, ErrorSet> {
     if value.is_instance_of::<PyString>() {
         return Err(new_error::<PyTypeError>("an ASGI message has str where bytes belong").into());
     }
@@ -161,7 +161,7 @@ fn bytes_of(value: Argument<'_>) -> Result<Bytes, Raised> {
 }
 
 /// The links of an early hint.
-pub(super) fn links(message: Argument<'_>) -> Result<Vec<Bytes>, Raised> {
+pub(super) fn links(message: Argument<'_>) -> Result<Vec<Bytes>, ErrorSet> {
     let Some(links) = item(message, &names(message.py())?.links)? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
 }

@@ -1,19 +1,19 @@
 //! The HTTP server inside the loop: requests become calls of an ASGI application on the thread that has read them.
 //!
-//! The parser runs in the stream's read callback (`native_protocol`); on any other transport, TLS among them, in
+//! The parser runs in the stream's read callback (`stream_protocol`); on any other transport, TLS among them, in
 //! `data_received`. An application's task takes its first step at once; what it sends leaves with the turn's writes.
 //! Nothing of Python runs while a connection's state is borrowed: what has to be called is decided first, then called.
 //!
 //! | File         | What                                                                     |
 //! |--------------|--------------------------------------------------------------------------|
-//! | `hub`        | `HttpServer`: what all connections of one server share                   |
+//! | `http_server`        | `HttpServer`: what all connections of one server share                   |
 //! | `settings`   | its options                                                              |
 //! | `connection` | the protocol of one connection: what it consists of, where it stands     |
 //! | `class`      | the protocol as Python sees it                                           |
 //! | `intake`     | bytes in: events of the parser, requests that begin, refusals            |
 //! | `scope`      | a request's head as ASGI's `scope`                                       |
 //! | `request`    | one request: running the application, the end of its task                |
-//! | `exchange`   | `receive` and `send`, bound to one request                               |
+//! | `cycle`   | `receive` and `send`, bound to one request                               |
 //! | `awaitable`  | what they return: done already, or waiting                               |
 //! | `message`    | reading what an application sends                                        |
 //! | `respond`    | bytes out, and the end of a response                                     |
@@ -22,58 +22,58 @@
 //! | `disconnect` | a client that leaves, and what is still sent to it                       |
 //! | `ending`     | closing, losing and handing over a connection                            |
 //! | `deadline`   | how long a peer may take                                                 |
-//! | `pace`       | how fast content has to come                                             |
+//! | `body_rate`       | how fast content has to come                                             |
 //! | `upgrade`    | who speaks another protocol than HTTP                                    |
 //! | `access`     | lines of the access log                                                  |
 //! | `date`       | the `date` field                                                         |
-//! | `sink`       | the transport, a stream of ours or any other                             |
+//! | `transport`       | the transport, a stream of ours or any other                             |
 //! | `names`      | strings and bytes that every request needs                               |
 //! | `process`    | for `vitok.http`: lines that wait for nobody, an end that comes          |
 
 mod access;
 mod awaitable;
+mod body_rate;
 mod class;
+mod close;
 mod connection;
 mod date;
 mod deadline;
 mod disconnect;
 mod encode;
-mod ending;
-mod exchange;
 mod file;
-mod hub;
-mod intake;
+mod http_server;
+mod input;
 mod message;
 mod names;
-mod pace;
 mod process;
 mod request;
+mod request_cycle;
 mod respond;
 mod scope;
 mod settings;
-mod sink;
+mod transport;
 mod upgrade;
 
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 
-use crate::native_protocol::{self, NativeProtocol};
+use crate::stream_protocol::{self, StreamProtocol};
 
 /// What a stream calls without Python in between.
-static NATIVE: NativeProtocol = NativeProtocol { received: intake::received, turn_ends: respond::turn_ends };
+static NATIVE: StreamProtocol = StreamProtocol { received: input::received, turn_ends: respond::turn_ends };
 
 /// Puts the classes into the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<hub::HttpServer>()?;
+    module.add_class::<http_server::HttpServer>()?;
     process::add(module)?;
-    native_protocol::register_factory(module.py().get_type::<hub::HttpServer>().as_any());
+    stream_protocol::register_factory(module.py().get_type::<http_server::HttpServer>().as_any());
     names::load(module.py())?;
     // PyO3 looks the class up at the first use, and panics where there is no memory for that.
     CancelledError::type_object(module.py());
     awaitable::make_class(module)?;
-    exchange::make_class(module)?;
+    request_cycle::make_class(module)?;
     let protocol = class::make_class(module)?;
-    native_protocol::register(&protocol, &NATIVE);
+    stream_protocol::register(&protocol, &NATIVE);
     Ok(())
 }

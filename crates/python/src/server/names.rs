@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyString};
 
 use crate::ffi::error::new_error;
 use crate::ffi::make;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 
 /// Header fields that clients and proxies send, which are not made anew for each request.
 const FIELDS: [&str; 46] = [
@@ -73,13 +73,13 @@ macro_rules! words {
         }
 
         impl Names {
-            fn make(py: Python<'_>) -> Result<Self, Raised> {
+            fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
                 let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
                 for name in FIELDS {
                     fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
                 }
                 let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
-                let methods: Result<_, Raised> = METHODS.into_iter().map(method).collect();
+                let methods: Result<_, ErrorSet> = METHODS.into_iter().map(method).collect();
                 Ok(Self {
                     $($name: make::interned(py, $text)?.unbind(),)*
                     empty_bytes: make::bytes(py, b"")?.unbind(),
@@ -126,7 +126,11 @@ pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
 impl Names {
     /// A request's method as a string. Methods are tokens, so they are ASCII.
     #[inline]
-    pub(super) fn method<'py>(&self, py: Python<'py>, method: &[u8]) -> Result<Bound<'py, PyString>, Raised> {
+    pub(super) fn method<'py>(
+        &self,
+        py: Python<'py>,
+        method: &[u8],
+    ) -> Result<Bound<'py, PyString>, ErrorSet> {
         match self.methods.iter().find(|known| known.0 == method) {
             Some((_, string)) => Ok(string.bind(py).clone()),
             None => make::text(py, &String::from_utf8_lossy(method)),
@@ -135,7 +139,7 @@ impl Names {
 
     /// The name of a field as bytes.
     #[inline]
-    pub(super) fn field<'py>(&self, py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyBytes>, Raised> {
+    pub(super) fn field<'py>(&self, py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyBytes>, ErrorSet> {
         let known = self.fields.get(name.len()).and_then(|some| some.iter().find(|known| known.0 == name));
         match known {
             Some((_, bytes)) => Ok(bytes.bind(py).clone()),

@@ -5,16 +5,16 @@ use pyo3::exceptions::{PyBaseExceptionGroup, PyConnectionError, PyKeyboardInterr
 use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, protocol_of};
-use super::exchange::{self, Exchange};
-use super::hub::HttpServer;
+use super::http_server::HttpServer;
 use super::names::names;
-use super::scope::Draft;
-use super::{ending, respond};
+use super::request_cycle::{self, RequestCycle};
+use super::scope::ScopeBuilder;
+use super::{close, respond};
 use crate::ffi::call::{call_method, call_three};
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol;
@@ -25,111 +25,117 @@ const CHAIN: usize = 16;
 
 /// Begins to answer a request that has come in.
 #[inline]
-pub(super) fn begin(protocol: Argument<'_>, value: &Protocol, draft: Draft<'_>) -> Result<(), Raised> {
+pub(super) fn begin(
+    protocol: Argument<'_>,
+    value: &Protocol,
+    draft: ScopeBuilder<'_>,
+) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let hub = value.hub.get();
-    let key = hub.shared.with(py, |shared| {
+    let http_server = value.http_server.get();
+    let key = http_server.shared.with(py, |shared| {
         shared.begun += 1;
         // uvicorn counts connections, too.
-        let open = if hub.settings.tells { shared.open } else { 0 };
-        if shared.running.max(open) >= hub.settings.requests {
+        let open = if http_server.settings.reports_to_hooks { shared.open } else { 0 };
+        if shared.running.max(open) >= http_server.settings.requests {
             return None;
         }
         shared.running += 1;
         Some(shared.begun)
     });
     let Some(key) = key else {
-        if hub.settings.tells {
-            hub.warn(py, "Exceeded concurrency limit.")?;
+        if http_server.settings.reports_to_hooks {
+            http_server.warn(py, "Exceeded concurrency limit.")?;
             return respond::answer_last(protocol, 503, "Service Unavailable");
         }
         return respond::answer(protocol, 503, "the server has as many requests as it takes at a time\n");
     };
-    let number = value.body.with(py, |body| {
-        if let Some(request) = &mut body.request {
+    let number = value.state.with(py, |state| {
+        if let Some(request) = &mut state.request {
             request.key = key;
         }
-        body.number
+        state.number
     });
-    let exchange = match exchange::make(protocol, number, key) {
-        Ok(exchange) => exchange,
+    let cycle = match request_cycle::make(protocol, number, key) {
+        Ok(cycle) => cycle,
         Err(raised) => {
             let error = raised.take(py);
-            drop(hub.end_request(py, key));
+            drop(http_server.end_request(py, key));
             return failed(protocol, error, Some((true, false)));
         }
     };
-    match call(value, &exchange, draft) {
-        Ok(task) => follow(value, &exchange, &task)
-            .or_else(|raised| stop_following(&exchange, &task, raised.take(py))),
+    match call(value, &cycle, draft) {
+        Ok(task) => {
+            follow(value, &cycle, &task).or_else(|raised| stop_following(&cycle, &task, raised.take(py)))
+        }
         Err(raised) => {
             let error = raised.take(py);
-            settle(exchange.as_borrowed(), Err(error))
+            settle(cycle.as_borrowed(), Err(error))
         }
     }
 }
 
 /// The end of a task that cannot be waited for, for lack of memory as a rule: it is cancelled, and counts as ended.
 #[cold]
-fn stop_following(exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyErr) -> Result<(), Raised> {
-    if record::value_of::<Exchange>(exchange.as_borrowed()).has_ended() {
+fn stop_following(cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyErr) -> Result<(), ErrorSet> {
+    if record::value_of::<RequestCycle>(cycle.as_borrowed()).has_ended() {
         return Err(error.into());
     }
     // One that is not even cancelled meets no request any more.
     drop(task.call_method0(name!("cancel")));
-    settle(exchange.as_borrowed(), Err(error))
+    settle(cycle.as_borrowed(), Err(error))
 }
 
 /// Calls the application and starts its task.
 #[inline]
 fn call<'py>(
     value: &Protocol,
-    exchange: &Bound<'py, PyAny>,
-    draft: Draft<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = exchange.py();
-    let hub = value.hub.get();
+    cycle: &Bound<'py, PyAny>,
+    draft: ScopeBuilder<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    let http_server = value.http_server.get();
     let scope = draft.into_scope(value)?.into_any();
-    let (receive, send) = exchange::functions(exchange.as_borrowed())?;
-    let application = hub.application.bind_borrowed(py);
+    let (receive, send) = request_cycle::functions(cycle.as_borrowed())?;
+    let application = http_server.application.bind_borrowed(py);
     let coroutine =
         call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
-    match hub.owner.bind(py).cast::<EventLoop>() {
+    match http_server.owner.bind(py).cast::<EventLoop>() {
         Ok(owner) => tasks::start(owner, coroutine),
         // On another loop a task begins as that loop has it.
-        Err(_) => Ok(hub.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
+        Err(_) => Ok(http_server.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
     }
 }
 
 /// Looks at the task after its first step: it has ended, or is waited for.
 #[inline]
-fn follow(value: &Protocol, exchange: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> Result<(), Raised> {
+fn follow(value: &Protocol, cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
     let py = task.py();
     let names = names(py)?;
     if call_method(task.as_borrowed(), &names.done, &[])?.is_truthy()? {
-        return ended(exchange.as_borrowed(), task.as_borrowed());
+        return ended(cycle.as_borrowed(), task.as_borrowed());
     }
-    let key = record::value_of::<Exchange>(exchange.as_borrowed()).key;
-    let hub = value.hub.get();
-    hub.keep_task(task, exchange, key);
-    let callback = exchange::end_callback(exchange.as_borrowed())?;
+    let key = record::value_of::<RequestCycle>(cycle.as_borrowed()).key;
+    let http_server = value.http_server.get();
+    http_server.keep_task(task, cycle, key);
+    let callback = request_cycle::end_callback(cycle.as_borrowed())?;
     call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
-    if hub.settings.tells {
-        hub.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
+    if http_server.settings.reports_to_hooks {
+        http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
     }
     Ok(())
 }
 
 /// Sees to requests that nobody would end any more. asyncio forgets the callbacks of a future where it has no memory to
 /// schedule one: of a task that has ended, and of what a task waits for. Before memory was refused there are none.
-pub(super) fn end_forgotten(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
-    let py = hub.py();
+pub(super) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
+    let py = http_server.py();
     if !was_memory_refused() {
         return Ok(());
     }
     let mut outcome = Ok(());
-    for (key, exchange, task) in hub.get().waiting(py) {
-        if let Err(raised) = end_if_forgotten(hub.get(), key, exchange.as_borrowed(), task.as_borrowed()) {
+    for (key, cycle, task) in http_server.get().waiting(py) {
+        if let Err(raised) = end_if_forgotten(http_server.get(), key, cycle.as_borrowed(), task.as_borrowed())
+        {
             outcome = Err(raised.take(py));
         }
     }
@@ -137,31 +143,32 @@ pub(super) fn end_forgotten(hub: &Bound<'_, HttpServer>) -> Result<(), Raised> {
 }
 
 fn end_if_forgotten(
-    hub: &HttpServer,
+    http_server: &HttpServer,
     key: u64,
-    exchange: Argument<'_>,
+    cycle: Argument<'_>,
     task: Argument<'_>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = task.py();
     let names = names(py)?;
-    let is_done = |future: Argument<'_>| Ok::<_, Raised>(call_method(future, &names.done, &[])?.is_truthy()?);
+    let is_done =
+        |future: Argument<'_>| Ok::<_, ErrorSet>(call_method(future, &names.done, &[])?.is_truthy()?);
     if is_done(task)? {
-        return ended(exchange, task);
+        return ended(cycle, task);
     }
     let waits_for = match task.getattr_opt(name!("_fut_waiter"))? {
         Some(future) if !future.is_none() && is_done(future.as_borrowed())? => Some(future.into()),
         _ => None,
     };
     // Whoever is to be woken has been by the next tick.
-    if hub.note_done_waiter(py, key, waits_for) {
-        return stop_following(&exchange.to_owned(), &task.to_owned(), no_memory());
+    if http_server.note_done_waiter(py, key, waits_for) {
+        return stop_following(&cycle.to_owned(), &task.to_owned(), no_memory());
     }
     Ok(())
 }
 
 /// A request's task has ended.
-pub(super) fn ended(exchange: Argument<'_>, task: Argument<'_>) -> Result<(), Raised> {
-    let py = exchange.py();
+pub(super) fn ended(cycle: Argument<'_>, task: Argument<'_>) -> Result<(), ErrorSet> {
+    let py = cycle.py();
     let names = names(py)?;
     let outcome = match call_method(task, &names.exception, &[]) {
         Ok(error) if error.is_none() => Ok(()),
@@ -170,7 +177,7 @@ pub(super) fn ended(exchange: Argument<'_>, task: Argument<'_>) -> Result<(), Ra
         Ok(error) => Err(PyErr::from_value(error)),
         Err(raised) => Err(raised.take(py)),
     };
-    settle(exchange, outcome)
+    settle(cycle, outcome)
 }
 
 fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
@@ -179,18 +186,18 @@ fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
 
 /// Sees to what an application has left undone.
 #[inline]
-fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
-    let py = exchange.py();
-    let inner = record::value_of::<Exchange>(exchange);
+fn settle(cycle: Argument<'_>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+    let py = cycle.py();
+    let inner = record::value_of::<RequestCycle>(cycle);
     if !inner.note_end() {
         return Ok(());
     }
     let protocol = inner.protocol.bind_borrowed(py);
     let value = protocol_of(protocol);
-    let kept = value.hub.get().end_request(py, inner.key);
+    let kept = value.http_server.get().end_request(py, inner.key);
     let counted = match kept {
-        Some(task) if value.hub.get().settings.tells => {
-            let hooks = value.hub.get().hooks.bind(py);
+        Some(task) if value.http_server.get().settings.reports_to_hooks => {
+            let hooks = value.http_server.get().hooks.bind(py);
             hooks.call_method1(name!("task_ended"), (task.bind(py),)).map(drop)
         }
         _ => Ok(()),
@@ -201,12 +208,12 @@ fn settle(exchange: Argument<'_>, outcome: PyResult<()>) -> Result<(), Raised> {
 
 /// What the end of a task leaves to be done for the client.
 #[inline]
-fn see_to(protocol: Argument<'_>, inner: &Exchange, outcome: PyResult<()>) -> Result<(), Raised> {
+fn see_to(protocol: Argument<'_>, inner: &RequestCycle, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let stage = value.body.with(py, |body| {
-        let is_disconnected = body.is_disconnected();
-        let request = body.current(inner.number)?;
+    let stage = value.state.with(py, |state| {
+        let is_disconnected = state.is_disconnected();
+        let request = state.current(inner.number)?;
         Some((matches!(request.answer, Answer::Owed | Answer::Started(_)), is_disconnected))
     });
     match (outcome, stage) {
@@ -217,7 +224,7 @@ fn see_to(protocol: Argument<'_>, inner: &Exchange, outcome: PyResult<()>) -> Re
                 Ok(())
             } else {
                 let what = if is_unanswered { "without a response" } else { "in the middle of its response" };
-                value.hub.get().report(py, &format!("The ASGI application returned {what}"), None)
+                value.http_server.get().report(py, &format!("The ASGI application returned {what}"), None)
             };
             fail_telling(protocol, Some(is_unanswered), told)
         }
@@ -226,18 +233,18 @@ fn see_to(protocol: Argument<'_>, inner: &Exchange, outcome: PyResult<()>) -> Re
 }
 
 #[cold]
-fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> Result<(), Raised> {
+fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
     let is_gone = stage.map_or_else(
-        || value.body.with(py, |body| body.is_disconnected()),
+        || value.state.with(py, |state| state.is_disconnected()),
         |(_, is_disconnected)| is_disconnected,
     );
     let is_expected = error.is_instance_of::<CancelledError>(py)
         || (is_gone && comes_of_disconnect(error.value(py), CHAIN)?);
     let told = match protocol::failure(py, error.into()) {
         Ok(_) if is_expected => Ok(()),
-        Ok(error) => value.hub.get().report(py, "Exception in ASGI application", Some(&error)),
+        Ok(error) => value.http_server.get().report(py, "Exception in ASGI application", Some(&error)),
         Err(leaving) => Err(leaving),
     };
     fail_telling(protocol, stage.map(|(is_unanswered, _)| is_unanswered), told)
@@ -272,8 +279,8 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
 fn fail_telling(
     protocol: Argument<'_>,
     is_unanswered: Option<bool>,
-    told: Result<(), Raised>,
-) -> Result<(), Raised> {
+    told: Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let told = told.map_err(|raised| raised.take(py));
     let failed = is_unanswered.map_or(Ok(()), |is_unanswered| fail(protocol, is_unanswered));
@@ -283,9 +290,9 @@ fn fail_telling(
 
 /// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.
 #[cold]
-fn fail(protocol: Argument<'_>, is_unanswered: bool) -> Result<(), Raised> {
+fn fail(protocol: Argument<'_>, is_unanswered: bool) -> Result<(), ErrorSet> {
     if is_unanswered {
         return respond::answer_last(protocol, 500, "Internal Server Error\n");
     }
-    ending::abandon(protocol)
+    close::abandon(protocol)
 }

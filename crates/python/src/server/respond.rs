@@ -7,54 +7,53 @@ use std::mem;
 
 use pyo3::prelude::*;
 
-use super::connection::{Answer, Body, Protocol, Request, Started, protocol_of};
+use super::close::Unread;
+use super::connection::{Answer, Protocol, Request, Started, State, protocol_of};
 use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
-use super::ending::Unread;
-use super::exchange::{Exchange, Unfit};
-use super::hub::HttpServer;
+use super::http_server::HttpServer;
 use super::message::{self, Kind};
 use super::names::names;
-use super::sink::Sink;
-use super::{awaitable, ending, file, intake};
+use super::request_cycle::{RequestCycle, SendError};
+use super::transport::Transport;
+use super::{awaitable, close, file, input};
 use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
 use crate::ffi::record;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// What is kept of the room for writing.
 const SCRATCH_AT_MOST: usize = 64 * 1024;
 
 /// `send(message)`: the work is done at once, what is given says whether there is room for more.
-pub(super) fn send<'py>(
-    exchange: Argument<'py>,
-    message: Argument<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = exchange.py();
+pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
     let names = names(py)?;
-    let inner = record::value_of::<Exchange>(exchange);
+    let inner = record::value_of::<RequestCycle>(cycle);
     let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
-    let hub = protocol_of(protocol).hub.get();
+    let http_server = protocol_of(protocol).http_server.get();
     let wait = match message::kind_of(message)? {
-        Kind::Start => return start(exchange, message),
-        Kind::Path => return file::send_path(exchange, message),
-        Kind::ZeroCopy => return file::send_file(exchange, message),
+        Kind::Start => return start(cycle, message),
+        Kind::Path => return file::send_path(cycle, message),
+        Kind::ZeroCopy => return file::send_file(cycle, message),
         Kind::Body => {
             let content = message::content(message)?;
             let more = message::flag(message, &names.more_body)?;
-            put(protocol, (number, !more), |body, out| body.encode(py, hub, number, (content, more), out))?
+            put(protocol, (number, !more), |state, out| {
+                state.encode(py, http_server, number, (content, more), out)
+            })?
         }
         Kind::Trailers => {
             let fields = message::fields(message)?;
             let more = message::flag(message, &names.more_trailers)?;
-            put(protocol, (number, !more), |body, out| {
-                body.encode_trailers(py, hub, number, (fields, more), out)
+            put(protocol, (number, !more), |state, out| {
+                state.encode_trailers(py, http_server, number, (fields, more), out)
             })?
         }
         Kind::EarlyHint => {
             let links = message::links(message)?;
-            let wait = put(protocol, (number, true), |body, out| body.encode_hint(number, &links, out))?;
+            let wait = put(protocol, (number, true), |state, out| state.encode_hint(number, &links, out))?;
             remind(protocol)?;
             wait
         }
@@ -62,57 +61,59 @@ pub(super) fn send<'py>(
     match wait {
         Wait::Nothing => awaitable::done(py),
         Wait::Turn => awaitable::turn(py),
-        Wait::Drain => awaitable::drain(exchange),
+        Wait::Drain => awaitable::drain(cycle),
     }
 }
 
-fn start<'py>(exchange: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, Raised> {
-    let py = exchange.py();
+fn start<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
     let started = Started {
         status: message::status(message)?,
         fields: message::fields(message)?,
         has_trailers: message::flag(message, &names(py)?.trailers)?,
     };
-    let inner = record::value_of::<Exchange>(exchange);
+    let inner = record::value_of::<RequestCycle>(cycle);
     let protocol = inner.protocol.bind_borrowed(py);
-    let begun = protocol_of(protocol).body.with(py, |body| {
-        let Some(sink) = body.sink.as_ref().map(|sink| sink.clone_ref(py)) else {
-            return Err((Unfit::Disconnected, started));
+    let begun = protocol_of(protocol).state.with(py, |state| {
+        let Some(transport) = state.transport.as_ref().map(|transport| transport.clone_ref(py)) else {
+            return Err((SendError::Disconnected, started));
         };
-        let Some(request) = body.current(inner.number) else { return Err((Unfit::gone(body), started)) };
+        let Some(request) = state.current(inner.number) else {
+            return Err((SendError::gone(state), started));
+        };
         if !matches!(request.answer, Answer::Owed) {
-            return Err((Unfit::OutOfOrder("a response begins once"), started));
+            return Err((SendError::OutOfOrder("a response begins once"), started));
         }
         request.status = started.status;
         request.answer = Answer::Started(started);
-        Ok(sink)
+        Ok(transport)
     });
     match begun {
-        Ok(sink) => {
-            if !sink.tell_at_turn_end(py)? {
-                protocol_of(protocol).hub.get().call_soon(protocol.getattr(name!("_turn_ends"))?)?;
+        Ok(transport) => {
+            if !transport.tell_at_turn_end(py)? {
+                protocol_of(protocol).http_server.get().call_soon(protocol.getattr(name!("_turn_ends"))?)?;
             }
             awaitable::done(py)
         }
         Err((unfit, started)) => {
             drop(started);
-            let is_dropped = matches!(unfit, Unfit::Disconnected)
-                && protocol_of(protocol).body.with(py, |body| body.drops(inner.number, true));
+            let is_dropped = matches!(unfit, SendError::Disconnected)
+                && protocol_of(protocol).state.with(py, |state| state.drops(inner.number, true));
             if is_dropped { awaitable::done(py) } else { Err(unfit.raise()) }
         }
     }
 }
 
 /// What was written was not the head that waits: the turn's end is still to be told.
-fn remind(protocol: Argument<'_>) -> Result<(), Raised> {
+fn remind(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let sink = protocol_of(protocol).body.with(py, |body| {
-        let request = body.request.as_ref()?;
-        let sink = body.sink.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
-        Some(sink.clone_ref(py))
+    let transport = protocol_of(protocol).state.with(py, |state| {
+        let request = state.request.as_ref()?;
+        let transport = state.transport.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
+        Some(transport.clone_ref(py))
     });
     // Where it is told by the loop, that is scheduled already.
-    sink.map_or(Ok(()), |sink| sink.tell_at_turn_end(py).map(drop))
+    transport.map_or(Ok(()), |transport| transport.tell_at_turn_end(py).map(drop))
 }
 
 /// What an application waits for before it sends more.
@@ -126,7 +127,7 @@ pub(super) enum Wait {
 
 /// What one response may send before the loop has a turn: some milliseconds of it. A peer that reads as fast as the
 /// application sends, one that is gone, and one who asked by HEAD never make it wait.
-const STREAK_AT_MOST: usize = 1024 * 1024;
+const BYTES_BEFORE_YIELD: usize = 1024 * 1024;
 /// What a message counts beside its bytes.
 const MESSAGE_COUNTS: usize = 256;
 
@@ -136,84 +137,89 @@ const MESSAGE_COUNTS: usize = 256;
 pub(super) fn put(
     protocol: Argument<'_>,
     (number, is_last): (u32, bool),
-    encode: impl FnOnce(&mut Body, &mut Vec<u8>) -> Result<Encoded, Unfit>,
-) -> Result<Wait, Raised> {
+    encode: impl FnOnce(&mut State, &mut Vec<u8>) -> Result<Encoded, SendError>,
+) -> Result<Wait, ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let mut out = hub.shared.with(py, |shared| mem::take(&mut shared.scratch));
+    let http_server = value.http_server.get();
+    let mut out = http_server.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
-    let encoded = value.body.with(py, |body| {
+    let encoded = value.state.with(py, |state| {
         // It may be some time until the loop says so: an application that never waits would go on for ever.
-        if body.sink.as_ref().is_some_and(|sink| sink.is_lost(py, body.is_closing)) {
-            body.is_closing = true;
-            return Err(Unfit::Disconnected);
+        if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py, state.is_closing)) {
+            state.is_closing = true;
+            return Err(SendError::Disconnected);
         }
-        let encoded = encode(body, &mut out)?;
+        let encoded = encode(state, &mut out)?;
         let content = encoded.content.as_ref().map_or(0, |content| content.as_ref().len());
-        body.streak += MESSAGE_COUNTS + out.len() + content;
-        match &body.sink {
-            Some(sink) => Ok((encoded, sink.clone_ref(py))),
-            None => Err(Unfit::Disconnected),
+        state.bytes_since_yield += MESSAGE_COUNTS + out.len() + content;
+        match &state.transport {
+            Some(transport) => Ok((encoded, transport.clone_ref(py))),
+            None => Err(SendError::Disconnected),
         }
     });
     let outcome = match encoded {
-        Ok((encoded, sink)) => write(protocol, &sink, &out, encoded),
-        Err(Unfit::Disconnected) if value.body.with(py, |body| body.drops(number, is_last)) => {
-            return Ok(value.body.with(py, Body::wait_after_drop));
+        Ok((encoded, transport)) => write(protocol, &transport, &out, encoded),
+        Err(SendError::Disconnected) if value.state.with(py, |state| state.drops(number, is_last)) => {
+            return Ok(value.state.with(py, State::wait_after_drop));
         }
         Err(unfit) => Err(unfit.raise()),
     };
     if out.capacity() <= SCRATCH_AT_MOST {
-        hub.shared.with(py, |shared| shared.scratch = out);
+        http_server.shared.with(py, |shared| shared.scratch = out);
     }
     outcome?;
-    Ok(value.body.with(py, Body::wait))
+    Ok(value.state.with(py, State::wait))
 }
 
-impl Body {
+impl State {
     #[inline]
     fn wait(&mut self) -> Wait {
         if self.writes_paused {
             return Wait::Drain;
         }
-        if self.streak < STREAK_AT_MOST || self.request.is_none() {
+        if self.bytes_since_yield < BYTES_BEFORE_YIELD || self.request.is_none() {
             return Wait::Nothing;
         }
-        self.streak = 0;
+        self.bytes_since_yield = 0;
         Wait::Turn
     }
 
     /// As `wait`, after a message that was dropped.
     #[cold]
     fn wait_after_drop(&mut self) -> Wait {
-        self.streak += STREAK_AT_MOST / DROPPED_AT_ONCE;
-        if self.streak < STREAK_AT_MOST {
+        self.bytes_since_yield += BYTES_BEFORE_YIELD / DROPPED_AT_ONCE;
+        if self.bytes_since_yield < BYTES_BEFORE_YIELD {
             return Wait::Nothing;
         }
-        self.streak = 0;
+        self.bytes_since_yield = 0;
         Wait::Turn
     }
 }
 
 #[inline]
-fn write(protocol: Argument<'_>, sink: &Sink, out: &[u8], encoded: Encoded) -> Result<(), Raised> {
+fn write(
+    protocol: Argument<'_>,
+    transport: &Transport,
+    out: &[u8],
+    encoded: Encoded,
+) -> Result<(), ErrorSet> {
     let (head, tail) = out.split_at(encoded.split);
-    sink.write(protocol.py(), head, encoded.content, tail)?;
+    transport.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
         Some((request, after)) => complete(protocol, protocol_of(protocol), request, after)?,
-        None => note_closing(protocol, sink)?,
+        None => note_closing(protocol, transport)?,
     }
     match encoded.left_out {
-        Some(status) => report_left_out(protocol_of(protocol).hub.get(), protocol.py(), status),
+        Some(status) => report_left_out(protocol_of(protocol).http_server.get(), protocol.py(), status),
         None => Ok(()),
     }
 }
 
 /// Tells that an application's content was not sent. The client has its answer and reads it as it should.
 #[cold]
-pub(super) fn report_left_out(hub: &HttpServer, py: Python<'_>, status: u16) -> Result<(), Raised> {
-    hub.report(
+pub(super) fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: u16) -> Result<(), ErrorSet> {
+    http_server.report(
         py,
         &format!("A response with status {status} has no content: what was sent is left out"),
         None,
@@ -222,10 +228,10 @@ pub(super) fn report_left_out(hub: &HttpServer, py: Python<'_>, status: u16) -> 
 
 /// Asks a transport that is not a stream of ours whether it has just been lost.
 #[inline]
-fn note_closing(protocol: Argument<'_>, sink: &Sink) -> Result<(), Raised> {
+fn note_closing(protocol: Argument<'_>, transport: &Transport) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    if !matches!(sink, Sink::Stream(_)) && sink.is_closing(py)? {
-        protocol_of(protocol).body.with(py, |body| body.is_closing = true);
+    if !matches!(transport, Transport::Stream(_)) && transport.is_closing(py)? {
+        protocol_of(protocol).state.with(py, |state| state.is_closing = true);
     }
     Ok(())
 }
@@ -236,95 +242,104 @@ fn complete(
     protocol: Argument<'_>,
     value: &Protocol,
     request: Request,
-    after: http::After,
-) -> Result<(), Raised> {
+    after: http::Persistence,
+) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let was_read = request.has_ended;
-    ending::end_request(protocol, request, true)?;
-    if after == http::After::Close {
-        return if was_read { ending::close(protocol) } else { ending::linger(protocol, Unread::Upload) };
+    close::end_request(protocol, request, true)?;
+    if after == http::Persistence::Close {
+        return if was_read { close::close(protocol) } else { close::linger(protocol, Unread::Upload) };
     }
-    let hub = value.hub.get();
-    let is_pumping = value.body.with(py, |body| {
-        if !body.is_pumping {
-            body.settle_deadline(py, hub);
+    let http_server = value.http_server.get();
+    let is_processing = value.state.with(py, |state| {
+        if !state.is_processing {
+            state.settle_deadline(py, http_server);
         }
-        body.is_pumping
+        state.is_processing
     });
     // Who works off the input further up the stack goes on with it.
-    if is_pumping {
+    if is_processing {
         return Ok(());
     }
-    intake::settle_reading(protocol)?;
-    intake::schedule_if_due(protocol)
+    input::settle_reading(protocol)?;
+    input::schedule_if_due(protocol)
 }
 
 /// The turn ends: a head that waits for content leaves without it.
-pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let key = value.body.with(py, |body| {
-        let request = body.request.as_ref()?;
+    let http_server = value.http_server.get();
+    let key = value.state.with(py, |state| {
+        let request = state.request.as_ref()?;
         matches!(request.answer, Answer::Started(_)).then_some(request.key)
     });
     // What an application that has ended leaves undone is seen to at once: it may be an error that can be answered.
-    if let Some(task) = key.and_then(|key| hub.task(py, key))
+    if let Some(task) = key.and_then(|key| http_server.task(py, key))
         && call_method(task.as_borrowed(), &names(py)?.done, &[])?.is_truthy()?
     {
         return Ok(());
     }
     let mut out = Vec::new();
-    let (begun, sink) = value.body.with(py, |body| {
-        let begun = body.encode_head(py, hub, http::Length::Unknown, &mut out);
-        (begun, body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    let (begun, transport) = value.state.with(py, |state| {
+        let begun = state.encode_head(py, http_server, http::Length::Unknown, &mut out);
+        (begun, state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     });
-    match (begun, sink) {
+    match (begun, transport) {
         (Err(misuse), _) => {
-            hub.report(py, &format!("A response can't be sent: {misuse}"), None)?;
+            http_server.report(py, &format!("A response can't be sent: {misuse}"), None)?;
             answer_last(protocol, 500, "Internal Server Error\n")
         }
-        (Ok(()), Some(sink)) if !out.is_empty() => sink.write(py, &out, None, b""),
+        (Ok(()), Some(transport)) if !out.is_empty() => transport.write(py, &out, None, b""),
         _ => Ok(()),
     }
 }
 
 /// Answers a request in the place of an application, and the connection ends with it.
-pub(super) fn answer_last(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+pub(super) fn answer_last(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), ErrorSet> {
     let value = protocol_of(protocol);
-    value.body.with(protocol.py(), |body| body.http.end_after_response());
+    value.state.with(protocol.py(), |state| state.http.end_after_response());
     answer(protocol, status, text)
 }
 
 /// Answers a request in the place of an application.
 #[cold]
-pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), Raised> {
+pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
+    let http_server = value.http_server.get();
     let mut out = Vec::new();
-    let done = value.body.with(py, |body| {
-        let sink = body.sink.as_ref()?.clone_ref(py);
-        let mut request = body.request.take()?;
+    let done = value.state.with(py, |state| {
+        let transport = state.transport.as_ref()?.clone_ref(py);
+        let mut request = state.request.take()?;
         request.status = status;
         request.sent = text.len() as u64;
         let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
         let length = http::Length::Known(text.len() as u64);
-        let started = with_stamp(hub, py, |stamp| body.http.start(status, fields, length, stamp, &mut out));
-        let written = started.and_then(|()| body.http.write(text.as_bytes(), &mut out));
-        let after = written.and_then(|()| body.http.finish(&mut out)).unwrap_or(http::After::Close);
-        Some((sink, request, after))
+        let started =
+            with_stamp(http_server, py, |stamp| state.http.start(status, fields, length, stamp, &mut out));
+        let written = started.and_then(|()| state.http.write(text.as_bytes(), &mut out));
+        let after = written.and_then(|()| state.http.finish(&mut out)).unwrap_or(http::Persistence::Close);
+        Some((transport, request, after))
     });
-    let Some((sink, request, after)) = done else { return Ok(()) };
-    sink.write(py, &out, None, b"")?;
+    let Some((transport, request, after)) = done else { return Ok(()) };
+    transport.write(py, &out, None, b"")?;
     complete(protocol, value, request, after)
 }
 
 /// Calls `write` with the date and the server's name.
 #[inline]
-pub(super) fn with_stamp<R>(hub: &HttpServer, py: Python<'_>, write: impl FnOnce(http::Stamp<'_>) -> R) -> R {
-    hub.shared.with(py, |shared| {
-        let date = if hub.settings.has_date { &shared.date[..] } else { b"" };
-        write(http::Stamp { date, server: &hub.settings.server, refusal: &hub.settings.refusal })
+pub(super) fn with_stamp<R>(
+    http_server: &HttpServer,
+    py: Python<'_>,
+    write: impl FnOnce(http::DefaultHeaders<'_>) -> R,
+) -> R {
+    http_server.shared.with(py, |shared| {
+        let date = if http_server.settings.has_date { &shared.date[..] } else { b"" };
+        write(http::DefaultHeaders {
+            date,
+            server: &http_server.settings.server,
+            refusal: &http_server.settings.refusal,
+        })
     })
 }

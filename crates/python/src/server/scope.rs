@@ -6,16 +6,16 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use super::connection::Protocol;
 use super::names::{Names, names};
 use super::settings::Settings;
-use super::sink::Sink;
+use super::transport::Transport;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// What a head says, as objects that it takes no code of anybody's to make: the rest is done when the connection is not
 /// borrowed any more.
-pub(super) struct Draft<'py> {
+pub(super) struct ScopeBuilder<'py> {
     method: Bound<'py, PyString>,
     path: Bound<'py, PyString>,
     raw_path: Bound<'py, PyBytes>,
@@ -26,9 +26,9 @@ pub(super) struct Draft<'py> {
     pub(super) asks_for_upgrade: bool,
 }
 
-impl<'py> Draft<'py> {
+impl<'py> ScopeBuilder<'py> {
     #[inline]
-    pub(super) fn take(py: Python<'py>, head: &http::Head, root_path: &str) -> Result<Self, Raised> {
+    pub(super) fn take(py: Python<'py>, head: &http::Head, root_path: &str) -> Result<Self, ErrorSet> {
         let names = names(py)?;
         // An absolute target without a path means the root (RFC 9110 section 4.2.3).
         let raw = if head.path().is_empty() { b"/" } else { head.path() };
@@ -48,19 +48,19 @@ impl<'py> Draft<'py> {
                 make::bytes(py, query)?
             },
             is_1_0: head.version() == http::Version::Http10,
-            fields: fields.collect::<Result<_, Raised>>()?,
+            fields: fields.collect::<Result<_, ErrorSet>>()?,
             asks_for_upgrade: head.upgrade().is_some(),
         })
     }
 
     /// The scope, a dict of its own for each request.
     #[inline]
-    pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, Raised> {
+    pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let py = self.method.py();
         let names = names(py)?;
-        let hub = protocol.hub.get();
+        let http_server = protocol.http_server.get();
         let [client, server] = ends(protocol, py, names)?;
-        let scope = hub.prototype.bind(py).copy()?;
+        let scope = http_server.prototype.bind(py).copy()?;
         scope.set_item(&names.method, &self.method)?;
         scope.set_item(&names.path, &self.path)?;
         scope.set_item(&names.raw_path, &self.raw_path)?;
@@ -70,17 +70,17 @@ impl<'py> Draft<'py> {
         let pair = |(name, value): (Bound<'py, PyBytes>, Bound<'py, PyBytes>)| {
             make::tuple(py, [name.into_any(), value.into_any()]).map(Bound::into_any)
         };
-        let pairs: Result<Vec<_>, Raised> = self.fields.into_iter().map(pair).collect();
+        let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
         scope.set_item(&names.headers, make::list(py, pairs?)?)?;
-        scope.set_item(&names.asgi, hub.asgi.bind(py).copy()?)?;
-        scope.set_item(&names.extensions, hub.extensions.bind(py).copy()?)?;
+        scope.set_item(&names.asgi, http_server.asgi.bind(py).copy()?)?;
+        scope.set_item(&names.extensions, http_server.extensions.bind(py).copy()?)?;
         if self.is_1_0 {
             scope.set_item(&names.http_version, &names.version_1_0)?;
         }
-        if let Some(state) = &hub.settings.state {
+        if let Some(state) = &http_server.settings.state {
             scope.set_item(&names.state, state.bind(py).copy()?)?;
         }
-        if protocol.body.with(py, |body| body.is_secure) {
+        if protocol.state.with(py, |state| state.is_secure) {
             scope.set_item(&names.scheme, &names.https)?;
         }
         Ok(scope)
@@ -92,7 +92,7 @@ fn paths<'py>(
     py: Python<'py>,
     raw: &[u8],
     root_path: &str,
-) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), Raised> {
+) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), ErrorSet> {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
         // As ASCII it is UTF-8, too.
         let text = std::str::from_utf8(raw).unwrap_or_default();
@@ -127,9 +127,13 @@ fn unquoted(raw: &[u8]) -> Vec<u8> {
 
 /// The client's address and the server's, looked up at a connection's first request.
 #[inline]
-fn ends<'py>(protocol: &Protocol, py: Python<'py>, names: &Names) -> Result<[Bound<'py, PyAny>; 2], Raised> {
-    let known = protocol.body.with(py, |body| {
-        let [client, server] = body.ends.as_ref()?;
+fn ends<'py>(
+    protocol: &Protocol,
+    py: Python<'py>,
+    names: &Names,
+) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+    let known = protocol.state.with(py, |state| {
+        let [client, server] = state.ends.as_ref()?;
         Some([client.bind(py).clone(), server.bind(py).clone()])
     });
     match known {
@@ -143,35 +147,36 @@ fn look_up<'py>(
     protocol: &Protocol,
     py: Python<'py>,
     names: &Names,
-) -> Result<[Bound<'py, PyAny>; 2], Raised> {
+) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let none = || py.None().into_bound(py);
-    let Some(sink) = protocol.sink(py) else { return Ok([none(), none()]) };
-    let [peer, own] = sink.addresses(py)?;
+    let Some(transport) = protocol.transport(py) else { return Ok([none(), none()]) };
+    let [peer, own] = transport.addresses(py)?;
     let client = end(peer, false)?;
     let server = shared(protocol, end(own, true)?)?;
     // A stream of ours carries no TLS itself.
-    let is_secure = !matches!(sink, Sink::Stream(_)) && !sink.fact(py, &names.sslcontext)?.is_none();
+    let is_secure =
+        !matches!(transport, Transport::Stream(_)) && !transport.fact(py, &names.sslcontext)?.is_none();
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
-    let before = protocol.body.with(py, |body| {
-        body.is_secure = is_secure;
-        body.ends.replace([for_client, for_server])
+    let before = protocol.state.with(py, |state| {
+        state.is_secure = is_secure;
+        state.ends.replace([for_client, for_server])
     });
     drop(before);
     Ok([client, server])
 }
 
 /// The server's own address is the same for nearly all connections: they share one object.
-fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = server.py();
-    let hub = protocol.hub.get();
-    let last = hub.shared.with(py, |shared| shared.local.as_ref().map(|local| local.clone_ref(py)));
+    let http_server = protocol.http_server.get();
+    let last = http_server.shared.with(py, |shared| shared.local.as_ref().map(|local| local.clone_ref(py)));
     if let Some(last) = last
         && last.bind(py).eq(&server)?
     {
         return Ok(last.into_bound(py));
     }
     let object: Object = server.clone().into();
-    let before = hub.shared.with(py, |shared| shared.local.replace(object));
+    let before = http_server.shared.with(py, |shared| shared.local.replace(object));
     drop(before);
     Ok(server)
 }

@@ -58,9 +58,9 @@ pub(super) struct Settings {
     pub(super) announces_zero_copy_send: bool,
     pub(super) state: Option<Py<PyDict>>,
     /// Whether requests for a WebSocket go to the hooks instead of being refused.
-    pub(super) hands_over: bool,
+    pub(super) allow_upgrade: bool,
     /// Whether connections, tasks and the count of requests are told to the hooks, as uvicorn's server wants.
-    pub(super) tells: bool,
+    pub(super) reports_to_hooks: bool,
 }
 
 struct Seconds {
@@ -100,8 +100,8 @@ impl Settings {
             announces_path_send: false,
             announces_zero_copy_send: false,
             state: None,
-            hands_over: false,
-            tells: false,
+            allow_upgrade: false,
+            reports_to_hooks: false,
         };
         for (name, value) in options {
             let name: String = name.extract()?;
@@ -142,8 +142,8 @@ impl Settings {
             "path_send" => self.announces_path_send = value.is_truthy()?,
             "zero_copy_send" => self.announces_zero_copy_send = value.is_truthy()?,
             "state" => self.state = value.extract()?,
-            "hands_over" => self.hands_over = value.is_truthy()?,
-            "tells" => self.tells = value.is_truthy()?,
+            "allow_upgrade" => self.allow_upgrade = value.is_truthy()?,
+            "reports_to_hooks" => self.reports_to_hooks = value.is_truthy()?,
             _ => return Err(new_error::<PyValueError>("there is no such option")),
         }
         Ok(())

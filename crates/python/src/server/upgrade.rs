@@ -5,10 +5,10 @@
 use pyo3::prelude::*;
 
 use super::connection::protocol_of;
-use super::{ending, respond};
+use super::{close, respond};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
@@ -20,7 +20,7 @@ pub(super) trait Upgrade: Send + Sync {
 
     /// Answers the request, or takes the connection over: whether it did that. `received` is the request's head and what
     /// came behind it.
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised>;
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet>;
 }
 
 /// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
@@ -46,7 +46,7 @@ pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
 pub(super) struct NotImplemented;
 
 impl Upgrade for NotImplemented {
-    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<bool, Raised> {
+    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<bool, ErrorSet> {
         respond::answer(protocol, 501, "this server does not speak WebSocket\n").map(|()| false)
     }
 }
@@ -59,7 +59,7 @@ impl Upgrade for Ignored {
         false
     }
 
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised> {
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet> {
         NotImplemented.take_over(protocol, received)
     }
 }
@@ -69,24 +69,24 @@ impl Upgrade for Ignored {
 pub(super) struct HandOver;
 
 impl Upgrade for HandOver {
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, Raised> {
+    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet> {
         let py = protocol.py();
         let value = protocol_of(protocol);
-        let Some(sink) = value.sink(py) else { return Ok(true) };
-        if value.body.with(py, |body| std::mem::replace(&mut body.reads_paused, false)) {
+        let Some(transport) = value.transport(py) else { return Ok(true) };
+        if value.state.with(py, |state| std::mem::replace(&mut state.reads_paused, false)) {
             // Whoever takes over reads.
-            sink.resume_reading(py)?;
+            transport.resume_reading(py)?;
         }
-        let has_ended = value.body.with(py, |body| body.peer_ended);
-        let hooks = value.hub.get().hooks.bind(py);
-        let transport = sink.object().bind(py);
-        let arguments = (protocol, transport, make::bytes(py, received)?, has_ended);
+        let has_ended = value.state.with(py, |state| state.peer_ended);
+        let hooks = value.http_server.get().hooks.bind(py);
+        let object = transport.object().bind(py);
+        let arguments = (protocol, object, make::bytes(py, received)?, has_ended);
         match hooks.call_method1(name!("upgrade"), arguments).and_then(|taken| taken.is_truthy()) {
-            Ok(true) => ending::forget(protocol).map(|()| true),
+            Ok(true) => close::forget(protocol).map(|()| true),
             Ok(false) => NotImplemented.take_over(protocol, received),
             Err(error) => {
                 // The transport may have another protocol by now: `connection_lost` would not reach this one.
-                let ended = sink.abort(py).and_then(|()| ending::forget(protocol));
+                let ended = transport.abort(py).and_then(|()| close::forget(protocol));
                 ended.and(Err(error.into()))
             }
         }

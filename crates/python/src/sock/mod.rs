@@ -5,21 +5,21 @@
 //! How one of them runs is in `operation`, what it does to its socket in `work`.
 
 mod class;
+mod closed_check;
 mod operation;
 mod start;
-mod vigil;
 mod work;
 
 use pyo3::prelude::*;
 
+pub(crate) use closed_check::limit_sleep;
 pub(crate) use operation::{on_ready, refuse};
-pub(crate) use vigil::limit_sleep;
 
 use crate::fastcall;
 use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
 use crate::ffi::error::new_error;
 use crate::ffi::method::{Argument, Call, Method, add_methods, inside};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use work::Work;
@@ -48,7 +48,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_methods::<EventLoop>(py, vec![connect])
 }
 
-type Made<'py> = Result<Option<Bound<'py, PyAny>>, Raised>;
+type Made<'py> = Result<Option<Bound<'py, PyAny>>, ErrorSet>;
 
 fn recv<'py>(call: &Call<'py>) -> Made<'py> {
     let Some([socket, size]) = plain(call) else { return Ok(None) };
@@ -99,7 +99,7 @@ fn accept<'py>(call: &Call<'py>) -> Made<'py> {
 }
 
 /// What `sock_connect` in Python ends with: the socket is a plain one.
-fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some([socket, address]) = plain(call) else {
         return Err(
             new_error::<pyo3::exceptions::PyTypeError>("a socket.socket and its address are needed").into()

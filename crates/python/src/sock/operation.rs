@@ -20,12 +20,12 @@ use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Coroutine, Step, value_of};
 use crate::ffi::error::new_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
 use crate::watches::Direction;
@@ -35,10 +35,10 @@ use reactor::Readiness;
 pub(crate) struct Operation {
     pub(super) owner: Object<EventLoop>,
     name: &'static str,
-    pub(super) body: Owned<Body>,
+    pub(super) inner: GilCell<Inner>,
 }
 
-pub(super) struct Body {
+pub(super) struct Inner {
     pub(super) stage: Stage,
     /// Absent while it is tried, and at the end.
     pub(super) work: Option<Work>,
@@ -62,7 +62,7 @@ pub(super) fn make<'py>(
     name: &'static str,
     socket: Argument<'py>,
     work: Work,
-) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     instance(call, name, socket, work).map(Some)
 }
 
@@ -72,9 +72,9 @@ pub(super) fn instance<'py>(
     name: &'static str,
     socket: Argument<'py>,
     work: Work,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
-    let body = Body {
+    let inner = Inner {
         stage: Stage::Created,
         work: Some(work),
         socket: Some(socket.to_owned().into()),
@@ -82,17 +82,17 @@ pub(super) fn instance<'py>(
         descriptor: -1,
     };
     class::class_of(call.py)?
-        .instance(call.py, Operation { owner: owner.into(), name, body: Owned::new(body) })
+        .instance(call.py, Operation { owner: owner.into(), name, inner: GilCell::new(inner) })
 }
 
 impl Coroutine for Operation {
-    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, Raised> {
+    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
         let py = object.py();
         let operation = value_of::<Self>(object);
-        let stage = operation.body.with(py, |body| match body.stage {
+        let stage = operation.inner.with(py, |inner| match inner.stage {
             Stage::Created if !sends_none => Stage::Created,
-            Stage::Created => std::mem::replace(&mut body.stage, Stage::Running),
-            Stage::Ready(_) => std::mem::replace(&mut body.stage, Stage::Finished),
+            Stage::Created => std::mem::replace(&mut inner.stage, Stage::Running),
+            Stage::Ready(_) => std::mem::replace(&mut inner.stage, Stage::Finished),
             Stage::Running => Stage::Running,
             Stage::Waiting(direction) => Stage::Waiting(direction),
             Stage::Finished => Stage::Finished,
@@ -117,13 +117,13 @@ impl Coroutine for Operation {
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
-        self.body.peek(|body| {
-            visit.maybe(body.socket.as_ref());
-            visit.maybe(body.future.as_ref());
-            if let Some(work) = &body.work {
+        self.inner.peek(|inner| {
+            visit.maybe(inner.socket.as_ref());
+            visit.maybe(inner.future.as_ref());
+            if let Some(work) = &inner.work {
                 work.visit(visit);
             }
-            if let Stage::Ready(Ok(result)) = &body.stage {
+            if let Stage::Ready(Ok(result)) = &inner.stage {
                 visit.object(result);
             }
         });
@@ -134,7 +134,7 @@ impl Coroutine for Operation {
     }
 
     fn forgotten(&self, py: Python<'_>) -> Option<&'static str> {
-        self.body.with(py, |body| matches!(body.stage, Stage::Created)).then_some(self.name)
+        self.inner.with(py, |inner| matches!(inner.stage, Stage::Created)).then_some(self.name)
     }
 }
 
@@ -144,45 +144,45 @@ impl Operation {
     }
 
     pub(super) fn is_running(&self, py: Python<'_>) -> bool {
-        self.body.with(py, |body| matches!(body.stage, Stage::Running))
+        self.inner.with(py, |inner| matches!(inner.stage, Stage::Running))
     }
 
     /// The end, whatever the stage: what the operation held comes out, to be dropped by the caller.
     fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, [Option<Object>; 2]) {
-        self.body.with(py, |body| {
-            let stage = match body.stage {
+        self.inner.with(py, |inner| {
+            let stage = match inner.stage {
                 // Who never awaited it is warned of when it goes.
                 Stage::Created => Stage::Created,
-                _ => std::mem::replace(&mut body.stage, Stage::Finished),
+                _ => std::mem::replace(&mut inner.stage, Stage::Finished),
             };
-            (stage, body.work.take(), [body.socket.take(), body.future.take()])
+            (stage, inner.work.take(), [inner.socket.take(), inner.future.take()])
         })
     }
 
     /// Takes the operation out of the table, if it still stands there.
     pub(super) fn leave(&self, object: Argument<'_>, descriptor: RawFd, direction: Direction, lingers: bool) {
         // What the kernel has against the end of a wait changes nothing for who waited.
-        let (displaced, _told) = self
+        let (evicted, _told) = self
             .owner
             .get()
             .kernel
             .with(object.py(), |kernel| kernel.end_wait(descriptor, direction, object, lingers));
-        drop(displaced);
+        drop(evicted);
     }
 
     pub(super) fn end(&self, py: Python<'_>) {
-        let stage = self.body.with(py, |body| std::mem::replace(&mut body.stage, Stage::Finished));
+        let stage = self.inner.with(py, |inner| std::mem::replace(&mut inner.stage, Stage::Finished));
         drop((stage, self.finish(py)));
     }
 }
 
 /// Ends an operation whose socket was closed while it waited.
-pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
     let py = object.py();
     let operation = value_of::<Operation>(object);
-    let waiting = operation.body.with(py, |body| {
-        let is_waiting = matches!(body.stage, Stage::Waiting(_));
-        Some((body.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), body.descriptor))
+    let waiting = operation.inner.with(py, |inner| {
+        let is_waiting = matches!(inner.stage, Stage::Waiting(_));
+        Some((inner.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), inner.descriptor))
     });
     let Some((socket, descriptor)) = waiting else { return Ok(()) };
     if descriptor_of(socket.bind(py)) == descriptor {
@@ -192,11 +192,11 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), Raised> {
 }
 
 /// The descriptor of an operation's socket is ready: the loop tries again.
-pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     let py = object.py();
     let operation = value_of::<Operation>(object);
-    let taken = operation.body.with(py, |body| {
-        let is_due = match body.stage {
+    let taken = operation.inner.with(py, |inner| {
+        let is_due = match inner.stage {
             Stage::Waiting(Direction::Read) => readiness.readable(),
             Stage::Waiting(Direction::Write) => readiness.writable(),
             _ => false,
@@ -204,8 +204,8 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
         if !is_due {
             return None;
         }
-        let (socket, future) = (body.socket.as_ref()?.clone_ref(py), body.future.as_ref()?.clone_ref(py));
-        Some((body.work.take()?, socket, future, body.descriptor))
+        let (socket, future) = (inner.socket.as_ref()?.clone_ref(py), inner.future.as_ref()?.clone_ref(py));
+        Some((inner.work.take()?, socket, future, inner.descriptor))
     });
     let Some((mut work, socket, future, descriptor)) = taken else { return Ok(()) };
     let outcome = try_again(operation, &mut work, socket.bind(py), &future, descriptor);
@@ -213,9 +213,9 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
         operation.owner.get().note_harmless_wakeup(future.bind(py));
     }
     // Who threw into the operation meanwhile has the last word; then the work is dropped here.
-    let is_waiting = operation.body.with(py, |body| {
-        if matches!(body.stage, Stage::Waiting(_)) {
-            body.work = Some(work);
+    let is_waiting = operation.inner.with(py, |inner| {
+        if matches!(inner.stage, Stage::Waiting(_)) {
+            inner.work = Some(work);
             return None;
         }
         Some(work)
@@ -233,7 +233,7 @@ fn try_again(
     socket: &Bound<'_, PyAny>,
     future: &Object,
     descriptor: RawFd,
-) -> Result<Option<PyResult<Object>>, Raised> {
+) -> Result<Option<PyResult<Object>>, ErrorSet> {
     let py = socket.py();
     let owner = operation.owner.get();
     let names = &owner.imports.names.sock;
@@ -262,16 +262,16 @@ fn try_again(
 }
 
 /// A wait is over: the outcome is kept for the task, which is woken.
-fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Object>) -> Result<(), Raised> {
+fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Object>) -> Result<(), ErrorSet> {
     let py = object.py();
-    let direction_and_more = operation.body.with(py, |body| {
-        let Stage::Waiting(direction) = body.stage else { return None };
-        body.stage = Stage::Ready(Ok(py.None().into_bound(py).into()));
-        Some((direction, body.descriptor, body.work.take(), body.socket.take(), body.future.take()))
+    let direction_and_more = operation.inner.with(py, |inner| {
+        let Stage::Waiting(direction) = inner.stage else { return None };
+        inner.stage = Stage::Ready(Ok(py.None().into_bound(py).into()));
+        Some((direction, inner.descriptor, inner.work.take(), inner.socket.take(), inner.future.take()))
     });
     let Some((direction, descriptor, work, socket, future)) = direction_and_more else { return Ok(()) };
     let lingers = outcome.is_ok() && work.as_ref().is_some_and(Work::lingers);
-    let before = operation.body.with(py, |body| std::mem::replace(&mut body.stage, Stage::Ready(outcome)));
+    let before = operation.inner.with(py, |inner| std::mem::replace(&mut inner.stage, Stage::Ready(outcome)));
     operation.leave(object, descriptor, direction, lingers);
     drop((before, work, socket));
     let owner = operation.owner.get();
@@ -294,8 +294,8 @@ pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
 fn abandon(object: Argument<'_>) -> bool {
     let py = object.py();
     let operation = value_of::<Operation>(object);
-    let (waited, was_alive) = operation.body.with(py, |body| match body.stage {
-        Stage::Waiting(direction) => (Some((direction, body.descriptor)), true),
+    let (waited, was_alive) = operation.inner.with(py, |inner| match inner.stage {
+        Stage::Waiting(direction) => (Some((direction, inner.descriptor)), true),
         Stage::Finished => (None, false),
         _ => (None, true),
     });

@@ -16,17 +16,17 @@ use crate::ffi::error::new_error;
 use crate::ffi::interpreter::weak_reference;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
-use crate::kernel::Displaced;
+use crate::ffi::trampoline::ErrorSet;
+use crate::kernel::Evicted;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::watches::Direction;
 
 /// The first step: tries, and waits if it has to.
-pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, Raised> {
+pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, ErrorSet> {
     let py = object.py();
-    let (work, socket) = operation.body.with(py, |body| (body.work.take(), body.socket.take()));
+    let (work, socket) = operation.inner.with(py, |inner| (inner.work.take(), inner.socket.take()));
     let (Some(mut work), Some(socket)) = (work, socket) else {
         operation.end(py);
         return Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into());
@@ -59,7 +59,7 @@ fn begin<'py>(
     operation: &Operation,
     work: &mut Work,
     socket: &Bound<'py, PyAny>,
-) -> Result<(Attempt<'py>, RawFd), Raised> {
+) -> Result<(Attempt<'py>, RawFd), ErrorSet> {
     let owner = operation.owner.get();
     if owner.modes.any(Modes::DEBUG)
         && !socket.call_method0(name!("gettimeout"))?.eq(make::integer(socket.py(), 0)?)?
@@ -87,7 +87,7 @@ fn wait<'py>(
     work: Work,
     socket: Bound<'py, PyAny>,
     descriptor: RawFd,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = object.py();
     let owner = operation.owner.bind(py);
     let state = operation.owner.get();
@@ -98,12 +98,12 @@ fn wait<'py>(
     future.setattr(&names.is_blocking, true)?;
     let direction = work.direction();
     register(object, state, socket.as_borrowed(), direction, descriptor)?;
-    operation.body.with(py, |body| {
-        body.stage = Stage::Waiting(direction);
-        body.work = Some(work);
-        body.socket = Some(socket.into());
-        body.future = Some(future.clone().into());
-        body.descriptor = descriptor;
+    operation.inner.with(py, |inner| {
+        inner.stage = Stage::Waiting(direction);
+        inner.work = Some(work);
+        inner.socket = Some(socket.into());
+        inner.future = Some(future.clone().into());
+        inner.descriptor = descriptor;
     });
     Ok(future)
 }
@@ -114,13 +114,13 @@ fn register(
     socket: Argument<'_>,
     direction: Direction,
     descriptor: RawFd,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = object.py();
     let again = state.kernel.with(py, |kernel| {
         let known = kernel.acquaintance(descriptor, socket)?;
         Some(kernel.wait_again(known, direction, object.to_owned().into()))
     });
-    let (displaced, told) = match again {
+    let (evicted, told) = match again {
         Some(registered) => registered,
         None => {
             value_of::<Operation>(object).owner.bind(py).call_method1(
@@ -134,17 +134,17 @@ fn register(
                 .with(py, |kernel| kernel.wait_first(descriptor, direction, object, socket, reference))
         }
     };
-    state.queues.with(py, |queues| queues.vigil.has_waits = true);
-    release(py, displaced)?;
+    state.queues.with(py, |queues| queues.closed_check.has_waits = true);
+    release(py, evicted)?;
     told.map_err(|error| os_error(&error))?;
     Ok(())
 }
 
 /// What came in the place of others: callbacks are cancelled. An operation waits on for nothing, as in asyncio, unless its
 /// socket is closed.
-fn release(py: Python<'_>, displaced: Displaced) -> Result<(), Raised> {
-    for handle in &displaced.handles {
+fn release(py: Python<'_>, evicted: Evicted) -> Result<(), ErrorSet> {
+    for handle in &evicted.handles {
         handle.to_object(py).call_method0(name!("cancel"))?;
     }
-    displaced.operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
+    evicted.operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
 }

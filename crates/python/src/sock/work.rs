@@ -20,7 +20,7 @@ use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport;
@@ -99,7 +99,7 @@ impl Work {
     }
 
     /// Tries it. Python code may run.
-    pub(super) fn attempt<'py>(&mut self, place: &Place<'_, 'py>) -> Result<Attempt<'py>, Raised> {
+    pub(super) fn attempt<'py>(&mut self, place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
         let py = place.py;
         let names = &place.owner.imports.names.sock;
         match self {
@@ -148,7 +148,7 @@ impl Work {
     }
 }
 
-fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Raised> {
+fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
     if size == 0 {
         // As `socket.recv(0)`, which does not ask the kernel.
@@ -169,7 +169,7 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Rai
     }
 }
 
-fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Attempt<'py>, Raised> {
+fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Attempt<'py>, ErrorSet> {
     let mut view = match View::writable(buffer) {
         Ok(view) => view,
         Err(raised) => {
@@ -191,7 +191,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Att
 }
 
 /// Sends what is left. As in asyncio, a part that was taken is no reason to try again at once.
-fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Result<Attempt<'py>, Raised> {
+fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Result<Attempt<'py>, ErrorSet> {
     let view = match View::of(data) {
         Ok(view) => view,
         Err(raised) => {
@@ -212,7 +212,7 @@ fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Re
     }
 }
 
-fn pin(py: Python<'_>, data: &mut Object) -> Result<(), Raised> {
+fn pin(py: Python<'_>, data: &mut Object) -> Result<(), ErrorSet> {
     let view = PyMemoryView::from(data.bind(py))?.into_any().into();
     let before = std::mem::replace(data, view);
     drop(before);
@@ -229,7 +229,7 @@ fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> 
     Ok(size.insert(said))
 }
 
-fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, Raised> {
+fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
     let attempt = ask(place, &place.owner.imports.names.sock.accept, &[])?;
     if let Attempt::Done { result, .. } = &attempt {
         result.get_item(0)?.call_method1(name!("setblocking"), (false,))?;
@@ -242,7 +242,7 @@ fn connect<'py>(
     place: &Place<'_, 'py>,
     address: Argument<'_>,
     is_begun: bool,
-) -> Result<Attempt<'py>, Raised> {
+) -> Result<Attempt<'py>, ErrorSet> {
     if !is_begun {
         return ask(place, &place.owner.imports.names.sock.connect, &[address]);
     }
@@ -260,7 +260,7 @@ fn ask<'py>(
     place: &Place<'_, 'py>,
     method: &Py<PyString>,
     arguments: &[Borrowed<'_, '_, PyAny>],
-) -> Result<Attempt<'py>, Raised> {
+) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
     match call_method(place.socket.as_borrowed(), method, arguments) {
         Ok(result) => Ok(Attempt::done(result)),
@@ -275,7 +275,7 @@ fn ask<'py>(
     }
 }
 
-fn wait_or_fail<'py>(error: &io::Error) -> Result<Attempt<'py>, Raised> {
+fn wait_or_fail<'py>(error: &io::Error) -> Result<Attempt<'py>, ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(Attempt::Wait);
     }

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Body, Socket, Stream, info};
+use super::{Inner, Socket, Stream, info};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::class::Getter;
 use crate::ffi::make;
@@ -29,8 +29,8 @@ pub(super) fn getters() -> Vec<Getter> {
 }
 
 /// What a closure finds in the changing part of a transport. It calls nothing of Python's.
-pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Body) -> R) -> R {
-    value_of::<Stream>(transport).body.with(transport.py(), question)
+pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) -> R) -> R {
+    value_of::<Stream>(transport).inner.with(transport.py(), question)
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -38,25 +38,25 @@ fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::integer(transport.py(), i64::from(ask(transport, |body| body.number)))?)
+    Ok(make::integer(transport.py(), i64::from(ask(transport, |inner| inner.number)))?)
 }
 
 fn owner(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    let is_closed = ask(transport, |body| matches!(body.socket, Socket::Closed));
+    let is_closed = ask(transport, |inner| matches!(inner.socket, Socket::Closed));
     // asyncio's transports let go of their loop at the end, and code asks for that.
     Ok(if is_closed { none(py) } else { value_of::<Stream>(transport).owner.bind(py).clone().into_any() })
 }
 
 fn server(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    let server = ask(transport, |body| body.server.as_ref().map(|server| server.clone_ref(py)));
+    let server = ask(transport, |inner| inner.server.as_ref().map(|server| server.clone_ref(py)));
     Ok(server.map_or_else(|| none(py), |server| server.into_bound(py)))
 }
 
 pub(super) fn protocol_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
-    let protocol = ask(transport, |body| body.protocol.as_ref().map(|protocol| protocol.clone_ref(py)));
+    let protocol = ask(transport, |inner| inner.protocol.as_ref().map(|protocol| protocol.clone_ref(py)));
     Ok(protocol.map_or_else(|| none(py), |protocol| protocol.into_bound(py)))
 }
 
@@ -65,13 +65,13 @@ fn extra_attribute(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn paused(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_paused())))
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_paused())))
 }
 
 fn closing(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_closing())))
 }
 
 fn eof(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.has_ended_writing())))
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.has_ended_writing())))
 }

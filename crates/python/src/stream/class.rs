@@ -6,14 +6,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::attributes::{ask, getters, protocol_attribute};
-use super::{Intake, Stream, end, info, intake_of, native, write};
+use super::{ReadMode, Stream, end, info, protocol, read_mode_of, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{begin_and_wake, connection_lost, limits, pause_if_high, set_limits};
 use crate::{fastcall, no_arguments, represent};
@@ -196,70 +196,70 @@ fn methods_for_asyncio() -> Vec<Method> {
     ]
 }
 
-fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn write_one<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     write::write(call.receiver(), one(call, "write", "data")?)?;
     Ok(none(call.py))
 }
 
-fn write_lines<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn write_lines<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     write::write_lines(call.receiver(), one(call, "writelines", "list_of_data")?)?;
     Ok(none(call.py))
 }
 
-fn write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::end_writing(transport)?;
     Ok(none(transport.py()))
 }
 
-fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn can_write_eof(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(truth(transport.py(), true))
 }
 
-fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::close(transport)?;
     Ok(none(transport.py()))
 }
 
-fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn abort(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     end::abort(transport)?;
     Ok(none(transport.py()))
 }
 
-fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_closing())))
+fn is_closing(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_closing())))
 }
 
-fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    native::pause_reading(transport)?;
+fn pause_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    protocol::pause_reading(transport)?;
     Ok(none(transport.py()))
 }
 
-fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    native::resume_reading(transport)?;
+fn resume_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    protocol::resume_reading(transport)?;
     Ok(none(transport.py()))
 }
 
-fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    Ok(truth(transport.py(), ask(transport, |body| body.state.is_reading())))
+fn is_reading(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(transport.py(), ask(transport, |inner| inner.state.is_reading())))
 }
 
-fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn protocol(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(protocol_attribute(transport)?)
 }
 
-fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_protocol<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let protocol = one(call, "set_protocol", "protocol")?.to_owned();
     let stream = value_of::<Stream>(call.receiver());
-    let intake: Intake = intake_of(stream.owner.bind(call.py), &protocol)?;
-    let before = ask(call.receiver(), |body| {
-        body.intake = intake;
-        body.protocol.replace(protocol.into())
+    let read_mode: ReadMode = read_mode_of(stream.owner.bind(call.py), &protocol)?;
+    let before = ask(call.receiver(), |inner| {
+        inner.read_mode = read_mode;
+        inner.protocol.replace(protocol.into())
     });
     drop(before);
     Ok(none(call.py))
 }
 
-fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let arguments = named(call, "get_extra_info", &["name", "default"])?;
     match arguments[0] {
         Some(name) => Ok(info::extra(call.receiver(), name, arguments[1])?),
@@ -268,13 +268,13 @@ fn get_extra_info<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 /// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
-fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn buffer_size(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     write::flush(transport)?;
-    let size = ask(transport, |body| body.queue.len());
+    let size = ask(transport, |inner| inner.queue.len());
     make::count(transport.py(), size)
 }
 
-fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     set_limits::<Stream>(call)?;
     // A protocol is paused for what the kernel has no room for: what was only gathered is offered first.
     write::flush(call.receiver())?;
@@ -282,17 +282,17 @@ fn set_buffer_limits<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised>
     Ok(none(call.py))
 }
 
-fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn begin_with<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     begin_and_wake::<Stream>(call.receiver(), one(call, "_begin", "waiter")?)?;
     Ok(none(call.py))
 }
 
-fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn call_connection_lost<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     connection_lost::<Stream>(call.receiver(), one(call, "_call_connection_lost", "exc")?)?;
     Ok(none(call.py))
 }
 
-fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = one(call, "_force_close", "exc")?;
     let error = if error.is_none() { None } else { Some(PyErr::from_value(error.to_owned())) };
     write::flush(call.receiver())?;
@@ -300,19 +300,19 @@ fn force_close<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(none(call.py))
 }
 
-fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    if ask(transport, |body| body.file_waiter.is_some()) {
+    if ask(transport, |inner| inner.file_waiter.is_some()) {
         return Err(new_error::<pyo3::exceptions::PyRuntimeError>("Empty waiter is already set").into());
     }
     write::flush(transport)?;
     let waiter = stream.owner.bind(py).call_method0(name!("create_future"))?;
     let copy = waiter.clone().into();
-    let is_empty = ask(transport, |body| {
-        body.state.begin_file();
-        body.file_waiter = Some(copy);
-        body.queue.is_empty()
+    let is_empty = ask(transport, |inner| {
+        inner.state.begin_file();
+        inner.file_waiter = Some(copy);
+        inner.queue.is_empty()
     });
     if is_empty {
         waiter.call_method1(name!("set_result"), (py.None(),))?;
@@ -320,10 +320,10 @@ fn make_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised
     Ok(waiter)
 }
 
-fn reset_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    let waiter = ask(transport, |body| {
-        body.state.end_file();
-        body.file_waiter.take()
+fn reset_empty_waiter(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let waiter = ask(transport, |inner| {
+        inner.state.end_file();
+        inner.file_waiter.take()
     });
     drop(waiter);
     Ok(none(transport.py()))

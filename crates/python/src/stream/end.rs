@@ -17,37 +17,38 @@ use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
 use crate::name;
 use crate::protocol;
 use crate::transport::{self, Transport, conclude, detach};
 
 /// `transport.close()`: what was written is sent first.
-pub(super) fn close(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn close(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(py, |body| body.state.is_closing()) {
+    if stream.inner.with(py, |inner| inner.state.is_closing()) {
         return Ok(());
     }
     write::flush(transport)?;
-    let closing = stream.body.with(py, |body| body.state.close(body.queue.is_empty()));
+    let closing = stream.inner.with(py, |inner| inner.state.close(inner.queue.is_empty()));
     conclude::<Stream>(transport, closing, None)
 }
 
 /// `transport.abort()`: what the turn has written so far still leaves, as it would have in asyncio, if there is room.
-pub(super) fn abort(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn abort(transport: Argument<'_>) -> Result<(), ErrorSet> {
     write::flush(transport)?;
     lose(transport, None)
 }
 
 /// `transport.write_eof()`.
-pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     write::flush(transport)?;
-    let (end, descriptor) =
-        stream.body.with(py, |body| (body.state.end_writing(!body.queue.is_empty()), body.descriptor(py)));
+    let (end, descriptor) = stream
+        .inner
+        .with(py, |inner| (inner.state.end_writing(!inner.queue.is_empty()), inner.descriptor(py)));
     match end {
         WriteEnd::Nothing | WriteEnd::AfterDrain => Ok(()),
         WriteEnd::Shutdown => {
@@ -59,7 +60,7 @@ pub(super) fn end_writing(transport: Argument<'_>) -> Result<(), Raised> {
 
 /// The protocol raised. What is not the network's doing is reported, and the connection is lost to it.
 #[cold]
-pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Result<(), Raised> {
+pub(super) fn fail(transport: Argument<'_>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let py = transport.py();
     let error = protocol::failure(py, raised)?;
     let stream = value_of::<Stream>(transport);
@@ -82,26 +83,27 @@ pub(super) fn fail(transport: Argument<'_>, raised: Raised, message: &str) -> Re
 }
 
 /// The connection is lost, to an error or by `abort()`. What waits to be sent is forgotten.
-pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
+pub(super) fn lose(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), ErrorSet> {
     transport::lose::<Stream>(transport, error)
 }
 
 /// A transport that could not be begun, and that nobody was told of. A socket object is not closed: it may be the caller's.
 #[cold]
-pub(super) fn give_up(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn give_up(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let stream = value_of::<Stream>(transport);
-    let socket = stream.body.with(transport.py(), |body| std::mem::replace(&mut body.socket, Socket::Closed));
+    let socket =
+        stream.inner.with(transport.py(), |inner| std::mem::replace(&mut inner.socket, Socket::Closed));
     drop(socket);
     release(transport)
 }
 
 /// Closes the socket and lets go of everything.
-pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let (socket, token, protocol, server, waiter) = stream.body.with(py, |body| {
-        let socket = std::mem::replace(&mut body.socket, Socket::Closed);
-        (socket, body.token.take(), body.protocol.take(), body.server.take(), body.file_waiter.take())
+    let (socket, token, protocol, server, waiter) = stream.inner.with(py, |inner| {
+        let socket = std::mem::replace(&mut inner.socket, Socket::Closed);
+        (socket, inner.token.take(), inner.protocol.take(), inner.server.take(), inner.file_waiter.take())
     });
     detach(stream, py, token);
     // Taken out of the interpreter: the server is not to be called with an exception set.
@@ -126,9 +128,9 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), Raised> {
     Ok(closed?)
 }
 
-fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), Raised> {
+fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), ErrorSet> {
     match socket {
-        Socket::Native(file) => {
+        Socket::StreamProtocol(file) => {
             let closed = if socket::lingers(file.as_raw_fd()) {
                 py.detach(|| socket::close(file))
             } else {

@@ -17,17 +17,17 @@ use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::imports::Imports;
 use crate::name;
-use crate::transport::describe;
+use crate::transport::repr;
 
 /// What is known of a connection.
-pub(super) struct Facts {
+pub(super) struct ExtraInfo {
     local: Option<Address>,
     peer: Option<Address>,
     /// What was asked for already, and what the maker of the transport gave.
     known: Option<Object<PyDict>>,
 }
 
-impl Facts {
+impl ExtraInfo {
     pub(super) fn new(
         py: Python<'_>,
         local: Option<Address>,
@@ -91,20 +91,20 @@ pub(super) fn all(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 fn known(transport: Argument<'_>) -> PyResult<Bound<'_, PyDict>> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let present = stream.body.with(py, |body| body.facts.known.as_ref().map(|known| known.clone_ref(py)));
+    let present = stream.inner.with(py, |inner| inner.extra.known.as_ref().map(|known| known.clone_ref(py)));
     if let Some(present) = present {
         return Ok(present.into_bound(py));
     }
     let fresh = make::dict(py)?;
     let copy = fresh.clone().into();
-    let before = stream.body.with(py, |body| body.facts.known.replace(copy));
+    let before = stream.inner.with(py, |inner| inner.extra.known.replace(copy));
     drop(before);
     Ok(fresh)
 }
 
 /// The peer's address and our own; None where there is none.
 pub(super) fn addresses<'py>(py: Python<'py>, stream: &Stream) -> PyResult<[Bound<'py, PyAny>; 2]> {
-    let (peer, local) = stream.body.with(py, |body| (body.facts.peer.clone(), body.facts.local.clone()));
+    let (peer, local) = stream.inner.with(py, |inner| (inner.extra.peer.clone(), inner.extra.local.clone()));
     let object = |address: Option<Address>| match address {
         Some(address) => to_object(py, &address),
         None => Ok(py.None().into_bound(py)),
@@ -138,9 +138,9 @@ fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>
 pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let (existing, number) = stream.body.with(py, |body| match &body.socket {
+    let (existing, number) = stream.inner.with(py, |inner| match &inner.socket {
         Socket::Object(object) => (Some(object.clone_ref(py)), None),
-        Socket::Native(_) => (None, Some(body.number)),
+        Socket::StreamProtocol(_) => (None, Some(inner.number)),
         Socket::Closed => (None, None),
     });
     if let Some(object) = existing {
@@ -153,13 +153,13 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
         .call_method1(name!("socket_of"), (make::integer(py, i64::from(number))?,))?;
     let copy = object.clone().into();
     let refused =
-        stream.body.with(py, |body| match std::mem::replace(&mut body.socket, Socket::Object(copy)) {
-            Socket::Native(file) => {
+        stream.inner.with(py, |inner| match std::mem::replace(&mut inner.socket, Socket::Object(copy)) {
+            Socket::StreamProtocol(file) => {
                 // The object owns the number now, and closes it.
                 let _number = file.into_raw_fd();
                 None
             }
-            before => Some(std::mem::replace(&mut body.socket, before)),
+            before => Some(std::mem::replace(&mut inner.socket, before)),
         });
     if let Some(refused) = refused {
         // Another thread has asked meanwhile, or the connection has ended: the number is not this object's.
@@ -172,5 +172,5 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
 
 /// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
 pub(super) fn represent(transport: Argument<'_>) -> String {
-    describe::<Stream>(transport, "SocketTransport")
+    repr::<Stream>(transport, "SocketTransport")
 }

@@ -5,25 +5,25 @@ use std::io;
 use pyo3::prelude::*;
 use stream::Closing;
 
-use super::{Body, Socket, Stream, class, end, info};
+use super::{Inner, Socket, Stream, class, end, info};
 use crate::error::os_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::transport::{self, Parts, Transport};
 use crate::watches::Kind;
 
 impl Transport for Stream {
-    type Body = Body;
+    type Inner = Inner;
 
     fn owner(&self) -> &Object<EventLoop> {
         &self.owner
     }
 
-    fn body(&self) -> &Owned<Body> {
-        &self.body
+    fn inner(&self) -> &GilCell<Inner> {
+        &self.inner
     }
 
     fn kind(&self) -> Kind {
@@ -35,17 +35,17 @@ impl Transport for Stream {
     }
 
     fn forget(&self, py: Python<'_>) -> Closing {
-        self.body.with(py, |body| {
-            body.queue.clear();
-            body.state.lose()
+        self.inner.with(py, |inner| {
+            inner.queue.clear();
+            inner.state.lose()
         })
     }
 
-    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
         end::lose(transport, Some(os_error(error)))
     }
 
-    fn release(transport: Argument<'_>) -> Result<(), Raised> {
+    fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
         end::release(transport)
     }
 
@@ -54,7 +54,7 @@ impl Transport for Stream {
     }
 }
 
-impl transport::Body for Body {
+impl transport::Inner for Inner {
     fn start(&mut self) {
         self.state.start();
     }

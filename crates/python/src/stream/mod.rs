@@ -21,7 +21,7 @@ mod class;
 mod end;
 mod info;
 mod life;
-mod native;
+mod protocol;
 mod read;
 mod reader;
 mod write;
@@ -34,19 +34,19 @@ use stream::{Flow, ReadSize, State, WriteQueue};
 
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::{call_method, copy_context};
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
 use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
-use crate::native_protocol::{self, NativeProtocol};
+use crate::stream_protocol::{self, StreamProtocol};
 use crate::transport::{self, alive, check_protocol, schedule};
 use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
-pub(crate) use native::{
+pub(crate) use protocol::{
     addresses, close, is_lost, is_stream, pause_reading, resume_reading, tell_at_turn_end, write,
 };
 pub(crate) use read::on_ready;
@@ -55,11 +55,11 @@ pub(crate) use write::flush;
 /// The value inside a transport.
 pub(crate) struct Stream {
     owner: Object<EventLoop>,
-    body: Owned<Body>,
+    inner: GilCell<Inner>,
 }
 
 /// What changes in a transport's life.
-pub(crate) struct Body {
+pub(crate) struct Inner {
     state: State,
     flow: Flow,
     read_size: ReadSize,
@@ -75,10 +75,10 @@ pub(crate) struct Body {
     queue: WriteQueue<Bytes>,
     socket: Socket,
     protocol: Option<Object>,
-    intake: Intake,
+    read_mode: ReadMode,
     context: Object,
     server: Option<Object>,
-    facts: info::Facts,
+    extra: info::ExtraInfo,
     /// The future of a `sendfile` that waits for the queue to be drained.
     file_waiter: Option<Object>,
 }
@@ -86,7 +86,7 @@ pub(crate) struct Body {
 /// Who owns the descriptor, and closes it once.
 enum Socket {
     /// We do: nobody has asked for a `socket.socket` yet.
-    Native(OwnedFd),
+    StreamProtocol(OwnedFd),
     /// A `socket.socket` does.
     Object(Object),
     Closed,
@@ -94,7 +94,7 @@ enum Socket {
 
 /// How the protocol takes what arrives.
 #[derive(Clone, Copy)]
-enum Intake {
+enum ReadMode {
     /// `data_received(bytes)`.
     Bytes,
     /// `get_buffer()` and `buffer_updated()`.
@@ -102,7 +102,7 @@ enum Intake {
     /// Into asyncio's own `StreamReader`, if it is still that at the time.
     Reader,
     /// In Rust.
-    Native(&'static NativeProtocol),
+    StreamProtocol(&'static StreamProtocol),
 }
 
 /// What a transport is made of.
@@ -128,7 +128,7 @@ pub(crate) enum NewSocket<'py> {
 pub(crate) fn open<'py>(
     owner: &Bound<'py, EventLoop>,
     connection: Connection<'py>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     let state = owner.get();
     check_protocol(state, &connection.protocol)?;
@@ -136,19 +136,19 @@ pub(crate) fn open<'py>(
         Some(context) => context,
         None => copy_context(py)?,
     };
-    let intake = intake_of(owner, &connection.protocol)?;
+    let read_mode = read_mode_of(owner, &connection.protocol)?;
     let (socket, descriptor, local, peer) = match connection.socket {
         NewSocket::Accepted { file, local, peer } => {
             let descriptor = file.as_raw_fd();
-            (Socket::Native(file), descriptor, local, Some(peer))
+            (Socket::StreamProtocol(file), descriptor, local, Some(peer))
         }
         NewSocket::Object(object, descriptor) => {
             (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
     let local = local.or_else(|| socket::local_address(descriptor).ok());
-    let facts = info::Facts::new(py, local, peer, connection.extra)?;
-    let body = Body {
+    let extra = info::ExtraInfo::new(py, local, peer, connection.extra)?;
+    let inner = Inner {
         state: State::new(),
         flow: Flow::new(),
         read_size: ReadSize::new(),
@@ -160,25 +160,25 @@ pub(crate) fn open<'py>(
         queue: WriteQueue::new(),
         socket,
         protocol: Some(connection.protocol.into()),
-        intake,
+        read_mode,
         context: context.into(),
         server: connection.server.as_ref().map(|server| server.clone().into()),
-        facts,
+        extra,
         file_waiter: None,
     };
-    let value = Stream { owner: owner.clone().into(), body: Owned::new(body) };
+    let value = Stream { owner: owner.clone().into(), inner: GilCell::new(inner) };
     let transport = class::class_of(py)?.instance(py, value)?;
-    let (token, displaced) =
+    let (token, evicted) =
         state.kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Stream, transport.clone().into()));
-    drop(displaced);
+    drop(evicted);
     let stream = value_of::<Stream>(transport.as_borrowed());
-    stream.body.with(py, |body| body.token = Some(token));
+    stream.inner.with(py, |inner| inner.token = Some(token));
     if let Some(server) = connection.server {
         let name = &state.imports.names.protocol.attach;
         if let Err(raised) = call_method(server.as_borrowed(), name, &[transport.as_borrowed()]) {
             let error = raised.take(py);
             // It does not count among the server's.
-            let uncounted = stream.body.with(py, |body| body.server.take());
+            let uncounted = stream.inner.with(py, |inner| inner.server.take());
             drop(uncounted);
             drop(end::give_up(transport.as_borrowed()).map_err(|raised| raised.take(py)));
             return Err(error.into());
@@ -192,7 +192,7 @@ pub(crate) fn open_later<'py>(
     owner: &Bound<'py, EventLoop>,
     connection: Connection<'py>,
     waiter: Option<Bound<'py, PyAny>>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     if let NewSocket::Object(_, descriptor) = connection.socket {
         // A Unix socket has no such option.
@@ -213,7 +213,7 @@ pub(crate) fn open_later<'py>(
 
 /// Whether the descriptor is the stream's own now. While a file is sent past it, it is `sock_sendfile`'s.
 pub(crate) fn owns_descriptor(transport: Argument<'_>) -> bool {
-    !value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_sending_file())
+    !value_of::<Stream>(transport).inner.with(transport.py(), |inner| inner.state.is_sending_file())
 }
 
 /// The open transports of a server.
@@ -232,23 +232,23 @@ pub(crate) fn transports_of<'py>(
     let transports = objects.into_iter().filter_map(|object| alive(object.into_bound(py)));
     let is_its = |transport: &Bound<'py, PyAny>| {
         let stream = value_of::<Stream>(transport.as_borrowed());
-        stream.body.with(py, |body| body.server.as_ref().is_some_and(|own| own.is(server)))
+        stream.inner.with(py, |inner| inner.server.as_ref().is_some_and(|own| own.is(server)))
     };
     Ok(transports.filter(is_its).collect())
 }
 
 /// Calls `connection_made` and begins to read.
-pub(crate) fn begin(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn begin(transport: Argument<'_>) -> Result<(), ErrorSet> {
     transport::begin::<Stream>(transport)
 }
 
-impl Body {
+impl Inner {
     /// The descriptor to read from and write to: -1 once the user has closed the socket behind the transport's back, so
     /// that whoever has the number now is left alone.
     #[inline(always)]
     fn descriptor(&self, py: Python<'_>) -> RawFd {
         match &self.socket {
-            Socket::Native(_) => self.number,
+            Socket::StreamProtocol(_) => self.number,
             Socket::Object(object) => descriptor_of(object.bind(py)),
             Socket::Closed => -1,
         }
@@ -257,40 +257,40 @@ impl Body {
 
 /// Tells the kernel what the state asks for, if that has changed.
 #[inline(always)]
-fn settle(transport: Argument<'_>) -> Result<(), Raised> {
+fn settle(transport: Argument<'_>) -> Result<(), ErrorSet> {
     transport::settle::<Stream>(transport)
 }
 
 /// How a protocol takes what arrives, by its class.
-fn intake_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<Intake> {
+fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
     let class = owner.get().imports.buffered_protocol.bind(owner.py());
     if protocol.is_instance(class)? {
-        return Ok(Intake::Buffer);
+        return Ok(ReadMode::Buffer);
     }
-    if let Some(native) = native_protocol::of(protocol) {
-        return Ok(Intake::Native(native));
+    if let Some(native) = stream_protocol::of(protocol) {
+        return Ok(ReadMode::StreamProtocol(native));
     }
-    Ok(if reader::may_feed(protocol)? { Intake::Reader } else { Intake::Bytes })
+    Ok(if reader::may_feed(protocol)? { ReadMode::Reader } else { ReadMode::Bytes })
 }
 
 impl Native for Stream {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
-        self.body.peek(|body| {
-            visit.maybe(body.protocol.as_ref());
-            visit.object(&body.context);
-            visit.maybe(body.server.as_ref());
-            visit.maybe(body.file_waiter.as_ref());
-            if let Socket::Object(object) = &body.socket {
+        self.inner.peek(|inner| {
+            visit.maybe(inner.protocol.as_ref());
+            visit.object(&inner.context);
+            visit.maybe(inner.server.as_ref());
+            visit.maybe(inner.file_waiter.as_ref());
+            if let Socket::Object(object) = &inner.socket {
                 visit.object(object);
             }
-            visit.maybe(body.facts.dict());
+            visit.maybe(inner.extra.dict());
         });
     }
 
     fn clear(&self, py: Python<'_>) {
-        let released = self.body.with(py, |body| {
-            (body.protocol.take(), body.server.take(), body.file_waiter.take(), body.facts.take_dict())
+        let released = self.inner.with(py, |inner| {
+            (inner.protocol.take(), inner.server.take(), inner.file_waiter.take(), inner.extra.take_dict())
         });
         drop(released);
     }

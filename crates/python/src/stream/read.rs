@@ -11,9 +11,9 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::ReadSize;
 
-use super::native::receive as receive_natively;
+use super::protocol::receive as receive_for_protocol;
 use super::reader::{self, Fed};
-use super::{Body, Intake, Stream, end, settle, write};
+use super::{Inner, ReadMode, Stream, end, settle, write};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes;
@@ -21,9 +21,9 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::protocol::{self, Callee};
-use crate::transport::{self, Body as _};
+use crate::transport::{self, Inner as _};
 
 /// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
 /// costs more than cutting the object to size.
@@ -31,7 +31,7 @@ const OWN_OBJECT: usize = 64 * 1024;
 
 /// The kernel has something to say about a stream.
 #[inline]
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), Raised> {
+pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
         on_readable(transport)?;
     }
@@ -44,32 +44,37 @@ pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<
 /// What one read is about to do.
 pub(super) struct Plan<'py> {
     pub(super) callee: Callee<'py>,
-    intake: Intake,
+    read_mode: ReadMode,
     size: ReadSize,
     pub(super) descriptor: i32,
 }
 
-fn on_readable(transport: Argument<'_>) -> Result<(), Raised> {
+fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let plan = stream.body.with(py, |body| {
-        if !body.state.may_read() {
+    let plan = stream.inner.with(py, |inner| {
+        if !inner.state.may_read() {
             return None;
         }
-        let callee = body.callee(py)?;
-        Some(Plan { callee, intake: body.intake, size: body.read_size, descriptor: body.descriptor(py) })
+        let callee = inner.callee(py)?;
+        Some(Plan {
+            callee,
+            read_mode: inner.read_mode,
+            size: inner.read_size,
+            descriptor: inner.descriptor(py),
+        })
     });
     let Some(plan) = plan else { return Ok(()) };
-    match plan.intake {
-        Intake::Bytes => receive_bytes(transport, stream, &plan),
-        Intake::Buffer => receive_into_buffer(transport, stream, &plan),
-        Intake::Reader => receive_for_reader(transport, stream, &plan),
-        Intake::Native(native) => receive_natively(transport, stream, &plan, native),
+    match plan.read_mode {
+        ReadMode::Bytes => receive_bytes(transport, stream, &plan),
+        ReadMode::Buffer => receive_into_buffer(transport, stream, &plan),
+        ReadMode::Reader => receive_for_reader(transport, stream, &plan),
+        ReadMode::StreamProtocol(native) => receive_for_protocol(transport, stream, &plan, native),
     }
 }
 
 /// Into asyncio's own reader, or by `data_received` if somebody has put something else in its place.
-fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
         return receive_bytes(transport, stream, plan);
     };
@@ -81,7 +86,7 @@ fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>)
     }
 }
 
-fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = stream.owner.get();
     let received = if plan.size.next() >= OWN_OBJECT {
@@ -95,7 +100,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
         Err(error) => return on_error(transport, &error),
     };
     let length = data.len()?;
-    stream.body.with(py, |body| body.read_size.note(length));
+    stream.inner.with(py, |inner| inner.read_size.note(length));
     let names = &owner.imports.names.protocol;
     match plan.callee.call(&names.data_received, &[data.as_borrowed()]) {
         Ok(_) => Ok(()),
@@ -103,7 +108,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
     }
 }
 
-fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), Raised> {
+fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let names = &stream.owner.get().imports.names.protocol;
     let hint = make::integer(py, -1)?;
@@ -115,8 +120,8 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
         }
     };
     // A protocol that has paused in there gets what it has just made room for, as in asyncio.
-    let open = |body: &mut Body| (!body.state.is_closing()).then(|| body.descriptor(py));
-    let Some(descriptor) = stream.body.with(py, open) else { return Ok(()) };
+    let open = |inner: &mut Inner| (!inner.state.is_closing()).then(|| inner.descriptor(py));
+    let Some(descriptor) = stream.inner.with(py, open) else { return Ok(()) };
     let mut view = match View::writable(buffer.as_borrowed()) {
         Ok(view) => view,
         Err(raised) => {
@@ -142,7 +147,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
     }
 }
 
-fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), Raised> {
+fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
     if buffer.len()? == 0 {
         return Err(new_error::<PyRuntimeError>("get_buffer() returned an empty buffer").into());
     }
@@ -151,7 +156,7 @@ fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), Raised> {
 
 /// The peer has ended its side. A protocol that answers with a true value goes on writing.
 #[cold]
-pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Raised> {
+pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let names = &stream.owner.get().imports.names.protocol;
@@ -163,14 +168,14 @@ pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), Rai
         }
     };
     if keep_open {
-        stream.body.with(py, |body| body.state.peer_ended());
+        stream.inner.with(py, |inner| inner.state.peer_ended());
         return settle(transport);
     }
     end::close(transport)
 }
 
 #[cold]
-pub(super) fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+pub(super) fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use reactor::socket;
 use super::Stream;
 use crate::buffer;
 use crate::ffi::call::{bound_function, call_method};
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::name;
 
@@ -60,7 +60,7 @@ pub(super) fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// The reader of a protocol, if it can be fed now.
-pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = protocol.py();
     let Some(known) = known(py)? else { return Ok(None) };
     let names = &known.names;
@@ -79,7 +79,11 @@ pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Boun
 }
 
 /// Receives into a reader's buffer and wakes who waits for it.
-pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>, descriptor: RawFd) -> Result<Fed, Raised> {
+pub(super) fn receive(
+    stream: &Stream,
+    reader: &Bound<'_, PyAny>,
+    descriptor: RawFd,
+) -> Result<Fed, ErrorSet> {
     let py = reader.py();
     let Some(known) = known(py)? else { return Ok(Fed::Bytes) };
     let names = &known.names;
@@ -116,7 +120,7 @@ fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
 }
 
 /// Wakes who waits for a reader, if anybody does, and gives the future that was waited for.
-fn wake<'py>(reader: &Bound<'py, PyAny>, names: &Names) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+fn wake<'py>(reader: &Bound<'py, PyAny>, names: &Names) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let waiter = reader.getattr(&names.waiter)?;
     if waiter.is_none() {
         return Ok(None);

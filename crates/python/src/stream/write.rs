@@ -12,14 +12,14 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::{Admission, Drained};
 
-use super::{Body, Stream, end, native, settle};
+use super::{Inner, Stream, end, protocol, settle};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
     self, Next, follow, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging,
@@ -30,11 +30,11 @@ const COPY_AT_MOST: usize = 16 * 1024;
 
 /// `transport.write(data)`.
 #[inline]
-pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
     match Bytes::of(data) {
         Some(data) => {
             let is_empty = data.as_ref().is_empty();
-            put(transport, is_empty, |body| body.queue.push_shared(data))
+            put(transport, is_empty, |inner| inner.queue.push_shared(data))
         }
         None => write_memory(transport, data),
     }
@@ -45,8 +45,8 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), R
 pub(super) fn put(
     transport: Argument<'_>,
     is_empty: bool,
-    push: impl FnOnce(&mut Body) -> Result<(), TryReserveError>,
-) -> Result<(), Raised> {
+    push: impl FnOnce(&mut Inner) -> Result<(), TryReserveError>,
+) -> Result<(), ErrorSet> {
     put_by("write", transport, is_empty, push)
 }
 
@@ -56,19 +56,19 @@ fn put_by(
     method: &str,
     transport: Argument<'_>,
     is_empty: bool,
-    push: impl FnOnce(&mut Body) -> Result<(), TryReserveError>,
-) -> Result<(), Raised> {
+    push: impl FnOnce(&mut Inner) -> Result<(), TryReserveError>,
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let runs_here = stream.owner.get().is_own_thread();
-    let next = stream.body.with(py, |body| {
-        match body.state.admit(is_empty) {
+    let next = stream.inner.with(py, |inner| {
+        match inner.state.admit(is_empty) {
             Admission::Queue => {}
             refused => return Err(Some(refused)),
         }
-        push(body).map_err(|_| None)?;
-        let (length, blocked) = (body.queue.len(), body.state.is_blocked());
-        Ok(Next::of(length, &body.flow, blocked, runs_here, &mut body.is_listed))
+        push(inner).map_err(|_| None)?;
+        let (length, blocked) = (inner.queue.len(), inner.state.is_blocked());
+        Ok(Next::of(length, &inner.flow, blocked, runs_here, &mut inner.is_listed))
     });
     match next {
         Ok(next) => follow::<Stream>(transport, next, flush),
@@ -77,7 +77,7 @@ fn put_by(
     }
 }
 
-impl Body {
+impl Inner {
     /// Offers the kernel what waits. `Ok(true)`: all is sent.
     fn send(&mut self, py: Python<'_>) -> io::Result<bool> {
         let number = self.descriptor(py);
@@ -95,19 +95,19 @@ impl Body {
 
 /// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
 /// the kernel has room again, and before whatever has to come after the bytes.
-pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let sent = stream.body.with(py, |body| {
-        if body.tells_turn_end {
+    let sent = stream.inner.with(py, |inner| {
+        if inner.tells_turn_end {
             return Ok(None);
         }
-        body.is_listed = false;
-        if body.state.is_blocked() || body.state.is_lost() {
+        inner.is_listed = false;
+        if inner.state.is_blocked() || inner.state.is_lost() {
             return Ok(Some(false));
         }
         // Where nobody waits for the queue to be drained, that is all.
-        body.send(py).map(|drained| Some(!drained || body.has_plans()))
+        inner.send(py).map(|drained| Some(!drained || inner.has_plans()))
     });
     match sent {
         Ok(Some(false)) => Ok(()),
@@ -119,13 +119,13 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), Raised> {
 
 /// The same for a protocol that is told before. What waits leaves whatever that raises.
 #[cold]
-fn tell_and_flush(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
-    let told = native::tell_turn_ends(transport, stream).map_err(|raised| raised.take(transport.py()));
+fn tell_and_flush(transport: Argument<'_>, stream: &Stream) -> Result<(), ErrorSet> {
+    let told = protocol::tell_turn_ends(transport, stream).map_err(|raised| raised.take(transport.py()));
     flush(transport)?;
     Ok(told?)
 }
 
-impl Body {
+impl Inner {
     /// Whether anything is due once the queue is drained.
     #[inline(always)]
     fn has_plans(&self) -> bool {
@@ -134,17 +134,17 @@ impl Body {
 }
 
 /// The kernel has room again.
-pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let stream = value_of::<Stream>(transport);
-    let was_blocked = stream.body.with(transport.py(), |body| {
-        let blocked = body.state.is_blocked();
-        body.state.set_blocked(false);
+    let was_blocked = stream.inner.with(transport.py(), |inner| {
+        let blocked = inner.state.is_blocked();
+        inner.state.set_blocked(false);
         blocked
     });
     if !was_blocked {
         return Ok(());
     }
-    let sent = stream.body.with(transport.py(), |body| body.send(transport.py()));
+    let sent = stream.inner.with(transport.py(), |inner| inner.send(transport.py()));
     match sent {
         Ok(_) => after_send(transport),
         Err(error) => fail(transport, &error),
@@ -152,18 +152,18 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), Raised> {
 }
 
 /// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), Raised> {
+fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let resumed = resume_if_low::<Stream>(transport).map_err(|raised| raised.take(py));
-    let (drained, waiter, descriptor) = stream.body.with(py, |body| {
-        if !body.queue.is_empty() || body.state.is_lost() {
-            return (Drained::Nothing, None, body.descriptor(py));
+    let (drained, waiter, descriptor) = stream.inner.with(py, |inner| {
+        if !inner.queue.is_empty() || inner.state.is_lost() {
+            return (Drained::Nothing, None, inner.descriptor(py));
         }
         (
-            body.state.drained(),
-            body.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)),
-            body.descriptor(py),
+            inner.state.drained(),
+            inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)),
+            inner.descriptor(py),
         )
     });
     let woken = waiter.map_or(Ok(()), |waiter| wake_sender(waiter.bind(py)));
@@ -191,13 +191,13 @@ fn wake_sender(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
 
 /// The kernel refused to send: the connection is lost.
 #[cold]
-fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised> {
+fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     end::lose(transport, Some(os_error(error)))
 }
 
 /// A write that is the caller's mistake, or comes too late.
 #[cold]
-fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(), Raised> {
+fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(), ErrorSet> {
     let py = transport.py();
     let action = if method == "write" { "write" } else { "writelines" };
     match refused {
@@ -218,7 +218,7 @@ fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(
 }
 
 /// A write of memory that its owner can change: copied, or sent before this returns.
-fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raised> {
+fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
     if !is_bytes_like(data) {
         return Err(wrong_type(data)?.into());
     }
@@ -234,7 +234,7 @@ fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Raise
     if view.len() > COPY_AT_MOST {
         return write_long(transport, &view);
     }
-    put(transport, view.len() == 0, |body| body.queue.push_copied(view.bytes()))
+    put(transport, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
 }
 
 /// What a long write came to.
@@ -248,29 +248,29 @@ enum Direct {
 }
 
 /// Offers long memory to the kernel at once, behind what waits already; only what it does not take is copied.
-fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
+fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     flush(transport)?;
-    let direct = stream.body.with(py, |body| {
-        match body.state.admit(false) {
+    let direct = stream.inner.with(py, |inner| {
+        match inner.state.admit(false) {
             Admission::Queue => {}
             refused => return Err(refused),
         }
         let mut taken = 0;
-        let is_first = body.queue.is_empty() && !body.state.is_blocked();
+        let is_first = inner.queue.is_empty() && !inner.state.is_blocked();
         if is_first {
-            match socket::send(body.descriptor(py), view.bytes()) {
+            match socket::send(inner.descriptor(py), view.bytes()) {
                 Ok(count) => taken = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Ok(Direct::Failed(error)),
             }
         }
-        if body.queue.push_copied(&view.bytes()[taken..]).is_err() {
+        if inner.queue.push_copied(&view.bytes()[taken..]).is_err() {
             return Ok(Direct::NoMemory { is_torn: taken > 0 });
         }
         if is_first {
-            body.state.set_blocked(taken < view.len());
+            inner.state.set_blocked(taken < view.len());
         }
         Ok(Direct::Done)
     });
@@ -293,9 +293,9 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), Raised> {
 
 /// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
 /// is of the wrong type.
-pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), ErrorSet> {
     let stream = value_of::<Stream>(transport);
-    let refused = stream.body.with(transport.py(), |body| body.state.admit(true));
+    let refused = stream.inner.with(transport.py(), |inner| inner.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
         return refuse(transport, refused, "writelines");
     }
@@ -307,13 +307,13 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
-    put_by("writelines", transport, is_empty, |body| {
-        pieces.into_iter().try_for_each(|piece| body.queue.push_shared(piece))
+    put_by("writelines", transport, is_empty, |inner| {
+        pieces.into_iter().try_for_each(|piece| inner.queue.push_shared(piece))
     })
 }
 
 /// A line that nobody can change.
-fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, Raised> {
+fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
     if !is_bytes_like(line.as_borrowed()) {
         return Err(wrong_type(line.as_borrowed())?.into());
     }

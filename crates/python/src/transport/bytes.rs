@@ -18,7 +18,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 
@@ -70,8 +70,8 @@ impl Next {
 pub(crate) fn follow<T: Transport>(
     transport: Argument<'_>,
     next: Next,
-    flush: impl FnOnce(Argument<'_>) -> Result<(), Raised>,
-) -> Result<(), Raised> {
+    flush: impl FnOnce(Argument<'_>) -> Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
     match next {
         Next::Nothing => Ok(()),
         Next::List => {
@@ -127,7 +127,7 @@ pub(crate) fn receive<'py>(
     py: Python<'py>,
     owner: &EventLoop,
     fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
-) -> Result<io::Result<Option<Bound<'py, PyAny>>>, Raised> {
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     owner.inbound.with(py, |buffer| match buffer.receive(fill) {
         Ok([]) => Ok(Ok(None)),
         Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
@@ -143,7 +143,7 @@ pub(crate) fn is_bytes_like(data: Argument<'_>) -> bool {
 }
 
 /// Bytes that nobody can change: the object itself if it is `bytes`, a copy of what else has bytes.
-pub(crate) fn unchanging(data: Argument<'_>) -> Result<Bytes, Raised> {
+pub(crate) fn unchanging(data: Argument<'_>) -> Result<Bytes, ErrorSet> {
     if let Some(bytes) = Bytes::of(data) {
         return Ok(bytes);
     }

@@ -4,18 +4,18 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use stream::Flow;
 
-use super::life::{Body, Transport};
-use super::telling::report_failure;
+use super::callbacks::report_failure;
+use super::life::{Inner, Transport};
 use crate::ffi::answer::truth;
 use crate::ffi::arguments::named;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 
 /// `transport.set_write_buffer_limits(high=None, low=None)`, but for telling the protocol.
-pub(crate) fn set_limits<T: Transport>(call: &Call<'_>) -> Result<(), Raised> {
+pub(crate) fn set_limits<T: Transport>(call: &Call<'_>) -> Result<(), ErrorSet> {
     let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
     let number = |place: usize| -> PyResult<Option<i64>> {
         match arguments[place].filter(|value| !value.is_none()) {
@@ -29,11 +29,11 @@ pub(crate) fn set_limits<T: Transport>(call: &Call<'_>) -> Result<(), Raised> {
 }
 
 fn flow_of<T: Transport, R>(transport: Argument<'_>, question: impl FnOnce(&mut Flow) -> R) -> R {
-    value_of::<T>(transport).body().with(transport.py(), |body| question(body.parts().flow))
+    value_of::<T>(transport).inner().with(transport.py(), |inner| question(inner.parts().flow))
 }
 
 /// `transport.get_write_buffer_limits()`.
-pub(crate) fn limits<T: Transport>(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn limits<T: Transport>(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = transport.py();
     let (low, high) = flow_of::<T, _>(transport, |flow| flow.limits());
     Ok(make::tuple(py, [make::count(py, low)?, make::count(py, high)?])?.into_any())
@@ -59,11 +59,11 @@ pub(crate) fn low_water<T: Transport>(transport: Argument<'_>) -> PyResult<Bound
 }
 
 /// Something was sent: the protocol may go on writing if little enough is left.
-pub(crate) fn resume_if_low<T: Transport>(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn resume_if_low<T: Transport>(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let this = value_of::<T>(transport);
-    let is_due = this.body().with(py, |body| {
-        let parts = body.parts();
+    let is_due = this.inner().with(py, |inner| {
+        let parts = inner.parts();
         parts.flow.shrunk(parts.waiting)
     });
     let Some(callee) = is_due.then(|| this.callee(py)).flatten() else { return Ok(()) };
@@ -74,11 +74,11 @@ pub(crate) fn resume_if_low<T: Transport>(transport: Argument<'_>) -> Result<(),
 
 /// Tells the protocol to pause if what waits is above the high mark. It is called from within its own call, in whatever
 /// context that has.
-pub(crate) fn pause_if_high<T: Transport>(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn pause_if_high<T: Transport>(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let this = value_of::<T>(transport);
-    let is_due = this.body().with(py, |body| {
-        let parts = body.parts();
+    let is_due = this.inner().with(py, |inner| {
+        let parts = inner.parts();
         parts.flow.grown(parts.waiting)
     });
     let Some(callee) = is_due.then(|| this.callee(py)).flatten() else { return Ok(()) };

@@ -9,7 +9,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use reactor::{Interest, Token};
 
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::watches::Half;
 
@@ -34,15 +34,14 @@ pub(crate) fn ask_kernel(
     half: Half,
     token: Token,
     wanted: Interest,
-) -> Result<io::Result<()>, Raised> {
+) -> Result<io::Result<()>, ErrorSet> {
     let transport_object = transport.to_owned();
     let weak = if wanted.is_empty() { PyWeakrefReference::new(&transport_object).ok() } else { None };
     // Without memory for the weak reference it is held until something changes: what the state has decided, such as the end
     // of the transport, must not be left half done.
     let object = weak.map_or_else(|| transport_object.clone(), |weak| weak.into_any()).into();
-    let (displaced, told) =
-        owner.kernel.with(transport.py(), |kernel| kernel.ask(half, token, wanted, object));
-    drop(displaced);
+    let (evicted, told) = owner.kernel.with(transport.py(), |kernel| kernel.ask(half, token, wanted, object));
+    drop(evicted);
     // Not thread-safe by asyncio's rules, but a write from another thread that the kernel has no room for goes on there.
     owner.wake_if_elsewhere()?;
     Ok(told)

@@ -11,15 +11,15 @@ use pyo3::prelude::*;
 use reactor::{Interest, Token};
 use stream::{Closing, Flow};
 
+use super::callbacks::{call_connection_lost, call_connection_made, schedule, wake};
 use super::interest::{ask_kernel, interest_of};
-use super::telling::{call_connection_lost, call_connection_made, schedule, wake};
 use crate::ffi::answer::none;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::native::{Native, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol::Callee;
@@ -27,10 +27,10 @@ use crate::watches::Kind;
 
 /// The value inside a transport.
 pub(crate) trait Transport: Native {
-    type Body: Body;
+    type Inner: Inner;
 
     fn owner(&self) -> &Object<EventLoop>;
-    fn body(&self) -> &Owned<Self::Body>;
+    fn inner(&self) -> &GilCell<Self::Inner>;
 
     /// What the table of descriptors has it under.
     fn kind(&self) -> Kind;
@@ -42,10 +42,10 @@ pub(crate) trait Transport: Native {
     fn forget(&self, py: Python<'_>) -> Closing;
 
     /// The kernel refuses to watch its descriptor: the end of it.
-    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), Raised>;
+    fn on_unwatchable(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet>;
 
     /// Closes the descriptor, takes it out of the table and lets go of everything.
-    fn release(transport: Argument<'_>) -> Result<(), Raised>;
+    fn release(transport: Argument<'_>) -> Result<(), ErrorSet>;
 
     /// The representation, as asyncio writes it.
     fn represent(transport: Argument<'_>) -> String;
@@ -53,12 +53,12 @@ pub(crate) trait Transport: Native {
     /// The protocol with its context; `None` once it is gone.
     #[inline(always)]
     fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        self.body().with(py, |body| body.callee(py))
+        self.inner().with(py, |inner| inner.callee(py))
     }
 }
 
 /// What changes in a transport's life.
-pub(crate) trait Body {
+pub(crate) trait Inner {
     /// `connection_made` was called.
     fn start(&mut self);
 
@@ -95,7 +95,7 @@ pub(crate) struct Parts<'a> {
 
 /// Calls `connection_made` and lets the events come. An exception in there goes to the exception handler, and the transport
 /// lives on, as in asyncio.
-pub(crate) fn begin<T: Transport>(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn begin<T: Transport>(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let this = value_of::<T>(transport);
     let mut outcome = Ok(());
@@ -104,9 +104,9 @@ pub(crate) fn begin<T: Transport>(transport: Argument<'_>) -> Result<(), Raised>
         outcome = made.map_err(|raised| raised.take(py));
     }
     // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
-    let wanted = this.body().with(py, |body| {
-        body.start();
-        interest_of(body.parts().wanted)
+    let wanted = this.inner().with(py, |inner| {
+        inner.start();
+        interest_of(inner.parts().wanted)
     });
     // The table has held the transport so far, and must not go on if the kernel is asked for nothing.
     tell_kernel::<T>(transport, wanted)?;
@@ -117,7 +117,7 @@ pub(crate) fn begin<T: Transport>(transport: Argument<'_>) -> Result<(), Raised>
 pub(crate) fn begin_and_wake<T: Transport>(
     transport: Argument<'_>,
     waiter: Argument<'_>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let begun = begin::<T>(transport).map_err(|raised| raised.take(transport.py()));
     wake(waiter)?;
     Ok(begun?)
@@ -125,9 +125,9 @@ pub(crate) fn begin_and_wake<T: Transport>(
 
 /// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the transport.
 #[inline(always)]
-pub(crate) fn settle<T: Transport>(transport: Argument<'_>) -> Result<(), Raised> {
-    let changed = value_of::<T>(transport).body().with(transport.py(), |body| {
-        let parts = body.parts();
+pub(crate) fn settle<T: Transport>(transport: Argument<'_>) -> Result<(), ErrorSet> {
+    let changed = value_of::<T>(transport).inner().with(transport.py(), |inner| {
+        let parts = inner.parts();
         let wanted = interest_of(parts.wanted);
         (wanted != *parts.watched).then_some(wanted)
     });
@@ -137,10 +137,10 @@ pub(crate) fn settle<T: Transport>(transport: Argument<'_>) -> Result<(), Raised
     }
 }
 
-fn tell_kernel<T: Transport>(transport: Argument<'_>, wanted: Interest) -> Result<(), Raised> {
+fn tell_kernel<T: Transport>(transport: Argument<'_>, wanted: Interest) -> Result<(), ErrorSet> {
     let this = value_of::<T>(transport);
-    let token = this.body().with(transport.py(), |body| {
-        let parts = body.parts();
+    let token = this.inner().with(transport.py(), |inner| {
+        let parts = inner.parts();
         *parts.watched = wanted;
         parts.token
     });
@@ -152,7 +152,7 @@ fn tell_kernel<T: Transport>(transport: Argument<'_>, wanted: Interest) -> Resul
 }
 
 /// The transport is lost, to an error or by `abort()`. What waits to be sent is forgotten.
-pub(crate) fn lose<T: Transport>(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), Raised> {
+pub(crate) fn lose<T: Transport>(transport: Argument<'_>, error: Option<PyErr>) -> Result<(), ErrorSet> {
     let closing = value_of::<T>(transport).forget(transport.py());
     conclude::<T>(transport, closing, error)
 }
@@ -162,7 +162,7 @@ pub(crate) fn conclude<T: Transport>(
     transport: Argument<'_>,
     closing: Closing,
     error: Option<PyErr>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     // Nobody else would schedule the end.
     let settled = settle::<T>(transport).map_err(|raised| raised.take(transport.py()));
     if closing == Closing::Lose {
@@ -175,7 +175,7 @@ pub(crate) fn conclude<T: Transport>(
 pub(crate) fn schedule_lost<T: Transport>(
     transport: Argument<'_>,
     error: Option<PyErr>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let error = match error {
         Some(error) => error.into_value(py).into_bound(py).into_any(),
@@ -186,10 +186,13 @@ pub(crate) fn schedule_lost<T: Transport>(
 
 /// The same for an exception as an object, or None. Where there is no memory for it the loop tries again at the end of each
 /// turn: the state is past the point at which anybody else would.
-pub(crate) fn schedule_end<T: Transport>(transport: Argument<'_>, error: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn schedule_end<T: Transport>(
+    transport: Argument<'_>,
+    error: Argument<'_>,
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let this = value_of::<T>(transport);
-    let context = this.body().with(py, |body| body.parts().context.clone_ref(py));
+    let context = this.inner().with(py, |inner| inner.parts().context.clone_ref(py));
     let method = this.connection_lost_method(py)?;
     let context = context.bind_borrowed(py);
     let scheduled = schedule(this.owner().bind(py), method, &[transport, error], Some(context));
@@ -197,7 +200,11 @@ pub(crate) fn schedule_end<T: Transport>(transport: Argument<'_>, error: Argumen
 }
 
 #[cold]
-fn owe_end<T: Transport>(transport: Argument<'_>, error: Argument<'_>, failure: PyErr) -> Result<(), Raised> {
+fn owe_end<T: Transport>(
+    transport: Argument<'_>,
+    error: Argument<'_>,
+    failure: PyErr,
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     if !failure.is_instance_of::<PyMemoryError>(py) {
         return Err(failure.into());
@@ -216,7 +223,7 @@ fn owe_end<T: Transport>(transport: Argument<'_>, error: Argument<'_>, failure: 
 pub(crate) fn connection_lost<T: Transport>(
     transport: Argument<'_>,
     error: Argument<'_>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let this = value_of::<T>(transport);
     let told = call_connection_lost(this.owner().get(), this.callee(transport.py()), error);
     let released = T::release(transport);
@@ -240,7 +247,7 @@ pub(crate) fn detach<T: Transport>(this: &T, py: Python<'_>, token: Option<Token
 pub(crate) fn finalize<T: Transport>(transport: Argument<'_>) -> PyResult<()> {
     let py = transport.py();
     let this = value_of::<T>(transport);
-    if this.body().with(py, |body| body.parts().is_closed) {
+    if this.inner().with(py, |inner| inner.parts().is_closed) {
         return Ok(());
     }
     let text = format!("unclosed transport {}", T::represent(transport));

@@ -10,23 +10,23 @@
 //! | `flow`     | pausing and resuming the protocol, the marks for that                      |
 //! | `interest` | what the kernel is asked for, and who holds the transport meanwhile        |
 //! | `telling`  | what a protocol is told of the beginning and the end; its exceptions       |
-//! | `describe` | representations                                                            |
+//! | `repr` | representations                                                            |
 
 mod bytes;
-mod describe;
+mod callbacks;
 mod flow;
 mod interest;
 mod life;
-mod telling;
+mod repr;
 
 pub(crate) use bytes::{Next, follow, is_bytes_like, receive, send, unchanging};
-pub(crate) use describe::{describe, polling, stage};
+pub(crate) use callbacks::{check_protocol, report_failure, schedule};
 pub(crate) use flow::{
     high_water, limits, low_water, pause_if_high, protocol_paused, resume_if_low, set_limits,
 };
 pub(crate) use interest::alive;
 pub(crate) use life::{
-    Body, Parts, Transport, begin, begin_and_wake, conclude, connection_lost, detach, finalize, lose,
+    Inner, Parts, Transport, begin, begin_and_wake, conclude, connection_lost, detach, finalize, lose,
     schedule_end, schedule_lost, settle,
 };
-pub(crate) use telling::{check_protocol, report_failure, schedule};
+pub(crate) use repr::{polling, repr, stage};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ready_hint::ReadyHint;
 use super::{Backend, Wake, Waker, checked};
-use crate::{Event, Interest, Readiness, Rearmed, Timeout, Token, Trigger};
+use crate::{Event, Interest, Modified, Readiness, Timeout, Token, Trigger};
 
 /// How many events one wait can bring. They take 6 KiB, which stay in the first-level cache, and more callbacks than
 /// that should not run before timers and other threads have their turn. What does not fit is reported by the next wait,
@@ -81,14 +81,14 @@ impl Backend for Epoll {
         token: Token,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<Rearmed> {
+    ) -> io::Result<Modified> {
         let event = Some(event_for(token, interest, trigger));
         match control(&self.set, libc::EPOLL_CTL_MOD, fd, event) {
             // The number was closed elsewhere and now stands for another file.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                control(&self.set, libc::EPOLL_CTL_ADD, fd, event).map(|()| Rearmed::Renewed)
+                control(&self.set, libc::EPOLL_CTL_ADD, fd, event).map(|()| Modified::Renewed)
             }
-            result => result.map(|()| Rearmed::Kept),
+            result => result.map(|()| Modified::Kept),
         }
     }
 

@@ -10,7 +10,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Backend, Wake, Waker};
-use crate::{Event, Interest, Rearmed, Timeout, Token, Trigger};
+use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
 
 /// Something that the kernel was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,8 +155,8 @@ impl Backend for Scripted {
         token: Token,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<Rearmed> {
-        self.script.change(Asked::Reregister(fd, token, interest, trigger)).map(|()| Rearmed::Kept)
+    ) -> io::Result<Modified> {
+        self.script.change(Asked::Reregister(fd, token, interest, trigger)).map(|()| Modified::Kept)
     }
 
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {

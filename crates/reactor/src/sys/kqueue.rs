@@ -20,7 +20,7 @@ use super::libkqueue as kernel;
 use libc as kernel;
 
 use super::{Backend, Wake, Waker, checked};
-use crate::{Event, Interest, Readiness, Rearmed, Timeout, Token, Trigger};
+use crate::{Event, Interest, Modified, Readiness, Timeout, Token, Trigger};
 use kernel::kevent;
 
 /// How many events one wait can bring: as many as with epoll, for the same reasons. They take 16 KiB, or 32 on FreeBSD.
@@ -83,9 +83,9 @@ impl Backend for Kqueue {
         token: Token,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<Rearmed> {
+    ) -> io::Result<Modified> {
         // kqueue forgets a closed descriptor and says nothing of it: what was there before can't be known.
-        self.register(fd, token, interest, trigger).map(|()| Rearmed::Kept)
+        self.register(fd, token, interest, trigger).map(|()| Modified::Kept)
     }
 
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {

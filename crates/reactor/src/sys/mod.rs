@@ -25,7 +25,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 
-use crate::{Event, Interest, Rearmed, Timeout, Token, Trigger};
+use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
 
 pub(crate) mod clock;
 pub(crate) mod descriptor;
@@ -106,7 +106,7 @@ pub trait Backend: fmt::Debug + Send + Sized {
         token: Token,
         interest: Interest,
         trigger: Trigger,
-    ) -> io::Result<Rearmed>;
+    ) -> io::Result<Modified>;
 
     /// Ceases to watch a descriptor.
     ///

@@ -1,4 +1,4 @@
-//! Ending a wait from another thread. Whether the wait is worth ending, [`crate::Doorbell`] knows.
+//! Ending a wait from another thread. Whether the wait is worth ending, [`crate::Wakeup`] knows.
 
 use std::fmt;
 use std::io;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-use reactor::{Backend, Interest, Readiness, Rearmed, Trigger};
+use reactor::{Backend, Interest, Modified, Readiness, Trigger};
 
 use crate::bench::{Bench, OTHER, TOKEN, closed_number};
 
@@ -89,7 +89,7 @@ pub(crate) fn a_number_used_again_reports_to_its_new_owner<B: Backend>() {
         if renewed {
             let rearmed = poller.reregister(fd, TOKEN, Interest::READABLE, Trigger::Level).unwrap();
             // kqueue can't tell; epoll has to, for the caller to let go of what belonged to the old file.
-            assert!(rearmed == Rearmed::Renewed || poller.backend_name() == "kqueue");
+            assert!(rearmed == Modified::Renewed || poller.backend_name() == "kqueue");
         } else {
             poller.register(fd, TOKEN, Interest::READABLE, Trigger::Level).unwrap();
         }

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use reactor::{Backend, Doorbell, Interest, Readiness, Timeout, Token, Trigger, monotonic_ns};
+use reactor::{Backend, Interest, Readiness, Timeout, Token, Trigger, Wakeup, monotonic_ns};
 
 use crate::bench::{Bench, LONG, TOKEN};
 
@@ -44,16 +44,16 @@ pub(crate) fn a_bell_wakes_once_for_each_sleep<B: Backend>() {
     const RINGERS: usize = 3;
     const SLEEPS: usize = 20;
     let mut bench = Bench::<B>::new();
-    let doorbell = Doorbell::new(bench.poller.waker());
+    let wakeup = Wakeup::new(bench.poller.waker());
     for _ in 0..SLEEPS {
-        doorbell.prepare_to_sleep();
+        wakeup.prepare_to_sleep();
         thread::scope(|scope| {
             for _ in 0..RINGERS {
-                scope.spawn(|| doorbell.ring().unwrap());
+                scope.spawn(|| wakeup.ring().unwrap());
             }
             assert_eq!(bench.reported(LONG), [(Token::WAKER, Readiness::READABLE)]);
         });
-        doorbell.awake();
+        wakeup.awake();
         assert_eq!(bench.reported(Timeout::Now), []);
     }
 }

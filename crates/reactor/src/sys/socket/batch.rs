@@ -11,7 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::slice;
 
-use super::{DATAGRAMS_PER_CALL, EMPTY_MESSAGE, Name};
+use super::{DATAGRAMS_PER_CALL, EMPTY_MESSAGE, SockAddr};
 use crate::Address;
 
 /// Datagrams that came in together.
@@ -38,10 +38,10 @@ pub struct DatagramBatch {
     count: usize,
     /// How many bytes of each.
     size: usize,
-    /// The room, `size` bytes for each of `arrivals`; both are empty until the first use.
+    /// The room, `size` bytes for each of `recv_slots`; both are empty until the first use.
     bytes: Box<[MaybeUninit<u8>]>,
-    arrivals: Box<[Arrival]>,
-    /// How many of `arrivals` the last call has filled in.
+    recv_slots: Box<[RecvSlot]>,
+    /// How many of `recv_slots` the last call has filled in.
     received: usize,
     /// An error that came when the last call already had something to return, so that the next one tells of
     /// it.
@@ -51,8 +51,8 @@ pub struct DatagramBatch {
 
 /// What is known of a datagram besides its bytes.
 #[derive(Clone, Copy)]
-struct Arrival {
-    from: Name,
+struct RecvSlot {
+    from: SockAddr,
     length: usize,
     is_truncated: bool,
 }
@@ -65,7 +65,7 @@ impl DatagramBatch {
             count: count.clamp(1, DATAGRAMS_PER_CALL),
             size: size.max(1),
             bytes: Box::default(),
-            arrivals: Box::default(),
+            recv_slots: Box::default(),
             received: 0,
             #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
             put_off: None,
@@ -107,7 +107,7 @@ impl DatagramBatch {
     /// For an index that is not below what the last call returned.
     #[must_use]
     pub fn datagram(&self, index: usize) -> (&[u8], Address) {
-        let Arrival { from, length, .. } = &self.arrivals[..self.received][index];
+        let RecvSlot { from, length, .. } = &self.recv_slots[..self.received][index];
         let bytes = &self.bytes[index * self.size..][..*length];
         // SAFETY: the kernel has filled in `length` bytes from there on, and they are borrowed from the
         // batch.
@@ -122,7 +122,7 @@ impl DatagramBatch {
     /// For an index that is not below what the last call returned.
     #[must_use]
     pub fn is_truncated(&self, index: usize) -> bool {
-        self.arrivals[..self.received][index].is_truncated
+        self.recv_slots[..self.received][index].is_truncated
     }
 
     /// Takes the memory for what is received, unless it is there: else the first call that receives does it.
@@ -131,14 +131,14 @@ impl DatagramBatch {
     ///
     /// There is not so much memory.
     pub fn prepare(&mut self) -> Result<(), TryReserveError> {
-        if self.arrivals.is_empty() {
-            let nothing = Arrival { from: Name::ROOM, length: 0, is_truncated: false };
+        if self.recv_slots.is_empty() {
+            let nothing = RecvSlot { from: SockAddr::ROOM, length: 0, is_truncated: false };
             let size = self.count.saturating_mul(self.size);
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(size)?;
             bytes.resize(size, MaybeUninit::uninit());
             self.bytes = bytes.into();
-            self.arrivals = vec![nothing; self.count].into();
+            self.recv_slots = vec![nothing; self.count].into();
         }
         Ok(())
     }
@@ -150,13 +150,13 @@ impl DatagramBatch {
         let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; DATAGRAMS_PER_CALL];
         let mut messages = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; DATAGRAMS_PER_CALL];
         let mut count: libc::c_uint = 0;
-        for ((arrival, room), (slice, message)) in self
-            .arrivals
+        for ((slot, room), (slice, message)) in self
+            .recv_slots
             .iter_mut()
             .zip(self.bytes.chunks_exact_mut(self.size))
             .zip(slices.iter_mut().zip(&mut messages))
         {
-            let msg_hdr = arrival.header(slice.write(slice_of(room)));
+            let msg_hdr = slot.header(slice.write(slice_of(room)));
             message.write(libc::mmsghdr { msg_hdr, msg_len: 0 });
             count += 1;
         }
@@ -167,10 +167,10 @@ impl DatagramBatch {
             unsafe { libc::recvmmsg(fd, first, count, flags, std::ptr::null_mut()) }
         })?;
         let received = usize::try_from(received).unwrap_or_default();
-        for (arrival, message) in self.arrivals.iter_mut().zip(&messages).take(received) {
+        for (slot, message) in self.recv_slots.iter_mut().zip(&messages).take(received) {
             // SAFETY: the first `count` were written above, and the kernel has filled in no more than that.
             let message = unsafe { message.assume_init_ref() };
-            arrival.take_down(&message.msg_hdr, message.msg_len as usize);
+            slot.record(&message.msg_hdr, message.msg_len as usize);
         }
         Ok(received)
     }
@@ -182,14 +182,14 @@ impl DatagramBatch {
             return Err(error);
         }
         let rooms = self.bytes.chunks_exact_mut(self.size);
-        for (received, (arrival, room)) in self.arrivals.iter_mut().zip(rooms).enumerate() {
+        for (received, (slot, room)) in self.recv_slots.iter_mut().zip(rooms).enumerate() {
             let mut slice = slice_of(room);
-            let mut header = arrival.header(&mut slice);
+            let mut header = slot.header(&mut slice);
             // SAFETY: the header was filled in above; what it points to outlives the call.
             let result =
                 super::transferred(|| unsafe { libc::recvmsg(fd, &raw mut header, libc::MSG_DONTWAIT) });
             match result {
-                Ok(length) => arrival.take_down(&header, length),
+                Ok(length) => slot.record(&header, length),
                 Err(error) if received == 0 => return Err(error),
                 Err(error) => {
                     self.put_off = Some(error).filter(|error| error.kind() != io::ErrorKind::WouldBlock);
@@ -197,7 +197,7 @@ impl DatagramBatch {
                 }
             }
         }
-        Ok(self.arrivals.len())
+        Ok(self.recv_slots.len())
     }
 }
 
@@ -209,14 +209,14 @@ impl fmt::Debug for DatagramBatch {
     }
 }
 
-impl Arrival {
+impl RecvSlot {
     /// A header that asks for a datagram into this room, and for who sent it.
     #[inline]
     fn header(&mut self, room: &mut libc::iovec) -> libc::msghdr {
         let (name, _) = self.from.as_mut_ptrs();
         let mut header = EMPTY_MESSAGE;
         header.msg_name = name.cast();
-        header.msg_namelen = Name::ROOM.length();
+        header.msg_namelen = SockAddr::ROOM.length();
         header.msg_iov = room;
         header.msg_iovlen = 1;
         header
@@ -224,7 +224,7 @@ impl Arrival {
 
     /// Keeps what the kernel wrote into the header.
     #[inline]
-    fn take_down(&mut self, header: &libc::msghdr, length: usize) {
+    fn record(&mut self, header: &libc::msghdr, length: usize) {
         self.from.set_length(header.msg_namelen);
         self.length = length;
         self.is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
@@ -247,10 +247,10 @@ mod tests {
     #[test]
     fn nothing_is_allocated_before_the_first_use() {
         let mut batch = DatagramBatch::new(4, 1 << 16);
-        assert!(batch.bytes.is_empty() && batch.arrivals.is_empty());
+        assert!(batch.bytes.is_empty() && batch.recv_slots.is_empty());
         let (here, _there) = UnixDatagram::pair().unwrap();
         assert_eq!(batch.receive(here.as_raw_fd()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        assert_eq!((batch.bytes.len(), batch.arrivals.len()), (4 << 16, 4));
+        assert_eq!((batch.bytes.len(), batch.recv_slots.len()), (4 << 16, 4));
     }
 
     #[test]

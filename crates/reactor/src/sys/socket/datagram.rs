@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use super::{Name, RECEIVE_FLAGS, SEND_FLAGS, transferred};
+use super::{RECEIVE_FLAGS, SEND_FLAGS, SockAddr, transferred};
 use crate::Address;
 
 /// How many datagrams one call takes at most, in either direction. Entering the kernel costs a tenth of what
@@ -22,7 +22,7 @@ pub const DATAGRAMS_PER_CALL: usize = 32;
 /// before.
 #[inline]
 pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
-    let mut name = Name::ROOM;
+    let mut name = SockAddr::ROOM;
     let (name_room, name_length) = name.as_mut_ptrs();
     let count = transferred(|| {
         // SAFETY: both rooms are as long as the call is told, and outlive it.
@@ -43,7 +43,7 @@ pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usiz
 #[inline]
 pub fn send_to(fd: RawFd, bytes: &[u8], to: Option<&Address>) -> io::Result<usize> {
     let Some(to) = to else { return crate::socket::send(fd, bytes) };
-    let name = Name::of(to)?;
+    let name = SockAddr::of(to)?;
     transferred(|| {
         let (start, length) = (bytes.as_ptr().cast(), bytes.len());
         // SAFETY: bytes and name are as long as the call is told, and outlive it.
@@ -61,7 +61,7 @@ pub fn send_to(fd: RawFd, bytes: &[u8], to: Option<&Address>) -> io::Result<usiz
 /// As of [`send_to`], if the first datagram was not taken.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn send_many(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Result<usize> {
-    let mut names = [const { MaybeUninit::<Name>::uninit() }; DATAGRAMS_PER_CALL];
+    let mut names = [const { MaybeUninit::<SockAddr>::uninit() }; DATAGRAMS_PER_CALL];
     let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; DATAGRAMS_PER_CALL];
     let mut messages = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; DATAGRAMS_PER_CALL];
     let mut count: libc::c_uint = 0;
@@ -93,10 +93,10 @@ pub fn send_many(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Resu
 /// A header that is addressed, with the address in `name`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline]
-fn addressed(to: Option<&Address>, name: &mut MaybeUninit<Name>) -> io::Result<libc::msghdr> {
+fn addressed(to: Option<&Address>, name: &mut MaybeUninit<SockAddr>) -> io::Result<libc::msghdr> {
     let mut header = super::EMPTY_MESSAGE;
     if let Some(to) = to {
-        let name = name.write(Name::of(to)?);
+        let name = name.write(SockAddr::of(to)?);
         header.msg_name = name.as_ptr().cast_mut().cast();
         header.msg_namelen = name.length();
     }

@@ -2,11 +2,11 @@
 //! same structures. What each call is for stands at the call.
 
 mod batch;
+mod connect;
 mod datagram;
-mod endpoint;
-mod name;
-mod own;
+mod options;
 mod pipe;
+mod sock_addr;
 
 #[cfg(test)]
 mod tests;
@@ -15,11 +15,11 @@ use std::io;
 use std::mem::MaybeUninit;
 
 pub use batch::DatagramBatch;
+pub use connect::{connect, local_address, peer_address, pending_error, stream_for};
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
-pub use endpoint::{connect, local_address, peer_address, pending_error, stream_for};
-pub(crate) use name::Name;
-pub use own::{close, lingers, set_nodelay, set_nonblocking, shutdown_write};
+pub use options::{close, lingers, set_nodelay, set_nonblocking, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
+pub(crate) use sock_addr::SockAddr;
 
 /// A read does not wait, whatever the descriptor is set to: somebody else may have set it.
 pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;

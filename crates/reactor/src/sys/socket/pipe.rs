@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{OwnedFd, RawFd};
 
-use super::{SLICES_PER_CALL, endpoint, fitted, retried};
+use super::{SLICES_PER_CALL, connect, fitted, retried};
 use crate::Address;
 use crate::sys::checked;
 
@@ -116,7 +116,7 @@ pub fn write_when_ready(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 #[inline]
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     refuse_to_wait(listener)?;
-    endpoint::accept(listener)
+    connect::accept(listener)
 }
 
 /// As [`accept`], for a listener that blocks. It waits only where somebody else takes the connection that was there.
@@ -126,7 +126,7 @@ pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
 /// As of [`accept`].
 pub fn accept_when_ready(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     refuse_unready(listener, libc::POLLIN)?;
-    endpoint::accept(listener)
+    connect::accept(listener)
 }
 
 /// The calls that never wait, where the kernel has them for this file.

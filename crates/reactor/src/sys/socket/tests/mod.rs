@@ -21,7 +21,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process;
 
-use super::{Name, retried};
+use super::{SockAddr, retried};
 use crate::sys::checked;
 use crate::{Address, Interest, Poller, Timeout, Token, Trigger, socket};
 
@@ -67,7 +67,7 @@ fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just opened it, so nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     socket::set_nonblocking(socket.as_raw_fd())?;
-    let name = Name::of(address)?;
+    let name = SockAddr::of(address)?;
     // SAFETY: the name has as many bytes as it says, and outlives the call.
     checked(unsafe { libc::bind(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
     Ok(socket)

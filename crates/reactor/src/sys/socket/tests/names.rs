@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::mem::offset_of;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Name, kind_of};
+use super::{SockAddr, kind_of};
 use crate::Address;
 
 const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
@@ -13,7 +13,7 @@ const PATH_ROOM: usize = size_of::<libc::sockaddr_un>() - PATH_START;
 
 /// The name of an address as bytes.
 fn bytes_of(address: &Address) -> Vec<u8> {
-    let name = Name::of(address).unwrap();
+    let name = SockAddr::of(address).unwrap();
     let (bytes, length) = (name.as_ptr().cast::<u8>(), name.length());
     // SAFETY: the name has as many bytes as it says, all of them initialised, and outlives the borrow.
     unsafe { std::slice::from_raw_parts(bytes, usize::try_from(length).unwrap()) }.to_vec()
@@ -75,13 +75,13 @@ fn an_abstract_name_ends_with_its_length() {
 #[test]
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn without_abstract_names_a_nul_is_no_path() {
-    assert_eq!(kind_of(Name::of(&path(b"\0a"))), Some(ErrorKind::InvalidInput));
+    assert_eq!(kind_of(SockAddr::of(&path(b"\0a"))), Some(ErrorKind::InvalidInput));
 }
 
 #[test]
 fn what_cannot_be_an_address_is_refused() {
     for refused in [&path(&[b'x'; PATH_ROOM + 1]), &path(b"a\0b"), &path(b"a\0"), &Address::UNSPECIFIED] {
-        assert_eq!(kind_of(Name::of(refused)), Some(ErrorKind::InvalidInput), "{refused:?}");
+        assert_eq!(kind_of(SockAddr::of(refused)), Some(ErrorKind::InvalidInput), "{refused:?}");
     }
 }
 

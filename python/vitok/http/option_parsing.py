@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from .errors import OptionError
-from .kinds import Fields, Flag, Words
+from .option_types import Fields, Flag, Words
 from .options import Option, Options, table
 
 APP_VARIABLE = "VITOK_APP"

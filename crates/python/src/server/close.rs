@@ -4,27 +4,27 @@ use pyo3::prelude::*;
 
 use super::access;
 use super::connection::{Request, protocol_of};
-use super::sink::HalfClose;
+use super::transport::HalfClose;
 use super::{awaitable, deadline, file, respond};
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// Closes once everything written is sent. What the peer sends from here on does not count.
-pub(super) fn close(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn close(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let sink = value.body.with(py, |body| {
+    let http_server = value.http_server.get();
+    let transport = value.state.with(py, |state| {
         // Closed once: not every transport bears it twice.
-        let is_new = !std::mem::replace(&mut body.is_closing, true) || std::mem::take(&mut body.lingers);
-        body.stash = Vec::new();
-        body.settle_deadline(py, hub);
-        body.sink.as_ref().filter(|_| is_new).map(|sink| sink.clone_ref(py))
+        let is_new = !std::mem::replace(&mut state.is_closing, true) || std::mem::take(&mut state.lingers);
+        state.read_buffer = Vec::new();
+        state.settle_deadline(py, http_server);
+        state.transport.as_ref().filter(|_| is_new).map(|transport| transport.clone_ref(py))
     });
-    let Some(sink) = sink else { return Ok(()) };
+    let Some(transport) = transport else { return Ok(()) };
     deadline::note_unsent(protocol)?;
-    sink.close(py)
+    transport.close(py)
 }
 
 /// What a peer may still send that nobody reads.
@@ -40,58 +40,58 @@ pub(super) enum Unread {
 /// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A transport that
 /// can't end one side stays open as a whole; what the peer sends is thrown away meanwhile. `Upload`: the rest of a request
 /// is still to come, as it was announced.
-pub(super) fn linger(protocol: Argument<'_>, input: Unread) -> Result<(), Raised> {
+pub(super) fn linger(protocol: Argument<'_>, input: Unread) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let Some(sink) = value.sink(py) else { return Ok(()) };
-    let (has_ended, is_closing) = value.body.with(py, |body| (body.peer_ended, body.is_closing));
+    let Some(transport) = value.transport(py) else { return Ok(()) };
+    let (has_ended, is_closing) = value.state.with(py, |state| (state.peer_ended, state.is_closing));
     if is_closing {
         return Ok(());
     }
-    if has_ended || sink.is_closing(py)? {
+    if has_ended || transport.is_closing(py)? {
         return close(protocol);
     }
-    let half_close = sink.end_writing(py)?;
+    let half_close = transport.end_writing(py)?;
     if half_close == HalfClose::Lost {
         return close(protocol);
     }
-    let hub = value.hub.get();
-    let resumes = value.body.with(py, |body| {
-        (body.is_closing, body.lingers) = (true, true);
-        body.has_ended_writing = half_close == HalfClose::Done;
-        body.deadline.limit_linger(input, py, hub);
-        body.stash = Vec::new();
-        body.settle_deadline(py, hub);
-        std::mem::replace(&mut body.reads_paused, false)
+    let http_server = value.http_server.get();
+    let resumes = value.state.with(py, |state| {
+        (state.is_closing, state.lingers) = (true, true);
+        state.has_ended_writing = half_close == HalfClose::Done;
+        state.deadline.limit_linger(input, py, http_server);
+        state.read_buffer = Vec::new();
+        state.settle_deadline(py, http_server);
+        std::mem::replace(&mut state.reads_paused, false)
     });
-    if resumes { sink.resume_reading(py) } else { Ok(()) }
+    if resumes { transport.resume_reading(py) } else { Ok(()) }
 }
 
 /// Closes at once.
-pub(super) fn abort(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn abort(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let sink = value.body.with(py, |body| {
-        body.is_closing = true;
-        body.sink.as_ref().map(|sink| sink.clone_ref(py))
+    let transport = value.state.with(py, |state| {
+        state.is_closing = true;
+        state.transport.as_ref().map(|transport| transport.clone_ref(py))
     });
     // While its descriptor is open: so it is let go of.
     file::cancel(protocol)?;
-    match sink {
-        Some(sink) => sink.abort(py),
+    match transport {
+        Some(transport) => transport.abort(py),
         None => Ok(()),
     }
 }
 
 /// Cuts a response short: its client sees from the framing that it is not whole (RFC 9112 section 8).
-pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let request = value.body.with(py, |body| {
+    let http_server = value.http_server.get();
+    let request = value.state.with(py, |state| {
         // Nothing comes of it: the head has left.
-        respond::with_stamp(hub, py, |stamp| body.http.fail(stamp, &mut Vec::new()));
-        body.request.take()
+        respond::with_stamp(http_server, py, |stamp| state.http.fail(stamp, &mut Vec::new()));
+        state.request.take()
     });
     if let Some(request) = request {
         end_request(protocol, request, false)?;
@@ -101,14 +101,14 @@ pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), Raised> {
 
 /// The server ends: an idle connection is closed, any other after its response. A peer that still sends to a connection
 /// which is about to close has not much more time.
-pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
-    let is_idle = value.body.with(py, |body| {
-        body.deadline.shorten_linger(py, hub);
-        let is_idle = body.request.is_none() && body.http.is_idle();
-        body.http.end_after_response();
+    let http_server = value.http_server.get();
+    let is_idle = value.state.with(py, |state| {
+        state.deadline.shorten_linger(py, http_server);
+        let is_idle = state.request.is_none() && state.http.is_idle();
+        state.http.end_after_response();
         is_idle
     });
     if is_idle { close(protocol) } else { Ok(()) }
@@ -118,25 +118,25 @@ pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), Raised> {
 pub(super) fn refuse(
     protocol: Argument<'_>,
     status: u16,
-    write: impl FnOnce(&mut http::Connection, http::Stamp<'_>, &mut Vec<u8>),
-) -> Result<(), Raised> {
+    write: impl FnOnce(&mut http::Connection, http::DefaultHeaders<'_>, &mut Vec<u8>),
+) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let hub = value.hub.get();
+    let http_server = value.http_server.get();
     let mut out = Vec::new();
-    let (request, sink) = value.body.with(py, |body| {
-        respond::with_stamp(hub, py, |stamp| write(&mut body.http, stamp, &mut out));
-        (body.request.take(), body.sink.as_ref().map(|sink| sink.clone_ref(py)))
+    let (request, transport) = value.state.with(py, |state| {
+        respond::with_stamp(http_server, py, |stamp| write(&mut state.http, stamp, &mut out));
+        (state.request.take(), state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     });
     let is_told = !out.is_empty();
     if let Some(mut request) = request {
         request.status = if is_told { status } else { request.status };
         end_request(protocol, request, false)?;
     }
-    if let Some(sink) = sink
+    if let Some(transport) = transport
         && is_told
     {
-        sink.write(py, &out, None, b"")?;
+        transport.write(py, &out, None, b"")?;
     }
     linger(protocol, if status == 413 { Unread::Upload } else { Unread::Anything })
 }
@@ -146,13 +146,13 @@ pub(super) fn end_request(
     protocol: Argument<'_>,
     mut request: Request,
     is_complete: bool,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let receivers = std::mem::take(&mut request.receivers);
     if !is_complete {
-        protocol_of(protocol).body.with(protocol.py(), |body| {
-            body.was_cut = true;
+        protocol_of(protocol).state.with(protocol.py(), |state| {
+            state.was_cut = true;
             if !receivers.is_empty() {
-                body.note_listener(body.number);
+                state.note_listener(state.number);
             }
         });
     }
@@ -162,13 +162,13 @@ pub(super) fn end_request(
 }
 
 /// `connection_lost`, with an error or without one: then we have closed it, or the application has.
-pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), Raised> {
+pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let (request, drains) = value.body.with(py, |body| {
-        body.is_closing = true;
-        body.peer_left = by_error || body.peer_ended;
-        (body.request.take(), std::mem::take(&mut body.drains))
+    let (request, drains) = value.state.with(py, |state| {
+        state.is_closing = true;
+        state.peer_left = by_error || state.peer_ended;
+        (state.request.take(), std::mem::take(&mut state.drains))
     });
     let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));
     let woken = ended.and_then(|()| awaitable::wake(py, drains)).and_then(|()| file::cancel(protocol));
@@ -179,19 +179,19 @@ pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), Raised>
 }
 
 /// The connection is nobody's here any more.
-pub(super) fn forget(protocol: Argument<'_>) -> Result<(), Raised> {
+pub(super) fn forget(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol_of(protocol);
-    let (sink, place, request, ends) = value.body.with(py, |body| {
-        body.stash = Vec::new();
-        (body.sink.take(), body.place.take(), body.request.take(), body.ends.take())
+    let (transport, place, request, ends) = value.state.with(py, |state| {
+        state.read_buffer = Vec::new();
+        (state.transport.take(), state.place.take(), state.request.take(), state.ends.take())
     });
-    drop((sink, request, ends));
+    drop((transport, request, ends));
     if let Some(place) = place {
-        drop(value.hub.get().end_connection(py, place));
-        if value.hub.get().settings.tells {
-            deadline::tell_count(value.hub.bind(py))?;
-            value.hub.get().hooks.bind(py).call_method1(name!("connection_ended"), (protocol,))?;
+        drop(value.http_server.get().end_connection(py, place));
+        if value.http_server.get().settings.reports_to_hooks {
+            deadline::tell_count(value.http_server.bind(py))?;
+            value.http_server.get().hooks.bind(py).call_method1(name!("connection_ended"), (protocol,))?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! How errors and panics cross from Rust into a C function that Python called.
 //!
-//! A hot function returns `Result<_, Raised>`: the error itself lies in the interpreter, so the result fits in a register.
+//! A hot function returns `Result<_, ErrorSet>`: the error itself lies in the interpreter, so the result fits in a register.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,9 +14,9 @@ use super::error::{new_error, no_memory, note_refused_memory};
 
 /// The interpreter's error indicator is set. The only ways to get one are a C call that said so and `PyErr::restore`.
 #[derive(Debug)]
-pub(crate) struct Raised(());
+pub(crate) struct ErrorSet(());
 
-impl Raised {
+impl ErrorSet {
     /// A C function reported failure by its return value.
     pub(crate) fn by_interpreter() -> Self {
         Self(())
@@ -33,30 +33,30 @@ impl Raised {
     }
 }
 
-impl From<PyErr> for Raised {
+impl From<PyErr> for ErrorSet {
     fn from(error: PyErr) -> Self {
-        // SAFETY: a `PyErr` is turned into `Raised` only by functions that hold a `Python` token, so the thread is attached.
+        // SAFETY: a `PyErr` is turned into `ErrorSet` only by functions that hold a `Python` token, so the thread is attached.
         let py = unsafe { Python::assume_attached() };
         error.restore(py);
         Self(())
     }
 }
 
-impl From<Raised> for PyErr {
-    fn from(raised: Raised) -> Self {
-        // SAFETY: a `Raised` is made by functions that hold a `Python` token and never leaves its thread, which is attached.
+impl From<ErrorSet> for PyErr {
+    fn from(raised: ErrorSet) -> Self {
+        // SAFETY: a `ErrorSet` is made by functions that hold a `Python` token and never leaves its thread, which is attached.
         raised.take(unsafe { Python::assume_attached() })
     }
 }
 
 /// Runs `body` for a C caller: an error becomes `failure` with the indicator set, a panic becomes `PanicException`.
 #[inline(always)]
-pub(crate) fn border<R>(failure: R, body: impl FnOnce(Python<'_>) -> Result<R, Raised>) -> R {
+pub(crate) fn trampoline<R>(failure: R, body: impl FnOnce(Python<'_>) -> Result<R, ErrorSet>) -> R {
     // SAFETY: called only at the top of functions that the interpreter calls, with its thread state attached.
     let py = unsafe { Python::assume_attached() };
     match catch_unwind(AssertUnwindSafe(|| body(py))) {
         Ok(Ok(value)) => value,
-        Ok(Err(Raised(()))) => failure,
+        Ok(Err(ErrorSet(()))) => failure,
         Err(payload) => {
             raise_panic(py, &*payload);
             failure
@@ -85,9 +85,9 @@ fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
 
 /// An owned reference, or the error that its absence stands for.
 #[inline(always)]
-pub(crate) fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, Raised> {
+pub(crate) fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, ErrorSet> {
     if pointer.is_null() {
-        return Err(Raised::by_interpreter());
+        return Err(ErrorSet::by_interpreter());
     }
     // SAFETY: the caller passes the result of a C function that returns a new reference, and it is not null.
     Ok(unsafe { Bound::from_owned_ptr(py, pointer) })

@@ -13,7 +13,7 @@ use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::protocol;
 use crate::stream;
 
@@ -21,7 +21,7 @@ use crate::stream;
 const JOIN_AT_MOST: usize = 16 * 1024;
 
 /// A transport.
-pub(super) enum Sink {
+pub(super) enum Transport {
     Stream(Object),
     /// asyncio's TLS transport.
     Tls(Object),
@@ -38,7 +38,7 @@ pub(super) enum HalfClose {
     Lost,
 }
 
-impl Sink {
+impl Transport {
     pub(super) fn new(transport: Argument<'_>) -> PyResult<Self> {
         let object = transport.to_owned().into();
         if stream::is_stream(transport)? {
@@ -71,7 +71,7 @@ impl Sink {
         head: &[u8],
         content: Option<Bytes>,
         tail: &[u8],
-    ) -> Result<(), Raised> {
+    ) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::write(transport.bind_borrowed(py), head, content, tail),
             Self::Tls(transport) | Self::Other(transport) => {
@@ -91,21 +91,21 @@ impl Sink {
     }
 
     /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
-    pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, Raised> {
+    pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         match self {
             Self::Stream(transport) => stream::tell_at_turn_end(transport.bind_borrowed(py)).map(|()| true),
             Self::Tls(_) | Self::Other(_) => Ok(false),
         }
     }
 
-    pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), Raised> {
+    pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::pause_reading(transport.bind_borrowed(py)),
             Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.pause_reading).map(drop),
         }
     }
 
-    pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), Raised> {
+    pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::resume_reading(transport.bind_borrowed(py)),
             Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.resume_reading).map(drop),
@@ -113,7 +113,7 @@ impl Sink {
     }
 
     /// Sends what was written, then closes.
-    pub(super) fn close(&self, py: Python<'_>) -> Result<(), Raised> {
+    pub(super) fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
             // asyncio's TLS transport answers no question any more after a second `close()`.
@@ -122,12 +122,12 @@ impl Sink {
         }
     }
 
-    pub(super) fn abort(&self, py: Python<'_>) -> Result<(), Raised> {
+    pub(super) fn abort(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         self.call(py, &names(py)?.abort).map(drop)
     }
 
     /// Ends our side and leaves the peer's open.
-    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, Raised> {
+    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, ErrorSet> {
         if !self.can_end_writing(py)? {
             return Ok(HalfClose::Unsupported);
         }
@@ -140,7 +140,7 @@ impl Sink {
         }
     }
 
-    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, Raised> {
+    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         match self {
             Self::Stream(_) => Ok(true),
             Self::Tls(_) => Ok(false),
@@ -153,7 +153,7 @@ impl Sink {
     }
 
     /// Bytes that wait for the kernel; none where a transport that is closing does not say.
-    pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, Raised> {
+    pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
         match self.call(py, &names(py)?.get_write_buffer_size) {
             Ok(size) => Ok(size.extract()?),
             Err(raised) => {
@@ -163,12 +163,12 @@ impl Sink {
         }
     }
 
-    pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, Raised> {
+    pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()? || self.is_lost_below(py)?)
     }
 
     /// Whether the transport under TLS is lost or closing.
-    fn is_lost_below(&self, py: Python<'_>) -> Result<bool, Raised> {
+    fn is_lost_below(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         let Self::Tls(transport) = self else { return Ok(false) };
         let names = names(py)?;
         let Some(middle) = transport.bind(py).getattr_opt(&names.ssl_protocol)? else { return Ok(false) };
@@ -178,7 +178,7 @@ impl Sink {
     }
 
     /// The peer's address and our own, as Python has them.
-    pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], Raised> {
+    pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
         match self {
             Self::Stream(transport) => Ok(stream::addresses(transport.bind(py))?),
             Self::Tls(_) | Self::Other(_) => {
@@ -193,12 +193,12 @@ impl Sink {
         &self,
         py: Python<'py>,
         name: &Py<PyString>,
-    ) -> Result<Bound<'py, PyAny>, Raised> {
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let transport = self.object().bind_borrowed(py);
         call_method(transport, &names(py)?.get_extra_info, &[name.bind_borrowed(py).as_any().as_borrowed()])
     }
 
-    fn call<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, Raised> {
+    fn call<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         call_method(self.object().bind_borrowed(py), name, &[])
     }
 }
@@ -208,7 +208,7 @@ fn write_by_method(
     head: &[u8],
     content: Option<Bytes>,
     tail: &[u8],
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let write = |piece: &Bound<'_, PyAny>| {
         call_method(transport, &names(py)?.write, &[piece.as_borrowed()]).map(drop)

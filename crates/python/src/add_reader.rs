@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use crate::error::os_error;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
-use crate::ffi::raised::Raised;
-use crate::kernel::Displaced;
+use crate::ffi::trampoline::ErrorSet;
+use crate::kernel::Evicted;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::watches::Direction;
@@ -75,7 +75,7 @@ pub(crate) fn methods() -> Vec<Method> {
     ]
 }
 
-fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().len() < 2 {
         return call.by_keyword::<EventLoop>("add_reader", &["fd", "callback"]);
     }
@@ -85,7 +85,7 @@ fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(none(call.py))
 }
 
-fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().len() < 2 {
         return call.by_keyword::<EventLoop>("add_writer", &["fd", "callback"]);
     }
@@ -95,7 +95,7 @@ fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     Ok(none(call.py))
 }
 
-fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().is_empty() {
         return call.by_keyword::<EventLoop>("remove_reader", &["fd"]);
     }
@@ -104,7 +104,7 @@ fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
     remove(call, Direction::Read)
 }
 
-fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().is_empty() {
         return call.by_keyword::<EventLoop>("remove_writer", &["fd"]);
     }
@@ -114,24 +114,24 @@ fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
 }
 
 /// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
-fn own_add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn own_add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     add(call, Direction::Read, handle::context_of(call, "_add_reader")?)
 }
 
-fn own_add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn own_add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     add(call, Direction::Write, handle::context_of(call, "_add_writer")?)
 }
 
-fn own_remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn own_remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     remove(call, Direction::Read)
 }
 
-fn own_remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn own_remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     remove(call, Direction::Write)
 }
 
 /// A transport's descriptor is the transport's: asyncio's own check.
-fn refuse_transports(call: &Call<'_>) -> Result<(), Raised> {
+fn refuse_transports(call: &Call<'_>) -> Result<(), ErrorSet> {
     if let Some(descriptor) = call.positional().first() {
         call.receiver().call_method1(name!("_ensure_fd_no_transport"), (*descriptor,))?;
     }
@@ -142,7 +142,7 @@ fn add<'py>(
     call: &Call<'py>,
     direction: Direction,
     context: Option<Argument<'py>>,
-) -> Result<Bound<'py, PyAny>, Raised> {
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let this = inside::<EventLoop>(call.receiver());
     let [descriptor, callback, arguments @ ..] = call.positional() else {
@@ -159,20 +159,20 @@ fn add<'py>(
         }
         None => this.kernel.with(py, |kernel| kernel.watch_object(*descriptor, direction, handle)),
     };
-    let (displaced, told) = match changed {
+    let (evicted, told) = match changed {
         Ok(changed) => changed,
         Err(handle) => {
             drop(handle);
             return Err(no_descriptor(descriptor).into());
         }
     };
-    this.cancel(py, displaced)?;
+    this.cancel(py, evicted)?;
     told.map_err(|error| os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(object)
 }
 
-fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAny>, Raised> {
+fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let this = inside::<EventLoop>(call.receiver());
     let [descriptor] = call.positional() else {
@@ -226,8 +226,8 @@ fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
 impl EventLoop {
     /// Callbacks that were displaced are cancelled. Operations wait on for nothing, as in asyncio; the table keeps them until
     /// it was looked whether their sockets are open.
-    fn cancel(&self, py: Python<'_>, displaced: Displaced) -> PyResult<()> {
-        let Displaced { handles, operations, rest } = displaced;
+    fn cancel(&self, py: Python<'_>, evicted: Evicted) -> PyResult<()> {
+        let Evicted { handles, operations, rest } = evicted;
         if !operations.is_empty() {
             self.kernel.with(py, |kernel| kernel.watches.orphans.extend(operations));
         }

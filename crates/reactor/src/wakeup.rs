@@ -39,7 +39,7 @@ use crate::Waker;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Doorbell {
+pub struct Wakeup {
     state: AtomicU8,
     /// Only a ring that writes takes the lock, and shares it with others: a thread that vanished in a `fork()` while
     /// it held the lock does not keep the child's threads from ringing.
@@ -52,7 +52,7 @@ const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;
 const RUNG: u8 = 2;
 
-impl Doorbell {
+impl Wakeup {
     /// A bell for a loop that is awake.
     #[must_use]
     pub const fn new(waker: Waker) -> Self {

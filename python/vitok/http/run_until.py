@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def unless(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+async def run_until(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
     """Do the work unless the event comes first, which cancels it. Whether the work was done."""
     if event.is_set():
         work.close()

@@ -1,4 +1,4 @@
-//! `Owned<T>`: data of a loop that any thread may reach through the Python object, but only one at a time.
+//! `GilCell<T>`: data of a loop that any thread may reach through the Python object, but only one at a time.
 //!
 //! With the GIL, holding it is the right to the data, and a flag catches re-entry. Without the GIL it is a mutex. In both
 //! builds the closure must be short and must neither call Python nor release an object: a finalizer could come back here.
@@ -9,17 +9,17 @@ mod cell {
 
     use pyo3::prelude::*;
 
-    pub(crate) struct Owned<T> {
+    pub(crate) struct GilCell<T> {
         value: UnsafeCell<T>,
         busy: Cell<bool>,
     }
 
     // SAFETY: `with` asks for a `Python` token, which one thread at a time holds, and it never lets go of it inside.
-    unsafe impl<T> Sync for Owned<T> {}
+    unsafe impl<T> Sync for GilCell<T> {}
     // SAFETY: as above; the value is dropped by the object's deallocation, which holds the GIL.
-    unsafe impl<T> Send for Owned<T> {}
+    unsafe impl<T> Send for GilCell<T> {}
 
-    impl<T> Owned<T> {
+    impl<T> GilCell<T> {
         pub(crate) const fn new(value: T) -> Self {
             Self { value: UnsafeCell::new(value), busy: Cell::new(false) }
         }
@@ -60,14 +60,14 @@ mod cell {
 
     use pyo3::prelude::*;
 
-    pub(crate) struct Owned<T>(Mutex<T>);
+    pub(crate) struct GilCell<T>(Mutex<T>);
 
     // SAFETY: the mutex serialises access; what it holds are references to Python objects, usable from any thread.
-    unsafe impl<T> Sync for Owned<T> {}
+    unsafe impl<T> Sync for GilCell<T> {}
     // SAFETY: as above.
-    unsafe impl<T> Send for Owned<T> {}
+    unsafe impl<T> Send for GilCell<T> {}
 
-    impl<T> Owned<T> {
+    impl<T> GilCell<T> {
         pub(crate) const fn new(value: T) -> Self {
             Self(Mutex::new(value))
         }
@@ -82,4 +82,4 @@ mod cell {
     }
 }
 
-pub(crate) use cell::Owned;
+pub(crate) use cell::GilCell;

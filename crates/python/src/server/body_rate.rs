@@ -5,14 +5,14 @@
 
 /// What has come of one request's content, and how long that was waited for.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct BodyRate {
     bytes: u64,
     waited: u32,
     /// The tick at which the wait began that goes on.
     since: Option<u32>,
 }
 
-impl Pace {
+impl BodyRate {
     pub(super) const fn new() -> Self {
         Self { bytes: 0, waited: 0, since: None }
     }

@@ -19,7 +19,7 @@ const PATH_END: usize = size_of::<libc::sockaddr_un>();
 
 /// A buffer that holds an address or waits for one.
 #[derive(Clone, Copy)]
-pub(crate) struct Name {
+pub(crate) struct SockAddr {
     form: Form,
     length: libc::socklen_t,
 }
@@ -42,7 +42,7 @@ impl Form {
     const ZERO: Self = unsafe { MaybeUninit::zeroed().assume_init() };
 }
 
-impl Name {
+impl SockAddr {
     /// Room for any address.
     pub(crate) const ROOM: Self = Self { form: Form::ZERO, length: length_of(MOST_BYTES) };
 
@@ -79,7 +79,7 @@ impl Name {
         (unsafe { self.form.storage }, self.length)
     }
 
-    /// Where the address lies, for a call that reads it. It has [`Name::length`] bytes.
+    /// Where the address lies, for a call that reads it. It has [`SockAddr::length`] bytes.
     #[inline]
     pub(crate) fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.form).cast()

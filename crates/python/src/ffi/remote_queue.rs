@@ -1,7 +1,7 @@
 //! Handles that other threads post to a loop: a lock-free stack, linked through the handles themselves.
 //!
 //! Posting is one compare-and-swap and allocates nothing. The loop takes the whole stack at once and turns it round, so what
-//! one thread posted comes out in its order. Who has to be woken is not known here: see `reactor::Doorbell`.
+//! one thread posted comes out in its order. Who has to be woken is not known here: see `reactor::Wakeup`.
 
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 
 use super::handle_object::{Handle, HandleObject};
 
-pub(crate) struct Mailbox {
+pub(crate) struct RemoteQueue {
     newest: AtomicPtr<HandleObject>,
 }
 
-impl Mailbox {
+impl RemoteQueue {
     pub(crate) const fn new() -> Self {
         Self { newest: AtomicPtr::new(null_mut()) }
     }
@@ -39,7 +39,7 @@ impl Mailbox {
     }
 
     /// Takes out everything posted, oldest first.
-    pub(crate) fn take(&self) -> Letters {
+    pub(crate) fn take(&self) -> Drain {
         let mut newest = self.newest.swap(null_mut(), Ordering::SeqCst);
         let mut oldest = null_mut::<HandleObject>();
         while let Some(object) = NonNull::new(newest) {
@@ -47,7 +47,7 @@ impl Mailbox {
             newest = unsafe { std::mem::replace(&mut (*object.as_ptr()).next, oldest) };
             oldest = object.as_ptr();
         }
-        Letters { oldest }
+        Drain { oldest }
     }
 
     /// Shows every posted handle to the garbage collector.
@@ -65,7 +65,7 @@ impl Mailbox {
     }
 }
 
-impl Drop for Mailbox {
+impl Drop for RemoteQueue {
     fn drop(&mut self) {
         // SAFETY: a loop is deallocated by an attached thread, which `Handle` needs to be dropped.
         let _attached: Python<'_> = unsafe { Python::assume_attached() };
@@ -74,11 +74,11 @@ impl Drop for Mailbox {
 }
 
 /// What was taken out of a mailbox, oldest first.
-pub(crate) struct Letters {
+pub(crate) struct Drain {
     oldest: *mut HandleObject,
 }
 
-impl Iterator for Letters {
+impl Iterator for Drain {
     type Item = Handle;
 
     fn next(&mut self) -> Option<Handle> {
@@ -90,7 +90,7 @@ impl Iterator for Letters {
     }
 }
 
-impl Drop for Letters {
+impl Drop for Drain {
     fn drop(&mut self) {
         self.for_each(drop);
     }

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from vitok.http import place
+from vitok.http import worker_slot
 from vitok.http.log import Log
-from vitok.http.place import START_ATTEMPTS, Place, WorkersError
+from vitok.http.worker_slot import START_ATTEMPTS, WorkersError, WorkerSlot
 
 pytestmark = pytest.mark.vitok_only
 
@@ -23,7 +23,7 @@ class Worker:
         self.pid = number
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
-        self.worn: asyncio.Future[None] = loop.create_future()
+        self.request_limit_reached: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
 
     def do(self, what: str) -> "Worker":
@@ -35,7 +35,7 @@ class Worker:
         return self
 
 
-class Crew:
+class WorkerPool:
     """Starts workers that do one after the other what the script says; the last word goes on for ever."""
 
     def __init__(self, *script: str, others_serve: bool = False) -> None:
@@ -68,15 +68,15 @@ class Crew:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that a test does not notice."""
-    monkeypatch.setattr(place, "FIRST_PAUSE_SECONDS", 0.0001)
-    monkeypatch.setattr(place, "LONGEST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(worker_slot, "FIRST_PAUSE_SECONDS", 0.0001)
+    monkeypatch.setattr(worker_slot, "LONGEST_PAUSE_SECONDS", 0.001)
 
 
-def keep(crew: Crew, then: Callable[[Place], Coroutine[Any, Any, None]]) -> None:
+def keep(pool: WorkerPool, then: Callable[[WorkerSlot], Coroutine[Any, Any, None]]) -> None:
     """Keep a place until it is filled and what the test does then is done."""
 
     async def main() -> None:
-        kept = Place(crew, Log())
+        kept = WorkerSlot(pool, Log())
         task = asyncio.create_task(kept.keep())
         await asyncio.wait({task, kept.filled}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
@@ -88,7 +88,7 @@ def keep(crew: Crew, then: Callable[[Place], Coroutine[Any, Any, None]]) -> None
     asyncio.run(main())
 
 
-async def nothing(kept: Place) -> None:
+async def nothing(kept: WorkerSlot) -> None:
     """Do nothing then."""
 
 
@@ -100,86 +100,86 @@ async def until(condition: Callable[[], object]) -> None:
 
 def test_attempts_until_one_is_ready() -> None:
     """A worker that can't be started, or ends too early, is followed by another."""
-    crew = Crew("impossible", "1", "-9", "ready")
-    keep(crew, nothing)
-    assert crew.attempts == 4
+    pool = WorkerPool("impossible", "1", "-9", "ready")
+    keep(pool, nothing)
+    assert pool.attempts == 4
 
 
 @pytest.mark.parametrize("what", ["1", "impossible", "-11"])
 def test_giving_up(what: str) -> None:
     """After so many failures in a row there is no use in another attempt."""
-    crew = Crew(what)
+    pool = WorkerPool(what)
     with pytest.raises(WorkersError, match=f"giving up after {START_ATTEMPTS} attempts") as caught:
-        keep(crew, nothing)
-    assert crew.attempts == START_ATTEMPTS
+        keep(pool, nothing)
+    assert pool.attempts == START_ATTEMPTS
     assert caught.value.code == 3
 
 
 @pytest.mark.parametrize("code", ["2", "3"])
 def test_a_first_worker_that_has_said_why(code: str) -> None:
     """The first worker's own refusal is final, and its exit code is the supervisor's."""
-    crew = Crew(code)
+    pool = WorkerPool(code)
     with pytest.raises(WorkersError) as caught:
-        keep(crew, nothing)
-    assert (crew.attempts, caught.value.code) == (1, int(code))
+        keep(pool, nothing)
+    assert (pool.attempts, caught.value.code) == (1, int(code))
 
 
 def test_others_serve_meanwhile() -> None:
     """As long as other workers serve there is always another attempt."""
-    crew = Crew(*["3"] * 9, "ready", others_serve=True)
-    keep(crew, nothing)
-    assert crew.attempts == 10
+    pool = WorkerPool(*["3"] * 9, "ready", others_serve=True)
+    keep(pool, nothing)
+    assert pool.attempts == 10
 
 
 def test_a_worker_that_ends_is_replaced() -> None:
     """However it ended."""
-    crew = Crew("ready")
+    pool = WorkerPool("ready")
 
-    async def then(kept: Place) -> None:
+    async def then(kept: WorkerSlot) -> None:
         for code in (0, 1, -9):
-            crew.workers[-1].ended.set_result(code)
-            count = len(crew.workers)
-            await until(lambda: len(crew.workers) > count)  # noqa: B023 - called at once
+            pool.workers[-1].ended.set_result(code)
+            count = len(pool.workers)
+            await until(lambda: len(pool.workers) > count)  # noqa: B023 - called at once
 
-    keep(crew, then)
-    assert len(crew.workers) == 4
+    keep(pool, then)
+    assert len(pool.workers) == 4
 
 
 def test_an_exchange() -> None:
     """The old worker goes when the new one is ready, and the wish is fulfilled when it is gone."""
-    crew = Crew("ready")
+    pool = WorkerPool("ready")
 
-    async def then(kept: Place) -> None:
+    async def then(kept: WorkerSlot) -> None:
         assert await kept.renew()
-        assert crew.retired == [1]
+        assert pool.retired == [1]
         assert await kept.renew()
-        assert crew.retired == [1, 2]
+        assert pool.retired == [1, 2]
 
-    keep(crew, then)
-    assert crew.attempts == 3
+    keep(pool, then)
+    assert pool.attempts == 3
 
 
 def test_an_exchange_that_fails() -> None:
-    """The old worker stays, and the next wish is another attempt."""
-    crew = Crew("ready", "3", "impossible", "ready", others_serve=True)
+    """The old worker stays, and the next restart_request is another attempt."""
+    pool = WorkerPool("ready", "3", "impossible", "ready", others_serve=True)
 
-    async def then(kept: Place) -> None:
+    async def then(kept: WorkerSlot) -> None:
         assert not await kept.renew()
         assert not await kept.renew()
-        assert crew.retired == []
+        assert pool.retired == []
         assert await kept.renew()
-        assert crew.retired == [1]
+        assert pool.retired == [1]
 
-    keep(crew, then)
+    keep(pool, then)
 
 
 def test_a_worn_worker_goes_on_until_it_has_a_successor() -> None:
     """A worker that has served its number of requests stays for as long as no other gets ready."""
-    crew = Crew("ready", "1", "1", "ready", others_serve=True)
+    pool = WorkerPool("ready", "1", "1", "ready", others_serve=True)
 
-    async def then(kept: Place) -> None:
-        crew.workers[0].worn.set_result(None)
-        await until(lambda: crew.retired)
+    async def then(kept: WorkerSlot) -> None:
+        pool.workers[0].request_limit_reached.set_result(None)
+        await until(lambda: pool.retired)
 
-    keep(crew, then)
-    assert (crew.attempts, crew.retired) == (4, [1])
+    keep(pool, then)
+    assert (pool.attempts, pool.retired) == (4, [1])

@@ -11,15 +11,15 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::settings::Settings;
 use super::upgrade::{HandOver, Ignored, NotImplemented, Upgrade};
-use super::{class, date, deadline, ending, scope};
+use super::{class, close, date, deadline, scope};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
+use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
-use crate::ffi::owned::Owned;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// What all HTTP connections of one server share: the application, the limits, who is connected.
@@ -39,7 +39,7 @@ pub(crate) struct HttpServer {
     pub(super) asgi: Py<PyDict>,
     pub(super) extensions: Py<PyDict>,
     pub(super) upgrade: Box<dyn Upgrade>,
-    pub(super) shared: Owned<Shared>,
+    pub(super) shared: GilCell<Shared>,
 }
 
 /// What changes while the server runs.
@@ -68,7 +68,7 @@ pub(super) struct Shared {
 /// A request that waits.
 pub(super) struct Running {
     task: Object,
-    exchange: Object,
+    cycle: Object,
     /// The future that the task waited for at the last tick, if that was done already.
     done_waiter: Option<Object>,
 }
@@ -108,9 +108,8 @@ impl HttpServer {
     }
 
     /// Keeps a task, which the loop itself would hold weakly, and the exchange that its end is told to.
-    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, exchange: &Bound<'_, PyAny>, key: u64) {
-        let running =
-            Running { task: task.clone().into(), exchange: exchange.clone().into(), done_waiter: None };
+    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: &Bound<'_, PyAny>, key: u64) {
+        let running = Running { task: task.clone().into(), cycle: cycle.clone().into(), done_waiter: None };
         let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
     }
@@ -118,7 +117,7 @@ impl HttpServer {
     /// The requests that wait: key, exchange and task.
     pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let parts = |(key, running): (&u64, &Running)| {
-            (*key, running.exchange.bind(py).clone(), running.task.bind(py).clone())
+            (*key, running.cycle.bind(py).clone(), running.task.bind(py).clone())
         };
         self.shared.with(py, |shared| shared.tasks.iter().map(parts).collect())
     }
@@ -149,7 +148,7 @@ impl HttpServer {
     }
 
     /// Has the loop call something at its next turn.
-    pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
+    pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
         self.owner.bind(py).call_method(name!("call_soon").of(py)?, (callback,), Some(&keywords))?;
@@ -157,7 +156,7 @@ impl HttpServer {
     }
 
     /// Has the loop call something after a while.
-    pub(super) fn call_later(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), Raised> {
+    pub(super) fn call_later(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
         self.owner.bind(py).call_method(
@@ -170,14 +169,19 @@ impl HttpServer {
 
     /// `hooks.warning(message)`: what only uvicorn says.
     #[cold]
-    pub(super) fn warn(&self, py: Python<'_>, message: &str) -> Result<(), Raised> {
+    pub(super) fn warn(&self, py: Python<'_>, message: &str) -> Result<(), ErrorSet> {
         self.hooks.bind(py).call_method1(name!("warning"), (Text(message),))?;
         Ok(())
     }
 
     /// `hooks.error(message, exception)`.
     #[cold]
-    pub(super) fn report(&self, py: Python<'_>, message: &str, error: Option<&PyErr>) -> Result<(), Raised> {
+    pub(super) fn report(
+        &self,
+        py: Python<'_>,
+        message: &str,
+        error: Option<&PyErr>,
+    ) -> Result<(), ErrorSet> {
         let exception = error.map(|error| error.value(py));
         self.hooks.bind(py).call_method1(name!("error"), (Text(message), exception))?;
         Ok(())
@@ -200,7 +204,7 @@ impl HttpServer {
         }
         let settings = Settings::read(options)?;
         let extensions = scope::extensions(py, &settings)?;
-        let upgrade: Box<dyn Upgrade> = match (settings.hands_over, settings.tells) {
+        let upgrade: Box<dyn Upgrade> = match (settings.allow_upgrade, settings.reports_to_hooks) {
             (true, _) => Box::new(HandOver),
             (false, true) => Box::new(Ignored),
             (false, false) => Box::new(NotImplemented),
@@ -209,7 +213,7 @@ impl HttpServer {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
             application: py
-                .import(name!("vitok.http.calling"))?
+                .import(name!("vitok.http.asgi_compat"))?
                 .call_method1(name!("as_coroutine_function"), (application,))?
                 .unbind(),
             hooks,
@@ -218,7 +222,7 @@ impl HttpServer {
             extensions: extensions.unbind(),
             upgrade,
             settings,
-            shared: Owned::new(Shared {
+            shared: GilCell::new(Shared {
                 connections: Vec::new(),
                 free: Vec::new(),
                 open: 0,
@@ -245,7 +249,7 @@ impl HttpServer {
     fn begin_shutdown(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         slf.get().shared.with(py, |shared| shared.is_ending = true);
-        slf.get().each(py, ending::end_after_response)
+        slf.get().each(py, close::end_after_response)
     }
 
     /// Cancel the task of every request that runs.
@@ -255,7 +259,7 @@ impl HttpServer {
 
     /// Close every connection at once.
     fn abort_connections(&self, py: Python<'_>) -> PyResult<()> {
-        self.each(py, ending::abort)
+        self.each(py, close::abort)
     }
 
     /// Connections that are open.
@@ -298,7 +302,7 @@ impl HttpServer {
             shared.connections.iter().flatten().try_for_each(|protocol| visit.call(&**protocol))?;
             shared.tasks.values().try_for_each(|running| {
                 visit.call(&*running.task)?;
-                visit.call(&*running.exchange)?;
+                visit.call(&*running.cycle)?;
                 running.done_waiter.iter().try_for_each(|future| visit.call(&**future))
             })
         });
@@ -314,7 +318,7 @@ impl HttpServer {
 }
 
 impl HttpServer {
-    fn each(&self, py: Python<'_>, act: fn(Argument<'_>) -> Result<(), Raised>) -> PyResult<()> {
+    fn each(&self, py: Python<'_>, act: fn(Argument<'_>) -> Result<(), ErrorSet>) -> PyResult<()> {
         // All of them, whatever one raises; only one exception can be told.
         let act = |protocol: &Bound<'_, PyAny>| act(protocol.as_borrowed()).map_err(|raised| raised.take(py));
         let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyConnectionResetError, PyImportError, PyRuntimeError, Py
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::connection::Body;
+use super::connection::State;
 use super::{awaitable, request, respond};
 use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
@@ -17,12 +17,12 @@ use crate::ffi::error::new_error;
 use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
 use crate::ffi::record::{Record, RecordType};
+use crate::ffi::trampoline::ErrorSet;
 use crate::{fastcall, no_arguments};
 
 /// One request and its response, as the application knows it.
-pub(super) struct Exchange {
+pub(super) struct RequestCycle {
     pub(super) protocol: Object,
     /// Which request of the connection.
     pub(super) number: u32,
@@ -32,7 +32,7 @@ pub(super) struct Exchange {
     has_ended: AtomicBool,
 }
 
-impl Exchange {
+impl RequestCycle {
     /// Notes that the task has ended; whether that is new.
     pub(super) fn note_end(&self) -> bool {
         !self.has_ended.swap(true, Ordering::Relaxed)
@@ -45,7 +45,7 @@ impl Exchange {
 }
 
 struct Known {
-    class: RecordType<Exchange>,
+    class: RecordType<RequestCycle>,
     receive: BoundFunction,
     send: BoundFunction,
     ended: BoundFunction,
@@ -75,39 +75,43 @@ fn known(py: Python<'_>) -> PyResult<&'static Known> {
 }
 
 #[inline]
-pub(super) fn make<'py>(protocol: Argument<'py>, number: u32, key: u64) -> Result<Bound<'py, PyAny>, Raised> {
+pub(super) fn make<'py>(
+    protocol: Argument<'py>,
+    number: u32,
+    key: u64,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let has_ended = AtomicBool::new(false);
-    let exchange = Exchange { protocol: protocol.to_owned().into(), number, key, has_ended };
-    known(protocol.py())?.class.instance(protocol.py(), exchange)
+    let cycle = RequestCycle { protocol: protocol.to_owned().into(), number, key, has_ended };
+    known(protocol.py())?.class.instance(protocol.py(), cycle)
 }
 
 /// `receive` and `send`.
 #[inline]
-pub(super) fn functions(exchange: Argument<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), Raised> {
-    let known = known(exchange.py())?;
-    Ok((known.receive.bind(exchange)?, known.send.bind(exchange)?))
+pub(super) fn functions(cycle: Argument<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), ErrorSet> {
+    let known = known(cycle.py())?;
+    Ok((known.receive.bind(cycle)?, known.send.bind(cycle)?))
 }
 
 /// What a task calls at its end.
-pub(super) fn end_callback(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    known(exchange.py())?.ended.bind(exchange)
+pub(super) fn end_callback(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    known(cycle.py())?.ended.bind(cycle)
 }
 
-fn receive(exchange: Argument<'_>) -> Result<Bound<'_, PyAny>, Raised> {
-    awaitable::receive(exchange)
+fn receive(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    awaitable::receive(cycle)
 }
 
-fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     respond::send(call.receiver(), one(call, "send", "message")?)
 }
 
-fn ended<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Raised> {
+fn ended<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     request::ended(call.receiver(), one(call, "ended", "task")?)?;
     Ok(none(call.py))
 }
 
 /// Why an event of a response can't be taken.
-pub(super) enum Unfit {
+pub(super) enum SendError {
     /// The client is gone (ASGI HTTP specification, "Disconnected Client - send exception").
     Disconnected,
     /// The response is complete.
@@ -115,40 +119,40 @@ pub(super) enum Unfit {
     /// It has no place here.
     OutOfOrder(&'static str),
     /// The parser's word.
-    Misuse(http::Misuse),
+    LocalProtocolError(http::LocalProtocolError),
     /// An object of the wrong kind, or no memory.
-    Raised(Raised),
+    ErrorSet(ErrorSet),
 }
 
-impl Unfit {
+impl SendError {
     /// Why there is no request with that number any more.
-    pub(super) fn gone(body: &Body) -> Self {
-        if body.sink.is_none() || body.is_closing { Self::Disconnected } else { Self::Over }
+    pub(super) fn gone(state: &State) -> Self {
+        if state.transport.is_none() || state.is_closing { Self::Disconnected } else { Self::Over }
     }
 
     #[cold]
-    pub(super) fn raise(self) -> Raised {
+    pub(super) fn raise(self) -> ErrorSet {
         match self {
             Self::Disconnected => new_error::<PyConnectionResetError>("the client has disconnected").into(),
             Self::Over => {
                 new_error::<PyRuntimeError>("the response is complete: nothing can follow it").into()
             }
             Self::OutOfOrder(text) => new_error::<PyRuntimeError>(text).into(),
-            Self::Misuse(misuse) => new_error::<PyRuntimeError>(misuse.to_string()).into(),
-            Self::Raised(raised) => raised,
+            Self::LocalProtocolError(misuse) => new_error::<PyRuntimeError>(misuse.to_string()).into(),
+            Self::ErrorSet(raised) => raised,
         }
     }
 }
 
-impl From<http::Misuse> for Unfit {
-    fn from(misuse: http::Misuse) -> Self {
-        Self::Misuse(misuse)
+impl From<http::LocalProtocolError> for SendError {
+    fn from(misuse: http::LocalProtocolError) -> Self {
+        Self::LocalProtocolError(misuse)
     }
 }
 
-impl From<Raised> for Unfit {
-    fn from(raised: Raised) -> Self {
-        Self::Raised(raised)
+impl From<ErrorSet> for SendError {
+    fn from(raised: ErrorSet) -> Self {
+        Self::ErrorSet(raised)
     }
 }
 
@@ -158,7 +162,7 @@ pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
     new_error::<PyTypeError>(format!("the ASGI message {kind} has no usable {what}"))
 }
 
-impl Record for Exchange {
+impl Record for RequestCycle {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.protocol);
     }

@@ -30,7 +30,7 @@ class WorkersError(RuntimeError):
         self.code = code
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """All workers together, as far as one place has to do with them."""
 
     def start(self) -> Process:
@@ -43,7 +43,7 @@ class Crew(Protocol):
         """Whether any accepts connections."""
 
 
-class _Wish:
+class _RestartRequest:
     """Somebody's wish for another worker, and what became of it."""
 
     def __init__(self) -> None:
@@ -56,25 +56,29 @@ class _Wish:
             self.answer.set_result(is_renewed)
 
 
-class Place:
+class WorkerSlot:
     """Where one worker belongs."""
 
-    def __init__(self, crew: Crew, log: Log) -> None:
+    def __init__(self, pool: WorkerPool, log: Log) -> None:
         loop = asyncio.get_running_loop()
         self.filled: asyncio.Future[None] = loop.create_future()
         """Done when the first worker here accepts connections."""
-        self._crew = crew
+        self._pool = pool
         self._log = log
         self._failures = 0
         self._pauses = 0
-        self._wish = _Wish()
+        self._restart_request = _RestartRequest()
 
     async def keep(self) -> None:
         """Have a worker here for ever. WorkersError when worker after worker ends before it is ready."""
         while True:
             worker = await self._fill()
             while not worker.ended.done():
-                events: set[asyncio.Future[None] | asyncio.Future[int]] = {worker.ended, worker.worn, self._wish.called}
+                events: set[asyncio.Future[None] | asyncio.Future[int]] = {
+                    worker.ended,
+                    worker.request_limit_reached,
+                    self._restart_request.called,
+                }
                 await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
                 if not worker.ended.done():
                     worker = await self._exchange(worker)
@@ -86,10 +90,10 @@ class Place:
 
     async def renew(self) -> bool:
         """Exchange the worker. Whether that went well, once the old one is gone; if not, it stays."""
-        wish = self._wish
-        if not wish.called.done():
-            wish.called.set_result(None)
-        return await wish.answer
+        restart_request = self._restart_request
+        if not restart_request.called.done():
+            restart_request.called.set_result(None)
+        return await restart_request.answer
 
     async def _fill(self) -> Process:
         """Start workers until one is ready."""
@@ -97,28 +101,28 @@ class Place:
             worker = await self._ready_worker()
             if worker is not None:
                 # Who wished for another worker meanwhile has one.
-                if self._wish.called.done():
-                    self._take_wish().fulfil(True)
+                if self._restart_request.called.done():
+                    self._take_restart_request().fulfil(True)
                 return worker
             await self._pause()
 
     async def _exchange(self, worker: Process) -> Process:
         """Start a successor, and send the worker home when it is ready. The one who has the place afterwards."""
-        wish = self._take_wish()
+        restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
-            self._crew.retire(worker).add_done_callback(lambda _: wish.fulfil(True))
+            self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor
         self._log.logger.error("worker %d stays", worker.pid)
-        wish.fulfil(False)
-        if worker.worn.done():
+        restart_request.fulfil(False)
+        if worker.request_limit_reached.done():
             await self._pause()
         return worker
 
     async def _ready_worker(self) -> Process | None:
         """Start one worker and wait until it is ready. None if it ended before, WorkersError if that is too often."""
         try:
-            worker = self._crew.start()
+            worker = self._pool.start()
         except OSError as error:
             self._fail(f"a worker can't be started: {error.strerror}", None)
             return None
@@ -134,7 +138,7 @@ class Place:
     def _fail(self, message: str, code: int | None) -> None:
         """Say so, or raise WorkersError if there is no use in another attempt."""
         self._failures += 1
-        if not self._crew.is_serving():
+        if not self._pool.is_serving():
             if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
                 # It has said why, and the next one would say the same.
                 raise WorkersError("the workers do not start", code)
@@ -142,10 +146,10 @@ class Place:
                 raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
         self._log.logger.warning("%s", message)
 
-    def _take_wish(self) -> _Wish:
+    def _take_restart_request(self) -> _RestartRequest:
         """What was wished for so far; whoever wishes from now on gets another worker again."""
-        wish, self._wish = self._wish, _Wish()
-        return wish
+        restart_request, self._restart_request = self._restart_request, _RestartRequest()
+        return restart_request
 
     async def _pause(self) -> None:
         seconds = min(FIRST_PAUSE_SECONDS * 2 ** min(self._pauses, 16), LONGEST_PAUSE_SECONDS)

@@ -7,15 +7,15 @@ use pyo3::prelude::*;
 use reactor::socket;
 
 use super::read::{Plan, on_end, on_error};
-use super::{Intake, Stream, class, end, info, settle, write as out};
+use super::{ReadMode, Stream, class, end, info, settle, write as out};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::in_context;
 use crate::ffi::error::no_memory;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::raised::Raised;
-use crate::native_protocol::NativeProtocol;
-use crate::transport::Body as _;
+use crate::ffi::trampoline::ErrorSet;
+use crate::stream_protocol::StreamProtocol;
+use crate::transport::Inner as _;
 use crate::watches::Kind;
 
 /// One read, and what it brought to the protocol, in the connection's context.
@@ -23,8 +23,8 @@ pub(super) fn receive(
     transport: Argument<'_>,
     stream: &Stream,
     plan: &Plan<'_>,
-    native: &NativeProtocol,
-) -> Result<(), Raised> {
+    native: &StreamProtocol,
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = stream.owner.get();
     let mut inbound = owner.inbound.with(py, std::mem::take);
@@ -55,7 +55,7 @@ pub(crate) fn is_stream(transport: Argument<'_>) -> PyResult<bool> {
 /// Whether `connection_lost` is due or was called. It may be asked within a borrow of the protocol's own.
 #[inline]
 pub(crate) fn is_lost(transport: Argument<'_>) -> bool {
-    value_of::<Stream>(transport).body.with(transport.py(), |body| body.state.is_lost())
+    value_of::<Stream>(transport).inner.with(transport.py(), |inner| inner.state.is_lost())
 }
 
 /// The peer's address and our own, without a dict to keep them in as `get_extra_info()` has one.
@@ -70,18 +70,18 @@ pub(crate) fn write(
     head: &[u8],
     content: Option<Bytes>,
     tail: &[u8],
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let is_empty = head.is_empty() && tail.is_empty() && content.is_none();
     let mut is_torn = false;
-    let put = out::put(transport, is_empty, |body| {
+    let put = out::put(transport, is_empty, |inner| {
         // What was to come before this is part of it.
-        body.tells_turn_end = false;
+        inner.tells_turn_end = false;
         is_torn = true;
-        body.queue.push_copied(head)?;
+        inner.queue.push_copied(head)?;
         if let Some(content) = content {
-            body.queue.push_shared(content)?;
+            inner.queue.push_shared(content)?;
         }
-        body.queue.push_copied(tail)?;
+        inner.queue.push_copied(tail)?;
         is_torn = false;
         Ok(())
     });
@@ -93,12 +93,12 @@ pub(crate) fn write(
 }
 
 /// Has the stream tell its protocol when the turn ends, before it sends what was written.
-pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let is_new = stream.body.with(py, |body| {
-        body.tells_turn_end = true;
-        !std::mem::replace(&mut body.is_listed, true)
+    let is_new = stream.inner.with(py, |inner| {
+        inner.tells_turn_end = true;
+        !std::mem::replace(&mut inner.is_listed, true)
     });
     if is_new {
         let object = transport.to_owned().into();
@@ -109,37 +109,37 @@ pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), Raised> {
 
 /// Tells the protocol what it has asked to be told.
 #[cold]
-pub(super) fn tell_turn_ends(transport: Argument<'_>, stream: &Stream) -> Result<(), Raised> {
+pub(super) fn tell_turn_ends(transport: Argument<'_>, stream: &Stream) -> Result<(), ErrorSet> {
     let py = transport.py();
-    let (callee, intake) = stream.body.with(py, |body| {
-        body.tells_turn_end = false;
-        (body.callee(py), body.intake)
+    let (callee, read_mode) = stream.inner.with(py, |inner| {
+        inner.tells_turn_end = false;
+        (inner.callee(py), inner.read_mode)
     });
-    match (callee, intake) {
-        (Some(callee), Intake::Native(native)) => (native.turn_ends)(callee.protocol.as_borrowed()),
+    match (callee, read_mode) {
+        (Some(callee), ReadMode::StreamProtocol(native)) => (native.turn_ends)(callee.protocol.as_borrowed()),
         _ => Ok(()),
     }
 }
 
 /// `transport.pause_reading()`.
-pub(crate) fn pause_reading(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn pause_reading(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(transport.py(), |body| body.state.pause_reading()) {
+    if stream.inner.with(transport.py(), |inner| inner.state.pause_reading()) {
         settle(transport)?;
     }
     Ok(())
 }
 
 /// `transport.resume_reading()`.
-pub(crate) fn resume_reading(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn resume_reading(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let stream = value_of::<Stream>(transport);
-    if stream.body.with(transport.py(), |body| body.state.resume_reading()) {
+    if stream.inner.with(transport.py(), |inner| inner.state.resume_reading()) {
         settle(transport)?;
     }
     Ok(())
 }
 
 /// `transport.close()`.
-pub(crate) fn close(transport: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn close(transport: Argument<'_>) -> Result<(), ErrorSet> {
     end::close(transport)
 }

@@ -9,17 +9,17 @@ use pyo3::prelude::*;
 
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport::{alive, schedule_end};
-use crate::watches::{Due, Kind, Recipient};
+use crate::watches::{Kind, ReadyEvent, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
-pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<Due>) -> Result<(), Raised> {
+pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<ReadyEvent>) -> Result<(), ErrorSet> {
     let (py, state) = (this.py(), this.get());
     let outcome = due
         .drain(..)
@@ -29,7 +29,7 @@ pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<Due>) -> Result<
 }
 
 #[inline(always)]
-fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
+fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
     let object = due.object.bind_borrowed(py);
     match due.recipient {
         Recipient::Operation => sock::on_ready(object, due.readiness),
@@ -44,7 +44,7 @@ fn on_ready(py: Python<'_>, due: &Due) -> Result<(), Raised> {
 /// A lack of memory ends no run: it is reported, as that of a callback is. Whatever else comes out of an event has to leave
 /// the loop.
 #[cold]
-fn outlive(this: &Bound<'_, EventLoop>, error: PyErr) -> Result<(), Raised> {
+fn outlive(this: &Bound<'_, EventLoop>, error: PyErr) -> Result<(), ErrorSet> {
     let py = this.py();
     if !error.is_instance_of::<PyMemoryError>(py) {
         return Err(error.into());
@@ -80,7 +80,7 @@ pub(crate) fn transport_of<'py>(
 }
 
 /// Sends what streams have gathered during the turn.
-pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let (py, state) = (this.py(), this.get());
     let (mut unsent, owed) = state
         .queues
@@ -105,7 +105,7 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
 }
 
 /// Schedules the ends that there was no memory for.
-fn schedule_owed_ends(py: Python<'_>, owed: &[(Kind, Object, Object)]) -> Result<(), Raised> {
+fn schedule_owed_ends(py: Python<'_>, owed: &[(Kind, Object, Object)]) -> Result<(), ErrorSet> {
     owed.iter().try_for_each(|(kind, transport, error)| {
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
         match kind {

@@ -127,7 +127,7 @@ def test_spawned_children_inherit_it(tmp_path: Path, how: str, method: str) -> N
 
 def test_children_that_are_not_asked_have_no_stand_in(tmp_path: Path) -> None:
     """Line "only on request": the folder that makes it work is not on the path of a process that did not ask."""
-    body = "import vitok, sys; print([entry for entry in sys.path if '_standin' in entry])"
+    body = "import vitok, sys; print([entry for entry in sys.path if '_uvloop_shim' in entry])"
     assert run("-c", body) == "[]\n"
 
 

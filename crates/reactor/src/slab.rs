@@ -15,7 +15,7 @@ use crate::Token;
 /// assert_eq!((slots.get(token), slots.get(successor)), (None, Some(&"second")));
 /// ```
 #[derive(Debug)]
-pub struct Slots<T> {
+pub struct Slab<T> {
     slots: Vec<Slot<T>>,
     /// The head of the list of vacant places, or [`NOWHERE`].
     vacant: u32,
@@ -33,11 +33,11 @@ struct Slot<T> {
 
 #[derive(Debug)]
 enum Content<T> {
-    Tenant(T),
+    Value(T),
     Vacant { next: u32 },
 }
 
-impl<T> Slots<T> {
+impl<T> Slab<T> {
     /// No places yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -58,7 +58,7 @@ impl<T> Slots<T> {
                 if let Content::Vacant { next } = slot.content {
                     self.vacant = next;
                 }
-                slot.content = Content::Tenant(value);
+                slot.content = Content::Value(value);
                 Token::new(index, slot.generation)
             }
             None => self.append(value),
@@ -70,7 +70,7 @@ impl<T> Slots<T> {
     #[must_use]
     pub fn get(&self, token: Token) -> Option<&T> {
         match self.slots.get(token.index() as usize) {
-            Some(Slot { generation, content: Content::Tenant(value) })
+            Some(Slot { generation, content: Content::Value(value) })
                 if *generation == token.generation() =>
             {
                 Some(value)
@@ -84,7 +84,7 @@ impl<T> Slots<T> {
     #[must_use]
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
         match self.slots.get_mut(token.index() as usize) {
-            Some(Slot { generation, content: Content::Tenant(value) })
+            Some(Slot { generation, content: Content::Value(value) })
                 if *generation == token.generation() =>
             {
                 Some(value)
@@ -103,7 +103,7 @@ impl<T> Slots<T> {
     /// All tenants with their tokens, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
         (0..).zip(&self.slots).filter_map(|(index, slot)| match &slot.content {
-            Content::Tenant(value) => Some((Token::new(index, slot.generation), value)),
+            Content::Value(value) => Some((Token::new(index, slot.generation), value)),
             Content::Vacant { .. } => None,
         })
     }
@@ -136,7 +136,7 @@ impl<T> Slots<T> {
     fn append(&mut self, value: T) -> Token {
         let index = u32::try_from(self.slots.len()).unwrap_or(NOWHERE);
         assert!(index != NOWHERE, "four thousand million descriptors are watched at once");
-        self.slots.push(Slot { generation: 0, content: Content::Tenant(value) });
+        self.slots.push(Slot { generation: 0, content: Content::Value(value) });
         Token::new(index, 0)
     }
 
@@ -155,13 +155,13 @@ impl<T> Slots<T> {
         }
         self.occupied -= 1;
         match vacated {
-            Content::Tenant(value) => Some(value),
+            Content::Value(value) => Some(value),
             Content::Vacant { .. } => None,
         }
     }
 }
 
-impl<T> Default for Slots<T> {
+impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -169,12 +169,12 @@ impl<T> Default for Slots<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Slot, Slots};
+    use super::{Slab, Slot};
     use crate::Token;
 
     #[test]
     fn a_place_is_let_again_and_its_old_token_finds_nothing() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         let first = slots.insert('a');
         assert_eq!(slots.remove(first), Some('a'));
         let second = slots.insert('b');
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_place_that_has_counted_to_the_end_is_not_let_again() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         slots.insert('a');
         if let Some(Slot { generation, .. }) = slots.slots.first_mut() {
             *generation = u32::MAX;
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_wakers_token_names_nobody() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         slots.insert('a');
         assert_eq!(slots.get(Token::WAKER), None);
         assert_eq!(slots.remove(Token::WAKER), None);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn draining_leaves_the_places_and_outdates_the_tokens() {
-        let mut slots = Slots::new();
+        let mut slots = Slab::new();
         let tokens = [slots.insert('a'), slots.insert('b')];
         assert_eq!(slots.drain(), ['a', 'b']);
         assert!(slots.is_empty());

@@ -23,12 +23,12 @@ type Peer<A, V> = (A, V);
 /// assert_eq!(peers.find(&"here"), Some(&1));
 /// assert_eq!(peers.insert("here", 2), Some(("here", 1)));
 /// ```
-pub struct Peers<A, V> {
+pub struct AddressCache<A, V> {
     /// A power of two of them, or none.
     places: Vec<Option<Peer<A, V>>>,
 }
 
-impl<A: Hash + Eq, V> Peers<A, V> {
+impl<A: Hash + Eq, V> AddressCache<A, V> {
     /// A table that allocates nothing yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -75,7 +75,7 @@ impl<A: Hash + Eq, V> Peers<A, V> {
     }
 }
 
-impl<A: Hash + Eq, V> Default for Peers<A, V> {
+impl<A: Hash + Eq, V> Default for AddressCache<A, V> {
     fn default() -> Self {
         Self::new()
     }
@@ -148,7 +148,7 @@ impl Hasher for Mixer {
 mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4};
 
-    use super::{MOST_PLACES, Peers};
+    use super::{AddressCache, MOST_PLACES};
 
     fn address(port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn one_peer_takes_one_place() {
-        let mut peers = Peers::new();
+        let mut peers = AddressCache::new();
         assert!(peers.find(&address(1)).is_none());
         assert!(peers.insert(address(1), 10).is_none());
         assert_eq!((peers.find(&address(1)), peers.places.len()), (Some(&10), 1));
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn most_of_a_few_peers_are_known_at_once() {
-        let mut peers = Peers::new();
+        let mut peers = AddressCache::new();
         for port in 40_000..40_016 {
             peers.insert(address(port), port);
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn many_peers_stay_within_the_bound_and_the_last_one_is_always_known() {
-        let mut peers = Peers::new();
+        let mut peers = AddressCache::new();
         for port in 0..u16::MAX {
             peers.insert(address(port), port);
             assert_eq!(peers.find(&address(port)), Some(&port));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn neighbouring_ports_use_most_places() {
-        let mut peers = Peers::new();
+        let mut peers = AddressCache::new();
         for port in 50_000..50_512 {
             peers.insert(address(port), ());
         }

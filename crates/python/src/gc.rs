@@ -13,7 +13,7 @@ use crate::loop_state::EventLoop;
 impl EventLoop {
     /// Empties every queue. What they held is dropped here, outside every borrow.
     pub(crate) fn discard(&self, py: Python<'_>) {
-        let letters = self.mailbox.take();
+        let letters = self.remote_queue.take();
         let (ready, timers, unsent, due) = self.queues.with(py, |queues| {
             let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
             // An exception can leave a run between a poll and the delivery of what it brought.
@@ -30,10 +30,10 @@ impl EventLoop {
 
     pub(crate) fn close_descriptors(&self, py: Python<'_>) -> io::Result<()> {
         // A thread that sleeps in it, which close() does not know of, finds the loop closed.
-        let rung = self.doorbell.ring();
+        let rung = self.wakeup.ring();
         let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
         drop(closed);
-        self.doorbell.disconnect();
+        self.wakeup.disconnect();
         rung
     }
 
@@ -46,7 +46,7 @@ impl EventLoop {
             }
             seen.is_ok()
         };
-        self.mailbox.peek(&mut look);
+        self.remote_queue.peek(&mut look);
         self.queues.peek(|queues| {
             let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
         });

@@ -10,19 +10,19 @@ use reactor::{Event, Token};
 
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::kernel::Kernel;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Queues};
 use crate::signals::{self, SIGNALS};
-use crate::watches::{Due, Recipient, Waits, Watched, is_live};
+use crate::watches::{ReadyEvent, Recipient, Waits, Watched, is_live};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
 /// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
 const STALE_EVENTS: u32 = 16;
 
 /// What a wait brought: callbacks of watched descriptors go behind what is ready, in the order of the events.
-pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), Raised> {
+pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), ErrorSet> {
     let py = this.py();
     let count = match outcome {
         Ok(count) => count,
@@ -70,7 +70,7 @@ impl Found {
                 self.signals = true;
             } else if let Some(entry) = kernel.watches.get(event.token) {
                 for source in entry.due_sources(event.readiness) {
-                    queues.due.push(Due {
+                    queues.due.push(ReadyEvent {
                         recipient: Recipient::Source(source.kind),
                         object: source.object.clone_ref(py),
                         readiness: event.readiness,
@@ -92,10 +92,16 @@ impl Found {
         }
     }
 
-    fn collect_operations(&mut self, py: Python<'_>, waits: &Waits, event: &Event, due: &mut Vec<Due>) {
+    fn collect_operations(
+        &mut self,
+        py: Python<'_>,
+        waits: &Waits,
+        event: &Event,
+        due: &mut Vec<ReadyEvent>,
+    ) {
         for operation in waits.due(event.readiness) {
             let object = operation.clone_ref(py);
-            due.push(Due { recipient: Recipient::Operation, object, readiness: event.readiness });
+            due.push(ReadyEvent { recipient: Recipient::Operation, object, readiness: event.readiness });
         }
         if waits.is_idle(event.readiness) {
             self.idle.push(*event);
@@ -107,16 +113,16 @@ impl Found {
     }
 
     #[cold]
-    fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), Raised> {
+    fn handle_rest(self, this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         let py = this.py();
         let state = this.get();
         state.queues.with(py, |queues| queues.has_acted = true);
         lifetime::report_dropped(this, self.refused)?;
         for event in &self.idle {
             // What the kernel has against it is said when somebody waits there again.
-            let (displaced, _told) =
+            let (evicted, _told) =
                 state.kernel.with(py, |kernel| kernel.end_lingering(event.token, event.readiness));
-            drop(displaced);
+            drop(evicted);
         }
         if self.cancelled {
             let dropped = state.kernel.with(py, Kernel::drop_cancelled);

@@ -13,7 +13,7 @@ const MOST_PLAIN: u8 = 31;
 /// What is known of how datagrams come.
 ///
 /// ```
-/// let mut look = stream::LookAhead::new();
+/// let mut look = stream::BatchHeuristic::new();
 /// assert!(look.is_due(), "nothing is known yet");
 /// look.note(1);
 /// assert!(!look.is_due(), "only one came");
@@ -22,14 +22,14 @@ const MOST_PLAIN: u8 = 31;
 /// assert!(look.is_due(), "they come together");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LookAhead {
+pub struct BatchHeuristic {
     /// How many plain calls come before the next that asks for several.
     plain: u8,
     /// How many there were to be after the last that was in vain.
     pause: u8,
 }
 
-impl LookAhead {
+impl BatchHeuristic {
     /// An endpoint that nothing is known of.
     #[must_use]
     pub const fn new() -> Self {
@@ -54,7 +54,7 @@ impl LookAhead {
     }
 }
 
-impl Default for LookAhead {
+impl Default for BatchHeuristic {
     fn default() -> Self {
         Self::new()
     }
@@ -62,16 +62,16 @@ impl Default for LookAhead {
 
 #[cfg(test)]
 mod tests {
-    use super::{LookAhead, MOST_PLAIN};
+    use super::{BatchHeuristic, MOST_PLAIN};
 
     /// How many plain calls come before the next that asks for several.
-    fn plain_calls(look: &mut LookAhead) -> u8 {
+    fn plain_calls(look: &mut BatchHeuristic) -> u8 {
         (0..=u8::MAX).find(|_| look.is_due()).expect("it is due at last")
     }
 
     #[test]
     fn attempts_in_vain_become_rarer_up_to_a_bound() {
-        let mut look = LookAhead::new();
+        let mut look = BatchHeuristic::new();
         let mut pauses = Vec::new();
         for _ in 0..8 {
             pauses.push(plain_calls(&mut look));
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn one_success_ends_the_pauses() {
-        let mut look = LookAhead::new();
+        let mut look = BatchHeuristic::new();
         for _ in 0..8 {
             plain_calls(&mut look);
             look.note(0);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use reactor::{Slots, Token};
+use reactor::{Slab, Token};
 
 /// What is done to the slots; an index chooses among all tokens that were ever handed out.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ struct Model {
 }
 
 impl Model {
-    fn step(&mut self, slots: &mut Slots<usize>, step: &Step) {
+    fn step(&mut self, slots: &mut Slab<usize>, step: &Step) {
         match step {
             Step::Insert => {
                 let number = self.handed_out.len();
@@ -68,7 +68,7 @@ impl Model {
         }
     }
 
-    fn check(&self, slots: &Slots<usize>) {
+    fn check(&self, slots: &Slab<usize>) {
         assert_eq!((slots.len(), slots.is_empty()), (self.tenants.len(), self.tenants.is_empty()));
         for token in &self.handed_out {
             assert_eq!(slots.get(*token), self.tenants.get(token));
@@ -81,7 +81,7 @@ impl Model {
 proptest! {
     #[test]
     fn a_token_finds_its_own_tenant_or_nobody(steps in vec(any_step(), 0..120)) {
-        let (mut slots, mut model) = (Slots::new(), Model::default());
+        let (mut slots, mut model) = (Slab::new(), Model::default());
         for step in &steps {
             model.step(&mut slots, step);
             model.check(&slots);
@@ -91,7 +91,7 @@ proptest! {
 
 #[test]
 fn places_are_let_again_before_new_ones_are_made() {
-    let mut slots = Slots::new();
+    let mut slots = Slab::new();
     let tokens: Vec<Token> = (0..4).map(|number| slots.insert(number)).collect();
     for token in &tokens {
         slots.remove(*token).unwrap();

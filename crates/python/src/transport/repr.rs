@@ -2,17 +2,17 @@
 
 use reactor::Interest;
 
-use super::life::{Body, Parts, Transport};
+use super::life::{Inner, Parts, Transport};
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::loop_state::Modes;
 
 /// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
-pub(crate) fn describe<T: Transport>(transport: Argument<'_>, name: &str) -> String {
+pub(crate) fn repr<T: Transport>(transport: Argument<'_>, name: &str) -> String {
     let this = value_of::<T>(transport);
     let has_open_loop = !this.owner().get().modes.any(Modes::CLOSED);
-    this.body().with(transport.py(), |body| {
-        let parts = body.parts();
+    this.inner().with(transport.py(), |inner| {
+        let parts = inner.parts();
         let mut text = format!("<{name}{} fd={}", stage(&parts), parts.number);
         if has_open_loop && !parts.is_closed {
             let (reads, writes) = (polling(&parts, Interest::READABLE), polling(&parts, Interest::WRITABLE));

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use reactor::Timeout;
 
 use super::operation::fail_if_closed;
-use crate::ffi::raised::Raised;
-use crate::loop_state::{EventLoop, Vigil};
+use crate::ffi::trampoline::ErrorSet;
+use crate::loop_state::{ClosedCheck, EventLoop};
 
 /// How long a closed socket may go unnoticed: a look costs 40 ns for each operation that waits, which is less than a
 /// thousandth of a second for ten thousand.
@@ -23,7 +23,7 @@ pub(crate) fn limit_sleep(
     state: &EventLoop,
     timeout: Timeout,
     last_ns: u64,
-) -> Result<Timeout, Raised> {
+) -> Result<Timeout, ErrorSet> {
     let now_ns = reactor::monotonic_ns();
     let left = INTERVAL.saturating_sub(Duration::from_nanos(now_ns.saturating_sub(last_ns)));
     if left.is_zero() {
@@ -38,14 +38,14 @@ pub(crate) fn limit_sleep(
     })
 }
 
-fn look(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), Raised> {
+fn look(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), ErrorSet> {
     let (operations, orphans) = state.kernel.with(py, |kernel| {
         let operations: Vec<_> =
             kernel.watches.operations().map(|operation| operation.clone_ref(py)).collect();
         (operations, std::mem::take(&mut kernel.watches.orphans))
     });
-    let vigil = Vigil { has_waits: !operations.is_empty(), is_due: false, last_ns: now_ns };
-    state.queues.with(py, |queues| queues.vigil = vigil);
+    let closed_check = ClosedCheck { has_waits: !operations.is_empty(), is_due: false, last_ns: now_ns };
+    state.queues.with(py, |queues| queues.closed_check = closed_check);
     drop(orphans);
     operations.iter().try_for_each(|operation| fail_if_closed(operation.bind_borrowed(py)))
 }

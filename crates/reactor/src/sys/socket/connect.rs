@@ -6,8 +6,8 @@
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-use super::Name;
-use super::own::option;
+use super::SockAddr;
+use super::options::option;
 use super::pipe::interrupted_is_would_block;
 use crate::Address;
 use crate::sys::checked;
@@ -16,13 +16,13 @@ use crate::sys::checked;
 /// [`io::ErrorKind::WouldBlock`].
 #[inline]
 pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
-    let mut name = Name::ROOM;
+    let mut name = SockAddr::ROOM;
     let connection = accepted(listener, &mut name)?;
     Ok((connection, name.address()))
 }
 
 #[cfg(not(target_os = "macos"))]
-fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
+fn accepted(listener: RawFd, name: &mut SockAddr) -> io::Result<OwnedFd> {
     let (room, length) = name.as_mut_ptrs();
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
@@ -33,13 +33,13 @@ fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
 }
 
 #[cfg(target_os = "macos")]
-fn accepted(listener: RawFd, name: &mut Name) -> io::Result<OwnedFd> {
+fn accepted(listener: RawFd, name: &mut SockAddr) -> io::Result<OwnedFd> {
     let (room, length) = name.as_mut_ptrs();
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
     let fd = checked(unsafe { libc::accept(listener, room, length) }).map_err(interrupted_is_would_block)?;
     // SAFETY: the kernel has just opened it, so nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    super::own::settle(&socket)?;
+    super::options::settle(&socket)?;
     Ok(socket)
 }
 
@@ -58,7 +58,7 @@ pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just opened it, so nobody else owns it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     #[cfg(target_os = "macos")]
-    super::own::settle(&socket)?;
+    super::options::settle(&socket)?;
     Ok(socket)
 }
 
@@ -71,7 +71,7 @@ pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
 /// connecting. For a Unix socket [`io::ErrorKind::WouldBlock`] says that the listener's queue is full, and
 /// that nothing was begun. [`io::ErrorKind::InvalidInput`] as of [`Address::to_storage`].
 pub fn connect(fd: RawFd, to: &Address) -> io::Result<()> {
-    let name = Name::of(to)?;
+    let name = SockAddr::of(to)?;
     // SAFETY: the name has as many bytes as it says, and outlives the call.
     match checked(unsafe { libc::connect(fd, name.as_ptr(), name.length()) }) {
         Ok(_) => Ok(()),
@@ -114,7 +114,7 @@ pub fn peer_address(fd: RawFd) -> io::Result<Address> {
 type Ask = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
 
 fn asked(fd: RawFd, ask: Ask) -> io::Result<Address> {
-    let mut name = Name::ROOM;
+    let mut name = SockAddr::ROOM;
     let (room, length) = name.as_mut_ptrs();
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
     checked(unsafe { ask(fd, room, length) })?;

@@ -9,7 +9,7 @@ use crate::ffi::call::call_method;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::Content;
 use crate::ffi::method::Argument;
-use crate::ffi::raised::Raised;
+use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -26,7 +26,7 @@ pub(crate) fn call_connection_made<'py>(
     owner: &Bound<'py, EventLoop>,
     callee: &Callee<'py>,
     transport: Argument<'py>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let name = &owner.get().imports.names.protocol.connection_made;
     match callee.call(name, &[transport]) {
         Ok(_) => Ok(()),
@@ -41,8 +41,8 @@ fn report_as_callback<'py>(
     callee: &Callee<'py>,
     name: &Py<PyString>,
     transport: Argument<'py>,
-    raised: Raised,
-) -> Result<(), Raised> {
+    raised: ErrorSet,
+) -> Result<(), ErrorSet> {
     let py = owner.py();
     let error = protocol::failure(py, raised)?;
     let method = callee.protocol.getattr(name)?;
@@ -56,7 +56,7 @@ fn report_as_callback<'py>(
 }
 
 /// Wakes who waits for a transport to be connected, unless they wait no more.
-pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), Raised> {
+pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), ErrorSet> {
     if !waiter.is_none() && !waiter.call_method0(name!("cancelled"))?.is_truthy()? {
         waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
     }
@@ -69,7 +69,7 @@ pub(crate) fn schedule<'py>(
     callback: Argument<'py>,
     arguments: &[Argument<'py>],
     context: Option<Argument<'py>>,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     let py = owner.py();
     let state = owner.get();
     state.check_open()?;
@@ -105,9 +105,9 @@ pub(crate) fn report_failure(
     owner: &Bound<'_, EventLoop>,
     callee: &Callee<'_>,
     transport: Argument<'_>,
-    outcome: Result<Bound<'_, PyAny>, Raised>,
+    outcome: Result<Bound<'_, PyAny>, ErrorSet>,
     message: &str,
-) -> Result<(), Raised> {
+) -> Result<(), ErrorSet> {
     match outcome {
         Ok(_) => Ok(()),
         Err(raised) => {

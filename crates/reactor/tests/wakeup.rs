@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use reactor::sys::Wake;
-use reactor::{Doorbell, Poller, Timeout, Waker};
+use reactor::{Poller, Timeout, Waker, Wakeup};
 
 /// A waker that only counts.
 #[derive(Debug, Default)]
@@ -28,33 +28,33 @@ impl Wake for Counter {
     }
 }
 
-fn counted() -> (Doorbell, Arc<Counter>) {
+fn counted() -> (Wakeup, Arc<Counter>) {
     let counter = Arc::new(Counter::default());
-    (Doorbell::new(Waker::new(Arc::clone(&counter))), counter)
+    (Wakeup::new(Waker::new(Arc::clone(&counter))), counter)
 }
 
 #[test]
 fn an_awake_loop_is_not_written_to() {
-    let (doorbell, counter) = counted();
-    doorbell.ring().unwrap();
-    doorbell.prepare_to_sleep();
-    doorbell.awake();
-    doorbell.ring().unwrap();
+    let (wakeup, counter) = counted();
+    wakeup.ring().unwrap();
+    wakeup.prepare_to_sleep();
+    wakeup.awake();
+    wakeup.ring().unwrap();
     assert_eq!(counter.writes(), 0);
 }
 
 #[test]
 fn each_sleep_is_written_to_once() {
-    let (doorbell, counter) = counted();
+    let (wakeup, counter) = counted();
     for sleeps in 1..=3 {
-        doorbell.prepare_to_sleep();
-        assert!(doorbell.is_asleep());
+        wakeup.prepare_to_sleep();
+        assert!(wakeup.is_asleep());
         for _ in 0..5 {
-            doorbell.ring().unwrap();
-            assert!(!doorbell.is_asleep());
+            wakeup.ring().unwrap();
+            assert!(!wakeup.is_asleep());
         }
         assert_eq!(counter.writes(), sleeps);
-        doorbell.awake();
+        wakeup.awake();
     }
 }
 
@@ -62,26 +62,26 @@ fn each_sleep_is_written_to_once() {
 fn many_ringers_at_once_write_once() {
     /// Enough to meet; each ring is a handful of instructions.
     const RINGERS: usize = 4;
-    let (doorbell, counter) = counted();
+    let (wakeup, counter) = counted();
     for sleeps in 1..=50 {
-        doorbell.prepare_to_sleep();
+        wakeup.prepare_to_sleep();
         thread::scope(|scope| {
             for _ in 0..RINGERS {
-                scope.spawn(|| doorbell.ring().unwrap());
+                scope.spawn(|| wakeup.ring().unwrap());
             }
         });
-        doorbell.awake();
+        wakeup.awake();
         assert_eq!(counter.writes(), sleeps);
     }
 }
 
 #[test]
 fn another_waker_can_take_over() {
-    let (doorbell, first) = counted();
+    let (wakeup, first) = counted();
     let second = Arc::new(Counter::default());
-    doorbell.replace_waker(Waker::new(Arc::clone(&second)));
-    doorbell.prepare_to_sleep();
-    doorbell.ring().unwrap();
+    wakeup.replace_waker(Waker::new(Arc::clone(&second)));
+    wakeup.prepare_to_sleep();
+    wakeup.ring().unwrap();
     assert_eq!((first.writes(), second.writes()), (0, 1));
 }
 
@@ -94,10 +94,10 @@ fn a_failing_wake_is_the_ringers_to_hear_of() {
             Err(io::Error::from_raw_os_error(libc::EBADF))
         }
     }
-    let doorbell = Doorbell::new(Waker::new(Arc::new(Broken)));
-    doorbell.ring().unwrap();
-    doorbell.prepare_to_sleep();
-    assert_eq!(doorbell.ring().unwrap_err().raw_os_error(), Some(libc::EBADF));
+    let wakeup = Wakeup::new(Waker::new(Arc::new(Broken)));
+    wakeup.ring().unwrap();
+    wakeup.prepare_to_sleep();
+    assert_eq!(wakeup.ring().unwrap_err().raw_os_error(), Some(libc::EBADF));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn no_message_is_slept_over() {
     const LOST: Timeout = Timeout::After(Duration::from_secs(20));
 
     let mut poller = Poller::new().unwrap();
-    let doorbell = Doorbell::new(poller.waker());
+    let wakeup = Wakeup::new(poller.waker());
     let inbox = Mutex::new(Vec::new());
     let mut received = 0;
     thread::scope(|scope| {
@@ -116,16 +116,16 @@ fn no_message_is_slept_over() {
             scope.spawn(|| {
                 for message in 0..MESSAGES_EACH {
                     inbox.lock().unwrap().push(message);
-                    doorbell.ring().unwrap();
+                    wakeup.ring().unwrap();
                 }
             });
         }
         while received < RINGERS * MESSAGES_EACH {
-            doorbell.prepare_to_sleep();
+            wakeup.prepare_to_sleep();
             if inbox.lock().unwrap().is_empty() {
                 assert_eq!(poller.wait(LOST).unwrap(), 1, "{received} messages came, then none");
             }
-            doorbell.awake();
+            wakeup.awake();
             received += std::mem::take(&mut *inbox.lock().unwrap()).len();
         }
     });
@@ -134,10 +134,10 @@ fn no_message_is_slept_over() {
 
 #[test]
 fn a_disconnected_bell_writes_nowhere() {
-    let (doorbell, counter) = counted();
-    doorbell.prepare_to_sleep();
-    doorbell.disconnect();
-    doorbell.ring().unwrap();
+    let (wakeup, counter) = counted();
+    wakeup.prepare_to_sleep();
+    wakeup.disconnect();
+    wakeup.ring().unwrap();
     assert_eq!(counter.writes(), 0);
     assert_eq!(Arc::strong_count(&counter), 1);
 }
