@@ -1,16 +1,14 @@
 //! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries look
 //! at.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use super::{Endpoint, Inner, end, read, settle, write};
+use super::state::{CLASS, Class, Endpoint, Inner, settle};
+use super::{end, read, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::Getter;
-use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
@@ -22,16 +20,6 @@ use crate::transport::{
     protocol_paused, set_limits,
 };
 use crate::{fastcall, getter, no_arguments, represent};
-
-/// The class, and the methods that the loop calls.
-struct Class {
-    class: NativeType<Endpoint>,
-    begin: Py<PyAny>,
-    connection_lost: Py<PyAny>,
-    deliver_held: Py<PyAny>,
-}
-
-static CLASS: PyOnceLock<Class> = PyOnceLock::new();
 
 /// Makes the class and puts it into the module.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -55,30 +43,6 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     };
     CLASS.get_or_init(py, || known);
     Ok(())
-}
-
-/// The class that [`make_class`] has made.
-pub(super) fn class_of(py: Python<'_>) -> PyResult<NativeType<Endpoint>> {
-    known(py).map(|known| known.class)
-}
-
-/// The function `_begin` of the class.
-pub(super) fn begin_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
-    known(py).map(|known| known.begin.bind_borrowed(py))
-}
-
-/// The function `_call_connection_lost` of the class.
-pub(super) fn connection_lost_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
-    known(py).map(|known| known.connection_lost.bind_borrowed(py))
-}
-
-/// The function `_deliver_held` of the class.
-pub(super) fn deliver_held_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
-    known(py).map(|known| known.deliver_held.bind_borrowed(py))
-}
-
-fn known(py: Python<'_>) -> PyResult<&'static Class> {
-    CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))
 }
 
 fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {

@@ -6,7 +6,7 @@
 
 use pyo3::prelude::*;
 
-use super::Endpoint;
+use super::state::Endpoint;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;

@@ -5,7 +5,8 @@ use std::io;
 use pyo3::prelude::*;
 use stream::Closing;
 
-use super::{Endpoint, Inner, class, end};
+use super::end;
+use super::state::{Endpoint, Inner, connection_lost_method};
 use crate::error::os_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
@@ -31,7 +32,7 @@ impl Transport for Endpoint {
     }
 
     fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {
-        class::connection_lost_method(py)
+        connection_lost_method(py)
     }
 
     fn forget(&self, py: Python<'_>) -> Closing {

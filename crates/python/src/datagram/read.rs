@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 use reactor::socket::{self, DATAGRAMS_PER_CALL, DatagramBatch};
 use reactor::{Address, Readiness};
 
-use super::{Arrived, Endpoint, class, end, route, settle, write};
+use super::state::{Arrived, Endpoint, deliver_held_method, settle};
+use super::{end, route, write};
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::method::Argument;
@@ -206,7 +207,7 @@ fn schedule_held(transport: Argument<'_>) -> Result<(), ErrorSet> {
     if endpoint.inner.with(py, |inner| inner.held.is_empty()) {
         return Ok(());
     }
-    schedule(endpoint.owner.bind(py), class::deliver_held_method(py)?, &[transport], None)
+    schedule(endpoint.owner.bind(py), deliver_held_method(py)?, &[transport], None)
 }
 
 /// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.

@@ -7,31 +7,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use reactor::Address;
 
-use super::{Endpoint, Inner};
+use super::state::{Endpoint, Inner, Target};
 use crate::address::{from_object, to_object};
 use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
-use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
-
-/// Whom a datagram is for.
-pub(super) enum Target {
-    /// The peer that the socket is connected to.
-    Peer,
-    At(Address),
-    /// What only the socket object can make sense of.
-    Named(Object),
-}
-
-impl Target {
-    pub(super) fn name(&self) -> Option<&Object> {
-        match self {
-            Self::Named(name) => Some(name),
-            Self::Peer | Self::At(_) => None,
-        }
-    }
-}
 
 /// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.
 pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> Result<Target, ErrorSet> {

@@ -15,8 +15,8 @@ use reactor::Address;
 use reactor::socket::{self, DATAGRAMS_PER_CALL};
 use stream::{Admission, Drained};
 
-use super::route::{self, Target};
-use super::{Endpoint, Inner, end, settle};
+use super::state::{Endpoint, Inner, Target, settle};
+use super::{end, route};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;

@@ -1,38 +1,23 @@
-//! `vitok._native.ReadPipeTransport` and `WritePipeTransport` as Python sees them, and the loop's methods that make them.
+//! `vitok._native.ReadPipeTransport` and `WritePipeTransport` as Python sees them.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use stream::PipeEnd;
 
-use super::{Connection, Inner, Pipe, end, info, open, settle, write};
+use super::state::{CLASSES, Class, Pipe, ask, settle};
+use super::{end, info, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::class::Getter;
-use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
-use crate::ffi::native::{NativeClass, NativeType, value_of};
+use crate::ffi::native::{NativeClass, NativeType};
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport::{
     begin_and_wake, connection_lost, high_water, limits, low_water, pause_if_high, protocol_paused,
     set_limits,
 };
-use crate::watches::Kind;
 use crate::{fastcall, getter, no_arguments, represent};
-
-/// A class, and the methods that the loop calls at the beginning and at the end of a pipe.
-pub(super) struct Class {
-    pub(super) class: NativeType<Pipe>,
-    pub(super) begin: Py<PyAny>,
-    pub(super) connection_lost: Py<PyAny>,
-}
-
-/// The reader's class and the writer's.
-static CLASSES: PyOnceLock<(Class, Class)> = PyOnceLock::new();
 
 /// Makes both classes and puts them into the module.
 pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -74,33 +59,8 @@ fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Class>
     Ok(Class { class, begin, connection_lost })
 }
 
-/// The class of the transports of this kind.
-pub(super) fn class_of(py: Python<'_>, kind: Kind) -> PyResult<&'static Class> {
-    let (reader, writer) =
-        CLASSES.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
-    Ok(if kind == Kind::ReadPipe { reader } else { writer })
-}
-
 fn method(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> Method {
     Method { name, entry, signature: signature.to_owned(), doc }
-}
-
-/// The methods of the loop that make transports.
-pub(crate) fn methods() -> Vec<Method> {
-    vec![
-        method(
-            "_open_read_pipe",
-            fastcall!(open_read_pipe),
-            "($self, pipe, descriptor, protocol, waiter, extra)",
-            "The transport of a pipe's reading end. `connection_made` is called at the next turn, then the waiter is woken.",
-        ),
-        method(
-            "_open_write_pipe",
-            fastcall!(open_write_pipe),
-            "($self, pipe, descriptor, protocol, waiter, extra, hears_reader)",
-            "The same for the writing end. `hears_reader`: readiness for reading says that the reader has left.",
-        ),
-    ]
 }
 
 fn common_methods() -> Vec<Method> {
@@ -203,41 +163,6 @@ fn common_getters() -> Vec<Getter> {
         getter!("_extra", info::extra_attribute),
         getter!("_closing", info::closing),
     ]
-}
-
-pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) -> R) -> R {
-    value_of::<Pipe>(transport).inner.with(transport.py(), question)
-}
-
-fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    open_with(call, Kind::ReadPipe, false)
-}
-
-fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let hears_reader = match call.positional().last() {
-        Some(last) => last.is_truthy()?,
-        None => false,
-    };
-    open_with(call, Kind::WritePipe, hears_reader)
-}
-
-fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let &[file, descriptor, protocol, waiter, extra, ..] = call.positional() else {
-        return Err(new_error::<PyTypeError>("a pipe's transport is made of five arguments or more").into());
-    };
-    call.refuse_keywords("_open_pipe")?;
-    let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
-    let connection = Connection {
-        file: file.to_owned(),
-        descriptor: descriptor.extract()?,
-        protocol: protocol.to_owned(),
-        waiter: waiter.to_owned(),
-        extra: extra.to_owned(),
-        end: if kind == Kind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
-        // What says nothing of its reader is a terminal or another device.
-        writes_at_once: !hears_reader,
-    };
-    open(&owner, kind, connection)
 }
 
 fn close(transport: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {

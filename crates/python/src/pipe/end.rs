@@ -8,7 +8,8 @@ use std::io;
 use pyo3::prelude::*;
 use reactor::file_behind;
 
-use super::{Pipe, write};
+use super::state::Pipe;
+use super::write;
 use crate::error::os_error;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;

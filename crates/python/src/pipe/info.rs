@@ -3,8 +3,7 @@
 use pyo3::prelude::*;
 use reactor::Interest;
 
-use super::Pipe;
-use super::class::ask;
+use super::state::{Pipe, ask};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::make;
 use crate::ffi::method::Argument;

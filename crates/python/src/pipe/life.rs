@@ -5,7 +5,8 @@ use std::io;
 use pyo3::prelude::*;
 use stream::Closing;
 
-use super::{Inner, Pipe, class, end, info};
+use super::state::{Inner, Pipe, class_of};
+use super::{end, info};
 use crate::error::os_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
@@ -33,7 +34,7 @@ impl Transport for Pipe {
     }
 
     fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {
-        Ok(class::class_of(py, self.kind)?.connection_lost.bind_borrowed(py))
+        Ok(class_of(py, self.kind)?.connection_lost.bind_borrowed(py))
     }
 
     fn forget(&self, py: Python<'_>) -> Closing {

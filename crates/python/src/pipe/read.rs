@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::Closing;
 
-use super::{Pipe, end, settle};
+use super::end;
+use super::state::{Pipe, settle};
 use crate::error::os_error;
 use crate::ffi::answer::none;
 use crate::ffi::bytes;

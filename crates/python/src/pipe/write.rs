@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::{Admission, Drained};
 
-use super::{Inner, Pipe, end, settle};
+use super::state::{Inner, Pipe, settle};
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
@@ -175,7 +175,7 @@ fn on_reader_gone(transport: Argument<'_>) -> Result<(), ErrorSet> {
     // What was written in this turn has not been offered yet: the kernel's own error says more.
     let flushed = flush(transport).map_err(|raised| raised.take(py));
     let waits = pipe.inner.with(py, |inner| !inner.queue.is_empty());
-    end::lose(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
+    transport::lose::<Pipe>(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
     Ok(flushed?)
 }
 
@@ -212,6 +212,6 @@ fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
         Ok(())
     };
     pipe.inner.with(py, |inner| inner.end.write_failed());
-    end::lose(transport, Some(error))?;
+    transport::lose::<Pipe>(transport, Some(error))?;
     Ok(told?)
 }

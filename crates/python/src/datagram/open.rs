@@ -1,0 +1,95 @@
+//! Making the transport of datagrams.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use reactor::Interest;
+use stream::{AddressCache, BatchHeuristic, DatagramQueue, Flow, State};
+
+use super::state::{Endpoint, Inner, begin_method, class_of};
+use crate::ffi::call::copy_context;
+use crate::ffi::gil_cell::GilCell;
+use crate::ffi::native::value_of;
+use crate::ffi::trampoline::ErrorSet;
+use crate::loop_state::EventLoop;
+use crate::name;
+use crate::transport::{check_protocol, schedule};
+use crate::watches::Kind;
+
+/// What an endpoint is made of.
+pub(crate) struct New<'py> {
+    pub(crate) socket: Bound<'py, PyAny>,
+    pub(crate) protocol: Bound<'py, PyAny>,
+    /// The `remote_addr` of `create_datagram_endpoint`, resolved.
+    pub(crate) address: Option<Bound<'py, PyAny>>,
+    /// What `get_extra_info` knows.
+    pub(crate) facts: Bound<'py, PyDict>,
+}
+
+/// Makes a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken. Nothing is read
+/// before.
+pub(crate) fn open_later<'py>(
+    owner: &Bound<'py, EventLoop>,
+    new: New<'py>,
+    waiter: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    open_raw(owner, new, waiter).map_err(|raised| raised.take(owner.py()))
+}
+
+fn open_raw<'py>(
+    owner: &Bound<'py, EventLoop>,
+    new: New<'py>,
+    waiter: Option<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = owner.py();
+    let transport = open(owner, new)?;
+    let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
+    // The endpoint's own context is entered for the protocol alone.
+    schedule(owner, begin_method(py)?, &[transport.as_borrowed(), waiter.as_borrowed()], None)?;
+    Ok(transport)
+}
+
+fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = owner.py();
+    check_protocol(owner.get(), &new.protocol)?;
+    let descriptor: RawFd = new.socket.call_method0(name!("fileno"))?.extract()?;
+    let family = new.socket.getattr(name!("family"))?.extract()?;
+    let is_connected = match new.facts.get_item(name!("peername"))? {
+        Some(peer) => peer.is_truthy()?,
+        None => false,
+    };
+    let remote = match new.address {
+        Some(address) if address.is_truthy()? => Some(address.into()),
+        _ => None,
+    };
+    let inner = Inner {
+        state: State::new(),
+        flow: Flow::new(),
+        look: BatchHeuristic::new(),
+        watched: Interest::NONE,
+        number: descriptor,
+        family,
+        token: None,
+        queue: DatagramQueue::new(),
+        held: VecDeque::new(),
+        peers: AddressCache::new(),
+        last_from: None,
+        last_to: None,
+        socket: Some(new.socket.into()),
+        protocol: Some(new.protocol.into()),
+        context: copy_context(py)?.into(),
+        remote,
+        is_connected,
+        facts: new.facts.into(),
+    };
+    let value = Endpoint { owner: owner.clone().into(), inner: GilCell::new(inner) };
+    let transport = class_of(py)?.instance(py, value)?;
+    let object = transport.clone().into();
+    let (token, evicted) =
+        owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Datagram, object));
+    drop(evicted);
+    value_of::<Endpoint>(transport.as_borrowed()).inner.with(py, |inner| inner.token = Some(token));
+    Ok(transport)
+}
