@@ -8,11 +8,11 @@ use crate::Token;
 /// Values by [`Token`], with constant-time insertion, look-up and removal.
 ///
 /// ```
-/// let mut slots = reactor::Slots::new();
-/// let token = slots.insert("first");
-/// assert_eq!(slots.remove(token), Some("first"));
-/// let successor = slots.insert("second");
-/// assert_eq!((slots.get(token), slots.get(successor)), (None, Some(&"second")));
+/// let mut slab = reactor::Slab::new();
+/// let token = slab.insert("first");
+/// assert_eq!(slab.remove(token), Some("first"));
+/// let successor = slab.insert("second");
+/// assert_eq!((slab.get(token), slab.get(successor)), (None, Some(&"second")));
 /// ```
 #[derive(Debug)]
 pub struct Slab<T> {

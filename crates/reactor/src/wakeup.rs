@@ -24,17 +24,17 @@ use crate::Waker;
 /// A bell that is heard by a sleeping loop and costs an awake one nothing.
 ///
 /// ```
-/// use reactor::{Doorbell, Poller, Timeout};
+/// use reactor::{Poller, Timeout, Wakeup};
 /// let mut poller = Poller::new()?;
-/// let doorbell = Doorbell::new(poller.waker());
+/// let wakeup = Wakeup::new(poller.waker());
 ///
-/// doorbell.prepare_to_sleep();
+/// wakeup.prepare_to_sleep();
 /// // Here the loop looks at its inbox once more, and finds nothing.
 /// let events = std::thread::scope(|scope| {
-///     scope.spawn(|| doorbell.ring());
+///     scope.spawn(|| wakeup.ring());
 ///     poller.wait(Timeout::Never)
 /// });
-/// doorbell.awake();
+/// wakeup.awake();
 /// assert_eq!(events?, 1);
 /// # Ok::<(), std::io::Error>(())
 /// ```

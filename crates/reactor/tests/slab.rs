@@ -1,4 +1,4 @@
-//! Slots against a plain map that never forgets a token.
+//! A slab against a plain map that never forgets a token.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

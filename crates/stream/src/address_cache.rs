@@ -15,13 +15,13 @@ const MOST_PLACES: usize = 64;
 /// What is kept of one peer: the address, and what was made of it.
 type Peer<A, V> = (A, V);
 
-/// The last peers.
+/// What was made of the last addresses.
 ///
 /// ```
-/// let mut peers = stream::Peers::new();
-/// assert_eq!(peers.insert("here", 1), None);
-/// assert_eq!(peers.find(&"here"), Some(&1));
-/// assert_eq!(peers.insert("here", 2), Some(("here", 1)));
+/// let mut cache = stream::AddressCache::new();
+/// assert_eq!(cache.insert("here", 1), None);
+/// assert_eq!(cache.find(&"here"), Some(&1));
+/// assert_eq!(cache.insert("here", 2), Some(("here", 1)));
 /// ```
 pub struct AddressCache<A, V> {
     /// A power of two of them, or none.
