@@ -5,10 +5,7 @@
 //! other. Names of hosts, of services and of IPv6 zones are looked up elsewhere: here stands what a look-up
 //! results in.
 
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-use crate::sys::socket::SockAddr;
 
 /// The address of a socket, of its peer, or of who sent a datagram. It takes 32 bytes.
 ///
@@ -68,22 +65,5 @@ impl Address {
             Self::Unix(_) => libc::AF_UNIX,
             Self::Other { family } => *family,
         }
-    }
-
-    /// An address as the kernel wrote it, with the length that it gave. One that is too short to be what its
-    /// family says is of another family than those known here.
-    #[must_use]
-    pub fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
-        SockAddr::from_storage(storage, length).address()
-    }
-
-    /// The address as the kernel reads it, and its length.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or holds a NUL where
-    /// the kernel would take it for the end, and for [`Address::Other`].
-    pub fn to_storage(&self) -> io::Result<(libc::sockaddr_storage, libc::socklen_t)> {
-        Ok(SockAddr::of(self)?.to_storage())
     }
 }

@@ -1,4 +1,5 @@
-//! What is asked of a descriptor ([`Interest`], [`Trigger`]) and what the kernel answers ([`Readiness`]).
+//! What is asked of a descriptor ([`Interest`], [`Trigger`]) and what the kernel answers ([`Readiness`],
+//! [`Modified`]).
 //!
 //! These are the words that the backends translate into their own. Nothing here touches a descriptor.
 
@@ -158,6 +159,15 @@ impl Readiness {
         }
         Interest(answered.0 & interest.0)
     }
+}
+
+/// What a change of interest met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Modified {
+    /// The registration that was changed, as far as the kernel tells.
+    Kept,
+    /// None: the number had been closed and opened again, so whatever watched it until now watched another file.
+    Renewed,
 }
 
 #[cfg(test)]

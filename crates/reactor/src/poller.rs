@@ -6,13 +6,9 @@
 
 use std::io;
 use std::os::fd::RawFd;
-use std::time::Duration;
 
 use crate::sys::{self, Backend};
-use crate::{Interest, Readiness, Token, Trigger, Waker};
-
-/// The longest sleep, one day: what asyncio allows, and short enough for every kernel's way of counting.
-pub const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::{Event, Interest, Modified, Timeout, Token, Trigger, Waker};
 
 /// Polls in a row that find nothing, after which the backend is armed again: it costs about as much as one of them, and
 /// where events come that often it would be for nothing.
@@ -22,64 +18,21 @@ const POLLS_BEFORE_ARMING: u32 = 4;
 /// descriptor and two pages of memory: a loop that is busy for a moment does without.
 const POLLS_BEFORE_FIRST_ARMING: u32 = 256;
 
-/// How long a wait may last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeout {
-    /// Not at all: only what is ready already is reported.
-    Now,
-    /// This long, and never less; at most [`MAX_WAIT`].
-    After(Duration),
-    /// Until something happens.
-    Never,
-}
-
-impl Timeout {
-    /// The same timeout within what the backends accept.
-    #[inline]
-    fn within_limit(self) -> Self {
-        match self {
-            Timeout::After(wait) if wait > MAX_WAIT => Timeout::After(MAX_WAIT),
-            other => other,
-        }
-    }
-}
-
-/// One thing that happened, and to whom.
-///
-/// A descriptor that is watched in both directions may come in one event or in two of the same wait: epoll merges the
-/// directions, kqueue does not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Event {
-    /// The token that the descriptor was registered under, or [`Token::WAKER`].
-    pub token: Token,
-    /// What happened. It may say more than was asked for: see [`Readiness::answers`].
-    pub readiness: Readiness,
-}
-
-/// What a change of interest met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Modified {
-    /// The registration that was changed, as far as the kernel tells.
-    Kept,
-    /// None: the number had been closed and opened again, so whatever watched it until now watched another file.
-    Renewed,
-}
-
 /// The kernel's set of watched descriptors, and the buffer of the last wait's events.
 ///
 /// ```
-/// use reactor::{Interest, Poller, Slots, Timeout, Trigger};
+/// use reactor::{Interest, Poller, Slab, Timeout, Trigger};
 /// use std::{io::Write, os::fd::AsRawFd, os::unix::net::UnixStream};
 ///
 /// let (mut ours, theirs) = UnixStream::pair()?;
-/// let mut slots = Slots::new();
-/// let token = slots.insert("theirs");
+/// let mut slab = Slab::new();
+/// let token = slab.insert("theirs");
 ///
 /// let mut poller = Poller::new()?;
 /// poller.register(theirs.as_raw_fd(), token, Interest::READABLE, Trigger::Level)?;
 /// ours.write_all(b"hello")?;
 /// assert_eq!(poller.wait(Timeout::Never)?, 1);
-/// assert_eq!(slots.get(poller.event(0).token), Some(&"theirs"));
+/// assert_eq!(slab.get(poller.event(0).token), Some(&"theirs"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

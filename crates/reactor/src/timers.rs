@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::poller::{MAX_WAIT, Timeout};
+use crate::wait::{MAX_WAIT, Timeout};
 
 /// A point of the monotonic clock as an integer that sorts as its seconds do.
 ///

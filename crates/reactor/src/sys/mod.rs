@@ -62,10 +62,10 @@ mod tests;
 
 /// The best backend of this system.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub type Default = epoll::Epoll;
+pub use epoll::Epoll as Default;
 /// The best backend of this system.
 #[cfg(any(target_os = "macos", target_os = "freebsd"))]
-pub type Default = kqueue::Kqueue;
+pub use kqueue::Kqueue as Default;
 
 pub use waker::{Wake, Waker};
 

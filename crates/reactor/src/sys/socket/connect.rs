@@ -6,9 +6,8 @@
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-use super::SockAddr;
 use super::options::option;
-use super::pipe::interrupted_is_would_block;
+use super::{SockAddr, interrupted_is_would_block};
 use crate::Address;
 use crate::sys::checked;
 

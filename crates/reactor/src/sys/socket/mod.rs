@@ -56,6 +56,11 @@ pub(crate) fn transferred(call: impl FnMut() -> libc::ssize_t) -> io::Result<usi
     retried(call).map(isize::cast_unsigned)
 }
 
+/// The error of a call that may have waited. A signal ends the wait, and its handlers have to run before there is another.
+fn interrupted_is_would_block(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::Interrupted { io::ErrorKind::WouldBlock.into() } else { error }
+}
+
 /// A count in whatever type the C library of this system has for it, or something else if it can't hold it.
 #[inline]
 pub(crate) fn fitted<T: TryFrom<usize>>(count: usize, otherwise: T) -> T {

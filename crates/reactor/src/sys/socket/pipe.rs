@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{OwnedFd, RawFd};
 
-use super::{SLICES_PER_CALL, connect, fitted, retried};
+use super::{SLICES_PER_CALL, connect, fitted, interrupted_is_would_block, retried};
 use crate::Address;
 use crate::sys::checked;
 
@@ -233,8 +233,4 @@ fn once(call: impl FnOnce() -> libc::ssize_t) -> io::Result<usize> {
         Ok(count) => Ok(count),
         Err(_) => Err(interrupted_is_would_block(io::Error::last_os_error())),
     }
-}
-
-pub(super) fn interrupted_is_would_block(error: io::Error) -> io::Error {
-    if error.kind() == ErrorKind::Interrupted { ErrorKind::WouldBlock.into() } else { error }
 }

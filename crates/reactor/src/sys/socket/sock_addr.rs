@@ -17,6 +17,25 @@ const FAMILY_END: usize = offset_of!(libc::sockaddr, sa_family) + size_of::<libc
 const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
 const PATH_END: usize = size_of::<libc::sockaddr_un>();
 
+impl Address {
+    /// An address as the kernel wrote it, with the length that it gave. One that is too short to be what its
+    /// family says is of another family than those known here.
+    #[must_use]
+    pub fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
+        SockAddr::from_storage(storage, length).address()
+    }
+
+    /// The address as the kernel reads it, and its length.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or holds a NUL where
+    /// the kernel would take it for the end, and for [`Address::Other`].
+    pub fn to_storage(&self) -> io::Result<(libc::sockaddr_storage, libc::socklen_t)> {
+        Ok(SockAddr::of(self)?.to_storage())
+    }
+}
+
 /// A buffer that holds an address or waits for one.
 #[derive(Clone, Copy)]
 pub(crate) struct SockAddr {
