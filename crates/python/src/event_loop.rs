@@ -85,16 +85,6 @@ fn clock() -> f64 {
 }
 
 impl EventLoop {
-    /// Makes the next turn poll. asyncio polls at every turn, so a run that ends with its first one has seen what the kernel
-    /// had to say; and the thread may be another one than that of the last run.
-    pub(crate) fn expect_events(&self, py: Python<'_>) {
-        self.queues.with(py, |queues| {
-            queues.poll_budget.spend();
-            queues.has_acted = true;
-        });
-        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(|poller| poller.doubt()));
-    }
-
     /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
     #[inline(always)]
     pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, ErrorSet> {

@@ -246,6 +246,16 @@ impl EventLoop {
 }
 
 impl EventLoop {
+    /// Makes the next turn poll. asyncio polls at every turn, so a run that ends with its first one has seen what the kernel
+    /// had to say; and the thread may be another one than that of the last run.
+    pub(crate) fn expect_events(&self, py: Python<'_>) {
+        self.queues.with(py, |queues| {
+            queues.poll_budget.spend();
+            queues.has_acted = true;
+        });
+        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(|poller| poller.doubt()));
+    }
+
     /// Notes an event of this turn after which nothing can be ready that was not before: bytes were taken out of a socket,
     /// or a connection accepted, and whoever waits for that will be called by a callback.
     pub(crate) fn note_harmless_event(&self, py: Python<'_>) {
