@@ -22,7 +22,6 @@ NOT_CODE = re.compile(
     re.VERBOSE,
 )
 FUNCTION = re.compile(r"\bfn\s+(?P<name>(?:r\#)?\w+)")
-ROOTED_PATH = re.compile(r"\b(?P<root>crate|(?:super\s*::\s*)*super)\s*::\s*(?:(?P<name>\w+)(?P<macro>\s*!)?|\{)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +31,6 @@ class Function:
     name: str
     first: int
     last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The first name of a path that begins at `crate` (no steps up) or at one `super` or more (as many steps)."""
-
-    steps_up: int
-    name: str
-    line: int
 
 
 def code_only(text: str) -> str:
@@ -95,33 +85,3 @@ def matching_brace(code: str, start: int) -> int:
         if depth == 0:
             return brace.start()
     return len(code)
-
-
-def references(code: str) -> Iterator[Reference]:
-    """The first name after every `crate::` and `super::`, with the braces of a `use` taken apart."""
-    for match in ROOTED_PATH.finditer(code):
-        if match["macro"]:
-            continue
-        steps_up = match["root"].count("super")
-        if match["name"]:
-            yield Reference(steps_up, match["name"], line_at(code, match.start("name")))
-            continue
-        for offset, name in heads_in_braces(code, match.end() - 1):
-            yield Reference(steps_up, name, line_at(code, offset))
-
-
-def heads_in_braces(code: str, start: int) -> Iterator[tuple[int, str]]:
-    """The first name of each path in a braced list, with its offset."""
-    end = matching_brace(code, start)
-    depth = 0
-    expects_head = True
-    for token in re.compile(r"[{},]|\w+").finditer(code, start, end):
-        if token[0] == "{":
-            depth += 1
-        elif token[0] == "}":
-            depth -= 1
-        elif token[0] == ",":
-            expects_head = expects_head or depth == 1
-        elif expects_head:
-            expects_head = False
-            yield token.start(), token[0]

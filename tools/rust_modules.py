@@ -15,12 +15,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import dropwhile
 from pathlib import PurePosixPath
 
 from tools.graph import Arrow
 from tools.rust import code_only, matching_brace
-from tools.tree import line_at
+from tools.tree import Tree, line_at
 
 Path = tuple[str, ...]
 
@@ -177,6 +178,20 @@ class Crate:
         is_child = (*module.path, path[0]) in self.modules
         # An import of another crate by its own name would find itself.
         return None if path[0] == name and not is_child else self.rooted(module, path)
+
+
+@lru_cache(maxsize=1)
+def arrows_of(tree: Tree) -> tuple[Arrow, ...]:
+    """Every arrow between two files of one crate, for each crate of a tree."""
+    codes = {file: built_code(text) for file, text in tree.select(endings=[".rs"])}
+    names = function_names(codes.values())
+    found: list[Arrow] = []
+    for root in codes:
+        if root.endswith(("/lib.rs", "/main.rs")):
+            folder = root.rpartition("/")[0] + "/"
+            files = {file: code for file, code in codes.items() if file.startswith(folder)}
+            found.extend(Crate(folder, files, names=names).arrows())
+    return tuple(found)
 
 
 def function_names(codes: Iterable[str]) -> Counter[str]:

@@ -5,13 +5,14 @@ discussion first. It knows nothing of what a module does.
 """
 
 import ast
-import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from tools.rust import code_only, references
+from tools.graph import Arrow
+from tools.rust import code_only
+from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree, line_at
 
 # Crate folder -> the crates of ours that it may depend on.
@@ -31,14 +32,16 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"error"}),
     frozenset({"imports", "address", "buffer", "watches", "wakeup_fd"}),
     frozenset({"kernel"}),
-    frozenset({"loop_state", "waits", "closed_objects"}),
+    frozenset({"closed_objects"}),
+    frozenset({"loop_state", "waits"}),
     frozenset({"handle", "protocol", "stream_protocol"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})
     | frozenset({"stream", "sock", "datagram", "pipe"}),
     frozenset({"accept_task"}),
     frozenset({"listener"}),
-    frozenset({"dispatch", "lifetime", "gc"}),
+    frozenset({"gc"}),
+    frozenset({"dispatch", "lifetime"}),
     frozenset({"poll_events"}),
     frozenset({"event_loop"}),
     frozenset({"run"}),
@@ -47,8 +50,6 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"lib"}),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
-# An exported macro stands at the crate's root, whichever module wrote it.
-MACRO = re.compile(r"\bmacro_rules\s*!\s*(\w+)")
 # The HTTP crate is known to the native server and to nobody else.
 HTTP_IS_FOR = "server"
 
@@ -101,53 +102,41 @@ def dependencies(manifest: str) -> set[str]:
 
 
 def check_modules(tree: Tree) -> Iterator[Finding]:
-    """What the modules of crates/python import from each other."""
-    codes = {path: code_only(text) for path, text in tree.select(under=PYTHON_SOURCES, endings=[".rs"])}
-    macros = {name: parts_of(path)[0] for path, code in codes.items() for name in MACRO.findall(code)}
-    for path, code in codes.items():
-        module, *inner = parts_of(path)
-        depth = 1 + len([name for name in inner if name != "mod"])
-        if module not in RANK:
-            yield Finding(path, 1, f"unknown module {module}", "add it to LAYERS in tools/checks/arrows.py")
-            continue
-        for target, line in imported_by_rust(code, depth=depth):
-            yield from check_arrow(path, line=line, module=module, target=macros.get(target, target))
-        yield from check_http_door(path, code=code, module=module)
+    """What the files of crates/python name of each other."""
+    for path, text in tree.select(under=PYTHON_SOURCES, endings=[".rs"]):
+        if module_of(path) not in RANK:
+            yield Finding(path, 1, f"unknown module {module_of(path)}", "add it to LAYERS in tools/checks/arrows.py")
+        yield from check_http_door(path, code=code_only(text))
+    for arrow in arrows_of(tree):
+        if arrow.source.startswith(PYTHON_SOURCES):
+            yield from check_arrow(arrow)
 
 
 def check_layers(tree: Tree) -> Iterator[Finding]:
     """Every module in the table is there, if the crate is."""
-    present = {parts_of(path)[0] for path, _ in tree.select(under=PYTHON_SOURCES, endings=[".rs"])}
+    present = {module_of(path) for path, _ in tree.select(under=PYTHON_SOURCES, endings=[".rs"])}
     if "lib" in present:
         for module in sorted(RANK.keys() - present):
             yield Finding("tools/checks/arrows.py", 1, f"no module {module} exists, as LAYERS says", "take it out")
 
 
-def parts_of(path: str) -> tuple[str, ...]:
-    """The module of crates/python that a file makes up, then the modules inside it."""
-    return PurePosixPath(path.removeprefix(PYTHON_SOURCES)).with_suffix("").parts
+def module_of(path: str) -> str:
+    """The module of crates/python that a file is, or stands in."""
+    return PurePosixPath(path.removeprefix(PYTHON_SOURCES)).with_suffix("").parts[0]
 
 
-def check_arrow(path: str, *, line: int, module: str, target: str) -> Iterator[Finding]:
-    """One import of one module by another. A name that is neither a module nor a macro is one of lib.rs."""
-    target = target if target in RANK else "lib"
-    if target != module and RANK[target] >= RANK[module]:
-        where = "beside" if RANK[target] == RANK[module] else "above"
-        wrong = f"{module} imports {target}, which stands {where} it"
-        yield Finding(path, line, wrong, "let the hub call both, or discuss it")
+def check_arrow(arrow: Arrow) -> Iterator[Finding]:
+    """One name that a file takes from another one."""
+    module, target = module_of(arrow.source), module_of(arrow.target)
+    rank, other = RANK.get(module, len(LAYERS)), RANK.get(target, -1)
+    if target != module and other >= rank:
+        wrong = f"{module} imports {target}, which stands {'beside' if other == rank else 'above'} it"
+        yield Finding(arrow.source, arrow.line, wrong, "let the hub call both, or discuss it")
 
 
-def imported_by_rust(code: str, *, depth: int) -> Iterator[tuple[str, int]]:
-    """What code that stands `depth` modules below lib.rs names at the root of its crate, with the line."""
-    for reference in references(code):
-        # In a module of tests inside the file, one step more leads to the same place.
-        is_at_root = reference.steps_up == 0 or (reference.steps_up >= depth and reference.name in RANK)
-        if is_at_root:
-            yield reference.name, reference.line
-
-
-def check_http_door(path: str, *, code: str, module: str) -> Iterator[Finding]:
+def check_http_door(path: str, *, code: str) -> Iterator[Finding]:
     """The crate `http` may be named in the server's folder only."""
+    module = module_of(path)
     for number, line in enumerate(code.splitlines(), 1):
         if module != HTTP_IS_FOR and line.lstrip().startswith(("use http::", "pub use http::", "use ::http")):
             wrong = f"{module} imports the crate http"

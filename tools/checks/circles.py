@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tools import python_modules
 from tools.graph import Arrow, circle_of, circles
-from tools.rust_modules import Crate, built_code, function_names
+from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree
 
 # Files that are in a circle today. Lines only ever leave this list.
@@ -47,13 +47,7 @@ def short(path: str) -> str:
 
 def all_arrows(tree: Tree) -> Iterator[Arrow]:
     """Every arrow between two files of one crate or of one Python package."""
-    codes = {file: built_code(text) for file, text in tree.select(endings=[".rs"])}
-    names = function_names(codes.values())
-    for root in codes:
-        if root.endswith(("/lib.rs", "/main.rs")):
-            folder = root.rpartition("/")[0] + "/"
-            files = {file: code for file, code in codes.items() if file.startswith(folder)}
-            yield from Crate(folder, files, names=names).arrows()
+    yield from arrows_of(tree)
     python = dict(tree.select(endings=[".py", ".pyi"]))
     package = dict(tree.select(under=PACKAGE_FOLDER, endings=[".py", ".pyi"]))
     yield from python_modules.arrows(PACKAGE_FOLDER, package)
