@@ -68,6 +68,10 @@ ARROWS = {
         {"lib": "", "a/mod": "mod b;\npub use b::b;\n", "a/b": "", "c": "use crate::a::b;\nuse crate::a::b::B;\n"},
         {("c", "a/b")},
     ),
+    "`self` is no name": (
+        {"lib": "", "a/mod": "pub use b::c;\n", "a/b": "", "a/c": "fn f(self) { crate::a; self; }\n"},
+        set(),
+    ),
     "a field, a method and a lifetime are no names": (
         {"lib": "", "a/mod": "pub use b::b;\nfn f<'b>(x: &'b X) { x.b; x.b(); 0..x.b }\n", "a/b": ""},
         set(),

@@ -1,4 +1,4 @@
-"""Arrows between files, and the circles that they make. It knows nothing of where arrows come from."""
+"""Dependencies between files as arrows, and the circles among them. It knows nothing of languages."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Arrow:
-    """A file names something that another file defines, first in this line."""
+    """The source names something that the target defines, for the first time in this line."""
 
     source: str
     target: str
@@ -29,7 +29,7 @@ def circle_of(file: str, arrows: Iterable[Arrow]) -> list[str]:
 
 
 def circles(arrows: Iterable[Arrow]) -> list[frozenset[str]]:
-    """The sets of files of which each reaches each other along arrows, the largest first."""
+    """The largest sets of files that all reach each other along arrows, in order of size."""
     targets = targets_of(arrows)
     reached = {file: reachable(file, targets) for file in targets}
     found = {frozenset(other for other in reached[file] if file in reached.get(other, ())) for file in targets}

@@ -1,7 +1,7 @@
-"""Which module of a Python package imports which other one when it is imported itself.
+"""Finds the dependencies between the modules of a Python package: imports outside functions, those for types included.
 
-Imports inside functions run later and are left out; those for type checkers are counted. A package's `__init__` runs
-before each of its modules, which is no arrow by itself: one points there only if it takes a name that is no module.
+The `__init__` of a package runs before each of its modules. That is not an arrow; importing a name from the package
+that is not a module is one.
 """
 
 import ast

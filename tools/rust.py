@@ -7,6 +7,7 @@ read the same file before, so what it meets is well formed.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from tools.tree import line_at
 
@@ -33,6 +34,7 @@ class Function:
     last: int
 
 
+@cache
 def code_only(text: str) -> str:
     """The same text with blanks where comments, strings and characters stood; lines and offsets stay."""
     parts: list[str] = []

@@ -1,14 +1,14 @@
-"""Which file of a Rust crate names what of which other file, followed through imports and re-exports.
+"""Finds the dependencies between the files of a Rust crate, through imports and re-exports.
 
-A path leads to the file that defines its last name, so neither `mod x;` nor a `pub use` is an arrow by itself: a
-`mod.rs` that only re-exports has none, and one with code of its own points to what that code names. Tests beside the
-code (`#[cfg(test)]`) are left out, since they are built into nothing.
+An arrow leads from a file that names an item to the file that defines the item. Neither `mod x;` nor a `pub use` is an
+arrow by itself: a `mod.rs` that only re-exports has none, and the code of one that has code counts as any other. Items
+under `#[cfg(test)]` are ignored.
 
-Types are not known here, so these arrows are not seen: a method of a value whose type comes from another file, what a
-macro of another crate makes, and an implementation of a trait that is only reached through the trait. One kind of
-method is seen: if a file has an `impl` block for a type of another file, its methods count as names of that file,
-unless another function of the project has the same name. The layout is rustfmt's: the items of a module begin at one
-indentation.
+Types are unknown here, so some dependencies are not found: methods of a value whose type the file does not name, items
+that a macro makes, and implementations that are reached through their trait only. Methods in an `impl` block outside
+the file of their type are found by name, unless another function of the project has the same name. The code must be
+formatted by rustfmt: the items of a module begin at one indentation. Of imports that differ by configuration, the last
+one counts.
 """
 
 import re
@@ -28,8 +28,8 @@ Path = tuple[str, ...]
 VISIBILITY = r"(?:pub(?:\s*\([^)]*\))?\s+)"
 TEST_ITEM = re.compile(r"#\[cfg\(test\)\]\s*(?:#\[[^\]]*\]\s*)*[^;{]*(?P<end>[;{])")
 CHILD_MODULE = re.compile(r"\bmod\s+\w+\s*;")
-INNER_MODULE = re.compile(rf"^(?P<indent> *){VISIBILITY}?mod\s+(?P<name>\w+)\s*\{{", re.MULTILINE)
-USE = re.compile(rf"(?P<again>{VISIBILITY})?\buse\s+(?P<tree>[\w:{{}}\s,*]+);")
+INNER_MODULE = re.compile(rf"^ *{VISIBILITY}?mod\s+(?P<name>\w+)\s*\{{", re.MULTILINE)
+USE = re.compile(rf"(?P<export>{VISIBILITY})?\buse\s+(?P<tree>[\w:{{}}\s,*]+);")
 ITEM = re.compile(
     r"^(?P<indent> *)(?:[a-z]+(?:\([^)\n]*\))?\s+)*?(?:fn|struct|enum|trait|type|const|static|union)\s+(?P<name>\w+)",
     re.MULTILINE,
@@ -46,7 +46,7 @@ METHOD_CALL = re.compile(r"(?<!\.)\.\s*(?P<name>\w+)\s*(?:::\s*<|\()")
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A path in code with the offset of its first name. A macro ends in an exclamation mark."""
+    """A path in code, and the offset of its first name. The last name of a macro ends in an exclamation mark."""
 
     path: Path
     offset: int
@@ -54,7 +54,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One name that a `use` brings in: what it stands for, and whether it is there to be imported from here again."""
+    """One name that a `use` declares: the path that it stands for, and whether it is a re-export."""
 
     alias: str
     path: Path
@@ -70,7 +70,7 @@ class Module:
         self.file = file
         uses = list(USE.finditer(code))
         self.imports = [found for use in uses for found in imports_of(use)]
-        self.aliases = {found.alias: found.path for found in self.imports if found.alias != "*"}
+        self.aliases = {found.alias: found.path for found in self.imports if found.alias not in {"*", "_"}}
         rest = blanked(code, [match.span() for match in [*uses, *CHILD_MODULE.finditer(code)]])
         indent = min((len(match["indent"]) for match in ITEM.finditer(rest)), default=0)
         self.items = {match["name"] for match in ITEM.finditer(rest) if len(match["indent"]) == indent}
@@ -146,6 +146,8 @@ class Crate:
     def rooted(self, module: Module, path: Path) -> Path | None:
         """A path as seen from the root of the crate, or nothing if it begins at another crate or a local name."""
         first = path[0]
+        if set(path) <= {"crate", "self", "super"}:
+            return None
         if first == "crate":
             return path[1:]
         if first in {"self", "super"}:
@@ -239,7 +241,7 @@ def blanked(code: str, spans: Iterable[tuple[int, int]]) -> str:
 def imports_of(use: re.Match[str]) -> Iterator[Import]:
     """What one `use` brings in."""
     for path, alias, offset in leaves(use["tree"], offset=use.start("tree")):
-        yield Import(alias, path, offset, is_export=use["again"] is not None)
+        yield Import(alias, path, offset, is_export=use["export"] is not None)
 
 
 def leaves(tree: str, *, offset: int, prefix: Path = ()) -> Iterator[tuple[Path, str, int]]:

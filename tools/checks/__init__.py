@@ -1,1 +1,1 @@
-"""One file per rule of the house that clippy, ruff and mypy cannot see. Each has a `check(tree)`."""
+"""One file per rule that clippy, ruff and mypy cannot check. Each has a `check(tree)`."""

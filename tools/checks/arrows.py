@@ -1,7 +1,7 @@
-"""Who may import whom: between crates, between the modules of crates/python, and out of the Python package.
+"""Which imports are allowed: between crates, between the modules of crates/python, and out of the Python package.
 
-The tables below are ARCHITECTURE.md's arrows in a form that a machine reads. A new arrow is a change to both, and a
-discussion first. It knows nothing of what a module does.
+The tables below state ARCHITECTURE.md's arrows in a form that this check reads. A new arrow is discussed first, and
+changes both. The check knows nothing of what a module does; tools/checks/circles.py looks at each file.
 """
 
 import ast
@@ -15,18 +15,18 @@ from tools.rust import code_only
 from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree, line_at
 
-# Crate folder -> the crates of ours that it may depend on.
+# Crate folder -> the other crates of this project that it may depend on.
 CRATES: dict[str, frozenset[str]] = {
     "reactor": frozenset(),
     "stream": frozenset(),
     "http": frozenset(),
     "python": frozenset({"reactor", "stream", "http"}),
 }
-# What comes from elsewhere and may enter by one door only -> the crate folder with that door.
-ONE_DOOR = {"pyo3": "python", "pyo3-ffi": "python"}
+# External crate -> the only crate folder that may depend on it.
+ONLY_USER = {"pyo3": "python", "pyo3-ffi": "python"}
 
-# The modules of crates/python, the lowest layer first. A module may import from the layers below its own, and from
-# nothing beside or above it. A folder such as ffi/ counts as one module.
+# The modules of crates/python, the lowest layer first. A module imports from layers below its own only. A folder such
+# as ffi/ counts as one module.
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
@@ -50,15 +50,15 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"lib"}),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
-# The HTTP crate is known to the native server and to nobody else.
-HTTP_IS_FOR = "server"
+# The only module of crates/python that may import the crate `http`.
+HTTP_USER = "server"
 
 DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 PYTHON_SOURCES = "crates/python/src/"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Arrows that the tables do not have."""
+    """Imports that the tables do not allow."""
     yield from check_crates(tree)
     yield from check_modules(tree)
     yield from check_layers(tree)
@@ -70,7 +70,7 @@ def check_crates(tree: Tree) -> Iterator[Finding]:
     for path, text in tree.select(under="crates/", endings=["/Cargo.toml"]):
         crate = PurePosixPath(path).parts[1]
         if PurePosixPath(path).parent.as_posix() != f"crates/{crate}":
-            continue  # A fuzz or test crate inside a crate's folder is no room of the house.
+            continue  # A fuzz or test crate inside a crate's folder is not built with the others.
         if crate not in CRATES:
             yield Finding(
                 path, 1, f"unknown crate {crate}", "four are enough, or change CRATES in tools/checks/arrows.py"
@@ -85,11 +85,11 @@ def check_dependency(path: str, *, text: str, crate: str, name: str) -> Iterator
     line = line_at(text, text.find(f"\n{name}") + 1)
     ours = name.removeprefix("vitok-")
     if ours in CRATES and name != ours and ours not in CRATES[crate]:
-        yield Finding(path, line, f"the crate {crate} depends on {ours}", "turn the arrow round, or discuss it first")
-    door = ONE_DOOR.get(name, crate)
-    if door != crate:
+        yield Finding(path, line, f"the crate {crate} depends on {ours}", "reverse the dependency, or discuss it first")
+    user = ONLY_USER.get(name, crate)
+    if user != crate:
         wrong = f"the crate {crate} depends on {name}"
-        yield Finding(path, line, wrong, f"only crates/{door} may; move the code there")
+        yield Finding(path, line, wrong, f"only crates/{user} may; move the code there")
 
 
 def dependencies(manifest: str) -> set[str]:
@@ -106,7 +106,7 @@ def check_modules(tree: Tree) -> Iterator[Finding]:
     for path, text in tree.select(under=PYTHON_SOURCES, endings=[".rs"]):
         if module_of(path) not in RANK:
             yield Finding(path, 1, f"unknown module {module_of(path)}", "add it to LAYERS in tools/checks/arrows.py")
-        yield from check_http_door(path, code=code_only(text))
+        yield from check_http(path, code=code_only(text))
     for arrow in arrows_of(tree):
         if arrow.source.startswith(PYTHON_SOURCES):
             yield from check_arrow(arrow)
@@ -131,16 +131,16 @@ def check_arrow(arrow: Arrow) -> Iterator[Finding]:
     rank, other = RANK.get(module, len(LAYERS)), RANK.get(target, -1)
     if target != module and other >= rank:
         wrong = f"{module} imports {target}, which stands {'beside' if other == rank else 'above'} it"
-        yield Finding(arrow.source, arrow.line, wrong, "let the hub call both, or discuss it")
+        yield Finding(arrow.source, arrow.line, wrong, "move the caller up or the callee down, or discuss it")
 
 
-def check_http_door(path: str, *, code: str) -> Iterator[Finding]:
+def check_http(path: str, *, code: str) -> Iterator[Finding]:
     """The crate `http` may be named in the server's folder only."""
     module = module_of(path)
     for number, line in enumerate(code.splitlines(), 1):
-        if module != HTTP_IS_FOR and line.lstrip().startswith(("use http::", "pub use http::", "use ::http")):
+        if module != HTTP_USER and line.lstrip().startswith(("use http::", "pub use http::", "use ::http")):
             wrong = f"{module} imports the crate http"
-            yield Finding(path, number, wrong, f"only {HTTP_IS_FOR}/ may; go through its trait")
+            yield Finding(path, number, wrong, f"only {HTTP_USER}/ may; go through its trait")
 
 
 def check_package(tree: Tree) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def check_package(tree: Tree) -> Iterator[Finding]:
         for name, line in imported_by_python(text):
             top = name.partition(".")[0]
             if top != "vitok" and top not in sys.stdlib_module_names:
-                yield Finding(path, line, f"the package imports {top}", "it may need nothing but the interpreter")
+                yield Finding(path, line, f"the package imports {top}", "it may import the standard library only")
 
 
 def imported_by_python(text: str) -> Iterator[tuple[str, int]]:

@@ -1,8 +1,8 @@
-"""No file needs itself through others: whoever reads one begins at the bottom and never comes back to it.
+"""No file depends on itself through other files, so the files of a crate or package can be read from the bottom up.
 
-A circle is a set of files of which each names something of the next: of one Rust crate, or of one Python package. What
-cannot be seen of Rust stands at the top of tools/rust_modules.py, of Python at the top of tools/python_modules.py. It
-knows nothing of layers; tools/checks/arrows.py has those.
+A circle is a set of files of one Rust crate or Python package that all reach each other. tools/rust_modules.py and
+tools/python_modules.py say at their tops which dependencies they cannot see. This check knows nothing of layers, which
+tools/checks/arrows.py has.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from tools.graph import Arrow, circle_of, circles
 from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree
 
-# Files that are in a circle today. Lines only ever leave this list.
+# Files that are in a circle for now. Lines only ever leave this list.
 RATCHET = "tools/circles.txt"
 # Python finds the package here, and everything else from the root of the project.
 PACKAGE_FOLDER = "python/"
-REMEDY = "move what they share below both, or the decision above both"
+REMEDY = "move what both use into a file below, or the caller into a file above"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def check(tree: Tree) -> Iterator[Finding]:
         yield Finding(file, arrow.line, f"{arrow.name} closes the circle {' -> '.join(map(short, way))}", REMEDY)
     for file, line in listed.items():
         if file not in inside:
-            yield Finding(RATCHET, line, f"{file} is in no circle", "take its line out of the list")
+            yield Finding(RATCHET, line, f"{file} is in no circle", "remove its line from the list")
 
 
 def read_list(text: str) -> Iterator[tuple[str, int]]:
