@@ -30,10 +30,9 @@ ONLY_USER = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "address", "buffer", "watches", "wakeup_fd"}),
-    frozenset({"kernel"}),
-    frozenset({"closed_objects"}),
-    frozenset({"loop_state", "waits"}),
+    frozenset({"imports", "address", "buffer", "wakeup_fd"}),
+    frozenset({"registry"}),
+    frozenset({"loop_state"}),
     frozenset({"handle", "protocol", "stream_protocol"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})

@@ -11,10 +11,9 @@ use crate::error::os_error;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::trampoline::ErrorSet;
-use crate::kernel::Evicted;
 use crate::loop_state::EventLoop;
 use crate::name;
-use crate::watches::Direction;
+use crate::registry::{Direction, Evicted};
 use crate::{fastcall, handle};
 
 pub(crate) fn methods() -> Vec<Method> {
@@ -155,9 +154,9 @@ fn add<'py>(
     let changed = match number {
         Some(number) => {
             let registered = (**descriptor).to_owned().into();
-            Ok(this.kernel.with(py, |kernel| kernel.watch(number, direction, handle, registered)))
+            Ok(this.registry.with(py, |registry| registry.watch(number, direction, handle, registered)))
         }
-        None => this.kernel.with(py, |kernel| kernel.watch_object(*descriptor, direction, handle)),
+        None => this.registry.with(py, |registry| registry.watch_object(*descriptor, direction, handle)),
     };
     let (evicted, told) = match changed {
         Ok(changed) => changed,
@@ -182,11 +181,11 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
         return Ok(truth(py, false));
     }
     let (removed, told) = match descriptor_of(descriptor)? {
-        Some(number) => this.kernel.with(py, |kernel| kernel.unwatch(number, direction)),
-        None => match this.kernel.with(py, |kernel| kernel.unwatch_object(*descriptor, direction)) {
+        Some(number) => this.registry.with(py, |registry| registry.unwatch(number, direction)),
+        None => match this.registry.with(py, |registry| registry.unwatch_object(*descriptor, direction)) {
             Some(removed) => removed,
             // The loop itself has taken it out, when the number was watched for another file.
-            None if this.kernel.with(py, |kernel| kernel.watches.is_replaced(*descriptor)) => {
+            None if this.registry.with(py, |registry| registry.table.is_replaced(*descriptor)) => {
                 return Ok(truth(py, false));
             }
             None => return Err(no_descriptor(descriptor).into()),
@@ -229,7 +228,7 @@ impl EventLoop {
     fn cancel(&self, py: Python<'_>, evicted: Evicted) -> PyResult<()> {
         let Evicted { handles, operations, rest } = evicted;
         if !operations.is_empty() {
-            self.kernel.with(py, |kernel| kernel.watches.orphans.extend(operations));
+            self.registry.with(py, |registry| registry.table.orphans.extend(operations));
         }
         drop(rest);
         for handle in handles {

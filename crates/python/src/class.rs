@@ -144,7 +144,7 @@ impl EventLoop {
 
     /// Whether the loop has handlers of signals now.
     fn _note_signal_handlers(&self, py: Python<'_>, present: bool) {
-        self.kernel.with(py, |kernel| kernel.has_signal_handlers = present);
+        self.registry.with(py, |registry| registry.has_signal_handlers = present);
     }
 
     /// Give the wake-up descriptor back to whose it was.
@@ -156,15 +156,15 @@ impl EventLoop {
     fn _wakeup_descriptor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.check_open()?;
         let descriptor = self
-            .kernel
-            .with(py, crate::kernel::Kernel::signal_descriptor)
+            .registry
+            .with(py, crate::registry::Registry::signal_descriptor)
             .map_err(|error| crate::error::os_error(&error))?;
         Ok(make::integer(py, i64::from(descriptor))?)
     }
 
     /// What is watched: a list of (descriptor, reader, writer, registered object or None).
     fn _watched<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let watched = self.kernel.with(py, |kernel| kernel.watches.repr(py));
+        let watched = self.registry.with(py, |registry| registry.table.repr(py));
         let row = |(descriptor, reads, writes, object): (i32, bool, bool, Option<Object>)| {
             let object = object.map_or_else(|| none(py), |object| object.into_bound(py));
             let row =

@@ -13,8 +13,8 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::EventLoop;
 use crate::name;
+use crate::registry::{ReadyEvent, Recipient, SourceKind};
 use crate::transport::{alive, schedule_end};
-use crate::watches::{Kind, ReadyEvent, Recipient};
 use crate::{datagram, listener, pipe, sock, stream};
 
 /// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
@@ -33,11 +33,11 @@ fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
     let object = due.object.bind_borrowed(py);
     match due.recipient {
         Recipient::Operation => sock::on_ready(object, due.readiness),
-        Recipient::Source(Kind::Stream) => stream::on_ready(object, due.readiness),
-        Recipient::Source(Kind::Datagram) => datagram::on_ready(object, due.readiness),
-        Recipient::Source(Kind::Listener) => listener::on_ready(object),
-        Recipient::Source(Kind::ReadPipe) => pipe::on_readable(object),
-        Recipient::Source(Kind::WritePipe) => pipe::on_ready(object, due.readiness),
+        Recipient::Source(SourceKind::Stream) => stream::on_ready(object, due.readiness),
+        Recipient::Source(SourceKind::Datagram) => datagram::on_ready(object, due.readiness),
+        Recipient::Source(SourceKind::Listener) => listener::on_ready(object),
+        Recipient::Source(SourceKind::ReadPipe) => pipe::on_readable(object),
+        Recipient::Source(SourceKind::WritePipe) => pipe::on_ready(object, due.readiness),
     }
 }
 
@@ -66,15 +66,15 @@ pub(crate) fn transport_of<'py>(
     state: &EventLoop,
     descriptor: RawFd,
 ) -> Option<Bound<'py, PyAny>> {
-    let (kind, held) = state.kernel.with(py, |kernel| {
-        let source = kernel.watches.source_of(descriptor)?;
+    let (kind, held) = state.registry.with(py, |registry| {
+        let source = registry.table.source_of(descriptor)?;
         Some((source.kind, source.object.clone_ref(py)))
     })?;
     let transport = alive(held.into_bound(py))?;
     let is_its_own = match kind {
-        Kind::Stream => stream::owns_descriptor(transport.as_borrowed()),
-        Kind::Datagram => true,
-        Kind::Listener | Kind::ReadPipe | Kind::WritePipe => false,
+        SourceKind::Stream => stream::owns_descriptor(transport.as_borrowed()),
+        SourceKind::Datagram => true,
+        SourceKind::Listener | SourceKind::ReadPipe | SourceKind::WritePipe => false,
     };
     is_its_own.then_some(transport)
 }
@@ -90,10 +90,10 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     for (kind, transport) in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
         let flushed = match kind {
-            Kind::WritePipe => pipe::flush(transport),
-            Kind::Stream => stream::flush(transport),
+            SourceKind::WritePipe => pipe::flush(transport),
+            SourceKind::Stream => stream::flush(transport),
             // These write at once, or not at all.
-            Kind::Datagram | Kind::Listener | Kind::ReadPipe => Ok(()),
+            SourceKind::Datagram | SourceKind::Listener | SourceKind::ReadPipe => Ok(()),
         };
         if let Err(raised) = flushed.or_else(|raised| outlive(this, raised.take(py))) {
             keep_first(&mut outcome, raised.take(py), transport);
@@ -105,14 +105,14 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
 }
 
 /// Schedules the ends that there was no memory for.
-fn schedule_owed_ends(py: Python<'_>, owed: &[(Kind, Object, Object)]) -> Result<(), ErrorSet> {
+fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> Result<(), ErrorSet> {
     owed.iter().try_for_each(|(kind, transport, error)| {
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
         match kind {
-            Kind::Stream => schedule_end::<stream::Stream>(transport, error),
-            Kind::Datagram => schedule_end::<datagram::Endpoint>(transport, error),
-            Kind::ReadPipe | Kind::WritePipe => schedule_end::<pipe::Pipe>(transport, error),
-            Kind::Listener => Ok(()),
+            SourceKind::Stream => schedule_end::<stream::Stream>(transport, error),
+            SourceKind::Datagram => schedule_end::<datagram::Endpoint>(transport, error),
+            SourceKind::ReadPipe | SourceKind::WritePipe => schedule_end::<pipe::Pipe>(transport, error),
+            SourceKind::Listener => Ok(()),
         }
     })
 }

@@ -16,10 +16,10 @@ use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::trampoline::ErrorSet;
-use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes, Queues};
 use crate::name;
 use crate::poll_events::take_events;
+use crate::registry::Registry;
 use crate::{handle, no_arguments, sock};
 
 pub(crate) fn methods() -> Vec<Method> {
@@ -145,7 +145,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
 /// Why a busy turn may have to look at the descriptors.
 enum Look {
     /// It is time to see to signals and other threads, whatever has happened.
-    ReadyEvent,
+    Due,
     /// Something has happened that may have made a descriptor ready.
     IfReady,
     /// Nothing has happened since the last look.
@@ -155,7 +155,7 @@ enum Look {
 impl Queues {
     fn next_look(&self) -> Look {
         if self.poll_budget.is_spent() {
-            Look::ReadyEvent
+            Look::Due
         } else if self.has_acted {
             Look::IfReady
         } else {
@@ -168,8 +168,8 @@ impl EventLoop {
     #[inline(always)]
     fn is_due(&self, py: Python<'_>, look: Look) -> bool {
         match look {
-            Look::ReadyEvent => true,
-            Look::IfReady => self.kernel.with(py, Kernel::may_be_ready),
+            Look::Due => true,
+            Look::IfReady => self.registry.with(py, Registry::may_be_ready),
             Look::None => false,
         }
     }
@@ -185,7 +185,7 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         queues.poll_budget.renew(reactor::monotonic_ns())
     });
     let outcome = match step {
-        PollStep::Poll => this.get().kernel.with(py, Kernel::poll),
+        PollStep::Poll => this.get().registry.with(py, Registry::poll),
         PollStep::PollAndShare => wait_without_gil(py, this.get(), Timeout::Now),
     };
     take_events(this, outcome)
@@ -230,11 +230,11 @@ fn sleep(
 
 /// Waits while other threads may run Python. They may change what is watched meanwhile: that is settled afterwards.
 fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::Result<usize> {
-    if timeout == Timeout::Now && !state.kernel.with(py, |kernel| kernel.has_anything_to_poll()) {
+    if timeout == Timeout::Now && !state.registry.with(py, |registry| registry.has_anything_to_poll()) {
         py.detach(|| ());
         return Ok(0);
     }
-    let Some(mut poller) = state.kernel.with(py, |kernel| kernel.poller.take()) else {
+    let Some(mut poller) = state.registry.with(py, |registry| registry.poller.take()) else {
         return Ok(0);
     };
     let (poller, outcome) = py.detach(move || {
@@ -242,17 +242,17 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
         (poller, outcome)
     });
     // Who closed the loop meanwhile has found none to close.
-    let closed = state.kernel.with(py, |kernel| {
+    let closed = state.registry.with(py, |registry| {
         if state.modes.any(Modes::CLOSED) {
             return Some(poller);
         }
-        kernel.poller.replace(poller)
+        registry.poller.replace(poller)
     });
     drop(closed);
     outcome
 }
 
-impl Kernel {
+impl Registry {
     /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
     #[inline(always)]
     fn may_be_ready(&mut self) -> bool {

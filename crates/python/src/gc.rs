@@ -20,18 +20,18 @@ impl EventLoop {
             let owed = std::mem::take(&mut queues.owed_ends);
             (ready, timers, (std::mem::take(&mut queues.unsent), owed), std::mem::take(&mut queues.due))
         });
-        let watches = self.kernel.with(py, |kernel| kernel.watches.drain());
+        let registered = self.registry.with(py, |registry| registry.table.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {
             timer.set_flags(timer.flags().without(Flags::SCHEDULED));
         }
-        drop((letters, ready, timers, unsent, due, watches, settings));
+        drop((letters, ready, timers, unsent, due, registered, settings));
     }
 
     pub(crate) fn close_descriptors(&self, py: Python<'_>) -> io::Result<()> {
         // A thread that sleeps in it, which close() does not know of, finds the loop closed.
         let rung = self.wakeup.ring();
-        let closed = self.kernel.with(py, |kernel| (kernel.poller.take(), kernel.signals.take()));
+        let closed = self.registry.with(py, |registry| (registry.poller.take(), registry.signals.take()));
         drop(closed);
         self.wakeup.disconnect();
         rung
@@ -50,22 +50,22 @@ impl EventLoop {
         self.queues.peek(|queues| {
             let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
         });
-        self.kernel.peek(|kernel| {
-            let _all = kernel.watches.entries().flat_map(|entry| entry.watch.handles()).all(&mut look);
+        self.registry.peek(|registry| {
+            let _all = registry.table.entries().flat_map(|entry| entry.callbacks.handles()).all(&mut look);
         });
         seen?;
-        let sources = self.kernel.peek(|kernel| {
-            kernel.watches.replaced.values().try_for_each(|object| visit.call(&**object))?;
-            let mut entries = kernel.watches.entries();
+        let sources = self.registry.peek(|registry| {
+            registry.table.replaced.values().try_for_each(|object| visit.call(&**object))?;
+            let mut entries = registry.table.entries();
             entries.try_for_each(|entry| {
-                entry.watch.object.iter().try_for_each(|object| visit.call(&**object))?;
+                entry.callbacks.object.iter().try_for_each(|object| visit.call(&**object))?;
                 entry.sources().try_for_each(|source| visit.call(&*source.object))
             })
         });
         sources.unwrap_or(Ok(()))?;
         let operations = self
-            .kernel
-            .peek(|kernel| kernel.watches.operations().try_for_each(|operation| visit.call(&**operation)));
+            .registry
+            .peek(|registry| registry.table.operations().try_for_each(|operation| visit.call(&**operation)));
         operations.unwrap_or(Ok(()))?;
         let in_line = self.queues.peek(|queues| {
             queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object))?;

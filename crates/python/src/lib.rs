@@ -12,7 +12,6 @@ mod add_reader;
 mod address;
 mod buffer;
 mod class;
-mod closed_objects;
 mod datagram;
 mod dispatch;
 mod error;
@@ -22,13 +21,13 @@ mod ffi;
 mod gc;
 mod handle;
 mod imports;
-mod kernel;
 mod lifetime;
 mod listener;
 mod loop_state;
 mod pipe;
 mod poll_events;
 mod protocol;
+mod registry;
 mod run;
 mod schedule;
 mod server;
@@ -38,9 +37,7 @@ mod stream;
 mod stream_protocol;
 mod tasks;
 mod transport;
-mod waits;
 mod wakeup_fd;
-mod watches;
 
 /// What `vitok info` prints of the build.
 #[pyfunction]

@@ -13,10 +13,10 @@ use crate::ffi::error::new_error;
 use crate::handle;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::registry::Entry;
 use crate::signals;
 use crate::sock;
 use crate::transport::alive;
-use crate::watches::Watched;
 
 /// What a run needs of the kernel. Python code may run.
 pub(crate) fn prepare(this: &Bound<'_, EventLoop>) -> PyResult<()> {
@@ -39,7 +39,7 @@ pub(crate) fn hold_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 
 /// Makes sure that the kernel's objects are this process's own.
 pub(crate) fn own_kernel(this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    if this.get().kernel.with(this.py(), |kernel| kernel.process != std::process::id()) {
+    if this.get().registry.with(this.py(), |registry| registry.process != std::process::id()) {
         take_over_in_child(this)?;
     }
     Ok(())
@@ -50,7 +50,7 @@ fn take_over_in_child(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     signals::forget(py, this.get())?;
     let refused = rebuild(py, this.get())?;
-    this.get().kernel.with(py, |kernel| kernel.process = std::process::id());
+    this.get().registry.with(py, |registry| registry.process = std::process::id());
     report_dropped(this, refused)
 }
 
@@ -73,10 +73,7 @@ pub(crate) fn close_natively(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 }
 
 /// Tells the exception handler of descriptors that can't be watched any more.
-pub(crate) fn report_dropped(
-    this: &Bound<'_, EventLoop>,
-    refused: Vec<(Watched, io::Error)>,
-) -> PyResult<()> {
+pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Entry, io::Error)>) -> PyResult<()> {
     let py = this.py();
     for (entry, error) in refused {
         if let Some(waits) = &entry.waits {
@@ -112,16 +109,16 @@ pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
 }
 
 /// Makes the kernel's object anew with the same registrations: in a forked child, and when it reports what is gone.
-pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Watched, io::Error)>> {
-    let rebuilt = state.kernel.with(py, |kernel| {
-        let mut live = kernel.watches.registrations();
-        live.extend(kernel.signals.as_ref().map(signals::registration));
-        let Some(poller) = kernel.poller.as_mut() else {
+pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Entry, io::Error)>> {
+    let rebuilt = state.registry.with(py, |registry| {
+        let mut live = registry.table.registrations();
+        live.extend(registry.signals.as_ref().map(signals::registration));
+        let Some(poller) = registry.poller.as_mut() else {
             return Ok((Vec::new(), None));
         };
         let refused = poller.rebuild(live.into_iter())?;
         let waker = poller.waker();
-        let dropped = |(descriptor, error)| Some((kernel.watches.forget(descriptor)?, error));
+        let dropped = |(descriptor, error)| Some((registry.table.forget(descriptor)?, error));
         Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
     });
     let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error))?;

@@ -21,8 +21,8 @@ use crate::ffi::method::Argument;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
+use crate::registry::{Half, SourceKind};
 use crate::stream_protocol;
-use crate::watches::{Half, Kind};
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
 const ACCEPTED_AT_ONCE: usize = 64;
@@ -111,11 +111,11 @@ fn is_specific(address: &Address) -> bool {
 
 /// Ceases to accept on the socket with this number; whether it did.
 pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> bool {
-    let entry = state.kernel.with(py, |kernel| {
+    let entry = state.registry.with(py, |registry| {
         let is_listener =
-            kernel.watches.source_of(descriptor).is_some_and(|source| source.kind == Kind::Listener);
-        let token = kernel.watches.tokens.get(&descriptor).copied().filter(|_| is_listener)?;
-        kernel.detach(Half::First, token).0
+            registry.table.source_of(descriptor).is_some_and(|source| source.kind == SourceKind::Listener);
+        let token = registry.table.tokens.get(&descriptor).copied().filter(|_| is_listener)?;
+        registry.detach(Half::First, token).0
     });
     let Some(entry) = entry else { return false };
     if let Some(source) = &entry.source
@@ -213,8 +213,11 @@ fn watch(listener: &Bound<'_, Listener>) -> PyResult<()> {
     let py = listener.py();
     let inner = listener.get();
     let object = listener.as_any().clone().into();
-    let (token, evicted) =
-        inner.owner.get().kernel.with(py, |kernel| kernel.attach(inner.descriptor, Kind::Listener, object));
+    let (token, evicted) = inner
+        .owner
+        .get()
+        .registry
+        .with(py, |registry| registry.attach(inner.descriptor, SourceKind::Listener, object));
     drop(evicted);
     inner.token.with(py, |place| *place = Some(token));
     inner.ask(py, Interest::READABLE, listener.as_any().clone())
@@ -229,7 +232,7 @@ impl Listener {
         let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
         let state = self.owner.get();
         let (evicted, told) =
-            state.kernel.with(py, |kernel| kernel.ask(Half::First, token, interest, listener.into()));
+            state.registry.with(py, |registry| registry.ask(Half::First, token, interest, listener.into()));
         drop(evicted);
         told.map_err(|error| os_error(&error))
     }

@@ -25,8 +25,7 @@ use crate::ffi::interpreter::thread_identity;
 use crate::ffi::object::Object;
 use crate::ffi::remote_queue::RemoteQueue;
 use crate::imports::Imports;
-use crate::kernel::Kernel;
-use crate::watches::{Kind, ReadyEvent};
+use crate::registry::{ReadyEvent, Registry, SourceKind};
 
 /// The environment variable whose value `0` forbids io_uring to the loops that are made from then on.
 const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
@@ -44,7 +43,7 @@ pub(crate) struct EventLoop {
     /// The identity of the thread that runs the loop; 0 while none does.
     pub(crate) thread: AtomicU64,
     pub(crate) queues: GilCell<Queues>,
-    pub(crate) kernel: GilCell<Kernel>,
+    pub(crate) registry: GilCell<Registry>,
     pub(crate) settings: GilCell<Settings>,
     /// While the loop runs: the thread's hooks of asynchronous generators before, for a first iteration and a finalizer.
     pub(crate) asyncgen_hooks_before: GilCell<Option<Py<PyTuple>>>,
@@ -67,9 +66,9 @@ pub(crate) struct Queues {
     /// Events of the turn that called nobody's code and sent nothing.
     pub(crate) harmless_events: usize,
     /// Transports that were written to in this turn: they are flushed at its end.
-    pub(crate) unsent: Vec<(Kind, Object)>,
+    pub(crate) unsent: Vec<(SourceKind, Object)>,
     /// Transports whose end there was no memory to schedule, with the exception or None. They stand in `unsent` as well.
-    pub(crate) owed_ends: Vec<(Kind, Object, Object)>,
+    pub(crate) owed_ends: Vec<(SourceKind, Object, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<ReadyEvent>,
     pub(crate) closed_check: ClosedCheck,
@@ -162,7 +161,7 @@ impl EventLoop {
                 due: Vec::new(),
                 closed_check: ClosedCheck { has_waits: false, is_due: false, last_ns: 0 },
             }),
-            kernel: GilCell::new(Kernel::new(poller)),
+            registry: GilCell::new(Registry::new(poller)),
             settings: GilCell::new(Settings::default()),
             asyncgen_hooks_before: GilCell::new(None),
             inbound: GilCell::new(Inbound::new()),
@@ -253,14 +252,14 @@ impl EventLoop {
             queues.poll_budget.spend();
             queues.has_acted = true;
         });
-        self.kernel.with(py, |kernel| kernel.poller.as_mut().map(|poller| poller.doubt()));
+        self.registry.with(py, |registry| registry.poller.as_mut().map(|poller| poller.doubt()));
     }
 
     /// Notes an event of this turn after which nothing can be ready that was not before: bytes were taken out of a socket,
     /// or a connection accepted, and whoever waits for that will be called by a callback.
     pub(crate) fn note_harmless_event(&self, py: Python<'_>) {
         // What was read makes room for the peer, which may be watched by this loop, too.
-        if !self.kernel.with(py, Kernel::may_watch_a_writer) {
+        if !self.registry.with(py, Registry::may_watch_a_writer) {
             self.queues.with(py, |queues| queues.harmless_events += 1);
         }
     }
@@ -282,7 +281,7 @@ impl Queues {
     }
 
     /// Keeps the memory of a list that was worked off.
-    pub(crate) fn keep_list(&mut self, mut list: Vec<(Kind, Object)>) -> Vec<(Kind, Object)> {
+    pub(crate) fn keep_list(&mut self, mut list: Vec<(SourceKind, Object)>) -> Vec<(SourceKind, Object)> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
         }

@@ -11,11 +11,10 @@ use reactor::{Event, Token};
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::trampoline::ErrorSet;
-use crate::kernel::Kernel;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Queues};
+use crate::registry::{Entry, ReadyEvent, Recipient, Registry, Waits, is_live};
 use crate::signals::{self, SIGNALS};
-use crate::watches::{ReadyEvent, Recipient, Waits, Watched, is_live};
 
 /// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
 /// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
@@ -35,11 +34,11 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
     };
     let state = this.get();
     let mut found = Found::default();
-    state.kernel.with(py, |kernel| {
-        if kernel.watches.is_unsettled() {
-            found.refused = kernel.settle();
+    state.registry.with(py, |registry| {
+        if registry.table.is_unsettled() {
+            found.refused = registry.settle();
         }
-        state.queues.with(py, |queues| found.collect(py, kernel, count, queues));
+        state.queues.with(py, |queues| found.collect(py, registry, count, queues));
     });
     if found.is_plain() { Ok(()) } else { found.handle_rest(this) }
 }
@@ -50,15 +49,15 @@ struct Found {
     signals: bool,
     stale: u32,
     cancelled: bool,
-    refused: Vec<(Watched, io::Error)>,
+    refused: Vec<(Entry, io::Error)>,
     /// Events of sockets that were waited on and are no more.
     idle: Vec<Event>,
 }
 
 impl Found {
     /// Handles of watchers go behind what is ready; events of transports and listeners wait for their place in the turn.
-    fn collect(&mut self, py: Python<'_>, kernel: &Kernel, count: usize, queues: &mut Queues) {
-        let Some(poller) = kernel.poller.as_ref() else {
+    fn collect(&mut self, py: Python<'_>, registry: &Registry, count: usize, queues: &mut Queues) {
+        let Some(poller) = registry.poller.as_ref() else {
             return;
         };
         for index in 0..count {
@@ -68,7 +67,7 @@ impl Found {
             }
             if event.token == SIGNALS {
                 self.signals = true;
-            } else if let Some(entry) = kernel.watches.get(event.token) {
+            } else if let Some(entry) = registry.table.get(event.token) {
                 for source in entry.due_sources(event.readiness) {
                     queues.due.push(ReadyEvent {
                         recipient: Recipient::Source(source.kind),
@@ -79,7 +78,7 @@ impl Found {
                 if let Some(waits) = &entry.waits {
                     self.collect_operations(py, waits, &event, &mut queues.due);
                 }
-                for handle in entry.watch.due(event.readiness) {
+                for handle in entry.callbacks.due(event.readiness) {
                     if is_live(handle) {
                         queues.ready.push_back(handle.clone_ref(py));
                     } else {
@@ -121,14 +120,14 @@ impl Found {
         for event in &self.idle {
             // What the kernel has against it is said when somebody waits there again.
             let (evicted, _told) =
-                state.kernel.with(py, |kernel| kernel.end_lingering(event.token, event.readiness));
+                state.registry.with(py, |registry| registry.end_lingering(event.token, event.readiness));
             drop(evicted);
         }
         if self.cancelled {
-            let dropped = state.kernel.with(py, Kernel::drop_cancelled);
+            let dropped = state.registry.with(py, Registry::drop_cancelled);
             drop(dropped);
         }
-        if self.stale > 0 && state.kernel.with(py, |kernel| kernel.note_stale(self.stale)) {
+        if self.stale > 0 && state.registry.with(py, |registry| registry.note_stale(self.stale)) {
             // Without descriptors for a new object the old one serves on; the next stale events try again.
             if let Ok(refused) = rebuild(py, state) {
                 lifetime::report_dropped(this, refused)?;
@@ -138,7 +137,7 @@ impl Found {
     }
 }
 
-impl Kernel {
+impl Registry {
     /// Counts events that reached nobody; whether there were so many that the kernel's object has to be made anew.
     fn note_stale(&mut self, events: u32) -> bool {
         self.stale_events += events;

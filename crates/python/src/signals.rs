@@ -15,9 +15,9 @@ use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
-use crate::kernel::Kernel;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::registry::Registry;
 use crate::transport::schedule;
 use crate::wakeup_fd;
 
@@ -29,21 +29,21 @@ pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     if this.modes.any(Modes::CLOSED) || !in_main_thread(py, this)? {
         return Ok(());
     }
-    let descriptor = this.kernel.with(py, Kernel::signal_descriptor).map_err(|error| os_error(&error))?;
+    let descriptor = this.registry.with(py, Registry::signal_descriptor).map_err(|error| os_error(&error))?;
     let Some(before) = swap(py, this, descriptor)? else {
         return Ok(());
     };
     let hands_on = wakeup_fd::taken(descriptor, before);
-    this.kernel.with(py, |kernel| {
-        kernel.wakeup = Some(descriptor);
-        kernel.hands_signals_on = hands_on;
+    this.registry.with(py, |registry| {
+        registry.wakeup = Some(descriptor);
+        registry.hands_signals_on = hands_on;
     });
     Ok(())
 }
 
 /// Gives the wake-up descriptor back, unless somebody else has taken it since. What has arrived and was not read is handed on.
 pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
-    let (wakeup, process) = this.kernel.with(py, |kernel| (kernel.wakeup, kernel.process));
+    let (wakeup, process) = this.registry.with(py, |registry| (registry.wakeup, registry.process));
     if process != std::process::id() {
         return forget(py, this);
     }
@@ -52,8 +52,8 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
     let Some(current) = swap(py, this, ours)? else {
         return Ok(());
     };
-    this.kernel.with(py, |kernel| {
-        (kernel.wakeup, kernel.hands_signals_on) = (None, false);
+    this.registry.with(py, |registry| {
+        (registry.wakeup, registry.hands_signals_on) = (None, false);
     });
     let next = wakeup_fd::next_after(ours);
     // -1 is what asyncio leaves when the last of its handlers goes.
@@ -66,9 +66,9 @@ pub(crate) fn release(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
 
 /// In the child of a `fork()` the pipe is shared with the parent, and what comes through it is the parent's.
 pub(crate) fn forget(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
-    let (ours, pipe) = this.kernel.with(py, |kernel| {
-        kernel.hands_signals_on = false;
-        (kernel.wakeup.take(), kernel.signals.take())
+    let (ours, pipe) = this.registry.with(py, |registry| {
+        registry.hands_signals_on = false;
+        (registry.wakeup.take(), registry.signals.take())
     });
     drop(pipe);
     // Where the hook for forked children did not run, it is still the child's.
@@ -99,7 +99,7 @@ pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(),
     // An exception of a handler leaves the numbers in the pipe, for the next run to find.
     check_signals(py)?;
     let (hands_on, ours) =
-        this.get().kernel.with(py, |kernel| (kernel.hands_signals_on, kernel.wakeup.unwrap_or(-1)));
+        this.get().registry.with(py, |registry| (registry.hands_signals_on, registry.wakeup.unwrap_or(-1)));
     let handlers = if hands_on { Some(this.getattr(name!("_signal_handlers"))?) } else { None };
     let (numbers, new) = read_all(py, this.get())?;
     if let Some(handlers) = handlers {
@@ -124,7 +124,7 @@ fn read(py: Python<'_>, this: &EventLoop) -> PyResult<Vec<u8>> {
 /// All numbers in the pipe, and those that no other loop has handed on.
 fn read_all(py: Python<'_>, this: &EventLoop) -> PyResult<(Vec<u8>, Vec<u8>)> {
     let (mut numbers, mut new) = (Vec::new(), Vec::new());
-    let drained = this.kernel.with(py, |kernel| match &kernel.signals {
+    let drained = this.registry.with(py, |registry| match &registry.signals {
         Some(pipe) => pipe.drain(|number| {
             numbers.push(number & !wakeup_fd::HANDED_ON);
             new.extend(Some(number).filter(|number| number & wakeup_fd::HANDED_ON == 0));
@@ -166,7 +166,7 @@ fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
     this.imports.hooks.bind(py).call_method0(name!("in_main_thread"))?.extract()
 }
 
-impl Kernel {
+impl Registry {
     /// The writing end of the signal pipe, which is made and watched at the first call.
     pub(crate) fn signal_descriptor(&mut self) -> std::io::Result<i32> {
         if let Some(pipe) = &self.signals {

@@ -13,8 +13,8 @@ use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::registry::SourceKind;
 use crate::transport::{self, Parts, Transport};
-use crate::watches::Kind;
 
 impl Transport for Endpoint {
     type Inner = Inner;
@@ -27,8 +27,8 @@ impl Transport for Endpoint {
         &self.inner
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Datagram
+    fn kind(&self) -> SourceKind {
+        SourceKind::Datagram
     }
 
     fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {

@@ -15,8 +15,8 @@ use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
+use crate::registry::SourceKind;
 use crate::transport::{check_protocol, schedule};
-use crate::watches::Kind;
 
 /// What an endpoint is made of.
 pub(crate) struct New<'py> {
@@ -88,7 +88,7 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
     let transport = class_of(py)?.instance(py, value)?;
     let object = transport.clone().into();
     let (token, evicted) =
-        owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Datagram, object));
+        owner.get().registry.with(py, |registry| registry.attach(descriptor, SourceKind::Datagram, object));
     drop(evicted);
     value_of::<Endpoint>(transport.as_borrowed()).inner.with(py, |inner| inner.token = Some(token));
     Ok(transport)

@@ -63,9 +63,9 @@ fn lose_other_half(pipe: &Pipe, py: Python<'_>) -> Result<(), ErrorSet> {
     if file_behind(descriptor).is_some() {
         return Ok(());
     }
-    let held = state.kernel.with(py, |kernel| {
-        kernel
-            .watches
+    let held = state.registry.with(py, |registry| {
+        registry
+            .table
             .source_of(descriptor)
             .filter(|other| other.kind.is_pipe())
             .map(|other| other.object.clone_ref(py))

@@ -10,8 +10,8 @@ use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
 use crate::loop_state::Modes;
+use crate::registry::SourceKind;
 use crate::transport::{Inner as _, polling, stage};
-use crate::watches::Kind;
 
 pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(make::text(transport.py(), &represent(transport))?.into_any())
@@ -20,7 +20,7 @@ pub(super) fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAn
 /// `<WritePipeTransport fd=7 idle bufsize=0>`, as asyncio writes it.
 pub(super) fn represent(transport: Argument<'_>) -> String {
     let pipe = value_of::<Pipe>(transport);
-    let is_reader = pipe.kind == Kind::ReadPipe;
+    let is_reader = pipe.kind == SourceKind::ReadPipe;
     let has_poller = !pipe.owner.get().modes.any(Modes::CLOSED);
     ask(transport, |inner| {
         let name = if is_reader { "ReadPipeTransport" } else { "WritePipeTransport" };

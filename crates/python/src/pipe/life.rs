@@ -15,8 +15,8 @@ use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
+use crate::registry::SourceKind;
 use crate::transport::{self, Parts, Transport};
-use crate::watches::Kind;
 
 impl Transport for Pipe {
     type Inner = Inner;
@@ -29,7 +29,7 @@ impl Transport for Pipe {
         &self.inner
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> SourceKind {
         self.kind
     }
 

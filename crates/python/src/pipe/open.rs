@@ -17,8 +17,8 @@ use crate::ffi::method::{Call, Method};
 use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::registry::SourceKind;
 use crate::transport::{check_protocol, schedule};
-use crate::watches::Kind;
 
 /// The methods of the loop that make transports.
 pub(crate) fn methods() -> Vec<Method> {
@@ -39,7 +39,7 @@ pub(crate) fn methods() -> Vec<Method> {
 }
 
 fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    open_with(call, Kind::ReadPipe, false)
+    open_with(call, SourceKind::ReadPipe, false)
 }
 
 fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
@@ -47,10 +47,14 @@ fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>
         Some(last) => last.is_truthy()?,
         None => false,
     };
-    open_with(call, Kind::WritePipe, hears_reader)
+    open_with(call, SourceKind::WritePipe, hears_reader)
 }
 
-fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn open_with<'py>(
+    call: &Call<'py>,
+    kind: SourceKind,
+    hears_reader: bool,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let &[file, descriptor, protocol, waiter, extra, ..] = call.positional() else {
         return Err(new_error::<PyTypeError>("a pipe's transport is made of five arguments or more").into());
     };
@@ -62,7 +66,7 @@ fn open_with<'py>(call: &Call<'py>, kind: Kind, hears_reader: bool) -> Result<Bo
         protocol: protocol.to_owned(),
         waiter: waiter.to_owned(),
         extra: extra.to_owned(),
-        end: if kind == Kind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
+        end: if kind == SourceKind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
         // What says nothing of its reader is a terminal or another device.
         writes_at_once: !hears_reader,
     };
@@ -83,7 +87,7 @@ struct Connection<'py> {
 /// Makes a transport. At its next turn the loop calls `connection_made`, then the waiter is woken.
 fn open<'py>(
     owner: &Bound<'py, EventLoop>,
-    kind: Kind,
+    kind: SourceKind,
     connection: Connection<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
@@ -110,7 +114,8 @@ fn open<'py>(
     let transport = class.class.instance(py, value)?;
     // Held weakly until the kernel is asked for something: the writer of a terminal is its user's alone.
     let object = PyWeakrefReference::new(&transport)?.into_any().into();
-    let (token, evicted) = owner.get().kernel.with(py, |kernel| kernel.attach(descriptor, kind, object));
+    let (token, evicted) =
+        owner.get().registry.with(py, |registry| registry.attach(descriptor, kind, object));
     drop(evicted);
     value_of::<Pipe>(transport.as_borrowed()).inner.with(py, |inner| inner.token = Some(token));
     let begin = class.begin.bind_borrowed(py);

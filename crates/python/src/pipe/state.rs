@@ -18,14 +18,14 @@ use crate::ffi::native::{Native, NativeType, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::registry::SourceKind;
 use crate::transport;
-use crate::watches::Kind;
 
 /// The value inside a transport.
 pub(crate) struct Pipe {
     pub(super) owner: Object<EventLoop>,
     /// `Kind::ReadPipe` or `Kind::WritePipe`.
-    pub(super) kind: Kind,
+    pub(super) kind: SourceKind,
     pub(super) inner: GilCell<Inner>,
 }
 
@@ -62,10 +62,10 @@ pub(super) struct Class {
 pub(super) static CLASSES: PyOnceLock<(Class, Class)> = PyOnceLock::new();
 
 /// The class of the transports of this kind.
-pub(super) fn class_of(py: Python<'_>, kind: Kind) -> PyResult<&'static Class> {
+pub(super) fn class_of(py: Python<'_>, kind: SourceKind) -> PyResult<&'static Class> {
     let (reader, writer) =
         CLASSES.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
-    Ok(if kind == Kind::ReadPipe { reader } else { writer })
+    Ok(if kind == SourceKind::ReadPipe { reader } else { writer })
 }
 
 /// Tells the kernel what the state asks for, if that has changed.

@@ -39,10 +39,10 @@ pub(crate) fn limit_sleep(
 }
 
 fn look(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), ErrorSet> {
-    let (operations, orphans) = state.kernel.with(py, |kernel| {
+    let (operations, orphans) = state.registry.with(py, |registry| {
         let operations: Vec<_> =
-            kernel.watches.operations().map(|operation| operation.clone_ref(py)).collect();
-        (operations, std::mem::take(&mut kernel.watches.orphans))
+            registry.table.operations().map(|operation| operation.clone_ref(py)).collect();
+        (operations, std::mem::take(&mut registry.table.orphans))
     });
     let closed_check = ClosedCheck { has_waits: !operations.is_empty(), is_due: false, last_ns: now_ns };
     state.queues.with(py, |queues| queues.closed_check = closed_check);

@@ -28,7 +28,7 @@ use crate::ffi::socket_object::descriptor_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
-use crate::watches::Direction;
+use crate::registry::Direction;
 use reactor::Readiness;
 
 /// One call of `sock_recv` or of its kin.
@@ -165,8 +165,8 @@ impl Operation {
         let (evicted, _told) = self
             .owner
             .get()
-            .kernel
-            .with(object.py(), |kernel| kernel.end_wait(descriptor, direction, object, lingers));
+            .registry
+            .with(object.py(), |registry| registry.end_wait(descriptor, direction, object, lingers));
         drop(evicted);
     }
 
@@ -249,9 +249,9 @@ fn try_again(
         Ok(Attempt::Wait) => Ok(None),
         Ok(Attempt::Done { result, is_drained }) => {
             if direction == Direction::Read {
-                owner.kernel.with(py, |kernel| {
-                    if let Some(known) = kernel.acquaintance(descriptor, socket.as_borrowed()) {
-                        kernel.note_read(known, is_drained);
+                owner.registry.with(py, |registry| {
+                    if let Some(known) = registry.acquaintance(descriptor, socket.as_borrowed()) {
+                        registry.note_read(known, is_drained);
                     }
                 });
             }

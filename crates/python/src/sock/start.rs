@@ -18,10 +18,9 @@ use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::socket_object::descriptor_of;
 use crate::ffi::trampoline::ErrorSet;
-use crate::kernel::Evicted;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
-use crate::watches::Direction;
+use crate::registry::{Direction, Evicted};
 
 /// The first step: tries, and waits if it has to.
 pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, ErrorSet> {
@@ -67,7 +66,7 @@ fn begin<'py>(
         return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
     let descriptor = descriptor_of(socket);
-    let known = owner.kernel.with(py, |kernel| kernel.acquaintance(descriptor, socket.as_borrowed()));
+    let known = owner.registry.with(py, |registry| registry.acquaintance(descriptor, socket.as_borrowed()));
     if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {
         return Ok((Attempt::Wait, descriptor));
     }
@@ -75,7 +74,7 @@ fn begin<'py>(
     if let (Some(known), Attempt::Done { is_drained, .. }, Direction::Read) =
         (known, &attempt, work.direction())
     {
-        owner.kernel.with(py, |kernel| kernel.note_read(known, *is_drained));
+        owner.registry.with(py, |registry| registry.note_read(known, *is_drained));
     }
     Ok((attempt, descriptor))
 }
@@ -116,9 +115,9 @@ fn register(
     descriptor: RawFd,
 ) -> Result<(), ErrorSet> {
     let py = object.py();
-    let again = state.kernel.with(py, |kernel| {
-        let known = kernel.acquaintance(descriptor, socket)?;
-        Some(kernel.wait_again(known, direction, object.to_owned().into()))
+    let again = state.registry.with(py, |registry| {
+        let known = registry.acquaintance(descriptor, socket)?;
+        Some(registry.wait_again(known, direction, object.to_owned().into()))
     });
     let (evicted, told) = match again {
         Some(registered) => registered,
@@ -130,8 +129,8 @@ fn register(
             let reference = weak_reference(socket)?.into();
             let object = object.to_owned().into();
             state
-                .kernel
-                .with(py, |kernel| kernel.wait_first(descriptor, direction, object, socket, reference))
+                .registry
+                .with(py, |registry| registry.wait_first(descriptor, direction, object, socket, reference))
         }
     };
     state.queues.with(py, |queues| queues.closed_check.has_waits = true);

@@ -23,8 +23,8 @@ use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
+use crate::registry::Direction;
 use crate::transport;
-use crate::watches::Direction;
 
 /// Up to this size a read goes through the loop's buffer and is copied: the `bytes` asked for are seldom all there.
 const SHARED: usize = 256 * 1024;

@@ -143,7 +143,7 @@ fn methods_of_the_settings() -> Vec<Method> {
             "get_write_buffer_size",
             no_arguments!(buffer_size),
             "($self)",
-            "Bytes that wait for the kernel.",
+            "Bytes that wait for the registry.",
         ),
         method(
             "get_write_buffer_limits",

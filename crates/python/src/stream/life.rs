@@ -12,8 +12,8 @@ use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::registry::SourceKind;
 use crate::transport::{self, Parts, Transport};
-use crate::watches::Kind;
 
 impl Transport for Stream {
     type Inner = Inner;
@@ -26,8 +26,8 @@ impl Transport for Stream {
         &self.inner
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Stream
+    fn kind(&self) -> SourceKind {
+        SourceKind::Stream
     }
 
     fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>> {

@@ -41,9 +41,9 @@ use crate::ffi::object::Object;
 use crate::ffi::socket_object::descriptor_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::registry::{Entry, SourceKind};
 use crate::stream_protocol::{self, StreamProtocol};
 use crate::transport::{self, alive, check_protocol, schedule};
-use crate::watches::{Kind, Watched};
 
 pub(crate) use class::make_class;
 pub(crate) use protocol::{
@@ -168,8 +168,9 @@ pub(crate) fn open<'py>(
     };
     let value = Stream { owner: owner.clone().into(), inner: GilCell::new(inner) };
     let transport = class::class_of(py)?.instance(py, value)?;
-    let (token, evicted) =
-        state.kernel.with(py, |kernel| kernel.attach(descriptor, Kind::Stream, transport.clone().into()));
+    let (token, evicted) = state
+        .registry
+        .with(py, |registry| registry.attach(descriptor, SourceKind::Stream, transport.clone().into()));
     drop(evicted);
     let stream = value_of::<Stream>(transport.as_borrowed());
     stream.inner.with(py, |inner| inner.token = Some(token));
@@ -222,10 +223,10 @@ pub(crate) fn transports_of<'py>(
     state: &EventLoop,
     server: &Bound<'py, PyAny>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let objects: Vec<Object> = state.kernel.with(py, |kernel| {
-        let sources = kernel.watches.entries().flat_map(Watched::sources);
+    let objects: Vec<Object> = state.registry.with(py, |registry| {
+        let sources = registry.table.entries().flat_map(Entry::sources);
         sources
-            .filter(|source| source.kind == Kind::Stream)
+            .filter(|source| source.kind == SourceKind::Stream)
             .map(|source| source.object.clone_ref(py))
             .collect()
     });

@@ -14,9 +14,9 @@ use crate::ffi::error::no_memory;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;
+use crate::registry::SourceKind;
 use crate::stream_protocol::StreamProtocol;
 use crate::transport::Inner as _;
-use crate::watches::Kind;
 
 /// One read, and what it brought to the protocol, in the connection's context.
 pub(super) fn receive(
@@ -102,7 +102,7 @@ pub(crate) fn tell_at_turn_end(transport: Argument<'_>) -> Result<(), ErrorSet> 
     });
     if is_new {
         let object = transport.to_owned().into();
-        stream.owner.get().queues.with(py, |queues| queues.unsent.push((Kind::Stream, object)));
+        stream.owner.get().queues.with(py, |queues| queues.unsent.push((SourceKind::Stream, object)));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol::Callee;
-use crate::watches::Kind;
+use crate::registry::SourceKind;
 
 /// The value inside a transport.
 pub(crate) trait Transport: Native {
@@ -33,7 +33,7 @@ pub(crate) trait Transport: Native {
     fn inner(&self) -> &GilCell<Self::Inner>;
 
     /// What the table of descriptors has it under.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> SourceKind;
 
     /// The function `_call_connection_lost` of its class.
     fn connection_lost_method<'py>(&self, py: Python<'py>) -> PyResult<Argument<'py>>;
@@ -234,9 +234,9 @@ pub(crate) fn connection_lost<T: Transport>(
 /// Takes a transport out of the table of descriptors; whether another stands there still, as the other half of a pipe may.
 pub(crate) fn detach<T: Transport>(this: &T, py: Python<'_>, token: Option<Token>) -> bool {
     let Some(token) = token else { return false };
-    let (detached, is_still_there) = this.owner().get().kernel.with(py, |kernel| {
-        let detached = kernel.detach(this.kind().half(), token);
-        (detached, kernel.watches.get(token).is_some())
+    let (detached, is_still_there) = this.owner().get().registry.with(py, |registry| {
+        let detached = registry.detach(this.kind().half(), token);
+        (detached, registry.table.get(token).is_some())
     });
     // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
     drop(detached);

@@ -37,14 +37,14 @@ impl Direction {
 }
 
 /// The callbacks of one descriptor.
-pub(crate) struct Watch {
+pub(crate) struct Callbacks {
     pub(crate) reader: Option<Handle>,
     pub(crate) writer: Option<Handle>,
     /// What the first of them was registered for: a number, or an object that may be closed by now.
     pub(crate) object: Option<Object>,
 }
 
-impl Watch {
+impl Callbacks {
     pub(crate) fn place(&mut self, direction: Direction) -> &mut Option<Handle> {
         match direction {
             Direction::Read => &mut self.reader,
@@ -141,7 +141,7 @@ impl Waits {
 
 /// What kind of source an object is: who is to be told of its events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum SourceKind {
     Stream,
     Datagram,
     Listener,
@@ -158,7 +158,7 @@ pub(crate) enum Half {
     Second,
 }
 
-impl Kind {
+impl SourceKind {
     pub(crate) const fn half(self) -> Half {
         match self {
             Self::WritePipe => Half::Second,
@@ -183,7 +183,7 @@ impl Kind {
 
 /// A source of the loop's own.
 pub(crate) struct Source {
-    pub(crate) kind: Kind,
+    pub(crate) kind: SourceKind,
     /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
     /// blocked belongs to its user alone.
     pub(crate) object: Object,
@@ -193,7 +193,7 @@ pub(crate) struct Source {
 /// What kind of object an event is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recipient {
-    Source(Kind),
+    Source(SourceKind),
     /// An operation of `sock_*` that waits.
     Operation,
 }
@@ -207,20 +207,20 @@ pub(crate) struct ReadyEvent {
 
 /// One watched descriptor: a source of the loop's own, callbacks, or both. asyncio's own `sendfile` waits by a callback on
 /// the descriptor of a transport that rests meanwhile.
-pub(crate) struct Watched {
+pub(crate) struct Entry {
     pub(crate) descriptor: RawFd,
     pub(crate) source: Option<Source>,
     /// The second half of a pipe: see [`Half`].
     pub(crate) second: Option<Source>,
-    pub(crate) watch: Watch,
+    pub(crate) callbacks: Callbacks,
     /// Behind a pointer: few descriptors have them.
     pub(crate) waits: Option<Box<Waits>>,
 }
 
-impl Watched {
+impl Entry {
     pub(crate) const fn new(descriptor: RawFd, source: Option<Source>) -> Self {
-        let watch = Watch { reader: None, writer: None, object: None };
-        Self { descriptor, source, second: None, watch, waits: None }
+        let callbacks = Callbacks { reader: None, writer: None, object: None };
+        Self { descriptor, source, second: None, callbacks, waits: None }
     }
 
     /// What the kernel is asked for.
@@ -236,7 +236,7 @@ impl Watched {
     }
 
     fn interest_but(&self, of_operations: Interest) -> Interest {
-        let callbacks = self.watch.interest().with(of_operations);
+        let callbacks = self.callbacks.interest().with(of_operations);
         self.sources().fold(callbacks, |interest, source| interest.with(source.interest))
     }
 
@@ -268,8 +268,8 @@ impl Watched {
 }
 
 /// All watched descriptors of a loop.
-pub(crate) struct Watches {
-    pub(crate) slots: Slab<Watched>,
+pub(crate) struct Table {
+    pub(crate) slots: Slab<Entry>,
     pub(crate) tokens: HashMap<RawFd, Token>,
     /// Descriptors whose entry changed while the loop's thread was asleep in the kernel: told to it afterwards.
     pub(crate) unsettled: Vec<RawFd>,
@@ -280,7 +280,7 @@ pub(crate) struct Watches {
     pub(crate) replaced: HashMap<RawFd, Object>,
 }
 
-impl Watches {
+impl Table {
     pub(crate) fn new() -> Self {
         Self {
             slots: Slab::new(),
@@ -291,18 +291,18 @@ impl Watches {
         }
     }
 
-    pub(crate) fn get(&self, token: Token) -> Option<&Watched> {
+    pub(crate) fn get(&self, token: Token) -> Option<&Entry> {
         self.slots.get(token)
     }
 
     /// Another file has the number from now on: its object is kept as one that was replaced. Gives the one before it, to be
     /// dropped by the caller.
     pub(crate) fn replace_object(&mut self, descriptor: RawFd) -> Option<Object> {
-        let object = self.entry_mut(descriptor)?.watch.object.take()?;
+        let object = self.entry_mut(descriptor)?.callbacks.object.take()?;
         self.replaced.insert(descriptor, object)
     }
 
-    pub(crate) fn entry_mut(&mut self, descriptor: RawFd) -> Option<&mut Watched> {
+    pub(crate) fn entry_mut(&mut self, descriptor: RawFd) -> Option<&mut Entry> {
         self.slots.get_mut(*self.tokens.get(&descriptor)?)
     }
 
@@ -312,11 +312,11 @@ impl Watches {
 
     /// Descriptor, whether it is watched for reading, whether for writing, and the object that was registered, if any.
     pub(crate) fn repr(&self, py: Python<'_>) -> Vec<(RawFd, bool, bool, Option<Object>)> {
-        let row = |(_, entry): (Token, &Watched)| {
+        let row = |(_, entry): (Token, &Entry)| {
             let interest = entry.wanted();
             let (reads, writes) =
                 (interest.contains(Interest::READABLE), interest.contains(Interest::WRITABLE));
-            let object = || entry.watch.object.as_ref().map(|object| object.clone_ref(py));
+            let object = || entry.callbacks.object.as_ref().map(|object| object.clone_ref(py));
             (reads || writes).then(|| (entry.descriptor, reads, writes, object()))
         };
         self.slots.iter().filter_map(row).collect()
@@ -328,7 +328,7 @@ impl Watches {
         wanted.map(|(token, entry)| (entry.descriptor, token, entry.interest(), Trigger::Level)).collect()
     }
 
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Watched> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.slots.iter().map(|(_, entry)| entry)
     }
 
@@ -338,7 +338,7 @@ impl Watches {
     }
 
     /// Empties the table; the caller drops what comes out.
-    pub(crate) fn drain(&mut self) -> (Vec<Watched>, Vec<Object>, HashMap<RawFd, Object>) {
+    pub(crate) fn drain(&mut self) -> (Vec<Entry>, Vec<Object>, HashMap<RawFd, Object>) {
         self.tokens.clear();
         self.unsettled.clear();
         let (orphans, replaced) = (std::mem::take(&mut self.orphans), std::mem::take(&mut self.replaced));
@@ -352,7 +352,7 @@ impl Watches {
     }
 
     /// Puts a new entry in; what stood there under the same number comes out.
-    pub(crate) fn insert(&mut self, entry: Watched) -> (Token, Option<Watched>) {
+    pub(crate) fn insert(&mut self, entry: Entry) -> (Token, Option<Entry>) {
         let evicted = self.forget(entry.descriptor);
         let descriptor = entry.descriptor;
         let token = self.slots.insert(entry);
@@ -368,7 +368,7 @@ impl Watches {
         Some(token)
     }
 
-    pub(crate) fn forget(&mut self, descriptor: RawFd) -> Option<Watched> {
+    pub(crate) fn forget(&mut self, descriptor: RawFd) -> Option<Entry> {
         let token = self.tokens.remove(&descriptor)?;
         self.slots.remove(token)
     }

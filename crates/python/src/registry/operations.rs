@@ -10,11 +10,11 @@ use std::os::fd::RawFd;
 
 use reactor::{Modified, Readiness, Token, Trigger};
 
+use super::table::{Direction, Entry, Waits};
+use super::{Evicted, Registry};
 use crate::ffi::interpreter::refers_to;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::kernel::{Evicted, Kernel};
-use crate::watches::{Direction, Waits, Watched};
 
 /// What the table knows of a socket before anything is tried.
 #[derive(Clone, Copy)]
@@ -24,12 +24,12 @@ pub(crate) struct KnownSocket {
     pub(crate) is_drained: bool,
 }
 
-impl Kernel {
+impl Registry {
     /// What is known of a socket. Nothing, if another one stood under its number.
     #[inline]
     pub(crate) fn acquaintance(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<KnownSocket> {
-        let token = *self.watches.tokens.get(&descriptor)?;
-        let waits = self.watches.get(token)?.waits.as_deref()?;
+        let token = *self.table.tokens.get(&descriptor)?;
+        let waits = self.table.get(token)?.waits.as_deref()?;
         if !waits.is_checked || !refers_to(&waits.socket, socket) {
             return None;
         }
@@ -46,7 +46,7 @@ impl Kernel {
     }
 
     fn waits_of(&mut self, token: Token) -> Option<&mut Waits> {
-        self.watches.slots.get_mut(token)?.waits.as_deref_mut()
+        self.table.slots.get_mut(token)?.waits.as_deref_mut()
     }
 
     /// Lets an operation wait on a socket that is known. What it displaces is nobody's concern any more, as in asyncio.
@@ -57,7 +57,7 @@ impl Kernel {
         operation: Object,
     ) -> (Evicted, io::Result<()>) {
         let mut evicted = Evicted::default();
-        let Some(entry) = self.watches.slots.get_mut(known.token) else {
+        let Some(entry) = self.table.slots.get_mut(known.token) else {
             evicted.rest.push(operation);
             return (evicted, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
@@ -84,17 +84,17 @@ impl Kernel {
         let mut evicted = Evicted::default();
         // A fresh token: if the file of a socket that stood here lives on under another number, its events still come.
         // A source knows its token, and the descriptor is its own.
-        let token = match self.watches.tokens.get(&descriptor) {
-            Some(&token) if self.watches.get(token).is_some_and(|entry| entry.sources().next().is_some()) => {
+        let token = match self.table.tokens.get(&descriptor) {
+            Some(&token) if self.table.get(token).is_some_and(|entry| entry.sources().next().is_some()) => {
                 Some(token)
             }
-            _ => self.watches.renew(descriptor),
+            _ => self.table.renew(descriptor),
         };
-        let token = token.unwrap_or_else(|| self.watches.insert(Watched::new(descriptor, None)).0);
-        if self.watches.is_for_another(token, socket) {
-            evicted.rest.extend(self.watches.replace_object(descriptor));
+        let token = token.unwrap_or_else(|| self.table.insert(Entry::new(descriptor, None)).0);
+        if self.table.is_for_another(token, socket) {
+            evicted.rest.extend(self.table.replace_object(descriptor));
         }
-        let Some(entry) = self.watches.slots.get_mut(token) else {
+        let Some(entry) = self.table.slots.get_mut(token) else {
             evicted.rest.extend([operation, reference]);
             return (evicted, Err(io::Error::from_raw_os_error(libc::EBADF)));
         };
@@ -115,7 +115,7 @@ impl Kernel {
 
     /// Asks the kernel for one more direction.
     fn arm(&mut self, token: Token, direction: Direction, evicted: Evicted) -> (Evicted, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
+        let Some(entry) = self.table.slots.get_mut(token) else { return (evicted, Ok(())) };
         let is_new = entry.interest().is_empty();
         if let Some(waits) = entry.waits.as_deref_mut() {
             waits.armed = waits.armed.with(direction.interest());
@@ -132,7 +132,7 @@ impl Kernel {
         lingers: bool,
     ) -> (Evicted, io::Result<()>) {
         let mut evicted = Evicted::default();
-        let Some(&token) = self.watches.tokens.get(&descriptor) else { return (evicted, Ok(())) };
+        let Some(&token) = self.table.tokens.get(&descriptor) else { return (evicted, Ok(())) };
         let Some(waits) = self.waits_of(token) else { return (evicted, Ok(())) };
         if !waits.place(direction).as_ref().is_some_and(|waiting| waiting.is(operation.as_any())) {
             return (evicted, Ok(()));
@@ -159,7 +159,7 @@ impl Kernel {
         directions: reactor::Interest,
         mut evicted: Evicted,
     ) -> (Evicted, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
+        let Some(entry) = self.table.slots.get_mut(token) else { return (evicted, Ok(())) };
         let descriptor = entry.descriptor;
         let before = entry.interest();
         if let Some(waits) = entry.waits.as_deref_mut() {
@@ -170,11 +170,11 @@ impl Kernel {
             return (evicted, Ok(()));
         }
         if left.is_empty() && entry.sources().next().is_none() {
-            evicted.entry(self.watches.forget(descriptor));
+            evicted.entry(self.table.forget(descriptor));
         }
         let told = match self.poller.as_mut() {
             None => {
-                self.watches.unsettled.push(descriptor);
+                self.table.unsettled.push(descriptor);
                 Ok(())
             }
             Some(poller) if left.is_empty() => poller.deregister(descriptor, before),

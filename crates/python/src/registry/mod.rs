@@ -4,6 +4,10 @@
 //! was closed and opened again starts with a clean entry. Nothing here calls Python: what a change displaced is returned,
 //! to be cancelled and dropped outside every borrow.
 
+mod closed_objects;
+mod operations;
+mod table;
+
 use std::io;
 use std::os::fd::RawFd;
 
@@ -11,14 +15,16 @@ use reactor::{Interest, Modified, Poller, SignalPipe, Token, Trigger};
 
 use crate::ffi::handle_object::Handle;
 use crate::ffi::object::Object;
-use crate::watches::{Direction, Half, Kind, Source, Watched, Watches, is_live};
+pub(crate) use table::{
+    Direction, Entry, Half, ReadyEvent, Recipient, Source, SourceKind, Table, Waits, is_live,
+};
 
 /// The loop's dealings with the kernel.
-pub(crate) struct Kernel {
+pub(crate) struct Registry {
     /// Absent while the loop's thread sleeps in it without the GIL, and after `close()`. Boxed, because it is moved for
     /// each sleep.
     pub(crate) poller: Option<Box<Poller>>,
-    pub(crate) watches: Watches,
+    pub(crate) table: Table,
     pub(crate) signals: Option<SignalPipe>,
     /// Whether the loop has handlers of signals, for whose numbers it has to poll.
     pub(crate) has_signal_handlers: bool,
@@ -43,20 +49,20 @@ pub(crate) struct Evicted {
 }
 
 impl Evicted {
-    pub(crate) fn direction(&mut self, entry: &mut Watched, direction: Direction) {
-        self.handles.extend(entry.watch.place(direction).take());
+    pub(crate) fn direction(&mut self, entry: &mut Entry, direction: Direction) {
+        self.handles.extend(entry.callbacks.place(direction).take());
         self.operations.extend(entry.take_operation(direction));
     }
 
     /// The object that was registered, once no callback is left.
-    pub(crate) fn forget_object(&mut self, entry: &mut Watched) {
-        if entry.watch.is_empty() {
-            self.rest.extend(entry.watch.object.take());
+    pub(crate) fn forget_object(&mut self, entry: &mut Entry) {
+        if entry.callbacks.is_empty() {
+            self.rest.extend(entry.callbacks.object.take());
         }
     }
 
     /// What waits in the other direction than this, which is left as it is, with what is known of its socket.
-    fn other_direction(&mut self, entry: &mut Watched, direction: Direction) {
+    fn other_direction(&mut self, entry: &mut Entry, direction: Direction) {
         let is_checked = entry.waits.as_ref().is_some_and(|waits| waits.is_checked);
         self.direction(entry, direction.other());
         if let Some(waits) = entry.waits.as_deref_mut() {
@@ -64,11 +70,11 @@ impl Evicted {
         }
     }
 
-    pub(crate) fn entry(&mut self, entry: Option<Watched>) {
+    pub(crate) fn entry(&mut self, entry: Option<Entry>) {
         let Some(mut entry) = entry else { return };
         self.direction(&mut entry, Direction::Read);
         self.direction(&mut entry, Direction::Write);
-        self.rest.extend(entry.watch.object.take());
+        self.rest.extend(entry.callbacks.object.take());
         self.rest.extend(entry.waits.map(|waits| waits.socket));
         self.rest.extend(entry.source.into_iter().chain(entry.second).map(|source| source.object));
     }
@@ -79,11 +85,11 @@ impl Evicted {
     }
 }
 
-impl Kernel {
+impl Registry {
     pub(crate) fn new(poller: Poller) -> Self {
         Self {
             poller: Some(Box::new(poller)),
-            watches: Watches::new(),
+            table: Table::new(),
             signals: None,
             has_signal_handlers: false,
             wakeup: None,
@@ -95,16 +101,16 @@ impl Kernel {
 
     /// Whether a poll can bring anything but the end of a sleep.
     pub(crate) fn has_anything_to_poll(&self) -> bool {
-        self.has_signal_handlers || self.hands_signals_on || !self.watches.slots.is_empty()
+        self.has_signal_handlers || self.hands_signals_on || !self.table.slots.is_empty()
     }
 
     /// Whether any descriptor may be watched for room to write. A large table is not looked through for it.
     pub(crate) fn may_watch_a_writer(&mut self) -> bool {
         const FEW: usize = 16;
         let Some(poller) = self.poller.as_mut() else { return true };
-        if poller.may_watch_a_writer() && self.watches.slots.len() <= FEW {
-            let is_watched = |entry: &Watched| entry.interest().contains(Interest::WRITABLE);
-            poller.note_writers(self.watches.entries().any(is_watched));
+        if poller.may_watch_a_writer() && self.table.slots.len() <= FEW {
+            let is_watched = |entry: &Entry| entry.interest().contains(Interest::WRITABLE);
+            poller.note_writers(self.table.entries().any(is_watched));
         }
         poller.may_watch_a_writer()
     }
@@ -116,21 +122,21 @@ impl Kernel {
         handle: Handle,
         object: Object,
     ) -> (Evicted, io::Result<()>) {
-        let token = match self.watches.tokens.get(&descriptor) {
+        let token = match self.table.tokens.get(&descriptor) {
             Some(&token) => token,
-            None => self.watches.insert(Watched::new(descriptor, None)).0,
+            None => self.table.insert(Entry::new(descriptor, None)).0,
         };
-        let Some(entry) = self.watches.slots.get_mut(token) else {
+        let Some(entry) = self.table.slots.get_mut(token) else {
             let (handles, rest) = (vec![handle], vec![object]);
             return (Evicted { handles, rest, ..Evicted::default() }, Ok(()));
         };
         let is_new = entry.interest().is_empty();
         let mut evicted = Evicted::default();
         evicted.direction(entry, direction);
-        *entry.watch.place(direction) = Some(handle);
+        *entry.callbacks.place(direction) = Some(handle);
         let (mut evicted, told) = self.ask_more(token, direction, is_new, evicted);
         // As in asyncio, the object that came first stands for the registration.
-        match self.watches.entry_mut(descriptor).map(|entry| &mut entry.watch.object) {
+        match self.table.entry_mut(descriptor).map(|entry| &mut entry.callbacks.object) {
             Some(place @ None) => *place = Some(object),
             _ => evicted.rest.push(object),
         }
@@ -145,10 +151,10 @@ impl Kernel {
         is_new: bool,
         mut evicted: Evicted,
     ) -> (Evicted, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else { return (evicted, Ok(())) };
+        let Some(entry) = self.table.slots.get_mut(token) else { return (evicted, Ok(())) };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
         let Some(poller) = self.poller.as_mut() else {
-            self.watches.unsettled.push(descriptor);
+            self.table.unsettled.push(descriptor);
             return (evicted, Ok(()));
         };
         let told = if is_new {
@@ -163,13 +169,13 @@ impl Kernel {
                 // file. If that lives on under another number, its events must not come under the new file's token.
                 evicted.other_direction(entry, direction);
                 let interest = entry.interest();
-                evicted.rest.extend(self.watches.replace_object(descriptor));
-                let Some(token) = self.watches.renew(descriptor) else { return (evicted, Ok(())) };
+                evicted.rest.extend(self.table.replace_object(descriptor));
+                let Some(token) = self.table.renew(descriptor) else { return (evicted, Ok(())) };
                 let told = poller.reregister(descriptor, token, interest, Trigger::Level);
                 (evicted, told.map(drop))
             }
             Err(error) => {
-                evicted.entry(self.watches.forget(descriptor));
+                evicted.entry(self.table.forget(descriptor));
                 (evicted, Err(error))
             }
         }
@@ -177,10 +183,10 @@ impl Kernel {
 
     pub(crate) fn unwatch(&mut self, descriptor: RawFd, direction: Direction) -> (Evicted, io::Result<()>) {
         let mut removed = Evicted::default();
-        let Some(&token) = self.watches.tokens.get(&descriptor) else {
+        let Some(&token) = self.table.tokens.get(&descriptor) else {
             return (removed, Ok(()));
         };
-        let Some(entry) = self.watches.slots.get_mut(token) else {
+        let Some(entry) = self.table.slots.get_mut(token) else {
             return (removed, Ok(()));
         };
         let before = entry.interest();
@@ -191,10 +197,10 @@ impl Kernel {
             return (removed, Ok(()));
         }
         if left.is_empty() && entry.sources().next().is_none() {
-            removed.entry(self.watches.forget(descriptor));
+            removed.entry(self.table.forget(descriptor));
         }
         let Some(poller) = self.poller.as_mut() else {
-            self.watches.unsettled.push(descriptor);
+            self.table.unsettled.push(descriptor);
             return (removed, Ok(()));
         };
         let told = if left.is_empty() {
@@ -209,34 +215,34 @@ impl Kernel {
     pub(crate) fn attach(
         &mut self,
         descriptor: RawFd,
-        kind: Kind,
+        kind: SourceKind,
         object: Object,
-    ) -> (Token, Option<Watched>) {
+    ) -> (Token, Option<Entry>) {
         let source = Some(Source { kind, object, interest: Interest::NONE });
         let other = self.other_half(descriptor, kind);
         if let Some(token) = other
-            && let Some(entry) = self.watches.slots.get_mut(token)
+            && let Some(entry) = self.table.slots.get_mut(token)
         {
             *entry.half(kind.half()) = source;
             return (token, None);
         }
-        let mut entry = Watched::new(descriptor, None);
+        let mut entry = Entry::new(descriptor, None);
         *entry.half(kind.half()) = source;
-        let before = self.watches.replace_object(descriptor);
-        let (token, mut evicted) = self.watches.insert(entry);
+        let before = self.table.replace_object(descriptor);
+        let (token, mut evicted) = self.table.insert(entry);
         if let Some(evicted) = &mut evicted {
-            evicted.watch.object = before;
+            evicted.callbacks.object = before;
         }
         if let Some(waits) = evicted.as_mut().and_then(|entry| entry.waits.as_deref_mut()) {
-            self.watches.orphans.extend(waits.reader.take().into_iter().chain(waits.writer.take()));
+            self.table.orphans.extend(waits.reader.take().into_iter().chain(waits.writer.take()));
         }
         (token, evicted)
     }
 
     /// The entry with the other transport of a pipe that is read and written under one number.
-    fn other_half(&mut self, descriptor: RawFd, kind: Kind) -> Option<Token> {
-        let token = *self.watches.tokens.get(&descriptor)?;
-        let entry = self.watches.slots.get_mut(token)?;
+    fn other_half(&mut self, descriptor: RawFd, kind: SourceKind) -> Option<Token> {
+        let token = *self.table.tokens.get(&descriptor)?;
+        let entry = self.table.slots.get_mut(token)?;
         if entry.half(kind.half()).is_some()
             || !kind.is_pipe()
             || !entry.sources().all(|other| other.kind.is_pipe())
@@ -266,7 +272,7 @@ impl Kernel {
         interest: Interest,
         object: Object,
     ) -> (Option<Object>, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else {
+        let Some(entry) = self.table.slots.get_mut(token) else {
             return (Some(object), Ok(()));
         };
         let descriptor = entry.descriptor;
@@ -281,7 +287,7 @@ impl Kernel {
             return (evicted, Ok(()));
         }
         let Some(poller) = self.poller.as_mut() else {
-            self.watches.unsettled.push(descriptor);
+            self.table.unsettled.push(descriptor);
             return (evicted, Ok(()));
         };
         let told = if interest.is_empty() {
@@ -301,24 +307,24 @@ impl Kernel {
     }
 
     /// Takes a source out of the table, and out of the kernel's. The other half of a pipe goes on under the same token.
-    pub(crate) fn detach(&mut self, half: Half, token: Token) -> (Option<Watched>, io::Result<()>) {
-        let Some(entry) = self.watches.slots.get_mut(token) else {
+    pub(crate) fn detach(&mut self, half: Half, token: Token) -> (Option<Entry>, io::Result<()>) {
+        let Some(entry) = self.table.slots.get_mut(token) else {
             return (None, Ok(()));
         };
         let (descriptor, before) = (entry.descriptor, entry.interest());
         let own = entry.half(half).take();
         let (left, detached) = if entry.sources().next().is_some() {
-            (entry.interest(), Some(Watched::new(descriptor, own)))
+            (entry.interest(), Some(Entry::new(descriptor, own)))
         } else {
             *entry.half(half) = own;
-            (Interest::NONE, self.watches.forget(descriptor))
+            (Interest::NONE, self.table.forget(descriptor))
         };
         let told = match self.poller.as_mut() {
             _ if left == before => Ok(()),
             Some(poller) if left.is_empty() => poller.deregister(descriptor, before),
             Some(poller) => poller.reregister(descriptor, token, left, Trigger::Level).map(drop),
             None => {
-                self.watches.unsettled.push(descriptor);
+                self.table.unsettled.push(descriptor);
                 Ok(())
             }
         };
@@ -329,9 +335,11 @@ impl Kernel {
     pub(crate) fn drop_cancelled(&mut self) -> Vec<Evicted> {
         let cancelled = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| !is_live(handle));
         let mut found = Vec::new();
-        for entry in self.watches.entries() {
-            let watch = &entry.watch;
-            for (direction, handle) in [(Direction::Read, &watch.reader), (Direction::Write, &watch.writer)] {
+        for entry in self.table.entries() {
+            let callbacks = &entry.callbacks;
+            for (direction, handle) in
+                [(Direction::Read, &callbacks.reader), (Direction::Write, &callbacks.writer)]
+            {
                 if cancelled(handle) {
                     found.push((entry.descriptor, direction));
                 }
@@ -342,22 +350,22 @@ impl Kernel {
     }
 
     /// Tells the kernel what other threads changed while it was waited in. What is refused is returned with its reason.
-    pub(crate) fn settle(&mut self) -> Vec<(Watched, io::Error)> {
+    pub(crate) fn settle(&mut self) -> Vec<(Entry, io::Error)> {
         let Some(poller) = self.poller.as_mut() else {
             return Vec::new();
         };
         let mut refused = Vec::new();
-        for descriptor in std::mem::take(&mut self.watches.unsettled) {
-            let entry = self.watches.tokens.get(&descriptor).copied();
+        for descriptor in std::mem::take(&mut self.table.unsettled) {
+            let entry = self.table.tokens.get(&descriptor).copied();
             let watch =
-                entry.and_then(|token| self.watches.slots.get(token).map(|watch| (token, watch.interest())));
+                entry.and_then(|token| self.table.slots.get(token).map(|watch| (token, watch.interest())));
             let told = match watch {
                 Some((_, interest)) if interest.is_empty() => poller.deregister(descriptor, Interest::BOTH),
                 Some((token, interest)) => {
                     match poller.reregister(descriptor, token, interest, Trigger::Level) {
                         // New to the kernel, or a new file under an old number: a fresh token does for both.
-                        Ok(Modified::Renewed) if self.watches.source_of(descriptor).is_some() => Ok(()),
-                        Ok(Modified::Renewed) => match self.watches.renew(descriptor) {
+                        Ok(Modified::Renewed) if self.table.source_of(descriptor).is_some() => Ok(()),
+                        Ok(Modified::Renewed) => match self.table.renew(descriptor) {
                             Some(fresh) => {
                                 poller.reregister(descriptor, fresh, interest, Trigger::Level).map(drop)
                             }
@@ -369,7 +377,7 @@ impl Kernel {
                 None => poller.deregister(descriptor, Interest::BOTH),
             };
             if let Err(error) = told
-                && let Some(watch) = self.watches.forget(descriptor)
+                && let Some(watch) = self.table.forget(descriptor)
             {
                 refused.push((watch, error));
             }
