@@ -1,7 +1,7 @@
-"""Just enough of Rust's grammar to find names in its code: where comments and strings are, and where functions end.
+"""Just enough of Rust's grammar to find names in code: where comments and strings are, and where functions end.
 
-It is no parser. It knows nothing of types, and of macros only that they are text like any other; rustc and clippy have
-read the same file before, so what it meets is well formed.
+This is no parser: it knows no types, and treats macros as other text. It relies on rustc and clippy to refuse code that
+is not well formed.
 """
 
 import re
@@ -11,7 +11,7 @@ from functools import cache
 
 from tools.tree import line_at
 
-# What must not be taken for code. A lifetime such as 'a has no second quote, so it is not among them.
+# Text that is not code. A lifetime such as 'a has no second quote, so it does not match.
 NOT_CODE = re.compile(
     r"""
       //[^\n]*                                                  # a comment to the end of the line
@@ -36,7 +36,7 @@ class Function:
 
 @cache
 def code_only(text: str) -> str:
-    """The same text with blanks where comments, strings and characters stood; lines and offsets stay."""
+    """The same text with comments, strings and characters blanked; lines and offsets stay."""
     parts: list[str] = []
     position = 0
     while match := NOT_CODE.search(text, position):
@@ -48,7 +48,7 @@ def code_only(text: str) -> str:
 
 
 def end_of_block_comment(text: str, start: int) -> int:
-    """Where the block comment that starts here ends, with those inside it."""
+    """The end of the block comment that starts here and may have others inside."""
     depth = 0
     for mark in re.compile(r"/\*|\*/").finditer(text, start):
         depth += 1 if mark[0] == "/*" else -1
@@ -66,7 +66,7 @@ def functions(code: str) -> Iterator[Function]:
 
 
 def start_of_body(code: str, position: int) -> int | None:
-    """The opening brace of a function whose name ends here, or nothing where a semicolon stands in its place."""
+    """The opening brace of a function whose name ends here; None if the function has no body."""
     depth = 0
     for offset in range(position, len(code)):
         character = code[offset]

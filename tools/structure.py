@@ -1,7 +1,6 @@
 """Runs every structure check over the project: `python -m tools.structure`.
 
-It prints one line for each thing that is wrong and fails if there is one. It knows the list of checks and nothing of
-what they look for.
+It prints one line for each finding, and fails if there is one. It has the list of checks and no rules.
 """
 
 import sys

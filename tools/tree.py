@@ -1,6 +1,6 @@
-"""The files of the project as the checks see them: text by path, and what a check has to say about a line.
+"""The files of the project as text by path, and what a check finds in a line.
 
-It knows nothing of any rule. A tree can be made from a mapping too: so the tests hand bad inputs to the checks.
+This module has no rules. Tests make a tree from a mapping, to give bad input to the checks.
 """
 
 import os
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Folders that builds and tools make. Hidden folders are left out as well, but for those of the project.
-MADE_BY_MACHINES = frozenset({"target", "dist", "build", "node_modules", "__pycache__"})
-HIDDEN_BUT_OURS = frozenset({".ci", ".cargo", ".github"})
+# Folders that builds and tools make. Hidden folders are ignored too, except those of the project.
+GENERATED = frozenset({"target", "dist", "build", "node_modules", "__pycache__"})
+HIDDEN_OF_PROJECT = frozenset({".ci", ".cargo", ".github"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing that is wrong, where it stands, and what to do about it."""
+    """A fault, its place, and the remedy."""
 
     path: str
     line: int
@@ -23,7 +23,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        """As compilers print it, so that an editor can jump to the place."""
+        """The format of compilers, in which editors find the place."""
         return f"{self.path}:{self.line}: {self.wrong}; {self.remedy}"
 
 
@@ -42,11 +42,11 @@ class Tree:
 
 
 def read_tree(root: Path) -> Tree:
-    """Read what a fresh clone would hold, without asking git: a tarball of the project is checked in the same way."""
+    """Read what a fresh clone would have. Git is not used, so that a tarball of the project can be checked too."""
     files: dict[str, str] = {}
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if is_ours(name)]
-        # A worktree that is linked to a clone has a file of this name, with the path of the clone.
+        # A linked worktree has a file of this name, with the path of its clone.
         for name in (name for name in names if name != ".git"):
             path = Path(folder, name)
             text = None if path.is_symlink() else text_of(path)
@@ -58,12 +58,12 @@ def read_tree(root: Path) -> Tree:
 def is_ours(folder: str) -> bool:
     """Whether a folder of this name belongs to the project."""
     if folder.startswith("."):
-        return folder in HIDDEN_BUT_OURS
-    return folder not in MADE_BY_MACHINES
+        return folder in HIDDEN_OF_PROJECT
+    return folder not in GENERATED
 
 
 def text_of(path: Path) -> str | None:
-    """The text of a file, or nothing where it is binary or went away meanwhile."""
+    """The text of a file; None if it is binary or was removed."""
     try:
         return path.read_text(encoding="utf-8")
     except (UnicodeDecodeError, FileNotFoundError):

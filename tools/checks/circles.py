@@ -12,7 +12,7 @@ from tools.graph import Arrow, circle_of, circles
 from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree
 
-# Files that are in a circle for now. Lines only ever leave this list.
+# Files that are in a circle. Lines are only removed from this list.
 RATCHET = "tools/circles.txt"
 # Python finds the package here, and everything else from the root of the project.
 PACKAGE_FOLDER = "python/"

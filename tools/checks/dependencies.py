@@ -1,7 +1,7 @@
 """Every dependency has a sentence that says why it is here, in Cargo.toml and in pyproject.toml.
 
-A dependency taken over from the workspace has its sentence there, and one of our own crates is an arrow, which
-tools/checks/arrows.py looks at. It knows nothing of whether the reason is a good one.
+A dependency inherited from the workspace has its reason there. Dependencies on our own crates need none;
+tools/checks/arrows.py checks them. This check cannot tell whether a reason is good.
 """
 
 import re
@@ -16,7 +16,7 @@ SECTION = re.compile(r"^\[(?P<name>[^\[\]]+)\]")
 DEPENDENCIES = re.compile(r"(?:^|\.)(?:dev-|build-)?dependencies$")
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9_-]+)\s*[.=]")
 OURS_OR_INHERITED = re.compile(r"\bworkspace\s*=\s*true|\bpath\s*=")
-REMEDY = "say above or beside it, in a sentence, why the project needs it"
+REMEDY = "state in a sentence above or beside it why the project needs it"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
@@ -42,7 +42,7 @@ def check_manifest(path: str, text: str) -> Iterator[Finding]:
 
 
 def is_excused(lines: list[str], index: int) -> bool:
-    """Whether an entry is ours, or inherited from the workspace, or has its reason."""
+    """Whether an entry is one of our crates, is inherited from the workspace, or has a reason."""
     return bool(OURS_OR_INHERITED.search(lines[index])) or has_reason(lines, index)
 
 
@@ -52,16 +52,14 @@ def check_pyproject(path: str, text: str) -> Iterator[Finding]:
     for requirement in sorted(set(requirements(tomllib.loads(text)))):
         places = [index for index, line in enumerate(lines) if is_quoted_in(requirement, line)]
         if not places:
-            yield Finding(
-                path, 1, f"{requirement} is written in a form that this check cannot find", "write it plainly"
-            )
+            yield Finding(path, 1, f"{requirement} is not found as a plain string", "write it as one")
         for index in places:
             if not has_reason(lines, index):
                 yield Finding(path, index + 1, f"{requirement} has no reason beside it", REMEDY)
 
 
 def requirements(document: dict[str, dict[str, object]]) -> Iterator[str]:
-    """Every requirement for building, running, optional parts and development; not the groups that include another."""
+    """Every requirement for building, running, optional parts and development, without the groups that are included."""
     project = document.get("project", {})
     lists = [document.get("build-system", {}).get("requires"), project.get("dependencies")]
     for table in (project.get("optional-dependencies"), document.get("dependency-groups")):
@@ -78,7 +76,7 @@ def is_quoted_in(requirement: str, line: str) -> bool:
 
 
 def has_reason(lines: list[str], index: int) -> bool:
-    """Whether the line ends in a comment, or stands directly below one, with enough words for a reason."""
+    """Whether a comment with enough words for a reason is at the end of the line or directly above it."""
     beside = re.search(r"""["'}\]],?\s*\]?\s*#(.*)$""", lines[index])
     words = beside[1].split() if beside else []
     above = index - 1

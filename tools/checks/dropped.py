@@ -1,7 +1,7 @@
-"""No result is dropped silently: no `let _ =`, and no bare `_ = f()`.
+"""No result is dropped silently: there is no `let _ =` and no bare `_ = f()`.
 
-It knows nothing of whether the call could fail: if it cannot, the call can stand alone; if it can, the reader wants to
-see what happens then.
+The check does not know whether a call can fail. One that cannot is written as a statement; for one that can, the code
+shows what happens then.
 """
 
 import ast
@@ -15,22 +15,20 @@ LET_UNDERSCORE = re.compile(r"\blet\s+_\s*(?::[^=;]*)?=|^[ \t]*_\s*=(?![=>])", r
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Results that are thrown away by name."""
+    """Results that are assigned to `_`."""
     for path, text in tree.select(endings=[".rs"]):
         code = code_only(text)
         for match in LET_UNDERSCORE.finditer(code):
             line = line_at(code, match.end())
-            yield Finding(path, line, "a result is dropped by `_ =`", "handle it, hand it on, or `drop` it and say why")
+            yield Finding(path, line, "a result is dropped by `_ =`", "handle it, or `drop` it and give the reason")
     for path, text in tree.select(endings=[".py"]):
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.stmt) and drops_a_call(node):
-                yield Finding(
-                    path, node.lineno, "a result is dropped by `_ =`", "let the call stand alone, or use what it gives"
-                )
+                yield Finding(path, node.lineno, "a result is dropped by `_ =`", "write a statement, or use the result")
 
 
 def drops_a_call(node: ast.stmt) -> bool:
-    """Whether this is an assignment of what a call or an await gives to `_` alone."""
+    """Whether the statement assigns the result of a call or an await to `_` alone."""
     match node:
         case (
             ast.Assign(targets=[ast.Name(id="_")], value=ast.Call() | ast.Await())

@@ -1,6 +1,6 @@
-"""An example fits on a screen and is run by a test, so that it is read and stays true.
+"""An example fits on a screen, and a test runs it.
 
-It knows nothing of how a test runs it; it looks for the file's name in the tests.
+The check looks for the file's name in the tests; it does not know how a test runs it.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from tools.tree import Finding, Tree
 
-# From ARCHITECTURE.md: what is longer is an application.
+# A longer file is an application.
 LINES_AT_MOST = 60
 
 

@@ -1,6 +1,6 @@
-"""Every source file opens with what it is for.
+"""Every source file begins with its purpose.
 
-It knows nothing of whether the words are true; it only sees that there are some.
+The check counts words; it cannot tell whether they are true.
 """
 
 import ast
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 from tools.tree import Finding, Tree
 
-# Fewer words than this repeat the file's name instead of saying what it is for.
+# Fewer words than this repeat the file's name instead of stating its purpose.
 WORDS_AT_LEAST = 4
 HASH_COMMENTED = (".sh", "Makefile", ".ci/run")
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Files whose first words do not say what they are for."""
+    """Files that do not begin with their purpose."""
     for path, text in tree.select(endings=[".rs"]):
         yield from check_opening(path, opening=leading_comment(text, "//!"), form="a //! comment")
     for path, text in tree.select(endings=[".py"]):
@@ -30,7 +30,7 @@ def check(tree: Tree) -> Iterator[Finding]:
 def check_opening(path: str, *, opening: str, form: str) -> Iterator[Finding]:
     """One file's opening."""
     if len(opening.split()) < WORDS_AT_LEAST:
-        yield Finding(path, 1, "it does not open with what it is for", f"begin with {form} that says so, in a sentence")
+        yield Finding(path, 1, "the file does not begin with its purpose", f"state it in {form} of one sentence")
 
 
 def leading_comment(text: str, mark: str) -> str:

@@ -1,9 +1,8 @@
-"""No object is made by a function of PyO3 that panics where there is no memory for it.
+"""No object is made by a function of PyO3 that panics if memory is refused.
 
-PyO3's constructors and conversions of Rust's values panic when the interpreter refuses them memory, and a program
-would meet a `PanicException` that `except Exception` lets through. `ffi::make`, `ffi::name` and `ffi::error` have a
-function in the place of each, which gives a MemoryError. The check goes by names; what else may panic is found by
-`tests/test_out_of_memory.py`.
+PyO3's constructors and conversions of Rust's values panic then, and `except Exception` does not catch the
+`PanicException`. `ffi::make`, `ffi::name` and `ffi::error` have a function in place of each, which raises MemoryError.
+The check compares names; `tests/test_out_of_memory.py` finds other panics.
 """
 
 import re
@@ -13,10 +12,10 @@ from tools.rust import code_only
 from tools.tree import Finding, Tree, line_at
 
 SOURCES = "crates/python/src/"
-# What takes a name or a key: a literal there is made a string on the way.
+# Methods that take a name or a key, and make a Python string of a literal.
 NAMED = "call_method0 call_method1 call_method getattr getattr_opt setattr hasattr import get_item set_item del_item"
 
-# An expression, and what stands in its place.
+# An expression, and what replaces it.
 PANICKING = [
     (r"\bPy(?:Bytes|ByteArray|Dict|Float|FrozenSet|Int|List|Set|Slice|String|Tuple)::new\(", "take it from ffi::make"),
     (r"\bPyString::intern\(|\bintern!\(", "write name!(...)"),
@@ -25,12 +24,12 @@ PANICKING = [
     (r"::new_err\(|\bPyErr::new\b", "take it from ffi::error"),
 ]
 TAKES_NAME = re.compile(r"\.(?:" + NAMED.replace(" ", "|") + r")\(")
-# Where they stand in for all others.
+# The file that the others use instead.
 EXEMPT = frozenset({SOURCES + "ffi/error.rs"})
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Uses of what panics."""
+    """Uses of functions that panic."""
     for path, text in tree.select(under=SOURCES, endings=[".rs"]):
         if path in EXEMPT:
             continue
@@ -40,7 +39,7 @@ def check(tree: Tree) -> Iterator[Finding]:
                 what = match.group().strip()
                 yield Finding(path, line_at(code, match.end()), f"`{what}` panics without memory", remedy)
         for match in TAKES_NAME.finditer(code):
-            # The literal is blank in `code`, and stands in the text behind spaces.
+            # The literal is blank in `code`; the text has it after spaces.
             if text[match.end() :].lstrip().startswith('"'):
                 what = match.group()
                 line = line_at(code, match.end())

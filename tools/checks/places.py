@@ -1,6 +1,7 @@
-"""No file of the project names a place on somebody's machine or a registry that only somebody's network has.
+"""No file names a path of one machine or the address of a registry.
 
-It knows nothing of which machine it runs on: the folders below are those in which people and their tools keep things.
+The check does not depend on the machine it runs on: the folders below are those in which people and their tools keep
+files.
 """
 
 import re
@@ -8,12 +9,12 @@ from collections.abc import Iterator
 
 from tools.tree import Finding, Tree
 
-# A path counts where it begins, so neither a URL nor a path below a variable such as $HOME is meant.
+# Matches the beginning of a path, so neither a URL nor a path below a variable such as $HOME.
 MACHINE_PATH = re.compile(r"(?<![\w.$})~/-])/(?:(?:work|farm|root|opt|home)(?![\w-])|tmp/)")
 REGISTRY_HOST = re.compile(
     r"://[\w.@:-]*(?:pypi\.org|pythonhosted\.org|crates\.io|npmjs\.org|debian\.org/debian|proxy\.golang\.org)"
 )
-# The brackets keep this line from finding itself.
+# The brackets keep this line from matching itself.
 REGISTRY_OPTION = re.compile(r"\bindex[-]url\b|\bfind[-]links\b|\breplace[-]with\b|^\s*registry\s*=")
 # cargo writes this name for crates.io into its lock file, whichever mirror the crates came from.
 LOCKED_SOURCE = re.compile(r'^source = "(?!registry\+https://github\.com/rust-lang/crates\.io-index")')
@@ -30,7 +31,7 @@ def check(tree: Tree) -> Iterator[Finding]:
                     )
             elif match := MACHINE_PATH.search(line):
                 yield Finding(
-                    path, number, f"the path {match[0]} of some machine", "make it relative, or ask for a folder"
+                    path, number, f"the path {match[0]} of one machine", "make it relative, or ask for a folder"
                 )
             elif REGISTRY_HOST.search(line) or REGISTRY_OPTION.search(line):
-                yield Finding(path, number, "a registry by its address", "leave that to the settings of the machine")
+                yield Finding(path, number, "the address of a registry", "configure the registry on the machine")

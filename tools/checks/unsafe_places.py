@@ -1,6 +1,6 @@
-"""Where `unsafe` may stand: in few places, each small enough to be read whole.
+"""`unsafe` is allowed in a few folders and files only.
 
-It knows nothing of whether an unsafe block is sound; clippy asks for its SAFETY comment, and a reviewer reads that.
+The check cannot tell whether an unsafe block is sound; clippy requires its SAFETY comment, and a reviewer reads that.
 """
 
 import re
@@ -22,19 +22,19 @@ UNSAFE = re.compile(r"\bunsafe\b")
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Unsafe code outside its places, and crates without any that do not say so to the compiler."""
+    """Unsafe code outside its places, and crates with no such place that do not forbid it to the compiler."""
     for path, text in tree.select(under="crates/", endings=[".rs"]):
         crate, inside = PurePosixPath(path).parts[1], "/".join(PurePosixPath(path).parts[2:])
         places = PLACES.get(crate, ())
         code = code_only(text)
         if inside == "src/lib.rs" and not places and FORBID not in code:
             yield Finding(
-                path, 1, f"the crate {crate} does not forbid unsafe code", f"write {FORBID} below the first comment"
+                path, 1, f"the crate {crate} does not forbid unsafe code", f"add {FORBID} below the first comment"
             )
         if not inside.startswith(places or ("/",)):
             allowed = ", ".join(places) or "nowhere"
             for match in UNSAFE.finditer(code):
                 line = line_at(code, match.start())
                 yield Finding(
-                    path, line, f"unsafe outside its places ({allowed})", "put a safe function into one of them"
+                    path, line, f"unsafe outside its places ({allowed})", "call a safe function of one of them"
                 )
