@@ -231,7 +231,7 @@ def test_uvicorn_hears_nothing_of_a_client_that_left_before_the_response(caplog:
         assert caplog.records == []
         hooks.access('127.0.0.1:1 "GET / HTTP/1.1" 200 0B 1.00ms\n')
         hooks.refused('127.0.0.1:1 "-" 400 0B 0.00ms (no head)')
-        hooks.refused('127.0.0.1:1 "GET / HTTP/1.1" 400 0B 0.00ms (no Host (RFC 9112 section 3.2))')
+        hooks.refused('127.0.0.1:1 "GET / HTTP/1.1" 400 0B 0.00ms (no Host field (RFC 9112 section 3.2))')
         assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
 
 

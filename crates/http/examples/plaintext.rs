@@ -1,8 +1,8 @@
 //! Answers the same GET many times, so that its instructions can be counted:
 //!
 //! `valgrind --tool=callgrind target/release/examples/plaintext 10000` against `... plaintext 10000 httparse`, which
-//! only splits the head. The difference is what the rules, the events and the response cost. With `short` behind them,
-//! the request has no field but Host, as load generators send it.
+//! only splits the head. The difference is the cost of the rules, the events and the response. With `short` as a
+//! further argument, the request has no field but Host, as load generators send it.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;

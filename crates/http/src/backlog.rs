@@ -1,13 +1,13 @@
-//! What came behind the request that is being answered: kept until its turn, and never more than allowed.
+//! Bytes received after the request that is being answered: kept until their turn, up to a limit.
 
-/// What is kept of the buffer when it is empty: nothing larger, since few connections pipeline.
+/// The capacity that an empty buffer keeps. More is given back, since few connections pipeline.
 const KEPT_BYTES: usize = 4 * 1024;
 
-/// Bytes that wait.
+/// Received bytes that wait to be read.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     pub(crate) bytes: Vec<u8>,
-    /// Where the bytes begin that were not read yet.
+    /// The index of the first byte that was not read yet.
     pub(crate) start: usize,
 }
 
@@ -22,7 +22,7 @@ impl Backlog {
         self.len() == 0
     }
 
-    /// Moves as much of `input` here as there is room for.
+    /// Moves bytes from `input` to the buffer, until the buffer holds `most` bytes.
     #[cold]
     pub(crate) fn keep(&mut self, input: &mut &[u8], most: usize) {
         self.tidy();
@@ -39,7 +39,7 @@ impl Backlog {
         unread
     }
 
-    /// Closes the gap in front when it is the larger part, so that closing gaps costs no more than keeping did.
+    /// Removes the bytes that were read, once they are the larger part: so removal never costs more than keeping did.
     fn tidy(&mut self) {
         if self.is_empty() {
             self.bytes.clear();

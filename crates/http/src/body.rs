@@ -1,7 +1,7 @@
-//! The content of a request: where it lies in what arrives, by its length or by its chunks (RFC 9112 section 7.1).
+//! The content of a request: its position in the received bytes, by its length or by its chunks (RFC 9112 section 7.1).
 //!
-//! Content is never copied or kept: it is told where it lies. Every byte of a chunk's line is looked at once, in
-//! whatever pieces the line comes. It knows nothing of trailers but where they begin.
+//! Content is never copied or kept; the caller is given its position. Each byte of a chunk's line is looked at once, in
+//! whatever pieces the line arrives. Of trailers only the beginning is known here.
 
 use crate::bytes::{self, TOKEN, VALUE};
 use crate::error::RemoteProtocolError;
@@ -17,28 +17,28 @@ const LONG_EXTENSION: RemoteProtocolError =
 const BAD_END: RemoteProtocolError =
     RemoteProtocolError::malformed("a chunk does not end where its size says (RFC 9112 section 7.1)");
 
-/// Digits of a chunk size: what 64 bits have.
+/// The most hexadecimal digits of a chunk size: those of 64 bits.
 const SIZE_DIGITS: u8 = 16;
 
-/// Where the next byte stands.
+/// The position of the next byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
-    /// In content of known length, or of a chunk.
+    /// In content of known length, or in a chunk.
     Content,
     Size,
-    /// After the size, in the space before a semicolon that has to follow.
+    /// After the size, in the white space before a semicolon, which has to follow.
     Padding,
-    /// After a semicolon, and in the space behind it.
+    /// After a semicolon, and in the white space after it.
     Semicolon,
     Name,
-    /// In the space behind a name.
+    /// In the white space after a name.
     NameEnd,
-    /// After an equals sign, and in the space behind it.
+    /// After an equals sign, and in the white space after it.
     Equals,
     Value,
     Quoted,
     QuotedPair,
-    /// Behind a value in quotes, and in space behind any value.
+    /// After a quoted value, and in the white space after any value.
     ValueEnd,
     /// After the carriage return of the line.
     LineReturn,
@@ -48,27 +48,27 @@ enum At {
     Trailers,
 }
 
-/// What some bytes of a request turned out to be. Counts of bytes are in front of it.
+/// What some bytes of a request are, with the number of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Part {
     /// Framing only: more bytes are needed.
     Nothing,
-    /// The last so many of them are content.
+    /// Content: this many bytes, at the end of those taken.
     Content(usize),
-    /// The content is over, and so is the request.
+    /// The end of the content and of the request.
     End,
-    /// The content is over, and trailers follow.
+    /// The end of the content; trailers follow.
     Trailers,
 }
 
-/// The content of one request.
+/// The state of the content of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Body {
     at: At,
     is_chunked: bool,
-    /// Of the content, or of the chunk.
+    /// Bytes left of the content, or of the chunk.
     left: u64,
-    /// Content that chunks may still bring.
+    /// Bytes that further chunks may bring.
     allowed: u64,
     digits: u8,
     extension: usize,
@@ -76,7 +76,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// The content that a head announces.
+    /// Starts the content that a head announces.
     pub(crate) fn new(framing: Framing, limits: &Limits) -> Self {
         let (at, is_chunked, left) = match framing {
             Framing::Length(left) => (At::Content, false, left),
@@ -85,12 +85,12 @@ impl Body {
         Self { at, is_chunked, left, allowed: limits.body_bytes, digits: 0, extension: 0, extensions: 0 }
     }
 
-    /// Whether no more than so many bytes are known to follow.
+    /// Returns whether at most `bytes` bytes are known to follow.
     pub(crate) fn is_within(&self, bytes: u64) -> bool {
         self.left <= bytes
     }
 
-    /// Looks at the bytes that follow: how many of them are taken, and as what.
+    /// Reads the bytes that follow, and returns how many are taken and what they are.
     #[inline]
     pub(crate) fn take(
         &mut self,
@@ -124,7 +124,7 @@ impl Body {
         (length, Part::Content(length))
     }
 
-    /// How many of these bytes are content, which are then taken.
+    /// Takes the content at the start of these bytes, and returns its length.
     fn content_in(&mut self, input: &[u8]) -> usize {
         let length = usize::try_from(self.left).map_or(input.len(), |left| left.min(input.len()));
         self.left -= length as u64;
@@ -134,7 +134,7 @@ impl Body {
         length
     }
 
-    /// Where the byte after this one stands.
+    /// Returns the position after this byte.
     fn after(&mut self, byte: u8, limits: &Limits) -> Result<At, RemoteProtocolError> {
         match (self.at, byte) {
             (At::ChunkEnd, b'\r') => Ok(At::ChunkReturn),
@@ -166,7 +166,7 @@ impl Body {
         Ok(At::Size)
     }
 
-    /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, of which nothing is used.
+    /// Reads `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`, and ignores it.
     fn after_extension(&mut self, byte: u8, limits: &Limits) -> Result<At, RemoteProtocolError> {
         self.extension += 1;
         self.extensions += 1;
@@ -191,7 +191,7 @@ impl Body {
         })
     }
 
-    /// The first byte of an extension counts too, so that a limit of 0 allows none.
+    /// Counts a byte of an extension. The first byte counts too, so that a limit of 0 allows no extension.
     fn count(&mut self, at: At) -> Result<At, RemoteProtocolError> {
         self.extension = 1;
         self.extensions += 1;

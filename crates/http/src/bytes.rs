@@ -1,17 +1,17 @@
-//! Which byte may stand where: the character classes of RFC 9110 and RFC 9112 as one table.
+//! The character classes of RFC 9110 and RFC 9112, as one table.
 
-/// May stand in a token: a method, a field name (RFC 9110 section 5.6.2).
+/// Allowed in a token: a method, a field name (RFC 9110 section 5.6.2).
 pub(crate) const TOKEN: u8 = 1;
-/// May stand in a field value: no control character but the tab (RFC 9110 section 5.5).
+/// Allowed in a field value: no control character but the tab (RFC 9110 section 5.5).
 pub(crate) const VALUE: u8 = 1 << 1;
-/// May stand in a host and port (RFC 3986 section 3.2.2): reg-name, and what an address in brackets needs.
+/// Allowed in a host and port (RFC 3986 section 3.2.2): reg-name, and what an address in brackets needs.
 pub(crate) const HOST: u8 = 1 << 2;
-/// May stand in a host and has no meaning of its own there: no colon, no bracket.
+/// Allowed in a host without a meaning of its own: no colon, no bracket.
 pub(crate) const NAME: u8 = 1 << 4;
-/// May stand in a request target in front of the query.
+/// Allowed in a request target before the query.
 pub(crate) const PATH: u8 = 1 << 5;
-/// May stand in a request target: printable ASCII. RFC 3986 knows fewer, but browsers send the others; a `#` would
-/// begin a fragment, which no request target has (RFC 9112 section 3.2).
+/// Allowed in a request target: printable ASCII. RFC 3986 allows less, but browsers send the rest; a `#` would begin a
+/// fragment, which no request target has (RFC 9112 section 3.2).
 pub(crate) const TARGET: u8 = 1 << 3;
 
 static CLASSES: [u8; 256] = classes();
@@ -67,19 +67,19 @@ pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     bytes.iter().all(|byte| is(*byte, class))
 }
 
-/// How many bytes at the beginning are of this class.
+/// Returns how many bytes at the start are of this class.
 #[inline]
 pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|byte| !is(*byte, class)).unwrap_or(bytes.len())
 }
 
-/// Whether these bytes are a token: at least one, and all of the right kind.
+/// Returns whether the bytes are a token: at least one byte, and all allowed in a token.
 #[inline]
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && all(bytes, TOKEN)
 }
 
-/// The bytes without the spaces and tabs around them (RFC 9110 section 5.6.3).
+/// Returns the bytes without the spaces and tabs around them (RFC 9110 section 5.6.3).
 pub(crate) fn trimmed(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
@@ -90,12 +90,13 @@ pub(crate) fn trimmed(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The members of a list of tokens, as most of what we look into is (RFC 9110 section 5.6.1). Empty ones are left in.
+/// Splits a comma-separated list, the form of most fields that are read here (RFC 9110 section 5.6.1). Empty members
+/// stay.
 pub(crate) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trimmed)
 }
 
-/// A number of decimal digits and nothing else. `Err(true)`: digits, but too many for 64 bits.
+/// Parses a number of decimal digits and nothing else. `Err(true)` means digits, but too many for 64 bits.
 pub(crate) fn decimal(bytes: &[u8]) -> Result<u64, bool> {
     if bytes.is_empty() || !bytes.iter().all(u8::is_ascii_digit) {
         return Err(false);

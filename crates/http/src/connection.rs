@@ -1,7 +1,7 @@
 //! A connection of the server role: bytes in, events out, and the response in between.
 //!
-//! Here is what is read; `response.rs` has what is written. The caller owns the input and the output, and no event
-//! survives the next call, so that nothing is copied which need not be kept.
+//! This file has the receiving half; `response.rs` has the sending half. The caller owns the input and the output, and
+//! an event borrows from them until the next call, so that only what must be kept is copied.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::read::{Reader, Step};
 use crate::state::{Reading, State};
 
-/// One connection, from its first byte to its last.
+/// The state of one connection, from its first byte to its last.
 ///
 /// ```
 /// use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
@@ -42,21 +42,24 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that nothing has come over yet. It holds no memory of its own until something does.
+    /// Creates the state of a new connection. It allocates nothing before the first byte arrives.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = limits.clamped();
         Self { limits, state: State::new(), reader: Reader::new(&limits), backlog: Backlog::default() }
     }
 
-    /// What comes next: first in what was kept, then in `input`, which is moved past what was taken.
+    /// Returns the next event: first from the bytes that were kept, then from `input`, which is advanced past the bytes
+    /// that were used.
     ///
-    /// Call it until it says [`NeedInput`](Event::NeedInput), [`Paused`](Event::Paused) or [`Closed`](Event::Closed).
-    /// After `Paused` go on, with empty input, once the response is complete.
+    /// Call it until it returns [`NeedInput`](Event::NeedInput), [`Paused`](Event::Paused) or
+    /// [`Closed`](Event::Closed). After `Paused`, call it again once the response is complete; the input may then be
+    /// empty.
     ///
     /// # Errors
     ///
-    /// A [`RemoteProtocolError`], once: answer with [`refuse`](Connection::refuse) and close. Every later call gives `Closed`.
+    /// A [`RemoteProtocolError`] is returned once: answer with [`refuse`](Connection::refuse) and close. Every later
+    /// call returns `Closed`.
     #[inline]
     pub fn receive<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, RemoteProtocolError> {
         let Self { limits, state, reader, backlog } = self;
@@ -84,58 +87,59 @@ impl Connection {
         }
     }
 
-    /// The peer has ended its side: what is kept still counts, then comes [`Closed`](Event::Closed), or a refusal if it
-    /// ended inside a request (RFC 9112 section 8).
+    /// Records that the peer has ended its sending side. Kept bytes are still read; then comes
+    /// [`Closed`](Event::Closed), or an error if the peer ended inside a request (RFC 9112 section 8).
     pub fn end_input(&mut self) {
         self.state.input_ended = true;
     }
 
-    /// Takes the input that was kept behind the head of the current request: whoever takes the connection over reads it.
+    /// Takes the input that was kept after the head of the current request, for a protocol that takes over the
+    /// connection.
     pub fn take_backlog(&mut self) -> Vec<u8> {
         self.backlog.take()
     }
 
-    /// The head of the request that is read or answered; after the end of both, of nothing.
+    /// Returns the head of the request that is being read or answered. The head is empty when both have ended.
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.reader.head
     }
 
-    /// The request line of what [`head`](Connection::head) is the head of, also of one that is incomplete or was refused:
-    /// as it was sent, if it came as a whole and consists of a method, a target and a version, whatever is wrong with
-    /// them. It has no control characters.
+    /// Returns the request line that belongs to [`head`](Connection::head), also if that head is incomplete or was
+    /// refused. The line is returned as it was sent if it arrived whole and consists of a method, a target and a
+    /// version, valid or not. It has no control characters.
     #[must_use]
     pub fn request_line(&self) -> Option<&[u8]> {
         self.reader.request_line()
     }
 
-    /// Whether the rest of a request is awaited whose response is complete.
+    /// Returns whether the response is complete and the rest of its request is still awaited.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.state.is_draining()
     }
 
-    /// Whether there is room for more input. If not, stop reading from the peer until a response is complete.
+    /// Returns whether there is room for more input. If not, stop reading from the peer until a response is complete.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.backlog.len() < self.limits.backlog_bytes
     }
 
-    /// Whether no request is being read or answered, and nothing of one is kept: such a connection can be closed, when
-    /// it has been idle for long or the server ends, without losing anything.
+    /// Returns whether no request is being read or answered and no part of one is kept. Such a connection can be closed
+    /// without loss when it has been idle for long or the server ends.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.state.reading == Reading::Head && !self.reader.is_inside_head() && self.backlog.is_empty()
     }
 
-    /// Whether the bytes are of another protocol from here on: see [`Event::Tunnel`].
+    /// Returns whether the bytes from here on belong to another protocol: see [`Event::Tunnel`].
     #[must_use]
     pub fn is_tunnel(&self) -> bool {
         self.state.reading == Reading::Tunnel
     }
 
-    /// No request is read after this one: the response says `connection: close` if its head has not left. An idle
-    /// connection is closed at once.
+    /// Makes the current request the last one: its response says `connection: close` unless its head has been written.
+    /// An idle connection is closed at once.
     pub fn end_after_response(&mut self) {
         self.state.is_last = true;
         if self.is_idle() {
@@ -144,7 +148,7 @@ impl Connection {
     }
 }
 
-/// The event that a step is, which used these bytes.
+/// Returns the event for a step that used these bytes.
 #[inline]
 fn event_of<'a>(step: Step, reader: &'a Reader, used: &'a [u8]) -> Event<'a> {
     let latest = |length: usize| &used[used.len() - length..];
@@ -159,7 +163,7 @@ fn event_of<'a>(step: Step, reader: &'a Reader, used: &'a [u8]) -> Event<'a> {
     }
 }
 
-/// A refusal that can be told: not of what was only to be thrown away.
+/// Reports the error, unless the request was answered before and only its rest was being discarded.
 #[cold]
 fn refused<'a>(state: &mut State, refusal: RemoteProtocolError) -> Result<Event<'a>, RemoteProtocolError> {
     let is_told = !state.is_draining();

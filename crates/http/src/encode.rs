@@ -1,28 +1,28 @@
-//! How things are written: status lines, fields, numbers, chunk sizes. Nothing here knows what may be written when.
+//! Encodes status lines, fields, numbers and chunk sizes. The order in which they may be written is not known here.
 
 use crate::bytes::{self, VALUE};
 use crate::error::LocalProtocolError;
 use crate::status::registered_line;
 
-/// What the server says of itself and of the time, as values of the fields `server` and `date`, and what it explains to
-/// a client whose request it refuses. Empty: it is left out. One date serves all responses of a second, so it is the caller's to make and to keep.
+/// Values that the server adds to responses: the fields `date` and `server`, and the content of responses to requests
+/// that it refuses. Empty values are left out. The caller makes the date once a second and keeps it.
 ///
 /// ```
 /// let date = b"Sun, 06 Nov 1994 08:49:37 GMT";
-/// let stamp = http::DefaultHeaders { date, server: b"vitok", ..http::DefaultHeaders::default() };
-/// # assert!(!stamp.date.is_empty());
+/// let defaults = http::DefaultHeaders { date, server: b"vitok", ..http::DefaultHeaders::default() };
+/// # assert!(!defaults.date.is_empty());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DefaultHeaders<'a> {
-    /// When the response was made (RFC 9110 section 6.6.1): required of a server with a clock.
+    /// The time of the response (RFC 9110 section 6.6.1): required of a server with a clock.
     pub date: &'a [u8],
-    /// Which software answers (RFC 9110 section 10.2.4).
+    /// The software that answers (RFC 9110 section 10.2.4).
     pub server: &'a [u8],
-    /// The content of a response that the server itself gives: plain text (RFC 9110 section 15.5).
+    /// The content of a response that the server itself makes: plain text (RFC 9110 section 15.5).
     pub refusal: &'a [u8],
 }
 
-/// Writes the line of any status of three digits. One that is not registered has no phrase (RFC 9112 section 4).
+/// Writes the line of any status of three digits. A status that is not registered has no phrase (RFC 9112 section 4).
 #[inline]
 pub(crate) fn status_line(status: u16, out: &mut Vec<u8>) {
     if let Some(line) = registered_line(status) {
@@ -44,7 +44,8 @@ pub(crate) fn field(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a field of ours, whose name comes with its colon and space, so that its few bytes are stored and not copied.
+/// Writes a field of the server's own. The name includes its colon and space, so that its few bytes are stored and not
+/// copied.
 #[inline]
 pub(crate) fn own_field<const N: usize>(name: &[u8; N], value: &[u8], out: &mut Vec<u8>) {
     out.reserve(N + value.len() + 2);
@@ -53,12 +54,12 @@ pub(crate) fn own_field<const N: usize>(name: &[u8; N], value: &[u8], out: &mut 
     out.extend_from_slice(b"\r\n");
 }
 
-/// Whether a field of an application may be written: nothing in it can end a line or begin another field (RFC 9110
+/// Checks that a field of an application can be written: it must not end a line or begin another field (RFC 9110
 /// sections 5.1 and 5.5).
 ///
 /// # Errors
 ///
-/// A name that is no token, or a value with a control character.
+/// The name is not a token, or the value has a control character.
 #[inline]
 pub fn check_field(name: &[u8], value: &[u8]) -> Result<(), LocalProtocolError> {
     if !bytes::is_token(name) {

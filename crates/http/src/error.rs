@@ -1,13 +1,14 @@
-//! What goes wrong, and whose doing it is.
+//! Errors, and who is at fault.
 //!
-//! A [`RemoteProtocolError`] is the peer's doing: a request that is answered with an error and a closed connection, before or
-//! after an application has seen its beginning. A [`LocalProtocolError`] is the doing of the application, or of whoever drives
-//! the connection for it. Each carries the status to answer with, if anything can still be answered.
+//! A [`RemoteProtocolError`] is the fault of the peer: its request is answered with an error and the connection is
+//! closed, before or after an application has seen the beginning of the request. A [`LocalProtocolError`] is the fault
+//! of the application, or of the code that drives the connection for it. Each has the status of the response that
+//! reports it, if one can still be sent.
 
 use std::error::Error;
 use std::fmt;
 
-/// What kind of refusal it is: the status and nothing else.
+/// The kind of a request error, with one status for each.
 ///
 /// ```
 /// use http::RemoteProtocolErrorKind;
@@ -15,23 +16,23 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RemoteProtocolErrorKind {
-    /// The bytes are no request, or one that can be read in two ways (RFC 9110 section 15.5.1; RFC 9112 section 3).
+    /// The bytes are not a request, or can be read in two ways (RFC 9110 section 15.5.1; RFC 9112 section 3).
     Malformed,
-    /// The content is longer than the server takes (RFC 9110 section 15.5.14).
+    /// The content is longer than the server accepts (RFC 9110 section 15.5.14).
     ContentTooLarge,
-    /// The request target is longer than the server takes (RFC 9110 section 15.5.15; RFC 9112 section 3).
+    /// The request target is longer than the server accepts (RFC 9110 section 15.5.15; RFC 9112 section 3).
     TargetTooLong,
-    /// The header or trailer fields are larger or more than the server takes (RFC 6585 section 5).
+    /// The header or trailer fields are larger or more than the server accepts (RFC 6585 section 5).
     FieldsTooLarge,
-    /// A transfer coding or a length of method that is not implemented (RFC 9110 section 15.6.2; RFC 9112 sections 3
-    /// and 6.1).
+    /// A transfer coding that is not implemented, or a method that is too long (RFC 9110 section 15.6.2; RFC 9112
+    /// sections 3 and 6.1).
     NotImplemented,
     /// A major version other than 1 (RFC 9110 section 15.6.6).
     UnsupportedVersion,
 }
 
 impl RemoteProtocolErrorKind {
-    /// All of them, by status.
+    /// All kinds, in order of their status.
     pub const ALL: [RemoteProtocolErrorKind; 6] = [
         RemoteProtocolErrorKind::Malformed,
         RemoteProtocolErrorKind::ContentTooLarge,
@@ -41,7 +42,7 @@ impl RemoteProtocolErrorKind {
         RemoteProtocolErrorKind::UnsupportedVersion,
     ];
 
-    /// The status code to answer with.
+    /// The status code of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -54,7 +55,7 @@ impl RemoteProtocolErrorKind {
         }
     }
 
-    /// The phrase that goes with the status, as its RFC has it.
+    /// The reason phrase of the status, from its RFC.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -68,15 +69,15 @@ impl RemoteProtocolErrorKind {
     }
 }
 
-/// A request that is answered with an error and a closed connection: the peer's doing.
+/// A request that is answered with an error and a closed connection: the fault of the peer.
 ///
-/// The connection closes because nobody can tell any more where in its bytes the next request would begin.
+/// The connection is closed because the start of the next request in its bytes is not known.
 ///
 /// ```
 /// let mut connection = http::Connection::new(http::Limits::default());
 /// let refusal = connection.receive(&mut &b"GET / HTTP/1.1\r\n\r\n"[..]).unwrap_err();
 /// assert_eq!(refusal.status(), 400);
-/// assert_eq!(refusal.to_string(), "400 Bad Request: no Host (RFC 9112 section 3.2)");
+/// assert_eq!(refusal.to_string(), "400 Bad Request: no Host field (RFC 9112 section 3.2)");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RemoteProtocolError {
@@ -93,19 +94,20 @@ impl RemoteProtocolError {
         Self::new(RemoteProtocolErrorKind::Malformed, because)
     }
 
-    /// What kind of refusal it is.
+    /// The kind of the error.
     #[must_use]
     pub const fn kind(self) -> RemoteProtocolErrorKind {
         self.kind
     }
 
-    /// The status code to answer with.
+    /// The status code of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.kind.status()
     }
 
-    /// Which rule the request breaks, for a log: a phrase with its RFC section. It holds nothing that the peer sent.
+    /// The rule that the request breaks, for a log: a phrase with its RFC section. It contains nothing that the peer
+    /// sent.
     #[must_use]
     pub const fn because(self) -> &'static str {
         self.because
@@ -120,23 +122,23 @@ impl fmt::Display for RemoteProtocolError {
 
 impl Error for RemoteProtocolError {}
 
-/// A response that cannot be sent as asked: the application's doing.
+/// A response that cannot be sent as asked: the fault of the application.
 ///
-/// Nothing of the call that failed is written. What was written before stands, so after the head has left there is
-/// nothing to do but close: see [`Connection::fail`](crate::Connection::fail).
+/// The call that failed writes nothing. What was written before stays written, so once the head is sent the only way
+/// out is to close: see [`Connection::fail`](crate::Connection::fail).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LocalProtocolError {
-    /// A call that has no place here: a second head, a body before the head, anything after the end.
+    /// A call in the wrong order: a second head, content before the head, anything after the end.
     OutOfOrder,
-    /// A status that cannot be sent by this call: out of 100 to 999, or 1xx where a final one is due, or the reverse.
+    /// A status that this call cannot send: outside 100 to 999, or 1xx where a final one is due, or the reverse.
     BadStatus,
-    /// A field name that is no token (RFC 9110 section 5.1).
+    /// A field name that is not a token (RFC 9110 section 5.1).
     BadFieldName,
     /// A field value with a control character, such as a line break (RFC 9110 section 5.5).
     BadFieldValue,
-    /// A Content-Length that is no number, or two that differ (RFC 9110 section 8.6).
+    /// A Content-Length that is not a number, or two that differ (RFC 9110 section 8.6).
     BadContentLength,
-    /// A Transfer-Encoding other than `chunked`: how a response is framed is not the application's to say.
+    /// A Transfer-Encoding other than `chunked`: the server decides on the framing.
     BadTransferEncoding,
     /// More content than the Content-Length says.
     BodyTooLong,
@@ -147,7 +149,7 @@ pub enum LocalProtocolError {
 }
 
 impl LocalProtocolError {
-    /// The status code to answer with, while no head has left.
+    /// The status code of the response, if no head has been sent.
     #[must_use]
     pub const fn status(self) -> u16 {
         500
@@ -157,17 +159,17 @@ impl LocalProtocolError {
 impl fmt::Display for LocalProtocolError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            LocalProtocolError::OutOfOrder => "this part of a response has no place here",
-            LocalProtocolError::BadStatus => "this status cannot be sent here",
-            LocalProtocolError::BadFieldName => "a field name of the response is no token",
+            LocalProtocolError::OutOfOrder => "the parts of a response are in the wrong order",
+            LocalProtocolError::BadStatus => "the status of the response is not valid here",
+            LocalProtocolError::BadFieldName => "a field name of the response is not a token",
             LocalProtocolError::BadFieldValue => "a field value of the response has a control character",
             LocalProtocolError::BadContentLength => {
-                "the response's Content-Length is no number, or there are two that differ"
+                "the response's Content-Length is not a number, or there are two that differ"
             }
             LocalProtocolError::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
             LocalProtocolError::BodyTooLong => "the response is longer than its Content-Length",
             LocalProtocolError::BodyTooShort => "the response is shorter than its Content-Length",
-            LocalProtocolError::NoUpgrade => "the request asks for no other protocol",
+            LocalProtocolError::NoUpgrade => "the request does not ask for another protocol",
         })
     }
 }

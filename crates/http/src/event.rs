@@ -1,31 +1,32 @@
-//! What a connection tells of the bytes that it was given.
+//! The events that a connection makes of the bytes it is given.
 
 use crate::fields::Fields;
 use crate::head::Head;
 
-/// What came next. A request is one `Request`, any number of `Body`, one `End`; then the response is due.
+/// The next thing in the input. A request is one `Request`, any number of `Body` and one `End`; then the response is
+/// due.
 ///
-/// What an event borrows lies in the input or in the connection, and is to be copied, if at all, before the connection
-/// is used again.
+/// An event borrows from the input or from the connection. Copy what you need of it before you use the connection
+/// again.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A request begins. A response is owed from here on, and may be sent before the request has ended.
     Request(&'a Head),
-    /// Some of the content, at least one byte; the parts follow the input and mean nothing.
+    /// Some of the content, at least one byte. How it is divided follows the input and has no meaning.
     Body(&'a [u8]),
     /// The request is complete.
     End {
-        /// The fields behind the content, of which only chunked content has any (RFC 9110 section 6.5).
+        /// The fields after the content; only chunked content has any (RFC 9110 section 6.5).
         trailers: &'a Fields,
     },
-    /// Bytes that are not HTTP: after 101 (Switching Protocols), or a success to CONNECT. Those that came with the
+    /// Bytes that are not HTTP, after 101 (Switching Protocols) or a successful CONNECT. Bytes that arrived with the
     /// head are among them.
     Tunnel(&'a [u8]),
     /// The input is used up; more is needed.
     NeedInput,
-    /// The request is complete and its response is not. What came behind it is kept, as far as there is room; whatever
-    /// is left in the input is for the caller to keep, who should stop reading.
+    /// The request is complete and its response is not. Bytes after the request are kept as far as there is room; the
+    /// caller keeps whatever is left in the input and should stop reading.
     Paused,
-    /// Nothing more comes or counts: the connection is to be closed, once everything written is sent.
+    /// No further event comes: close the connection once everything written is sent.
     Closed,
 }

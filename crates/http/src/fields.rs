@@ -1,7 +1,7 @@
-//! Fields of a head or a trailer section: positions in one buffer, with the names lower-cased there.
+//! The fields of a head or a trailer section: positions in one buffer, where the names are in lower case.
 //!
 //! One buffer holds the bytes and one list the positions; both are used again for the next section, so a field costs no
-//! allocation. It knows nothing of what any field means.
+//! allocation. The meaning of fields is not known here.
 
 use std::mem::MaybeUninit;
 
@@ -14,11 +14,11 @@ const TOO_MANY: RemoteProtocolError =
 const BAD_FIELDS: RemoteProtocolError =
     RemoteProtocolError::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");
 
-/// What is kept of a buffer between two requests, so that an idle connection holds little: a usual head fits in.
+/// The capacity that a buffer keeps between two requests: enough for a usual head, and little for an idle connection.
 const KEPT_BYTES: usize = 1024;
 const KEPT_FIELDS: usize = 32;
 
-/// Some bytes of a section. Sections are at most 16 MiB long, so 32 bits do, and a field takes 16 bytes.
+/// A range of bytes in a section. Sections are at most 16 MiB long, so 32 bits suffice, and a field takes 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Span {
     start: u32,
@@ -32,14 +32,14 @@ impl Span {
         Self { start: start as u32, end: end as u32 }
     }
 
-    /// Where `part`, which lies in `whole`, lies in it.
+    /// Returns the position of `part`, a slice of `whole`.
     #[inline]
     pub(crate) fn locate(part: &[u8], whole: &[u8]) -> Self {
         let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         Self::new(start, start.wrapping_add(part.len()))
     }
 
-    /// The bytes of `whole` that are meant.
+    /// Returns the bytes of `whole` in this range.
     #[inline]
     pub(crate) fn of(self, whole: &[u8]) -> &[u8] {
         whole.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -56,14 +56,14 @@ impl Span {
     }
 }
 
-/// Where a field's name and value lie.
+/// The positions of a field's name and value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Place {
     pub(crate) name: Span,
     pub(crate) value: Span,
 }
 
-/// Header or trailer fields in the order in which they came; the names in lower case, the values without the space
+/// Header or trailer fields in the order in which they arrived: names in lower case, values without the white space
 /// around them (RFC 9110 sections 5.1 and 5.5). Values may hold bytes above 127.
 ///
 /// ```
@@ -81,32 +81,32 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Each field's name and value.
+    /// Iterates over the name and value of each field.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.places.iter().map(|place| (place.name.of(&self.bytes), place.value.of(&self.bytes)))
     }
 
-    /// How many there are.
+    /// The number of fields.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// The value of the first field with this name, which is to be in lower case.
+    /// The value of the first field with this name, given in lower case.
     #[must_use]
     pub fn value_of(&self, name: &[u8]) -> Option<&[u8]> {
         self.iter().find(|field| field.0 == name).map(|field| field.1)
     }
 
-    /// Forgets everything, and gives back buffers that are larger than most requests need.
+    /// Removes all fields, and gives back buffers that are larger than most requests need.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.places.clear();
@@ -118,7 +118,8 @@ impl Fields {
         }
     }
 
-    /// Takes the place of a field in `section`, a copy of which is in `bytes`, and lower-cases the name there.
+    /// Returns the position of a field in `section`, a copy of which is in `bytes`, and makes the name there
+    /// lower-case.
     #[inline]
     pub(crate) fn take(&mut self, field: &httparse::Header<'_>, section: &[u8]) -> Place {
         let name = Span::locate(field.name.as_bytes(), section);
@@ -128,7 +129,7 @@ impl Fields {
         place
     }
 
-    /// Reads the trailer section that lies in `bytes`, up to and with its blank line. The scan has seen its line ends.
+    /// Parses the trailer section in `bytes`, up to and including its blank line. The scan has checked its line ends.
     pub(crate) fn parse_trailers(&mut self, most: usize) -> Result<(), RemoteProtocolError> {
         let section = std::mem::take(&mut self.bytes);
         let mut slots = [httparse::EMPTY_HEADER; FIELDS_AT_MOST];
@@ -146,10 +147,10 @@ impl Fields {
     }
 }
 
-/// What one vector register of the oldest machines holds, and nearly every name fits into.
+/// The size of a vector register on the oldest machines; nearly every name fits in it.
 const LANE: usize = 16;
 
-/// For each length up to a lane's: the bit that tells small letters from capitals, in so many bytes at the beginning.
+/// For each length up to a lane: the bit that differs between small letters and capitals, in that many leading bytes.
 static CASE_BITS: [[u8; LANE]; LANE + 1] = case_bits();
 
 const fn case_bits() -> [[u8; LANE]; LANE + 1] {
@@ -166,8 +167,8 @@ const fn case_bits() -> [[u8; LANE]; LANE + 1] {
     table
 }
 
-/// Lower-cases the bytes from `start` to `end`. Short names are done as one lane, of which what lies behind the name is
-/// left alone: a few vector instructions, where a loop over bytes takes six for each.
+/// Makes the bytes from `start` to `end` lower-case. Short names are handled as one lane whose bytes after the name are
+/// left as they are: a few vector instructions, where a loop over bytes takes six for each.
 #[inline]
 fn lower(bytes: &mut [u8], start: usize, end: usize) {
     let Some(rest) = bytes.get_mut(start..) else { return };
@@ -175,7 +176,7 @@ fn lower(bytes: &mut [u8], start: usize, end: usize) {
     match (rest.first_chunk_mut::<LANE>(), CASE_BITS.get(length)) {
         (Some(lane), Some(bits)) => {
             for (byte, bit) in lane.iter_mut().zip(bits) {
-                // Without a branch, or the compiler would not use vectors.
+                // Without a branch, which would keep the compiler from using vectors.
                 *byte |= u8::from(byte.is_ascii_uppercase()).wrapping_neg() & *bit;
             }
         }
@@ -183,7 +184,7 @@ fn lower(bytes: &mut [u8], start: usize, end: usize) {
     }
 }
 
-/// What httparse means by an error, where the rest of it means `otherwise`.
+/// Returns the error that an error of httparse stands for; `otherwise` is for those that are not about a field.
 pub(crate) fn refusal_of(error: httparse::Error, otherwise: RemoteProtocolError) -> RemoteProtocolError {
     match error {
         httparse::Error::TooManyHeaders => TOO_MANY,
@@ -197,10 +198,10 @@ pub(crate) fn refusal_of(error: httparse::Error, otherwise: RemoteProtocolError)
     }
 }
 
-/// Room for what httparse finds. It is not written to before httparse does.
+/// Room for the fields that httparse finds; httparse initializes it.
 pub(crate) type Slots<'a> = [MaybeUninit<httparse::Header<'a>>; FIELDS_AT_MOST];
 
-/// Whether a comma-separated list has this token, in any case.
+/// Whether a comma-separated list contains this token, in any case.
 pub(crate) fn lists(value: &[u8], token: &[u8]) -> bool {
     bytes::members(value).any(|member| member.eq_ignore_ascii_case(token))
 }

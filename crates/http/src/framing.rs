@@ -1,4 +1,4 @@
-//! How long a request is: RFC 9112 section 6.3, step by step, with every doubt answered by a refusal.
+//! The length of a request's content: RFC 9112 section 6.3, step by step. Ambiguous requests are refused.
 //!
 //! | Transfer-Encoding            | Content-Length | The content                    | Section           |
 //! |------------------------------|----------------|--------------------------------|-------------------|
@@ -13,8 +13,9 @@
 //! | none                         | n              | n bytes                        | 6.3 (6)           |
 //! | none                         | none           | none                           | 6.3 (7)           |
 //!
-//! A request never ends with the connection. A length repeated with the same value could be taken (6.3 (5)), and so
-//! could a length beside a coding (6.3 (3)); whoever sends either is broken or smuggles.
+//! The content of a request never ends with the connection. RFC 9112 allows servers to accept a length repeated with
+//! the same value (6.3 (5)) and a length beside a coding (6.3 (3)); both come from broken clients or request smuggling
+//! and are refused.
 
 use crate::bytes;
 use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
@@ -32,7 +33,7 @@ const UNKNOWN_CODING: RemoteProtocolError = RemoteProtocolError::new(
     "a transfer coding other than chunked (RFC 9112 section 6.1)",
 );
 const SEVERAL: RemoteProtocolError =
-    RemoteProtocolError::malformed("several Content-Length (RFC 9112 section 6.3)");
+    RemoteProtocolError::malformed("more than one Content-Length field (RFC 9112 section 6.3)");
 const BAD_LENGTH: RemoteProtocolError =
     RemoteProtocolError::malformed("a malformed Content-Length (RFC 9110 section 8.6)");
 pub(crate) const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
@@ -43,7 +44,7 @@ pub(crate) const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
 /// How the content of a request is delimited.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Framing {
-    /// So many bytes; 0 for none.
+    /// This many bytes; 0 for none.
     Length(u64),
     /// Chunks, until one of size 0 (RFC 9112 section 7.1).
     Chunked,
@@ -66,7 +67,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Takes note of a Content-Length.
+    /// Notes a Content-Length field.
     pub(crate) fn content_length(&mut self, value: &[u8]) {
         if self.length.is_some() {
             self.refuse(SEVERAL);
@@ -81,7 +82,7 @@ impl Seen {
         }
     }
 
-    /// Takes note of a Transfer-Encoding. Several lines are one list (RFC 9110 section 5.3).
+    /// Notes a Transfer-Encoding field. Several fields are one list (RFC 9110 section 5.3).
     pub(crate) fn transfer_encoding(&mut self, value: &[u8]) {
         for coding in bytes::members(value) {
             // A coding may have parameters; chunked has none (RFC 9112 section 7.1).
@@ -95,12 +96,12 @@ impl Seen {
         }
     }
 
-    /// The first thing that is wrong counts.
+    /// Keeps the first error.
     fn refuse(&mut self, refusal: RemoteProtocolError) {
         self.refusal = self.refusal.or(Some(refusal));
     }
 
-    /// What follows from all of it.
+    /// Returns the framing that follows from all fields.
     #[inline]
     pub(crate) fn decide(&self, is_1_0: bool, most: u64) -> Result<Framing, RemoteProtocolError> {
         match (self.codings, self.length) {

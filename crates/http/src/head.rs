@@ -1,7 +1,7 @@
-//! The head of a request: what its line and fields say, once every rule on them holds.
+//! The head of a request: what its line and fields say, checked against every rule.
 //!
-//! httparse splits; the rules are here. It looks at a head that is there as a whole: who waits for the rest of one is
-//! `read.rs`.
+//! httparse splits a head into its parts; this file has the rules. It parses heads that are there as a whole; `read.rs`
+//! waits for the rest of others.
 
 use std::mem::MaybeUninit;
 
@@ -24,19 +24,19 @@ const LONG_METHOD: RemoteProtocolError = RemoteProtocolError::new(
     RemoteProtocolErrorKind::NotImplemented,
     "the method is too long (RFC 9112 section 3)",
 );
-const NO_HOST: RemoteProtocolError = RemoteProtocolError::malformed("no Host (RFC 9112 section 3.2)");
+const NO_HOST: RemoteProtocolError = RemoteProtocolError::malformed("no Host field (RFC 9112 section 3.2)");
 const EMPTY_HOST: RemoteProtocolError = RemoteProtocolError::malformed(
-    "an empty Host, and no other authority (RFC 9112 section 3.3; RFC 9110 section 4.2.1)",
+    "an empty Host field, and no other authority (RFC 9112 section 3.3; RFC 9110 section 4.2.1)",
 );
-const TWO_HOSTS: RemoteProtocolError = RemoteProtocolError::malformed("several Host (RFC 9112 section 3.2)");
+const TWO_HOSTS: RemoteProtocolError =
+    RemoteProtocolError::malformed("more than one Host field (RFC 9112 section 3.2)");
 const CONNECT_CONTENT: RemoteProtocolError =
     RemoteProtocolError::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
 
-/// The version that a request has, as far as it matters here: a higher minor version counts as 1.1 (RFC 9110 section
-/// 2.5).
+/// The version of a request, as far as it matters here: a higher minor version counts as 1.1 (RFC 9110 section 2.5).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Version {
-    /// HTTP/1.0: one request to a connection unless asked otherwise, and no chunks.
+    /// HTTP/1.0: one request per connection unless `keep-alive` is asked for, and no chunks.
     Http10,
     /// HTTP/1.1.
     #[default]
@@ -65,24 +65,24 @@ pub struct Head {
     notes: Notes,
 }
 
-/// What the fields say beside the length of the content.
+/// What the fields say, apart from the length of the content.
 #[derive(Clone, Copy, Debug, Default)]
 struct Notes {
-    /// The place in the list of the first Host, and how many there are.
+    /// The index of the first Host field, and the number of Host fields.
     host: usize,
     hosts: u32,
-    /// Connection: close, keep-alive, upgrade (RFC 9110 section 7.6.1).
+    /// The options of Connection: close, keep-alive, upgrade (RFC 9110 section 7.6.1).
     closes: bool,
     keeps_alive: bool,
     upgrades: bool,
-    /// Upgrade is there and not empty.
+    /// Whether there is an Upgrade field that is not empty.
     has_upgrade: bool,
     expects_continue: bool,
     takes_trailers: bool,
 }
 
 impl Head {
-    /// The method, as it was sent: methods know case (RFC 9110 section 9.1).
+    /// The method, as it was sent: methods are case-sensitive (RFC 9110 section 9.1).
     #[must_use]
     pub fn method(&self) -> &[u8] {
         self.method.of(&self.fields.bytes)
@@ -94,7 +94,7 @@ impl Head {
         self.target.of(&self.fields.bytes)
     }
 
-    /// In which form the target is.
+    /// The form of the target.
     #[must_use]
     pub fn target_form(&self) -> TargetForm {
         self.form
@@ -107,7 +107,7 @@ impl Head {
         self.path.of(&self.fields.bytes)
     }
 
-    /// What follows the first question mark.
+    /// The query: what follows the first question mark.
     #[must_use]
     pub fn query(&self) -> &[u8] {
         self.query.of(&self.fields.bytes)
@@ -125,7 +125,7 @@ impl Head {
         &self.fields
     }
 
-    /// How the content is delimited. `Length(0)`: there is none, and the end of the request is the next event.
+    /// The framing of the content. With `Length(0)` there is none, and the next event is the end of the request.
     #[must_use]
     pub fn framing(&self) -> Framing {
         self.framing
@@ -137,21 +137,21 @@ impl Head {
         self.notes.expects_continue && self.version == Version::Http11 && self.framing != Framing::Length(0)
     }
 
-    /// Whether the client has said that it takes trailers (RFC 9110 section 10.1.4).
+    /// Whether the client accepts trailers (RFC 9110 section 10.1.4).
     #[must_use]
     pub fn takes_trailers(&self) -> bool {
         self.notes.takes_trailers
     }
 
-    /// The protocols that the client would rather speak, as the first Upgrade field lists them. `None` also where the
-    /// field does not count: in 1.0, and without `Connection: upgrade` (RFC 9110 section 7.8).
+    /// The protocols that the client wants to switch to, as listed in the first Upgrade field. The result is `None`
+    /// where the field has no effect: in 1.0, and without `Connection: upgrade` (RFC 9110 section 7.8).
     #[must_use]
     pub fn upgrade(&self) -> Option<&[u8]> {
         let counts = self.notes.upgrades && self.notes.has_upgrade && self.version == Version::Http11;
         if counts { self.fields.value_of(b"upgrade") } else { None }
     }
 
-    /// Whether the client would use the connection again (RFC 9112 section 9.3).
+    /// Whether the client wants to use the connection again (RFC 9112 section 9.3).
     #[must_use]
     pub fn keeps_alive(&self) -> bool {
         !self.notes.closes && (self.version == Version::Http11 || self.notes.keeps_alive)
@@ -165,9 +165,9 @@ impl Head {
         self.form == TargetForm::Authority
     }
 
-    /// Reads a head that `input` begins with, if it is there as a whole and nothing is wrong with it: how long it is.
-    /// Anything else is for the scan to tell.
-    // Not inlined: what follows a head should not pay for the room that the fields are found in.
+    /// Reads the head at the start of `input` and returns its length, if it is there as a whole and valid. For any
+    /// other, the scan finds out what is wrong or missing.
+    // Not inlined, so that the array of fields takes up stack here only and not in the caller.
     #[inline(never)]
     pub(crate) fn accept(&mut self, input: &[u8], limits: &Limits) -> Option<usize> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
@@ -177,7 +177,7 @@ impl Head {
             _ => return None,
         };
         let section = &input[..length];
-        // httparse also takes bare line feeds, and blank lines in front.
+        // httparse also accepts bare line feeds, and blank lines before the request.
         let method = Span::locate(request.method?.as_bytes(), section);
         if length > limits.head_bytes || !section.ends_with(b"\r\n\r\n") || method.start() != 0 {
             return None;
@@ -191,23 +191,23 @@ impl Head {
         self.read(&request, section, limits).ok().map(|()| length)
     }
 
-    /// Reads the head that lies in the buffer as a whole, its lines looked at by the scan, or says what is wrong.
+    /// Parses the whole head in the buffer, whose lines the scan has checked, or returns what is wrong with it.
     #[cold]
     pub(crate) fn parse(&mut self, limits: &Limits) -> Result<(), RemoteProtocolError> {
         let section = std::mem::take(&mut self.fields.bytes);
         self.fields.bytes.extend_from_slice(&section);
-        match self.judge_section(&section, limits) {
+        match self.parse_section(&section, limits) {
             Err(refusal) if refusal == OTHER_VERSION => {
                 let lowered = as_1_1(section).ok_or(refusal)?;
                 self.fields.bytes.clear();
                 self.fields.bytes.extend_from_slice(&lowered);
-                self.judge_section(&lowered, limits)
+                self.parse_section(&lowered, limits)
             }
             other => other,
         }
     }
 
-    fn judge_section(&mut self, section: &[u8], limits: &Limits) -> Result<(), RemoteProtocolError> {
+    fn parse_section(&mut self, section: &[u8], limits: &Limits) -> Result<(), RemoteProtocolError> {
         let mut slots: Slots<'_> = [const { MaybeUninit::uninit() }; FIELDS_AT_MOST];
         let mut request = httparse::Request::new(&mut []);
         match request.parse_with_uninit_headers(section, &mut slots[..limits.fields]) {
@@ -218,7 +218,7 @@ impl Head {
         }
     }
 
-    /// Takes over what httparse has found in `section`, of which the buffer has a copy, and applies the rules.
+    /// Takes over what httparse found in `section`, a copy of which is in the buffer, and applies the rules.
     #[inline]
     fn read(
         &mut self,
@@ -238,7 +238,7 @@ impl Head {
         self.target = Span::locate(target.as_bytes(), section);
         let seen = self.take_fields(request.headers, section)?;
         let authority = self.take_target_apart(method.as_bytes(), target.as_bytes())?;
-        self.settle_host(authority)?;
+        self.apply_host(authority)?;
         self.framing = seen.decide(self.version == Version::Http10, limits.body_bytes)?;
         if self.form == TargetForm::Authority && self.framing != Framing::Length(0) {
             return Err(CONNECT_CONTENT);
@@ -246,8 +246,8 @@ impl Head {
         Ok(())
     }
 
-    /// Takes over the fields, and notes what they say about the connection. httparse has seen that there is a line feed
-    /// before each name.
+    /// Takes over the fields, and notes what they say about the connection. httparse guarantees a line feed before each
+    /// name.
     #[inline]
     fn take_fields(
         &mut self,
@@ -278,7 +278,7 @@ impl Head {
         if has_plain_line_ends { Ok(seen) } else { Err(BAD_LINE) }
     }
 
-    /// Notes the parts of the target, and gives the authority of an absolute form.
+    /// Takes over the parts of the target, and returns the authority of an absolute form.
     #[inline]
     fn take_target_apart(
         &mut self,
@@ -294,10 +294,10 @@ impl Head {
         Ok(if parts.form == TargetForm::Absolute { Some(authority) } else { None })
     }
 
-    /// Exactly one Host in 1.1, at most one in 1.0, and its value that of an absolute target (RFC 9112 section 3.2). Of an
-    /// origin-form target it is the authority, and must not be empty (sections 3.2.1 and 3.3).
+    /// Checks Host: exactly one in 1.1, at most one in 1.0, and not empty with an origin-form target, whose authority
+    /// it is (RFC 9112 sections 3.2, 3.2.1 and 3.3). The authority of an absolute target replaces its value.
     #[inline]
-    fn settle_host(&mut self, authority: Option<Span>) -> Result<(), RemoteProtocolError> {
+    fn apply_host(&mut self, authority: Option<Span>) -> Result<(), RemoteProtocolError> {
         let place = match (self.notes.hosts, self.version) {
             (1, _) => &mut self.fields.places[self.notes.host],
             (0, Version::Http10) => return Ok(()),
@@ -308,7 +308,7 @@ impl Head {
         target::check_host(host)?;
         match authority {
             Some(authority) => place.value = authority,
-            // A URI of this scheme has a host.
+            // The http scheme requires a host.
             None if self.form == TargetForm::Origin && matches!(host, [] | [b':', ..]) => {
                 return Err(EMPTY_HOST);
             }
@@ -338,7 +338,7 @@ impl Notes {
     }
 }
 
-/// What is wrong with a version that httparse does not know: the number, or that it is none.
+/// Returns the error for a version that httparse does not know: another number, or not a version at all.
 fn version_refusal(section: &[u8]) -> RemoteProtocolError {
     let line = section.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let name = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
@@ -351,7 +351,7 @@ fn version_refusal(section: &[u8]) -> RemoteProtocolError {
     }
 }
 
-/// The section with its version 1.2 to 1.9 written as 1.1; `None` if its major version is another one.
+/// Returns the section with a version of 1.2 to 1.9 written as 1.1, or `None` if the major version is not 1.
 fn as_1_1(mut section: Vec<u8>) -> Option<Vec<u8>> {
     let end = section.iter().position(|byte| *byte == b'\r')?;
     if section.get(end - 4..end - 1)? != b"/1." || !bytes::is(section[end - 1], TOKEN) {

@@ -1,16 +1,16 @@
-//! HTTP/1.1 as a server speaks it: bytes in, events out, and responses encoded.
+//! HTTP/1.1 for servers: received bytes in, events out, and responses encoded.
 //!
-//! The crate does no I/O, keeps no clock and knows no application; it can be used, tested and fuzzed alone. It is strict:
-//! whatever two readers could understand in two ways is refused (RFC 9110, RFC 9112), and everything that a peer may
-//! send has a limit. Nothing that arrives is copied but heads, and what has to wait.
+//! The crate does no I/O, reads no clock and knows no application, so that each can be replaced in tests and fuzzing.
+//! It is strict: a request that two readers could understand differently is refused (RFC 9110, RFC 9112), and
+//! everything that a peer sends is limited. Only heads and bytes that have to wait are copied.
 //!
 //! | To know                                     | Ask                          |
 //! |---------------------------------------------|------------------------------|
 //! | what came next, and to answer it            | [`Connection`], [`Event`]    |
 //! | what a request says                         | [`Head`], [`Fields`]         |
 //! | how much a peer may send                    | [`Limits`]                   |
-//! | what is wrong with a request                | [`RemoteProtocolError`]                  |
-//! | what is wrong with a response               | [`LocalProtocolError`]                   |
+//! | what is wrong with a request                | [`RemoteProtocolError`]      |
+//! | what is wrong with a response               | [`LocalProtocolError`]       |
 //! | whether the connection goes on              | [`Persistence`]                    |
 
 #![forbid(unsafe_code)]

@@ -1,15 +1,15 @@
-//! How much of everything a peer may send before it is refused.
+//! Limits on what a peer may send.
 //!
-//! What others chose is named beside each number, as their documentation had it in 2026. The limits are on bytes and
-//! counts; how long a peer may take is the server's business, which has a clock.
+//! Beside each number stand the choices of other servers, as documented in 2026. The limits are on bytes and counts;
+//! times are limited by the server, which has a clock.
 
-/// The most fields that any head may have: they are found in one array on the stack.
+/// The most fields of any head: they are collected in an array on the stack.
 pub(crate) const FIELDS_AT_MOST: usize = 256;
 
-/// The longest head and trailer section that positions of 32 bits and a sane server have room for.
+/// The longest head or trailer section: positions in it have 32 bits, and no server needs more.
 pub(crate) const SECTION_BYTES_AT_MOST: usize = 16 * 1024 * 1024;
 
-/// How much a peer may send.
+/// Limits on what a peer may send. A request beyond one is refused with the status that is named.
 ///
 /// ```
 /// let limits = http::Limits { body_bytes: 1024, ..http::Limits::default() };
@@ -17,35 +17,36 @@ pub(crate) const SECTION_BYTES_AT_MOST: usize = 16 * 1024 * 1024;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The request line, without its line end: 8 KiB, else 414. RFC 9112 section 3 asks for 8000 at least; Apache 8190,
-    /// nginx 8 KiB, gunicorn 4094.
+    /// The request line, without its line end: 8 KiB, status 414. RFC 9112 section 3 asks for 8000 at least; Apache
+    /// 8190, nginx 8 KiB, gunicorn 4094.
     pub request_line_bytes: usize,
-    /// The request line and all header fields, with their line ends: 64 KiB, else 431. uvicorn 64 KiB, Node 16 KiB,
-    /// nginx 32 KiB, Go 1 MiB. At most 16 MiB.
+    /// The request line and all header fields, with their line ends: 64 KiB, status 431. uvicorn 64 KiB, Node 16 KiB,
+    /// nginx 32 KiB, Go 1 MiB. Values above 16 MiB count as 16 MiB.
     pub head_bytes: usize,
-    /// Header fields, and trailer fields, each: 100, else 431. Apache, gunicorn and hyper 100. At most 256.
+    /// The number of header fields, and that of trailer fields: 100, status 431. Apache, gunicorn and hyper 100. Values
+    /// above 256 count as 256.
     pub fields: usize,
-    /// The method: 32, else 501. The longest registered one (`UPDATEREDIRECTREF`) has 17.
+    /// The method: 32 bytes, status 501. The longest registered one (`UPDATEREDIRECTREF`) has 17.
     pub method_bytes: usize,
-    /// The content of one request: 1 GiB, else 413. It bounds no memory here, since content is handed on as it comes;
-    /// it is there against a request without end. Apache 1 GiB, nginx 1 MiB, uvicorn none.
+    /// The content of one request: 1 GiB, status 413. Content is passed on as it arrives, so this limits no memory
+    /// here; it limits requests without an end. Apache 1 GiB, nginx 1 MiB, uvicorn none.
     pub body_bytes: u64,
-    /// What one chunk may add to its size in extensions, which nobody uses: 256 bytes, else 400.
+    /// The extensions of one chunk, which have no use in practice: 256 bytes, status 400.
     pub chunk_extension_bytes: usize,
-    /// The extensions of all chunks of one request: 16 KiB, else 400, as hyper has it.
+    /// The extensions of all chunks of one request: 16 KiB, status 400, as in hyper.
     pub chunk_extensions_bytes: usize,
-    /// The trailer section: 16 KiB, else 431. Node and hyper count it as they count the head.
+    /// The trailer section: 16 KiB, status 431. Node and hyper count it as part of the head.
     pub trailer_bytes: usize,
-    /// What is kept of pipelined requests while one is answered: 256 KiB, one large read. More is not taken, and the
-    /// caller stops reading. Go keeps 4 KiB, uvicorn whatever one read brought.
+    /// Bytes of further requests that are kept while one is answered: 256 KiB, one large read. More is not taken, and
+    /// the caller stops reading. Go keeps 4 KiB, uvicorn whatever one read brought.
     pub backlog_bytes: usize,
-    /// What is read and thrown away of a request whose answer is complete, to keep its connection: 64 KiB, else the
-    /// connection closes. Go 256 KiB, nginx until a time is over.
+    /// Bytes that are read and discarded of a request whose response is complete, so that the connection can be used
+    /// again: 64 KiB. The connection closes if there are more. Go 256 KiB, nginx by time.
     pub drain_bytes: u64,
 }
 
 impl Limits {
-    /// The same, with what cannot be had brought down to what can.
+    /// Returns the limits with those lowered that are above what is supported.
     pub(crate) fn clamped(mut self) -> Self {
         self.fields = self.fields.min(FIELDS_AT_MOST);
         self.head_bytes = self.head_bytes.min(SECTION_BYTES_AT_MOST);

@@ -1,4 +1,4 @@
-//! What stands in the head of a response beside what the application says: framing, persistence, date and server.
+//! The part of a response's head that the server decides: framing, persistence, date and server.
 //!
 //! | Response                                  | Framing                        | Section                |
 //! |-------------------------------------------|--------------------------------|------------------------|
@@ -17,7 +17,7 @@ use crate::error::LocalProtocolError;
 use crate::head::Version;
 use crate::state::{Outgoing, Writing};
 
-/// What the fields of a response say of its framing and its connection, and whether they bring what we would add.
+/// What the fields of a response say about framing and connection, and which default fields they replace.
 #[derive(Default)]
 pub(crate) struct Told {
     pub(crate) length: Option<u64>,
@@ -26,8 +26,8 @@ pub(crate) struct Told {
     has_server: bool,
 }
 
-/// Writes fields that have no say in framing or persistence: those that had are left out, as interim responses and
-/// trailers must not have them (RFC 9110 sections 6.5.1 and 8.6).
+/// Writes fields without those that decide framing or persistence, which interim responses and trailers must not have
+/// (RFC 9110 sections 6.5.1 and 8.6).
 pub(crate) fn plain_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     fields: impl IntoIterator<Item = (N, V)>,
     out: &mut Vec<u8>,
@@ -43,7 +43,7 @@ pub(crate) fn plain_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     Ok(())
 }
 
-/// Writes the fields of a final head, but those that we write ourselves, and tells what these said.
+/// Writes the fields of a final head without those that the server writes itself, and returns what those said.
 #[inline]
 pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     fields: impl IntoIterator<Item = (N, V)>,
@@ -53,7 +53,7 @@ pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     for (name, value) in fields {
         let (name, value) = (name.as_ref(), value.as_ref());
         encode::check_field(name, value)?;
-        // Few lengths are looked at closer: most fields pass with one comparison.
+        // Only a few lengths need a closer look: most fields pass with one comparison.
         let is_written = match name.len() {
             4 | 6 | 10 | 14 | 17 => told.note(name, value, out)?,
             _ => true,
@@ -66,7 +66,7 @@ pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 }
 
 impl Told {
-    /// Takes note of a field that may concern us; whether it is to be written as it is.
+    /// Notes a field that may concern the server. Returns whether it is written as it is.
     fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, LocalProtocolError> {
         if name.eq_ignore_ascii_case(b"content-length") {
             let length = bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))?;
@@ -88,7 +88,7 @@ impl Told {
         Ok(true)
     }
 
-    /// Options that are not ours to decide are written on.
+    /// Notes `close`, and writes the options that the server does not decide.
     fn note_connection(&mut self, value: &[u8], out: &mut Vec<u8>) {
         for option in bytes::members(value) {
             if option.eq_ignore_ascii_case(b"close") {
@@ -100,8 +100,8 @@ impl Told {
     }
 }
 
-/// A length that is repeated with the same value, as when fields of one name are joined: it counts as one (RFC 9110
-/// section 8.6).
+/// Parses a length that is repeated with the same value, as when fields of one name are joined: it counts as one (RFC
+/// 9110 section 8.6).
 #[cold]
 fn repeated_length(value: &[u8]) -> Result<u64, LocalProtocolError> {
     let mut members = bytes::members(value).map(bytes::decimal);
@@ -112,24 +112,24 @@ fn repeated_length(value: &[u8]) -> Result<u64, LocalProtocolError> {
 }
 
 impl Connection {
-    /// Writes date and server, unless the application has.
+    /// Writes date and server, unless the application has set them.
     #[inline]
-    pub(crate) fn write_stamp(told: &Told, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        if !told.has_date && !stamp.date.is_empty() {
-            encode::own_field(b"date: ", stamp.date, out);
+    pub(crate) fn write_defaults(told: &Told, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+        if !told.has_date && !defaults.date.is_empty() {
+            encode::own_field(b"date: ", defaults.date, out);
         }
-        if !told.has_server && !stamp.server.is_empty() {
-            encode::own_field(b"server: ", stamp.server, out);
+        if !told.has_server && !defaults.server.is_empty() {
+            encode::own_field(b"server: ", defaults.server, out);
         }
     }
 
-    /// Whether this status makes the connection a tunnel: a success to CONNECT (RFC 9110 section 9.3.6).
+    /// Returns whether this status makes the connection a tunnel: a successful CONNECT (RFC 9110 section 9.3.6).
     #[inline]
     pub(crate) fn makes_tunnel(&self, status: u16) -> bool {
         status < 300 && self.reader.head.is_connect()
     }
 
-    /// Writes how the content is framed.
+    /// Decides on the framing of the content, and writes its field.
     #[inline]
     pub(crate) fn frame_response(&self, status: u16, length: Option<u64>, out: &mut Vec<u8>) -> Outgoing {
         let head = &self.reader.head;
@@ -154,11 +154,12 @@ impl Connection {
         }
     }
 
-    /// Decides whether the connection goes on, and writes it where the client would guess otherwise (RFC 9112 section
-    /// 9.3).
+    /// Decides whether the connection is used again, and writes it where the client would assume otherwise (RFC 9112
+    /// section 9.3).
     #[inline]
-    pub(crate) fn settle_persistence(&mut self, outgoing: Outgoing, out: &mut Vec<u8>) {
-        // A client that was not told to continue may send its content or not: what follows could be either.
+    pub(crate) fn decide_persistence(&mut self, outgoing: Outgoing, out: &mut Vec<u8>) {
+        // A client that still waits for 100 may send its content or not, so the next bytes could be content or a
+        // request.
         let is_doubtful = self.state.awaits_continue || outgoing == Outgoing::UntilClose;
         self.state.keeps_alive &= !is_doubtful && !self.state.is_last;
         match (self.state.keeps_alive, self.reader.head.version()) {
@@ -168,19 +169,19 @@ impl Connection {
         }
     }
 
-    /// Writes a short response of our own, unless another has begun, and closes.
-    pub(crate) fn answer_and_close(&mut self, status: u16, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+    /// Writes a short response of the server's own, unless another has begun, and closes.
+    pub(crate) fn answer_and_close(&mut self, status: u16, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
         if matches!(self.state.writing, Writing::Idle | Writing::Owed) {
             encode::status_line(status, out);
-            Self::write_stamp(&Told::default(), stamp, out);
-            if !stamp.refusal.is_empty() {
+            Self::write_defaults(&Told::default(), defaults, out);
+            if !defaults.refusal.is_empty() {
                 encode::field(b"content-type", b"text/plain; charset=utf-8", out);
             }
             out.extend_from_slice(b"content-length: ");
-            encode::decimal(stamp.refusal.len() as u64, out);
+            encode::decimal(defaults.refusal.len() as u64, out);
             out.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
             let is_head = self.state.writing == Writing::Owed && self.reader.head.is_head();
-            out.extend_from_slice(if is_head { b"" } else { stamp.refusal });
+            out.extend_from_slice(if is_head { b"" } else { defaults.refusal });
         }
         self.state.close();
     }

@@ -1,8 +1,8 @@
-//! The request side: from bytes to what comes next, one thing at a time.
+//! The receiving half: takes bytes and returns one step at a time.
 //!
-//! A head that lies in the input as a whole is read there. One that comes in pieces is gathered in the head's own buffer
-//! while the scan looks for its end, and read once. It keeps nothing else, and no byte is looked at more than three
-//! times: by the parser that found no end, by the scan, by the parser.
+//! A head that lies in the input as a whole is parsed there. One that arrives in pieces is collected in the buffer of
+//! the head while the scan looks for its end, and then parsed once. Nothing else is kept, and each byte is looked at
+//! three times at most: by the parser that found no end, by the scan, and by the parser again.
 
 use crate::body::{Body, Part};
 use crate::bytes::{self, TOKEN, VALUE};
@@ -23,28 +23,28 @@ const FRAMING_TRAILER: RemoteProtocolError =
 
 const LINE_END: &[u8] = b"\r\n";
 
-/// Blank lines in front of a request: RFC 9112 section 2.2 asks for tolerance of at least one.
+/// The most blank lines before a request: RFC 9112 section 2.2 asks servers to ignore at least one.
 const BLANK_LINES_AT_MOST: u8 = 2;
 
-/// Fields that say how to read or where to send a message, and so come too late behind it (RFC 9110 section 6.5.1).
+/// Fields that say how to read or route a message, which is too late after its content (RFC 9110 section 6.5.1).
 const NOT_IN_TRAILERS: [&[u8]; 6] =
     [b"content-length", b"transfer-encoding", b"host", b"trailer", b"connection", b"upgrade"];
 
-/// What came next in some bytes.
+/// The next thing in some bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
     NeedInput,
     Request,
-    /// The last so many of the bytes that were used.
+    /// This many bytes of content, at the end of the bytes that were used.
     Content(usize),
     End,
     Paused,
-    /// As `Content`, of another protocol.
+    /// This many bytes of another protocol, at the end of the bytes that were used.
     Tunnel(usize),
     Closed,
 }
 
-/// The request that is read.
+/// The request that is being read.
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) head: Head,
@@ -52,9 +52,9 @@ pub(crate) struct Reader {
     scan: Scan,
     pub(crate) body: Body,
     blank_lines: u8,
-    /// What may still be read of an answered request.
+    /// How many more bytes of a request that was answered may be read.
     pub(crate) drainable: u64,
-    /// Bytes looked at, to prove that they are few.
+    /// The number of bytes looked at; tests prove that it is small.
     #[cfg(test)]
     pub(crate) work: usize,
 }
@@ -73,7 +73,7 @@ impl Reader {
         }
     }
 
-    /// What comes next in `bytes`, and how many of them that used.
+    /// Returns the next step in `bytes`, and how many of them it used.
     #[inline]
     pub(crate) fn step(
         &mut self,
@@ -101,7 +101,7 @@ impl Reader {
         }
     }
 
-    /// Nothing more comes: fine between two requests and in a tunnel.
+    /// Ends the input, which is an error inside a request and fine elsewhere.
     fn end_input(&self, state: &mut State) -> Result<Step, RemoteProtocolError> {
         let is_inside = match state.reading {
             Reading::Head => !self.scan.is_fresh(),
@@ -125,7 +125,7 @@ impl Reader {
         if self.scan.is_fresh() {
             self.count_work(input.len());
             if let Some(length) = self.head.accept(input, limits) {
-                self.begin(state, limits);
+                self.begin_body(state, limits);
                 return Ok((length, Some(Step::Request)));
             }
             self.head.fields.clear();
@@ -133,7 +133,7 @@ impl Reader {
         self.gather_head(state, limits, input)
     }
 
-    /// The head comes in pieces, or something is wrong with it.
+    /// Reads a head that arrives in pieces or is invalid.
     #[cold]
     fn gather_head(
         &mut self,
@@ -154,7 +154,7 @@ impl Reader {
                 return Ok((input.len(), Some(Step::NeedInput)));
             }
             Err(refusal) => {
-                // For the line that is logged: no more of it than counts.
+                // Kept for the log line, no longer than a valid request line.
                 let rest = bounds.first_line + LINE_END.len();
                 self.head.fields.bytes.extend_from_slice(&input[..input.len().min(rest)]);
                 return Err(refusal);
@@ -170,12 +170,12 @@ impl Reader {
         self.head.fields.bytes.extend_from_slice(&input[..end]);
         self.count_work(self.head.fields.bytes.len());
         self.head.parse(limits)?;
-        self.begin(state, limits);
+        self.begin_body(state, limits);
         Ok((end, Some(Step::Request)))
     }
 
     #[inline]
-    fn begin(&mut self, state: &mut State, limits: &Limits) {
+    fn begin_body(&mut self, state: &mut State, limits: &Limits) {
         self.blank_lines = 0;
         self.body = Body::new(self.head.framing(), limits);
         state.begin_request(&self.head);
@@ -193,7 +193,7 @@ impl Reader {
         match part {
             Part::Nothing => Ok((taken, Some(Step::NeedInput))),
             Part::Content(length) => Ok((taken, self.content(state, length))),
-            Part::End => Ok((taken, self.end(state))),
+            Part::End => Ok((taken, self.end_body(state))),
             Part::Trailers => {
                 let (more, step) = self.step_trailers(state, limits, &input[taken..])?;
                 Ok((taken + more, step))
@@ -215,9 +215,9 @@ impl Reader {
         None
     }
 
-    /// The request is over; nobody is told if it was answered before.
+    /// Ends the request. There is no event if it was answered before.
     #[inline]
-    fn end(&mut self, state: &mut State) -> Option<Step> {
+    fn end_body(&mut self, state: &mut State) -> Option<Step> {
         let is_told = !state.is_draining();
         state.end_request();
         if is_told { Some(Step::End) } else { None }
@@ -248,10 +248,10 @@ impl Reader {
                 return Err(FRAMING_TRAILER);
             }
         }
-        Ok((end, self.end(state)))
+        Ok((end, self.end_body(state)))
     }
 
-    /// The line of the request that is read, or was refused, if it came as a whole and has the three parts of one.
+    /// Returns the request line that was read or refused, if it arrived whole and has the three parts of one.
     pub(crate) fn request_line(&self) -> Option<&[u8]> {
         let bytes = &self.head.fields.bytes;
         let end = bytes.windows(LINE_END.len()).position(|pair| pair == LINE_END)?;
@@ -263,12 +263,12 @@ impl Reader {
         (parts.next().is_none() && has_parts && is_plain && bytes::all(line, VALUE)).then_some(line)
     }
 
-    /// Whether a part of a head was read.
+    /// Returns whether a part of a head was read.
     pub(crate) fn is_inside_head(&self) -> bool {
         !self.scan.is_fresh()
     }
 
-    /// Whatever the answered request has left is forgotten.
+    /// Clears the request that was answered.
     #[inline]
     pub(crate) fn forget(&mut self) {
         self.head.fields.clear();
@@ -292,7 +292,7 @@ mod tests {
     use crate::limits::Limits;
     use crate::state::State;
 
-    /// The bytes looked at while an input comes in pieces of this size, each step at most one request.
+    /// Returns how many bytes are looked at when `input` arrives in pieces of `size` bytes.
     fn work(input: &[u8], size: usize) -> usize {
         let limits = Limits::default();
         let (mut reader, mut state) = (Reader::new(&limits), State::new());

@@ -1,8 +1,7 @@
-//! The response side of a connection: what may be written when is the table in `state.rs`; how, is `encode.rs`.
+//! The sending half of a connection. `state.rs` has the table of what may be written when; `encode.rs` has the syntax.
 //!
-//! Everything is appended to a buffer of the caller's, and nothing at all by a call that fails. Content that is better
-//! sent from where it lies is not copied: [`Connection::frame`] writes what goes in front of it and tells what has to
-//! follow.
+//! Everything is appended to a buffer of the caller; a call that fails appends nothing. Content can be sent from where
+//! it lies, without a copy: [`Connection::frame`] writes what precedes it and returns what has to follow.
 
 use crate::connection::Connection;
 use crate::encode::{self, DefaultHeaders};
@@ -11,16 +10,15 @@ use crate::head::Version;
 use crate::outgoing::{final_fields, plain_fields};
 use crate::state::{Outgoing, Persistence, Reading, Writing};
 
-/// No fields, for calls that take some.
+/// No fields, for calls that take fields.
 pub const NO_FIELDS: [(&[u8], &[u8]); 0] = [];
 
-/// What is known of the length of the content when the head is written. A Content-Length of the application's own
-/// comes first.
+/// The length of the content, as known when the head is written. A Content-Length of the application takes precedence.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Length {
-    /// So many bytes.
+    /// This many bytes.
     Known(u64),
-    /// It shows when it ends: chunks in 1.1, the end of the connection in 1.0.
+    /// The length is known only at the end: chunks in 1.1, the end of the connection in 1.0.
     Unknown,
 }
 
@@ -31,14 +29,14 @@ pub enum Frame {
     Plain,
     /// [`CHUNK_END`].
     Chunk,
-    /// The content itself is not to be sent: the answer to HEAD.
+    /// Do not send the content: the response to HEAD.
     Dropped,
-    /// The content is not to be sent, and should not have been made: the status has none.
+    /// Do not send the content: the status has none, and the application should not have made any.
     NotAllowed,
 }
 
 impl Frame {
-    /// Whether the content is sent.
+    /// Returns whether the content is sent.
     #[must_use]
     pub const fn is_sent(self) -> bool {
         matches!(self, Frame::Plain | Frame::Chunk)
@@ -49,8 +47,8 @@ impl Frame {
 pub const CHUNK_END: &[u8] = b"\r\n";
 
 impl Connection {
-    /// Writes 100 (Continue) if the client waits for it, and whether it did (RFC 9110 section 10.1.1). The right moment
-    /// is when the application first asks for content.
+    /// Writes 100 (Continue) if the client waits for it, and returns whether it did (RFC 9110 section 10.1.1). Call it
+    /// when the application first asks for content.
     pub fn send_continue(&mut self, out: &mut Vec<u8>) -> bool {
         let is_due = self.state.awaits_continue && self.state.writing == Writing::Owed;
         if is_due {
@@ -60,18 +58,19 @@ impl Connection {
         is_due
     }
 
-    /// Whether the client waits for 100 (Continue), so that its silence is not its fault.
+    /// Returns whether the client waits for 100 (Continue), and is therefore not to blame for sending nothing.
     #[must_use]
     pub fn awaits_continue(&self) -> bool {
         self.state.awaits_continue
     }
 
-    /// Writes an interim head, such as 103 (Early Hints, RFC 8297). A client of 1.0 is not sent any (RFC 9110 section
-    /// 15.2). For 100 and 101 there are [`send_continue`](Self::send_continue) and [`switch`](Self::switch).
+    /// Writes an interim head, such as 103 (Early Hints, RFC 8297). Nothing is written for a client of 1.0 (RFC 9110
+    /// section 15.2). 100 and 101 have calls of their own: [`send_continue`](Self::send_continue) and
+    /// [`switch`](Self::switch).
     ///
     /// # Errors
     ///
-    /// A status that is none of 102 to 199, a bad field, or the final head has been written.
+    /// The status is not one of 102 to 199, a field is invalid, or the final head was written already.
     pub fn inform<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         status: u16,
@@ -94,19 +93,20 @@ impl Connection {
         written
     }
 
-    /// Writes the final head. How the content is framed and whether the connection goes on is decided here; what the
-    /// application says of either is taken as a wish and written anew.
+    /// Writes the final head. This call decides on the framing and on whether the connection is used again; fields of
+    /// the application that concern either are read as requests and rewritten.
     ///
     /// # Errors
     ///
-    /// A status that is not final, a bad field, a Content-Length that is none, or two that differ; or no head is due.
+    /// The status is not final, a field is invalid, Content-Length is not a number or there are two that differ, or no
+    /// head is due.
     #[inline]
     pub fn start<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         status: u16,
         fields: impl IntoIterator<Item = (N, V)>,
         length: Length,
-        stamp: DefaultHeaders<'_>,
+        defaults: DefaultHeaders<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), LocalProtocolError> {
         if self.state.writing != Writing::Owed {
@@ -124,14 +124,15 @@ impl Connection {
                 return Err(misuse);
             }
         };
-        Self::write_stamp(&told, stamp, out);
+        Self::write_defaults(&told, defaults, out);
         self.state.keeps_alive &= !told.closes;
         if self.makes_tunnel(status) {
             out.extend_from_slice(b"\r\n");
             self.state.switch();
             return Ok(());
         }
-        // A response that is complete with its head ends here what it will not read to the end (RFC 9112 section 9.6).
+        // If the response has no content after its head, the request is not read to its end when too much is left (RFC
+        // 9112 section 9.6).
         let is_read =
             self.state.reading != Reading::Body || self.reader.body.is_within(self.limits.drain_bytes);
         self.state.keeps_alive &= is_read || length == Length::Unknown;
@@ -140,25 +141,26 @@ impl Connection {
             Length::Unknown => None,
         });
         let outgoing = self.frame_response(status, length, out);
-        self.settle_persistence(outgoing, out);
+        self.decide_persistence(outgoing, out);
         out.extend_from_slice(b"\r\n");
         self.state.writing = Writing::Sending(outgoing);
         Ok(())
     }
 
-    /// Takes back a head that was written and will not be sent: another one is due. What it said of the connection stays.
+    /// Withdraws a head that was written and will not be sent, so that another can be written. What it said about the
+    /// connection stays in effect.
     pub fn retract(&mut self) {
         if matches!(self.state.writing, Writing::Sending(_)) {
             self.state.writing = Writing::Owed;
         }
     }
 
-    /// Writes 101 (Switching Protocols) with these fields, among them `upgrade`; from here on what is received is
+    /// Writes 101 (Switching Protocols) with these fields, among them `upgrade`; input from here on is
     /// [`Tunnel`](crate::Event::Tunnel). `connection: upgrade` is added (RFC 9110 section 7.8).
     ///
     /// # Errors
     ///
-    /// The request does not ask for it, has not ended, or is answered already; or a bad field.
+    /// The request does not ask for it, has not ended, or is answered already; or a field is invalid.
     pub fn switch<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
         fields: impl IntoIterator<Item = (N, V)>,
@@ -179,13 +181,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes what stands in front of `length` bytes of content, which the caller sends after `out`, and says what
-    /// follows them. Nothing is framed if there is no content, or if it is not to be sent: what a status that has none
-    /// came with would be read as the next response (RFC 9112 section 6.3).
+    /// Writes what precedes `length` bytes of content, which the caller sends after `out`, and returns what follows
+    /// them. Nothing is written if there is no content or if it is not sent: content after a status that has none would
+    /// be read as the next response (RFC 9112 section 6.3).
     ///
     /// # Errors
     ///
-    /// Content that is longer than announced; or no content is due.
+    /// The content is longer than announced, or no content is due.
     #[inline]
     pub fn frame(&mut self, length: usize, out: &mut Vec<u8>) -> Result<Frame, LocalProtocolError> {
         let Writing::Sending(outgoing) = &mut self.state.writing else {
@@ -223,22 +225,23 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends the response, and says what becomes of the connection.
+    /// Ends the response, and returns what happens to the connection.
     ///
     /// # Errors
     ///
-    /// Less content than announced: nothing more can be written, see [`fail`](Self::fail). Or no response is in progress.
+    /// There was less content than announced: nothing more can be written, see [`fail`](Self::fail). Or no response is
+    /// in progress.
     #[inline]
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Persistence, LocalProtocolError> {
         self.finish_with(NO_FIELDS, out)
     }
 
-    /// As [`finish`](Self::finish), with trailers. Only chunked content has a place for them; elsewhere they are left
-    /// out, as they may be (RFC 9110 section 6.5.1).
+    /// Ends the response with trailers, as [`finish`](Self::finish) does without. Only chunked content has a place for
+    /// them; elsewhere they are left out, which is allowed (RFC 9110 section 6.5.1).
     ///
     /// # Errors
     ///
-    /// As [`finish`](Self::finish), or a bad field.
+    /// The errors of [`finish`](Self::finish), or a field is invalid.
     #[inline]
     pub fn finish_with<N: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
@@ -267,20 +270,21 @@ impl Connection {
         Ok(after)
     }
 
-    /// Answers a refused request, unless a response has begun, and closes the connection.
-    pub fn refuse(&mut self, refusal: RemoteProtocolError, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(refusal.status(), stamp, out);
+    /// Answers a request that was refused, unless a response has begun, and closes the connection.
+    pub fn refuse(&mut self, refusal: RemoteProtocolError, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+        self.answer_and_close(refusal.status(), defaults, out);
     }
 
-    /// The client took too long with its request: answers 408, unless a response has begun, and closes the connection (RFC
-    /// 9110 section 15.5.9).
-    pub fn time_out(&mut self, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(408, stamp, out);
+    /// Ends a request that took the client too long: answers 408, unless a response has begun, and closes the
+    /// connection (RFC 9110 section 15.5.9).
+    pub fn time_out(&mut self, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+        self.answer_and_close(408, defaults, out);
     }
 
-    /// The application has failed: answers 500 if no head has left, and closes the connection in any case. A response
-    /// that had begun is cut short, which its client can see from the framing (RFC 9112 section 8).
-    pub fn fail(&mut self, stamp: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(500, stamp, out);
+    /// Ends a response after a failure of the application: answers 500 if no head was sent, and closes the connection
+    /// in any case. A response that had begun is cut short; the client can see that from the framing (RFC 9112 section
+    /// 8).
+    pub fn fail(&mut self, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+        self.answer_and_close(500, defaults, out);
     }
 }

@@ -1,10 +1,10 @@
-//! Finds where a section of lines ends, whatever pieces it comes in, and looks at each byte once.
+//! Finds the end of a section of lines, in whatever pieces it arrives, looking at each byte once.
 //!
-//! A head that arrives whole never comes here: it is parsed where it lies. Only what arrives in pieces, and what the
-//! parser does not accept, goes through this scan, which says what is wrong at the byte where it is wrong. So a
-//! refusal depends on the bytes and not on how they were split.
+//! A head that arrives whole is parsed where it lies and never scanned. The scan reads heads that arrive in pieces or
+//! that the parser rejects, and reports an error at the byte that is wrong. So an error depends on the bytes and not on
+//! how they were split.
 //!
-//! It knows lines and nothing of what stands in them.
+//! It knows lines and not their contents.
 
 use crate::bytes;
 use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
@@ -28,7 +28,7 @@ const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
     "the fields are too large (RFC 6585 section 5)",
 );
 
-/// Where in its line the scan stands.
+/// The position of the scan in its line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum At {
     #[default]
@@ -42,20 +42,20 @@ enum At {
 /// The bounds of a section, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Its first line, without the line end. A section of fields alone has the same bound as the whole.
+    /// The first line, without its line end. A section of fields alone has the same bound as the whole.
     pub(crate) first_line: usize,
-    /// All of it, with its line ends.
+    /// The whole section, with its line ends.
     pub(crate) whole: usize,
-    /// The token that it begins with.
+    /// The token at the start of the section.
     pub(crate) method: usize,
 }
 
-/// What a scan has found.
+/// The result of a scan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Found {
-    /// Nothing in any of the bytes: more are needed.
+    /// The end of the section was not found: more bytes are needed.
     Nothing,
-    /// A blank line that ends after so many bytes.
+    /// A blank line ends after this many bytes.
     Blank(usize),
 }
 
@@ -69,12 +69,12 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Whether no byte was scanned yet.
+    /// Returns whether no byte was scanned yet.
     pub(crate) fn is_fresh(&self) -> bool {
         self.scanned == 0
     }
 
-    /// Whether no line was completed before.
+    /// Returns whether no line is complete yet.
     pub(crate) fn is_in_first_line(&self) -> bool {
         !self.is_past_first_line
     }
@@ -102,7 +102,7 @@ impl Scan {
         Ok(Found::Nothing)
     }
 
-    /// A method that no server has is refused as soon as it is too long, and not as a line that is too long.
+    /// Refuses a method that is too long as a method, before its line can be too long.
     fn look_at_method(&mut self, byte: u8, bounds: Bounds) -> Result<At, RemoteProtocolError> {
         self.is_past_method = !bytes::is(byte, bytes::TOKEN);
         if self.is_past_method || self.scanned < bounds.method { Ok(At::Inside) } else { Err(LONG_METHOD) }

@@ -1,6 +1,6 @@
 //! The four forms of a request target (RFC 9112 section 3.2) and the host in it or in Host.
 //!
-//! It knows positions in a target and nothing of other fields.
+//! It knows positions in a target and no other fields.
 
 use crate::bytes::{self, HOST, NAME, PATH, TARGET};
 use crate::error::RemoteProtocolError;
@@ -14,14 +14,14 @@ const BAD_ASTERISK: RemoteProtocolError =
 const BAD_HOST: RemoteProtocolError =
     RemoteProtocolError::malformed("a malformed Host (RFC 9112 section 3.2; RFC 3986 section 3.2.2)");
 
-/// In which form a request names what it wants.
+/// The form of a request target.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum TargetForm {
-    /// A path and perhaps a query: `/where?q=now` (RFC 9112 section 3.2.1).
+    /// A path and an optional query: `/where?q=now` (RFC 9112 section 3.2.1).
     #[default]
     Origin,
-    /// A whole URI, as sent to a proxy: `http://www.example.org/pub` (section 3.2.2). Its authority counts, Host does
-    /// not, so `fields()` gives the authority as the value of `host`.
+    /// A whole URI, as sent to a proxy: `http://www.example.org/pub` (section 3.2.2). Its authority replaces the value
+    /// of Host, also in `fields()`.
     Absolute,
     /// Host and port, with CONNECT only: `www.example.com:80` (section 3.2.3).
     Authority,
@@ -29,18 +29,18 @@ pub enum TargetForm {
     Asterisk,
 }
 
-/// A target taken apart: positions of authority, path and query in it.
+/// The parts of a target: positions of the authority, the path and the query in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Parts {
     pub(crate) form: TargetForm,
-    /// Start and end; both 0 if there is none.
+    /// Start and end; both are 0 if there is none.
     pub(crate) authority: (usize, usize),
     pub(crate) path: (usize, usize),
-    /// Where the query begins, behind its question mark; the target's length if there is none.
+    /// The start of the query, after its question mark; the length of the target if there is none.
     pub(crate) query: usize,
 }
 
-/// Takes a target apart, or says that the method has no such target.
+/// Splits a target into its parts, or returns an error if the method has no such target.
 #[inline]
 pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     if method == b"CONNECT" {
@@ -54,7 +54,7 @@ pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProt
     }
 }
 
-/// Every byte is looked at once: up to the query, and behind it.
+/// Splits path and query, checking each byte once.
 #[inline]
 fn with_path(
     target: &[u8],
@@ -79,7 +79,7 @@ fn authority_form(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     Ok(Parts { form: TargetForm::Authority, authority: (0, length), path: (length, length), query: length })
 }
 
-/// Only the schemes whose authority names an HTTP server (RFC 9110 section 4.2); neither may be without a host.
+/// Splits a URI with one of the schemes whose authority names an HTTP server (RFC 9110 section 4.2). Both need a host.
 #[cold]
 fn absolute_form(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     let schemes: [&[u8]; 2] = [b"http://", b"https://"];
@@ -97,7 +97,8 @@ fn absolute_form(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
     with_path(target, TargetForm::Absolute, (start, end), end)
 }
 
-/// Host and perhaps a port. An empty one is allowed: a target without authority has an empty Host (section 3.2).
+/// Checks a host and its optional port. An empty host is valid here: a target without authority has an empty Host
+/// (section 3.2).
 #[inline]
 pub(crate) fn check_host(host: &[u8]) -> Result<(), RemoteProtocolError> {
     let name = bytes::run(host, NAME);
@@ -112,7 +113,7 @@ pub(crate) fn check_host(host: &[u8]) -> Result<(), RemoteProtocolError> {
     }
 }
 
-/// What follows the address in brackets, whose first bracket is off already.
+/// Returns what follows an address in brackets, whose first bracket was removed.
 fn after_literal(rest: &[u8]) -> Result<&[u8], RemoteProtocolError> {
     let end = rest.iter().position(|byte| *byte == b']').ok_or(BAD_HOST)?;
     let (literal, port) = (&rest[..end], &rest[end + 1..]);

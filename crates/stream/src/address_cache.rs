@@ -1,21 +1,21 @@
-//! What was made for each of the last peers of an endpoint, so that a row of datagrams from one makes it once.
+//! Values made for the addresses of an endpoint's recent peers, so that successive datagrams from one peer share them.
 //!
-//! Each peer has one place, which the hash of its address chooses; a newcomer takes the place of whoever has it. So a
-//! look-up compares one address, whether it succeeds or not, and an endpoint with thousands of peers loses nothing by
-//! it. The table begins with one place and doubles when two peers want the same: a client knows one peer. It does not
-//! know what an address is.
+//! The hash of an address chooses its one place; a new peer replaces the peer that is there. So a look-up compares one
+//! address, whether it succeeds or not, and stays cheap for an endpoint with thousands of peers. The table begins with
+//! one place, enough for a client, and doubles when two peers share a place. An address is any value here.
 
 use std::hash::{Hash, Hasher};
 use std::mem;
 
 /// The most places. A Python address takes 150 ns to make and 200 bytes to keep, so this is 16 KiB for a busy server;
-/// most of its peers at a time find their place there, and the next power would not fit into the first cache.
+/// most of the peers that are active at a time find a place, and twice as many would not fit into the first-level
+/// cache.
 const MOST_PLACES: usize = 64;
 
-/// What is kept of one peer: the address, and what was made of it.
+/// An address, and the value made for it.
 type Peer<A, V> = (A, V);
 
-/// What was made of the last addresses.
+/// The cache of an endpoint.
 ///
 /// ```
 /// let mut cache = stream::AddressCache::new();
@@ -24,25 +24,25 @@ type Peer<A, V> = (A, V);
 /// assert_eq!(cache.insert("here", 2), Some(("here", 1)));
 /// ```
 pub struct AddressCache<A, V> {
-    /// A power of two of them, or none.
+    /// The places: a power of two of them, or none.
     places: Vec<Option<Peer<A, V>>>,
 }
 
 impl<A: Hash + Eq, V> AddressCache<A, V> {
-    /// A table that allocates nothing yet.
+    /// Creates an empty cache, which allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { places: Vec::new() }
     }
 
-    /// What was made for this address, if it is still known.
+    /// Returns the value made for this address, if it is still cached.
     #[inline]
     pub fn find(&self, address: &A) -> Option<&V> {
         let place = self.places.get(place_of(address, self.places.len()))?;
         place.as_ref().filter(|(known, _)| known == address).map(|(_, value)| value)
     }
 
-    /// Keeps what was made for an address. Who had its place before comes out, to be dropped by the caller.
+    /// Caches the value made for an address. The peer that it replaces is returned, for the caller to drop.
     pub fn insert(&mut self, address: A, value: V) -> Option<Peer<A, V>> {
         if self.places.is_empty() {
             self.places.push(None);
@@ -54,7 +54,7 @@ impl<A: Hash + Eq, V> AddressCache<A, V> {
         self.places[place].replace((address, value))
     }
 
-    /// Everything that is known.
+    /// Iterates over all cached values.
     pub fn iter(&self) -> impl Iterator<Item = &V> {
         self.places.iter().flatten().map(|(_, value)| value)
     }
@@ -64,7 +64,7 @@ impl<A: Hash + Eq, V> AddressCache<A, V> {
         place.as_ref().is_some_and(|(known, _)| known != address)
     }
 
-    /// Twice as many places. Who shared none before shares none then.
+    /// Doubles the number of places. Peers with different places keep different ones.
     fn grow(&mut self) {
         let mut wider = Vec::new();
         wider.resize_with(2 * self.places.len(), || None);
@@ -81,18 +81,18 @@ impl<A: Hash + Eq, V> Default for AddressCache<A, V> {
     }
 }
 
-/// The place of an address among a power of two of them.
+/// Returns the place of an address in a table of a power of two places.
 #[inline]
 fn place_of(address: &impl Hash, places: usize) -> usize {
     let mut mixer = Mixer(0);
     address.hash(&mut mixer);
     let places = places.max(1);
-    // The high bits are those that every bit of the address has reached.
+    // The high bits depend on every bit of the address.
     usize::try_from(mixer.finish() >> 32).unwrap_or_default() & (places - 1)
 }
 
-/// A hash that is as quick as it is weak. Whoever chooses addresses that collide has them made anew for each datagram,
-/// and gains nothing by it.
+/// A hash that is as fast as it is weak. A peer that chooses addresses which collide has them made anew for each
+/// datagram, and gains nothing else.
 struct Mixer(u64);
 
 /// An odd number near the golden ratio of 2^64: multiplying by it spreads neighbouring ports evenly.

@@ -1,16 +1,16 @@
-//! Whether to ask the kernel for several datagrams at once, learned from how many came before.
+//! Whether to ask the kernel for several datagrams at once, learned from how many earlier calls returned.
 //!
-//! A call that takes several saves a whole turn of the loop for each datagram but the first, and costs a little more than
-//! the call for one where there is but one: room for all of them has to be described. An endpoint that answers one
-//! question after the other should not pay that; one that is flooded should not be read datagram by datagram. So a call
-//! that brought several is followed by others of its kind, and each that brought one or none doubles the number of plain
+//! A call for several saves a whole turn of the loop for each datagram but the first. If there is only one, the call
+//! costs a little more than a call for one, because room for all of them has to be described. An endpoint that answers
+//! one question after another should not pay that; one that is flooded should not be read one by one. So a call that
+//! returned several is followed by others of its kind, and each that returned one or none doubles the number of plain
 //! calls before the next.
 
-/// The most plain calls between two that ask for several: an endpoint on which a flood sets in is read one by one for no
-/// longer than this, and a quiet one pays for less than one useless attempt in thirty.
+/// The most plain calls between two that ask for several: a flood that begins is read one by one for no longer than
+/// this, and a quiet endpoint pays for less than one useless attempt in thirty.
 const MOST_PLAIN: u8 = 31;
 
-/// What is known of how datagrams come.
+/// Learns how datagrams arrive at an endpoint.
 ///
 /// ```
 /// let mut look = stream::BatchHeuristic::new();
@@ -25,18 +25,18 @@ const MOST_PLAIN: u8 = 31;
 pub struct BatchHeuristic {
     /// How many plain calls come before the next that asks for several.
     plain: u8,
-    /// How many there were to be after the last that was in vain.
+    /// How many plain calls there were after the last attempt in vain.
     pause: u8,
 }
 
 impl BatchHeuristic {
-    /// An endpoint that nothing is known of.
+    /// Creates the heuristic for a new endpoint.
     #[must_use]
     pub const fn new() -> Self {
         Self { plain: 0, pause: 0 }
     }
 
-    /// Whether the next call should ask for several; each answer of no counts as one plain call.
+    /// Returns whether the next call should ask for several; each `false` counts as one plain call.
     #[inline]
     pub fn is_due(&mut self) -> bool {
         if self.plain == 0 {
@@ -46,7 +46,7 @@ impl BatchHeuristic {
         false
     }
 
-    /// Learns how many datagrams a call brought that asked for several.
+    /// Learns how many datagrams a call for several returned.
     #[inline]
     pub fn note(&mut self, received: usize) {
         self.pause = if received > 1 { 0 } else { (2 * self.pause + 1).min(MOST_PLAIN) };
@@ -64,7 +64,7 @@ impl Default for BatchHeuristic {
 mod tests {
     use super::{BatchHeuristic, MOST_PLAIN};
 
-    /// How many plain calls come before the next that asks for several.
+    /// Returns how many plain calls come before the next that asks for several.
     fn plain_calls(look: &mut BatchHeuristic) -> u8 {
         (0..=u8::MAX).find(|_| look.is_due()).expect("it is due at last")
     }

@@ -1,14 +1,14 @@
-//! Datagrams that the kernel did not take yet, in order, with the size that asyncio counts for them.
+//! Datagrams that the kernel has not taken yet, in order, with their size as asyncio counts it.
 //!
-//! It does not know what an address is.
+//! An address is any value here.
 
 use std::collections::{TryReserveError, VecDeque};
 
-/// What each datagram counts for beside its bytes: the header of UDP (RFC 768), as asyncio counts it. Without it a flood
-/// of empty datagrams would grow without a bound.
+/// What each datagram counts for in addition to its bytes: the header of UDP (RFC 768), as in asyncio. Without it a
+/// queue of empty datagrams would grow without a limit.
 const HEADER: usize = 8;
 
-/// Datagrams on their way out.
+/// The queue of datagrams to send.
 ///
 /// ```
 /// let mut queue = stream::DatagramQueue::new();
@@ -24,35 +24,35 @@ pub struct DatagramQueue<B, A> {
 }
 
 impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
-    /// An empty queue, which allocates nothing.
+    /// Creates an empty queue, which allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { waiting: VecDeque::new(), size: 0 }
     }
 
-    /// The bytes that wait, each datagram counted with its header.
+    /// Returns the number of bytes in the queue, each datagram counted with its header.
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
-    /// Whether nothing waits.
+    /// Returns whether the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// How many datagrams wait.
+    /// Returns the number of datagrams in the queue.
     #[must_use]
     pub fn count(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Puts a datagram at the end.
+    /// Adds a datagram.
     ///
     /// # Errors
     ///
-    /// There is no memory for it: nothing has changed.
+    /// There is not enough memory; the queue is unchanged.
     pub fn push(&mut self, bytes: B, address: A) -> Result<(), TryReserveError> {
         self.waiting.try_reserve(1)?;
         self.size += bytes.as_ref().len() + HEADER;
@@ -60,25 +60,25 @@ impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
         Ok(())
     }
 
-    /// The first datagrams, in order, for one call that sends several.
+    /// Iterates over the datagrams, in order, for one call that sends several.
     pub fn iter(&self) -> impl Iterator<Item = &(B, A)> {
         self.waiting.iter()
     }
 
-    /// Takes the first datagram out: it was sent, or never will be.
+    /// Removes the first datagram, which was sent or is given up.
     pub fn pop(&mut self) -> Option<(B, A)> {
         let (bytes, address) = self.waiting.pop_front()?;
         self.size -= bytes.as_ref().len() + HEADER;
         Some((bytes, address))
     }
 
-    /// Puts a datagram back in front of all others: it could not be sent yet.
+    /// Puts a datagram back at the front, since it could not be sent yet.
     pub fn put_back(&mut self, bytes: B, address: A) {
         self.size += bytes.as_ref().len() + HEADER;
         self.waiting.push_front((bytes, address));
     }
 
-    /// Takes everything out.
+    /// Removes all datagrams.
     pub fn drain(&mut self) -> Vec<(B, A)> {
         self.size = 0;
         std::mem::take(&mut self.waiting).into()

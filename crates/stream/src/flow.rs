@@ -1,15 +1,15 @@
-//! Flow control of the writing side: when a protocol is told to pause, and when to go on.
+//! Flow control of writing: when a protocol is told to pause, and when to resume.
 //!
-//! Two marks, as in asyncio: above the high one the protocol is paused, at or below the low one it resumes. Between them
-//! nothing changes, so a buffer that hovers around one mark does not call the protocol at every write. It knows sizes
-//! only, not what is in the buffer.
+//! There are two marks, as in asyncio: above the high one the protocol is paused, at or below the low one it resumes.
+//! Between them nothing changes, so a buffer whose size stays near one mark does not call the protocol at every write.
+//! Only the size of the buffer is known here, not its contents.
 
 use std::fmt;
 
-/// The high mark when nobody chose one: asyncio's.
+/// The default high mark: asyncio's.
 const HIGH: usize = 64 * 1024;
 
-/// How much higher the high mark is than the low one when only one was chosen: asyncio's.
+/// The ratio of the high mark to the low one when only one is given: asyncio's.
 const RATIO: usize = 4;
 
 /// The two marks, and whether the protocol is paused.
@@ -31,9 +31,9 @@ pub struct Flow {
 /// Marks that contradict each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BadLimits {
-    /// The high mark as it would have been.
+    /// The high mark that was asked for.
     pub high: i64,
-    /// The low mark as it would have been.
+    /// The low mark that was asked for.
     pub low: i64,
 }
 
@@ -46,19 +46,19 @@ impl fmt::Display for BadLimits {
 impl std::error::Error for BadLimits {}
 
 impl Flow {
-    /// The default marks, 64 KiB and a quarter of it.
+    /// Creates the default marks, 64 KiB and a quarter of it.
     #[must_use]
     pub const fn new() -> Self {
         Self { high: HIGH, low: HIGH / RATIO, paused: false }
     }
 
-    /// The marks in bytes, the low one first, as `get_write_buffer_limits()` gives them.
+    /// Returns the marks in bytes, the low one first, as `get_write_buffer_limits()` does.
     #[must_use]
     pub const fn limits(&self) -> (usize, usize) {
         (self.low, self.high)
     }
 
-    /// The high mark in bytes.
+    /// Returns the high mark in bytes.
     #[inline]
     #[must_use]
     pub const fn high(&self) -> usize {
@@ -85,7 +85,7 @@ impl Flow {
         Ok(())
     }
 
-    /// The buffer has grown to `size` bytes: whether the protocol has to be paused now.
+    /// Records that the buffer has grown to `size` bytes, and returns whether the protocol has to be paused now.
     #[inline]
     pub fn grown(&mut self, size: usize) -> bool {
         if self.paused || size <= self.high {
@@ -95,7 +95,7 @@ impl Flow {
         true
     }
 
-    /// The buffer has shrunk to `size` bytes: whether the protocol may go on now.
+    /// Records that the buffer has shrunk to `size` bytes, and returns whether the protocol is resumed now.
     #[inline]
     pub fn shrunk(&mut self, size: usize) -> bool {
         if !self.paused || size > self.low {
@@ -105,7 +105,7 @@ impl Flow {
         true
     }
 
-    /// Whether the protocol is paused.
+    /// Returns whether the protocol is paused.
     #[inline]
     #[must_use]
     pub const fn is_paused(&self) -> bool {

@@ -1,19 +1,19 @@
-//! The life of a byte stream and of a queue of datagrams, as far as it can be told without the socket.
+//! The state of a byte stream and of a queue of datagrams, without the socket.
 //!
-//! States, queues and sizes are decided here: facts come in (so many bytes were read, this was written), decisions go
-//! out (read that much next, tell the protocol to pause). The crate has no descriptor, no clock and no Python, so each
-//! decision is tested by itself and none can block. Who acts on them is the extension module.
+//! States, queues and sizes are decided here: events come in (this many bytes were read, these were written), decisions
+//! go out (read this much next, tell the protocol to pause). The crate has no descriptor, no clock and no Python, so
+//! each decision is tested by itself and none can block. The extension module carries them out.
 //!
 //! | To know                                            | Ask             |
 //! |----------------------------------------------------|-----------------|
 //! | what a call or an event means for the connection   | [`State`]       |
 //! | the same for one end of a pipe                     | [`PipeEnd`]     |
 //! | what is still to be sent                           | [`WriteQueue`]  |
-//! | whether the writer has to pause or may go on       | [`Flow`]        |
+//! | whether the writer has to pause or may resume      | [`Flow`]        |
 //! | how much to read next                              | [`ReadSize`]    |
-//! | which datagrams wait, and how many bytes they are  | [`DatagramQueue`] |
-//! | what is known of a datagram's sender already       | [`AddressCache`]       |
-//! | whether to ask for several datagrams at once       | [`BatchHeuristic`]   |
+//! | which datagrams are queued, and their size         | [`DatagramQueue`] |
+//! | what was made for the address of a recent sender   | [`AddressCache`] |
+//! | whether to ask for several datagrams at once       | [`BatchHeuristic`] |
 
 #![forbid(unsafe_code)]
 

@@ -1,20 +1,20 @@
-//! The life of one end of a pipe: a socket's, but for what asyncio does otherwise there.
+//! The state of one end of a pipe: that of a socket, except where asyncio differs.
 //!
 //! | End     | Difference                                                                                         |
 //! |---------|----------------------------------------------------------------------------------------------------|
 //! | both    | the end of the one direction is the end of the transport                                           |
-//! | reading | the end of the file closes it, whatever the protocol answers                                       |
-//! | writing | `write_eof()` is `close()`; what is written afterwards is dropped, even while the rest is still sent |
-//! | writing | it is watched for reading, if its kind of file tells that way that the reader has left             |
+//! | reading | the end of the file closes it, whatever the protocol returns                                       |
+//! | writing | `write_eof()` is `close()`; later writes are dropped, even while the queue is still sent           |
+//! | writing | it is watched for reading, if readability tells for its kind of file that the reader has left      |
 //!
-//! The rest is [`State`]'s, which callers ask and change themselves.
+//! Everything else is in [`State`], which callers use directly.
 
 use crate::state::{Admission, Interest, State};
 
-/// Dropped writes before each further one is worth a warning: asyncio's number.
+/// The number of dropped writes from which on each is worth a warning: asyncio's.
 const QUIET_WRITES: u32 = 5;
 
-/// Where one end of a pipe stands.
+/// The state of one end of a pipe.
 ///
 /// ```
 /// use stream::{Admission, PipeEnd};
@@ -26,7 +26,7 @@ const QUIET_WRITES: u32 = 5;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PipeEnd {
-    /// What a pipe has in common with a socket.
+    /// The state that a pipe has in common with a socket.
     pub state: State,
     side: Side,
     dropped_writes: u32,
@@ -36,28 +36,28 @@ pub struct PipeEnd {
 enum Side {
     Reader,
     Writer {
-        /// Whether readiness for reading says that the reader has left.
+        /// Whether readability tells that the reader has left.
         hears_reader: bool,
-        /// `connection_made` has been called.
+        /// Whether `connection_made` was called.
         started: bool,
     },
 }
 
 impl PipeEnd {
-    /// The end that is read from.
+    /// Creates the end that is read from.
     #[must_use]
     pub const fn reader() -> Self {
         Self { state: State::new(), side: Side::Reader, dropped_writes: 0 }
     }
 
-    /// The end that is written to. `hears_reader`: whether readiness for reading says that the reader has left. It does for
-    /// pipes and sockets; a terminal is readable when somebody types.
+    /// Creates the end that is written to. `hears_reader` says whether readability tells that the reader has left: it
+    /// does for pipes and sockets, while a terminal is readable when somebody types.
     #[must_use]
     pub const fn writer(hears_reader: bool) -> Self {
         Self { state: State::new(), side: Side::Writer { hears_reader, started: false }, dropped_writes: 0 }
     }
 
-    /// `connection_made` was called.
+    /// Starts watching after `connection_made`.
     pub fn start(&mut self) {
         self.state.start();
         if let Side::Writer { started, .. } = &mut self.side {
@@ -65,7 +65,7 @@ impl PipeEnd {
         }
     }
 
-    /// What the kernel should be watched for now.
+    /// Returns the events that the kernel should report now.
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
@@ -78,13 +78,13 @@ impl PipeEnd {
         }
     }
 
-    /// Whether readiness for reading now means that the reader has left.
+    /// Returns whether readability means now that the reader has left.
     #[must_use]
     pub fn may_lose_reader(&self) -> bool {
         matches!(self.side, Side::Writer { .. }) && self.interest().readable
     }
 
-    /// What becomes of bytes to be written. `empty`: whether there are none.
+    /// Returns what happens to bytes to be written. `empty` says whether there are none.
     #[inline]
     pub fn admit(&mut self, empty: bool) -> Admission {
         if empty {
@@ -98,7 +98,7 @@ impl PipeEnd {
         Admission::Drop { warn }
     }
 
-    /// The kernel refused a write: it counts as the first of the dropped ones.
+    /// Records that the kernel refused a write, which counts as the first of the dropped ones.
     pub fn write_failed(&mut self) {
         self.dropped_writes = self.dropped_writes.saturating_add(1);
     }
@@ -145,7 +145,7 @@ mod tests {
         assert!(!end.interest().readable);
     }
 
-    /// The number of dropped writes that came before the first warning.
+    /// Returns how many writes are dropped before the first warning.
     fn quiet_writes(mut end: PipeEnd) -> u32 {
         let mut count = 0;
         while end.admit(false) == (Admission::Drop { warn: false }) {

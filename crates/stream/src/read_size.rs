@@ -1,9 +1,9 @@
-//! How much to read next from one stream, learned from how much came before.
+//! The size of the next read of a stream, learned from the sizes of earlier ones.
 //!
-//! The size is a limit on one read and says what to make room for. A connection that carries short messages should not
-//! have large buffers made for it, and one that carries a file should not be read in small pieces. So a read that was
-//! filled to the brim doubles the size at once, and only a row of reads that came nowhere near it halves it: bulk
-//! transfers have short reads in between, at the end of each burst, and would otherwise be slowed down again and again.
+//! The size limits one read and says how much room to provide. A connection with short messages should not get large
+//! buffers, and one that carries a file should not be read in small pieces. So a read that used all of the room doubles
+//! the size at once, and only a sequence of reads far below it halves the size: bulk transfers have short reads in
+//! between, at the end of each burst, and would otherwise be slowed down again and again.
 
 /// The smallest size: a page. Less saves no memory that the allocator would give back.
 const SMALLEST: usize = 4 * 1024;
@@ -14,8 +14,8 @@ const FIRST: usize = 16 * 1024;
 /// The largest size, and so the most that `data_received` is given: what asyncio reads at once.
 const LARGEST: usize = 256 * 1024;
 
-/// How many reads in a row have to fit into half the size before it is halved. Netty and hyper halve after two, which
-/// a burst between two pauses is enough for; eight keep the size through the ends of several bursts.
+/// How many reads in succession have to fit into half the size before it is halved. Netty and hyper halve after two,
+/// which one burst between two pauses can cause; eight keep the size through the ends of several bursts.
 const PATIENCE: u8 = 8;
 
 /// The size of a stream's next read.
@@ -29,25 +29,25 @@ const PATIENCE: u8 = 8;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ReadSize {
     size: usize,
-    /// How many reads in a row have fitted into half the size.
+    /// How many reads in succession have fitted into half the size.
     short_reads: u8,
 }
 
 impl ReadSize {
-    /// The size for a stream that nothing is known of.
+    /// Creates the size for a new stream.
     #[must_use]
     pub const fn new() -> Self {
         Self { size: FIRST, short_reads: 0 }
     }
 
-    /// How many bytes the next read should make room for: a power of two from 4 KiB to 256 KiB.
+    /// Returns how many bytes the next read should have room for: a power of two from 4 KiB to 256 KiB.
     #[inline]
     #[must_use]
     pub const fn next(&self) -> usize {
         self.size
     }
 
-    /// Learns how many bytes a read brought.
+    /// Learns how many bytes a read returned.
     #[inline]
     pub fn note(&mut self, received: usize) {
         if received >= self.size {
@@ -60,7 +60,7 @@ impl ReadSize {
         }
     }
 
-    /// One more read that came nowhere near the size.
+    /// Counts a read that was far below the size.
     fn note_short(&mut self) {
         self.short_reads += 1;
         if self.short_reads == PATIENCE {
@@ -80,7 +80,7 @@ impl Default for ReadSize {
 mod tests {
     use super::{FIRST, LARGEST, PATIENCE, ReadSize, SMALLEST};
 
-    /// The size after so many reads, each of which brings what `received` makes of the size.
+    /// Returns the size after this many reads, each of which returns `received` of the size.
     fn after(mut size: ReadSize, reads: usize, received: impl Fn(usize) -> usize) -> ReadSize {
         for _ in 0..reads {
             size.note(received(size.next()));

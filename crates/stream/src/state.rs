@@ -1,19 +1,19 @@
-//! The life of a connection: what each call and each event means, by asyncio's rules.
+//! The state of a connection: what each call and each event means, by asyncio's rules.
 //!
 //! | Life       | `close()`                                  | `abort()`, an error | queue drained | `write()`        |
 //! |------------|--------------------------------------------|---------------------|---------------|------------------|
-//! | `Open`     | `Draining`, or `Lost` if nothing waits     | `Lost`              | end if asked  | queued           |
+//! | `Open`     | `Draining`, or `Lost` if the queue is empty| `Lost`              | end if asked  | queued           |
 //! | `Draining` | nothing                                    | `Lost`              | `Lost`        | queued           |
-//! | `Lost`     | nothing                                    | nothing             | (cannot be)   | dropped, counted |
+//! | `Lost`     | nothing                                    | nothing             | (impossible)  | dropped, counted |
 //!
-//! `Lost` means that `connection_lost` is due or was called; it is entered once, and whoever brings it about has to see to
-//! that call. Reading stops as soon as the life is not `Open`. The two directions end separately: ours by `write_eof()`,
-//! once the queue is drained, the peer's by its end of stream.
+//! `Lost` means that `connection_lost` is due or was called; it is entered once, and the caller that enters it makes
+//! that call. Reading stops as soon as the life is not `Open`. The two directions end separately: ours by
+//! `write_eof()`, once the queue is drained, the peer's by its end of stream.
 //!
-//! It knows neither what waits in the queue (callers say whether anything does) nor what the kernel watches: see
+//! The contents of the queue are not known here (callers say whether it is empty), nor what the kernel watches: see
 //! [`State::interest`].
 
-/// Writes to a lost connection before each further one is worth a warning: asyncio's number.
+/// The number of writes to a lost connection from which on each is worth a warning: asyncio's.
 const QUIET_WRITES: u32 = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,79 +23,79 @@ enum Life {
     Lost,
 }
 
-/// Our end of the stream.
+/// Our side of the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Output {
     Open,
-    /// `write_eof()` was called. The kernel is told when the queue is drained.
+    /// `write_eof()` was called. The kernel is told once the queue is drained.
     Ending,
     /// The kernel was told, or is being told.
     Ended,
-    /// A file is being sent past the queue, which stays empty meanwhile.
+    /// A file is being sent, and the queue stays empty.
     File,
 }
 
-/// What becomes of bytes that a protocol writes.
+/// What happens to bytes that a protocol writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Admission {
-    /// They go to the end of the queue.
+    /// They are added to the queue.
     Queue,
     /// There are none: nothing happens.
     Nothing,
-    /// They are dropped: the connection is lost. After a few of them, each is worth a warning.
+    /// They are dropped: the connection is lost. After a few such writes, each is worth a warning.
     Drop {
         /// Whether to warn.
         warn: bool,
     },
-    /// The caller's mistake: `write_eof()` came before.
+    /// An error of the caller: `write_eof()` was called before.
     AfterEnd,
-    /// The caller's mistake: `sendfile` is in progress.
+    /// An error of the caller: `sendfile` is in progress.
     FileInProgress,
 }
 
-/// What `close()`, `abort()` or an error brings about.
+/// What follows from `close()`, `abort()` or an error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Closing {
-    /// Nothing: it is closing or lost already.
+    /// Nothing: the connection is closing or lost already.
     Nothing,
-    /// What waits is sent first.
+    /// The queue is sent first.
     Drain,
     /// `connection_lost` is due.
     Lose,
 }
 
-/// What `write_eof()` brings about.
+/// What follows from `write_eof()`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WriteEnd {
-    /// Nothing: closing, or ended already.
+    /// Nothing: the connection is closing, or our side has ended already.
     Nothing,
-    /// The kernel is told when the queue is drained.
+    /// The kernel is told once the queue is drained.
     AfterDrain,
     /// The kernel is told now.
     Shutdown,
 }
 
-/// What is due when everything is sent.
+/// What is due once everything is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Drained {
     /// Nothing.
     Nothing,
     /// The end of our side: `shutdown(SHUT_WR)`.
     Shutdown,
-    /// `connection_lost`: `close()` came before.
+    /// `connection_lost`: `close()` was called before.
     Lose,
 }
 
-/// What the kernel should be asked to report.
+/// The events that the kernel should report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Interest {
-    /// That there is something to read.
+    /// There is something to read.
     pub readable: bool,
-    /// That there is room to write.
+    /// There is room to write.
     pub writable: bool,
 }
 
-/// Where a connection stands.
+/// The state of a connection.
 ///
 /// ```
 /// use stream::{Closing, State};
@@ -109,19 +109,19 @@ pub struct Interest {
 pub struct State {
     life: Life,
     output: Output,
-    /// `connection_made` has been called: before that nothing is read.
+    /// Whether `connection_made` was called: nothing is read before.
     started: bool,
-    /// `pause_reading()` holds.
+    /// Whether `pause_reading()` is in effect.
     paused: bool,
-    /// The peer has ended its side, and the protocol wants to go on writing.
+    /// Whether the peer has ended its side and the protocol keeps writing.
     peer_ended: bool,
-    /// The kernel had no room: what waits is sent when it reports some.
+    /// Whether the kernel had no room: the queue is sent when it reports some.
     blocked: bool,
     dropped_writes: u32,
 }
 
 impl State {
-    /// A connection whose protocol does not know of it yet.
+    /// Creates the state of a connection before `connection_made`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -135,52 +135,52 @@ impl State {
         }
     }
 
-    /// `connection_made` was called: reading begins, unless the protocol has paused or closed in there.
+    /// Starts reading after `connection_made`, unless the protocol paused or closed in that call.
     pub fn start(&mut self) {
         self.started = true;
     }
 
-    /// What the kernel should be watched for now.
+    /// Returns the events that the kernel should report now.
     #[inline]
     #[must_use]
     pub fn interest(&self) -> Interest {
         Interest { readable: self.may_read(), writable: self.blocked && self.life != Life::Lost }
     }
 
-    /// Whether bytes that arrive are wanted now.
+    /// Returns whether received bytes are wanted now.
     #[inline]
     #[must_use]
     pub fn may_read(&self) -> bool {
         self.life == Life::Open && self.started && !self.paused && !self.peer_ended
     }
 
-    /// `is_closing()`: whether `close()` or `abort()` was called, or the connection is lost.
+    /// `is_closing()`: returns whether `close()` or `abort()` was called, or the connection is lost.
     #[inline]
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.life != Life::Open
     }
 
-    /// Whether `connection_lost` is due or was called.
+    /// Returns whether `connection_lost` is due or was called.
     #[inline]
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.life == Life::Lost
     }
 
-    /// `is_reading()`, by asyncio's definition: neither closing nor paused.
+    /// `is_reading()`: returns whether the transport is neither closing nor paused, as in asyncio.
     #[must_use]
     pub fn is_reading(&self) -> bool {
         !self.is_closing() && !self.paused
     }
 
-    /// Whether `pause_reading()` holds.
+    /// Returns whether `pause_reading()` is in effect.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused
     }
 
-    /// `pause_reading()`: whether anything changed.
+    /// `pause_reading()`: returns whether anything changed.
     pub fn pause_reading(&mut self) -> bool {
         if !self.is_reading() {
             return false;
@@ -189,7 +189,7 @@ impl State {
         true
     }
 
-    /// `resume_reading()`: whether anything changed.
+    /// `resume_reading()`: returns whether anything changed.
     pub fn resume_reading(&mut self) -> bool {
         if self.is_closing() || !self.paused {
             return false;
@@ -198,12 +198,12 @@ impl State {
         true
     }
 
-    /// The peer has ended its side and the protocol keeps the connection open for writing.
+    /// Records that the peer has ended its side and the protocol keeps the connection open for writing.
     pub fn peer_ended(&mut self) {
         self.peer_ended = true;
     }
 
-    /// What becomes of bytes to be written. `empty`: whether there are none.
+    /// Returns what happens to bytes to be written. `empty` says whether there are none.
     #[inline]
     pub fn admit(&mut self, empty: bool) -> Admission {
         match (self.output, self.life) {
@@ -222,7 +222,7 @@ impl State {
         Admission::Drop { warn }
     }
 
-    /// `write_eof()`. `waiting`: whether anything is still to be sent.
+    /// `write_eof()`. `waiting` says whether anything is still to be sent.
     pub fn end_writing(&mut self, waiting: bool) -> WriteEnd {
         if self.is_closing() || self.has_ended_writing() {
             return WriteEnd::Nothing;
@@ -235,53 +235,53 @@ impl State {
         WriteEnd::Shutdown
     }
 
-    /// `sendfile` begins; it ends with [`end_file`](Self::end_file).
+    /// Starts a `sendfile`, which ends with [`end_file`](Self::end_file).
     pub fn begin_file(&mut self) {
         if self.output == Output::Open {
             self.output = Output::File;
         }
     }
 
-    /// `sendfile` is over.
+    /// Ends a `sendfile`.
     pub fn end_file(&mut self) {
         if self.output == Output::File {
             self.output = Output::Open;
         }
     }
 
-    /// Whether `sendfile` is in progress.
+    /// Returns whether `sendfile` is in progress.
     #[must_use]
     pub fn is_sending_file(&self) -> bool {
         self.output == Output::File
     }
 
-    /// Whether `write_eof()` was called.
+    /// Returns whether `write_eof()` was called.
     #[must_use]
     pub fn has_ended_writing(&self) -> bool {
         matches!(self.output, Output::Ending | Output::Ended)
     }
 
-    /// Whether something is due once everything is sent.
+    /// Returns whether something is due once everything is sent.
     #[inline]
     #[must_use]
     pub fn awaits_drain(&self) -> bool {
         self.life == Life::Draining || self.output == Output::Ending
     }
 
-    /// The kernel took only a part of what waits, or has room again.
+    /// Records whether the queue waits for the kernel: it took only a part, or has room again.
     #[inline]
     pub fn set_blocked(&mut self, blocked: bool) {
         self.blocked = blocked;
     }
 
-    /// Whether what waits has to wait for the kernel.
+    /// Returns whether the queue waits for the kernel.
     #[inline]
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.blocked
     }
 
-    /// Everything is sent.
+    /// Records that everything is sent, and returns what is due.
     #[inline]
     pub fn drained(&mut self) -> Drained {
         self.blocked = false;
@@ -298,7 +298,7 @@ impl State {
         }
     }
 
-    /// `close()`. `empty`: whether nothing waits to be sent.
+    /// `close()`. `empty` says whether nothing is to be sent.
     pub fn close(&mut self, empty: bool) -> Closing {
         if self.is_closing() {
             return Closing::Nothing;
@@ -310,7 +310,7 @@ impl State {
         Closing::Drain
     }
 
-    /// `abort()`, or an error that ends the connection. What waits is to be forgotten.
+    /// `abort()`, or an error that ends the connection. The caller clears the queue.
     pub fn lose(&mut self) -> Closing {
         if self.is_lost() {
             return Closing::Nothing;

@@ -1,20 +1,21 @@
-//! What is still to be sent: pieces in order, sent from the front, gathered for one vectored call.
+//! The bytes that are still to be sent: pieces in order, sent from the front, several in one vectored call.
 //!
-//! A piece is kept as it came (shared) or copied behind others (gathered): a row of small writes becomes one piece, a
-//! large one is not copied at all. The first piece has a place of its own, so that a stream which writes one piece a turn
-//! allocates nothing. It does not know what a piece is, only its bytes.
+//! A piece is kept as it is (shared) or copied behind others (gathered): a sequence of small writes becomes one piece,
+//! a large one is not copied at all. The first piece has a place of its own, so that a stream which writes one piece
+//! per turn allocates nothing. A piece is anything that has bytes.
 
 use std::collections::{TryReserveError, VecDeque};
 use std::io::IoSlice;
 
-/// A shared piece at least this long goes behind others without being copied. Copying 1 KiB costs about what an entry
-/// of a vectored call costs the kernel.
+/// A shared piece of at least this length is queued behind others without being copied. Copying 1 KiB costs about as
+/// much as the kernel spends on an entry of a vectored call.
 const LONG: usize = 1024;
 
-/// How much is gathered in one piece: what a loopback socket takes at once, and a bound on what one allocation grows to.
+/// The most bytes gathered in one piece: what a loopback socket accepts at once, and a limit on the size of one
+/// allocation.
 const GATHERED_AT_MOST: usize = 64 * 1024;
 
-/// What a gathered piece starts with: a page holds the small writes of nearly every turn.
+/// The initial capacity of a gathered piece: a page holds the small writes of nearly every turn.
 const GATHERED_AT_FIRST: usize = 4 * 1024;
 
 enum Piece<B> {
@@ -31,7 +32,7 @@ impl<B: AsRef<[u8]>> Piece<B> {
     }
 }
 
-/// Bytes on their way out.
+/// The queue of bytes to send.
 ///
 /// ```
 /// use std::io::IoSlice;
@@ -46,35 +47,35 @@ impl<B: AsRef<[u8]>> Piece<B> {
 /// ```
 pub struct WriteQueue<B> {
     front: Option<Piece<B>>,
-    /// Nothing stands here while `front` is empty.
+    /// The pieces after `front`; empty while `front` is.
     rest: VecDeque<Piece<B>>,
-    /// How much of the front piece is sent.
+    /// How many bytes of the front piece are sent.
     sent: usize,
     length: usize,
 }
 
 impl<B: AsRef<[u8]>> WriteQueue<B> {
-    /// An empty queue, which allocates nothing.
+    /// Creates an empty queue, which allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { front: None, rest: VecDeque::new(), sent: 0, length: 0 }
     }
 
-    /// How many bytes wait.
+    /// Returns the number of bytes in the queue.
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.length
     }
 
-    /// Whether everything is sent.
+    /// Returns whether everything is sent.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Puts a piece that nobody changes any more at the end. A short one behind others is copied, and dropped here.
+    /// Adds a piece that nobody changes any more. A short one behind others is copied, and dropped here.
     #[inline]
     ///
     /// # Errors
@@ -98,11 +99,11 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         Ok(())
     }
 
-    /// Puts a copy of the bytes at the end.
+    /// Adds a copy of the bytes.
     ///
     /// # Errors
     ///
-    /// There is no memory for it: nothing has changed.
+    /// There is not enough memory; the queue is unchanged.
     pub fn push_copied(&mut self, bytes: &[u8]) -> Result<(), TryReserveError> {
         if bytes.is_empty() {
             return Ok(());
@@ -115,7 +116,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
             self.length += bytes.len();
             return Ok(());
         }
-        // What is long comes alone as a rule, and then needs no room behind it.
+        // A long piece is usually alone, and needs no room for others.
         let capacity = if bytes.len() >= LONG { bytes.len() } else { GATHERED_AT_FIRST };
         let mut piece = Vec::new();
         piece.try_reserve_exact(capacity)?;
@@ -132,7 +133,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         Ok(())
     }
 
-    /// The bytes at the front, if they are all that waits.
+    /// Returns the front piece if it is the only one.
     #[inline]
     #[must_use]
     pub fn only(&self) -> Option<&[u8]> {
@@ -142,7 +143,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         self.front.as_ref().map(|piece| &piece.bytes()[self.sent..])
     }
 
-    /// Fills in what waits, from the front, and returns how many slices that took.
+    /// Fills `room` with slices from the front, and returns how many there are.
     pub fn slices<'a>(&'a self, room: &mut [IoSlice<'a>]) -> usize {
         let pieces = self.front.iter().chain(self.rest.iter());
         let mut count = 0;
@@ -155,11 +156,11 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         count
     }
 
-    /// Forgets the first `count` bytes, which were sent.
+    /// Removes the first `count` bytes, which were sent.
     ///
     /// # Panics
     ///
-    /// If more was sent than waited.
+    /// There are fewer than `count` bytes in the queue.
     #[inline]
     pub fn advance(&mut self, count: usize) {
         assert!(count <= self.length, "more was sent than there was");
@@ -179,7 +180,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         }
     }
 
-    /// Forgets everything, and gives back what it had allocated.
+    /// Removes everything, and frees what was allocated.
     pub fn clear(&mut self) {
         *self = Self::new();
     }

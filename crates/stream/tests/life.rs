@@ -1,13 +1,14 @@
-//! The life of a stream against asyncio's rules: random orders of calls and events, on a model that follows asyncio's own
-//! transport step by step, and on the state, the queue and the flow control of this crate, driven as the loop drives them.
+//! The state of a stream against asyncio's rules. Random sequences of calls and events run on a model that follows
+//! asyncio's own transport step by step, and on the state, the queue and the flow control of this crate, driven as the
+//! loop drives them.
 //!
-//! asyncio sends at each write, the loop at the end of a turn and before whatever has to come after the bytes; so the two
-//! are compared where everything gathered has been offered to the kernel.
+//! asyncio sends at each write; the loop sends at the end of a turn, and before anything that has to come after the
+//! bytes. So the two are compared where everything gathered has been offered to the kernel.
 
 use proptest::prelude::*;
 use stream::{Admission, Closing, Drained, Flow, State, WriteEnd, WriteQueue};
 
-/// One thing that a program or the kernel does.
+/// An action of the program or the kernel.
 #[derive(Clone, Debug)]
 enum Event {
     Write(usize),
@@ -17,16 +18,16 @@ enum Event {
     Pause,
     Resume,
     Limits(i64, i64),
-    /// The peer has read so many bytes, and the kernel reports room to those who wait for it.
+    /// The peer has read this many bytes, and the kernel reports room to a stream that waits for it.
     Room(usize),
-    /// The peer has ended its side; whether the protocol keeps the connection.
+    /// The peer has ended its side; the value says whether the protocol keeps the connection.
     PeerEof(bool),
     Error,
     /// The end of a turn.
     Turn,
 }
 
-/// What a protocol and a peer see.
+/// What a protocol and a peer observe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Seen {
     pauses: usize,
@@ -38,7 +39,7 @@ struct Seen {
     warnings: usize,
 }
 
-/// Asyncio's transport, by its own fields.
+/// asyncio's transport, with its own fields.
 struct Model {
     room: usize,
     closing: bool,
@@ -172,7 +173,7 @@ impl Model {
             }
             Event::Room(more) => self.on_room(more),
             Event::PeerEof(keep_open) => {
-                // Nothing is read while it is paused or closing, so the end is not seen either.
+                // Nothing is read while the transport is paused or closing, so the end is not seen either.
                 if self.reads() {
                     self.peer_ended = keep_open;
                     if !keep_open {
@@ -189,7 +190,7 @@ impl Model {
     }
 }
 
-/// This crate's parts, driven as the loop drives them.
+/// The parts of this crate, driven as the loop drives them.
 struct Hub {
     room: usize,
     state: State,
@@ -258,7 +259,7 @@ impl Hub {
         } else {
             assert!(self.queue.push_copied(&vec![0; length]).is_ok());
         }
-        // What is more than the protocol may have waiting is offered to the kernel at once.
+        // Bytes beyond what the protocol may have queued are offered to the kernel at once.
         if self.queue.len() > self.flow.high().min(16 * 1024) {
             self.flush();
             self.pause_if_high();
@@ -299,7 +300,7 @@ impl Hub {
                 }
             }
             Event::Room(more) => {
-                // What was gathered leaves at the end of the turn, before the kernel is asked what happened.
+                // Gathered bytes are sent at the end of the turn, before the kernel is asked for events.
                 self.flush();
                 self.room += more;
                 if self.state.is_blocked() {

@@ -1,4 +1,4 @@
-//! The queue of bytes on their way out, against a plain vector: what goes in comes out, in order, whole.
+//! The write queue against a plain vector: bytes come out complete and in order.
 
 use std::io::IoSlice;
 
@@ -27,7 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The first bytes of the queue as a vectored call of so many slices would send them.
+/// Returns the front of the queue as a vectored call with this many slices would send it.
 fn offered(queue: &WriteQueue<Vec<u8>>, slices: usize) -> Vec<u8> {
     let mut room = vec![IoSlice::new(&[]); slices];
     let count = queue.slices(&mut room);

@@ -1,4 +1,4 @@
-//! Whatever an application says, what is written is one well-formed head, or nothing.
+//! Any status and fields of an application are written as one well-formed head, or not at all.
 #![no_main]
 
 #[path = "../../tests/properties/responses.rs"]

@@ -1,4 +1,4 @@
-//! However an input is split, it is read as the same; and no input panics.
+//! An input is read as the same events, however it is split; and no input panics.
 #![no_main]
 
 #[path = "../../tests/properties/splits.rs"]

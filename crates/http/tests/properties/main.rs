@@ -1,11 +1,11 @@
-//! The properties that are fuzzed, on inputs of proptest's: a smoke run for the stable toolchain.
+//! The properties that are fuzzed, on inputs from proptest: a short run for the stable toolchain.
 
 mod responses;
 mod splits;
 
 use proptest::prelude::*;
 
-/// Pieces that requests are made of, so that random rows of them get somewhere.
+/// Parts of requests, so that random sequences of them get past the first line.
 const WORDS: &[&str] = &[
     "GET ",
     "POST ",

@@ -1,9 +1,9 @@
-//! Whatever an application says, what is written is one well-formed head, or nothing. Shared by a test of the stable
-//! toolchain and by a fuzz target.
+//! Any status and fields of an application are written as one well-formed head, or not at all. A test of the stable
+//! toolchain and a fuzz target share this file.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits};
 
-/// The bytes are a status, and then fields as lines, as an application might take them from anywhere.
+/// The input is a status, followed by lines that are used as fields.
 pub(crate) fn check(bytes: &[u8]) {
     let [high, low, rest @ ..] = bytes else { return };
     let status = u16::from_be_bytes([*high, *low]) % 1200;

@@ -1,8 +1,9 @@
-//! However an input is split, it is read as the same. Shared by a test of the stable toolchain and by a fuzz target.
+//! An input is read as the same events, however it is split. A test of the stable toolchain and a fuzz target share
+//! this file.
 
 use http::{Connection, DefaultHeaders, Event, Limits, NO_FIELDS};
 
-/// The first byte says where to cut, the rest is the input. Small limits are met sooner.
+/// The first byte of the input says where to cut the rest. The limits are small, so that inputs reach them sooner.
 pub(crate) fn check(bytes: &[u8]) {
     let Some((seed, input)) = bytes.split_first() else { return };
     let limits =
@@ -12,7 +13,7 @@ pub(crate) fn check(bytes: &[u8]) {
     assert_eq!(read(input.chunks(1), limits), whole);
 }
 
-/// What is read, with every piece of content joined to the one before.
+/// Reads the pieces, and describes the events with all adjacent content joined.
 fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: Limits) -> Vec<u8> {
     let (mut connection, mut seen) = (Connection::new(limits), Vec::new());
     for mut piece in pieces {

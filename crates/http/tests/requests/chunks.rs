@@ -2,7 +2,7 @@
 
 use crate::reading::{Vector, row};
 
-/// A row whose input has this head in front.
+/// A row whose input is this chunked content after a fixed head.
 macro_rules! chunks {
     ($section:literal, $rule:literal, $chunks:literal, $reads:literal) => {
         row(

@@ -1,4 +1,4 @@
-//! Each limit, at its last allowed value and one past it, whole and byte by byte.
+//! Each limit, at its largest allowed value and one past it, whole and byte by byte.
 
 use http::Limits;
 
@@ -52,11 +52,11 @@ fn the_method() {
     let limits = Limits { method_bytes: 3, ..Limits::default() };
     assert_reads("PUT / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "PUT /");
     assert_reads("POST / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!501");
-    // Before a line of any length ends, and whatever is wrong with it besides.
+    // The error comes before the end of the line, and before any other error in it.
     assert_reads("POST", limits, "!501");
     assert_reads(&"A".repeat(100_000), Limits::default(), "!501");
     assert_reads("\r\nPOST nonsense\r\n\r\n", limits, "!501");
-    // What is no method is not too long for one.
+    // Bytes that are not a method are not a method that is too long.
     assert_reads("P\"ST / HTTP/1.1\r\nHost: a\r\n\r\n", limits, "!400");
 }
 

@@ -1,5 +1,5 @@
-//! What requests are read as, and what is refused: a table for each part of RFC 9110 and RFC 9112 that a server can
-//! break, and properties over every one of its inputs.
+//! Events of valid requests and errors of invalid ones: a table for each part of RFC 9110 and RFC 9112 that a server
+//! can break, and properties over all their inputs.
 
 mod chunks;
 mod fields;

@@ -1,4 +1,4 @@
-//! Connections that are used again, and those that become something else: RFC 9112 section 9, RFC 9110 section 7.8.
+//! Connections that are used again, and those that change protocols: RFC 9112 section 9, RFC 9110 section 7.8.
 
 use crate::reading::{Vector, row};
 

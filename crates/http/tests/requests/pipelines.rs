@@ -1,4 +1,4 @@
-//! Random rows of valid requests are read as what they were made of.
+//! Random sequences of valid requests are read as the requests they were made of.
 
 use http::Limits;
 use proptest::prelude::*;

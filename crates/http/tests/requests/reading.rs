@@ -1,12 +1,12 @@
-//! Reads requests and writes down what was read: one line of text for one input, so that a table stays readable.
+//! Reads requests and describes the events as one line of text per input, so that a table of them is readable.
 //!
-//! `GET / a=1 [content] {trailer=2}; !400` is a request with a field, content and a trailer, and then a refusal. Every
-//! request is answered as soon as it is complete. `~` is a connection that closes after a response, `<...>` what a
-//! tunnel got, `?` a request that is not complete.
+//! `GET / a=1 [content] {trailer=2}; !400` is a request with a field, content and a trailer, then an error. Each
+//! request is answered as soon as it is complete. `~` is a connection that closes after a response, `<...>` the bytes
+//! of a tunnel, `?` a request that is not complete.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits, LocalProtocolError, NO_FIELDS, Persistence};
 
-/// One rule, an input that keeps or breaks it, and what that is read as.
+/// One rule, an input that keeps or breaks it, and the events it is read as.
 pub(crate) struct Vector {
     /// RFC and section, such as `9112:3.2`.
     pub(crate) section: &'static str,
@@ -25,12 +25,12 @@ pub(crate) const fn row(
     Vector { section, rule, input, reads }
 }
 
-/// What an input is read as that comes in one piece.
+/// Describes the events of an input that arrives in one piece.
 pub(crate) fn read_whole(input: &[u8]) -> String {
     read_pieces(&[input], Limits::default())
 }
 
-/// What an input is read as that comes in these pieces.
+/// Describes the events of an input that arrives in these pieces.
 pub(crate) fn read_pieces(pieces: &[&[u8]], limits: Limits) -> String {
     let mut reading = Reading { connection: Connection::new(limits), text: String::new(), is_inside: false };
     for piece in pieces {
@@ -48,12 +48,12 @@ pub(crate) fn read_pieces(pieces: &[&[u8]], limits: Limits) -> String {
 struct Reading {
     connection: Connection,
     text: String,
-    /// Between a head and its end.
+    /// Whether the last event was inside a request.
     is_inside: bool,
 }
 
 impl Reading {
-    /// Reads a piece; whether there is any use in another.
+    /// Reads a piece, and returns whether another can be read.
     fn read(&mut self, mut input: &[u8]) -> bool {
         loop {
             match self.connection.receive(&mut input) {
@@ -100,7 +100,7 @@ impl Reading {
     }
 }
 
-/// Fields that nearly every input has or that its table does not look at are not written down.
+/// Returns whether a field is described: not those that nearly every input has.
 fn is_shown(name: &[u8]) -> bool {
     !matches!(name, b"content-length" | b"transfer-encoding" | b"connection" | b"upgrade")
 }
@@ -112,7 +112,7 @@ fn shown_fields<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Strin
         .collect()
 }
 
-/// Adds to what was written last, if that was of the same kind: how an input is split does not show.
+/// Adds a part to the last one if that is of the same kind, so that the split of an input does not show.
 fn join(text: &mut String, open: char, part: &str, close: char) {
     if text.ends_with(close) {
         text.pop();

@@ -1,4 +1,4 @@
-//! However an input is split, it is read as the same.
+//! An input is read as the same events, however it is split.
 
 use http::Limits;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn byte_by_byte() {
     }
 }
 
-/// The pieces of an input that is cut at these places.
+/// Cuts an input at these places.
 pub(crate) fn cut<'a>(input: &'a [u8], places: &[Index]) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = places.iter().map(|place| place.index(input.len() + 1)).collect();
     cuts.extend([0, input.len()]);
@@ -43,7 +43,7 @@ proptest! {
         prop_assert_eq!(read_pieces(&cut(vector.input, &places), Limits::default()), vector.reads);
     }
 
-    /// The same with a byte changed: most of these inputs no table has.
+    /// Changes one byte: most of these inputs are in no table.
     #[test]
     fn with_a_byte_changed(
         which in any::<Index>(),

@@ -1,4 +1,4 @@
-//! Content: within its framing, and nothing where there is none.
+//! Content is sent within its framing, and not at all where a response has none.
 
 use http::{
     CHUNK_END, Connection, DefaultHeaders, Frame, Length, LocalProtocolError, NO_FIELDS, Persistence,
@@ -6,7 +6,7 @@ use http::{
 
 use crate::exchange::{GET, OLD_GET, after, text};
 
-/// A response in progress, its head taken off.
+/// Starts a response, and removes its head from the output.
 fn begun(request: &str, status: u16, length: Length) -> Connection {
     let mut connection = after(request);
     let started = connection.start(status, NO_FIELDS, length, DefaultHeaders::default(), &mut Vec::new());

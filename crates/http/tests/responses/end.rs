@@ -1,4 +1,4 @@
-//! What becomes of a connection: kept, drained, closed; the end of the input, and of the server.
+//! The end of a connection, of its input and of the server: when it is kept, drained or closed.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
 
@@ -49,19 +49,19 @@ fn what_is_wrong_behind_an_answer_closes_without_another() {
 #[test]
 fn a_refusal_is_told_once_and_answered_with_its_status() {
     let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
-    let stamp = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
+    let defaults = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
     let refusal = connection.receive(&mut &b"GET / HTTP/3.0\r\n\r\n"[..]).map(|_| ()).expect_err("version 3");
-    connection.refuse(refusal, stamp, &mut out);
+    connection.refuse(refusal, defaults, &mut out);
     let expected = "HTTP/1.1 505 HTTP Version Not Supported\r\ndate: now\r\nserver: vitok\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     assert_eq!(text(&out), expected);
-    connection.refuse(refusal, stamp, &mut out);
+    connection.refuse(refusal, defaults, &mut out);
     assert_eq!(text(&out), expected);
     assert_eq!(read(&mut connection, GET), ["closed"]);
 }
 
 #[test]
 fn a_refusal_has_the_content_that_the_server_gives_it() {
-    let stamp = DefaultHeaders { refusal: b"no", ..DefaultHeaders::default() };
+    let defaults = DefaultHeaders { refusal: b"no", ..DefaultHeaders::default() };
     let fields = "content-type: text/plain; charset=utf-8\r\ncontent-length: 2\r\nconnection: close\r\n\r\n";
     for (request, content) in [
         ("GET / HTTP/3.0\r\n\r\n", "no"),
@@ -75,7 +75,7 @@ fn a_refusal_has_the_content_that_the_server_gives_it() {
                 break refusal;
             }
         };
-        connection.refuse(refusal, stamp, &mut out);
+        connection.refuse(refusal, defaults, &mut out);
         let (_, written) =
             text(&out).split_once("\r\n").map(|(a, b)| (a.len(), b.to_owned())).expect("a line");
         assert_eq!(written, format!("{fields}{content}"));

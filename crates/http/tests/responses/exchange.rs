@@ -1,12 +1,12 @@
-//! A connection with a request behind it, ready to be answered.
+//! A connection that has read a request and can be answered.
 
 use http::{Connection, Event, Limits};
 
-/// A GET of 1.1 and of 1.0, which differ in nearly everything that a response may be.
+/// A GET of 1.1 and one of 1.0, whose responses differ in framing and persistence.
 pub(crate) const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 pub(crate) const OLD_GET: &str = "GET / HTTP/1.0\r\n\r\n";
 
-/// A connection that has read this, as far as a request goes.
+/// Returns a connection that has read this input, up to the end of a request.
 pub(crate) fn after(request: &str) -> Connection {
     after_with(request, Limits::default())
 }
@@ -17,7 +17,7 @@ pub(crate) fn after_with(request: &str, limits: Limits) -> Connection {
     connection
 }
 
-/// Reads on: the names of the events, the last of which asks for something.
+/// Reads on, and returns the names of the events up to the one that asks for something.
 pub(crate) fn read(connection: &mut Connection, input: &str) -> Vec<&'static str> {
     let mut input = input.as_bytes();
     let mut names = Vec::new();
@@ -38,7 +38,7 @@ pub(crate) fn read(connection: &mut Connection, input: &str) -> Vec<&'static str
     }
 }
 
-/// What was written, as text.
+/// Returns the output as text.
 pub(crate) fn text(out: &[u8]) -> &str {
     std::str::from_utf8(out).unwrap_or("(no text)")
 }

@@ -1,4 +1,4 @@
-//! The final head: its framing and persistence for every kind of request and status, and what it may not say.
+//! The final head: its framing and persistence for each kind of request and status, and the fields that are refused.
 
 use http::{DefaultHeaders, Length, LocalProtocolError, NO_FIELDS};
 
@@ -6,7 +6,7 @@ use crate::exchange::{GET, OLD_GET, after, text};
 
 type Field = (&'static str, &'static str);
 
-/// One head: the rule, the request, the status, fields and length of the application, and what is written behind the
+/// One head: the rule, the request, the status, the application's fields and length, and what is written after the
 /// status line.
 struct Row(&'static str, &'static str, u16, &'static [Field], Length, &'static str);
 
@@ -154,13 +154,16 @@ fn every_head_is_framed_as_its_rule_says() {
 
 #[test]
 fn date_and_server_are_added_unless_the_application_has_them() {
-    let stamp = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
+    let defaults = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
     let mut out = Vec::new();
     let length = Length::Known(0);
-    assert_eq!(after(GET).start(200, NO_FIELDS, length, stamp, &mut out), Ok(()));
+    assert_eq!(after(GET).start(200, NO_FIELDS, length, defaults, &mut out), Ok(()));
     assert_eq!(text(&out), "HTTP/1.1 200 OK\r\ndate: now\r\nserver: vitok\r\ncontent-length: 0\r\n\r\n");
     out.clear();
-    assert_eq!(after(GET).start(200, [("Date", "then"), ("server", "x")], length, stamp, &mut out), Ok(()));
+    assert_eq!(
+        after(GET).start(200, [("Date", "then"), ("server", "x")], length, defaults, &mut out),
+        Ok(())
+    );
     assert_eq!(text(&out), "HTTP/1.1 200 OK\r\nDate: then\r\nserver: x\r\ncontent-length: 0\r\n\r\n");
 }
 

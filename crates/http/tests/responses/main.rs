@@ -1,4 +1,4 @@
-//! What is written for what an application says: a table for heads, tests for whatever has an order.
+//! Responses as written: a table for heads, and tests for everything that depends on order.
 
 mod content;
 mod end;

@@ -1,11 +1,11 @@
-//! Chunks that we write are chunks that we read.
+//! Chunks that the crate writes are chunks that it reads.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits};
 use proptest::prelude::*;
 
 use crate::exchange::{GET, after};
 
-/// The content and the number of trailers of a chunked request with these chunks.
+/// Returns the content and the number of trailers of a chunked request with these chunks.
 fn read(chunks: &[u8]) -> (Vec<u8>, usize) {
     let head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let request = [&head[..], chunks].concat();
