@@ -1,13 +1,11 @@
-//! Where a socket is: an address as plain values, small enough to be kept for each peer and compared at each
-//! datagram.
+//! Socket addresses as plain values, small enough to be kept per peer and compared per datagram.
 //!
-//! It does not know how a kernel lays one out in memory; `sys::socket::name` does, and turns one into the
-//! other. Names of hosts, of services and of IPv6 zones are looked up elsewhere: here stands what a look-up
-//! results in.
+//! The layouts of the kernel are not known here; `sys::socket::sock_addr` converts from and to them. Host names,
+//! service names and IPv6 zones are looked up elsewhere; this type holds the results.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The address of a socket, of its peer, or of who sent a datagram. It takes 32 bytes.
+/// The address of a socket, of its peer, or of the sender of a datagram. It takes 32 bytes.
 ///
 /// ```
 /// use reactor::Address;
@@ -20,29 +18,28 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// IPv4. Everything is in the order of the host, as Python has it.
+    /// An IPv4 address. All values are in host byte order, as in Python.
     V4 {
         /// The host.
         addr: Ipv4Addr,
         /// The port; 0 lets the kernel choose one.
         port: u16,
     },
-    /// IPv6. Everything is in the order of the host, as Python has it.
+    /// An IPv6 address. All values are in host byte order, as in Python.
     V6 {
         /// The host.
         addr: Ipv6Addr,
         /// The port; 0 lets the kernel choose one.
         port: u16,
-        /// Traffic class and flow label. [`std::net::SocketAddrV6`] has it in the order of the network
-        /// instead.
+        /// Traffic class and flow label. [`std::net::SocketAddrV6`] has them in network byte order instead.
         flowinfo: u32,
-        /// The index of the interface that a link-local address belongs to, or 0.
+        /// The index of the interface of a link-local address, or 0.
         scope_id: u32,
     },
-    /// A Unix socket: the bytes of its path without the NUL at their end, an abstract name (Linux) with the
-    /// NUL at its beginning, or nothing at all for a socket without a name.
+    /// The address of a Unix socket: the bytes of its path without the final NUL, an abstract name (Linux) with the NUL
+    /// at its start, or empty for a socket without a name.
     Unix(Box<[u8]>),
-    /// Of a family that is not known here; its bytes are not kept. [`Address::UNSPECIFIED`] is one.
+    /// An address of another family, whose bytes are not kept. [`Address::UNSPECIFIED`] is one.
     Other {
         /// The kernel's number of the family.
         family: i32,
@@ -50,12 +47,11 @@ pub enum Address {
 }
 
 impl Address {
-    /// No address at all: what the kernel gives for the sender of a datagram that came from a Unix socket
-    /// without a name, for what was received from a stream, and on macOS for a connection that was gone
-    /// before it was accepted.
+    /// No address. The kernel gives it for the sender of a datagram from a Unix socket without a name, for bytes
+    /// received from a stream, and on macOS for a connection that was gone before it was accepted.
     pub const UNSPECIFIED: Self = Self::Other { family: libc::AF_UNSPEC };
 
-    /// The kernel's number of the family: `AF_INET`, `AF_INET6`, `AF_UNIX` or another.
+    /// Returns the kernel's number of the family: `AF_INET`, `AF_INET6`, `AF_UNIX` or another.
     #[inline]
     #[must_use]
     pub fn family(&self) -> i32 {

@@ -1,14 +1,14 @@
-//! The clock of the loop: the same one that Python's `time.monotonic()` reads, in the same units.
+//! The clock of the loop: the clock that Python's `time.monotonic()` reads, in the same units.
 //!
-//! `asyncio` promises that `loop.time()` and `time.monotonic()` can be compared, so neither another clock nor another
-//! way of rounding will do. This file knows no deadlines and no loop.
+//! asyncio promises that `loop.time()` and `time.monotonic()` can be compared, so the clock and the rounding have to be
+//! the same. Deadlines and the loop are not known here.
 
 use crate::sys;
 
-/// How many nanoseconds one second has.
+/// Nanoseconds in a second.
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Nanoseconds of the monotonic clock: `CLOCK_MONOTONIC`, on macOS `CLOCK_UPTIME_RAW`.
+/// Returns the monotonic clock in nanoseconds: `CLOCK_MONOTONIC`, on macOS `CLOCK_UPTIME_RAW`.
 ///
 /// ```
 /// let before = reactor::monotonic_ns();
@@ -20,10 +20,10 @@ pub fn monotonic_ns() -> u64 {
     sys::clock::monotonic_ns()
 }
 
-/// Nanoseconds as the float of seconds that `time.monotonic()` would have returned for them, to the last bit.
+/// Converts nanoseconds to the float of seconds that `time.monotonic()` returns for them, to the last bit.
 ///
-/// Whole seconds are divided as integers and stay exact however large they are; all others are rounded twice, once to
-/// a float and once by the division, as CPython does it. A single rounding would be better and would not compare equal.
+/// Whole seconds are divided as integers and stay exact however large they are. All others are rounded twice, once to a
+/// float and once by the division, as in CPython; a single rounding is better, but the results would not be equal.
 ///
 /// ```
 /// assert_eq!(reactor::seconds(1_500_000_000), 1.5);

@@ -1,7 +1,7 @@
-//! The end of the process at a time that is set beforehand, whatever its threads are doing then.
+//! Ends the process at a set time, whatever its threads are doing.
 //!
-//! A thread of its own waits for it, and needs no lock of anybody's: not the interpreter's, which code that never returns
-//! may hold. There is one such end to a process; whoever sets another one takes the place of the last.
+//! A thread of its own waits for that time. It needs no lock of other code, and so not the GIL, which code that never
+//! returns may hold. A process has one such end; setting another replaces it.
 
 use std::io;
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
@@ -10,36 +10,36 @@ use std::time::{Duration, Instant};
 
 use crate::sys::process;
 
-/// What a message on the standard error may take, which can block as well.
+/// How long writing the message to standard error may take, since that can block as well.
 const MESSAGE: Duration = Duration::from_millis(200);
 const STANDARD_ERROR: i32 = 2;
 
-/// How many ends were set so far: whoever waits for an earlier one gives up.
+/// The number of ends set so far. A thread that waits for an earlier one gives up.
 static LATEST: Mutex<u64> = Mutex::new(0);
 static CHANGED: Condvar = Condvar::new();
 
-/// How a process ends.
+/// How the process ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
-    /// With a code; nothing more of the program runs.
+    /// With an exit code; nothing more of the program runs.
     Code(i32),
-    /// As if nobody handled this signal.
+    /// As if this signal had no handler.
     Signal(i32),
 }
 
-/// Ends the process after this time, and says a line before; replaces what was set before.
+/// Ends the process after this time, writing a message before, and replaces an end that was set earlier.
 ///
 /// # Errors
 ///
-/// The kernel's, where there is no thread to be had; what was set before is gone all the same.
+/// The kernel's, if there can be no new thread. The earlier end is cancelled in any case.
 pub fn exit_after(time: Duration, exit: Exit, message: Vec<u8>) -> io::Result<()> {
     let number = next();
     let until = Instant::now().checked_add(time);
     let wait = move || {
         process::block_signals();
         if is_over(number, until) {
-            say(message);
-            end(exit);
+            write_message(message);
+            end_process(exit);
         }
     };
     thread::Builder::new().name("vitok exit".to_owned()).spawn(wait).map(drop)
@@ -52,7 +52,8 @@ fn next() -> u64 {
     *latest
 }
 
-/// Waits for that time; false if another end was set meanwhile. A time beyond all clocks never comes.
+/// Waits until the time; returns false if another end was set meanwhile. A time beyond the range of the clock never
+/// comes.
 fn is_over(number: u64, until: Option<Instant>) -> bool {
     let mut latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner);
     while *latest == number {
@@ -65,8 +66,8 @@ fn is_over(number: u64, until: Option<Instant>) -> bool {
     false
 }
 
-/// Writes the message, if that needs no long wait. Nobody is left who could be told that it failed.
-fn say(message: Vec<u8>) {
+/// Writes the message, if that does not take long. A failure cannot be reported anywhere.
+fn write_message(message: Vec<u8>) {
     let (said, outcome) = mpsc::channel();
     let write = move || drop(said.send(process::write(STANDARD_ERROR, &message)));
     if thread::Builder::new().spawn(write).is_ok() {
@@ -74,12 +75,12 @@ fn say(message: Vec<u8>) {
     }
 }
 
-fn end(exit: Exit) -> ! {
+fn end_process(exit: Exit) -> ! {
     let code = match exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => {
             if process::die_of(signal).is_ok() {
-                // It arrives in some thread, soon.
+                // The signal is delivered to some thread, soon.
                 thread::sleep(MESSAGE);
             }
             // The first process of a container does not die of a signal.

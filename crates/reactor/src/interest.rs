@@ -1,9 +1,8 @@
-//! What is asked of a descriptor ([`Interest`], [`Trigger`]) and what the kernel answers ([`Readiness`],
-//! [`Modified`]).
+//! What the kernel is asked to watch ([`Interest`], [`Trigger`]) and what it reports ([`Readiness`], [`Modified`]).
 //!
-//! These are the words that the backends translate into their own. Nothing here touches a descriptor.
+//! The backends translate these types into the constants of the kernel. Nothing here uses a descriptor.
 
-/// The directions somebody waits for. Errors and hang-ups need not be asked for: every backend reports them.
+/// The directions that are watched. Errors and hang-ups need not be asked for: every backend reports them.
 ///
 /// ```
 /// use reactor::Interest;
@@ -15,37 +14,37 @@
 pub struct Interest(u8);
 
 impl Interest {
-    /// Nothing. A registration must not have it: it would still be woken by hang-ups, with nobody to tell.
+    /// No direction. A registration must not have it: hang-ups would still be reported, turn after turn.
     pub const NONE: Interest = Interest(0);
-    /// There is something to read, or reading would fail or end at once.
+    /// There is something to read, or a read would fail or return the end at once.
     pub const READABLE: Interest = Interest(1);
-    /// There is room to write, or writing would fail at once.
+    /// There is room to write, or a write would fail at once.
     pub const WRITABLE: Interest = Interest(2);
-    /// Either of the two.
+    /// Both directions.
     pub const BOTH: Interest = Interest(3);
 
-    /// These directions and the other's.
+    /// Returns the directions of both.
     #[inline]
     #[must_use]
     pub const fn with(self, other: Interest) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These directions but for the other's.
+    /// Returns these directions without those of `other`.
     #[inline]
     #[must_use]
     pub const fn without(self, other: Interest) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether all of the other's directions are among these.
+    /// Returns whether all directions of `other` are among these.
     #[inline]
     #[must_use]
     pub const fn contains(self, other: Interest) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether nothing is asked for.
+    /// Returns whether there is no direction.
     #[inline]
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -53,20 +52,20 @@ impl Interest {
     }
 }
 
-/// How often a condition that lasts is reported.
+/// How often a lasting condition is reported.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Trigger {
-    /// By each wait, for as long as it lasts. What `add_reader` promises.
+    /// By each wait, for as long as it lasts. `add_reader` promises that.
     Level,
-    /// Once, until it has gone and come back. Who asks for it reads or writes until the kernel says `EAGAIN`.
+    /// Once, until it has gone and come back. The caller reads or writes until the kernel returns `EAGAIN`.
     Edge,
 }
 
 /// What happened to a descriptor.
 ///
-/// The questions [`readable`](Self::readable) and [`writable`](Self::writable) answer as `asyncio`'s selectors do: a
-/// descriptor that failed or hung up is both, since a read and a write would return at once. A caller that asked for
-/// one direction only still has to look whether it was that one. The other questions give the kernel's bare word.
+/// [`readable`](Self::readable) and [`writable`](Self::writable) answer as asyncio's selectors do: a descriptor that
+/// failed or hung up is both, since a read and a write would return at once. A caller that watches one direction still
+/// has to check that direction. The other methods return what the kernel reported.
 ///
 /// ```
 /// use reactor::Readiness;
@@ -79,74 +78,74 @@ pub struct Readiness(u8);
 impl Readiness {
     /// Nothing happened.
     pub const NONE: Readiness = Readiness(0);
-    /// Bytes, a connection or the end of the stream wait to be read.
+    /// Bytes, a connection or the end of the stream can be read.
     pub const READABLE: Readiness = Readiness(1);
     /// There is room to write.
     pub const WRITABLE: Readiness = Readiness(2);
-    /// An error is pending: for a socket, `SO_ERROR` holds it; for a pipe's write end, its reader has left.
+    /// An error is pending: `SO_ERROR` of a socket; for the write end of a pipe, its reader has left.
     pub const ERROR: Readiness = Readiness(4);
-    /// The peer will send nothing more (`EPOLLRDHUP`; `EV_EOF` of kqueue's read filter). Bytes may still wait.
+    /// The peer sends nothing more (`EPOLLRDHUP`; `EV_EOF` of kqueue's read filter). There may still be bytes to read.
     pub const READ_CLOSED: Readiness = Readiness(8);
-    /// The peer will take nothing more (`EV_EOF` of kqueue's write filter). epoll has no bit for this alone.
+    /// The peer reads nothing more (`EV_EOF` of kqueue's write filter). epoll has no bit for this alone.
     pub const WRITE_CLOSED: Readiness = Readiness(16);
     /// Both directions are closed (`EPOLLHUP`).
     pub const HANGUP: Readiness = Readiness(8 | 16);
 
-    /// What makes a read return at once: a hang-up is among them by its `READ_CLOSED` half.
+    /// The conditions under which a read returns at once; a hang-up includes `READ_CLOSED`.
     const ENDS_A_READ: u8 = Self::READABLE.0 | Self::ERROR.0 | Self::READ_CLOSED.0;
-    /// What makes a write return at once.
+    /// The conditions under which a write returns at once.
     const ENDS_A_WRITE: u8 = Self::WRITABLE.0 | Self::ERROR.0 | Self::WRITE_CLOSED.0;
 
-    /// What either of the two says.
+    /// Returns the conditions of both.
     #[inline]
     #[must_use]
     pub const fn with(self, other: Readiness) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a read would return at once, be it with an error.
+    /// Returns whether a read would return at once, possibly with an error.
     #[inline]
     #[must_use]
     pub const fn readable(self) -> bool {
         self.0 & Self::ENDS_A_READ != 0
     }
 
-    /// Whether a write would return at once, be it with an error.
+    /// Returns whether a write would return at once, possibly with an error.
     #[inline]
     #[must_use]
     pub const fn writable(self) -> bool {
         self.0 & Self::ENDS_A_WRITE != 0
     }
 
-    /// Whether the kernel reported an error.
+    /// Returns whether the kernel reported an error.
     #[inline]
     #[must_use]
     pub const fn error(self) -> bool {
         self.0 & Self::ERROR.0 != 0
     }
 
-    /// Whether both directions are closed. kqueue tells them in two events, one for each direction that is watched.
+    /// Returns whether both directions are closed. kqueue reports that in two events, one for each watched direction.
     #[inline]
     #[must_use]
     pub const fn hangup(self) -> bool {
         self.0 & Self::HANGUP.0 == Self::HANGUP.0
     }
 
-    /// Whether the peer will send nothing more.
+    /// Returns whether the peer sends nothing more.
     #[inline]
     #[must_use]
     pub const fn read_closed(self) -> bool {
         self.0 & Self::READ_CLOSED.0 != 0
     }
 
-    /// Whether the peer will take nothing more.
+    /// Returns whether the peer reads nothing more.
     #[inline]
     #[must_use]
     pub const fn write_closed(self) -> bool {
         self.0 & Self::WRITE_CLOSED.0 != 0
     }
 
-    /// The directions of `interest` that this answers: what a loop that keeps one callback for each should call.
+    /// Returns the directions of `interest` whose callbacks a loop should call.
     #[inline]
     #[must_use]
     pub const fn answers(self, interest: Interest) -> Interest {
@@ -161,12 +160,12 @@ impl Readiness {
     }
 }
 
-/// What a change of interest met.
+/// The result of a change of interest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Modified {
-    /// The registration that was changed, as far as the kernel tells.
+    /// The registration was changed, as far as the kernel tells.
     Kept,
-    /// None: the number had been closed and opened again, so whatever watched it until now watched another file.
+    /// There was none: the number had been closed and opened again, so its watcher until now watched another file.
     Renewed,
 }
 

@@ -1,8 +1,8 @@
-//! The kernel's side of an event loop: readiness, time, and the waking of a loop that sleeps.
+//! The kernel's side of an event loop: readiness, time, and waking a loop that sleeps.
 //!
-//! The crate turns what the operating system offers (epoll, kqueue, eventfd, a monotonic clock) into a handful of plain
-//! types that a loop is built from. It knows nothing of Python, of protocols or of callbacks: it hands out tokens and
-//! deadlines, and what they stand for is the caller's affair. Unsafe code stands in [`sys`] and [`socket`] only.
+//! The crate turns the interfaces of the operating system (epoll, kqueue, eventfd, a monotonic clock) into a few plain
+//! types from which a loop is built. It knows nothing of Python, protocols or callbacks: the caller decides what tokens
+//! and deadlines stand for. Unsafe code is in [`sys`] and [`socket`] only.
 //!
 //! | To                                        | Use                                 |
 //! |-------------------------------------------|-------------------------------------|
@@ -10,10 +10,10 @@
 //! | find what an event belongs to             | [`Slab`], [`Token`]                |
 //! | run things later                          | [`Timers`], [`Deadline`]            |
 //! | wake the loop from another thread         | [`Wakeup`], [`Waker`]             |
-//! | hear of signals                           | [`SignalPipe`]                      |
+//! | receive signals                           | [`SignalPipe`]                      |
 //! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
 //! | write lines without waiting               | [`Lines`]                           |
-//! | end the process whatever it does          | [`exit_after`]                      |
+//! | end the process at a set time             | [`exit_after`]                      |
 
 mod address;
 pub mod clock;

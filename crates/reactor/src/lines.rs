@@ -1,12 +1,12 @@
-//! Lines that a thread writes, so that a descriptor which takes none keeps nobody waiting.
+//! Lines that a thread writes, so that a descriptor that blocks delays no other thread.
 //!
-//! A pipe that nobody reads, a terminal stopped by ^S and a network file system block whoever writes, and O_NONBLOCK would
-//! be no help: it belongs to the open file, which other processes share, and regular files don't know it. A thread may
-//! block. What it has not written yet is bounded; lines that there is no room for, or that the kernel refuses (a full
-//! disk), are lost and counted, and the next ones are tried again.
+//! A pipe without a reader, a terminal stopped by ^S and a network file system block a write. O_NONBLOCK is no help: it
+//! belongs to the open file, which other processes share, and has no effect on regular files. A thread may block. The
+//! lines that it has not written yet are limited; lines beyond the limit, or that the kernel refuses (a full disk), are
+//! lost and counted, and the next ones are tried again.
 //!
-//! Lines go out in pieces of at most `PIPE_BUF` bytes, which a pipe takes as a whole (pipe(7)), so that those of several
-//! processes don't mix.
+//! Lines are written in pieces of at most `PIPE_BUF` bytes, which a pipe takes as a whole (pipe(7)), so that lines of
+//! several processes don't mix.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,26 +17,27 @@ use std::time::Duration;
 
 use crate::sys::process;
 
-/// Bytes that wait to be written: ten thousand lines of an access log, what a reader that is busy for a second leaves.
+/// The most bytes that wait to be written: ten thousand lines of an access log, written while a reader is busy for a
+/// second.
 pub const WAITING_AT_MOST: usize = 1024 * 1024;
 
-/// When a write is tried again where somebody made the open file not block, as others that share it can.
+/// How soon a write is tried again if another process has made the open file non-blocking.
 const AGAIN: Duration = Duration::from_millis(10);
 
-/// Lines for one descriptor. The thread starts with the first of them.
+/// The lines for one descriptor. The thread starts with the first line.
 #[derive(Debug)]
 pub struct Lines {
     shared: Arc<Shared>,
 }
 
-/// How a writer does.
+/// The state of the writer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {
-    /// Lines lost so far.
+    /// The number of lines lost so far.
     pub lost: u64,
-    /// Bytes that wait, or are being written.
+    /// The number of bytes that wait or are being written.
     pub waiting: usize,
-    /// The error number of the last write; 0 if it went well.
+    /// The error number of the last write; 0 if it succeeded.
     pub errno: i32,
 }
 
@@ -56,14 +57,14 @@ struct State {
 }
 
 impl Lines {
-    /// Lines for this descriptor, which stays its owner's.
+    /// Creates the lines for this descriptor, which is not closed by them.
     #[must_use]
     pub fn new(fd: RawFd) -> Self {
         let state = Mutex::new(State::default());
         Self { shared: Arc::new(Shared { fd, state, news: Condvar::new() }) }
     }
 
-    /// Has lines written, each with its line feed; they are lost if too much waits already.
+    /// Queues lines, each with its line feed. They are lost if the queue is full.
     pub fn write(&self, text: &[u8]) {
         let mut state = self.shared.lock();
         let fits = state.progress.waiting == 0 || state.progress.waiting + text.len() <= WAITING_AT_MOST;
@@ -77,7 +78,7 @@ impl Lines {
         self.shared.news.notify_one();
     }
 
-    /// How it does.
+    /// Returns the state of the writer.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.shared.lock().progress
@@ -94,7 +95,7 @@ impl Lines {
 }
 
 impl Drop for Lines {
-    /// What waits is written all the same, unless the process ends before.
+    /// The thread still writes what is queued, unless the process ends before.
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.news.notify_one();
@@ -103,13 +104,13 @@ impl Drop for Lines {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code of anybody else's runs under this lock.
+        // No code of others runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self) {
         process::block_signals();
-        // Whether a line was written in part, and what follows needs an end of line in front.
+        // Whether a line was written in part, so that the next piece needs an end of line before it.
         let mut is_torn = false;
         while let Some(piece) = self.next() {
             let outcome = self.send(&piece, &mut is_torn);
@@ -123,7 +124,7 @@ impl Shared {
         }
     }
 
-    /// The next piece; None at the end.
+    /// Returns the next piece, or None at the end.
     fn next(&self) -> Option<Vec<u8>> {
         let mut state = self.lock();
         loop {
@@ -137,7 +138,7 @@ impl Shared {
         }
     }
 
-    /// Writes a piece, or says why not and how many of its lines are lost.
+    /// Writes a piece, or returns the error and how many of its lines are lost.
     fn send(&self, piece: &[u8], is_torn: &mut bool) -> Result<(), (io::Error, u64)> {
         if *is_torn {
             self.send_all(b"\n").map_err(|(error, _)| (error, count(piece)))?;
@@ -149,7 +150,7 @@ impl Shared {
         })
     }
 
-    /// Writes all of it, or says how much was written.
+    /// Writes all of it, or returns the error and how much was written.
     fn send_all(&self, bytes: &[u8]) -> Result<(), (io::Error, usize)> {
         let mut written = 0;
         while written < bytes.len() {
@@ -165,14 +166,15 @@ impl Shared {
     }
 }
 
-/// The lines of a text. One that was begun counts.
+/// Counts the lines of a text, including one without its end.
 fn count(text: &[u8]) -> u64 {
     let ends = text.iter().filter(|byte| **byte == b'\n').count();
     let begun = text.last().is_some_and(|byte| *byte != b'\n');
     ends as u64 + u64::from(begun)
 }
 
-/// Whole lines, as many together as a pipe takes as one; a longer line is a piece of its own.
+/// Splits a text into pieces of whole lines, as many together as a pipe takes at once. A longer line is a piece of its
+/// own.
 fn split(text: &[u8], mut take: impl FnMut(&[u8])) {
     let mut rest = text;
     while rest.len() > libc::PIPE_BUF {

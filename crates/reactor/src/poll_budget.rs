@@ -1,34 +1,34 @@
-//! How often a loop that always has something to call sees to what no descriptor tells: handlers of signals, and other
-//! threads that wait for the GIL.
+//! How often a loop that always has callbacks to run lets signal handlers run and other threads take the GIL. No
+//! descriptor reports either.
 //!
-//! Such a look costs as much as a callback, so it is not taken at every turn. The bound: at most [`LONGEST_STRIDE`] turns,
-//! or four times as many callbacks, go by between two; after a sleep, which is a look itself, [`STRIDE_AFTER_SLEEP`] of
-//! them; and as soon as the time between two exceeds [`SLOW`], every turn takes one, until the turns are short again.
-//! Descriptors have no part in this: `Poller::may_be_ready` says when they are polled.
+//! Such a look costs as much as a callback, so it is not taken at every turn. At most [`LONGEST_STRIDE`] turns, or four
+//! times as many callbacks, pass between two; after a sleep, which is a look itself, [`STRIDE_AFTER_SLEEP`] turns. Once
+//! the time between two exceeds [`SLOW`], every turn takes one, until the turns are short again. Descriptors are not
+//! concerned: `Poller::may_be_ready` says when they are polled.
 
 use std::time::Duration;
 
-/// Turns between two looks of a loop whose turns are short. At 100 ns for the shortest turn, a look at the clock of 25 ns
-/// adds less than 2 % to each.
+/// The number of turns between two looks while turns are short. The shortest turn takes 100 ns, and reading the clock
+/// for a look takes 25 ns, so this adds less than 2 % to each.
 const LONGEST_STRIDE: i32 = 16;
 
-/// Turns that may follow a sleep: what a request usually takes from its event to its answer, by callback, future and task.
-/// How long they take is not known, for nobody asks for the time when a sleep ends, so they are few.
+/// The number of turns after a sleep: what a request usually takes from its event to its answer, by callback, future
+/// and task. Their time is not measured, since the clock is not read when a sleep ends, so they are few.
 const STRIDE_AFTER_SLEEP: i32 = 4;
 
 /// The time between two looks above which each turn takes one: a fifth of the 1 ms that a signal may wait.
 const SLOW: Duration = Duration::from_micros(200);
 
-/// Other threads get the GIL at least this often from a loop whose callbacks are all C functions: the interpreter's own
-/// switch interval.
+/// How often other threads get the GIL, at least, from a loop whose callbacks are all C functions: the switch interval
+/// of the interpreter.
 const GIL_SHARE: Duration = Duration::from_millis(5);
 
-/// When a busy loop takes its next look. See the top of this file.
+/// When a busy loop takes its next look. The top of this file has the rules.
 #[derive(Debug)]
 pub struct PollBudget {
     turns_left: i32,
     stride: i32,
-    /// `None` after a sleep: nobody asked for the time.
+    /// The time of the last look; `None` after a sleep, when the clock is not read.
     looked_at: Option<u64>,
     shared_at: u64,
 }
@@ -36,34 +36,34 @@ pub struct PollBudget {
 /// What a busy loop does before its callbacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PollStep {
-    /// Poll with the GIL held, if anything may be ready: nothing can block.
+    /// Poll with the GIL held, if anything may be ready: the poll cannot block.
     Poll,
-    /// Poll, and let other threads have the GIL.
+    /// Poll, and let other threads take the GIL.
     PollAndShare,
 }
 
 impl PollBudget {
-    /// The budget of a loop that has taken no look yet: its first turn does.
+    /// Creates the budget of a new loop, whose first turn takes a look.
     #[must_use]
     pub const fn new() -> Self {
         Self { turns_left: 0, stride: 1, looked_at: None, shared_at: 0 }
     }
 
-    /// Notes a turn and how many callbacks it ran.
+    /// Counts a turn and the callbacks that it ran.
     #[inline]
     pub fn note_turn(&mut self, callbacks: usize) {
         let weight = i32::try_from(callbacks / 4).unwrap_or(i32::MAX / 2);
         self.turns_left = self.turns_left.saturating_sub(1 + weight);
     }
 
-    /// Whether the next busy turn takes a look.
+    /// Returns whether the next busy turn takes a look.
     #[inline]
     #[must_use]
     pub fn is_spent(&self) -> bool {
         self.turns_left <= 0
     }
 
-    /// A look comes next: how, and when the one after it is due.
+    /// Starts a look: returns what to do, and sets when the next one is due.
     pub fn renew(&mut self, now_ns: u64) -> PollStep {
         self.stride = match self.looked_at {
             None => STRIDE_AFTER_SLEEP,
@@ -79,7 +79,7 @@ impl PollBudget {
         PollStep::PollAndShare
     }
 
-    /// The loop slept, so it has shared the GIL just now.
+    /// Records that the loop slept, and so has released the GIL just now.
     #[inline]
     pub fn slept(&mut self) {
         self.stride = STRIDE_AFTER_SLEEP;
@@ -105,7 +105,7 @@ mod tests {
 
     const MICROSECOND: u64 = 1_000;
 
-    /// Turns of one callback each until a look is due.
+    /// Returns how many turns of one callback each pass until a look is due.
     fn turns_until_look(budget: &mut PollBudget) -> i32 {
         let mut turns = 0;
         while !budget.is_spent() {
@@ -151,7 +151,7 @@ mod tests {
         }
         budget.slept();
         assert_eq!(turns_until_look(&mut budget), STRIDE_AFTER_SLEEP);
-        // How long the sleep and those turns took says nothing of the loop's budget.
+        // The time of the sleep and of those turns does not count.
         budget.renew(1_000_000 * MICROSECOND);
         assert_eq!(turns_until_look(&mut budget), STRIDE_AFTER_SLEEP);
     }

@@ -1,8 +1,8 @@
-//! Waiting for descriptors: one set of registrations in the kernel, one call that sleeps until something happens.
+//! Waiting for descriptors: one set of registrations in the kernel, and one call that sleeps until something happens.
 //!
-//! The poller is the policy that all backends share; what the kernel is told stands in [`crate::sys`]. It does not know
-//! what a token stands for and keeps no list of the descriptors: the caller's table is the only one, and
-//! [`Poller::rebuild`] asks for it.
+//! The poller is the policy that all backends share; [`crate::sys`] has the system calls. The meaning of tokens is not
+//! known here, and there is no list of descriptors: the caller's table is the only one, and [`Poller::rebuild`] asks
+//! for it.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -10,12 +10,12 @@ use std::os::fd::RawFd;
 use crate::sys::{self, Backend};
 use crate::{Event, Interest, Modified, Timeout, Token, Trigger, Waker};
 
-/// Polls in a row that find nothing, after which the backend is armed again: it costs about as much as one of them, and
-/// where events come that often it would be for nothing.
+/// How many successive polls find nothing before the backend is armed again. Arming costs about as much as one poll,
+/// and would be in vain where events come more often than that.
 const POLLS_BEFORE_ARMING: u32 = 4;
 
-/// Such polls before the backend is armed for the first time, which takes as long as some hundred of them and keeps a
-/// descriptor and two pages of memory: a loop that is busy for a moment does without.
+/// How many such polls come before the backend is armed for the first time, which takes as long as some hundred of them
+/// and keeps a descriptor and two pages of memory: a loop that is busy for a moment does without.
 const POLLS_BEFORE_FIRST_ARMING: u32 = 256;
 
 /// The kernel's set of watched descriptors, and the buffer of the last wait's events.
@@ -38,30 +38,30 @@ const POLLS_BEFORE_FIRST_ARMING: u32 = 256;
 #[derive(Debug)]
 pub struct Poller<B: Backend = sys::Default> {
     backend: B,
-    /// Whether a wait that was made after the backend was armed has found nothing. Until the backend has news, another
-    /// would find nothing either.
+    /// Whether a wait after the backend was armed has found nothing. Until the backend reports news, another wait would
+    /// find nothing either.
     is_silent: bool,
     /// Whether anything was registered for writing since the caller last said that nothing is.
     may_watch_a_writer: bool,
-    /// Polls in a row that found nothing.
+    /// How many successive polls found nothing.
     quiet_polls: u32,
-    /// How many more of those in longer rows it takes until the backend is armed for the first time.
+    /// How many further polls in longer sequences it takes until the backend is armed for the first time.
     until_first_arming: u32,
 }
 
 impl Poller {
-    /// A poller on the best backend of this system.
+    /// Creates a poller on the best backend of this system.
     ///
     /// # Errors
     ///
-    /// The kernel's, where it has no more descriptors to give (`EMFILE`, `ENFILE`) or no memory.
+    /// The kernel's, if there are no more descriptors (`EMFILE`, `ENFILE`) or there is no memory.
     pub fn new() -> io::Result<Self> {
         Ok(Self::with_backend(sys::Default::new()?))
     }
 }
 
 impl<B: Backend> Poller<B> {
-    /// A poller on a backend that the caller chose.
+    /// Creates a poller on the given backend.
     pub const fn with_backend(backend: B) -> Self {
         Self {
             backend,
@@ -77,7 +77,7 @@ impl<B: Backend> Poller<B> {
         self.backend.refuse_hints();
     }
 
-    /// Watches a descriptor. One that is watched already is watched anew, under the new token.
+    /// Watches a descriptor. If it is watched already, the new token replaces the old one.
     ///
     /// # Errors
     ///
@@ -96,8 +96,9 @@ impl<B: Backend> Poller<B> {
         self.backend.register(fd, token, interest, trigger)
     }
 
-    /// Changes what a watched descriptor is watched for. A condition that holds is reported again, even under
-    /// [`Trigger::Edge`]. One that is not watched, because it was closed elsewhere and opened again, is registered.
+    /// Changes the interest in a watched descriptor. A condition that holds is reported again, even with
+    /// [`Trigger::Edge`]. A descriptor that is not watched, because it was closed elsewhere and opened again, is
+    /// registered.
     ///
     /// # Errors
     ///
@@ -115,22 +116,22 @@ impl<B: Backend> Poller<B> {
         self.backend.reregister(fd, token, interest, trigger)
     }
 
-    /// Ceases to watch a descriptor that was watched for `interest`. One that was closed meanwhile is no error.
+    /// Stops watching a descriptor that was watched for `interest`. It is no error if it was closed meanwhile.
     ///
     /// # Errors
     ///
-    /// The kernel's, if it has any left.
+    /// The kernel's, other than those.
     #[inline]
     pub fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
         self.backend.deregister(fd, interest)
     }
 
-    /// Sleeps until something happens or the timeout is over, and returns how many events there are to look at.
+    /// Sleeps until something happens or the timeout has passed, and returns the number of events.
     ///
     /// # Errors
     ///
-    /// The kernel's. A signal ends the sleep as [`io::ErrorKind::Interrupted`], so that the caller can run its handlers
-    /// and decide anew how long to wait. After an error there are no events.
+    /// The kernel's. A signal ends the sleep with [`io::ErrorKind::Interrupted`], so that the caller can run its
+    /// handlers and decide again how long to wait. After an error there are no events.
     #[inline]
     pub fn wait(&mut self, timeout: Timeout) -> io::Result<usize> {
         let is_poll_in_doubt = timeout == Timeout::Now && !self.is_silent;
@@ -145,9 +146,9 @@ impl<B: Backend> Poller<B> {
         count
     }
 
-    /// Whether a poll at this moment may find anything. False only where the system has said, without being asked, that
-    /// no event has come since a poll that found nothing; it is exact for system calls of this thread, and for those of
-    /// another thread that this one knows to have returned.
+    /// Returns whether a poll at this moment may find anything. It returns false only if the system has reported,
+    /// without a system call, that no event has come since a poll that found nothing. That is exact for system calls of
+    /// this thread, and for those of another thread that this one knows to have returned.
     #[inline]
     #[must_use]
     pub fn may_be_ready(&mut self) -> bool {
@@ -157,21 +158,21 @@ impl<B: Backend> Poller<B> {
         !self.is_silent
     }
 
-    /// Whether any descriptor may be watched for writing: the poller keeps no list, so it takes the caller to say that
-    /// none is any more.
+    /// Returns whether any descriptor may be watched for writing. The poller keeps no list, so only the caller can say
+    /// that none is any more.
     #[inline]
     #[must_use]
     pub fn may_watch_a_writer(&self) -> bool {
         self.may_watch_a_writer
     }
 
-    /// Says whether any descriptor is watched for writing at this moment.
+    /// Records whether any descriptor is watched for writing at this moment.
     pub fn note_writers(&mut self, any: bool) {
         self.may_watch_a_writer = any;
     }
 
-    /// Forgets what is known of the set, so that the next question of [`may_be_ready`](Self::may_be_ready) is answered
-    /// by a poll: another thread may use the poller from now on.
+    /// Forgets what is known about the set, so that the next call of [`may_be_ready`](Self::may_be_ready) leads to a
+    /// poll: another thread may use the poller from now on.
     #[inline]
     pub fn doubt(&mut self) {
         self.is_silent = false;
@@ -187,46 +188,47 @@ impl<B: Backend> Poller<B> {
         self.backend.arm()
     }
 
-    /// One of the events of the last wait. They stay as they are until the next one.
+    /// Returns one of the events of the last wait. They are valid until the next wait.
     ///
     /// # Panics
     ///
-    /// For an index that is not below what the last wait returned.
+    /// The index is not below the number that the last wait returned.
     #[inline]
     #[must_use]
     pub fn event(&self, index: usize) -> Event {
         self.backend.event(index)
     }
 
-    /// What other threads wake this poller with. It stays good after a [`rebuild`](Self::rebuild).
+    /// Returns the means for other threads to wake this poller. It stays valid after a [`rebuild`](Self::rebuild).
     #[must_use]
     pub fn waker(&self) -> Waker {
         self.backend.waker()
     }
 
-    /// Which way to the kernel the next wait takes: `epoll_pwait2`, `epoll_wait`, `kqueue` or `scripted`.
+    /// Returns the system call of the next wait: `epoll_pwait2`, `epoll_wait`, `kqueue` or `scripted`.
     ///
-    /// That `epoll_pwait2` is missing is only seen by the first wait.
+    /// Only the first wait finds out whether `epoll_pwait2` is missing.
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
         self.backend.name()
     }
 
-    /// The descriptor of the kernel's set itself. Another one after a [`rebuild`](Self::rebuild).
+    /// Returns the descriptor of the kernel's set, which changes with a [`rebuild`](Self::rebuild).
     #[must_use]
     pub fn raw_fd(&self) -> RawFd {
         self.backend.raw_fd()
     }
 
-    /// Starts over with an empty set in the kernel and registers what is `live`. Returns those that could not be.
+    /// Starts over with an empty set in the kernel and registers everything in `live`. Returns the registrations that
+    /// failed.
     ///
     /// Two situations need it. After `fork()` the child shares the set with its parent, and each change would change
     /// both. And epoll watches the open file rather than its number: if the number is closed while a duplicate of it
-    /// lives, the file goes on being reported and can no longer be removed. The events of the last wait stay readable.
+    /// lives, the file is still reported and can no longer be removed. The events of the last wait stay readable.
     ///
     /// # Errors
     ///
-    /// The kernel's, if there is no new set to be had. It can be tried again then.
+    /// The kernel's, if there can be no new set. The call can be repeated then.
     pub fn rebuild(
         &mut self,
         live: impl Iterator<Item = (RawFd, Token, Interest, Trigger)>,
@@ -243,11 +245,14 @@ impl<B: Backend> Poller<B> {
     }
 }
 
-/// The kernel would take an empty interest and then report hang-ups that nobody waits for, turn after turn.
+/// Refuses an empty interest. The kernel would accept it and then report hang-ups turn after turn.
 #[inline]
 fn refuse_empty(interest: Interest) -> io::Result<()> {
     if interest.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "an empty interest; deregister instead"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the interest is empty: use deregister() instead",
+        ));
     }
     Ok(())
 }

@@ -1,17 +1,18 @@
-//! How a signal reaches the loop: the interpreter's C handler writes the signal's number into a pipe that is watched.
+//! How a signal reaches the loop: the interpreter's C handler writes the number of the signal into a pipe that is
+//! watched.
 //!
-//! Nothing here installs a handler or knows what a signal means. Both ends belong to the [`SignalPipe`] and are closed
-//! with it, once. After a `fork()` parent and child share the pipe: the child has to make one of its own.
+//! Handlers are installed and interpreted elsewhere. Both ends belong to the [`SignalPipe`] and are closed with it,
+//! once. After a `fork()` parent and child share the pipe, so the child has to make its own.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsRawFd, RawFd};
 
 use crate::sys;
 
-/// A pipe for numbers of signals. Neither end blocks, neither is inherited by a program that is started.
+/// A pipe for signal numbers. Neither end blocks, and neither is inherited by programs that are started.
 ///
-/// A pipe and not a pair of sockets, because it packs single bytes: it holds tens of thousands of them, where a socket,
-/// which keeps each write in a buffer of its own, is full after some hundreds.
+/// It is a pipe and not a pair of sockets because it packs single bytes: it holds tens of thousands of them, where a
+/// socket, which keeps each write in a buffer of its own, is full after some hundreds.
 ///
 /// ```
 /// let pipe = reactor::SignalPipe::new()?;
@@ -24,15 +25,15 @@ pub struct SignalPipe {
     writer: PipeWriter,
 }
 
-/// How many numbers are read by one call. Several signals at once are rare; a flood takes a few more calls.
+/// How many numbers one call reads. Several signals at once are rare; a flood takes a few more calls.
 const SIGNALS_PER_READ: usize = 256;
 
 impl SignalPipe {
-    /// A pipe with nothing in it.
+    /// Creates an empty pipe.
     ///
     /// # Errors
     ///
-    /// The kernel's, where it has no more descriptors to give.
+    /// The kernel's, if there are no more descriptors.
     pub fn new() -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         sys::descriptor::set_nonblocking(&reader)?;
@@ -40,25 +41,25 @@ impl SignalPipe {
         Ok(Self { reader, writer })
     }
 
-    /// The end to be watched.
+    /// Returns the end to be watched.
     #[inline]
     #[must_use]
     pub fn read_fd(&self) -> RawFd {
         self.reader.as_raw_fd()
     }
 
-    /// The end that `signal.set_wakeup_fd` is given.
+    /// Returns the end for `signal.set_wakeup_fd`.
     #[inline]
     #[must_use]
     pub fn write_fd(&self) -> RawFd {
         self.writer.as_raw_fd()
     }
 
-    /// Takes out what was written so far, each number by itself and in order.
+    /// Takes out the numbers written so far, one at a time and in order.
     ///
     /// # Errors
     ///
-    /// The kernel's. That nothing is there is not one.
+    /// The kernel's. An empty pipe is not an error.
     pub fn drain(&self, mut each: impl FnMut(u8)) -> io::Result<()> {
         let mut numbers = [0; SIGNALS_PER_READ];
         loop {

@@ -1,7 +1,7 @@
-//! Where the things behind the tokens live: a vector with a free list, each place counting its tenants.
+//! Values by token: a vector with a free list, where each place counts its generations.
 //!
-//! Looking up a token is one index and one comparison. A token outlives what it named without harm: it finds nothing,
-//! never the next tenant of the same place. This file does not know what its tenants are.
+//! Looking up a token is one index and one comparison. A token may outlive its value: it then finds nothing, and never
+//! the next value at the same place.
 
 use crate::Token;
 
@@ -22,7 +22,7 @@ pub struct Slab<T> {
     occupied: usize,
 }
 
-/// The end of the list of vacant places. No place has this index, which keeps [`Token::WAKER`] apart as well.
+/// The end of the list of vacant places. No place has this index, so [`Token::WAKER`] is never handed out either.
 const NOWHERE: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ enum Content<T> {
 }
 
 impl<T> Slab<T> {
-    /// No places yet.
+    /// Creates an empty slab, which allocates nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { slots: Vec::new(), vacant: NOWHERE, occupied: 0 }
@@ -48,7 +48,7 @@ impl<T> Slab<T> {
     ///
     /// # Panics
     ///
-    /// Past four thousand million places; the memory ends sooner.
+    /// Past four thousand million places; memory ends sooner.
     #[inline]
     pub fn insert(&mut self, value: T) -> Token {
         self.occupied += 1;
@@ -65,7 +65,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// What the token names, if it is still there.
+    /// Returns the value of the token, if it is still there.
     #[inline]
     #[must_use]
     pub fn get(&self, token: Token) -> Option<&T> {
@@ -79,7 +79,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// What the token names, if it is still there, to be changed.
+    /// Returns the value of the token for modification, if it is still there.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
@@ -93,14 +93,14 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Moves out what the token names. The token, and every copy of it, finds nothing from now on.
+    /// Moves the value of the token out. From now on, the token and every copy of it find nothing.
     #[inline]
     pub fn remove(&mut self, token: Token) -> Option<T> {
         self.get(token)?;
         self.vacate(token.index())
     }
 
-    /// All tenants with their tokens, in the order of their places.
+    /// Iterates over all values with their tokens, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
         (0..).zip(&self.slots).filter_map(|(index, slot)| match &slot.content {
             Content::Value(value) => Some((Token::new(index, slot.generation), value)),
@@ -108,21 +108,21 @@ impl<T> Slab<T> {
         })
     }
 
-    /// How many tenants there are.
+    /// Returns the number of values.
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.occupied
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no values.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.occupied == 0
     }
 
-    /// Moves all tenants out, so that the caller can drop them when nothing is borrowed. Their tokens find nothing.
+    /// Moves all values out, so that the caller can drop them when nothing is borrowed. Their tokens find nothing.
     pub fn drain(&mut self) -> Vec<T> {
         let mut tenants = Vec::with_capacity(self.occupied);
         for index in (0..NOWHERE).take(self.slots.len()) {
@@ -131,7 +131,7 @@ impl<T> Slab<T> {
         tenants
     }
 
-    /// A new place at the end, for when none is vacant.
+    /// Adds a place at the end, for when none is vacant.
     #[cold]
     fn append(&mut self, value: T) -> Token {
         let index = u32::try_from(self.slots.len()).unwrap_or(NOWHERE);
@@ -140,9 +140,9 @@ impl<T> Slab<T> {
         Token::new(index, 0)
     }
 
-    /// Empties a place and counts its tenants on.
+    /// Empties a place and increments its generation.
     ///
-    /// A place whose count is exhausted is never let again: starting over would make its oldest tokens valid.
+    /// A place whose generation has reached its maximum is never used again: its oldest tokens would become valid.
     fn vacate(&mut self, index: u32) -> Option<T> {
         let slot = self.slots.get_mut(index as usize)?;
         if let Content::Vacant { .. } = slot.content {

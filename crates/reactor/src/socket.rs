@@ -1,17 +1,18 @@
-//! The calls on sockets and pipes, each a safe function: where bytes enter the loop and where they leave it.
+//! The calls on sockets and pipes, each a safe function: where bytes enter and leave the loop.
 //!
-//! This file moves bytes. What makes connections, and what goes whole, stands in `sys/socket/` and is handed
-//! on from here, so that a caller finds everything under one name. It knows nothing of policy: how much to
-//! read, when to try again and what an error means to a protocol is the caller's affair.
+//! This file moves the bytes of streams. Calls for connections and datagrams are in `sys/socket/` and are exported from
+//! here, so that a caller finds everything under one name. How much to read, when to try again and what an error means
+//! to a protocol is up to the caller.
 //!
-//! All of it keeps to these rules:
+//! All calls follow these rules:
 //!
-//! - A signal in between is not an error: the call is made again, unless it has ended a wait.
-//! - Nothing waits, whatever the descriptor is set to; [`io::ErrorKind::WouldBlock`] says that there is nothing to do. Where
-//!   that can't be promised, [`io::ErrorKind::Unsupported`] says so, and there is a call `..._when_ready`.
-//! - Nothing is allocated, but for the path of a Unix address.
+//! - A signal is not an error: the call is repeated, unless the signal has ended a wait.
+//! - No call waits, whatever mode the descriptor is in; [`io::ErrorKind::WouldBlock`] says that there is nothing to do.
+//!   Where waiting cannot be ruled out, the call returns [`io::ErrorKind::Unsupported`], and there is a call
+//!   `..._when_ready`.
+//! - Nothing is allocated, except for the path of a Unix address.
 //! - Errors are the kernel's, with their `errno`.
-//! - A number that is not open is an error (`EBADF`) and no harm. Whose number it is, the caller has to know.
+//! - A number that is not open is an error (`EBADF`) and does no harm. The caller has to know whose number it is.
 //!
 //! | To                       | Use                                                                        |
 //! |--------------------------|----------------------------------------------------------------------------|
@@ -19,8 +20,8 @@
 //! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
 //! | make a connection        | [`accept`], [`accept_when_ready`], [`stream_for`], [`connect`], [`pending_error`] |
-//! | ask where a socket is    | [`local_address`], [`peer_address`]                                        |
-//! | settle or end one        | [`set_nonblocking`], [`set_nodelay`], [`shutdown_write`], [`close`], [`lingers`]        |
+//! | ask for addresses        | [`local_address`], [`peer_address`]                                        |
+//! | configure or close one   | [`set_nonblocking`], [`set_nodelay`], [`shutdown_write`], [`close`], [`lingers`]        |
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -34,13 +35,12 @@ pub use crate::sys::socket::{
     set_nonblocking, shutdown_write, stream_for, write, write_vectored, write_when_ready,
 };
 
-/// How many bytes of a file one call sends at most. That is Linux's own bound; it takes greater counts as
-/// this one, but for those that would be negative as a signed number, which are an error to it.
+/// The most bytes of a file that one call sends: Linux's own limit. Linux treats larger counts as this one, but refuses
+/// those that are negative as a signed number.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const FILE_BYTES_PER_CALL: usize = 0x7fff_f000;
 
-/// Receives what is there, as far as there is room, and returns how many bytes of `room` are filled in. 0 is
-/// the end of the stream, or there is no room.
+/// Receives bytes into `room`, and returns how many. 0 is the end of the stream, or `room` is empty.
 ///
 /// ```
 /// use reactor::socket;
@@ -68,52 +68,50 @@ pub fn receive(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
 ///
 /// # Errors
 ///
-/// The kernel's. That the peer has left is `EPIPE`, and no signal.
+/// The kernel's. A peer that has left is `EPIPE`, without a signal.
 #[inline]
 pub fn send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     // SAFETY: `bytes` is as long as the call is told, and outlives it.
     transferred(|| unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), SEND_FLAGS) })
 }
 
-/// Sends as much of several slices, one after the other, as the kernel takes, and returns how many bytes that
-/// is. What comes behind the first 1024 slices is left for the next call.
+/// Sends as much of several slices in order as the kernel takes, and returns how many bytes that is. Slices beyond the
+/// first 1024 are left for the next call.
 ///
 /// # Errors
 ///
-/// As of [`send`].
+/// Those of [`send`].
 #[inline]
 pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut message = EMPTY_MESSAGE;
     message.msg_iov = slices.as_ptr().cast_mut().cast();
     message.msg_iovlen = fitted(slices.len().min(SLICES_PER_CALL), 0);
-    // SAFETY: a slice is laid out as the kernel's own; they and their bytes outlive the call, which only
-    // reads them.
+    // SAFETY: `IoSlice` has the layout of `iovec`; the slices and their bytes outlive the call, which only reads them.
     transferred(|| unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) })
 }
 
-/// Sends from a file, beginning at `offset`, at most `count` bytes, without their passing through this
-/// process, and returns how many there were. 0 is the end of the file. The file's own position is neither
-/// used nor moved.
+/// Sends at most `count` bytes of a file, beginning at `offset`, without copying them through this process, and returns
+/// how many. 0 is the end of the file. The position of the file is neither used nor changed.
 ///
 /// # Errors
 ///
-/// The kernel's: `EINVAL` where the file is not one that it can send from; a peer that has left is `EPIPE`
-/// and, as of [`write()`], a signal. [`io::ErrorKind::Unsupported`] on systems where this is not written yet:
-/// the caller has to read and send by itself.
+/// The kernel's: `EINVAL` if the kernel cannot send from this file; a peer that has left is `EPIPE` and, as with
+/// [`write()`], a signal. [`io::ErrorKind::Unsupported`] on systems where this is not implemented: the caller has to
+/// read and send.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn send_file(socket: RawFd, file: RawFd, offset: u64, count: usize) -> io::Result<usize> {
     let mut position = libc::off64_t::try_from(offset)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "an offset beyond the end of any file"))?;
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the offset is too large for a file"))?;
     let count = count.min(FILE_BYTES_PER_CALL);
     // SAFETY: `position` is writable and outlives the call.
     transferred(|| unsafe { libc::sendfile64(socket, file, &raw mut position, count) })
 }
 
-/// Sends from a file on Linux. Here it is not written yet: the call has another shape on each system.
+/// Sends from a file on Linux. It is not implemented on this system, where the call is a different one.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::Unsupported`]: the caller has to read and send by itself.
+/// [`io::ErrorKind::Unsupported`]: the caller has to read and send.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub fn send_file(_socket: RawFd, _file: RawFd, _offset: u64, _count: usize) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())

@@ -1,20 +1,21 @@
-//! What is to happen later: deadlines as integers, and things in the order of them.
+//! Timers: deadlines as integers, and items in the order of their deadlines.
 //!
-//! asyncio's deadlines are floats of seconds. Comparing floats in a heap means to think of NaN at each step, so a
-//! deadline is turned into an integer with the same order once, when it comes in. Things with equal deadlines leave in
-//! the order in which they came, as callers of `call_later(0.1, ...)` in a row expect.
+//! asyncio's deadlines are floats of seconds. Comparing floats in a heap would mean handling NaN at each step, so a
+//! deadline is converted once to an integer with the same order. Items with equal deadlines leave in the order in which
+//! they were added, as callers of successive `call_later(0.1, ...)` expect.
 //!
-//! The file never reads a clock: the caller says what time it is. And it never drops what it was given: everything that
-//! leaves is handed back when the heap is whole again, because dropping may run code that comes back here.
+//! The clock is never read here: the caller passes the time. Items are never dropped here: everything that is removed
+//! is returned once the heap is consistent, because dropping may run code that calls these timers again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::wait::{MAX_WAIT, Timeout};
 
-/// A point of the monotonic clock as an integer that sorts as its seconds do.
+/// A point of the monotonic clock, as an integer that sorts as its seconds do.
 ///
-/// NaN sorts before everything and is due at once; infinity sorts after everything and never is. The two zeros are one.
+/// NaN sorts before everything and is due at once; infinity sorts after everything and is never due. The two zeros are
+/// equal.
 ///
 /// ```
 /// use reactor::Deadline;
@@ -24,14 +25,14 @@ use crate::wait::{MAX_WAIT, Timeout};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Deadline(i64);
 
-/// How many nanoseconds one second has.
+/// Nanoseconds in a second.
 const NS_PER_SECOND: f64 = 1e9;
 
 impl Deadline {
-    /// The image of every NaN. Read back as bits of a float it is a NaN again.
+    /// The integer of every NaN. Its bits, read as a float, are a NaN again.
     const AT_ONCE: Deadline = Deadline(i64::MIN);
 
-    /// The deadline at the given seconds of the monotonic clock.
+    /// Converts seconds of the monotonic clock.
     #[inline]
     #[must_use]
     pub fn from_seconds(seconds: f64) -> Self {
@@ -42,23 +43,24 @@ impl Deadline {
         Self(flip_magnitude_if_negative((seconds + 0.0).to_bits().cast_signed()))
     }
 
-    /// The seconds that the deadline was made from.
+    /// Returns the seconds that the deadline was made from.
     #[inline]
     #[must_use]
     pub fn seconds(self) -> f64 {
         f64::from_bits(flip_magnitude_if_negative(self.0).cast_unsigned())
     }
 
-    /// Whether the time has come.
+    /// Returns whether the deadline has come.
     #[inline]
     #[must_use]
     pub fn is_due(self, now: Deadline) -> bool {
         self <= now
     }
 
-    /// How long to sleep from `now_seconds` on so as not to wake before the deadline: whole nanoseconds, rounded up.
+    /// Returns how long to sleep from `now_seconds` on so as not to wake before the deadline: whole nanoseconds,
+    /// rounded up.
     ///
-    /// A sleep is capped at [`MAX_WAIT`]; who wakes then looks at the deadline again.
+    /// A sleep takes at most [`MAX_WAIT`]; the caller then checks the deadline again.
     ///
     /// ```
     /// use reactor::{Deadline, Timeout};
@@ -91,23 +93,24 @@ impl Deadline {
     }
 }
 
-/// Makes the integers of negative floats sort as the floats do, and back: it is its own inverse.
+/// Makes the integers of negative floats sort as the floats do, and back: the function is its own inverse.
 ///
-/// The bits of positive floats already sort as integers. Those of negative ones sort by magnitude, backwards, until
+/// The bits of positive floats already sort as integers. Those of negative ones sort by magnitude, in reverse, until
 /// all bits but the sign are flipped.
 #[inline]
 const fn flip_magnitude_if_negative(bits: i64) -> i64 {
     bits ^ ((bits >> 63) & i64::MAX)
 }
 
-/// Things to be done at their deadlines: a queue for those that come in order, a heap for the others. No allocation each.
+/// Items with deadlines: a queue for those added in order, a heap for the others, without an allocation for each.
 ///
-/// Most programs make timers with the same few delays, so most deadlines are not before the one made last. Such a timer
-/// goes to the end of the queue and leaves from its front, at a tenth of what the heap costs (5 ns for 55, of a
-/// thousand). Whichever front is earlier is the next; equal deadlines leave in the order they came, from either.
+/// Most programs make timers with the same few delays, so most deadlines are not before the last one made. Such a timer
+/// goes to the end of the queue and leaves from its front, at a tenth of the cost of the heap (5 ns instead of 55, with
+/// a thousand timers). The earlier of the two fronts is next; equal deadlines leave in the order in which they were
+/// added, from either.
 ///
-/// Each node of the heap has four children rather than two: the tree is half as deep, and four children of 24 bytes lie
-/// in two cache lines, so that taking the first costs fewer misses for a few more comparisons.
+/// Each node of the heap has four children rather than two: the tree is half as deep, and four children of 24 bytes fit
+/// in two cache lines, so that removing the first item costs fewer cache misses for a few more comparisons.
 ///
 /// ```
 /// use reactor::{Deadline, Timers};
@@ -119,27 +122,27 @@ const fn flip_magnitude_if_negative(bits: i64) -> i64 {
 /// ```
 #[derive(Debug)]
 pub struct Timers<T> {
-    /// In the order of leaving.
+    /// The items that were added in order.
     queue: VecDeque<Entry<T>>,
     heap: Vec<Entry<T>>,
-    /// The number of the next entry. It would take five hundred years at one entry per nanosecond to run out.
+    /// The number of the next entry. At one entry per nanosecond it would last five hundred years.
     next_sequence: u64,
 }
 
-/// How many children a node has.
+/// The number of children of a node.
 const ARITY: usize = 4;
 
 #[derive(Debug)]
 struct Entry<T> {
     deadline: Deadline,
-    /// Decides between equal deadlines: who came first leaves first.
+    /// Decides between equal deadlines: the lower number leaves first.
     sequence: u64,
     item: T,
 }
 
 impl<T> Entry<T> {
-    /// The order of leaving as one number. Comparing the two fields one after the other takes a branch in between that
-    /// is often mispredicted: one number made a pop out of a thousand timers a quarter cheaper (72 ns to 55).
+    /// Returns deadline and sequence as one number. Comparing the two fields in succession takes a branch that is often
+    /// mispredicted: one number made removing an item out of a thousand a quarter cheaper (55 ns instead of 72).
     #[inline]
     fn key(&self) -> i128 {
         (i128::from(self.deadline.0) << 64) | i128::from(self.sequence)
@@ -151,7 +154,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// Which of the two parts an entry leaves from.
+/// The part that an entry leaves from.
 #[derive(Clone, Copy)]
 enum Part {
     Queue,
@@ -159,13 +162,13 @@ enum Part {
 }
 
 impl<T> Timers<T> {
-    /// No timers yet.
+    /// Creates timers without items, which allocate nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { queue: VecDeque::new(), heap: Vec::new(), next_sequence: 0 }
     }
 
-    /// Adds a thing to be done at `deadline`.
+    /// Adds an item with this deadline.
     #[inline]
     pub fn push(&mut self, deadline: Deadline, item: T) {
         let sequence = self.next_sequence;
@@ -178,7 +181,8 @@ impl<T> Timers<T> {
         }
     }
 
-    /// A single timer of the far future must not keep all that come after it out of the queue: it makes room.
+    /// Adds an entry that is out of order. A single timer in the far future must not keep all later ones out of the
+    /// queue, so it moves to the heap.
     fn push_out_of_order(&mut self, entry: Entry<T>) {
         let into_heap =
             if self.queue.len() == 1 { std::mem::replace(&mut self.queue[0], entry) } else { entry };
@@ -186,38 +190,38 @@ impl<T> Timers<T> {
         self.sift_up(self.heap.len() - 1);
     }
 
-    /// The earliest deadline.
+    /// Returns the earliest deadline.
     #[inline]
     #[must_use]
     pub fn next_deadline(&self) -> Option<Deadline> {
         self.first().map(|(_, entry)| entry.deadline)
     }
 
-    /// What leaves next.
+    /// Returns the item that leaves next.
     #[inline]
     #[must_use]
     pub fn peek(&self) -> Option<&T> {
         self.first().map(|(_, entry)| &entry.item)
     }
 
-    /// Takes out the first thing if its time has come.
+    /// Removes the first item if it is due.
     #[inline]
     pub fn pop_due(&mut self, now: Deadline) -> Option<T> {
         let (part, first) = self.first()?;
         if first.deadline.is_due(now) { self.take_first(part).map(|entry| entry.item) } else { None }
     }
 
-    /// Takes out the first thing, due or not.
+    /// Removes the first item, due or not.
     #[inline]
     pub fn pop(&mut self) -> Option<(Deadline, T)> {
         let (part, _) = self.first()?;
         self.take_first(part).map(|entry| (entry.deadline, entry.item))
     }
 
-    /// Takes out the thing that came last to the queue or to the heap, if it is the one that `is` recognises.
+    /// Removes the item that was added last to the queue or to the heap, if `is` returns true for it.
     ///
-    /// A timer that is cancelled right after it was made, as a timeout around an operation that needs no waiting, is
-    /// most often still there: it then leaves at once and nothing has to be swept later.
+    /// A timer that is cancelled right after it was made, such as the timeout of an operation that completes at once,
+    /// is usually still there: it is removed at once and need not be swept later.
     #[inline]
     pub fn take_newest_if(&mut self, is: impl Fn(&T) -> bool) -> Option<T> {
         if self.queue.back().is_some_and(|entry| is(&entry.item)) {
@@ -229,28 +233,28 @@ impl<T> Timers<T> {
         None
     }
 
-    /// How many things wait, those included that the caller has given up and not swept yet.
+    /// Returns the number of items, including those that the caller has cancelled and not swept yet.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len() + self.heap.len()
     }
 
-    /// Whether nothing waits.
+    /// Returns whether there are no items.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.heap.is_empty()
     }
 
-    /// All things, in no order that means anything.
+    /// Iterates over all items, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.queue.iter().chain(&self.heap).map(|entry| &entry.item)
     }
 
-    /// Takes out all things that are not to be kept, in time linear in all of them. The others keep their order.
+    /// Removes all items for which `keep` returns false, in time linear in all of them. The others keep their order.
     ///
-    /// `keep` must not panic: the things would be left without their order.
+    /// `keep` must not panic: the items would be left in no order.
     #[must_use = "dropping what was swept may run code that comes back to these timers"]
     pub fn sweep(&mut self, mut keep: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut swept = Vec::new();
@@ -263,7 +267,7 @@ impl<T> Timers<T> {
         }
         let gone = self.heap.extract_if(.., |entry| !keep(&entry.item));
         swept.extend(gone.map(|entry| entry.item));
-        // A burst of timers should not hold its memory for ever; twice what is in use leaves room to grow again.
+        // A burst of timers should not keep its memory for ever; twice what is in use leaves room to grow.
         self.heap.shrink_to(self.heap.len() * 2);
         for parent in (0..self.heap.len().div_ceil(ARITY)).rev() {
             self.sift_down(parent);
@@ -271,7 +275,7 @@ impl<T> Timers<T> {
         swept
     }
 
-    /// Takes out everything, in no order that means anything.
+    /// Removes all items, in no particular order.
     #[must_use = "dropping what was drained may run code that comes back to these timers"]
     pub fn drain(&mut self) -> Vec<T> {
         let queue = std::mem::take(&mut self.queue);
@@ -279,7 +283,7 @@ impl<T> Timers<T> {
         queue.into_iter().chain(heap).map(|entry| entry.item).collect()
     }
 
-    /// The entry that leaves next, and where it is.
+    /// Returns the entry that leaves next, and its part.
     #[inline]
     fn first(&self) -> Option<(Part, &Entry<T>)> {
         match (self.queue.front(), self.heap.first()) {
@@ -302,7 +306,7 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Moves an entry towards the root until its parent is before it.
+    /// Moves an entry towards the root until its parent sorts before it.
     #[inline]
     fn sift_up(&mut self, mut index: usize) {
         while index > 0 {
@@ -315,7 +319,7 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Moves an entry away from the root until it is before all of its children.
+    /// Moves an entry away from the root until it sorts before all of its children.
     #[inline]
     fn sift_down(&mut self, mut index: usize) {
         while let Some(child) = self.first_child(index) {
@@ -327,7 +331,7 @@ impl<T> Timers<T> {
         }
     }
 
-    /// The child that leaves before the others, if there is any.
+    /// Returns the child that leaves first, if there is any.
     #[inline]
     fn first_child(&self, parent: usize) -> Option<usize> {
         let start = parent * ARITY + 1;

@@ -1,9 +1,9 @@
-//! The name under which a registration is known to the kernel: 64 bits that come back with each of its events.
+//! The identifier of a registration in the kernel: 64 bits that are returned with each of its events.
 //!
-//! Half of them say which slot, the other half which of the slot's successive tenants. A descriptor's number would not
-//! do: numbers are used again at once, and an event that was already on its way would reach the next owner.
+//! Half of them are the index of a slot, the other half its generation. The number of a descriptor would not do:
+//! numbers are reused at once, and an event that was already under way would reach the next owner.
 
-/// An index and a generation, packed into the 64 bits that epoll and kqueue carry for us.
+/// An index and a generation, packed into the 64 bits that epoll and kqueue carry.
 ///
 /// ```
 /// let token = reactor::Token::new(3, 7);
@@ -17,17 +17,17 @@ pub struct Token(u64);
 const GENERATION_SHIFT: u32 = 32;
 
 impl Token {
-    /// The waker's own token. [`crate::Slab`] never hands it out, since it never reaches the last index.
+    /// The token of the waker. [`crate::Slab`] never hands it out, since it never uses the last index.
     pub const WAKER: Token = Token(u64::MAX);
 
-    /// The token of the given slot's given tenant.
+    /// Creates the token of this generation of a slot.
     #[inline]
     #[must_use]
     pub const fn new(index: u32, generation: u32) -> Self {
         Self((generation as u64) << GENERATION_SHIFT | index as u64)
     }
 
-    /// Which slot.
+    /// Returns the index of the slot.
     #[inline]
     #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "the lower half is what is asked for")]
@@ -35,7 +35,7 @@ impl Token {
         self.0 as u32
     }
 
-    /// Which of the slot's tenants.
+    /// Returns the generation of the slot.
     #[inline]
     #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "after the shift only 32 bits are left")]
@@ -43,14 +43,14 @@ impl Token {
         (self.0 >> GENERATION_SHIFT) as u32
     }
 
-    /// The bits to give to the kernel.
+    /// Returns the bits to give to the kernel.
     #[inline]
     #[must_use]
     pub const fn to_raw(self) -> u64 {
         self.0
     }
 
-    /// The token whose bits the kernel gave back.
+    /// Returns the token whose bits the kernel returned.
     #[inline]
     #[must_use]
     pub const fn from_raw(raw: u64) -> Self {

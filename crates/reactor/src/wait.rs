@@ -1,18 +1,18 @@
-//! What a wait is given, and what it brings: a timeout and events, the same for the poller and for every backend.
+//! The input and the output of a wait: a timeout and events, the same for the poller and for every backend.
 //!
-//! Nothing here waits.
+//! The waits themselves are in [`crate::sys`].
 
 use std::time::Duration;
 
 use crate::{Readiness, Token};
 
-/// The longest sleep, one day: what asyncio allows, and short enough for every kernel's way of counting.
+/// The longest sleep, one day: what asyncio allows, and within the range of every kernel.
 pub const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a wait may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timeout {
-    /// Not at all: only what is ready already is reported.
+    /// No time: only descriptors that are ready already are reported.
     Now,
     /// This long, and never less; at most [`MAX_WAIT`].
     After(Duration),
@@ -21,7 +21,7 @@ pub enum Timeout {
 }
 
 impl Timeout {
-    /// The same timeout within what the backends accept.
+    /// Returns the same timeout within what the backends accept.
     #[inline]
     pub(crate) fn within_limit(self) -> Self {
         match self {
@@ -31,14 +31,14 @@ impl Timeout {
     }
 }
 
-/// One thing that happened, and to whom.
+/// One thing that happened, and the token of its descriptor.
 ///
-/// A descriptor that is watched in both directions may come in one event or in two of the same wait: epoll merges the
-/// directions, kqueue does not.
+/// A descriptor that is watched in both directions may be reported by one event or by two of the same wait: epoll
+/// merges the directions, kqueue does not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Event {
-    /// The token that the descriptor was registered under, or [`Token::WAKER`].
+    /// The token that the descriptor was registered with, or [`Token::WAKER`].
     pub token: Token,
-    /// What happened. It may say more than was asked for: see [`Readiness::answers`].
+    /// What happened. It may include more than was asked for: see [`Readiness::answers`].
     pub readiness: Readiness,
 }

@@ -1,4 +1,4 @@
-//! Any address goes into the kernel's layout and comes out again as it was.
+//! Any address is unchanged after a conversion to the kernel's layout and back.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -30,7 +30,7 @@ fn any_path() -> impl Strategy<Value = Address> {
     prop::collection::vec(1..=u8::MAX, 0..=PATH_ROOM).prop_map(|path| Address::Unix(path.into()))
 }
 
-/// NULs wherever they fall, one of them at the beginning.
+/// Generates names with NULs anywhere, one of them at the start.
 fn any_abstract_name() -> impl Strategy<Value = Address> {
     prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..PATH_ROOM).prop_map(|mut name| {
         name.insert(0, 0);

@@ -1,4 +1,4 @@
-//! The poller's own policy, over a kernel that follows a script.
+//! The poller's own policy, with a kernel that follows a script.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -90,7 +90,7 @@ fn wakes_and_changes_are_recorded_in_order() {
     assert_eq!(script.asked(), asked);
 }
 
-/// Polls that find nothing, and how often the kernel was asked to tell of the next event by itself.
+/// Makes polls that find nothing, and returns how often the kernel was armed.
 fn quiet_polls(poller: &mut Poller<reactor::sys::fake::Scripted>, script: &Script, count: usize) -> usize {
     for _ in 0..count {
         script.wait_brings([]);
@@ -99,7 +99,7 @@ fn quiet_polls(poller: &mut Poller<reactor::sys::fake::Scripted>, script: &Scrip
     script.asked().iter().filter(|asked| **asked == Asked::Arm).count()
 }
 
-/// A poller that was armed for the first time just now, and whose last poll found nothing.
+/// Creates a poller that was just armed for the first time, and whose last poll found nothing.
 fn silent() -> (Poller<reactor::sys::fake::Scripted>, Script) {
     let script = Script::new();
     script.can_arm();

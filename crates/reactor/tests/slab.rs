@@ -1,4 +1,4 @@
-//! A slab against a plain map that never forgets a token.
+//! The slab against a plain map that never forgets a token.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use reactor::{Slab, Token};
 
-/// What is done to the slots; an index chooses among all tokens that were ever handed out.
+/// A call on the slab; an index chooses among all tokens that were ever handed out.
 #[derive(Clone, Debug)]
 enum Step {
     Insert,
@@ -27,7 +27,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Every token ever handed out, and what is left of what it named.
+/// Every token ever handed out, and its value if it is still there.
 #[derive(Default)]
 struct Model {
     handed_out: Vec<Token>,

@@ -6,21 +6,21 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use reactor::{Deadline, MAX_WAIT, Timeout, Timers};
 
-/// What is done to the timers. Things are numbered in the order in which they are pushed.
+/// A call on the timers. Items are numbered in the order in which they are pushed.
 #[derive(Clone, Debug)]
 enum Step {
     Push(f64),
     Pop,
     PopDue(f64),
-    /// Push, and take back the thing just pushed if it is still to be had in one step.
+    /// Push, and remove the item just pushed if it can still be removed in one step.
     PushAndTakeBack(f64),
-    /// Take the last leaf if its number can be divided by this.
+    /// Remove the last leaf if its number is divisible by this.
     TakeMultipleOf(usize),
-    /// Keep only what can't be divided by this.
+    /// Keep only items whose numbers are not divisible by this.
     SweepMultiplesOf(usize),
 }
 
-/// Few different values, so that equal deadlines are common, and the odd ones.
+/// Generates few different values, so that equal deadlines are common, and unusual ones.
 fn any_seconds() -> impl Strategy<Value = f64> {
     prop_oneof![
         8 => (-3_i8..9).prop_map(|eighths| f64::from(eighths) / 8.0),
@@ -40,7 +40,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the timers should hold, always in the order in which it should leave.
+/// The items that the timers should hold, in the order in which they should leave.
 #[derive(Default)]
 struct Model {
     waiting: Vec<(Deadline, usize)>,
@@ -99,7 +99,7 @@ impl Model {
         }
     }
 
-    /// A thing that is due after all others stays the last leaf, so taking it back has to succeed.
+    /// An item that is due after all others stays the last leaf, so removing it has to succeed.
     fn push_and_take_back(&mut self, timers: &mut Timers<usize>, seconds: f64) {
         let number = self.push(timers, seconds);
         let is_last = self.waiting.last().is_some_and(|(_, last)| *last == number);
@@ -150,7 +150,7 @@ proptest! {
         let deadlines = (Deadline::from_seconds(one), Deadline::from_seconds(other));
         match one.partial_cmp(&other) {
             Some(order) => prop_assert_eq!(deadlines.0.cmp(&deadlines.1), order),
-            // Whichever is not a number comes first; two of them are the same.
+            // A NaN sorts first; two NaNs are equal.
             None => prop_assert_eq!(deadlines.0.cmp(&deadlines.1), other.is_nan().cmp(&one.is_nan())),
         }
     }
@@ -168,7 +168,7 @@ proptest! {
         match deadline.wait_from(now) {
             Timeout::Now => prop_assert!(left <= 0.0),
             Timeout::After(wait) if wait == MAX_WAIT => prop_assert!(left >= MAX_WAIT.as_secs_f64()),
-            // Neither short of it nor more than the nanosecond that rounding up can add.
+            // Not too short, and too long by at most the nanosecond of rounding up.
             Timeout::After(wait) => {
                 prop_assert!(wait.as_secs_f64() >= left - left * f64::EPSILON);
                 prop_assert!(wait.as_secs_f64() <= left + 1.1e-9);

@@ -1,4 +1,4 @@
-//! The doorbell: how often it writes, and that no message is slept over.
+//! The wake-up of a loop: how often it writes, and that no message is missed by a sleeping loop.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -60,7 +60,7 @@ fn each_sleep_is_written_to_once() {
 
 #[test]
 fn many_ringers_at_once_write_once() {
-    /// Enough to meet; each ring is a handful of instructions.
+    /// Enough threads to collide; each call is a handful of instructions.
     const RINGERS: usize = 4;
     let (wakeup, counter) = counted();
     for sleeps in 1..=50 {
@@ -104,7 +104,7 @@ fn a_failing_wake_is_the_ringers_to_hear_of() {
 fn no_message_is_slept_over() {
     const RINGERS: usize = 3;
     const MESSAGES_EACH: usize = 20_000;
-    /// Much longer than anything here takes: to reach it is to have lost a message.
+    /// Much longer than anything here takes: a wait of this length means that a message was lost.
     const LOST: Timeout = Timeout::After(Duration::from_secs(20));
 
     let mut poller = Poller::new().unwrap();

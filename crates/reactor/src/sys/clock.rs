@@ -1,23 +1,23 @@
-//! Reading the monotonic clock. What is made of the number, `crate::clock` knows.
+//! Reads the monotonic clock. `crate::clock` converts the result.
 
 use std::mem::MaybeUninit;
 
-/// macOS stops this clock while the machine sleeps, as `mach_absolute_time` does, which CPython reads there.
+/// macOS stops this clock while the machine sleeps, as it does `mach_absolute_time`, which CPython reads there.
 #[cfg(target_os = "macos")]
 const MONOTONIC: libc::clockid_t = libc::CLOCK_UPTIME_RAW;
 #[cfg(not(target_os = "macos"))]
 const MONOTONIC: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
-/// How many nanoseconds one second has.
+/// Nanoseconds in a second.
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Nanoseconds of the monotonic clock.
+/// Returns the monotonic clock in nanoseconds.
 #[inline]
 pub(crate) fn monotonic_ns() -> u64 {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
     // SAFETY: `time` is writable and of the type that the call fills in.
     let result = unsafe { libc::clock_gettime(MONOTONIC, time.as_mut_ptr()) };
-    // The call fails only for an unknown clock or a bad address; every kernel that this builds for has this clock.
+    // The call fails only for an unknown clock or a bad address; every supported kernel has this clock.
     assert!(result == 0, "the kernel has no monotonic clock");
     // SAFETY: the call succeeded, so it has filled in the whole of `time`.
     let time = unsafe { time.assume_init() };

@@ -1,4 +1,4 @@
-//! What is asked of a single descriptor, whatever stands behind it.
+//! Calls on a single descriptor of any kind.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,13 +12,13 @@ pub(crate) fn set_nonblocking(descriptor: &impl AsFd) -> io::Result<()> {
     let fd = descriptor.as_fd().as_raw_fd();
     // SAFETY: the descriptor is borrowed, hence open; the command takes no pointer.
     let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    // SAFETY: as above; the flags are the ones that the kernel gave, and one that it documents.
+    // SAFETY: as above; the flags are those that the kernel returned, and one that it documents.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
     Ok(())
 }
 
-/// The device and inode of the file that a descriptor stands for, `None` where it is not open: a number alone may have
-/// been used again.
+/// Returns the device and inode of the open file, or `None` if the descriptor is not open. The number alone may have
+/// been reused.
 #[must_use]
 pub fn file_behind(fd: RawFd) -> Option<(u64, u64)> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
@@ -34,8 +34,8 @@ pub fn file_behind(fd: RawFd) -> Option<(u64, u64)> {
     Some((status.st_dev as u64, status.st_ino as u64))
 }
 
-/// Writes a few bytes to whatever stands behind a descriptor, as far as they are taken without waiting, also where it blocks. A
-/// reader that has gone, a full buffer and a number that is not open are silence.
+/// Writes a few bytes to a descriptor, as far as that needs no waiting, even if the descriptor blocks. A reader that
+/// has left, a full buffer and a number that is not open are ignored.
 pub fn offer(fd: RawFd, bytes: &[u8]) {
     for byte in bytes {
         if !offer_one(fd, *byte) {

@@ -1,8 +1,8 @@
-//! A kernel that follows a script: for tests of what is built on the poller, with no descriptor and no waiting.
+//! A kernel that follows a script: for tests of code that uses the poller, without descriptors and waiting.
 //!
-//! The test writes down what each wait brings and which changes fail, hands the backend to a [`crate::Poller`], and
-//! reads afterwards what was asked. It does not judge: a wait that is not in the script is an error, everything else
-//! is taken as it comes.
+//! The test scripts the events of each wait and the errors of changes, gives the backend to a [`crate::Poller`], and
+//! reads afterwards what was asked. The backend checks nothing: a wait that is not in the script is an error, every
+//! other call succeeds.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,14 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Backend, Wake, Waker};
 use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
 
-/// Something that the kernel was asked for.
+/// A call that the kernel received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asked {
     /// To watch a descriptor.
     Register(RawFd, Token, Interest, Trigger),
-    /// To watch it for something else.
+    /// To watch it for other events.
     Reregister(RawFd, Token, Interest, Trigger),
-    /// To cease to watch it.
+    /// To stop watching it.
     Deregister(RawFd, Interest),
     /// To wait.
     Wait(Timeout),
@@ -27,11 +27,11 @@ pub enum Asked {
     Wake,
     /// To start over with an empty set.
     StartOver,
-    /// To tell of the next event by itself.
+    /// To report the next event without a system call.
     Arm,
 }
 
-/// What will happen and what has been asked for. All clones are the same script.
+/// The script and the record of calls. All clones share them.
 ///
 /// ```
 /// use reactor::{Event, Poller, Readiness, Timeout, Token, sys::fake::{Asked, Script}};
@@ -61,34 +61,34 @@ struct Lines {
 type Errno = i32;
 
 impl Script {
-    /// An empty script: every change succeeds, no wait is expected.
+    /// Creates an empty script: every change succeeds, no wait is expected.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The kernel that follows this script.
+    /// Returns a kernel that follows this script.
     #[must_use]
     pub fn backend(&self) -> Scripted {
         Scripted { script: self.clone(), events: Vec::new() }
     }
 
-    /// One more wait brings these events. None at all is a timeout.
+    /// Adds a wait that returns these events. None is a timeout.
     pub fn wait_brings(&self, events: impl IntoIterator<Item = Event>) {
         self.lines().waits.push_back(Ok(events.into_iter().collect()));
     }
 
-    /// One more wait fails, as by `EINTR`.
+    /// Adds a wait that fails, as with `EINTR`.
     pub fn wait_fails(&self, errno: i32) {
         self.lines().waits.push_back(Err(errno));
     }
 
-    /// One more of the next changes succeeds. Past the end of what was scripted they all do.
+    /// Adds a change that succeeds. Changes after the end of the script succeed.
     pub fn change_succeeds(&self) {
         self.lines().changes.push_back(Ok(()));
     }
 
-    /// One more of the next changes (to register, reregister, deregister or start over) fails.
+    /// Adds a change (register, reregister, deregister or start over) that fails.
     pub fn change_fails(&self, errno: i32) {
         self.lines().changes.push_back(Err(errno));
     }
@@ -98,12 +98,12 @@ impl Script {
         self.lines().can_arm = true;
     }
 
-    /// The kernel tells an armed backend that something has happened.
+    /// Makes an armed backend report that something has happened.
     pub fn tell(&self) {
         self.lines().has_news = true;
     }
 
-    /// Takes out what was asked for since the last time, in order.
+    /// Returns the calls since the last time, in order, and forgets them.
     #[must_use]
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.lines().asked)
@@ -120,7 +120,7 @@ impl Script {
     }
 }
 
-/// The kernel that follows a [`Script`].
+/// A kernel that follows a [`Script`].
 #[derive(Debug)]
 pub struct Scripted {
     script: Script,
@@ -128,7 +128,8 @@ pub struct Scripted {
 }
 
 impl Backend for Scripted {
-    /// A kernel with an empty script of its own. [`Script::backend`] makes one whose script can be written.
+    /// Creates a kernel with an empty script that nobody can change. [`Script::backend`] creates one with a shared
+    /// script.
     fn new() -> io::Result<Self> {
         Ok(Script::new().backend())
     }

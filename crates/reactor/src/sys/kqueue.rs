@@ -1,10 +1,10 @@
 //! kqueue: the backend of macOS and FreeBSD. Each direction is a filter of its own, with its own events.
 //!
-//! Directions that are ready at once are delivered as two events of one wait and not merged: finding the other half
-//! would take a search, and whoever receives events looks at each of them by its token anyway. Unlike epoll, kqueue
-//! forgets a number as soon as it is closed, and it watches regular files, which it reports as always ready.
+//! Directions that are ready at once are reported as two events of one wait and not merged: finding the other half
+//! would take a search, and callers look up each event by its token anyway. Unlike epoll, kqueue forgets a number as
+//! soon as it is closed, and it watches regular files, which it reports as always ready.
 //!
-//! Behind the feature `libkqueue` the same file is compiled for Linux, over an emulation in place of the kernel.
+//! With the feature `libkqueue` the same file is compiled for Linux, on an emulation instead of the kernel.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -23,13 +23,13 @@ use super::{Backend, Wake, Waker, checked};
 use crate::{Event, Interest, Modified, Readiness, Timeout, Token, Trigger};
 use kernel::kevent;
 
-/// How many events one wait can bring: as many as with epoll, for the same reasons. They take 16 KiB, or 32 on FreeBSD.
+/// The most events of one wait: as with epoll, for the same reasons. They take 16 KiB, or 32 on FreeBSD.
 const MAX_EVENTS: usize = 512;
 
-/// A token has to fit into the pointer that comes back with each event.
+/// A token has to fit into the pointer that is returned with each event.
 const _: () = assert!(size_of::<usize>() >= size_of::<u64>(), "kqueue is supported on 64-bit systems only");
 
-/// A set of watched descriptors with `kqueue`.
+/// A set of watched descriptors, from `kqueue`.
 #[derive(Debug)]
 pub struct Kqueue {
     queue: Arc<Queue>,
@@ -38,7 +38,7 @@ pub struct Kqueue {
     ready: usize,
 }
 
-// SAFETY: the pointers inside `events` are tokens and are never followed.
+// SAFETY: the pointers inside `events` are tokens and are never dereferenced.
 unsafe impl Send for Kqueue {}
 
 impl Backend for Kqueue {
@@ -62,8 +62,8 @@ impl Backend for Kqueue {
         Waker::new(Arc::clone(&self.queue))
     }
 
-    /// Takes the filters off before it puts them on. That makes a condition that holds be reported again, as a change
-    /// does with epoll, and it gives a filter whose number is used again the new token and trigger.
+    /// Removes the filters before adding them. So a condition that holds is reported again, as after a change with
+    /// epoll, and a filter whose number was reused gets the new token and trigger.
     fn register(&mut self, fd: RawFd, token: Token, interest: Interest, trigger: Trigger) -> io::Result<()> {
         self.deregister(fd, Interest::BOTH)?;
         let repetition = if trigger == Trigger::Edge { kernel::EV_CLEAR } else { 0 };
@@ -71,7 +71,7 @@ impl Backend for Kqueue {
             self.queue.apply(change(fd, filter, kernel::EV_ADD | repetition, token))
         });
         if added.is_err() {
-            // The other direction may have been accepted, and the caller is about to hear that nothing was.
+            // The other direction may have been added, and the caller is about to be told that none was.
             self.deregister(fd, Interest::BOTH)?;
         }
         added
@@ -84,14 +84,14 @@ impl Backend for Kqueue {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<Modified> {
-        // kqueue forgets a closed descriptor and says nothing of it: what was there before can't be known.
+        // kqueue drops a closed descriptor without a report, so what was there before is unknown.
         self.register(fd, token, interest, trigger).map(|()| Modified::Kept)
     }
 
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
         for_each_filter(interest, |filter| {
             match self.queue.apply(change(fd, filter, kernel::EV_DELETE, Token::WAKER)) {
-                // Never watched, or closed, which the kernel takes for the same.
+                // It was never watched, or was closed, which is the same to the kernel.
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOENT)) => Ok(()),
                 result => result,
             }
@@ -119,7 +119,7 @@ impl Backend for Kqueue {
     }
 }
 
-/// Does something for each filter that the interest takes; stops at the first error.
+/// Calls `each` for each filter of the interest; stops at the first error.
 fn for_each_filter(interest: Interest, mut each: impl FnMut(i16) -> io::Result<()>) -> io::Result<()> {
     for (direction, filter) in
         [(Interest::READABLE, kernel::EVFILT_READ), (Interest::WRITABLE, kernel::EVFILT_WRITE)]
@@ -131,7 +131,7 @@ fn for_each_filter(interest: Interest, mut each: impl FnMut(i16) -> io::Result<(
     Ok(())
 }
 
-/// What the kernel tells. The end of a stream is told for each direction by its filter.
+/// Converts an event of the kernel. The end of a stream is reported for each direction by its filter.
 fn readiness_of(event: &kevent) -> Readiness {
     let (ready, closed) = match event.filter {
         kernel::EVFILT_READ => (Readiness::READABLE, Readiness::READ_CLOSED),
@@ -139,7 +139,7 @@ fn readiness_of(event: &kevent) -> Readiness {
         _ => return Readiness::READABLE,
     };
     let ended = event.flags & kernel::EV_EOF != 0;
-    // With the end of the stream comes, in `fflags`, the socket's error if that was why.
+    // With the end of the stream, `fflags` holds the error of the socket if that was the cause.
     let failed = event.flags & kernel::EV_ERROR != 0 || (ended && event.fflags != 0);
     let readiness = if ended { ready.with(closed) } else { ready };
     if failed { readiness.with(Readiness::ERROR) } else { readiness }
@@ -147,13 +147,13 @@ fn readiness_of(event: &kevent) -> Readiness {
 
 /// The kernel's set. Wakers share it, because waking is an event of the set itself.
 ///
-/// It is a number and not an `OwnedFd`, for two reasons: starting over puts another one in its place while other
-/// threads hold their wakers, and the child of a `fork()` does not inherit it, so that closing it there could close
-/// whatever has been opened under the same number.
+/// It is a number and not an `OwnedFd`, for two reasons: starting over replaces it while other threads hold their
+/// wakers, and the child of a `fork()` does not inherit it, so that closing it there could close any file opened under
+/// the same number.
 #[derive(Debug)]
 struct Queue {
     fd: AtomicI32,
-    /// Who made the set: the one process in which it exists.
+    /// The process that made the set: the only one in which it exists.
     process_id: AtomicU32,
 }
 
@@ -166,8 +166,8 @@ impl Queue {
         self.fd.load(Ordering::Relaxed)
     }
 
-    /// A thread that has read the old number may still wake with it. What it wakes then is nothing, or another loop
-    /// for no reason. It loses nothing: a loop that starts over is awake, and looks for messages before it sleeps.
+    /// A thread that has read the old number may still wake with it. That wakes nothing, or another loop for no reason.
+    /// No message is lost: a loop that starts over is awake, and looks for messages before it sleeps.
     fn start_over(&self) -> io::Result<()> {
         let fresh = new_set()?;
         let old = self.fd.swap(fresh, Ordering::Relaxed);
@@ -198,10 +198,11 @@ impl Wake for Queue {
     }
 }
 
-/// The name of the waker's filter. User filters have names of their own, so it can't be taken for a descriptor.
+/// The identifier of the waker's filter. User filters have identifiers of their own, so it is not taken for a
+/// descriptor.
 const WAKER_IDENT: RawFd = 0;
 
-/// A new set that watches nothing but its own waker.
+/// Creates a set that watches only its own waker.
 fn new_set() -> io::Result<RawFd> {
     // SAFETY: the call takes no arguments.
     let set = checked(unsafe { kernel::kqueue() })?;
@@ -217,18 +218,18 @@ fn new_set() -> io::Result<RawFd> {
     }
 }
 
-/// Closes a set. Nothing can be done about an error, and the number is gone in any case.
+/// Closes a set. An error has no remedy, and the number is free in any case.
 fn close(set: RawFd) {
-    // SAFETY: the callers own the number and use it no more.
+    // SAFETY: the callers own the number and no longer use it.
     unsafe { libc::close(set) };
 }
 
 /// A change of one filter of one descriptor.
 fn change(fd: RawFd, filter: i16, flags: u16, token: Token) -> kevent {
-    // SAFETY: the structure is made of integers and a pointer, for all of which zero is a value. Its fields are not
-    // the same everywhere, so it can't be written out.
+    // SAFETY: the structure is made of integers and a pointer, for all of which zero is a value. Its fields differ
+    // between systems, so it can't be written out.
     let mut change: kevent = unsafe { std::mem::zeroed() };
-    // For a negative number a number that can't be open stands in, and the kernel says EBADF.
+    // A negative number is replaced by a number that can't be open, and the kernel returns EBADF.
     change.ident = usize::try_from(fd).unwrap_or(libc::c_int::MAX as usize);
     change.filter = filter;
     change.flags = flags;
@@ -241,32 +242,32 @@ fn change(fd: RawFd, filter: i16, flags: u16, token: Token) -> kevent {
     change
 }
 
-/// Applies one change and returns what the kernel says of it.
+/// Applies one change and returns the kernel's error.
 fn apply(set: RawFd, mut change: kevent) -> io::Result<()> {
-    // The receipt takes the only place there is, so that no event can come instead.
+    // The receipt takes the only place, so that no event can take it instead.
     change.flags |= kernel::EV_RECEIPT;
     let mut receipts = [change];
     match exchange(set, &[change], &mut receipts, Some(Duration::ZERO)) {
-        // A signal interrupts the wait that follows the change, not the change.
+        // A signal interrupts the wait after the change, not the change.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error),
         Ok(_) => verdict(&receipts[0]),
     }
 }
 
-/// What a receipt says.
+/// Converts a receipt.
 fn verdict(receipt: &kevent) -> io::Result<()> {
     if receipt.flags & kernel::EV_ERROR == 0 {
         return Ok(());
     }
     match libc::c_int::try_from(receipt.data).unwrap_or(libc::EINVAL) {
-        // macOS says EPIPE of a pipe whose reader has left, and watches it all the same: the event is what tells.
+        // macOS reports EPIPE for a pipe whose reader has left, and watches it anyway: the event reports it.
         0 | libc::EPIPE => Ok(()),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
-/// `kevent`.
+/// Calls `kevent`.
 fn exchange(
     set: RawFd,
     changes: &[kevent],
@@ -279,8 +280,8 @@ fn exchange(
     });
     let change_count = libc::c_int::try_from(changes.len()).unwrap_or(libc::c_int::MAX);
     let event_count = libc::c_int::try_from(events.len()).unwrap_or(libc::c_int::MAX);
-    // SAFETY: both slices have the lengths that go with them, and the limit is null or outlives the call. A set that
-    // is not open is an error and no harm.
+    // SAFETY: both slices have the lengths that are passed, and the limit is null or outlives the call. A set that is
+    // not open is an error and does no harm.
     let result = unsafe {
         kernel::kevent(
             set,

@@ -1,7 +1,7 @@
 //! The C interface of libkqueue, which emulates kqueue on Linux: names and numbers, as `libc` has them for the BSDs.
 //!
-//! It exists so that the kqueue backend is compiled and tested where the project is developed. Nothing is released with
-//! it. What the emulation does otherwise than a kernel is said beside the tests that leave it out.
+//! With it the kqueue backend is compiled and tested where the project is developed. No released build uses it.
+//! Differences between the emulation and a kernel are described beside the tests that are left out for it.
 
 use libc::{c_int, c_void, timespec};
 

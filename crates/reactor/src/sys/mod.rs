@@ -1,17 +1,17 @@
-//! What the kernel is asked for, and the only place of the crate where `unsafe` stands.
+//! The interface to the kernel, and the only place of the crate with `unsafe`, apart from `socket`.
 //!
-//! A backend is one file and one type that implements [`Backend`]. It keeps to these rules, which `tests/contract/`
-//! checks on every real one:
+//! A backend is one file and one type that implements [`Backend`]. It follows these rules, which `tests/contract/`
+//! checks on every real backend:
 //!
 //! - It owns the kernel's set, its buffer of events and its waker. The waker is watched from the start, under
-//!   [`Token::WAKER`]; each wake is one event, and nobody has to read anything.
-//! - `register` and `reregister` bring about what they were asked for whatever the kernel knew of that number before:
-//!   numbers are closed elsewhere and used again. `deregister` of what is gone already is silence.
-//! - A condition that holds at the time of a change is reported by the next wait, under both triggers.
-//! - `wait` never returns before its timeout with nothing to show. It does not repeat a wait that a signal ended.
+//!   [`Token::WAKER`]; each wake is one event, and the caller need not read anything.
+//! - `register` and `reregister` do what they are asked for, whatever the kernel knew of that number before: numbers
+//!   are closed elsewhere and reused. `deregister` of a descriptor that is gone is no error.
+//! - A condition that holds at the time of a change is reported by the next wait, with both triggers.
+//! - `wait` never returns before its timeout without an event. It does not repeat a wait that a signal ended.
 //! - After `arm` has returned true, `has_news` is true from the moment at which the set gets an event that a wait made
 //!   before `arm` did not see. It may be true without one. A backend that cannot tell never arms.
-//! - What a wait found stays readable until the next one, also across `start_over`.
+//! - The events of a wait stay readable until the next one, also across `start_over`.
 //! - Descriptors close on exec, and are closed once.
 //!
 //! | Backend         | Where                            | One event for both directions | Refuses regular files | Can be armed      |
@@ -69,23 +69,23 @@ pub use kqueue::Kqueue as Default;
 
 pub use waker::{Wake, Waker};
 
-/// One way to the kernel. The rules stand at the top of this file; [`crate::Poller`] is the only caller, and what its
-/// methods say of arguments and errors holds here.
+/// A backend. The rules are at the top of this file. [`crate::Poller`] is the only caller, and the documentation of its
+/// methods on arguments and errors applies here.
 pub trait Backend: fmt::Debug + Send + Sized {
-    /// An empty set with its waker.
+    /// Creates an empty set with its waker.
     ///
     /// # Errors
     ///
-    /// The kernel's, where it has no more descriptors to give.
+    /// The kernel's, if there are no more descriptors.
     fn new() -> io::Result<Self>;
 
-    /// Which call the next wait makes.
+    /// Returns the system call of the next wait.
     fn name(&self) -> &'static str;
 
-    /// The descriptor of the set, or -1 where there is none.
+    /// Returns the descriptor of the set, or -1 if there is none.
     fn raw_fd(&self) -> RawFd;
 
-    /// What other threads end a wait with.
+    /// Returns the means for other threads to end a wait.
     fn waker(&self) -> Waker;
 
     /// Watches a descriptor.
@@ -95,7 +95,7 @@ pub trait Backend: fmt::Debug + Send + Sized {
     /// The kernel's.
     fn register(&mut self, fd: RawFd, token: Token, interest: Interest, trigger: Trigger) -> io::Result<()>;
 
-    /// Watches a descriptor for something else, and says whether it was watched until now, if that can be known.
+    /// Watches a descriptor for other events, and returns whether it was watched until now, if that can be known.
     ///
     /// # Errors
     ///
@@ -108,29 +108,29 @@ pub trait Backend: fmt::Debug + Send + Sized {
         trigger: Trigger,
     ) -> io::Result<Modified>;
 
-    /// Ceases to watch a descriptor.
+    /// Stops watching a descriptor.
     ///
     /// # Errors
     ///
-    /// The kernel's, but for those that say that it is not watched.
+    /// The kernel's, except those that say that it is not watched.
     fn deregister(&mut self, fd: RawFd, interest: Interest) -> io::Result<()>;
 
-    /// Sleeps until there are events, and returns how many.
+    /// Sleeps until there are events, and returns their number.
     ///
     /// # Errors
     ///
     /// The kernel's, [`io::ErrorKind::Interrupted`] among them.
     fn wait(&mut self, timeout: Timeout) -> io::Result<usize>;
 
-    /// An event of the last wait.
+    /// Returns an event of the last wait.
     ///
     /// # Panics
     ///
-    /// For an index that is not below what the last wait returned.
+    /// The index is not below the number that the last wait returned.
     fn event(&self, index: usize) -> Event;
 
-    /// Starts to watch the set itself, so that [`has_news`](Self::has_news) tells of its next event without a system
-    /// call. False where the system has no means for that, and then `has_news` says nothing.
+    /// Starts to watch the set itself, so that [`has_news`](Self::has_news) reports its next event without a system
+    /// call. Returns false where the system has no means for that; `has_news` then means nothing.
     fn arm(&mut self) -> bool {
         false
     }
@@ -138,23 +138,22 @@ pub trait Backend: fmt::Debug + Send + Sized {
     /// Makes every later [`arm`](Self::arm) return false.
     fn refuse_hints(&mut self) {}
 
-    /// Whether the set may have got an event since the last [`arm`](Self::arm) that returned true.
+    /// Returns whether the set may have got an event since the last [`arm`](Self::arm) that returned true.
     fn has_news(&mut self) -> bool {
         true
     }
 
-    /// Replaces the set by an empty one. The wakers that were handed out wake the new one,
-    /// and nothing is armed.
+    /// Replaces the set by an empty one. Wakers that were handed out wake the new one, and nothing is armed.
     ///
-    /// It has to work in the child of a `fork()`, without changing anything of the parent's.
+    /// This has to work in the child of a `fork()`, without changing anything of the parent.
     ///
     /// # Errors
     ///
-    /// The kernel's. It can be tried again then.
+    /// The kernel's. The call can be repeated then.
     fn start_over(&mut self) -> io::Result<()>;
 }
 
-/// The kernel's `-1` as the error that `errno` holds.
+/// Converts the kernel's `-1` to the error in `errno`.
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -1,4 +1,4 @@
-//! What stands in the place of `ready_hint` where the io_uring crate has no bindings: a hint that can't be made.
+//! Replaces `ready_hint` where the io_uring crate has no bindings: a hint that can't be made.
 
 use std::convert::Infallible;
 use std::io;

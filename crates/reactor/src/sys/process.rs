@@ -1,11 +1,11 @@
-//! What concerns the process as a whole: writing to a descriptor that it shares with others, and its end.
+//! Calls for the process as a whole: a write to a descriptor that it shares with others, and its end.
 
 use std::io;
 use std::os::fd::RawFd;
 
 use super::checked;
 
-/// Writes some of the bytes, and waits for room where the descriptor does that.
+/// Writes some of the bytes, waiting for room if the descriptor blocks.
 ///
 /// # Errors
 ///
@@ -16,36 +16,36 @@ pub(crate) fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     usize::try_from(written).map_err(|_| io::Error::last_os_error())
 }
 
-/// Ends the process with this code, and runs nothing more of it.
+/// Ends the process with this code, without running anything more of it.
 pub(crate) fn exit(code: i32) -> ! {
-    // SAFETY: it has no conditions, and does not return.
+    // SAFETY: the call has no conditions, and does not return.
     unsafe { libc::_exit(code) }
 }
 
-/// Ends the process as this signal does that nobody handles.
+/// Ends the process as this signal does without a handler.
 ///
 /// # Errors
 ///
-/// EINVAL for what is no signal that a process can die of. A signal that is ignored by default does nothing.
+/// EINVAL for a number that is not a signal a process can die of. A signal that is ignored by default does nothing.
 pub(crate) fn die_of(signal: i32) -> io::Result<()> {
     // SAFETY: the default action is a valid disposition; that of another thread's handler is replaced at once.
     let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
     if before == libc::SIG_ERR {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it has no conditions.
+    // SAFETY: the call has no conditions.
     let process = unsafe { libc::getpid() };
-    // SAFETY: it has no conditions; the process is our own.
+    // SAFETY: the call has no conditions; the process is our own.
     checked(unsafe { libc::kill(process, signal) }).map(drop)
 }
 
-/// Has no signal handled in this thread: handlers belong in those of the program, whose calls they interrupt.
+/// Blocks all signals in this thread: their handlers should run in threads of the program, whose calls they interrupt.
 pub(crate) fn block_signals() {
     let mut all = std::mem::MaybeUninit::uninit();
     // SAFETY: the pointer is to a whole set of ours, which this call fills.
     let filled = unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    debug_assert_eq!(filled, 0, "it fails for no valid pointer");
-    // SAFETY: the set was filled, and nobody asks for the mask before.
+    debug_assert_eq!(filled, 0, "no valid pointer makes it fail");
+    // SAFETY: the set was filled, and the old mask is not requested.
     let blocked = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), std::ptr::null_mut()) };
-    debug_assert_eq!(blocked, 0, "it fails for no known way");
+    debug_assert_eq!(blocked, 0, "only an unknown operation makes it fail");
 }

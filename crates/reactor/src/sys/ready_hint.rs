@@ -1,20 +1,20 @@
 //! Whether an epoll set may have events, read from memory: a multishot poll of io_uring on the set's own descriptor.
 //!
-//! The kernel runs the poll's wake function whenever an event is added to the set, by whoever's system call. The ring is
-//! made so that nothing more happens then than that a bit is set in a page which this process has mapped
-//! (`IORING_SETUP_DEFER_TASKRUN` with `IORING_SETUP_TASKRUN_FLAG`, Linux 6.1): no completion is posted, no thread is
-//! interrupted, and a sleep in `epoll_wait` goes on as if there were no ring. The bit stays until [`ReadyHint::rearm`],
-//! one system call, so a set that gets events all the time pays for the first one only.
+//! The kernel runs the poll's wake function whenever an event is added to the set, by any system call. The ring is set
+//! up so that the function only sets a bit in a page which this process has mapped (`IORING_SETUP_DEFER_TASKRUN` with
+//! `IORING_SETUP_TASKRUN_FLAG`, Linux 6.1): no completion is posted, no thread is interrupted, and a sleep in
+//! `epoll_wait` is not affected. The bit stays set until [`ReadyHint::rearm`], one system call, so a set that gets
+//! events all the time pays for the first one only.
 //!
 //! A ring belongs to the thread that made it. In another thread, and in the child of a `fork()`, `rearm` fails and the
-//! ring is to be replaced.
+//! ring has to be replaced.
 
 use std::io;
 use std::os::fd::RawFd;
 
 use io_uring::{IoUring, cqueue, opcode, types};
 
-/// The ring needs room for one request: the poll.
+/// The entries of the ring: it needs room for one request, the poll.
 const ENTRIES: u32 = 1;
 
 pub(super) struct ReadyHint {
@@ -23,7 +23,7 @@ pub(super) struct ReadyHint {
 }
 
 impl ReadyHint {
-    /// A ring that watches the set from now on.
+    /// Creates a ring that watches the set from now on.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl ReadyHint {
         Ok(hint)
     }
 
-    /// Whether the set has got an event since the last call of `rearm`.
+    /// Returns whether the set has got an event since the last call of `rearm`.
     #[inline]
     pub(super) fn is_set(&mut self) -> bool {
         self.ring.submission().taskrun()
@@ -49,7 +49,7 @@ impl ReadyHint {
     ///
     /// The kernel's; `EEXIST` in another thread than the one that made the ring.
     pub(super) fn rearm(&mut self) -> io::Result<()> {
-        // Runs what the kernel has put off, which is to look at the set and to post a completion if it has events.
+        // Runs what the kernel has deferred: it checks the set, and posts a completion if there are events.
         self.ring.submit()?;
         let mut is_polling = true;
         for completion in self.ring.completion() {

@@ -1,4 +1,4 @@
-//! The part of the contract that takes system calls of its own to be tried: signals and `fork()`.
+//! The part of the contract whose tests need system calls: signals and `fork()`.
 
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
@@ -36,14 +36,14 @@ mod kqueue {
     }
 
     #[test]
-    // The emulation keeps a thread of its own and locks, which a child does not have.
+    // The emulation has a thread of its own and locks, which a child does not have.
     #[cfg(not(target_os = "linux"))]
     fn a_child_starts_over_without_touching_its_parent() {
         super::a_child_starts_over_without_touching_its_parent::<Kqueue>();
     }
 }
 
-/// A signal that does nothing unless somebody handles it, so that one sent too late does no harm.
+/// A signal that does nothing without a handler, so that one sent too late does no harm.
 const SIGNAL: libc::c_int = libc::SIGURG;
 
 fn a_signal_interrupts_a_wait<B: Backend>() {
@@ -52,7 +52,7 @@ fn a_signal_interrupts_a_wait<B: Backend>() {
         let mut poller = Poller::with_backend(B::new().unwrap());
         poller.wait(Timeout::Never).map_err(|error| error.kind())
     });
-    // One signal could come before the thread waits, and nobody can know when it does; so they go on coming.
+    // One signal could come before the thread waits, and the time of that is unknown; so the signals go on.
     while !waiter.is_finished() {
         // SAFETY: the thread has not been joined, so its name is valid even if it has ended.
         assert_eq!(unsafe { libc::pthread_kill(waiter.as_pthread_t(), SIGNAL) }, 0);
@@ -80,9 +80,9 @@ fn a_child_starts_over_without_touching_its_parent<B: Backend>() {
     assert_eq!(poller.wait(Timeout::Now).unwrap(), 1, "the child took the parent's registration away");
 }
 
-/// Runs something in a forked child and returns how that exited: 0 for true.
+/// Runs `work` in a forked child and returns the child's exit status: 0 for true.
 fn in_a_child(work: impl FnOnce() -> io::Result<bool>) -> libc::c_int {
-    // SAFETY: the child only makes system calls and allocates, which the allocator of each system allows it.
+    // SAFETY: the child only makes system calls and allocates, which the allocator of each system allows.
     let child = checked(unsafe { libc::fork() }).unwrap();
     if child == 0 {
         let exit_code = libc::c_int::from(!work().unwrap_or(false));
@@ -95,10 +95,10 @@ fn in_a_child(work: impl FnOnce() -> io::Result<bool>) -> libc::c_int {
     status
 }
 
-/// Lets a signal interrupt what it finds, and nothing more.
+/// Installs a handler that does nothing, so that the signal interrupts a call.
 fn handle_and_ignore(signal: libc::c_int) {
     extern "C" fn ignore(_signal: libc::c_int) {}
-    // SAFETY: zero is a value for each field: no flags, so nothing is restarted, and an empty mask.
+    // SAFETY: zero is a value for each field: no flags, so no call is restarted, and an empty mask.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as libc::sighandler_t;
     // SAFETY: the handler is a function of the type that these flags ask for, and may run at any time.

@@ -1,10 +1,10 @@
-//! Ending a wait from another thread. Whether the wait is worth ending, [`crate::Wakeup`] knows.
+//! Ends a wait from another thread. [`crate::Wakeup`] decides whether that is necessary.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// What a backend wakes itself with. It must be cheap to share and work from every thread.
+/// The means of a backend to wake itself. It has to be cheap to share and work from every thread.
 pub trait Wake: fmt::Debug + Send + Sync {
     /// Makes the current wait return, or the next one if there is none now.
     ///
@@ -14,7 +14,7 @@ pub trait Wake: fmt::Debug + Send + Sync {
     fn wake(&self) -> io::Result<()>;
 }
 
-/// Wakes one poller from any thread. Two of them are equal if they wake it in the same way.
+/// Wakes one poller from any thread. Two wakers are equal if they wake it in the same way.
 ///
 /// ```
 /// use reactor::{Poller, Timeout, Token};
@@ -28,7 +28,7 @@ pub trait Wake: fmt::Debug + Send + Sync {
 pub struct Waker(Arc<dyn Wake>);
 
 impl Waker {
-    /// The waker of a backend.
+    /// Creates the waker of a backend.
     pub fn new(wake: Arc<impl Wake + 'static>) -> Self {
         Self(wake)
     }
@@ -45,7 +45,7 @@ impl Waker {
 
 impl PartialEq for Waker {
     fn eq(&self, other: &Self) -> bool {
-        // Addresses alone are compared: one type may have several tables of methods.
+        // Only addresses are compared: one type may have several method tables.
         std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
     }
 }

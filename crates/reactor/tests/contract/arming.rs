@@ -1,4 +1,4 @@
-//! What an armed backend tells of without being asked. One that the system gives no means for never arms.
+//! Events that an armed backend reports without a system call. A backend that the system gives no means for never arms.
 
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -9,7 +9,7 @@ use reactor::{Backend, Interest, Timeout, Token, Trigger};
 
 use crate::bench::{TOKEN, alone};
 
-/// A backend that watches one end of a pair, both ends, and whether it could be armed.
+/// Creates a backend that watches one end of a pair, if it can be armed, and returns both ends.
 fn armed<B: Backend>() -> Option<(B, UnixStream, UnixStream)> {
     let (ours, peer) = UnixStream::pair().unwrap();
     let mut backend = B::new().unwrap();
@@ -17,7 +17,7 @@ fn armed<B: Backend>() -> Option<(B, UnixStream, UnixStream)> {
     (arm_and_poll(&mut backend)).then_some((backend, ours, peer))
 }
 
-/// Arms, and makes the poll that finds what came before.
+/// Arms the backend, and makes the poll that finds earlier events.
 fn arm_and_poll<B: Backend>(backend: &mut B) -> bool {
     let is_armed = backend.arm();
     assert_eq!(backend.wait(Timeout::Now).unwrap(), 0);
@@ -61,7 +61,7 @@ pub(crate) fn arming_in_another_thread_works_there<B: Backend + 'static>() {
     let _alone = alone();
     let Some((mut backend, mut ours, mut peer)) = armed::<B>() else { return };
     let mut backend = thread::spawn(move || {
-        // What the first thread has left behind is replaced.
+        // The ring of the first thread is replaced.
         assert!(arm_and_poll(&mut backend));
         peer.write_all(b"x").unwrap();
         assert!(backend.has_news());

@@ -1,4 +1,4 @@
-//! What the tests of every rule need: a poller on the backend, tokens, and numbers of descriptors that nobody else takes.
+//! Common parts of the tests: a poller on the backend, tokens, and descriptor numbers that no other test takes.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use reactor::{Backend, Event, Interest, Poller, Readiness, Timeout, Token, Trigger};
 
-/// Who is watched in most tests.
+/// The token of most tests.
 pub(crate) const TOKEN: Token = Token::new(7, 1);
-/// The other one, where there are two.
+/// The second token, where there are two.
 pub(crate) const OTHER: Token = Token::new(8, 1);
-/// Longer than a test may hang, shorter than a person waits.
+/// Longer than any test takes, shorter than a person waits.
 pub(crate) const LONG: Timeout = Timeout::After(Duration::from_secs(20));
 
-/// The right to be the only test that opens and closes descriptors: some tests need to know their numbers.
+/// Makes this test the only one that opens and closes descriptors: some tests need to know their numbers.
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A poller, and the right to be alone.
+/// A poller, and the lock that `alone` returns.
 pub(crate) struct Bench<B: Backend> {
     pub(crate) poller: Poller<B>,
     _alone: MutexGuard<'static, ()>,
@@ -36,7 +36,7 @@ impl<B: Backend> Bench<B> {
         self.poller.register(watched.as_raw_fd(), TOKEN, interest, trigger).unwrap();
     }
 
-    /// What one wait reports for each token, its events taken together.
+    /// Returns what one wait reports for each token, with its events merged.
     pub(crate) fn reported(&mut self, timeout: Timeout) -> Vec<(Token, Readiness)> {
         let mut reported: Vec<(Token, Readiness)> = Vec::new();
         for index in 0..self.poller.wait(timeout).unwrap() {
@@ -49,7 +49,7 @@ impl<B: Backend> Bench<B> {
         reported
     }
 
-    /// What is reported without waiting, when it is about one token at most.
+    /// Returns what is reported without waiting, for one token at most.
     pub(crate) fn readiness(&mut self) -> Readiness {
         let reported = self.reported(Timeout::Now);
         assert!(reported.iter().all(|(token, _)| *token == TOKEN), "{reported:?}");
@@ -57,7 +57,7 @@ impl<B: Backend> Bench<B> {
     }
 }
 
-/// A number that stands for nothing, as long as nobody opens anything: the one that is given out next.
+/// Returns a number that is not open, as long as no test opens anything: the next one that is given out.
 pub(crate) fn closed_number() -> RawFd {
     let file = File::open("/dev/null").unwrap();
     file.as_raw_fd()

@@ -1,4 +1,4 @@
-//! Starting over, and what remains of a set when it is gone.
+//! Starting over, and the end of a set.
 
 use std::io::Write;
 use std::os::fd::{AsRawFd, RawFd};
@@ -14,7 +14,7 @@ pub(crate) fn starting_over_watches_only_what_lives<B: Backend>() {
     let (mut live_peer, live) = UnixStream::pair().unwrap();
     bench.poller.register(stale.as_raw_fd(), OTHER, Interest::READABLE, Trigger::Level).unwrap();
     bench.register(&live, Interest::READABLE, Trigger::Level);
-    // With epoll, what was registered stays for as long as the duplicate, and can't be removed by the old number.
+    // With epoll, the registration stays as long as the duplicate, and can't be removed by the old number.
     let _duplicate = stale.try_clone().unwrap();
     let stale_fd = stale.as_raw_fd();
     drop(stale);
@@ -59,7 +59,7 @@ pub(crate) fn events_stay_readable_until_the_next_wait<B: Backend>() {
 }
 
 pub(crate) fn closing_gives_every_descriptor_back<B: Backend>() {
-    /// Enough to be seen where a process may have 256 descriptors.
+    /// Enough to fail where a process may have 256 descriptors.
     const POLLERS: usize = 1000;
     let _bench = Bench::<B>::new();
     let before = closed_number();

@@ -1,10 +1,10 @@
-//! What every backend promises, tried on each real one. The promises stand at the top of `src/sys/mod.rs`.
+//! The rules of a backend, tested on each real one. They are at the top of `src/sys/mod.rs`.
 //!
-//! Two promises that need a system call of their own to be tried, about signals and about `fork()`, are tried in
-//! `src/sys/tests.rs`, where unsafe code may stand.
+//! Two rules whose tests need system calls, those on signals and `fork()`, are tested in `src/sys/tests.rs`, where
+//! unsafe code is allowed.
 //!
-//! On Linux kqueue is tried over an emulation, where that is installed (Ubuntu has it as `libkqueue-dev`):
-//! `cargo test -p vitok-reactor --features libkqueue`.
+//! On Linux kqueue is tested on an emulation, if that is installed (Ubuntu has it as `libkqueue-dev`): `cargo test -p
+//! vitok-reactor --features libkqueue`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -60,11 +60,11 @@ contract! {
     arming::arming_in_another_thread_works_there
     arming::starting_over_disarms
     arming::a_hint_that_is_refused_is_never_given
-    // The kernel refuses it as EPERM; kqueue takes it and reports it as always ready.
+    // epoll refuses it with EPERM; kqueue accepts it and reports it as always ready.
     registration::a_regular_file_is_refused
-    // macOS allows 256 descriptors, which can't be more than one wait reports.
+    // macOS allows 256 descriptors, no more than one wait reports.
     readiness::more_than_one_wait_can_report_comes_with_the_next
-    // Whether a descriptor closes on exec is read in `/proc`.
+    // Whether a descriptor closes on exec is read from `/proc`.
     lifetime::the_set_closes_on_exec
 }
 
@@ -94,20 +94,20 @@ contract! {
     arming::an_event_is_news_at_once
 }
 
-// libkqueue 2.3.1, which stands in for a kernel on Linux, fails these.
+// libkqueue 2.3.1, which replaces the kernel on Linux, fails these.
 #[cfg(any(target_os = "macos", target_os = "freebsd"))]
 contract! {
     kqueue_of_a_kernel, reactor::sys::kqueue::Kqueue,
-    // It drops the error of a change, receipt or not.
+    // It ignores the error of a change, with or without a receipt.
     registration::a_closed_number_is_refused
     lifetime::starting_over_says_what_it_could_not_register
-    // It keeps a descriptor in an epoll set of its own, where there is room for one direction.
+    // It keeps each descriptor in an epoll set of its own, which has room for one direction.
     readiness::both_directions_come_in_one_wait
     readiness::a_hangup_is_readable_and_writable
-    // It reports no end of file for a pipe's writer.
+    // It reports no end of file for the writer of a pipe.
     readiness::a_pipe_without_reader_is_writable
     // It waits for 2.1 ms when asked for 2.5 ms, and for 3 ms when asked for 1.
     waking::a_timeout_is_never_early
-    // It closes later, from a thread of its own.
+    // It closes descriptors later, from a thread of its own.
     lifetime::closing_gives_every_descriptor_back
 }

@@ -1,4 +1,4 @@
-//! What is reported of a descriptor: when, how often, and as what.
+//! What a wait reports of a descriptor, and how often.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! What can be watched, and what becomes of numbers that are closed and used again.
+//! Which descriptors can be watched, and numbers that are closed and reused.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -88,7 +88,7 @@ pub(crate) fn a_number_used_again_reports_to_its_new_owner<B: Backend>() {
         let poller = &mut bench.poller;
         if renewed {
             let rearmed = poller.reregister(fd, TOKEN, Interest::READABLE, Trigger::Level).unwrap();
-            // kqueue can't tell; epoll has to, for the caller to let go of what belonged to the old file.
+            // kqueue can't tell; epoll has to, so that the caller can drop what belonged to the old file.
             assert!(rearmed == Modified::Renewed || poller.backend_name() == "kqueue");
         } else {
             poller.register(fd, TOKEN, Interest::READABLE, Trigger::Level).unwrap();
@@ -99,7 +99,7 @@ pub(crate) fn a_number_used_again_reports_to_its_new_owner<B: Backend>() {
     }
 }
 
-/// Opens things until one has the number that is wanted, and returns them all, that one as the last.
+/// Opens files until one has the wanted number, and returns all of them, that one as the last.
 fn open_until<T>(mut open: impl FnMut() -> T, is_wanted: impl Fn(&T) -> bool) -> Vec<T> {
     /// The lowest free number is given out first, so it takes few; most often one.
     const LIMIT: usize = 64;

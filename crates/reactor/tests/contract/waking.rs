@@ -1,4 +1,4 @@
-//! What ends a wait that no descriptor ends: wakers, bells and timeouts.
+//! What ends a wait apart from descriptors: wakers and timeouts.
 
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -40,7 +40,7 @@ pub(crate) fn several_wakes_are_one_event<B: Backend>() {
 }
 
 pub(crate) fn a_bell_wakes_once_for_each_sleep<B: Backend>() {
-    /// How many threads ring at once, and for how many sleeps.
+    /// How many threads wake at once, and for how many sleeps.
     const RINGERS: usize = 3;
     const SLEEPS: usize = 20;
     let mut bench = Bench::<B>::new();

@@ -1,8 +1,6 @@
-//! Receiving several datagrams by one call, where the kernel has one (`recvmmsg`), and by one call for each
-//! elsewhere.
+//! Receives several datagrams with one call, where the kernel has one (`recvmmsg`), and one call each elsewhere.
 //!
-//! It knows nothing of who reads them: it has room for so many datagrams of such a size, and each call fills
-//! it anew.
+//! A batch has room for a number of datagrams of some size, and each call fills it anew.
 
 use std::collections::TryReserveError;
 use std::fmt;
@@ -14,10 +12,10 @@ use std::slice;
 use super::{DATAGRAMS_PER_CALL, EMPTY_MESSAGE, SockAddr};
 use crate::Address;
 
-/// Datagrams that came in together.
+/// Datagrams that were received together.
 ///
-/// The room for them is allocated when it is first used. The kernel gives memory to those pages only that a
-/// datagram has reached, so a generous size costs address space and nothing else.
+/// The room is allocated when it is first used. The kernel provides memory only for those pages that a datagram has
+/// reached, so a generous size costs address space and nothing else.
 ///
 /// ```
 /// use reactor::socket::DatagramBatch;
@@ -34,17 +32,16 @@ use crate::Address;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct DatagramBatch {
-    /// How many datagrams there is to be room for.
+    /// The number of datagrams to have room for.
     count: usize,
-    /// How many bytes of each.
+    /// The bytes for each.
     size: usize,
     /// The room, `size` bytes for each of `recv_slots`; both are empty until the first use.
     bytes: Box<[MaybeUninit<u8>]>,
     recv_slots: Box<[RecvSlot]>,
     /// How many of `recv_slots` the last call has filled in.
     received: usize,
-    /// An error that came when the last call already had something to return, so that the next one tells of
-    /// it.
+    /// An error after datagrams that the last call returned, for the next call to return.
     #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
     put_off: Option<io::Error>,
 }
@@ -58,7 +55,7 @@ struct RecvSlot {
 }
 
 impl DatagramBatch {
-    /// Room for `count` datagrams of `size` bytes: at least one of one byte, at most [`DATAGRAMS_PER_CALL`].
+    /// Creates a batch for `count` datagrams of `size` bytes: at least one of one byte, at most [`DATAGRAMS_PER_CALL`].
     #[must_use]
     pub fn new(count: usize, size: usize) -> Self {
         Self {
@@ -72,13 +69,13 @@ impl DatagramBatch {
         }
     }
 
-    /// Receives what is there, as far as there is room, and returns how many datagrams that is: at least one.
-    /// What an earlier call received is gone.
+    /// Receives as many datagrams as there are and fit, and returns their number: at least one. Those of an earlier
+    /// call are gone.
     ///
     /// # Errors
     ///
-    /// The kernel's: [`io::ErrorKind::WouldBlock`] when none is there, and what became of those that were
-    /// sent before. If something was received first, the next call says it.
+    /// The kernel's: [`io::ErrorKind::WouldBlock`] if there are none, and errors of datagrams sent before. If something
+    /// was received first, the next call returns the error.
     pub fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let way = Self::receive_together;
@@ -100,36 +97,35 @@ impl DatagramBatch {
         Ok(self.received)
     }
 
-    /// A datagram that the last call received, and who sent it.
+    /// Returns a datagram of the last call, and its sender.
     ///
     /// # Panics
     ///
-    /// For an index that is not below what the last call returned.
+    /// The index is not below the number that the last call returned.
     #[must_use]
     pub fn datagram(&self, index: usize) -> (&[u8], Address) {
         let RecvSlot { from, length, .. } = &self.recv_slots[..self.received][index];
         let bytes = &self.bytes[index * self.size..][..*length];
-        // SAFETY: the kernel has filled in `length` bytes from there on, and they are borrowed from the
-        // batch.
+        // SAFETY: the kernel has filled in `length` bytes from there on, and they are borrowed from the batch.
         let bytes = unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) };
         (bytes, from.address())
     }
 
-    /// Whether the datagram was longer than there was room, and the rest of it is lost.
+    /// Returns whether the datagram was longer than its room, so that the rest is lost.
     ///
     /// # Panics
     ///
-    /// For an index that is not below what the last call returned.
+    /// The index is not below the number that the last call returned.
     #[must_use]
     pub fn is_truncated(&self, index: usize) -> bool {
         self.recv_slots[..self.received][index].is_truncated
     }
 
-    /// Takes the memory for what is received, unless it is there: else the first call that receives does it.
+    /// Allocates the room for datagrams; otherwise the first call that receives does it.
     ///
     /// # Errors
     ///
-    /// There is not so much memory.
+    /// There is not enough memory.
     pub fn prepare(&mut self) -> Result<(), TryReserveError> {
         if self.recv_slots.is_empty() {
             let nothing = RecvSlot { from: SockAddr::ROOM, length: 0, is_truncated: false };
@@ -143,8 +139,8 @@ impl DatagramBatch {
         Ok(())
     }
 
-    /// `recvmmsg`, which waits for nobody, not even where the descriptor was left blocking: it would wait for
-    /// as many as there is room.
+    /// Receives with `recvmmsg`, which never waits here, even if the descriptor blocks: it would wait for as many
+    /// datagrams as there is room for.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn receive_together(&mut self, fd: RawFd) -> io::Result<usize> {
         let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; DATAGRAMS_PER_CALL];
@@ -162,8 +158,8 @@ impl DatagramBatch {
         }
         let (first, flags) = (messages.as_mut_ptr().cast(), super::flags(libc::MSG_DONTWAIT));
         let received = super::retried(|| {
-            // SAFETY: the first `count` headers were written above; what they point to outlives the call, and
-            // nobody looks at it meanwhile. There is no time limit to point to.
+            // SAFETY: the first `count` headers were written above; what they point to outlives the call, and is not
+            // used meanwhile. There is no time limit to point to.
             unsafe { libc::recvmmsg(fd, first, count, flags, std::ptr::null_mut()) }
         })?;
         let received = usize::try_from(received).unwrap_or_default();
@@ -175,7 +171,7 @@ impl DatagramBatch {
         Ok(received)
     }
 
-    /// `recvmsg` until nothing is there or the room is full.
+    /// Receives with `recvmsg` until there are no more datagrams or the room is full.
     #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
     pub(super) fn receive_each(&mut self, fd: RawFd) -> io::Result<usize> {
         if let Some(error) = self.put_off.take() {
@@ -201,7 +197,7 @@ impl DatagramBatch {
     }
 }
 
-/// Without the bytes, of which there may be megabytes.
+/// The bytes are left out, of which there may be megabytes.
 impl fmt::Debug for DatagramBatch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, size, received, .. } = self;
@@ -210,7 +206,7 @@ impl fmt::Debug for DatagramBatch {
 }
 
 impl RecvSlot {
-    /// A header that asks for a datagram into this room, and for who sent it.
+    /// Returns a header for a call that receives a datagram into this room, with its sender.
     #[inline]
     fn header(&mut self, room: &mut libc::iovec) -> libc::msghdr {
         let (name, _) = self.from.as_mut_ptrs();
@@ -222,7 +218,7 @@ impl RecvSlot {
         header
     }
 
-    /// Keeps what the kernel wrote into the header.
+    /// Stores what the kernel wrote into the header.
     #[inline]
     fn record(&mut self, header: &libc::msghdr, length: usize) {
         self.from.set_length(header.msg_namelen);
@@ -231,7 +227,7 @@ impl RecvSlot {
     }
 }
 
-/// Room, as the kernel takes it.
+/// Returns the room in the kernel's layout.
 #[inline]
 fn slice_of(room: &mut [MaybeUninit<u8>]) -> libc::iovec {
     libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() }

@@ -1,7 +1,7 @@
-//! Making connections, and asking sockets where they stand: `accept` (for [`super::pipe`]), `socket`, `connect`, `getsockname`,
+//! Makes connections and asks for addresses: `accept` (for [`super::pipe`]), `socket`, `connect`, `getsockname`,
 //! `SO_ERROR`.
 //!
-//! It knows nothing of when to call what, and decides nothing about an error but whether it is one.
+//! When to make a call and what an error means is decided elsewhere.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -11,8 +11,8 @@ use super::{SockAddr, interrupted_is_would_block};
 use crate::Address;
 use crate::sys::checked;
 
-/// Takes the next connection out of a listener's queue, and waits for one where the listener blocks; a signal ends that with
-/// [`io::ErrorKind::WouldBlock`].
+/// Takes the next connection out of a listener's queue, and waits for one if the listener blocks; a signal ends that
+/// with [`io::ErrorKind::WouldBlock`].
 #[inline]
 pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     let mut name = SockAddr::ROOM;
@@ -27,7 +27,7 @@ fn accepted(listener: RawFd, name: &mut SockAddr) -> io::Result<OwnedFd> {
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
     let fd = checked(unsafe { libc::accept4(listener, room, length, flags) })
         .map_err(interrupted_is_would_block)?;
-    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    // SAFETY: the kernel has just opened it, so it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -36,17 +36,17 @@ fn accepted(listener: RawFd, name: &mut SockAddr) -> io::Result<OwnedFd> {
     let (room, length) = name.as_mut_ptrs();
     // SAFETY: `room` is as long as `length` says, and both outlive the call.
     let fd = checked(unsafe { libc::accept(listener, room, length) }).map_err(interrupted_is_would_block)?;
-    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    // SAFETY: the kernel has just opened it, so it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    super::options::settle(&socket)?;
+    super::options::set_creation_flags(&socket)?;
     Ok(socket)
 }
 
-/// A stream socket that can be connected to this address. It does not block and closes on exec.
+/// Creates a stream socket that can connect to this address. It does not block and closes on exec.
 ///
 /// # Errors
 ///
-/// The kernel's: there is no such family here, or no descriptor left.
+/// The kernel's: the family is not supported here, or there is no descriptor left.
 pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
     #[cfg(not(target_os = "macos"))]
     let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -54,21 +54,21 @@ pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
     let kind = libc::SOCK_STREAM;
     // SAFETY: the call takes no pointer.
     let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
-    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    // SAFETY: the kernel has just opened it, so it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     #[cfg(target_os = "macos")]
-    super::options::settle(&socket)?;
+    super::options::set_creation_flags(&socket)?;
     Ok(socket)
 }
 
-/// Begins to connect. For a socket that does not block, the usual outcome is the error `EINPROGRESS`: the
-/// descriptor becomes writable when it is settled, and [`pending_error`] says how.
+/// Starts to connect. For a socket that does not block, the usual outcome is the error `EINPROGRESS`: the descriptor
+/// becomes writable at the end, and [`pending_error`] returns the result.
 ///
 /// # Errors
 ///
-/// The kernel's, as `errno` has it. A signal in between is `EINPROGRESS` as well, since the kernel goes on
-/// connecting. For a Unix socket [`io::ErrorKind::WouldBlock`] says that the listener's queue is full, and
-/// that nothing was begun. [`io::ErrorKind::InvalidInput`] as of [`Address::to_storage`].
+/// The kernel's, with its `errno`. A signal is `EINPROGRESS` as well, since the kernel goes on connecting. For a Unix
+/// socket [`io::ErrorKind::WouldBlock`] means that the listener's queue is full, and that nothing was started.
+/// [`io::ErrorKind::InvalidInput`] as in [`Address::to_storage`].
 pub fn connect(fd: RawFd, to: &Address) -> io::Result<()> {
     let name = SockAddr::of(to)?;
     // SAFETY: the name has as many bytes as it says, and outlives the call.
@@ -81,17 +81,17 @@ pub fn connect(fd: RawFd, to: &Address) -> io::Result<()> {
     }
 }
 
-/// What went wrong on this socket since it was last asked (`SO_ERROR`). Asking takes it away.
+/// Returns the error of this socket since the last call (`SO_ERROR`), and clears it.
 ///
 /// # Errors
 ///
-/// The kernel's, when it can't be asked: the descriptor is closed or no socket.
+/// The kernel's, if the descriptor is closed or not a socket.
 pub fn pending_error(fd: RawFd) -> io::Result<Option<io::Error>> {
     let number = option(fd, libc::SOL_SOCKET, libc::SO_ERROR)?;
     Ok((number != 0).then(|| io::Error::from_raw_os_error(number)))
 }
 
-/// Where a socket is bound.
+/// Returns the address that a socket is bound to.
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub fn local_address(fd: RawFd) -> io::Result<Address> {
     asked(fd, libc::getsockname)
 }
 
-/// Whom a socket is connected to.
+/// Returns the address that a socket is connected to.
 ///
 /// # Errors
 ///
@@ -109,7 +109,7 @@ pub fn peer_address(fd: RawFd) -> io::Result<Address> {
     asked(fd, libc::getpeername)
 }
 
-/// Either of the two calls that answer with an address.
+/// Either of the two calls that return an address.
 type Ask = unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
 
 fn asked(fd: RawFd, ask: Ask) -> io::Result<Address> {

@@ -1,6 +1,6 @@
-//! Datagrams, one by one and several to a call: `recvfrom`, `sendto`, `sendmmsg`.
+//! Receives and sends datagrams, one or several per call: `recvfrom`, `sendto`, `sendmmsg`.
 //!
-//! Several are received in `batch`. A datagram goes or comes whole, so nothing here tells of parts of one.
+//! `batch` receives several. A datagram is sent or received whole, so no call reports a part of one.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -9,17 +9,16 @@ use std::os::fd::RawFd;
 use super::{RECEIVE_FLAGS, SEND_FLAGS, SockAddr, transferred};
 use crate::Address;
 
-/// How many datagrams one call takes at most, in either direction. Entering the kernel costs a tenth of what
-/// it does for a datagram on loopback (90 ns of 850), so at 32 that is less than a hundredth; more would gain
-/// nothing and hold up the loop for longer than 30 µs. The headers of 32 take 7 KiB of stack. libuv takes 20.
+/// The most datagrams of one call, in either direction. Entering the kernel takes a tenth of the time of a datagram on
+/// loopback (90 ns of 850), so with 32 that is less than a hundredth; more would gain nothing and keep the loop for
+/// longer than 30 µs. The headers of 32 take 7 KiB of stack. libuv takes 20.
 pub const DATAGRAMS_PER_CALL: usize = 32;
 
-/// Receives one datagram, and says who sent it. What does not fit into `room` is lost.
+/// Receives one datagram, and returns its sender. Bytes that do not fit into `room` are lost.
 ///
 /// # Errors
 ///
-/// The kernel's: [`io::ErrorKind::WouldBlock`] when none is there, and what became of those that were sent
-/// before.
+/// The kernel's: [`io::ErrorKind::WouldBlock`] if there is none, and errors of datagrams sent before.
 #[inline]
 pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
     let mut name = SockAddr::ROOM;
@@ -37,9 +36,8 @@ pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usiz
 ///
 /// # Errors
 ///
-/// The kernel's: [`io::ErrorKind::WouldBlock`] when there is no room for it, `EMSGSIZE` when there never will
-/// be, and what became of those that were sent before. [`io::ErrorKind::InvalidInput`] as of
-/// [`Address::to_storage`].
+/// The kernel's: [`io::ErrorKind::WouldBlock`] if there is no room for it, `EMSGSIZE` if there never will be, and
+/// errors of datagrams sent before. [`io::ErrorKind::InvalidInput`] as in [`Address::to_storage`].
 #[inline]
 pub fn send_to(fd: RawFd, bytes: &[u8], to: Option<&Address>) -> io::Result<usize> {
     let Some(to) = to else { return crate::socket::send(fd, bytes) };
@@ -51,14 +49,13 @@ pub fn send_to(fd: RawFd, bytes: &[u8], to: Option<&Address>) -> io::Result<usiz
     })
 }
 
-/// Sends several datagrams, each to its own address, and returns how many the kernel took, counted from the
-/// first: at most [`DATAGRAMS_PER_CALL`]. What stopped it before that, the next call says, which begins with
-/// the datagram that was not taken; but the kernel tells only once what became of an earlier one, and then
-/// this is not heard of.
+/// Sends several datagrams, each to its own address, and returns how many of the first ones the kernel took: at most
+/// [`DATAGRAMS_PER_CALL`]. The next call, which begins with the datagram that was not taken, returns the error that
+/// stopped this one; but the kernel reports an error of an earlier datagram only once, and that error is lost here.
 ///
 /// # Errors
 ///
-/// As of [`send_to`], if the first datagram was not taken.
+/// Those of [`send_to`], if the first datagram was not taken.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn send_many(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Result<usize> {
     let mut names = [const { MaybeUninit::<SockAddr>::uninit() }; DATAGRAMS_PER_CALL];
@@ -84,13 +81,13 @@ pub fn send_many(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Resu
     }
     let first = messages.as_mut_ptr().cast();
     let flags = super::flags(SEND_FLAGS);
-    // SAFETY: the first `count` headers were written above; names, slices and bytes that they point to
-    // outlive the call.
+    // SAFETY: the first `count` headers were written above; names, slices and bytes that they point to outlive the
+    // call.
     let taken = super::retried(|| unsafe { libc::sendmmsg(fd, first, count, flags) })?;
     Ok(usize::try_from(taken).unwrap_or_default())
 }
 
-/// A header that is addressed, with the address in `name`.
+/// Returns a header with its address, which is stored in `name`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline]
 fn addressed(to: Option<&Address>, name: &mut MaybeUninit<SockAddr>) -> io::Result<libc::msghdr> {
@@ -103,27 +100,26 @@ fn addressed(to: Option<&Address>, name: &mut MaybeUninit<SockAddr>) -> io::Resu
     Ok(header)
 }
 
-/// Bytes, as the kernel takes them. It only reads them.
+/// Returns bytes in the kernel's layout. The kernel only reads them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline]
 fn slice_of(bytes: &[u8]) -> libc::iovec {
     libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }
 }
 
-/// Sends several datagrams one by one, and returns how many the kernel took, counted from the first: at most
-/// [`DATAGRAMS_PER_CALL`]. What stopped it before that, the next call says, which begins with the datagram
-/// that was not taken; but the kernel tells only once what became of an earlier one, and then this is not
-/// heard of.
+/// Sends several datagrams one by one, and returns how many of the first ones the kernel took: at most
+/// [`DATAGRAMS_PER_CALL`]. The next call, which begins with the datagram that was not taken, returns the error that
+/// stopped this one; but the kernel reports an error of an earlier datagram only once, and that error is lost here.
 ///
 /// # Errors
 ///
-/// As of [`send_to`], if the first datagram was not taken.
+/// Those of [`send_to`], if the first datagram was not taken.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub fn send_many(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Result<usize> {
     send_each(fd, datagrams)
 }
 
-/// What [`send_many`] does where the kernel has no call for it.
+/// Implements [`send_many`] where the kernel has no call for it.
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 pub(super) fn send_each(fd: RawFd, datagrams: &[(&[u8], Option<&Address>)]) -> io::Result<usize> {
     for (taken, (bytes, to)) in datagrams.iter().take(DATAGRAMS_PER_CALL).enumerate() {

@@ -1,5 +1,5 @@
-//! What the calls on sockets have in common: they are repeated when a signal ends them, and they fill in the
-//! same structures. What each call is for stands at the call.
+//! What the calls on sockets have in common: they are repeated after a signal, and they use the same structures. The
+//! purpose of each is documented with it.
 
 mod batch;
 mod connect;
@@ -21,21 +21,21 @@ pub use options::{close, lingers, set_nodelay, set_nonblocking, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
 pub(crate) use sock_addr::SockAddr;
 
-/// A read does not wait, whatever the descriptor is set to: somebody else may have set it.
+/// A read does not wait, whatever mode the descriptor is in: another process may have changed it.
 pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 
-/// Nor does a write, and one to a peer that has left is an error and not a signal that ends the process.
+/// Nor does a write, and a write to a peer that has left is an error and not a signal that ends the process.
 #[cfg(not(target_os = "macos"))]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-/// macOS asks for that once for each socket; `accept` and `stream_for` do.
+/// On macOS, `accept` and `stream_for` set the option against the signal once for each socket.
 #[cfg(target_os = "macos")]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 
-/// How many slices one vectored call takes: the kernel's bound (`IOV_MAX`), the same on Linux, macOS and
-/// FreeBSD. More are an error to it.
+/// The most slices of one vectored call: the kernel's limit (`IOV_MAX`), the same on Linux, macOS and FreeBSD. More are
+/// an error.
 pub(crate) const SLICES_PER_CALL: usize = 1024;
 
-/// Calls until no signal gets in between. Less than zero is the error that `errno` holds.
+/// Calls until no signal interrupts the call. A negative result is the error in `errno`.
 #[inline]
 pub(crate) fn retried<T: PartialOrd + Default>(mut call: impl FnMut() -> T) -> io::Result<T> {
     loop {
@@ -50,31 +50,33 @@ pub(crate) fn retried<T: PartialOrd + Default>(mut call: impl FnMut() -> T) -> i
     }
 }
 
-/// As [`retried`], for calls that return how many bytes they moved.
+/// Does what [`retried`] does, for calls that return how many bytes they moved.
 #[inline]
 pub(crate) fn transferred(call: impl FnMut() -> libc::ssize_t) -> io::Result<usize> {
     retried(call).map(isize::cast_unsigned)
 }
 
-/// The error of a call that may have waited. A signal ends the wait, and its handlers have to run before there is another.
+/// Converts the error of a call that may have waited. A signal ends the wait, and its handlers have to run before the
+/// next one.
 fn interrupted_is_would_block(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::Interrupted { io::ErrorKind::WouldBlock.into() } else { error }
 }
 
-/// A count in whatever type the C library of this system has for it, or something else if it can't hold it.
+/// Converts a count to the type that the C library of this system has for it, or returns `otherwise` if it does not
+/// fit.
 #[inline]
 pub(crate) fn fitted<T: TryFrom<usize>>(count: usize, otherwise: T) -> T {
     T::try_from(count).unwrap_or(otherwise)
 }
 
-/// Flags in whatever type the C library of this system has for them. None of them is the sign bit.
+/// Converts flags to the type that the C library of this system has for them. None of them is the sign bit.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline]
 pub(crate) fn flags<T: TryFrom<libc::c_int> + Default>(flags: libc::c_int) -> T {
     T::try_from(flags).unwrap_or_default()
 }
 
-/// A message without name, bytes or control data. Some systems have padding in it that has no name to be
-/// filled in by.
+/// A message without name, bytes or control data. On some systems it has padding without a name, so it can't be written
+/// out.
 // SAFETY: zero is a value for each field: null pointers and lengths of nothing.
 pub(crate) const EMPTY_MESSAGE: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };

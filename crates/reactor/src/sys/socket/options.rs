@@ -1,27 +1,27 @@
-//! What is set on a descriptor, asked of it, or done to it as a whole.
+//! Calls that set or read a property of a descriptor, or close it.
 
 use std::io;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 
 use crate::sys::checked;
 
-/// Makes calls return [`io::ErrorKind::WouldBlock`] instead of waiting. The flag is shared by all descriptors
-/// that were duplicated from one another, in other processes too.
+/// Makes calls return [`io::ErrorKind::WouldBlock`] instead of waiting. The flag is shared by all duplicates of the
+/// descriptor, in other processes too.
 ///
 /// # Errors
 ///
 /// The kernel's.
 pub fn set_nonblocking(fd: RawFd) -> io::Result<()> {
-    // SAFETY: the command takes no pointer; a number that is not open is an error and no harm.
+    // SAFETY: the command takes no pointer; a number that is not open is an error and does no harm.
     let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     if flags & libc::O_NONBLOCK == 0 {
-        // SAFETY: as above; the flags are the ones that the kernel gave, and one that it documents.
+        // SAFETY: as above; the flags are those that the kernel returned, and one that it documents.
         checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
     }
     Ok(())
 }
 
-/// Sends small writes at once, without waiting for what was sent before to be acknowledged (`TCP_NODELAY`).
+/// Sends small writes at once, without waiting until earlier ones are acknowledged (`TCP_NODELAY`).
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)
 }
 
-/// Ends the sending direction: the peer reads what is under way, and then the end.
+/// Ends the sending direction: the peer reads what was sent, and then the end.
 ///
 /// # Errors
 ///
@@ -41,8 +41,8 @@ pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether closing a socket waits for its peer (`SO_LINGER`), for as long as somebody has said: also on one that does not
-/// block. An accepted socket has it from its listener.
+/// Returns whether closing a socket waits for its peer for a set time (`SO_LINGER`), even if the socket does not block.
+/// An accepted socket inherits the option from its listener.
 #[must_use]
 pub fn lingers(fd: RawFd) -> bool {
     let mut linger = libc::linger { l_onoff: 0, l_linger: 0 };
@@ -54,29 +54,28 @@ pub fn lingers(fd: RawFd) -> bool {
     asked.is_ok() && linger.l_onoff != 0 && linger.l_linger > 0
 }
 
-/// Closes a descriptor and says how that went. It is closed in any case, and once.
+/// Closes a descriptor and returns the result. It is closed in any case, and once.
 ///
-/// Dropping an [`OwnedFd`] that somebody else has closed behind our back ends the process where Rust's checks
-/// are on, as in a debug build. Python code can do that to any number; so what it can reach has to be closed
-/// by this call.
+/// Dropping an [`OwnedFd`] whose number was closed elsewhere ends the process where Rust's checks are on, as in a debug
+/// build. Python code can close any number; so descriptors that it can reach have to be closed by this call.
 ///
 /// # Errors
 ///
-/// The kernel's: `EBADF` where somebody else has closed it before, or what writing back to a device came to.
+/// The kernel's: `EBADF` if the number was closed before, or an error of writing back to a device.
 pub fn close(fd: OwnedFd) -> io::Result<()> {
     // SAFETY: the number was owned here and is given up.
     match checked(unsafe { libc::close(fd.into_raw_fd()) }) {
         Ok(_) => Ok(()),
-        // Linux has closed it before it waits for anything, and so have the others; to repeat it would close
-        // another's.
+        // Linux has closed it before it waits for anything, and so have other systems; a repeated call could close
+        // another file.
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// What the other systems do in the call that makes a socket.
+/// Sets what other systems set in the call that makes a socket.
 #[cfg(target_os = "macos")]
-pub(super) fn settle(socket: &OwnedFd) -> io::Result<()> {
+pub(super) fn set_creation_flags(socket: &OwnedFd) -> io::Result<()> {
     use std::os::fd::AsRawFd;
 
     let fd = socket.as_raw_fd();
@@ -84,13 +83,13 @@ pub(super) fn settle(socket: &OwnedFd) -> io::Result<()> {
     checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     set_nonblocking(fd)?;
     match set_option(fd, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, 1) {
-        // The peer of an accepted connection has left already. That is found out by whoever reads.
+        // The peer of an accepted connection has left already. The next read finds that out.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
         result => result,
     }
 }
 
-/// An option that is a number.
+/// Reads an option that is a number.
 pub(super) fn option(fd: RawFd, level: libc::c_int, option: libc::c_int) -> io::Result<libc::c_int> {
     let mut value: libc::c_int = 0;
     let mut length = LENGTH_OF_NUMBER;

@@ -1,13 +1,13 @@
-//! Bytes of a pipe, a FIFO or a terminal, and a connection of a listener, without waiting.
+//! Reads and writes a pipe, a FIFO or a terminal, and accepts from a listener, without waiting.
 //!
-//! `O_NONBLOCK` belongs to the open file, not to the descriptor: another process that has the file, a child that inherited
-//! it, say, can take the flag away. There is `MSG_DONTWAIT` for the bytes of sockets. The kernel takes `RWF_NOWAIT` for
-//! anonymous pipes from Linux 6.4 on, and for sockets; where it takes none, the flag is looked at before the call. Without
-//! it the call is [`io::ErrorKind::Unsupported`], and the caller has one that looks for readiness first. Even that may
-//! wait, if somebody else is quicker: it has to be made with no lock held.
+//! `O_NONBLOCK` belongs to the open file, not to the descriptor: another process that has the file, such as a child
+//! that inherited it, can clear the flag. Reads and writes of sockets have `MSG_DONTWAIT`. The kernel accepts
+//! `RWF_NOWAIT` for anonymous pipes from Linux 6.4 on, and for sockets; elsewhere the flag is checked before the call.
+//! If it is not set the call is [`io::ErrorKind::Unsupported`], and the caller has another call, which checks for
+//! readiness first. Even that one may wait, if another process is quicker: it has to be made with no lock held.
 //!
-//! A signal that ends a wait is [`io::ErrorKind::WouldBlock`]: the handlers have to be run, and it is tried again when the
-//! kernel says that it can be.
+//! A signal that ends a wait is [`io::ErrorKind::WouldBlock`]: its handlers have to run, and the call is repeated when
+//! the kernel reports readiness.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
@@ -17,19 +17,19 @@ use super::{SLICES_PER_CALL, connect, fitted, interrupted_is_would_block, retrie
 use crate::Address;
 use crate::sys::checked;
 
-/// How much goes to a pipe that is ready without waiting: POSIX's `PIPE_BUF` on Linux, which has room for a page then. macOS
-/// and FreeBSD have 512.
+/// The most bytes written at once to a pipe that is ready without waiting: POSIX's `PIPE_BUF` on Linux, where a ready
+/// pipe has room for a page. macOS and FreeBSD have 512.
 const PIPE_PIECE: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
 
-/// How much goes to a terminal: room for more is not promised.
+/// The most bytes written at once to a terminal, which promises room for no more.
 const TERMINAL_PIECE: usize = 1;
 
-/// Reads what is there, as far as there is room, from a pipe or a terminal. 0 is the end, or there is no room.
+/// Reads as much as is available and fits into `room` from a pipe or a terminal. 0 is the end, or `room` is empty.
 ///
 /// # Errors
 ///
-/// The kernel's, which has `EIO` for a terminal whose other side is gone. [`ErrorKind::Unsupported`] where the call might
-/// wait: [`read_when_ready`] is for that.
+/// The kernel's, which returns `EIO` for a terminal whose other side is gone. [`ErrorKind::Unsupported`] if the call
+/// might wait: use [`read_when_ready`].
 #[inline]
 pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     match nowait::read(fd, room) {
@@ -44,9 +44,9 @@ pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
 ///
 /// # Errors
 ///
-/// The kernel's. That the reader has left is `EPIPE`, and a signal as well, unless the process ignores `SIGPIPE`, as Python
-/// does: for pipes there is no other way to be spared it. [`ErrorKind::Unsupported`] where the call might wait:
-/// [`write_when_ready`] is for that.
+/// The kernel's. A reader that has left is `EPIPE`, and a signal as well, unless the process ignores `SIGPIPE`, as
+/// Python does: for pipes there is no other way to avoid it. [`ErrorKind::Unsupported`] if the call might wait: use
+/// [`write_when_ready`].
 #[inline]
 pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     match nowait::write(fd, &[IoSlice::new(bytes)]) {
@@ -57,12 +57,12 @@ pub fn write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     plain_write(fd, bytes)
 }
 
-/// Writes as much of several slices, one after the other, as the kernel takes, and returns how many bytes that is. What
-/// comes behind the first 1024 slices is left for the next call.
+/// Writes as much of several slices in order as the kernel takes, and returns how many bytes that is. Slices beyond the
+/// first 1024 are left for the next call.
 ///
 /// # Errors
 ///
-/// As of [`write()`].
+/// Those of [`write()`].
 #[inline]
 pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     match nowait::write(fd, slices) {
@@ -71,25 +71,26 @@ pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     }
     refuse_to_wait(fd)?;
     let (first, count) = (slices.as_ptr().cast(), fitted(slices.len().min(SLICES_PER_CALL), 0));
-    // SAFETY: a slice is laid out as the kernel's own; they and their bytes outlive the call, which only reads them.
+    // SAFETY: `IoSlice` has the layout of `iovec`; the slices and their bytes outlive the call, which only reads them.
     once(|| unsafe { libc::writev(fd, first, count) })
 }
 
-/// As [`read`], for a descriptor that blocks. It waits only where somebody else takes what was there.
+/// Does what [`read`] does for a descriptor that blocks. It waits only if another process takes what was there.
 ///
 /// # Errors
 ///
-/// As of [`read`].
+/// Those of [`read`].
 pub fn read_when_ready(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     refuse_unready(fd, libc::POLLIN)?;
     plain_read(fd, room)
 }
 
-/// As [`write()`], for a descriptor that blocks. It waits only where somebody else takes the room that was there.
+/// Does what [`write()`] does for a descriptor that blocks. It waits only if another process takes the room that was
+/// there.
 ///
 /// # Errors
 ///
-/// As of [`write()`].
+/// Those of [`write()`].
 pub fn write_when_ready(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let piece = if has_room_for_a_piece(fd)? { PIPE_PIECE } else { TERMINAL_PIECE };
     let mut written = 0;
@@ -98,7 +99,7 @@ pub fn write_when_ready(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
         let outcome = refuse_unready(fd, libc::POLLOUT).and_then(|()| plain_write(fd, offered));
         match outcome {
             Ok(count) => written += count,
-            // The error comes again with the next call.
+            // The next call returns the error again.
             Err(_) if written > 0 => break,
             Err(error) => return Err(error),
         }
@@ -110,26 +111,27 @@ pub fn write_when_ready(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
 ///
 /// # Errors
 ///
-/// The kernel's: [`ErrorKind::WouldBlock`] when the queue is empty, `ECONNABORTED` for a connection that is gone already,
-/// `EMFILE` and its kin when there is no descriptor or memory for it, which leaves it in the queue.
-/// [`ErrorKind::Unsupported`] where the call might wait: [`accept_when_ready`] is for that.
+/// The kernel's: [`ErrorKind::WouldBlock`] if the queue is empty, `ECONNABORTED` for a connection that is gone already,
+/// `EMFILE` and similar errors if there is no descriptor or memory for it, which leave it in the queue.
+/// [`ErrorKind::Unsupported`] if the call might wait: use [`accept_when_ready`].
 #[inline]
 pub fn accept(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     refuse_to_wait(listener)?;
     connect::accept(listener)
 }
 
-/// As [`accept`], for a listener that blocks. It waits only where somebody else takes the connection that was there.
+/// Does what [`accept`] does for a listener that blocks. It waits only if another process takes the connection that was
+/// there.
 ///
 /// # Errors
 ///
-/// As of [`accept`].
+/// Those of [`accept`].
 pub fn accept_when_ready(listener: RawFd) -> io::Result<(OwnedFd, Address)> {
     refuse_unready(listener, libc::POLLIN)?;
     connect::accept(listener)
 }
 
-/// The calls that never wait, where the kernel has them for this file.
+/// The calls that never wait, if the kernel has them for this file.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod nowait {
     use std::io::{self, IoSlice};
@@ -138,7 +140,7 @@ mod nowait {
 
     use super::super::{SLICES_PER_CALL, transferred};
 
-    /// The file's own position, both halves of the number: pipes have no other.
+    /// The file's own position, as both halves of the number: pipes have no other.
     const HERE: libc::c_long = -1;
 
     #[inline]
@@ -153,7 +155,8 @@ mod nowait {
         vectored(libc::SYS_pwritev2, fd, slices.as_ptr().cast(), count)
     }
 
-    /// By number, since older C libraries lack the functions. The slices are alive, as many as said, and so are their bytes.
+    /// Makes the call by number, since older C libraries lack the functions. The slices are alive, as many as stated,
+    /// and so are their bytes.
     #[inline]
     fn vectored(
         number: libc::c_long,
@@ -162,14 +165,14 @@ mod nowait {
         count: usize,
     ) -> io::Result<usize> {
         transferred(|| {
-            // SAFETY: both callers pass live slices, writable ones for reading, as the two calls want them.
+            // SAFETY: both callers pass live slices, writable ones for reading, as the two calls require.
             let result = unsafe { libc::syscall(number, fd, slices, count, HERE, HERE, libc::RWF_NOWAIT) };
             libc::ssize_t::try_from(result).unwrap_or(-1)
         })
     }
 }
 
-/// Other systems have none.
+/// Other systems have no such calls.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod nowait {
     use std::io::{self, IoSlice};
@@ -185,21 +188,21 @@ mod nowait {
     }
 }
 
-/// Whether the kernel, or a filter of system calls in front of it, does not know such a call for this file. What is wrong
-/// with the descriptor itself comes again from the plain call.
+/// Returns whether the kernel, or a filter of system calls, does not support such a call for this file. An error of the
+/// descriptor itself is returned again by the plain call.
 #[inline]
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::EPERM | libc::EINVAL))
 }
 
-/// An error for a descriptor that blocks.
+/// Returns an error for a descriptor that blocks.
 fn refuse_to_wait(fd: RawFd) -> io::Result<()> {
     // SAFETY: the command takes no pointer, and the call refuses a number that is not open.
     let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
     if flags & libc::O_NONBLOCK == 0 { Err(ErrorKind::Unsupported.into()) } else { Ok(()) }
 }
 
-/// [`ErrorKind::WouldBlock`] unless a descriptor is ready now. That it is in error or hung up is readiness too.
+/// Returns [`ErrorKind::WouldBlock`] unless a descriptor is ready now. An error or a hang-up is readiness too.
 fn refuse_unready(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     let mut entry = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one entry, which is writable and outlives the call.
@@ -207,7 +210,7 @@ fn refuse_unready(fd: RawFd, events: libc::c_short) -> io::Result<()> {
     if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
 }
 
-/// Whether a file is a pipe or a socket, which have room for a piece when they are ready.
+/// Returns whether a file is a pipe or a socket: those have room for a piece when they are ready.
 fn has_room_for_a_piece(fd: RawFd) -> io::Result<bool> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the call writes to the place that it is given, and refuses a number that is not open.
@@ -227,7 +230,7 @@ fn plain_write(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     once(|| unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Calls once. A signal can only have ended a wait, and its handlers have to run before there is another.
+/// Calls once. A signal can only have ended a wait, and its handlers have to run before the next.
 fn once(call: impl FnOnce() -> libc::ssize_t) -> io::Result<usize> {
     match usize::try_from(call()) {
         Ok(count) => Ok(count),

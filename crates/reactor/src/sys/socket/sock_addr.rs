@@ -1,7 +1,7 @@
 //! An address in the kernel's layout, with its length: what each call on addresses reads or writes.
 //!
-//! It knows the layouts of the three families that [`Address`] knows, on Linux, macOS and FreeBSD, and
-//! nothing of what is done with them.
+//! It has the layouts of the three families of [`Address`] on Linux, macOS and FreeBSD. The calls that use them are
+//! elsewhere.
 
 use std::io;
 use std::mem::{MaybeUninit, offset_of};
@@ -9,42 +9,42 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::Address;
 
-/// How many bytes any address can take. Linux reports a path that fills all of `sun_path` as one byte longer
-/// than `sockaddr_un` is; there is room for that as well.
+/// The most bytes of any address. Linux reports a path that fills all of `sun_path` as one byte longer than
+/// `sockaddr_un`; there is room for that as well.
 const MOST_BYTES: usize = size_of::<libc::sockaddr_storage>();
-/// An address that ends before this says nothing, not even of what family it is.
+/// The end of the family. A shorter address says nothing.
 const FAMILY_END: usize = offset_of!(libc::sockaddr, sa_family) + size_of::<libc::sa_family_t>();
 const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
 const PATH_END: usize = size_of::<libc::sockaddr_un>();
 
 impl Address {
-    /// An address as the kernel wrote it, with the length that it gave. One that is too short to be what its
-    /// family says is of another family than those known here.
+    /// Converts an address that the kernel wrote, with the length that it returned. An address that is too short for
+    /// its family becomes [`Address::Other`].
     #[must_use]
     pub fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
         SockAddr::from_storage(storage, length).address()
     }
 
-    /// The address as the kernel reads it, and its length.
+    /// Converts to the layout of the kernel, and returns the length as well.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or holds a NUL where
-    /// the kernel would take it for the end, and for [`Address::Other`].
+    /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or contains a NUL where
+    /// the kernel would end the path, and for [`Address::Other`].
     pub fn to_storage(&self) -> io::Result<(libc::sockaddr_storage, libc::socklen_t)> {
         Ok(SockAddr::of(self)?.to_storage())
     }
 }
 
-/// A buffer that holds an address or waits for one.
+/// A buffer that holds an address or receives one.
 #[derive(Clone, Copy)]
 pub(crate) struct SockAddr {
     form: Form,
     length: libc::socklen_t,
 }
 
-/// The layouts, of which the family says which one holds. Every byte is always initialised, and each layout
-/// consists of numbers without padding, so that reading a wrong one gives nonsense and no harm.
+/// The layouts; the family says which one is valid. Every byte is always initialised, and each layout consists of
+/// numbers without padding, so that reading an invalid one returns nonsense and does no harm.
 #[derive(Clone, Copy)]
 #[repr(C)]
 union Form {
@@ -65,7 +65,7 @@ impl SockAddr {
     /// Room for any address.
     pub(crate) const ROOM: Self = Self { form: Form::ZERO, length: length_of(MOST_BYTES) };
 
-    /// An address for the kernel to read. What it refuses, [`Address::to_storage`] says.
+    /// Creates an address for the kernel to read. [`Address::to_storage`] documents the errors.
     #[inline]
     pub(crate) fn of(address: &Address) -> io::Result<Self> {
         let mut name = Self::ROOM;
@@ -82,48 +82,48 @@ impl SockAddr {
                 name.form.unix = unix(path)?;
                 name.length = length_of(PATH_START + path.len());
             }
-            Address::Other { .. } => return Err(refused("an address of an unknown family can't be used")),
+            Address::Other { .. } => return Err(refused("the address family is not supported")),
         }
         Ok(name)
     }
 
-    /// A copy of what the kernel wrote.
+    /// Copies what the kernel wrote.
     pub(crate) fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
         Self { form: Form { storage: *storage }, length }
     }
 
-    /// A copy for the kernel to read.
+    /// Returns a copy for the kernel to read.
     pub(crate) fn to_storage(self) -> (libc::sockaddr_storage, libc::socklen_t) {
         // SAFETY: all bytes are initialised, and each is a value.
         (unsafe { self.form.storage }, self.length)
     }
 
-    /// Where the address lies, for a call that reads it. It has [`SockAddr::length`] bytes.
+    /// Returns a pointer for a call that reads [`SockAddr::length`] bytes.
     #[inline]
     pub(crate) fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.form).cast()
     }
 
-    /// How many bytes the address has.
+    /// Returns the number of bytes of the address.
     #[inline]
     pub(crate) fn length(&self) -> libc::socklen_t {
         self.length
     }
 
-    /// For a call that writes an address and its length: where, and how much room there is.
+    /// Returns the pointers for a call that writes an address and its length, which holds the size of the room.
     #[inline]
     pub(crate) fn as_mut_ptrs(&mut self) -> (*mut libc::sockaddr, *mut libc::socklen_t) {
         self.length = Self::ROOM.length;
         ((&raw mut self.form).cast(), &raw mut self.length)
     }
 
-    /// Takes down how many bytes a call wrote, where that is told in another place.
+    /// Sets how many bytes a call wrote, if the call returns that elsewhere.
     #[inline]
     pub(crate) fn set_length(&mut self, length: libc::socklen_t) {
         self.length = length;
     }
 
-    /// The address as values.
+    /// Converts the address to values.
     #[inline]
     pub(crate) fn address(&self) -> Address {
         match self.family() {
@@ -144,7 +144,7 @@ impl SockAddr {
         any.sa_family.into()
     }
 
-    /// Whether the address is long enough to be of this layout.
+    /// Returns whether the address is long enough for this layout.
     #[inline]
     fn holds<T>(&self) -> bool {
         self.length as usize >= size_of::<T>()
@@ -172,8 +172,8 @@ impl SockAddr {
         }
     }
 
-    /// The path, up to its NUL if it has one. Only the length says where an abstract name ends: NULs belong
-    /// to it.
+    /// Returns the path, up to its NUL if it has one. An abstract name ends with its length alone, since NULs are part
+    /// of it.
     fn path(&self) -> &[u8] {
         // SAFETY: all bytes are initialised, and each is a value.
         let bytes = unsafe { &self.form.bytes };
@@ -187,24 +187,24 @@ impl SockAddr {
     }
 }
 
-/// Whether a path that begins with NUL names a socket that is in no file system. See unix(7).
+/// Whether a path that begins with NUL names a socket outside the file system. See unix(7).
 const HAS_ABSTRACT_NAMES: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// A length in the kernel's type, which has room for far more than [`MOST_BYTES`].
+/// Converts a length to the kernel's type, which has room for far more than [`MOST_BYTES`].
 #[allow(clippy::cast_possible_truncation, reason = "no address is longer than MOST_BYTES, which is 128")]
 const fn length_of(size: usize) -> libc::socklen_t {
     assert!(size <= MOST_BYTES, "longer than any address");
     size as libc::socklen_t
 }
 
-/// A family in the type that the layouts have for it.
+/// Converts a family to the type that the layouts have for it.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the families are small numbers")]
 const fn family_of(number: libc::c_int) -> libc::sa_family_t {
     number as libc::sa_family_t
 }
 
-// The BSDs begin each layout with a length of one byte. Their kernels set it themselves, to the length that
-// the call was given, so it is left at zero here.
+// The BSDs begin each layout with a length of one byte. Their kernels set it to the length that the call was given, so
+// it stays zero here.
 
 fn v4(addr: Ipv4Addr, port: u16) -> libc::sockaddr_in {
     libc::sockaddr_in {
@@ -229,14 +229,14 @@ fn v6(addr: Ipv6Addr, port: u16, flowinfo: u32, scope_id: u32) -> libc::sockaddr
     }
 }
 
-/// A path may fill all of `sun_path`: the length says where it ends, and a NUL behind it is not asked for.
+/// Lays out a path. It may fill all of `sun_path`: the length says where it ends, and no NUL is needed after it.
 fn unix(path: &[u8]) -> io::Result<libc::sockaddr_un> {
     if path.len() > PATH_END - PATH_START {
         return Err(refused("the path of a Unix socket is too long"));
     }
     let is_abstract = HAS_ABSTRACT_NAMES && path.first() == Some(&0);
     if !is_abstract && path.contains(&0) {
-        return Err(refused("the path of a Unix socket holds a NUL"));
+        return Err(refused("the path of a Unix socket contains a NUL"));
     }
     let mut form = libc::sockaddr_un {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -1,4 +1,4 @@
-//! Making connections, on each family that the machine has, and what sockets say about themselves.
+//! Connections on each family that the machine has, and the addresses of sockets.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,11 +9,11 @@ use super::{TemporaryPath, kind_of, listening, number_of, received, tcp_pair};
 use crate::sys::checked;
 use crate::{Address, Interest, socket};
 
-/// Room for the connections of a test.
+/// The most connections of a test.
 const BACKLOG: libc::c_int = 8;
 const LOOPBACK: Address = Address::V4 { addr: Ipv4Addr::LOCALHOST, port: 0 };
 
-/// A descriptor's flags: of the file, and of the number.
+/// Returns the flags of the open file and those of the descriptor.
 fn flags_of(fd: RawFd) -> (libc::c_int, libc::c_int) {
     // SAFETY: the command takes no pointer.
     let file = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) }).unwrap();
@@ -26,7 +26,7 @@ fn is_quiet_and_private(fd: &OwnedFd) -> bool {
     file & libc::O_NONBLOCK != 0 && number & libc::FD_CLOEXEC != 0
 }
 
-/// Connects, as a loop does it.
+/// Connects as the loop does.
 fn connected(to: &Address) -> io::Result<OwnedFd> {
     let client = socket::stream_for(to)?;
     match socket::connect(client.as_raw_fd(), to) {
@@ -41,7 +41,7 @@ fn connected(to: &Address) -> io::Result<OwnedFd> {
     }
 }
 
-/// Listens there, connects to it, and compares what both sides say of their addresses.
+/// Listens at an address, connects to it, and compares the addresses that both sides return.
 fn connects(at: &Address) {
     let listener = listening(at, BACKLOG).unwrap();
     let bound = socket::local_address(listener.as_raw_fd()).unwrap();
@@ -135,7 +135,7 @@ fn a_socket_without_a_name_has_an_empty_one() {
 
 #[test]
 fn a_refused_connection_is_a_pending_error_that_is_told_once() {
-    // Bound and not listening, so that nobody else can be there meanwhile.
+    // Bound and not listening, so that nothing else can listen there meanwhile.
     let nobody = super::bound(&LOOPBACK, libc::SOCK_STREAM).unwrap();
     let address = socket::local_address(nobody.as_raw_fd()).unwrap();
     let client = socket::stream_for(&address).unwrap();
@@ -171,7 +171,7 @@ fn a_full_queue_of_a_unix_listener_begins_nothing() {
 #[test]
 fn an_address_of_an_unknown_family_goes_nowhere() {
     let (client, _server) = tcp_pair();
-    // To the kernel this would mean to dissolve the connection.
+    // For the kernel this would mean to dissolve the connection.
     let result = socket::connect(client.as_raw_fd(), &Address::UNSPECIFIED);
     assert_eq!(kind_of(result), Some(ErrorKind::InvalidInput));
     assert!(socket::peer_address(client.as_raw_fd()).is_ok());

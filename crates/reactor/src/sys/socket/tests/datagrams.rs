@@ -1,5 +1,4 @@
-//! Datagrams, one by one and several to a call: by the kernel's own calls, and in the way of systems without
-//! them.
+//! Datagrams, one or several per call: by the kernel's own calls, and as on systems without them.
 
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
@@ -13,9 +12,9 @@ use crate::{Address, Interest};
 
 const LOOPBACK: Address = Address::V4 { addr: Ipv4Addr::LOCALHOST, port: 0 };
 
-/// Either way to send several.
+/// Either implementation of sending several.
 type SendMany = fn(RawFd, &[(&[u8], Option<&Address>)]) -> io::Result<usize>;
-/// Either way to receive several.
+/// Either implementation of receiving several.
 type ReceiveMany = fn(&mut DatagramBatch, RawFd) -> io::Result<usize>;
 
 const SENDERS: [SendMany; 2] = [socket::send_many, send_each];
@@ -25,14 +24,14 @@ fn one_by_one(batch: &mut DatagramBatch, fd: RawFd) -> io::Result<usize> {
     batch.receive_by(DatagramBatch::receive_each, fd)
 }
 
-/// A UDP socket on loopback, and its address.
+/// Creates a UDP socket on loopback, and returns its address.
 fn udp() -> (OwnedFd, Address) {
     let socket = bound(&LOOPBACK, libc::SOCK_DGRAM).unwrap();
     let address = socket::local_address(socket.as_raw_fd()).unwrap();
     (socket, address)
 }
 
-/// Two Unix sockets that are connected to each other. What one sends, the other has.
+/// Creates two Unix sockets that are connected to each other.
 fn unix_pair() -> (UnixDatagram, UnixDatagram) {
     let (here, there) = UnixDatagram::pair().unwrap();
     here.set_nonblocking(true).unwrap();
@@ -43,12 +42,12 @@ fn unix_pair() -> (UnixDatagram, UnixDatagram) {
 fn received_from(fd: &impl AsRawFd, room: usize) -> io::Result<(Vec<u8>, Address)> {
     let mut bytes = Vec::with_capacity(room);
     let (count, from) = socket::receive_from(fd.as_raw_fd(), &mut bytes.spare_capacity_mut()[..room])?;
-    // SAFETY: the call says that it has filled in as many.
+    // SAFETY: the call has filled in that many.
     unsafe { bytes.set_len(count) };
     Ok((bytes, from))
 }
 
-/// What a batch holds, as it can be compared.
+/// Returns the contents of a batch, for comparison.
 fn contents(batch: &DatagramBatch, count: usize) -> Vec<(Vec<u8>, bool)> {
     (0..count).map(|index| (batch.datagram(index).0.to_vec(), batch.is_truncated(index))).collect()
 }
@@ -102,7 +101,7 @@ fn unix_datagrams_tell_the_path_of_their_sender_if_it_has_one() {
 #[test]
 fn a_datagram_to_nobody_is_refused_later() {
     let (here, _) = udp();
-    // What is connected takes datagrams from its peer only; and while it is there, nobody else gets its port.
+    // A connected socket takes datagrams from its peer only; and while it exists, no other gets its port.
     let (nobody, address) = udp();
     socket::connect(nobody.as_raw_fd(), &address).unwrap();
     socket::connect(here.as_raw_fd(), &address).unwrap();
@@ -198,7 +197,7 @@ fn one_call_sends_so_many_and_no_more() {
         let mut arrived = 0;
         let mut left = &datagrams[..];
         while !left.is_empty() {
-            // A Unix socket may have room for ten only.
+            // A Unix socket may have room for only ten.
             let sent = send(here.as_raw_fd(), left).unwrap();
             assert!(sent <= DATAGRAMS_PER_CALL);
             left = &left[sent..];
@@ -222,7 +221,7 @@ fn a_full_socket_ends_the_batch_and_then_refuses_it() {
                 break error;
             }
         };
-        // The BSDs have a number of their own for it.
+        // The BSDs have a different error number for it.
         assert!(matches!(refused.raw_os_error(), Some(libc::EAGAIN | libc::ENOBUFS)), "{refused}");
     }
 }

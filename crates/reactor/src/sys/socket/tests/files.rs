@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use super::{TemporaryPath, kind_of, number_of, received, unix_pair};
 use crate::socket;
 
-/// A file with these bytes in it, open for reading and writing.
+/// Creates a file with these bytes, open for reading and writing.
 fn file_of(name: &str, bytes: &[u8]) -> (TemporaryPath, File) {
     let path = TemporaryPath::new(name);
     let mut file = File::options().create_new(true).read(true).write(true).open(&path.0).unwrap();

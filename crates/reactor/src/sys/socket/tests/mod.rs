@@ -1,6 +1,5 @@
-//! The calls on real sockets: loopback, Unix sockets and pipes. They stand here and not beside the crate
-//! because reading what a call has filled in takes `unsafe`, as binding to an address of one's own making
-//! does.
+//! The calls on real sockets: loopback, Unix sockets and pipes. The tests are here and not in the crate's `tests/`,
+//! because reading what a call has filled in and binding to any address need `unsafe`.
 
 mod connections;
 mod datagrams;
@@ -28,21 +27,21 @@ use crate::{Address, Interest, Poller, Timeout, Token, Trigger, socket};
 /// A call that fills in room, such as `receive`.
 type Fill = fn(RawFd, &mut [MaybeUninit<u8>]) -> io::Result<usize>;
 
-/// What a call fills in, where there is room for so many bytes.
+/// Returns what a call fills in, given room for this many bytes.
 fn filled(fill: Fill, fd: &impl AsRawFd, room: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(room);
     let count = fill(fd.as_raw_fd(), &mut bytes.spare_capacity_mut()[..room])?;
-    // SAFETY: the call says that it has filled in as many.
+    // SAFETY: the call has filled in that many.
     unsafe { bytes.set_len(count) };
     Ok(bytes)
 }
 
-/// What is received, where there is room for so many bytes.
+/// Returns what is received, given room for this many bytes.
 fn received(fd: &impl AsRawFd, room: usize) -> io::Result<Vec<u8>> {
     filled(socket::receive, fd, room)
 }
 
-/// Two ends of a connection that do not block.
+/// Creates two connected Unix sockets that do not block.
 fn unix_pair() -> (UnixStream, UnixStream) {
     let (here, there) = UnixStream::pair().unwrap();
     here.set_nonblocking(true).unwrap();
@@ -50,7 +49,7 @@ fn unix_pair() -> (UnixStream, UnixStream) {
     (here, there)
 }
 
-/// A connection over loopback: who connected, and who accepted. Neither blocks.
+/// Creates a connection over loopback: the connecting and the accepted socket. Neither blocks.
 fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -60,11 +59,11 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
     (client, server)
 }
 
-/// A socket of this kind that is bound to this address.
+/// Creates a socket of this kind that is bound to this address.
 fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointer.
     let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
-    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    // SAFETY: the kernel has just opened it, so it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     socket::set_nonblocking(socket.as_raw_fd())?;
     let name = SockAddr::of(address)?;
@@ -73,7 +72,7 @@ fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A listener at this address, with room for so many connections that nobody has accepted.
+/// Creates a listener at this address, with room for this many connections that are not accepted yet.
 fn listening(address: &Address, backlog: libc::c_int) -> io::Result<OwnedFd> {
     let socket = bound(address, libc::SOCK_STREAM)?;
     // SAFETY: the call takes no pointer.
@@ -81,7 +80,7 @@ fn listening(address: &Address, backlog: libc::c_int) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Waits until something can be done with a descriptor, and fails where a person would have given up.
+/// Waits until a descriptor is ready, and fails after a time longer than any test takes.
 fn wait_for(fd: &impl AsRawFd, interest: Interest) {
     const LONG: Timeout = Timeout::After(std::time::Duration::from_secs(20));
     let mut poller = Poller::new().unwrap();
@@ -89,7 +88,7 @@ fn wait_for(fd: &impl AsRawFd, interest: Interest) {
     assert_eq!(poller.wait(LONG).unwrap(), 1, "it never became ready");
 }
 
-/// A path that nothing is at, and that is cleared when the test is over.
+/// A path at which there is nothing, and that is removed after the test.
 struct TemporaryPath(PathBuf);
 
 impl TemporaryPath {
@@ -97,7 +96,7 @@ impl TemporaryPath {
         Self(env::temp_dir().join(format!("vitok-{}-{name}", process::id())))
     }
 
-    /// One that has so many bytes altogether.
+    /// Returns a path with this many bytes in all.
     fn of_length(name: &str, length: usize) -> Self {
         let shortest = Self::new(name).0.as_os_str().len();
         Self::new(&format!("{name}{}", "x".repeat(length - shortest)))
@@ -110,7 +109,7 @@ impl TemporaryPath {
 
 impl Drop for TemporaryPath {
     fn drop(&mut self) {
-        // Whether the test came as far as making it is not asked here.
+        // The test may have failed before it created the file.
         drop(fs::remove_file(&self.0));
     }
 }
@@ -138,10 +137,10 @@ fn a_call_is_made_again_after_a_signal_and_after_nothing_else() {
 
 fn set_errno(number: libc::c_int) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the call takes nothing.
+    // SAFETY: the call takes no arguments.
     let place = unsafe { libc::__errno_location() };
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: the call takes nothing.
+    // SAFETY: the call takes no arguments.
     let place = unsafe { libc::__error() };
     // SAFETY: the place is this thread's own.
     unsafe { place.write(number) };

@@ -1,5 +1,5 @@
-//! Addresses in the kernel's layout: what their length decides, and what is refused. Going there and back
-//! again with any address is tried in `tests/addresses.rs`.
+//! Addresses in the kernel's layout: the meaning of their length, and invalid ones. `tests/addresses.rs` converts
+//! addresses in both directions.
 
 use std::io::ErrorKind;
 use std::mem::offset_of;
@@ -11,7 +11,7 @@ use crate::Address;
 const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
 const PATH_ROOM: usize = size_of::<libc::sockaddr_un>() - PATH_START;
 
-/// The name of an address as bytes.
+/// Returns an address in the kernel's layout, as bytes.
 fn bytes_of(address: &Address) -> Vec<u8> {
     let name = SockAddr::of(address).unwrap();
     let (bytes, length) = (name.as_ptr().cast::<u8>(), name.length());
@@ -19,7 +19,7 @@ fn bytes_of(address: &Address) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(bytes, usize::try_from(length).unwrap()) }.to_vec()
 }
 
-/// What a name means when it has another length than it was made with.
+/// Returns what the kernel's layout means with another length.
 fn cut(address: &Address, length: usize) -> Address {
     let (storage, _) = address.to_storage().unwrap();
     Address::from_storage(&storage, libc::socklen_t::try_from(length).unwrap())

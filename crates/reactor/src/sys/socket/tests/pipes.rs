@@ -1,4 +1,4 @@
-//! Bytes through pipes: what comes, what does not fit, and what an end that has left looks like.
+//! Bytes through pipes: those received, those that do not fit, and an end that has left.
 
 use std::io::{self, ErrorKind, IoSlice, PipeReader, PipeWriter};
 use std::os::fd::AsRawFd;
@@ -52,7 +52,7 @@ fn a_full_pipe_takes_a_part_and_then_nothing() {
 
 #[test]
 fn a_reader_that_has_left_is_an_error() {
-    // The harness ignores the signal, as Python does.
+    // The test harness ignores the signal, as Python does.
     let (reader, writer) = pipe();
     drop(reader);
     assert_eq!(number_of(socket::write(writer.as_raw_fd(), b"x")), Some(libc::EPIPE));
@@ -69,7 +69,7 @@ fn more_slices_than_the_kernel_takes_are_left_for_the_next_call() {
     assert_eq!(socket::write_vectored(writer.as_raw_fd(), &slices).unwrap(), 1024);
 }
 
-/// A pipe of which somebody else has made both ends blocking.
+/// Creates a pipe with both ends blocking.
 fn blocking_pipe() -> (PipeReader, PipeWriter) {
     io::pipe().unwrap()
 }
@@ -80,7 +80,7 @@ fn nothing_waits_for_a_pipe_that_blocks() {
     let flood = [b'x'; 1 << 20];
     let mut written = 0;
     loop {
-        // Where the kernel has no call that never waits, this one refuses, and the other looks first.
+        // Where the kernel has no call that never waits, this call is refused, and the other one checks first.
         let outcome = match socket::write(writer.as_raw_fd(), &flood) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {
                 socket::write_when_ready(writer.as_raw_fd(), &flood)

@@ -1,4 +1,4 @@
-//! A peer that has left, and the signal that this raises unless a call is asked to spare the process.
+//! A peer that has left, and the signal that this raises unless a flag prevents it.
 
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
@@ -11,7 +11,7 @@ use std::ptr;
 use super::number_of;
 use crate::socket;
 
-/// Tried with the signal blocked, so that it would stay pending: elsewhere it is lost, because it is ignored.
+/// The signal is blocked, so that it would stay pending; otherwise it is lost, because the harness ignores it.
 #[test]
 fn a_peer_that_has_left_is_an_error_and_no_signal() {
     let signals = only(libc::SIGPIPE);
@@ -25,7 +25,7 @@ fn a_peer_that_has_left_is_an_error_and_no_signal() {
     assert_eq!(number_of(socket::send_to(fd, b"x", None)), Some(libc::EPIPE));
     assert!(!is_pending(libc::SIGPIPE), "a send to nobody raised a signal");
 
-    // The others can't be asked to spare it, so it is seen that this test sees it.
+    // The other calls have no such flag, which proves that the test notices the signal.
     let path = super::TemporaryPath::new("signal");
     fs::write(&path.0, b"x").unwrap();
     let file = File::open(&path.0).unwrap();
@@ -37,19 +37,19 @@ fn a_peer_that_has_left_is_an_error_and_no_signal() {
     take(&signals);
 }
 
-/// The set of one signal.
+/// Returns a set with one signal.
 fn only(signal: libc::c_int) -> libc::sigset_t {
     let mut signals = MaybeUninit::uninit();
     // SAFETY: the set is writable, and the call initialises it.
     assert_eq!(unsafe { libc::sigemptyset(signals.as_mut_ptr()) }, 0);
-    // SAFETY: it was initialised by the call above.
+    // SAFETY: the set was initialised by the call above.
     let mut signals = unsafe { signals.assume_init() };
     // SAFETY: the set is initialised.
     assert_eq!(unsafe { libc::sigaddset(&raw mut signals, signal) }, 0);
     signals
 }
 
-/// Whether a signal waits for this thread to let it through.
+/// Returns whether a signal is pending for this thread.
 fn is_pending(signal: libc::c_int) -> bool {
     let mut pending = only(signal);
     // SAFETY: the set is writable.
@@ -58,7 +58,7 @@ fn is_pending(signal: libc::c_int) -> bool {
     unsafe { libc::sigismember(&raw const pending, signal) == 1 }
 }
 
-/// Takes out a signal that has to be pending; otherwise this would wait for it.
+/// Consumes a signal, which has to be pending: otherwise this would wait for it.
 fn take(signals: &libc::sigset_t) {
     assert!(is_pending(libc::SIGPIPE));
     let mut taken = 0;

@@ -1,4 +1,4 @@
-//! Bytes through stream sockets: what comes, what does not fit, and what a peer that has left looks like.
+//! Bytes through stream sockets: those received, those that do not fit, and a peer that has left.
 
 use std::io::{ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
@@ -98,7 +98,7 @@ fn a_reset_is_told_once_and_then_it_is_the_end() {
     let (here, there) = tcp_pair();
     socket::send(there.as_raw_fd(), b"never read").unwrap();
     super::wait_for(&here, Interest::READABLE);
-    // Closing what has something to read resets the connection.
+    // Closing a socket that has unread bytes resets the connection.
     drop(here);
     super::wait_for(&there, Interest::READABLE);
     assert_eq!(kind_of(received(&there, 1)), Some(ErrorKind::ConnectionReset));
