@@ -114,6 +114,26 @@ def test_closed_elsewhere_used_again_and_changed(loop: asyncio.AbstractEventLoop
         loop.remove_writer(again)
 
 
+def test_one_direction_removed_after_its_number_is_used_again(loop: asyncio.AbstractEventLoop) -> None:
+    """Line "closed elsewhere, then re-used": what is left of the old registration is not called for the new file."""
+    ran: list[str] = []
+    ours, peer = socket.socketpair()
+    number = ours.fileno()
+    loop.add_reader(number, ran.append, "reader of the old one")
+    loop.add_writer(number, ran.append, "writer of the old one")
+    ours.close()
+    again, other_peer = socket.socketpair()
+    with peer, again, other_peer:
+        assert again.fileno() == number
+        try:
+            loop.remove_reader(number)
+        except OSError:
+            pass
+        turn(loop, 5)
+        assert ran == []
+        loop.remove_writer(number)
+
+
 @pytest.mark.parametrize("reused", [False, True])
 def test_removed_after_it_was_closed(loop: asyncio.AbstractEventLoop, reused: bool) -> None:
     """Line "A watched descriptor closed elsewhere": removing it late works or is OSError; the number is free."""

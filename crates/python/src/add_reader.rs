@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use crate::error::os_error;
 use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -151,15 +152,14 @@ fn add<'py>(
     let number = descriptor_of(descriptor)?;
     let handle = handle::make_unscheduled(call.receiver(), *callback, arguments, context)?;
     let object = handle.to_object(py);
-    let changed = match number {
-        Some(number) => {
-            let registered = (**descriptor).to_owned().into();
-            Ok(this.registry.with(py, |registry| registry.watch(number, direction, handle, registered)))
-        }
-        None => this.registry.with(py, |registry| registry.watch_object(*descriptor, direction, handle)),
-    };
-    let (evicted, told) = match changed {
-        Ok(changed) => changed,
+    let registered = Object::from((**descriptor).to_owned());
+    let mut evicted = Evicted::default();
+    let told = this.registry.with(py, |registry| match number {
+        Some(number) => Ok(registry.add_callback(number, direction, (handle, registered), &mut evicted)),
+        None => registry.replace_callback_of_closed(*descriptor, direction, handle, &mut evicted),
+    });
+    let told = match told {
+        Ok(told) => told,
         Err(handle) => {
             drop(handle);
             return Err(no_descriptor(descriptor).into());
@@ -180,19 +180,18 @@ fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAn
     if this.modes.any(crate::loop_state::Modes::CLOSED) {
         return Ok(truth(py, false));
     }
-    let (removed, told) = match descriptor_of(descriptor)? {
-        Some(number) => this.registry.with(py, |registry| registry.unwatch(number, direction)),
-        None => match this.registry.with(py, |registry| registry.unwatch_object(*descriptor, direction)) {
-            Some(removed) => removed,
-            // The loop itself has taken it out, when the number was watched for another file.
-            None if this.registry.with(py, |registry| registry.table.is_replaced(*descriptor)) => {
-                return Ok(truth(py, false));
-            }
-            None => return Err(no_descriptor(descriptor).into()),
-        },
-    };
-    let found = !removed.is_empty();
-    this.cancel(py, removed)?;
+    let number = descriptor_of(descriptor)?;
+    let mut evicted = Evicted::default();
+    let told = this.registry.with(py, |registry| match number {
+        Some(number) => Some(registry.remove_callback(number, direction, &mut evicted)),
+        None => registry
+            .remove_callback_of_closed(*descriptor, direction, &mut evicted)
+            // The loop itself has taken it out, when the number was registered for another file.
+            .or_else(|| registry.table.is_replaced(*descriptor).then_some(Ok(()))),
+    });
+    let Some(told) = told else { return Err(no_descriptor(descriptor).into()) };
+    let found = !evicted.is_empty();
+    this.cancel(py, evicted)?;
     told.map_err(|error| os_error(&error))?;
     this.wake_if_elsewhere()?;
     Ok(truth(py, found))
@@ -225,15 +224,14 @@ fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
 impl EventLoop {
     /// Callbacks that were displaced are cancelled. Operations wait on for nothing, as in asyncio; the table keeps them until
     /// it was looked whether their sockets are open.
-    fn cancel(&self, py: Python<'_>, evicted: Evicted) -> PyResult<()> {
-        let Evicted { handles, operations, rest } = evicted;
+    fn cancel(&self, py: Python<'_>, mut evicted: Evicted) -> PyResult<()> {
+        let operations = std::mem::take(&mut evicted.operations);
         if !operations.is_empty() {
             self.registry.with(py, |registry| registry.table.orphans.extend(operations));
         }
-        drop(rest);
-        for handle in handles {
-            handle.to_object(py).call_method0(name!("cancel"))?;
-        }
-        Ok(())
+        evicted
+            .handles
+            .iter()
+            .try_for_each(|handle| handle.to_object(py).call_method0(name!("cancel")).map(drop))
     }
 }

@@ -252,22 +252,6 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
     outcome
 }
 
-impl Registry {
-    /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
-    #[inline(always)]
-    fn may_be_ready(&mut self) -> bool {
-        self.has_anything_to_poll() && self.poller.as_mut().is_some_and(|poller| poller.may_be_ready())
-    }
-
-    /// A poll that cannot block; none where it would bring nothing.
-    fn poll(&mut self) -> io::Result<usize> {
-        if !self.may_be_ready() {
-            return Ok(0);
-        }
-        self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
-    }
-}
-
 /// Calls what is ready now, and delivers events between what was ready before the poll and what came of it: the order in
 /// which asyncio calls them, where all of these are handles.
 fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet> {

@@ -20,7 +20,7 @@ impl EventLoop {
             let owed = std::mem::take(&mut queues.owed_ends);
             (ready, timers, (std::mem::take(&mut queues.unsent), owed), std::mem::take(&mut queues.due))
         });
-        let registered = self.registry.with(py, |registry| registry.table.drain());
+        let registered = self.registry.with(py, |registry| registry.drain());
         let settings = self.settings.with(py, std::mem::take);
         for timer in &timers {
             timer.set_flags(timer.flags().without(Flags::SCHEDULED));
@@ -51,22 +51,14 @@ impl EventLoop {
             let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
         });
         self.registry.peek(|registry| {
-            let _all = registry.table.entries().flat_map(|entry| entry.callbacks.handles()).all(&mut look);
+            let _all =
+                registry.table.entries().flat_map(|entry| entry.callbacks.handles.iter()).all(&mut look);
         });
         seen?;
-        let sources = self.registry.peek(|registry| {
-            registry.table.replaced.values().try_for_each(|object| visit.call(&**object))?;
-            let mut entries = registry.table.entries();
-            entries.try_for_each(|entry| {
-                entry.callbacks.object.iter().try_for_each(|object| visit.call(&**object))?;
-                entry.sources().try_for_each(|source| visit.call(&*source.object))
-            })
-        });
-        sources.unwrap_or(Ok(()))?;
-        let operations = self
+        let objects = self
             .registry
-            .peek(|registry| registry.table.operations().try_for_each(|operation| visit.call(&**operation)));
-        operations.unwrap_or(Ok(()))?;
+            .peek(|registry| registry.table.objects().try_for_each(|object| visit.call(&**object)));
+        objects.unwrap_or(Ok(()))?;
         let in_line = self.queues.peek(|queues| {
             queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object))?;
             queues.owed_ends.iter().try_for_each(|(_, transport, error)| {

@@ -13,7 +13,7 @@ use crate::ffi::error::new_error;
 use crate::handle;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
-use crate::registry::Entry;
+use crate::registry::{Entry, Registry};
 use crate::signals;
 use crate::sock;
 use crate::transport::alive;
@@ -77,7 +77,7 @@ pub(crate) fn report_dropped(this: &Bound<'_, EventLoop>, refused: Vec<(Entry, i
     let py = this.py();
     for (entry, error) in refused {
         if let Some(waits) = &entry.waits {
-            for operation in waits.reader.iter().chain(&waits.writer) {
+            for operation in waits.operations.iter() {
                 sock::refuse(operation.bind_borrowed(py), &error)?;
             }
         }
@@ -110,18 +110,7 @@ pub(crate) fn refuse_running(state: &EventLoop, doing: &str) -> PyResult<()> {
 
 /// Makes the kernel's object anew with the same registrations: in a forked child, and when it reports what is gone.
 pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Entry, io::Error)>> {
-    let rebuilt = state.registry.with(py, |registry| {
-        let mut live = registry.table.registrations();
-        live.extend(registry.signals.as_ref().map(signals::registration));
-        let Some(poller) = registry.poller.as_mut() else {
-            return Ok((Vec::new(), None));
-        };
-        let refused = poller.rebuild(live.into_iter())?;
-        let waker = poller.waker();
-        let dropped = |(descriptor, error)| Some((registry.table.forget(descriptor)?, error));
-        Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
-    });
-    let (refused, waker) = rebuilt.map_err(|error: io::Error| os_error(&error))?;
+    let (refused, waker) = state.registry.with(py, Registry::rebuild).map_err(|error| os_error(&error))?;
     if let Some(waker) = waker {
         state.wakeup.replace_waker(waker);
     }

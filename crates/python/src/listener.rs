@@ -21,7 +21,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
-use crate::registry::{Half, SourceKind};
+use crate::registry::{Evicted, Source, SourceKind};
 use crate::stream_protocol;
 
 /// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
@@ -111,16 +111,14 @@ fn is_specific(address: &Address) -> bool {
 
 /// Ceases to accept on the socket with this number; whether it did.
 pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> bool {
-    let entry = state.registry.with(py, |registry| {
-        let is_listener =
-            registry.table.source_of(descriptor).is_some_and(|source| source.kind == SourceKind::Listener);
-        let token = registry.table.tokens.get(&descriptor).copied().filter(|_| is_listener)?;
-        registry.detach(Half::First, token).0
+    let mut evicted = Evicted::default();
+    let detached = state.registry.with(py, |registry| {
+        let is_listener = |source: &Source| source.kind == SourceKind::Listener;
+        registry.table.source_of(descriptor).filter(|source| is_listener(source))?;
+        registry.detach(SourceKind::Listener, registry.table.token_of(descriptor)?, &mut evicted)
     });
-    let Some(entry) = entry else { return false };
-    if let Some(source) = &entry.source
-        && let Ok(listener) = source.object.bind(py).cast::<Listener>()
-    {
+    let Some(detached) = detached else { return false };
+    if let Ok(listener) = detached.object.bind(py).cast::<Listener>() {
         listener.get().stop(py);
     }
     true
@@ -231,9 +229,10 @@ impl Listener {
     fn ask(&self, py: Python<'_>, interest: Interest, listener: Bound<'_, PyAny>) -> PyResult<()> {
         let Some(token) = self.token.with(py, |token| *token) else { return Ok(()) };
         let state = self.owner.get();
-        let (evicted, told) =
-            state.registry.with(py, |registry| registry.ask(Half::First, token, interest, listener.into()));
-        drop(evicted);
+        let (held, told) = state
+            .registry
+            .with(py, |registry| registry.ask(SourceKind::Listener, token, interest, listener.into()));
+        drop(held);
         told.map_err(|error| os_error(&error))
     }
 

@@ -13,12 +13,8 @@ use crate::ffi::interpreter::check_signals;
 use crate::ffi::trampoline::ErrorSet;
 use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Queues};
-use crate::registry::{Entry, ReadyEvent, Recipient, Registry, Waits, is_live};
-use crate::signals::{self, SIGNALS};
-
-/// Events in a row for registrations that no longer exist, after which the kernel's object is made anew: the sign of a
-/// descriptor that was closed while a duplicate of it lives on, which the kernel reports for ever.
-const STALE_EVENTS: u32 = 16;
+use crate::registry::{Entry, Evicted, ReadyEvent, Recipient, Registry, SIGNALS, Waits, is_live};
+use crate::signals;
 
 /// What a wait brought: callbacks of watched descriptors go behind what is ready, in the order of the events.
 pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), ErrorSet> {
@@ -35,9 +31,7 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
     let state = this.get();
     let mut found = Found::default();
     state.registry.with(py, |registry| {
-        if registry.table.is_unsettled() {
-            found.refused = registry.settle();
-        }
+        found.refused = registry.settle();
         state.queues.with(py, |queues| found.collect(py, registry, count, queues));
     });
     if found.is_plain() { Ok(()) } else { found.handle_rest(this) }
@@ -78,7 +72,7 @@ impl Found {
                 if let Some(waits) = &entry.waits {
                     self.collect_operations(py, waits, &event, &mut queues.due);
                 }
-                for handle in entry.callbacks.due(event.readiness) {
+                for handle in entry.callbacks.handles.due(event.readiness) {
                     if is_live(handle) {
                         queues.ready.push_back(handle.clone_ref(py));
                     } else {
@@ -98,7 +92,7 @@ impl Found {
         event: &Event,
         due: &mut Vec<ReadyEvent>,
     ) {
-        for operation in waits.due(event.readiness) {
+        for operation in waits.operations.due(event.readiness) {
             let object = operation.clone_ref(py);
             due.push(ReadyEvent { recipient: Recipient::Operation, object, readiness: event.readiness });
         }
@@ -117,16 +111,17 @@ impl Found {
         let state = this.get();
         state.queues.with(py, |queues| queues.has_acted = true);
         lifetime::report_dropped(this, self.refused)?;
-        for event in &self.idle {
-            // What the kernel has against it is said when somebody waits there again.
-            let (evicted, _told) =
-                state.registry.with(py, |registry| registry.end_lingering(event.token, event.readiness));
-            drop(evicted);
-        }
-        if self.cancelled {
-            let dropped = state.registry.with(py, Registry::drop_cancelled);
-            drop(dropped);
-        }
+        let mut evicted = Evicted::default();
+        state.registry.with(py, |registry| {
+            for event in &self.idle {
+                // What the kernel has against it is said when somebody waits there again.
+                drop(registry.end_lingering(event.token, event.readiness, &mut evicted));
+            }
+            if self.cancelled {
+                registry.drop_cancelled(&mut evicted);
+            }
+        });
+        drop(evicted);
         if self.stale > 0 && state.registry.with(py, |registry| registry.note_stale(self.stale)) {
             // Without descriptors for a new object the old one serves on; the next stale events try again.
             if let Ok(refused) = rebuild(py, state) {
@@ -134,17 +129,5 @@ impl Found {
             }
         }
         if self.signals { signals::deliver(py, this) } else { Ok(()) }
-    }
-}
-
-impl Registry {
-    /// Counts events that reached nobody; whether there were so many that the kernel's object has to be made anew.
-    fn note_stale(&mut self, events: u32) -> bool {
-        self.stale_events += events;
-        let too_many = self.stale_events >= STALE_EVENTS;
-        if too_many {
-            self.stale_events = 0;
-        }
-        too_many
     }
 }

@@ -4,11 +4,8 @@
 //! it runs, so that a signal ends its sleep at once, and for as long as it has handlers of its own. What a number means
 //! is asyncio's `_process_self_data`, inherited.
 
-use std::os::fd::RawFd;
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use reactor::{Interest, SignalPipe, Token, Trigger};
 
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
@@ -20,9 +17,6 @@ use crate::name;
 use crate::registry::Registry;
 use crate::transport::schedule;
 use crate::wakeup_fd;
-
-/// The token of the pipe that signal numbers come through. The index is one that no table of descriptors reaches.
-pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
 
 /// Takes the wake-up descriptor if this thread may and the loop does not have it.
 pub(crate) fn hold(py: Python<'_>, this: &EventLoop) -> PyResult<()> {
@@ -157,27 +151,6 @@ fn set(py: Python<'_>, imports: &Imports, descriptor: i32) -> PyResult<Option<i3
     }
 }
 
-/// What a new kernel object has to be told of the pipe.
-pub(crate) fn registration(pipe: &SignalPipe) -> (RawFd, Token, Interest, Trigger) {
-    (pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level)
-}
-
 fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
     this.imports.hooks.bind(py).call_method0(name!("in_main_thread"))?.extract()
-}
-
-impl Registry {
-    /// The writing end of the signal pipe, which is made and watched at the first call.
-    pub(crate) fn signal_descriptor(&mut self) -> std::io::Result<i32> {
-        if let Some(pipe) = &self.signals {
-            return Ok(pipe.write_fd());
-        }
-        let pipe = SignalPipe::new()?;
-        if let Some(poller) = self.poller.as_mut() {
-            poller.register(pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level)?;
-        }
-        let descriptor = pipe.write_fd();
-        self.signals = Some(pipe);
-        Ok(descriptor)
-    }
 }

@@ -28,7 +28,7 @@ use crate::ffi::socket_object::descriptor_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
-use crate::registry::Direction;
+use crate::registry::{Direction, Evicted};
 use reactor::Readiness;
 
 /// One call of `sock_recv` or of its kin.
@@ -161,13 +161,12 @@ impl Operation {
 
     /// Takes the operation out of the table, if it still stands there.
     pub(super) fn leave(&self, object: Argument<'_>, descriptor: RawFd, direction: Direction, lingers: bool) {
+        let mut evicted = Evicted::default();
+        let registry = &self.owner.get().registry;
         // What the kernel has against the end of a wait changes nothing for who waited.
-        let (evicted, _told) = self
-            .owner
-            .get()
-            .registry
-            .with(object.py(), |registry| registry.end_wait(descriptor, direction, object, lingers));
-        drop(evicted);
+        drop(registry.with(object.py(), |registry| {
+            registry.end_wait(descriptor, direction, object, lingers, &mut evicted)
+        }));
     }
 
     pub(super) fn end(&self, py: Python<'_>) {
@@ -250,7 +249,7 @@ fn try_again(
         Ok(Attempt::Done { result, is_drained }) => {
             if direction == Direction::Read {
                 owner.registry.with(py, |registry| {
-                    if let Some(known) = registry.acquaintance(descriptor, socket.as_borrowed()) {
+                    if let Some(known) = registry.known_socket(descriptor, socket.as_borrowed()) {
                         registry.note_read(known, is_drained);
                     }
                 });

@@ -66,7 +66,7 @@ fn begin<'py>(
         return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
     let descriptor = descriptor_of(socket);
-    let known = owner.registry.with(py, |registry| registry.acquaintance(descriptor, socket.as_borrowed()));
+    let known = owner.registry.with(py, |registry| registry.known_socket(descriptor, socket.as_borrowed()));
     if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {
         return Ok((Attempt::Wait, descriptor));
     }
@@ -115,22 +115,23 @@ fn register(
     descriptor: RawFd,
 ) -> Result<(), ErrorSet> {
     let py = object.py();
+    let mut evicted = Evicted::default();
     let again = state.registry.with(py, |registry| {
-        let known = registry.acquaintance(descriptor, socket)?;
-        Some(registry.wait_again(known, direction, object.to_owned().into()))
+        let known = registry.known_socket(descriptor, socket)?;
+        Some(registry.wait_again(known, direction, object.to_owned().into(), &mut evicted))
     });
-    let (evicted, told) = match again {
-        Some(registered) => registered,
+    let told = match again {
+        Some(told) => told,
         None => {
             value_of::<Operation>(object).owner.bind(py).call_method1(
                 name!("_ensure_fd_no_transport"),
                 (make::integer(py, i64::from(descriptor))?,),
             )?;
-            let reference = weak_reference(socket)?.into();
+            let socket = (socket, weak_reference(socket)?.into());
             let object = object.to_owned().into();
             state
                 .registry
-                .with(py, |registry| registry.wait_first(descriptor, direction, object, socket, reference))
+                .with(py, |registry| registry.wait_first(descriptor, direction, object, socket, &mut evicted))
         }
     };
     state.queues.with(py, |queues| queues.closed_check.has_waits = true);

@@ -11,7 +11,7 @@ use reactor::{Interest, Token};
 use crate::ffi::method::Argument;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
-use crate::registry::Half;
+use crate::registry::SourceKind;
 
 /// What a state asks the kernel for, in the kernel's words.
 #[inline(always)]
@@ -31,7 +31,7 @@ pub(crate) fn interest_of(wanted: stream::Interest) -> Interest {
 pub(crate) fn ask_kernel(
     owner: &EventLoop,
     transport: Argument<'_>,
-    half: Half,
+    kind: SourceKind,
     token: Token,
     wanted: Interest,
 ) -> Result<io::Result<()>, ErrorSet> {
@@ -40,9 +40,9 @@ pub(crate) fn ask_kernel(
     // Without memory for the weak reference it is held until something changes: what the state has decided, such as the end
     // of the transport, must not be left half done.
     let object = weak.map_or_else(|| transport_object.clone(), |weak| weak.into_any()).into();
-    let (evicted, told) =
-        owner.registry.with(transport.py(), |registry| registry.ask(half, token, wanted, object));
-    drop(evicted);
+    let (held, told) =
+        owner.registry.with(transport.py(), |registry| registry.ask(kind, token, wanted, object));
+    drop(held);
     // Not thread-safe by asyncio's rules, but a write from another thread that the kernel has no room for goes on there.
     owner.wake_if_elsewhere()?;
     Ok(told)

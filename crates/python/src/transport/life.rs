@@ -23,7 +23,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol::Callee;
-use crate::registry::SourceKind;
+use crate::registry::{Evicted, SourceKind};
 
 /// The value inside a transport.
 pub(crate) trait Transport: Native {
@@ -145,7 +145,7 @@ fn tell_kernel<T: Transport>(transport: Argument<'_>, wanted: Interest) -> Resul
         parts.token
     });
     let Some(token) = token else { return Ok(()) };
-    match ask_kernel(this.owner().get(), transport, this.kind().half(), token, wanted)? {
+    match ask_kernel(this.owner().get(), transport, this.kind(), token, wanted)? {
         Ok(()) => Ok(()),
         Err(error) => T::on_unwatchable(transport, &error),
     }
@@ -234,13 +234,10 @@ pub(crate) fn connection_lost<T: Transport>(
 /// Takes a transport out of the table of descriptors; whether another stands there still, as the other half of a pipe may.
 pub(crate) fn detach<T: Transport>(this: &T, py: Python<'_>, token: Option<Token>) -> bool {
     let Some(token) = token else { return false };
-    let (detached, is_still_there) = this.owner().get().registry.with(py, |registry| {
-        let detached = registry.detach(this.kind().half(), token);
-        (detached, registry.table.get(token).is_some())
-    });
-    // A kernel that does not know the descriptor any more has nothing to forget; what it reports goes to nobody.
-    drop(detached);
-    is_still_there
+    let mut evicted = Evicted::default();
+    let registry = &this.owner().get().registry;
+    let detached = registry.with(py, |registry| registry.detach(this.kind(), token, &mut evicted));
+    detached.is_some_and(|detached| detached.has_other_half)
 }
 
 /// `__del__`: a transport that is garbage while its descriptor is open was forgotten by somebody.

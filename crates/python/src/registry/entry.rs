@@ -1,0 +1,299 @@
+//! What is registered for one descriptor: callbacks, operations of `sock_*`, transports. And what an event of it calls for.
+
+use std::os::fd::RawFd;
+
+use reactor::{Interest, Readiness};
+
+use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::object::Object;
+
+/// What a callback or an operation waits for: `selectors.EVENT_READ` or `selectors.EVENT_WRITE`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+impl Direction {
+    pub(crate) const fn interest(self) -> Interest {
+        match self {
+            Self::Read => Interest::READABLE,
+            Self::Write => Interest::WRITABLE,
+        }
+    }
+
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Read => Self::Write,
+            Self::Write => Self::Read,
+        }
+    }
+}
+
+/// One value for each direction, or none.
+pub(crate) struct ByDirection<T> {
+    reader: Option<T>,
+    writer: Option<T>,
+}
+
+impl<T> ByDirection<T> {
+    const NONE: Self = Self { reader: None, writer: None };
+
+    pub(super) const fn place(&mut self, direction: Direction) -> &mut Option<T> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    pub(super) const fn get(&self, direction: Direction) -> Option<&T> {
+        match direction {
+            Direction::Read => self.reader.as_ref(),
+            Direction::Write => self.writer.as_ref(),
+        }
+    }
+
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
+        self.reader.take().into_iter().chain(self.writer.take())
+    }
+
+    /// Those that an event calls for.
+    #[inline(always)]
+    pub(crate) fn due(&self, readiness: Readiness) -> impl Iterator<Item = &T> {
+        let reader = self.reader.as_ref().filter(|_| readiness.readable());
+        let writer = self.writer.as_ref().filter(|_| readiness.writable());
+        reader.into_iter().chain(writer)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.reader.iter().chain(self.writer.iter())
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.reader.is_none() && self.writer.is_none()
+    }
+
+    fn interest(&self) -> Interest {
+        let mut interest = Interest::NONE;
+        if self.reader.is_some() {
+            interest = interest.with(Interest::READABLE);
+        }
+        if self.writer.is_some() {
+            interest = interest.with(Interest::WRITABLE);
+        }
+        interest
+    }
+}
+
+/// The callbacks of `add_reader` and `add_writer`.
+pub(crate) struct Callbacks {
+    pub(crate) handles: ByDirection<Handle>,
+    /// What the first of them was registered for: a number, or an object that may be closed by now.
+    pub(crate) object: Option<Object>,
+}
+
+/// The operations of `sock_*` that wait, and what the kernel was asked for on their behalf.
+///
+/// The kernel's registration stays when an operation is done, so that the next one on the same socket finds it in place;
+/// an event that no operation waits for ends it.
+pub(crate) struct Waits {
+    pub(crate) operations: ByDirection<Object>,
+    pub(super) armed: Interest,
+    /// A weak reference to the socket object.
+    pub(super) socket: Object,
+    /// Whether the descriptor is known to be no transport's, and to have no callbacks.
+    pub(super) is_checked: bool,
+    /// Whether the last read took all there was: the next one would only be told to wait.
+    pub(super) is_drained: bool,
+}
+
+impl Waits {
+    pub(super) const fn new(socket: Object) -> Self {
+        Self {
+            operations: ByDirection::NONE,
+            armed: Interest::NONE,
+            socket,
+            is_checked: true,
+            is_drained: false,
+        }
+    }
+
+    /// What the kernel was asked for and no operation waits for.
+    pub(super) fn idle(&self) -> Interest {
+        self.armed.without(self.operations.interest())
+    }
+
+    /// Whether an event is one that no operation waits for.
+    pub(crate) fn is_idle(&self, readiness: Readiness) -> bool {
+        !readiness.answers(self.idle()).is_empty()
+    }
+}
+
+/// Which class a [`Source`] is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SourceKind {
+    Stream,
+    Datagram,
+    Listener,
+    ReadPipe,
+    WritePipe,
+}
+
+impl SourceKind {
+    /// Whether a second source may stand beside it under the same number: a terminal may be read by one transport and
+    /// written by another.
+    pub(crate) const fn is_pipe(self) -> bool {
+        matches!(self, Self::ReadPipe | Self::WritePipe)
+    }
+
+    /// The method that ends a source which the kernel refuses to watch any more.
+    pub(crate) const fn end_method(self) -> &'static str {
+        match self {
+            // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
+            Self::ReadPipe => "close",
+            Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
+        }
+    }
+}
+
+/// A transport or a listener of this library's, which gets its events without a handle in between.
+pub(crate) struct Source {
+    pub(crate) kind: SourceKind,
+    /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
+    /// blocked belongs to its user alone.
+    pub(crate) object: Object,
+    pub(super) interest: Interest,
+}
+
+/// Who an event is delivered to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Recipient {
+    Source(SourceKind),
+    /// An operation of `sock_*` that waits.
+    Operation,
+}
+
+/// An event of the last `epoll_wait` that is delivered without a handle.
+pub(crate) struct ReadyEvent {
+    pub(crate) recipient: Recipient,
+    pub(crate) object: Object,
+    pub(crate) readiness: Readiness,
+}
+
+/// One descriptor of the table. It may have a source and callbacks at once: asyncio's own `sendfile` waits by a callback on
+/// the descriptor of a transport that is paused meanwhile.
+pub(crate) struct Entry {
+    pub(crate) descriptor: RawFd,
+    source: Option<Source>,
+    /// The writing transport of a pipe: see [`SourceKind::is_pipe`].
+    pipe_writer: Option<Source>,
+    pub(crate) callbacks: Callbacks,
+    /// Behind a pointer: few descriptors have them.
+    pub(crate) waits: Option<Box<Waits>>,
+}
+
+impl Entry {
+    pub(super) const fn new(descriptor: RawFd) -> Self {
+        let callbacks = Callbacks { handles: ByDirection::NONE, object: None };
+        Self { descriptor, source: None, pipe_writer: None, callbacks, waits: None }
+    }
+
+    /// What the kernel is asked for.
+    pub(super) fn interest(&self) -> Interest {
+        let armed = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.armed);
+        self.interest_with(armed)
+    }
+
+    /// What a callback, an operation or a source waits for.
+    pub(super) fn wanted(&self) -> Interest {
+        let wanted = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.operations.interest());
+        self.interest_with(wanted)
+    }
+
+    fn interest_with(&self, of_operations: Interest) -> Interest {
+        let callbacks = self.callbacks.handles.interest().with(of_operations);
+        self.sources().fold(callbacks, |interest, source| interest.with(source.interest))
+    }
+
+    /// Takes the operation that waits in one direction out, together with what was asked for on its behalf.
+    pub(super) fn take_operation(&mut self, direction: Direction) -> Option<Object> {
+        let waits = self.waits.as_mut()?;
+        waits.is_checked = false;
+        waits.armed = waits.armed.without(direction.interest());
+        waits.operations.place(direction).take()
+    }
+
+    /// Where a source of this kind stands.
+    pub(super) const fn source_place(&mut self, kind: SourceKind) -> &mut Option<Source> {
+        match kind {
+            SourceKind::WritePipe => &mut self.pipe_writer,
+            SourceKind::Stream | SourceKind::Datagram | SourceKind::Listener | SourceKind::ReadPipe => {
+                &mut self.source
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.source.iter().chain(self.pipe_writer.iter())
+    }
+
+    pub(super) const fn has_source(&self) -> bool {
+        self.source.is_some() || self.pipe_writer.is_some()
+    }
+
+    /// The sources that asked for such an event.
+    #[inline(always)]
+    pub(crate) fn due_sources(&self, readiness: Readiness) -> impl Iterator<Item = &Source> {
+        self.sources().filter(move |source| !readiness.answers(source.interest).is_empty())
+    }
+
+    /// Every object that is held, but for the handles.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
+        let waits = self.waits.iter().flat_map(|waits| waits.operations.iter());
+        self.callbacks.object.iter().chain(self.sources().map(|source| &source.object)).chain(waits)
+    }
+}
+
+/// What a change takes out of the table. Handles are cancelled by the caller, operations wait on (see
+/// [`Table::orphans`](super::table::Table::orphans)), and all of it is dropped outside every borrow.
+#[derive(Default)]
+pub(crate) struct Evicted {
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) operations: Vec<Object>,
+    /// What is to be dropped and nothing else.
+    pub(super) rest: Vec<Object>,
+}
+
+impl Evicted {
+    pub(super) fn take_direction(&mut self, entry: &mut Entry, direction: Direction) {
+        self.handles.extend(entry.callbacks.handles.place(direction).take());
+        self.operations.extend(entry.take_operation(direction));
+    }
+
+    /// Takes the object that was registered, once no callback is left.
+    pub(super) fn take_unused_object(&mut self, entry: &mut Entry) {
+        if entry.callbacks.handles.is_empty() {
+            self.rest.extend(entry.callbacks.object.take());
+        }
+    }
+
+    pub(super) fn take_entry(&mut self, entry: Option<Entry>) {
+        let Some(mut entry) = entry else { return };
+        self.take_direction(&mut entry, Direction::Read);
+        self.take_direction(&mut entry, Direction::Write);
+        self.rest.extend(entry.callbacks.object.take());
+        self.rest.extend(entry.waits.map(|waits| waits.socket));
+        self.rest.extend(entry.source.into_iter().chain(entry.pipe_writer).map(|source| source.object));
+    }
+
+    /// Whether no callback and no operation was taken out.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.handles.is_empty() && self.operations.is_empty()
+    }
+}
+
+/// Whether a handle that an event called for was not cancelled.
+pub(crate) fn is_live(handle: &Handle) -> bool {
+    !handle.flags().has(Flags::CANCELLED)
+}

@@ -1,0 +1,119 @@
+//! Polls, and telling the kernel of registrations anew: after a sleep in which other threads changed them, in a forked child,
+//! and when the kernel goes on reporting a file that is gone.
+
+use std::io;
+
+use reactor::{Interest, Timeout, Token, Trigger, Waker};
+
+use super::Registry;
+use super::entry::Entry;
+use crate::ffi::object::Object;
+
+/// The token of the pipe that signal numbers come through. No table of descriptors reaches its index.
+pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
+
+/// Events in a row for registrations that no longer exist, after which the kernel's set is made anew: the sign of a
+/// descriptor that was closed while a duplicate of it lives on, which epoll reports for ever.
+const STALE_EVENTS: u32 = 16;
+
+/// Registrations that the kernel refused, with its reason.
+type Refused = Vec<(Entry, io::Error)>;
+
+impl Registry {
+    /// Whether a poll can bring anything but the end of a sleep.
+    pub(crate) fn has_anything_to_poll(&self) -> bool {
+        self.has_signal_handlers || self.hands_signals_on || self.table.len() > 0
+    }
+
+    /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
+    #[inline(always)]
+    pub(crate) fn may_be_ready(&mut self) -> bool {
+        self.has_anything_to_poll() && self.poller.as_mut().is_some_and(|poller| poller.may_be_ready())
+    }
+
+    /// A poll that cannot block; none where it would bring nothing.
+    pub(crate) fn poll(&mut self) -> io::Result<usize> {
+        if !self.may_be_ready() {
+            return Ok(0);
+        }
+        self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
+    }
+
+    /// Whether any descriptor may be watched for room to write. A large table is not looked through for it.
+    pub(crate) fn may_watch_a_writer(&mut self) -> bool {
+        const FEW: usize = 16;
+        let Some(poller) = self.poller.as_mut() else { return true };
+        if poller.may_watch_a_writer() && self.table.len() <= FEW {
+            let is_watched = |entry: &Entry| entry.interest().contains(Interest::WRITABLE);
+            poller.note_writers(self.table.entries().any(is_watched));
+        }
+        poller.may_watch_a_writer()
+    }
+
+    /// Tells the kernel what other threads changed while it was waited in.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self) -> Refused {
+        if self.unsettled.is_empty() { Vec::new() } else { self.settle_all() }
+    }
+
+    #[cold]
+    fn settle_all(&mut self) -> Refused {
+        if self.poller.is_none() {
+            return Vec::new();
+        }
+        let mut refused = Vec::new();
+        for descriptor in std::mem::take(&mut self.unsettled) {
+            if let Err(error) = self.tell_late(descriptor)
+                && let Some(entry) = self.table.remove(descriptor)
+            {
+                refused.push((entry, error));
+            }
+        }
+        refused
+    }
+
+    /// Makes the kernel's set anew with the same registrations. What wakes the loop may be another one then.
+    pub(crate) fn rebuild(&mut self) -> io::Result<(Refused, Option<Waker>)> {
+        let Some(poller) = self.poller.as_mut() else { return Ok((Vec::new(), None)) };
+        let watched = self.table.iter().filter(|(_, entry)| !entry.interest().is_empty());
+        let live = watched.map(|(token, entry)| (entry.descriptor, token, entry.interest(), Trigger::Level));
+        let pipe = self.signals.iter();
+        let pipe = pipe.map(|pipe| (pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level));
+        let refused = poller.rebuild(live.chain(pipe))?;
+        let waker = poller.waker();
+        let dropped = |(descriptor, error)| Some((self.table.remove(descriptor)?, error));
+        Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
+    }
+
+    /// Counts events that reached no entry; whether there were so many that the kernel's set has to be made anew.
+    pub(crate) const fn note_stale(&mut self, events: u32) -> bool {
+        self.stale_events += events;
+        let too_many = self.stale_events >= STALE_EVENTS;
+        if too_many {
+            self.stale_events = 0;
+        }
+        too_many
+    }
+
+    /// The writing end of the signal pipe, which is made and watched at the first call.
+    pub(crate) fn signal_descriptor(&mut self) -> io::Result<i32> {
+        if let Some(pipe) = &self.signals {
+            return Ok(pipe.write_fd());
+        }
+        let pipe = reactor::SignalPipe::new()?;
+        if let Some(poller) = self.poller.as_mut() {
+            poller.register(pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level)?;
+        }
+        let descriptor = pipe.write_fd();
+        self.signals = Some(pipe);
+        Ok(descriptor)
+    }
+
+    /// Empties the table; the caller drops what comes out.
+    pub(crate) fn drain(&mut self) -> (Vec<Entry>, Vec<Object>) {
+        self.unsettled.clear();
+        let (entries, mut objects, replaced) = self.table.drain();
+        objects.extend(replaced.into_values());
+        (entries, objects)
+    }
+}

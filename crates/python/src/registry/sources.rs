@@ -1,0 +1,100 @@
+//! Transports and listeners: attached when they are made, asked for on their behalf, detached at their end.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use reactor::{Interest, Token};
+
+use super::Registry;
+use super::entry::{Entry, Evicted, Source, SourceKind};
+use super::identity::Asker;
+use crate::ffi::object::Object;
+
+impl Registry {
+    /// Puts a source into the table. The kernel is asked for nothing yet. Its descriptor is its own, so what is registered
+    /// under the number waits for another file and comes out; the other transport of a terminal stays.
+    pub(crate) fn attach(
+        &mut self,
+        descriptor: RawFd,
+        kind: SourceKind,
+        object: Object,
+    ) -> (Token, Option<Entry>) {
+        let source = Some(Source { kind, object, interest: Interest::NONE });
+        if let Some(token) = self.other_half(descriptor, kind)
+            && let Some(entry) = self.table.get_mut(token)
+        {
+            *entry.source_place(kind) = source;
+            return (token, None);
+        }
+        let mut entry = Entry::new(descriptor);
+        *entry.source_place(kind) = source;
+        let before = self.table.replace_object(descriptor);
+        let (token, mut evicted) = self.table.insert(entry);
+        if let Some(evicted) = &mut evicted {
+            evicted.callbacks.object = before;
+            let waits = evicted.waits.as_deref_mut();
+            self.table.orphans.extend(waits.into_iter().flat_map(|waits| waits.operations.take_all()));
+        }
+        (token, evicted)
+    }
+
+    /// The entry with the other transport of a pipe that is read and written under one number.
+    fn other_half(&mut self, descriptor: RawFd, kind: SourceKind) -> Option<Token> {
+        let token = self.table.token_of(descriptor)?;
+        let entry = self.table.get_mut(token)?;
+        let is_other_half = kind.is_pipe()
+            && entry.source_place(kind).is_none()
+            && entry.sources().all(|other| other.kind.is_pipe());
+        (is_other_half && self.is_same_file(token)).then_some(token)
+    }
+
+    /// Asks the kernel for something else on behalf of a source. `object` is what the table holds from now on: a weak
+    /// reference where nothing is asked for. What it held before comes out, to be dropped by the caller.
+    pub(crate) fn ask(
+        &mut self,
+        kind: SourceKind,
+        token: Token,
+        interest: Interest,
+        object: Object,
+    ) -> (Object, io::Result<()>) {
+        let Some(entry) = self.table.get_mut(token) else { return (object, Ok(())) };
+        let before = entry.interest();
+        let Some(source) = entry.source_place(kind) else { return (object, Ok(())) };
+        source.interest = interest;
+        let held = std::mem::replace(&mut source.object, object);
+        // An entry with a source stays in the table, so nothing is taken out.
+        (held, self.tell(token, before, Asker::Source, &mut Evicted::default()))
+    }
+
+    /// Takes a source out of the table, and out of the kernel's set. The other transport of a pipe goes on under the same
+    /// token; whether there is one.
+    pub(crate) fn detach(
+        &mut self,
+        kind: SourceKind,
+        token: Token,
+        evicted: &mut Evicted,
+    ) -> Option<Detached> {
+        let entry = self.table.get_mut(token)?;
+        let (descriptor, before) = (entry.descriptor, entry.interest());
+        let object = entry.source_place(kind).take()?.object;
+        let has_other_half = entry.has_source();
+        // A kernel that does not know the descriptor any more has nothing to forget; what it reports reaches nobody.
+        if has_other_half {
+            drop(self.tell(token, before, Asker::Leaver, evicted));
+        } else {
+            evicted.take_entry(self.table.remove(descriptor));
+            match self.poller.as_mut() {
+                _ if before.is_empty() => {}
+                Some(poller) => drop(poller.deregister(descriptor, before)),
+                None => self.unsettled.push(descriptor),
+            }
+        }
+        Some(Detached { object, has_other_half })
+    }
+}
+
+/// A source that was taken out of the table.
+pub(crate) struct Detached {
+    pub(crate) object: Object,
+    pub(crate) has_other_half: bool,
+}
