@@ -2,8 +2,11 @@
 
 Runs `counted.py` under valgrind's callgrind, which takes each row once with n operations and once with 2n; the
 difference over n is what one operation takes, without start-up. Knows how to count and to print; what an operation is
-stands in `rows.py` and `echo_rows.py`. Only user space is counted, so a system call costs next to nothing here: read it
-beside the times.
+stands in `rows.py` and `round_trips.py`. Only user space is counted, so a system call costs next to nothing here: read
+it beside the times.
+
+What would make two counts of the same code differ is taken out: the clock, the state in which malloc finds the heap
+(both `steady.c`), the caller's environment and the seed of hashes.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ from row import Row
 
 # For the start of an interpreter under callgrind on a busy machine, beside what each count may take.
 START_LIMIT_S: Final = 120
+# Of the caller's environment, what it takes to find Python and its packages.
+KEPT_VARIABLES: Final = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "VIRTUAL_ENV")
+# The seed of string hashes moves collisions in dictionaries.
+ENVIRONMENT: Final = {"PYTHONHASHSEED": "0"}
 NAME_WIDTH: Final = 18
 FIGURE_WIDTH: Final = 10
 
@@ -36,7 +43,7 @@ class CountError(Exception):
 
 def main() -> None:
     options = _parse(sys.argv[1:])
-    require_valgrind()
+    require_tools()
     chosen = [row for row in countable() if any(fnmatch.fnmatch(row.name, pattern) for pattern in options.rows)]
     names, columns, notes = [], [], []
     for spec in options.loops:
@@ -47,21 +54,28 @@ def main() -> None:
     print("\n".join([*_table(chosen, dict(zip(names, columns, strict=True)), options.subject), *notes]))
 
 
-def require_valgrind() -> None:
-    """Leaves where there is none."""
-    if shutil.which("valgrind") is None:
-        sys.exit("valgrind is not installed; on Debian and Ubuntu: apt-get install valgrind")
+def require_tools() -> None:
+    """Leaves where one is missing."""
+    for command, package in (("valgrind", "valgrind"), ("cc", "gcc")):
+        if shutil.which(command) is None:
+            sys.exit(f"{command} is not installed; on Debian and Ubuntu: apt-get install {package}")
 
 
 def count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float], list[str]]:
     """Instructions per operation by name of the row, and why some rows have none."""
-    asked = [(row, row.counted * times) for row in chosen if row.counted is not None for times in (1, 2)]
+    # The first run of a row is thrown away: it compiles the modules that no earlier run has.
+    asked = [
+        (row, operations)
+        for row in chosen
+        if row.counted is not None
+        for operations in (row.batch, row.counted, 2 * row.counted)
+    ]
     try:
         totals = _run_counted(spec, [f"{row.name}:{operations}" for row, operations in asked])
     except CountError as error:
         return {}, [f"all rows: {error}"]
     column, reasons = {}, []
-    for (row, operations), once, twice in zip(asked[::2], totals[::2], totals[1::2], strict=True):
+    for (row, operations), once, twice in zip(asked[1::3], totals[1::3], totals[2::3], strict=True):
         if isinstance(once, int) and isinstance(twice, int):
             column[row.name] = (twice - once) / operations
         else:
@@ -75,8 +89,8 @@ def _run_counted(spec: LoopSpec, asked: Sequence[str]) -> list[int | str]:
     with tempfile.TemporaryDirectory() as directory:
         # Valgrind puts the process id of the copy in place of %p.
         valgrind = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={directory}/profile.%p"]
-        # The seed of string hashes moves collisions in dictionaries, and with them the count.
-        environment = os.environ | {"PYTHONHASHSEED": "0"}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        environment = kept | ENVIRONMENT | {"LD_PRELOAD": build_steady(directory)}
         limit_s = START_LIMIT_S + COUNT_LIMIT_S * len(asked)
         try:
             run = subprocess.run(
@@ -93,6 +107,17 @@ def _run_counted(spec: LoopSpec, asked: Sequence[str]) -> list[int | str]:
         if len(answers) != len(asked):
             raise CountError(answers[0].removeprefix("- ") if answers else f"ended with {run.returncode}")
         return [_total(Path(directory), answer) for answer in answers]
+
+
+def build_steady(directory: str) -> str:
+    """The path of the library that `steady.c` becomes."""
+    source, library = str(Path(__file__).with_name("steady.c")), f"{directory}/steady.so"
+    # Otherwise the compiler makes a call of calloc out of what calloc does.
+    flags = ["-O2", "-fno-builtin", "-shared", "-fPIC"]
+    build = subprocess.run(["cc", *flags, "-o", library, source], check=False, capture_output=True, text=True)
+    if build.returncode != 0:
+        raise CountError(f"{source} can't be compiled: {build.stderr.strip()}")
+    return library
 
 
 def _total(directory: Path, answer: str) -> int | str:

@@ -1,4 +1,4 @@
-"""The tests of the gate on instructions: what fails it, what it says, and that the counted echoes run.
+"""The tests of the gate on instructions: what fails it, what it says, and that the counted round trips run.
 
 Run by `pytest benchmarks`. Nothing is counted here: that takes valgrind and a minute.
 """
@@ -6,12 +6,21 @@ Run by `pytest benchmarks`. Nothing is counted here: that takes valgrind and a m
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-import echo_rows
 import gate
+import instructions
 import pytest
+import round_trips
+import vitok
 from counted import countable
 from gate import Verdict
+from loops import SUBJECT, LoopSpec
 from row import Row
 
 
@@ -19,9 +28,9 @@ from row import Row
     ("counted", "kept", "is_held", "word", "is_failure"),
     [
         (1000.0, 1000.0, True, "ok", False),
-        (1029.0, 1000.0, True, "ok", False),
-        (1031.0, 1000.0, True, "MORE", True),
-        (1031.0, 1000.0, False, "not held", False),
+        (1009.0, 1000.0, True, "ok", False),
+        (1011.0, 1000.0, True, "MORE", True),
+        (1011.0, 1000.0, False, "not held", False),
         (900.0, 1000.0, True, "less: keep it by --update", False),
         (900.0, None, False, "new", False),
         (None, 1000.0, True, "NOT COUNTED", True),
@@ -39,10 +48,70 @@ def test_every_path_can_be_counted() -> None:
     assert gate.PATHS.keys() <= {row.name for row in countable()}
 
 
-@pytest.mark.parametrize("row", echo_rows.rows(), ids=lambda row: row.name)
-def test_echo_runs_on_asyncio(row: Row) -> None:
-    loop = asyncio.new_event_loop()
+def test_a_path_over_its_figure_is_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [{"sleep_0": 1200.0, "echo_sock": 1003.0}, {"sleep_0": 1001.0}]
+    asked: list[list[str]] = []
+
+    def count_loop(_: LoopSpec, chosen: list[Row]) -> tuple[dict[str, float], list[str]]:
+        asked.append([row.name for row in chosen])
+        return runs[len(asked) - 1], []
+
+    monkeypatch.setattr(gate, "count_loop", count_loop)
+    counts, _ = gate.count(SUBJECT, {"sleep_0": 1000.0, "echo_sock": 1000.0})
+    assert counts == {"sleep_0": 1001.0, "echo_sock": 1003.0}
+    assert asked[1:] == [["sleep_0"]]
+
+
+def test_nothing_is_counted_again_without_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = iter([{"sleep_0": 1200.0}])
+    monkeypatch.setattr(gate, "count_loop", lambda *_: (next(runs), []))
+    assert gate.count(SUBJECT, {}) == ({"sleep_0": 1200.0}, [])
+
+
+@pytest.mark.parametrize("row", round_trips.rows(), ids=lambda row: row.name)
+def test_round_trip_runs(row: Row) -> None:
+    """On asyncio's loop, but for the request: the server runs on vitok's only."""
+    loop = vitok.new_event_loop() if row.name == "http_request" else asyncio.new_event_loop()
     try:
         row.body(loop, 3)
+        _end_tasks(loop)
     finally:
         loop.close()
+
+
+def test_http_request_needs_the_loop_of_the_server() -> None:
+    row = next(row for row in round_trips.rows() if row.name == "http_request")
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(RuntimeError, match="vitok's loop"):
+            row.body(loop, 3)
+    finally:
+        loop.close()
+
+
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Of what a row leaves behind."""
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no compiler")
+def test_time_passes_by_readings_and_memory_is_kept(tmp_path: Path) -> None:
+    script = """if True:
+        import os, time
+        first, second = time.monotonic_ns(), time.monotonic_ns()
+        assert 0 < second - first < 100_000, second - first
+        blocks = [bytes([size % 251]) * size for size in range(0, 70_000, 97)]
+        grown = bytearray()
+        for block in blocks:
+            grown += block
+        assert grown == b"".join(blocks)
+        del grown[10:]
+        assert grown == b"".join(blocks)[:10]
+        os.write(1, b"done")
+    """
+    environment = os.environ | {"LD_PRELOAD": instructions.build_steady(str(tmp_path)), "PYTHONMALLOC": "malloc"}
+    run = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, env=environment)
+    assert (run.stdout, run.stderr) == (b"done", b"")
