@@ -274,6 +274,14 @@ def test_the_layers_name_no_module_that_does_not_exist() -> None:
     assert "no module handle" in str(findings[0])
 
 
+def test_the_layers_in_words_are_those_of_the_table() -> None:
+    words = " →\n".join(" | ".join(sorted(layer)) for layer in reversed(arrows.LAYERS[:-1]))
+    assert found("arrows", {"ARCHITECTURE.md": f"Arrows: `{words} → reactor, stream`.\n"}) == []
+    fewer = words.replace("loop_state", "")
+    for text in (f"\nArrows: `{fewer} → reactor, stream`.\n", "# Arrows\n"):
+        assert "not those of LAYERS" in str(found("arrows", {"ARCHITECTURE.md": text})[0])
+
+
 def test_running_the_checks_prints_each_finding_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

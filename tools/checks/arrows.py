@@ -5,6 +5,7 @@ changes both. The check knows nothing of what a module does; tools/checks/circle
 """
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"lib"}),
 )
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+# The same layers in words, the highest first, without `lib` and with the crates below them.
+DOCUMENT = "ARCHITECTURE.md"
+IN_WORDS = re.compile(r"`(?P<layers>[^`]*→\s+ffi\s+→[^`]*)`")
 # The only module of crates/python that may import the crate `http`.
 HTTP_USER = "server"
 
@@ -61,6 +65,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     yield from check_crates(tree)
     yield from check_modules(tree)
     yield from check_layers(tree)
+    yield from check_document(tree)
     yield from check_package(tree)
 
 
@@ -117,6 +122,19 @@ def check_layers(tree: Tree) -> Iterator[Finding]:
     if "lib" in present:
         for module in sorted(RANK.keys() - present):
             yield Finding("tools/checks/arrows.py", 1, f"no module {module} exists, as LAYERS says", "take it out")
+
+
+def check_document(tree: Tree) -> Iterator[Finding]:
+    """The layers in ARCHITECTURE.md are those of the table."""
+    text = tree.files.get(DOCUMENT)
+    if text is None:
+        return
+    match = IN_WORDS.search(text)
+    *layers, _ = match["layers"].split("→") if match else [""]
+    found = [frozenset(layer.replace("|", " ").split()) for layer in reversed(layers)]
+    if found != list(LAYERS[:-1]):
+        line = line_at(text, match.start()) if match else 1
+        yield Finding(DOCUMENT, line, "the layers of crates/python are not those of LAYERS", "change both together")
 
 
 def module_of(path: str) -> str:
