@@ -26,7 +26,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Self
 
 import vitok
-from support import loop_factory, turn
+from support import loop_factory, private, turn
 
 Loop = asyncio.AbstractEventLoop
 # When a run counts as hanging, on a busy machine too.
@@ -37,6 +37,8 @@ INTERRUPTED = (str(Path(__file__).parent), *(str(Path(vars(module)["__file__"]).
 LONG_ASLEEP_NS = 120_000
 # What an interrupt becomes.
 INTERRUPTS = (KeyboardInterrupt, asyncio.CancelledError)
+# The callback of a future that stops its loop.
+STOP_WHEN_DONE = vars(asyncio.base_events)["_run_until_complete_cb"]
 # A signal that the tests send to nobody: its handler is there to be taken away.
 HANDLED = signal.SIGUSR1
 
@@ -83,9 +85,27 @@ def run_in_runner(loop: Loop) -> None:
         runner.run(two_turns())
 
 
+class Leave(SystemExit):
+    """What a callback ends its run with: only this kind and a KeyboardInterrupt come out."""
+
+
+def run_until_exit(loop: Loop) -> None:
+    """A run that an exception ends after its future was done."""
+
+    async def main() -> None:
+        loop.call_soon(leave)
+
+    def leave() -> None:
+        raise Leave
+
+    with suppress(Leave):
+        loop.run_until_complete(main())
+
+
 RUNS = {
     "run_forever": Run(run_forever),
     "run_until_complete": Run(lambda loop: loop.run_until_complete(two_turns())),
+    "exit": Run(run_until_exit),
     "debug mode": Run(lambda loop: loop.run_until_complete(two_turns()), lambda loop: loop.set_debug(True)),
     "Runner": Run(run_in_runner),
     "close": Run(lambda loop: loop.close(), lambda loop: loop.add_signal_handler(HANDLED, int)),
@@ -116,8 +136,13 @@ def problems(loop: Loop, before: dict[str, object]) -> list[str]:
     found = [name for name, value in thread_state().items() if value != before[name] and name != held]
     try:
         if not loop.is_closed():
+            if stops_later_run(loop):
+                found.append("stops a later run")
             for task in asyncio.all_tasks(loop):
                 task.cancel()
+            # The callback of an interrupted run may still be there, and end the first turns.
+            with suppress(Leave):
+                turn(loop, 3)
             turn(loop, 3)
             loop.run_until_complete(asyncio.sleep(0))
         loop.close()
@@ -129,6 +154,13 @@ def problems(loop: Loop, before: dict[str, object]) -> list[str]:
     if thread_state()["wake-up descriptor"] != before["wake-up descriptor"]:
         found.append("wake-up descriptor after close()")
     return found
+
+
+def stops_later_run(loop: Loop) -> bool:
+    """Whether a future of an earlier run is going to stop the loop."""
+    waiting = [callback for task in asyncio.all_tasks(loop) for callback, _ in private(task)._callbacks or ()]
+    called = [handle._callback for handle in private(loop)._ready]
+    return STOP_WHEN_DONE in waiting + called
 
 
 def put_back(loop: Any, before: dict[str, Any]) -> None:

@@ -12,14 +12,14 @@ import threading
 import warnings
 import weakref
 from asyncio import base_events as _base_events
-from asyncio import format_helpers, tasks, trsock, unix_events
+from asyncio import format_helpers, trsock, unix_events
 from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
 
 from ._sparse import Sparse
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
 # What is used of these is asyncio's own, and typeshed does not tell of it.
@@ -93,26 +93,6 @@ def default_executor(loop: AbstractEventLoop) -> concurrent.futures.Executor:
 def translate_exception(error: BaseException) -> Any:
     """An exception of a pool's future as asyncio's futures give it."""
     return futures._convert_future_exc(error)
-
-
-# Stops the loop of a future that is done.
-STOP_WHEN_DONE = base_events._run_until_complete_cb
-
-
-def future_of(loop: AbstractEventLoop, awaitable: Any) -> tuple[Future[Any], bool]:
-    """Make a future of what `run_until_complete` got; whether it is a new task."""
-    is_new = not futures.isfuture(awaitable)
-    future = tasks.ensure_future(awaitable, loop=loop)
-    if is_new:
-        # Whether it completed is said by run_until_complete itself.
-        future._log_destroy_pending = False
-    return future, is_new
-
-
-def retrieve_exception(future: Future[Any]) -> None:
-    """Let the exception of a future count as retrieved."""
-    if future.done() and not future.cancelled():
-        future.exception()
 
 
 _SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

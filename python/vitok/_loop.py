@@ -11,11 +11,12 @@ import contextvars
 import inspect
 import socket
 import weakref
-from asyncio import constants, sslproto, unix_events
+from asyncio import base_events as _base_events
+from asyncio import constants, futures, sslproto, tasks, unix_events
 from collections.abc import Mapping
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _compat, _pipes
 from ._accepting import GuardedSocket
@@ -25,10 +26,15 @@ from ._native import EventLoop
 from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 
-
+_T = TypeVar("_T")
 _Base: Any = unix_events._UnixSelectorEventLoop
+
+# typeshed does not let it have a generator.
+_ensure_future: Any = tasks.ensure_future
+# The callback of a future that stops its loop. anyio finds the root task by this very function.
+_stop_when_done: Any = _base_events._run_until_complete_cb  # type: ignore[attr-defined]
 
 # Families whose transports are native; others (Bluetooth, vsock) keep asyncio's own transports.
 _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
@@ -50,12 +56,51 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         _internal_fds: int
         _signal_handlers: dict[int, asyncio.Handle]
 
+        def _check_closed(self) -> None: ...
+        def _check_running(self) -> None: ...
+
     def __init__(self) -> None:
         """Make an open loop. OSError where the process has no descriptors left."""
         view: Any = PollerView(weakref.ref(self))
         super().__init__(view)
         if type(self).time is not EventLoop.time:
             self._follow_own_time()
+
+    def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
+        """Run until the future is done; a coroutine becomes a task. Returns the result or raises the exception."""
+        self._check_closed()
+        self._check_running()
+        is_new = not futures.isfuture(future)
+        awaited: Any = _ensure_future(future, loop=self)
+        if is_new:
+            # A task that did not complete is reported below.
+            awaited._log_destroy_pending = False
+        try:
+            try:
+                awaited.add_done_callback(_stop_when_done)
+                self.run_forever()
+                awaited.remove_done_callback(_stop_when_done)
+            except BaseException:
+                self._abandon_run(awaited, is_new)
+                raise
+        except BaseException:
+            # Again, because a KeyboardInterrupt may have ended the first call.
+            self._abandon_run(awaited, is_new)
+            raise
+        if not awaited.done():
+            raise RuntimeError("Event loop stopped before Future completed.")
+        return awaited.result()  # type: ignore[no-any-return]
+
+    def _abandon_run(self, future: Any, is_new: bool) -> None:
+        """Keep the future of a run that an exception has ended from stopping a later run."""
+        future.remove_done_callback(_stop_when_done)
+        ready: Iterable[Any] = self._ready
+        for handle in ready:
+            if handle._callback is _stop_when_done and handle._args[0] is future:
+                handle.cancel()
+        if is_new and future.done() and not future.cancelled():
+            # The caller cannot ask for this exception, so that it counts as retrieved.
+            future.exception()
 
     @property
     def _csock(self) -> WakeupEnd | None:

@@ -65,14 +65,6 @@ impl EventLoop {
         run::forever(slf)
     }
 
-    /// Run until the future is done; a coroutine becomes a task. Returns the result or raises the exception.
-    fn run_until_complete<'py>(
-        slf: &Bound<'py, Self>,
-        future: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        run::until_complete(slf, future)
-    }
-
     /// What comes before the first turn: all of it is done, or none.
     fn _run_forever_setup(slf: &Bound<'_, Self>) -> PyResult<()> {
         run::set_up(slf)

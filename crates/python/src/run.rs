@@ -14,7 +14,6 @@ use pyo3::types::PyTuple;
 
 use crate::ffi::answer::truth;
 use crate::ffi::error::new_error;
-use crate::ffi::handle_object::Handle;
 use crate::ffi::interpreter::check_signals;
 use crate::loop_state::{EventLoop, Modes};
 use crate::{dispatch, event_loop, lifetime, name};
@@ -45,64 +44,6 @@ pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 fn holds_thread(this: &Bound<'_, EventLoop>) -> bool {
     let state = this.get();
     state.is_running() || state.asyncgen_hooks_before.with(this.py(), |hooks| hooks.is_some())
-}
-
-/// `run_until_complete`: a run that a future ends.
-pub(crate) fn until_complete<'py>(
-    this: &Bound<'py, EventLoop>,
-    awaitable: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let hooks = this.get().imports.hooks.bind(this.py());
-    this.get().check_open()?;
-    this.call_method0(name!("_check_running"))?;
-    let (future, is_new): (Bound<'py, PyAny>, bool) =
-        hooks.call_method1(name!("future_of"), (this, awaitable))?.extract()?;
-    // anyio finds the root task by this very function.
-    let stop = hooks.getattr(name!("STOP_WHEN_DONE"))?;
-    let outcome = future
-        .call_method1(name!("add_done_callback"), (&stop,))
-        .and_then(|_| this.call_method0(name!("run_forever")));
-    // Left behind, it would stop a later run. A future that is written in Python may be interrupted in this.
-    let remove = || future.call_method1(name!("remove_done_callback"), (&stop,)).map(drop);
-    let removed = remove().or_else(|interrupted| remove().and(Err(interrupted)));
-    if let Err(error) = outcome {
-        drop(cancel_stop(this, &future, &stop));
-        // An exception that nobody can ask for, because the run itself failed, counts as retrieved.
-        let retrieved = if is_new {
-            hooks.call_method1(name!("retrieve_exception"), (&future,)).map(drop)
-        } else {
-            Ok(())
-        };
-        drop(retrieved);
-        return Err(error);
-    }
-    removed?;
-    if !future.call_method0(name!("done"))?.is_truthy()? {
-        return Err(new_error::<PyRuntimeError>("Event loop stopped before Future completed."));
-    }
-    future.call_method0(name!("result"))
-}
-
-/// Cancels the call that stops the loop for a future, where an exception ended the run between the two.
-fn cancel_stop(
-    this: &Bound<'_, EventLoop>,
-    future: &Bound<'_, PyAny>,
-    stop: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    let py = this.py();
-    this.get().collect_mail(py);
-    let ready: Vec<Handle> =
-        this.get().queues.with(py, |queues| queues.ready.iter().map(|handle| handle.clone_ref(py)).collect());
-    for handle in ready {
-        if !handle.callback(py).is_some_and(|callback| callback.is(stop)) {
-            continue;
-        }
-        let Some(arguments) = handle.arguments(py)? else { continue };
-        if arguments.get_item(0).is_ok_and(|argument| argument.is(future)) {
-            handle.to_object(py).call_method0(name!("cancel"))?;
-        }
-    }
-    Ok(())
 }
 
 /// `_run_forever_setup`: after an error nothing is taken.
