@@ -1,4 +1,8 @@
-"""What the native loop asks of Python: once per run, per failure or per close, never per callback that goes well."""
+"""Functions that the native loop calls once per run, failure or close, never per callback that goes well.
+
+`crates/python/src/imports/hooks.rs` lists them with their arguments: the import of the native module fails where the
+two differ.
+"""
 
 from __future__ import annotations
 

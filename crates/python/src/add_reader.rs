@@ -12,6 +12,7 @@ use crate::ffi::answer::{none, truth};
 use crate::ffi::method::{Argument, Call, Method, inside};
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
+use crate::imports::Imports;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Direction, Evicted};
@@ -205,18 +206,13 @@ fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     {
         return Ok(Some(number));
     }
-    crate::imports::Imports::of(py)?
-        .hooks
-        .bind(py)
-        .call_method1(name!("descriptor_or_none"), (object,))?
-        .extract()
+    Imports::of(py)?.hooks.descriptor_or_none(py, object)?.extract()
 }
 
 /// The `ValueError` for an object that is no descriptor and that nothing is registered for.
 fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
     let py = object.py();
-    let asked = crate::imports::Imports::of(py)
-        .and_then(|imports| imports.hooks.bind(py).call_method1(name!("descriptor_of"), (object,)));
+    let asked = Imports::of(py).and_then(|imports| imports.hooks.descriptor_of(py, object));
     // It may be one by now; who asked was too early.
     asked.map_or_else(|error| error, |_| os_error(&io::Error::from_raw_os_error(libc::EBADF)))
 }

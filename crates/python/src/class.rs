@@ -17,7 +17,7 @@ use crate::ffi::make;
 use crate::ffi::method::{add_methods, finish};
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
-use crate::imports::keep_handle_types;
+use crate::imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<EventLoop>()?;
-    keep_handle_types(py, handle::classes(module)?);
+    imports::load(py, handle::classes(module)?)?;
     let mut methods = schedule::methods();
     methods.extend(event_loop::methods());
     methods.extend(add_reader::methods());
@@ -88,9 +88,9 @@ impl EventLoop {
         if state.modes.any(Modes::CLOSED) {
             return Ok(());
         }
-        let hooks = state.imports.hooks.bind(py);
+        let hooks = &state.imports.hooks;
         // At the end of the interpreter modules are emptied while some loops live on, and asyncio's part has nothing to do.
-        if hooks.getattr(name!("close_inherited"))?.is_none() {
+        if hooks.are_emptied(py)? {
             return lifetime::close_natively(slf);
         }
         // Where asyncio's constructor was left halfway, its part has nothing to go by.
@@ -103,9 +103,9 @@ impl EventLoop {
             lifetime::hold_signals(slf)?;
         }
         // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
-        let inherited = hooks.call_method1(name!("close_inherited"), (slf,)).or_else(|error| {
+        let inherited = hooks.close_inherited(py, slf).or_else(|error| {
             state.modes.set(Modes::CLOSED, false);
-            hooks.call_method1(name!("close_again"), (slf, &handlers)).and(Err(error))
+            hooks.close_again(py, slf, &handlers).and(Err(error))
         });
         let released = signals::release(py, state);
         let closed = lifetime::close_natively(slf);

@@ -17,7 +17,6 @@ use crate::ffi::make;
 use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes, Queues};
-use crate::name;
 use crate::poll_events::take_events;
 use crate::registry::Registry;
 use crate::{handle, no_arguments, sock};
@@ -322,10 +321,6 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     let current = state.settings.with(py, |settings| settings.current_handle.take());
     drop(current);
     outcome?;
-    state
-        .imports
-        .hooks
-        .bind(py)
-        .call_method1(name!("report_slow_callback"), (this, object, make::float(py, seconds)?))?;
+    state.imports.hooks.report_slow_callback(py, this, object, make::float(py, seconds)?)?;
     Ok(())
 }

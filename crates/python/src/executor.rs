@@ -37,7 +37,7 @@ fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>
         call.receiver().call_method1(name!("_check_callback"), (*function, name!("run_in_executor")))?;
     }
     let executor = if executor.is_none() {
-        state.imports.hooks.bind(py).call_method1(name!("default_executor"), (call.receiver(),))?
+        state.imports.hooks.default_executor(py, call.receiver())?
     } else {
         (*executor).to_owned()
     };
@@ -163,7 +163,7 @@ impl Ends {
             return Ok(());
         }
         let state = self.owner.bind(py).get();
-        let error = state.imports.hooks.bind(py).call_method1(name!("translate_exception"), (error,))?;
+        let error = state.imports.hooks.translate_exception(py, error)?;
         target.call_method1(name!("set_exception"), (error,))?;
         Ok(())
     }

@@ -60,10 +60,9 @@ pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: ErrorSet) -> Resul
     let imports = Imports::of(py)?;
     let callback = handle.callback(py);
     let arguments = handle.arguments(py)?;
-    let details = imports.hooks.bind(py).call_method1(
-        name!("describe_failure"),
-        (&owner, handle.to_object(py), callback, arguments, error.into_value(py)),
-    )?;
+    let error = error.into_value(py);
+    let details =
+        imports.hooks.describe_failure(py, &owner, handle.to_object(py), callback, arguments, error)?;
     owner.call_method1(name!("call_exception_handler"), (details,))?;
     Ok(())
 }
@@ -117,8 +116,8 @@ pub(crate) fn make_unscheduled<'py>(
 /// In debug mode a handle knows where it was made.
 #[cold]
 pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
-    let frame = this.imports.get_frame.call1(py, (make::integer(py, 0)?,))?;
-    let stack = this.imports.extract_stack.bind(py).call1((frame,))?;
+    let frame = this.imports.handles.get_frame.call1(py, (make::integer(py, 0)?,))?;
+    let stack = this.imports.handles.extract_stack.bind(py).call1((frame,))?;
     handle.set_debug(make::tuple(py, [stack, py.None().into_bound(py)])?.into_any());
     Ok(())
 }
@@ -217,7 +216,7 @@ fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 
 /// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
 fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), ErrorSet> {
-    if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.threadsafe_cancel_waits {
+    if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.handles.threadsafe_cancel_waits {
         return Ok(());
     }
     while handle.flags().has(Flags::RUNNING) && handle.runner() != thread_identity() {
@@ -266,11 +265,11 @@ fn class(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     let imports = Imports::of(py)?;
     let flags = Handle::of_receiver(receiver).flags();
     let class = if flags.has(Flags::TIMER) {
-        &imports.timer_handle
+        &imports.handles.timer_handle
     } else if flags.has(Flags::THREADSAFE) {
-        &imports.threadsafe_handle
+        &imports.handles.threadsafe_handle
     } else {
-        &imports.handle
+        &imports.handles.handle
     };
     Ok(class.bind(py).clone().into_any())
 }
@@ -339,7 +338,7 @@ fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> P
     const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
     let name = NAMES[usize::try_from(operator)?];
     let imports = Imports::of(left.py())?;
-    imports.timer_handle.bind(left.py()).getattr(Text(name))?.call1((left, right))
+    imports.handles.timer_handle.bind(left.py()).getattr(Text(name))?.call1((left, right))
 }
 
 fn hash(receiver: Argument<'_>) -> Result<isize, ErrorSet> {

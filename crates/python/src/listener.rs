@@ -187,9 +187,8 @@ fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
 fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), ErrorSet> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    let hooks = owner.get().imports.hooks.bind(py);
     let error = os_error(error).into_value(py);
-    hooks.call_method1(name!("report_accept_failure"), (owner, &parts.socket, error))?;
+    owner.get().imports.hooks.report_accept_failure(py, owner, &parts.socket, error)?;
     Ok(())
 }
 

@@ -143,7 +143,7 @@ impl EventLoop {
         }
         Ok(Self {
             imports,
-            pool: Box::new(Pool::new(imports.handle_types)),
+            pool: Box::new(Pool::new(imports.handles.types)),
             // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
             modes: Modes(AtomicU8::new(Modes::MADE)),
             thread: AtomicU64::new(0),
@@ -266,7 +266,7 @@ impl EventLoop {
 
     /// The same for bytes that a waiting task will get: its future must be asyncio's own, whose `set_result` calls nobody.
     pub(crate) fn note_harmless_wakeup(&self, waiter: &Bound<'_, PyAny>) {
-        let is_plain = self.imports.c_future.as_ref().is_some_and(|class| waiter.get_type().is(class));
+        let is_plain = self.imports.tasks.c_future.as_ref().is_some_and(|class| waiter.get_type().is(class));
         if is_plain {
             self.note_harmless_event(waiter.py());
         }

@@ -152,5 +152,5 @@ fn set(py: Python<'_>, imports: &Imports, descriptor: i32) -> PyResult<Option<i3
 }
 
 fn in_main_thread(py: Python<'_>, this: &EventLoop) -> PyResult<bool> {
-    this.imports.hooks.bind(py).call_method0(name!("in_main_thread"))?.extract()
+    this.imports.hooks.in_main_thread(py)?.extract()
 }

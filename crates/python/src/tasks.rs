@@ -41,9 +41,9 @@ pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
 fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let state = inside::<EventLoop>(receiver);
-    let class = named_class(py, &state.imports.futures, &state.imports.names.future)?;
+    let class = named_class(py, &state.imports.tasks.futures_dict, &state.imports.names.future)?;
     let keywords = kept_keywords(receiver, state, false)?;
-    if state.imports.c_future.as_ref().is_some_and(|known| known.is(&class)) {
+    if state.imports.tasks.c_future.as_ref().is_some_and(|known| known.is(&class)) {
         return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
     }
     Ok(class.call((), Some(&keywords))?)
@@ -58,12 +58,12 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     }
     let factory =
         state.settings.with(py, |settings| settings.task_factory.as_ref().map(|it| it.clone_ref(py)));
-    let class = named_class(py, &state.imports.tasks, &state.imports.names.task)?;
-    let is_plain = state.imports.c_task.as_ref().is_some_and(|known| known.is(&class));
-    let is_eager = is_same(factory.as_ref(), state.imports.eager_task_factory.as_ref());
+    let class = named_class(py, &state.imports.tasks.tasks_dict, &state.imports.names.task)?;
+    let is_plain = state.imports.tasks.c_task.as_ref().is_some_and(|known| known.is(&class));
+    let is_eager = is_same(factory.as_ref(), state.imports.tasks.eager_task_factory.as_ref());
     if !is_plain
         || (factory.is_some() && !is_eager)
-        || (call.has_keywords() && !state.imports.tasks_take_keywords)
+        || (call.has_keywords() && !state.imports.hooks.tasks_take_keywords)
     {
         return inherited(call, state);
     }
@@ -96,15 +96,15 @@ pub(crate) fn start<'py>(
     let py = owner.py();
     let state = owner.get();
     let imports = state.imports;
-    let class = named_class(py, &imports.tasks, &imports.names.task)?;
+    let class = named_class(py, &imports.tasks.tasks_dict, &imports.names.task)?;
     let has_factory = state.settings.with(py, |settings| {
         settings.task_factory.is_some()
-            && !is_same(settings.task_factory.as_ref(), imports.eager_task_factory.as_ref())
+            && !is_same(settings.task_factory.as_ref(), imports.tasks.eager_task_factory.as_ref())
     });
-    let is_plain = imports.c_task.as_ref().is_some_and(|known| known.is(&class));
+    let is_plain = imports.tasks.c_task.as_ref().is_some_and(|known| known.is(&class));
     if !is_plain
         || has_factory
-        || imports.eager_task_factory.is_none()
+        || imports.tasks.eager_task_factory.is_none()
         || state.modes.any(Modes::CLOSED | Modes::DEBUG)
     {
         return Ok(owner.call_method1(name!("create_task"), (coroutine,))?);

@@ -165,8 +165,7 @@ fn drop_datagram(transport: Argument<'_>) -> Result<(), ErrorSet> {
     if endpoint.inner.with(transport.py(), |inner| inner.state.admit(false))
         == (Admission::Drop { warn: true })
     {
-        let hooks = endpoint.owner.get().imports.hooks.bind(transport.py());
-        hooks.call_method0(name!("warn_of_lost_writes"))?;
+        endpoint.owner.get().imports.hooks.warn_of_lost_writes(transport.py())?;
     }
     Ok(())
 }

@@ -1,13 +1,19 @@
-//! The one table of what the extension takes from Python's own modules, filled at the first loop.
+//! What the extension takes from Python's own modules, all of it when the module is imported.
 //!
-//! Names that tools are known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the
-//! module's dict, which is what is kept here.
+//! An attribute that is missing, as it may be in a Python that is newer than this, is an ImportError that names it. Names
+//! that tools are known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the module's dict,
+//! which is what is kept here.
+
+mod attributes;
+mod hooks;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use self::attributes::{attribute, class};
+use self::hooks::Hooks;
 use crate::ffi::error::new_error;
 use crate::ffi::handle_pool::HandleTypes;
 use crate::ffi::method::Keyword;
@@ -15,31 +21,84 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 pub(crate) struct Imports {
-    pub(crate) handle_types: HandleTypes,
+    pub(crate) handles: Handles,
+    pub(crate) tasks: Tasks,
+    pub(crate) thread_calls: ThreadCalls,
+    /// `asyncio.base_events.BaseEventLoop`.
+    pub(crate) base_loop: Py<PyType>,
+    /// `asyncio.BufferedProtocol`.
+    pub(crate) buffered_protocol: Py<PyType>,
+    /// `socket.socket`.
+    pub(crate) socket: Py<PyType>,
+    /// `collections.deque`.
+    pub(crate) deque: Py<PyType>,
+    pub(crate) hooks: Hooks,
+    pub(crate) names: Names,
+}
+
+/// The classes of handles, and what debug mode notes in one.
+pub(crate) struct Handles {
+    /// Our own.
+    pub(crate) types: HandleTypes,
     /// `asyncio.Handle`, `asyncio.TimerHandle` and, from 3.14, the handle of `call_soon_threadsafe`.
     pub(crate) handle: Py<PyType>,
     pub(crate) timer_handle: Py<PyType>,
     pub(crate) threadsafe_handle: Py<PyType>,
     /// Whether `cancel()` of a thread-safe handle waits for a callback that runs: from 3.14.
     pub(crate) threadsafe_cancel_waits: bool,
-    /// The dicts of `asyncio.tasks` and `asyncio.futures`, and asyncio's own C classes.
-    pub(crate) tasks: Py<PyDict>,
-    pub(crate) futures: Py<PyDict>,
-    pub(crate) c_task: Option<Py<PyAny>>,
-    pub(crate) c_future: Option<Py<PyAny>>,
-    pub(crate) eager_task_factory: Option<Py<PyAny>>,
-    /// Whether `create_task` hands any keyword on to the task: from 3.13.3.
-    pub(crate) tasks_take_keywords: bool,
-    pub(crate) base_loop: Py<PyType>,
-    pub(crate) buffered_protocol: Py<PyType>,
-    pub(crate) socket: Py<PyType>,
-    pub(crate) deque: Py<PyAny>,
+    /// `asyncio.format_helpers.extract_stack` and `sys._getframe`.
     pub(crate) extract_stack: Py<PyAny>,
     pub(crate) get_frame: Py<PyAny>,
-    pub(crate) thread_calls: ThreadCalls,
-    /// `vitok._hooks`: what is rare enough to be said in Python.
-    pub(crate) hooks: Py<PyAny>,
-    pub(crate) names: Names,
+}
+
+impl Handles {
+    fn load(py: Python<'_>, types: HandleTypes) -> PyResult<Self> {
+        let events = py.import(name!("asyncio.events"))?;
+        let handle = class(&events, "Handle")?;
+        let threadsafe = events.getattr_opt(name!("_ThreadSafeHandle"))?;
+        Ok(Self {
+            types,
+            threadsafe_cancel_waits: threadsafe.is_some(),
+            threadsafe_handle: match threadsafe {
+                Some(_) => class(&events, "_ThreadSafeHandle")?,
+                None => handle.clone_ref(py),
+            },
+            handle,
+            timer_handle: class(&events, "TimerHandle")?,
+            extract_stack: attribute(&py.import(name!("asyncio.format_helpers"))?, "extract_stack")?.unbind(),
+            get_frame: attribute(&py.import(name!("sys"))?, "_getframe")?.unbind(),
+        })
+    }
+}
+
+/// What makes futures and tasks.
+pub(crate) struct Tasks {
+    /// The dicts of `asyncio.tasks` and `asyncio.futures`.
+    pub(crate) tasks_dict: Py<PyDict>,
+    pub(crate) futures_dict: Py<PyDict>,
+    /// asyncio's own C classes, where they are built.
+    pub(crate) c_task: Option<Py<PyAny>>,
+    pub(crate) c_future: Option<Py<PyAny>>,
+    /// From 3.12.
+    pub(crate) eager_task_factory: Option<Py<PyAny>>,
+}
+
+impl Tasks {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let tasks = py.import(name!("asyncio.tasks"))?;
+        let c_module = py.import(name!("_asyncio")).ok();
+        let from_c = |name: &str| match &c_module {
+            Some(module) => attribute(module, name).map(|class| Some(class.unbind())),
+            None => Ok(None),
+        };
+        Ok(Self {
+            c_task: from_c("Task")?,
+            c_future: from_c("Future")?,
+            eager_task_factory: tasks.getattr_opt(name!("eager_task_factory"))?.map(Bound::unbind),
+            tasks_dict: tasks.dict().unbind(),
+            futures_dict: py.import(name!("asyncio.futures"))?.dict().unbind(),
+        })
+    }
 }
 
 /// What a run asks of the thread and tells it, by the modules that hold the functions: a program may replace one, and then
@@ -58,6 +117,43 @@ impl ThreadCalls {
             events: py.import(name!("asyncio.events"))?.unbind(),
             constants: py.import(name!("asyncio.constants"))?.unbind(),
             signal: py.import(name!("signal"))?.unbind(),
+        })
+    }
+}
+
+static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
+
+/// Loads everything. Called once, by the module.
+pub(crate) fn load(py: Python<'_>, handle_types: HandleTypes) -> PyResult<()> {
+    IMPORTS.get_or_try_init(py, || Imports::load(py, handle_types)).map(drop)
+}
+
+impl Imports {
+    /// ImportError where the import of the module has failed.
+    pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
+        IMPORTS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
+    }
+
+    fn load(py: Python<'_>, handle_types: HandleTypes) -> PyResult<Self> {
+        Ok(Self {
+            handles: Handles::load(py, handle_types)?,
+            tasks: Tasks::load(py)?,
+            thread_calls: ThreadCalls::load(py)?,
+            base_loop: class(&py.import(name!("asyncio.base_events"))?, "BaseEventLoop")?,
+            buffered_protocol: class(&py.import(name!("asyncio.protocols"))?, "BufferedProtocol")?,
+            socket: class(&py.import(name!("socket"))?, "socket")?,
+            deque: class(&py.import(name!("collections"))?, "deque")?,
+            hooks: Hooks::load(py)?,
+            names: Names {
+                context: Keyword::new(name!("context").kept(py)?),
+                eager_start: Keyword::new(name!("eager_start").kept(py)?),
+                task: name!("Task").kept(py)?,
+                future: name!("Future").kept(py)?,
+                time: name!("time").kept(py)?,
+                run_once: name!("_run_once").kept(py)?,
+                protocol: ProtocolNames::load(py)?,
+                sock: SockNames::load(py)?,
+            },
         })
     }
 }
@@ -126,14 +222,6 @@ pub(crate) struct ProtocolNames {
     pub(crate) copy: Py<PyString>,
 }
 
-static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
-static HANDLE_TYPES: PyOnceLock<HandleTypes> = PyOnceLock::new();
-
-/// Keeps the classes of handles, which the module makes when it is imported.
-pub(crate) fn keep_handle_types(py: Python<'_>, types: HandleTypes) {
-    HANDLE_TYPES.get_or_init(py, || types);
-}
-
 impl ProtocolNames {
     fn load(py: Python<'_>) -> Result<Self, ErrorSet> {
         Ok(Self {
@@ -150,71 +238,6 @@ impl ProtocolNames {
             attach: name!("_attach").kept(py)?,
             detach: name!("_detach").kept(py)?,
             copy: name!("copy").kept(py)?,
-        })
-    }
-}
-
-impl Imports {
-    pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
-        IMPORTS.get_or_try_init(py, || Self::load(py))
-    }
-
-    fn load(py: Python<'_>) -> PyResult<Self> {
-        let Some(&handle_types) = HANDLE_TYPES.get(py) else {
-            return Err(new_error::<PyImportError>("vitok._native was not initialised"));
-        };
-        let hooks = py.import(name!("vitok._hooks"))?;
-        let events = py.import(name!("asyncio.events"))?;
-        let tasks = py.import(name!("asyncio.tasks"))?;
-        let c_module = py.import(name!("_asyncio")).ok();
-        let from_c =
-            |name: &str| c_module.as_ref().and_then(|module| module.getattr(name).ok()).map(Bound::unbind);
-        let threadsafe = events.getattr(name!("_ThreadSafeHandle")).ok();
-        let handle: Bound<'_, PyType> = events.getattr(name!("Handle"))?.cast_into()?;
-        Ok(Self {
-            handle_types,
-            threadsafe_cancel_waits: threadsafe.is_some(),
-            threadsafe_handle: match threadsafe {
-                Some(class) => class.cast_into::<PyType>()?.unbind(),
-                None => handle.clone().unbind(),
-            },
-            handle: handle.unbind(),
-            timer_handle: events.getattr(name!("TimerHandle"))?.cast_into::<PyType>()?.unbind(),
-            eager_task_factory: tasks.getattr(name!("eager_task_factory")).ok().map(Bound::unbind),
-            tasks: tasks.dict().unbind(),
-            futures: py.import(name!("asyncio.futures"))?.dict().unbind(),
-            c_task: from_c("Task"),
-            c_future: from_c("Future"),
-            tasks_take_keywords: hooks.getattr(name!("TASKS_TAKE_KEYWORDS"))?.extract()?,
-            base_loop: py
-                .import(name!("asyncio.base_events"))?
-                .getattr(name!("BaseEventLoop"))?
-                .cast_into::<PyType>()?
-                .unbind(),
-            buffered_protocol: py
-                .import(name!("asyncio.protocols"))?
-                .getattr(name!("BufferedProtocol"))?
-                .cast_into::<PyType>()?
-                .unbind(),
-            socket: py.import(name!("socket"))?.getattr(name!("socket"))?.cast_into::<PyType>()?.unbind(),
-            deque: py.import(name!("collections"))?.getattr(name!("deque"))?.unbind(),
-            extract_stack: py
-                .import(name!("asyncio.format_helpers"))?
-                .getattr(name!("extract_stack"))?
-                .unbind(),
-            get_frame: py.import(name!("sys"))?.getattr(name!("_getframe"))?.unbind(),
-            thread_calls: ThreadCalls::load(py)?,
-            hooks: hooks.into_any().unbind(),
-            names: Names {
-                context: Keyword::new(name!("context").kept(py)?),
-                eager_start: Keyword::new(name!("eager_start").kept(py)?),
-                task: name!("Task").kept(py)?,
-                future: name!("Future").kept(py)?,
-                time: name!("time").kept(py)?,
-                run_once: name!("_run_once").kept(py)?,
-                protocol: ProtocolNames::load(py)?,
-                sock: SockNames::load(py)?,
-            },
         })
     }
 }

@@ -17,7 +17,6 @@ use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
-use crate::name;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Inner as _, schedule, schedule_lost};
 
@@ -95,8 +94,8 @@ fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> 
         protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))
             .map_err(|raised| raised.take(py))
     } else if owner.get().modes.any(Modes::DEBUG) {
-        let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1(name!("log_network_error"), (transport, Text(MESSAGE), error.value(py))).map(drop)
+        let hooks = &owner.get().imports.hooks;
+        hooks.log_network_error(py, transport, Text(MESSAGE), error.value(py)).map(drop)
     } else {
         Ok(())
     };

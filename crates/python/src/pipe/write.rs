@@ -15,10 +15,10 @@ use super::state::{Inner, Pipe, settle};
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
 use crate::ffi::native::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
-use crate::name;
 use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
 
 /// How much is copied to be sent without the GIL: what a pipe takes without waiting.
@@ -57,8 +57,7 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), E
 fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), ErrorSet> {
     let py = transport.py();
     if refused == (Admission::Drop { warn: true }) {
-        let hooks = value_of::<Pipe>(transport).owner.get().imports.hooks.bind(py);
-        hooks.call_method0(name!("warn_of_lost_pipe_writes"))?;
+        value_of::<Pipe>(transport).owner.get().imports.hooks.warn_of_lost_pipe_writes(py)?;
     }
     Ok(())
 }
@@ -205,9 +204,8 @@ fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
     let error = os_error(error);
     let owner = pipe.owner.get();
     let told = if owner.modes.any(Modes::DEBUG) {
-        let hooks = owner.imports.hooks.bind(py);
-        let message = name!("Fatal write error on pipe transport");
-        hooks.call_method1(name!("log_network_error"), (transport, message, error.value(py))).map(drop)
+        let message = Text("Fatal write error on pipe transport");
+        owner.imports.hooks.log_network_error(py, transport, message, error.value(py)).map(drop)
     } else {
         Ok(())
     };

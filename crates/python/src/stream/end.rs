@@ -70,8 +70,8 @@ pub(super) fn fail(transport: Argument<'_>, raised: ErrorSet, message: &str) -> 
         protocol::report(owner, message, &error, transport, protocol.as_ref())
             .map_err(|raised| raised.take(py))
     } else if owner.get().modes.any(Modes::DEBUG) {
-        let hooks = owner.get().imports.hooks.bind(py);
-        hooks.call_method1(name!("log_network_error"), (transport, Text(message), error.value(py))).map(drop)
+        let hooks = &owner.get().imports.hooks;
+        hooks.log_network_error(py, transport, Text(message), error.value(py)).map(drop)
     } else {
         Ok(())
     };

@@ -126,12 +126,12 @@ fn compute<'py>(transport: Argument<'py>, name: &str) -> PyResult<Option<Bound<'
 /// The `asyncio.trsock.TransportSocket`; that of a closed socket if nobody asked before the end.
 fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let py = transport.py();
-    let hooks = Imports::of(py)?.hooks.bind(py);
+    let hooks = &Imports::of(py)?.hooks;
     let socket = match socket_object(transport)? {
         Some(socket) => socket,
-        None => hooks.call_method0(name!("closed_socket"))?,
+        None => hooks.closed_socket(py)?,
     };
-    Ok(Some(hooks.call_method1(name!("transport_socket"), (socket,))?))
+    Ok(Some(hooks.transport_socket(py, socket)?))
 }
 
 /// The `socket.socket` behind the transport, which owns the descriptor from now on.
@@ -147,10 +147,7 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
         return Ok(Some(object.into_bound(py)));
     }
     let Some(number) = number else { return Ok(None) };
-    let object = Imports::of(py)?
-        .hooks
-        .bind(py)
-        .call_method1(name!("socket_of"), (make::integer(py, i64::from(number))?,))?;
+    let object = Imports::of(py)?.hooks.socket_of(py, make::integer(py, i64::from(number))?)?;
     let copy = object.clone().into();
     let refused =
         stream.inner.with(py, |inner| match std::mem::replace(&mut inner.socket, Socket::Object(copy)) {

@@ -98,8 +98,7 @@ pub(super) fn receive(
     if matches!(received, Fed::Bytes) {
         let waiter = wake(reader, names)?;
         if is_over(&reader.getattr(&names.limit)?, array.len())? {
-            let hooks = Imports::of(py)?.hooks.bind(py);
-            hooks.call_method1(name!("pause_for_reader"), (reader,))?;
+            Imports::of(py)?.hooks.pause_for_reader(py, reader)?;
         } else {
             match waiter {
                 Some(waiter) => stream.owner.get().note_harmless_wakeup(&waiter),
@@ -146,7 +145,7 @@ fn known(py: Python<'_>) -> PyResult<Option<&'static Known>> {
 
 /// Readers of a Python that is newer than those this was written for are left alone.
 fn load(py: Python<'_>) -> PyResult<Option<Known>> {
-    if !Imports::of(py)?.hooks.bind(py).getattr(name!("FEEDS_READERS"))?.is_truthy()? {
+    if !Imports::of(py)?.hooks.feeds_readers {
         return Ok(None);
     }
     let streams = py.import(name!("asyncio.streams"))?;

@@ -211,7 +211,7 @@ fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(
         Admission::Drop { warn: false } => Ok(()),
         Admission::Drop { warn: true } => {
             let owner = value_of::<Stream>(transport).owner.get();
-            owner.imports.hooks.bind(py).call_method0(name!("warn_of_lost_writes"))?;
+            owner.imports.hooks.warn_of_lost_writes(py)?;
             Ok(())
         }
     }

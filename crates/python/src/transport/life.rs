@@ -21,7 +21,6 @@ use crate::ffi::native::{Native, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
-use crate::name;
 use crate::protocol::Callee;
 use crate::registry::{Evicted, SourceKind};
 
@@ -249,8 +248,8 @@ pub(crate) fn finalize<T: Transport>(transport: Argument<'_>) -> PyResult<()> {
     }
     let text = format!("unclosed transport {}", T::represent(transport));
     let category = py.get_type::<PyResourceWarning>();
-    let hooks = this.owner().get().imports.hooks.bind(py);
-    let warned = hooks.call_method1(name!("warn_of_resource"), (Text(&text), category, transport));
+    let hooks = &this.owner().get().imports.hooks;
+    let warned = hooks.warn_of_resource(py, Text(&text), category, transport);
     this.forget(py);
     T::release(transport).map_err(|raised| raised.take(py))?;
     warned.map(drop)
