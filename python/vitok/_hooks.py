@@ -146,9 +146,9 @@ def _address_or_none(ask: Callable[[], Any]) -> Any:
         return None
 
 
-def socket_of(descriptor: int) -> socket.socket:
+def socket_of(socket_class: type[socket.socket], descriptor: int) -> socket.socket:
     """A socket object for a connected descriptor, which it owns from now on; after an exception it does not."""
-    sock: Any = socket.socket.__new__(socket.socket)
+    sock: Any = socket_class.__new__(socket_class)
     try:
         sock.__init__(fileno=descriptor)
         sock.setblocking(False)
@@ -159,9 +159,9 @@ def socket_of(descriptor: int) -> socket.socket:
     return sock  # type: ignore[no-any-return]
 
 
-def closed_socket() -> socket.socket:
+def closed_socket(socket_class: type[socket.socket]) -> socket.socket:
     """A socket object that is closed from the start: its `fileno()` is -1."""
-    sock: Any = socket.socket.__new__(socket.socket)
+    sock: Any = socket_class.__new__(socket_class)
     sock._io_refs = 0
     sock._closed = True
     return sock  # type: ignore[no-any-return]

@@ -22,7 +22,7 @@ from . import _compat, _pipes
 from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_facts
-from ._native import EventLoop
+from ._native import EventLoop, is_plain_socket
 from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
         async def sock_connect(self, sock: Any, address: Any) -> None:
             """Connect a socket that does not block. Arguments, result and errors are those of asyncio's method."""
-            if type(sock) is not socket.socket:
+            if not is_plain_socket(sock):
                 return await super().sock_connect(sock, address)
             if self.get_debug() and sock.gettimeout() != 0:
                 raise ValueError("the socket must be non-blocking")
@@ -310,8 +310,11 @@ def _is_native_stream(sock: Any) -> bool:
 
 
 def _is_native(sock: Any, kind: int) -> bool:
-    """Whether a socket is one whose bytes the kernel moves: a subclass may do so in its own methods."""
-    return type(sock) is socket.socket and sock.type == kind and sock.family in _NATIVE_FAMILIES
+    """Whether a socket is one whose bytes the kernel moves: a subclass may do so in its own methods.
+
+    The name `socket.socket` decides nothing: tests and libraries replace it.
+    """
+    return is_plain_socket(sock) and sock.type == kind and sock.family in _NATIVE_FAMILIES
 
 
 class WakeupEnd:

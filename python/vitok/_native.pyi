@@ -33,6 +33,7 @@ __all__ = [
     "__version__",
     "build_info",
     "exit_after",
+    "is_plain_socket",
 ]
 __version__: Final[str]
 
@@ -40,6 +41,7 @@ class _HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 def build_info() -> dict[str, str]: ...
+def is_plain_socket(sock: object) -> bool: ...
 
 @disjoint_base
 class EventLoop:
@@ -135,12 +137,7 @@ class EventLoop:
     def _transport_of(self, descriptor: int) -> SocketTransport | DatagramTransport | None: ...
     def _transports_of(self, server: asyncio.AbstractServer) -> list[SocketTransport]: ...
     def _open_datagram(
-        self,
-        sock: Any,
-        protocol: Any,
-        address: Any,
-        waiter: asyncio.Future[None] | None,
-        facts: dict[str, Any],
+        self, sock: Any, protocol: Any, address: Any, waiter: asyncio.Future[None] | None, facts: dict[str, Any]
     ) -> DatagramTransport: ...
     # Pipes.
     def _open_read_pipe(

@@ -16,6 +16,7 @@ use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
 use crate::ffi::method::{add_methods, finish};
 use crate::ffi::object::Object;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
 use crate::loop_state::{EventLoop, Modes};
@@ -171,15 +172,14 @@ impl EventLoop {
     #[pyo3(signature = (sock, protocol, waiter, extra, server, context))]
     fn _open_stream<'py>(
         slf: &Bound<'py, Self>,
-        sock: Bound<'py, PyAny>,
+        sock: &Bound<'py, PyAny>,
         protocol: Bound<'py, PyAny>,
         waiter: Option<Bound<'py, PyAny>>,
         extra: Option<Bound<'py, PyAny>>,
         server: Option<Bound<'py, PyAny>>,
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let descriptor = sock.call_method0(name!("fileno"))?.extract()?;
-        let socket = stream::NewSocket::Object(sock, descriptor);
+        let socket = stream::NewSocket::Object(SocketObject::expect(sock)?);
         stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
             .map_err(|raised| raised.take(slf.py()))
     }
@@ -187,13 +187,14 @@ impl EventLoop {
     /// The transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is woken.
     fn _open_datagram<'py>(
         slf: &Bound<'py, Self>,
-        sock: Bound<'py, PyAny>,
+        sock: &Bound<'py, PyAny>,
         protocol: Bound<'py, PyAny>,
         address: Option<Bound<'py, PyAny>>,
         waiter: Option<Bound<'py, PyAny>>,
         facts: Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        datagram::open_later(slf, datagram::New { socket: sock, protocol, address, facts }, waiter)
+        let socket = SocketObject::expect(sock)?;
+        datagram::open_later(slf, datagram::New { socket, protocol, address, facts }, waiter)
     }
 
     /// Accept connections on a listening socket, each with a protocol of the factory's.
@@ -201,11 +202,11 @@ impl EventLoop {
     fn _listen<'py>(
         slf: &Bound<'py, Self>,
         protocol_factory: Bound<'py, PyAny>,
-        sock: Bound<'py, PyAny>,
+        sock: &Bound<'py, PyAny>,
         server: Option<Bound<'py, PyAny>>,
         context: Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        listener::listen(slf, protocol_factory, sock, server, context)
+        listener::listen(slf, protocol_factory, SocketObject::expect(sock)?, server, context)
     }
 
     /// Accept no more on the socket with this number; whether it was being done.

@@ -50,11 +50,20 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
     Ok(facts)
 }
 
+/// Whether an object's class is exactly the standard library's `socket.socket`, so that its transports and `sock_*` calls are
+/// native. A closed socket is recognised only after an open one was.
+#[pyfunction]
+fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
+    ffi::socket_object::SocketObject::of(sock).is_some()
+}
+
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::forced_unwind::hang_threads();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
+    module.add_function(wrap_pyfunction!(is_plain_socket, module)?)?;
+    ffi::socket_object::find_class(module.py())?;
     class::add(module)?;
     signals::register_at_fork(module)?;
     server::add(module)

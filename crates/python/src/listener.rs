@@ -18,6 +18,7 @@ use crate::error::os_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -45,6 +46,7 @@ const RETRY_SECONDS: f64 = 1.0;
 #[pyclass(frozen, immutable_type, module = "vitok._native")]
 pub(crate) struct Listener {
     owner: Py<EventLoop>,
+    /// The number that the socket had at the beginning.
     descriptor: RawFd,
     parts: GilCell<Option<Parts>>,
     token: GilCell<Option<Token>>,
@@ -52,7 +54,7 @@ pub(crate) struct Listener {
 
 struct Parts {
     acceptor: Acceptor,
-    socket: Py<PyAny>,
+    socket: SocketObject,
     /// Whether connections begin in the turn in which they are accepted.
     begins_at_once: bool,
 }
@@ -71,12 +73,12 @@ impl Parts {
 pub(crate) fn listen<'py>(
     owner: &Bound<'py, EventLoop>,
     factory: Bound<'py, PyAny>,
-    socket: Bound<'py, PyAny>,
+    socket: SocketObject,
     server: Option<Bound<'py, PyAny>>,
     context: Bound<'py, PyAny>,
 ) -> PyResult<()> {
     let py = owner.py();
-    let descriptor: RawFd = socket.call_method0(name!("fileno"))?.extract()?;
+    let descriptor = socket.descriptor(py);
     // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
@@ -87,7 +89,7 @@ pub(crate) fn listen<'py>(
             context: context.unbind(),
             local: socket::local_address(descriptor).ok().filter(is_specific),
         },
-        socket: socket.unbind(),
+        socket,
     };
     let listener = Listener {
         owner: owner.clone().unbind(),
@@ -132,7 +134,7 @@ pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), ErrorSet> {
     for _ in 0..ACCEPTED_AT_ONCE {
         // The server may be closed by what the last connection set off.
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
-        match accept(py, listener.get().descriptor) {
+        match accept(py, parts.socket.descriptor(py)) {
             Ok((file, peer)) => {
                 let (owner, accepted) = (listener.get().owner.bind(py), Accepted { file, peer });
                 if parts.begins_at_once {
@@ -188,7 +190,7 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     let error = os_error(error).into_value(py);
-    owner.get().imports.hooks.report_accept_failure(py, owner, &parts.socket, error)?;
+    owner.get().imports.hooks.report_accept_failure(py, owner, parts.socket.bind(py), error)?;
     Ok(())
 }
 
@@ -243,9 +245,14 @@ impl Listener {
 
 #[pymethods]
 impl Listener {
-    /// Accept again, unless the server was closed meanwhile.
+    /// Accept again, unless the server or its socket was closed meanwhile.
     fn _resume(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().ask(slf.py(), Interest::READABLE, slf.as_any().clone())
+        let (py, listener) = (slf.py(), slf.get());
+        let is_open = |parts: &Parts| parts.socket.descriptor(py) == listener.descriptor;
+        if !listener.parts.with(py, |parts| parts.as_ref().is_some_and(is_open)) {
+            return Ok(());
+        }
+        listener.ask(slf.py(), Interest::READABLE, slf.as_any().clone())
     }
 
     /// The kernel refuses to watch the socket: accept no more.
@@ -257,7 +264,7 @@ impl Listener {
         visit.call(&self.owner)?;
         let parts = self.parts.peek(|parts| match parts {
             Some(parts) => {
-                visit.call(&parts.socket)?;
+                visit.call(&**parts.socket.object())?;
                 visit.call(&parts.acceptor.factory)?;
                 visit.call(&parts.acceptor.server)?;
                 visit.call(&parts.acceptor.context)

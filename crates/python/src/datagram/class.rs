@@ -13,6 +13,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
 use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
@@ -269,7 +270,7 @@ fn representation(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 fn sock(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    held(transport, |inner| inner.socket.as_ref())
+    held(transport, |inner| inner.socket.as_ref().map(SocketObject::object))
 }
 
 fn sock_fd(transport: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {

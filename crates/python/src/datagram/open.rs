@@ -1,7 +1,6 @@
 //! Making the transport of datagrams.
 
 use std::collections::VecDeque;
-use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,6 +11,7 @@ use super::state::{Endpoint, Inner, begin_method, class_of};
 use crate::ffi::call::copy_context;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::native::value_of;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -20,7 +20,7 @@ use crate::transport::{check_protocol, schedule};
 
 /// What an endpoint is made of.
 pub(crate) struct New<'py> {
-    pub(crate) socket: Bound<'py, PyAny>,
+    pub(crate) socket: SocketObject,
     pub(crate) protocol: Bound<'py, PyAny>,
     /// The `remote_addr` of `create_datagram_endpoint`, resolved.
     pub(crate) address: Option<Bound<'py, PyAny>>,
@@ -54,8 +54,7 @@ fn open_raw<'py>(
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     check_protocol(owner.get(), &new.protocol)?;
-    let descriptor: RawFd = new.socket.call_method0(name!("fileno"))?.extract()?;
-    let family = new.socket.getattr(name!("family"))?.extract()?;
+    let family = new.socket.bind(py).getattr(name!("family"))?.extract()?;
     let is_connected = match new.facts.get_item(name!("peername"))? {
         Some(peer) => peer.is_truthy()?,
         None => false,
@@ -64,6 +63,7 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         Some(address) if address.is_truthy()? => Some(address.into()),
         _ => None,
     };
+    let descriptor = new.socket.descriptor(py);
     let inner = Inner {
         state: State::new(),
         flow: Flow::new(),
@@ -77,7 +77,7 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         peers: AddressCache::new(),
         last_from: None,
         last_to: None,
-        socket: Some(new.socket.into()),
+        socket: Some(new.socket),
         protocol: Some(new.protocol.into()),
         context: copy_context(py)?.into(),
         remote,

@@ -18,7 +18,7 @@ use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, NativeType, Visit};
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::transport;
@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub(super) last_from: Option<(Object, Address)>,
     pub(super) last_to: Option<(Object, Address)>,
     /// The `socket.socket`, which owns the descriptor; `None` once it is closed.
-    pub(super) socket: Option<Object>,
+    pub(super) socket: Option<SocketObject>,
     pub(super) protocol: Option<Object>,
     pub(super) context: Object,
     /// The one address that the endpoint was made to send to.
@@ -118,10 +118,11 @@ fn known(py: Python<'_>) -> PyResult<&'static Class> {
 
 impl Inner {
     /// The descriptor to receive from and send to: -1 once the user has closed the socket behind the endpoint's back, so
-    /// that whoever has the number now is left alone.
+    /// that whoever has the number now is left alone. It is read after all user code, right before
+    /// the system call.
     #[inline(always)]
     pub(super) fn descriptor(&self, py: Python<'_>) -> RawFd {
-        self.socket.as_ref().map_or(-1, |socket| descriptor_of(socket.bind(py)))
+        self.socket.as_ref().map_or(-1, |socket| socket.descriptor(py))
     }
 }
 
@@ -135,7 +136,7 @@ impl Native for Endpoint {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.inner.peek(|inner| {
-            visit.maybe(inner.socket.as_ref());
+            visit.maybe(inner.socket.as_ref().map(SocketObject::object));
             visit.maybe(inner.protocol.as_ref());
             visit.object(&inner.context);
             visit.maybe(inner.remote.as_ref());

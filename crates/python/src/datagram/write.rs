@@ -82,12 +82,15 @@ impl Inner {
 #[inline(always)]
 fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, ErrorSet> {
     let py = data.py();
-    let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
     let to = match target {
         Target::At(address) => Some(address),
         Target::Peer | Target::Named(_) => None,
     };
-    let sent = with_content(data, |content| socket::send_to(descriptor, content, to))?;
+    let sent = with_content(data, |content| {
+        // Exporting the bytes may have run user code, which may have closed the endpoint.
+        let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
+        socket::send_to(descriptor, content, to)
+    })?;
     Ok(match sent {
         Ok(_) => Sent::Whole,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Later,

@@ -1,52 +1,146 @@
-//! The descriptor inside a `socket.socket`, as it is at this moment: -1 once somebody has closed or detached it.
+//! [`SocketObject`]: a `socket.socket` whose descriptor is read where it lies in memory, which runs no code.
 //!
-//! A transport that was given a socket object asks before each call, so that a number which the user has closed behind its
-//! back, and which stands for another file by now, is neither read nor written. Calling `fileno()` each time would cost as
-//! much as the rest of a write; so the number is read where CPython keeps it, in the first field of the object, once that
-//! was seen to hold on a socket of this very interpreter.
+//! A transport over a socket object reads the number right before each system call: if the user has closed the socket and the
+//! number stands for another file by now, that file is neither read nor written. A call of `fileno()` would cost as much as the
+//! rest of a write and may run user code; CPython keeps the number in the first field of the object.
+//!
+//! The class is found once, at import, by its base and not by the name `socket.socket`: tests and libraries replace that name.
+//! Subclasses are refused, since their methods may do more than the system calls. Two objects of the running interpreter, one
+//! without a descriptor and one with, confirm the place of the field. If it lies elsewhere, nothing is a `SocketObject` and
+//! asyncio's own code is used.
 
 use std::os::fd::RawFd;
+use std::ptr::{self, null_mut};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use crate::name;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType};
 
+use super::error::new_error;
+use super::object::Object;
+
+/// A reference to an object whose class is exactly the standard library's `socket.socket`. The descriptor of such objects was
+/// confirmed to be their first field, so [`descriptor`](Self::descriptor) is a safe read that runs no code.
+pub(crate) struct SocketObject(Object);
+
+/// The head of such an object.
 #[repr(C)]
-struct SocketObject {
+struct Layout {
     head: ffi::PyObject,
-    descriptor: std::ffi::c_int,
+    descriptor: AtomicI32,
 }
 
-static FIRST_FIELD: PyOnceLock<bool> = PyOnceLock::new();
+/// The standard library's class, and the function `fileno` of its base, which is C's.
+struct SocketClass {
+    class: Py<PyType>,
+    fileno: Py<PyAny>,
+}
 
-/// The number that the socket object owns now, or -1. The object is a `_socket.socket` or of a subclass.
-#[inline(always)]
-pub(crate) fn descriptor_of(socket: &Bound<'_, PyAny>) -> RawFd {
-    if FIRST_FIELD.get(socket.py()) == Some(&true) {
-        return first_field(socket);
+static CLASS: PyOnceLock<Option<SocketClass>> = PyOnceLock::new();
+
+/// The same class, once an open socket has confirmed the place of the descriptor.
+static CONFIRMED: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+/// Finds the class. It is called when the module is imported.
+pub(crate) fn find_class(py: Python<'_>) -> PyResult<()> {
+    CLASS.get_or_try_init(py, || find(py)).map(drop)
+}
+
+/// The class that [`SocketObject`]s have; TypeError if there is none.
+pub(crate) fn socket_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    match CLASS.get(py) {
+        Some(Some(known)) => Ok(known.class.bind(py)),
+        _ => Err(new_error::<PyTypeError>("the standard library's class of sockets was not found")),
     }
-    asked(socket)
 }
 
-/// What `fileno()` says. The first open socket shows whether the descriptor lies where it is expected; a closed one has
-/// nothing to show.
+impl SocketObject {
+    /// A reference to an object if it is such a socket. A closed socket is recognised only after an open one was.
+    #[inline(always)]
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
+        let is_known = object.get_type_ptr() == CONFIRMED.load(Ordering::Relaxed) || confirm(object);
+        is_known.then(|| Self(object.clone().into()))
+    }
+
+    /// The same for an object that the caller has checked; TypeError if it is no such socket.
+    pub(crate) fn expect(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::of(object)
+            .ok_or_else(|| new_error::<PyTypeError>("an open socket.socket is needed, and no subclass"))
+    }
+
+    /// The number that the socket owns now, or -1 once it is closed or detached.
+    #[inline(always)]
+    pub(crate) fn descriptor(&self, _py: Python<'_>) -> RawFd {
+        // SAFETY: a value of this type exists only for objects of the class.
+        unsafe { first_field(self.0.as_ptr()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self(self.0.clone_ref(py))
+    }
+
+    pub(crate) const fn object(&self) -> &Object {
+        &self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn bind<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        self.0.bind(py)
+    }
+}
+
+/// Whether an object is of the class. The first open one confirms the place of the descriptor.
 #[cold]
-fn asked(socket: &Bound<'_, PyAny>) -> RawFd {
-    let py = socket.py();
-    let number = socket.call_method0(name!("fileno")).and_then(|number| number.extract()).unwrap_or(-1);
-    if number >= 0 && FIRST_FIELD.get(py).is_none() && is_socket(socket) {
-        FIRST_FIELD.get_or_init(py, || first_field(socket) == number);
+fn confirm(object: &Bound<'_, PyAny>) -> bool {
+    static IS_FIRST: PyOnceLock<bool> = PyOnceLock::new();
+    let py = object.py();
+    let Some(Some(known)) = CLASS.get(py) else { return false };
+    if !ptr::eq(object.get_type_ptr(), known.class.bind(py).as_type_ptr()) {
+        return false;
     }
-    number
+    let number = known.fileno.bind(py).call1((object,)).and_then(|number| number.extract::<RawFd>());
+    let Ok(number @ 0..) = number else { return false };
+    // SAFETY: the class was compared above.
+    let first = unsafe { first_field(object.as_ptr()) };
+    let is_first = *IS_FIRST.get_or_init(py, || first == number);
+    if is_first {
+        CONFIRMED.store(object.get_type_ptr(), Ordering::Relaxed);
+    }
+    is_first
 }
 
-fn is_socket(object: &Bound<'_, PyAny>) -> bool {
-    let class = object.py().import(name!("_socket")).and_then(|module| module.getattr(name!("socket")));
-    class.and_then(|class| object.is_instance(&class)).unwrap_or(false)
+/// The subclass of `_socket.socket` that the module `socket` defines, whatever its name is bound to by now.
+fn find(py: Python<'_>) -> PyResult<Option<SocketClass>> {
+    py.import(name!("socket"))?;
+    let Ok(base) = py.import(name!("_socket"))?.getattr(name!("socket"))?.cast_into::<PyType>() else {
+        return Ok(None);
+    };
+    for class in base.call_method0(name!("__subclasses__"))?.cast_into::<PyList>()? {
+        let class = class.cast_into::<PyType>()?;
+        let is_standard = class.getattr(name!("__module__"))?.eq(name!("socket"))?
+            && class.getattr(name!("__qualname__"))?.eq(name!("socket"))?;
+        if is_standard && class.getattr(name!("__basicsize__"))?.extract::<usize>()? >= size_of::<Layout>() {
+            let unborn = base.call_method1(name!("__new__"), (&class,))?;
+            let fileno = base.getattr(name!("fileno"))?.unbind();
+            // SAFETY: an object of the class, or of one that inherits from it.
+            let is_expected = unborn.is_instance(&class)? && unsafe { first_field(unborn.as_ptr()) } == -1;
+            return Ok(is_expected.then(|| SocketClass { class: class.unbind(), fileno }));
+        }
+    }
+    Ok(None)
 }
 
-fn first_field(socket: &Bound<'_, PyAny>) -> RawFd {
-    // SAFETY: callers pass objects of `_socket.socket` or of a subclass, which are larger than this.
-    unsafe { (*socket.as_ptr().cast::<SocketObject>()).descriptor }
+/// What lies behind the head of an object.
+///
+/// # Safety
+/// The object is alive, and of a class whose objects are at least as large as [`Layout`].
+#[inline(always)]
+unsafe fn first_field(object: *mut ffi::PyObject) -> RawFd {
+    // SAFETY: the caller's promise. The interpreter writes the field with the GIL held.
+    unsafe { &(*object.cast::<Layout>()).descriptor }.load(Ordering::Relaxed)
 }

@@ -62,8 +62,8 @@ hooks! {
     // Sockets and transports.
     fn report_accept_failure(owner, socket, error);
     fn transport_socket(socket);
-    fn socket_of(descriptor);
-    fn closed_socket();
+    fn socket_of(socket_class, descriptor);
+    fn closed_socket(socket_class);
     fn pause_for_reader(reader);
     fn warn_of_lost_writes();
     fn warn_of_lost_pipe_writes();

@@ -28,8 +28,6 @@ pub(crate) struct Imports {
     pub(crate) base_loop: Py<PyType>,
     /// `asyncio.BufferedProtocol`.
     pub(crate) buffered_protocol: Py<PyType>,
-    /// `socket.socket`.
-    pub(crate) socket: Py<PyType>,
     /// `collections.deque`.
     pub(crate) deque: Py<PyType>,
     pub(crate) hooks: Hooks,
@@ -141,7 +139,6 @@ impl Imports {
             thread_calls: ThreadCalls::load(py)?,
             base_loop: class(&py.import(name!("asyncio.base_events"))?, "BaseEventLoop")?,
             buffered_protocol: class(&py.import(name!("asyncio.protocols"))?, "BufferedProtocol")?,
-            socket: class(&py.import(name!("socket"))?, "socket")?,
             deque: class(&py.import(name!("collections"))?, "deque")?,
             hooks: Hooks::load(py)?,
             names: Names {

@@ -18,7 +18,8 @@ pub(crate) use operation::{on_ready, refuse};
 use crate::fastcall;
 use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
 use crate::ffi::error::new_error;
-use crate::ffi::method::{Argument, Call, Method, add_methods, inside};
+use crate::ffi::method::{Argument, Call, Method, add_methods};
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -51,56 +52,55 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 type Made<'py> = Result<Option<Bound<'py, PyAny>>, ErrorSet>;
 
 fn recv<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket, size]) = plain(call) else { return Ok(None) };
+    let Some((socket, [size])) = plain(call) else { return Ok(None) };
     let Ok(size) = size.extract::<i32>() else { return Ok(None) };
     let Ok(size) = usize::try_from(size) else { return Ok(None) };
     operation::make(call, "Loop.sock_recv", socket, Work::Receive { size })
 }
 
 fn recv_into<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket, buffer]) = plain(call) else { return Ok(None) };
+    let Some((socket, [buffer])) = plain(call) else { return Ok(None) };
     let work = Work::ReceiveInto { buffer: buffer.to_owned().into() };
     operation::make(call, "Loop.sock_recv_into", socket, work)
 }
 
 fn recvfrom<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket, size]) = plain(call) else { return Ok(None) };
+    let Some((socket, [size])) = plain(call) else { return Ok(None) };
     operation::make(call, "Loop.sock_recvfrom", socket, Work::ReceiveFrom { size: size.to_owned().into() })
 }
 
 fn recvfrom_into<'py>(call: &Call<'py>) -> Made<'py> {
-    let (socket, buffer, size) = match call.positional() {
-        [socket, buffer] => (*socket, *buffer, None),
-        [socket, buffer, size] => (*socket, *buffer, Some((*size).to_owned().into())),
-        _ => return Ok(None),
-    };
-    if call.has_keywords() || !is_plain_socket(call, socket) {
+    let (socket, buffer, size) = if let Some((socket, [buffer])) = plain(call) {
+        (socket, buffer, None)
+    } else if let Some((socket, [buffer, size])) = plain(call) {
+        (socket, buffer, Some(size.to_owned().into()))
+    } else {
         return Ok(None);
-    }
+    };
     let work = Work::ReceiveFromInto { buffer: buffer.to_owned().into(), size };
     operation::make(call, "Loop.sock_recvfrom_into", socket, work)
 }
 
 fn sendall<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket, data]) = plain(call) else { return Ok(None) };
+    let Some((socket, [data])) = plain(call) else { return Ok(None) };
     let work = Work::SendAll { data: data.to_owned().into(), sent: 0 };
     operation::make(call, "Loop.sock_sendall", socket, work)
 }
 
 fn sendto<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket, data, address]) = plain(call) else { return Ok(None) };
+    let Some((socket, [data, address])) = plain(call) else { return Ok(None) };
     let work = Work::SendTo { data: data.to_owned().into(), address: address.to_owned().into() };
     operation::make(call, "Loop.sock_sendto", socket, work)
 }
 
 fn accept<'py>(call: &Call<'py>) -> Made<'py> {
-    let Some([socket]) = plain(call) else { return Ok(None) };
+    let Some((socket, [])) = plain(call) else { return Ok(None) };
     operation::make(call, "Loop.sock_accept", socket, Work::Accept)
 }
 
 /// What `sock_connect` in Python ends with: the socket is a plain one.
 fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let Some([socket, address]) = plain(call) else {
+    let Some((socket, [address])) = plain(call) else {
         return Err(
             new_error::<pyo3::exceptions::PyTypeError>("a socket.socket and its address are needed").into()
         );
@@ -109,16 +109,14 @@ fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     operation::instance(call, "Loop.sock_connect", socket, work)
 }
 
-/// The arguments of a call that has so many by position, a socket first, and none by keyword.
+/// The socket that a call has first and the arguments behind it, so many by position and none by keyword; `None` for a call
+/// that is not like that, or where the socket is not exactly a `socket.socket`.
 #[inline(always)]
-fn plain<'py, const COUNT: usize>(call: &Call<'py>) -> Option<[Argument<'py>; COUNT]> {
-    let arguments: [Argument<'py>; COUNT] = call.positional().try_into().ok()?;
-    (!call.has_keywords() && is_plain_socket(call, arguments[0])).then_some(arguments)
-}
-
-/// Whether an object is exactly a `socket.socket`: a subclass may receive and send in its own way.
-#[inline(always)]
-fn is_plain_socket(call: &Call<'_>, socket: Argument<'_>) -> bool {
-    let imports = inside::<EventLoop>(call.receiver()).imports;
-    socket.get_type_ptr() == imports.socket.bind(call.py).as_type_ptr()
+fn plain<'py, const COUNT: usize>(call: &Call<'py>) -> Option<(SocketObject, [Argument<'py>; COUNT])> {
+    let (socket, arguments) = call.positional().split_first()?;
+    let arguments: [Argument<'py>; COUNT] = arguments.try_into().ok()?;
+    if call.has_keywords() {
+        return None;
+    }
+    Some((SocketObject::of(socket)?, arguments))
 }

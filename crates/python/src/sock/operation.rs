@@ -24,7 +24,7 @@ use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
@@ -42,7 +42,7 @@ pub(super) struct Inner {
     pub(super) stage: Stage,
     /// Absent while it is tried, and at the end.
     pub(super) work: Option<Work>,
-    pub(super) socket: Option<Object>,
+    pub(super) socket: Option<SocketObject>,
     pub(super) future: Option<Object>,
     /// The number that the operation waits under.
     pub(super) descriptor: RawFd,
@@ -60,7 +60,7 @@ pub(super) enum Stage {
 pub(super) fn make<'py>(
     call: &Call<'py>,
     name: &'static str,
-    socket: Argument<'py>,
+    socket: SocketObject,
     work: Work,
 ) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     instance(call, name, socket, work).map(Some)
@@ -70,17 +70,12 @@ pub(super) fn make<'py>(
 pub(super) fn instance<'py>(
     call: &Call<'py>,
     name: &'static str,
-    socket: Argument<'py>,
+    socket: SocketObject,
     work: Work,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
-    let inner = Inner {
-        stage: Stage::Created,
-        work: Some(work),
-        socket: Some(socket.to_owned().into()),
-        future: None,
-        descriptor: -1,
-    };
+    let inner =
+        Inner { stage: Stage::Created, work: Some(work), socket: Some(socket), future: None, descriptor: -1 };
     class::class_of(call.py)?
         .instance(call.py, Operation { owner: owner.into(), name, inner: GilCell::new(inner) })
 }
@@ -118,7 +113,7 @@ impl Coroutine for Operation {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.inner.peek(|inner| {
-            visit.maybe(inner.socket.as_ref());
+            visit.maybe(inner.socket.as_ref().map(SocketObject::object));
             visit.maybe(inner.future.as_ref());
             if let Some(work) = &inner.work {
                 work.visit(visit);
@@ -148,14 +143,14 @@ impl Operation {
     }
 
     /// The end, whatever the stage: what the operation held comes out, to be dropped by the caller.
-    fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, [Option<Object>; 2]) {
+    fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, Option<SocketObject>, Option<Object>) {
         self.inner.with(py, |inner| {
             let stage = match inner.stage {
                 // Who never awaited it is warned of when it goes.
                 Stage::Created => Stage::Created,
                 _ => std::mem::replace(&mut inner.stage, Stage::Finished),
             };
-            (stage, inner.work.take(), [inner.socket.take(), inner.future.take()])
+            (stage, inner.work.take(), inner.socket.take(), inner.future.take())
         })
     }
 
@@ -184,7 +179,7 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
         Some((inner.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), inner.descriptor))
     });
     let Some((socket, descriptor)) = waiting else { return Ok(()) };
-    if descriptor_of(socket.bind(py)) == descriptor {
+    if socket.descriptor(py) == descriptor {
         return Ok(());
     }
     complete(object, operation, Err(closed()))
@@ -207,7 +202,7 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
         Some((inner.work.take()?, socket, future, inner.descriptor))
     });
     let Some((mut work, socket, future, descriptor)) = taken else { return Ok(()) };
-    let outcome = try_again(operation, &mut work, socket.bind(py), &future, descriptor);
+    let outcome = try_again(operation, &mut work, &socket, future.bind_borrowed(py), descriptor);
     if matches!((&work, &outcome), (Work::Receive { .. }, Ok(Some(Ok(_))))) {
         operation.owner.get().note_harmless_wakeup(future.bind(py));
     }
@@ -229,27 +224,27 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
 fn try_again(
     operation: &Operation,
     work: &mut Work,
-    socket: &Bound<'_, PyAny>,
-    future: &Object,
+    socket: &SocketObject,
+    future: Argument<'_>,
     descriptor: RawFd,
 ) -> Result<Option<PyResult<Object>>, ErrorSet> {
-    let py = socket.py();
+    let py = future.py();
     let owner = operation.owner.get();
     let names = &owner.imports.names.sock;
-    if call_method(future.bind_borrowed(py), &names.done, &[])?.is_truthy()? {
+    if call_method(future, &names.done, &[])?.is_truthy()? {
         // Cancelled: the task will throw that into the operation, and what there is to be read stays where it is.
         return Ok(None);
     }
-    if descriptor_of(socket) != descriptor {
+    if socket.descriptor(py) != descriptor {
         return Ok(Some(Err(closed())));
     }
     let direction = work.direction();
-    match work.attempt(&Place { py, owner, socket, descriptor }) {
+    match work.attempt(&Place { py, owner, socket }) {
         Ok(Attempt::Wait) => Ok(None),
         Ok(Attempt::Done { result, is_drained }) => {
             if direction == Direction::Read {
                 owner.registry.with(py, |registry| {
-                    if let Some(known) = registry.known_socket(descriptor, socket.as_borrowed()) {
+                    if let Some(known) = registry.known_socket(descriptor, socket.bind(py).as_borrowed()) {
                         registry.note_read(known, is_drained);
                     }
                 });
@@ -306,6 +301,7 @@ fn abandon(object: Argument<'_>) -> bool {
     was_alive
 }
 
-fn closed() -> PyErr {
+/// The error of an operation whose socket was closed meanwhile.
+pub(super) fn closed() -> PyErr {
     os_error(&io::Error::from_raw_os_error(libc::EBADF))
 }

@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::operation::{Operation, Stage, fail_if_closed};
+use super::operation::{Operation, Stage, closed, fail_if_closed};
 use super::work::{Attempt, Place, Work};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
@@ -16,7 +16,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::interpreter::weak_reference;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
@@ -30,7 +30,6 @@ pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Re
         operation.end(py);
         return Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into());
     };
-    let socket = socket.into_bound(py);
     match begin(py, operation, &mut work, &socket) {
         Ok((Attempt::Done { result, .. }, _)) => {
             operation.end(py);
@@ -57,20 +56,21 @@ fn begin<'py>(
     py: Python<'py>,
     operation: &Operation,
     work: &mut Work,
-    socket: &Bound<'py, PyAny>,
+    socket: &SocketObject,
 ) -> Result<(Attempt<'py>, RawFd), ErrorSet> {
     let owner = operation.owner.get();
     if owner.modes.any(Modes::DEBUG)
-        && !socket.call_method0(name!("gettimeout"))?.eq(make::integer(socket.py(), 0)?)?
+        && !socket.bind(py).call_method0(name!("gettimeout"))?.eq(make::integer(py, 0)?)?
     {
         return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
-    let descriptor = descriptor_of(socket);
-    let known = owner.registry.with(py, |registry| registry.known_socket(descriptor, socket.as_borrowed()));
+    let descriptor = socket.descriptor(py);
+    let object = socket.bind(py).as_borrowed();
+    let known = owner.registry.with(py, |registry| registry.known_socket(descriptor, object));
     if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {
         return Ok((Attempt::Wait, descriptor));
     }
-    let attempt = work.attempt(&Place { py, owner, socket, descriptor })?;
+    let attempt = work.attempt(&Place { py, owner, socket })?;
     if let (Some(known), Attempt::Done { is_drained, .. }, Direction::Read) =
         (known, &attempt, work.direction())
     {
@@ -84,7 +84,7 @@ fn wait<'py>(
     object: Argument<'py>,
     operation: &Operation,
     work: Work,
-    socket: Bound<'py, PyAny>,
+    socket: SocketObject,
     descriptor: RawFd,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = object.py();
@@ -96,28 +96,33 @@ fn wait<'py>(
     // The mark by which a task tells `await` from a bare `yield`.
     future.setattr(&names.is_blocking, true)?;
     let direction = work.direction();
-    register(object, state, socket.as_borrowed(), direction, descriptor)?;
+    register(object, state, &socket, direction, descriptor)?;
     operation.inner.with(py, |inner| {
         inner.stage = Stage::Waiting(direction);
         inner.work = Some(work);
-        inner.socket = Some(socket.into());
+        inner.socket = Some(socket);
         inner.future = Some(future.clone().into());
         inner.descriptor = descriptor;
     });
     Ok(future)
 }
 
+/// `descriptor` is the number of the first attempt. User code that ran since may have closed the socket, so the number is
+/// compared right before it is registered: another file must not be watched.
 fn register(
     object: Argument<'_>,
     state: &EventLoop,
-    socket: Argument<'_>,
+    socket: &SocketObject,
     direction: Direction,
     descriptor: RawFd,
 ) -> Result<(), ErrorSet> {
     let py = object.py();
+    let refuse_another = || if socket.descriptor(py) == descriptor { Ok(()) } else { Err(closed()) };
+    refuse_another()?;
+    let socket_object = socket.bind(py).as_borrowed();
     let mut evicted = Evicted::default();
     let again = state.registry.with(py, |registry| {
-        let known = registry.known_socket(descriptor, socket)?;
+        let known = registry.known_socket(descriptor, socket_object)?;
         Some(registry.wait_again(known, direction, object.to_owned().into(), &mut evicted))
     });
     let told = match again {
@@ -127,7 +132,8 @@ fn register(
                 name!("_ensure_fd_no_transport"),
                 (make::integer(py, i64::from(descriptor))?,),
             )?;
-            let socket = (socket, weak_reference(socket)?.into());
+            let socket = (socket_object, weak_reference(socket_object)?.into());
+            refuse_another()?;
             let object = object.to_owned().into();
             state
                 .registry

@@ -20,6 +20,7 @@ use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -61,8 +62,15 @@ impl<'py> Attempt<'py> {
 pub(super) struct Place<'a, 'py> {
     pub(super) py: Python<'py>,
     pub(super) owner: &'a EventLoop,
-    pub(super) socket: &'a Bound<'py, PyAny>,
-    pub(super) descriptor: RawFd,
+    pub(super) socket: &'a SocketObject,
+}
+
+impl Place<'_, '_> {
+    /// The number of the socket, for the system call that comes next: exporting a buffer may have run user code, which may
+    /// have closed the socket.
+    fn descriptor(&self) -> RawFd {
+        self.socket.descriptor(self.py)
+    }
 }
 
 impl Work {
@@ -155,9 +163,9 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Err
         return bytes::copy(py, &[]).map(Attempt::done);
     }
     let received = if size > SHARED {
-        bytes::filled(py, size, |room| socket::receive(place.descriptor, room))?
+        bytes::filled(py, size, |room| socket::receive(place.descriptor(), room))?
     } else {
-        transport::receive(py, place.owner, |room| socket::receive(place.descriptor, &mut room[..size]))?
+        transport::receive(py, place.owner, |room| socket::receive(place.descriptor(), &mut room[..size]))?
     };
     match received {
         Ok(Some(data)) => {
@@ -179,7 +187,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Att
         }
     };
     let size = view.len();
-    let received = if size == 0 { Ok(0) } else { socket::receive(place.descriptor, view.room()) };
+    let received = if size == 0 { Ok(0) } else { socket::receive(place.descriptor(), view.room()) };
     drop(view);
     match received {
         Ok(count) => {
@@ -200,7 +208,7 @@ fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Re
         }
     };
     let size = view.len();
-    let taken = socket::send(place.descriptor, view.bytes().get(*sent..).unwrap_or_default());
+    let taken = socket::send(place.descriptor(), view.bytes().get(*sent..).unwrap_or_default());
     drop(view);
     match taken {
         Ok(count) => {
@@ -246,7 +254,7 @@ fn connect<'py>(
     if !is_begun {
         return ask(place, &place.owner.imports.names.sock.connect, &[address]);
     }
-    let pending = socket::pending_error(place.descriptor).map_err(|error| os_error(&error))?;
+    let pending = socket::pending_error(place.descriptor()).map_err(|error| os_error(&error))?;
     let Some(error) = pending else { return Ok(Attempt::done(place.py.None().into_bound(place.py))) };
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
         return Ok(Attempt::Wait);
@@ -262,7 +270,7 @@ fn ask<'py>(
     arguments: &[Borrowed<'_, '_, PyAny>],
 ) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
-    match call_method(place.socket.as_borrowed(), method, arguments) {
+    match call_method(place.socket.bind(py).as_borrowed(), method, arguments) {
         Ok(result) => Ok(Attempt::done(result)),
         Err(raised) => {
             let error = raised.take(py);

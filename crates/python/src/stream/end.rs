@@ -130,7 +130,7 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
 
 fn close_socket(py: Python<'_>, socket: Socket) -> Result<(), ErrorSet> {
     match socket {
-        Socket::StreamProtocol(file) => {
+        Socket::Owned(file) => {
             let closed = if socket::lingers(file.as_raw_fd()) {
                 py.detach(|| socket::close(file))
             } else {

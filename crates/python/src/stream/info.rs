@@ -15,6 +15,7 @@ use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::native::value_of;
 use crate::ffi::object::Object;
+use crate::ffi::socket_object::{SocketObject, socket_class};
 use crate::imports::Imports;
 use crate::name;
 use crate::transport::repr;
@@ -129,7 +130,7 @@ fn transport_socket(transport: Argument<'_>) -> PyResult<Option<Bound<'_, PyAny>
     let hooks = &Imports::of(py)?.hooks;
     let socket = match socket_object(transport)? {
         Some(socket) => socket,
-        None => hooks.closed_socket(py)?,
+        None => hooks.closed_socket(py, socket_class(py)?)?,
     };
     Ok(Some(hooks.transport_socket(py, socket)?))
 }
@@ -140,18 +141,20 @@ pub(super) fn socket_object(transport: Argument<'_>) -> PyResult<Option<Bound<'_
     let stream = value_of::<Stream>(transport);
     let (existing, number) = stream.inner.with(py, |inner| match &inner.socket {
         Socket::Object(object) => (Some(object.clone_ref(py)), None),
-        Socket::StreamProtocol(_) => (None, Some(inner.number)),
+        Socket::Owned(_) => (None, Some(inner.number)),
         Socket::Closed => (None, None),
     });
     if let Some(object) = existing {
-        return Ok(Some(object.into_bound(py)));
+        return Ok(Some(object.bind(py).clone()));
     }
     let Some(number) = number else { return Ok(None) };
-    let object = Imports::of(py)?.hooks.socket_of(py, make::integer(py, i64::from(number))?)?;
-    let copy = object.clone().into();
+    let number = make::integer(py, i64::from(number))?;
+    let object = Imports::of(py)?.hooks.socket_of(py, socket_class(py)?, number)?;
+    let known = SocketObject::expect(&object)
+        .or_else(|error| object.call_method0(name!("detach")).and(Err(error)))?;
     let refused =
-        stream.inner.with(py, |inner| match std::mem::replace(&mut inner.socket, Socket::Object(copy)) {
-            Socket::StreamProtocol(file) => {
+        stream.inner.with(py, |inner| match std::mem::replace(&mut inner.socket, Socket::Object(known)) {
+            Socket::Owned(file) => {
                 // The object owns the number now, and closes it.
                 let _number = file.into_raw_fd();
                 None

@@ -38,7 +38,7 @@ use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::Argument;
 use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::descriptor_of;
+use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::registry::{Entry, SourceKind};
@@ -86,9 +86,9 @@ pub(crate) struct Inner {
 /// Who owns the descriptor, and closes it once.
 enum Socket {
     /// We do: nobody has asked for a `socket.socket` yet.
-    StreamProtocol(OwnedFd),
+    Owned(OwnedFd),
     /// A `socket.socket` does.
-    Object(Object),
+    Object(SocketObject),
     Closed,
 }
 
@@ -107,7 +107,7 @@ enum ReadMode {
 
 /// What a transport is made of.
 pub(crate) struct Connection<'py> {
-    pub(crate) socket: NewSocket<'py>,
+    pub(crate) socket: NewSocket,
     pub(crate) protocol: Bound<'py, PyAny>,
     /// The context of the protocol's callbacks; a copy of the current one where none is given.
     pub(crate) context: Option<Bound<'py, PyAny>>,
@@ -117,11 +117,11 @@ pub(crate) struct Connection<'py> {
 }
 
 /// The socket that a transport takes over.
-pub(crate) enum NewSocket<'py> {
+pub(crate) enum NewSocket {
     /// One that the loop has accepted, with its peer and, where the listener knows it, its own address.
     Accepted { file: OwnedFd, local: Option<Address>, peer: Address },
-    /// A `socket.socket`, with its number.
-    Object(Bound<'py, PyAny>, RawFd),
+    /// One that the user has made.
+    Object(SocketObject),
 }
 
 /// Makes a transport. Nothing is read before [`begin`].
@@ -140,10 +140,11 @@ pub(crate) fn open<'py>(
     let (socket, descriptor, local, peer) = match connection.socket {
         NewSocket::Accepted { file, local, peer } => {
             let descriptor = file.as_raw_fd();
-            (Socket::StreamProtocol(file), descriptor, local, Some(peer))
+            (Socket::Owned(file), descriptor, local, Some(peer))
         }
-        NewSocket::Object(object, descriptor) => {
-            (Socket::Object(object.into()), descriptor, None, socket::peer_address(descriptor).ok())
+        NewSocket::Object(object) => {
+            let descriptor = object.descriptor(py);
+            (Socket::Object(object), descriptor, None, socket::peer_address(descriptor).ok())
         }
     };
     let local = local.or_else(|| socket::local_address(descriptor).ok());
@@ -195,9 +196,9 @@ pub(crate) fn open_later<'py>(
     waiter: Option<Bound<'py, PyAny>>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
-    if let NewSocket::Object(_, descriptor) = connection.socket {
+    if let NewSocket::Object(object) = &connection.socket {
         // A Unix socket has no such option.
-        drop(socket::set_nodelay(descriptor));
+        drop(socket::set_nodelay(object.descriptor(py)));
     }
     let transport = open(owner, connection)?;
     let waiter = waiter.unwrap_or_else(|| py.None().into_bound(py));
@@ -245,14 +246,23 @@ pub(crate) fn begin(transport: Argument<'_>) -> Result<(), ErrorSet> {
 
 impl Inner {
     /// The descriptor to read from and write to: -1 once the user has closed the socket behind the transport's back, so
-    /// that whoever has the number now is left alone.
+    /// that whoever has the number now is left alone. It is read after all user code, right before
+    /// the system call.
     #[inline(always)]
     fn descriptor(&self, py: Python<'_>) -> RawFd {
         match &self.socket {
-            Socket::StreamProtocol(_) => self.number,
-            Socket::Object(object) => descriptor_of(object.bind(py)),
+            Socket::Owned(_) => self.number,
+            Socket::Object(object) => object.descriptor(py),
             Socket::Closed => -1,
         }
+    }
+}
+
+impl Stream {
+    /// The descriptor of the next read; `None` if user code has closed the stream since the read was decided on.
+    #[inline(always)]
+    fn descriptor_to_read(&self, py: Python<'_>) -> Option<RawFd> {
+        self.inner.with(py, |inner| (!inner.state.is_closing()).then(|| inner.descriptor(py)))
     }
 }
 
@@ -283,7 +293,7 @@ impl Native for Stream {
             visit.maybe(inner.server.as_ref());
             visit.maybe(inner.file_waiter.as_ref());
             if let Socket::Object(object) = &inner.socket {
-                visit.object(object);
+                visit.object(object.object());
             }
             visit.maybe(inner.extra.dict());
         });

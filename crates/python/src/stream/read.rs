@@ -13,7 +13,7 @@ use stream::ReadSize;
 
 use super::protocol::receive as receive_for_protocol;
 use super::reader::{self, Fed};
-use super::{Inner, ReadMode, Stream, end, settle, write};
+use super::{ReadMode, Stream, end, settle, write};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes;
@@ -46,7 +46,6 @@ pub(super) struct Plan<'py> {
     pub(super) callee: Callee<'py>,
     read_mode: ReadMode,
     size: ReadSize,
-    pub(super) descriptor: i32,
 }
 
 fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
@@ -57,12 +56,7 @@ fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
             return None;
         }
         let callee = inner.callee(py)?;
-        Some(Plan {
-            callee,
-            read_mode: inner.read_mode,
-            size: inner.read_size,
-            descriptor: inner.descriptor(py),
-        })
+        Some(Plan { callee, read_mode: inner.read_mode, size: inner.read_size })
     });
     let Some(plan) = plan else { return Ok(()) };
     match plan.read_mode {
@@ -78,8 +72,8 @@ fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>)
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
         return receive_bytes(transport, stream, plan);
     };
-    match reader::receive(stream, &reader, plan.descriptor) {
-        Ok(Fed::Bytes) => Ok(()),
+    match reader::receive(stream, &reader) {
+        Ok(Fed::Bytes | Fed::Nothing) => Ok(()),
         Ok(Fed::End) => on_end(transport, plan),
         Ok(Fed::Refused(error)) => on_error(transport, &error),
         Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
@@ -89,10 +83,11 @@ fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>)
 fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = stream.owner.get();
+    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
     let received = if plan.size.next() >= OWN_OBJECT {
-        bytes::filled(py, plan.size.next(), |room| socket::receive(plan.descriptor, room))?
+        bytes::filled(py, plan.size.next(), |room| socket::receive(descriptor, room))?
     } else {
-        transport::receive(py, owner, |room| socket::receive(plan.descriptor, room))?
+        transport::receive(py, owner, |room| socket::receive(descriptor, room))?
     };
     let data = match received {
         Ok(Some(data)) => data,
@@ -119,9 +114,6 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             return end::fail(transport, raised, "Fatal error: protocol.get_buffer() call failed.");
         }
     };
-    // A protocol that has paused in there gets what it has just made room for, as in asyncio.
-    let open = |inner: &mut Inner| (!inner.state.is_closing()).then(|| inner.descriptor(py));
-    let Some(descriptor) = stream.inner.with(py, open) else { return Ok(()) };
     let mut view = match View::writable(buffer.as_borrowed()) {
         Ok(view) => view,
         Err(raised) => {
@@ -132,6 +124,8 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             return end::fail(transport, raised, "Fatal read error on socket transport");
         }
     };
+    // A protocol that has paused in there gets what it has just made room for, as in asyncio.
+    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
     let received = socket::receive(descriptor, view.room());
     // The protocol may want to resize its buffer as soon as it hears of the data.
     drop(view);

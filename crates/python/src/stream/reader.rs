@@ -4,8 +4,6 @@
 //! exactly those classes with exactly those methods; whether it does is asked at every read, because tools replace methods
 //! on classes and on instances. Everything else, the end of the stream and exceptions included, goes the ordinary way.
 
-use std::os::fd::RawFd;
-
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
@@ -47,6 +45,8 @@ static KNOWN: PyOnceLock<Option<Known>> = PyOnceLock::new();
 pub(super) enum Fed {
     /// The reader has it.
     Bytes,
+    /// Nothing was read: the stream is closing.
+    Nothing,
     /// The peer has ended its side.
     End,
     /// The kernel's answer.
@@ -79,15 +79,12 @@ pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Boun
 }
 
 /// Receives into a reader's buffer and wakes who waits for it.
-pub(super) fn receive(
-    stream: &Stream,
-    reader: &Bound<'_, PyAny>,
-    descriptor: RawFd,
-) -> Result<Fed, ErrorSet> {
+pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Fed, ErrorSet> {
     let py = reader.py();
-    let Some(known) = known(py)? else { return Ok(Fed::Bytes) };
+    let Some(known) = known(py)? else { return Ok(Fed::Nothing) };
     let names = &known.names;
     let array = reader.getattr(&names.buffer)?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
+    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Fed::Nothing) };
     let received = stream.owner.get().inbound.with(py, |inbound| {
         match inbound.receive(|room| socket::receive(descriptor, room)) {
             Ok([]) => Ok(Fed::End),

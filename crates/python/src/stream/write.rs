@@ -156,15 +156,11 @@ fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
     let resumed = resume_if_low::<Stream>(transport).map_err(|raised| raised.take(py));
-    let (drained, waiter, descriptor) = stream.inner.with(py, |inner| {
+    let (drained, waiter) = stream.inner.with(py, |inner| {
         if !inner.queue.is_empty() || inner.state.is_lost() {
-            return (Drained::Nothing, None, inner.descriptor(py));
+            return (Drained::Nothing, None);
         }
-        (
-            inner.state.drained(),
-            inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)),
-            inner.descriptor(py),
-        )
+        (inner.state.drained(), inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)))
     });
     let woken = waiter.map_or(Ok(()), |waiter| wake_sender(waiter.bind(py)));
     let settled = settle(transport).map_err(|raised| raised.take(py));
@@ -173,6 +169,7 @@ fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
         Drained::Nothing => {}
         Drained::Lose => schedule_lost::<Stream>(transport, None)?,
         Drained::Shutdown => {
+            let descriptor = stream.inner.with(py, |inner| inner.descriptor(py));
             if let Err(error) = socket::shutdown_write(descriptor) {
                 fail(transport, &error)?;
             }
