@@ -7,26 +7,26 @@
 
 use std::os::fd::OwnedFd;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use reactor::Address;
 
 use crate::ffi::answer::none;
 use crate::ffi::call::{call_method, call_plain, in_context};
-use crate::ffi::class::Getter;
-use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
+use crate::ffi::class::Definition;
+use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::error::new_error;
+use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::make;
-use crate::ffi::method::Argument;
-use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
-use crate::{getter, name, represent};
 
 /// What asyncio calls it.
 const NAME: &str = "_accept_connection2";
@@ -62,21 +62,15 @@ enum Stage {
     Finished,
 }
 
-static CLASS: PyOnceLock<CoroutineType<AcceptTask>> = PyOnceLock::new();
-
 /// Makes the class.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let class = CoroutineType::make_hidden(
-        module,
-        CoroutineClass {
-            name: "AcceptTask",
-            doc: "The coroutine of the task that a new connection has for two turns.",
-            getters: getters(),
-            represent: represent!(representation),
-        },
-    )?;
-    CLASS.get_or_init(module.py(), || class);
-    Ok(())
+    let definition = Definition {
+        getters: vec![getter("__name__", name_of), getter("__qualname__", name_of)],
+        repr: Some(repr(representation)),
+        is_hidden: true,
+        ..Definition::new("AcceptTask", "The coroutine of the task that a new connection has for two turns.")
+    };
+    coroutine::make_class(module, AcceptTask::class(), definition).map(drop)
 }
 
 /// Gives an accepted socket its task, by the loop's own `create_task`.
@@ -86,10 +80,9 @@ pub(crate) fn start(
     accepted: Accepted,
 ) -> Result<(), ErrorSet> {
     let py = owner.py();
-    let class = CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))?;
     let stage = Stage::Created(owner.clone().into(), acceptor.clone_ref(py), accepted);
-    let coroutine = class.instance(py, AcceptTask { stage: GilCell::new(stage) })?;
-    owner.call_method1(name!("create_task"), (coroutine,))?;
+    let coroutine = AcceptTask::class().instance(py, AcceptTask { stage: GilCell::new(stage) })?;
+    owner.call_method1(name!("create_task"), (coroutine.into_any(),))?;
     Ok(())
 }
 
@@ -151,9 +144,8 @@ impl Acceptor {
 }
 
 impl Coroutine for AcceptTask {
-    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
-        let py = object.py();
-        let task = value_of::<Self>(object);
+    fn step(task: This<'_, Self>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
+        let py = task.py();
         match task.take(py) {
             Stage::Created(owner, acceptor, accepted) => {
                 let owner = owner.bind(py);
@@ -173,18 +165,27 @@ impl Coroutine for AcceptTask {
         }
     }
 
-    fn abandon(object: Argument<'_>) -> bool {
-        let py = object.py();
-        let transport = match value_of::<Self>(object).take(py) {
+    fn abandon(task: This<'_, Self>) -> bool {
+        let py = task.py();
+        let transport = match task.take(py) {
             Stage::Opened(transport, _) => transport,
             // The socket is closed as it is dropped.
             Stage::Created(..) => return true,
             Stage::Finished => return false,
         };
         if let Err(error) = transport.bind(py).call_method0(name!("close")) {
-            error.write_unraisable(py, Some(&object));
+            error.write_unraisable(py, Some(&task.object()));
         }
         true
+    }
+}
+
+impl ClassValue for AcceptTask {
+    type Head = Weak;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<AcceptTask>; 1] = [Class::new()];
+        &CLASSES
     }
 
     fn visit(&self, visit: &mut Visit) {
@@ -205,11 +206,6 @@ impl Coroutine for AcceptTask {
     fn clear(&self, py: Python<'_>) {
         drop(self.take(py));
     }
-
-    /// A task that never ran is warned of by asyncio.
-    fn forgotten(&self, _py: Python<'_>) -> Option<&'static str> {
-        None
-    }
 }
 
 impl AcceptTask {
@@ -225,15 +221,11 @@ impl AcceptTask {
     }
 }
 
-fn getters() -> Vec<Getter> {
-    vec![getter!("__name__", name_of), getter!("__qualname__", name_of)]
+fn name_of(task: This<'_, AcceptTask>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(make::text(task.py(), NAME)?.into_any())
 }
 
-fn name_of(object: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::text(object.py(), NAME)?.into_any())
-}
-
-fn representation(object: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let text = format!("<coroutine object {NAME} at {:#x}>", object.as_ptr().addr());
-    Ok(make::text(object.py(), &text)?.into_any())
+fn representation(task: This<'_, AcceptTask>) -> PyResult<Bound<'_, PyAny>> {
+    let text = format!("<coroutine object {NAME} at {:#x}>", task.object().as_ptr().addr());
+    Ok(make::text(task.py(), &text)?.into_any())
 }

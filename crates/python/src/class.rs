@@ -12,9 +12,10 @@ use crate::ffi::answer::{none, truth};
 use crate::ffi::error::new_error;
 use crate::ffi::half_made::{self, Marked as _};
 use crate::ffi::handle_object::Handle;
+use crate::ffi::heap_type::{add_methods, finish};
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
-use crate::ffi::method::{add_methods, finish};
+use crate::ffi::method::Method;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
@@ -32,7 +33,6 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<EventLoop>()?;
     imports::load(py, handle::classes(module)?)?;
     let mut methods = schedule::methods();
-    methods.extend(event_loop::methods());
     methods.extend(add_reader::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
@@ -42,6 +42,8 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
     sock::add(module)?;
+    let mut methods: Vec<_> = methods.into_iter().map(Method::of).collect();
+    methods.extend(event_loop::methods());
     add_methods::<EventLoop>(py, methods)?;
     finish::<EventLoop>(py);
     half_made::guard::<EventLoop>(py);

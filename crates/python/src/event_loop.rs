@@ -14,67 +14,60 @@ use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::make;
-use crate::ffi::method::{Argument, Entry, Method, NoArguments, inside, is_entry};
+use crate::ffi::method::{Argument, Entry, Method, is_entry, no_arguments};
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes, Queues};
 use crate::poll_events::take_events;
 use crate::registry::Registry;
-use crate::{handle, no_arguments, sock};
+use crate::{handle, sock};
 
-pub(crate) fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let method = |name, entry, doc| Method { name, entry, signature: "($self)".to_owned(), doc };
     vec![
-        method("stop", no_arguments!(stop), "Leave run_forever() after the current turn."),
+        method("stop", no_arguments(stop), "Leave run_forever() after the current turn."),
         method(
             "is_running",
-            no_arguments!(is_running),
+            no_arguments(is_running),
             "Whether run_forever() is on the stack of some thread.",
         ),
-        method("is_closed", no_arguments!(is_closed), "Whether close() was called."),
-        method("time", no_arguments!(time), "The loop's clock in seconds: time.monotonic()."),
-        method("get_debug", no_arguments!(get_debug), "Whether debug mode is on."),
+        method("is_closed", no_arguments(is_closed), "Whether close() was called."),
+        method("time", no_arguments(time), "The loop's clock in seconds: time.monotonic()."),
+        method("get_debug", no_arguments(get_debug), "Whether debug mode is on."),
         method("_run_once", run_once_entry(), "One turn: poll, move due timers, call what is ready."),
     ]
 }
 
-fn run_once_entry() -> Entry {
-    no_arguments!(run_once)
+fn run_once_entry() -> Entry<EventLoop> {
+    no_arguments(run_once)
 }
 
-fn run_once_function() -> Option<NoArguments> {
-    match run_once_entry() {
-        Entry::NoArguments(function) => Some(function),
-        Entry::Fastcall(_) => None,
-    }
+fn stop(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    this.modes.set(Modes::STOPPING, true);
+    Ok(none(this.py()))
 }
 
-fn stop(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    inside::<EventLoop>(receiver).modes.set(Modes::STOPPING, true);
-    Ok(none(receiver.py()))
+fn is_running(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(this.py(), this.is_running()))
 }
 
-fn is_running(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).is_running()))
+fn is_closed(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(this.py(), this.modes.any(Modes::CLOSED)))
 }
 
-fn is_closed(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::CLOSED)))
+fn get_debug(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(truth(this.py(), this.modes.any(Modes::DEBUG)))
 }
 
-fn get_debug(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(truth(receiver.py(), inside::<EventLoop>(receiver).modes.any(Modes::DEBUG)))
+fn time(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    make::float(this.py(), clock())
 }
 
-fn time(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make::float(receiver.py(), clock())
-}
-
-fn run_once(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = receiver.py();
-    let this = receiver.to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
-    this.get().check_open()?;
-    this.get().expect_events(py);
-    turn(&this)?;
+fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = this.py();
+    this.check_open()?;
+    this.expect_events(py);
+    turn(&this.to_owned())?;
     Ok(none(py))
 }
 
@@ -99,7 +92,7 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
     let own = this.getattr(&state.imports.names.run_once)?;
-    let replaced = !run_once_function().is_some_and(|function| is_entry(&own, function));
+    let replaced = !is_entry(&own, &run_once_entry());
     loop {
         if replaced {
             own.call0()?;

@@ -12,8 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::ffi::answer::truth;
-use crate::ffi::class::{Getter, HandleClass, make_types};
 use crate::ffi::error::new_error;
+use crate::ffi::getter::Getter;
+use crate::ffi::handle_class::{HandleClass, make_types};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, HandleTypes};
 use crate::ffi::interpreter::thread_identity;

@@ -24,6 +24,7 @@ use crate::ffi::handle_pool::Pool;
 use crate::ffi::interpreter::thread_identity;
 use crate::ffi::object::Object;
 use crate::ffi::remote_queue::RemoteQueue;
+use crate::ffi::this::{ByPyO3, Held};
 use crate::imports::Imports;
 use crate::registry::{ReadyEvent, Registry, SourceKind};
 
@@ -126,6 +127,10 @@ impl Modes {
             self.0.fetch_and(!mode, Ordering::Relaxed);
         }
     }
+}
+
+impl Held for EventLoop {
+    type Layout = ByPyO3;
 }
 
 impl Marked for EventLoop {

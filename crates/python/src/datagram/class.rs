@@ -8,12 +8,14 @@ use super::state::{CLASS, Class, Endpoint, Inner, settle};
 use super::{end, read, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
-use crate::ffi::class::Getter;
+use crate::ffi::class::Definition;
+use crate::ffi::getter::{Getter, Repr};
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
-use crate::ffi::native::{NativeClass, NativeType, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
@@ -28,16 +30,19 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let transports = py.import(name!("asyncio.transports"))?;
     let base = transports.getattr(name!("_FlowControlMixin"))?.cast_into::<PyType>()?;
     // asyncio's own inherits from both, from Python 3.12 on.
-    let bases = make::tuple(py, [base.clone().into_any(), transports.getattr(name!("DatagramTransport"))?])?;
+    let datagrams = transports.getattr(name!("DatagramTransport"))?.cast_into::<PyType>()?;
     let doc = "Datagrams over a UDP or a Unix socket: asyncio.DatagramTransport, native.";
     let represent = represent!(representation);
-    let name = "DatagramTransport";
-    let class = NativeClass { name, doc, base, methods: methods(), getters: getters(), represent };
-    let class = NativeType::make_with(module, class, &bases)?;
-    let object = class.class(py);
+    let definition = Definition {
+        bases: vec![base, datagrams],
+        methods: methods().into_iter().map(Method::of).collect(),
+        getters: getters().into_iter().map(Getter::of).collect(),
+        repr: Some(Repr::old(represent)),
+        ..Definition::new("DatagramTransport", doc)
+    };
+    let object = definition.make(module, Endpoint::class())?;
     let method = |name: &str| object.getattr(name).map(Bound::unbind);
     let known = Class {
-        class,
         begin: method("_begin")?,
         connection_lost: method("_call_connection_lost")?,
         deliver_held: method("_deliver_held")?,

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::state::Endpoint;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol;

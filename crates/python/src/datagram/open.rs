@@ -7,11 +7,12 @@ use pyo3::types::PyDict;
 use reactor::Interest;
 use stream::{AddressCache, BatchHeuristic, DatagramQueue, Flow, State};
 
-use super::state::{Endpoint, Inner, begin_method, class_of};
+use super::state::{Endpoint, Inner, begin_method};
 use crate::ffi::call::copy_context;
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::native::value_of;
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -85,7 +86,7 @@ fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, 
         facts: new.facts.into(),
     };
     let value = Endpoint { owner: owner.clone().into(), inner: GilCell::new(inner) };
-    let transport = class_of(py)?.instance(py, value)?;
+    let transport = Endpoint::class().instance(py, value)?.into_any();
     let object = transport.clone().into();
     let (token, evicted) =
         owner.get().registry.with(py, |registry| registry.attach(descriptor, SourceKind::Datagram, object));

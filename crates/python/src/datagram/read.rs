@@ -15,7 +15,7 @@ use super::{end, route, write};
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::transport::{Transport, schedule};
 

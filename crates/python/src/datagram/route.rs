@@ -11,7 +11,7 @@ use super::state::{Endpoint, Inner, Target};
 use crate::address::{from_object, to_object};
 use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 
 /// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.

@@ -15,10 +15,11 @@ use stream::{AddressCache, BatchHeuristic, DatagramQueue, Flow, State};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{self, ClassValue, Subclass, Visit};
 use crate::ffi::method::Argument;
-use crate::ffi::native::{Native, NativeType, Visit};
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::transport;
@@ -82,20 +83,14 @@ impl Target {
     }
 }
 
-/// The class, and the methods that the loop calls.
+/// The methods that the loop calls.
 pub(super) struct Class {
-    pub(super) class: NativeType<Endpoint>,
     pub(super) begin: Py<PyAny>,
     pub(super) connection_lost: Py<PyAny>,
     pub(super) deliver_held: Py<PyAny>,
 }
 
 pub(super) static CLASS: PyOnceLock<Class> = PyOnceLock::new();
-
-/// The class that Python sees.
-pub(super) fn class_of(py: Python<'_>) -> PyResult<NativeType<Endpoint>> {
-    known(py).map(|known| known.class)
-}
 
 /// The function `_begin` of the class.
 pub(super) fn begin_method<'py>(py: Python<'py>) -> PyResult<Argument<'py>> {
@@ -132,7 +127,17 @@ pub(super) fn settle(transport: Argument<'_>) -> Result<(), ErrorSet> {
     transport::settle::<Endpoint>(transport)
 }
 
-impl Native for Endpoint {
+impl ClassValue for Endpoint {
+    type Head = Subclass;
+
+    const FINALIZE: Option<fn(This<'_, Self>) -> PyResult<()>> =
+        Some(|this| transport::finalize::<Self>(this.object()));
+
+    fn classes() -> &'static [instance::Class<Self>] {
+        static CLASSES: [instance::Class<Endpoint>; 1] = [instance::Class::new()];
+        &CLASSES
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.inner.peek(|inner| {
@@ -151,9 +156,5 @@ impl Native for Endpoint {
             (inner.protocol.take(), inner.remote.take(), inner.queue.drain(), std::mem::take(&mut inner.held))
         });
         drop(released);
-    }
-
-    fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        transport::finalize::<Self>(transport)
     }
 }

@@ -1,16 +1,219 @@
-//! The arguments of a vectorcall method of a transport, by position or by name, refused in Python's own words.
+//! What a vectorcall method is called with: its receiver, and arguments by position or by name, refused in Python's own words.
 //!
-//! It knows nothing of what they mean.
+//! PyO3 gathers `*args` into a tuple; these are read where the interpreter has put them. It knows nothing of what they mean.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::{PyTypeInfo, ffi};
 
 use super::error::new_error;
-use super::method::{Argument, Call};
+use super::make;
+use super::this::{Borrowed, Held, This};
 use super::trampoline::ErrorSet;
+
+/// The receivers of methods whose bodies take any object.
+pub(crate) enum AnyObject {}
+
+/// One call of a method of a class whose objects hold a `T`: its receiver, and through it the arguments.
+pub(crate) struct Call<'py, T = AnyObject> {
+    given: Arguments<'py>,
+    receiver: PhantomData<&'py T>,
+}
+
+impl<'py, T> Call<'py, T> {
+    /// What the interpreter passes to a vectorcall method.
+    ///
+    /// # Safety
+    /// It follows the vectorcall convention, with objects that live for `'py`, and the receiver holds a `T`.
+    #[inline(always)]
+    pub(super) unsafe fn new(
+        py: Python<'py>,
+        receiver: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        positional: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        let positional = positional.unsigned_abs();
+        let mut total = positional;
+        if !names.is_null() {
+            // SAFETY: the names are a tuple by the calling convention.
+            total += unsafe { ffi::PyTuple_GET_SIZE(names) }.unsigned_abs();
+        }
+        let arguments = if total == 0 {
+            &[]
+        } else {
+            // SAFETY: the stack holds `total` live references, and `Borrowed` has the layout of a pointer.
+            unsafe { std::slice::from_raw_parts(arguments.cast::<Borrowed<'_>>(), total) }
+        };
+        let given = Arguments { py, receiver, arguments, positional, names, unsendable: PhantomData };
+        Self { given, receiver: PhantomData }
+    }
+}
+
+impl<'py, T> Deref for Call<'py, T> {
+    type Target = Arguments<'py>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Arguments<'py> {
+        &self.given
+    }
+}
+
+impl<'py, T: Held> Call<'py, T> {
+    /// The object whose method was called.
+    #[inline(always)]
+    pub(crate) fn this(&self) -> This<'py, T> {
+        // SAFETY: the interpreter keeps the receiver alive for the length of the call, and the method's descriptor has
+        // checked its class, which is one of `T`: a `Method<T>` is hung into no other.
+        unsafe { This::from_ptr(self.py, self.given.receiver) }
+    }
+}
+
+/// What one method was called with.
+pub(crate) struct Arguments<'py> {
+    pub(crate) py: Python<'py>,
+    receiver: *mut ffi::PyObject,
+    arguments: &'py [Borrowed<'py>],
+    positional: usize,
+    names: *mut ffi::PyObject,
+    unsendable: PhantomData<*mut ()>,
+}
+
+impl<'py> Arguments<'py> {
+    /// The object whose method was called, as Python sees it.
+    #[inline(always)]
+    pub(crate) fn receiver(&self) -> Borrowed<'py> {
+        // SAFETY: the interpreter keeps the receiver alive for the length of the call.
+        unsafe { Borrowed::from_ptr(self.py, self.receiver) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn positional(&self) -> &'py [Borrowed<'py>] {
+        &self.arguments[..self.positional]
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_keywords(&self) -> bool {
+        !self.names.is_null()
+    }
+
+    /// Keyword arguments as pairs of name and value.
+    pub(crate) fn keywords(&self) -> Vec<(Bound<'py, PyAny>, Borrowed<'py>)> {
+        if self.names.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: the interpreter passes a tuple of names, alive for the length of the call.
+        let names = unsafe { Borrowed::from_ptr(self.py, self.names) };
+        // SAFETY: `names` is a tuple by the calling convention.
+        let names = unsafe { names.cast_unchecked::<PyTuple>() };
+        names.iter().zip(self.arguments[self.positional..].iter().copied()).collect()
+    }
+
+    /// The value of the only keyword argument if its name is known to be the wanted one without comparing strings.
+    #[inline(always)]
+    pub(crate) fn only_keyword(&self, wanted: &Keyword) -> Option<Borrowed<'py>> {
+        if self.names.is_null() {
+            return None;
+        }
+        if self.names == wanted.seen.load(Ordering::Relaxed) {
+            return Some(self.arguments[self.positional]);
+        }
+        // SAFETY: the interpreter passes a tuple of names.
+        let count = unsafe { ffi::PyTuple_GET_SIZE(self.names) };
+        if count != 1 {
+            return None;
+        }
+        // SAFETY: the tuple has one item.
+        let first = unsafe { ffi::PyTuple_GET_ITEM(self.names, 0) };
+        (first == wanted.name.as_ptr()).then(|| self.arguments[self.positional])
+    }
+
+    /// The rare call that names its positional parameters: they are put in order and the class's own method is called
+    /// again, not what a subclass made of it.
+    #[cold]
+    pub(crate) fn by_keyword<T: PyTypeInfo>(
+        &self,
+        method: &str,
+        parameters: &[&str],
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        let py = self.py;
+        if self.positional >= parameters.len() {
+            let (most, given) = (parameters.len(), self.positional);
+            let text = format!("{method}() takes {most} positional arguments but {given} were given");
+            return Err(new_error::<PyTypeError>(text).into());
+        }
+        let (mut leading, options) = self.unbound()?;
+        for &parameter in &parameters[self.positional.min(parameters.len())..] {
+            let Some(value) = options.get_item(parameter)? else {
+                let text = format!("{method}() missing required argument: '{parameter}'");
+                return Err(new_error::<PyTypeError>(text).into());
+            };
+            leading.push(value);
+            options.del_item(parameter)?;
+        }
+        let own = T::type_object(py).getattr(method)?;
+        Ok(own.call(make::tuple(py, leading)?, Some(&options))?)
+    }
+
+    /// The call as one of a function that takes the receiver first: its positional arguments and its keywords.
+    pub(crate) fn unbound(&self) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyDict>)> {
+        let options = make::dict(self.py)?;
+        for (name, value) in self.keywords() {
+            options.set_item(name, value)?;
+        }
+        let mut arguments = vec![self.receiver().to_owned()];
+        arguments.extend(self.positional().iter().map(|value| (*value).to_owned()));
+        Ok((arguments, options))
+    }
+
+    /// Refuses keywords where all parameters were given by position.
+    pub(crate) fn refuse_keywords(&self, method: &str) -> Result<(), ErrorSet> {
+        match self.keywords().first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let text = format!("{method}() got an unexpected keyword argument '{name}'");
+                Err(new_error::<PyTypeError>(text).into())
+            }
+        }
+    }
+
+    /// Remembers the caller's tuple of names as one that holds `wanted` and nothing else.
+    pub(crate) fn remember_names(&self, wanted: &Keyword) {
+        // SAFETY: the interpreter passes a tuple of names.
+        if self.names.is_null() || unsafe { ffi::PyTuple_GET_SIZE(self.names) } != 1 {
+            return;
+        }
+        let unset = std::ptr::null_mut();
+        if wanted.seen.compare_exchange(unset, self.names, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            // SAFETY: a live object. The reference is never given back: while the tuple lives, its address is its own.
+            unsafe { ffi::Py_INCREF(self.names) };
+        }
+    }
+}
+
+/// A keyword that the hot path looks for.
+///
+/// Python code passes the interned name. The C code of asyncio's tasks passes a tuple of its own with a name that is not
+/// interned, always the same one: that tuple is remembered at the first call.
+pub(crate) struct Keyword {
+    name: Py<PyString>,
+    seen: AtomicPtr<ffi::PyObject>,
+}
+
+impl Keyword {
+    pub(crate) fn new(name: Py<PyString>) -> Self {
+        Self { name, seen: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+}
 
 /// The one argument of a method, by position or by its name.
 #[inline(always)]
-pub(crate) fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Argument<'py>, ErrorSet> {
+pub(crate) fn one<'py>(call: &Arguments<'py>, method: &str, name: &str) -> Result<Borrowed<'py>, ErrorSet> {
     match call.positional() {
         [only] if !call.has_keywords() => Ok(*only),
         _ => named(call, method, &[name]).map(|found| found[0]).and_then(|found| {
@@ -27,10 +230,10 @@ pub(crate) fn one<'py>(call: &Call<'py>, method: &str, name: &str) -> Result<Arg
 /// Arguments by position or by name.
 #[cold]
 pub(crate) fn named<'py>(
-    call: &Call<'py>,
+    call: &Arguments<'py>,
     method: &str,
     names: &[&str],
-) -> Result<Vec<Option<Argument<'py>>>, ErrorSet> {
+) -> Result<Vec<Option<Borrowed<'py>>>, ErrorSet> {
     let given = call.positional();
     if given.len() > names.len() {
         let (most, count) = (names.len(), given.len());

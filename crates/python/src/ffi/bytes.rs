@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::no_memory;
-use super::method::Argument;
+use super::this::Borrowed;
 use super::trampoline::{ErrorSet, owned};
 
 unsafe extern "C" {
@@ -30,7 +30,7 @@ unsafe impl Sync for Bytes {}
 impl Bytes {
     /// A reference to the object if it is exactly `bytes`.
     #[inline(always)]
-    pub(crate) fn of(object: Argument<'_>) -> Option<Self> {
+    pub(crate) fn of(object: Borrowed<'_>) -> Option<Self> {
         // SAFETY: a live object.
         if unsafe { ffi::PyBytes_CheckExact(object.as_ptr()) } == 0 {
             return None;
@@ -41,7 +41,7 @@ impl Bytes {
 
     /// The same for a reference of another kind.
     #[inline(always)]
-    pub(crate) fn of_borrowed(object: &Borrowed<'_, '_, PyAny>) -> Option<Self> {
+    pub(crate) fn of_borrowed(object: &pyo3::Borrowed<'_, '_, PyAny>) -> Option<Self> {
         // SAFETY: a live object, for the length of the call.
         Self::of(unsafe { Borrowed::from_ptr(object.py(), object.as_ptr()) })
     }

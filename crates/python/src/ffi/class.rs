@@ -1,192 +1,110 @@
-//! Makes the two handle classes: heap types whose memory is `handle_pool`'s and whose methods the caller brings.
+//! Makes the classes whose objects hold a Rust value, out of the tables of what they can do.
 //!
-//! PyO3's own classes would do but for their cost: a borrow flag per call, and no free list that a loop could own.
+//! It knows nothing of what the values are.
 
-use std::ffi::{c_int, c_void};
-use std::mem::offset_of;
-use std::ptr::null_mut;
+use std::ffi::c_void;
 
+use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
-use super::handle_object::HandleObject;
-use super::handle_pool::{HandleTypes, clear, release, traverse};
-use super::heap_type::{Specification, add_type, getter_rows, place, slot, surface};
-use super::method::{Argument, Method};
-use super::trampoline::{ErrorSet, trampoline};
+use super::error::new_error;
+use super::getter::{Getter, Repr};
+use super::heap_type::{self, Specification, getter_rows, leaked, method_table, slot};
+use super::instance::{Class, ClassValue, Head as _, Instance, clear, dealloc, finalize, traverse};
+use super::make;
+use super::method::Method;
+use super::name::Name;
 
-/// An attribute that is computed: its name and its C function.
-pub(crate) struct Getter {
-    pub(crate) name: &'static str,
-    pub(crate) read: ffi::getter,
-    /// What an assignment does; without one there is none.
-    pub(crate) write: Option<ffi::setter>,
-}
-
-/// What a handle class can do.
-pub(crate) struct HandleClass {
+/// What a class whose objects hold a `T` consists of.
+pub(crate) struct Definition<'py, T> {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
-    pub(crate) methods: Vec<Method>,
-    pub(crate) getters: Vec<Getter>,
-    pub(crate) represent: ffi::reprfunc,
-    /// Ordering and hash: timers have them.
-    pub(crate) order: Option<(ffi::richcmpfunc, ffi::hashfunc)>,
+    /// The first has every slot that the others have. None at all stand for `object`.
+    pub(crate) bases: Vec<Bound<'py, PyType>>,
+    pub(crate) methods: Vec<Method<T>>,
+    pub(crate) getters: Vec<Getter<T>>,
+    pub(crate) repr: Option<Repr<T>>,
+    /// Whether the class is known by its objects only.
+    pub(crate) is_hidden: bool,
+    pub(crate) slots: Slots,
 }
 
-/// Makes both classes and puts them into the module.
-pub(crate) fn make_types(
-    module: &Bound<'_, PyModule>,
-    handle: HandleClass,
-    timer: HandleClass,
-) -> PyResult<HandleTypes> {
-    Ok(HandleTypes { handle: make(module, handle)?, timer: make(module, timer)? })
-}
+/// Functions of C that a class has besides.
+#[derive(Default)]
+pub(crate) struct Slots(pub(super) Vec<ffi::PyType_Slot>);
 
-fn make(module: &Bound<'_, PyModule>, class: HandleClass) -> PyResult<*mut ffi::PyTypeObject> {
-    let mut slots = vec![
-        slot(ffi::Py_tp_dealloc, release as ffi::destructor as *mut c_void),
-        slot(ffi::Py_tp_traverse, traverse as ffi::traverseproc as *mut c_void),
-        slot(ffi::Py_tp_clear, clear as ffi::inquiry as *mut c_void),
-    ];
-    let members = vec![place(c"__weaklistoffset__", offset_of!(HandleObject, weak_references))];
-    let getters = getter_rows(class.getters)?;
-    slots.extend(surface(class.doc, class.represent, class.methods, getters, members)?);
-    if let Some((compare, hash)) = class.order {
-        slots.push(slot(ffi::Py_tp_richcompare, compare as *mut c_void));
-        slots.push(slot(ffi::Py_tp_hash, hash as *mut c_void));
+impl<'py, T: ClassValue> Definition<'py, T> {
+    /// A class without anything.
+    pub(crate) fn new(name: &'static str, doc: &'static str) -> Self {
+        let (bases, methods, getters, slots) = (Vec::new(), Vec::new(), Vec::new(), Slots::default());
+        Self { name, doc, bases, methods, getters, repr: None, is_hidden: false, slots }
     }
-    let specification = Specification {
-        name: class.name,
-        object_size: size_of::<HandleObject>(),
-        flags: ffi::Py_TPFLAGS_HAVE_GC,
-        slots,
-        bases: None,
-    };
-    add_type(module, specification)
-}
 
-/// Runs the body of an attribute, of `repr()` or of a method without arguments behind the border.
-///
-/// # Safety
-/// `receiver` is the live object that the interpreter passed.
-pub(crate) unsafe fn read(
-    receiver: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
-) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |py| {
-        // SAFETY: the caller's duty.
-        let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
-        Ok(body(receiver)?.into_ptr())
-    })
-}
-
-/// Runs the body of an assignment to an attribute behind the border; there is no value if the attribute is deleted.
-///
-/// # Safety
-/// `receiver` is the live object that the interpreter passed, and so is `value`, or it is null.
-pub(crate) unsafe fn assign(
-    receiver: *mut ffi::PyObject,
-    value: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>, Option<Bound<'py, PyAny>>) -> PyResult<()>,
-) -> c_int {
-    trampoline(-1, |py| {
-        // SAFETY: the caller's duty.
-        let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
-        // SAFETY: as above.
-        let value = unsafe { Bound::from_borrowed_ptr_or_opt(py, value) };
-        body(receiver, value)?;
-        Ok(0)
-    })
-}
-
-/// Runs the body of a comparison behind the border; the operator is Python's `Py_LT` to `Py_GE`.
-///
-/// # Safety
-/// Both objects are alive: the interpreter passed them.
-pub(crate) unsafe fn compare(
-    left: *mut ffi::PyObject,
-    right: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>, Argument<'py>) -> PyResult<Bound<'py, PyAny>>,
-) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |py| {
-        // SAFETY: the caller's duty.
-        let left = unsafe { Borrowed::from_ptr(py, left) };
-        // SAFETY: the caller's duty.
-        let right = unsafe { Borrowed::from_ptr(py, right) };
-        Ok(body(left, right)?.into_ptr())
-    })
-}
-
-/// Runs the body of `hash()` behind the border.
-///
-/// # Safety
-/// `receiver` is the live object that the interpreter passed.
-pub(crate) unsafe fn hash(
-    receiver: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Argument<'py>) -> Result<isize, ErrorSet>,
-) -> ffi::Py_hash_t {
-    trampoline(-1, |py| {
-        // SAFETY: the caller's duty.
-        body(unsafe { Borrowed::from_ptr(py, receiver) })
-    })
-}
-
-/// Makes the C function of a computed attribute out of a Rust one that takes the receiver; a second one takes the receiver
-/// and what is assigned.
-#[macro_export]
-macro_rules! getter {
-    ($name:literal, $body:path) => {{
-        unsafe extern "C" fn entry(
-            receiver: *mut pyo3::ffi::PyObject,
-            _closure: *mut std::ffi::c_void,
-        ) -> *mut pyo3::ffi::PyObject {
-            // SAFETY: the interpreter passes a live receiver.
-            unsafe { $crate::ffi::class::read(receiver, $body) }
+    /// Makes the class and, unless it is hidden, puts it into the module.
+    pub(crate) fn make(
+        self,
+        module: &Bound<'py, PyModule>,
+        class: &'static Class<T>,
+    ) -> PyResult<Bound<'py, PyType>> {
+        let py = module.py();
+        self.check_bases()?;
+        let mut slots = self.slots.0;
+        slots.extend([
+            slot(ffi::Py_tp_dealloc, dealloc::<T> as ffi::destructor as *mut c_void),
+            slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
+            slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
+            slot(ffi::Py_tp_doc, heap_type::text(self.doc)?),
+            slot(ffi::Py_tp_methods, method_table(self.methods)?),
+        ]);
+        if T::FINALIZE.is_some() {
+            slots.push(slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void));
         }
-        $crate::ffi::class::Getter { name: $name, read: entry, write: None }
-    }};
-    ($name:literal, $body:path, $assign:path) => {{
-        unsafe extern "C" fn write_entry(
-            receiver: *mut pyo3::ffi::PyObject,
-            value: *mut pyo3::ffi::PyObject,
-            _closure: *mut std::ffi::c_void,
-        ) -> std::ffi::c_int {
-            // SAFETY: the interpreter passes a live receiver, and a live value or null.
-            unsafe { $crate::ffi::class::assign(receiver, value, $assign) }
+        if let Some(repr) = self.repr {
+            slots.push(slot(ffi::Py_tp_repr, repr.function as *mut c_void));
         }
-        $crate::ffi::class::Getter { write: Some(write_entry), ..$crate::getter!($name, $body) }
-    }};
+        let mut getters = T::Head::getters();
+        getters.extend(getter_rows(self.getters)?);
+        slots.push(slot(ffi::Py_tp_getset, leaked(getters, ffi::PyGetSetDef::default())));
+        let members = T::Head::members(Instance::<T>::HEAD);
+        slots.push(slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())));
+        let bases = match self.bases.len() {
+            0 => None,
+            _ => Some(make::tuple(py, self.bases.into_iter().map(Bound::into_any))?),
+        };
+        let specification = Specification {
+            name: self.name,
+            object_size: size_of::<Instance<T>>(),
+            flags: ffi::Py_TPFLAGS_HAVE_GC,
+            slots,
+            bases: bases.as_ref(),
+        };
+        let made = heap_type::make_type(py, Some(module), specification)?;
+        if !self.is_hidden {
+            module.add(self.name, &made)?;
+        }
+        // SAFETY: a complete type with that layout. It lives on by the reference that is leaked here.
+        unsafe { class.set(made.clone().into_ptr().cast()) };
+        Ok(made)
+    }
+
+    /// Refuses bases that do not fit in front of the value.
+    fn check_bases(&self) -> PyResult<()> {
+        for base in &self.bases {
+            // SAFETY: a live type object.
+            let size = unsafe { (*base.as_type_ptr()).tp_basicsize }.unsigned_abs();
+            if size > T::Head::BASE_SIZE {
+                let text =
+                    format!("this Python's asyncio.{} has more slots than vitok knows of", base.name()?);
+                return Err(new_error::<PyImportError>(text));
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Makes `tp_repr` out of a Rust function that takes the receiver.
-#[macro_export]
-macro_rules! represent {
-    ($body:path) => {{
-        unsafe extern "C" fn entry(receiver: *mut pyo3::ffi::PyObject) -> *mut pyo3::ffi::PyObject {
-            // SAFETY: the interpreter passes a live receiver.
-            unsafe { $crate::ffi::class::read(receiver, $body) }
-        }
-        entry
-    }};
-}
-
-/// Makes `tp_richcompare` and `tp_hash` out of Rust functions.
-#[macro_export]
-macro_rules! order {
-    ($compare:path, $hash:path) => {{
-        unsafe extern "C" fn compare_entry(
-            left: *mut pyo3::ffi::PyObject,
-            right: *mut pyo3::ffi::PyObject,
-            operator: std::ffi::c_int,
-        ) -> *mut pyo3::ffi::PyObject {
-            // SAFETY: the interpreter passes live objects.
-            unsafe { $crate::ffi::class::compare(left, right, |left, right| $compare(left, right, operator)) }
-        }
-        unsafe extern "C" fn hash_entry(receiver: *mut pyo3::ffi::PyObject) -> pyo3::ffi::Py_hash_t {
-            // SAFETY: the interpreter passes a live receiver.
-            unsafe { $crate::ffi::class::hash(receiver, $hash) }
-        }
-        (compare_entry, hash_entry)
-    }};
+/// Puts a constant on a class of ours, which is refused to everybody else.
+pub(crate) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    heap_type::add_constant(class, name, value)
 }

@@ -11,7 +11,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use super::method::inside;
+use super::this::inside;
 use super::trampoline::trampoline;
 
 /// A class whose values have a mark that zeros have not.

@@ -14,7 +14,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::handle_pool::Pool;
 use super::make;
-use super::method::Argument;
+use super::this::Borrowed;
 use super::trampoline::{ErrorSet, owned};
 use crate::name;
 
@@ -106,7 +106,7 @@ impl Handle {
     }
 
     /// One more reference to a handle that Python passed to one of its methods.
-    pub(crate) fn of_receiver(receiver: Argument<'_>) -> Self {
+    pub(crate) fn of_receiver(receiver: Borrowed<'_>) -> Self {
         // SAFETY: method descriptors have checked the class; the object is alive, so its address is not null.
         let object = unsafe { NonNull::new_unchecked(receiver.as_ptr().cast::<HandleObject>()) };
         // SAFETY: the object is alive and this thread is attached.

@@ -16,7 +16,7 @@ use super::error::note_refused_memory;
 use super::gil_cell::GilCell;
 use super::handle_object::{Flags, Handle, HandleObject, IN_A_TUPLE, INLINE_ARGUMENTS};
 use super::make;
-use super::method::Argument;
+use super::this::Borrowed;
 use super::trampoline::ErrorSet;
 
 /// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
@@ -52,11 +52,11 @@ struct Bins {
 
 /// What a new handle is to hold.
 pub(crate) struct Content<'a, 'py> {
-    pub(crate) owner: Argument<'py>,
-    pub(crate) callback: Argument<'py>,
-    pub(crate) arguments: &'a [Argument<'py>],
+    pub(crate) owner: Borrowed<'py>,
+    pub(crate) callback: Borrowed<'py>,
+    pub(crate) arguments: &'a [Borrowed<'py>],
     /// `None` takes a copy of the current context, as `contextvars.copy_context()` does.
-    pub(crate) context: Option<Argument<'py>>,
+    pub(crate) context: Option<Borrowed<'py>>,
     pub(crate) flags: Flags,
     /// For a timer, when it is due.
     pub(crate) when: f64,
@@ -233,7 +233,7 @@ unsafe fn fill(
 
 /// Gives a handle more arguments than fit into it, as one tuple.
 #[cold]
-fn pack(py: Python<'_>, object: NonNull<HandleObject>, arguments: &[Argument<'_>]) -> Result<(), ErrorSet> {
+fn pack(py: Python<'_>, object: NonNull<HandleObject>, arguments: &[Borrowed<'_>]) -> Result<(), ErrorSet> {
     let tuple = make::tuple(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
     // SAFETY: a live object that nobody else refers to yet.
     let fields = unsafe { &mut *object.as_ptr() };
@@ -338,7 +338,7 @@ pub(super) unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> std::ffi::c
     // SAFETY: the collector calls this attached.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: the collector passes a live object of ours.
-    let object = unsafe { Borrowed::<PyAny>::from_ptr(py, object) };
+    let object = unsafe { Borrowed::from_ptr(py, object) };
     let handle = Handle::of_receiver(object);
     handle.set_flags(handle.flags().with(Flags::CANCELLED));
     handle.release_call(py);

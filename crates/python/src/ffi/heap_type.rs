@@ -7,15 +7,15 @@ use std::ffi::{CStr, CString, c_int, c_ulong, c_void};
 use std::ptr::null_mut;
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
+use pyo3::{PyTypeInfo, ffi};
 
-use super::class::Getter;
 use super::error::new_error;
+use super::getter::Getter;
 use super::method::Method;
 use super::name::Name;
-use super::trampoline::{ErrorSet, owned, trampoline};
+use super::trampoline::{owned, trampoline};
 
 /// What the interpreter is told of a class.
 pub(super) struct Specification<'a, 'py> {
@@ -95,30 +95,13 @@ pub(super) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound
     added
 }
 
-/// A new object of a class of the collected kind.
-///
-/// # Safety
-/// `class` is a complete type, the objects of which are `O`s; `fill` sets every field but the head, and reads none.
-#[inline(always)]
-pub(super) unsafe fn new_object<'py, O>(
-    py: Python<'py>,
-    class: *mut ffi::PyTypeObject,
-    fill: impl FnOnce(&mut O),
-) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    // SAFETY: the caller's duty.
-    let object = unsafe { ffi::PyObject_GC_New::<O>(class) };
-    if object.is_null() {
-        return Err(ErrorSet::by_interpreter());
-    }
-    // SAFETY: fresh memory of that type, which nobody else knows.
-    fill(unsafe { &mut *object });
-    // SAFETY: every field that the collector visits is set.
-    unsafe { ffi::PyObject_GC_Track(object.cast()) };
-    owned(py, object.cast())
-}
-
 pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot: number, pfunc: value }
+}
+
+/// A docstring as the interpreter keeps it.
+pub(super) fn text(text: &str) -> PyResult<*mut c_void> {
+    Ok(CString::new(text)?.into_raw().cast())
 }
 
 /// The slots by which a class is known: what it is called for, how its objects are written, what they have.
@@ -130,7 +113,7 @@ pub(super) fn surface(
     members: Vec<ffi::PyMemberDef>,
 ) -> PyResult<[ffi::PyType_Slot; 5]> {
     Ok([
-        slot(ffi::Py_tp_doc, CString::new(doc)?.into_raw().cast()),
+        slot(ffi::Py_tp_doc, text(doc)?),
         slot(ffi::Py_tp_repr, represent as *mut c_void),
         slot(ffi::Py_tp_methods, method_table(methods)?),
         slot(ffi::Py_tp_getset, leaked(getters, ffi::PyGetSetDef::default())),
@@ -138,7 +121,7 @@ pub(super) fn surface(
     ])
 }
 
-pub(super) fn method_table(methods: Vec<Method>) -> PyResult<*mut c_void> {
+pub(super) fn method_table<T>(methods: Vec<Method<T>>) -> PyResult<*mut c_void> {
     let mut table = Vec::with_capacity(methods.len() + 1);
     for method in methods {
         table.push(*method.leak()?);
@@ -153,8 +136,8 @@ pub(super) fn leaked<T>(mut table: Vec<T>, end: T) -> *mut c_void {
 }
 
 /// Computed attributes, as rows of a table.
-pub(super) fn getter_rows(getters: Vec<Getter>) -> PyResult<Vec<ffi::PyGetSetDef>> {
-    let row = |getter: Getter| {
+pub(super) fn getter_rows<T>(getters: Vec<Getter<T>>) -> PyResult<Vec<ffi::PyGetSetDef>> {
+    let row = |getter: Getter<T>| {
         let name = CString::new(getter.name)?.into_raw();
         let (get, set) = (Some(getter.read), getter.write);
         Ok(ffi::PyGetSetDef { name, get, set, doc: std::ptr::null(), closure: null_mut() })
@@ -171,4 +154,23 @@ pub(super) fn place(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
         flags: ffi::Py_READONLY,
         doc: std::ptr::null(),
     }
+}
+
+/// Hangs vectorcall methods into the class `T`, until that is [finished](finish).
+pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method<T>>) -> PyResult<()> {
+    let class = T::type_object(py);
+    for method in methods {
+        let name = method.name;
+        let definition = method.leak()?;
+        // SAFETY: the definition is leaked, so it outlives the type; the receiver's class is checked by the descriptor.
+        let descriptor = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
+        let descriptor = owned(py, descriptor).map_err(|raised| raised.take(py))?;
+        class.setattr(name, descriptor)?;
+    }
+    Ok(())
+}
+
+/// The class `T` has all of its methods: nothing is put on it from now on.
+pub(crate) fn finish<T: PyTypeInfo>(py: Python<'_>) {
+    make_immutable(&T::type_object(py));
 }

@@ -7,10 +7,11 @@ use super::state::{CLASSES, Class, Pipe, ask, settle};
 use super::{end, info, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
-use crate::ffi::class::Getter;
+use crate::ffi::class::Definition;
+use crate::ffi::getter::{Getter, Repr};
+use crate::ffi::instance::{self, ClassValue as _};
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
-use crate::ffi::native::{NativeClass, NativeType};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
@@ -27,10 +28,14 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let mut read_getters = common_getters();
     read_getters.push(getter!("_paused", info::paused));
     let base = base(module, "ReadTransport")?;
-    let name = "ReadPipeTransport";
-    let doc = "The reading end of a pipe: asyncio.ReadTransport, native.";
-    let (methods, getters) = (read_methods, read_getters);
-    let reader = make(module, NativeClass { name, doc, base, methods, getters, represent })?;
+    let definition = Definition {
+        bases: vec![base],
+        methods: read_methods.into_iter().map(Method::of).collect(),
+        getters: read_getters.into_iter().map(Getter::of).collect(),
+        repr: Some(Repr::old(represent)),
+        ..Definition::new("ReadPipeTransport", "The reading end of a pipe: asyncio.ReadTransport, native.")
+    };
+    let reader = make(module, &Pipe::classes()[0], definition)?;
 
     let mut write_methods = common_methods();
     write_methods.extend(writing_methods());
@@ -39,10 +44,14 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     write_getters.push(getter!("_high_water", high_water::<Pipe>));
     write_getters.push(getter!("_low_water", low_water::<Pipe>));
     let base = self::base(module, "_FlowControlMixin")?;
-    let name = "WritePipeTransport";
-    let doc = "The writing end of a pipe: asyncio.WriteTransport, native.";
-    let (methods, getters) = (write_methods, write_getters);
-    let writer = make(module, NativeClass { name, doc, base, methods, getters, represent })?;
+    let definition = Definition {
+        bases: vec![base],
+        methods: write_methods.into_iter().map(Method::of).collect(),
+        getters: write_getters.into_iter().map(Getter::of).collect(),
+        repr: Some(Repr::old(represent)),
+        ..Definition::new("WritePipeTransport", "The writing end of a pipe: asyncio.WriteTransport, native.")
+    };
+    let writer = make(module, &Pipe::classes()[1], definition)?;
     CLASSES.get_or_init(module.py(), || (reader, writer));
     Ok(())
 }
@@ -51,9 +60,12 @@ fn base<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, P
     Ok(module.py().import(name!("asyncio.transports"))?.getattr(name)?.cast_into::<PyType>()?)
 }
 
-fn make(module: &Bound<'_, PyModule>, class: NativeClass<'_>) -> PyResult<Class> {
-    let class = NativeType::make(module, class)?;
-    let object = class.class(module.py());
+fn make<'py>(
+    module: &Bound<'py, PyModule>,
+    class: &'static instance::Class<Pipe>,
+    definition: Definition<'py, Pipe>,
+) -> PyResult<Class> {
+    let object = definition.make(module, class)?;
     let begin = object.getattr(name!("_begin"))?.unbind();
     let connection_lost = object.getattr(name!("_call_connection_lost"))?.unbind();
     Ok(Class { class, begin, connection_lost })

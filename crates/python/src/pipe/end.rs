@@ -12,7 +12,7 @@ use super::state::Pipe;
 use super::write;
 use crate::error::os_error;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{self, alive, conclude, detach};

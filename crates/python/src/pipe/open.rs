@@ -14,7 +14,7 @@ use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::method::{Call, Method};
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::registry::SourceKind;
@@ -111,7 +111,7 @@ fn open<'py>(
     };
     let class = class_of(py, kind)?;
     let value = Pipe { owner: owner.clone().into(), kind, inner: GilCell::new(inner) };
-    let transport = class.class.instance(py, value)?;
+    let transport = class.class.instance(py, value)?.into_any();
     // Held weakly until the kernel is asked for something: the writer of a terminal is its user's alone.
     let object = PyWeakrefReference::new(&transport)?.into_any().into();
     let (token, evicted) =

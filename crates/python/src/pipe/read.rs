@@ -14,7 +14,7 @@ use crate::ffi::answer::none;
 use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::protocol::{self, Callee};

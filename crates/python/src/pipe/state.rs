@@ -13,9 +13,10 @@ use stream::{Flow, PipeEnd, WriteQueue};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{self, ClassValue, Subclass, Visit};
 use crate::ffi::method::Argument;
-use crate::ffi::native::{Native, NativeType, Visit, value_of};
 use crate::ffi::object::Object;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::registry::SourceKind;
@@ -53,7 +54,7 @@ pub(crate) struct Inner {
 
 /// A class, and the methods that the loop calls at the beginning and at the end of a pipe.
 pub(super) struct Class {
-    pub(super) class: NativeType<Pipe>,
+    pub(super) class: &'static instance::Class<Pipe>,
     pub(super) begin: Py<PyAny>,
     pub(super) connection_lost: Py<PyAny>,
 }
@@ -79,7 +80,17 @@ pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) 
     value_of::<Pipe>(transport).inner.with(transport.py(), question)
 }
 
-impl Native for Pipe {
+impl ClassValue for Pipe {
+    type Head = Subclass;
+
+    const FINALIZE: Option<fn(This<'_, Self>) -> PyResult<()>> =
+        Some(|this| transport::finalize::<Self>(this.object()));
+
+    fn classes() -> &'static [instance::Class<Self>] {
+        static CLASSES: [instance::Class<Pipe>; 2] = [instance::Class::new(), instance::Class::new()];
+        &CLASSES
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.inner.peek(|inner| {
@@ -93,9 +104,5 @@ impl Native for Pipe {
     fn clear(&self, py: Python<'_>) {
         let protocol = self.inner.with(py, |inner| inner.protocol.take());
         drop(protocol);
-    }
-
-    fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        transport::finalize::<Self>(transport)
     }
 }

@@ -16,7 +16,7 @@ use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
 use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};

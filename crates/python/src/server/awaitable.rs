@@ -15,17 +15,17 @@ use super::{deadline, input};
 use crate::ffi::answer::none;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
-use crate::ffi::class::Getter;
-use crate::ffi::coroutine::{Coroutine, CoroutineClass, CoroutineType, Step, value_of};
+use crate::ffi::class::Definition;
+use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::error::new_error;
+use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
-use crate::ffi::record;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
-use crate::{getter, represent};
 
 /// What is waited for.
 pub(super) struct Awaitable {
@@ -45,39 +45,31 @@ enum What {
     Turn,
 }
 
-struct Known {
-    class: CoroutineType<Awaitable>,
-    done: Py<PyAny>,
-}
-
-static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+/// What is given to all who need not wait.
+static DONE: PyOnceLock<Py<Awaitable>> = PyOnceLock::new();
 
 /// Makes the class and puts it into the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let class = CoroutineType::make(
-        module,
-        CoroutineClass {
-            name: "HttpAwaitable",
-            doc: "A coroutine of receive() or of send().",
-            getters: getters(),
-            represent: represent!(representation),
-        },
-    )?;
-    let done = class.instance(py, Awaitable { what: What::Done, future: GilCell::new(None) });
-    let done = done.map_err(|raised| raised.take(py))?.unbind();
-    KNOWN.get_or_init(py, || Known { class, done });
+    let definition = Definition {
+        getters: vec![getter("__name__", name), getter("__qualname__", name)],
+        repr: Some(repr(representation)),
+        ..Definition::new("HttpAwaitable", "A coroutine of receive() or of send().")
+    };
+    coroutine::make_class(module, Awaitable::class(), definition)?;
+    let done = Awaitable { what: What::Done, future: GilCell::new(None) };
+    let done = Awaitable::class().instance(py, done).map_err(|raised| raised.take(py))?.unbind();
+    DONE.get_or_init(py, || done);
     Ok(())
-}
-
-fn known(py: Python<'_>) -> PyResult<&'static Known> {
-    KNOWN.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
 }
 
 /// For who need not wait.
 #[inline]
 pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(known(py)?.done.bind(py).clone())
+    match DONE.get(py) {
+        Some(done) => Ok(done.bind(py).clone().into_any()),
+        None => Err(new_error::<PyImportError>("vitok._native was not initialised").into()),
+    }
 }
 
 /// `receive()`.
@@ -96,7 +88,7 @@ pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 }
 
 fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    known(py)?.class.instance(py, Awaitable { what, future: GilCell::new(None) })
+    Ok(Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })?.into_any())
 }
 
 /// Wakes who waits for these futures: all of them, whatever one raises.
@@ -120,9 +112,9 @@ fn wake_one(future: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 impl Coroutine for Awaitable {
-    fn step(object: Argument<'_>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
-        let py = object.py();
-        let value = value_of::<Self>(object);
+    fn step(this: This<'_, Self>, _sends_none: bool) -> Result<Step<'_>, ErrorSet> {
+        let py = this.py();
+        let value = this.value();
         let cycle = match &value.what {
             What::Done => return Ok(Step::Return(none(py))),
             What::Turn => return Ok(give_way(value, py)),
@@ -140,9 +132,18 @@ impl Coroutine for Awaitable {
         }
     }
 
-    fn abandon(object: Argument<'_>) -> bool {
-        abandon(object);
+    fn abandon(this: This<'_, Self>) -> bool {
+        abandon(this);
         true
+    }
+}
+
+impl ClassValue for Awaitable {
+    type Head = Weak;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<Awaitable>; 1] = [Class::new()];
+        &CLASSES
     }
 
     fn visit(&self, visit: &mut Visit) {
@@ -155,10 +156,6 @@ impl Coroutine for Awaitable {
     fn clear(&self, py: Python<'_>) {
         let released = self.future.with(py, Option::take);
         drop(released);
-    }
-
-    fn forgotten(&self, _py: Python<'_>) -> Option<&'static str> {
-        None
     }
 }
 
@@ -178,7 +175,7 @@ fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
 fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, ErrorSet> {
     let py = cycle.py();
     let names = names(py)?;
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
     let owner = protocol.http_server.get().owner.bind_borrowed(py);
     let future = call_method(owner, &names.create_future, &[])?;
@@ -200,7 +197,7 @@ fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, Error
 /// Whether the peer has read, or never will.
 fn is_drained(cycle: Argument<'_>) -> bool {
     let py = cycle.py();
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
     protocol.state.with(py, |state| !state.writes_paused || state.transport.is_none())
 }
@@ -217,7 +214,7 @@ enum Found {
 /// so is told (RFC 9110 section 10.1.1), and reading goes on.
 fn next_event(cycle: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
     let py = cycle.py();
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     let object = inner.protocol.bind_borrowed(py);
     let value = protocol_of(object);
     let mut out = Vec::new();
@@ -293,17 +290,12 @@ fn content_event<'py>(
     Ok(event.into_any())
 }
 
-fn getters() -> Vec<Getter> {
-    vec![getter!("__name__", name), getter!("__qualname__", name)]
-}
-
 /// Ceases to wait.
-fn abandon(awaitable: Argument<'_>) {
+fn abandon(awaitable: This<'_, Awaitable>) {
     let py = awaitable.py();
-    let value = value_of::<Awaitable>(awaitable);
-    let Some(future) = value.future.with(py, Option::take) else { return };
-    let (What::Event(cycle) | What::Drain(cycle)) = &value.what else { return };
-    let inner = record::value_of::<RequestCycle>(cycle.bind_borrowed(py));
+    let Some(future) = awaitable.future.with(py, Option::take) else { return };
+    let (What::Event(cycle) | What::Drain(cycle)) = &awaitable.what else { return };
+    let inner = value_of::<RequestCycle>(cycle.bind_borrowed(py));
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
     let removed = protocol.state.with(py, |state| {
         let take = |list: &mut Vec<Object>| {
@@ -317,15 +309,16 @@ fn abandon(awaitable: Argument<'_>) {
     drop((removed, future));
 }
 
-fn name(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let name = match value_of::<Awaitable>(awaitable).what {
+fn name(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {
+    let name = match awaitable.what {
         What::Event(_) => "receive",
         What::Done | What::Drain(_) | What::Turn => "send",
     };
     Ok(make::text(awaitable.py(), name)?.into_any())
 }
 
-fn representation(awaitable: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let text = format!("<coroutine object {} at {:#x}>", name(awaitable)?, awaitable.as_ptr().addr());
+fn representation(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {
+    let text =
+        format!("<coroutine object {} at {:#x}>", name(awaitable)?, awaitable.object().as_ptr().addr());
     Ok(make::text(awaitable.py(), &text)?.into_any())
 }

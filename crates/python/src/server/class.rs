@@ -1,8 +1,6 @@
 //! `vitok._native.HttpProtocol` as Python sees it: an `asyncio.Protocol` for one HTTP connection.
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use super::awaitable;
@@ -13,37 +11,35 @@ use super::{close, deadline, file, input, respond};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
 use crate::ffi::bytes::Bytes;
-use crate::ffi::error::new_error;
+use crate::ffi::class::Definition;
+use crate::ffi::getter::Repr;
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
-use crate::ffi::native::{NativeClass, NativeType};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::unchanging;
 use crate::{fastcall, no_arguments, represent};
 
-static CLASS: PyOnceLock<NativeType<Protocol>> = PyOnceLock::new();
-
 /// Makes the class, puts it into the module, and gives it.
-pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyType>> {
     let py = module.py();
     let base = py.import(name!("asyncio.protocols"))?.getattr(name!("Protocol"))?.cast_into::<PyType>()?;
     let represent = represent!(representation);
     let doc = "One HTTP connection of an HttpServer: asyncio.Protocol, native.";
-    let class = NativeType::make(
-        module,
-        NativeClass { name: "HttpProtocol", doc, base, methods: methods(), getters: Vec::new(), represent },
-    )?;
-    CLASS.get_or_init(py, || class);
-    Ok(class.class(py))
+    let definition = Definition {
+        bases: vec![base],
+        methods: methods().into_iter().map(Method::of).collect(),
+        repr: Some(Repr::old(represent)),
+        ..Definition::new("HttpProtocol", doc)
+    };
+    definition.make(module, Protocol::class())
 }
 
 /// A protocol for one connection of a server.
 pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = http_server.py();
-    let class =
-        CLASS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))?;
-    class.instance(py, Protocol::new(http_server))
+    Ok(Protocol::class().instance(py, Protocol::new(http_server))?.into_any())
 }
 
 fn methods() -> Vec<Method> {

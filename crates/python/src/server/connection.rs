@@ -13,9 +13,10 @@ use super::http_server::HttpServer;
 use super::transport::Transport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
 use crate::ffi::method::Argument;
-use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 
 /// The value inside a protocol.
@@ -240,7 +241,14 @@ impl State {
     }
 }
 
-impl Native for Protocol {
+impl ClassValue for Protocol {
+    type Head = Subclass;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<Protocol>; 1] = [Class::new()];
+        &CLASSES
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.http_server);
         self.state.peek(|state| {
@@ -263,9 +271,5 @@ impl Native for Protocol {
             )
         });
         drop(released);
-    }
-
-    fn finalize(_protocol: Argument<'_>) -> PyResult<()> {
-        Ok(())
     }
 }

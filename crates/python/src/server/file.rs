@@ -13,7 +13,7 @@ use crate::ffi::answer::none;
 use crate::ffi::arguments::{named, one};
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
-use crate::ffi::record;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -50,7 +50,7 @@ pub(super) fn send_file<'py>(
 }
 
 fn parts(cycle: Argument<'_>) -> (Argument<'_>, u32) {
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     (inner.protocol.bind_borrowed(cycle.py()), inner.number)
 }
 

@@ -13,7 +13,7 @@ use super::{close, respond};
 use crate::ffi::call::{call_method, call_three};
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
 use crate::ffi::method::Argument;
-use crate::ffi::record;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -64,12 +64,11 @@ pub(super) fn begin(
         }
     };
     match call(value, &cycle, draft) {
-        Ok(task) => {
-            follow(value, &cycle, &task).or_else(|raised| stop_following(&cycle, &task, raised.take(py)))
-        }
+        Ok(task) => follow(value, &cycle, &task)
+            .or_else(|raised| stop_following(cycle.as_any(), &task, raised.take(py))),
         Err(raised) => {
             let error = raised.take(py);
-            settle(cycle.as_borrowed(), Err(error))
+            settle(cycle.as_any().as_borrowed(), Err(error))
         }
     }
 }
@@ -77,7 +76,7 @@ pub(super) fn begin(
 /// The end of a task that cannot be waited for, for lack of memory as a rule: it is cancelled, and counts as ended.
 #[cold]
 fn stop_following(cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyErr) -> Result<(), ErrorSet> {
-    if record::value_of::<RequestCycle>(cycle.as_borrowed()).has_ended() {
+    if value_of::<RequestCycle>(cycle.as_borrowed()).has_ended() {
         return Err(error.into());
     }
     // One that is not even cancelled meets no request any more.
@@ -89,13 +88,13 @@ fn stop_following(cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyEr
 #[inline]
 fn call<'py>(
     value: &Protocol,
-    cycle: &Bound<'py, PyAny>,
+    cycle: &Bound<'py, RequestCycle>,
     draft: ScopeBuilder<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let http_server = value.http_server.get();
     let scope = draft.into_scope(value)?.into_any();
-    let (receive, send) = request_cycle::functions(cycle.as_borrowed())?;
+    let (receive, send) = request_cycle::functions(cycle.into())?;
     let application = http_server.application.bind_borrowed(py);
     let coroutine =
         call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
@@ -108,16 +107,21 @@ fn call<'py>(
 
 /// Looks at the task after its first step: it has ended, or is waited for.
 #[inline]
-fn follow(value: &Protocol, cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
+fn follow(
+    value: &Protocol,
+    cycle: &Bound<'_, RequestCycle>,
+    task: &Bound<'_, PyAny>,
+) -> Result<(), ErrorSet> {
     let py = task.py();
+    let this = This::from(cycle);
     let names = names(py)?;
     if call_method(task.as_borrowed(), &names.done, &[])?.is_truthy()? {
-        return ended(cycle.as_borrowed(), task.as_borrowed());
+        return ended(this.object(), task.as_borrowed());
     }
-    let key = record::value_of::<RequestCycle>(cycle.as_borrowed()).key;
+    let key = this.key;
     let http_server = value.http_server.get();
-    http_server.keep_task(task, cycle, key);
-    let callback = request_cycle::end_callback(cycle.as_borrowed())?;
+    http_server.keep_task(task, cycle.as_any(), key);
+    let callback = request_cycle::end_callback(this)?;
     call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
     if http_server.settings.reports_to_hooks {
         http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
@@ -188,7 +192,7 @@ fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
 #[inline]
 fn settle(cycle: Argument<'_>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = cycle.py();
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     if !inner.note_end() {
         return Ok(());
     }

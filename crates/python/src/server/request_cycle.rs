@@ -13,13 +13,13 @@ use super::connection::State;
 use super::{awaitable, request, respond};
 use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
+use crate::ffi::class::Definition;
 use crate::ffi::error::new_error;
-use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method};
-use crate::ffi::native::Visit;
+use crate::ffi::instance::{Class, ClassValue, Plain, Visit};
+use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method, fastcall, no_arguments};
 use crate::ffi::object::Object;
-use crate::ffi::record::{Record, RecordType};
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::{fastcall, no_arguments};
 
 /// One request and its response, as the application knows it.
 pub(super) struct RequestCycle {
@@ -45,10 +45,9 @@ impl RequestCycle {
 }
 
 struct Known {
-    class: RecordType<RequestCycle>,
-    receive: BoundFunction,
-    send: BoundFunction,
-    ended: BoundFunction,
+    receive: BoundFunction<RequestCycle>,
+    send: BoundFunction<RequestCycle>,
+    ended: BoundFunction<RequestCycle>,
 }
 
 static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
@@ -56,17 +55,22 @@ static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
 /// Makes the class and puts it into the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "A request and its response: what receive() and send() of an ASGI application are bound to.";
+    Definition::new("HttpExchange", doc).make(module, RequestCycle::class())?;
     let known = Known {
-        class: RecordType::make(module, "HttpExchange", doc, Vec::new())?,
-        receive: function("receive", no_arguments!(receive), "()", "The next ASGI event of the request.")?,
-        send: function("send", fastcall!(send), "(message)", "Take an ASGI event of the response.")?,
-        ended: function("ended", fastcall!(ended), "(task)", "Called by the task at its end.")?,
+        receive: function("receive", no_arguments(receive), "()", "The next ASGI event of the request.")?,
+        send: function("send", fastcall(send), "(message)", "Take an ASGI event of the response.")?,
+        ended: function("ended", fastcall(ended), "(task)", "Called by the task at its end.")?,
     };
     KNOWN.get_or_init(module.py(), || known);
     Ok(())
 }
 
-fn function(name: &'static str, entry: Entry, signature: &str, doc: &'static str) -> PyResult<BoundFunction> {
+fn function(
+    name: &'static str,
+    entry: Entry<RequestCycle>,
+    signature: &str,
+    doc: &'static str,
+) -> PyResult<BoundFunction<RequestCycle>> {
     BoundFunction::new(Method { name, entry, signature: signature.to_owned(), doc })
 }
 
@@ -79,33 +83,35 @@ pub(super) fn make<'py>(
     protocol: Argument<'py>,
     number: u32,
     key: u64,
-) -> Result<Bound<'py, PyAny>, ErrorSet> {
+) -> Result<Bound<'py, RequestCycle>, ErrorSet> {
     let has_ended = AtomicBool::new(false);
     let cycle = RequestCycle { protocol: protocol.to_owned().into(), number, key, has_ended };
-    known(protocol.py())?.class.instance(protocol.py(), cycle)
+    RequestCycle::class().instance(protocol.py(), cycle)
 }
 
 /// `receive` and `send`.
 #[inline]
-pub(super) fn functions(cycle: Argument<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), ErrorSet> {
+pub(super) fn functions(
+    cycle: This<'_, RequestCycle>,
+) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), ErrorSet> {
     let known = known(cycle.py())?;
     Ok((known.receive.bind(cycle)?, known.send.bind(cycle)?))
 }
 
 /// What a task calls at its end.
-pub(super) fn end_callback(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+pub(super) fn end_callback(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     known(cycle.py())?.ended.bind(cycle)
 }
 
-fn receive(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    awaitable::receive(cycle)
+fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    awaitable::receive(cycle.object())
 }
 
-fn send<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     respond::send(call.receiver(), one(call, "send", "message")?)
 }
 
-fn ended<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     request::ended(call.receiver(), one(call, "ended", "task")?)?;
     Ok(none(call.py))
 }
@@ -162,7 +168,14 @@ pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
     new_error::<PyTypeError>(format!("the ASGI message {kind} has no usable {what}"))
 }
 
-impl Record for RequestCycle {
+impl ClassValue for RequestCycle {
+    type Head = Plain;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<RequestCycle>; 1] = [Class::new()];
+        &CLASSES
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.protocol);
     }

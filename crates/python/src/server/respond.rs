@@ -19,7 +19,7 @@ use super::transport::Transport;
 use super::{awaitable, close, file, input};
 use crate::ffi::call::call_method;
 use crate::ffi::method::Argument;
-use crate::ffi::record;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -30,7 +30,7 @@ const SCRATCH_AT_MOST: usize = 64 * 1024;
 pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let names = names(py)?;
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
     let http_server = protocol_of(protocol).http_server.get();
     let wait = match message::kind_of(message)? {
@@ -72,7 +72,7 @@ fn start<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py,
         fields: message::fields(message)?,
         has_trailers: message::flag(message, &names(py)?.trailers)?,
     };
-    let inner = record::value_of::<RequestCycle>(cycle);
+    let inner = value_of::<RequestCycle>(cycle);
     let protocol = inner.protocol.bind_borrowed(py);
     let begun = protocol_of(protocol).state.with(py, |state| {
         let Some(transport) = state.transport.as_ref().map(|transport| transport.clone_ref(py)) else {

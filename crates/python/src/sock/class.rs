@@ -1,39 +1,26 @@
 //! The class of operations as Python sees it: what a coroutine of `async def` has, as far as it is asked for.
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use super::operation::Operation;
 use crate::ffi::answer::truth;
-use crate::ffi::class::Getter;
-use crate::ffi::coroutine::{CoroutineClass, CoroutineType, value_of};
-use crate::ffi::error::new_error;
+use crate::ffi::class::Definition;
+use crate::ffi::coroutine;
+use crate::ffi::getter::{Getter, Repr};
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
+use crate::ffi::this::value_of;
 use crate::{getter, represent};
-
-static CLASS: PyOnceLock<CoroutineType<Operation>> = PyOnceLock::new();
 
 /// Makes the class and puts it into the module.
 pub(super) fn make(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let class = CoroutineType::make(
-        module,
-        CoroutineClass {
-            name: "SockOperation",
-            doc: "A coroutine of sock_recv() or of its kin.",
-            getters: getters(),
-            represent: represent!(representation),
-        },
-    )?;
-    CLASS.get_or_init(module.py(), || class);
-    Ok(())
-}
-
-/// The class that [`make`] has made.
-#[inline(always)]
-pub(super) fn class_of(py: Python<'_>) -> PyResult<&'static CoroutineType<Operation>> {
-    CLASS.get(py).ok_or_else(|| new_error::<PyTypeError>("vitok._native was not initialised"))
+    let definition = Definition {
+        getters: getters().into_iter().map(Getter::of).collect(),
+        repr: Some(Repr::old(represent!(representation))),
+        ..Definition::new("SockOperation", "A coroutine of sock_recv() or of its kin.")
+    };
+    coroutine::make_class(module, Operation::class(), definition).map(drop)
 }
 
 fn getters() -> Vec<Getter> {

@@ -18,7 +18,8 @@ pub(crate) use operation::{on_ready, refuse};
 use crate::fastcall;
 use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
 use crate::ffi::error::new_error;
-use crate::ffi::method::{Argument, Call, Method, add_methods};
+use crate::ffi::heap_type::add_methods;
+use crate::ffi::method::{Argument, Call, Method};
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
@@ -46,7 +47,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         signature: "($self, sock, address)".to_owned(),
         doc: "sock_connect() to an address without a name in it.",
     };
-    add_methods::<EventLoop>(py, vec![connect])
+    add_methods::<EventLoop>(py, vec![connect.of()])
 }
 
 type Made<'py> = Result<Option<Bound<'py, PyAny>>, ErrorSet>;

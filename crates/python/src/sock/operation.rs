@@ -14,17 +14,18 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::start::start;
 use super::work::{Attempt, Place, Work};
-use super::{class, start::start};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
-use crate::ffi::coroutine::{Coroutine, Step, value_of};
+use crate::ffi::coroutine::{Coroutine, Step, warn_of_forgotten};
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::method::{Argument, Call};
-use crate::ffi::native::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol;
@@ -76,14 +77,13 @@ pub(super) fn instance<'py>(
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
     let inner =
         Inner { stage: Stage::Created, work: Some(work), socket: Some(socket), future: None, descriptor: -1 };
-    class::class_of(call.py)?
-        .instance(call.py, Operation { owner: owner.into(), name, inner: GilCell::new(inner) })
+    let operation = Operation { owner: owner.into(), name, inner: GilCell::new(inner) };
+    Ok(Operation::class().instance(call.py, operation)?.into_any())
 }
 
 impl Coroutine for Operation {
-    fn step(object: Argument<'_>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
-        let py = object.py();
-        let operation = value_of::<Self>(object);
+    fn step(operation: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
+        let py = operation.py();
         let stage = operation.inner.with(py, |inner| match inner.stage {
             Stage::Created if !sends_none => Stage::Created,
             Stage::Created => std::mem::replace(&mut inner.stage, Stage::Running),
@@ -96,7 +96,7 @@ impl Coroutine for Operation {
             Stage::Created if !sends_none => {
                 Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
             }
-            Stage::Created => start(object, operation),
+            Stage::Created => start(operation.object(), operation.value()),
             Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
             Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
             Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
@@ -106,8 +106,17 @@ impl Coroutine for Operation {
         }
     }
 
-    fn abandon(object: Argument<'_>) -> bool {
-        abandon(object)
+    fn abandon(operation: This<'_, Self>) -> bool {
+        abandon(operation.object())
+    }
+}
+
+impl ClassValue for Operation {
+    type Head = Weak;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<Operation>; 1] = [Class::new()];
+        &CLASSES
     }
 
     fn visit(&self, visit: &mut Visit) {
@@ -128,8 +137,12 @@ impl Coroutine for Operation {
         drop(self.finish(py));
     }
 
-    fn forgotten(&self, py: Python<'_>) -> Option<&'static str> {
-        self.inner.with(py, |inner| matches!(inner.stage, Stage::Created)).then_some(self.name)
+    #[inline(always)]
+    fn on_dealloc(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        match self.inner.with(py, |inner| matches!(inner.stage, Stage::Created)) {
+            true => warn_of_forgotten(py, self.name),
+            false => Ok(()),
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use pyo3::prelude::*;
 
 use super::{Inner, Socket, Stream, info};
 use crate::ffi::answer::{none, truth};
-use crate::ffi::class::Getter;
+use crate::ffi::getter::Getter;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::getter;
 use crate::transport::{high_water, low_water, protocol_paused};
 

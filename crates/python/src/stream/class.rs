@@ -9,18 +9,20 @@ use super::attributes::{ask, getters, protocol_attribute};
 use super::{ReadMode, Stream, end, info, protocol, read_mode_of, write};
 use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
+use crate::ffi::class::{Definition, add_constant};
 use crate::ffi::error::new_error;
+use crate::ffi::getter::{Getter, Repr};
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call, Entry, Method};
-use crate::ffi::native::{NativeClass, NativeType, value_of};
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{begin_and_wake, connection_lost, limits, pause_if_high, set_limits};
 use crate::{fastcall, no_arguments, represent};
 
-/// The class, and the methods that the loop calls at the beginning and at the end of a connection.
+/// The methods that the loop calls at the beginning and at the end of a connection.
 struct Class {
-    class: NativeType<Stream>,
     connection_lost: Py<PyAny>,
     begin: Py<PyAny>,
 }
@@ -34,24 +36,21 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.import(name!("asyncio.transports"))?.getattr(name!("_FlowControlMixin"))?.cast_into::<PyType>()?;
     let doc = "A stream over a connected socket: asyncio.Transport, native.";
     let represent = represent!(representation);
-    let name = "SocketTransport";
-    let class = NativeType::make(
-        module,
-        NativeClass { name, doc, base, methods: methods(), getters: getters(), represent },
-    )?;
-    let object = class.class(py);
-    class.add_constant(name!("_start_tls_compatible"), &truth(py, true))?;
+    let definition = Definition {
+        bases: vec![base],
+        methods: methods().into_iter().map(Method::of).collect(),
+        getters: getters().into_iter().map(Getter::of).collect(),
+        repr: Some(Repr::old(represent)),
+        ..Definition::new("SocketTransport", doc)
+    };
+    let object = definition.make(module, Stream::class())?;
+    add_constant(&object, name!("_start_tls_compatible"), &truth(py, true))?;
     let modes = py.import(name!("asyncio.constants"))?.getattr(name!("_SendfileMode"))?;
-    class.add_constant(name!("_sendfile_compatible"), &modes.getattr(name!("TRY_NATIVE"))?)?;
+    add_constant(&object, name!("_sendfile_compatible"), &modes.getattr(name!("TRY_NATIVE"))?)?;
     let connection_lost = object.getattr(name!("_call_connection_lost"))?.unbind();
     let begin = object.getattr(name!("_begin"))?.unbind();
-    CLASS.get_or_init(py, || Class { class, connection_lost, begin });
+    CLASS.get_or_init(py, || Class { connection_lost, begin });
     Ok(())
-}
-
-/// The class that [`make_class`] has made.
-pub(super) fn class_of(py: Python<'_>) -> PyResult<NativeType<Stream>> {
-    known(py).map(|known| known.class)
 }
 
 /// The function `_call_connection_lost` of the class.

@@ -16,7 +16,7 @@ use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::Modes;
 use crate::name;

@@ -35,10 +35,11 @@ use stream::{Flow, ReadSize, State, WriteQueue};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::{call_method, copy_context};
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
 use crate::ffi::method::Argument;
-use crate::ffi::native::{Native, Visit, value_of};
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::registry::{Entry, SourceKind};
@@ -168,7 +169,7 @@ pub(crate) fn open<'py>(
         file_waiter: None,
     };
     let value = Stream { owner: owner.clone().into(), inner: GilCell::new(inner) };
-    let transport = class::class_of(py)?.instance(py, value)?;
+    let transport = Stream::class().instance(py, value)?.into_any();
     let (token, evicted) = state
         .registry
         .with(py, |registry| registry.attach(descriptor, SourceKind::Stream, transport.clone().into()));
@@ -284,7 +285,17 @@ fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> Py
     Ok(if reader::may_feed(protocol)? { ReadMode::Reader } else { ReadMode::Bytes })
 }
 
-impl Native for Stream {
+impl ClassValue for Stream {
+    type Head = Subclass;
+
+    const FINALIZE: Option<fn(This<'_, Self>) -> PyResult<()>> =
+        Some(|this| transport::finalize::<Self>(this.object()));
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<Stream>; 1] = [Class::new()];
+        &CLASSES
+    }
+
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
         self.inner.peek(|inner| {
@@ -304,9 +315,5 @@ impl Native for Stream {
             (inner.protocol.take(), inner.server.take(), inner.file_waiter.take(), inner.extra.take_dict())
         });
         drop(released);
-    }
-
-    fn finalize(transport: Argument<'_>) -> PyResult<()> {
-        transport::finalize::<Self>(transport)
     }
 }

@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 use reactor::socket;
 
 use super::read::{Plan, on_end, on_error};
-use super::{ReadMode, Stream, class, end, info, settle, write as out};
+use super::{ReadMode, Stream, end, info, settle, write as out};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::in_context;
 use crate::ffi::error::no_memory;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::registry::SourceKind;
 use crate::stream_protocol::StreamProtocol;
@@ -50,7 +50,7 @@ pub(super) fn receive(
 
 /// Whether a transport is a stream of ours, so that the functions below take it.
 pub(crate) fn is_stream(transport: Argument<'_>) -> PyResult<bool> {
-    Ok(transport.get_type().is(class::class_of(transport.py())?.class(transport.py())))
+    Ok(This::<Stream>::cast(transport).is_some())
 }
 
 /// Whether `connection_lost` is due or was called. It may be asked within a borrow of the protocol's own.

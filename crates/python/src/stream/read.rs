@@ -20,7 +20,7 @@ use crate::ffi::bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Inner as _};

@@ -18,7 +18,7 @@ use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{

@@ -17,7 +17,7 @@ use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;

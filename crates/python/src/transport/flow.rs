@@ -11,7 +11,7 @@ use crate::ffi::arguments::named;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 
 /// `transport.set_write_buffer_limits(high=None, low=None)`, but for telling the protocol.

@@ -15,17 +15,18 @@ use super::callbacks::{call_connection_lost, call_connection_made, schedule, wak
 use super::interest::{ask_kernel, interest_of};
 use crate::ffi::answer::none;
 use crate::ffi::gil_cell::GilCell;
+use crate::ffi::instance::ClassValue;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
-use crate::ffi::native::{Native, value_of};
 use crate::ffi::object::Object;
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::protocol::Callee;
 use crate::registry::{Evicted, SourceKind};
 
 /// The value inside a transport.
-pub(crate) trait Transport: Native {
+pub(crate) trait Transport: ClassValue {
     type Inner: Inner;
 
     fn owner(&self) -> &Object<EventLoop>;

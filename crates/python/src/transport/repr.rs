@@ -4,7 +4,7 @@ use reactor::Interest;
 
 use super::life::{Inner, Parts, Transport};
 use crate::ffi::method::Argument;
-use crate::ffi::native::value_of;
+use crate::ffi::this::value_of;
 use crate::loop_state::Modes;
 
 /// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.

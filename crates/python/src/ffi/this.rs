@@ -1,0 +1,160 @@
+//! References to Python objects that are known to hold a value of a given Rust type.
+//!
+//! [`This`] is the proof: it is made by a checked cast, by the C function of a method table of the value's own class, and
+//! out of PyO3's typed references, which nothing outside of this folder can make for a class of ours. It knows no class.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::{PyClass, PyTypeCheck};
+
+/// A reference to any object, borrowed for `'py`: an argument on the caller's stack, a field of a live object.
+pub(crate) type Borrowed<'py> = pyo3::Borrowed<'py, 'py, PyAny>;
+
+/// A type whose values lie in Python objects.
+pub(crate) trait Held: Sized + Sync + 'static {
+    type Layout: Layout<Self>;
+}
+
+/// Where a `T` lies in the objects that hold one.
+///
+/// # Safety
+/// [`holds`](Self::holds) is true only of objects in which [`value`](Self::value) finds a live `T`, for as long as they live.
+pub(crate) unsafe trait Layout<T> {
+    /// Whether the object holds a `T`.
+    fn holds(object: Borrowed<'_>) -> bool;
+
+    /// Where it lies.
+    ///
+    /// # Safety
+    /// The object holds a `T`.
+    unsafe fn value(object: *mut ffi::PyObject) -> *const T;
+}
+
+/// The layout of the objects of a `#[pyclass]`.
+pub(crate) struct ByPyO3;
+
+// SAFETY: an instance of the class or of a subclass holds a `T`, which is never moved and only ever shared.
+unsafe impl<T: PyClass<Frozen = True> + Sync> Layout<T> for ByPyO3 {
+    #[inline(always)]
+    fn holds(object: Borrowed<'_>) -> bool {
+        T::type_check(&object)
+    }
+
+    #[inline(always)]
+    unsafe fn value(object: *mut ffi::PyObject) -> *const T {
+        // SAFETY: the caller's duty; methods are called while attached.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: as above.
+        let object = unsafe { Borrowed::from_ptr(py, object) };
+        // SAFETY: as above.
+        unsafe { object.cast_unchecked::<T>() }.get()
+    }
+}
+
+/// A borrowed reference to an object that holds a `T`.
+pub(crate) struct This<'py, T>(Borrowed<'py>, PhantomData<&'py T>);
+
+impl<T> Clone for This<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for This<'_, T> {}
+
+impl<'py, T: Held> This<'py, T> {
+    /// The object as one that holds a `T`, if it does.
+    #[inline(always)]
+    pub(crate) fn cast(object: Borrowed<'py>) -> Option<Self> {
+        T::Layout::holds(object).then_some(Self(object, PhantomData))
+    }
+
+    /// The receiver of a method.
+    ///
+    /// # Safety
+    /// `object` points to an object that holds a `T` and lives for `'py`.
+    #[inline(always)]
+    pub(super) unsafe fn from_ptr(py: Python<'py>, object: *mut ffi::PyObject) -> Self {
+        // SAFETY: the caller's duty.
+        Self(unsafe { Borrowed::from_ptr(py, object) }, PhantomData)
+    }
+
+    /// The value, for as long as the object is borrowed.
+    #[inline(always)]
+    pub(crate) fn value(self) -> &'py T {
+        // SAFETY: a `This` is made of objects that hold a `T`.
+        let value = unsafe { T::Layout::value(self.0.as_ptr()) };
+        // SAFETY: the object, and the value with it, lives for `'py`.
+        unsafe { &*value }
+    }
+}
+
+impl<'py, T> This<'py, T> {
+    /// The object as Python sees it.
+    #[inline(always)]
+    pub(crate) fn object(self) -> Borrowed<'py> {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn py(self) -> Python<'py> {
+        self.0.py()
+    }
+
+    /// One more reference to the object.
+    #[inline(always)]
+    pub(crate) fn to_owned(self) -> Bound<'py, T> {
+        // SAFETY: a `Bound` of a class of ours says what a `This` says; for PyO3's classes `holds` has asked PyO3.
+        unsafe { self.0.to_owned().cast_into_unchecked() }
+    }
+}
+
+impl<T: Held> Deref for This<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        self.value()
+    }
+}
+
+impl<'py, T: Held> From<pyo3::Borrowed<'py, 'py, T>> for This<'py, T> {
+    #[inline(always)]
+    fn from(object: pyo3::Borrowed<'py, 'py, T>) -> Self {
+        // SAFETY: everything is an object.
+        Self(unsafe { object.cast_unchecked() }, PhantomData)
+    }
+}
+
+impl<'py, T: Held> From<&'py Bound<'py, T>> for This<'py, T> {
+    #[inline(always)]
+    fn from(object: &'py Bound<'py, T>) -> Self {
+        object.as_borrowed().into()
+    }
+}
+
+/// The value inside an object whose class the caller knows. It goes as soon as nobody calls it.
+#[inline(always)]
+pub(crate) fn value_of<T: Held>(object: Borrowed<'_>) -> &T {
+    // SAFETY: the caller knows the class.
+    unsafe { This::<T>::from_ptr(object.py(), object.as_ptr()) }.value()
+}
+
+/// The Rust value inside an instance of a frozen class, when the interpreter has already checked the class.
+#[inline(always)]
+pub(crate) fn inside<'py, T>(object: Borrowed<'py>) -> &'py T
+where
+    T: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync,
+{
+    debug_assert!(object.is_instance_of::<T>());
+    // SAFETY: `object` is the receiver of a method of `T`, whose descriptor refuses other classes, or was checked by us.
+    let object = unsafe { object.cast_unchecked::<T>() };
+    let value: *const T = object.get();
+    // SAFETY: the object is alive for 'py: the interpreter (or the caller) holds a reference for the length of the call.
+    unsafe { &*value }
+}
