@@ -22,8 +22,9 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::rebuild::rebuild_after_fork;
 use crate::{
-    accept_task, add_reader, datagram, dispatch, event_loop, executor, handle, lifetime, listener, pipe, run,
+    accept_task, add_reader, close, datagram, dispatch, event_loop, executor, handle, listener, pipe, run,
     schedule, signals, sock, stream, tasks,
 };
 
@@ -85,35 +86,7 @@ impl EventLoop {
 
     /// Close the loop: the queues are emptied, descriptors closed, the default executor shut down without waiting.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let state = slf.get();
-        lifetime::refuse_running(state, "close")?;
-        if state.modes.any(Modes::CLOSED) {
-            return Ok(());
-        }
-        let hooks = &state.imports.hooks;
-        // At the end of the interpreter modules are emptied while some loops live on, and asyncio's part has nothing to do.
-        if hooks.are_emptied(py)? {
-            return lifetime::close_natively(slf);
-        }
-        // Where asyncio's constructor was left halfway, its part has nothing to go by.
-        let Some(handlers) = slf.as_any().getattr_opt(name!("_signal_handlers"))? else {
-            return lifetime::close_natively(slf);
-        };
-        let handlers = handlers.call_method0(name!("copy"))?;
-        if handlers.is_truthy()? {
-            // asyncio's method leaves nobody in place: whoever has come meanwhile is noted before.
-            lifetime::hold_signals(slf)?;
-        }
-        // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
-        let inherited = hooks.close_inherited(py, slf).or_else(|error| {
-            state.modes.set(Modes::CLOSED, false);
-            hooks.close_again(py, slf, &handlers).and(Err(error))
-        });
-        let released = signals::release(py, state);
-        let closed = lifetime::close_natively(slf);
-        inherited?;
-        released.and(closed)
+        close::close(slf)
     }
 
     /// Wake the loop if it sleeps. Any thread may.
@@ -133,7 +106,7 @@ impl EventLoop {
     /// Make sure that the process's wake-up descriptor of signals is this loop's, in the main thread.
     fn _hold_wakeup_descriptor(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().check_open()?;
-        lifetime::own_kernel(slf)?;
+        rebuild_after_fork(slf)?;
         signals::hold(slf.py(), slf.get())
     }
 
@@ -284,7 +257,7 @@ impl EventLoop {
 
     #[setter(_thread_id)]
     fn assign_thread_id(&self, thread: Option<u64>) {
-        lifetime::set_thread(self, thread);
+        self.set_thread(thread);
     }
 
     #[getter]
@@ -348,7 +321,7 @@ impl EventLoop {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        self.discard(py);
+        close::discard(py, self);
     }
 }
 

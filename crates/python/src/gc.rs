@@ -1,42 +1,11 @@
-//! Everything that a loop holds, at once: shown to the garbage collector, and let go of at the end.
-//!
-//! What is taken out is dropped outside every borrow: a finalizer may come back to the loop.
+//! What a loop holds, shown to the garbage collector. `close` lets go of it.
 
-use std::io;
-
-use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_object::Handle;
 use crate::loop_state::EventLoop;
 
 impl EventLoop {
-    /// Empties every queue. What they held is dropped here, outside every borrow.
-    pub(crate) fn discard(&self, py: Python<'_>) {
-        let letters = self.remote_queue.take();
-        let (ready, timers, unsent, due) = self.queues.with(py, |queues| {
-            let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
-            // An exception can leave a run between a poll and the delivery of what it brought.
-            let owed = std::mem::take(&mut queues.owed_ends);
-            (ready, timers, (std::mem::take(&mut queues.unsent), owed), std::mem::take(&mut queues.due))
-        });
-        let registered = self.registry.with(py, |registry| registry.drain());
-        let settings = self.settings.with(py, std::mem::take);
-        for timer in &timers {
-            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
-        }
-        drop((letters, ready, timers, unsent, due, registered, settings));
-    }
-
-    pub(crate) fn close_descriptors(&self, py: Python<'_>) -> io::Result<()> {
-        // A thread that sleeps in it, which close() does not know of, finds the loop closed.
-        let rung = self.wakeup.ring();
-        let closed = self.registry.with(py, |registry| (registry.poller.take(), registry.signals.take()));
-        drop(closed);
-        self.wakeup.disconnect();
-        rung
-    }
-
     /// Shows the collector every object that the loop holds.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let mut seen = Ok(());

@@ -12,6 +12,7 @@ mod add_reader;
 mod address;
 mod buffer;
 mod class;
+mod close;
 mod datagram;
 mod dispatch;
 mod error;
@@ -21,12 +22,12 @@ mod ffi;
 mod gc;
 mod handle;
 mod imports;
-mod lifetime;
 mod listener;
 mod loop_state;
 mod pipe;
 mod poll_events;
 mod protocol;
+mod rebuild;
 mod registry;
 mod run;
 mod schedule;
@@ -37,7 +38,6 @@ mod stream;
 mod stream_protocol;
 mod tasks;
 mod transport;
-mod wakeup_fd;
 
 /// What `vitok info` prints of the build.
 #[pyfunction]

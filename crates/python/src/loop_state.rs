@@ -190,6 +190,11 @@ impl EventLoop {
         self.thread.compare_exchange(0, thread_identity(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Makes a thread the one that runs the loop, or none.
+    pub(crate) fn set_thread(&self, thread: Option<u64>) {
+        self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
+    }
+
     pub(crate) fn check_open(&self) -> PyResult<()> {
         if self.modes.any(Modes::CLOSED) {
             return Err(new_error::<PyRuntimeError>("Event loop is closed"));

@@ -11,8 +11,8 @@ use reactor::{Event, Token};
 use crate::error::os_error;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::trampoline::ErrorSet;
-use crate::lifetime::{self, rebuild};
 use crate::loop_state::{EventLoop, Queues};
+use crate::rebuild::{rebuild, report_refused};
 use crate::registry::{Entry, Evicted, ReadyEvent, Recipient, Registry, SIGNALS, Waits, is_live};
 use crate::signals;
 
@@ -110,7 +110,7 @@ impl Found {
         let py = this.py();
         let state = this.get();
         state.queues.with(py, |queues| queues.has_acted = true);
-        lifetime::report_dropped(this, self.refused)?;
+        report_refused(this, self.refused)?;
         let mut evicted = Evicted::default();
         state.registry.with(py, |registry| {
             for event in &self.idle {
@@ -125,7 +125,7 @@ impl Found {
         if self.stale > 0 && state.registry.with(py, |registry| registry.note_stale(self.stale)) {
             // Without descriptors for a new object the old one serves on; the next stale events try again.
             if let Ok(refused) = rebuild(py, state) {
-                lifetime::report_dropped(this, refused)?;
+                report_refused(this, refused)?;
             }
         }
         if self.signals { signals::deliver(py, this) } else { Ok(()) }

@@ -16,7 +16,8 @@ use crate::ffi::answer::truth;
 use crate::ffi::error::new_error;
 use crate::ffi::interpreter::check_signals;
 use crate::loop_state::{EventLoop, Modes};
-use crate::{dispatch, event_loop, lifetime, name};
+use crate::rebuild::rebuild_after_fork;
+use crate::{dispatch, event_loop, name, signals};
 
 /// `run_forever`: set-up, turns until `stop()`, clean-up.
 pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
@@ -48,11 +49,14 @@ fn holds_thread(this: &Bound<'_, EventLoop>) -> bool {
 
 /// `_run_forever_setup`: after an error nothing is taken.
 pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
-    this.get().check_open()?;
+    let (py, state) = (this.py(), this.get());
+    state.check_open()?;
     this.call_method0(name!("_check_running"))?;
-    lifetime::prepare(this)?;
+    rebuild_after_fork(this)?;
+    state.expect_events(py);
+    signals::hold_if_possible(py, state)?;
     // Python code has run, and other threads with it.
-    if !this.get().claim_thread() {
+    if !state.claim_thread() {
         return Err(new_error::<PyRuntimeError>("This event loop is already running"));
     }
     take(this).inspect_err(|_| drop(clean_up(this)))
@@ -87,17 +91,26 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
 pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
-    lifetime::set_thread(state, None);
+    state.set_thread(None);
     state.modes.set(Modes::STOPPING, false);
     let hooks = state.asyncgen_hooks_before.with(py, Option::take);
     let steps = [
         leave_thread(this),
         hooks.map_or(Ok(()), |hooks| set_asyncgen_hooks(py, state, hooks.bind(py))),
         track_origins(this, false),
-        lifetime::release_signals(this),
+        release_signals(this),
     ];
     state.show_to_collector(py);
     steps.into_iter().fold(Ok(()), PyResult::and)
+}
+
+/// The wake-up descriptor of signals stays with a loop that has handlers.
+fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+    let is_closed = this.get().modes.any(Modes::CLOSED);
+    if is_closed || !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
+        signals::release(this.py(), this.get())?;
+    }
+    Ok(())
 }
 
 /// Python 3.11 makes an object to note that no loop runs. Left undone, no loop could ever run in this thread again, so what

@@ -1,0 +1,64 @@
+//! The numbers of signals that have arrived: they are read, handed on, and the loop's handlers for them are called.
+//!
+//! What a number means is asyncio's `_process_self_data`, inherited.
+
+use pyo3::prelude::*;
+
+use super::owners::{self, HANDED_ON};
+use crate::error::os_error;
+use crate::ffi::interpreter::check_signals;
+use crate::ffi::make;
+use crate::ffi::trampoline::ErrorSet;
+use crate::loop_state::EventLoop;
+use crate::name;
+use crate::transport::schedule;
+
+/// What the pipe has brought.
+#[derive(Default)]
+struct Numbers {
+    all: Vec<u8>,
+    /// Those that the interpreter's own handler has written, and no other loop has handed on.
+    new: Vec<u8>,
+}
+
+/// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
+pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
+    // An exception of a handler leaves the numbers in the pipe, for the next run to find.
+    check_signals(py)?;
+    let (hands_on, own) =
+        this.get().registry.with(py, |registry| (registry.hands_signals_on, registry.wakeup.unwrap_or(-1)));
+    let handlers = if hands_on { Some(this.getattr(name!("_signal_handlers"))?) } else { None };
+    let numbers = read(py, this.get())?;
+    if let Some(handlers) = handlers {
+        let is_claimed = |number: &u8| handlers.contains(*number).unwrap_or(false);
+        let claimed: Vec<u8> = numbers.new.iter().copied().filter(is_claimed).collect();
+        owners::hand_on(own, &numbers.new, |number| claimed.contains(&number));
+    }
+    if !numbers.all.is_empty() {
+        // By a callback, as asyncio reads its pipe, so that a handler runs in the same turn as there.
+        let process = this.getattr(name!("_process_self_data"))?;
+        let numbers = make::bytes(py, &numbers.all)?.into_any();
+        schedule(this, process.as_borrowed(), &[numbers.as_borrowed()], None)?;
+    }
+    Ok(())
+}
+
+/// Reads the numbers that the interpreter's own handler has written.
+pub(super) fn read_new(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<u8>> {
+    read(py, state).map(|numbers| numbers.new)
+}
+
+fn read(py: Python<'_>, state: &EventLoop) -> PyResult<Numbers> {
+    let mut numbers = Numbers::default();
+    let drained = state.registry.with(py, |registry| match &registry.signals {
+        Some(pipe) => pipe.drain(|number| {
+            numbers.all.push(number & !HANDED_ON);
+            if number & HANDED_ON == 0 {
+                numbers.new.push(number);
+            }
+        }),
+        None => Ok(()),
+    });
+    drained.map_err(|error| os_error(&error))?;
+    Ok(numbers)
+}

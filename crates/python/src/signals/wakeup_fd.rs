@@ -1,0 +1,109 @@
+//! The process's wake-up descriptor of signals: a loop takes it, and gives it back to its previous owner.
+//!
+//! Native, although it runs once per run and its steps are calls of `signal.set_wakeup_fd`: that function cannot tell the
+//! descriptor without replacing it, so that an interrupt between the call and the note of what it returned would lose the
+//! previous owner for good. Between two calls of C functions no Python-level handler of a signal can run.
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+use super::deliver::read_new;
+use super::owners;
+use crate::error::os_error;
+use crate::ffi::make;
+use crate::imports::Imports;
+use crate::loop_state::{EventLoop, Modes};
+use crate::name;
+use crate::registry::Registry;
+
+/// Takes the descriptor, in the main thread only, unless the loop has it.
+pub(crate) fn hold(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
+    if state.modes.any(Modes::CLOSED) || !state.imports.hooks.in_main_thread(py)?.is_truthy()? {
+        return Ok(());
+    }
+    let own = state.registry.with(py, Registry::signal_descriptor).map_err(|error| os_error(&error))?;
+    let Some(before) = swap(py, state.imports, own)? else {
+        return Ok(());
+    };
+    let hands_on = owners::note_taken(own, before);
+    state.registry.with(py, |registry| {
+        (registry.wakeup, registry.hands_signals_on) = (Some(own), hands_on);
+    });
+    Ok(())
+}
+
+/// The same. Where no descriptor is left for the pipe the loop runs as asyncio's does: a signal ends its sleep by EINTR.
+pub(crate) fn hold_if_possible(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
+    match hold(py, state) {
+        Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(()),
+        held => held,
+    }
+}
+
+/// Gives the descriptor back, unless somebody else has taken it since. What has arrived and was not read is handed on.
+pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
+    let (held, process) = state.registry.with(py, |registry| (registry.wakeup, registry.process));
+    if process != std::process::id() {
+        return forget(py, state);
+    }
+    let Some(own) = held else { return Ok(()) };
+    // What arrives from here on comes through the pipe, whoever had the descriptor until now.
+    let Some(current) = swap(py, state.imports, own)? else {
+        return Ok(());
+    };
+    state.registry.with(py, |registry| {
+        (registry.wakeup, registry.hands_signals_on) = (None, false);
+    });
+    let next = owners::next_after(own);
+    // -1 is what asyncio leaves when the last of its handlers goes.
+    swap(py, state.imports, if current == own || current == -1 { next } else { current })?;
+    let numbers = read_new(py, state)?;
+    owners::hand_on(own, &numbers, |_| false);
+    owners::note_given_back();
+    Ok(())
+}
+
+/// In the child of a `fork()` the pipe is shared with the parent, and what comes through it is the parent's.
+pub(crate) fn forget(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
+    let (held, pipe) = state.registry.with(py, |registry| {
+        registry.hands_signals_on = false;
+        (registry.wakeup.take(), registry.signals.take())
+    });
+    drop(pipe);
+    // Where the hook for forked children did not run, the descriptor is still the child's.
+    let Some(own) = held else { return Ok(()) };
+    match swap(py, state.imports, -1)? {
+        Some(current) if current != own => swap(py, state.imports, current).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Has the interpreter call us in the child of every `fork()`, after asyncio, which sets the descriptor to -1 there.
+pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let keywords = make::dict(py)?;
+    keywords.set_item(name!("after_in_child"), wrap_pyfunction!(after_fork_in_child, module)?)?;
+    py.import(name!("os"))?.getattr(name!("register_at_fork"))?.call((), Some(&keywords)).map(drop)
+}
+
+/// Gives the descriptor to its owner before the loops of the parent.
+#[pyfunction]
+fn after_fork_in_child(py: Python<'_>) -> PyResult<()> {
+    let Some(next) = owners::next_in_child() else { return Ok(()) };
+    swap(py, Imports::of(py)?, next).map(drop)
+}
+
+/// Sets the wake-up descriptor and returns the previous one; `None` outside the main thread, which may not set it.
+fn swap(py: Python<'_>, imports: &Imports, descriptor: i32) -> PyResult<Option<i32>> {
+    let signal = imports.thread_calls.signal.bind(py);
+    let set = |descriptor: i32| {
+        signal.call_method1(name!("set_wakeup_fd"), (make::integer(py, i64::from(descriptor))?,))
+    };
+    // A descriptor that was closed is refused.
+    let before = set(descriptor).or_else(|_| set(-1));
+    match before {
+        Ok(before) => before.extract().map(Some),
+        Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
