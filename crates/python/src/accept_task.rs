@@ -129,7 +129,7 @@ impl Acceptor {
         accepted: Accepted,
     ) -> Result<Connection<'py>, ErrorSet> {
         let py = owner.py();
-        let copy = &owner.get().imports.names.protocol.copy;
+        let copy = name!("copy");
         let context = call_method(self.context.bind(py).as_borrowed(), copy, &[])?;
         let protocol = in_context(context.as_borrowed(), || call_plain(self.factory.bind_borrowed(py)))?;
         let Accepted { file, peer } = accepted;

@@ -18,6 +18,7 @@ use crate::ffi::method::{Argument, Entry, Method, is_entry, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes, Queues};
+use crate::name;
 use crate::poll_events::take_events;
 use crate::registry::Registry;
 use crate::{handle, sock};
@@ -81,7 +82,7 @@ impl EventLoop {
     #[inline(always)]
     pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, ErrorSet> {
         if self.modes.any(Modes::OWN_TIME) {
-            return to_seconds(receiver.call_method0(&self.imports.names.time)?.as_borrowed());
+            return to_seconds(receiver.call_method0(name!("time"))?.as_borrowed());
         }
         Ok(clock())
     }
@@ -91,7 +92,7 @@ impl EventLoop {
 pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
-    let own = this.getattr(&state.imports.names.run_once)?;
+    let own = this.getattr(name!("_run_once"))?;
     let replaced = !is_entry(&own, &run_once_entry());
     loop {
         if replaced {

@@ -75,7 +75,7 @@ pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<A
         return Ok(None);
     }
     let this = inside::<EventLoop>(call.receiver());
-    let context = match call.only_keyword(&this.imports.names.context) {
+    let context = match call.only_keyword(&this.imports.keywords.context) {
         Some(context) => Some(context),
         None => context_among(call, method)?,
     };
@@ -88,7 +88,7 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
     for (name, value) in call.keywords() {
         if name.eq(name!("context"))? {
             context = Some(value);
-            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.names.context);
+            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.keywords.context);
         } else {
             let text = format!("{method}() got an unexpected keyword argument '{name}'");
             return Err(new_error::<PyTypeError>(text).into());

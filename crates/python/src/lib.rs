@@ -60,6 +60,7 @@ fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::forced_unwind::hang_threads();
+    ffi::name::load(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(is_plain_socket, module)?)?;

@@ -76,6 +76,6 @@ pub(crate) fn report<'py>(
     details.set_item(name!("exception"), error.value(py))?;
     details.set_item(name!("transport"), transport)?;
     details.set_item(name!("protocol"), protocol)?;
-    let name = name!("call_exception_handler").of(py)?;
-    call_method(owner.as_any().as_borrowed(), name.as_unbound(), &[details.as_any().as_borrowed()]).map(drop)
+    let name = name!("call_exception_handler");
+    call_method(owner.as_any().as_borrowed(), name, &[details.as_any().as_borrowed()]).map(drop)
 }

@@ -41,7 +41,7 @@ pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
 fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = receiver.py();
     let state = inside::<EventLoop>(receiver);
-    let class = named_class(py, &state.imports.tasks.futures_dict, &state.imports.names.future)?;
+    let class = named_class(py, &state.imports.tasks.futures_dict, name!("Future"))?;
     let keywords = kept_keywords(receiver, state, false)?;
     if state.imports.tasks.c_future.as_ref().is_some_and(|known| known.is(&class)) {
         return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
@@ -58,7 +58,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     }
     let factory =
         state.settings.with(py, |settings| settings.task_factory.as_ref().map(|it| it.clone_ref(py)));
-    let class = named_class(py, &state.imports.tasks.tasks_dict, &state.imports.names.task)?;
+    let class = named_class(py, &state.imports.tasks.tasks_dict, name!("Task"))?;
     let is_plain = state.imports.tasks.c_task.as_ref().is_some_and(|known| known.is(&class));
     let is_eager = is_same(factory.as_ref(), state.imports.tasks.eager_task_factory.as_ref());
     if !is_plain
@@ -70,7 +70,7 @@ fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
     let arguments = make::tuple(py, [(*coroutine).to_owned()])?;
     let asks_eager = call
-        .only_keyword(&state.imports.names.eager_start)
+        .only_keyword(&state.imports.keywords.eager_start)
         .is_some_and(|value| value.is(PyBool::new(py, true)));
     if !call.has_keywords() || (asks_eager && !is_eager) {
         let keywords = kept_keywords(call.receiver(), state, is_eager || asks_eager)?;
@@ -96,7 +96,7 @@ pub(crate) fn start<'py>(
     let py = owner.py();
     let state = owner.get();
     let imports = state.imports;
-    let class = named_class(py, &imports.tasks.tasks_dict, &imports.names.task)?;
+    let class = named_class(py, &imports.tasks.tasks_dict, name!("Task"))?;
     let has_factory = state.settings.with(py, |settings| {
         settings.task_factory.is_some()
             && !is_same(settings.task_factory.as_ref(), imports.tasks.eager_task_factory.as_ref())

@@ -60,7 +60,7 @@ pub(super) fn tell_error(transport: Argument<'_>, error: &PyErr) -> Result<(), E
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(py) else { return Ok(()) };
-    let name = &endpoint.owner.get().imports.names.protocol.error_received;
+    let name = name!("error_received");
     match callee.call(name, &[error.value(py).as_any().as_borrowed()]) {
         Ok(_) => Ok(()),
         Err(raised) => report(transport, raised, "Exception in protocol.error_received()"),

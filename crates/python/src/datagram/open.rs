@@ -54,7 +54,7 @@ fn open_raw<'py>(
 
 fn open<'py>(owner: &Bound<'py, EventLoop>, new: New<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
-    check_protocol(owner.get(), &new.protocol)?;
+    check_protocol(&new.protocol)?;
     let family = new.socket.bind(py).getattr(name!("family"))?.extract()?;
     let is_connected = match new.facts.get_item(name!("peername"))? {
         Some(peer) => peer.is_truthy()?,

@@ -17,6 +17,7 @@ use crate::ffi::bytes;
 use crate::ffi::method::Argument;
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 use crate::transport::{Transport, schedule};
 
 /// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
@@ -167,7 +168,7 @@ fn deliver(
 ) -> Result<(), ErrorSet> {
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(transport.py()) else { return Ok(()) };
-    let name = &endpoint.owner.get().imports.names.protocol.datagram_received;
+    let name = name!("datagram_received");
     match callee.call(name, &[data.as_borrowed(), from.as_borrowed()]) {
         Ok(_) => Ok(()),
         Err(raised) => end::report(transport, raised, "Exception in protocol.datagram_received()"),

@@ -157,7 +157,7 @@ fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), ErrorSet> {
     let py = transport.py();
     let endpoint = value_of::<Endpoint>(transport);
     let Some(callee) = endpoint.callee(py) else { return Ok(()) };
-    let name = &endpoint.owner.get().imports.names.protocol.error_received;
+    let name = name!("error_received");
     callee.call_here_with(name, &[error.value(py).as_any().as_borrowed()]).map(drop)
 }
 

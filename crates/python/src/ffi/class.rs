@@ -13,9 +13,9 @@ use super::error::new_error;
 use super::getter::{Getter, Repr};
 use super::heap_type::{self, Specification, getter_rows, leaked, method_table, slot};
 use super::instance::{Class, ClassValue, Head as _, Instance, clear, dealloc, finalize, traverse};
+use super::interned::Name;
 use super::make;
 use super::method::Method;
-use super::name::Name;
 
 /// What a class whose objects hold a `T` consists of.
 pub(crate) struct Definition<'py, T> {

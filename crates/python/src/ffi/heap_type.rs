@@ -13,8 +13,8 @@ use pyo3::{PyTypeInfo, ffi};
 
 use super::error::new_error;
 use super::getter::Getter;
+use super::interned::Name;
 use super::method::Method;
-use super::name::Name;
 use super::trampoline::{owned, trampoline};
 
 /// What the interpreter is told of a class.

@@ -21,6 +21,7 @@ pub(crate) mod handle_object;
 pub(crate) mod handle_pool;
 pub(crate) mod heap_type;
 pub(crate) mod instance;
+pub(crate) mod interned;
 pub(crate) mod interpreter;
 pub(crate) mod make;
 pub(crate) mod method;

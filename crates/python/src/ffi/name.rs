@@ -1,53 +1,21 @@
-//! Names of attributes, methods, modules and keys: interned at the first use, for the life of the process.
+//! Making Python's strings for names: those of the table, and a text that is made a string at a call.
 //!
-//! PyO3's `intern!`, and its conversions of `&str`, panic where there is no memory for the string. A [`Name`] may stand
-//! wherever PyO3 takes a name, and is a MemoryError there.
+//! PyO3's `intern!`, and its conversions of `&str`, panic where there is no memory for the string.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyString;
 
+use super::interned::{NAMES, TEXTS};
 use super::make;
 use super::trampoline::ErrorSet;
 
-/// A name, made by [`name!`](crate::name).
-pub(crate) struct Name {
-    text: &'static str,
-    object: PyOnceLock<Py<PyString>>,
-}
-
-impl Name {
-    pub(crate) const fn new(text: &'static str) -> Self {
-        Self { text, object: PyOnceLock::new() }
+/// Makes the names of the table, before anything of the module can be called. MemoryError.
+pub(crate) fn load(py: Python<'_>) -> Result<(), ErrorSet> {
+    for (name, text) in NAMES.iter().zip(TEXTS) {
+        let made = make::interned(py, text)?.unbind();
+        name.0.get_or_init(|| made);
     }
-
-    /// The interned string. MemoryError, at the first use only.
-    #[inline]
-    pub(crate) fn of<'py>(&self, py: Python<'py>) -> Result<&Bound<'py, PyString>, ErrorSet> {
-        match self.object.get(py) {
-            Some(known) => Ok(known.bind(py)),
-            None => self
-                .object
-                .get_or_try_init(py, || make::interned(py, self.text).map(Bound::unbind))
-                .map(|made| made.bind(py)),
-        }
-    }
-
-    /// The same as a reference that is kept.
-    pub(crate) fn kept(&self, py: Python<'_>) -> Result<Py<PyString>, ErrorSet> {
-        self.of(py).map(|name| name.clone().unbind())
-    }
-}
-
-impl<'py> IntoPyObject<'py> for &Name {
-    type Target = PyString;
-    type Output = Bound<'py, PyString>;
-    type Error = PyErr;
-
-    #[inline]
-    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, PyErr> {
-        Ok(self.of(py)?.clone())
-    }
+    Ok(())
 }
 
 /// A text that is made a string where PyO3 takes an object.
@@ -61,13 +29,4 @@ impl<'py> IntoPyObject<'py> for Text<'_> {
     fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, PyErr> {
         Ok(make::text(py, self.0)?)
     }
-}
-
-/// A [`Name`] of the text, the same one at each execution of the place.
-#[macro_export]
-macro_rules! name {
-    ($text:literal) => {{
-        static NAME: $crate::ffi::name::Name = $crate::ffi::name::Name::new($text);
-        &NAME
-    }};
 }

@@ -10,14 +10,13 @@ mod hooks;
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyString, PyType};
+use pyo3::types::{PyDict, PyType};
 
 use self::attributes::{attribute, class};
 use self::hooks::Hooks;
 use crate::ffi::error::new_error;
 use crate::ffi::handle_pool::HandleTypes;
 use crate::ffi::method::Keyword;
-use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 pub(crate) struct Imports {
@@ -31,7 +30,7 @@ pub(crate) struct Imports {
     /// `collections.deque`.
     pub(crate) deque: Py<PyType>,
     pub(crate) hooks: Hooks,
-    pub(crate) names: Names,
+    pub(crate) keywords: Keywords,
 }
 
 /// The classes of handles, and what debug mode notes in one.
@@ -141,100 +140,16 @@ impl Imports {
             buffered_protocol: class(&py.import(name!("asyncio.protocols"))?, "BufferedProtocol")?,
             deque: class(&py.import(name!("collections"))?, "deque")?,
             hooks: Hooks::load(py)?,
-            names: Names {
-                context: Keyword::new(name!("context").kept(py)?),
-                eager_start: Keyword::new(name!("eager_start").kept(py)?),
-                task: name!("Task").kept(py)?,
-                future: name!("Future").kept(py)?,
-                time: name!("time").kept(py)?,
-                run_once: name!("_run_once").kept(py)?,
-                protocol: ProtocolNames::load(py)?,
-                sock: SockNames::load(py)?,
+            keywords: Keywords {
+                context: Keyword::new(name!("context").clone_ref(py)),
+                eager_start: Keyword::new(name!("eager_start").clone_ref(py)),
             },
         })
     }
 }
 
-/// Interned names that the hot path compares by address.
-pub(crate) struct Names {
+/// Keywords that the hot path compares by address.
+pub(crate) struct Keywords {
     pub(crate) context: Keyword,
     pub(crate) eager_start: Keyword,
-    pub(crate) task: Py<PyString>,
-    pub(crate) future: Py<PyString>,
-    pub(crate) time: Py<PyString>,
-    pub(crate) run_once: Py<PyString>,
-    pub(crate) protocol: ProtocolNames,
-    pub(crate) sock: SockNames,
-}
-
-/// What waiting on a socket object asks of it, of a future and of the loop.
-pub(crate) struct SockNames {
-    pub(crate) accept: Py<PyString>,
-    pub(crate) recv_into: Py<PyString>,
-    pub(crate) recvfrom: Py<PyString>,
-    pub(crate) recvfrom_into: Py<PyString>,
-    pub(crate) send: Py<PyString>,
-    pub(crate) sendto: Py<PyString>,
-    pub(crate) connect: Py<PyString>,
-    pub(crate) create_future: Py<PyString>,
-    pub(crate) is_blocking: Py<PyString>,
-    pub(crate) set_result: Py<PyString>,
-    pub(crate) done: Py<PyString>,
-}
-
-impl SockNames {
-    fn load(py: Python<'_>) -> Result<Self, ErrorSet> {
-        Ok(Self {
-            accept: name!("accept").kept(py)?,
-            recv_into: name!("recv_into").kept(py)?,
-            recvfrom: name!("recvfrom").kept(py)?,
-            recvfrom_into: name!("recvfrom_into").kept(py)?,
-            send: name!("send").kept(py)?,
-            sendto: name!("sendto").kept(py)?,
-            connect: name!("connect").kept(py)?,
-            create_future: name!("create_future").kept(py)?,
-            is_blocking: name!("_asyncio_future_blocking").kept(py)?,
-            set_result: name!("set_result").kept(py)?,
-            done: name!("done").kept(py)?,
-        })
-    }
-}
-
-/// The methods of protocols, and of what else is told of a connection.
-pub(crate) struct ProtocolNames {
-    pub(crate) connection_made: Py<PyString>,
-    pub(crate) connection_lost: Py<PyString>,
-    pub(crate) data_received: Py<PyString>,
-    pub(crate) eof_received: Py<PyString>,
-    pub(crate) get_buffer: Py<PyString>,
-    pub(crate) buffer_updated: Py<PyString>,
-    pub(crate) datagram_received: Py<PyString>,
-    pub(crate) error_received: Py<PyString>,
-    pub(crate) pause_writing: Py<PyString>,
-    pub(crate) resume_writing: Py<PyString>,
-    /// Of servers: a connection has come, a connection is gone.
-    pub(crate) attach: Py<PyString>,
-    pub(crate) detach: Py<PyString>,
-    /// Of contexts.
-    pub(crate) copy: Py<PyString>,
-}
-
-impl ProtocolNames {
-    fn load(py: Python<'_>) -> Result<Self, ErrorSet> {
-        Ok(Self {
-            connection_made: name!("connection_made").kept(py)?,
-            connection_lost: name!("connection_lost").kept(py)?,
-            data_received: name!("data_received").kept(py)?,
-            eof_received: name!("eof_received").kept(py)?,
-            get_buffer: name!("get_buffer").kept(py)?,
-            buffer_updated: name!("buffer_updated").kept(py)?,
-            datagram_received: name!("datagram_received").kept(py)?,
-            error_received: name!("error_received").kept(py)?,
-            pause_writing: name!("pause_writing").kept(py)?,
-            resume_writing: name!("resume_writing").kept(py)?,
-            attach: name!("_attach").kept(py)?,
-            detach: name!("_detach").kept(py)?,
-            copy: name!("copy").kept(py)?,
-        })
-    }
 }

@@ -92,7 +92,7 @@ fn open<'py>(
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     owner.get().check_open()?;
-    check_protocol(owner.get(), &connection.protocol)?;
+    check_protocol(&connection.protocol)?;
     let descriptor = connection.descriptor;
     let inner = Inner {
         end: connection.end,

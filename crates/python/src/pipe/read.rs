@@ -17,6 +17,7 @@ use crate::ffi::name::Text;
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
+use crate::name;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Inner as _, schedule, schedule_lost};
 
@@ -35,7 +36,7 @@ pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let Some((callee, descriptor)) = plan else { return Ok(()) };
     match receive(owner, descriptor)? {
         Ok(Some(data)) => {
-            let told = callee.call(&owner.get().imports.names.protocol.data_received, &[data.as_borrowed()]);
+            let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
             // What the protocol raises is its own affair, as in asyncio: the pipe stays open.
             let message = "Exception in callback protocol.data_received()";
             transport::report_failure(owner, &callee, transport, told, message)
@@ -70,7 +71,7 @@ fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), ErrorSet> 
         return Ok(());
     }
     let settled = settle(transport).map_err(|raised| raised.take(py));
-    let method = callee.protocol.getattr(&owner.get().imports.names.protocol.eof_received);
+    let method = callee.protocol.getattr(name!("eof_received"));
     let scheduled = method.map_err(ErrorSet::from).and_then(|method| {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });

@@ -5,7 +5,6 @@ use std::time::Instant;
 use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, Request, State, protocol_of};
-use super::names::names;
 use super::transport::Transport;
 use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
@@ -106,5 +105,5 @@ fn peer(value: &Protocol, py: Python<'_>) -> Result<String, ErrorSet> {
 }
 
 fn peer_of<'py>(transport: &Transport, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    transport.fact(py, &names(py)?.peername)
+    transport.fact(py, name!("peername"))
 }

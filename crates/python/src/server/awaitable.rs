@@ -9,7 +9,6 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use super::connection::{Answer, protocol_of};
-use super::names::names;
 use super::request_cycle::RequestCycle;
 use super::{deadline, input};
 use crate::ffi::answer::none;
@@ -26,6 +25,7 @@ use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 
 /// What is waited for.
 pub(super) struct Awaitable {
@@ -104,9 +104,8 @@ pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet>
 
 fn wake_one(future: Argument<'_>) -> Result<(), ErrorSet> {
     let py = future.py();
-    let names = names(py)?;
-    if !call_method(future, &names.done, &[])?.is_truthy()? {
-        call_method(future, &names.set_result, &[py.None().bind_borrowed(py)])?;
+    if !call_method(future, name!("done"), &[])?.is_truthy()? {
+        call_method(future, name!("set_result"), &[py.None().bind_borrowed(py)])?;
     }
     Ok(())
 }
@@ -174,12 +173,11 @@ fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
 /// Yields a future that is woken when there may be something new.
 fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, ErrorSet> {
     let py = cycle.py();
-    let names = names(py)?;
     let inner = value_of::<RequestCycle>(cycle);
     let protocol = protocol_of(inner.protocol.bind_borrowed(py));
     let owner = protocol.http_server.get().owner.bind_borrowed(py);
-    let future = call_method(owner, &names.create_future, &[])?;
-    future.setattr(&names.is_blocking, true)?;
+    let future = call_method(owner, name!("create_future"), &[])?;
+    future.setattr(name!("_asyncio_future_blocking"), true)?;
     let (copy, listed) = (future.clone().into(), future.clone().into());
     value.future.with(py, |place| *place = Some(copy));
     let is_event = matches!(value.what, What::Event(_));
@@ -251,8 +249,7 @@ fn next_event(cycle: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet>
         Found::Nothing => Ok(None),
         Found::Disconnect => {
             let event = make::dict(py)?;
-            let names = names(py)?;
-            event.set_item(&names.kind, &names.http_disconnect)?;
+            event.set_item(name!("type"), name!("http.disconnect"))?;
             Ok(Some(event.into_any()))
         }
         Found::Content(first, rest, more_body) => {
@@ -268,9 +265,8 @@ fn content_event<'py>(
     rest: &[u8],
     more_body: bool,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let names = names(py)?;
     let content = match first {
-        None => names.empty_bytes.bind(py).clone().into_any(),
+        None => make::bytes(py, b"")?.into_any(),
         Some(first) if rest.is_empty() => first.to_object(py),
         Some(first) => {
             let (head, length) = (first.as_ref(), first.as_ref().len() + rest.len());
@@ -284,9 +280,9 @@ fn content_event<'py>(
         }
     };
     let event = make::dict(py)?;
-    event.set_item(&names.kind, &names.http_request)?;
-    event.set_item(&names.body, content)?;
-    event.set_item(&names.more_body, more_body)?;
+    event.set_item(name!("type"), name!("http.request"))?;
+    event.set_item(name!("body"), content)?;
+    event.set_item(name!("more_body"), more_body)?;
     Ok(event.into_any())
 }
 

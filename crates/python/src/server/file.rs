@@ -6,7 +6,6 @@ use pyo3::prelude::*;
 
 use super::connection::protocol_of;
 use super::message;
-use super::names::names;
 use super::request_cycle::{RequestCycle, SendError, lacking};
 use super::respond;
 use crate::ffi::answer::none;
@@ -23,7 +22,7 @@ pub(super) fn send_path<'py>(
     message: Argument<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
-    let path = message::item(message, &names(py)?.path)?;
+    let path = message::item(message, name!("path"))?;
     let path = path.ok_or_else(|| lacking("http.response.pathsend", "path"))?;
     let (protocol, number) = parts(cycle);
     let owner = protocol_of(protocol).http_server.get().owner.bind(py);
@@ -37,12 +36,11 @@ pub(super) fn send_file<'py>(
     message: Argument<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
-    let names = names(py)?;
-    let file = message::item(message, &names.file)?;
+    let file = message::item(message, name!("file"))?;
     let file = file.ok_or_else(|| lacking("http.response.zerocopysend", "file"))?;
-    let offset = message::item(message, &names.offset)?;
-    let count = message::item(message, &names.count)?;
-    let more = message::flag(message, &names.more_body)?;
+    let offset = message::item(message, name!("offset"))?;
+    let count = message::item(message, name!("count"))?;
+    let more = message::flag(message, name!("more_body"))?;
     let (protocol, number) = parts(cycle);
     let owner = protocol_of(protocol).http_server.get().owner.bind(py);
     let number = make::integer(py, i64::from(number))?;

@@ -151,7 +151,7 @@ impl HttpServer {
     pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
-        self.owner.bind(py).call_method(name!("call_soon").of(py)?, (callback,), Some(&keywords))?;
+        self.owner.bind(py).call_method(name!("call_soon"), (callback,), Some(&keywords))?;
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl HttpServer {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
         self.owner.bind(py).call_method(
-            name!("call_later").of(py)?,
+            name!("call_later"),
             (make::float(py, seconds)?, callback),
             Some(&keywords),
         )?;

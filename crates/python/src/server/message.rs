@@ -4,7 +4,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
 
-use super::names::names;
 use super::request_cycle::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
@@ -30,7 +29,7 @@ pub(super) type Fields = Vec<(Bytes, Bytes)>;
 /// What a message is about. TypeError for what is no message, ValueError for one that no HTTP server knows.
 #[inline]
 pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, ErrorSet> {
-    let kind = item(message, &names(message.py())?.kind)?.ok_or_else(|| lacking("without a type", "type"))?;
+    let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
     let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
     match text.to_cow()?.as_ref() {
         "http.response.body" => Ok(Kind::Body),
@@ -75,7 +74,7 @@ pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, E
 /// The content of a body message; `None` if it is empty.
 #[inline]
 pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, ErrorSet> {
-    let Some(value) = item(message, &names(message.py())?.body)? else { return Ok(None) };
+    let Some(value) = item(message, name!("body"))? else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
     }
@@ -88,7 +87,7 @@ pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, ErrorSet> 
 /// The status of a start message.
 #[inline]
 pub(super) fn status(message: Argument<'_>) -> Result<u16, ErrorSet> {
-    let value = item(message, &names(message.py())?.status)?;
+    let value = item(message, name!("status"))?;
     match value {
         Some(value) => Ok(value
             .extract()
@@ -100,7 +99,7 @@ pub(super) fn status(message: Argument<'_>) -> Result<u16, ErrorSet> {
 /// The fields that a message has under `headers`.
 #[inline]
 pub(super) fn fields(message: Argument<'_>) -> Result<Fields, ErrorSet> {
-    let Some(headers) = item(message, &names(message.py())?.headers)? else { return Ok(Vec::new()) };
+    let Some(headers) = item(message, name!("headers"))? else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
         // By position, and not to the length of now: a pair of an odd kind may run code that changes the list.
@@ -162,6 +161,6 @@ fn bytes_of(value: Argument<'_>) -> Result<Bytes, ErrorSet> {
 
 /// The links of an early hint.
 pub(super) fn links(message: Argument<'_>) -> Result<Vec<Bytes>, ErrorSet> {
-    let Some(links) = item(message, &names(message.py())?.links)? else { return Ok(Vec::new()) };
+    let Some(links) = item(message, name!("links"))? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
 }

@@ -1,4 +1,4 @@
-//! Strings and bytes that every request needs, made once.
+//! The methods of requests and the names of their fields as Python objects, made once for those that are known.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -62,51 +62,11 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "
 /// No name in the list is longer.
 const LONGEST: usize = 32;
 
-macro_rules! words {
-    ($($name:ident = $text:literal),* $(,)?) => {
-        /// Interned strings.
-        pub(super) struct Names {
-            $(pub(super) $name: Py<PyString>,)*
-            pub(super) empty_bytes: Py<PyBytes>,
-            methods: Vec<(&'static [u8], Py<PyString>)>,
-            fields: Vec<Vec<(&'static [u8], Py<PyBytes>)>>,
-        }
-
-        impl Names {
-            fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
-                let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
-                for name in FIELDS {
-                    fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
-                }
-                let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
-                let methods: Result<_, ErrorSet> = METHODS.into_iter().map(method).collect();
-                Ok(Self {
-                    $($name: make::interned(py, $text)?.unbind(),)*
-                    empty_bytes: make::bytes(py, b"")?.unbind(),
-                    methods: methods?,
-                    fields,
-                })
-            }
-        }
-    };
-}
-
-words! {
-    kind = "type", asgi = "asgi", status = "status", headers = "headers", body = "body", more_body = "more_body",
-    trailers = "trailers", more_trailers = "more_trailers", links = "links", path = "path", file = "file",
-    offset = "offset", count = "count", method = "method", raw_path = "raw_path",
-    query_string = "query_string", client = "client", server = "server", scheme = "scheme",
-    http_version = "http_version", version_1_0 = "1.0", extensions = "extensions", state = "state",
-    https = "https", http = "http", http_request = "http.request", http_disconnect = "http.disconnect",
-    peername = "peername", sockname = "sockname", sslcontext = "sslcontext",
-    get_extra_info = "get_extra_info", write = "write", close = "close", abort = "abort",
-    pause_reading = "pause_reading", resume_reading = "resume_reading", write_eof = "write_eof",
-    is_closing = "is_closing", can_write_eof = "can_write_eof", ssl_protocol = "_ssl_protocol",
-    transport = "_transport",
-    get_write_buffer_size = "get_write_buffer_size", create_future = "create_future",
-    add_done_callback = "add_done_callback", done = "done", exception = "exception",
-    set_result = "set_result",
-    is_blocking = "_asyncio_future_blocking",
+/// Objects for names that are known.
+pub(super) struct Names {
+    methods: Vec<(&'static [u8], Py<PyString>)>,
+    /// By their length.
+    fields: Vec<Vec<(&'static [u8], Py<PyBytes>)>>,
 }
 
 static NAMES: PyOnceLock<Names> = PyOnceLock::new();
@@ -124,6 +84,16 @@ pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
 }
 
 impl Names {
+    fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
+        let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
+        for name in FIELDS {
+            fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
+        }
+        let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
+        let methods: Result<_, ErrorSet> = METHODS.into_iter().map(method).collect();
+        Ok(Self { methods: methods?, fields })
+    }
+
     /// A request's method as a string. Methods are tokens, so they are ASCII.
     #[inline]
     pub(super) fn method<'py>(

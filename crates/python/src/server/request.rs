@@ -6,7 +6,6 @@ use pyo3::prelude::*;
 
 use super::connection::{Answer, Protocol, protocol_of};
 use super::http_server::HttpServer;
-use super::names::names;
 use super::request_cycle::{self, RequestCycle};
 use super::scope::ScopeBuilder;
 use super::{close, respond};
@@ -114,15 +113,14 @@ fn follow(
 ) -> Result<(), ErrorSet> {
     let py = task.py();
     let this = This::from(cycle);
-    let names = names(py)?;
-    if call_method(task.as_borrowed(), &names.done, &[])?.is_truthy()? {
+    if call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()? {
         return ended(this.object(), task.as_borrowed());
     }
     let key = this.key;
     let http_server = value.http_server.get();
     http_server.keep_task(task, cycle.as_any(), key);
     let callback = request_cycle::end_callback(this)?;
-    call_method(task.as_borrowed(), &names.add_done_callback, &[callback.as_borrowed()])?;
+    call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
     if http_server.settings.reports_to_hooks {
         http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
     }
@@ -153,9 +151,8 @@ fn end_if_forgotten(
     task: Argument<'_>,
 ) -> Result<(), ErrorSet> {
     let py = task.py();
-    let names = names(py)?;
     let is_done =
-        |future: Argument<'_>| Ok::<_, ErrorSet>(call_method(future, &names.done, &[])?.is_truthy()?);
+        |future: Argument<'_>| Ok::<_, ErrorSet>(call_method(future, name!("done"), &[])?.is_truthy()?);
     if is_done(task)? {
         return ended(cycle, task);
     }
@@ -173,8 +170,7 @@ fn end_if_forgotten(
 /// A request's task has ended.
 pub(super) fn ended(cycle: Argument<'_>, task: Argument<'_>) -> Result<(), ErrorSet> {
     let py = cycle.py();
-    let names = names(py)?;
-    let outcome = match call_method(task, &names.exception, &[]) {
+    let outcome = match call_method(task, name!("exception"), &[]) {
         Ok(error) if error.is_none() => Ok(()),
         // Such an exception has left the loop already, when the task raised it.
         Ok(error) if leaves_loop(&error) => Err(new_error::<CancelledError>("")),
@@ -263,17 +259,16 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
     if error.is_instance_of::<PyConnectionError>() {
         return Ok(true);
     }
-    let py = error.py();
     if error.is_instance_of::<PyBaseExceptionGroup>() {
-        for member in error.getattr(name!("exceptions").of(py)?)?.try_iter()? {
+        for member in error.getattr(name!("exceptions"))?.try_iter()? {
             if !comes_of_disconnect(&member?, steps - 1)? {
                 return Ok(false);
             }
         }
         return Ok(true);
     }
-    let cause = error.getattr(name!("__cause__").of(py)?)?;
-    let before = if cause.is_none() { error.getattr(name!("__context__").of(py)?)? } else { cause };
+    let cause = error.getattr(name!("__cause__"))?;
+    let before = if cause.is_none() { error.getattr(name!("__context__"))? } else { cause };
     comes_of_disconnect(&before, steps - 1)
 }
 

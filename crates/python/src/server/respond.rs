@@ -13,7 +13,6 @@ use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
 use super::http_server::HttpServer;
 use super::message::{self, Kind};
-use super::names::names;
 use super::request_cycle::{RequestCycle, SendError};
 use super::transport::Transport;
 use super::{awaitable, close, file, input};
@@ -29,7 +28,6 @@ const SCRATCH_AT_MOST: usize = 64 * 1024;
 /// `send(message)`: the work is done at once, what is given says whether there is room for more.
 pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
-    let names = names(py)?;
     let inner = value_of::<RequestCycle>(cycle);
     let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
     let http_server = protocol_of(protocol).http_server.get();
@@ -39,14 +37,14 @@ pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<
         Kind::ZeroCopy => return file::send_file(cycle, message),
         Kind::Body => {
             let content = message::content(message)?;
-            let more = message::flag(message, &names.more_body)?;
+            let more = message::flag(message, name!("more_body"))?;
             put(protocol, (number, !more), |state, out| {
                 state.encode(py, http_server, number, (content, more), out)
             })?
         }
         Kind::Trailers => {
             let fields = message::fields(message)?;
-            let more = message::flag(message, &names.more_trailers)?;
+            let more = message::flag(message, name!("more_trailers"))?;
             put(protocol, (number, !more), |state, out| {
                 state.encode_trailers(py, http_server, number, (fields, more), out)
             })?
@@ -70,7 +68,7 @@ fn start<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py,
     let started = Started {
         status: message::status(message)?,
         fields: message::fields(message)?,
-        has_trailers: message::flag(message, &names(py)?.trailers)?,
+        has_trailers: message::flag(message, name!("trailers"))?,
     };
     let inner = value_of::<RequestCycle>(cycle);
     let protocol = inner.protocol.bind_borrowed(py);
@@ -276,7 +274,7 @@ pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     });
     // What an application that has ended leaves undone is seen to at once: it may be an error that can be answered.
     if let Some(task) = key.and_then(|key| http_server.task(py, key))
-        && call_method(task.as_borrowed(), &names(py)?.done, &[])?.is_truthy()?
+        && call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()?
     {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::connection::Protocol;
-use super::names::{Names, names};
+use super::names::names;
 use super::settings::Settings;
 use super::transport::Transport;
 use crate::ffi::make;
@@ -42,11 +42,7 @@ impl<'py> ScopeBuilder<'py> {
             method: names.method(py, head.method())?,
             path,
             raw_path,
-            query: if query.is_empty() {
-                names.empty_bytes.bind(py).clone()
-            } else {
-                make::bytes(py, query)?
-            },
+            query: if query.is_empty() { make::bytes(py, b"")? } else { make::bytes(py, query)? },
             is_1_0: head.version() == http::Version::Http10,
             fields: fields.collect::<Result<_, ErrorSet>>()?,
             asks_for_upgrade: head.upgrade().is_some(),
@@ -57,31 +53,30 @@ impl<'py> ScopeBuilder<'py> {
     #[inline]
     pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let py = self.method.py();
-        let names = names(py)?;
         let http_server = protocol.http_server.get();
-        let [client, server] = ends(protocol, py, names)?;
+        let [client, server] = ends(protocol, py)?;
         let scope = http_server.prototype.bind(py).copy()?;
-        scope.set_item(&names.method, &self.method)?;
-        scope.set_item(&names.path, &self.path)?;
-        scope.set_item(&names.raw_path, &self.raw_path)?;
-        scope.set_item(&names.query_string, &self.query)?;
-        scope.set_item(&names.client, client)?;
-        scope.set_item(&names.server, server)?;
+        scope.set_item(name!("method"), &self.method)?;
+        scope.set_item(name!("path"), &self.path)?;
+        scope.set_item(name!("raw_path"), &self.raw_path)?;
+        scope.set_item(name!("query_string"), &self.query)?;
+        scope.set_item(name!("client"), client)?;
+        scope.set_item(name!("server"), server)?;
         let pair = |(name, value): (Bound<'py, PyBytes>, Bound<'py, PyBytes>)| {
             make::tuple(py, [name.into_any(), value.into_any()]).map(Bound::into_any)
         };
         let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
-        scope.set_item(&names.headers, make::list(py, pairs?)?)?;
-        scope.set_item(&names.asgi, http_server.asgi.bind(py).copy()?)?;
-        scope.set_item(&names.extensions, http_server.extensions.bind(py).copy()?)?;
+        scope.set_item(name!("headers"), make::list(py, pairs?)?)?;
+        scope.set_item(name!("asgi"), http_server.asgi.bind(py).copy()?)?;
+        scope.set_item(name!("extensions"), http_server.extensions.bind(py).copy()?)?;
         if self.is_1_0 {
-            scope.set_item(&names.http_version, &names.version_1_0)?;
+            scope.set_item(name!("http_version"), name!("1.0"))?;
         }
         if let Some(state) = &http_server.settings.state {
-            scope.set_item(&names.state, state.bind(py).copy()?)?;
+            scope.set_item(name!("state"), state.bind(py).copy()?)?;
         }
         if protocol.state.with(py, |state| state.is_secure) {
-            scope.set_item(&names.scheme, &names.https)?;
+            scope.set_item(name!("scheme"), name!("https"))?;
         }
         Ok(scope)
     }
@@ -127,27 +122,19 @@ fn unquoted(raw: &[u8]) -> Vec<u8> {
 
 /// The client's address and the server's, looked up at a connection's first request.
 #[inline]
-fn ends<'py>(
-    protocol: &Protocol,
-    py: Python<'py>,
-    names: &Names,
-) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+fn ends<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let known = protocol.state.with(py, |state| {
         let [client, server] = state.ends.as_ref()?;
         Some([client.bind(py).clone(), server.bind(py).clone()])
     });
     match known {
         Some(known) => Ok(known),
-        None => look_up(protocol, py, names),
+        None => look_up(protocol, py),
     }
 }
 
 #[cold]
-fn look_up<'py>(
-    protocol: &Protocol,
-    py: Python<'py>,
-    names: &Names,
-) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let none = || py.None().into_bound(py);
     let Some(transport) = protocol.transport(py) else { return Ok([none(), none()]) };
     let [peer, own] = transport.addresses(py)?;
@@ -155,7 +142,7 @@ fn look_up<'py>(
     let server = shared(protocol, end(own, true)?)?;
     // A stream of ours carries no TLS itself.
     let is_secure =
-        !matches!(transport, Transport::Stream(_)) && !transport.fact(py, &names.sslcontext)?.is_none();
+        !matches!(transport, Transport::Stream(_)) && !transport.fact(py, name!("sslcontext"))?.is_none();
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
     let before = protocol.state.with(py, |state| {
         state.is_secure = is_secure;
@@ -200,17 +187,16 @@ fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, 
 
 /// A scope with everything that is the same for all requests, and a place for the rest, in the specification's order.
 pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
-    let names = names(py)?;
     let scope = make::dict(py)?;
-    scope.set_item(&names.kind, &names.http)?;
-    scope.set_item(&names.asgi, py.None())?;
-    scope.set_item(&names.http_version, name!("1.1"))?;
-    for name in [&names.method, &names.scheme, &names.path, &names.raw_path, &names.query_string] {
+    scope.set_item(name!("type"), name!("http"))?;
+    scope.set_item(name!("asgi"), py.None())?;
+    scope.set_item(name!("http_version"), name!("1.1"))?;
+    for name in [name!("method"), name!("scheme"), name!("path"), name!("raw_path"), name!("query_string")] {
         scope.set_item(name, py.None())?;
     }
-    scope.set_item(&names.scheme, &names.http)?;
+    scope.set_item(name!("scheme"), name!("http"))?;
     scope.set_item(name!("root_path"), Text(&settings.root_path))?;
-    for name in [&names.headers, &names.client, &names.server, &names.extensions] {
+    for name in [name!("headers"), name!("client"), name!("server"), name!("extensions")] {
         scope.set_item(name, py.None())?;
     }
     Ok(scope)

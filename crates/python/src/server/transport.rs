@@ -7,13 +7,13 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::names::names;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 use crate::protocol;
 use crate::stream;
 
@@ -44,8 +44,7 @@ impl Transport {
         if stream::is_stream(transport)? {
             return Ok(Self::Stream(object));
         }
-        let is_tls =
-            transport.getattr_opt(names(transport.py())?.ssl_protocol.bind(transport.py()))?.is_some();
+        let is_tls = transport.getattr_opt(name!("_ssl_protocol"))?.is_some();
         Ok(if is_tls { Self::Tls(object) } else { Self::Other(object) })
     }
 
@@ -101,14 +100,14 @@ impl Transport {
     pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::pause_reading(transport.bind_borrowed(py)),
-            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.pause_reading).map(drop),
+            Self::Tls(_) | Self::Other(_) => self.call(py, name!("pause_reading")).map(drop),
         }
     }
 
     pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => stream::resume_reading(transport.bind_borrowed(py)),
-            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.resume_reading).map(drop),
+            Self::Tls(_) | Self::Other(_) => self.call(py, name!("resume_reading")).map(drop),
         }
     }
 
@@ -118,12 +117,12 @@ impl Transport {
             Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
             // asyncio's TLS transport answers no question any more after a second `close()`.
             Self::Tls(_) | Self::Other(_) if self.is_closing(py)? => Ok(()),
-            Self::Tls(_) | Self::Other(_) => self.call(py, &names(py)?.close).map(drop),
+            Self::Tls(_) | Self::Other(_) => self.call(py, name!("close")).map(drop),
         }
     }
 
     pub(super) fn abort(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        self.call(py, &names(py)?.abort).map(drop)
+        self.call(py, name!("abort")).map(drop)
     }
 
     /// Ends our side and leaves the peer's open.
@@ -131,7 +130,7 @@ impl Transport {
         if !self.can_end_writing(py)? {
             return Ok(HalfClose::Unsupported);
         }
-        match self.call(py, &names(py)?.write_eof) {
+        match self.call(py, name!("write_eof")) {
             Ok(_) => Ok(HalfClose::Done),
             Err(raised) => match raised.take(py) {
                 error if protocol::is_network_error(py, &error) => Ok(HalfClose::Lost),
@@ -144,7 +143,7 @@ impl Transport {
         match self {
             Self::Stream(_) => Ok(true),
             Self::Tls(_) => Ok(false),
-            Self::Other(_) => match self.call(py, &names(py)?.can_write_eof) {
+            Self::Other(_) => match self.call(py, name!("can_write_eof")) {
                 Ok(can) => Ok(can.is_truthy()?),
                 // Not every transport has the method.
                 Err(raised) => protocol::failure(py, raised).map(|_| false),
@@ -154,7 +153,7 @@ impl Transport {
 
     /// Bytes that wait for the kernel; none where a transport that is closing does not say.
     pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
-        match self.call(py, &names(py)?.get_write_buffer_size) {
+        match self.call(py, name!("get_write_buffer_size")) {
             Ok(size) => Ok(size.extract()?),
             Err(raised) => {
                 protocol::failure(py, raised)?;
@@ -164,17 +163,16 @@ impl Transport {
     }
 
     pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(self.call(py, &names(py)?.is_closing)?.is_truthy()? || self.is_lost_below(py)?)
+        Ok(self.call(py, name!("is_closing"))?.is_truthy()? || self.is_lost_below(py)?)
     }
 
     /// Whether the transport under TLS is lost or closing.
     fn is_lost_below(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         let Self::Tls(transport) = self else { return Ok(false) };
-        let names = names(py)?;
-        let Some(middle) = transport.bind(py).getattr_opt(&names.ssl_protocol)? else { return Ok(false) };
-        let below = middle.getattr_opt(&names.transport)?.filter(|below| !below.is_none());
+        let Some(middle) = transport.bind(py).getattr_opt(name!("_ssl_protocol"))? else { return Ok(false) };
+        let below = middle.getattr_opt(name!("_transport"))?.filter(|below| !below.is_none());
         let Some(below) = below else { return Ok(true) };
-        Ok(call_method(below.as_borrowed(), &names.is_closing, &[])?.is_truthy()?)
+        Ok(call_method(below.as_borrowed(), name!("is_closing"), &[])?.is_truthy()?)
     }
 
     /// The peer's address and our own, as Python has them.
@@ -182,8 +180,7 @@ impl Transport {
         match self {
             Self::Stream(transport) => Ok(stream::addresses(transport.bind(py))?),
             Self::Tls(_) | Self::Other(_) => {
-                let names = names(py)?;
-                Ok([self.fact(py, &names.peername)?, self.fact(py, &names.sockname)?])
+                Ok([self.fact(py, name!("peername"))?, self.fact(py, name!("sockname"))?])
             }
         }
     }
@@ -195,7 +192,7 @@ impl Transport {
         name: &Py<PyString>,
     ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let transport = self.object().bind_borrowed(py);
-        call_method(transport, &names(py)?.get_extra_info, &[name.bind_borrowed(py).as_any().as_borrowed()])
+        call_method(transport, name!("get_extra_info"), &[name.bind_borrowed(py).as_any().as_borrowed()])
     }
 
     fn call<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
@@ -210,9 +207,8 @@ fn write_by_method(
     tail: &[u8],
 ) -> Result<(), ErrorSet> {
     let py = transport.py();
-    let write = |piece: &Bound<'_, PyAny>| {
-        call_method(transport, &names(py)?.write, &[piece.as_borrowed()]).map(drop)
-    };
+    let write =
+        |piece: &Bound<'_, PyAny>| call_method(transport, name!("write"), &[piece.as_borrowed()]).map(drop);
     let length = content.as_ref().map_or(0, |content| content.as_ref().len());
     if head.len() + length + tail.len() <= JOIN_AT_MOST {
         let middle = content.as_ref().map_or(&[][..], AsRef::as_ref);

@@ -28,6 +28,7 @@ use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::protocol;
 use crate::registry::{Direction, Evicted};
 use reactor::Readiness;
@@ -243,8 +244,7 @@ fn try_again(
 ) -> Result<Option<PyResult<Object>>, ErrorSet> {
     let py = future.py();
     let owner = operation.owner.get();
-    let names = &owner.imports.names.sock;
-    if call_method(future, &names.done, &[])?.is_truthy()? {
+    if call_method(future, name!("done"), &[])?.is_truthy()? {
         // Cancelled: the task will throw that into the operation, and what there is to be read stays where it is.
         return Ok(None);
     }
@@ -281,11 +281,10 @@ fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Objec
     let before = operation.inner.with(py, |inner| std::mem::replace(&mut inner.stage, Stage::Ready(outcome)));
     operation.leave(object, descriptor, direction, lingers);
     drop((before, work, socket));
-    let owner = operation.owner.get();
     if let Some(future) = future {
         let future = future.bind_borrowed(py);
-        if !call_method(future, &owner.imports.names.sock.done, &[])?.is_truthy()? {
-            call_method(future, &owner.imports.names.sock.set_result, &[py.None().bind_borrowed(py)])?;
+        if !call_method(future, name!("done"), &[])?.is_truthy()? {
+            call_method(future, name!("set_result"), &[py.None().bind_borrowed(py)])?;
         }
     }
     Ok(())

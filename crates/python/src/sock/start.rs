@@ -92,10 +92,9 @@ fn wait<'py>(
     let owner = operation.owner.bind(py);
     let state = operation.owner.get();
     state.check_open()?;
-    let names = &state.imports.names.sock;
-    let future = call_method(owner.as_any().as_borrowed(), &names.create_future, &[])?;
+    let future = call_method(owner.as_any().as_borrowed(), name!("create_future"), &[])?;
     // The mark by which a task tells `await` from a bare `yield`.
-    future.setattr(&names.is_blocking, true)?;
+    future.setattr(name!("_asyncio_future_blocking"), true)?;
     let direction = work.direction();
     register(object, state, &socket, direction, descriptor)?;
     operation.inner.with(py, |inner| {

@@ -109,14 +109,13 @@ impl Work {
     /// Tries it. Python code may run.
     pub(super) fn attempt<'py>(&mut self, place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
         let py = place.py;
-        let names = &place.owner.imports.names.sock;
         match self {
             Self::Receive { size } => receive(place, *size),
             Self::ReceiveInto { buffer } => receive_into(place, buffer.bind_borrowed(py)),
-            Self::ReceiveFrom { size } => ask(place, &names.recvfrom, &[size.bind_borrowed(py)]),
+            Self::ReceiveFrom { size } => ask(place, name!("recvfrom"), &[size.bind_borrowed(py)]),
             Self::ReceiveFromInto { buffer, size } => {
                 let size = settled_size(buffer.bind(py), size)?;
-                ask(place, &names.recvfrom_into, &[buffer.bind_borrowed(py), size.bind_borrowed(py)])
+                ask(place, name!("recvfrom_into"), &[buffer.bind_borrowed(py), size.bind_borrowed(py)])
             }
             Self::SendAll { data, sent } => {
                 let attempt = send(place, data.bind_borrowed(py), sent)?;
@@ -127,7 +126,7 @@ impl Work {
                 Ok(attempt)
             }
             Self::SendTo { data, address } => {
-                ask(place, &names.sendto, &[data.bind_borrowed(py), address.bind_borrowed(py)])
+                ask(place, name!("sendto"), &[data.bind_borrowed(py), address.bind_borrowed(py)])
             }
             Self::Accept => accept(place),
             Self::Connect { address, is_begun } => {
@@ -183,7 +182,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Att
         Err(raised) => {
             // The socket's own method says what is wrong with it.
             drop(raised.take(place.py));
-            return ask(place, &place.owner.imports.names.sock.recv_into, &[buffer]);
+            return ask(place, name!("recv_into"), &[buffer]);
         }
     };
     let size = view.len();
@@ -204,7 +203,7 @@ fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Re
         Ok(view) => view,
         Err(raised) => {
             drop(raised.take(place.py));
-            return ask(place, &place.owner.imports.names.sock.send, &[data]);
+            return ask(place, name!("send"), &[data]);
         }
     };
     let size = view.len();
@@ -238,7 +237,7 @@ fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> 
 }
 
 fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
-    let attempt = ask(place, &place.owner.imports.names.sock.accept, &[])?;
+    let attempt = ask(place, name!("accept"), &[])?;
     if let Attempt::Done { result, .. } = &attempt {
         result.get_item(0)?.call_method1(name!("setblocking"), (false,))?;
     }
@@ -252,7 +251,7 @@ fn connect<'py>(
     is_begun: bool,
 ) -> Result<Attempt<'py>, ErrorSet> {
     if !is_begun {
-        return ask(place, &place.owner.imports.names.sock.connect, &[address]);
+        return ask(place, name!("connect"), &[address]);
     }
     let pending = socket::pending_error(place.descriptor()).map_err(|error| os_error(&error))?;
     let Some(error) = pending else { return Ok(Attempt::done(place.py.None().into_bound(place.py))) };

@@ -110,7 +110,7 @@ pub(super) fn release(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let closed = close_socket(py, socket).map_err(|raised| raised.take(py));
     drop(protocol);
     if let Some(server) = server {
-        let name = &stream.owner.get().imports.names.protocol.detach;
+        let name = name!("_detach");
         let detach = || call_method(server.bind(py).as_borrowed(), name, &[transport]);
         let detached = detach().or_else(|raised| match raised.take(py) {
             // What had no memory to begin with may have it now; a server that counts the connection on never ends.

@@ -42,6 +42,7 @@ use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::registry::{Entry, SourceKind};
 use crate::stream_protocol::{self, StreamProtocol};
 use crate::transport::{self, alive, check_protocol, schedule};
@@ -132,7 +133,7 @@ pub(crate) fn open<'py>(
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     let state = owner.get();
-    check_protocol(state, &connection.protocol)?;
+    check_protocol(&connection.protocol)?;
     let context = match connection.context {
         Some(context) => context,
         None => copy_context(py)?,
@@ -177,7 +178,7 @@ pub(crate) fn open<'py>(
     let stream = value_of::<Stream>(transport.as_borrowed());
     stream.inner.with(py, |inner| inner.token = Some(token));
     if let Some(server) = connection.server {
-        let name = &state.imports.names.protocol.attach;
+        let name = name!("_attach");
         if let Err(raised) = call_method(server.as_borrowed(), name, &[transport.as_borrowed()]) {
             let error = raised.take(py);
             // It does not count among the server's.

@@ -22,6 +22,7 @@ use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 use crate::protocol::{self, Callee};
 use crate::transport::{self, Inner as _};
 
@@ -96,8 +97,7 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
     };
     let length = data.len()?;
     stream.inner.with(py, |inner| inner.read_size.note(length));
-    let names = &owner.imports.names.protocol;
-    match plan.callee.call(&names.data_received, &[data.as_borrowed()]) {
+    match plan.callee.call(name!("data_received"), &[data.as_borrowed()]) {
         Ok(_) => Ok(()),
         Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
     }
@@ -105,9 +105,8 @@ fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> R
 
 fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
-    let names = &stream.owner.get().imports.names.protocol;
     let hint = make::integer(py, -1)?;
-    let buffer = plan.callee.call(&names.get_buffer, &[hint.as_any().as_borrowed()]);
+    let buffer = plan.callee.call(name!("get_buffer"), &[hint.as_any().as_borrowed()]);
     let buffer = match buffer.and_then(|buffer| non_empty(&buffer).map(|()| buffer)) {
         Ok(buffer) => buffer,
         Err(raised) => {
@@ -135,7 +134,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
         Err(error) => return on_error(transport, &error),
     };
     let count = make::count(py, count)?;
-    match plan.callee.call(&names.buffer_updated, &[count.as_any().as_borrowed()]) {
+    match plan.callee.call(name!("buffer_updated"), &[count.as_any().as_borrowed()]) {
         Ok(_) => Ok(()),
         Err(raised) => end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed."),
     }
@@ -153,8 +152,7 @@ fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
 pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let stream = value_of::<Stream>(transport);
-    let names = &stream.owner.get().imports.names.protocol;
-    let answer = plan.callee.call(&names.eof_received, &[]);
+    let answer = plan.callee.call(name!("eof_received"), &[]);
     let keep_open = match answer.and_then(|answer| Ok(answer.is_truthy()?)) {
         Ok(keep_open) => keep_open,
         Err(raised) => {

@@ -16,27 +16,13 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::name;
 
-/// asyncio's classes, their methods as they were at import, and the names that they use.
+/// asyncio's classes, their methods as they were at import.
 struct Known {
     protocol: Py<PyType>,
     reader: Py<PyType>,
     data_received: Py<PyAny>,
     feed_data: Py<PyAny>,
     wakeup_waiter: Py<PyAny>,
-    names: Names,
-}
-
-struct Names {
-    data_received: Py<PyString>,
-    feed_data: Py<PyString>,
-    wakeup_waiter: Py<PyString>,
-    reader: Py<PyString>,
-    buffer: Py<PyString>,
-    waiter: Py<PyString>,
-    limit: Py<PyString>,
-    eof: Py<PyString>,
-    cancelled: Py<PyString>,
-    set_result: Py<PyString>,
 }
 
 static KNOWN: PyOnceLock<Option<Known>> = PyOnceLock::new();
@@ -63,27 +49,24 @@ pub(super) fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
 pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = protocol.py();
     let Some(known) = known(py)? else { return Ok(None) };
-    let names = &known.names;
-    if !has_method(protocol, &names.data_received, &known.data_received)? {
+    if !has_method(protocol, name!("data_received"), &known.data_received)? {
         return Ok(None);
     }
-    let held = protocol.getattr(&names.reader)?;
+    let held = protocol.getattr(name!("_stream_reader_wr"))?;
     let Some(reader) = held.cast::<PyWeakrefReference>().ok().and_then(PyWeakrefMethods::upgrade) else {
         return Ok(None);
     };
     let is_plain = reader.get_type().is(&known.reader)
-        && has_method(&reader, &names.feed_data, &known.feed_data)?
-        && has_method(&reader, &names.wakeup_waiter, &known.wakeup_waiter)?
-        && !reader.getattr(&names.eof)?.is_truthy()?;
+        && has_method(&reader, name!("feed_data"), &known.feed_data)?
+        && has_method(&reader, name!("_wakeup_waiter"), &known.wakeup_waiter)?
+        && !reader.getattr(name!("_eof"))?.is_truthy()?;
     Ok(is_plain.then_some(reader))
 }
 
 /// Receives into a reader's buffer and wakes who waits for it.
 pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Fed, ErrorSet> {
     let py = reader.py();
-    let Some(known) = known(py)? else { return Ok(Fed::Nothing) };
-    let names = &known.names;
-    let array = reader.getattr(&names.buffer)?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
+    let array = reader.getattr(name!("_buffer"))?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Fed::Nothing) };
     let received = stream.owner.get().inbound.with(py, |inbound| {
         match inbound.receive(|room| socket::receive(descriptor, room)) {
@@ -93,8 +76,8 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Fed,
         }
     })?;
     if matches!(received, Fed::Bytes) {
-        let waiter = wake(reader, names)?;
-        if is_over(&reader.getattr(&names.limit)?, array.len())? {
+        let waiter = wake(reader)?;
+        if is_over(&reader.getattr(name!("_limit"))?, array.len())? {
             Imports::of(py)?.hooks.pause_for_reader(py, reader)?;
         } else {
             match waiter {
@@ -116,15 +99,15 @@ fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
 }
 
 /// Wakes who waits for a reader, if anybody does, and gives the future that was waited for.
-fn wake<'py>(reader: &Bound<'py, PyAny>, names: &Names) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
-    let waiter = reader.getattr(&names.waiter)?;
+fn wake<'py>(reader: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+    let waiter = reader.getattr(name!("_waiter"))?;
     if waiter.is_none() {
         return Ok(None);
     }
     let none = reader.py().None().into_bound(reader.py());
-    reader.setattr(&names.waiter, &none)?;
-    if !call_method(waiter.as_borrowed(), &names.cancelled, &[])?.is_truthy()? {
-        call_method(waiter.as_borrowed(), &names.set_result, &[none.as_borrowed()])?;
+    reader.setattr(name!("_waiter"), &none)?;
+    if !call_method(waiter.as_borrowed(), name!("cancelled"), &[])?.is_truthy()? {
+        call_method(waiter.as_borrowed(), name!("set_result"), &[none.as_borrowed()])?;
     }
     Ok(Some(waiter))
 }
@@ -148,24 +131,11 @@ fn load(py: Python<'_>) -> PyResult<Option<Known>> {
     let streams = py.import(name!("asyncio.streams"))?;
     let protocol = streams.getattr(name!("StreamReaderProtocol"))?.cast_into::<PyType>()?;
     let reader = streams.getattr(name!("StreamReader"))?.cast_into::<PyType>()?;
-    let names = Names {
-        data_received: name!("data_received").kept(py)?,
-        feed_data: name!("feed_data").kept(py)?,
-        wakeup_waiter: name!("_wakeup_waiter").kept(py)?,
-        reader: name!("_stream_reader_wr").kept(py)?,
-        buffer: name!("_buffer").kept(py)?,
-        waiter: name!("_waiter").kept(py)?,
-        limit: name!("_limit").kept(py)?,
-        eof: name!("_eof").kept(py)?,
-        cancelled: name!("cancelled").kept(py)?,
-        set_result: name!("set_result").kept(py)?,
-    };
     Ok(Some(Known {
-        data_received: protocol.getattr(&names.data_received)?.unbind(),
-        feed_data: reader.getattr(&names.feed_data)?.unbind(),
-        wakeup_waiter: reader.getattr(&names.wakeup_waiter)?.unbind(),
+        data_received: protocol.getattr(name!("data_received"))?.unbind(),
+        feed_data: reader.getattr(name!("feed_data"))?.unbind(),
+        wakeup_waiter: reader.getattr(name!("_wakeup_waiter"))?.unbind(),
         protocol: protocol.unbind(),
         reader: reader.unbind(),
-        names,
     }))
 }

@@ -17,8 +17,8 @@ use crate::protocol::{self, Callee};
 
 /// Refuses what is no protocol, such as the coroutine of a factory that is `async`, before anything is made for it: asyncio's
 /// constructors look `connection_made` up, too.
-pub(crate) fn check_protocol(owner: &EventLoop, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
-    protocol.getattr(&owner.imports.names.protocol.connection_made).map(drop)
+pub(crate) fn check_protocol(protocol: &Bound<'_, PyAny>) -> PyResult<()> {
+    protocol.getattr(name!("connection_made")).map(drop)
 }
 
 /// Calls `connection_made`. An exception in there goes to the exception handler, and the connection lives on, as in asyncio.
@@ -27,7 +27,7 @@ pub(crate) fn call_connection_made<'py>(
     callee: &Callee<'py>,
     transport: Argument<'py>,
 ) -> Result<(), ErrorSet> {
-    let name = &owner.get().imports.names.protocol.connection_made;
+    let name = name!("connection_made");
     match callee.call(name, &[transport]) {
         Ok(_) => Ok(()),
         Err(raised) => report_as_callback(owner, callee, name, transport, raised),
@@ -88,13 +88,9 @@ pub(crate) fn schedule<'py>(
 }
 
 /// Tells a protocol of the end. The handle that calls this has entered the connection's context.
-pub(crate) fn call_connection_lost(
-    owner: &EventLoop,
-    callee: Option<Callee<'_>>,
-    error: Argument<'_>,
-) -> PyResult<()> {
+pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Argument<'_>) -> PyResult<()> {
     let Some(callee) = callee else { return Ok(()) };
-    let name = &owner.imports.names.protocol.connection_lost;
+    let name = name!("connection_lost");
     let told = call_method(callee.protocol.as_borrowed(), name, &[error]);
     told.map(drop).map_err(|raised| raised.take(error.py()))
 }

@@ -13,6 +13,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 
 /// `transport.set_write_buffer_limits(high=None, low=None)`, but for telling the protocol.
 pub(crate) fn set_limits<T: Transport>(call: &Call<'_>) -> Result<(), ErrorSet> {
@@ -68,7 +69,7 @@ pub(crate) fn resume_if_low<T: Transport>(transport: Argument<'_>) -> Result<(),
     });
     let Some(callee) = is_due.then(|| this.callee(py)).flatten() else { return Ok(()) };
     let owner = this.owner().bind(py);
-    let told = callee.call(&owner.get().imports.names.protocol.resume_writing, &[]);
+    let told = callee.call(name!("resume_writing"), &[]);
     report_failure(owner, &callee, transport, told, "protocol.resume_writing() failed")
 }
 
@@ -83,6 +84,6 @@ pub(crate) fn pause_if_high<T: Transport>(transport: Argument<'_>) -> Result<(),
     });
     let Some(callee) = is_due.then(|| this.callee(py)).flatten() else { return Ok(()) };
     let owner = this.owner().bind(py);
-    let told = callee.call_here(&owner.get().imports.names.protocol.pause_writing);
+    let told = callee.call_here(name!("pause_writing"));
     report_failure(owner, &callee, transport, told, "protocol.pause_writing() failed")
 }

@@ -225,7 +225,7 @@ pub(crate) fn connection_lost<T: Transport>(
     error: Argument<'_>,
 ) -> Result<(), ErrorSet> {
     let this = value_of::<T>(transport);
-    let told = call_connection_lost(this.owner().get(), this.callee(transport.py()), error);
+    let told = call_connection_lost(this.callee(transport.py()), error);
     let released = T::release(transport);
     told?;
     released

@@ -1,0 +1,294 @@
+//! The table of names: attributes, methods, modules, keywords and keys. They are interned when the module is imported.
+//!
+//! [`name!`](crate::name) looks a name up at compile time; a name that the table does not have does not compile.
+
+use std::convert::Infallible;
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// In the order of their bytes.
+pub(super) const TEXTS: [&str; 206] = [
+    "1.0",
+    "1.1",
+    "2.3",
+    "BaseEventLoop",
+    "BaseSelectorEventLoop",
+    "DEBUG_STACK_DEPTH",
+    "DatagramTransport",
+    "Error on transport creation for incoming connection",
+    "Future",
+    "Protocol",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "TRY_NATIVE",
+    "Task",
+    "_FlowControlMixin",
+    "_SendfileMode",
+    "_ThreadSafeHandle",
+    "__basicsize__",
+    "__cause__",
+    "__code__",
+    "__context__",
+    "__module__",
+    "__name__",
+    "__new__",
+    "__qualname__",
+    "__repr__",
+    "__subclasses__",
+    "_asyncgen_finalizer_hook",
+    "_asyncgen_firstiter_hook",
+    "_asyncio",
+    "_asyncio_future_blocking",
+    "_attach",
+    "_begin",
+    "_buffer",
+    "_call_connection_lost",
+    "_cancelled",
+    "_check_callback",
+    "_check_running",
+    "_check_thread",
+    "_coroutine_origin_tracking_enabled",
+    "_coroutine_origin_tracking_saved_depth",
+    "_detach",
+    "_ensure_fd_no_transport",
+    "_eof",
+    "_fut_waiter",
+    "_limit",
+    "_process_self_data",
+    "_repr_info",
+    "_resume",
+    "_resume_input",
+    "_run",
+    "_run_forever_cleanup",
+    "_run_forever_setup",
+    "_run_once",
+    "_sendfile_compatible",
+    "_set_running_loop",
+    "_signal_handlers",
+    "_socket",
+    "_ssl_protocol",
+    "_start_tls_compatible",
+    "_stream_reader_wr",
+    "_tick",
+    "_transport",
+    "_turn_ends",
+    "_waiter",
+    "_wakeup_waiter",
+    "_write_log",
+    "abort",
+    "accept",
+    "access",
+    "add_done_callback",
+    "after_in_child",
+    "as_coroutine_function",
+    "asgi",
+    "asyncio.base_events",
+    "asyncio.constants",
+    "asyncio.events",
+    "asyncio.format_helpers",
+    "asyncio.futures",
+    "asyncio.protocols",
+    "asyncio.selector_events",
+    "asyncio.streams",
+    "asyncio.tasks",
+    "asyncio.transports",
+    "body",
+    "buffer_updated",
+    "call_exception_handler",
+    "call_later",
+    "call_soon",
+    "call_soon_threadsafe",
+    "can_write_eof",
+    "cancel",
+    "cancelled",
+    "client",
+    "close",
+    "close_inherited",
+    "co_argcount",
+    "collections",
+    "connect",
+    "connection_begun",
+    "connection_ended",
+    "connection_lost",
+    "connection_made",
+    "context",
+    "copy",
+    "count",
+    "counted",
+    "create_future",
+    "create_task",
+    "data_received",
+    "datagram_received",
+    "detach",
+    "done",
+    "eager_start",
+    "eager_task_factory",
+    "eof_received",
+    "error",
+    "error_received",
+    "exception",
+    "exceptions",
+    "extensions",
+    "family",
+    "feed_data",
+    "file",
+    "fileno",
+    "get",
+    "get_asyncgen_hooks",
+    "get_buffer",
+    "get_coroutine_origin_tracking_depth",
+    "get_extra_info",
+    "get_write_buffer_size",
+    "gettimeout",
+    "headers",
+    "http",
+    "http.disconnect",
+    "http.request",
+    "http_version",
+    "https",
+    "inspect",
+    "is_closing",
+    "links",
+    "loop",
+    "message",
+    "method",
+    "more_body",
+    "more_trailers",
+    "offset",
+    "os",
+    "path",
+    "pause_reading",
+    "pause_writing",
+    "peername",
+    "poller",
+    "profile",
+    "protocol",
+    "query_string",
+    "raw_path",
+    "recv_into",
+    "recvfrom",
+    "recvfrom_into",
+    "refused",
+    "register_at_fork",
+    "result",
+    "resume_reading",
+    "resume_writing",
+    "root_path",
+    "run",
+    "run_in_executor",
+    "scheme",
+    "send",
+    "send_file",
+    "send_path",
+    "sendto",
+    "server",
+    "set_asyncgen_hooks",
+    "set_coroutine_origin_tracking_depth",
+    "set_exception",
+    "set_result",
+    "set_wakeup_fd",
+    "setblocking",
+    "signal",
+    "signature",
+    "socket",
+    "sockname",
+    "spec_version",
+    "sslcontext",
+    "state",
+    "status",
+    "submit",
+    "sys",
+    "task_begun",
+    "task_ended",
+    "time",
+    "tobytes",
+    "trailers",
+    "transport",
+    "type",
+    "upgrade",
+    "version",
+    "vitok._hooks",
+    "vitok.http.asgi_compat",
+    "vitok.http.files",
+    "warning",
+    "with_traceback",
+    "write",
+    "write_eof",
+];
+
+#[expect(clippy::declare_interior_mutable_const, reason = "each place of the array is a new one")]
+const UNSET: Name = Name::new();
+pub(crate) static NAMES: [Name; TEXTS.len()] = [UNSET; TEXTS.len()];
+
+/// An interned string for the life of the process. [`name!`](crate::name) gives one.
+pub(crate) struct Name(pub(super) OnceLock<Py<PyString>>);
+
+impl Name {
+    const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl Deref for Name {
+    type Target = Py<PyString>;
+
+    #[inline(always)]
+    #[expect(
+        clippy::expect_used,
+        reason = "`ffi::name::load` is among the first calls of the module's initialisation"
+    )]
+    fn deref(&self) -> &Py<PyString> {
+        self.0.get().expect("the module makes all names before anything of it can be called")
+    }
+}
+
+impl<'a, 'py> IntoPyObject<'py> for &'a Name {
+    type Target = PyString;
+    type Output = Borrowed<'a, 'py, PyString>;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Infallible> {
+        Ok(self.bind_borrowed(py))
+    }
+}
+
+/// The index of a text in [`NAMES`], for [`name!`](crate::name), which calls it at compile time.
+///
+/// # Panics
+/// For a text that the table does not have.
+pub(crate) const fn index_of(text: &str) -> usize {
+    let mut index = 0;
+    while index < TEXTS.len() {
+        if is_same(TEXTS[index].as_bytes(), text.as_bytes()) {
+            return index;
+        }
+        index += 1;
+    }
+    panic!("add this name to the table in ffi/interned.rs")
+}
+
+const fn is_same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < left.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// The [`Name`](crate::ffi::interned::Name) of a text in the table of `ffi/interned.rs`.
+#[macro_export]
+macro_rules! name {
+    ($text:literal) => {
+        &$crate::ffi::interned::NAMES[const { $crate::ffi::interned::index_of($text) }]
+    };
+}
