@@ -1,7 +1,7 @@
 """Errors of `accept()` that last, or come by the thousand: reported once a second with a count, and nothing spins.
 
-The kernel is made to refuse: by a limit of descriptors, or by a filter of system calls in a child. It knows nothing of
-the pause itself (test_accepting.py).
+The kernel is made to refuse: by a limit of descriptors, or by a filter of system calls in a child. Not tested here: the
+pause itself (test_accepting.py).
 """
 
 import re

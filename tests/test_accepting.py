@@ -1,6 +1,6 @@
 """What accepting may run into: many at once, clients gone already, factories that fail, no descriptors left.
 
-It knows nothing of servers' options (test_servers.py).
+Not tested here: servers' options (test_servers.py).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """All tasks are cancelled just when a connection has come in: its accepting is one of them, and ends with it.
 
 Programs that stop in this way then wait until their server is closed (aiosmtpd does). A connection whose protocol never
-got to run its own task would be closed by nobody. It knows nothing of how connections are accepted otherwise.
+got to run its own task would be closed by nobody. Not tested here: how connections are accepted otherwise.
 """
 
 import asyncio

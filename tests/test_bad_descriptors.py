@@ -1,6 +1,6 @@
 """Descriptors that can't be watched, or stop being what they were while they are: an error or silence, never more.
 
-It knows nothing of how good descriptors are watched (test_readers.py).
+Not tested here: how good descriptors are watched (test_readers.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`call_soon_threadsafe`: from other threads, from signal handlers, from other loops, during close and after it.
 
-It knows nothing of executors, which stand on it, nor of fairness under a flood, which has a file of its own.
+Not tested here: executors, which stand on it, and fairness under a flood, which has a file of its own.
 """
 
 import asyncio

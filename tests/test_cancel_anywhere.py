@@ -3,7 +3,7 @@
 A property, not a list of cases: each operation is run again and again, cancelled at its first await, its second, and so
 on until it runs to its end; at once when it waits, and a turn or two later. Meanwhile bystanders are opened on every
 number that comes free, each with data of its own in it. A descriptor that is closed twice is a bystander's, and data
-that is read for the wrong one is missing there. It knows nothing of what the operations are for.
+that is read for the wrong one is missing there. Not tested here: what the operations are for.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The command line: what `vitok run` runs and how a program finds itself there, what it refuses, and `vitok info`.
 
-It knows nothing of standing in for uvloop (test_uvloop_shim.py).
+Not tested here: standing in for uvloop (test_uvloop_shim.py).
 """
 
 import platform

@@ -1,6 +1,6 @@
 """A loop that is closed while it runs, by who goes behind the back of `close()`: the run ends with an error.
 
-It knows nothing of closing a loop that stands still.
+Not tested here: closing a loop that stands still.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """How connections are made: `create_connection`, `create_unix_connection`, `connect_accepted_socket`, their arguments.
 
-It knows nothing of servers beyond a bare listening socket, and nothing of what travels over a connection. Cancelling is
-in test_cancel_anywhere.py.
+Not tested here: servers beyond a bare listening socket, and what travels over a connection. Cancelling is in
+test_cancel_anywhere.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Datagram endpoints: how they are made, what they receive, what they send, and which addresses they take.
 
-It knows nothing of full queues, errors and endings (test_datagrams_flow.py).
+Not tested here: full queues, errors and endings (test_datagrams_flow.py).
 """
 
 import asyncio

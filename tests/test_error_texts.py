@@ -1,6 +1,6 @@
 """The texts of the kernel's errors: they are Python's own, and nothing of ours is added to them.
 
-It knows nothing of which error comes when.
+Not tested here: which error comes when.
 """
 
 import asyncio

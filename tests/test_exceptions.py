@@ -1,6 +1,6 @@
 """What becomes of exceptions in callbacks: who hears of them, and which of them leave the loop.
 
-It knows nothing of Ctrl-C from outside (test_keyboard_interrupt.py).
+Not tested here: Ctrl-C from outside (test_keyboard_interrupt.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`run_in_executor`: both of its ends, the way into the pool and the result's way back to the loop.
 
-It knows nothing of what executors do with work.
+Not tested here: what executors do with work.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A flood of callbacks starves nothing: not timers, not descriptors, not other threads, not signals.
 
 Floods are counted in callbacks, not timed: what waits must be served before so many of them have run. The figures of
-how long it waits are the benchmark's. It knows nothing of why a loop might starve something.
+how long it waits are the benchmark's. Not tested here: why a loop might starve something.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Several loops: in threads at once, one after another a thousand times, and in the child after `fork()`.
 
-Forking happens in processes of its own, so that no thread of the test runner is forked with them. It knows nothing of
+Forking happens in processes of its own, so that no thread of the test runner is forked with them. Not tested here:
 calls between threads (test_call_soon_threadsafe.py).
 """
 

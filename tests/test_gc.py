@@ -1,6 +1,6 @@
 """Garbage and finalizers: cycles through a loop are collected, and what dies at an awkward moment breaks nothing.
 
-It knows nothing of plain reference counts, which test_handles.py looks at.
+Not tested here: plain reference counts, which test_handles.py looks at.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`asyncio.Handle` as `call_soon` and its kin give it: cancelling, what it keeps alive, and how it shows itself.
 
-It knows nothing of timers and their order, nor of garbage in cycles, which have files of their own.
+Not tested here: timers and their order, and garbage in cycles, which have files of their own.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Looking into a loop from outside: tasks, call graphs, `python -m asyncio ps`, and libraries that do so.
 
-It knows nothing of debug mode (test_debug_mode.py).
+Not tested here: debug mode (test_debug_mode.py).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The native classes: nothing can be put on them, and nobody but the loop makes objects of most of them.
 
-What is put on a class, `__new__` above all, may reach memory that was never filled. It knows nothing of what the
-classes are for.
+What is put on a class, `__new__` above all, may reach memory that was never filled. Not tested here: what the classes
+are for.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Pipe transports: over pipes, FIFOs, terminals, sockets and devices, from both ends, to their ends.
 
-It knows nothing of child processes, whose pipes these transports serve as well.
+Not tested here: child processes, whose pipes these transports serve as well.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """How pipe transports write and end: marks, `write_eof`, `close`, `abort`, exceptions, what is forgotten.
 
-It knows nothing of which files can be pipes (test_pipes.py).
+Not tested here: which files can be pipes (test_pipes.py).
 """
 
 import asyncio

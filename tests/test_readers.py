@@ -1,7 +1,7 @@
 """`add_reader`, `add_writer` and their removal: what is watched, when callbacks run, and when they stop.
 
-It knows nothing of transports but that they own their descriptors, and nothing of the poller behind the loop. Bad
-descriptors have a file of their own (test_bad_descriptors.py).
+Not tested here: transports but that they own their descriptors, and the poller behind the loop. Bad descriptors have a
+file of their own (test_bad_descriptors.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What a second reading of the loop found broken, each as the program that showed it.
 
-It knows nothing of why; the cause stands beside the code that was mended.
+Not tested here: why; the cause stands beside the code that was mended.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Servers: where they listen, with which options, and that they serve.
 
-It knows nothing of how servers end (test_servers_ending.py), of what accepting may run into (test_accepting.py), nor of
-Unix addresses (test_servers_unix.py).
+Not tested here: how servers end (test_servers_ending.py), of what accepting may run into (test_accepting.py), and Unix
+addresses (test_servers_unix.py).
 """
 
 import asyncio

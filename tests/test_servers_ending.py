@@ -1,6 +1,6 @@
 """How servers end: `close`, `wait_closed`, `close_clients`, `abort_clients`, `serve_forever`, `async with`, Ctrl-C.
 
-It knows nothing of how servers are made (test_servers.py).
+Not tested here: how servers are made (test_servers.py).
 """
 
 import asyncio

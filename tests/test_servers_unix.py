@@ -1,6 +1,6 @@
 """Servers at Unix addresses: files, abstract names, what was there before, and what is left afterwards.
 
-It knows nothing of what servers do with their clients (test_servers.py).
+Not tested here: what servers do with their clients (test_servers.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Signals within one process: `add_signal_handler`, its refusals, and who owns the wake-up descriptor.
 
-It knows nothing of Ctrl-C, which needs a process of its own (test_keyboard_interrupt.py).
+Not tested here: Ctrl-C, which needs a process of its own (test_keyboard_interrupt.py).
 """
 
 import asyncio

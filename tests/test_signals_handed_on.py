@@ -1,6 +1,6 @@
 """Who had the wake-up descriptor of signals before the loop still hears of them: what arrives is handed on.
 
-It knows nothing of who has it after a run (test_signals.py).
+Not tested here: who has it after a run (test_signals.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The `sock_*` coroutines: what each of them gives, takes and refuses.
 
-It knows nothing of waits that are cancelled, nor of descriptors that are used again (test_sock_calls_waiting.py); for
+Not tested here: waits that are cancelled, and descriptors that are used again (test_sock_calls_waiting.py); for
 `sock_sendfile` see test_sendfile.py.
 """
 

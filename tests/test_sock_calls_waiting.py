@@ -1,7 +1,7 @@
 """Waits of the `sock_*` coroutines: cancelled, many at once, and over descriptors that are closed and used again.
 
-The descriptors' numbers are what such waits are kept by, so the tests see to it that a number comes back. It knows
-nothing of what each call gives (test_sock_calls.py).
+The descriptors' numbers are what such waits are kept by, so the tests see to it that a number comes back. Not tested
+here: what each call gives (test_sock_calls.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """asyncio's own streams over the loop: reading by line, separator and size, flow control, errors, and both ends' life.
 
-It knows nothing of subclasses and replaced methods (test_stream_reader_ways.py).
+Not tested here: subclasses and replaced methods (test_stream_reader_ways.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What is sent and what is dropped when the end of a stream is near: `write_eof`, `close`, `abort`, a peer that left.
 
-It knows nothing of which calls the protocol gets (test_streams_order.py).
+Not tested here: which calls the protocol gets (test_streams_order.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """In which contextvars context a stream protocol is called: its creator's, and no other connection's.
 
-It knows nothing of the contexts of handles and tasks (test_call_soon.py).
+Not tested here: the contexts of handles and tasks (test_call_soon.py).
 """
 
 import asyncio

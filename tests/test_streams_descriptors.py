@@ -1,6 +1,6 @@
 """Stream transports and the numbers of their descriptors: one owner, closed once, and nothing of another's touched.
 
-It knows nothing of the user's watchers (test_bad_descriptors.py) nor of cancelling (test_cancel_anywhere.py).
+Not tested here: the user's watchers (test_bad_descriptors.py) and cancelling (test_cancel_anywhere.py).
 """
 
 import asyncio

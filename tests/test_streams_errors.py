@@ -1,6 +1,6 @@
 """What becomes of exceptions in a stream protocol's methods: who is told, and whether the connection survives.
 
-It knows nothing of exceptions in callbacks (test_exceptions.py), nor of the kernel's errors (test_streams_order.py).
+Not tested here: exceptions in callbacks (test_exceptions.py), and the kernel's errors (test_streams_order.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Flow control of a stream's writing: water marks, the protocol paused and resumed, and what is counted.
 
-It knows nothing of whether the data arrives (test_streams_writing.py). Its pairs have the least buffer that the kernel
+Not tested here: whether the data arrives (test_streams_writing.py). Its pairs have the least buffer that the kernel
 gives, and stay full until the peer reads: so it is the test which says how much is in the transport's buffer.
 """
 

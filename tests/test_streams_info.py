@@ -1,6 +1,6 @@
 """What a stream transport tells about itself, whose protocol it serves, and what becomes of one that is forgotten.
 
-It knows nothing of how data travels (test_streams_reading.py, test_streams_writing.py).
+Not tested here: how data travels (test_streams_reading.py, test_streams_writing.py).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """In which order a stream transport calls its protocol, and how a connection ends: once, and for which reason.
 
-It knows nothing of what becomes of exceptions in the protocol's methods (test_streams_errors.py), nor of how much is
-read or written.
+Not tested here: what becomes of exceptions in the protocol's methods (test_streams_errors.py), and how much is read or
+written.
 """
 
 import asyncio

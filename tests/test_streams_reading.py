@@ -1,6 +1,6 @@
 """How a stream transport reads: how much at a time, into whose buffer, paused and resumed wherever that is possible.
 
-It knows nothing of how a connection ends (test_streams_order.py).
+Not tested here: how a connection ends (test_streams_order.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What `write`, `writelines` and `write_eof` of a stream transport take, and that it arrives whole and in order.
 
-It knows nothing of water marks (test_streams_flow.py).
+Not tested here: water marks (test_streams_flow.py).
 """
 
 import array

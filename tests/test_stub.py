@@ -1,6 +1,6 @@
 """The stub and the binary agree: mypy's stubtest, on the native module and on the package.
 
-It knows nothing of what the types are.
+Not tested here: what the types are.
 """
 
 import importlib.util

@@ -1,6 +1,6 @@
 """The public names and what a loop is: Surface in the list of behaviours.
 
-It knows nothing of scheduling; signatures, transports and the uvloop stand-in have files of their own.
+Not tested here: scheduling; signatures, transports and the uvloop stand-in have files of their own.
 """
 
 import asyncio

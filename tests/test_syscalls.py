@@ -1,7 +1,7 @@
 """What the kernel is asked for: the seed's server under strace and one request, against the seed's own trace.
 
 The seed's section on asynchrony in the operating system runs a server under strace, asks it once with curl, and lists
-the calls. They are counted here; ours is examples/server.py on our loop. It knows nothing of why a loop polls.
+the calls. They are counted here; ours is examples/server.py on our loop. Not tested here: why a loop polls.
 """
 
 import http.client

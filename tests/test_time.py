@@ -1,6 +1,6 @@
 """The clock: `loop.time()`, how exact timers are, and what becomes of delays that are no ordinary numbers.
 
-It knows nothing of the order of timers (test_timers.py).
+Not tested here: the order of timers (test_timers.py).
 """
 
 import asyncio

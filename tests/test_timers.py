@@ -1,6 +1,6 @@
 """Timers: `call_later`, `call_at`, their order, cancelling, and what becomes of cancelled ones.
 
-It knows nothing of how exact the clock is (test_time.py) nor of how handles show themselves (test_handles.py).
+Not tested here: how exact the clock is (test_time.py) and how handles show themselves (test_handles.py).
 """
 
 import asyncio

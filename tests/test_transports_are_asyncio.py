@@ -1,6 +1,6 @@
 """Transports, servers and timer handles are instances of asyncio's classes, which programs and libraries check for.
 
-It knows nothing of what transports do with bytes.
+Not tested here: what transports do with bytes.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Loops that nobody closes, and loops that were never made: what Python says of them, and no traceback of ours.
 
-Children run with warnings shown, as asyncio's own loop is the control. It knows nothing of closing.
+Children run with warnings shown, as asyncio's own loop is the control. Not tested here: closing.
 """
 
 import sys

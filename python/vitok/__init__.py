@@ -1,7 +1,8 @@
-"""vitok: a native event loop for asyncio.
+"""A native event loop for asyncio.
 
-`vitok.run(main())` in place of `asyncio.run(main())` is all that a program has to change. The loop is CPython's own
-class with its hot parts in Rust, so everything that asyncio documents holds: https://docs.python.org/3/library/asyncio.html.
+`vitok.run(main())` instead of `asyncio.run(main())` is the only change that a program needs. The loop is CPython's own
+class with its hot parts in Rust, so everything that asyncio documents holds:
+https://docs.python.org/3/library/asyncio.html.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run", "serve"]
 
 EventLoop = Loop
-"""The same class under asyncio's newer name."""
+"""The same class by asyncio's newer name."""
 
 _Result = TypeVar("_Result")
 _POLICY_NAMES = ("EventLoopPolicy", "install")
 
 
 def new_event_loop() -> Loop:
-    """Make a loop. The caller closes it; `asyncio.Runner(loop_factory=vitok.new_event_loop)` does so by itself."""
+    """Return a new loop. The caller closes it, as `asyncio.Runner(loop_factory=vitok.new_event_loop)` does."""
     return Loop()
 
 
@@ -43,22 +44,22 @@ def run(
     debug: bool | None = None,
     **kwargs: Any,
 ) -> _Result:
-    """Run a coroutine to its end on a new loop: `asyncio.run` with this loop as the default.
+    """Run a coroutine on a new loop and return its result: `asyncio.run` with this loop as the default.
 
-    Further keywords go to `asyncio.Runner.run` (`context`). RuntimeError if a loop is running in this thread.
+    Further keywords are passed to `asyncio.Runner.run` (`context`). RuntimeError if a loop is running in this thread.
     """
     if asyncio.events._get_running_loop() is not None:
-        # Said before a runner is made, whose end would fail for the same reason and hide this one.
+        # Checked before a runner is made: closing the runner would fail for the same reason and hide this error.
         raise RuntimeError("vitok.run() cannot be called from a running event loop")
     with asyncio.Runner(debug=debug, loop_factory=loop_factory or new_event_loop) as runner:
         return runner.run(main, **kwargs)
 
 
 def as_uvloop() -> None:
-    """Let `import uvloop` mean this package, in this process and in children that multiprocessing spawns.
+    """Make `import uvloop` import this package, in this process and in children that multiprocessing spawns.
 
-    For programs that ask for uvloop by name. Nothing happens without this call, `VITOK_AS_UVLOOP=1` at the first import
-    of vitok, or `python -m vitok --as-uvloop`.
+    This is for programs that ask for uvloop by name. It happens only by this call, by `VITOK_AS_UVLOOP=1` at the first
+    import of vitok, or by `python -m vitok --as-uvloop`.
     """
     from . import _uvloop_shim
 
@@ -66,9 +67,9 @@ def as_uvloop() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Import what few programs need only when somebody asks for it.
+    """Import names that few programs need at their first use.
 
-    That is the HTTP server, and the names of event loop policies, which are deprecated, and gone in Python 3.16.
+    These are the HTTP server, and event loop policies, which are deprecated and were removed in Python 3.16.
     """
     if name == "serve":
         from .http.serving import serve

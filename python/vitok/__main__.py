@@ -1,6 +1,6 @@
-"""The command: `vitok run script.py`, `vitok serve module:app`, `vitok info`, `vitok bench`; also as `python -m vitok`.
+"""The command `vitok` (or `python -m vitok`): `run script.py`, `serve module:app`, `info` and `bench`.
 
-It knows how programs are started, and nothing of loops but how to make ours the default.
+It starts programs and makes vitok's loop their default; loops are not known otherwise.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import NoReturn
 import vitok
 
 _COMMANDS = ("run", "serve", "info", "bench")
-# In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, and no package.
+# In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, not a package.
 _BENCHMARKS = Path(__file__).with_name("_benchmarks")
 _USAGE_ERROR = 2
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Do what the command line says. Leaves by SystemExit: 2 for something that cannot be run."""
+    """Run the command line. SystemExit with code 2 if the command cannot be run."""
     arguments = sys.argv[1:] if arguments is None else arguments
     first = next((argument for argument in arguments if argument != "--as-uvloop"), None)
     if first not in _COMMANDS and first not in ("-h", "--help", "--version", None):
         arguments = ["run", *arguments]
     if arguments[:1] == ["bench"]:
-        # Its options are its own, and so are the packages that it needs.
+        # The command has options and required packages of its own.
         _bench(arguments[1:])
     if first == "serve":
-        # So are these.
+        # So has this one.
         _serve(arguments)
         return
     options = _parser().parse_args(arguments)
@@ -49,35 +49,33 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="vitok", description="Runs asyncio programs on vitok's event loop.")
     parser.add_argument("--version", action="version", version=f"vitok {vitok.__version__}")
-    parser.add_argument("--as-uvloop", action="store_true", help="let 'import uvloop' mean vitok")
+    parser.add_argument("--as-uvloop", action="store_true", help="make 'import uvloop' import vitok")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    run = commands.add_parser("run", help="run a program with vitok as asyncio's loop", allow_abbrev=False)
+    run = commands.add_parser("run", help="run a program with vitok's event loop as the default", allow_abbrev=False)
     run.add_argument(
-        "--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="let 'import uvloop' mean vitok"
+        "--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="make 'import uvloop' import vitok"
     )
     how = run.add_mutually_exclusive_group()
     how.add_argument("-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="run a module")
-    how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run a string")
+    how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run code given as a string")
     run.add_argument("script", nargs=argparse.REMAINDER, metavar="script.py [argument ...]")
-    commands.add_parser("info", help="print versions, the poller, and what is native")
-    commands.add_parser(
-        "serve", help="serve an ASGI application over HTTP; `vitok serve --help` says how", add_help=False
-    )
-    commands.add_parser("bench", help="measure this loop beside others; `vitok bench --help` says how", add_help=False)
+    commands.add_parser("info", help="print the versions, the poller and the native parts")
+    commands.add_parser("serve", help="serve an ASGI application over HTTP; see `vitok serve --help`", add_help=False)
+    commands.add_parser("bench", help="compare this loop with others; see `vitok bench --help`", add_help=False)
     return parser
 
 
 def _bench(words: list[str]) -> NoReturn:
-    """Become the command in benchmarks/: a process of its own, in which nothing of vitok is imported."""
+    """Replace this process with the command in benchmarks/, a process of its own that imports nothing of vitok."""
     script = _BENCHMARKS / "bench.py"
     if not script.is_file():
-        _refuse("bench: this build of vitok came without its benchmarks")
+        _refuse("bench: this build of vitok has no benchmarks")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, str(script), *words])
 
 
 def _serve(arguments: list[str]) -> None:
-    """Serve an application. What stands before the word `serve` is for the package."""
+    """Serve an application. Options before the word `serve` belong to the package."""
     from vitok.http.command import main as serve
 
     place = arguments.index("serve")
@@ -95,11 +93,11 @@ def _run(options: argparse.Namespace) -> None:
     elif options.script:
         _run_script(options.script)
     else:
-        _refuse("run: name a script, '-m module' or '-c code'")
+        _refuse("run: expected a script, '-m module' or '-c code'")
 
 
 def _become_default() -> None:
-    """Make `asyncio.run` and `asyncio.new_event_loop` of the program use our loop."""
+    """Make `asyncio.run` and `asyncio.new_event_loop` of the program use vitok's loop."""
     vitok.install()
 
 
@@ -131,7 +129,7 @@ def _check_source(path: Path) -> None:
 
 def _run_module(words: list[str]) -> None:
     if not words:
-        _refuse("run: -m needs the name of a module")
+        _refuse("run: -m expects the name of a module")
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = importlib.util.find_spec(words[0])
@@ -145,7 +143,7 @@ def _run_module(words: list[str]) -> None:
 
 def _run_code(words: list[str]) -> None:
     if not words:
-        _refuse("run: -c needs a string of code")
+        _refuse("run: -c expects a string of code")
     try:
         code = compile(words[0], "<string>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

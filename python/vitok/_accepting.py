@@ -1,7 +1,7 @@
-"""Accepting where asyncio's own code does it, for TLS among others: errors of the listening socket, seen as natively.
+"""Accepting in asyncio's own code, as for TLS, with the error handling of the native listener.
 
 asyncio reports an error for each connection that the backlog may hold, and schedules as many further attempts
-(`_accept_connection`). It knows nothing of what becomes of a connection.
+(`_accept_connection`). Accepted connections are not known here.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ._hooks import report_accept_failure
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-# As in crates/python/src/listener.rs: what concerns one connection, so that the next one may be had (accept(2)).
+# As in crates/python/src/listener.rs: errors of one connection, after which the next can be accepted (accept(2)).
 _NAMES = ("ENETDOWN", "EPROTO", "ENOPROTOOPT", "EHOSTDOWN", "ENONET", "EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH")
 _OF_A_PEER = frozenset(getattr(errno, name, None) for name in _NAMES)
-# So many of them without a connection in between, and it is no peer's doing.
+# After this many such errors without a connection in between, the peers are not the cause.
 _IN_A_ROW = 64
 _RETRY_SECONDS = 1.0
 
 
 class GuardedSocket:
-    """A listening socket for asyncio's code, which sees connections and "nothing there" but no other errors.
+    """A listening socket for asyncio's code, which sees connections and "nothing there", but no other errors.
 
-    After an error that lasts, accepting pauses for a second: `pause()` ends it, `resume()` begins it again.
+    After an error that lasts, accepting pauses for a second: `pause()` stops it, `resume()` starts it again.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class GuardedSocket:
         self._failures = 0
 
     def fileno(self) -> int:
-        """The number of the socket; -1 once it is closed."""
+        """Return the number of the socket, or -1 once it is closed."""
         return self._socket.fileno()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """A connection. BlockingIOError where there is none to be had now."""
+        """Return a connection. BlockingIOError if there is none now."""
         while True:
             try:
                 accepted = self._socket.accept()
@@ -64,7 +64,7 @@ class GuardedSocket:
                 return accepted
 
     def _fail(self, error: OSError) -> None:
-        """Report an error. BlockingIOError unless it was the peer's, and the next connection may be had."""
+        """Report an error. BlockingIOError unless the peer caused it and the next connection can be accepted."""
         report_accept_failure(self._loop, self._socket, error)
         self._failures += 1
         if error.errno not in _OF_A_PEER or self._failures >= _IN_A_ROW:

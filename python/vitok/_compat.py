@@ -1,4 +1,4 @@
-"""What differs between the versions of Python: here and nowhere else."""
+"""The differences between the versions of Python, all in this module."""
 
 from __future__ import annotations
 
@@ -21,4 +21,6 @@ LOOP_ATTRIBUTES = (
     "_watcher",
     "slow_callback_duration",
 )
-"""What the constructors of asyncio's loop classes assign and the native class does not keep, over all versions."""
+"""Attributes that the constructors of asyncio's loop classes assign, in any version, and that the native class does not
+have.
+"""

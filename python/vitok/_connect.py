@@ -1,7 +1,7 @@
-"""The short way of `create_connection`: an address that needs no look-up, and nothing else asked for.
+"""A shortcut for `create_connection` with an address that needs no look-up and no further arguments.
 
-asyncio's own method looks at a dozen arguments and makes lists of addresses; for one literal address there is one way
-to go. Whatever is asked for beyond that goes to the inherited method, so every argument keeps its meaning.
+asyncio's own method checks a dozen arguments and builds lists of addresses; one literal address needs none of that. All
+other calls go to the inherited method, so every argument keeps its meaning.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-# What is used of it is asyncio's own, and typeshed does not tell of it. Its `socket` is looked up at each call, since
-# tests put something else in its place.
+# The names used here are private to asyncio and unknown to typeshed. Its `socket` is looked up at each call, since
+# tests replace it.
 base_events: Any = _base_events
 
 
 def plain_address(host: Any, port: Any, options: dict[str, Any]) -> Any:
-    """What a socket for this connection is made of and connected to, or None where the long way has to be gone."""
+    """Return the address info of a literal address, or None if the inherited method is needed."""
     if type(host) is not str or type(port) is not int or not 0 <= port <= 65535 or any(options.values()):
         return None
     if not options.keys() <= _WITHOUT_MEANING:
@@ -27,7 +27,7 @@ def plain_address(host: Any, port: Any, options: dict[str, Any]) -> Any:
     return base_events._ipaddr_info(host, port, 0, base_events.socket.SOCK_STREAM, 0)
 
 
-# Arguments that ask for nothing when they are false or None.
+# Arguments that have no effect when they are false or None.
 _WITHOUT_MEANING = frozenset(
     {"ssl", "family", "proto", "flags", "sock", "local_addr", "happy_eyeballs_delay", "interleave", "all_errors"}
 )
@@ -36,7 +36,7 @@ _WITHOUT_MEANING = frozenset(
 async def connect(
     loop: asyncio.AbstractEventLoop, protocol_factory: Callable[[], asyncio.BaseProtocol], info: Any
 ) -> tuple[Any, asyncio.BaseProtocol]:
-    """Connect to the one address, and wait until the protocol has been told. OSError as asyncio raises it."""
+    """Connect to the address, and wait until the protocol is connected. OSError as raised by asyncio."""
     family, kind, proto, _, address = info
     sock = base_events.socket.socket(family=family, type=kind, proto=proto)
     try:

@@ -1,6 +1,6 @@
-"""Functions that the native loop calls once per run, failure or close, never per callback that goes well.
+"""Functions that the native loop calls once per run, failure or close, never per callback that succeeds.
 
-`crates/python/src/imports/hooks.rs` lists them with their arguments: the import of the native module fails where the
+`crates/python/src/imports/hooks.rs` lists them with their arguments: the import of the native module fails if the
 two differ.
 """
 
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
-# What is used of these is asyncio's own, and typeshed does not tell of it.
+# The names used here are private to asyncio and unknown to typeshed.
 base_events: Any = _base_events
 futures: Any = _futures
 
-# What stands in the place of a handler for a signal that a loop handles.
+# Replaces the Python handler of a signal that a loop handles.
 _sighandler_noop: Any = unix_events._sighandler_noop  # type: ignore[attr-defined]
 
-# Newer Pythons describe a callback's arguments only in debug mode, and ask which it is.
+# Newer Pythons describe the arguments of a callback only in debug mode, and take the mode as an argument.
 _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callback_source).parameters
 
-# The readers of these versions are fed natively; what a newer one does in `feed_data` is not known.
+# The native code feeds the stream readers of these versions; what a newer `feed_data` does is unknown.
 FEEDS_READERS = sys.version_info < (3, 16)
 
-# Newer Pythons let `create_task` hand any keyword on to the task.
+# Newer Pythons let `create_task` pass any keyword on to the task.
 TASKS_TAKE_KEYWORDS = "kwargs" in inspect.signature(_base_events.BaseEventLoop.create_task).parameters
 
 
 def describe_failure(
     loop: AbstractEventLoop, handle: Any, callback: Any, arguments: tuple[Any, ...] | None, error: BaseException
 ) -> dict[str, Any]:
-    """The context of `call_exception_handler` for an exception that came out of a callback."""
+    """Return the context of `call_exception_handler` for an exception raised by a callback."""
     options = {"debug": loop.get_debug()} if _SOURCE_TAKES_DEBUG else {}
     source = format_helpers._format_callback_source(callback, arguments or (), **options)
     details = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
@@ -56,13 +56,15 @@ def describe_failure(
 
 
 def report_slow_callback(loop: AbstractEventLoop, handle: Any, seconds: float) -> None:
-    """Debug mode: log a callback that kept the loop for `slow_callback_duration` seconds or longer."""
+    """Log a callback that took `slow_callback_duration` seconds or longer, in debug mode."""
     if seconds >= loop.slow_callback_duration:
         base_events.logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
 
 
 def descriptor_of(file: Any) -> int:
-    """The number of a descriptor or of an object with `fileno()`. ValueError for anything else, as in `selectors`."""
+    """Return the number of a descriptor or of an object with `fileno()`. ValueError for anything else, as in
+    `selectors`.
+    """
     try:
         number = file if isinstance(file, int) else int(file.fileno())
     except (AttributeError, TypeError, ValueError):
@@ -73,7 +75,7 @@ def descriptor_of(file: Any) -> int:
 
 
 def descriptor_or_none(file: Any) -> int | None:
-    """The same; None where that is a ValueError. The native code gets no exception whose traceback holds the object."""
+    """Return the same, or None instead of ValueError: the traceback of an exception would keep the object alive."""
     try:
         return descriptor_of(file)
     except ValueError:
@@ -81,12 +83,12 @@ def descriptor_or_none(file: Any) -> int | None:
 
 
 def in_main_thread() -> bool:
-    """Whether this thread is the one that runs the handlers of signals."""
+    """Return whether this thread is the one that runs signal handlers."""
     return threading.current_thread() is threading.main_thread()
 
 
 def default_executor(loop: AbstractEventLoop) -> concurrent.futures.Executor:
-    """The loop's own pool, made at its first use."""
+    """Return the loop's own pool, which is made at its first use."""
     base_events.BaseEventLoop._check_default_executor(loop)
     own: Any = loop
     if own._default_executor is None:
@@ -95,7 +97,7 @@ def default_executor(loop: AbstractEventLoop) -> concurrent.futures.Executor:
 
 
 def translate_exception(error: BaseException) -> Any:
-    """An exception of a pool's future as asyncio's futures give it."""
+    """Return an exception of a pool's future as asyncio's futures raise it."""
     return futures._convert_future_exc(error)
 
 
@@ -104,35 +106,35 @@ _accept_reports: weakref.WeakKeyDictionary[AbstractEventLoop, Sparse[dict[str, A
 
 
 def report_accept_failure(loop: AbstractEventLoop, sock: socket.socket, error: OSError) -> None:
-    """Tell the exception handler of a connection that could not be accepted: once a second, with a count of others."""
+    """Report a failed accept to the exception handler: once a second, with a count of others."""
     reports = _accept_reports.get(loop)
     if reports is None:
-        reports = _accept_reports[loop] = Sparse(loop, _accept_teller(loop))
+        reports = _accept_reports[loop] = Sparse(loop, _accept_reporter(loop))
     is_shortage = error.errno in _SHORTAGE
     message = "socket.accept() out of system resource" if is_shortage else "Accepting a connection failed"
-    reports.say({"message": message, "exception": error, "socket": transport_socket(sock)})
+    reports.add({"message": message, "exception": error, "socket": transport_socket(sock)})
 
 
-def _accept_teller(loop: AbstractEventLoop) -> Callable[[dict[str, Any], int], object]:
+def _accept_reporter(loop: AbstractEventLoop) -> Callable[[dict[str, Any], int], object]:
     known = weakref.ref(loop)
 
-    def tell(details: dict[str, Any], others: int) -> None:
+    def pass_on(details: dict[str, Any], others: int) -> None:
         if others:
             details["message"] += f" ({others} more in the last second)"
         alive = known()
         if alive is not None:
             alive.call_exception_handler(details)
 
-    return tell
+    return pass_on
 
 
 def transport_socket(sock: socket.socket) -> trsock.TransportSocket:
-    """The view of a socket that `get_extra_info("socket")` gives."""
+    """Return the view of a socket that `get_extra_info("socket")` returns."""
     return trsock.TransportSocket(sock)
 
 
-def endpoint_facts(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
-    """What `get_extra_info` of a datagram transport knows: there are few of them, so it is asked for at once."""
+def endpoint_info(sock: socket.socket, extra: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what `get_extra_info` of a datagram transport has: endpoints are few, so all of it is read at once."""
     facts = {**(extra or {}), "socket": transport_socket(sock), "sockname": _address_or_none(sock.getsockname)}
     if "peername" not in facts:
         facts["peername"] = _address_or_none(sock.getpeername)
@@ -147,20 +149,20 @@ def _address_or_none(ask: Callable[[], Any]) -> Any:
 
 
 def socket_of(socket_class: type[socket.socket], descriptor: int) -> socket.socket:
-    """A socket object for a connected descriptor, which it owns from now on; after an exception it does not."""
+    """Return a socket object that owns this connected descriptor from now on; after an exception it does not own it."""
     sock: Any = socket_class.__new__(socket_class)
     try:
         sock.__init__(fileno=descriptor)
         sock.setblocking(False)
     except BaseException:
-        # A KeyboardInterrupt, say. The transport goes on owning the descriptor, and this object must not close it.
+        # A KeyboardInterrupt, for example. The transport still owns the descriptor, and this object must not close it.
         sock.detach()
         raise
     return sock  # type: ignore[no-any-return]
 
 
 def closed_socket(socket_class: type[socket.socket]) -> socket.socket:
-    """A socket object that is closed from the start: its `fileno()` is -1."""
+    """Return a socket object that is closed from the start: its `fileno()` is -1."""
     sock: Any = socket_class.__new__(socket_class)
     sock._io_refs = 0
     sock._closed = True
@@ -168,45 +170,45 @@ def closed_socket(socket_class: type[socket.socket]) -> socket.socket:
 
 
 def pause_for_reader(reader: Any) -> None:
-    """A stream reader holds twice its limit: stop its transport, as `StreamReader.feed_data` does."""
+    """Pause the transport of a stream reader that holds twice its limit, as `StreamReader.feed_data` does."""
     if reader._transport is None or reader._paused:
         return
     try:
         reader._transport.pause_reading()
     except NotImplementedError:
-        # The transport cannot be paused; asyncio then leaves it alone for good.
+        # The transport cannot be paused; asyncio then never tries again.
         reader._transport = None
     else:
         reader._paused = True
 
 
 def warn_of_lost_writes() -> None:
-    """A program goes on writing to a connection that is lost."""
+    """Log that a program keeps writing to a connection that is lost."""
     base_events.logger.warning("socket.send() raised exception.")
 
 
 def warn_of_lost_pipe_writes() -> None:
-    """A program goes on writing to a pipe that is closed."""
+    """Log that a program keeps writing to a pipe that is closed."""
     base_events.logger.warning("pipe closed by peer or os.write(pipe, data) raised exception.")
 
 
 def warn_of_resource(text: str, category: type[Warning], source: object) -> None:
-    """A resource was forgotten while it was open."""
+    """Warn of a resource that was not closed."""
     warnings.warn(text, category, stacklevel=1, source=source)
 
 
 def log_network_error(transport: object, message: str, error: BaseException) -> None:
-    """Debug mode: what ended a connection."""
+    """Log the error that ended a connection, in debug mode."""
     base_events.logger.debug("%r: %s", transport, message, exc_info=error)
 
 
 def close_inherited(loop: _base_events.BaseEventLoop) -> None:
-    """What asyncio's own `close()` does, in its own words: signal handlers, the default executor, the log."""
+    """Do the remaining steps of asyncio's `close()`: signal handlers, the default executor, the log."""
     unix_events._UnixSelectorEventLoop.close(loop)
 
 
 def close_again(loop: _base_events.BaseEventLoop, handlers: dict[int, Any]) -> None:
-    """The same again, where an exception ended it: a handler of those before may be forgotten and still in place."""
+    """Repeat that after an exception: a signal handler that asyncio has forgotten may still be installed."""
     own: Any = loop
     for number in handlers.keys() - own._signal_handlers.keys():
         if signal.getsignal(number) is _sighandler_noop:

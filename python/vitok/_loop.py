@@ -1,7 +1,7 @@
-"""The class of the loop: CPython's own, with the native one in front of it.
+"""The class of the loop: CPython's own, with the native one before it in the order of the bases.
 
-What is native takes precedence by the order of the bases; everything else is inherited, of whichever Python runs. Here
-stands only what joins the two: the self-pipe that does not exist, and signals.
+Native methods take precedence; everything else is inherited from the Python that runs. This module has only what joins
+the two: the self-pipe, which does not exist, and signals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _compat, _pipes
 from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
-from ._hooks import descriptor_of, endpoint_facts
+from ._hooks import descriptor_of, endpoint_info
 from ._native import EventLoop, is_plain_socket
 from ._server import Server, adopt, started
 
@@ -39,20 +39,20 @@ _stop_when_done: Any = _base_events._run_until_complete_cb  # type: ignore[attr-
 # Families whose transports are native; others (Bluetooth, vsock) keep asyncio's own transports.
 _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
-# Families whose addresses may have the name of a host in them.
+# Families whose addresses may contain a host name.
 _NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
-    """An event loop: asyncio.AbstractEventLoop in full, with native scheduling and polling."""
+    """An event loop with native scheduling and polling, which implements all of asyncio.AbstractEventLoop."""
 
-    # What asyncio's constructors assign has a slot, so that the instance's dict is born only when a user assigns
-    # something of their own: the interpreter calls methods of an instance without a dict faster, by
+    # Attributes that asyncio's constructors assign have slots, so that the instance gets a dict only when a user
+    # assigns another attribute: the interpreter calls methods of an instance without a dict faster, by
     # LOAD_ATTR_METHOD_LAZY_DICT.
     __slots__ = _compat.LOOP_ATTRIBUTES
 
     if TYPE_CHECKING:
-        # asyncio's own, which typeshed does not tell of.
+        # An attribute of asyncio's that typeshed does not have.
         _internal_fds: int
         _signal_handlers: dict[int, asyncio.Handle]
 
@@ -60,14 +60,14 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         def _check_running(self) -> None: ...
 
     def __init__(self) -> None:
-        """Make an open loop. OSError where the process has no descriptors left."""
+        """Create an open loop. OSError if the process has no descriptors left."""
         view: Any = PollerView(weakref.ref(self))
         super().__init__(view)
         if type(self).time is not EventLoop.time:
             self._follow_own_time()
 
     def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
-        """Run until the future is done; a coroutine becomes a task. Returns the result or raises the exception."""
+        """Run until the future is done and return its result or raise its exception. A coroutine becomes a task."""
         self._check_closed()
         self._check_running()
         is_new = not futures.isfuture(future)
@@ -104,7 +104,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
     @property
     def _csock(self) -> WakeupEnd | None:
-        """What asyncio's signal methods hand to `signal.set_wakeup_fd`."""
+        """Return what asyncio's signal methods pass to `signal.set_wakeup_fd`."""
         return None if self.is_closed() else WakeupEnd(self)
 
     @property
@@ -112,33 +112,33 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         return self._csock
 
     def _make_self_pipe(self) -> None:
-        # The native waker takes the place of the socket pair: one descriptor, made with the poller.
+        # The native waker replaces the pair of sockets: one descriptor, made with the poller.
         self._internal_fds = 1
 
     def _close_self_pipe(self) -> None:
         self._internal_fds = 0
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
-        """Call callback(*args) in the loop when the signal arrives. Main thread only (RuntimeError)."""
+        """Call callback(*args) in the loop when the signal arrives. RuntimeError outside the main thread."""
         self._hold_wakeup_descriptor()
         try:
             super().add_signal_handler(sig, callback, *args)
         finally:
-            self._settle_wakeup_descriptor()
+            self._update_wakeup_descriptor()
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """Take the handler away; whether there was one."""
+        """Remove the handler of a signal. Return whether there was one."""
         if self._signal_handlers and not self.is_closed():
             self._hold_wakeup_descriptor()
         try:
             return super().remove_signal_handler(sig)
         finally:
-            self._settle_wakeup_descriptor()
+            self._update_wakeup_descriptor()
 
-    def _settle_wakeup_descriptor(self) -> None:
-        """Hold the wake-up descriptor of signals for as long as it is needed, then give it back to whose it was.
+    def _update_wakeup_descriptor(self) -> None:
+        """Keep the wake-up descriptor of signals while it is needed, and give it back to its previous owner afterwards.
 
-        asyncio's own methods set it without asking whose it is; this comes after them.
+        asyncio's own methods set it without checking the owner; this call follows them.
         """
         if self.is_closed():
             return
@@ -150,7 +150,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     # Streams and datagrams: asyncio's own methods end in these hooks, which make native transports and listeners.
 
     if not TYPE_CHECKING:
-        # Each Python brings arguments of its own: for a type checker these are the inherited methods.
+        # The arguments differ between versions of Python; a type checker sees the inherited methods.
 
         async def create_server(self, *args: Any, start_serving: bool = True, **kwargs: Any) -> Server:
             """Listen on TCP sockets. Arguments, result and errors are those of asyncio's method."""
@@ -207,7 +207,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     ) -> Any:
         self._ensure_fd_no_transport(descriptor_of(sock))
         if _is_native(sock, socket.SOCK_DGRAM):
-            return self._open_datagram(sock, protocol, address, waiter, endpoint_facts(sock, extra))
+            return self._open_datagram(sock, protocol, address, waiter, endpoint_info(sock, extra))
         return _Base._make_datagram_transport(self, sock, protocol, address, waiter, extra)
 
     def _make_ssl_transport(
@@ -271,25 +271,25 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             self._unlisten(sock.fileno())
         _Base._stop_serving(self, sock)
 
-    # Pipes: so do `connect_read_pipe`, `connect_write_pipe` and the pipes of subprocesses.
+    # Pipes: `connect_read_pipe`, `connect_write_pipe` and the pipes of subprocesses end in these.
 
     def _make_read_pipe_transport(self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None) -> Any:
         descriptor = _pipes.prepare_reader(pipe)
-        return self._open_read_pipe(pipe, descriptor, protocol, waiter, _pipes.facts(pipe, extra))
+        return self._open_read_pipe(pipe, descriptor, protocol, waiter, _pipes.extra_info(pipe, extra))
 
     def _make_write_pipe_transport(self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None) -> Any:
         descriptor, hears_reader = _pipes.prepare_writer(pipe)
-        return self._open_write_pipe(pipe, descriptor, protocol, waiter, _pipes.facts(pipe, extra), hears_reader)
+        return self._open_write_pipe(pipe, descriptor, protocol, waiter, _pipes.extra_info(pipe, extra), hears_reader)
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
-        # First: it refuses what is no descriptor, and lets a closed socket through, as the native code wants it.
+        # Called first: it refuses what is not a descriptor, and accepts a closed socket, as the native code expects.
         _Base._ensure_fd_no_transport(self, fd)
         transport = self._transport_of(fd if isinstance(fd, int) else int(fd.fileno()))
         if transport is not None and not transport.is_closing():
             raise RuntimeError(f"File descriptor {fd!r} is used by transport {transport!r}")
 
     async def _sendfile_native(self, transp: Any, file: Any, offset: int, count: int | None) -> Any:
-        """Send a file past a transport's queue, by the kernel, once the queue is sent."""
+        """Send a file by the kernel, once the queue of the transport is sent."""
         sock = transp._sock
         resume = transp.is_reading()
         transp.pause_reading()
@@ -298,7 +298,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             return await self.sock_sendfile(sock, file, offset, count, fallback=False)
         finally:
             if sock is not None and sock.fileno() >= 0:
-                # asyncio's code leaves it watched where it fails behind that, and could not take it back any more.
+                # After a failure asyncio's code leaves the descriptor watched, and could not remove it any more.
                 self._remove_writer(sock)
             transp._reset_empty_waiter()
             if resume:
@@ -310,15 +310,15 @@ def _is_native_stream(sock: Any) -> bool:
 
 
 def _is_native(sock: Any, kind: int) -> bool:
-    """Whether a socket is one whose bytes the kernel moves: a subclass may do so in its own methods.
+    """Return whether the kernel moves the bytes of this socket: a subclass may do that in its own methods.
 
-    The name `socket.socket` decides nothing: tests and libraries replace it.
+    The name `socket.socket` is not used, since tests and libraries replace it.
     """
     return is_plain_socket(sock) and sock.type == kind and sock.family in _NATIVE_FAMILIES
 
 
 class WakeupEnd:
-    """The writing end of the pipe that signal numbers come through, as far as asyncio asks for it."""
+    """The writing end of the pipe for signal numbers, with what asyncio asks of it."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -328,7 +328,7 @@ class WakeupEnd:
 
 
 class WatchedMap(Mapping[Any, SelectorKey]):
-    """What is watched, by the number or by the object that was registered, which may be closed by now."""
+    """The watched descriptors by number or by the object that was registered, which may be closed by now."""
 
     def __init__(self, keys: Iterable[SelectorKey]) -> None:
         self._keys = {key.fd: key for key in keys}
@@ -350,7 +350,7 @@ class WatchedMap(Mapping[Any, SelectorKey]):
 
 
 class PollerView:
-    """What stands in the place of the selector: a view of what the native poller watches. It cannot be polled."""
+    """The selector of the loop: a view of what the native poller watches. It cannot be polled."""
 
     def __init__(self, loop: weakref.ref[Loop]) -> None:
         self._loop = loop
@@ -375,7 +375,7 @@ class PollerView:
             raise KeyError(f"{fileobj!r} is not registered") from None
 
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        raise RuntimeError("a vitok loop polls natively: replace _run_once to drive it from outside")
+        raise RuntimeError("the selector of a vitok loop cannot be polled: override _run_once instead")
 
     def close(self) -> None:
-        """Nothing: the loop closes its poller."""
+        """Do nothing: the loop closes its poller."""

@@ -1,6 +1,6 @@
-"""What is looked at before a file becomes a pipe transport: what kind it is, and what can be learned of its other end.
+"""Checks of a file that becomes a pipe transport: its type, and whether it shows that the reader has left.
 
-A file that is refused stays its caller's, open and as it was.
+A file that is refused stays unchanged and open.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import stat
 import sys
 from typing import Any
 
-# On these systems the writing end of a named FIFO is readable while unread data is in it, and nothing tells that the
+# On these systems the writing end of a named FIFO is readable while it contains unread data, and nothing shows that the
 # reader has left: https://github.com/python/cpython/issues/145030.
 _NAMED_FIFOS_ARE_MUTE = sys.platform in {"darwin", "ios", "tvos", "watchos", "sunos5"}
 
 
 def prepare_reader(pipe: Any) -> int:
-    """Make a file non-blocking; its descriptor. ValueError unless it is a pipe, a socket or a character device."""
+    """Make a file non-blocking and return its descriptor. ValueError unless it is a pipe, a socket or a character
+    device.
+    """
     descriptor: int = pipe.fileno()
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
@@ -26,19 +28,22 @@ def prepare_reader(pipe: Any) -> int:
 
 
 def prepare_writer(pipe: Any) -> tuple[int, bool]:
-    """The same, and whether readiness for reading says that the reader has left: not for terminals, where one types."""
+    """Do the same for a writer, and return whether readability shows that the reader has left.
+
+    It does not for terminals, which have input of their own.
+    """
     descriptor: int = pipe.fileno()
-    facts = os.fstat(descriptor)
-    is_fifo, is_socket = stat.S_ISFIFO(facts.st_mode), stat.S_ISSOCK(facts.st_mode)
-    if not (is_fifo or is_socket or stat.S_ISCHR(facts.st_mode)):
+    status = os.fstat(descriptor)
+    is_fifo, is_socket = stat.S_ISFIFO(status.st_mode), stat.S_ISSOCK(status.st_mode)
+    if not (is_fifo or is_socket or stat.S_ISCHR(status.st_mode)):
         raise ValueError("Pipe transport is only for pipes, sockets and character devices")
     os.set_blocking(descriptor, False)
-    is_mute = _NAMED_FIFOS_ARE_MUTE and facts.st_nlink > 0
+    is_mute = _NAMED_FIFOS_ARE_MUTE and status.st_nlink > 0
     return descriptor, is_socket or (is_fifo and not is_mute)
 
 
-def facts(pipe: Any, extra: Any) -> Any:
-    """What `get_extra_info` tells: the given dict itself, as in asyncio, with the file in it."""
+def extra_info(pipe: Any, extra: Any) -> Any:
+    """Return what `get_extra_info` has: the given dict itself, as in asyncio, with the file in it."""
     known = {} if extra is None else extra
     known["pipe"] = pipe
     return known

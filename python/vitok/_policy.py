@@ -1,4 +1,4 @@
-"""Event loop policies, for programs that still use them: deprecated since Python 3.14, gone in 3.16."""
+"""Event loop policies, for programs that still use them: deprecated since Python 3.14, removed in 3.16."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ class EventLoopPolicy(_Base):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Make vitok's loop the default of the process. Prefer `vitok.run`, or `asyncio.Runner(loop_factory=...)`."""
+    """Make vitok's loop the default of the process. Prefer `vitok.run` or `asyncio.Runner(loop_factory=...)`."""
     _set_policy(EventLoopPolicy())

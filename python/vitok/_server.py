@@ -1,6 +1,6 @@
-"""What `create_server()` returns: asyncio's Server with the methods of its newest version on every version.
+"""The result of `create_server()`: asyncio's Server with the methods of its newest version on every version.
 
-Accepting is native. A transport tells its server when it comes and when it goes; which ones there are, the loop knows.
+Accepting is native. Transports report to their server when they start and when they end; the loop has the list of them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from ._native import EventLoop
 
-# asyncio's own private parts, which typeshed does not tell of.
+# Private attributes of asyncio's that typeshed does not have.
 _Base: Any = base_events.Server
 
 
 class Server(base_events.Server):
-    """Listening sockets, and the connections that came through them: asyncio.Server.
+    """Listening sockets and the connections accepted by them: asyncio.Server.
 
     https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.Server
     """
 
-    # An instance is born as asyncio's class and becomes one of this class before it accepts: no constructor runs.
+    # An instance is created as asyncio's class and changed to this class before it accepts, so no constructor runs.
     _connections = 0
     _foreign: weakref.WeakSet[Any] | None = None
-    # What is told of handshakes that fail, if anybody wants to know: the peer's address and the exception.
+    # Called with the address of the peer and the exception of a handshake that failed, if set.
     _handshake_failed: Callable[[Any, BaseException], object] | None = None
 
     def _attach(self, transport: Any = None) -> None:
-        """A connection has come. Transports that are not the loop's own are remembered here."""
+        """Count a connection. Transports that are not the loop's own are kept here."""
         self._connections += 1
         if type(transport) is not SocketTransport and transport is not None:
             if self._foreign is None:
@@ -42,7 +42,7 @@ class Server(base_events.Server):
             self._foreign.add(transport)
 
     def _detach(self, transport: Any = None) -> None:
-        """A connection is gone. The last one of a closed server wakes those in `wait_closed()`."""
+        """Count a connection as ended. The last one of a closed server ends `wait_closed()`."""
         self._connections -= 1
         if self._foreign is not None:
             self._foreign.discard(transport)
@@ -50,7 +50,7 @@ class Server(base_events.Server):
             self._wakeup()
 
     def _note_handshake(self, transport: Any, waiter: asyncio.Future[None]) -> None:
-        """A TLS handshake is over, well or not."""
+        """Handle the end of a TLS handshake, successful or not."""
         error = None if waiter.cancelled() else waiter.exception()
         if error is not None and self._handshake_failed is not None:
             self._handshake_failed(transport.get_extra_info("peername"), error)
@@ -63,7 +63,7 @@ class Server(base_events.Server):
                 waiter.set_result(None)
 
     def close(self) -> None:
-        """Stop accepting. Connections live on; `wait_closed()` waits for them."""
+        """Stop accepting. Connections stay open; `wait_closed()` waits for them."""
         own = _private(self)
         sockets, own._sockets = own._sockets, None
         if sockets is None:
@@ -78,7 +78,7 @@ class Server(base_events.Server):
             self._wakeup()
 
     async def serve_forever(self) -> None:
-        """Accept until cancelled; then close, with every connection. RuntimeError if it is awaited already."""
+        """Accept until cancelled, then close with every connection. RuntimeError if the method is awaited already."""
         own = _private(self)
         if own._serving_forever_fut is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
@@ -121,17 +121,17 @@ class Server(base_events.Server):
 
 
 def adopt(server: Any) -> Server:
-    """Make one of asyncio's servers one of ours."""
+    """Change one of asyncio's servers to this class."""
     if type(server) is _Base:
         server.__class__ = Server
     return cast("Server", server)
 
 
 async def started(server: Server) -> Server:
-    """The server once it accepts. If the caller is cancelled meanwhile, it is closed: nobody would have it."""
+    """Return the server once it accepts. If the caller is cancelled meanwhile, the server is closed."""
     try:
         _private(server)._start_serving()
-        # asyncio lets the loop turn here, so that a connection which waits already is accepted.
+        # asyncio lets the loop run a turn here, so that a connection which already waits is accepted.
         await asyncio.sleep(0)
     except BaseException:
         server.close()

@@ -1,6 +1,6 @@
-"""Reports that come by the thousand: one a second is passed on, and the others are counted.
+"""Rate-limited reports: one per second is passed on, and the others are counted.
 
-It knows nothing of what is reported.
+The meaning of reports is not known here.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from typing import Generic, TypeVar
 
 Report = TypeVar("Report")
 
-# How long others are only counted after one was passed on.
+# How long further reports are only counted after one was passed on.
 SECONDS = 1.0
 
 
 class Sparse(Generic[Report]):
-    """Passes on the first report at once, and at the end of each second the last one that has come meanwhile."""
+    """Passes on the first report at once, and at the end of each second the last one that was reported meanwhile."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[Report, int], object]) -> None:
-        """`tell(report, count)` is told how many others were left out."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, pass_on: Callable[[Report, int], object]) -> None:
+        """`pass_on(report, count)` is called with the number of other reports that were left out."""
         self._loop = weakref.ref(loop)
-        self._tell = tell
+        self._pass_on = pass_on
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: list[Report] = []
         self._count = 0
 
-    def say(self, report: Report) -> None:
-        """Pass it on, now or later, or count it."""
+    def add(self, report: Report) -> None:
+        """Pass the report on, now or later, or count it."""
         if self._timer is not None:
             self._count += 1
             self._waiting = [report]
             return
         self._timer = self._later()
-        self._tell(report, 0)
+        self._pass_on(report, 0)
 
     def close(self) -> None:
-        """Pass on what waits."""
+        """Pass on the report that waits, if any."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -55,4 +55,4 @@ class Sparse(Generic[Report]):
         reports, count = self._waiting, self._count
         self._waiting, self._count = [], 0
         for report in reports:
-            self._tell(report, count - 1)
+            self._pass_on(report, count - 1)

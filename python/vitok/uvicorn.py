@@ -1,8 +1,8 @@
-"""`uvicorn --http vitok.uvicorn:Protocol`: this package's parser and request cycle under uvicorn's server.
+"""The class for `uvicorn --http vitok.uvicorn:Protocol`: vitok's parser and request cycle in uvicorn's server.
 
-It takes uvicorn's settings and tells uvicorn of connections, tasks and requests as uvicorn's own protocols do. With
-`--loop vitok:new_event_loop` a request goes from the socket to the application without Python in between; on any other
-loop it works, too. It knows nothing of how a request is served.
+It takes uvicorn's settings and reports connections, tasks and requests to uvicorn as uvicorn's own protocols do. With
+`--loop vitok:new_event_loop` a request passes from the socket to the application without Python code in between; other
+loops work, too. How a request is served is not known here.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 from vitok import _native
 
-# The level of what uvicorn says of each connection and, by its own middleware, of each message of ASGI.
+# The level of uvicorn's messages about each connection and, from its own middleware, about each ASGI message.
 _TRACE = 5
-# uvicorn refuses with this line, whatever the status.
+# uvicorn's log line for a refused request, with any status.
 _INVALID = "Invalid HTTP request received."
-# What a head may have in all where no option says so: as much as one read brings. uvicorn takes 16 KiB with h11, unless
-# they come at once, and any size with httptools.
+# The largest head if no option limits it: as much as one read returns. With h11 uvicorn accepts 16 KiB, or more if it
+# arrives at once; with httptools any size.
 _HEAD_BYTES = 256 * 1024
-# The most that the parser has room for. uvicorn has no limit on their number.
+# The largest number of fields of the parser. uvicorn has no limit on it.
 _FIELDS = 256
 _LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+|-) ')
-# Where a server's own objects find what its connections share.
+# The attribute of a server's state that has what its connections share.
 _SHARED = "_vitok_http_server"
 
 
 class Protocol:
-    """What uvicorn calls for each connection: gives a native `asyncio.Protocol`.
+    """Called by uvicorn for each connection; returns a native `asyncio.Protocol`.
 
     Arguments are those of uvicorn's own protocol classes.
     """
@@ -37,7 +37,7 @@ class Protocol:
     def __new__(  # type: ignore[misc]
         cls, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
     ) -> asyncio.Protocol:
-        """A protocol for one connection of the server that `server_state` belongs to."""
+        """Create a protocol for one connection of the server that `server_state` belongs to."""
         shared = getattr(server_state, _SHARED, None)
         if shared is None:
             loop = _loop or asyncio.get_running_loop()
@@ -51,7 +51,7 @@ def _make_server(
 ) -> _native.HttpServer:
     if not config.loaded:
         config.load()
-    # h11's limit is on a head that is incomplete, ours on all heads, so that pieces make no difference.
+    # h11 limits heads that are incomplete, vitok all heads, so that pieces make no difference.
     head_bytes = config.h11_max_incomplete_event_size or _HEAD_BYTES
     options = {
         "asgi_version": config.asgi_version,
@@ -61,7 +61,7 @@ def _make_server(
         "limit_request_fields": _FIELDS,
         "root_path": config.root_path,
         "state": app_state,
-        # uvicorn has `server` among its headers, if it is wanted.
+        # uvicorn adds `server` to its headers, if it is wanted.
         "server_header": None,
         "date_header": config.date_header,
         "headers": list(config.encoded_headers),
@@ -80,7 +80,7 @@ def _make_server(
 
 
 class _Hooks:
-    """What the native server tells, and asks, in uvicorn's words."""
+    """The callbacks of the native server, translated to uvicorn's objects."""
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any]) -> None:
         self._config = config
@@ -88,7 +88,7 @@ class _Hooks:
         self._app_state = app_state
         self._errors = logging.getLogger("uvicorn.error")
         self._accesses = logging.getLogger("uvicorn.access")
-        # The clients of connections that uvicorn is to trace, as they stand before a line.
+        # The clients of connections that uvicorn traces, as prefixes of log lines.
         self._traced: dict[asyncio.Protocol, str] = {}
 
     def error(self, message: str, exception: BaseException | None) -> None:
@@ -104,9 +104,9 @@ class _Hooks:
                 continue
             client, method, path, version, status = found.groups()
             if status == "-":
-                # The client left before there was a response: uvicorn logs nothing of it.
+                # The client left before there was a response: uvicorn logs nothing then.
                 continue
-            # uvicorn's formatter wants just these arguments.
+            # uvicorn's formatter expects exactly these arguments.
             self._accesses.info('%s - "%s %s HTTP/%s" %d', client, method, path, version, int(status))
 
     def warning(self, message: str) -> None:
@@ -140,9 +140,10 @@ class _Hooks:
         self._state.total_requests = requests
 
     def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes, has_ended: bool) -> bool:
-        """Hand the connection to uvicorn's WebSocket protocol.
+        """Pass the connection to uvicorn's WebSocket protocol.
 
-        `received` is the handshake with everything behind it. `has_ended`: the client has ended its side since.
+        `received` is the handshake and everything after it. `has_ended` says whether the client has ended its side
+        since.
         """
         websocket = self._config.ws_protocol_class
         self._state.connections.discard(protocol)

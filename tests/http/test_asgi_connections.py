@@ -1,6 +1,6 @@
 """A connection's requests one after the other: keep-alive, pipelining, half-closed clients, and the server's ending.
 
-RFC 9112 section 9. It knows nothing of what is in a request or response.
+RFC 9112 section 9. Not tested here: what is in a request or response.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What is served beyond ASGI's core: early hints, trailers, and content out of files (ASGI, "Extensions").
 
-It knows nothing of ordinary content (test_asgi_send.py).
+Not tested here: ordinary content (test_asgi_send.py).
 """
 
 import io

@@ -1,6 +1,6 @@
 """Applications that fail: by an exception, by returning too early, by being no applications; and what leaves the loop.
 
-It knows nothing of messages that are wrong (test_asgi_misuse.py).
+Not tested here: messages that are wrong (test_asgi_misuse.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Back-pressure: content that an application does not read, and responses that a client does not.
 
-What is bounded is memory; what must go on is everything else. It knows nothing of time limits (test_hostile_slow.py).
+What is bounded is memory; what must go on is everything else. Not tested here: time limits (test_hostile_slow.py).
 """
 
 import asyncio

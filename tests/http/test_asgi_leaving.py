@@ -1,6 +1,6 @@
 """A client that leaves while it is answered: who hears of it, and what becomes of what is still sent.
 
-Frameworks listen in a task beside the one that sends. It knows nothing of `receive()` otherwise (test_asgi_receive.py).
+Frameworks listen in a task beside the one that sends. Not tested here: `receive()` otherwise (test_asgi_receive.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What a server tells and adds: access lines, limits on how much at a time, fields of every response, the date.
 
-It knows nothing of the command that sets these options (test_serve_options.py).
+Not tested here: the command that sets these options (test_serve_options.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What an application does wrong: each mistake raises where it is made, says what it is, and does the client no harm.
 
-ASGI leaves open what a server makes of these. It knows nothing of applications that fail by themselves
+ASGI leaves open what a server makes of these. Not tested here: applications that fail by themselves
 (test_asgi_failures.py).
 """
 

@@ -1,6 +1,6 @@
 """Content for statuses that have none, 204, 205 and 304: the client gets the status without it, and the log a line.
 
-RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. It knows nothing of such responses without content
+RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. Not tested here: such responses without content
 (test_asgi_send.py).
 """
 

@@ -1,6 +1,6 @@
 """`receive()`: the request's content and its end, the client's departure, and who may wait for them how.
 
-ASGI HTTP specification, "Request" and "Disconnect". It knows nothing of what makes a body whole on the wire beyond its
+ASGI HTTP specification, "Request" and "Disconnect". Not tested here: what makes a body whole on the wire beyond its
 framing, which is the parser's.
 """
 

@@ -1,6 +1,6 @@
 """What an application is told of a request: every key of the scope (ASGI HTTP specification, "HTTP Connection Scope").
 
-It knows nothing of bodies and responses.
+Not tested here: bodies and responses.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Responses out of what is no regular file: an error at once, over every transport.
 
-It knows nothing of files that can be sent (test_asgi_extensions.py).
+Not tested here: files that can be sent (test_asgi_extensions.py).
 """
 
 import asyncio

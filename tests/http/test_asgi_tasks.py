@@ -1,6 +1,6 @@
 """The task of a request: a real one of asyncio's, with a context of its own, that takes its first step at once.
 
-It knows nothing of what is received and sent.
+Not tested here: what is received and sent.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The server over TLS and on asyncio's own loop: transports that are not ours, driven by their methods.
 
-It knows nothing of certificates (conftest.py) and of what a request is (test_asgi_scope.py).
+Not tested here: certificates (conftest.py) and of what a request is (test_asgi_scope.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Garbage collection at the wrong moment, cycles through everything, and applications that break what they stand on.
 
-Nothing of a connection is left when it is over: the garbage collector has the list. It knows nothing of peers.
+Nothing of a connection is left when it is over: the garbage collector has the list. Not tested here: peers.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Memory after many requests of each kind: as much as before.
 
-It knows nothing of what is bounded while requests run (test_asgi_flow.py, test_hostile_peers.py).
+Not tested here: what is bounded while requests run (test_asgi_flow.py, test_hostile_peers.py).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Content that comes slower than `min_body_rate`, a little now and then: its connection ends with 408.
 
-A tick of these servers is a second, and passes when the test says so. It knows nothing of content that stops
+A tick of these servers is a second, and passes when the test says so. Not tested here: content that stops
 (test_hostile_slow.py).
 """
 

@@ -1,6 +1,6 @@
 """Where a server may be told to listen, and the sockets for it: what is refused, shared and tidied up.
 
-It knows nothing of serving.
+Not tested here: serving.
 """
 
 import errno
@@ -195,7 +195,7 @@ def test_paths_that_can_not_be_had(tmp_path: Path) -> None:
     """A regular file, a live socket and a missing folder are refused by name, and nothing is removed."""
     regular = tmp_path / "regular"
     regular.touch()
-    with pytest.raises(OSError, match=f"unix:{regular}: there is a file of this name, and it is no socket"):
+    with pytest.raises(OSError, match=f"unix:{regular}: there is a file of this name that is not a socket"):
         sockets.bind([Unix(str(regular))])
     live = tmp_path / "live"
     with socket.socket(socket.AF_UNIX) as other:
@@ -225,10 +225,13 @@ def test_descriptors_that_are_no_listeners(tmp_path: Path) -> None:
         sockets.bind([Inherited(file.fileno())])
     free = os.dup(0)
     os.close(free)
-    with pytest.raises(OSError, match=f"fd://{free}: there is no descriptor"):
+    with pytest.raises(OSError, match=f"fd://{free}: there is no open descriptor"):
         sockets.bind([Inherited(free)])
-    with socket.socket(type=socket.SOCK_DGRAM) as datagrams, pytest.raises(OSError, match="not one that can listen"):
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(OSError, match="not a stream socket that can listen"),
+    ):
         sockets.bind([Inherited(datagrams.fileno())])
     ours, theirs = socket.socketpair()
-    with ours, theirs, pytest.raises(OSError, match="not one that can listen"):
+    with ours, theirs, pytest.raises(OSError, match="not a stream socket that can listen"):
         sockets.bind([Inherited(ours.fileno())])

@@ -1,6 +1,6 @@
 """`vitok serve` as a command: what it says when it can't serve, how it ends, and what its options change.
 
-It knows nothing of workers, and nothing of what the table of options says (test_serve_options.py).
+Not tested here: workers, and what the table of options says (test_serve_options.py).
 """
 
 import os
@@ -55,7 +55,7 @@ def test_what_can_not_be_had_is_one_line(tmp_path: Path, certificates: Certifica
         "--certfile", certificates.certificate, "--keyfile", missing, code=3
     )
     words = ["--ssl-certfile", certificates.certificate, "--ssl-keyfile", certificates.other_key]
-    assert "does not fit" in one_line(*words, code=3)
+    assert "does not match" in one_line(*words, code=3)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -305,7 +305,7 @@ def test_a_number_of_requests() -> None:
         for _ in range(2):
             served.get()
         assert served.wait() == 0
-    assert "requests begun: time for a new process" in served.errors
+    assert "requests started: the process is due for replacement" in served.errors
     assert served.output.splitlines()[-1] == "shutdown"
 
 

@@ -1,6 +1,6 @@
 """A server in a running loop: what its options change for requests.
 
-It knows nothing of processes and of the command line.
+Not tested here: processes and of the command line.
 """
 
 import asyncio

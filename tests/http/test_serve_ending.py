@@ -1,6 +1,6 @@
 """How a server in a running loop ends: with patience, without, and with those who came last.
 
-It knows nothing of signals and processes.
+Not tested here: signals and processes.
 """
 
 import asyncio

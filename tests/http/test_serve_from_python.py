@@ -1,6 +1,6 @@
 """`vitok.serve()` and `vitok.http.Server` as calls: errors, signals, signature.
 
-It knows nothing of requests.
+Not tested here: requests.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """TLS handshakes of `vitok serve`: certificates of clients, failures in the log, and a limit on their time.
 
-It knows nothing of the files that a context is made of (test_serve_tls.py).
+Not tested here: the files that a context is made of (test_serve_tls.py).
 """
 
 import re
@@ -97,7 +97,7 @@ def test_clients_that_are_refused(certificates: Certificates, private: Private) 
         assert get(served, trusting(certificates)) == b""
         served.read_until("failed: peer did not return a certificate")
         assert get(served, trusting(certificates, certificates.both)) == b""
-        served.read_until(r"failed: the certificate is refused: self.signed certificate")
+        served.read_until(r"failed: the certificate was refused: self.signed certificate")
         with socket.create_connection(("127.0.0.1", served.port)) as sock:
             address = "{}:{}".format(*sock.getsockname())
             assert not ask(sock).startswith(b"HTTP/")

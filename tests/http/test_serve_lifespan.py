@@ -1,6 +1,6 @@
 """The lifespan of an application, in all modes: what it is told, what it may answer, and what an error in it does.
 
-It knows nothing of requests.
+Not tested here: requests.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ def test_auto_does_without(application: Application, caplog: pytest.LogCaptureFi
 @pytest.mark.parametrize("application", [raises, returns])
 def test_on_wants_one(application: Application) -> None:
     """With `on` the same applications are an error, with their exception as its cause."""
-    with pytest.raises(LifespanError, match="--lifespan: the application has none, it r") as caught:
+    with pytest.raises(LifespanError, match="--lifespan: the application has no lifespan: it r") as caught:
         run(application, "on")
     assert isinstance(caught.value.__cause__, AssertionError | None)
 

@@ -1,6 +1,6 @@
 """The application by its name, factories, and which kind of callable it is.
 
-It knows nothing of the command line.
+Not tested here: the command line.
 """
 
 import asyncio
@@ -61,8 +61,8 @@ def test_an_object_needs_no_name() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("loaded", "names no attribute: write module:attribute, as in loaded:app"),
-        ("loaded:", "names no attribute"),
+        ("loaded", "has no attribute: expected module:attribute, such as loaded:app"),
+        ("loaded:", "has no attribute"),
         (":app", "not of the form"),
         ("loaded:a b", "not of the form"),
         ("loaded.py:app", "no module 'loaded.py'"),
@@ -94,7 +94,7 @@ def test_what_a_module_raises_is_its_own(module: Path, body: str) -> None:
     [
         ("def make(needed): ...", "can't be called without arguments"),
         ("async def make(): ...", "is an async function"),
-        ("def make(): return 1", "gave something that is not callable, of type int"),
+        ("def make(): return 1", "returned an object that is not callable, of type int"),
     ],
 )
 def test_factories_that_are_none(module: Path, body: str, said: str) -> None:

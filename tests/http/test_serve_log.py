@@ -1,6 +1,6 @@
 """The two logs: where they go without handlers and with them, and how logging is left afterwards.
 
-It knows nothing of what is logged.
+Not tested here: what is logged.
 """
 
 import io

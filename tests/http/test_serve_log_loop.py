@@ -1,6 +1,6 @@
 """What the loop says in asyncio's log while `vitok serve` runs: in the format of the server's own lines.
 
-It knows nothing of what the loop says when.
+Not tested here: what the loop says when.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Logs that can't be written: a full disk, a pipe that nobody reads. Requests are answered all the same.
 
-Lines that are lost are counted, and the number is said once the log can be written again. It knows nothing of what
-lines say (test_serve_log.py).
+Lines that are lost are counted, and the number is said once the log can be written again. Not tested here: what lines
+say (test_serve_log.py).
 """
 
 import fcntl
@@ -84,7 +84,7 @@ def test_a_pipe_that_is_read_again() -> None:
     """What a reader lacks that was away for a while is said in the log itself and in the other one."""
     with serving() as served, Client(served) as client:
         client.ask(LONG, MANY)
-        served.read_until(r"WARNING .* the access log: it can't be written \(nobody reads it\): lines are lost")
+        served.read_until(r"WARNING .* the access log: it can't be written \(it has no reader\): lines are lost")
         assert served.child.stdout is not None
         lines = [served.child.stdout.readline() for _ in range(20)]
         # The rest is read while more comes, until the log says what it lacks.

@@ -1,6 +1,6 @@
 """The table of options, and how it is read from the command line, the environment and keywords.
 
-It knows nothing of what the options do.
+Not tested here: what the options do.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What a trusted proxy says of the client, and what is not believed.
 
-It knows nothing of connections.
+Not tested here: connections.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """The TLS context of the options, and what is said of files that it can't be made of.
 
-It knows nothing of connections.
+Not tested here: connections.
 """
 
 import ssl
@@ -63,16 +63,16 @@ def test_files_that_do_not_fit(certificates: Certificates, tmp_path: Path) -> No
         (options(missing), f"--ssl-certfile: '{missing}' can't be read"),
         (options(good, missing), f"--ssl-keyfile: '{missing}' can't be read"),
         (options(tmp_path), "--ssl-certfile: .* can't be read"),
-        (options(empty, certificates.key), f"--ssl-certfile: '{empty}' holds no certificate in PEM"),
-        (options(good), f"--ssl-certfile: '{good}' holds no private key in PEM"),
-        (options(good, empty), f"--ssl-keyfile: '{empty}' holds no private key in PEM"),
-        (options(good, certificates.other_key), f"--ssl-keyfile: the key .* does not fit the certificate '{good}'"),
-        (options(good, certificates.locked_key), "--ssl-keyfile: .* is encrypted; --ssl-keyfile-password is missing"),
+        (options(empty, certificates.key), f"--ssl-certfile: '{empty}' contains no certificate in PEM"),
+        (options(good), f"--ssl-certfile: '{good}' contains no private key in PEM"),
+        (options(good, empty), f"--ssl-keyfile: '{empty}' contains no private key in PEM"),
+        (options(good, certificates.other_key), f"--ssl-keyfile: the key .* does not match the certificate '{good}'"),
+        (options(good, certificates.locked_key), "--ssl-keyfile: .* is encrypted: --ssl-keyfile-password is required"),
         (
             options(good, certificates.locked_key, ssl_keyfile_password="wrong"),
-            "--ssl-keyfile-password: it does not open",
+            "--ssl-keyfile-password: wrong password",
         ),
-        (options(certificates.both, ssl_ca_certs=str(empty)), f"--ssl-ca-certs: '{empty}' holds no certificates"),
+        (options(certificates.both, ssl_ca_certs=str(empty)), f"--ssl-ca-certs: '{empty}' contains no certificates"),
         (options(certificates.both, ssl_ca_certs=str(missing)), f"--ssl-ca-certs: '{missing}' can't be read"),
     ]
     for one, said in wrong:

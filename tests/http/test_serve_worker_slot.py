@@ -1,6 +1,6 @@
 """One place for a worker, with workers that do what the test says: attempts, exchanges, giving up.
 
-It knows nothing of processes (test_serve_workers.py has real ones).
+Not tested here: processes (test_serve_workers.py has real ones).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Several workers: how they are started, replaced, exchanged and ended, and when the supervisor gives up.
 
-It knows nothing of what one process does (test_serve_command.py).
+Not tested here: what one process does (test_serve_command.py).
 """
 
 import os
@@ -103,7 +103,7 @@ def test_sighup_exchanges_the_workers() -> None:
         slow.sendall(b"GET /sleep/0.5 HTTP/1.1\r\nhost: x\r\n\r\n")
         answering(served.port)
         served.child.send_signal(signal.SIGHUP)
-        served.read_until("all workers are new")
+        served.read_until("all workers have been replaced")
         new = workers_of(served.errors)[2:]
         assert len(new) == 2
         assert are_gone(old)
@@ -121,7 +121,7 @@ def test_sighup_with_an_application_that_is_broken_by_now(tmp_path: Path) -> Non
         old = workers_of(served.errors)
         module.write_text("raise LookupError('gone')\n")
         served.child.send_signal(signal.SIGHUP)
-        served.read_until("the workers that are left stay as they are")
+        served.read_until("the remaining workers are not replaced")
         assert answering(served.port) in old
         assert served.end() == 0
     assert "LookupError: gone" in served.errors
@@ -137,7 +137,7 @@ def test_a_number_of_requests_to_a_worker() -> None:
         assert seen <= set(workers_of(served.errors)) | seen
         assert answering(served.port)
         assert served.end() == 0
-    assert "requests begun" in served.errors
+    assert "requests started" in served.errors
 
 
 def test_a_running_request_may_end() -> None:
@@ -216,5 +216,5 @@ def test_a_shared_unix_socket_and_descriptor(tmp_path: Path) -> None:
 
 def test_workers_need_a_name() -> None:
     """An object can't be given to other processes."""
-    with pytest.raises(ValueError, match="workers: name the application"):
+    with pytest.raises(ValueError, match="workers: expected the application"):
         vitok.serve(print, workers=2, port=0)

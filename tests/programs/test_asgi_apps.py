@@ -1,7 +1,7 @@
 """Applications in the frameworks that people use, served over ASGI and visited by curl.
 
 All have the same routes, as far as their framework can. An application does everything in one life, whose output is
-judged when SIGTERM ends it; what a mistake in a handler does is seen in another. It knows nothing of the frameworks.
+judged when SIGTERM ends it; what a mistake in a handler does is seen in another. Not tested here: the frameworks.
 """
 
 import hashlib

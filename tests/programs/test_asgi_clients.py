@@ -1,7 +1,7 @@
 """Clients that people use against a plain ASGI application: curl in all its ways, aiohttp's client, httpx.
 
-aiohttp's client and httpx are programs of apps/, each on the loop that serves it. It knows nothing of how the
-application is served.
+aiohttp's client and httpx are programs of apps/, each on the loop that serves it. Not tested here: how the application
+is served.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Files behind middleware: whoever has to see their content does, unless the server was told to send files itself.
 
-It knows nothing of how files are sent (tests/http/test_asgi_extensions.py).
+Not tested here: how files are sent (tests/http/test_asgi_extensions.py).
 """
 
 import gzip

@@ -1,7 +1,7 @@
 """Clients that people use, each on the loop, against a server: a child on the same loop, or a service of Debian's.
 
 Each is a program of apps/ that looks at what it gets, says at its end on which loop it ran, and has nothing to complain
-of. It knows nothing of what they ask.
+of. Not tested here: what they ask.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What is missing is said in one line, and fails a test where everything has to be there.
 
-It knows nothing of what is needed for what.
+Not tested here: what is needed for what.
 """
 
 import pytest

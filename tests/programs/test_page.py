@@ -1,6 +1,6 @@
 """The example that `make run` serves, examples/page: app.py, measures.py and streams.py, and their page in a browser.
 
-It knows nothing of how the browser is driven.
+Not tested here: how the browser is driven.
 """
 
 import json

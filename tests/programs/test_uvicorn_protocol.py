@@ -1,6 +1,6 @@
 """`uvicorn --http vitok.uvicorn:Protocol`: what uvicorn expects of its protocols beyond answering requests.
 
-The frameworks of test_http_servers.py are served by it, too. It knows nothing of uvicorn's own protocols.
+The frameworks of test_http_servers.py are served by it, too. Not tested here: uvicorn's own protocols.
 """
 
 import signal

@@ -1,7 +1,7 @@
-"""Standing in for uvloop: `import uvloop` gives vitok, in this process and in those that multiprocessing spawns.
+"""A replacement of uvloop: `import uvloop` imports vitok, in this process and in those that multiprocessing spawns.
 
-A spawned child gets its parent's `sys.path` before it imports anything of the user's. So the folder beside this file,
-which holds nothing but a module of that name, goes to the front of the path.
+A spawned child gets its parent's `sys.path` before it imports modules of the program. So the folder `path` beside this
+file, whose only module is called uvloop, is put first on the path.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _FOLDER = str(Path(__file__).with_name("path"))
 
 
 def activate(package: ModuleType) -> None:
-    """Put the package in uvloop's place. Calling it again changes nothing."""
+    """Put the package in the place of uvloop. Further calls change nothing."""
     from .. import loop
 
     sys.modules["uvloop"] = package

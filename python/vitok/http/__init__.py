@@ -1,7 +1,7 @@
-"""The HTTP server inside the loop, as far as it is Python: what happens per server and per process, not per request.
+"""The HTTP server inside the loop: the parts in Python, which run per server and per process, not per request.
 
-`vitok serve` and `vitok.serve()` start it; `Server` is for a loop that runs already. How HTTP is read and written is
-native. Names are imported when somebody asks for them, so that the native server has to wait for none of it.
+`vitok serve` and `vitok.serve()` start it; `Server` is for a loop that runs already. Reading and writing HTTP is
+native. Names are imported at their first use, so that the native server waits for none of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for."""
+    """Import a name at its first use."""
     if name in _PLACES:
         return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,6 @@
-"""The addresses that a server may be told to listen on, as values: a host and port, a path, a descriptor.
+"""The addresses that a server can listen on, as values: a host and port, a path, a descriptor.
 
-It knows nothing of sockets.
+Sockets are not known here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _DESCRIPTOR = re.compile(r"fd://(?P<number>[0-9]{1,9})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
-    """A host, by name or address, and a port. An empty host means all interfaces."""
+    """A host name or address, and a port. An empty host means all interfaces."""
 
     host: str
     port: int
@@ -39,7 +39,7 @@ class Unix:
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """The number of a descriptor that somebody else opened."""
+    """The number of a descriptor that another process opened."""
 
     number: int
 
@@ -51,9 +51,9 @@ Address = Tcp | Unix | Inherited
 
 
 def of_options(options: Options) -> list[Address]:
-    """Where the options say to listen. OptionError for an address of no known form, and for a port that goes unused.
+    """Return the addresses of the options. OptionError for an address in no known form, and for a port without effect.
 
-    Host and port count where nothing else is named.
+    Host and port are used if no other address is given.
     """
     found = [parse(text) for text in options.bind]
     if options.uds is not None:
@@ -64,12 +64,12 @@ def of_options(options: Options) -> list[Address]:
         return [Tcp(options.host, options.port)]
     for name in ("host", "port"):
         if getattr(options, name) != Options.__dataclass_fields__[name].default:
-            raise OptionError(f"--{name} is for a server without --bind, --uds and --fd; name it by --bind")
+            raise OptionError(f"--{name} cannot be combined with --bind, --uds or --fd: give the address with --bind")
     return found
 
 
 def parse(text: str) -> Address:
-    """HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER. OptionError for anything else."""
+    """Parse HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER. OptionError for anything else."""
     if text.startswith("unix:"):
         path = text.removeprefix("unix:")
         if path:
@@ -78,4 +78,4 @@ def parse(text: str) -> Address:
         return Inherited(int(match["number"]))
     elif (match := _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)) and int(match["port"]) <= 65535:
         return Tcp(match["host"], int(match["port"]))
-    raise OptionError(f"--bind: {text!r} is none of HOST:PORT, [::1]:PORT, unix:PATH, fd://NUMBER")
+    raise OptionError(f"--bind: {text!r} is not HOST:PORT, [::1]:PORT, unix:PATH or fd://NUMBER")

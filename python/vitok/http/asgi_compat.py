@@ -1,7 +1,7 @@
-"""Applications that are no coroutine functions: called within the task of their request, as all others are.
+"""Applications that are not coroutine functions: called within the task of their request, as all others are.
 
-What such a callable does before it returns, and what it sets in its context, is a request's own then; and what it
-returns may be anything that can be awaited. It knows nothing of what an application is called with.
+So the code that such a callable runs before it returns, and the context variables that it sets, belong to the request;
+and its result may be any awaitable. The arguments of an application are not known here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def as_coroutine_function(application: Callable[..., Any]) -> Callable[..., Any]:
-    """The application itself if calling it runs none of its code, otherwise a coroutine function around it."""
+    """Return the application itself if calling it runs none of its code, otherwise a coroutine function around it."""
     if inspect.iscoroutinefunction(application):
         return application
     if inspect.iscoroutinefunction(getattr(type(application), "__call__", None)):  # noqa: B004

@@ -1,6 +1,6 @@
-"""The command `vitok serve`: its words and variables become options, its errors one line each, and an exit code.
+"""The command `vitok serve`: arguments and variables become options; errors become one line each and an exit code.
 
-It knows nothing of how serving is done.
+How an application is served is not known here.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from .worker_slot import WorkersError
 
 
 def main(words: Sequence[str]) -> None:
-    """Serve until a signal. SystemExit with EXIT_USAGE or EXIT_START, after a line on the standard error.
+    """Serve until a signal. SystemExit with EXIT_USAGE or EXIT_START, after a line on standard error.
 
-    After a graceful end the process ends with 0, whichever signal asked for it: the end went as it should. A second
-    signal kills the process as that signal does.
+    After a graceful shutdown the exit code is 0, whichever signal asked for it. A second signal kills the process as
+    that signal does.
     """
-    # What ends the process while the application is imported, and what the second signal does later. The kernel does it
-    # at once; a handler in Python could have to wait for whatever call the import is in.
+    # These end the process while the application is imported, and later at the second signal. The kernel does that at
+    # once; a handler in Python might have to wait for the call that the import is in.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, die if os.getpid() == 1 else signal.SIG_DFL)
     with explained():
         app, options = from_command(words, os.environ)
-        # The application is looked for in the folder where the command was given.
+        # The application is searched for in the folder in which the command was run.
         options = dataclasses.replace(options, app_dir="." if options.app_dir is None else options.app_dir)
         leaving = Leaving(options, owns_process=True)
         with left(leaving), explained():
@@ -52,13 +52,13 @@ def main(words: Sequence[str]) -> None:
 
 
 def die(number: int, _: object) -> None:
-    """End the first process of a container, which a signal without a handler does not (pid_namespaces(7))."""
+    """End the first process of a container, which a signal without a handler does not end (pid_namespaces(7))."""
     os._exit(128 + number)
 
 
 @contextmanager
 def left(leaving: Leaving) -> Iterator[None]:
-    """Have the process end with the code that this block ends with, whatever it has left running."""
+    """Make the process end with the exit code of this block, whatever the application has left running."""
     try:
         yield
     except SystemExit as exit_:
@@ -69,7 +69,7 @@ def left(leaving: Leaving) -> Iterator[None]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what keeps a server from serving into a line on the standard error and an exit code."""
+    """Turn errors that prevent serving into a line on standard error and an exit code."""
     try:
         yield
     except WorkersError as error:
@@ -87,30 +87,30 @@ def explained() -> Iterator[None]:
 
 
 def load(app: str, options: Options) -> loading.Application:
-    """The application. What its module raises is shown as Python would, and explained."""
+    """Return the application. An exception of its module is shown as Python does, followed by an explanation."""
     try:
         return loading.load(app, options)
     except LoadingError:
         raise
     except Exception as error:
         _show(error)
-        refuse(f"{app!r} raised {type(error).__name__} while it was loaded", EXIT_START)
+        refuse(f"{app!r} raised {type(error).__name__} while it was being loaded", EXIT_START)
 
 
 def refuse(message: Any, code: int) -> NoReturn:
-    """Say why not, in one line, and leave."""
+    """Write the reason in one line, and exit."""
     print("vitok serve:", " ".join(str(message).split()), file=sys.stderr)
     raise SystemExit(code)
 
 
 def _show(error: BaseException) -> None:
-    """Write the user's part of a traceback to the standard error."""
+    """Write the application's part of a traceback to standard error."""
     lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
     print("".join(lines), end="", file=sys.stderr)
 
 
 def _users_part(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames in front that are ours or the import system's."""
+    """Return a traceback without the leading frames of vitok and the import system."""
     ours = (loading.__file__, lifespan.__file__, __file__, importlib.__file__)
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename

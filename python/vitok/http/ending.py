@@ -1,6 +1,6 @@
-"""The end of a server: nobody new comes in, what runs may end, and what does not end in time is ended.
+"""The shutdown of a server: it stops accepting, lets running requests finish, and cancels those that take too long.
 
-It knows nothing of signals and of lifespans; somebody asks for the end, and somebody may lose patience.
+Signals and lifespans are not known here: the caller asks for the shutdown, and may shorten it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .log import Log
 if TYPE_CHECKING:
     from vitok._native import HttpServer
 
-# How often the counts of connections and requests are looked at: the last response may wait so long for the end.
+# How often the counts of connections and requests are checked: the last response may delay the end by this long.
 _LOOK_SECONDS = 0.02
-# What a cancelled request has for its own clean-up, and an aborted connection for being told so.
+# The time for a cancelled request to clean up, and for an aborted connection to be told.
 CANCEL_SECONDS = 2.0
 _ABORT_SECONDS = 1.0
 
@@ -29,7 +29,7 @@ async def end(
     at_once: asyncio.Event,
     log: Log,
 ) -> None:
-    """Stop accepting, wait so many seconds for requests and connections, cancel the rest, close the rest.
+    """Stop accepting, wait this many seconds for requests and connections, cancel and close the rest.
 
     `at_once` shortens every wait. Returns when no connection is open.
     """
@@ -39,7 +39,7 @@ async def end(
         if not await _drained(http, seconds, at_once):
             await _cancel(http, seconds=seconds, at_once=at_once, log=log)
     finally:
-        # For whoever is cancelled here; nothing is left to close otherwise.
+        # For requests that are cancelled here; in the other cases nothing is left to close.
         http.cancel_requests()
         http.abort_connections()
     await _drained(http, _ABORT_SECONDS, asyncio.Event(), only_connections=True)
@@ -56,10 +56,10 @@ async def _cancel(http: HttpServer, *, seconds: float | None, at_once: asyncio.E
 async def _drained(
     http: HttpServer, seconds: float | None, at_once: asyncio.Event, *, only_connections: bool = False
 ) -> bool:
-    """Wait until nothing is left, time is up or somebody lost patience. Whether nothing is left."""
+    """Wait until nothing is left, the time is over or `at_once` is set. Return whether nothing is left."""
     loop = asyncio.get_running_loop()
     deadline = None if seconds is None else loop.time() + seconds
-    # A turn in which what was closed is told so.
+    # One turn, in which connections that were closed are told.
     await asyncio.sleep(0)
     while http.connections or (http.running and not only_connections):
         if at_once.is_set() or (deadline is not None and loop.time() >= deadline):

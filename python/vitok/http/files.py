@@ -1,6 +1,6 @@
-"""Responses out of files: the content by `loop.sendfile`, what surrounds it by the native protocol.
+"""Responses from files: `loop.sendfile` sends the content, the native protocol everything around it.
 
-ASGI's "Path Send" and "Zero Copy Send" extensions. It knows nothing of heads and framing.
+This implements ASGI's "Path Send" and "Zero Copy Send" extensions. Heads and framing are not known here.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import os
 import stat
 from typing import Any
 
-# Sent at a time: a peer that reads so little within the time limit of a body counts as one that does not read.
+# The bytes sent at a time: a peer that reads fewer within the time limit of a body counts as one that does not read.
 _BLOCK = 256 * 1024
 _GONE = "the client has disconnected"
 
 
 async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int, path: str | os.PathLike[str]) -> None:
-    """Send a file by its name as the whole content. OSError if it can't be opened or is no regular file."""
+    """Send a file by its name as the whole content. OSError if it can't be opened or is not a regular file."""
     with open(path, "rb", opener=_open_at_once) as file:
         await send_file(loop, protocol, number, file, None, None, False)
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file. A FIFO would otherwise wait for its other end, and a terminal become the process's own."""
+    """Open a file without waiting. Otherwise a FIFO would wait for its other end, and a terminal would become the
+    process's own.
+    """
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
@@ -37,9 +39,9 @@ async def send_file(
     count: int | None,
     more_body: bool,
 ) -> None:
-    """Send `count` bytes of a file object or descriptor from `offset` on, or from where it stands to its end.
+    """Send `count` bytes of a file object or descriptor from `offset` on, or from its position to its end.
 
-    OSError for a descriptor that is no regular file's: nobody knows how long its content is, or when it comes.
+    OSError for a descriptor that is not a regular file: the length of its content, and when that comes, are unknown.
     """
     opened = os.fdopen(file, "rb", closefd=False) if isinstance(file, int) else file
     size = _size(opened)
@@ -53,7 +55,9 @@ async def send_file(
 
 
 async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None:
-    """Await a task that the connection's end cancels, and say then whose doing it was."""
+    """Await a task that is cancelled at the end of the connection, and tell that apart from a cancellation of this
+    task.
+    """
     protocol._hold_file(task)
     try:
         await task
@@ -75,9 +79,9 @@ async def _send(
             raise ConnectionResetError(_GONE)
         sent = await loop.sendfile(transport, file, start, min(_BLOCK, end - start))
         if sent == 0:
-            # The length is promised already: nothing but the end of the connection can tell that it is not kept.
+            # The length was announced already, so only the end of the connection can tell the client that it is wrong.
             transport.abort()
-            raise OSError("the file became shorter while it was sent")
+            raise OSError("the file was truncated while it was being sent")
         start += sent
         protocol._file_goes_on()
 

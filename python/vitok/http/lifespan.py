@@ -1,7 +1,7 @@
-"""The lifespan of an application: what it is told at the start and at the end, and the state that it keeps.
+"""The lifespan of an application: its startup and shutdown events, and the state that it keeps.
 
-ASGI's lifespan protocol 2.0: https://asgi.readthedocs.io/en/latest/specs/lifespan.html. It knows nothing of requests
-and connections.
+ASGI's lifespan protocol 2.0: https://asgi.readthedocs.io/en/latest/specs/lifespan.html. Requests and connections are
+not known here.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
 
 
 class LifespanError(RuntimeError):
-    """The application could not start, or not end, by its own account. The message is the application's."""
+    """The application reports that it could not start, or not end. The message is the application's."""
 
     def __init__(self, what: str, message: str = "") -> None:
-        """`what` happened, in one line, and the application's own message: any number of lines, often a traceback."""
+        """`what` is one line; `message` is the application's own: any number of lines, often a traceback."""
         super().__init__(f"{what}: {message}" if message else what)
         has_lines = "\n" in message.strip()
         self.summary = what if has_lines else str(self)
         """One line."""
         self.details = message.rstrip() if has_lines else ""
-        """A message that is longer than a line, as the application gave it."""
+        """A message of the application that is longer than a line."""
         self.is_broken = False
-        """Whether the application raised while it started, and the cause has its traceback."""
+        """Whether the application raised while it started; the cause has its traceback."""
 
 
 class Lifespan:
@@ -35,7 +35,7 @@ class Lifespan:
 
     def __init__(self, application: Application, mode: str, log: Log) -> None:
         self.state: dict[str, Any] | None = None
-        """What the application put there for its requests; None if it has no lifespan."""
+        """The state that the application keeps for its requests; None if it has no lifespan."""
         self._application = application
         self._mode = mode
         self._log = log
@@ -43,15 +43,15 @@ class Lifespan:
         self._raised: Exception | None = None
         self._phase = "new"
         loop = asyncio.get_running_loop()
-        # Each is answered by None for "complete", or by the message of "failed".
+        # Each result is None for "complete", or the message of "failed".
         self._started: asyncio.Future[str | None] = loop.create_future()
         self._ended: asyncio.Future[str | None] = loop.create_future()
         self._end_asked = asyncio.Event()
 
     async def startup(self) -> None:
-        """Tell the application to start, and wait until it has. LifespanError if it says that it failed.
+        """Tell the application to start, and wait until it has. LifespanError if it reports a failure.
 
-        Where it knows nothing of lifespans, that is all the same with `auto`, and a LifespanError with `on`.
+        An application without a lifespan is accepted with `auto`, and a LifespanError with `on`.
         """
         if self._mode == "off":
             return
@@ -68,7 +68,7 @@ class Lifespan:
         self._do_without()
 
     async def shutdown(self, seconds: float | None) -> None:
-        """Tell the application to end, and wait so long for it. LifespanError if it fails, or takes longer."""
+        """Tell the application to end, and wait this long for it. LifespanError if it fails or takes longer."""
         if self._task is None or self._task.done():
             return
         self._end_asked.set()
@@ -82,19 +82,19 @@ class Lifespan:
             raise LifespanError("the application failed to end", message)
 
     async def cancel(self) -> None:
-        """Cancel what still runs, and let it come to its end. An application that does not obey is left alone."""
+        """Cancel what still runs, and wait for its end. An application that does not obey is abandoned."""
         if self._task is not None and not self._task.done():
             if self._phase == "ended":
-                # It has said all; what it does after its last message is to return.
+                # It has sent its last message, and is about to return.
                 await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=_LAST_WORDS_SECONDS)
 
     def _do_without(self) -> None:
-        """The application ended before it answered: it does not know the protocol, or broke."""
+        """Handle an application that ended before it answered: it does not support the protocol, or failed."""
         reason = f"raised {type(self._raised).__name__}: {self._raised}" if self._raised else "returned"
         if self._mode == "on":
-            error = LifespanError(f"--lifespan: the application has none, it {reason}")
+            error = LifespanError(f"--lifespan: the application has no lifespan: it {reason}")
             error.is_broken = self._raised is not None and self._phase == "starting"
             raise error from self._raised
         self._log.logger.debug("serving without lifespan: the application %s", reason)
@@ -103,13 +103,14 @@ class Lifespan:
         try:
             await self._application(scope, self._receive, self._send)
         except Exception as error:
-            # Before the first answer it may mean that there is no lifespan, and after "failed" all has been said.
+            # Before the first answer an exception may mean that there is no lifespan; after "failed" all has been
+            # reported.
             self._raised = error
             if self._phase in ("started", "ending"):
                 self._log.error("the application's lifespan ended with an exception", error)
 
     async def _receive(self) -> dict[str, Any]:
-        """Give the two events, each once and in time; there is no third."""
+        """Return the two events, each once and in time. There is no third."""
         if self._phase == "new":
             self._phase = "starting"
             return {"type": "lifespan.startup"}
@@ -121,7 +122,7 @@ class Lifespan:
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
     async def _send(self, message: dict[str, Any]) -> None:
-        """Take an answer. RuntimeError for one that nobody asked for."""
+        """Handle a message of the application. RuntimeError for one that is not expected."""
         kind = message.get("type")
         answers = {
             "starting": ("lifespan.startup.", self._started, "started"),
@@ -135,5 +136,5 @@ class Lifespan:
         answer.set_result(str(message.get("message", "")) if failed else None)
 
 
-# An application that has said its last word returns; this is for one that does not.
+# The time for an application to return after its last message.
 _LAST_WORDS_SECONDS = 1.0

@@ -1,6 +1,6 @@
-"""The listening sockets of a server: opened together, and closed without losing who was already in line.
+"""The listening sockets of a server: opened together, and closed without losing connections that were in the backlog.
 
-It knows nothing of what becomes of a connection.
+What happens to connections is not known here.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .log import Log
 if TYPE_CHECKING:
     from vitok._native import HttpServer
 
-# What connections taken out of the line have for their handshake, before it counts as their own fault.
+# The time for the handshake of a connection from the backlog, after which its failure counts as its own.
 _HANDSHAKE_SECONDS = 1.0
-# A connection that came last has sent its request already, or sends it within this time: enough for a network nearby.
+# The time in which the last connection sends its request, if it has not yet: enough for a network nearby.
 _FIRST_REQUEST_SECONDS = 0.02
 
 
 class Listeners:
-    """The listening sockets of one server, over sockets that are bound."""
+    """The listening sockets of one server, made from sockets that are bound."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Listeners:
         handshake_seconds: float | None,
         log: Log,
     ) -> None:
-        """`handshake_seconds` limits each TLS handshake; None leaves it at asyncio's limit."""
+        """`handshake_seconds` limits each TLS handshake; with None, asyncio's limit applies."""
         self._http = http
         self._bound = bound
         self._context = context
@@ -45,11 +45,11 @@ class Listeners:
         if context is not None:
             self._tls = {"ssl": context, "ssl_handshake_timeout": handshake_seconds}
         self._log = log
-        self._failures: Sparse[str] = Sparse(asyncio.get_running_loop(), self._tell_failure)
+        self._failures: Sparse[str] = Sparse(asyncio.get_running_loop(), self._log_failure)
         self._servers: list[asyncio.Server] = []
 
     async def open(self, backlog: int) -> None:
-        """Accept connections. OSError names an address that somebody else has by now."""
+        """Start accepting. OSError names an address that another process has taken meanwhile."""
         loop = asyncio.get_running_loop()
         for one in self._bound:
             try:
@@ -60,45 +60,45 @@ class Listeners:
             self._servers.append(server)
 
     async def close(self) -> None:
-        """Accept no more.
+        """Stop accepting.
 
-        Connections that wait in the line of a socket are reset by the kernel when the socket closes, so they are taken
-        out of it before; then all that have just come may send a request. The line of a socket that somebody else has
-        as well is left to them.
+        The kernel resets the connections in the backlog of a socket when the socket is closed, so they are accepted
+        before; then all new connections may still send a request. The backlog of a socket that another process shares
+        is left to that process.
         """
         waiting = [sock for one in self._bound if self._servers and one.is_ours for sock in _line(one.sock)]
         for server in self._servers:
             server.close()
         if waiting:
             await asyncio.wait(
-                [asyncio.ensure_future(self._take(sock)) for sock in waiting], timeout=_HANDSHAKE_SECONDS
+                [asyncio.ensure_future(self._accept_waiting(sock)) for sock in waiting], timeout=_HANDSHAKE_SECONDS
             )
         if self._servers:
             await asyncio.sleep(_FIRST_REQUEST_SECONDS)
         self._servers.clear()
         self._failures.close()
 
-    async def _take(self, sock: socket.socket) -> None:
+    async def _accept_waiting(self, sock: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(self._http, sock, **self._tls)
         except OSError as error:
-            # A peer that is gone, or whose handshake failed.
+            # The peer has left, or its handshake failed.
             sock.close()
             if self._tls:
                 self._note_failure(None, error)
 
     def _note_failure(self, peer: Any, error: BaseException) -> None:
-        """A TLS handshake has failed: a line of the log, unless there was one just now, or the peer has only left."""
+        """Log a TLS handshake that failed, unless one was logged just now, or the peer has only left."""
         if isinstance(error, ConnectionResetError | BrokenPipeError):
             return
-        self._failures.say(f"TLS handshake with {_shown(peer)} failed: {_reason(error)}")
+        self._failures.add(f"TLS handshake with {_shown(peer)} failed: {_reason(error)}")
 
-    def _tell_failure(self, line: str, others: int) -> None:
+    def _log_failure(self, line: str, others: int) -> None:
         self._log.logger.info("%s%s", line, f" ({others} more in the last second)" if others else "")
 
 
 def _shown(peer: Any) -> str:
-    """An address as in the access log."""
+    """Format an address as in the access log."""
     if not isinstance(peer, tuple):
         return "-"
     host, port, *_ = peer
@@ -106,22 +106,22 @@ def _shown(peer: Any) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Why, in OpenSSL's words where they are its."""
+    """Return the reason of a failure, in OpenSSL's words if there are any."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is refused: {error.verify_message}"
+        return f"the certificate was refused: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.replace("_", " ").lower()
     return str(error) or type(error).__name__
 
 
 def _line(sock: socket.socket) -> list[socket.socket]:
-    """The connections that wait to be accepted."""
+    """Return the connections in the backlog."""
     found: list[socket.socket] = []
     while True:
         try:
             connection, _ = sock.accept()
         except OSError:
-            # Nobody waits, or there are no descriptors left.
+            # The backlog is empty, or there are no descriptors left.
             return found
         connection.setblocking(False)
         found.append(connection)

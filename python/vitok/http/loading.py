@@ -1,6 +1,6 @@
-"""The application by its name: `module:attribute`, a factory, and what kind of callable it is.
+"""Finds the application by its name: `module:attribute`, a factory, and its kind of callable.
 
-It knows nothing of serving.
+Serving is not known here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from .errors import LoadingError
 from .options import Options
 
 Application = Callable[..., Any]
-"""An ASGI 3 application: `application(scope, receive, send)` gives an awaitable."""
+"""An ASGI 3 application: `application(scope, receive, send)` returns an awaitable."""
 
 
 def load(app: Any, options: Options) -> Application:
-    """The application behind a name, or the one given, as ASGI 3 (`app_dir`, `factory`, `interface`).
+    """Return the application of this name, or the given one, as ASGI 3 (`app_dir`, `factory`, `interface`).
 
-    LoadingError if there is none under the name. What the module or the factory raises is raised.
+    LoadingError if there is no application of this name. Exceptions of the module and the factory are raised as they
+    are.
     """
     if options.app_dir is not None:
         look_in(options.app_dir)
@@ -36,17 +37,17 @@ def load(app: Any, options: Options) -> Application:
 
 
 def split(name: str) -> tuple[str, str]:
-    """Module and attribute of a name. LoadingError if it is not of that form."""
+    """Split a name into module and attribute. LoadingError if it has another form."""
     module, colon, attribute = name.partition(":")
     if not colon or not attribute:
-        raise LoadingError(f"{name!r} names no attribute: write module:attribute, as in {module or 'module'}:app")
+        raise LoadingError(f"{name!r} has no attribute: expected module:attribute, such as {module or 'module'}:app")
     if not module or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
         raise LoadingError(f"{name!r} is not of the form module:attribute")
     return module, attribute
 
 
 def look_in(folder: str) -> None:
-    """Look for modules in this folder first. LoadingError if there is no such folder."""
+    """Search this folder for modules first. LoadingError if there is no such folder."""
     path = Path(folder)
     if not path.is_dir():
         raise LoadingError(f"--app-dir: {folder!r} is not a folder")
@@ -56,12 +57,12 @@ def look_in(folder: str) -> None:
 
 
 def find(name: str) -> Any:
-    """The object behind `module:attribute`."""
+    """Return the object of the name `module:attribute`."""
     module_name, attribute = split(name)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        # One that the module itself fails to import is the module's own error, and raised as such.
+        # A module that the module itself fails to import is an error of that module, and raised as it is.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
         raise LoadingError(f"there is no module {error.name!r} for {name!r}") from None
@@ -74,27 +75,31 @@ def find(name: str) -> Any:
 
 
 def _made(factory: Callable[..., Any], shown: str) -> Any:
-    """What a factory gives."""
+    """Return the result of a factory."""
     if not _can_be_called(factory, 0):
-        raise LoadingError(f"{shown} can't be called without arguments, as a factory is")
+        raise LoadingError(f"{shown} is not a factory: it can't be called without arguments")
     made = factory()
     if inspect.iscoroutine(made):
         made.close()
-        raise LoadingError(f"{shown} is an async function; a factory gives the application itself")
+        raise LoadingError(f"{shown} is an async function: a factory has to return the application itself")
     if not callable(made):
-        raise LoadingError(f"the factory {shown} gave something that is not callable, of type {type(made).__name__}")
+        raise LoadingError(
+            f"the factory {shown} returned an object that is not callable, of type {type(made).__name__}"
+        )
     return made
 
 
 def _is_asgi2(app: Application, interface: str) -> bool:
-    """Whether it is called twice, with one argument first (ASGI 2), and not once with three."""
+    """Return whether an application is called twice, with one argument first (ASGI 2), and not once with three."""
     if interface != "auto":
         return interface == "asgi2"
     return not _can_be_called(app, 3) and _can_be_called(app, 1)
 
 
 def _can_be_called(app: Callable[..., Any], count: int) -> bool:
-    """Whether it takes so many arguments by position. What hides its parameters is believed to take three."""
+    """Return whether it takes this many positional arguments. If its parameters are unknown, it is assumed to take
+    three.
+    """
     try:
         signature = inspect.signature(app)
     except (TypeError, ValueError):
@@ -113,7 +118,7 @@ class Asgi2:
         self.app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Make the instance for this scope, and run it."""
+        """Create the instance for this scope, and run it."""
         scope["asgi"] = {**scope.get("asgi", {}), "version": "2.0"}
         instance: Callable[..., Awaitable[None]] = self.app(scope)
         await instance(receive, send)

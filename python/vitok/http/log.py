@@ -1,8 +1,8 @@
-"""What a server says: lines on the standard error about itself, lines on the standard output about requests.
+"""The logs of a server: lines about the server on standard error, lines about requests on standard output.
 
-Both go to loggers instead, `vitok.server` and `vitok.access`, where the user has given those handlers. A stream that
-can't be written loses lines, and keeps no request waiting (output.py). It knows nothing of what is said; lines about
-requests come from the native server complete but for the time.
+Both go to the loggers `vitok.server` and `vitok.access` instead if those have handlers. A stream that can't be written
+loses lines, and delays no request (output.py). The contents of lines are not known here; lines about requests come
+complete from the native server, except for the time.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from .output import Output
 
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
-# Where the loop says what went wrong outside of any request.
+# The logger to which the loop reports errors outside of any request.
 _LOOP = "asyncio"
-# ISO 8601 with the offset: a log is read in another time zone than it was written in.
+# ISO 8601 with the offset: a log may be read in another time zone than it was written in.
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
-# What each log has at the end to be written: a reader that is there needs much less, one that is not none.
+# The time to write the rest of each log at the end: a reader that reads needs much less, one that does not no time at
+# all.
 FLUSH_SECONDS = 1.0
 _SERVER_LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
 
 
 class Log:
-    """The two logs of one server. It is also what the native server calls (`error`, `access`).
+    """The two logs of one server, also called by the native server (`error`, `access`).
 
-    Loggers are looked up when the application is there: its own configuration of logging would disable older ones.
+    Loggers are looked up once the application is loaded: its own logging configuration would disable older ones.
     """
 
     def __init__(self, *, level: str = "info", is_owner: bool = False) -> None:
-        """`is_owner`: the process is the server's, so whatever has no handler gets one; `close()` takes it back."""
+        """With `is_owner` the process belongs to the server, so loggers without a handler get one, until `close()`."""
         self.logger = logging.getLogger(_SERVER)
         self._access = logging.getLogger(_ACCESS)
         self._is_owner = is_owner
@@ -45,13 +46,13 @@ class Log:
             self._before = (self.logger.level, self.logger.propagate)
             self.logger.addHandler(self._handler)
             self.logger.setLevel(level.upper())
-            # What the root logger does is about the application.
+            # The handlers of the root logger are for the application.
             self.logger.propagate = False
             self._handler.addFilter(_is_ours)
             logging.getLogger(_LOOP).addHandler(self._handler)
 
     def close(self) -> None:
-        """Leave logging as it was, once what was said is written, or can't be."""
+        """Restore logging, once all lines are written or have failed."""
         self._output.flush(FLUSH_SECONDS)
         if news := self._output.last_news():
             self.logger.warning("the access log: %s", news)
@@ -65,15 +66,15 @@ class Log:
             self.logger.setLevel(level)
 
     def wants_access(self) -> bool:
-        """Whether lines about requests would be seen by anybody."""
+        """Return whether lines about requests are written anywhere."""
         return self._is_owner or (self._access.isEnabledFor(logging.INFO) and self._access.hasHandlers())
 
     def error(self, message: str, exception: BaseException | None) -> None:
-        """Something went wrong that the peer was not told of: an application raised, a response could not be sent."""
+        """Log an error that the peer was not told: an application raised, or a response could not be sent."""
         self.logger.error("%s", message, exc_info=exception)
 
     def access(self, lines: str) -> None:
-        """One or several lines about requests that are over."""
+        """Log one or several lines about requests that have ended."""
         if self._is_owner and not _has_handlers(self._access):
             self._write(lines)
             return
@@ -81,7 +82,7 @@ class Log:
             self._access.info("%s", line)
 
     def _write(self, lines: str) -> None:
-        """Put the time before each line, and have them written together."""
+        """Add the time to each line, and write them together."""
         stamp = self._now()
         text = "".join(f"{stamp} {line}\n" for line in lines.splitlines())
         news = self._output.news()
@@ -92,7 +93,7 @@ class Log:
         self._output.write(text)
 
     def _now(self) -> str:
-        """The time of day, made once a second."""
+        """Return the time of day, formatted once a second."""
         second = int(time.time())
         if second != self._stamp[0]:
             self._stamp = (second, time.strftime(_TIME, time.localtime(second)))
@@ -100,14 +101,14 @@ class Log:
 
 
 class LineHandler(logging.Handler):
-    """A handler for the standard error, which keeps nobody waiting either."""
+    """A handler for standard error that never blocks."""
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
         self.output = Output(lambda: stream)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Have a record written."""
+        """Write a record."""
         try:
             text = f"{self.format(record)}\n"
             news = self.output.news()
@@ -120,9 +121,10 @@ class LineHandler(logging.Handler):
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether the server writes this record: its own, and the loop's where the application has no handler for those.
+    """Return whether the server writes this record: its own, and the loop's if the application has no handler for
+    those.
 
-    It is asked at each record, since an application may configure logging at any time.
+    This is checked for each record, since an application may configure logging at any time.
     """
     if record.name != _LOOP:
         return True
@@ -131,7 +133,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _has_handlers(logger: logging.Logger) -> bool:
-    """Whether somebody wants this logger's records: it has handlers, or `vitok` above it has. The root is not asked."""
+    """Return whether this logger has handlers, or `vitok` above it. The root logger does not count."""
     return bool(
         logger.handlers or (logger.parent is not None and logger.parent.name == "vitok" and logger.parent.handlers)
     )

@@ -1,6 +1,6 @@
-"""What the native server is told: the options that are its own, in its form.
+"""The options of the native server, in its form.
 
-It knows nothing of what they mean; which ones they are stands in the table of options.
+Their meaning is not known here; the table of options says which ones are native.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NAME = b"vitok"
 
 
 def native_options(options: Options, *, state: dict[str, Any] | None, access_log: bool) -> dict[str, Any]:
-    """The dictionary for `_native.HttpServer`."""
+    """Return the dictionary for `_native.HttpServer`."""
     told = {option.name: getattr(options, option.name) for option in table() if option.is_native}
     told["server_header"] = _NAME if options.server_header else None
     told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]

@@ -1,7 +1,7 @@
-"""Where options come from: the command line, the environment, and the keywords of a call.
+"""Reads options from the command line, the environment, and the keywords of a call.
 
-The command line wins over the environment; keywords stand alone. Whatever is wrong is an OptionError (a ValueError) of
-one line that names the option, the variable or the keyword. It knows nothing of what the options do.
+The command line has precedence over the environment; keywords stand alone. Every error is an OptionError (a ValueError)
+of one line that names the option, the variable or the keyword. The effect of options is not known here.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from .options import Option, Options, table
 APP_VARIABLE = "VITOK_APP"
 _DESCRIPTION = "Serves an ASGI application over HTTP/1.1."
 _EPILOG = (
-    "Each option can be set by an environment variable: VITOK_ and the option's name in capitals, as VITOK_PORT or "
-    "VITOK_LOG_LEVEL; what stands on the command line wins. Numbers that limit something may be none."
+    "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
+    "VITOK_LOG_LEVEL; the command line has precedence. Limits may be none."
 )
 
 
 def from_command(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Options]:
-    """The application's name and the options, from the command line and the environment.
+    """Return the application's name and the options, from the command line and the environment.
 
-    SystemExit after `--help`, OptionError for what can't be understood.
+    SystemExit after `--help`, OptionError for what can't be parsed.
     """
     given = vars(_parser().parse_args(list(words)))
     app = given.pop("app", None) or environment.get(APP_VARIABLE)
     if not app:
-        raise OptionError("name the application as module:attribute")
+        raise OptionError("expected an application, as module:attribute")
     values = {}
     for option in table():
         if option.name in given:
@@ -41,7 +41,7 @@ def from_command(words: Sequence[str], environment: Mapping[str, str]) -> tuple[
 
 
 def from_keywords(keywords: Mapping[str, Any]) -> Options:
-    """The options from keywords. TypeError for an unknown one, OptionError for a value that can't be."""
+    """Return the options of keywords. TypeError for an unknown one, OptionError for an invalid value."""
     known = {option.name: option for option in table()}
     if unknown := sorted(keywords.keys() - known):
         raise TypeError(f"unexpected option {unknown[0]!r}")
@@ -49,14 +49,14 @@ def from_keywords(keywords: Mapping[str, Any]) -> Options:
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """What a keyword said. None stands for an absent value wherever that is the default."""
+    """Return the value of a keyword. None means no value wherever that is the default."""
     if value is None and option.default is None:
         return None
     return _named(option.name, option.kind.check, value)
 
 
 def _parsed(option: Option, given: Any) -> Any:
-    """What the command line said of one option: a flag's answer, a text, or a list of texts."""
+    """Return the value of one option on the command line: a flag, a text, or a list of texts."""
     if isinstance(given, bool):
         return given
     flag = option.flags[0]
@@ -66,7 +66,7 @@ def _parsed(option: Option, given: Any) -> Any:
 
 
 def _named(name: str, read: Any, value: Any) -> Any:
-    """Read a value; what is wrong with it is said behind the name under which it was given."""
+    """Read a value; an error in it is prefixed with the name under which it was given."""
     try:
         return read(value)
     except ValueError as error:
@@ -74,7 +74,7 @@ def _named(name: str, read: Any, value: Any) -> Any:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse's parser, but for what it does about errors: they are OptionErrors in one line."""
+    """argparse's parser, with errors raised as OptionErrors of one line."""
 
     def error(self, message: str) -> NoReturn:
         raise OptionError(message)
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    """One option. Its text is read later, by the same code as that of its variable."""
+    """Add one option. Its text is read later, by the same code as that of its variable."""
     words: dict[str, Any] = {"dest": option.name, "default": argparse.SUPPRESS}
     words["help"] = f"{option.help} ({shown(option)})".replace("%", "%%")
     if isinstance(option.kind, Flag):
@@ -104,7 +104,7 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
 
 
 def shown(option: Option) -> str:
-    """The default of an option, as it would be written on the command line."""
+    """Return the default of an option as written on the command line."""
     match option.default:
         case None | () | "":
             return "default: none"

@@ -1,7 +1,6 @@
-"""The kinds of values that an option can have: how one is read from text, and which ones are refused.
+"""The types of option values: how each is read from text, and which values are refused.
 
-It knows nothing of which options there are, and nothing of where a text came from: whoever asks puts that in front of
-the message.
+The options themselves are not known here, nor where a text came from: the caller puts that before the message.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# How "there is no limit" is written where a limit may be absent.
+# How "no limit" is written, where a limit is optional.
 NO_LIMIT = "none"
 _UNBOUNDED = 2**63 - 1
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
-# RFC 9110, sections 5.6.2 (token) and 5.5 (field content): what may stand in a name and in a value.
+# RFC 9110, sections 5.6.2 (token) and 5.5 (field content): the characters allowed in a name and in a value.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# What frames a message or is about one connection (RFC 9110, section 7.6.1; RFC 9112, section 6) is written by the
-# server itself.
+# Fields that frame a message or concern one connection (RFC 9110, section 7.6.1; RFC 9112, section 6) are written by
+# the server itself.
 _OWN_FIELDS = frozenset(
     {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
 )
@@ -28,20 +27,20 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Kind:
-    """A kind of value. `metavar` is the word that stands for it in a usage line."""
+    """A type of value. `metavar` is its placeholder in a usage line."""
 
     metavar: str
 
     def parse(self, text: str) -> Any:
-        """The value that a text means. ValueError says what is wrong with the text."""
+        """Return the value of a text. ValueError says what is wrong with the text."""
         return self.check(self._read(text))
 
     def check(self, value: Any) -> Any:
-        """A value that a program gave, in the form in which it is kept. ValueError says what is wrong with it."""
+        """Return a value given by a program, in the form in which it is kept. ValueError says what is wrong with it."""
         raise NotImplementedError
 
     def _read(self, text: str) -> Any:
-        """A text as `check` wants it; whatever can't be read is left to `check` to refuse."""
+        """Convert a text for `check`, which refuses a text that can't be converted."""
         return text
 
 
@@ -52,19 +51,19 @@ class Text(Kind):
     metavar: str = "TEXT"
 
     def check(self, value: Any) -> str:
-        """A text."""
+        """Check a text."""
         path = value.__fspath__() if hasattr(value, "__fspath__") else value
         if isinstance(path, str):
             return path
-        raise ValueError(f"{value!r} is not a text")
+        raise ValueError(f"{value!r} is not a string")
 
 
 @dataclass(frozen=True, slots=True)
 class RootPath(Text):
-    """A path of URLs that others are below: it begins with a slash, or is empty."""
+    """A URL path that is the parent of others: it begins with a slash, or is empty."""
 
     def check(self, value: Any) -> str:
-        """A path of that form."""
+        """Check such a path."""
         path = Text.check(self, value)
         if path and not path.startswith("/"):
             raise ValueError(f"{path!r} does not begin with a slash")
@@ -73,7 +72,7 @@ class RootPath(Text):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Kind):
-    """A whole number between two bounds, both included; `none` where a limit may be absent."""
+    """A whole number between two bounds, both included; or `none`, where a limit is optional."""
 
     metavar: str = "NUMBER"
     at_least: int = 1
@@ -81,7 +80,7 @@ class Whole(Kind):
     may_be_none: bool = False
 
     def check(self, value: Any) -> int | None:
-        """A number within the bounds, or None where that is allowed."""
+        """Check a number within the bounds, or None where that is allowed."""
         if value is None and self.may_be_none:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not self.at_least <= value <= self.at_most:
@@ -98,19 +97,19 @@ class Whole(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Seconds(Kind):
-    """A time in seconds, which may have a fraction; `none` for no limit. Zero only where it means something."""
+    """A time in seconds, which may have a fraction; `none` for no limit. Zero only where it has a meaning."""
 
     metavar: str = "SECONDS"
     may_be_zero: bool = False
 
     def check(self, value: Any) -> float | None:
-        """A time, or None for no limit."""
+        """Check a time, or None for no limit."""
         if value is None:
             return None
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or value < 0 or (value == 0 and not self.may_be_zero):
             which = "from 0 up" if self.may_be_zero else "above 0"
-            raise ValueError(f"{value!r} is not a number of seconds {which} (or none)")
+            raise ValueError(f"{value!r} is not a number of seconds {which} or none")
         return float(value)
 
     def _read(self, text: str) -> Any:
@@ -129,9 +128,9 @@ class Flag(Kind):
     metavar: str = "YES|NO"
 
     def check(self, value: Any) -> bool:
-        """True or False."""
+        """Check True or False."""
         if not isinstance(value, bool):
-            raise ValueError(f"{value!r} is neither yes nor no (1, 0, true, false, yes, no, on, off)")
+            raise ValueError(f"{value!r} is not a boolean (1, 0, true, false, yes, no, on, off)")
         return value
 
     def _read(self, text: str) -> Any:
@@ -141,18 +140,18 @@ class Flag(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Kind):
-    """One of several words. `also` has other spellings: what another program calls them."""
+    """One of several words. `also` has other spellings, those of other programs."""
 
     words: tuple[str, ...]
     also: tuple[tuple[Any, str], ...] = ()
 
     @property
     def metavar(self) -> str:  # type: ignore[override]
-        """All of the words."""
+        """Return all of the words."""
         return "|".join(self.words)
 
     def check(self, value: Any) -> str:
-        """One of the words."""
+        """Check one of the words."""
         for spelling, word in self.also:
             if str(value) == str(spelling):
                 return word
@@ -166,14 +165,14 @@ class Choice(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Mode(Kind):
-    """Permissions of a file as `chmod` takes them in octal digits: 660. An int is taken as it is."""
+    """Permissions of a file, in octal digits as for `chmod`: 660. An int is used as it is."""
 
     metavar: str = "MODE"
 
     def check(self, value: Any) -> int:
-        """A mode."""
+        """Check a mode."""
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0o7777:
-            raise ValueError(f"{value!r} is not a mode in octal digits, as 660")
+            raise ValueError(f"{value!r} is not a mode in octal digits, such as 660")
         return value
 
     def _read(self, text: str) -> Any:
@@ -182,15 +181,15 @@ class Mode(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Words(Kind):
-    """Any number of texts. In one text they are divided by commas or white space."""
+    """Any number of texts. In one text they are separated by commas or white space."""
 
     metavar: str = "TEXT"
 
     def check(self, value: Any) -> tuple[str, ...]:
-        """A tuple of texts."""
+        """Check a tuple of texts."""
         words = self._read(value) if isinstance(value, str) else value
         if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{value!r} is not a list of texts")
+            raise ValueError(f"{value!r} is not a list of strings")
         return tuple(words)
 
     def _read(self, text: str) -> Any:
@@ -199,27 +198,27 @@ class Words(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Fields(Kind):
-    """Any number of header fields, written NAME:VALUE. In one text each has a line of its own."""
+    """Any number of header fields, written NAME:VALUE. In one text each is on a line of its own."""
 
     metavar: str = "NAME:VALUE"
 
     def check(self, value: Any) -> tuple[tuple[str, str], ...]:
-        """A tuple of names and values."""
+        """Check a tuple of names and values."""
         try:
             pairs = [(str(name).strip(), str(content).strip()) for name, content in value]
         except (TypeError, ValueError):
-            raise ValueError(f"{value!r} is not a list of pairs of name and value") from None
+            raise ValueError(f"{value!r} is not a list of (name, value) pairs") from None
         for name, content in pairs:
             if not _TOKEN.fullmatch(name):
-                raise ValueError(f"{name!r} is not the name of a header")
+                raise ValueError(f"{name!r} is not a valid header name")
             if name.lower() in _OWN_FIELDS:
-                raise ValueError(f"{name!r} is a header that the server writes by itself")
+                raise ValueError(f"{name!r} is a header that only the server sets")
             if not _FIELD_VALUE.fullmatch(content):
-                raise ValueError(f"{content!r} can't be the value of a header")
+                raise ValueError(f"{content!r} is not a valid header value")
         return tuple(pairs)
 
     def _read(self, text: str) -> Any:
         lines = [line.partition(":") for line in text.splitlines() if line.strip()]
         if not all(colon for _, colon, _ in lines):
-            raise ValueError(f"{text!r} is not a header in the form NAME:VALUE")
+            raise ValueError(f"{text!r} is not a header of the form NAME:VALUE")
         return [(name, content) for name, _, content in lines]

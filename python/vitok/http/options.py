@@ -1,8 +1,7 @@
-"""The options of the server, each in one place: name, kind, default, what it does, and what others chose.
+"""The options of the server, each in one place: name, type, default, what it does, and what other servers chose.
 
-The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in
-docs/serve.md are all made of this table (option_parsing.py, tests/http/serve_table.py). It knows nothing of what
-becomes of a value.
+The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in docs/serve.md
+are all made from this table (option_parsing.py, tests/http/serve_table.py). The use of the values is not known here.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ _KEY = "vitok.option"
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is known of one option. `flags` are its names on the command line, the first one its own."""
+    """The description of one option. `flags` are its names on the command line, its own name first."""
 
     name: str
     kind: Kind
@@ -44,23 +43,23 @@ def _option(
     also: str = "",
     is_native: bool = False,
 ) -> Any:
-    """`flag` is the name on the command line where it is not that of the field, `also` a second one."""
+    """`flag` is the name on the command line if it differs from that of the field, `also` a second one."""
     facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also, "is_native": is_native}
     return field(default=default, metadata={_KEY: facts})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve: one value for each option, all of them checked by `vitok.http.option_parsing`.
+    """How to serve: one value for each option, checked by `vitok.http.option_parsing`.
 
-    Times are in seconds and sizes in bytes; None means that there is no limit.
+    Times are in seconds and sizes in bytes; None means no limit.
     """
 
     # Addresses.
     host: str = _option(
         "127.0.0.1",
         Text("HOST"),
-        "address or name to listen on; an empty one means all interfaces",
+        "address or host name to listen on; empty for all interfaces",
         others="uvicorn, gunicorn and granian the same",
     )
     port: int = _option(
@@ -72,84 +71,87 @@ class Options:
     bind: tuple[str, ...] = _option(
         (),
         Words("ADDRESS"),
-        "address in place of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be given several times",
+        "address instead of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be given several times",
         others="gunicorn and hypercorn have it",
     )
     uds: str | None = _option(None, Text("PATH"), "listen on this Unix socket", others="uvicorn and granian have it")
     uds_permissions: int | None = _option(
         None,
         Mode("MODE"),
-        "permissions of the Unix sockets, in octal digits; without it those of the file they replace, or by umask",
+        "permissions of the Unix sockets, in octal digits; by default those of the file they replace, or by umask",
         others="uvicorn those of the file or 666, gunicorn by umask, granian has it",
     )
     fd: int | None = _option(
         None,
         Whole("NUMBER", at_least=0, at_most=2**31 - 1),
-        "listen on the socket with this number, which was opened by whoever started the server",
+        "listen on the socket with this descriptor number, opened by the process that started the server",
         others="uvicorn has it",
     )
     backlog: int = _option(
         2048,
         Whole("NUMBER", at_most=2**31 - 1),
-        "connections that may wait to be accepted; the kernel has a bound of its own (net.core.somaxconn)",
+        "connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)",
         others="uvicorn and gunicorn 2048, granian 1024, hypercorn 100",
     )
     # TLS.
     ssl_certfile: str | None = _option(
         None,
         Text("PATH"),
-        "certificate, with its chain, in PEM; with it the server speaks TLS",
+        "certificate and its chain, in PEM; enables TLS",
         also="--certfile",
         others="uvicorn, gunicorn and hypercorn have it",
     )
     ssl_keyfile: str | None = _option(
         None,
         Text("PATH"),
-        "private key of the certificate, where it is not in the same file",
+        "private key of the certificate, if it is not in the same file",
         also="--keyfile",
         others="uvicorn, gunicorn and hypercorn have it",
     )
     ssl_keyfile_password: str | None = _option(
-        None, Text("PASSWORD"), "password of the private key; better given by the variable than on the command line"
+        None, Text("PASSWORD"), "password of the private key; safer in the variable than on the command line"
     )
     ssl_ca_certs: str | None = _option(
-        None, Text("PATH"), "certificates of the authorities that may sign those of clients"
+        None, Text("PATH"), "certificates of the authorities that may sign client certificates"
     )
     ssl_cert_reqs: str = _option(
         "none",
         Choice(("none", "optional", "required"), also=((0, "none"), (1, "optional"), (2, "required"))),
-        "whether clients need a certificate (uvicorn's numbers 0, 1 and 2 are understood)",
+        "whether clients need a certificate (uvicorn's numbers 0, 1 and 2 are accepted)",
         others="uvicorn and gunicorn none",
     )
     ssl_ciphers: str | None = _option(
-        None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; without it those that Python chooses"
+        None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; by default those that Python chooses"
     )
     # The application.
     factory: bool = _option(
-        False, Flag(), "call what was named, without arguments, to get the application", others="uvicorn the same"
+        False,
+        Flag(),
+        "the name is that of a function, which is called without arguments and returns the application",
+        others="uvicorn the same",
     )
     app_dir: str | None = _option(
         None,
         Text("PATH"),
-        "folder in which modules are looked for first; for the command the current one",
+        "folder to search for modules first; the current one for the command",
         others="uvicorn the same",
     )
     interface: str = _option(
         "auto",
         Choice(("auto", "asgi3", "asgi2")),
-        "how the application is called; auto looks at its parameters",
+        "calling convention of the application; auto inspects its parameters",
         others="uvicorn the same, and wsgi",
     )
     lifespan: str = _option(
         "auto",
         Choice(("auto", "on", "off")),
-        "events at start and end; auto does without where the application has none",
+        "startup and shutdown events; auto omits them if the application has no lifespan",
         others="uvicorn the same",
     )
     root_path: str = _option(
         "",
         RootPath("PATH"),
-        "path under which a proxy shows the application",
+        "path under which a proxy publishes the application",
         others="uvicorn the same",
         is_native=True,
     )
@@ -157,7 +159,7 @@ class Options:
     workers: int = _option(
         1,
         Whole("NUMBER", at_most=1024),
-        "processes, each with a loop and a listening socket of its own",
+        "processes, each with its own loop and listening socket",
         others="uvicorn, gunicorn and granian 1",
     )
     limit_max_requests: int | None = _option(
@@ -169,70 +171,70 @@ class Options:
     limit_max_requests_jitter: int = _option(
         0,
         Whole("NUMBER", at_least=0),
-        "up to so many requests more, by chance, so that workers are not replaced all at once",
+        "random number of further requests, at most this many, so that workers are not replaced at the same time",
         others="uvicorn and gunicorn 0",
     )
     # Timeouts.
     timeout_header: float | None = _option(
         60.0,
         Seconds(),
-        "for the head of a request to arrive, for the first byte after connecting, and for a TLS handshake",
+        "time limit for the head of a request, the first byte after connecting, and a TLS handshake",
         others="nginx 60, node 60, uvicorn none",
         is_native=True,
     )
     timeout_body: float | None = _option(
         60.0,
         Seconds(),
-        "without any progress: of a body that arrives, or of a response that the client does not read",
+        "time limit without progress of a request's body, or of a response that the client does not read",
         others="nginx 60, uvicorn none",
         is_native=True,
     )
     min_body_rate: int | None = _option(
         500,
         Whole("BYTES", may_be_none=True),
-        "a second that a request's body has to bring on average, beyond --timeout-body and until the response begins",
+        "bytes per second that a request's body needs on average, beyond --timeout-body and until the response begins",
         others="Apache 500, uvicorn and nginx none",
         is_native=True,
     )
     timeout_keep_alive: float | None = _option(
         75.0,
         Seconds(),
-        "that a connection may be idle between two requests; longer than the proxy in front keeps its own (AWS 60)",
+        "time limit of an idle connection; longer than that of the proxy in front (AWS 60)",
         others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
         is_native=True,
     )
     timeout_graceful_shutdown: float | None = _option(
         30.0,
         Seconds(may_be_zero=True),
-        "for running requests to end when the server is asked to end; afterwards they are cancelled",
+        "time limit of running requests after the shutdown begins; then they are cancelled",
         others="gunicorn 30, uvicorn none, hypercorn 3",
     )
     # Limits.
     limit_request_line: int = _option(
         8192,
         Whole("BYTES", at_most=2**31 - 1),
-        "bytes of a request line",
+        "largest request line, in bytes",
         others="nginx and Apache 8 KiB, gunicorn 4094",
         is_native=True,
     )
     limit_request_head: int = _option(
         65536,
         Whole("BYTES", at_most=2**31 - 1),
-        "bytes of a request's head",
+        "largest head of a request, in bytes",
         others="uvicorn with h11 64 KiB, nginx 32 KiB, node 16 KiB",
         is_native=True,
     )
     limit_request_fields: int = _option(
         100,
         Whole("NUMBER", at_most=2**31 - 1),
-        "fields in a request's head",
+        "most fields in the head of a request",
         others="gunicorn and Apache 100, node 2000",
         is_native=True,
     )
     limit_request_body: int | None = _option(
         2**30,
         Whole("BYTES", may_be_none=True),
-        "bytes of a request's body",
+        "largest body of a request, in bytes",
         others="Apache 1 GiB, nginx 1 MiB, uvicorn none",
         is_native=True,
     )
@@ -256,7 +258,7 @@ class Options:
     headers: tuple[tuple[str, str], ...] = _option(
         (),
         Fields(),
-        "header added to each response; may be given several times (in the variable: one on each line)",
+        "header added to each response; may be given several times (in the variable: one per line)",
         flag="--header",
         others="uvicorn has it",
         is_native=True,
@@ -264,14 +266,14 @@ class Options:
     path_send: bool = _option(
         False,
         Flag(),
-        "announce http.response.pathsend: frameworks then leave files to the server, past middleware that changes them",
+        "announce http.response.pathsend: frameworks let the server send files, bypassing middleware that changes them",
         others="uvicorn no, granian yes",
         is_native=True,
     )
     zero_copy_send: bool = _option(
         False,
         Flag(),
-        "announce http.response.zerocopysend, by which an application sends from an open file",
+        "announce http.response.zerocopysend, with which an application sends from an open file",
         others="uvicorn and granian no",
         is_native=True,
     )
@@ -279,23 +281,23 @@ class Options:
     proxy_headers: bool = _option(
         False,
         Flag(),
-        "believe X-Forwarded-For and X-Forwarded-Proto of the peers below",
+        "trust X-Forwarded-For and X-Forwarded-Proto from the peers in --forwarded-allow-ips",
         others="uvicorn yes, gunicorn no",
     )
     forwarded_allow_ips: tuple[str, ...] = _option(
         ("127.0.0.1", "::1"),
         Words("ADDRESSES"),
-        "peers that are believed: addresses, networks, unix for those on Unix sockets, * for all",
+        "trusted peers: addresses, networks, unix for peers on Unix sockets, * for all",
         others="uvicorn and gunicorn 127.0.0.1 and ::1",
     )
     # Logs.
     access_log: bool = _option(
-        True, Flag(), "write a line for each request to the standard output", others="uvicorn yes, gunicorn no"
+        True, Flag(), "write a line per request to standard output", others="uvicorn yes, gunicorn no"
     )
     log_level: str = _option(
         "info",
         Choice(("debug", "info", "warning", "error", "critical")),
-        "what is written to the standard error",
+        "lowest level of messages written to standard error",
         others="uvicorn and gunicorn info",
     )
 
@@ -315,7 +317,7 @@ _GROUPS = {
 
 
 def table() -> tuple[Option, ...]:
-    """All options, in the order in which they are shown."""
+    """Return all options, in the order in which they are shown."""
     return _TABLE
 
 

@@ -1,8 +1,8 @@
-"""Lines to a standard stream that may be slow, full or gone: nobody waits for it, and what is lost is counted.
+"""Lines to a standard stream that may be slow, full or closed: writing never blocks, and lost lines are counted.
 
-A stream with a descriptor is written by a thread of the native module (`LineWriter`), since a pipe that nobody reads
-blocks whoever writes, and must not be made O_NONBLOCK: that belongs to the open file, which others share. It knows
-nothing of what the lines say.
+A stream with a descriptor is written by a thread of the native module (`LineWriter`), since a pipe without a reader
+blocks its writer, and must not be made O_NONBLOCK: that belongs to the open file, which other processes share. The
+contents of lines are not known here.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from typing import TextIO
 
 from vitok._native import LineWriter
 
-# Less than this waits, and a stream that was too slow counts as one that is read again: half of what may wait.
+# If fewer bytes than this wait, a stream that was too slow counts as one that is read again: half of the limit.
 _MUCH = 512 * 1024
 _LOOK_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What has become of lines. `lost` is their number once the stream takes lines again, and 0 when that begins."""
+    """A report of lost lines. `lost` is their number once the stream accepts lines again, 0 when the loss begins."""
 
     lost: int
     text: str
 
 
 class Output:
-    """One stream, which is looked up for each write: somebody may have put another one in its place."""
+    """One stream, which is looked up for each write: the application may have replaced it."""
 
     def __init__(self, find: Callable[[], TextIO | None]) -> None:
         self._find = find
         self._writer: LineWriter | None = None
         self._descriptor = -1
         self._poll = select.poll()
-        # Lines lost by writers that are not in use any more, or by a stream without a descriptor.
+        # Lines lost by writers that are no longer in use, or by a stream without a descriptor.
         self._lost_before = 0
         self._error = ""
         self._told = 0
         self._is_failing = False
 
     def write(self, text: str) -> None:
-        """Have whole lines written."""
+        """Write whole lines."""
         stream = self._find()
         if stream is None:
             return
@@ -60,7 +60,7 @@ class Output:
         self._writer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
 
     def news(self) -> News | None:
-        """What there is to say of lost lines, once each: that they begin to be lost, and how many it were."""
+        """Return what is to be reported about lost lines, once each: that the loss begins, and how many were lost."""
         lost, waiting, error = self._progress()
         fresh = lost - self._told
         if not fresh:
@@ -72,22 +72,22 @@ class Output:
         if self._is_failing:
             return None
         self._is_failing = True
-        return News(0, f"it can't be written ({error or 'nobody reads it'}): lines are lost")
+        return News(0, f"it can't be written ({error or 'it has no reader'}): lines are lost")
 
     def flush(self, seconds: float) -> None:
-        """Wait so long for what was written to arrive."""
+        """Wait this long until everything is written."""
         deadline = time.monotonic() + seconds
         while self._progress()[1] and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
 
     def last_news(self) -> str:
-        """What has to be said at the end, or "": lines that are lost and not told of, and what can't be written."""
+        """Return the last report, or "": lines that are lost and not reported yet, and bytes that can't be written."""
         lost, waiting, _ = self._progress()
         facts = []
         if lost > self._told:
             facts.append(f"{lost - self._told} lines were lost")
         if waiting:
-            facts.append(f"{waiting} bytes are left that nobody reads")
+            facts.append(f"{waiting} bytes were not read")
         return ", ".join(facts)
 
     def _progress(self) -> tuple[int, int, str]:
@@ -104,7 +104,7 @@ class Output:
         self._poll.register(descriptor, select.POLLOUT)
 
     def _write_at_once(self, stream: TextIO, text: str) -> None:
-        """Write to what is no file: somebody's own object."""
+        """Write to an object without a descriptor."""
         try:
             stream.write(_writable(text, stream))
             stream.flush()
@@ -114,7 +114,7 @@ class Output:
             self._error = str(error)
 
     def _flush_others(self, stream: TextIO) -> None:
-        """Let out what the application has printed, if that needs no wait: it is seen when lines of the log are."""
+        """Flush what the application has printed, if that does not block: it is then seen together with log lines."""
         assert self._writer is not None
         if self._writer.progress[1] or getattr(stream, "line_buffering", False):
             return
@@ -122,7 +122,7 @@ class Output:
             if self._poll.poll(0) == [(self._descriptor, select.POLLOUT)]:
                 stream.flush()
         except (OSError, ValueError):
-            # The application's own lines stay in its buffer, and its next print says so.
+            # The application's own text stays in its buffer; its next print raises the error.
             return
 
 
@@ -134,7 +134,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _writable(text: str, stream: TextIO) -> str:
-    """The text with escapes for what this stream can't encode."""
+    """Return the text with escapes for what this stream can't encode."""
     if text.isascii():
         return text
     encoding = stream.encoding or "utf-8"

@@ -1,12 +1,12 @@
-"""A worker as the supervisor sees it: a process of its own, and a channel on which few words are said.
+"""A worker as the supervisor sees it: a process of its own, and a channel with a few messages.
 
-The supervisor sends one line of JSON (what to serve), then `end` or `now`; the worker says `ready` when it accepts
-connections and `request_limit_reached` when it has served its number of requests. A channel that closes means that
-the other is gone. It knows nothing of when a worker is wanted.
+The supervisor sends one line of JSON (what to serve), then `end` or `now`; the worker sends `ready` when it accepts
+connections and `request_limit_reached` when it has served its number of requests. A closed channel means that the other
+side has gone. The need for workers is decided elsewhere.
 
-A worker is a new interpreter, neither forked nor spawned by multiprocessing: nothing that the parent has opened, locked
-or started as a thread goes along, its `__main__` is not imported a second time, and the memory of one worker owes
-nothing to another. What forking saves, pages shared between workers, reference counts copy soon.
+A worker is a new interpreter, neither forked nor spawned by multiprocessing: it inherits no open files, locks or
+threads of the parent, its `__main__` is not imported a second time, and workers share no memory. Pages that a fork
+would share are soon copied, because reference counts change.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# Said on the channel, a line each.
+# The messages on the channel, one line each.
 READY, REQUEST_LIMIT, END, NOW = b"ready\n", b"request_limit_reached\n", b"end\n", b"now\n"
-# Flags of this interpreter that a worker has to have as well. -P: the path comes with the order, not from the folder.
+# Flags of this interpreter that a worker needs as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
 
 class Process:
-    """One worker. `pid` names it in the log."""
+    """One worker. `pid` identifies it in the log."""
 
     def __init__(self, child: subprocess.Popen[bytes], channel: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         self.pid = child.pid
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
-        """Done when it accepts connections."""
+        """Done when the worker accepts connections."""
         self.request_limit_reached: asyncio.Future[None] = loop.create_future()
-        """Done when it has served its number of requests; it goes on."""
+        """Done when the worker has served its number of requests; it continues to serve."""
         self.ended: asyncio.Future[int] = loop.create_future()
-        """Its exit code, negative for a signal."""
+        """The exit code of the worker, negative for a signal."""
         self._child = child
         self._channel = channel
         self._words = b""
@@ -44,7 +44,7 @@ class Process:
 
     @classmethod
     def start(cls, order: bytes, descriptors: Sequence[int]) -> Process:
-        """Start a worker, which inherits these descriptors under their numbers. OSError without a process."""
+        """Start a worker, which inherits these descriptors with their numbers. OSError if there can be no process."""
         ours, theirs = socket.socketpair()
         with theirs:
             words = [sys.executable, *_interpreter_flags(), "-m", "vitok.http.worker", str(theirs.fileno())]
@@ -54,7 +54,7 @@ class Process:
                 ours.close()
                 raise
         try:
-            # A few KiB at the most: there is room for them, and a child that is gone already is seen elsewhere.
+            # A few KiB at most: there is room for them. A child that has ended already is noticed elsewhere.
             ours.sendall(order)
         except OSError:
             pass
@@ -62,26 +62,26 @@ class Process:
         return cls(child, ours)
 
     def look(self) -> None:
-        """See whether it has ended (SIGCHLD says that one has, not which)."""
+        """Check whether the worker has ended: SIGCHLD says that one has, but not which."""
         if not self.ended.done() and (code := self._child.poll()) is not None:
             self._hang_up()
             self.ended.set_result(code)
 
     def end(self) -> None:
-        """Ask it to end gracefully. One that is still starting has nothing to finish."""
+        """Ask the worker to end gracefully. One that is still starting has nothing to finish."""
         if self.ready.done() and self._channel.fileno() != -1:
             self._say(END)
         else:
             self._signal(signal.SIGTERM)
 
     def end_at_once(self) -> None:
-        """Ask it to wait for nothing any more."""
+        """Ask the worker to end without waiting for anything."""
         self._say(NOW)
         if not self.ready.done():
             self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it without asking."""
+        """Kill the worker."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -92,7 +92,7 @@ class Process:
         try:
             self._channel.send(word)
         except OSError:
-            # It is gone, or has closed its end because it is going.
+            # The worker has ended, or has closed its side because it is ending.
             return
 
     def _hear(self) -> None:
@@ -118,7 +118,7 @@ class Process:
 
 
 def description(code: int) -> str:
-    """An exit code in words."""
+    """Describe an exit code."""
     if code >= 0:
         return f"exit code {code}"
     try:
@@ -128,6 +128,6 @@ def description(code: int) -> str:
 
 
 def _interpreter_flags() -> list[str]:
-    """The flags under which this interpreter runs, as for a child of multiprocessing."""
+    """Return the flags with which this interpreter runs, as for a child of multiprocessing."""
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return [*flags, *(flag for flag in _FLAGS if flag not in flags)]

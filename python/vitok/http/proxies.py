@@ -1,7 +1,7 @@
-"""What a proxy in front says of the client, where the proxy is believed.
+"""The client as reported by a proxy, if the proxy is trusted.
 
-It changes `client` and `scheme` of a scope and nothing else: no path, no host. It knows nothing of connections; who
-the peer is stands in the scope.
+Only `client` and `scheme` of a scope change: no path, no host. Connections are not known here; the peer is in the
+scope.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 from .errors import OptionError
 from .loading import Application
 
-# An address from the outermost trusted proxy may stand behind others that it has passed on; more are not looked at.
+# The most addresses to check: the client of the outermost trusted proxy may follow others that the proxy passed on.
 _HOPS_AT_MOST = 32
 _SCHEMES = frozenset({"http", "https"})
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Trusted:
-    """The peers that are believed: addresses, networks, `unix` for peers on Unix sockets, `*` for all."""
+    """The trusted peers: addresses, networks, `unix` for peers on Unix sockets, `*` for all."""
 
     def __init__(self, words: Iterable[str]) -> None:
         """OptionError names a word that is none of these."""
@@ -33,7 +33,7 @@ class Trusted:
             raise OptionError(f"--forwarded-allow-ips: {error}") from None
 
     def has(self, host: str | None) -> bool:
-        """Whether this peer is believed. A peer without an address came through a Unix socket."""
+        """Return whether this peer is trusted. A peer without an address came through a Unix socket."""
         if self.everyone or host is None:
             return self.unix
         address = _address(host)
@@ -41,14 +41,14 @@ class Trusted:
 
 
 class ProxyHeaders:
-    """An application that sees the client which the proxy saw (X-Forwarded-For, X-Forwarded-Proto)."""
+    """An application that sees the client of the proxy (X-Forwarded-For, X-Forwarded-Proto)."""
 
     def __init__(self, app: Application, trusted: Trusted) -> None:
         self.app = app
         self.trusted = trusted
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        """Give what the application gives for the corrected scope."""
+        """Return the application's result for the corrected scope."""
         if scope["type"] != "lifespan":
             client = scope.get("client")
             if self.trusted.has(client[0] if client else None):
@@ -59,7 +59,7 @@ class ProxyHeaders:
         hops = _values(scope, b"x-forwarded-for")
         host = self._client(hops[-_HOPS_AT_MOST:])
         if host is not None:
-            # The port is not told; 0 is what others put there.
+            # The port is unknown; other servers use 0.
             scope["client"] = (host, 0)
         schemes = _values(scope, b"x-forwarded-proto")
         if schemes and (scheme := schemes[-1].lower()) in _SCHEMES:
@@ -67,7 +67,7 @@ class ProxyHeaders:
             scope["scheme"] = scheme.replace("http", "ws") if is_websocket else scheme
 
     def _client(self, hops: list[str]) -> str | None:
-        """The last address that no trusted proxy has: each proxy puts its own peer at the end of the list."""
+        """Return the last address that is not a trusted proxy: each proxy appends its own peer to the list."""
         client = None
         for hop in reversed(hops):
             address = _address(hop)
@@ -80,13 +80,13 @@ class ProxyHeaders:
 
 
 def _values(scope: dict[str, Any], wanted: bytes) -> list[str]:
-    """The members of a header that is a list (RFC 9110, section 5.6.1), over all its fields."""
+    """Return the members of a header that is a list (RFC 9110, section 5.6.1), from all its fields."""
     found = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
     return [word.strip() for word in ",".join(found).split(",") if word.strip()]
 
 
 def _address(text: str) -> _Address | None:
-    """The address in one member: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80. None for anything else."""
+    """Parse one member: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80. None for anything else."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

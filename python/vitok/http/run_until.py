@@ -1,4 +1,4 @@
-"""Work that an event cuts short. It knows nothing of what the work is."""
+"""Work that an event ends early. The kind of work is not known here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def run_until(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
-    """Do the work unless the event comes first, which cancels it. Whether the work was done."""
+    """Do the work unless the event is set first, which cancels it. Return whether the work was completed."""
     if event.is_set():
         work.close()
         return False

@@ -1,6 +1,6 @@
 """A server in a running loop: the application, its sockets and its lifespan, from the start to the end.
 
-It knows nothing of processes, of the command line and of exit codes; signals it takes only when asked to.
+Processes, the command line and exit codes are not known here; signals are handled only on request.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _COUNT_SECONDS = 0.05
 
 
 class Server:
-    """Serves an ASGI application over HTTP/1.1 in a loop of vitok's.
+    """Serves an ASGI application over HTTP/1.1 in a vitok loop.
 
     `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`. ValueError,
-    OSError or what the module raises if it can't be served so.
+    OSError or an exception of the module if the application can't be served.
 
         async def main():
             server = vitok.http.Server(app, port=0)
@@ -53,9 +53,9 @@ class Server:
     def __init__(self, app: Application | str, **options: Any) -> None:
         given = from_keywords(options)
         if given.workers != 1:
-            raise OptionError("workers: a Server is one process; vitok.serve starts several")
+            raise OptionError("workers: a Server has one process; use vitok.serve() for several")
         self._prepare(given)
-        self._take(load(app, given))
+        self._set_application(load(app, given))
         self._log = Log()
 
     @classmethod
@@ -68,15 +68,15 @@ class Server:
         bind: Callable[[], list[sockets.Bound]] | None = None,
         has_successor: bool = False,
     ) -> Server:
-        """A server that is what its process is for, so that it may write to its standard streams.
+        """Return a server that owns its process, and so may write to the standard streams.
 
-        The application is loaded when the options have been looked at, and logging comes after both. `bind` gives its
-        sockets where they are not its own affair; with `has_successor` somebody else sees to the end when
+        The options are checked before the application is loaded; logging is set up after both. `bind` returns the
+        sockets if they come from elsewhere; with `has_successor` the caller ends the server when
         `request_limit_reached` is set.
         """
         self = cls.__new__(cls)
         self._prepare(options)
-        self._take(load_application())
+        self._set_application(load_application())
         self._bind = bind or self._bind
         self._has_successor = has_successor
         self._leaving = leaving
@@ -89,7 +89,7 @@ class Server:
         self.request_limit_reached = asyncio.Event()
         """Set when the server has begun as many requests as `limit_max_requests` allows."""
         self.urls: tuple[str, ...] = ()
-        """Where it listens, once it does: http://127.0.0.1:8000, unix:/run/app.sock."""
+        """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
         self._options = options
         self._has_successor = False
         self._leaving = Leaving(options)
@@ -101,33 +101,34 @@ class Server:
         self._bind: Callable[[], list[sockets.Bound]]
         self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
 
-    def _take(self, application: Application) -> None:
+    def _set_application(self, application: Application) -> None:
         self._application = application
-        # What requests are answered by; the lifespan has no client whom a proxy could hide.
+        # Used for requests only: a lifespan has no client that a proxy could hide.
         is_behind = self._options.proxy_headers
         self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Ask for the end. Running requests may finish; with `at_once` nothing is waited for any more.
+        """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.
 
-        To be called in the loop's thread; another one calls `loop.call_soon_threadsafe(server.stop)`.
+        Call this in the loop's thread; another thread calls `loop.call_soon_threadsafe(server.stop)`.
         """
-        self._leaving.begin()
+        self._leaving.start_time()
         self._asked.set()
         if at_once:
             self._at_once.set()
 
     async def serve(self) -> None:
-        """Serve until `stop()`, until the task is cancelled or `limit_max_requests` is reached; then end gracefully.
+        """Serve until `stop()`, until the task is cancelled or `limit_max_requests` is reached; then shut down
+        gracefully.
 
-        RuntimeError in another loop than vitok's or a second time, OSError for an address that can't be had,
+        RuntimeError in a loop other than vitok's or at a second call, OSError for an address that can't be bound,
         LifespanError if the application fails to start or to end.
         """
         loop = asyncio.get_running_loop()
         if not isinstance(loop, Loop):
-            raise RuntimeError("the server needs vitok's loop: run it by vitok.run(), or by vitok.serve()")
+            raise RuntimeError("the server needs a vitok loop: use vitok.run() or vitok.serve()")
         if self.started.is_set():
-            raise RuntimeError("a server serves once")
+            raise RuntimeError("serve() can be called only once")
         bound: list[sockets.Bound] = []
         try:
             bound = self._bind()
@@ -137,7 +138,9 @@ class Server:
             self._log.close()
 
     async def serve_until_signal(self) -> None:
-        """Serve until SIGINT or SIGTERM arrives as well. A second one ends at once, and then does what it would do."""
+        """Serve until SIGINT or SIGTERM as well. A second signal ends the server at once, and then has its usual
+        effect.
+        """
         seen: list[signal.Signals] = []
 
         def note(number: signal.Signals) -> None:
@@ -150,7 +153,7 @@ class Server:
             await self.serve()
         if len(seen) > 1:
             signal.raise_signal(seen[-1])
-            # A handler that cancels this task, as asyncio.Runner's does, gets the opportunity.
+            # A handler that cancels this task, as asyncio.Runner's does, runs in this turn.
             await asyncio.sleep(0)
 
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
@@ -187,7 +190,7 @@ class Server:
             self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
 
     async def _until_asked(self, http: HttpServer) -> None:
-        """Wait for the wish to end, counting requests where they are limited."""
+        """Wait until the end is requested, counting requests if they are limited."""
         limit = self._options.limit_max_requests
         if limit is not None:
             limit += random.randint(0, self._options.limit_max_requests_jitter)
@@ -195,7 +198,7 @@ class Server:
                 await asyncio.sleep(_COUNT_SECONDS)
             self.request_limit_reached.set()
             if not self._asked.is_set():
-                self._log.logger.info("%d requests begun: time for a new process", http.requests)
+                self._log.logger.info("%d requests started: the process is due for replacement", http.requests)
             if not self._has_successor:
                 self.stop()
         await self._asked.wait()

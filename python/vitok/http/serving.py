@@ -1,6 +1,6 @@
-"""`vitok.serve()`: an application served by this process, or by workers under its eye, until a signal ends it.
+"""`vitok.serve()`: serves an application by this process, or by workers that it supervises, until a signal.
 
-It knows nothing of the command line; errors are exceptions.
+The command line is not known here; errors are exceptions.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from .supervisor import Supervisor
 
 
 def serve(app: Application | str, **options: Any) -> None:
-    """Serve an ASGI application over HTTP/1.1 until SIGINT or SIGTERM; then end gracefully and return.
+    """Serve an ASGI application over HTTP/1.1 until SIGINT or SIGTERM; then shut down gracefully and return.
 
-    `app` is the application or its name, `module:attribute`, which it has to be for `workers`. docs/serve.md has the
-    options. Errors: TypeError for an unknown option, ValueError for one that can't be, OSError for an address or a file
-    that can't be had, LifespanError and WorkersError (both RuntimeErrors) for an application or workers that fail;
-    what the module raises while it is imported is raised. Outside the main thread signals are not looked at.
+    `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. docs/serve.md lists
+    the options. Errors: TypeError for an unknown option, ValueError for an invalid one, OSError for an address or a
+    file that can't be used, LifespanError and WorkersError (both RuntimeErrors) for an application or workers that
+    fail; exceptions of the module during its import are raised as they are. Outside the main thread signals are not
+    handled.
 
         vitok.serve("package.module:app", host="127.0.0.1", port=8000)
     """
     if asyncio.events._get_running_loop() is not None:
-        raise RuntimeError("vitok.serve() blocks; in a running loop use vitok.http.Server")
+        raise RuntimeError("vitok.serve() cannot be called from a running event loop: use vitok.http.Server")
     given = from_keywords(options)
     leaving = Leaving(given)
     if given.workers == 1:
@@ -39,7 +40,7 @@ def serve(app: Application | str, **options: Any) -> None:
 
 
 def _signature() -> inspect.Signature:
-    """The keywords one by one, as `help()` shows them."""
+    """Return a signature with each option as a keyword, for `help()`."""
     app = inspect.Parameter("app", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature([app, *(inspect.Parameter(one.name, kind, default=one.default) for one in table())])

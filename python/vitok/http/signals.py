@@ -1,6 +1,6 @@
-"""Signals of a loop for as long as something runs in it; afterwards they are whose they were.
+"""Handles signals while a block runs in a loop, and restores their handlers afterwards.
 
-It knows nothing of what a signal means to the server.
+The effect of a signal on the server is not known here.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def handled(
 ) -> Iterator[None]:
     """Call callback(number) in the loop for each of these signals that arrives.
 
-    `notice` is called before that, in the middle of whatever the main thread does: also where the loop gets no turn.
+    `notice` is called before that, wherever the main thread is, even if the loop gets no turn.
 
-    Python delivers signals to the main thread alone; in any other this does nothing.
+    Python delivers signals to the main thread only; in any other thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -33,7 +33,7 @@ def handled(
     for number in before:
         loop.add_signal_handler(number, callback, number)
         if notice is not None:
-            # In the place of a handler that does nothing: the loop hears of signals by the wake-up descriptor.
+            # Instead of a handler that does nothing: the loop receives signals through the wake-up descriptor.
             signal.signal(number, lambda number, _: notice(signal.Signals(number)))
     try:
         yield
@@ -41,5 +41,5 @@ def handled(
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             if handler is not None:
-                # None is a handler that C code installed: nothing that Python could put back.
+                # None is a handler that C code installed, which Python can't restore.
                 signal.signal(number, handler)

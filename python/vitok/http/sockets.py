@@ -1,7 +1,7 @@
-"""The sockets of a server, bound and not yet listening, and in one line why an address can't be had.
+"""The sockets of a server, bound and not yet listening, and one-line errors for addresses that can't be bound.
 
-A port that is in use, a path that is no socket and a number that is no socket are found out here, before the
-application is started. It knows nothing of loops and of HTTP.
+A port in use, a path that is not a socket and a number that is not a socket are found here, before the application is
+started. Loops and HTTP are not known here.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from pathlib import Path
 
 from .addresses import Address, Inherited, Tcp, Unix
 
-# Whether somebody listens on a Unix socket is asked by connecting, which never waits long for a live one.
+# The time to connect to a Unix socket, which shows whether a process listens on it: connecting to a live one is fast.
 _CONNECT_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class Bound:
-    """A socket of ours, and what has to be tidied up after it."""
+    """A socket, and what has to be cleaned up when it is closed."""
 
     sock: socket.socket
-    # The path and inode of a Unix socket's file.
+    # The path and inode of the file of a Unix socket.
     file: tuple[str, int] | None = None
-    # Whether others may bind sockets of their own to the same port, by `join`.
+    # Whether other processes may bind sockets of their own to the same port, by `join`.
     is_shared: bool = False
-    # Whether nobody else has this socket open: then connections in its line are ours alone.
+    # Whether no other process has this socket open, so that connections in its backlog are for this server.
     is_ours: bool = True
 
     def url(self, *, tls: bool) -> str:
-        """Where clients find it: http://127.0.0.1:8000, unix:/run/app.sock."""
+        """Return the URL for clients: http://127.0.0.1:8000, unix:/run/app.sock."""
         if self.sock.family == socket.AF_UNIX:
             name = self.sock.getsockname()
             path = os.fsdecode(name)
@@ -42,7 +42,7 @@ class Bound:
         return f"{'https' if tls else 'http'}://{Tcp(host, port)}"
 
     def close(self) -> None:
-        """Close it; the file of a Unix socket goes if it is still the one that was made."""
+        """Close it, and remove the file of a Unix socket if it is still the one that was created."""
         self.sock.close()
         file, self.file = self.file, None
         if file is None:
@@ -52,15 +52,15 @@ class Bound:
             if os.stat(path).st_ino == inode:  # noqa: PTH116 - one call beside the next
                 Path(path).unlink()
         except FileNotFoundError:
-            # Somebody was quicker.
+            # Another process was faster.
             return
 
 
 def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_shared: bool = False) -> list[Bound]:
-    """Bind a socket for each address; a name can have several. OSError names the address that can't be had.
+    """Bind a socket for each address; a name can have several. OSError names the address that can't be bound.
 
     With `is_shared` other processes may bind sockets of their own to the same ports afterwards (SO_REUSEPORT); the
-    ports must be free all the same.
+    ports still have to be free now.
     """
     made: list[Bound] = []
     try:
@@ -79,13 +79,13 @@ def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_sha
 
 
 def close(bound: Iterable[Bound]) -> None:
-    """Close them all."""
+    """Close all of them."""
     for one in bound:
         one.close()
 
 
 def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
-    """One socket for each address of a host; those after the first have the port of the first."""
+    """Bind one socket for each address of a host; those after the first get the port of the first."""
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
@@ -103,15 +103,15 @@ def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
         close(made)
         raise
     if not made:
-        raise OSError(errno.EADDRNOTAVAIL, f"{address}: this machine has none of its addresses")
+        raise OSError(errno.EADDRNOTAVAIL, f"{address}: no address of this host belongs to this machine")
     return made
 
 
 def _bind_one(family: int, place: tuple[object, ...], *, shown: str, is_shared: bool) -> socket.socket | None:
-    """Bind a TCP socket to a literal address. None if the kernel does not know the family.
+    """Bind a TCP socket to a literal address. Return None if the kernel does not support the family.
 
-    SO_REUSEADDR lets a server start again at once; on Linux it does not let two listen on one port. SO_REUSEPORT would,
-    so it is asked for only when the port is ours.
+    SO_REUSEADDR lets a server start again at once; on Linux it does not let two processes listen on one port.
+    SO_REUSEPORT does, so it is set only after the port is bound.
     """
     try:
         sock = _new(family)
@@ -151,9 +151,10 @@ def _new(family: int) -> socket.socket:
 
 
 def _bind_unix(address: Unix, permissions: int | None) -> Bound:
-    """A Unix socket in the place of one that nobody listens on, with its owner, and its mode unless there is another.
+    """Bind a Unix socket in place of one that no process listens on, with the owner of that one, and its mode by
+    default.
 
-    An administrator may have given it those, for a proxy to have access.
+    An administrator may have set those so that a proxy has access.
     """
     path = Path(address.path)
     replaced = _clear(path, str(address))
@@ -173,17 +174,17 @@ def _bind_unix(address: Unix, permissions: int | None) -> Bound:
 
 
 def _give(path: Path, replaced: os.stat_result) -> None:
-    """Give a file the owner and the group of the one that it replaces, each if this process may."""
+    """Give a file the owner and the group of the one that it replaces, as far as this process may."""
     for uid, gid in ((-1, replaced.st_gid), (replaced.st_uid, -1)):
         try:
             os.chown(path, uid, gid, follow_symlinks=False)
         except PermissionError:
-            # Only root gives files away, and anybody to a group of their own.
+            # Only root can change the owner; others can change the group to one of their own.
             continue
 
 
 def _clear(path: Path, shown: str) -> os.stat_result | None:
-    """Take away a socket that was left behind, and say what it was. OSError for one in use or no socket."""
+    """Remove a socket that was left behind, and return its status. OSError for one in use or another file."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -191,7 +192,7 @@ def _clear(path: Path, shown: str) -> os.stat_result | None:
     except OSError as error:
         raise failure(error, shown) from None
     if not stat.S_ISSOCK(found.st_mode):
-        raise OSError(errno.EEXIST, f"{shown}: there is a file of this name, and it is no socket")
+        raise OSError(errno.EEXIST, f"{shown}: there is a file of this name that is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)
         try:
@@ -205,11 +206,11 @@ def _clear(path: Path, shown: str) -> os.stat_result | None:
 
 
 def _adopt(address: Inherited) -> Bound:
-    """A socket of its own over a descriptor that stays its owner's."""
+    """Return a socket of its own for a descriptor, which stays open."""
     try:
         copy = os.dup(address.number)
     except OSError:
-        raise OSError(errno.EBADF, f"{address}: there is no descriptor of this number") from None
+        raise OSError(errno.EBADF, f"{address}: there is no open descriptor with this number") from None
     try:
         sock = socket.socket(fileno=copy)
     except OSError as error:
@@ -219,7 +220,7 @@ def _adopt(address: Inherited) -> Bound:
         raise failure(error, str(address)) from None
     if sock.type != socket.SOCK_STREAM or _is_connected(sock):
         sock.close()
-        raise OSError(errno.EINVAL, f"{address}: this socket is not one that can listen for streams")
+        raise OSError(errno.EINVAL, f"{address}: this socket is not a stream socket that can listen")
     return Bound(sock, is_ours=False)
 
 
@@ -232,7 +233,7 @@ def _is_connected(sock: socket.socket) -> bool:
 
 
 def failure(error: OSError, shown: str) -> OSError:
-    """The kernel's error, with the address."""
+    """Return the kernel's error, with the address."""
     if error.errno == errno.EADDRINUSE:
         return OSError(error.errno, f"{shown}: in use by another process")
     return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")

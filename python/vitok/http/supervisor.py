@@ -1,8 +1,8 @@
-"""The supervisor: so many workers as were asked for, until all are to end.
+"""The supervisor: keeps the requested number of workers until the end.
 
-It binds the addresses first, so that a port in use is found once and port 0 is one port, and never accepts anything:
-workers bind TCP sockets of their own to the port (SO_REUSEPORT) and the kernel spreads connections over them; Unix
-sockets and inherited ones are shared. It imports nothing of the application, and knows nothing of HTTP.
+It binds the addresses first, so that a port in use is reported once and port 0 is one port, and never accepts: workers
+bind TCP sockets of their own to the port (SO_REUSEPORT) and the kernel distributes connections among them; Unix sockets
+and inherited ones are shared. It imports nothing of the application, and HTTP is not known here.
 """
 
 from __future__ import annotations
@@ -27,19 +27,17 @@ from .worker_slot import WorkersError, WorkerSlot
 
 __all__ = ["Supervisor", "WorkersError"]
 
-# What a worker may take beyond the time that its end is allowed, and when it has to end at once, before it is killed.
+# The extra time for a worker to end, and the time to end at once, before it is killed.
 KILL_SECONDS = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
 class Supervisor:
-    """Serves by several processes. ValueError and OSError for what can be seen before any is started."""
+    """Serves with several processes. ValueError and OSError for errors that are found before any is started."""
 
     def __init__(self, app: Application | str, options: Options) -> None:
         if not isinstance(app, str):
-            raise OptionError(
-                "workers: name the application as module:attribute; other processes can't have the object"
-            )
+            raise OptionError("workers: expected the application as module:attribute, since workers import it")
         loading.split(app)
         if options.app_dir is not None:
             loading.look_in(options.app_dir)
@@ -57,10 +55,10 @@ class Supervisor:
         self._seen: list[signal.Signals] = []
 
     async def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; SIGHUP exchanges the workers one after the other.
+        """Serve until SIGINT or SIGTERM; SIGHUP replaces the workers one after the other.
 
-        OSError for an address that can't be had, WorkersError for workers that do not start. A second SIGINT or SIGTERM
-        ends at once, and then does what it would do.
+        OSError for an address that can't be bound, WorkersError for workers that do not start. A second SIGINT or
+        SIGTERM ends the workers at once, and then has its usual effect.
         """
         bound: list[sockets.Bound] = []
         try:
@@ -69,9 +67,9 @@ class Supervisor:
             self._places = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
                 try:
-                    await run_until(self._asked, self._keep([one.url(tls=self._is_tls) for one in bound]))
+                    await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
                 finally:
-                    await self._end()
+                    await self._end_workers()
         finally:
             sockets.close(bound)
             self._log.close()
@@ -80,7 +78,7 @@ class Supervisor:
             await asyncio.sleep(0)
 
     def _written(self, bound: list[sockets.Bound]) -> tuple[bytes, list[int]]:
-        """The order for each worker, and the descriptors that it inherits."""
+        """Return the order for each worker, and the descriptors that it inherits."""
         places: list[dict[str, Any]] = []
         for one in bound:
             if one.is_shared:
@@ -96,8 +94,8 @@ class Supervisor:
         }
         return json.dumps(order).encode() + b"\n", [one.sock.fileno() for one in bound if not one.is_shared]
 
-    async def _keep(self, urls: list[str]) -> None:
-        """Have a worker in each place. The first one shows whether the application can be had at all."""
+    async def _keep_workers(self, urls: list[str]) -> None:
+        """Keep a worker in each slot. The first one shows whether the application can be served at all."""
         first, *others = self._places
         keepers: list[asyncio.Task[Any]] = [asyncio.create_task(first.keep())]
         everyone = asyncio.create_task(_all_of([place.filled for place in self._places]))
@@ -121,25 +119,25 @@ class Supervisor:
         return process
 
     def is_serving(self) -> bool:
-        """Whether any worker accepts connections."""
+        """Return whether any worker accepts connections."""
         return any(process.ready.done() and not process.ended.done() for process in self._processes)
 
     def retire(self, process: Process) -> asyncio.Task[None]:
-        """See a worker that was replaced to its end."""
+        """End a worker that was replaced."""
         task = asyncio.create_task(self._see_off({process}))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
         return task
 
     async def _roll(self, before: asyncio.Task[None] | None) -> None:
-        """Exchange the workers one after the other, after those before have been."""
+        """Replace the workers one after the other, once the replacement before is complete."""
         if before is not None:
             await asyncio.wait({before})
         for place in self._places:
             if not await place.renew():
-                self._log.logger.error("the workers that are left stay as they are")
+                self._log.logger.error("the remaining workers are not replaced")
                 return
-        self._log.logger.info("all workers are new")
+        self._log.logger.info("all workers have been replaced")
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
@@ -149,15 +147,15 @@ class Supervisor:
                     self._processes.discard(process)
         elif number == signal.SIGHUP:
             if not self._asked.is_set():
-                self._log.logger.info("SIGHUP: the workers are exchanged one after the other")
+                self._log.logger.info("SIGHUP: replacing the workers one after the other")
                 self._rolling = asyncio.create_task(self._roll(self._rolling))
         else:
             self._seen.append(number)
             self._log.logger.info("%s: ending%s", number.name, " at once" if self._asked.is_set() else "")
             (self._at_once if self._asked.is_set() else self._asked).set()
 
-    async def _end(self) -> None:
-        """See all workers to their end."""
+    async def _end_workers(self) -> None:
+        """End all workers, and wait for them."""
         self._asked.set()
         waiting = {*self._retiring, *([self._rolling] if self._rolling else [])}
         for task in waiting:
@@ -194,6 +192,6 @@ async def _first_of(*waited: asyncio.Future[Any]) -> None:
 
 
 async def _gone(processes: set[Process], seconds: float | None) -> None:
-    """Wait so long for all of them to have ended."""
+    """Wait this long for all of them to end."""
     if waited := {process.ended for process in processes if not process.ended.done()}:
         await asyncio.wait(waited, timeout=seconds)

@@ -1,6 +1,6 @@
-"""The TLS context of the options, and in one line what is wrong with its files.
+"""The TLS context of the options, with one-line errors for its files.
 
-It knows nothing of sockets: the loop's own TLS transports do the rest (`create_server(ssl=...)`).
+Sockets are not known here: the loop's own TLS transports do the rest (`create_server(ssl=...)`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from .errors import OptionError
 from .options import Options
 
 _CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
-# RFC 7301: what this server speaks.
+# RFC 7301: the protocols of this server.
 _PROTOCOLS = ["http/1.1"]
 
 
 def context(options: Options) -> ssl.SSLContext | None:
-    """The context for servers, or None if the options ask for no TLS.
+    """Return the context for servers, or None if the options ask for no TLS.
 
-    OptionError for options that don't fit together, and OSError with a whole sentence for files: one that can't be
-    read, is no PEM, wants a password, or is the key of another certificate.
+    OptionError for options that exclude each other, and OSError with a whole sentence for files: a file that can't be
+    read, is not PEM, needs a password, or is the key of another certificate.
     """
     if options.ssl_certfile is None:
         _refuse_rest(options)
@@ -32,24 +32,24 @@ def context(options: Options) -> ssl.SSLContext | None:
         try:
             made.set_ciphers(options.ssl_ciphers)
         except ssl.SSLError:
-            raise OptionError(f"--ssl-ciphers: OpenSSL knows no cipher in {options.ssl_ciphers!r}") from None
+            raise OptionError(f"--ssl-ciphers: OpenSSL has no cipher of {options.ssl_ciphers!r}") from None
     if options.ssl_ca_certs is not None:
         _check_readable("--ssl-ca-certs", options.ssl_ca_certs)
         try:
             made.load_verify_locations(options.ssl_ca_certs)
         except ssl.SSLError:
-            raise OSError(f"--ssl-ca-certs: {options.ssl_ca_certs!r} holds no certificates in PEM") from None
+            raise OSError(f"--ssl-ca-certs: {options.ssl_ca_certs!r} contains no certificates in PEM") from None
     elif options.ssl_cert_reqs != "none":
-        raise OptionError("--ssl-cert-reqs: without --ssl-ca-certs no client's certificate could be checked")
-    # From 3.13 on Python asks for what RFC 5280 does, and so refuses authorities without keyUsage: many private ones.
-    # Which authority may sign clients is said by name. uvicorn takes them, and so does this server on older Pythons.
+        raise OptionError("--ssl-cert-reqs needs --ssl-ca-certs, to verify client certificates")
+    # From 3.13 on Python is as strict as RFC 5280, and so refuses authorities without keyUsage: many private ones. Here
+    # the authorities are chosen by name. uvicorn accepts them, and so does this server on older Pythons.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     made.verify_mode = _CERTIFICATES[options.ssl_cert_reqs]
     return made
 
 
 def _refuse_rest(options: Options) -> None:
-    """Options of TLS that mean nothing without a certificate."""
+    """Refuse options of TLS that have no effect without a certificate."""
     for name in ("ssl_keyfile", "ssl_keyfile_password", "ssl_ca_certs", "ssl_ciphers"):
         if getattr(options, name) is not None:
             raise OptionError(f"--{name.replace('_', '-')} needs --ssl-certfile")
@@ -65,7 +65,7 @@ def _load_chain(made: ssl.SSLContext, options: Options) -> None:
     asked = []
 
     def password() -> str:
-        # Without this OpenSSL would ask at the terminal, and a server would wait there for ever.
+        # Otherwise OpenSSL would ask at the terminal, and the server would wait there for ever.
         asked.append(True)
         return options.ssl_keyfile_password or ""
 
@@ -78,18 +78,18 @@ def _load_chain(made: ssl.SSLContext, options: Options) -> None:
 def _complaint(
     error: ssl.SSLError, certificate: str, key: str, key_flag: str, options: Options, was_asked: bool
 ) -> str:
-    """A sentence on why OpenSSL did not take certificate and key."""
+    """Explain why OpenSSL refuses certificate and key."""
     if error.reason == "KEY_VALUES_MISMATCH":
-        return f"{key_flag}: the key {key!r} does not fit the certificate {certificate!r}"
+        return f"{key_flag}: the key {key!r} does not match the certificate {certificate!r}"
     if was_asked and options.ssl_keyfile_password is None:
-        return f"{key_flag}: the key {key!r} is encrypted; --ssl-keyfile-password is missing"
+        return f"{key_flag}: the key {key!r} is encrypted: --ssl-keyfile-password is required"
     if was_asked:
-        return f"--ssl-keyfile-password: it does not open the key {key!r}"
+        return f"--ssl-keyfile-password: wrong password for the key {key!r}"
     if "-----BEGIN CERTIFICATE" not in _text(certificate):
-        return f"--ssl-certfile: {certificate!r} holds no certificate in PEM"
+        return f"--ssl-certfile: {certificate!r} contains no certificate in PEM"
     if "PRIVATE KEY-----" not in _text(key):
-        return f"{key_flag}: {key!r} holds no private key in PEM"
-    return f"{key_flag}: OpenSSL does not take {certificate!r} with {key!r} ({error.reason or error})"
+        return f"{key_flag}: {key!r} contains no private key in PEM"
+    return f"{key_flag}: OpenSSL refuses {certificate!r} with {key!r} ({error.reason or error})"
 
 
 def _check_readable(flag: str, path: str) -> None:

@@ -1,7 +1,7 @@
-"""The program of a worker: `python -m vitok.http.worker CHANNEL`, started by the supervisor and by nobody else.
+"""The program of a worker: `python -m vitok.http.worker CHANNEL`, started only by the supervisor.
 
-It serves until the supervisor says `end`, is gone, or somebody sends SIGTERM; SIGINT is the supervisor's affair, since
-Ctrl-C at a terminal reaches both. It knows nothing of other workers.
+It serves until the supervisor sends `end` or has ended, or until SIGTERM; SIGINT is left to the supervisor, since
+Ctrl-C at a terminal reaches both. Other workers are not known here.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .signals import handled
 
 
 def main() -> None:
-    """Serve what the order on the channel says. SystemExit with the codes of `vitok serve`."""
+    """Serve according to the order on the channel. SystemExit with the codes of `vitok serve`."""
     signal.signal(signal.SIGINT, _ignore)
     channel = socket.socket(fileno=int(sys.argv[1]))
-    # It was inheritable for this process; it must not be for those that the application starts.
+    # The channel was inheritable for this process; processes started by the application must not inherit it.
     channel.set_inheritable(False)
     order = json.loads(_first_line(channel))
     sys.argv[:] = order["arguments"]
@@ -44,22 +44,22 @@ def main() -> None:
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Nothing. A handler, since what is ignored would stay ignored in the application's own children."""
+    """Do nothing. A handler is used because an ignored signal would stay ignored in the application's own children."""
 
 
 def _first_line(channel: socket.socket) -> bytes:
-    """The order. Nothing else follows it until the worker is ready."""
+    """Read the order. Nothing follows it until the worker is ready."""
     line = b""
     while not line.endswith(b"\n"):
         received = channel.recv(65536)
         if not received:
-            raise SystemExit("the supervisor is gone")
+            raise SystemExit("the supervisor has ended")
         line += received
     return line
 
 
 def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
-    """The sockets of the order: some inherited, some bound to ports that the supervisor holds."""
+    """Return the sockets of the order: some inherited, some bound to ports that the supervisor holds."""
     made: list[sockets.Bound] = []
     try:
         for place in places:
@@ -78,7 +78,7 @@ def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
 async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
     loop = asyncio.get_running_loop()
     reader, writer = await asyncio.open_connection(sock=channel)
-    tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_tell(server, writer))]
+    tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_report_state(server, writer))]
     try:
         with handled(loop, (signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice):
             await server.serve()
@@ -90,7 +90,7 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> No
 
 
 async def _obey(server: Server, reader: asyncio.StreamReader) -> None:
-    """Do what the supervisor says. One that is gone wanted the end, too."""
+    """Follow the messages of the supervisor. If the supervisor has ended, the worker ends too."""
     try:
         while (word := await reader.readline()) in (END, NOW):
             server.stop(at_once=word == NOW)
@@ -98,8 +98,8 @@ async def _obey(server: Server, reader: asyncio.StreamReader) -> None:
         server.stop()
 
 
-async def _tell(server: Server, writer: asyncio.StreamWriter) -> None:
-    """Say what the supervisor waits for."""
+async def _report_state(server: Server, writer: asyncio.StreamWriter) -> None:
+    """Send the messages that the supervisor waits for."""
     await server.started.wait()
     writer.write(READY)
     await server.request_limit_reached.wait()

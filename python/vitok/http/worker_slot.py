@@ -1,6 +1,6 @@
-"""One place for a worker: it is filled, filled again when its worker ends, and its worker exchanged on request.
+"""One slot for a worker: it is filled, filled again when its worker ends, and its worker is replaced on request.
 
-It knows nothing of signals, of the other places and of how a worker is told what to serve.
+Signals, other slots and the order for a worker are not known here.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from .errors import EXIT_START, EXIT_USAGE
 from .log import Log
 from .process import Process, description
 
-# A worker that ended is replaced at once; one that ended soon after its start after a pause, twice as long each time.
+# The first pause before a worker that ended soon after its start is replaced; each further pause is twice as long.
+# Other workers are replaced at once.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 15.0
-# A worker that has lived so long had a good start: the next pause is the first again.
+# A worker that has run this long had a good start: the next pause is the first again.
 STEADY_SECONDS = 10.0
-# So many workers in a row that end before they are ready, and the supervisor gives up unless others serve: 1.5 s of
-# pauses, and the time that the starts take.
+# After this many successive workers that end before they are ready, the supervisor gives up unless others serve: 1.5 s
+# of pauses, and the time of the starts.
 START_ATTEMPTS = 5
 
 
 class WorkersError(RuntimeError):
-    """The workers do not start. `code` is the exit code for it."""
+    """The workers do not start. `code` is the exit code for that."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -31,20 +32,20 @@ class WorkersError(RuntimeError):
 
 
 class WorkerPool(Protocol):
-    """All workers together, as far as one place has to do with them."""
+    """All workers together, as one slot needs them."""
 
     def start(self) -> Process:
-        """Start one more."""
+        """Start one more worker."""
 
     def retire(self, process: Process) -> asyncio.Task[None]:
-        """See one to its end that has a successor."""
+        """End a worker that has a successor."""
 
     def is_serving(self) -> bool:
-        """Whether any accepts connections."""
+        """Return whether any worker accepts connections."""
 
 
 class _RestartRequest:
-    """Somebody's wish for another worker, and what became of it."""
+    """A request for another worker, and its result."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -57,7 +58,7 @@ class _RestartRequest:
 
 
 class WorkerSlot:
-    """Where one worker belongs."""
+    """The slot of one worker."""
 
     def __init__(self, pool: WorkerPool, log: Log) -> None:
         loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ class WorkerSlot:
         self._restart_request = _RestartRequest()
 
     async def keep(self) -> None:
-        """Have a worker here for ever. WorkersError when worker after worker ends before it is ready."""
+        """Keep a worker here for ever. WorkersError when several successive workers end before they are ready."""
         while True:
             worker = await self._fill()
             while not worker.ended.done():
@@ -82,14 +83,14 @@ class WorkerSlot:
                 await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
                 if not worker.ended.done():
                     worker = await self._exchange(worker)
-            self._log.logger.warning("worker %d ended (%s): another is started", worker.pid, _how(worker))
+            self._log.logger.warning("worker %d ended (%s): starting another", worker.pid, _how(worker))
             if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
                 await self._pause()
             else:
                 self._pauses = 0
 
     async def renew(self) -> bool:
-        """Exchange the worker. Whether that went well, once the old one is gone; if not, it stays."""
+        """Replace the worker. Return whether that succeeded, once the old one has ended; if not, the old one stays."""
         restart_request = self._restart_request
         if not restart_request.called.done():
             restart_request.called.set_result(None)
@@ -100,20 +101,22 @@ class WorkerSlot:
         while True:
             worker = await self._ready_worker()
             if worker is not None:
-                # Who wished for another worker meanwhile has one.
+                # A request that was made meanwhile has its new worker.
                 if self._restart_request.called.done():
                     self._take_restart_request().fulfil(True)
                 return worker
             await self._pause()
 
     async def _exchange(self, worker: Process) -> Process:
-        """Start a successor, and send the worker home when it is ready. The one who has the place afterwards."""
+        """Start a successor, and end the worker when the successor is ready. Return the worker that has the slot
+        afterwards.
+        """
         restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
             self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor
-        self._log.logger.error("worker %d stays", worker.pid)
+        self._log.logger.error("worker %d is not replaced", worker.pid)
         restart_request.fulfil(False)
         if worker.request_limit_reached.done():
             await self._pause()
@@ -136,18 +139,18 @@ class WorkerSlot:
         return worker
 
     def _fail(self, message: str, code: int | None) -> None:
-        """Say so, or raise WorkersError if there is no use in another attempt."""
+        """Log the failure, or raise WorkersError if another attempt is useless."""
         self._failures += 1
         if not self._pool.is_serving():
             if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
-                # It has said why, and the next one would say the same.
+                # The worker has logged the reason, and the next one would log the same.
                 raise WorkersError("the workers do not start", code)
             if self._failures >= START_ATTEMPTS:
                 raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
         self._log.logger.warning("%s", message)
 
     def _take_restart_request(self) -> _RestartRequest:
-        """What was wished for so far; whoever wishes from now on gets another worker again."""
+        """Return the request made so far; later requests lead to another worker again."""
         restart_request, self._restart_request = self._restart_request, _RestartRequest()
         return restart_request
 
@@ -158,7 +161,7 @@ class WorkerSlot:
 
 
 async def _is_ready(worker: Process) -> bool:
-    """Wait until a worker accepts connections or has ended. There is no limit: what it loads may be large."""
+    """Wait until a worker accepts connections or has ended. There is no limit: it may have much to load."""
     waited: set[asyncio.Future[None] | asyncio.Future[int]] = {worker.ready, worker.ended}
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     return worker.ready.done()
