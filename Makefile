@@ -1,8 +1,8 @@
-# Builds, runs, tests and checks vitok. `make help` lists what it can do.
-# It knows what to run and what is out of date; how strict a tool is stands in pyproject.toml and Cargo.toml.
+# Builds, runs, tests and checks vitok. `make help` lists the targets.
+# The settings of tools are in pyproject.toml and Cargo.toml.
 #
-# PYTHON chooses the interpreter. The default, python3, lives in .venv and target/; any other has a virtual environment
-# (.venv-NAME) and a cargo directory (target/NAME) of its own, so that switching back and forth rebuilds nothing.
+# PYTHON selects the interpreter. The default, python3, uses .venv and target/; any other has a virtual environment
+# (.venv-NAME) and a cargo directory (target/NAME) of its own, so that switching between them rebuilds nothing.
 
 PYTHON ?= python3
 ARGS ?=
@@ -14,17 +14,17 @@ GATE_ARGS ?=
 NAME := $(notdir $(PYTHON))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
 BIN := $(VENV)/bin
-# rustup puts cargo here and tells only new shells.
+# rustup installs cargo here; only new shells have it in their path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export CARGO_TARGET_DIR := $(CURDIR)/target$(if $(filter-out python3,$(PYTHON)),/$(NAME))
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
-# pyo3 asks this interpreter what to bind to, in `cargo clippy` as in the build.
+# pyo3 binds to this interpreter, in `cargo clippy` as in the build.
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
-# Two words: a number that changes with the interpreter and with the place of the checkout, and the ending of a native
-# module for it. The number is part of every stamp's name, so a stamp of another interpreter is never taken for ours.
+# Two words: a number that changes with the interpreter and with the path of the checkout, and the ending of a native
+# module for it. The number is part of every stamp's name, so a stamp of another interpreter is never used.
 FACTS := $(shell $(PYTHON) tools/interpreter.py 2>/dev/null)
 STAMP := $(word 1,$(FACTS))
 NATIVE := python/vitok/_native$(word 2,$(FACTS))
@@ -46,22 +46,22 @@ INSTALL := $(BIN)/python -m pip install --group
 
 help:
 	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
-	@echo 'make run ARGS="script.py --flag"  run any asyncio program on the loop'
+	@echo 'make run ARGS="script.py --flag"  run an asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
-	@echo 'make check                        formats, lints, types, stub against binary, structure'
-	@echo 'make bench                        vitok bench --quick: this loop beside its peers, in a minute'
-	@echo 'make bench-gate                   instructions of the hottest paths against benchmarks/instructions.json'
-	@echo "make conformance                  CPython's own asyncio tests on this loop"
-	@echo 'make build                        the extension module and the package, into the virtual environment'
-	@echo 'make clean                        remove what any of these made'
-	@echo 'Each takes PYTHON=python3.13; this one would use $(VENV).'
+	@echo 'make check                        check formats, lints, types, the stub and the structure'
+	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
+	@echo 'make bench-gate                   compare instructions of the hottest paths with benchmarks/instructions.json'
+	@echo "make conformance                  run CPython's own asyncio tests on this loop"
+	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
+	@echo 'make clean                        remove everything that these create'
+	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
 
 build: $(BUILT)
 
 ifeq ($(strip $(ARGS)),)
 # An open page reads a stream that never ends, so Ctrl-C does not wait for it.
 run: $(BUILT)
-	@echo 'vitok serve examples/page: a page that shows what its server measures, http://127.0.0.1:8000/ . Ctrl-C stops it.'
+	@echo 'vitok serve examples/page: a page with measurements of its server, http://127.0.0.1:8000/ . Ctrl-C stops it.'
 	@exec $(BIN)/vitok serve app:app --app-dir examples/page --host 127.0.0.1 --port 8000 --timeout-graceful-shutdown 1
 else
 run: $(BUILT)
@@ -70,12 +70,12 @@ endif
 
 test: test-rust test-python
 
-# The extension itself has no Rust tests: it would have to be linked to one interpreter. Python tests it.
+# The extension itself has no Rust tests, which would have to be linked to one interpreter. Python tests it.
 test-rust: | doctor
 	cargo test $(CRATES)
 
-# Without the load generator the tests of the benchmarks would skip what they measure a little. cargo does not touch it where
-# nothing changed, and its users ask for its age.
+# Without the load generator, tests of the benchmarks are skipped. cargo does not touch the file if nothing changed, and
+# its users compare its age.
 test-python: $(BUILT) $(DEV) $(PROGRAMS) | doctor-tests
 	cargo build --release --quiet --package vitok-load && touch $(CARGO_TARGET_DIR)/release/vitok-load
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -90,7 +90,7 @@ check-rust: $(MADE)
 	    echo "cargo clippy -p vitok-reactor --target $$target"; \
 	    cargo clippy -p vitok-reactor --target $$target -- -D warnings || exit 1; \
 	  else \
-	    echo "the kqueue poller is not checked for $$target: rustup target add $$target"; \
+	    echo "the kqueue poller is not checked for $$target, which is not installed: rustup target add $$target"; \
 	  fi; \
 	done
 
@@ -123,7 +123,7 @@ doctor:
 doctor-tests:
 	@sh tools/doctor.sh --tests
 
-# pip knows dependency groups from 25.1 on; older Pythons bring an older one.
+# pip supports dependency groups from 25.1 on; older Pythons include an older pip.
 $(MADE): | doctor
 	@echo 'A new virtual environment for $(PYTHON): $(VENV)'
 	@rm -rf $(VENV)
@@ -135,22 +135,22 @@ $(BUILDER): pyproject.toml $(MADE)
 	@$(INSTALL) build && touch $@
 
 $(DEV): pyproject.toml $(MADE)
-	@echo 'Installing what tests and checks need into $(VENV)'
+	@echo 'Installing the requirements of tests and checks into $(VENV)'
 	@$(INSTALL) dev && touch $@
 
 $(PROGRAMS): pyproject.toml $(MADE)
-	@echo 'Installing the programs that are tried on the loop into $(VENV)'
+	@echo 'Installing the programs that are tested on the loop into $(VENV)'
 	@$(INSTALL) programs && touch $@
 
-# A peer that has no wheel for this Python is left out of the comparison, not in the way of it.
+# A peer without a wheel for this Python is left out of the comparison.
 $(PEERS): pyproject.toml $(MADE)
-	@echo 'Installing the peers of the benchmark, and what draws it, into $(VENV)'
+	@echo 'Installing the peers of the benchmark and its plotting library into $(VENV)'
 	@$(INSTALL) bench-command
-	@$(INSTALL) peers || echo 'Some peers could not be installed: the benchmark goes on with those that are there.'
+	@$(INSTALL) peers || echo 'Some peers could not be installed: the benchmark continues without them.'
 	@touch $@
 
-# cargo finds out by itself what has to be compiled; the stamp saves asking it, and installing, where nothing changed.
-# Without a group of its own, maturin would install the one called dev, which a mere run has no use for.
+# cargo finds out what has to be compiled; the stamp saves calling it, and installing, if nothing changed.
+# Without a group of its own, maturin would install the group called dev, which a run does not need.
 $(BUILT): $(RUST) $(BUILDER) $(if $(wildcard $(NATIVE)),,absent)
 	$(BIN)/maturin develop --release --quiet --group build
 	@touch $@

@@ -1,14 +1,14 @@
 """One after another: `await` runs a coroutine to its end before the next line is reached.
 
-Shows that awaiting is not yet concurrency: the second step starts only when the first is over. It knows nothing of
-which loop runs it: `python examples/01_sequential.py` is asyncio's own, `vitok run examples/01_sequential.py` is ours.
+Awaiting alone is not concurrency: the second step starts only after the end of the first. The program runs on any loop:
+`python examples/01_sequential.py` uses asyncio's own, `vitok run examples/01_sequential.py` vitok's.
 """
 
 import asyncio
 
 
 async def step(name: str, seconds: float) -> str:
-    """Sleep, and say when it began and when it was over."""
+    """Sleep, and print when that begins and ends."""
     print(f"{name}: begins")
     await asyncio.sleep(seconds)
     print(f"{name}: over")

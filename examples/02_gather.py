@@ -1,14 +1,14 @@
-"""Side by side: `asyncio.gather` runs coroutines together and gives their results in the order of its arguments.
+"""Side by side: `asyncio.gather` runs coroutines together and returns their results in the order of its arguments.
 
-Shows that all begin before any is over, that the shorter ends first, and that the results still stand in the order
-asked. It knows nothing of which loop runs it.
+All begin before any ends, the shortest ends first, and the results are still in the order of the arguments. The program
+runs on any loop.
 """
 
 import asyncio
 
 
 async def step(name: str, after: asyncio.Event | None, done: asyncio.Event) -> str:
-    """Wait for another step if one is named, then tell whoever waits for this one."""
+    """Wait for another step if one is given, then tell the step that waits for this one."""
     print(f"{name}: begins")
     if after is not None:
         await after.wait()

@@ -1,7 +1,6 @@
-"""Side by side, with a condition: `asyncio.wait` returns when the first is over, when one fails, or when all are over.
+"""Side by side, with a condition: `asyncio.wait` returns when the first ends, when one fails, or when all end.
 
-Shows the two sets it returns, and that the pending ones are the caller's to await or to cancel. It knows nothing of
-which loop runs it.
+It returns two sets; the caller awaits or cancels the pending tasks. The program runs on any loop.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ async def answer(name: str, gate: asyncio.Event) -> str:
 
 
 def names(tasks: set[asyncio.Task[str]]) -> str:
-    """The names of some tasks in alphabetical order: a set has none."""
+    """Return the names of some tasks in alphabetical order: a set has no order."""
     return ", ".join(sorted(task.get_name() for task in tasks)) or "none"
 
 

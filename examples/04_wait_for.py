@@ -1,12 +1,13 @@
-"""With a time limit: `asyncio.wait_for` gives the result in time, or cancels what it waits for and raises TimeoutError.
+"""With a time limit: `asyncio.wait_for` returns the result in time, or cancels what it waits for and raises
+TimeoutError.
 
-Shows both ends, and that the coroutine that was too slow is cancelled before the caller hears of it. It knows nothing
-of which loop runs it.
+Both outcomes are shown; the coroutine that was too slow is cancelled before the caller gets the exception. The program
+runs on any loop.
 """
 
 import asyncio
 
-# Long enough for a loaded machine to answer within it, and never waited for in full.
+# Long enough for a loaded machine, and never waited for in full.
 GENEROUS_SECONDS = 30.0
 # Waited for in full, so it is short: the slow coroutine never ends by itself.
 SHORT_SECONDS = 0.02
@@ -19,7 +20,7 @@ async def quick() -> str:
 
 
 async def slow() -> str:
-    """Wait for ever, and say when that is cut short."""
+    """Wait for ever, and print when that is cancelled."""
     try:
         await asyncio.get_running_loop().create_future()
     except asyncio.CancelledError:
@@ -29,7 +30,7 @@ async def slow() -> str:
 
 
 async def main() -> None:
-    """Ask the quick one and the slow one."""
+    """Call the quick one and the slow one."""
     print("quick:", await asyncio.wait_for(quick(), GENEROUS_SECONDS))
     try:
         await asyncio.wait_for(slow(), SHORT_SECONDS)

@@ -1,6 +1,6 @@
-"""Results as they come: `asyncio.as_completed` yields whatever is over next, not what was asked first.
+"""Results as they come: `asyncio.as_completed` yields the next result that is ready, in any order.
 
-Shows three answers taken in the order in which they were ready. It knows nothing of which loop runs it.
+Three answers are taken in the order in which they were ready. The program runs on any loop.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""In the background: `asyncio.create_task` schedules a coroutine at once; it runs whenever the creator waits.
+"""In the background: `asyncio.create_task` schedules a coroutine at once; it runs whenever its creator waits.
 
-Shows a task that starts at the creator's first `await`, one that is awaited later, one that is cancelled, and a
-callback at a task's end. It knows nothing of which loop runs it.
+The program has a task that starts at the creator's first `await`, one that is awaited later, one that is cancelled, and
+a callback at the end of a task. It runs on any loop.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ async def count(name: str, last: int) -> int:
 
 
 async def forever() -> None:
-    """Wait for what never comes."""
+    """Wait for ever."""
     await asyncio.get_running_loop().create_future()
 
 
 async def main() -> None:
-    """Make tasks, see that none has run yet, then let them run."""
+    """Create tasks, check that none has run yet, then let them run."""
     counting = asyncio.create_task(count("background", 3), name="counting")
     counting.add_done_callback(lambda task: print("callback:", task.get_name(), "is done"))
     waiting = asyncio.create_task(forever(), name="waiting")

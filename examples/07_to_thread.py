@@ -1,7 +1,7 @@
-"""Blocking work in a thread: `asyncio.to_thread` lets the loop go on while a thread of the pool blocks.
+"""Blocking work in a thread: `asyncio.to_thread` lets the loop continue while a thread of the pool blocks.
 
-Shows that the loop keeps turning while the thread waits, that the thread sees the caller's context variables, and that
-an exception comes back. It knows nothing of which loop runs it.
+The loop keeps running turns while the thread waits, the thread has the context variables of its caller, and an
+exception is passed back. The program runs on any loop.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ request = contextvars.ContextVar("request", default="none")
 
 
 def block(gate: threading.Event) -> str:
-    """Block the thread until the loop opens the gate; say whose request this was."""
+    """Block the thread until the loop opens the gate; return the request that it belongs to."""
     gate.wait()
     return f"request {request.get()}, loop's own thread: {threading.current_thread() is threading.main_thread()}"
 
 
 def fail() -> None:
-    """Blocking work that goes wrong."""
+    """Fail in the thread."""
     raise ValueError("no such file")
 
 
 async def main() -> None:
-    """Start blocking work, turn the loop meanwhile, and only then let the work end."""
+    """Start blocking work, let the loop run turns meanwhile, and only then let the work end."""
     request.set("seventh")
     gate = threading.Event()
     work = asyncio.create_task(asyncio.to_thread(block, gate))

@@ -1,14 +1,13 @@
-"""A callback after a delay: `loop.call_later` counts from now and gives a handle that can be cancelled.
+"""A callback after a delay: `loop.call_later` counts from now and returns a handle that can be cancelled.
 
-Shows that deadlines decide, not the order of the calls, and that a cancelled one never runs. It knows nothing of which
-loop runs it.
+Deadlines decide, not the order of the calls, and a cancelled callback never runs. The program runs on any loop.
 """
 
 import asyncio
 
 
 async def main() -> None:
-    """Ask for four callbacks, cancel one, and wait for the latest."""
+    """Schedule four callbacks, cancel one, and wait for the latest."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
     loop.call_later(0.03, over.set_result, "over")

@@ -1,20 +1,20 @@
-"""A callback on the next turn: `loop.call_soon` queues it behind what is queued already; arguments are given beside it.
+"""A callback on the next turn: `loop.call_soon` adds it to the end of the queue; arguments follow the callback.
 
-Shows that callbacks run in the order they were asked for, only when the coroutine waits, and that what a callback asks
-for waits for the turn after. It knows nothing of which loop runs it.
+Callbacks run in the order in which they were scheduled, only when the coroutine waits, and a callback scheduled by
+another runs a turn later. The program runs on any loop.
 """
 
 import asyncio
 
 
 def greet(name: str, over: asyncio.Future[str]) -> None:
-    """Ask from a callback for another one, which then runs a turn later."""
+    """Schedule another callback from a callback; it runs a turn later."""
     print("hello,", name)
     asyncio.get_running_loop().call_soon(over.set_result, f"{name} was greeted a turn ago")
 
 
 async def main() -> None:
-    """Queue two callbacks, see that neither has run, then wait."""
+    """Schedule two callbacks, check that neither has run, then wait."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
     loop.call_soon(greet, "world", over)

@@ -1,7 +1,7 @@
-"""A callback at a moment: `loop.call_at` takes a moment of the loop's own clock, `loop.time()`.
+"""A callback at a time: `loop.call_at` takes a time of the loop's own clock, `loop.time()`.
 
-Shows callbacks a fixed step apart that do not drift, because each deadline is counted from the one before and not from
-when the callback ran. It knows nothing of which loop runs it.
+Callbacks a fixed step apart do not drift, because each deadline is counted from the one before and not from when the
+callback ran. The program runs on any loop.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ TICKS = 3
 
 
 def tick(number: int, deadline: float, over: asyncio.Future[None]) -> None:
-    """Say that a deadline was kept, and ask for the next one."""
+    """Print whether a deadline was kept, and schedule the next one."""
     loop = asyncio.get_running_loop()
-    # A loop may run a timer that is due within the resolution of its clock; less than that is not early.
+    # A loop may run a timer that is due within the resolution of its clock, which is not early.
     early = loop.time() < deadline - 0.001
     print(f"tick {number}: {'too early' if early else 'on time'}")
     if number == TICKS:
@@ -23,7 +23,7 @@ def tick(number: int, deadline: float, over: asyncio.Future[None]) -> None:
 
 
 async def main() -> None:
-    """Start the ticking one step from now."""
+    """Start the ticks one step from now."""
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
     first = loop.time() + STEP_SECONDS

@@ -1,9 +1,9 @@
-"""The smallest HTTP server on asyncio's streams: made to be watched from outside with strace, one request at a time.
+"""The smallest HTTP server on asyncio's streams, to be watched with strace, one request at a time.
 
     strace -f -e trace=epoll_ctl,epoll_wait,epoll_pwait2,epoll_create1 vitok run examples/server.py
 
-It answers every request with the same page and keeps the connection open, as HTTP/1.1 does. It knows nothing of
-methods, paths or bodies, nor of which loop runs it.
+It answers every request with the same page and keeps the connection open, as HTTP/1.1 does. Methods, paths and bodies
+are ignored. The program runs on any loop.
 """
 
 import argparse
@@ -16,7 +16,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n
 
 async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer each request head until the peer leaves."""
-    # The peer left, between two requests or within one, or sends what is no request: nothing is left to answer.
+    # The peer has left, between two requests or within one, or has not sent a request: there is nothing to answer.
     with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
         while True:
             await reader.readuntil(b"\r\n\r\n")
@@ -26,7 +26,7 @@ async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamW
 
 
 async def main(host: str, port: int) -> None:
-    """Listen, say where, and serve until interrupted."""
+    """Listen, print the address, and serve until interrupted."""
     server = await asyncio.start_server(serve_connection, host, port)
     bound_port = server.sockets[0].getsockname()[1]
     print(f"http://{host}:{bound_port}/ on {type(asyncio.get_running_loop()).__name__}; Ctrl-C stops it", flush=True)

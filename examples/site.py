@@ -1,7 +1,6 @@
-"""A small site on aiohttp: a page that names the loop it runs on, a JSON answer and a streamed one.
+"""A small site on aiohttp: a page with the name of its loop, a JSON answer and a streamed one.
 
-It shows somebody else's server on the loop: `vitok run examples/site.py`. It needs aiohttp, and knows nothing of which
-loop runs it.
+It shows a server of another project on the loop: `vitok run examples/site.py`. It needs aiohttp, and runs on any loop.
 """
 
 import argparse
@@ -15,20 +14,20 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>vitok</title><p>Served by 
 
 
 def loop_name() -> str:
-    """The class of the running loop, with its module."""
+    """Return the class of the running loop, with its module."""
     kind = type(asyncio.get_running_loop())
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
 async def index(request: web.Request) -> web.Response:
-    """The page that names the loop, or the same as JSON."""
+    """Return the page with the name of the loop, or the same as JSON."""
     if request.path == "/json":
         return web.json_response({"loop": loop_name()})
     return web.Response(text=PAGE.format(loop=loop_name()), content_type="text/html")
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Five lines, slow enough to be seen as a stream in a browser and short enough to wait for."""
+    """Send five lines, slow enough to be seen as a stream in a browser and fast enough to wait for."""
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
     for number in range(1, 6):

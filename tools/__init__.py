@@ -1,1 +1,1 @@
-"""The workshop's own tools: the structure checks and what the Makefile asks. Nothing here is installed with vitok."""
+"""Tools of the project: the structure checks, and scripts for the Makefile. Nothing here is installed with vitok."""

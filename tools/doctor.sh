@@ -1,10 +1,10 @@
 #!/bin/sh
-# Says in one line each what this machine lacks to build vitok, and how to get it. Silent where nothing is missing.
+# Reports what this machine lacks to build vitok and how to get it, one line each; prints nothing if nothing is missing.
 #
 #   sh tools/doctor.sh PYTHON     what a build needs; fails if anything is missing
 #   sh tools/doctor.sh --tests    what some tests need besides; never fails, since those tests then skip themselves
 #
-# It knows nothing of packages from crates.io or PyPI: cargo and pip say themselves what they could not get.
+# Packages from crates.io and PyPI are not checked: cargo and pip report what they cannot get.
 set -u
 
 main() {
@@ -33,14 +33,14 @@ check_rust() {
     found=$(rustc --version 2>/dev/null | sed 's/^rustc \([0-9.]*\).*/\1/')
     oldest=$(printf '%s\n%s\n' "$wanted" "$found" | sort -t. -k1,1n -k2,2n | head -n 1)
     if [ "$oldest" != "$wanted" ]; then
-        say "rustc is ${found:-not to be run}, $wanted or newer is needed: rustup update stable"
+        say "rustc is ${found:-not usable}, $wanted or newer is needed: rustup update stable"
     fi
 }
 
 # rustc does not link by itself: it calls the C compiler's driver, which a machine with only rustup may not have.
 check_linker() {
     command -v cc >/dev/null 2>&1 ||
-        say "cc is missing, by which rustc links: install gcc (Debian: apt install gcc libc6-dev)"
+        say "cc is missing, which rustc needs to link: install gcc (Debian: apt install gcc libc6-dev)"
 }
 
 check_python() {
@@ -64,7 +64,7 @@ check_test_tools() {
     for tool in strace curl openssl redis-server chromium; do
         command -v "$tool" >/dev/null 2>&1 || say_skipped "$tool" "$tool"
     done
-    # Debian keeps the commands of PostgreSQL's server out of the path.
+    # Debian does not have the commands of PostgreSQL's server in the path.
     command -v postgres >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 ||
         say_skipped postgres postgresql
 }

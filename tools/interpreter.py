@@ -1,6 +1,6 @@
-"""Two words about the running interpreter for the Makefile: a number to tell it from others, and its modules' ending.
+"""Prints two words about the running interpreter for the Makefile: an identifying number, and the ending of its modules.
 
-It knows nothing of what vitok needs: tools/doctor.sh looks at the version, and says so where this file cannot run.
+The requirements of vitok are not known here: tools/doctor.sh checks the version, and reports if this file cannot run.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""A page that shows what its server measures of itself: an ASGI application without a framework.
+"""A page that shows measurements of its own server: an ASGI application without a framework.
 
-`make run` serves it by `vitok serve app:app --app-dir examples/page`. It knows nothing of which server runs it, and
-nothing of what a browser makes of page.html, page.css and page.js.
+`make run` serves it by `vitok serve app:app --app-dir examples/page`. Any ASGI server can run it; page.html, page.css
+and page.js are what a browser gets.
 """
 
 import html
@@ -14,7 +14,7 @@ from streams import Receive, Scope, Send, lines_of, stream
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 FILES = {f"/{path.name}": path for path in Path(__file__).parent.iterdir() if path.suffix in TYPES}
-FORM_BYTES_AT_MOST = 64 * 1024  # A name is shorter.
+FORM_BYTES_AT_MOST = 64 * 1024  # More than any name has.
 measures = Measures()
 
 
@@ -38,7 +38,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def respond(send: Send, body: bytes, *, kind: str = "text/plain", status: int = 200) -> None:
-    """Send a whole response. Its policy keeps a browser from running anything that is not a file of ours."""
+    """Send a whole response. Its policy keeps a browser from running anything but files of this server."""
     headers = [(b"content-type", f"{kind}; charset=utf-8".encode()), (b"content-length", b"%d" % len(body))]
     headers.append((b"content-security-policy", b"default-src 'self'; img-src data:"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -46,12 +46,12 @@ async def respond(send: Send, body: bytes, *, kind: str = "text/plain", status: 
 
 
 async def answer_form(receive: Receive, send: Send) -> None:
-    """Greet whoever filled in the form; what they wrote is text, whatever it looks like."""
+    """Greet the person who filled in the form; the name is text, whatever it contains."""
     body, is_complete = b"", False
     while not is_complete and len(body) <= FORM_BYTES_AT_MOST:
         message = await receive()
         body, is_complete = body + message.get("body", b""), not message.get("more_body")
     if not is_complete or len(body) > FORM_BYTES_AT_MOST:
-        return await respond(send, b"That is too long.", status=413)
+        return await respond(send, b"The form is too long.", status=413)
     name = parse_qs(body.decode(errors="replace")).get("name", ["stranger"])[0]
     return await respond(send, f"<p>Good day, <b>{html.escape(name)}</b>.</p>".encode(), kind="text/html")

@@ -1,6 +1,6 @@
-"""What a server can measure of itself from within its application: requests, connections, time and memory.
+"""Measurements of a server from within its application: requests, connections, time and memory.
 
-It knows nothing of HTTP, and tells connections apart by the addresses at their far ends.
+HTTP is not known here; connections are told apart by the addresses of their peers.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REMEMBERED = 1000  # Requests for the median, and clients: who comes back after so many others counts as new.
-MEMORY = Path("/proc/self/statm")  # Linux alone has it; elsewhere the page shows a dash.
+REMEMBERED = 1000  # Requests for the median, and clients: one that returns after this many others counts as new.
+MEMORY = Path("/proc/self/statm")  # It exists on Linux only; elsewhere the page shows a dash.
 
 
 class Measures:
@@ -28,7 +28,7 @@ class Measures:
 
     @contextmanager
     def request(self, client: tuple[str, int] | None) -> Iterator[None]:
-        """Count a request and take its time; a client is an address and a port, or nothing on a Unix socket."""
+        """Count a request and measure its time; a client is an address and a port, or None on a Unix socket."""
         if (key := tuple(client or ())) not in self.clients:
             self.connections, self.clients[key] = self.connections + 1, None
             if len(self.clients) > REMEMBERED:
@@ -42,11 +42,11 @@ class Measures:
             self.seconds.append(time.perf_counter() - begun)
 
     def counts(self) -> dict[str, int]:
-        """What costs nothing to know: requests and connections since the start, and requests that run now."""
+        """Return the counters: requests and connections since the start, and requests that run now."""
         return {"requests": self.requests, "connections": self.connections, "running": self.running}
 
     def figures(self) -> dict[str, object]:
-        """All of it, in bytes and seconds; processor time is that of all threads."""
+        """Return all measurements, in bytes and seconds; processor time is that of all threads."""
         memory = int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if MEMORY.exists() else None
         names = {"loop": str(type(asyncio.get_running_loop())).split("'")[1], "python": platform.python_version()}
         middle = sorted(self.seconds)[len(self.seconds) // 2]
@@ -54,7 +54,7 @@ class Measures:
         return {**names, **self.counts(), **times, "memory": memory}
 
     async def live(self) -> AsyncGenerator[bytes, None]:
-        """The figures once a second, as server-sent events (HTML, section 9.2)."""
+        """Yield the measurements once a second, as server-sent events (HTML, section 9.2)."""
         while True:
             yield f"data: {json.dumps(self.figures())}\n\n".encode()
             await asyncio.sleep(1)

@@ -1,5 +1,5 @@
-// What the page does: shows each event of /live, sends the form without leaving the page, and shows /lines as they come.
-// It knows nothing of how the server measures; rates are differences between two of its events.
+// Shows each event of /live, sends the form without leaving the page, and shows /lines as they arrive.
+// Rates are differences between two events; how the server measures is not known here.
 "use strict";
 
 const element = (id) => document.getElementById(id);
@@ -56,7 +56,7 @@ async function sendForm(event) {
   event.preventDefault();
   const body = new URLSearchParams(new FormData(element("form")));
   const answer = await fetch("/form", { method: "POST", body });
-  // The server has escaped what was written; its policy lets nothing run that is not a file of its own.
+  // The server has escaped the name; its policy lets a browser run only files of the server.
   element("answer").innerHTML = await answer.text();
 }
 

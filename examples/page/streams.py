@@ -1,6 +1,6 @@
-"""A response that is sent as it comes into being, until its end or until nobody reads it any more.
+"""A response that is sent in parts as they are made, until its end or until the client has left.
 
-The types of an ASGI application stand here, too. It knows nothing of the server, nor of what is sent.
+It also has the types of an ASGI application. The server and the content are not known here.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ PAUSE_SECONDS = 0.4  # Slow enough to be seen as a stream, short enough to wait 
 async def stream(receive: Receive, send: Send, parts: AsyncGenerator[bytes, None], *, kind: str) -> None:
     """Send the parts of a response, each when it is there.
 
-    A server may take what nobody reads without a word (ASGI, `http.disconnect`), so the end of the visit ends it.
+    A server may silently discard parts that no client reads (ASGI, `http.disconnect`), so the response ends when the
+    client leaves.
     """
     visit = asyncio.ensure_future(until_left(receive))
     work = asyncio.ensure_future(send_parts(send, parts, kind=kind))
@@ -32,13 +33,13 @@ async def stream(receive: Receive, send: Send, parts: AsyncGenerator[bytes, None
 
 
 async def until_left(receive: Receive) -> None:
-    """Wait until the visitor is gone."""
+    """Wait until the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def send_parts(send: Send, parts: AsyncGenerator[bytes, None], *, kind: str) -> None:
-    """Send the head, the parts and the end; without a length, HTTP/1.1 has it go out in chunks."""
+    """Send the head, the parts and the end; without a length, HTTP/1.1 sends chunks."""
     headers = [(b"content-type", f"{kind}; charset=utf-8".encode()), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     async with aclosing(parts):
@@ -48,7 +49,7 @@ async def send_parts(send: Send, parts: AsyncGenerator[bytes, None], *, kind: st
 
 
 async def lines_of(count: int) -> AsyncGenerator[bytes, None]:
-    """So many lines of text, one after the other."""
+    """Yield this many lines of text, one after the other."""
     for number in range(1, count + 1):
         yield f"line {number} of {count}\n".encode()
         await asyncio.sleep(PAUSE_SECONDS)
