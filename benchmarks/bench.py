@@ -1,7 +1,7 @@
-"""`vitok bench`: measures event loops and HTTP servers side by side, in one run, and says which rows vitok loses.
+"""`vitok bench`: measures event loops and HTTP servers side by side, in one run, and lists the rows that vitok loses.
 
-The command line: chooses suites, rows, loops and servers, says how long it will take, and hands over to the suites and
-to what shows the results. See README.md for how to read what it prints.
+This is the command line: it chooses suites, rows, loops and servers, estimates the time, and calls the suites and the
+modules that show results. README.md explains the output.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ COMMAND: Final = "vitok bench"
 USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
 MS_PER_S: Final = 1000
-# `--quick` promises less than a minute; a row that has begun may take some seconds, more where a loop hangs.
+# `--quick` promises less than a minute; a row that has begun may take some seconds, more if a loop hangs.
 QUICK_LIMIT_S: Final = 50.0
 QUICK_PLAN_S: Final = 36.0
 QUICK_ROUNDS_AT_LEAST: Final = 3
-# A loop that has hung this often in a suite would take the rest of the day.
+# A loop that hung this often in a suite is given up: more would take the rest of the day.
 HANGS_AT_MOST: Final = 2
 RESULTS: Final = Path(__file__).with_name("results")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Part:
-    """What is run of one suite."""
+    """The part of one suite that is run."""
 
     suite: Suite
     entries: list[Entry]
@@ -65,7 +65,7 @@ class Part:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Leaves by SystemExit: 2 for what can't be done, 130 for what was interrupted."""
+    """Run the command. SystemExit with 2 for what can't be done, and with 130 after an interruption."""
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         if options.compare:
@@ -90,7 +90,7 @@ def _measure(options: argparse.Namespace) -> None:
         columns = ", ".join(spec.label for spec in part.specs)
         print(f"{part.suite.name}: {len(part.entries)} rows on {columns}", file=sys.stderr)
     print(
-        f"this takes about {words(planned_s)}; Ctrl-C ends it with what there is by then", file=sys.stderr, flush=True
+        f"this takes about {words(planned_s)}; Ctrl-C ends it and shows the results so far", file=sys.stderr, flush=True
     )
     measured: list[SuiteResult] = []
     versions: dict[str, str] = {}
@@ -119,7 +119,7 @@ def _measure(options: argparse.Namespace) -> None:
 def _measure_part(
     part: Part, progress: Progress, measured: list[SuiteResult], versions: dict[str, str], *, deadline_s: float
 ) -> None:
-    """What is finished is in `measured`, also where it ends early."""
+    """Measure a part. Finished rows are in `measured`, also after an early end."""
     suite, effort = part.suite, part.settings.effort
     result = SuiteResult(
         name=suite.name,
@@ -166,7 +166,7 @@ def _measure_rows(part: Part, session: Session, progress: Progress, rows: list[R
 
 
 def _parts(options: argparse.Namespace) -> list[Part]:
-    """The suites that are asked for and can be run; one that can't is a line."""
+    """The suites that are asked for and can be run; for one that can't, a line is printed."""
     cores = Cores(server=options.core, client=options.client_core)
     parts, known = [], []
     for suite in _chosen_suites(options.suite):
@@ -188,7 +188,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
 
 
 def _shortened(parts: list[Part]) -> list[Part]:
-    """With fewer rounds, where many loops would take longer than a first look may."""
+    """Return the parts with fewer rounds, if many loops would take longer than a first look may."""
     while sum(part.planned_s for part in parts) > QUICK_PLAN_S:
         efforts = [part.settings.effort for part in parts]
         if all(effort.rounds <= QUICK_ROUNDS_AT_LEAST for effort in efforts):
@@ -218,7 +218,7 @@ def _chosen_suites(names: Sequence[str] | None) -> list[Suite]:
 
 
 def _chosen_rows(entries: Iterable[Entry], options: argparse.Namespace) -> list[Entry]:
-    """By name; else those of a first look, or all."""
+    """Select rows by name, or those of a first look, or all."""
     if options.rows:
         return [entry for entry in entries if any(fnmatch.fnmatch(entry.name, one) for one in options.rows)]
     return [entry for entry in entries if entry.is_quick or not options.quick]
@@ -234,7 +234,7 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _show(run: Run, options: argparse.Namespace) -> None:
-    """The table, and every file that was asked for."""
+    """Print the table, and write every file that was asked for."""
     if options.readme is None:
         _print(page.lines(run, with_details=options.details))
     if options.json is not None:
@@ -254,7 +254,7 @@ def _show(run: Run, options: argparse.Namespace) -> None:
 
 def _require(package: str) -> None:
     if importlib.util.find_spec(package) is None:
-        _refuse(f"{package} is not installed; it is part of an extra: pip install 'vitok[bench]'")
+        _refuse(f"{package} is not installed: pip install 'vitok[bench]'")
 
 
 def _refuse(message: str) -> NoReturn:
@@ -267,21 +267,23 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def default_core() -> int | None:
-    """The last core we may use: the first ones serve most interrupts. None where processes can't be pinned."""
+    """Return the last core that may be used, since the first ones serve most interrupts. None if processes can't be
+    pinned.
+    """
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def default_client_core() -> int | None:
-    """The last core but the server's; None where there is one core or processes can't be pinned."""
+    """Return the last core but the server's. None if there is one core or processes can't be pinned."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     return max(os.sched_getaffinity(0) - {default_core()}, default=None)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options, with loops as specifications."""
+    """Return the options, with loops as specifications."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0].partition(": ")[2])
-    choice = parser.add_argument_group("what is measured")
+    choice = parser.add_argument_group("selection")
     choice.add_argument("--quick", action="store_true", help="a first look at the main rows, in less than a minute")
     choice.add_argument("--suite", type=_names, metavar="NAMES", help="comma-separated (default: all)")
     choice.add_argument(
@@ -297,23 +299,25 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="comma-separated, for the suite of HTTP (default: what is installed; with --loop, none)",
     )
     choice.add_argument("--rows", type=_names, metavar="NAMES", help="comma-separated, with * and ? (default: all)")
-    choice.add_argument("--list", action="store_true", help="print suites, rows, loops and servers, and leave")
-    show = parser.add_argument_group("what becomes of it")
+    choice.add_argument("--list", action="store_true", help="print suites, rows, loops and servers, and exit")
+    show = parser.add_argument_group("output")
     show.add_argument("--json", type=Path, metavar="FILE", help="write the run, with every round, machine and versions")
     show.add_argument("--plot", type=_picture, metavar="FILE", help="draw ratios and their spread, as .png or .svg")
     show.add_argument("--details", action="store_true", help="print every figure of every loop as well")
-    show.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: show the run in FILE")
-    show.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="what changed from run A to run B")
+    show.add_argument("--show", type=Path, metavar="FILE", help="show the run in FILE instead of measuring")
+    show.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="show the changes from run A to run B")
     show.add_argument("--readme", type=Path, metavar="FILE", help="write README.md's section from FILE, in a checkout")
-    how = parser.add_argument_group("how it is measured")
+    how = parser.add_argument_group("method")
     how.add_argument("--rounds", type=_positive, metavar="N", help="samples for each loop and row")
     how.add_argument("--sample-ms", type=_positive, metavar="N", help="length of a sample")
-    how.add_argument("--subject", default=SUBJECT, help="what the others are peers of (default: %(default)s)")
     how.add_argument(
-        "--core", type=int, default=default_core(), help="pin loops and servers to this one (default: the last)"
+        "--subject", default=SUBJECT, help="the loop that the others are compared with (default: %(default)s)"
     )
-    how.add_argument("--client-core", type=int, default=default_client_core(), help="pin clients to this one")
-    how.add_argument("--load", type=Path, metavar="FILE", help="the load generator, if it is not to be looked for")
+    how.add_argument(
+        "--core", type=int, default=default_core(), help="pin loops and servers to this core (default: the last)"
+    )
+    how.add_argument("--client-core", type=int, default=default_client_core(), help="pin clients to this core")
+    how.add_argument("--load", type=Path, metavar="FILE", help="the load generator (default: found or built)")
     options = parser.parse_args(arguments)
     try:
         for suite in suites():
@@ -324,12 +328,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _specs(suite: Suite, options: argparse.Namespace) -> list[Spec]:
-    """The columns of a suite. Who names loops and no servers wants no suite of servers. Raises ValueError."""
+    """Return the columns of a suite; with only loops given, servers have none. Raises ValueError."""
     names = {"loop": options.loop, "server": options.server}
     asked = names[suite.option]
     if asked is None:
         return list(suite.specs(None)) if not any(names.values()) else []
-    # A floor is in every run of its suite, and naming it is no mistake.
+    # A floor is in every run of its suite, and may be named as well.
     floors = {one.floor for one in suites()}
     return list(suite.specs([name for name in dict.fromkeys(asked) if name not in floors]))
 
@@ -340,7 +344,7 @@ def _names(text: str) -> list[str]:
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return int(text)
 
 

@@ -1,7 +1,7 @@
 """One cell of the stream table: a server of one loop, and the client that keeps it busy or holds its connections.
 
-Knows how the two processes are started and what is read off the server between two answers of the client; does not know
-rounds, other loops or statistics.
+It starts the two processes and reads the server's usage between two answers of the client. Rounds, other loops and
+statistics are not known here.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from stream_rows import StreamRow
 from suites import Cores
 
 HOST: Final = "127.0.0.1"
-# Opening ten thousand connections takes seconds, some more where the kernel's queue was full once.
+# Opening ten thousand connections takes seconds, and more after the kernel's queue was full once.
 OPEN_LIMIT_S: Final = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSample:
-    """What one window of the client, or one crowd of idle connections, cost the server."""
+    """The cost for the server of one window of the client, or of one set of idle connections."""
 
     operations: int
     # In ns of CPU, or in bytes.
@@ -54,7 +54,7 @@ class Cell:
         self._client: Child | None = None
 
     def start(self) -> None:
-        """Start the server; and the client with all its connections, unless they are what is measured."""
+        """Start the server; and the client with all its connections, unless those are measured."""
         hello = self.server.start()
         self.version = str(hello["version"])
         self._port = hello["port"]
@@ -62,13 +62,13 @@ class Cell:
             self._client = self._start_client("--stdin", *(() if self._cores.is_shared() else ("--spin",)))
 
     def sample(self, seconds: float) -> StreamSample:
-        """What the server costs for that long, or what it costs to hold the connections of the row."""
+        """Return the server's cost for that long, or the cost of holding the connections of the row."""
         if self.row.is_memory:
             return self._hold()
         return self.run(f"seconds {seconds}")
 
     def run(self, extent: str) -> StreamSample:
-        """One window of the client. The server is at rest before and after it."""
+        """Run one window of the client. The server is idle before and after it."""
         assert self._client is not None
         with self._blaming_server():
             before_ns = usage.cpu_ns(self.server.process_id)
@@ -82,7 +82,7 @@ class Cell:
         self.server.close()
 
     def _hold(self) -> StreamSample:
-        """A server of its own for every sample: one that has held connections before has memory to spare."""
+        """Measure a new server for every sample: one that has held connections before has spare memory."""
         if not self.server.is_running:
             self.start()
         with self._blaming_server():
@@ -113,7 +113,7 @@ class Cell:
 
     @contextmanager
     def _blaming_server(self) -> Iterator[None]:
-        """Where the client has nothing to report but a broken connection, the server may have said why."""
+        """If the client only reports a broken connection, the server may have reported the reason."""
         try:
             yield
         except (ChildError, OSError) as error:

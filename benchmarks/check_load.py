@@ -1,9 +1,9 @@
 """Checks the load generator against wrk: both ask the same server, in turn, and must find the same rate within 5 %.
 
-`python check_load.py`, on Linux, with wrk installed. The server is slow on purpose (Python, on asyncio's own loop), so
-that neither client is what limits the rate; a second one, in Rust, shows what the clients themselves cost. wrk counts
-in a closed loop, so that is what is compared; its latencies leave out what it did not send while it waited, as those of
-every closed loop do.
+Run `python check_load.py` on Linux with wrk installed. The server is slow on purpose (Python, on asyncio's own loop),
+so that neither client limits the rate; a second one, in Rust, shows the cost of the clients themselves. wrk uses a
+closed loop, so that is what is compared; its latencies omit the requests that it did not send while it waited, as in
+every closed loop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOLERANCE: Final = 0.05
 ROUNDS: Final = 9
 SECONDS: Final = 1
 CONNECTIONS: Final = 32
-# How many requests are under way on each connection.
+# The number of requests under way on each connection.
 DEPTHS: Final = (1, 8)
 BODY_BYTES: Final = 13
 LIMIT_S: Final = 30
@@ -46,7 +46,7 @@ request = function() return pipelined end
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What the two clients found, round by round."""
+    """The rates of the two clients, round by round."""
 
     name: str
     wrk: list[float]
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def main() -> None:
-    """Leaves with 1 where they differ by more."""
+    """Compare the clients. The exit code is 1 if they differ by more."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed; on Debian and Ubuntu: apt-get install wrk")
     binary = load_generator.find_or_build()

@@ -1,6 +1,6 @@
-"""A child process that answers in lines of JSON: starting it, asking it, and outliving its crash or hang.
+"""A child process that answers in lines of JSON: starts it, asks it, and survives its crash or hang.
 
-Knows the lines on the pipe and the ways in which a process can fail; does not know what is asked.
+It knows the lines on the pipe and how a process can fail. The meaning of questions and answers is not known here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-# A sample is sized to less than half a second, and the first of a calibration is shorter still: a multiple of that by
-# twenty is a hang, not noise.
+# A sample takes less than half a second, and the first of a calibration is even shorter: twenty times that is a hang,
+# not noise.
 ANSWER_LIMIT_S: Final = 10.0
-# A child whose stdin is closed has nothing left to do but to leave.
+# A child whose stdin is closed has nothing left to do but to exit.
 EXIT_LIMIT_S: Final = 2.0
 
 ABSOLUTE_DIRECTORY: Final = re.compile(r"(?<![\w.])/\S*/")
@@ -29,14 +29,14 @@ Status = Literal["n/a", "crash", "hang", "wrong"]
 
 
 class ChildError(Exception):
-    """A child did not deliver.
+    """A child did not answer as expected.
 
-    The loop lacks the feature (n/a), the process died (crash) or kept silent (hang), or it did something else than what
-    it was asked for (wrong).
+    The loop lacks the feature (n/a), the process died (crash) or did not answer (hang), or it did something else than
+    asked (wrong).
     """
 
     def __init__(self, status: Status, reason: str) -> None:
-        # Where things lie on this machine is nobody's business, and the reason goes into the JSON.
+        # The directories of this machine are private, and the reason is written to the JSON.
         self.reason = ABSOLUTE_DIRECTORY.sub("", reason)
         self.status: Status = status
         super().__init__(self.reason)
@@ -49,18 +49,18 @@ class Child:
         self.answer_limit_s = answer_limit_s
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        # What has arrived behind the last answer.
+        # Bytes that arrived after the last answer.
         self._unread = b""
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child; close() ends both)
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not failed since."""
+        """Return whether it was started and has not failed since."""
         return self._process is not None
 
     @property
     def process_id(self) -> int:
-        """Of the running process."""
+        """The number of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -85,14 +85,14 @@ class Child:
         return self._read(self._process)
 
     def raise_if_failed(self) -> None:
-        """Raise ChildError if the process has died, or has said unasked what is wrong."""
+        """Raise ChildError if the process has died or has reported an error unasked."""
         if self._process is not None:
             assert self._process.stdout is not None
             if self._unread or select.select([self._process.stdout], [], [], 0)[0]:
                 self._read(self._process)
 
     def end(self) -> None:
-        """End the process, by force if need be; it can be started again."""
+        """End the process, by force if necessary; it can be started again."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -126,7 +126,7 @@ class Child:
             if not received:
                 raise self._died(process)
             self._unread += received
-        # A server that fails at once has said so before its first answer is read.
+        # A server that fails at once may report that before its first answer is read.
         line, _, self._unread = self._unread.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:

@@ -1,11 +1,11 @@
-"""What a change did: two runs side by side, and which differences are beyond the noise.
+"""The effect of a change: two runs side by side, and the differences that are beyond the noise.
 
-The two runs are not neighbours in time, so the unit in each of them is the base of the suite where both have it,
-asyncio's own loop or uvicorn on uvloop: what the machine did to one run, it did to both loops of that run, and the
-ratios are taken within its rounds. A difference counts as beyond the noise if the quartiles of the two runs do not
-overlap, and the medians differ by more than those of the loops that are the same in both runs do, in nine rows of ten.
-Rounds alone are not enough: a new process lays out its memory anew, and a machine that is busy in one run may be idle
-in the other; other loops show both, and vitok's own rounds neither. Knows runs; does not know how they were taken.
+The two runs were made at different times, so the unit in each of them is the base of the suite if both have it:
+asyncio's own loop, or uvicorn on uvloop. The machine affects all loops of a run alike, and the ratios are taken within
+its rounds. A difference counts as beyond the noise if the quartiles of the two runs do not overlap, and the medians
+differ by more than those of unchanged loops do in nine rows of ten. Rounds alone are not enough: a new process has
+another memory layout, and a machine that is busy in one run may be idle in the other; other loops show both, and
+vitok's own rounds neither. How runs are made is not known here.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from figures import Spread
 from page import NAME_WIDTH
 from results import Row, Run
 
-# Where too few other loops are in both runs to tell. Two runs of the same build on a busy virtual machine differ by
-# this in some rows.
+# The limit if too few other loops are in both runs to tell. Two runs of the same build on a busy virtual machine differ
+# by this much in some rows.
 USUAL_LIMIT: Final = 0.10
-# A quiet machine does not make less of a difference worth a word.
+# The smallest limit: even on a quiet machine a smaller difference is not worth reporting.
 LEAST_LIMIT: Final = 0.02
 CONTROLS_AT_LEAST: Final = 5
 CONTROLS_WITHIN: Final = 0.9
-# With fewer, quartiles mean nothing.
+# With fewer rounds, quartiles mean nothing.
 ROUNDS_AT_LEAST: Final = 4
 RULE: Final = (
     "faster, slower: the quartiles of the two runs do not overlap, and the medians differ by more than {limit:.0%}, "
     "{why}; the unit is asyncio's loop, or uvicorn, in the same round, or ns where a run lacks it"
 )
-# What makes two runs a comparison of two machines.
+# If these differ, two machines are compared.
 CONDITIONS: Final = ("processor", "cores", "kernel")
 
 
@@ -46,7 +46,7 @@ class Change:
     after: Spread
     is_in_units_of_base: bool
     rounds: int
-    # By what the medians have to differ.
+    # The least difference of the medians.
     limit: float = USUAL_LIMIT
 
     @property
@@ -70,7 +70,7 @@ class Change:
 
 
 def changes(before: Run, after: Run, name: str) -> list[Change]:
-    """Of every row that the loop got through in both runs."""
+    """The changes in every row that the loop completed in both runs."""
     rows = {(suite.name, row.name): row for suite in before.suites for row in suite.rows}
     found = []
     for suite in after.suites:
@@ -83,7 +83,7 @@ def changes(before: Run, after: Run, name: str) -> list[Change]:
 
 
 def noise(before: Run, after: Run) -> float | None:
-    """By what the loops changed that are the same in both runs; none where there are too few to tell."""
+    """The change of loops that are the same in both runs; None if there are too few to tell."""
     bases = {suite.base for suite in after.suites}
     same = [
         name

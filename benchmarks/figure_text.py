@@ -1,6 +1,6 @@
-"""How figures are written: medians, ratios, rates, each in as little room as it needs.
+"""Formats figures: medians, ratios and rates, each as short as possible.
 
-Knows numbers and units; does not know pages.
+It knows numbers and units. Pages are not known here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def cell(row: Row, name: str) -> str:
-    """The median of one loop, or why there is none. A star: it fired early."""
+    """The median of one loop, or why there is none. A star marks a loop that fired early."""
     found = figures.cost(row, name)
     if found is not None:
         early = "*" if row.columns[name].notes.get("early") else ""
@@ -27,24 +27,24 @@ def cell(row: Row, name: str) -> str:
 
 
 def in_unit(row: Row, value: float) -> str:
-    """Of a row; waiting is shown in µs."""
+    """A value in the unit of its row; waiting is shown in µs."""
     return figure(value / NS_PER_US if row.kind == "wait" else value)
 
 
 def ratio(found: Spread | None) -> str:
-    """With half the distance of its quartiles; empty where there is none."""
+    """A ratio with half the distance of its quartiles; empty if there is none."""
     return f"{found.median:.2f} ±{found.distance / 2:.0%}" if found is not None else ""
 
 
 def figure(value: float) -> str:
-    """The longest form that leaves a space before it in the column; what it leaves out is noise."""
+    """The longest form that leaves a space before it in the column; the digits left out are noise."""
     if abs(value) >= 1e6:
         return f"{value / 1000:.0f}k"
     return f"{value:.1f}" if abs(value) < DECIMAL_BELOW else f"{value:.0f}"
 
 
 def short_number(value: float) -> str:
-    """With two digits at least: 6.6M, 980k, 120."""
+    """A number with two digits at least: 6.6M, 980k, 120."""
     for unit, prefix in PREFIXES:
         if value >= unit:
             return f"{value / unit:.1f}{prefix}" if value < unit * 10 else f"{value / unit:.0f}{prefix}"
@@ -52,7 +52,7 @@ def short_number(value: float) -> str:
 
 
 def rate(row: Row, column: Column) -> str:
-    """Operations by the second, or of a row of waiting its tail in µs."""
+    """Operations per second; for a row of waiting, the tail in µs."""
     if row.kind == "wait":
         tail_ns = next((value for key, value in column.notes.items() if key.startswith("p")), None)
         return f"{tail_ns / NS_PER_US:.0f}" if tail_ns is not None else ""

@@ -1,8 +1,8 @@
-"""What is computed from the rounds: quartiles, ratios, the best peer, the rows that are lost, what a change did.
+"""Figures computed from the rounds: quartiles, ratios, the best peer, the rows that are lost, the effect of a change.
 
-Ratios are taken within each round, between samples that are neighbours in time, and only then is the median taken: a
-machine that slows down for a while does little to them. Pure functions; they know neither how the rounds were taken nor
-how the figures are shown.
+Ratios are taken within each round, between samples that are close in time, and only then is the median taken: a machine
+that slows down for a while has little effect on them. These are pure functions; measuring and formatting are not known
+here.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from results import Column, Row, Run, SuiteResult
 
-# The loop that other loops are put in units of.
+# The loop whose cost is the unit of other loops.
 BASE: Final = "asyncio"
 NS_PER_S: Final = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Where the rounds of one figure lie."""
+    """The distribution of one figure over the rounds."""
 
     median: float
     lower_quartile: float
@@ -31,13 +31,13 @@ class Spread:
 
     @property
     def distance(self) -> float:
-        """Of the quartiles, as a share of the median."""
+        """The distance of the quartiles, as a share of the median."""
         return (self.upper_quartile - self.lower_quartile) / abs(self.median) if self.median else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The subject beside the best peer of a row."""
+    """The subject and the best peer of a row."""
 
     row: Row
     peer: str
@@ -49,12 +49,12 @@ class Standing:
 
     @property
     def is_beyond_noise(self) -> bool:
-        """Whether three rounds of four say the same."""
+        """Return whether three rounds of four agree."""
         return self.ratio.lower_quartile > 1 or self.ratio.upper_quartile < 1
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of at least one value."""
+    """The spread of at least one value."""
     lower, median, upper = quartiles(values)
     return Spread(median=median, lower_quartile=lower, upper_quartile=upper, minimum=min(values))
 
@@ -68,24 +68,24 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def cost(row: Row, name: str) -> Spread | None:
-    """What an operation costs; none where the loop did not get through."""
+    """The cost of an operation; None if the loop did not complete the row."""
     return spread(row.columns[name].costs) if name in row.measured else None
 
 
 def operations_per_second(column: Column) -> float | None:
-    """By the clock on the wall, in the middle round."""
+    """Operations per second by wall-clock time, in the middle round."""
     return NS_PER_S / statistics.median(column.walls_ns) if column.walls_ns else None
 
 
 def ratio(row: Row, name: str, reference: str) -> Spread | None:
-    """What one costs in units of the other."""
+    """The cost of one loop in units of another."""
     if not {name, reference} <= row.measured.keys():
         return None
     return _ratio(row.columns[name].costs, row.columns[reference].costs)
 
 
 def above_floor(row: Row, name: str, floor: str) -> list[float] | None:
-    """What the loop adds to the server that has none, by round; the floor itself and memory have no such figure."""
+    """What the loop adds to the server without one, by round; the floor itself and memory have no such figure."""
     if not floor or name == floor or row.kind != "cpu" or not {name, floor} <= row.measured.keys():
         return None
     pairs = zip(row.columns[name].costs, row.columns[floor].costs, strict=True)
@@ -93,7 +93,7 @@ def above_floor(row: Row, name: str, floor: str) -> list[float] | None:
 
 
 def ratio_above_floor(row: Row, name: str, reference: str, *, floor: str) -> Spread | None:
-    """What one adds to the floor in units of what the other adds."""
+    """What one loop adds to the floor in units of what the other adds."""
     ours, theirs = above_floor(row, name, floor), above_floor(row, reference, floor)
     return None if ours is None or theirs is None else _ratio(ours, theirs)
 
@@ -101,7 +101,7 @@ def ratio_above_floor(row: Row, name: str, reference: str, *, floor: str) -> Spr
 def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
     """The cheapest column that is neither the subject, nor a part of its package (`vitok.uvicorn`), nor the floor.
 
-    A loop that fired early did not do what was asked.
+    A loop that fired early did not do what the row asks, so it does not count.
     """
     peers = [
         name
@@ -112,20 +112,20 @@ def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
 
 
 def standing(row: Row, subject: str, *, floor: str) -> Standing | None:
-    """None where the subject has no figure, or no peer."""
+    """The standing of the subject; None if it has no figure or no peer."""
     peer = best_peer(row, subject, floor=floor)
     found = ratio(row, subject, peer) if peer else None
     return Standing(row=row, peer=peer, ratio=found) if peer and found else None
 
 
 def standings(suite: SuiteResult, subject: str) -> list[Standing]:
-    """Of every row that has one."""
+    """The standings of every row that has one."""
     found = (standing(row, subject, floor=suite.floor) for row in suite.rows)
     return [one for one in found if one is not None]
 
 
 def mean_in_units_of_best(suite: SuiteResult, name: str, subject: str) -> tuple[float, int] | None:
-    """The geometric mean over the rows in CPU time, each row's best peer being 1; and over how many rows."""
+    """The geometric mean over the rows in CPU time, in units of each row's best peer; and the number of rows."""
     ratios = []
     for row in suite.rows:
         peer = best_peer(row, subject, floor=suite.floor)
@@ -136,7 +136,7 @@ def mean_in_units_of_best(suite: SuiteResult, name: str, subject: str) -> tuple[
 
 
 def derived(run: Run) -> dict[str, Any]:
-    """What the file of a run has beside the rounds."""
+    """The figures that the file of a run has in addition to the rounds."""
     return {
         suite.name: {
             "base": suite.base,
@@ -176,7 +176,7 @@ def _as_dict(found: Spread | None) -> dict[str, float] | None:
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread | None:
-    # A loop that costs no more than the floor is no unit to measure in; in a single round, that is noise.
+    # A loop that costs no more than the floor is no unit; in a single round, that is noise.
     if statistics.median(theirs) <= 0:
         return None
     return spread(list(_quotients(zip(ours, theirs, strict=True))))

@@ -1,8 +1,7 @@
-"""Asks one worker after the other for one sample of a row, round after round.
+"""Takes samples of a row from one worker after the other, round after round.
 
-The loops take turns within each round, so what the machine does to one it soon does to all, and a ratio is taken
-between neighbours. Knows how samples are sized and in which order they are taken; does not know what a row does, how a
-worker is reached, or what is computed from the samples.
+The loops take turns within each round, so the state of the machine affects all of them alike, and a ratio is taken
+between neighbours. This module sizes samples and orders them. Rows, workers and statistics are not known here.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from remote import Worker
 from row import Row, Sample
 from suites import Effort
 
-# While it looks for the size, a sample grows by this: slow growth costs time, fast growth overshoots on noise.
+# The factor by which a sample grows during calibration: slow growth costs time, fast growth overshoots on noise.
 GROWTH: Final = 4
-# A sample of this share of the target is long enough to be scaled up from.
+# A sample of this share of the target is long enough to extrapolate from.
 ENOUGH: Final = 0.25
 NS_PER_S: Final = 1_000_000_000
-# Rows that wait more than they compute would take for ever to gather their CPU time; this bounds their wall time.
+# A limit on wall time: rows that mostly wait would take very long to use their CPU time.
 WALL_PER_CPU: Final = 4
 
 
 @dataclass(kw_only=True)
 class RowResult:
-    """All samples of one row: one per round for each loop that got through, or why it did not."""
+    """All samples of one row: one per round for each loop that completed it, or why it did not."""
 
     row: Row
     operations: int = 0
@@ -38,7 +37,7 @@ class RowResult:
 
 
 class Fleet:
-    """The workers of all loops under comparison, in the order of their turns."""
+    """The workers of all compared loops, in the order of their turns."""
 
     def __init__(self, specs: Iterable[LoopSpec], *, rows_module: str, core: int | None) -> None:
         self.missing: dict[str, ChildError] = {}
@@ -65,7 +64,9 @@ class Fleet:
         without: Collection[str] = (),
         on_round: Callable[[], None] = lambda: None,
     ) -> RowResult:
-        """One warm-up per loop, then the rounds. A loop that fails is out of this row and back in the next."""
+        """Take one warm-up per loop, then the rounds. A loop that fails is left out of this row and takes part in the
+        next.
+        """
         result = RowResult(row=row)
         running = {name: worker for name, worker in self.workers.items() if name not in without}
         result.operations = row.events or self._calibrate(row, effort, result, running)
@@ -79,7 +80,7 @@ class Fleet:
         return result
 
     def _calibrate(self, row: Row, effort: Effort, result: RowResult, running: dict[str, Worker]) -> int:
-        """The number of operations that fills a sample on the slowest loop; the same for all."""
+        """Find the number of operations that fills a sample on the slowest loop; it is the same for all."""
         sizes = []
         for name, worker in list(running.items()):
             with excluding_on_failure(name, result, running):
@@ -88,7 +89,7 @@ class Fleet:
 
 
 class Outcomes(Protocol):
-    """What a row has come to so far, by name of the loop."""
+    """The results of a row so far, by name of the loop."""
 
     @property
     def samples(self) -> dict[str, Any]: ...
@@ -99,7 +100,7 @@ class Outcomes(Protocol):
 
 @contextlib.contextmanager
 def excluding_on_failure(name: str, result: Outcomes, running: dict[str, Any]) -> Iterator[None]:
-    """A loop that fails inside takes no further part in the row, and has no samples in it."""
+    """Exclude a loop that fails inside from the rest of the row, and drop its samples."""
     try:
         yield
     except ChildError as error:

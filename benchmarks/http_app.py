@@ -1,7 +1,7 @@
 """The application that every HTTP server of the benchmarks serves: `app` by ASGI, `rsgi` by granian's own interface.
 
-As plain as an application can be, so that the server is what is measured: a table of paths, and answers that are ready.
-It knows no server and no row; `http_rows.py` says which path is asked for what. ASGI 3.0, HTTP message format 2.3.
+It is as plain as possible, so that the server is measured: a table of paths, and prepared answers. Servers and rows are
+not known here; `http_rows.py` has the paths of each. ASGI 3.0, HTTP message format 2.3.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def _headers(kind: bytes, body: bytes) -> Headers:
 
 TEXT_HEADERS: Final = _headers(b"text/plain", TEXT)
 LARGE_HEADERS: Final = _headers(b"application/octet-stream", LARGE)
-# Without a length, so that the server has to send it in chunks (RFC 9112, section 7.1).
+# Without a length, so that the server has to send chunks (RFC 9112, section 7.1).
 STREAM_HEADERS: Final[Headers] = [(b"content-type", b"text/plain")]
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers /text, /json, /large and /stream, and any POST by the number of bytes that came with it."""
+    """Answers /text, /json, /large and /stream, and any POST with the number of bytes received."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
     elif scope["method"] == "POST":
@@ -44,7 +44,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == "/large":
         await _answer(send, LARGE_HEADERS, LARGE)
     elif scope["path"] == "/json":
-        # Encoded each time, as an application does that has something to say.
+        # Encoded each time, as in a real application.
         body = json.dumps(MESSAGE).encode()
         await _answer(send, _headers(b"application/json", body), body)
     else:
@@ -76,7 +76,7 @@ async def _stream(send: Send) -> None:
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """The lifespan protocol (ASGI, lifespan 2.0): there is nothing to start or to stop."""
+    """Implements the lifespan protocol (ASGI, lifespan 2.0): there is nothing to start or to stop."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})
@@ -84,14 +84,14 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-# RSGI 1.6 has headers as text.
+# In RSGI 1.6 headers are text.
 RSGI_TEXT_HEADERS: Final = [(name.decode(), value.decode()) for name, value in TEXT_HEADERS]
 RSGI_LARGE_HEADERS: Final = [(name.decode(), value.decode()) for name, value in LARGE_HEADERS]
 RSGI_STREAM_HEADERS: Final = [(name.decode(), value.decode()) for name, value in STREAM_HEADERS]
 
 
 async def rsgi(scope: Any, protocol: Any) -> None:  # noqa: ANN401 (granian's classes, which only it has)
-    """The same answers, by granian's interface."""
+    """Gives the same answers by granian's interface."""
     if scope.method == "POST":
         body = b"%d" % len(await protocol())
         headers = [(name.decode(), value.decode()) for name, value in _headers(b"text/plain", body)]

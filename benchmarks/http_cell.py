@@ -1,7 +1,7 @@
-"""One cell of the HTTP table: a server in a row, the client that asks it, and what its processes took meanwhile.
+"""One cell of the HTTP table: a server in a row, the client that asks it, and the CPU time of the server's processes.
 
 Every answer is checked once before anything is measured, and every sample has a client of its own: no server has to
-keep connections while the others have their turn. Knows one server at a time; does not know rounds or statistics.
+keep connections during the turns of the others. Rounds and statistics are not known here.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from http_rows import CONNECTIONS, HttpRow
 from http_servers import HOST
 from suites import Cores
 
-# Of a first request, which may have to wait until a worker has imported the application.
+# The limit for a first request, which may wait until a worker has imported the application.
 CHECK_LIMIT_S: Final = 10.0
-# Opening ten thousand connections and a request on each takes the slowest servers some seconds.
+# Opening ten thousand connections, with a request on each, takes the slowest servers some seconds.
 OPEN_LIMIT_S: Final = 60.0
-# What a client does first, uncounted: every connection is accepted, and what is made at its first request is there.
+# Requests before a sample, uncounted: every connection is accepted and has had its first request.
 WARM_UP_REQUESTS: Final = 4 * CONNECTIONS
-# Python closes its connections and says why some time before it is gone, more on a busy machine.
+# Python closes its connections and reports the reason some time before it has exited, more on a busy machine.
 DYING_S: Final = 2.0
 OK: Final = 200
 NS_PER_S: Final = 1e9
-# How much of a wrong answer is shown.
+# How many bytes of a wrong answer are shown.
 SHOWN_BYTES: Final = 40
 
 
 class Served(Protocol):
-    """A server, whatever it is; the methods raise ChildError."""
+    """A server of any kind; the methods raise ChildError."""
 
     port: int
 
@@ -51,7 +51,7 @@ class Served(Protocol):
 
 
 class RawServer:
-    """The load generator's, which answers without looking (`load/src/raw/http.rs`)."""
+    """The server of the load generator, which answers without parsing (`load/src/raw/http.rs`)."""
 
     def __init__(self, binary: Path, options: Sequence[str], *, core: int | None) -> None:
         pinned = [] if core is None else ["--core", str(core)]
@@ -82,7 +82,7 @@ class RawServer:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpSample:
-    """What one window of the client, or one crowd of connections that rest, cost the server."""
+    """The cost for the server of one window of the client, or of one set of idle connections."""
 
     operations: int
     # In ns of CPU of all processes, or in bytes.
@@ -90,7 +90,7 @@ class HttpSample:
     wall_ns: int = 0
     p50_ns: int = 0
     p99_ns: int = 0
-    # CPU time that its own work took the client, in all; 0 where that is not known.
+    # The CPU time of the client's own work, in all; 0 if it is unknown.
     client_ns: int = 0
 
     @property
@@ -109,18 +109,18 @@ class HttpCell:
         self._cores = cores
 
     def start(self) -> None:
-        """Start the server if it does not run yet, and see that it answers as the row asks."""
+        """Start the server unless it runs, and check that it answers as the row asks."""
         if not self._server.is_running:
             self._server.start()
         with self._blaming_server():
             check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
 
     def sample(self, seconds: float) -> HttpSample:
-        """What the server costs for that long, or what it costs to hold the connections of the row."""
+        """Return the server's cost for that long, or the cost of holding the connections of the row."""
         return self._hold() if self.row.is_memory else self.run(f"seconds {seconds}")
 
     def run(self, extent: str) -> HttpSample:
-        """One window of a client."""
+        """Run one window of a client."""
         spinning = () if self._cores.is_shared() else ("--spin",)
         with self._blaming_server(), self._client("--stdin", *spinning) as client:
             client.ask(f"operations {WARM_UP_REQUESTS}")
@@ -129,12 +129,12 @@ class HttpCell:
             after, client_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
         if before.keys() - after.keys():
             raise ChildError("crash", "a process of the server ended while it was measured")
-        # An open loop spins and can't say how much of it was work.
+        # An open loop spins, so its own work is unknown.
         client_ns = 0 if self.row.kind == "wait" else client_ns - client_before_ns - said["spun_seconds"] * NS_PER_S
         return _sample(said, sum(after.values()) - sum(before.values()), round(client_ns))
 
     def _hold(self) -> HttpSample:
-        """A server of its own for every sample: one that has held connections before has memory to spare."""
+        """Measure a new server for every sample: one that has held connections before has spare memory."""
         self._server.end()
         self._server.start()
         with self._blaming_server():
@@ -165,9 +165,9 @@ class HttpCell:
 
     @contextmanager
     def _blaming_server(self) -> Iterator[None]:
-        """Where the client has nothing to report but a broken connection, the server may have said why.
+        """If the client only reports a broken connection, the server may have reported the reason.
 
-        A server that failed is ended: the next row begins with a new one.
+        A server that failed is ended: the next row starts a new one.
         """
         try:
             yield
@@ -182,9 +182,9 @@ class HttpCell:
 
 
 def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
-    """Ask once and compare status, body and framing with what the row wants; raises ChildError.
+    """Ask once and compare status, body and framing with those of the row; raises ChildError.
 
-    Of the raw server, which makes its answers up, only the length is compared.
+    Of the raw server, whose answers are made up, only the length is compared.
     """
     connection = http.client.HTTPConnection(HOST, port, timeout=CHECK_LIMIT_S)
     try:

@@ -1,7 +1,7 @@
-"""The HTTP rows: what is asked, what must be answered, which client asks, and which raw server is the limit.
+"""The HTTP rows: the request, the expected answer, the client, and the raw server that is the limit.
 
-A table. It knows the paths of `http_app.py` and the options of the load generator (`load/`), and neither the servers
-nor how anything is measured.
+This is a table. It has the paths of `http_app.py` and the options of the load generator (`load/`). Servers and
+measuring are not known here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ CONNECTIONS: Final = 64
 # As many as the usual benchmarks of servers send at once.
 DEPTH: Final = 16
 UPLOAD_BYTES: Final = 10_240
-# By the second. The slowest server seen here answers three thousand at most and most of them more than ten thousand: in
-# the first of the two nobody has a queue, in the second only the slowest.
+# Requests per second. The slowest server seen here answers three thousand at most and most of them more than ten
+# thousand: at the first rate no server has a queue, at the second only the slowest.
 RATES: Final = (1000, 5000)
-# Ten thousand, or what a process may open; the rest of the descriptors is for what else a server has open.
+# Ten thousand, or what a process may open, less the descriptors that a server needs otherwise.
 IDLE: Final = 10_000
 OTHER_DESCRIPTORS: Final = 256
 
@@ -34,19 +34,19 @@ class HttpRow:
     title: str
     kind: Kind = "cpu"
     path: str
-    # The command of the load generator, and its options but for address and path.
+    # The command of the load generator, and its options except address and path.
     client: tuple[str, ...]
     # The options of the raw server that does the same.
     raw: tuple[str, ...]
-    # What the application answers.
+    # The answer of the application.
     answer: bytes
-    # Of the request; with any, it is a POST.
+    # The body of the request; a request with one is a POST.
     body: bytes = b""
     is_chunked: bool = False
-    # What is counted.
+    # The unit that is counted.
     operation: str = "request"
     is_quick: bool = False
-    # How many connections are held, for a row of memory.
+    # The number of connections held, for a row of memory.
     idle: int = 0
 
     @property
@@ -165,7 +165,7 @@ def _memory(count: int) -> HttpRow:
 
 
 def idle_connections() -> int:
-    """How many connections a server and a client can hold here."""
+    """The number of connections that a server and a client can hold here."""
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
     return IDLE if allowed == resource.RLIM_INFINITY else min(IDLE, allowed - OTHER_DESCRIPTORS)
 

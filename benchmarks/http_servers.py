@@ -1,7 +1,7 @@
-"""Which HTTP servers can be measured, how each one is started, and which of them are installed.
+"""The HTTP servers that can be measured, how each is started, and which ones are installed.
 
-Each is started by its own command, as its users do, with one worker and without an access log; what else is set is what
-a row needs, and says why. Knows names, options and packages; does not know what is measured.
+Each is started by its own command, as its users do, with one worker and without an access log; other options are those
+that a row needs, with their reason. Measuring is not known here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from loops import SUBJECT, label_of
 
 HOST: Final = "127.0.0.1"
 APPLICATION: Final = "http_app:app"
-# The server that the others are put in units of: what most ASGI applications run on.
+# The server whose cost is the unit of the others: most ASGI applications run on it.
 BASE: Final = "uvicorn"
-# Servers close what rests for some seconds, and a server rests while the others have their turn.
+# Servers close idle connections after some seconds, and a server is idle during the turns of the others.
 KEEP_S: Final = "300"
-# Ten thousand connections arrive in one go; the kernel cuts it down to what it allows.
+# Ten thousand connections arrive at once; the kernel reduces the number to its limit.
 BACKLOG: Final = "16384"
-# Of granian, in ms, and the most that it takes.
+# An option of granian, in ms, and the most that it accepts.
 HEADER_TIMEOUT_MS: Final = "60000"
 
 UVICORN: Final = (
@@ -32,7 +32,7 @@ UVICORN: Final = (
 )
 GRANIAN: Final = (
     *("granian", "--host", HOST, "--port", "{port}", "--workers", "1", "--loop", "uvloop", "--no-access-log"),
-    # Its bound on what is under way counts connections, also those that rest.
+    # Its limit on requests counts connections, also idle ones.
     *("--log-level", "warning", "--backlog", BACKLOG, "--backpressure", BACKLOG),
     *("--http1-header-read-timeout", HEADER_TIMEOUT_MS),
 )
@@ -44,9 +44,9 @@ class Server:
 
     title: str
     command: tuple[str, ...]
-    # Distributions without which it is not what the title says; the first is the server's.
+    # The distributions that the title promises; the first is the server's.
     packages: tuple[str, ...]
-    # Used if it is there, and named then.
+    # Used if installed, and then named.
     optional: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ SERVERS: Final = {
         command=(
             *("gunicorn", APPLICATION, "--bind", f"{HOST}:{{port}}", "--workers", "1", "--worker-class", "asgi"),
             *("--asgi-loop", "uvloop", "--log-level", "warning", "--keep-alive", KEEP_S, "--backlog", BACKLOG),
-            # A connection that rests counts; the socket by which it can be steered lies in the user's folder.
+            # An idle connection counts; its control socket would be in the user's folder.
             *("--worker-connections", BACKLOG, "--no-control-socket"),
         ),
         packages=("gunicorn", "uvloop"),
@@ -121,7 +121,7 @@ class ServerSpec:
 
     @classmethod
     def parse(cls, text: str) -> ServerSpec:
-        """Raises ValueError for a name that is not known."""
+        """Parse a column. Raises ValueError for a name that is not known."""
         name, _, directory = text.partition("@")
         if name not in SERVERS:
             raise ValueError(f"unknown server {name!r}; known are {', '.join(SERVERS)}")
@@ -129,19 +129,19 @@ class ServerSpec:
 
     @property
     def label(self) -> str:
-        """How the column is called."""
+        """The name of the column."""
         return label_of(self.text, self.directory)
 
     def command(self, port: int) -> list[str]:
-        """To be run where `http_app.py` lies."""
+        """The command, to be run in the folder of `http_app.py`."""
         return [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[self.name].command)]
 
     def is_installed(self) -> bool:
-        """Whether the packages are there, which says nothing about whether they work."""
+        """Return whether the packages are installed, which does not mean that they work."""
         return all(_version(package) is not None for package in SERVERS[self.name].packages)
 
     def version(self) -> str:
-        """Of the server, and of what it runs on."""
+        """The version of the server, and of the loop it runs on."""
         server = SERVERS[self.name]
         own, *others = [(package, _version(package)) for package in (*server.packages, *server.optional)]
         below = ", ".join(f"{package} {version}" for package, version in others if version is not None)
@@ -149,7 +149,7 @@ class ServerSpec:
 
 
 def specs(names: Sequence[str] | None) -> Iterator[ServerSpec]:
-    """Those named, or all that are installed. Raises ValueError."""
+    """The named servers, or all that are installed. Raises ValueError."""
     if names is not None:
         yield from map(ServerSpec.parse, names)
     else:
@@ -160,5 +160,5 @@ def _version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        # A build that lies on the path without having been installed.
+        # A build that is on the path without being installed.
         return "unknown" if importlib.util.find_spec(package) else None

@@ -1,6 +1,7 @@
-"""The rows that measure waiting: each body returns how late things happened, in µs.
+"""The rows that measure waiting: each body returns delays in µs.
 
-Knows only the loop it is given. What the waits mean, and which percentile is shown, is up to the table in `rows.py`.
+A body knows only the loop it is given. The table in `rows.py` has the meaning of the delays and the percentile that is
+shown.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ READ_BYTES: Final = STAMP_BYTES * 128
 
 
 def sleep_200us(loop: Loop, events: int) -> list[float]:
-    """How late each sleep of 200 µs ended; below zero it ended early."""
+    """Measure how late each sleep of 200 µs ends; a negative value is early."""
 
     async def sleep() -> list[float]:
         late_us = []
@@ -36,7 +37,7 @@ def sleep_200us(loop: Loop, events: int) -> list[float]:
 
 
 def flood(loop: Loop, events: int, *, callbacks: int) -> list[float]:
-    """How long a socket waits to be read while that many callbacks reschedule themselves without end.
+    """Measure how long a socket waits to be read while that many callbacks reschedule themselves without end.
 
     The times come from a process of its own (`stamps.py`): a thread would have to wait for the GIL of the busy loop
     before it could write, and that wait would be charged to the loop or hidden, depending on where the clock is read.
@@ -63,7 +64,7 @@ def flood(loop: Loop, events: int, *, callbacks: int) -> list[float]:
 
     writer = _start_writer(theirs, events)
     try:
-        # By number: a loop that refuses socket objects should be timed here all the same.
+        # By number, so that a loop that refuses socket objects can be timed too.
         loop.add_reader(ours.fileno(), read)
         for _ in range(callbacks):
             loop.call_soon(again)
@@ -78,6 +79,6 @@ def flood(loop: Loop, events: int, *, callbacks: int) -> list[float]:
 def _start_writer(end: socket.socket, events: int) -> subprocess.Popen[bytes]:
     with end:
         script = str(Path(__file__).with_name("stamps.py"))
-        # -I -S: nothing of the environment is imported, so the writer is up in milliseconds.
+        # -I -S: nothing of the environment is imported, so the writer starts in milliseconds.
         command = [sys.executable, "-I", "-S", script, str(end.fileno()), str(events)]
         return subprocess.Popen(command, pass_fds=[end.fileno()], stdin=subprocess.DEVNULL)

@@ -1,7 +1,7 @@
-"""Becomes another program: on a core, with all the descriptors that are allowed, and ending when its parent does.
+"""Replaces itself by another program: on one core, with all descriptors that are allowed, and ending with its parent.
 
-`python launch.py [--core N] COMMAND ...`. A server starts by its own command and can be told none of this. It runs in
-the child, so that nothing of the benchmark's own process has to change for it. Knows neither command nor parent.
+`python launch.py [--core N] COMMAND ...`. A server starts by its own command, which has no options for this. The module
+runs in the child, so that nothing of the benchmark's own process has to change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Final
 
-# <linux/prctl.h>; `prctl(2)` says that it outlives an exec.
+# <linux/prctl.h>; according to `prctl(2)` it outlives an exec.
 PR_SET_PDEATHSIG: Final = 1
 USAGE_ERROR: Final = 2
 

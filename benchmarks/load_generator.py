@@ -1,7 +1,7 @@
-"""Where the load generator is: beside this file, where cargo puts it in a checkout, or built here and kept.
+"""Finds the load generator: beside this file, in the target folder of a checkout, or built here and cached.
 
-Knows cargo; does not know what the program does. A wheel has the sources beside the suites but not the workspace that
-they are part of, so a manifest that stands for it is written next to a copy.
+A wheel has the sources beside the suites but not the workspace that they are part of, so a manifest that replaces it is
+written next to a copy.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Final
 
 NAME: Final = "vitok-load"
 HERE: Final = Path(__file__).resolve().parent
-# Of the digest of the sources: enough to tell a few versions apart.
+# The digits of the sources' digest: enough to tell a few versions apart.
 DIGITS: Final = 12
-# A new Rust takes half a minute on two cores, and the registry may be far.
+# A build takes half a minute on two cores, and the download of crates some more.
 BUILD_LIMIT_S: Final = 600
-# What the manifest in load/ takes from the workspace. The versions are the project's; lints are for its developers.
+# What the manifest in load/ inherits from the workspace. The versions are the project's; lints are for its developers.
 WORKSPACE: Final = """[workspace]
 resolver = "3"
 members = ["load"]
@@ -40,11 +40,11 @@ codegen-units = 1
 
 
 class BuildError(Exception):
-    """There is no load generator; the text says in one line what is missing."""
+    """There is no load generator; the text is one line with the reason."""
 
 
 def find() -> Path | None:
-    """The program, if it has been built from the sources as they are."""
+    """Return the program, if it was built from the current sources."""
     if not _is_checkout():
         places = [HERE / NAME, _kept() / "release" / NAME]
         return next((path for path in places if path.is_file() and os.access(path, os.X_OK)), None)
@@ -54,13 +54,15 @@ def find() -> Path | None:
 
 
 def find_or_build() -> Path:
-    """Raises BuildError. Building says so on stderr, since it takes half a minute."""
+    """Return the program, building it if necessary. Raises BuildError. A build is announced on stderr, since it takes
+    half a minute.
+    """
     found = find()
     if found is not None:
         return found
     cargo = shutil.which("cargo") or shutil.which("cargo", path=Path.home() / ".cargo" / "bin")
     if cargo is None:
-        raise BuildError(f"{NAME}, its load generator, is not built, and there is no cargo (Rust) to build it with")
+        raise BuildError(f"{NAME}, its load generator, is not built, and cargo (Rust) is not installed to build it")
     print(f"building {NAME}, the load generator, once", file=sys.stderr, flush=True)
     folder, target = (HERE.parent, _target()) if _is_checkout() else (_copied(), _kept())
     command = [cargo, "build", "--release", "--quiet", "--package", NAME, "--target-dir", str(target)]
@@ -72,15 +74,15 @@ def find_or_build() -> Path:
         said = next((line for line in run.stderr.splitlines() if line.startswith("error")), "no reason given")
         raise BuildError(f"cargo could not build {NAME}: {said}")
     built = target / "release" / NAME
-    # cargo leaves it as it is where what changed makes no difference to it, and `find` would not believe that.
+    # cargo does not touch the file if a change makes no difference to it, and `find` would take it for outdated.
     built.touch()
     return built
 
 
 def lacks(given: Path | None) -> str | None:
-    """Why there is none, in a line; it is built if it can be, unless one is given."""
+    """Return in one line why there is none; it is built if possible, unless one is given."""
     if given is not None:
-        return None if given.is_file() else f"there is no load generator {given.name}"
+        return None if given.is_file() else f"there is no file {given.name}"
     try:
         find_or_build()
     except BuildError as error:
@@ -89,7 +91,7 @@ def lacks(given: Path | None) -> str | None:
 
 
 def write_workspace(folder: Path) -> None:
-    """A copy of the sources in a workspace of their own."""
+    """Write a copy of the sources in a workspace of their own."""
     shutil.copytree(HERE / "load", folder / "load", dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
     (folder / "Cargo.toml").write_text(WORKSPACE)
 
@@ -110,7 +112,7 @@ def _copied() -> Path:
 
 
 def _kept() -> Path:
-    """A folder of the user's, by what is in the sources: a newer vitok builds a newer one."""
+    """A folder in the user's cache, named by the contents of the sources: a newer vitok builds a newer one."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     contents = b"".join(path.read_bytes() for path in _sources())
     return cache / "vitok" / f"load-{hashlib.sha256(contents).hexdigest()[:DIGITS]}"

@@ -1,7 +1,7 @@
-"""Which loops can be measured, how each one is made, and which of them are installed.
+"""The loops that can be measured, how each is made, and which ones are installed.
 
-Knows names, factories and versions; does not know what is measured. A peer is imported only in the worker that was
-asked for it, so one that is missing or broken at import costs its own column and nothing else.
+A peer is imported only in the worker that was asked for it, so one that is missing or broken at import costs its own
+column and nothing else. Measuring is not known here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final, cast
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
-# The loop that every other one is compared with; all the others are its peers.
+# The loop that all others, its peers, are compared with.
 SUBJECT: Final = "vitok"
 
 FACTORIES: Final = {
@@ -32,9 +32,9 @@ FACTORIES: Final = {
     "aiofastnet+uvloop": "stacked:aiofastnet_on_uvloop",
     "vitok": "vitok:new_event_loop",
 }
-# Two packages make one loop; what runs below is told by the name.
+# Two packages make one loop; the name has the package below after this sign.
 ON: Final = "+"
-# Replaces transports and leaves scheduling to the loop below it.
+# It replaces transports and leaves scheduling to the loop below it.
 TRANSPORTS_ONLY: Final = "stacked"
 
 
@@ -53,7 +53,7 @@ class LoopSpec:
 
     @classmethod
     def parse(cls, text: str) -> LoopSpec:
-        """Raises ValueError for a name that is neither known nor of the form MODULE:FACTORY."""
+        """Parse a column. Raises ValueError for a name that is neither known nor of the form MODULE:FACTORY."""
         name, _, directory = text.partition("@")
         module, colon, factory = FACTORIES.get(name, name).partition(":")
         if not (module and colon and factory):
@@ -62,7 +62,7 @@ class LoopSpec:
 
     @property
     def label(self) -> str:
-        """How the column is called: where a directory lies on this machine is nobody's business."""
+        """The name of the column, without the path of a directory, which is private."""
         return label_of(self.text, self.directory)
 
     @property
@@ -76,11 +76,11 @@ class LoopSpec:
         return cast(LoopFactory, getattr(importlib.import_module(self.module), self.factory))
 
     def is_installed(self) -> bool:
-        """Whether the packages are there, which says nothing about whether they can be imported."""
+        """Return whether the packages are installed, which does not mean that they can be imported."""
         return all(importlib.util.find_spec(package) is not None for package in self._packages())
 
     def version(self) -> str:
-        """The version of the package, once it is loaded; of both, where two make one loop."""
+        """The version of the package, once it is loaded; of both, if two make one loop."""
         if self.module == "asyncio":
             return platform.python_version()
         first, *below = self._packages()
@@ -93,15 +93,15 @@ class LoopSpec:
 
 
 def label_of(text: str, directory: str) -> str:
-    """How a column is called whose module lies in a directory."""
+    """The name of a column whose module is in a directory."""
     if not Path(directory).is_absolute():
         return text
-    # The last two parts, since packages of two builds often lie in folders of the same name.
+    # The last two parts, since packages of two builds often are in folders of the same name.
     return f"{text.partition('@')[0]}@{'/'.join(Path(directory).parts[-2:])}"
 
 
 def specs(names: Sequence[str] | None) -> list[LoopSpec]:
-    """Those named, or the ones to be measured unless told otherwise. Raises ValueError."""
+    """The named loops, or the default ones. Raises ValueError."""
     return list(default_specs()) if names is None else [LoopSpec.parse(name) for name in names]
 
 
@@ -114,7 +114,7 @@ def default_specs() -> Iterator[LoopSpec]:
 
 
 def _version(package: str) -> str:
-    """The module's own word comes before the installer's."""
+    """The version in the module has precedence over the installer's."""
     own = getattr(sys.modules.get(package), "__version__", None)
     if own is not None:
         return str(own)

@@ -1,6 +1,6 @@
-"""What the figures were measured on: processor, kernel, Python.
+"""The conditions of a run: processor, kernel, Python.
 
-Knows no rows and no figures. Says nothing that names the machine or where anything lies on it.
+Rows and figures are not known here. Nothing in the result identifies the machine or a path on it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-# The options of CPython's build that decide how fast it is. Some distributions optimize without naming them here.
+# Options of CPython's build that decide its speed. Some distributions optimize without naming them here.
 SPEED_OPTIONS: Final = ("--enable-optimizations", "--with-lto", "--enable-experimental-jit", "--disable-gil")
 
 
 def describe(*, command: str, core: int | None) -> dict[str, Any]:
-    """The head of a report."""
+    """Return the head of a report."""
     return {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": command_line(command, sys.argv[1:]),
@@ -36,7 +36,7 @@ def describe(*, command: str, core: int | None) -> dict[str, Any]:
 
 
 def command_line(command: str, arguments: Sequence[str]) -> str:
-    """The command as it can be repeated elsewhere: directories of this machine are left out."""
+    """Return the command in a form that can be repeated elsewhere: directories of this machine are left out."""
     return " ".join([command, *(shlex.quote(_without_directory(argument)) for argument in arguments)])
 
 
@@ -66,9 +66,9 @@ def _python() -> dict[str, Any]:
 
 
 def _empty_call_ns() -> float:
-    """What calling an empty function costs here: the unit in which the same run on two machines can be compared.
+    """The cost of calling an empty function here: the unit in which the same run on two machines can be compared.
 
-    The minimum of ten tries of about 10 ms, because whatever disturbs a try can only make it longer.
+    It is the minimum of ten tries of about 10 ms, because a disturbance can only make a try longer.
     """
     return min(timeit.repeat(_empty, number=100_000, repeat=10)) * 1e9 / 100_000
 

@@ -1,6 +1,6 @@
-"""The page of a run for the terminal: what it was measured on, a table for each suite, what is lost, what failed.
+"""The page of a run for the terminal: its conditions, a table for each suite, the rows that are lost, and failures.
 
-Knows the shape of a page; what the figures mean is computed in `figures.py`.
+It knows the shape of a page; `figures.py` computes the figures.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from results import Column, Row, Run, SuiteResult
 
 NAME_WIDTH: Final = 23
 FIGURE_WIDTH: Final = 9
-# Of the name of a loop; what is longer is a path or a module, whose end says more than its beginning.
+# The width of a loop's name; a longer one is a path or a module, whose end says more than its beginning.
 WIDEST: Final = 14
-# More do not stand beside each other on a terminal; then each has a line.
+# More columns do not fit on a terminal; then each has a line of its own.
 MOST_COLUMNS: Final = 8
-# What a release may cost in any one row, in units of the row's best peer.
+# The limit of a release in any one row, in units of the row's best peer.
 ROW_LIMIT: Final = 1.05
 TITLES: Final = {
     "cpu": "CPU ns per operation, medians; of {subject} also quartiles and operations per second",
@@ -45,7 +45,7 @@ def lines(run: Run, *, with_details: bool = False) -> Iterator[str]:
 
 
 def heading(machine: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[str]:
-    """What the figures were measured on."""
+    """The conditions of the run."""
     python = machine["python"]
     yield f"{machine['date']}  {machine['processor']}, {machine['cores']} cores  {machine['kernel']}"
     packages = "  ".join(f"{name} {version}" for name, version in versions.items() if name != BASE)
@@ -66,7 +66,7 @@ def verdict(run: Run, suite: SuiteResult) -> Iterator[str]:
 
 
 def named(lost: Iterable[Standing]) -> str:
-    """Rows that are lost, each with its ratio, and whether three rounds of four say so."""
+    """The rows that are lost, each with its ratio, and whether three rounds of four agree."""
     return ", ".join(
         f"{one.row.name} {one.ratio.median:.2f} to {one.peer}{'' if one.is_beyond_noise else ' (within the noise)'}"
         for one in lost
@@ -126,7 +126,7 @@ def _details(run: Run, suite: SuiteResult) -> Iterator[str]:
 
 
 def _failures(suite: SuiteResult) -> Iterator[str]:
-    """A line for each loop that could not be started, and for each reason for which one did not get through a row."""
+    """A line for each loop that could not be started, and for each reason for which one did not complete a row."""
     yield ""
     for name, reason in suite.missing.items():
         yield f"{name} is missing: {reason}"
@@ -141,5 +141,5 @@ def _failures(suite: SuiteResult) -> Iterator[str]:
 
 
 def _short(name: str) -> str:
-    """That fits above a column."""
+    """A name that fits above a column."""
     return name.replace("aiofastnet", "aiofn").replace("uvicorn+", "uvi+")[-WIDEST:]

@@ -1,6 +1,6 @@
-"""Draws a run: for each suite a panel, for each row what every loop costs in units of the row's best peer, with spread.
+"""Draws a run: a panel for each suite, with the cost of every loop in units of the row's best peer, and its spread.
 
-Knows matplotlib, which only `--plot` and `--readme` need; the figures come from `figures.py`.
+It uses matplotlib, which only `--plot` and `--readme` need; `figures.py` computes the figures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH_IN: Final = 9.0
 ROW_IN: Final = 0.3
-# Title, axis and, for the first panel, the legend.
+# The height of the title, the axis and, for the first panel, the legend.
 PANEL_IN: Final = 1.05
 # Okabe and Ito's colours, which most people can tell apart.
 COLOURS: Final = {
@@ -41,20 +41,20 @@ COLOURS: Final = {
 }
 OTHERS: Final = ("#7B3294", "#A6761D", "#1B9E77", "#E7298A")
 SUBJECT_COLOUR: Final = "#D1112B"
-# As many names of servers fit above a panel.
+# How many names of servers fit above a panel.
 LEGEND_COLUMNS: Final = 6
 MANY_COLOUR: Final = "#555555"
 LOST_COLOUR: Final = "#A00018"
-# Farther out, a point stands at the edge with its figure: one slow loop must not press all others together.
+# Points outside are marked at the edge with their figures, so that one slow loop does not press all others together.
 RATIOS: Final = (0.25, 6.0)
 TICKS: Final = (0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 4, 6)
 DOTS_PER_INCH: Final = 150
-# The same run draws the same file, to the byte.
+# Makes the same run draw the same file, to the byte.
 SALT: Final = "vitok"
 
 
 def draw(run: Run, path: Path, *, rows: Callable[[SuiteResult], Sequence[Row]] = lambda suite: suite.rows) -> None:
-    """The ending says which kind of file."""
+    """Draw the run. The ending of the path decides on the format."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -109,12 +109,12 @@ def _panel(axes: Axes, run: Run, suite: SuiteResult, rows: Sequence[Row]) -> Non
     )
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    # Room for what stands outside, on either side.
+    # Room for the figures of points outside, on either side.
     axes.tick_params(axis="y", length=0, pad=34)
 
 
 def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place: int) -> tuple[float, str] | None:
-    """Draws one loop in one row; what lies outside is not drawn but returned, with its colour."""
+    """Draw one loop in one row. A point outside is not drawn but returned, with its colour."""
     peer = figures.best_peer(row, run.subject, floor=suite.floor)
     found = figures.ratio(row, name, peer) if peer else None
     # A loop that fires early has not done what the row asks.
@@ -142,7 +142,7 @@ def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place:
 
 
 def _outside(axes: Axes, place: int, points: Sequence[tuple[float, str]]) -> None:
-    """What lies beyond one edge, as one mark with its figures: several would lie on each other."""
+    """Draw the points beyond one edge as one mark with its figures: several marks would overlap."""
     if not points:
         return
     least, most = RATIOS
@@ -172,7 +172,7 @@ def _colour(run: Run, name: str) -> str:
 
 
 def _scale(axes: Axes) -> None:
-    """Logarithmic: twice and half lie equally far from 1."""
+    """Make the axis logarithmic: twice and half have the same distance from 1."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")
@@ -183,7 +183,7 @@ def _scale(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, run: Run, names: Sequence[str]) -> None:
-    """Every loop once; all panels have the same colours."""
+    """Draw every loop once; all panels have the same colours."""
     from matplotlib.lines import Line2D
 
     handles = [

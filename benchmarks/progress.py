@@ -1,7 +1,7 @@
-"""How far a run is: a bar with the time that is left on a terminal, a line for each suite elsewhere.
+"""The progress of a run: a bar with the remaining time on a terminal, a line for each suite elsewhere.
 
-Knows estimates and a clock; does not know what is measured. The plan is a guess from the number of samples; what has
-been done already says how good a guess it was, and the rest is scaled by that.
+It knows estimates and a clock. The plan is a guess from the number of samples; the time that finished rows took
+corrects it, and the rest is scaled by that. Measuring is not known here.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import time
 from types import TracebackType
 from typing import Final
 
-# So much of the plan counts as done as planned before the first row is: a row that is slow must not scare.
+# The part of the plan that counts as completed on time before the first row, so that a slow first row changes little.
 TRUST_S: Final = 5.0
 S_PER_MINUTE: Final = 60
-# From here on seconds are of no interest.
+# From here on seconds are not shown.
 MINUTES_FROM_S: Final = 100
 
 
@@ -39,7 +39,7 @@ class Progress:
             self._bar.stop()
 
     def suite(self, name: str) -> None:
-        """Off a terminal, a suite is news and a row is not."""
+        """Show the name of a suite. Without a terminal, suites are printed and rows are not."""
         if self._bar is None:
             print(f"{name}: about {words(self.left_s())} left", file=sys.stderr, flush=True)
 
@@ -48,7 +48,7 @@ class Progress:
             self._bar.show(name, self._done_s, self.left_s())
 
     def advance(self, planned_s: float) -> None:
-        """So much of the plan is done."""
+        """Record that this much of the plan is done."""
         self._done_s = min(self._planned_s, self._done_s + planned_s)
         if self._bar is not None:
             self._bar.show(None, self._done_s, self.left_s())
@@ -60,7 +60,7 @@ class Progress:
 
 
 class _Bar:
-    """rich's, with our own estimate in place of its own: rows differ too much for one that counts them."""
+    """A bar of rich with an estimate of its own: rows differ too much for one that counts them."""
 
     def __init__(self, total_s: float) -> None:
         from rich.console import Console
@@ -84,7 +84,7 @@ class _Bar:
 
 
 def words(seconds: float) -> str:
-    """A time that nobody takes for exact."""
+    """A time in words, rounded."""
     if seconds < MINUTES_FROM_S:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / S_PER_MINUTE)} min"

@@ -1,7 +1,7 @@
-"""Writes the section of README.md about performance, and its picture, from the file of one run.
+"""Writes the performance section of README.md, and its picture, from the file of one run.
 
-The section stands between two markers; nothing else of the page is touched. It has the main rows of each suite, every
-row that is lost, and the command that repeats the run. Knows Markdown; the figures come from `figures.py`.
+The section is between two markers; the rest of the page does not change. It has the main rows of each suite, every row
+that is lost, and the command that repeats the run. `figures.py` computes the figures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNIT_NAMES: Final = {"cpu": "", "wait": " (µs waited)", "memory": " (bytes)"}
 
 
 def write(run: Run, source: Path, *, readme: Path = README) -> list[Path]:
-    """What was written; raises FormatError where there is no place for it."""
+    """Return the files that were written; raises FormatError if the page has no place for the section."""
     if not readme.is_file():
         raise FormatError("there is no README.md here: --readme is for a checkout")
     text = readme.read_text()
@@ -78,7 +78,7 @@ def lines(run: Run, name: str, *, picture_name: str) -> Iterator[str]:
 
 
 def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
-    """Those of a first look, and every row that is lost. All, where the suite is not known here."""
+    """The rows of a first look, and every row that is lost. All rows, if the suite is not known here."""
     known = next((one for one in suites() if one.name == suite.name), None)
     if known is None:
         return list(suite.rows)
@@ -89,7 +89,7 @@ def main_rows(run: Run, suite: SuiteResult) -> list[Row]:
 
 def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
-    # A name that is an abbreviation stands in capitals.
+    # A name that is an abbreviation is in capitals.
     heading = suite.name.upper() if suite.name == "http" else suite.name.capitalize()
     yield from ("", f"### {heading}", "")
     yield from _paragraph(f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.")
@@ -115,7 +115,7 @@ def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
 
 
 def _packages(run: Run) -> list[str]:
-    """What has to be installed to have the columns of the run."""
+    """The packages to install for the columns of the run."""
     servers = (SERVERS[name] for name in run.loops if name in SERVERS)
     served = (package for server in servers for package in (*server.packages, *server.optional))
     loops = (part for name in run.versions for part in name.split(ON) if part in FACTORIES)
@@ -123,7 +123,7 @@ def _packages(run: Run) -> list[str]:
 
 
 def _paragraph(text: str) -> list[str]:
-    """Names and numbers stay whole, so that a reader can search for them."""
+    """Wrap a text. Names and numbers stay whole, so that a reader can search for them."""
     return textwrap.wrap(text, LINE_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 

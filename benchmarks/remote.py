@@ -1,6 +1,6 @@
 """The parent's end of a worker of the scheduling rows: one loop in one process, asked for samples.
 
-Knows what is asked and what a sample looks like on the pipe; does not know rounds, rows or statistics.
+It knows the requests and the form of a sample on the pipe. Rounds, rows and statistics are not known here.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Worker:
         self.child = Child(command)
 
     def start(self) -> None:
-        """Start the process and wait for it to import its loop; raises ChildError where it can't."""
+        """Start the process and wait until it has imported its loop; raises ChildError if it can't."""
         self.version = self.child.start()["version"]
 
     def sample(self, row_name: str, operations: int) -> Sample:
-        """Raises ChildError."""
+        """Return one sample. Raises ChildError."""
         if not self.child.is_running:
             self.start()
         fields = self.child.ask(json.dumps({"row": row_name, "operations": operations}))

@@ -1,7 +1,7 @@
-"""What a run comes to, the same for every suite, and its form as JSON.
+"""The results of a run, the same for every suite, and their form as JSON.
 
-Knows rounds and figures, and nothing of how they are taken (the suites), what they mean (`figures.py`) or how they look
-(`page.py`, `plot.py`). Only the rounds are read back from a file: what is computed from them stands in it for readers.
+The suites measure them, `figures.py` interprets them, and `page.py` and `plot.py` show them. Only the rounds are read
+back from a file: figures computed from them are in it for readers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-# Raised when an old file can no longer be read.
+# Incremented when an old file can no longer be read.
 FORMAT: Final = 1
 
 # CPU time or waiting, in ns; memory, in bytes.
@@ -21,7 +21,7 @@ UNITS: Final[Mapping[Kind, str]] = {"cpu": "ns of CPU", "wait": "ns of waiting",
 
 
 class FormatError(Exception):
-    """The file is none of ours; the text says why."""
+    """The file is not a run of `vitok bench`; the text is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +30,9 @@ class Column:
 
     # Per operation, in the unit of the row.
     costs: tuple[float, ...] = ()
-    # What an operation took by the clock on the wall, in ns; nothing where that is not asked.
+    # The wall-clock time of an operation, in ns; empty where it is not needed.
     walls_ns: tuple[float, ...] = ()
-    # What else a suite has seen: tails, events that were early, how busy the server was.
+    # Further results of a suite: tails, events that were early, the load of the server.
     notes: Mapping[str, float] = field(default_factory=dict)
     # "n/a", "crash", "hang" or "wrong", and the reason in one line.
     status: str = ""
@@ -51,54 +51,54 @@ class Row:
 
     @property
     def measured(self) -> dict[str, Column]:
-        """The loops that got through."""
+        """The loops that completed the row."""
         return {name: column for name, column in self.columns.items() if column.costs}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SuiteResult:
-    """The rows of one suite, and how they were taken."""
+    """The rows of one suite, and how they were measured."""
 
     name: str
     title: str
     # In words: rounds, samples, cores.
     method: str
     rounds: int
-    # The column that does the same without any loop, where the suite has one.
+    # The column that does the same without any loop, if the suite has one.
     floor: str = ""
-    # The column that ratios are shown to; files of older runs are of loops only.
+    # The column that ratios refer to; files of older runs have loops only.
     base: str = "asyncio"
-    # By loop, why it is in no row at all.
+    # Why a loop is in no row at all, by loop.
     missing: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """All of one run."""
+    """A whole run."""
 
     machine: Mapping[str, Any]
     subject: str
-    # By loop, its version.
+    # The version of each loop.
     versions: Mapping[str, str]
     suites: tuple[SuiteResult, ...]
 
     @property
     def loops(self) -> list[str]:
-        """Every loop that got through a row, in the order of the run."""
+        """Every loop that completed a row, in the order of the run."""
         seen = {name: None for suite in self.suites for row in suite.rows for name in row.measured}
         return [name for name in self.versions if name in seen]
 
 
 def write(run: Run, path: Path, *, derived: Mapping[str, Any]) -> None:
-    """`derived` goes in beside the rounds, for readers."""
+    """Write the run, with the `derived` figures for readers."""
     document = {"format": FORMAT, "by": "vitok bench", **_as_json(run), "derived": derived}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def read(path: Path) -> Run:
-    """Raises FormatError."""
+    """Read a run. Raises FormatError."""
     try:
         document = json.loads(path.read_text())
     except OSError as error:

@@ -1,6 +1,6 @@
 """The order in which servers are measured: all in turn, round after round, so that neighbours see the same machine.
 
-A server that fails is out of the row. Knows cells by their three methods; does not know what a sample is.
+A server that fails is left out of the row. Cells are known by their three methods, samples not at all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Cell(Protocol):
 
 
 class Result(Protocol):
-    """What a row has come to so far, by column."""
+    """The results of a row so far, by column."""
 
     @property
     def samples(self) -> dict[str, Any]: ...
@@ -43,7 +43,7 @@ class Result(Protocol):
 def take(
     result: Result, cells: Mapping[str, Cell], effort: Effort, *, is_memory: bool, on_round: Callable[[], None]
 ) -> None:
-    """Starts the cells, and fills in one sample of each for each round."""
+    """Start the cells, and take one sample of each for each round."""
     running = dict(cells)
     for column, cell in cells.items():
         with excluding_on_failure(column, result, running):

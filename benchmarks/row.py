@@ -1,6 +1,7 @@
-"""What a row of the table is, and what one sample of it yields.
+"""A row of the table, and one sample of it.
 
-Shared by the worker, which takes samples, and the harness, which asks for them. Knows no particular row and no loop.
+The worker, which takes samples, and the harness, which asks for them, share this. Particular rows and loops are not
+known here.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ class Row:
     name: str
     title: str
     body: Body
-    # Operations come in multiples of this.
+    # The number of operations is a multiple of this.
     batch: int = 1
-    # Set for a row of waiting times: how many one sample holds. The others are sized by the clock.
+    # For a row of waiting times, the number of events in one sample. Other rows are sized by the clock.
     events: int | None = None
     # For a row of waiting times, the percentile that is printed beside the median.
     tail_percent: int = 90

@@ -1,8 +1,8 @@
-"""The scheduling rows: what a loop does when no byte moves.
+"""The scheduling rows: the cost of a loop when no byte moves.
 
-Each body runs the given number of operations on the given loop and nothing else; it takes no time and knows neither
-what a sample is nor which loop it runs on. The rows that measure waiting instead of CPU have their bodies in
-`latency.py`. The table is at the top, the bodies follow in its order.
+Each body runs the given number of operations on the given loop and nothing else; it does not measure, and knows neither
+samples nor which loop it runs on. The rows that measure waiting instead of CPU have their bodies in `latency.py`. The
+table is at the top, the bodies follow in its order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Loop = asyncio.AbstractEventLoop
 
 # Enough that the turn around the batch is a thousandth of each operation, few enough that the queue stays in cache.
 BATCH: Final = 1000
-# What a thread sends before it waits: a batch of results handed to the loop at once.
+# The callbacks that a thread sends before it waits: a batch of results passed to the loop at once.
 BURST: Final = 100
 # The connections of a small server.
 WATCHED: Final = 100
@@ -82,7 +82,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def _call_soon_0(loop: Loop, operations: int) -> None:
-    """Scheduling and running: a batch is scheduled from within one callback, then run in the turn after it."""
+    """Schedule a batch from within one callback, and run it in the next turn."""
 
     def schedule() -> None:
         call_soon = loop.call_soon
@@ -139,8 +139,9 @@ def _threadsafe_own(loop: Loop, operations: int) -> None:
 
 
 def _threadsafe_from_thread(loop: Loop, operations: int, *, burst: int) -> None:
-    """The thread waits until its burst has run, and then for the GIL, which the loop gives up only by going to sleep:
-    so each burst finds the loop asleep and has to wake it."""
+    """Schedule bursts from a thread. The thread waits until its burst has run, and then for the GIL, which the loop
+    releases only by going to sleep: so each burst finds the loop asleep and has to wake it.
+    """
     has_run = threading.Lock()
     has_run.acquire()
 
@@ -162,18 +163,18 @@ def _timer_cancel(loop: Loop, operations: int) -> None:
     def schedule() -> None:
         call_later = loop.call_later
         for _ in range(BATCH):
-            # A minute is what a time-out on a request is like: far away, and cancelled nearly always.
+            # A minute is like the time limit of a request: far away, and nearly always cancelled.
             call_later(60, _nothing).cancel()
 
     _in_batches(loop, operations, schedule=schedule)
 
 
 def _timer_fire(loop: Loop, operations: int) -> None:
-    """A thousand deadlines 1 µs apart, made in scattered order, all due when the loop next looks.
+    """Fire a thousand deadlines 1 µs apart, made in scattered order, all due when the loop checks next.
 
-    The callback that makes them sleeps until they are due: without that, a loop with exact timers would be charged
-    for waking up between them, and a loop with timers of 1 ms would not. The deadlines lie ahead when they are made,
-    because some loops turn a timer that is already due into a plain `call_soon`.
+    The callback that makes them sleeps until they are due: without that, a loop with exact timers would be charged for
+    waking up between them, and a loop with timers of 1 ms would not. The deadlines are in the future when they are
+    made, because some loops turn a timer that is already due into a plain `call_soon`.
     """
     step_s, lead_s, coarse_clock_s = 1e-6, 2e-3, 1e-3
     # 617 has no factor in common with the batch, so every place is taken once.
@@ -256,7 +257,7 @@ def _executor(loop: Loop, operations: int) -> None:
 async def _create_eagerly(
     operations: int, *, create: Callable[[Coroutine[object, object, None]], asyncio.Future[None]]
 ) -> None:
-    # A loop that takes the request and ignores it would be timed for something else.
+    # A loop that accepts the request and ignores it would be timed for something else.
     if not create(_small()).done():
         raise NotImplementedError("the task was not started eagerly")
     for _ in range(operations):

@@ -1,7 +1,7 @@
-"""A server that is started by its own command: finding it a port, waiting until it listens, ending all of it.
+"""A server that is started by its own command: finds a port for it, waits until it listens, and ends all of it.
 
-It may have processes of its own; they all count, and none is left behind. Knows processes and ports; does not know
-which server it is, nor HTTP.
+It may have processes of its own; they all count, and none is left behind. Particular servers and HTTP are not known
+here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from child import ChildError
 
 HOST: Final = "127.0.0.1"
 LAUNCHER: Final = Path(__file__).with_name("launch.py")
-# Most listen within a second; a machine that does other things as well may take several.
+# Most listen within a second; a busy machine may take several.
 START_LIMIT_S: Final = 20.0
 LOOK_AGAIN_S: Final = 0.02
-# Servers wait for what is under way, and nothing is.
+# Servers wait for running requests, and there are none.
 EXIT_LIMIT_S: Final = 3.0
-# As much of what it said as can have the reason in its last line.
+# Enough of its output to have the reason in the last line.
 LAST_WORDS_BYTES: Final = 4096
-# How Python's dump begins when it can't go on; behind it come the stacks of all threads.
+# The start of Python's dump after a fatal error; the stacks of all threads follow it.
 FATAL: Final = "Fatal Python error"
 
 
@@ -37,7 +37,7 @@ class ServerProcess:
     """One server; it can be started again after it has ended."""
 
     def __init__(self, command: Callable[[int], Sequence[str]], *, core: int | None, directory: str = "") -> None:
-        """`command` is asked for the words with a port; `directory` is where Python looks for modules first."""
+        """`command` returns the words for a port; `directory` is where Python searches for modules first."""
         self._command = command
         self._core = core
         self._directory = directory
@@ -47,7 +47,7 @@ class ServerProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not been found dead since."""
+        """Return whether it was started and has not been found dead since."""
         return self._process is not None
 
     def start(self) -> None:
@@ -69,12 +69,12 @@ class ServerProcess:
         self._wait_until_it_listens()
 
     def family(self) -> list[int]:
-        """All its processes."""
+        """The numbers of all its processes."""
         assert self._process is not None
         return usage.family(self._process.pid)
 
     def raise_if_failed(self, *, within_s: float = 0.0) -> None:
-        """Raises ChildError if it has died, or does so within that time."""
+        """Raise ChildError if it has died, or dies within that time."""
         if self._process is not None:
             try:
                 self._process.wait(within_s)
@@ -83,7 +83,7 @@ class ServerProcess:
             raise self._died(self._process)
 
     def end(self) -> None:
-        """End it, by force if need be; it can be started again."""
+        """End it, by force if necessary; it can be started again."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -94,7 +94,7 @@ class ServerProcess:
             process.kill()
             process.wait()
         try:
-            # What it started and left; the group is its own.
+            # Processes that it started and left; the group is its own.
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
@@ -133,14 +133,16 @@ class ServerProcess:
 
 
 def last_words(said: str) -> list[str]:
-    """The line that says why, if there is one. A traceback ends with it; a fatal error of Python's begins with it."""
+    """Return the line with the reason, if there is one. A traceback ends with it; a fatal error of Python begins with
+    it.
+    """
     lines = said.strip().splitlines()
     fatal = [line for line in lines if line.startswith(FATAL)]
     return (fatal or lines)[-1:]
 
 
 def free_port() -> int:
-    """One that nobody listens on now; servers started by a command can't say which one they took."""
+    """Return a port on which no process listens; servers started by a command can't report the one they chose."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

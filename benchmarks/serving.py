@@ -1,7 +1,7 @@
 """The process of one server of the stream rows: one loop, one family, until stdin ends.
 
-It answers in one line of JSON, `{"port": N, ...}` or `{"error": REASON}`, and after that only if something goes wrong.
-It does not know the clients, takes no time and measures nothing.
+It answers in one line of JSON, `{"port": N, ...}` or `{"error": REASON}`, and after that only after an error. Clients
+are not known here, and nothing is measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from loops import LoopSpec
 from stream_servers import FAMILIES
 from worker import claim_stdout, describe
 
-# More than any loop's receive buffer, less than what the allocator would not learn from (32 MiB).
+# More than any loop's receive buffer, less than the size that the allocator does not learn from (32 MiB).
 ONCE_HELD_BYTES: Final = 1 << 20
 
 Answer = Callable[[dict[str, Any]], None]
@@ -51,12 +51,14 @@ def main() -> None:
 
 
 def _handler(answer: Answer) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """An exception in a callback ends the server: a client would wait for its answer, and nobody would say why."""
+    """Return a handler with which an exception in a callback ends the server: otherwise a client would wait for its
+    answer without a reason.
+    """
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
         exception = context.get("exception")
-        # A client that is gone is no fault of the loop.
+        # A client that has left is not an error of the loop.
         if isinstance(exception, Exception) and not isinstance(exception, ConnectionError):
             answer({"error": describe(exception)})
             os._exit(1)
@@ -65,22 +67,23 @@ def _handler(answer: Answer) -> Callable[[asyncio.AbstractEventLoop, dict[str, A
 
 
 def _leave_with_parent(loop: asyncio.AbstractEventLoop) -> None:
-    """A parent that is gone closes our stdin. Without finalizers: how a peer tears down is not what is measured."""
+    """Exit when the parent closes stdin. Without finalizers, since the teardown of a peer is not measured."""
 
     def read() -> None:
         if not os.read(0, 1):
             os._exit(0)
 
-    # Where the loop can't do it, or stdin is a file, the parent ends us by force.
+    # If the loop can't do it, or stdin is a file, the parent ends this process by force.
     with contextlib.suppress(NotImplementedError, OSError):
         loop.add_reader(0, read)
 
 
 def _age_allocator() -> None:
-    """Leave glibc's allocator as a program does that has once held a large object.
+    """Put glibc's allocator into the state of a program that has once held a large object.
 
     Until then it asks the kernel for every receive buffer of 256 KiB and gives it back: three calls and as many page
-    faults a read, for the loops that allocate one. Importing a large module ends that, so it says little about a loop.
+    faults per read, for the loops that allocate one. Importing a large module ends that, so it says little about a
+    loop.
     """
     bytes(ONCE_HELD_BYTES)
 

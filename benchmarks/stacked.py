@@ -1,6 +1,6 @@
-"""Loops that are made of two: transports of one project on the loop of another.
+"""Loops made of two packages: the transports of one on the loop of another.
 
-Knows how each pair is put together; imported only where one is asked for.
+A package is imported only for a pair that is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measures a stream row on every loop and on the raw server, round after round.
 
-Every server and client keeps its connections through all rounds: what is measured is a server that has been running,
-not one that starts. Knows which cells a row has; the order of samples is in `rounds.py`, and a sample in `cell.py`.
+Every server and client keeps its connections through all rounds: the figures are for a server that is running, not for
+one that starts. The order of samples is in `rounds.py`, a sample in `cell.py`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from loops import LoopSpec
 from stream_rows import StreamRow
 from suites import Cores, Effort
 
-# The column of the server that is nothing but system calls.
+# The column of the server that only makes system calls.
 RAW: Final = "raw"
 
 
 @dataclass(kw_only=True)
 class StreamResult:
-    """All samples of one row: one per round for each column that got through, or why it did not."""
+    """All samples of one row: one per round for each column that completed it, or why it did not."""
 
     row: StreamRow
     samples: dict[str, list[StreamSample]] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class StreamResult:
 
 
 class Bench:
-    """The loops under comparison, and what it takes to run each row on them."""
+    """The compared loops, and what is needed to run each row on them."""
 
     def __init__(self, specs: Sequence[LoopSpec], *, binary: Path, cores: Cores) -> None:
         self.columns: dict[str, LoopSpec | None] = {RAW: None, **{spec.label: spec for spec in specs}}
@@ -42,7 +42,7 @@ class Bench:
         self.cores = cores
 
     def cell(self, row: StreamRow, column: str) -> Cell:
-        """Not started yet."""
+        """Return a cell that is not started yet."""
         return Cell(row, self.columns[column], binary=self.binary, cores=self.cores)
 
     def measure(
@@ -53,7 +53,9 @@ class Bench:
         without: Collection[str] = (),
         on_round: Callable[[], None] = lambda: None,
     ) -> StreamResult:
-        """One warm-up for each column, then the rounds. One that fails is out of this row and back in the next."""
+        """Take one warm-up for each column, then the rounds. A column that fails is left out of this row and takes part
+        in the next.
+        """
         result = StreamResult(row=row)
         cells = {column: self.cell(row, column) for column in self.columns if column not in without}
         try:

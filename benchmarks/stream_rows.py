@@ -1,7 +1,7 @@
-"""The stream rows: which server, which client, and which raw server is the limit of both.
+"""The stream rows: the server, the client, and the raw server that is the limit of both.
 
-A table. It knows the names of the servers (`stream_servers.py`) and the options of the load generator (`load/`), and
-neither how they are run nor what is measured.
+This is a table. It has the names of the servers (`stream_servers.py`) and the options of the load generator (`load/`).
+Running and measuring are not known here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 SIZES: Final = {"1k": 1 << 10, "64k": 1 << 16}
 CONNECTIONS: Final = (1, 10, 100, 500)
-# The rows of a first look are those that the figures to reach are about.
+# The rows of a first look are those with targets.
 QUICK_SUFFIX: Final = "_1k_100"
 
 ECHOES: Final = {
@@ -22,12 +22,12 @@ ECHOES: Final = {
     "echo_sock": "echo by sock_accept, sock_recv, sock_sendall",
 }
 
-# What one request of `small_writes` is answered by, in one callback.
+# The writes that answer one request of `small_writes`, in one callback.
 WRITES: Final = 50
 WRITE_BYTES: Final = 100
-# Enough for several requests in each turn of the loop, as in the echo rows, at fifty times the writes.
+# Enough for several requests in each turn of the loop, as in the echo rows, with fifty times the writes.
 WRITERS: Final = 10
-# As many as a proxy in front of a server opens at once; one at a time, the row would measure the client.
+# As many as a proxy in front of a server opens at once; with one at a time, the row would measure the client.
 CONNECTING: Final = 32
 DATAGRAM_SOCKETS: Final = 100
 IDLE: Final = 10_000
@@ -43,12 +43,12 @@ class StreamRow:
     family: str
     # The options of `vitok-load raw` for a server that does the same.
     raw: tuple[str, ...]
-    # The command of the load generator, and its options but for the address.
+    # The command of the load generator, and its options except the address.
     client: tuple[str, ...]
-    # What is counted.
+    # The unit that is counted.
     operation: str = "round trip"
     is_quick: bool = False
-    # How many connections are held, for a row that is about memory and not about CPU.
+    # The number of connections held, for a row about memory and not about CPU.
     idle: int = 0
 
     @property

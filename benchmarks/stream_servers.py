@@ -1,7 +1,7 @@
 """The servers of the stream rows, as a user of asyncio would write them.
 
-Each function starts one on the running loop and returns its port; it knows neither which loop that is nor who talks to
-it. What every row has in common, the process and its end, is in `serving.py`.
+Each function starts one on the running loop and returns its port. `serving.py` has the process, which all rows share.
+Loops and clients are not known here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from stream_rows import WRITE_BYTES, WRITES
 Loop = asyncio.AbstractEventLoop
 
 HOST: Final = "127.0.0.1"
-# Ten thousand connections arrive in one go; the kernel cuts it down to what it allows.
+# Ten thousand connections arrive at once; the kernel reduces the number to its limit.
 BACKLOG: Final = 4096
-# What most programs read at a time.
+# The read size of most programs.
 READ_BYTES: Final = 1 << 16
-# What the raw servers and the loops read at a time.
+# The read size of the raw servers and the loops.
 BUFFER_BYTES: Final = 1 << 18
-# The kernel takes what it allows. A hundred datagrams of 1 KiB don't fit into what it gives by itself.
+# The kernel allows up to its limit. A hundred datagrams of 1 KiB don't fit into its default.
 DATAGRAM_BUFFER_BYTES: Final = 1 << 20
 # The unit of the bulk rows; the load generator has it as well (`load/src/agreement.rs`).
 MIB: Final = 1 << 20
@@ -33,7 +33,7 @@ RESPONSE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Lengt
 
 
 class EchoProtocol(asyncio.Protocol):
-    """Sends back what comes."""
+    """Sends back what it receives."""
 
     __slots__ = ("transport",)
 
@@ -45,10 +45,10 @@ class EchoProtocol(asyncio.Protocol):
 
 
 class EchoBufferedProtocol(asyncio.BufferedProtocol):
-    """Sends back what comes, out of one buffer for all connections.
+    """Sends back what it receives, from one buffer for all connections.
 
-    What is read is copied before the next read, so one is enough. Without the copy, what a loop keeps of a write could
-    change under it: asyncio promises nothing else.
+    Received bytes are copied before the next read, so one is enough. Without the copy, bytes that a loop keeps for a
+    write could change: asyncio promises nothing else.
     """
 
     __slots__ = ("transport",)
@@ -65,7 +65,7 @@ class EchoBufferedProtocol(asyncio.BufferedProtocol):
 
 
 class SmallWritesProtocol(asyncio.Protocol):
-    """Answers every byte by many small writes in one callback."""
+    """Answers every byte with many small writes in one callback."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -77,7 +77,7 @@ class SmallWritesProtocol(asyncio.Protocol):
 
 
 class SourceProtocol(asyncio.Protocol):
-    """Writes a MiB for every byte that comes, as long as the transport takes it."""
+    """Writes a MiB for every byte received, as long as the transport accepts it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -102,7 +102,7 @@ class SourceProtocol(asyncio.Protocol):
 
 
 class SinkProtocol(asyncio.Protocol):
-    """Takes everything, and acknowledges every MiB so that the client knows when all has been taken."""
+    """Accepts everything, and acknowledges every MiB so that the client knows when all has been received."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -116,7 +116,7 @@ class SinkProtocol(asyncio.Protocol):
 
 
 class HttpProtocol(asyncio.Protocol):
-    """Answers every head with the same response. For checking the load generator (`check_load.py`), in no row."""
+    """Answers every head with the same response. Only `check_load.py` uses it, no row."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -135,7 +135,7 @@ class AbortProtocol(asyncio.Protocol):
 
 
 class EchoDatagramProtocol(asyncio.DatagramProtocol):
-    """Sends every datagram back to where it came from."""
+    """Sends every datagram back to its sender."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.DatagramTransport, transport)
@@ -145,7 +145,7 @@ class EchoDatagramProtocol(asyncio.DatagramProtocol):
 
 
 def _by(protocol: Callable[[], asyncio.BaseProtocol]) -> Callable[[], Awaitable[int]]:
-    """A TCP server of that protocol."""
+    """Return a function that starts a TCP server of that protocol."""
 
     async def start() -> int:
         server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, backlog=BACKLOG)
@@ -178,7 +178,7 @@ async def _accept_by_sock(listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     while True:
         connection, _ = await loop.sock_accept(listener)
-        # Transports do it by themselves.
+        # Transports do this by themselves.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _start(_echo_by_sock(loop, connection))
 
@@ -194,14 +194,14 @@ async def _udp() -> int:
     bound.settimeout(0)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DATAGRAM_BUFFER_BYTES)
     bound.bind((HOST, 0))
-    # Afterwards the socket is the loop's, and some loops leave nothing of it to us.
+    # Afterwards the socket belongs to the loop, and some loops close this object.
     port = _port(bound.getsockname())
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(EchoDatagramProtocol, sock=bound)
     _keep(transport)
     return port
 
 
-# By name, what starts the server and returns its port.
+# The functions that start a server and return its port, by name.
 FAMILIES: Final[dict[str, Callable[[], Awaitable[int]]]] = {
     "echo_protocol": _by(EchoProtocol),
     "echo_buffered": _by(EchoBufferedProtocol),
@@ -231,7 +231,7 @@ def _start(coroutine: Coroutine[object, object, None]) -> None:
 
 def _end(task: asyncio.Task[None]) -> None:
     _kept.discard(task)
-    # Raises what the task raised, and so the loop's exception handler hears of it at once.
+    # Raises what the task raised, so that the loop's exception handler is called at once.
     task.result()
 
 

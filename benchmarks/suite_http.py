@@ -1,6 +1,7 @@
-"""The suite of HTTP: what a request costs a server, with all its processes, beside a raw server that answers unseen.
+"""The suite of HTTP: the cost of a request for a server, with all its processes, beside a raw server that does not
+parse.
 
-Hands rows and samples over in the form that all suites have. The rows stand in `http_rows.py`, the servers in
+It converts rows and samples to the form of all suites. The rows are in `http_rows.py`, the servers in
 `http_servers.py`, a sample in `http_cell.py`, and the client is the load generator.
 """
 
@@ -29,11 +30,11 @@ RAW: Final = "raw"
 # As in the streams; a sample has ten thousand requests of a fast server and a thousand of a slow one.
 FULL: Final = Effort(rounds=9, sample_s=0.4)
 QUICK: Final = Effort(rounds=3, sample_s=0.1)
-# A client for every sample: its process, its connections, its warm-up.
+# The time of a client for every sample: its process, its connections, its warm-up.
 CLIENT_S: Final = 0.1
-# A server that imports what it needs, in the first row of all; and a new raw server in every row.
+# The time of a server's imports, in the first row; and of a new raw server in every row.
 START_S: Final = 0.6
-# A server of its own for every sample, ten thousand connections, and the wait until it rests.
+# The time of a new server for every sample, of ten thousand connections, and until it is idle.
 MEMORY_S: Final = 6.0
 
 
@@ -47,7 +48,7 @@ class HttpResult:
 
 
 class Fleet:
-    """The servers under comparison. Each serves all rows, from the first on that it is asked for."""
+    """The compared servers. Each serves all rows, from the first one on."""
 
     def __init__(self, specs: Sequence[ServerSpec], settings: Settings, *, binary: Path) -> None:
         core = settings.cores.server
@@ -56,7 +57,7 @@ class Fleet:
         self._servers = {spec.label: ServerProcess(spec.command, core=core, directory=spec.directory) for spec in specs}
 
     def measure(self, row: HttpRow, without: Collection[str], on_round: Callable[[], None]) -> HttpResult:
-        """A server that fails is out of this row, and a new one of it is in the next."""
+        """Measure a row. A server that fails is left out of this row, and started again for the next."""
         result, cores = HttpResult(), self._settings.cores
         with contextlib.closing(RawServer(self._binary, row.raw, core=cores.server)) as raw:
             cells = {RAW: HttpCell(row, raw, "", binary=self._binary, cores=cores)}
@@ -74,7 +75,7 @@ class Fleet:
 
 
 class Http:
-    """See the module."""
+    """The suite `http`: see the module."""
 
     name = "http"
     title = "requests of HTTP/1.1 on loopback, CPU of the server with all its processes"
@@ -132,7 +133,7 @@ def _entry(row: HttpRow) -> Entry:
 
 
 def as_row(row: HttpRow, measured: HttpResult) -> results.Row:
-    """In the form of every suite."""
+    """Convert to the form of every suite."""
     columns = {name: _column(row, samples) for name, samples in measured.samples.items()}
     failed = {name: Column(status=error.status, reason=error.reason) for name, error in measured.failures.items()}
     return results.Row(name=row.name, title=row.title, kind=row.kind, operation=row.operation, columns=columns | failed)
@@ -143,7 +144,7 @@ def _column(row: HttpRow, samples: Sequence[HttpSample]) -> Column:
     if row.is_memory:
         return Column(costs=costs)
     p99_ns = round(statistics.median(sample.p99_ns for sample in samples))
-    # Where it is well below 1, the server waited: for the client, or for a machine that did other things.
+    # Well below 1, the server waited: for the client, or because of other work of the machine.
     utilisation = round(statistics.median(sample.cost / sample.wall_ns for sample in samples), 3)
     if row.kind == "wait":
         cpu_ns = round(statistics.median(costs))

@@ -1,7 +1,6 @@
-"""The suite of scheduling: what a loop costs when no byte moves.
+"""The suite of scheduling: the cost of a loop when no byte moves.
 
-Hands rows and samples over in the form that all suites have. What a row does stands in `rows.py`, the order of samples
-in `harness.py`.
+It converts rows and samples to the form of all suites. The rows are in `rows.py`, the order of samples in `harness.py`.
 """
 
 from __future__ import annotations
@@ -23,27 +22,27 @@ from suites import Effort, Entry, Session, Settings
 
 # Fifteen rounds bring the median of the ratios to about 1 % on a noisy virtual machine; five are for a first look.
 FULL: Final = Effort(rounds=15, sample_s=0.075)
-# Short, but long against the tick of the scheduler (4 ms).
+# Short, but long compared with the tick of the scheduler (4 ms).
 QUICK: Final = Effort(rounds=5, sample_s=0.02)
 QUICK_ROWS: Final = frozenset({"call_soon_0", "turn", "threadsafe_wake", "timer_cancel", "timer_fire", "sleep_0"}) | {
     "future",
     "task",
     "executor",
 }
-# What a sample of these takes, in units of one that fills its time with CPU: two changes of thread for an operation,
-# a sleep before every thousand timers, a socket that is written to twice in a millisecond.
+# The time of their samples, in units of one that uses CPU all the time: two switches of threads per operation, a sleep
+# before every thousand timers, a socket that is written to twice in a millisecond.
 WEIGHTS: Final = {"threadsafe_wake": 2.0, "executor": 1.8, "timer_fire": 1.6}
-# A row of waiting takes as long in any effort, about this for its events.
+# A row of waiting takes the same time with any effort, about this much for its events.
 WAITING_S: Final = 0.35
-# asyncio itself fires a timer one tick of its clock early, and a float that holds the uptime of a year rounds by a few
-# ns; what is earlier than this is early.
+# asyncio itself fires a timer one tick of its clock early, and a float with the uptime of a year rounds by a few ns; an
+# event before that is early.
 EARLY_US: Final = -0.01
 NS_PER_US: Final = 1000
 PERCENT: Final = 100
 
 
 class Scheduling:
-    """See the module."""
+    """The suite `scheduling`: see the module."""
 
     name = "scheduling"
     title = "callbacks, timers, tasks and threads; no byte moves"
@@ -91,7 +90,7 @@ def _entry(row: Row) -> Entry:
         name=row.name,
         title=row.title,
         is_quick=row.name in QUICK_ROWS,
-        # Finding the number of operations takes about a sample, and so does the start of a worker.
+        # Finding the number of operations takes about a sample, and so does starting a worker.
         overhead_s=0.05,
         weight=WEIGHTS.get(row.name, 1.2),
         fixed_s=WAITING_S if row.is_latency else None,
@@ -99,7 +98,7 @@ def _entry(row: Row) -> Entry:
 
 
 def as_row(measured: RowResult) -> results.Row:
-    """In the form of every suite."""
+    """Convert to the form of every suite."""
     row = measured.row
     columns = {name: _column(row, samples) for name, samples in measured.samples.items()}
     failed = {name: Column(status=error.status, reason=error.reason) for name, error in measured.failures.items()}
@@ -112,7 +111,7 @@ def _column(row: Row, samples: Sequence[Sample]) -> Column:
     walls_ns = tuple(round(sample.wall_ns_per_operation, 2) for sample in samples)
     if not row.is_latency:
         return Column(costs=tuple(round(sample.cpu_ns_per_operation, 2) for sample in samples), walls_ns=walls_ns)
-    # A short sample of a slow loop may have seen no event at all.
+    # A short sample of a slow loop may have had no event at all.
     samples = [sample for sample in samples if sample.waits_us]
     if not samples:
         return Column(status="wrong", reason="no event came during its samples")

@@ -1,7 +1,7 @@
-"""The suite of streams: what moving bytes costs a server, beside the raw server that is nothing but system calls.
+"""The suite of streams: the cost of moving bytes for a server, beside the raw server that only makes system calls.
 
-Hands rows and samples over in the form that all suites have. The rows stand in `stream_rows.py`, the order of samples
-in `stream_harness.py`, and the client is the load generator.
+It converts rows and samples to the form of all suites. The rows are in `stream_rows.py`, the order of samples in
+`stream_harness.py`, and the client is the load generator.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from stream_harness import RAW, Bench, StreamResult
 from stream_rows import StreamRow, rows
 from suites import Effort, Entry, Session, Settings
 
-# Nine bring the median of a ratio above raw to a few per cent on a noisy virtual machine; five are for a first look.
-# The longer sample has some tens of thousands of round trips; neighbours in a round see the same machine.
+# Nine rounds bring the median of a ratio above raw to a few per cent on a noisy virtual machine; five are for a first
+# look. The longer sample has some tens of thousands of round trips; neighbours in a round see the same machine.
 FULL: Final = Effort(rounds=9, sample_s=0.4)
 QUICK: Final = Effort(rounds=5, sample_s=0.06)
-# A server that imports its loop, and a client that opens its connections.
+# The time of a server's import of its loop, and of a client that opens its connections.
 START_S: Final = 0.3
-# A server of its own for every sample, ten thousand connections, and the wait until it rests.
+# The time of a new server for every sample, of ten thousand connections, and until it is idle.
 MEMORY_S: Final = 3.0
 
 
 class Streams:
-    """See the module."""
+    """The suite `streams`: see the module."""
 
     name = "streams"
     title = "bytes over TCP and UDP on loopback, CPU of the server"
@@ -65,7 +65,7 @@ class Streams:
 
     @contextlib.contextmanager
     def session(self, specs: Sequence[LoopSpec], settings: Settings) -> Iterator[Session]:
-        # A loop that can be named twice is measured once; the floor is in every run and may be named.
+        # A loop that is named twice is measured once; the floor is in every run and may be named.
         bench = Bench(specs, binary=settings.load or load_generator.find_or_build(), cores=settings.cores)
         by_name = {row.name: row for row in rows()}
         session = Session(measure=lambda *_: results.Row(name="", title=""))
@@ -91,7 +91,7 @@ def _entry(row: StreamRow) -> Entry:
 
 
 def as_row(measured: StreamResult) -> results.Row:
-    """In the form of every suite."""
+    """Convert to the form of every suite."""
     row = measured.row
     columns = {name: _column(row, samples) for name, samples in measured.samples.items()}
     failed = {name: Column(status=error.status, reason=error.reason) for name, error in measured.failures.items()}
@@ -107,7 +107,7 @@ def _column(row: StreamRow, samples: Sequence[StreamSample]) -> Column:
         costs=costs,
         walls_ns=tuple(round(sample.wall_ns / sample.operations, 2) for sample in samples),
         notes={
-            # Where it is well below 1, the server waited: for the client, or for a machine that did other things.
+            # Well below 1, the server waited: for the client, or because of other work of the machine.
             "utilisation": round(statistics.median(sample.cost / sample.wall_ns for sample in samples), 3),
             **{
                 key: statistics.median(asdict(sample)[key] for sample in samples)

@@ -1,6 +1,6 @@
-"""What a suite is, and which ones there are: every file `suite_NAME.py` of this folder has one, as `SUITE`.
+"""What a suite is, and the list of suites: every file `suite_NAME.py` of this folder has one, as `SUITE`.
 
-To add one, add such a file. Knows no suite by name.
+A new suite is a new file. No suite is known by name here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Effort:
 
 @dataclass(frozen=True, kw_only=True)
 class Cores:
-    """Where server and client run, so that they don't take turns on one core. None: wherever the kernel likes."""
+    """The cores of server and client, so that they don't take turns on one. None: the kernel chooses."""
 
     server: int | None
     client: int | None
@@ -36,44 +36,44 @@ class Cores:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one run of a suite is given."""
+    """The settings of one run of a suite."""
 
     effort: Effort
     cores: Cores
-    # Where the load generator is, if it is not where it is looked for.
+    # The path of the load generator, if it is not found by default.
     load: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row, as far as choosing goes."""
+    """A row, as far as choosing rows needs it."""
 
     name: str
     title: str
     # Part of a first look.
     is_quick: bool
-    # Stands in README.md, beside those of a first look.
+    # Whether README.md shows it, beside those of a first look.
     is_main: bool = False
-    # What it takes with one loop, over the time of its samples: processes that start, connections that open.
+    # The time with one loop in addition to its samples: processes that start, connections that open.
     overhead_s: float = 0.1
-    # What comes with every sample, over its time.
+    # The time of each sample in addition to its own.
     sample_overhead_s: float = 0.0
-    # How much longer a sample of it is than was asked for.
+    # The time of a sample, as a multiple of the time asked for.
     weight: float = 1.0
-    # What a sample takes in any effort, for a row that is not sized by the clock.
+    # The time of a sample in any effort, for a row that is not sized by the clock.
     fixed_s: float | None = None
-    # Where more would say no more.
+    # The largest number of rounds that is useful.
     rounds_at_most: int | None = None
 
 
 @dataclass(kw_only=True)
 class Session:
-    """A suite that has been set up. `measure` runs a row on all loops but some, and calls back after every round."""
+    """A suite that has been set up. `measure` runs a row on all loops except some, and calls back after every round."""
 
     measure: Callable[[str, Collection[str], Callable[[], None]], Row]
-    # By loop.
+    # The version of each loop.
     versions: dict[str, str] = field(default_factory=dict)
-    # By loop, why it is in no row.
+    # Why a loop is in no row, by loop.
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -82,11 +82,11 @@ class Spec(Protocol):
 
     @property
     def text(self) -> str:
-        """How it was asked for."""
+        """The text that asked for it."""
 
     @property
     def label(self) -> str:
-        """How the column is called."""
+        """The name of the column."""
 
 
 class Suite(Protocol):
@@ -98,7 +98,7 @@ class Suite(Protocol):
     order: int
     # The column without a loop; empty where there is none.
     floor: str
-    # The column that ratios are shown to, beside the best peer.
+    # The column that ratios refer to, in addition to the best peer.
     base: str
     # The option that names its columns: "loop" or "server".
     option: str
@@ -107,38 +107,38 @@ class Suite(Protocol):
         """The rows that this Python has."""
 
     def lacks(self, settings: Settings) -> str | None:
-        """What is needed and is not there, in one line; it may be made here, which takes a while."""
+        """What is missing, in one line. It may be built here, which takes a while."""
 
     def specs(self, names: Sequence[str] | None) -> Sequence[Spec]:
-        """Those of the named that have anything of their own to show here, or of all that are installed.
+        """Those of the named columns that this suite can measure, or all that are installed.
 
         Raises ValueError for a name that is not known.
         """
 
     def effort(self, *, is_quick: bool) -> Effort:
-        """Unless told otherwise."""
+        """The default effort."""
 
     def method(self, settings: Settings) -> str:
-        """How the figures are taken, in a line."""
+        """How the figures are measured, in a line."""
 
     def session(self, specs: Sequence[Any], settings: Settings) -> AbstractContextManager[Session]:
         """Sets up what the rows share, for columns that `specs` returned."""
 
 
 def suites() -> list[Suite]:
-    """All of them, in their order."""
+    """All suites, in their order."""
     found = (importlib.import_module(path.stem) for path in Path(__file__).parent.glob("suite_*.py"))
     return sorted((cast(Suite, module.SUITE) for module in found), key=lambda suite: suite.order)
 
 
 def round_s(entry: Entry, effort: Effort) -> float:
-    """What one round takes on one loop, about: a share of what comes once, and the sample."""
+    """The estimated time of one round on one loop: a share of the overhead, and the sample."""
     rounds = min(effort.rounds, entry.rounds_at_most or effort.rounds) + 1
     sample_s = entry.fixed_s or effort.sample_s * entry.weight
     return entry.overhead_s / rounds + entry.sample_overhead_s + sample_s
 
 
 def row_s(entry: Entry, effort: Effort, loops: int) -> float:
-    """What a row takes, about. The first sample of a loop is a warm-up and makes a round more."""
+    """The estimated time of a row. The first sample of a loop is a warm-up and makes one more round."""
     rounds = min(effort.rounds, entry.rounds_at_most or effort.rounds) + 1
     return round_s(entry, effort) * rounds * loops

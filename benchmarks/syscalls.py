@@ -1,8 +1,7 @@
 """Counts the system calls of a round trip: strace on the server while the client does a known number of operations.
 
-`python syscalls.py --rows 'echo_*_1k_100' --loop vitok,uvloop`. A count does not move with noise. Under strace a server
-is slow, so every connection is ready whenever it polls: the share of the poll is the one of a busy server. Knows
-strace; what a row is, is known elsewhere.
+`python syscalls.py --rows 'echo_*_1k_100' --loop vitok,uvloop`. A count has no noise. Under strace a server is slow, so
+every connection is ready whenever it polls: the share of the poll is that of a busy server. Rows are defined elsewhere.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from suites import Cores
 
 # Enough that the calls of the first and the last turn are a hundredth, few enough for a second or two under strace.
 OPERATIONS: Final = 2000
-# Before the count, so that what a server does once is done.
+# Operations before the count, so that things that a server does once are done.
 WARM_UP: Final = 1000
-# A fraction of a second for most; a loaded machine takes longer.
+# A fraction of a second is usual; a loaded machine takes longer.
 TRACE_LIMIT_S: Final = 10.0
 LOOK_S: Final = 0.01
 # The table of strace: % time, seconds, usecs/call, calls, errors (may be empty), name.
@@ -54,7 +53,7 @@ def main() -> None:
 
 
 def count(bench: Bench, rows: Iterable[StreamRow]) -> Iterator[str]:
-    """A line for each row and column; leaves where there is no strace."""
+    """Yield a line for each row and column; exit if strace is not installed."""
     if shutil.which("strace") is None:
         sys.exit("strace is not installed; on Debian and Ubuntu: apt-get install strace")
     for row in rows:
@@ -69,7 +68,7 @@ def count(bench: Bench, rows: Iterable[StreamRow]) -> Iterator[str]:
 
 
 def _calls_per_operation(bench: Bench, row: StreamRow, column: str) -> dict[str, float]:
-    """By name of the call, the most frequent first."""
+    """Return the calls by name, the most frequent first."""
     cell = bench.cell(row, column)
     try:
         cell.start()
@@ -84,14 +83,14 @@ def _calls_per_operation(bench: Bench, row: StreamRow, column: str) -> dict[str,
 
 @contextlib.contextmanager
 def _traced(process_id: int, table: str) -> Iterator[None]:
-    """Counts the calls of every thread of the process while it lasts; raises ChildError where strace can't."""
+    """Count the calls of every thread of the process during the block; raises ChildError if strace fails."""
     command = ["strace", "-f", "-c", "-o", table, "-p", str(process_id)]
     strace = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         _wait_for_tracer(strace, process_id)
         yield
     finally:
-        # Interrupted, it lets go of the process and writes its table.
+        # After an interrupt, strace detaches from the process and writes its table.
         strace.send_signal(signal.SIGINT)
         strace.communicate()
 
@@ -103,16 +102,16 @@ def _wait_for_tracer(strace: subprocess.Popen[str], process_id: int) -> None:
             last_words = strace.communicate()[1].strip().splitlines()[-1:]
             raise ChildError("n/a", ": ".join(["strace", *last_words]))
         if time.monotonic() > deadline_s:
-            raise ChildError("hang", f"strace has no hold of the server after {TRACE_LIMIT_S:g} s")
+            raise ChildError("hang", f"strace is not attached to the server after {TRACE_LIMIT_S:g} s")
         time.sleep(LOOK_S)
 
 
 def parse(table: str) -> dict[str, int]:
-    """Calls by name out of the table that strace writes."""
+    """Parse calls by name from the table that strace writes."""
     found = {}
     for line in table.splitlines():
         words = line.split()
-        # The ruler above and the sum below are no calls, and the heading has no number.
+        # The ruler above and the sum below are not calls, and the heading has no number.
         if len(words) >= COLUMNS_AT_LEAST and words[CALLS_COLUMN].isdigit() and words[-1] != "total":
             found[words[-1]] = int(words[CALLS_COLUMN])
     return dict(sorted(found.items(), key=lambda item: -item[1]))

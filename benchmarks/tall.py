@@ -1,6 +1,6 @@
-"""A table for more than stands beside each other: for each row a line for every column, the cheapest first.
+"""A table for many columns: for each row a line per column, the cheapest first.
 
-Knows the shape of the lines, and when they are wanted; what the figures mean is computed in `figures.py`.
+It knows the shape of the lines, and when they are wanted; `figures.py` computes the figures.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from results import Column, Kind, Row, Run, SuiteResult
 
 NAME_WIDTH: Final = 18
 PERCENT: Final = 100
-# Of a column that stands for a rate or a tail.
+# The title of the column for a rate or a tail.
 LAST: Final[dict[Kind, str]] = {"cpu": "op/s", "wait": "tail", "memory": ""}
 
 
 def table(run: Run, suite: SuiteResult, rows: Sequence[Row], names: Sequence[str]) -> Iterator[str]:
-    """All rows of one kind. The client is what a round of it takes the load generator; busy is of the server's core."""
+    """All rows of one kind. "client" is the load generator's time for a round trip; "busy" is the load of the server's
+    core.
+    """
     kind = rows[0].kind
     head = f"{'':{NAME_WIDTH}}{'median':>10}{'quartiles':>16}{LAST[kind]:>9}"
     if kind == "cpu":
@@ -35,7 +37,7 @@ def table(run: Run, suite: SuiteResult, rows: Sequence[Row], names: Sequence[str
 
 
 def is_wanted(suite: SuiteResult) -> bool:
-    """Whether there is more to say of each column than fits elsewhere: what the client took."""
+    """Return whether the columns have more than fits elsewhere: the client's time."""
     return any("client_ns" in column.notes for row in suite.rows for column in row.columns.values())
 
 

@@ -1,7 +1,7 @@
-"""The tests of `vitok bench`: what it computes, what it prints and writes, what it refuses.
+"""Tests of `vitok bench`: its computations, its output and files, and its errors.
 
-Run by `pytest benchmarks`. Says nothing about how fast anything is. Runs are made up, but for one of the real command
-that is as short as can be.
+Run by `pytest benchmarks`. Speed is not tested. Runs are made up, except for one of the real command that is as short
+as possible.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COMMAND_LIMIT_S: Final = 50
 
 
 def test_ratio_is_the_median_of_neighbours() -> None:
-    # The machine is three times slower in the second round; the loops keep their distance.
+    # The machine is three times slower in the second round; the ratio of the loops stays the same.
     found = figures.ratio(_row(one=[100, 300, 100], other=[200, 600, 210]), "other", "one")
     assert found is not None and found.median == 2.0
 

@@ -1,7 +1,7 @@
-"""The tests of the scheduling rows: each of them on asyncio's loop, and peers that misbehave.
+"""Tests of the scheduling rows: each on asyncio's loop, and peers that misbehave.
 
-Run by `pytest benchmarks`. Says nothing about how fast anything is, so it passes on a busy machine. The factories at
-the end are loops that a worker imports by the name `test_benchmarks:FACTORY`.
+Run by `pytest benchmarks`. Speed is not tested, so the tests pass on a busy machine. The factories at the end are loops
+that a worker imports by the name `test_benchmarks:FACTORY`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_failures_are_lines_and_the_rest_goes_on(fleet: Fleet) -> None:
         assert result.failures["test_benchmarks:crashing"].status == "crash"
         assert result.failures["test_benchmarks:crashing"].reason == "SIGABRT"
         assert result.failures["test_benchmarks:lacking"].status == "n/a"
-    # What a loop lacks in one row does not keep it from another.
+    # A feature that a loop lacks in one row does not exclude it from another.
     assert "test_benchmarks:lacking" in results[2].samples
     shown = suite_scheduling.as_row(results[0])
     assert (shown.columns["test_benchmarks:crashing"].status, len(shown.measured["asyncio"].costs)) == ("crash", 2)

@@ -1,7 +1,7 @@
-"""The tests of the HTTP rows: the table, the application, servers that fail, and what is read off their processes.
+"""Tests of the HTTP rows: the table, the application, servers that fail, and the usage of their processes.
 
-Run by `pytest benchmarks`. Says nothing about how fast anything is. What needs the load generator is skipped where it
-is not built. The server is `test_stand_in.py`, which fails as it is told.
+Run by `pytest benchmarks`. Speed is not tested. Tests that need the load generator are skipped if it is not built. The
+server is `test_stand_in.py`, which fails as requested.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ROWS: Final = {row.name: row for row in rows()}
 ASKED: Final = [row for row in rows() if not row.is_memory]
 NO_CORES: Final = Cores(server=None, client=None)
 FEW: Final = 40
-# Enough that what a connection costs is more than what an interpreter has to spare.
+# Enough connections to cost more than an interpreter has to spare.
 MANY: Final = 500
 
 pytestmark = pytest.mark.skipif(
@@ -54,7 +54,7 @@ with_load = pytest.mark.skipif(BINARY is None, reason="vitok-load is not built")
 
 @pytest.fixture
 def servers() -> Iterator[Any]:
-    """Makes stand-ins by their fault, and ends them."""
+    """Make stand-in servers by their fault, and end them."""
     made: list[ServerProcess] = []
 
     def make(fault: str = "") -> ServerProcess:

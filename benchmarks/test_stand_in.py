@@ -1,7 +1,7 @@
-"""A small HTTP server with faults to choose from, run as a child by the tests of the HTTP benchmarks.
+"""A small HTTP server with selectable faults, run as a child by the tests of the HTTP benchmarks.
 
-`python -m test_stand_in PORT [FAULT]`. It answers what `http_app.py` answers, on asyncio's streams, or fails in the way
-that FAULT names. There are no tests in it.
+`python -m test_stand_in PORT [FAULT]`. It gives the answers of `http_app.py`, on asyncio's streams, or fails in the way
+that FAULT names. It contains no tests.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from http_app import LARGE, MESSAGE, PART, PARTS, TEXT
 
 ANSWERS: Final = {"/text": TEXT, "/large": LARGE, "/json": json.dumps(MESSAGE).encode()}
 LENGTH: Final = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
-# Of a parent; it ends when the parent is ended with all its group.
+# The child of a parent; it ends when the group of the parent is ended.
 HELPER: Final = (sys.executable, "-c", "import time; time.sleep(60)")
 
 
 async def serve(port: int, fault: str) -> None:
-    """Until the process is ended."""
+    """Serve until the process is ended."""
     if fault == "silent":
         await asyncio.sleep(60)
     helper = subprocess.Popen(HELPER) if fault == "helper" else None

@@ -1,7 +1,7 @@
-"""The tests of the stream rows: the table, each server on asyncio's loop, cells that fail.
+"""Tests of the stream rows: the table, each server on asyncio's loop, cells that fail.
 
-Run by `pytest benchmarks`. Says nothing about how fast anything is. What needs the load generator is skipped where it
-is not built. The factories at the end are loops that a server process imports by `test_stream_benchmarks:FACTORY`.
+Run by `pytest benchmarks`. Speed is not tested. Tests that need the load generator are skipped if it is not built. The
+factories at the end are loops that a server process imports by `test_stream_benchmarks:FACTORY`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from suites import Cores, Effort
 BINARY: Final = load_generator.find()
 ROWS: Final = {row.name: row for row in rows()}
 ECHO: Final = ROWS["echo_protocol_1k_1"]
-# Every server with every client, but not with as many connections as there may be.
+# Every server with every client, but with few connections.
 FEW_OF_EACH: Final = [row for row in rows() if not row.is_memory and not row.name.endswith(("_100", "_500"))]
 EFFORT: Final = Effort(rounds=2, sample_s=0.005)
 

@@ -1,6 +1,6 @@
-"""What the kernel says about other processes: CPU time to the nanosecond, memory, threads, and whose children they are.
+"""Usage of other processes from the kernel: CPU time to the nanosecond, memory, threads, and parents.
 
-Linux only, as the load generator is. Knows process numbers and nothing of what runs in them.
+Linux only, as the load generator is. The programs in the processes are not known here.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 BYTES_PER_KB: Final = 1024
-# A server that has used no CPU for this long has done what it had to do.
+# A server that has used no CPU for this long has finished its work.
 STILL_S: Final = 0.1
-# Servers have timers of their own and never use none at all; one of them takes 1.6 % of a core when nobody asks it.
+# Servers have timers of their own and are never completely idle; one of them takes 1.6 % of a core without requests.
 QUIET_SHARE: Final = 0.05
 NS_PER_S: Final = 1e9
 # Ten thousand connections take the slowest loop a few seconds.
@@ -23,7 +23,7 @@ STILL_LIMIT_S: Final = 30.0
 
 
 def cpu_ns(process_id: int) -> int:
-    """User and system time of all threads. /proc has it in ticks of 10 ms; the clock has what the scheduler has."""
+    """Return user and system time of all threads, in the resolution of the scheduler; /proc has ticks of 10 ms."""
     clock = ctypes.c_int()
     error = ctypes.CDLL(None).clock_getcpuclockid(process_id, ctypes.byref(clock))
     if error:
@@ -32,25 +32,25 @@ def cpu_ns(process_id: int) -> int:
 
 
 def resident_bytes(process_id: int) -> int:
-    """The pages that are in memory, shared ones included: those are the same before and after."""
+    """Return the size of the pages in memory, shared ones included: those are the same before and after."""
     return _of_rollup(process_id, "Rss")
 
 
 def own_bytes(process_ids: Iterable[int]) -> int:
-    """What the processes have allocated and use, a page that several share being divided among them (PSS, proc(5)).
+    """Return the memory that the processes have allocated and use; a shared page is divided among them (PSS, proc(5)).
 
-    Pages of files are left out: their share changes when anybody else maps the same library.
+    Pages of files are left out: their share changes when another process maps the same library.
     """
     return sum(_of_rollup(process_id, kind) for process_id in process_ids for kind in ("Pss_Anon", "Pss_Shmem"))
 
 
 def family_cpu_ns(process_ids: Iterable[int]) -> dict[int, int]:
-    """The CPU time of each."""
+    """Return the CPU time of each process."""
     return {process_id: cpu_ns(process_id) for process_id in process_ids}
 
 
 def family(process_id: int) -> list[int]:
-    """The process and all that descend from it."""
+    """Return the process and all its descendants."""
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -65,12 +65,12 @@ def family(process_id: int) -> list[int]:
 
 
 def parent_of(stat: str) -> int:
-    """Out of /proc/N/stat (proc(5)): behind the name, which may contain anything, come the state and the parent."""
+    """Parse /proc/N/stat (proc(5)): the state and the parent follow the name, which may contain anything."""
     return int(stat.rpartition(")")[2].split()[1])
 
 
 def wait_until_still(process_id: int) -> None:
-    """Return when the process has nothing left to do; raises TimeoutError where it never rests."""
+    """Return when the process has nothing left to do; raises TimeoutError if it never is idle."""
     deadline_s = time.monotonic() + STILL_LIMIT_S
     before_ns = cpu_ns(process_id)
     while time.monotonic() < deadline_s:
@@ -83,7 +83,7 @@ def wait_until_still(process_id: int) -> None:
 
 
 def wait_until_quiet(process_ids: Sequence[int]) -> None:
-    """Return when the processes are at rest, but for their timers; raises TimeoutError where they never are."""
+    """Return when the processes are idle except for their timers; raises TimeoutError if they never are."""
     deadline_s = time.monotonic() + STILL_LIMIT_S
     before_ns, then_s = sum(family_cpu_ns(process_ids).values()), time.monotonic()
     while time.monotonic() < deadline_s:
@@ -96,7 +96,7 @@ def wait_until_quiet(process_ids: Sequence[int]) -> None:
 
 
 def is_traced(process_id: int) -> bool:
-    """Whether a tracer has hold of every thread."""
+    """Return whether a tracer is attached to every thread."""
     statuses = Path(f"/proc/{process_id}/task").glob("*/status")
     return all("\nTracerPid:\t0\n" not in status.read_text() for status in statuses)
 

@@ -1,8 +1,8 @@
-"""The child process that runs the rows on one loop, when and as often as the parent says.
+"""The child process that runs the rows on one loop, as requested by the parent.
 
-It reads one JSON request a line from stdin, blocks there while other workers run, and answers in one line on what was
-its stdout: `{"row": NAME, "operations": N}` is answered by the fields of a `Sample`, or by `{"error": REASON}`. It does
-not know the other loops, the rounds, or what becomes of its figures.
+It reads one JSON request per line from stdin, blocks there while other workers run, and answers in one line on what was
+its stdout: `{"row": NAME, "operations": N}` is answered by the fields of a `Sample`, or by `{"error": REASON}`. Other
+loops, rounds and statistics are not known here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from row import Row, Sample
 class RowRunner:
     """Takes samples of rows; keeps one loop for as long as the same row is asked for.
 
-    A fresh loop per row keeps what one row left behind out of the next; the same loop for all samples of a row is what
-    a long-lived program has, with its queues grown and its threads started.
+    A new loop per row keeps the effects of one row out of the next; the same loop for all samples of a row is like that
+    of a long-lived program, with its queues grown and its threads started.
     """
 
     def __init__(self, factory: LoopFactory, rows: tuple[Row, ...]) -> None:
@@ -38,7 +38,7 @@ class RowRunner:
         self._failure: dict[str, Any] | None = None
 
     def sample(self, row_name: str, operations: int) -> Sample:
-        """Raises what the row raises, or RuntimeError with what one of its callbacks raised."""
+        """Return a sample. Raises what the row raises, or RuntimeError with the exception of one of its callbacks."""
         loop = self._loop_for(row_name)
         body = self._rows[row_name].body
         self._failure = None
@@ -92,24 +92,24 @@ def main() -> None:
 
 
 def describe(error: BaseException) -> str:
-    """One line that names the error."""
+    """Return one line that names the error."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _serve(runner: RowRunner, answers: TextIO) -> None:
-    # A parent that is gone closes our stdin, and that ends the worker.
+    # When the parent has gone, stdin is closed, and that ends the worker.
     for line in sys.stdin:
         request = json.loads(line)
         try:
             answer = dataclasses.asdict(runner.sample(request["row"], request["operations"]))
         except Exception as error:
             answer = {"error": describe(error)}
-            # The loop may be left in any state; the next row gets a new one, and a failure to close is not news.
+            # The loop may be left in any state; the next row gets a new one, and a failure to close is not reported.
             with contextlib.suppress(Exception):
                 runner.close()
         _answer(answers, answer)
-    # Without the finalizers: how a peer tears down is not measured, and must not look like a crash in a row.
+    # Without the finalizers: the teardown of a peer is not measured, and must not look like a crash in a row.
     os._exit(0)
 
 
@@ -119,7 +119,7 @@ def _answer(answers: TextIO, answer: dict[str, Any]) -> None:
 
 
 def claim_stdout() -> TextIO:
-    """Keep stdout for answers; what a loop prints goes to stderr."""
+    """Keep stdout for answers; output of a loop goes to stderr."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
