@@ -1,12 +1,13 @@
-"""The process that the instruction counter runs under valgrind: one loop, a forked child for every count.
+"""The process that the instruction counter runs under valgrind: one loop, and a forked child for every count.
 
 Start-up under valgrind takes longer than any count, so it is done once and each count is taken in a copy of the
-process; valgrind writes a profile for each copy when it ends. Run as `counted.py LOOP ROW:OPERATIONS ...`; answers
-each count in one line on stdout, in the order asked: the process id of the copy, or what was wrong. Knows nothing of
-valgrind.
+process; valgrind writes a profile for each copy when it ends. Run as `counted.py LOOP ROW:OPERATIONS ...`; it answers
+each count in one line on stdout, in the order asked: the process id of the copy, or the error. valgrind is not known
+here.
 
-The collector is on, as in a program, but for what is there when a count begins: how much that is depends on what was
-imported, and would change with any line of any module. What the operations themselves make is collected and counted.
+The garbage collector is on, as in a program, except for objects that exist when a count begins: their number depends on
+what was imported, and would change with any line of any module. Objects that the operations make are collected and
+counted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from loops import LoopSpec
 from row import Row
 from worker import RowRunner, claim_stdout, describe
 
-# A count takes seconds under valgrind on a machine that is free.
+# A count takes seconds under valgrind on an idle machine.
 COUNT_LIMIT_S: Final = 120
 
 
@@ -48,14 +49,14 @@ def main() -> None:
 
 
 def countable() -> tuple[Row, ...]:
-    """The rows whose count depends neither on threads nor on the clock, and which this Python has."""
+    """The rows of this Python whose count depends neither on threads nor on the clock."""
     known = (*rows.rows(), *round_trips.rows())
     return tuple(row for row in known if row.counted is not None and sys.version_info >= row.since)
 
 
 def _count(runner: RowRunner, row_name: str, operations: int, writing: int) -> None:
-    """In the child; leaves without the finalizers, which are not what is counted."""
-    # The default action kills, whatever the loop is doing.
+    """Count in the child, which exits without the finalizers: those are not counted."""
+    # The default action kills the process, whatever the loop is doing.
     signal.alarm(COUNT_LIMIT_S)
     gc.collect()
     gc.freeze()

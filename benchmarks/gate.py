@@ -1,9 +1,9 @@
-"""Holds the eight hottest paths to the instructions that they took: `make bench-gate`.
+"""Compares the instructions of the eight hottest paths with recorded ones: `make bench-gate`.
 
-Counts as `instructions.py` does and compares with `instructions.json`, which has a set of figures for each Python that
-somebody has counted on. A path that takes more than the tolerance above its figure fails the gate; one that takes less
-asks for the file to be updated, so that the gain is kept too. `--update` writes the file, on purpose. A count depends
-on the build of Python and on the compiler of both, so figures of another build are shown and not held.
+It counts as `instructions.py` does and compares with `instructions.json`, which has a set of figures for each Python
+that was counted. A path that takes more than its figure and the tolerance fails the gate; for one that takes less, the
+gate asks for an update of the file, so that the gain is kept too. `--update` writes the file. A count depends on the
+build of Python and on the compiler of both, so figures of another build are shown and not compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from instructions import count_loop, require_tools
 from loops import SUBJECT, LoopSpec
 
 FILE: Final = Path(__file__).with_name("instructions.json")
-# By row, what the path is. Everything that runs for each event is on one of them.
+# The path of each row. Everything that runs for each event is on one of them.
 PATHS: Final = {
     "call_soon_0": "call_soon and the callback",
     "timer_cancel": "call_later and cancel",
@@ -33,15 +33,15 @@ PATHS: Final = {
     "echo_datagram": "datagram_received, a sendto",
     "http_request": "an HTTP request, an ASGI response",
 }
-# Counts of the same code differ by up to 0.4 %, whatever else is imported; what a change costs is more than this or not
-# worth an argument.
+# Counts of the same code differ by up to 0.4 %, whatever else is imported; the cost of a change is more than the
+# tolerance or not worth an argument.
 TOLERANCE: Final = 0.01
 NAME_WIDTH: Final = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One path beside its figure."""
+    """One path and its recorded figure."""
 
     name: str
     counted: float | None
@@ -54,7 +54,7 @@ class Verdict:
 
     @property
     def is_failure(self) -> bool:
-        """A path that can't be counted any more fails as well."""
+        """Return whether the gate fails: also for a path that can't be counted any more."""
         if self.counted is None:
             return True
         return self.is_held and self.change is not None and self.change > TOLERANCE
@@ -73,7 +73,7 @@ class Verdict:
 
 
 def main() -> None:
-    """Leaves with 1 where a path takes more than it did."""
+    """Run the gate. The exit code is 1 if a path takes more than recorded."""
     options = _parse()
     require_tools()
     everything = _read()
@@ -94,10 +94,10 @@ def main() -> None:
 
 
 def count(loop: str, figures: dict[str, float]) -> tuple[dict[str, float], list[str]]:
-    """Instructions by name of the path, and why some have none.
+    """Return instructions by name of the path, and why some have none.
 
-    A path that is not within the tolerance of its figure is counted again, and the count that is nearer stands: a
-    directory that changes while one of the two runs of a count imports something is enough for a wrong one.
+    A path that is not within the tolerance of its figure is counted again, and the nearer count is used: a directory
+    that changes while one of the two runs imports something is enough to make a count wrong.
     """
     spec, chosen = LoopSpec.parse(loop), [row for row in countable() if row.name in PATHS]
     counts, reasons = count_loop(spec, chosen)
@@ -111,7 +111,7 @@ def count(loop: str, figures: dict[str, float]) -> tuple[dict[str, float], list[
 
 
 def lines(verdicts: list[Verdict]) -> Iterator[str]:
-    """The table."""
+    """The lines of the table."""
     yield f"instructions per operation in user space, tolerance {TOLERANCE:.0%}"
     yield f"{'':{NAME_WIDTH}}{'kept':>10}{'now':>10}{'change':>9}"
     for one in verdicts:

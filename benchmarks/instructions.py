@@ -1,12 +1,12 @@
-"""Counts the instructions of an operation on each loop: a figure that does not move with noise.
+"""Counts the instructions of an operation on each loop: a figure without noise.
 
-Runs `counted.py` under valgrind's callgrind, which takes each row once with n operations and once with 2n; the
-difference over n is what one operation takes, without start-up. Knows how to count and to print; what an operation is
-stands in `rows.py` and `round_trips.py`. Only user space is counted, so a system call costs next to nothing here: read
-it beside the times.
+It runs `counted.py` under valgrind's callgrind, which takes each row once with n operations and once with 2n; the
+difference divided by n is the count of one operation, without start-up. The operations are in `rows.py` and
+`round_trips.py`. Only user space is counted, so a system call costs next to nothing here: read the counts together with
+the times.
 
-What would make two counts of the same code differ is taken out: the clock, the state in which malloc finds the heap
-(both `steady.c`), the caller's environment and the seed of hashes.
+Everything that would make two counts of the same code differ is removed: the clock, the state of the heap (both by
+`steady.c`), the caller's environment and the seed of hashes.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from counted import COUNT_LIMIT_S, countable
 from loops import SUBJECT, LoopSpec, default_specs
 from row import Row
 
-# For the start of an interpreter under callgrind on a busy machine, beside what each count may take.
+# The time to start an interpreter under callgrind on a busy machine, in addition to that of each count.
 START_LIMIT_S: Final = 120
-# Of the caller's environment, what it takes to find Python and its packages.
+# The variables of the caller's environment that are needed to find Python and its packages.
 KEPT_VARIABLES: Final = ("HOME", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "VIRTUAL_ENV")
-# The seed of string hashes moves collisions in dictionaries.
+# The seed of string hashes changes collisions in dictionaries.
 ENVIRONMENT: Final = {"PYTHONHASHSEED": "0"}
 NAME_WIDTH: Final = 18
 FIGURE_WIDTH: Final = 10
 
 
 class CountError(Exception):
-    """There is no count; the text says why."""
+    """There is no count; the text is the reason."""
 
 
 def main() -> None:
@@ -55,15 +55,15 @@ def main() -> None:
 
 
 def require_tools() -> None:
-    """Leaves where one is missing."""
+    """Exit if a tool is not installed."""
     for command, package in (("valgrind", "valgrind"), ("cc", "gcc")):
         if shutil.which(command) is None:
             sys.exit(f"{command} is not installed; on Debian and Ubuntu: apt-get install {package}")
 
 
 def count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float], list[str]]:
-    """Instructions per operation by name of the row, and why some rows have none."""
-    # The first run of a row is thrown away: it compiles the modules that no earlier run has.
+    """Return instructions per operation by name of the row, and why some rows have none."""
+    # The first run of a row is discarded: it compiles modules that no earlier run has compiled.
     asked = [
         (row, operations)
         for row in chosen
@@ -84,10 +84,10 @@ def count_loop(spec: LoopSpec, chosen: Sequence[Row]) -> tuple[dict[str, float],
 
 
 def _run_counted(spec: LoopSpec, asked: Sequence[str]) -> list[int | str]:
-    """The instructions of each copy of the process, or what was wrong with it; raises CountError if none ran."""
+    """Return the instructions of each copy of the process, or its error; raises CountError if none ran."""
     script = str(Path(__file__).with_name("counted.py"))
     with tempfile.TemporaryDirectory() as directory:
-        # Valgrind puts the process id of the copy in place of %p.
+        # Valgrind replaces %p by the process id of the copy.
         valgrind = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={directory}/profile.%p"]
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         environment = kept | ENVIRONMENT | {"LD_PRELOAD": build_steady(directory)}
@@ -110,9 +110,9 @@ def _run_counted(spec: LoopSpec, asked: Sequence[str]) -> list[int | str]:
 
 
 def build_steady(directory: str) -> str:
-    """The path of the library that `steady.c` becomes."""
+    """Compile `steady.c`, and return the path of the library."""
     source, library = str(Path(__file__).with_name("steady.c")), f"{directory}/steady.so"
-    # Otherwise the compiler makes a call of calloc out of what calloc does.
+    # Otherwise the compiler replaces the body of calloc by a call of calloc.
     flags = ["-O2", "-fno-builtin", "-shared", "-fPIC"]
     build = subprocess.run(["cc", *flags, "-o", library, source], check=False, capture_output=True, text=True)
     if build.returncode != 0:
@@ -158,7 +158,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     names = ",".join(row.name for row in countable())
     parser.add_argument("--loops", default=everything, help=f"comma-separated (default: {everything})")
     parser.add_argument("--rows", default="*", help=f"comma-separated names or patterns (default: {names})")
-    parser.add_argument("--subject", default=SUBJECT, help="the loop that the others are peers of")
+    parser.add_argument("--subject", default=SUBJECT, help="the loop that the others are compared with")
     options = parser.parse_args(arguments)
     options.rows = options.rows.split(",")
     try:

@@ -1,9 +1,8 @@
-"""Round trips whose instructions are counted: a server on the loop and one client, by each way to write a server.
+"""Round trips whose instructions are counted: a server on the loop and one client, for each way to write a server.
 
 The client is a forked process that sends a message when the server sleeps and waits for the answer, so the server finds
 one event whenever it wakes, and the count is the same each time. The client is not counted. Only `instructions.py` and
-`gate.py` run these rows: the times of echoes are the streams' (`stream_rows.py`), those of requests are HTTP's
-(`http_rows.py`).
+`gate.py` run these rows: `stream_rows.py` measures the times of echoes, `http_rows.py` those of requests.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from stream_servers import READ_BYTES, EchoDatagramProtocol, EchoProtocol
 Loop = asyncio.AbstractEventLoop
 
 MESSAGE: Final = bytes(1024)
-# What the load generator asks for in the row `plaintext`.
+# The request of the load generator in the row `plaintext`.
 REQUEST: Final = b"GET /text HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
 COUNTED: Final = 400
 HOST: Final = "127.0.0.1"
-# A server that loses count must not leave its client behind.
+# The client ends by itself, in case the server loses count.
 CLIENT_LIMIT_S: Final = 60
-# Enough for the state of a process, which stands behind its number and its name of 15 bytes at most.
+# Enough for the state of a process, which follows its number and its name of 15 bytes at most.
 STAT_BYTES: Final = 64
 
 
@@ -59,7 +58,7 @@ def _stream_echoes(
 
 
 class _UntilClosed(EchoProtocol):
-    """An echo that says when the client is gone."""
+    """An echo that records when the client has gone."""
 
     __slots__ = ("closed",)
 
@@ -87,10 +86,10 @@ async def _streams(connection: socket.socket) -> None:
 
 
 def _sock_calls(loop: Loop, operations: int) -> None:
-    """Without a process: whether `sock_recv` has to wait would be up to which of the two is faster.
+    """Echo without a second process: otherwise the faster of the two decides whether `sock_recv` has to wait.
 
-    So the message is written when `sock_recv` waits already, and a pair of Unix sockets delivers at once. The count has
-    the two calls of the client in it, which are the same for every loop.
+    So the message is written when `sock_recv` waits already, and a pair of Unix sockets delivers at once. The count
+    includes the two calls of the client, which are the same for every loop.
     """
     ours, theirs = socket.socketpair()
 
@@ -122,7 +121,7 @@ def _datagram_echoes(loop: Loop, operations: int) -> None:
 
 
 def _requests(loop: Loop, operations: int) -> None:
-    """Leaves the server behind, as its end waits for a time to pass, which no row may do (`steady.c`)."""
+    """Answer requests. The server is left running: its end waits for a time, which no row may do (`steady.c`)."""
 
     async def serve() -> None:
         port = await _start_http_server()
@@ -133,8 +132,8 @@ def _requests(loop: Loop, operations: int) -> None:
 
 
 async def _start_http_server() -> int:
-    """Return the port. Raises RuntimeError on another loop than vitok's."""
-    # Another loop's row must not fail because vitok can't be imported, nor import it.
+    """Start the server and return its port. Raises RuntimeError on a loop other than vitok's."""
+    # Imported here, so that rows of other loops neither need nor import vitok.
     import vitok.http
 
     server = vitok.http.Server(http_app.app, host=HOST, port=0, access_log=False)
@@ -149,17 +148,17 @@ async def _start_http_server() -> int:
     return port
 
 
-# What runs as long as the process; a loop holds it only by what it waits for.
+# Tasks that run as long as the process; a loop only holds what it waits for.
 _kept: Final[set[asyncio.Task[Any]]] = set()
 
 
 @contextmanager
 def _client(talk: Callable[[], None]) -> Iterator[socket.socket]:
-    """A process that talks to the server and ends. Yields a socket that is at its end when the process is."""
+    """Fork a process that talks to the server and ends. Yield a socket that ends with the process."""
     gone, held = socket.socketpair()
     client = os.fork()
     if client == 0:
-        # It leaves without finalizers: the loop that it has a copy of is the server's.
+        # It exits without finalizers: it has a copy of the server's loop.
         status = 1
         try:
             talk()
@@ -176,7 +175,7 @@ def _client(talk: Callable[[], None]) -> Iterator[socket.socket]:
 
 
 def _send(connection: socket.socket, operations: int) -> None:
-    """Of an echo; as well over a connected socket of datagrams."""
+    """Send the messages of an echo, also over a connected datagram socket."""
     connection.settimeout(CLIENT_LIMIT_S)
     server = _Parent()
     for _ in range(operations):
@@ -208,13 +207,14 @@ class _Parent:
     """The process of the server, as seen by its client."""
 
     def __init__(self) -> None:
-        # Without /proc nothing is counted, and it does not matter what the count depends on.
+        # Without /proc nothing is counted, and counts need not be repeatable.
         self._stat = os.open(f"/proc/{os.getppid()}/stat", os.O_RDONLY) if Path("/proc/self/stat").exists() else -1
 
     def wait_for_sleep(self) -> None:
-        """A server that has sent its answer may have something to do yet.
+        """Wait until the server sleeps: after its answer it may still have work.
 
-        If the next message is there before, it does not sleep, so the count would be up to which of the two is faster.
+        If the next message arrives before, the server does not sleep, so the faster of the two would decide on the
+        count.
         """
         while self._stat != -1 and b") S " not in os.pread(self._stat, STAT_BYTES, 0):
             os.sched_yield()

@@ -1,14 +1,13 @@
-/* A clock and a malloc that behave alike each time, for what `counted.py` runs. Loaded before libc (LD_PRELOAD) by
- * `instructions.py`.
+/* A repeatable clock and malloc for the programs of `counted.py`. `instructions.py` loads the library before libc
+ * (LD_PRELOAD).
  *
- * The clock: every reading is a microsecond after the last one. A loop decides by the clock how often it looks at signals
- * and at other threads; under valgrind, which takes fifty times as long, and on a machine that does other things, it
- * would decide otherwise than in a program, and not twice alike. A sleep takes no time here, so nothing that is counted
- * may wait for a time to come.
+ * The clock: every reading is a microsecond after the last one. The clock decides how often a loop checks for signals and
+ * other threads; under valgrind, which takes fifty times as long, and on a busy machine, the decisions would differ from
+ * those in a program, and from run to run. A sleep takes no time here, so a counted operation must not wait for a time.
  *
- * malloc: a list of free blocks for each size, so that an allocation takes the same wherever it comes. How long glibc
- * searches depends on all that was allocated before, and moved a row by 3 % when a module was imported that had nothing
- * to do with it. An allocation is cheaper here than there by some tens of instructions.
+ * malloc: a list of free blocks for each size, so that every allocation costs the same. The time that glibc searches
+ * depends on all earlier allocations, and changed a row by 3 % when an unrelated module was imported. An allocation is
+ * cheaper here than there by some tens of instructions.
  */
 
 #define _GNU_SOURCE
@@ -23,7 +22,7 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000L
-/* A callback takes a tenth of it, a step of a task all of it. */
+/* A callback takes a tenth of this, a step of a task all of it. */
 #define STEP_NS 1000
 
 static long now_ns = SECOND_NS;
@@ -37,7 +36,7 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     return 0;
 }
 
-/* Before each block: its list, and where it begins where an alignment has moved it. */
+/* Before each block: its list, and its start, which differs from the address if the block is aligned. */
 struct head {
     void *block;
     size_t list;
@@ -49,7 +48,7 @@ struct block {
 /* Sizes are 2^k, with three steps between. */
 #define LISTS 256
 #define HEAD sizeof(struct head)
-/* What the kernel is asked for at a time. */
+/* The bytes requested from the kernel at a time. */
 #define REGION ((size_t)64 << 20)
 
 static struct block *lists[LISTS];
@@ -130,7 +129,7 @@ void *calloc(size_t count, size_t size) {
 
 void *realloc(void *memory, size_t size) {
     size_t room = malloc_usable_size(memory);
-    /* A block that is used by less than half goes back, as a reader cuts its buffer to what it has read. */
+    /* A block that is less than half used is replaced, as when a reader cuts its buffer to what it has read. */
     if (memory && size <= room && size >= room / 2)
         return memory;
     void *moved = malloc(size);

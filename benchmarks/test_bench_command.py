@@ -253,7 +253,7 @@ def test_a_load_generator_that_cargo_finds_fresh_is_found(monkeypatch: pytest.Mo
 def test_without_cargo_the_streams_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_generator, "find", lambda: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(load_generator.BuildError, match="no cargo"):
+    with pytest.raises(load_generator.BuildError, match="cargo .* is not installed"):
         load_generator.find_or_build()
 
 
@@ -299,7 +299,7 @@ def test_quick_takes_fewer_rounds_where_there_are_many_loops() -> None:
         (["--rows", "nothing", "--suite", "scheduling"], "no row 'nothing'"),
         (["--loop", "nobody"], "unknown loop 'nobody'"),
         (["--plot", "picture.jpg"], "neither .png nor .svg"),
-        (["--rounds", "0"], "no number above 0"),
+        (["--rounds", "0"], "not a number above 0"),
         (["--compare", "none.json", "none.json"], "none.json: No such file"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The tests of the gate on instructions: what fails it, what it says, and that the counted round trips run.
+"""Tests of the gate on instructions: what fails it, what it prints, and that the counted round trips run.
 
 Run by `pytest benchmarks`. Nothing is counted here: that takes valgrind and a minute.
 """
@@ -70,7 +70,7 @@ def test_nothing_is_counted_again_without_a_figure(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("row", round_trips.rows(), ids=lambda row: row.name)
 def test_round_trip_runs(row: Row) -> None:
-    """On asyncio's loop, but for the request: the server runs on vitok's only."""
+    """Each round trip runs on asyncio's loop, except for the request, whose server runs on vitok's only."""
     loop = vitok.new_event_loop() if row.name == "http_request" else asyncio.new_event_loop()
     try:
         row.body(loop, 3)
@@ -90,7 +90,7 @@ def test_http_request_needs_the_loop_of_the_server() -> None:
 
 
 def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Of what a row leaves behind."""
+    """Cancel the tasks that a row leaves behind."""
     for task in asyncio.all_tasks(loop):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

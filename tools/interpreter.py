@@ -1,4 +1,4 @@
-"""Prints two words about the running interpreter for the Makefile: an identifying number, and the ending of its modules.
+"""Prints two words about the interpreter for the Makefile: an identifying number, and the ending of its modules.
 
 The requirements of vitok are not known here: tools/doctor.sh checks the version, and reports if this file cannot run.
 """
