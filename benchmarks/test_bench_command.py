@@ -253,7 +253,7 @@ def test_a_load_generator_that_cargo_finds_fresh_is_found(monkeypatch: pytest.Mo
 def test_without_cargo_the_streams_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load_generator, "find", lambda: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(load_generator.BuildError, match="cargo .* is not installed"):
+    with pytest.raises(load_generator.BuildError, match=r"cargo .* is not installed"):
         load_generator.find_or_build()
 
 

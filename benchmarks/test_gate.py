@@ -83,7 +83,7 @@ def test_http_request_needs_the_loop_of_the_server() -> None:
     row = next(row for row in round_trips.rows() if row.name == "http_request")
     loop = asyncio.new_event_loop()
     try:
-        with pytest.raises(RuntimeError, match="vitok's loop"):
+        with pytest.raises(RuntimeError, match="vitok loop"):
             row.body(loop, 3)
     finally:
         loop.close()

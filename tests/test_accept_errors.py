@@ -1,7 +1,7 @@
-"""Errors of `accept()` that last, or come by the thousand: reported once a second with a count, and nothing spins.
+"""Errors of `accept()` that last, or come by the thousand: reported once a second with a count, without a busy loop.
 
-The kernel is made to refuse: by a limit of descriptors, or by a filter of system calls in a child. Not tested here: the
-pause itself (test_accepting.py).
+The kernel refuses because of a limit on descriptors, or a filter of system calls in a child. The pause itself is tested
+in test_accepting.py.
 """
 
 import re

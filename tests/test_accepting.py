@@ -1,6 +1,6 @@
-"""What accepting may run into: many at once, clients gone already, factories that fail, no descriptors left.
+"""Accepting under difficulties: many at once, clients that have left, factories that fail, no descriptors left.
 
-Not tested here: servers' options (test_servers.py).
+Options of servers are tested in test_servers.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""All tasks are cancelled just when a connection has come in: its accepting is one of them, and ends with it.
+"""All tasks are cancelled when a connection has just arrived: its accepting is one of them, and ends with it.
 
-Programs that stop in this way then wait until their server is closed (aiosmtpd does). A connection whose protocol never
-got to run its own task would be closed by nobody. Not tested here: how connections are accepted otherwise.
+Programs that stop in this way then wait until their server is closed, as aiosmtpd does. A connection whose protocol has
+not run its own task yet would never be closed. Other ways of accepting are not tested here.
 """
 
 import asyncio

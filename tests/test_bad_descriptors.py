@@ -1,6 +1,6 @@
-"""Descriptors that can't be watched, or stop being what they were while they are: an error or silence, never more.
+"""Descriptors that can't be watched, or are closed or replaced while they are: an error or nothing.
 
-Not tested here: how good descriptors are watched (test_readers.py).
+Watching good descriptors is tested in test_readers.py.
 """
 
 import asyncio

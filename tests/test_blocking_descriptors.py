@@ -1,8 +1,8 @@
-"""Descriptors of the loop that somebody else has made blocking: `O_NONBLOCK` belongs to the open file.
+"""Descriptors of the loop that another process has made blocking: `O_NONBLOCK` belongs to the open file.
 
-A child that inherited a pipe or a listener can take the flag away. What asyncio then waits for, it waits for without
-the GIL, and Ctrl-C ends it; ours does not wait at all. Closing a socket that lingers waits whatever the flag says. This
-file knows nothing of how pipes and listeners work otherwise.
+A child that inherited a pipe or a listener can clear the flag. asyncio then waits without the GIL, and Ctrl-C ends the
+wait; vitok does not wait at all. Closing a socket that lingers waits with and without the flag. Other properties of
+pipes and listeners are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`call_soon`, the turns of the loop, and `run_forever`, `run_until_complete` and `stop` around them.
 
-Not tested here: other threads, timers and descriptors, which have files of their own.
+Other threads, timers and descriptors are tested in files of their own.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`call_soon_threadsafe`: from other threads, from signal handlers, from other loops, during close and after it.
 
-Not tested here: executors, which stand on it, and fairness under a flood, which has a file of its own.
+Executors, which use it, and fairness under a flood are tested in files of their own.
 """
 
 import asyncio

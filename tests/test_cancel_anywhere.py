@@ -1,9 +1,9 @@
-"""Cancelled at every await: connecting, waiting and serving leave no descriptor open, and close none twice.
+"""Cancellation at every await: connecting, waiting and serving leave no descriptor open, and close none twice.
 
-A property, not a list of cases: each operation is run again and again, cancelled at its first await, its second, and so
-on until it runs to its end; at once when it waits, and a turn or two later. Meanwhile bystanders are opened on every
-number that comes free, each with data of its own in it. A descriptor that is closed twice is a bystander's, and data
-that is read for the wrong one is missing there. Not tested here: what the operations are for.
+This is a property, not a list of cases: each operation is run again and again, cancelled at its first await, its
+second, and so on until it completes; at once when it waits, and a turn or two later. Meanwhile other files are opened
+on every number that becomes free, each with data of its own. A descriptor that is closed twice is one of these, and
+data read from the wrong descriptor is missing in one. The purpose of the operations is not tested here.
 """
 
 import asyncio

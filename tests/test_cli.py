@@ -1,6 +1,6 @@
-"""The command line: what `vitok run` runs and how a program finds itself there, what it refuses, and `vitok info`.
+"""The command line: `vitok run` and the environment of its program, refused arguments, and `vitok info`.
 
-Not tested here: standing in for uvloop (test_uvloop_shim.py).
+The replacement of uvloop is tested in test_uvloop_shim.py.
 """
 
 import platform

@@ -1,6 +1,6 @@
-"""A loop that is closed while it runs, by who goes behind the back of `close()`: the run ends with an error.
+"""A loop that is closed while it runs, by code that bypasses `close()`: the run ends with an error.
 
-Not tested here: closing a loop that stands still.
+Closing a loop that does not run is not tested here.
 """
 
 import asyncio

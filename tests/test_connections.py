@@ -1,6 +1,6 @@
-"""How connections are made: `create_connection`, `create_unix_connection`, `connect_accepted_socket`, their arguments.
+"""Making connections: `create_connection`, `create_unix_connection`, `connect_accepted_socket`, and their arguments.
 
-Not tested here: servers beyond a bare listening socket, and what travels over a connection. Cancelling is in
+Servers are bare listening sockets here, and the data of connections is not tested. Cancelling is tested in
 test_cancel_anywhere.py.
 """
 

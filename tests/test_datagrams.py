@@ -1,6 +1,6 @@
-"""Datagram endpoints: how they are made, what they receive, what they send, and which addresses they take.
+"""Datagram endpoints: how they are made, their data, and their addresses.
 
-Not tested here: full queues, errors and endings (test_datagrams_flow.py).
+Full queues, errors and closing are tested in test_datagrams_flow.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Datagram endpoints under pressure: full queues and their marks, errors, pausing, closing, exceptions.
+"""Datagram endpoints under load: full queues and their marks, errors, pausing, closing, exceptions.
 
-Queues are filled over Unix datagrams, whose receiver's queue holds some hundred and then makes the sender wait. Not
-tested here: how endpoints are made and addressed (test_datagrams.py).
+Queues are filled over Unix datagrams, whose receiver's queue holds some hundred and then makes the sender wait. Making
+endpoints and their addresses are tested in test_datagrams.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Debug mode: slow callbacks with their source, calls from the wrong thread, coroutines never awaited.
 
-Not tested here: how handles show themselves otherwise (test_handles.py).
+The representation of handles is tested in test_handles.py.
 """
 
 import asyncio

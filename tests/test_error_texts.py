@@ -1,6 +1,6 @@
-"""The texts of the kernel's errors: they are Python's own, and nothing of ours is added to them.
+"""The texts of the kernel's errors are Python's own, without additions.
 
-Not tested here: which error comes when.
+The causes of errors are not tested here.
 """
 
 import asyncio

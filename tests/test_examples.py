@@ -1,6 +1,6 @@
-"""The examples of the seed: each prints the same on asyncio's loop and on ours (issue 2, item 5).
+"""The numbered examples: each prints the same on asyncio's loop and on vitok's (issue 2, item 5).
 
-It does not know what an example shows; the expected output is whatever asyncio's own loop makes of it.
+The expected output is that of asyncio's own loop.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What becomes of exceptions in callbacks: who hears of them, and which of them leave the loop.
+"""Exceptions in callbacks: how they are reported, and which of them end the run.
 
-Not tested here: Ctrl-C from outside (test_keyboard_interrupt.py).
+Ctrl-C from outside is tested in test_keyboard_interrupt.py.
 """
 
 import asyncio

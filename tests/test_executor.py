@@ -1,6 +1,6 @@
-"""`run_in_executor`: both of its ends, the way into the pool and the result's way back to the loop.
+"""`run_in_executor`: the call into the pool, and the result's way back to the loop.
 
-Not tested here: what executors do with work.
+Executors themselves are not tested here.
 """
 
 import asyncio

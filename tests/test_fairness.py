@@ -1,7 +1,7 @@
-"""A flood of callbacks starves nothing: not timers, not descriptors, not other threads, not signals.
+"""A flood of callbacks delays nothing for ever: not timers, descriptors, other threads or signals.
 
-Floods are counted in callbacks, not timed: what waits must be served before so many of them have run. The figures of
-how long it waits are the benchmark's. Not tested here: why a loop might starve something.
+Floods are counted in callbacks, not timed: a waiting event must be handled before so many of them have run. The
+benchmarks measure times. Causes of starvation are not known here.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Several loops: in threads at once, one after another a thousand times, and in the child after `fork()`.
+"""Several loops: in threads at once, one after another a thousand times, and in the child of a `fork()`.
 
-Forking happens in processes of its own, so that no thread of the test runner is forked with them. Not tested here:
-calls between threads (test_call_soon_threadsafe.py).
+Forks happen in processes of their own, so that no thread of the test runner is forked with them. Calls between threads
+are tested in test_call_soon_threadsafe.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Garbage and finalizers: cycles through a loop are collected, and what dies at an awkward moment breaks nothing.
+"""Garbage and finalizers: cycles through a loop are collected, and objects that die at an awkward moment break nothing.
 
-Not tested here: plain reference counts, which test_handles.py looks at.
+Plain reference counts are tested in test_handles.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""`asyncio.Handle` as `call_soon` and its kin give it: cancelling, what it keeps alive, and how it shows itself.
+"""The `asyncio.Handle` of `call_soon` and similar calls: cancelling, the objects it keeps alive, its representation.
 
-Not tested here: timers and their order, and garbage in cycles, which have files of their own.
+Timers and their order, and garbage in cycles, are tested in files of their own.
 """
 
 import asyncio

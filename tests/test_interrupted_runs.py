@@ -1,7 +1,7 @@
-"""An interrupt at the wrong instant: whatever it ends, loop and thread can be used afterwards.
+"""Interrupts at any instant: afterwards the loop and the thread can be used again.
 
 Each kind of run is interrupted at every instruction of Python's, and at random times by a real signal, in a child
-(interrupt_support.py). How many of those there are, `VITOK_INTERRUPTS` says. asyncio's own loop is no oracle here: it
+(interrupt_support.py). `VITOK_INTERRUPTS` sets the number of those. asyncio's own loop is not the reference here: it
 leaves hooks and depth behind, may be half closed, and some of its runs hang.
 """
 

@@ -1,6 +1,6 @@
-"""Looking into a loop from outside: tasks, call graphs, `python -m asyncio ps`, and libraries that do so.
+"""Inspecting a loop from outside: tasks, call graphs, `python -m asyncio ps`, and libraries that do so.
 
-Not tested here: debug mode (test_debug_mode.py).
+Debug mode is tested in test_debug_mode.py.
 """
 
 import asyncio

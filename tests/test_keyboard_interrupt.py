@@ -1,6 +1,6 @@
-"""Ctrl-C ends a loop from the outside: in `Runner`, in a bare `run_forever`, in a busy loop, in a flood of callbacks.
+"""Ctrl-C ends a loop from outside: in `Runner`, in a bare `run_forever`, in a busy loop, in a flood of callbacks.
 
-Each test sends a real SIGINT to a child and reads what it says. Not tested here: other signals.
+Each test sends a real SIGINT to a child and reads its output. Other signals are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What is particular to native datagram endpoints when they receive: several to a call, kept addresses, held datagrams.
+"""Receiving in native datagram endpoints: several per call, cached addresses, datagrams held back.
 
-What they share with asyncio's is tested elsewhere, on both loops.
+Properties shared with asyncio's endpoints are tested elsewhere, on both loops.
 """
 
 import asyncio

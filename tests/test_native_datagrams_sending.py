@@ -1,6 +1,6 @@
-"""What is particular to native datagram endpoints when they send: literal addresses, and what waits for the kernel.
+"""Sending in native datagram endpoints: literal addresses, and datagrams that wait for the kernel.
 
-What they share with asyncio's is tested elsewhere, on both loops.
+Properties shared with asyncio's endpoints are tested elsewhere, on both loops.
 """
 
 import socket

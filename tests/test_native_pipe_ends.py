@@ -1,4 +1,4 @@
-"""The two ends of a pipe by asyncio's rules: bytes in, bytes out, and each way to the end, over each kind of file."""
+"""The two ends of a pipe by asyncio's rules: bytes in, bytes out, and each way to the end, for each kind of file."""
 
 import asyncio
 import errno

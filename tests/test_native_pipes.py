@@ -1,7 +1,7 @@
-"""What is particular to the native transports of pipes: their files, their two halves, and when bytes leave.
+"""The native transports of pipes: their files, their two halves, and the time at which bytes are written.
 
-What asyncio promises of either end is in test_native_pipe_ends.py; where a test here runs on both loops, asyncio says
-what is right.
+asyncio's rules for either end are tested in test_native_pipe_ends.py; where a test here runs on both loops, asyncio is
+the reference.
 """
 
 import asyncio

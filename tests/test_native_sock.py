@@ -1,6 +1,6 @@
-"""What is particular to the native `sock_*`: the awaited object, registrations that stay, sockets closed under it.
+"""The native `sock_*` calls: the awaited object, registrations that stay, sockets closed during a call.
 
-What asyncio promises of the same calls is tested on both loops in test_sock_calls.py and test_sock_calls_waiting.py.
+asyncio's rules for these calls are tested on both loops in test_sock_calls.py and test_sock_calls_waiting.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The native classes: nothing can be put on them, and nobody but the loop makes objects of most of them.
+"""The native classes: no attribute can be set on them, and only the loop makes objects of most of them.
 
-What is put on a class, `__new__` above all, may reach memory that was never filled. Not tested here: what the classes
-are for.
+An attribute set on a class, `__new__` above all, may reach memory that was never filled. The purpose of the classes is
+not tested here.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
-"""Memory that is refused, at every allocation of each kind of call, is a MemoryError and nothing worse.
+"""Refused memory, at every allocation of each kind of call, is a MemoryError and nothing worse.
 
-A child refuses memory to one call at its first allocation, then on a fresh loop at its second, and so on
-(`memory_child`): whatever allocation it is, the call raises MemoryError or has it reported, the loop works afterwards,
-nothing stays counted and no descriptor is left open. Refused are the interpreter's allocations, by CPython's own test
-module.
+A child refuses memory to one call at its first allocation, then on a new loop at its second, and so on
+(`memory_child`). At each of them the call raises or reports a MemoryError, the loop works afterwards, no count is left
+changed and no descriptor is left open. CPython's own test module refuses the allocations of the interpreter.
 """
 
 import subprocess

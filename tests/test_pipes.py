@@ -1,6 +1,6 @@
-"""Pipe transports: over pipes, FIFOs, terminals, sockets and devices, from both ends, to their ends.
+"""Pipe transports on pipes, FIFOs, terminals, sockets and devices, for both ends.
 
-Not tested here: child processes, whose pipes these transports serve as well.
+Child processes, whose pipes have these transports as well, are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""How pipe transports write and end: marks, `write_eof`, `close`, `abort`, exceptions, what is forgotten.
+"""Writing and closing pipe transports: marks, `write_eof`, `close`, `abort`, exceptions, unclosed transports.
 
-Not tested here: which files can be pipes (test_pipes.py).
+The kinds of files are tested in test_pipes.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What a busy loop asks of the kernel, and the ring of io_uring that saves it polls.
+"""The system calls of a busy loop, and the io_uring ring that saves it polls.
 
-The ring is made when it pays, and closed with the loop. Whether anything is late for it is asked by test_turns.py.
+The ring is created when it saves time, and closed with the loop. Delays because of it are tested in test_turns.py.
 """
 
 import asyncio

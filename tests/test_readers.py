@@ -1,7 +1,7 @@
 """`add_reader`, `add_writer` and their removal: what is watched, when callbacks run, and when they stop.
 
-Not tested here: transports but that they own their descriptors, and the poller behind the loop. Bad descriptors have a
-file of their own (test_bad_descriptors.py).
+Of transports only the ownership of descriptors is tested here, and of the poller nothing. Bad descriptors are tested in
+test_bad_descriptors.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Watched sockets that were closed before they were removed: the registration is found by the object.
 
-Not tested here: closed numbers, which are no objects (test_bad_descriptors.py).
+Closed numbers, which are not objects, are tested in test_bad_descriptors.py.
 """
 
 import asyncio

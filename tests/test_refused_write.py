@@ -1,4 +1,4 @@
-"""A large write that memory is refused to is a MemoryError, a lost connection, and no more."""
+"""A large write without memory is a MemoryError and a lost connection, and nothing worse."""
 
 import subprocess
 import sys

@@ -1,6 +1,6 @@
-"""What a second reading of the loop found broken, each as the program that showed it.
+"""Faults found by a second review of the loop, each with the program that showed it.
 
-Not tested here: why; the cause stands beside the code that was mended.
+The cause is described beside the corrected code.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What a reading of the native transports found broken, each as the program that showed it.
+"""Faults found by a review of the native transports, each with the program that showed it.
 
-Not tested here: why; the cause stands beside the code that was mended.
+The cause is described beside the corrected code.
 """
 
 import asyncio

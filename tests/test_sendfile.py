@@ -1,6 +1,6 @@
 """Sending files: `loop.sendfile` over transports and `sock_sendfile` over sockets, by the kernel and by reading.
 
-Not tested here: TLS, over which there is only the reading.
+TLS, where files are always read, is not tested here.
 """
 
 import asyncio

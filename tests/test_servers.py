@@ -1,7 +1,7 @@
-"""Servers: where they listen, with which options, and that they serve.
+"""Servers: their addresses and options, and that they serve.
 
-Not tested here: how servers end (test_servers_ending.py), of what accepting may run into (test_accepting.py), and Unix
-addresses (test_servers_unix.py).
+Closing servers is tested in test_servers_ending.py, difficulties of accepting in test_accepting.py, Unix addresses in
+test_servers_unix.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""How servers end: `close`, `wait_closed`, `close_clients`, `abort_clients`, `serve_forever`, `async with`, Ctrl-C.
+"""Closing servers: `close`, `wait_closed`, `close_clients`, `abort_clients`, `serve_forever`, `async with`, Ctrl-C.
 
-Not tested here: how servers are made (test_servers.py).
+Making servers is tested in test_servers.py.
 """
 
 import asyncio

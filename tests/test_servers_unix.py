@@ -1,6 +1,6 @@
-"""Servers at Unix addresses: files, abstract names, what was there before, and what is left afterwards.
+"""Servers at Unix addresses: files, abstract names, files that were there before, and files left afterwards.
 
-Not tested here: what servers do with their clients (test_servers.py).
+Serving clients is tested in test_servers.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Signals within one process: `add_signal_handler`, its refusals, and who owns the wake-up descriptor.
+"""Signals within one process: `add_signal_handler`, its errors, and the owner of the wake-up descriptor.
 
-Not tested here: Ctrl-C, which needs a process of its own (test_keyboard_interrupt.py).
+Ctrl-C, which needs a process of its own, is tested in test_keyboard_interrupt.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Who had the wake-up descriptor of signals before the loop still hears of them: what arrives is handed on.
+"""The previous owner of the signal wake-up descriptor still gets its signals: the loop passes them on.
 
-Not tested here: who has it after a run (test_signals.py).
+The owner after a run is tested in test_signals.py.
 """
 
 import asyncio

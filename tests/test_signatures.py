@@ -1,6 +1,6 @@
-"""Signatures: what `inspect.signature` says of every public method is what it says of asyncio's loop of this version.
+"""Signatures: `inspect.signature` of every public method is that of asyncio's loop of this version.
 
-It knows no list of methods: it asks asyncio's classes for their public names.
+There is no list of methods: the public names are those of asyncio's classes.
 """
 
 import asyncio

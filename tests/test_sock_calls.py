@@ -1,7 +1,7 @@
-"""The `sock_*` coroutines: what each of them gives, takes and refuses.
+"""The `sock_*` coroutines: their results, arguments and errors.
 
-Not tested here: waits that are cancelled, and descriptors that are used again (test_sock_calls_waiting.py); for
-`sock_sendfile` see test_sendfile.py.
+Waits that are cancelled, and descriptors that are reused, are tested in test_sock_calls_waiting.py; `sock_sendfile` in
+test_sendfile.py.
 """
 
 import asyncio

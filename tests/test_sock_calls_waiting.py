@@ -1,7 +1,7 @@
-"""Waits of the `sock_*` coroutines: cancelled, many at once, and over descriptors that are closed and used again.
+"""Waits of the `sock_*` coroutines: cancelled, many at once, and on descriptors that are closed and reused.
 
-The descriptors' numbers are what such waits are kept by, so the tests see to it that a number comes back. Not tested
-here: what each call gives (test_sock_calls.py).
+Such waits are registered by number, so the tests make sure that a number is reused. The result of each call is tested
+in test_sock_calls.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""asyncio's own streams over the loop: reading by line, separator and size, flow control, errors, and both ends' life.
+"""asyncio's own streams on the loop: reading by line, separator and size, flow control, errors, and both ends.
 
-Not tested here: subclasses and replaced methods (test_stream_reader_ways.py).
+Subclasses and replaced methods are tested in test_stream_reader_ways.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The two ways into asyncio's StreamReader: fed natively where the classes are asyncio's own, by methods otherwise.
+"""The two ways to feed asyncio's StreamReader: natively if the classes are asyncio's own, by methods otherwise.
 
-What a subclass or an instance replaces is called; and random sequences of a peer's actions and a reader's calls come to
-the same whichever way they went. Not tested here: what each call of a reader does (test_stream_reader.py).
+Methods that a subclass or an instance replaces are called; and random sequences of a peer's actions and a reader's
+calls have the same result in both ways. Each call of a reader is tested in test_stream_reader.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What is sent and what is dropped when the end of a stream is near: `write_eof`, `close`, `abort`, a peer that left.
+"""Bytes sent and dropped near the end of a stream: `write_eof`, `close`, `abort`, a peer that has left.
 
-Not tested here: which calls the protocol gets (test_streams_order.py).
+The calls of the protocol are tested in test_streams_order.py.
 """
 
 import asyncio

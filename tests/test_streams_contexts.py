@@ -1,6 +1,6 @@
-"""In which contextvars context a stream protocol is called: its creator's, and no other connection's.
+"""The contextvars context of a stream protocol's calls: its creator's, and never that of another connection.
 
-Not tested here: the contexts of handles and tasks (test_call_soon.py).
+The contexts of handles and tasks are tested in test_call_soon.py.
 """
 
 import asyncio

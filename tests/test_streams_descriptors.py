@@ -1,6 +1,6 @@
-"""Stream transports and the numbers of their descriptors: one owner, closed once, and nothing of another's touched.
+"""Stream transports and their descriptors: one owner, closed once, and no descriptor of another owner used.
 
-Not tested here: the user's watchers (test_bad_descriptors.py) and cancelling (test_cancel_anywhere.py).
+Watchers of users are tested in test_bad_descriptors.py, cancelling in test_cancel_anywhere.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What becomes of exceptions in a stream protocol's methods: who is told, and whether the connection survives.
+"""Exceptions in the methods of a stream protocol: how they are reported, and whether the connection survives.
 
-Not tested here: exceptions in callbacks (test_exceptions.py), and the kernel's errors (test_streams_order.py).
+Exceptions in callbacks are tested in test_exceptions.py, the kernel's errors in test_streams_order.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Flow control of a stream's writing: water marks, the protocol paused and resumed, and what is counted.
+"""Flow control of writing to a stream: water marks, the protocol paused and resumed, and the counted bytes.
 
-Not tested here: whether the data arrives (test_streams_writing.py). Its pairs have the least buffer that the kernel
-gives, and stay full until the peer reads: so it is the test which says how much is in the transport's buffer.
+The pairs of sockets have the smallest buffer that the kernel allows, and stay full until the peer reads: so the test
+decides how much is in the transport's buffer. Arriving data is tested in test_streams_writing.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What a stream transport tells about itself, whose protocol it serves, and what becomes of one that is forgotten.
+"""Information about a stream transport, its protocol, and transports that are not closed.
 
-Not tested here: how data travels (test_streams_reading.py, test_streams_writing.py).
+Data is tested in test_streams_reading.py and test_streams_writing.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""In which order a stream transport calls its protocol, and how a connection ends: once, and for which reason.
+"""The order in which a stream transport calls its protocol, and the end of a connection: once, with its reason.
 
-Not tested here: what becomes of exceptions in the protocol's methods (test_streams_errors.py), and how much is read or
-written.
+Exceptions in the protocol's methods are tested in test_streams_errors.py; sizes of reads and writes are not tested
+here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""How a stream transport reads: how much at a time, into whose buffer, paused and resumed wherever that is possible.
+"""Reading by a stream transport: how much at a time, into which buffer, paused and resumed at any point.
 
-Not tested here: how a connection ends (test_streams_order.py).
+The end of a connection is tested in test_streams_order.py.
 """
 
 import asyncio

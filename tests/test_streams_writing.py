@@ -1,6 +1,6 @@
-"""What `write`, `writelines` and `write_eof` of a stream transport take, and that it arrives whole and in order.
+"""`write`, `writelines` and `write_eof` of a stream transport: their arguments, and data complete and in order.
 
-Not tested here: water marks (test_streams_flow.py).
+Water marks are tested in test_streams_flow.py.
 """
 
 import array

@@ -1,7 +1,7 @@
 """The structure checks hold for the project, and each of them can fail.
 
-A check that cannot fail proves nothing: every rule is tried on the smallest input that breaks it, and on a neighbour of
-that input which does not. Not tested here: what the project's files say.
+A check that cannot fail proves nothing: every rule is tested with the smallest input that breaks it, and with a similar
+input that does not. The contents of the project's files do not matter here.
 """
 
 import sys

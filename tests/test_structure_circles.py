@@ -1,6 +1,6 @@
-"""The check on circles sees through re-exports, and not more than there is.
+"""The check on circles follows re-exports, and reports no more than there is.
 
-Each case is a crate or a package of a few files, as small as the rule allows. Not tested here: the project's files.
+Each case is a crate or a package of a few files, as small as the rule allows.
 """
 
 from collections.abc import Mapping

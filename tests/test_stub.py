@@ -1,6 +1,6 @@
 """The stub and the binary agree: mypy's stubtest, on the native module and on the package.
 
-Not tested here: what the types are.
+The types themselves are not tested here.
 """
 
 import importlib.util

@@ -1,6 +1,6 @@
-"""The public names and what a loop is: Surface in the list of behaviours.
+"""The public names and the class of a loop: Surface in the list of behaviours.
 
-Not tested here: scheduling; signatures, transports and the uvloop stand-in have files of their own.
+Signatures, transports and the replacement of uvloop are tested in files of their own.
 """
 
 import asyncio

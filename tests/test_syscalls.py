@@ -1,7 +1,8 @@
-"""What the kernel is asked for: the seed's server under strace and one request, against the seed's own trace.
+"""System calls: the example server under strace with one request, compared with the recorded trace of asyncio's.
 
-The seed's section on asynchrony in the operating system runs a server under strace, asks it once with curl, and lists
-the calls. They are counted here; ours is examples/server.py on our loop. Not tested here: why a loop polls.
+The section on asynchrony in the operating system of the project's seed runs a server under strace, requests it once
+with curl, and lists the calls. This file counts those of examples/server.py on vitok's loop. The causes of polls are
+not known here.
 """
 
 import http.client

@@ -1,6 +1,6 @@
-"""The clock: `loop.time()`, how exact timers are, and what becomes of delays that are no ordinary numbers.
+"""The clock: `loop.time()`, the accuracy of timers, and delays that are not ordinary numbers.
 
-Not tested here: the order of timers (test_timers.py).
+The order of timers is tested in test_timers.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Timers: `call_later`, `call_at`, their order, cancelling, and what becomes of cancelled ones.
+"""Timers: `call_later`, `call_at`, their order, cancelling, and the removal of cancelled ones.
 
-Not tested here: how exact the clock is (test_time.py) and how handles show themselves (test_handles.py).
+The accuracy of the clock is tested in test_time.py, the representation of handles in test_handles.py.
 """
 
 import asyncio

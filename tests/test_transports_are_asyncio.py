@@ -1,6 +1,6 @@
-"""Transports, servers and timer handles are instances of asyncio's classes, which programs and libraries check for.
+"""Transports, servers and timer handles are instances of asyncio's classes, as programs and libraries expect.
 
-Not tested here: what transports do with bytes.
+The data of transports is not tested here.
 """
 
 import asyncio

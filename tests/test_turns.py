@@ -1,9 +1,8 @@
-"""How many turns pass between a cause in this process and its callback: as many as on asyncio's loop.
+"""The number of turns between a cause in this process and its callback is the same as on asyncio's loop.
 
-asyncio polls at every turn. A loop that saves polls while it is busy must not be later for it, whoever made the system
-call, nor earlier by other means: programs count turns without knowing it, by `await asyncio.sleep(0)`. Each case runs
-on both loops, at several moments of a busy loop's life, with io_uring and without. Not tested here: how a loop learns
-of events.
+asyncio polls at every turn. A loop that saves polls while it is busy must not be later because of that, whichever
+thread made the system call, nor earlier by other means: programs count turns without knowing it, by `await
+asyncio.sleep(0)`. Each case runs on both loops, at several moments of a busy loop's life, with io_uring and without.
 """
 
 import pytest

@@ -1,6 +1,6 @@
-"""Loops that nobody closes, and loops that were never made: what Python says of them, and no traceback of ours.
+"""Loops that are not closed, and loops that were never initialized: Python's warnings, and no traceback of vitok's.
 
-Children run with warnings shown, as asyncio's own loop is the control. Not tested here: closing.
+Children run with warnings shown; asyncio's own loop is the control. Closing is not tested here.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Standing in for uvloop: only on request, by a call, by the environment or by an option, and in spawned children too.
+"""The replacement of uvloop: only on request, by a call, a variable or an option, and in spawned children too.
 
-Everything happens in children, since a name in `sys.modules` is the whole process'. Not tested here: the real uvloop,
-which may or may not be installed beside us.
+Everything happens in children, since `sys.modules` is shared by the whole process. The real uvloop, which may be
+installed, is not tested here.
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
-"""CPython's own event loop tests, run with a loop of our choice as asyncio's loop.
+"""CPython's own event loop tests, run with a given loop as asyncio's loop.
 
-Read it in this order: `command` (what a run does), `catalogue` (which tests), `chosen_loop` (how the loop is put in
-place), `fork_server` and `child` (a process and a time limit for each test), `verdict` and `reasons` (what is forgiven
-and until when), `report` (what is printed).
+Reading order: `command` (a run), `catalogue` (the tests), `chosen_loop` (how the loop is installed), `fork_server` and
+`child` (a process and a time limit for each test), `verdict` and `reasons` (excused failures), `report` (the output).
 
-Nothing here knows vitok but for the name of the default loop; the standard library is all that it imports.
+Only the name of the default loop refers to vitok; only the standard library is imported.
 """

@@ -1,7 +1,8 @@
-"""`python -m tests.conformance` and `python tests/conformance`: start the interpreter again as regrtest would, and run.
+"""Starts the interpreter again as regrtest would, and runs the command: `python -m tests.conformance`.
 
-CPython's tests are written for its own runner, which has warnings on and bytes compared with str as an error. Those are
-set when an interpreter starts, so this file replaces its process by one which has them. It knows nothing about tests.
+CPython's tests are written for its own runner, which enables warnings and makes comparing bytes with str an error.
+Those options are set when an interpreter starts, so this file replaces its process by one that has them. `python
+tests/conformance` works too.
 """
 
 import importlib

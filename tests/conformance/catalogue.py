@@ -1,8 +1,8 @@
-"""Which tests there are: the modules of CPython's `test.test_asyncio` that drive a loop, and its mixins on our loop.
+"""The list of tests: the modules of CPython's `test.test_asyncio` that drive a loop, and its mixins on the chosen loop.
 
-A mixin's tests run in a class made here, whose factory method gives the chosen loop. The library's own classes for the
-same mixin are left out: they differ by the selector inside asyncio's loop, and so would be the same test again.
-Everything else runs as it stands. This file does not know how a test is run.
+The tests of a mixin run in a class made here, whose factory method returns the chosen loop. The library's own classes
+for the same mixin are left out: they differ by the selector of asyncio's loop, and so would be the same test again.
+Everything else runs unchanged.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
-"""What happens in a process of its own: one test runs, with its class's and module's fixtures, and says how it went.
+"""The process of one test: the test runs, with the fixtures of its class and module, and its outcome is written.
 
-The process was forked from one that had imported every test module; here it becomes a stranger to its parent. This file
-does not know about time limits: whoever forked watches the clock.
+The process was forked from one that had imported every test module; here it is separated from its parent. The parent
+applies time limits.
 """
 
 import faulthandler

@@ -1,7 +1,6 @@
-"""Makes one loop the loop of asyncio: whoever asks asyncio for a loop in this process gets the chosen one.
+"""Makes one loop the loop of asyncio: all code that asks asyncio for a loop in this process gets the chosen one.
 
 It must happen before any test module is imported, because those read `asyncio.SelectorEventLoop` in class bodies.
-It does not know which tests there are.
 """
 
 import asyncio

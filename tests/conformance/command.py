@@ -1,7 +1,7 @@
-"""The command: which tests, on which loop, how many at a time, and what the exit status says of them.
+"""The command: the tests, the loop, the number of processes, and the exit status.
 
-Exit status 0: everything is passed, skipped or has its reason. 1: something is not, or a reason is stale. 2: the run
-could not begin. Each step stands in a module of its own; this one knows only their order.
+Exit status 0: every test passed, was skipped or has a reason. 1: another outcome, or an outdated reason. 2: the run
+could not start. Each step is in a module of its own; this one has their order.
 """
 
 import argparse

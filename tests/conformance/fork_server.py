@@ -1,8 +1,8 @@
-"""Runs each test in a forked process with a time limit, several at a time, and ends whatever a test leaves behind.
+"""Runs each test in a forked process with a time limit, several at a time, and ends what a test leaves running.
 
 This process has imported the test modules once and has neither threads nor an event loop, so forking it is safe and
-costs milliseconds where an interpreter's start would cost half a second. It learns of exits by SIGCHLD. What happens in
-the child it does not know; it reads the child's answer and its output from files.
+takes milliseconds; starting an interpreter takes half a second. SIGCHLD reports exits. The child's outcome and output
+are read from files.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What became of one test: five outcomes and what is known about each.
+"""The outcome of one test: five kinds, with details.
 
 It does not know how a test is run, nor whether an outcome is forgiven.
 """

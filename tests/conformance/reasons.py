@@ -1,8 +1,8 @@
-"""Why a test of CPython's does not pass, and since when we say so.
+"""The reasons for which tests of CPython's do not pass, with dates.
 
-Each entry is a promise to look again: an entry whose tests pass, or do not exist, in a complete run is stale and fails
+Each entry has to be checked again: an entry whose tests pass, or do not exist, in a complete run is outdated and fails
 the run, and so does a test that is neither passed nor skipped without an entry. Skips are the tests' own judgement of
-the platform and need none. What is done with the list stands in `verdict`.
+the platform and need none. `verdict` applies the list.
 """
 
 import dataclasses

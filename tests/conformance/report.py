@@ -1,4 +1,4 @@
-"""What a run prints: a line when a group of tests is through, a table, the lists, and one line for whoever counts.
+"""The output of a run: a line for each finished group of tests, a table, lists, and one line with totals for programs.
 
 It knows nothing of how tests run.
 """

@@ -1,8 +1,8 @@
-"""Tests of the runner itself: a runner that cannot fail shows nothing when it passes.
+"""Tests of the runner itself: a runner that cannot fail proves nothing when it passes.
 
-Small tests with known ends are run through it, and lists of reasons through the verdict. Run it with
-`python -m unittest tests.conformance.test_runner`; it takes a second and needs no vitok. It is not for pytest, whose
-watchdog is a thread: Python warns of a fork beside threads, and the runner forks.
+Small tests with known outcomes are run through it, and lists of reasons through the verdict. Run it with `python -m
+unittest tests.conformance.test_runner`; it takes a second and does not need vitok. It is not for pytest, whose watchdog
+is a thread: Python warns of a fork beside threads, and the runner forks.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Sorts results into what is fine, what has its reason and what fails the run.
+"""Sorts results into those that are fine, those that have a reason and those that fail the run.
 
 It does not know how results came about or how they are printed.
 """

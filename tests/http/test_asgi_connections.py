@@ -1,6 +1,6 @@
-"""A connection's requests one after the other: keep-alive, pipelining, half-closed clients, and the server's ending.
+"""Successive requests of a connection: keep-alive, pipelining, half-closed clients, and the end of the server.
 
-RFC 9112 section 9. Not tested here: what is in a request or response.
+RFC 9112 section 9. The contents of requests and responses are not tested here.
 """
 
 import asyncio

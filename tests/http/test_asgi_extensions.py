@@ -1,6 +1,6 @@
-"""What is served beyond ASGI's core: early hints, trailers, and content out of files (ASGI, "Extensions").
+"""Extensions of ASGI: early hints, trailers, and content from files (ASGI, "Extensions").
 
-Not tested here: ordinary content (test_asgi_send.py).
+Ordinary content is tested in test_asgi_send.py.
 """
 
 import io

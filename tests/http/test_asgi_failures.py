@@ -1,6 +1,6 @@
-"""Applications that fail: by an exception, by returning too early, by being no applications; and what leaves the loop.
+"""Applications that fail by an exception, by returning too early or by not being applications; fatal exceptions.
 
-Not tested here: messages that are wrong (test_asgi_misuse.py).
+Invalid messages are tested in test_asgi_misuse.py.
 """
 
 import asyncio

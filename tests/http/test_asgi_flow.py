@@ -1,6 +1,6 @@
-"""Back-pressure: content that an application does not read, and responses that a client does not.
+"""Back-pressure: content that an application does not read, and responses that a client does not read.
 
-What is bounded is memory; what must go on is everything else. Not tested here: time limits (test_hostile_slow.py).
+Memory is limited, and everything else continues. Time limits are tested in test_hostile_slow.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""A client that leaves while it is answered: who hears of it, and what becomes of what is still sent.
+"""A client that leaves during the response: how the application is told, and what happens to the rest.
 
-Frameworks listen in a task beside the one that sends. Not tested here: `receive()` otherwise (test_asgi_receive.py).
+Frameworks listen in a task beside the one that sends. `receive()` is tested in test_asgi_receive.py.
 """
 
 import asyncio

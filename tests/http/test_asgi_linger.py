@@ -1,6 +1,6 @@
 """The last answer reaches a client that still sends, on transports that can end one side and on those that can't (TLS).
 
-Time passes when the test says so. Real clients over TLS are in test_asgi_unread_tls.py.
+Time is simulated. Real clients over TLS are in test_asgi_unread_tls.py.
 """
 
 import pytest

@@ -1,6 +1,6 @@
-"""What a server tells and adds: access lines, limits on how much at a time, fields of every response, the date.
+"""Access lines, limits on concurrency, default fields of responses, and the date.
 
-Not tested here: the command that sets these options (test_serve_options.py).
+The command that sets these options is tested in test_serve_options.py.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""What an application does wrong: each mistake raises where it is made, says what it is, and does the client no harm.
+"""Errors of an application: each raises where it is made, says what is wrong, and does the client no harm.
 
-ASGI leaves open what a server makes of these. Not tested here: applications that fail by themselves
-(test_asgi_failures.py).
+ASGI leaves the reaction to these open. Applications that fail by themselves are tested in test_asgi_failures.py.
 """
 
 from collections.abc import Callable

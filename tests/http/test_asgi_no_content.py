@@ -1,7 +1,7 @@
 """Content for statuses that have none, 204, 205 and 304: the client gets the status without it, and the log a line.
 
-RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. Not tested here: such responses without content
-(test_asgi_send.py).
+RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. Such responses without content are tested in
+test_asgi_send.py.
 """
 
 import socket

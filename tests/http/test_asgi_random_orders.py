@@ -1,6 +1,6 @@
-"""What holds in any order of data, reading, turns and the client's end: every request is answered, whole and in order.
+"""Any order of data, reads, turns and the client's end: every request is answered, complete and in order.
 
-Each seed is one order, the same at each run. What an application does is drawn, too.
+Each seed is one order, the same at each run. The actions of the application are random, too.
 """
 
 import asyncio

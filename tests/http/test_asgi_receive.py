@@ -1,7 +1,6 @@
-"""`receive()`: the request's content and its end, the client's departure, and who may wait for them how.
+"""`receive()`: the content of a request and its end, the client's departure, and tasks that wait for them.
 
-ASGI HTTP specification, "Request" and "Disconnect". Not tested here: what makes a body whole on the wire beyond its
-framing, which is the parser's.
+ASGI HTTP specification, "Request" and "Disconnect". The framing of a body is tested in the http crate.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""What a second reading of the HTTP server found about connections: each test is named after what went wrong.
+"""Faults found by a second review of the HTTP server, about connections: each test is named after the fault.
 
-The protocol is driven by its methods, so that what comes in which order is the test's to say.
+The protocol is driven by its methods, so that the test decides on the order of events.
 """
 
 import asyncio

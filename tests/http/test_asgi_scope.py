@@ -1,6 +1,6 @@
-"""What an application is told of a request: every key of the scope (ASGI HTTP specification, "HTTP Connection Scope").
+"""Every key of the scope of a request (ASGI HTTP specification, "HTTP Connection Scope").
 
-Not tested here: bodies and responses.
+Bodies and responses are not tested here.
 """
 
 import asyncio

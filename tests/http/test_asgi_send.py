@@ -1,7 +1,7 @@
 """`send()`: how messages become a response, and what the server adds to it.
 
-ASGI HTTP specification, "Response Start" and "Response Body"; RFC 9112 section 6.3 for the framing. What an application
-does wrong is test_asgi_misuse.py's.
+ASGI HTTP specification, "Response Start" and "Response Body"; RFC 9112 section 6.3 for the framing. Errors of
+applications are tested in test_asgi_misuse.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Responses out of what is no regular file: an error at once, over every transport.
+"""Responses from files that are not regular: an error at once, on every transport.
 
-Not tested here: files that can be sent (test_asgi_extensions.py).
+Files that can be sent are tested in test_asgi_extensions.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The task of a request: a real one of asyncio's, with a context of its own, that takes its first step at once.
+"""The task of a request: an asyncio task with a context of its own, whose first step runs at once.
 
-Not tested here: what is received and sent.
+Messages are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The server over TLS and on asyncio's own loop: transports that are not ours, driven by their methods.
+"""The server over TLS and on asyncio's own loop: transports of asyncio's, driven by their methods.
 
-Not tested here: certificates (conftest.py) and of what a request is (test_asgi_scope.py).
+Certificates are made in conftest.py; requests are tested in test_asgi_scope.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Content that is announced and not sent yet, and content that nobody reads: 100 (Continue), and the rest of it.
+"""Content that is announced and not sent yet, and content that is not read: 100 (Continue), and the rest.
 
-RFC 9110 section 10.1.1 and RFC 9112 section 9.3. Not tested here: content that is read (test_asgi_receive.py).
+RFC 9110 section 10.1.1 and RFC 9112 section 9.3. Content that is read is tested in test_asgi_receive.py.
 """
 
 import time

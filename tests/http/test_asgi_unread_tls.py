@@ -1,6 +1,6 @@
-"""Clients that send a large request to the end before they read, against applications that answer without reading it.
+"""Clients that send a whole large request before they read, and applications that answer without reading it.
 
-http.client is one of them, curl and aiohttp's client read while they send. On every transport, at a loop's full speed.
+http.client is one of them; curl and aiohttp's client read while they send. On every transport, at a loop's full speed.
 """
 
 import asyncio

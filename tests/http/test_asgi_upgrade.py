@@ -1,4 +1,4 @@
-"""Handing a connection over to another protocol: everything behind the handshake reaches the successor.
+"""Passing a connection on to another protocol: everything after the handshake reaches the successor.
 
 The successor is a list that collects bytes; tests/programs/test_uvicorn_websockets.py has real ones.
 """

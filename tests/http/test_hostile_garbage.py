@@ -1,6 +1,6 @@
-"""Garbage collection at the wrong moment, cycles through everything, and applications that break what they stand on.
+"""Garbage collection at the wrong moment, cycles through everything, and applications that break their own objects.
 
-Nothing of a connection is left when it is over: the garbage collector has the list. Not tested here: peers.
+Nothing of a connection is left after its end, according to the garbage collector. Peers are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Memory after many requests of each kind: as much as before.
+"""Memory after many requests of each kind is as much as before.
 
-Not tested here: what is bounded while requests run (test_asgi_flow.py, test_hostile_peers.py).
+Limits while requests run are tested in test_asgi_flow.py and test_hostile_peers.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Content that comes slower than `min_body_rate`, a little now and then: its connection ends with 408.
+"""Content that arrives more slowly than `min_body_rate`, a little now and then: its connection ends with 408.
 
-A tick of these servers is a second, and passes when the test says so. Not tested here: content that stops
-(test_hostile_slow.py).
+A tick of these servers is a second, and the test decides when it passes. Content that stops is tested in
+test_hostile_slow.py.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Peers that leave at the worst moment, in large numbers, or all at once: nothing leaks, and others are served.
 
-Not tested here: time limits (test_hostile_slow.py) and of what is wrong in a request (test_hostile_requests.py).
+Time limits are tested in test_hostile_slow.py, invalid requests in test_hostile_requests.py.
 """
 
 import asyncio

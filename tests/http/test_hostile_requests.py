@@ -1,7 +1,7 @@
-"""Requests that are wrong, too large or meant for somebody else: each is refused, closed, and looked at no further.
+"""Invalid and too large requests, and smuggling: each is refused, and its connection is closed without reading on.
 
-RFC 9112 sections 2 to 7, end to end; the parser's own tests are the http crate's. Behind each bad request lies a good
-one, which must never be answered: that would be smuggling.
+RFC 9112 sections 2 to 7, end to end; the parser's own tests are in the http crate. A valid request follows each invalid
+one, and must never be answered: that would be smuggling.
 """
 
 import random

@@ -1,6 +1,6 @@
-"""Peers that take their time: with heads, with content, with reading. Each is cut at its limit; others do not notice.
+"""Slow peers: with heads, with content, with reading. Each is cut off at its limit, without an effect on others.
 
-The limits are short here, so each test takes some tenths of a second. Not tested here: what is wrong in a request.
+The limits are short here, so each test takes some tenths of a second. Invalid requests are not tested here.
 """
 
 import asyncio

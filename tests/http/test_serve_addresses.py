@@ -1,6 +1,6 @@
-"""Where a server may be told to listen, and the sockets for it: what is refused, shared and tidied up.
+"""The addresses of a server and their sockets: refused, shared and cleaned up.
 
-Not tested here: serving.
+Serving is not tested here.
 """
 
 import errno

@@ -1,6 +1,6 @@
-"""`vitok serve` as a command: what it says when it can't serve, how it ends, and what its options change.
+"""`vitok serve` as a command: its messages when it can't serve, its end, and the effect of its options.
 
-Not tested here: workers, and what the table of options says (test_serve_options.py).
+Workers are not tested here; the table of options is tested in test_serve_options.py.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""A server in a running loop: what its options change for requests.
+"""A server in a running loop: the effect of its options on requests.
 
-Not tested here: processes and of the command line.
+Processes and the command line are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""How a server in a running loop ends: with patience, without, and with those who came last.
+"""The end of a server in a running loop: graceful, at once, and with connections that arrived last.
 
-Not tested here: signals and processes.
+Signals and processes are not tested here.
 """
 
 import asyncio

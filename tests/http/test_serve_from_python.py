@@ -1,6 +1,6 @@
 """`vitok.serve()` and `vitok.http.Server` as calls: errors, signals, signature.
 
-Not tested here: requests.
+Requests are not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""TLS handshakes of `vitok serve`: certificates of clients, failures in the log, and a limit on their time.
+"""TLS handshakes of `vitok serve`: client certificates, failures in the log, and a limit on their time.
 
-Not tested here: the files that a context is made of (test_serve_tls.py).
+The files of a context are tested in test_serve_tls.py.
 """
 
 import re

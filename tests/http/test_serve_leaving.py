@@ -1,6 +1,6 @@
 """A server ends whatever its application leaves running: in bounded time, with the documented exit code.
 
-Each of these processes outlived its end for ever. Not tested here: ends that go as they should (test_serve_command.py).
+Each of these processes once never ended. Normal ends are tested in test_serve_command.py.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""The lifespan of an application, in all modes: what it is told, what it may answer, and what an error in it does.
+"""The lifespan of an application, in all modes: its events, its answers, and errors in it.
 
-Not tested here: requests.
+Requests are not tested here.
 """
 
 import asyncio

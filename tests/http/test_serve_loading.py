@@ -1,6 +1,6 @@
-"""The application by its name, factories, and which kind of callable it is.
+"""The application by its name, factories, and kinds of callables.
 
-Not tested here: the command line.
+The command line is not tested here.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The two logs: where they go without handlers and with them, and how logging is left afterwards.
+"""The two logs: their destinations with and without handlers, and the state of logging afterwards.
 
-Not tested here: what is logged.
+The contents of logs are not tested here.
 """
 
 import io

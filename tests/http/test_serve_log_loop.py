@@ -1,6 +1,6 @@
-"""What the loop says in asyncio's log while `vitok serve` runs: in the format of the server's own lines.
+"""Messages of the loop in asyncio's log while `vitok serve` runs: in the format of the server's own lines.
 
-Not tested here: what the loop says when.
+The causes of messages are not tested here.
 """
 
 import logging

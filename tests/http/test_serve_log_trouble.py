@@ -1,7 +1,7 @@
-"""Logs that can't be written: a full disk, a pipe that nobody reads. Requests are answered all the same.
+"""Logs that can't be written: a full disk, a pipe without a reader. Requests are still answered.
 
-Lines that are lost are counted, and the number is said once the log can be written again. Not tested here: what lines
-say (test_serve_log.py).
+Lost lines are counted, and the number is logged once the log can be written again. The contents of lines are tested in
+test_serve_log.py.
 """
 
 import fcntl

@@ -1,6 +1,6 @@
 """The table of options, and how it is read from the command line, the environment and keywords.
 
-Not tested here: what the options do.
+The effect of options is not tested here.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""What a trusted proxy says of the client, and what is not believed.
+"""The client as reported by a trusted proxy, and headers that are ignored.
 
-Not tested here: connections.
+Connections are not tested here.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
-"""The TLS context of the options, and what is said of files that it can't be made of.
+"""The TLS context of the options, and the errors for invalid files.
 
-Not tested here: connections.
+Connections are not tested here.
 """
 
 import ssl

@@ -1,6 +1,6 @@
-"""One place for a worker, with workers that do what the test says: attempts, exchanges, giving up.
+"""One slot for a worker, with scripted workers: attempts, replacements, giving up.
 
-Not tested here: processes (test_serve_workers.py has real ones).
+Real processes are tested in test_serve_workers.py.
 """
 
 import asyncio

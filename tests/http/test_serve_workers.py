@@ -1,6 +1,6 @@
-"""Several workers: how they are started, replaced, exchanged and ended, and when the supervisor gives up.
+"""Several workers: how they are started, replaced and ended, and when the supervisor gives up.
 
-Not tested here: what one process does (test_serve_command.py).
+A single process is tested in test_serve_command.py.
 """
 
 import os

@@ -1,7 +1,7 @@
 """ASGI applications in a child: under `vitok serve`, and under uvicorn on asyncio's loop.
 
-uvicorn is the control: a test that fails there, too, is wrong about what an application may expect, or about the
-application. It knows nothing of what is served.
+uvicorn is the control: a test that fails there, too, is wrong about the rights of an application, or about the
+application. The applications are not known here.
 """
 
 import re

@@ -1,8 +1,7 @@
-"""A page in headless Chromium, driven over the DevTools protocol: what is done to it, what it shows and reports.
+"""A page in headless Chromium, driven over the DevTools protocol: actions on it, its contents and its reports.
 
 The protocol's messages are JSON over a WebSocket (https://chromedevtools.github.io/devtools-protocol/). The library
-`websockets` carries them, so that Debian's own Chromium is looked at and no other is downloaded. It knows nothing of
-what is on a page.
+`websockets` carries them, so that Debian's own Chromium is used and no other is downloaded. Pages are not known here.
 """
 
 import base64

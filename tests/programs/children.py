@@ -1,7 +1,7 @@
-"""Programs as children of a test: on which loop and how strictly they run, where they listen, and how they end.
+"""Programs as children of a test: their loop and warnings, their address, and their end.
 
-A program's output is judged as a whole: whatever speaks of an error in it fails the test, and so does the wrong exit
-code. It knows nothing of what a program does; those lie in apps/, and each says there how it came by its loop.
+The output of a program is checked as a whole: any sign of an error in it fails the test, and so does a wrong exit code.
+The programs are in apps/, and each says there how it gets its loop.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""The fixtures of the real programs: the loop they run on, a certificate, and the two services they talk to.
+"""Fixtures of the real programs: their loop, a certificate, and the two services that they use.
 
-It knows nothing of any program. Around every test stand the checks of the conftest.py above: no descriptor left open.
+The conftest.py above this one checks after every test that no descriptor is left open.
 """
 
 import ssl

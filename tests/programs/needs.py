@@ -1,6 +1,6 @@
-"""What the programs need of the machine: a library, a command. What is missing skips a test, or fails it in CI.
+"""The requirements of the programs: a library, a command. A missing one skips a test, or fails it in CI.
 
-It knows nothing of what the things are for.
+Their use is not known here.
 """
 
 import importlib.util

@@ -1,7 +1,7 @@
-"""Redis and PostgreSQL as Debian packages them, each started for the session in a folder of its own, and ended.
+"""Redis and PostgreSQL as packaged by Debian, each started for the session in a folder of its own, and ended.
 
 They listen on 127.0.0.1 and on a Unix socket in that folder. Neither runs as root: PostgreSQL refuses to, and a server
-that a test starts has no need to. It knows nothing of who talks to them.
+that a test starts need not. Their clients are not known here.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""A running HTTP server as its visitors see it: by curl, and by connections that read slowly or leave without a word.
+"""A running HTTP server as its clients see it: by curl, and by connections that read slowly or leave silently.
 
-It knows nothing of frameworks or of what is asked for.
+Frameworks and requests are not known here.
 """
 
 import http.client

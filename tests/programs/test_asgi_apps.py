@@ -1,7 +1,7 @@
-"""Applications in the frameworks that people use, served over ASGI and visited by curl.
+"""Applications in popular frameworks, served over ASGI and visited by curl.
 
-All have the same routes, as far as their framework can. An application does everything in one life, whose output is
-judged when SIGTERM ends it; what a mistake in a handler does is seen in another. Not tested here: the frameworks.
+All have the same routes, as far as their framework supports them. An application handles all requests in one run, whose
+output is checked when SIGTERM ends it; a second run shows the effect of an error in a handler.
 """
 
 import hashlib

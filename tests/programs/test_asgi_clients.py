@@ -1,7 +1,6 @@
-"""Clients that people use against a plain ASGI application: curl in all its ways, aiohttp's client, httpx.
+"""Popular clients against a plain ASGI application: curl in many ways, aiohttp's client, httpx.
 
-aiohttp's client and httpx are programs of apps/, each on the loop that serves it. Not tested here: how the application
-is served.
+aiohttp's client and httpx are programs of apps/, each on the loop that serves it.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Visitors who leave a stream of events, in the frameworks that people use: each stream ends, however they leave.
+"""Clients that leave a stream of events, in popular frameworks: each stream ends, however they leave.
 
-A stream that waits for its next event outlives its visitor unless its framework listens to `receive()`; whether it does
-depends on what the server says of itself. uvicorn is the control. Not tested here: the frameworks.
+A stream that waits for its next event outlives its client unless its framework listens to `receive()`; whether it does
+depends on what the server announces. uvicorn is the control.
 """
 
 import http.client

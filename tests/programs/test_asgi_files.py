@@ -1,6 +1,6 @@
-"""Files behind middleware: whoever has to see their content does, unless the server was told to send files itself.
+"""Files behind middleware: middleware sees their content, unless the server was told to send files itself.
 
-Not tested here: how files are sent (tests/http/test_asgi_extensions.py).
+Sending files is tested in tests/http/test_asgi_extensions.py.
 """
 
 import gzip

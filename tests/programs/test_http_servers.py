@@ -1,7 +1,7 @@
-"""HTTP servers that people use, answering curl: bodies, keep-alive, many at once, streams, slow readers, the end.
+"""Popular HTTP servers, answering curl: bodies, keep-alive, many at once, streams, slow readers, the end.
 
-Each is one of apps/, and all have the same routes. A server does everything in one life, which a SIGTERM ends while a
-connection is still open; then its exit code and all that it wrote are judged. Not tested here: the frameworks.
+Each is one of apps/, and all have the same routes. A server handles all requests in one run, which a SIGTERM ends while
+a connection is still open; then its exit code and its output are checked.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What is missing is said in one line, and fails a test where everything has to be there.
+"""A missing program is reported in one line, and fails a test where all programs are required.
 
 Not tested here: what is needed for what.
 """

@@ -1,6 +1,6 @@
-"""The example that `make run` serves, examples/page: app.py, measures.py and streams.py, and their page in a browser.
+"""The example of `make run`, examples/page: app.py, measures.py and streams.py, and their page in a browser.
 
-Not tested here: how the browser is driven.
+browser.py drives the browser.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, and children.
 
-Not tested here: the reactor; it talks to the server by plain sockets.
+The tests talk to the server by plain sockets.
 """
 
 import socket

@@ -1,6 +1,6 @@
-"""What a client and an operator see of `vitok.uvicorn:Protocol`: as of uvicorn's own protocol, which is the control.
+"""`vitok.uvicorn:Protocol` as seen by clients and operators: like uvicorn's own protocol, the control.
 
-Where the two differ on purpose, docs/how-to.md says why; those cases have tests of ours alone at the end.
+docs/how-to.md has the intended differences; those cases have tests for vitok only, at the end.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""`uvicorn --http vitok.uvicorn:Protocol`: what uvicorn expects of its protocols beyond answering requests.
+"""`uvicorn --http vitok.uvicorn:Protocol`: what uvicorn expects of its protocols in addition to answering requests.
 
-The frameworks of test_http_servers.py are served by it, too. Not tested here: uvicorn's own protocols.
+The frameworks of test_http_servers.py are served by it, too.
 """
 
 import signal

@@ -1,6 +1,6 @@
-"""Requests and responses under `vitok.uvicorn:Protocol` as under uvicorn's own protocol, which is the control.
+"""Requests and responses with `vitok.uvicorn:Protocol` and with uvicorn's own protocol, which is the control.
 
-What uvicorn logs and refuses is in test_uvicorn_behaviour.py.
+Logs and refused requests are tested in test_uvicorn_behaviour.py.
 """
 
 import asyncio

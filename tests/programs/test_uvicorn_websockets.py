@@ -1,6 +1,6 @@
-"""A WebSocket handshake under `vitok.uvicorn:Protocol`, with requests in front of it and frames behind it.
+"""A WebSocket handshake with `vitok.uvicorn:Protocol`, with requests before it and frames after it.
 
-uvicorn's own protocol is no control here: it drops what comes behind the handshake in one piece.
+uvicorn's own protocol is not the control: it drops bytes that arrive together with the handshake.
 """
 
 import asyncio

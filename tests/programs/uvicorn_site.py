@@ -1,6 +1,6 @@
 """uvicorn's server state around `vitok.uvicorn:Protocol` in the loop of a test, in clear text and over TLS.
 
-uvicorn's own protocol by name serves as the control. It knows nothing of what is asked for.
+uvicorn's own protocol is the control, selected by name. Requests are not known here.
 """
 
 import asyncio

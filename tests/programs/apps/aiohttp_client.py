@@ -1,4 +1,4 @@
-"""An aiohttp client of aiohttp_server.py, whose address is its argument: what a program that calls services does.
+"""An aiohttp client of aiohttp_server.py, whose address is its argument, as in a program that calls services.
 
 It knows nothing of how the server is run.
 """

@@ -1,4 +1,4 @@
-"""An aiohttp server, started by `web.run_app` with a loop made for it; over TLS if PROGRAM_CERTIFICATE names one.
+"""An aiohttp server, started by `web.run_app` with a new loop; over TLS if PROGRAM_CERTIFICATE names a certificate.
 
 It knows nothing of who asks.
 """

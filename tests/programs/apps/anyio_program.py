@@ -1,6 +1,6 @@
-"""A program on anyio: task groups over sockets, TLS, processes, threads and signals, on a loop named by its factory.
+"""A program on anyio: task groups over sockets, TLS, processes, threads and signals, on a loop given by its factory.
 
-Its arguments are a folder to use and a certificate with its key. It knows nothing of who runs it.
+Its arguments are a folder to use and a certificate with its key.
 """
 
 import os

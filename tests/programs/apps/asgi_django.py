@@ -1,4 +1,4 @@
-"""A Django application as ASGI has it: routes, a form, an upload, streams, views in threads; Django has no hooks.
+"""A Django application with ASGI: routes, a form, an upload, streams, views in threads; Django has no hooks.
 
 It knows nothing of who asks or serves.
 """

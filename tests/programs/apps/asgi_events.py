@@ -1,7 +1,7 @@
 """The same streams of events in seven applications, each an attribute of this module: `asgi_events:django`.
 
-`/events` waits for ever behind its first event, `/flood` never waits for long. `/ended/3` is answered once three of
-these streams have ended. It knows nothing of who asks or serves.
+`/events` waits for ever after its first event, `/flood` never waits for long. `/ended/3` is answered once three of
+these streams have ended.
 """
 
 import asyncio

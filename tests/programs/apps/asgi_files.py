@@ -1,7 +1,6 @@
-"""A Starlette application whose files pass middleware that has to see their content.
+"""A Starlette application whose files pass middleware that reads their content.
 
-`/joined/file` is joined by middleware of a user's, `/packed/file` compressed by Starlette's, `/file` sent as it is. It
-knows nothing of who asks or serves.
+`/joined/file` is joined by middleware of a user, `/packed/file` compressed by Starlette's, `/file` sent as it is.
 """
 
 from scene import FILE

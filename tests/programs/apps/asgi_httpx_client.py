@@ -1,4 +1,4 @@
-"""An httpx client of plain_asgi.py, whose address is its argument: bodies, streams, many requests, cut-off ones.
+"""An httpx client of plain_asgi.py, whose address is its argument: bodies, streams, many and aborted requests.
 
 It knows nothing of how the server is run.
 """

@@ -1,4 +1,4 @@
-"""A Sanic application for somebody else's ASGI server: routes, a form, an upload, streams, hooks, a background task.
+"""A Sanic application for another ASGI server: routes, a form, an upload, streams, hooks, a background task.
 
 It knows nothing of who asks or serves.
 """

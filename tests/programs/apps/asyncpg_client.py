@@ -1,7 +1,7 @@
 """A program on asyncpg: a pool, transactions, COPY, LISTEN and NOTIFY, cursors, and a query that is cancelled.
 
-Its arguments are addresses of one PostgreSQL server, which it uses one after the other. It knows nothing of how the
-server is run, only that it may do with the database as it likes.
+Its arguments are addresses of one PostgreSQL server, which it uses one after the other. It may change the database as
+it likes.
 """
 
 import asyncio

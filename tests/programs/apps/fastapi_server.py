@@ -1,4 +1,4 @@
-"""A FastAPI application served by `uvicorn.run`, to which the loop is named by its factory.
+"""A FastAPI application served by `uvicorn.run`, with the factory of its loop as an argument.
 
 It knows nothing of who asks.
 """

@@ -1,6 +1,6 @@
-"""A plain ASGI application for clients: bodies in and out, streams, methods, conditions, trailers, what the scope says.
+"""A plain ASGI application for clients: bodies in and out, streams, methods, conditions, trailers, the scope.
 
-Routes that other programs of this folder have, too, are those of scene.py. It knows nothing of who asks or serves.
+Routes that other programs of this folder have, too, are those of scene.py.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""A program on redis.asyncio: a pool, pipelines, pub/sub, blocking commands, transactions, and commands given up.
+"""A program on redis.asyncio: a pool, pipelines, pub/sub, blocking commands, transactions, and cancelled commands.
 
-Its arguments are URLs of one Redis server, which it uses one after the other. It knows nothing of how the server is
-run, only that it may do with the database as it likes.
+Its arguments are URLs of one Redis server, which it uses one after the other. It may change the database as it likes.
 """
 
 import asyncio

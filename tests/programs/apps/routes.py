@@ -1,4 +1,4 @@
-"""What the routes of the ASGI applications of this folder have in common, in no framework's words.
+"""The shared contents of the routes of the ASGI applications in this folder, without a framework.
 
 It knows nothing of any framework or test.
 """

@@ -1,4 +1,4 @@
-"""A Sanic server in one process. Sanic asks for uvloop by name: on our loop it is started by `--as-uvloop`.
+"""A Sanic server in one process. Sanic asks for uvloop by name: on vitok's loop it is started with `--as-uvloop`.
 
 It knows nothing of who asks.
 """

@@ -1,7 +1,7 @@
-"""What the programs of this folder have in common: the loop they were told to run on, and what their HTTP routes do.
+"""The shared parts of the programs in this folder: the loop that they run on, and the actions of their HTTP routes.
 
-A program is started with PROGRAM_LOOP naming a module, asyncio or vitok: both have `run` and `new_event_loop`, so a
-program says in its own words, once, what its user would say. It knows nothing of any framework or test.
+PROGRAM_LOOP names a module, asyncio or vitok: both have `run` and `new_event_loop`, so a program selects its loop once,
+as its user would.
 """
 
 import asyncio

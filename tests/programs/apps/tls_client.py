@@ -1,7 +1,7 @@
-"""A client of tls_server.py on asyncio's streams: many connections at once, large bodies, a certificate to distrust.
+"""A client of tls_server.py on asyncio's streams: many connections at once, large bodies, an untrusted certificate.
 
-Its arguments are the server's port, the certificate, and when TLS begins. It asks asyncio for everything and knows
-nothing of other loops: whoever starts it chooses.
+Its arguments are the server's port, the certificate, and the time at which TLS begins. It uses asyncio only; the caller
+chooses the loop.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A server on asyncio's streams that sends everything back over TLS, until it is told to stop.
 
-Its arguments are a certificate with its key, and when TLS begins: `at-once`, or `upgraded`, which is when a plain
-connection has said so in a line. It knows nothing of who asks.
+Its arguments are a certificate with its key, and the time at which TLS begins: `at-once`, or `upgraded`, after a line
+on a plain connection.
 """
 
 import asyncio

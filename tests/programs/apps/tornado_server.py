@@ -1,4 +1,4 @@
-"""A Tornado server under `asyncio.run`, on a loop that was made the default by `vitok.install()`.
+"""A Tornado server under `asyncio.run`, on a loop that is the default because of `vitok.install()`.
 
 It knows nothing of who asks.
 """

@@ -1,4 +1,4 @@
-"""A program on Twisted that starts children and waits for their ends, of which it hears by SIGCHLD.
+"""A program on Twisted that starts children and waits for their ends, which SIGCHLD reports.
 
 It knows nothing of who runs it.
 """

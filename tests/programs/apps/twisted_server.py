@@ -1,4 +1,4 @@
-"""A Twisted server that sends everything back, with Twisted's reactor on a loop that was made for it.
+"""A Twisted server that sends everything back, with Twisted's reactor on a new loop.
 
 It knows nothing of who connects.
 """
