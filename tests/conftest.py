@@ -1,9 +1,9 @@
-"""The fixtures of all behaviour tests: which loop a test runs on, and what no test may leave behind.
+"""Fixtures of all behaviour tests: the loop of a test, and checks that a test leaves nothing behind.
 
-A test that asks for `loop_name`, `new_loop` or `loop` runs twice, on asyncio's own loop and on ours, with the same
-assertions. Around every test: no descriptor left open, no unexpected error in asyncio's log, and a watchdog behind the
-time limit of pyproject.toml, which also makes every warning an error (an unraisable exception is a warning to pytest).
-It does not know what is tested.
+A test with `loop_name`, `new_loop` or `loop` as an argument runs twice, on asyncio's own loop and on vitok's, with the
+same assertions. After every test these are checked: no descriptor is left open, and asyncio's log has no unexpected
+error. A watchdog supports the time limit of pyproject.toml, which also makes every warning an error (an unraisable
+exception is a warning to pytest).
 """
 
 import asyncio
@@ -17,37 +17,37 @@ from collections.abc import Callable, Iterator
 import pytest
 from support import LOOP_NAMES, ErrorLog, loop_factory, open_descriptors
 
-# A test that hangs is ended by pytest-timeout after a minute, by a signal. Where the signal can't end it because native
-# code holds the interpreter, the watchdog ends the run from a thread of its own.
+# pytest-timeout ends a test that hangs after a minute, by a signal. If native code holds the interpreter, so that the
+# signal has no effect, the watchdog ends the run from a thread of its own.
 WATCHDOG_SECONDS = 90
 
 watchdog_output: int | None = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--loop asyncio` runs only the half of the tests which needs no native module: for writing tests."""
+    """Add `--loop asyncio`, for writing tests: it runs only the half of the tests that needs no native module."""
     parser.addoption("--loop", choices=LOOP_NAMES, help="run the tests that take a loop on this one only")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the real standard error for the watchdog before pytest captures it, and hear Ctrl-C."""
+    """Keep the real standard error for the watchdog before pytest captures it, and enable Ctrl-C."""
     global watchdog_output
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts what runs in the background like that, and every child of a test would inherit it.
+        # A shell ignores the signal for background processes, and every child of a test would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "vitok_only: a promise of ours alone, for which asyncio is no oracle")
     watchdog_output = os.dup(2)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Give the watchdog's descriptor back."""
+    """Close the descriptor of the watchdog."""
     if watchdog_output is not None:
         faulthandler.cancel_dump_traceback_later()
         os.close(watchdog_output)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--loop asyncio`, leave out what is about ours alone."""
+    """With `--loop asyncio`, leave out tests of vitok alone."""
     if config.getoption("--loop") == "asyncio":
         items[:] = [item for item in items if item.get_closest_marker("vitok_only") is None]
 
@@ -60,7 +60,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported by now out of the full collection that ends each test, which is then quick."""
+    """Exclude everything imported by now from the full garbage collection after each test, which is then fast."""
     gc.collect()
     gc.freeze()
 
@@ -76,7 +76,7 @@ def watchdog() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_descriptor_left(watchdog: None) -> Iterator[None]:
-    """A test leaves exactly the descriptors open which it found: a loop that leaks one fails whatever it tested."""
+    """Check that a test leaves exactly the descriptors open that it found: a leak of the loop fails any test."""
     before = open_descriptors()
     yield
     leaked = {number: name for number, name in open_descriptors().items() if before.get(number) != name}
@@ -85,12 +85,12 @@ def no_descriptor_left(watchdog: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def error_log(no_descriptor_left: None) -> Iterator[ErrorLog]:
-    """Nothing that asyncio logs as an error goes unseen."""
+    """Fail a test for every error in asyncio's log that it does not expect."""
     log = ErrorLog()
     logger = logging.getLogger("asyncio")
     logger.addHandler(log)
     yield log
-    # What is unreachable by now speaks up now: futures log exceptions never looked at, sockets and loops warn.
+    # Unreachable objects are finalized now: futures log exceptions that were never retrieved, sockets and loops warn.
     gc.collect()
     logger.removeHandler(log)
     assert not log.records, [record.getMessage() for record in log.records]
@@ -98,7 +98,7 @@ def error_log(no_descriptor_left: None) -> Iterator[ErrorLog]:
 
 @pytest.fixture
 def new_loop(loop_name: str, error_log: ErrorLog) -> Iterator[Callable[[], asyncio.AbstractEventLoop]]:
-    """Makes loops of the kind under test, as many as asked for, and closes them afterwards."""
+    """Make loops of the kind under test, as many as needed, and close them afterwards."""
     factory = loop_factory(loop_name)
     made: list[asyncio.AbstractEventLoop] = []
 
@@ -113,5 +113,5 @@ def new_loop(loop_name: str, error_log: ErrorLog) -> Iterator[Callable[[], async
 
 @pytest.fixture
 def loop(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
-    """One fresh loop of the kind under test."""
+    """A new loop of the kind under test."""
     return new_loop()

@@ -1,8 +1,8 @@
 """Ends interpreters while a daemon thread is in Python code that native code called: `PROGRAM RUNS [PLACE...]`.
 
 Each run is a forked child, whose main thread ends the interpreter so slowly that the other thread asks for the GIL
-meanwhile. Below Python 3.14 the interpreter then ends that thread by `pthread_exit`. Prints, as JSON, how many children
-of each place ended with which exit status, or minus the number of a signal. A thousand runs of every place take some
+meanwhile. Below Python 3.14 the interpreter then ends that thread by `pthread_exit`. The output is JSON: the number of
+children of each place with each exit status, or minus the number of a signal. A thousand runs of every place take some
 minutes.
 """
 
@@ -20,9 +20,9 @@ from collections.abc import Callable
 import vitok
 from daemon_thread_places import PLACES, inside
 
-# Children at the same time: most of a child's life is sleep.
+# Children at the same time: a child sleeps most of the time.
 AT_ONCE = 8
-# The thread sleeps half a millisecond between two times that it has the GIL.
+# The thread sleeps half a millisecond between two times that it holds the GIL.
 ENDING_SECONDS = 0.02
 # A child that hangs is ended by a signal.
 CHILD_SECONDS = 20
@@ -43,7 +43,7 @@ def go_to(place: str) -> None:
 
 
 def enter(place: str) -> None:
-    """Start the thread and wait until it has come to its place."""
+    """Start the thread and wait until it has reached its place."""
     signal.alarm(CHILD_SECONDS)
     sys.modules["slow"] = SlowToDelete()  # type: ignore[assignment]
     threading.Thread(target=go_to, args=(place,), daemon=True).start()
@@ -51,10 +51,10 @@ def enter(place: str) -> None:
 
 
 def main(runs: int, places: list[str]) -> None:
-    """Run the children, and print how they ended; in a child, go on to the end of the program."""
-    # The children would copy what they share with this process if they looked through it at their end.
+    """Run the children, and print how they ended; in a child, continue to the end of the program."""
+    # Otherwise the children would copy shared memory in their last garbage collection.
     gc.freeze()
-    # What aborts may do so thousands of times.
+    # Children may abort thousands of times.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
     running: dict[int, str] = {}

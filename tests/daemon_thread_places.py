@@ -21,14 +21,14 @@ import vitok.http
 Place = Callable[[Any], object]
 
 PLACES: dict[str, Place] = {}
-# How long a thread does without the GIL.
+# The time for which a thread releases the GIL.
 STEP_SECONDS = 0.0005
 
 inside = threading.Event()
 
 
 def place(function: Place) -> Place:
-    """Put the function into the table."""
+    """Add the function to the table."""
     PLACES[function.__name__] = function
     return function
 
@@ -41,17 +41,17 @@ def stay(*_arguments: object, **_keywords: object) -> NoReturn:
 
 
 def stays_in(method: str) -> Any:
-    """An object of which this special method stays; it can be called, and does nothing."""
+    """Return an object whose special method of this name stays; it can be called, and does nothing."""
     return type("StaysIn", (), {"__call__": lambda *_: None, method: stay})()
 
 
 def loop_that_stays_in(method: str) -> Any:
-    """A loop of a subclass that overrides this method."""
+    """Return a loop of a subclass whose method of this name stays."""
     return type("Loop", (vitok.Loop,), {method: stay})()
 
 
 def fail() -> None:
-    """Raise out of a callback."""
+    """Raise in a callback."""
     raise ValueError
 
 
@@ -122,7 +122,7 @@ def log_of_a_slow_callback(loop: asyncio.AbstractEventLoop) -> None:
     loop.call_soon(time.sleep, 0.001)
 
 
-# What becomes of objects that native code releases.
+# Objects that native code releases.
 
 
 @place
@@ -300,7 +300,7 @@ def sock_calls(loop: asyncio.AbstractEventLoop) -> None:
 
 
 class Echo(asyncio.Protocol):
-    """Answers what comes."""
+    """Answers what it receives."""
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -310,7 +310,7 @@ class Echo(asyncio.Protocol):
 
 
 def put_protocol(method: str) -> None:
-    """Put a method of the protocol of an accepted connection into the table."""
+    """Add a method of an accepted connection's protocol to the table."""
 
     def protocol(loop: asyncio.AbstractEventLoop) -> None:
         async def main() -> None:

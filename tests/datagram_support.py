@@ -1,7 +1,4 @@
-"""What the tests of native datagram endpoints share: a protocol that writes down its calls, and endpoints to try.
-
-It knows nothing of what any test expects.
-"""
+"""Shared by the tests of native datagram endpoints: a protocol that records its calls, and endpoints to test."""
 
 import asyncio
 import socket
@@ -16,7 +13,7 @@ Address = tuple[str, int]
 
 
 class Recorder(asyncio.DatagramProtocol):
-    """Gathers what it is given, and does what a test wants inside `datagram_received`."""
+    """Collects what it receives, and runs the hook of a test inside `datagram_received`."""
 
     def __init__(self, inside: Callable[["Recorder"], object] | None = None) -> None:
         self.inside = inside
@@ -31,31 +28,31 @@ class Recorder(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Gather, then do what the test wants."""
+        """Collect, then run the hook."""
         self.data.append(data)
         self.senders.append(addr)
         if self.inside is not None:
             self.inside(self)
 
     def error_received(self, exc: Exception) -> None:
-        """Gather."""
+        """Collect."""
         self.errors.append(exc)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Write the call down."""
+        """Record the call."""
         self.calls.append(f"connection_lost({exc})")
 
     def pause_writing(self) -> None:
-        """Write the call down."""
+        """Record the call."""
         self.calls.append("pause_writing")
 
     def resume_writing(self) -> None:
-        """Write the call down."""
+        """Record the call."""
         self.calls.append("resume_writing")
 
 
 def endpoint(loop: vitok.Loop, protocol: Recorder, sock: socket.socket | None = None) -> Address:
-    """An endpoint on this machine, or on a socket; its address."""
+    """Return an endpoint on this machine, or on a socket, and its address."""
     where: dict[str, Any] = {"local_addr": (LOCAL, 0)} if sock is None else {"sock": sock}
     transport, _ = loop.run_until_complete(loop.create_datagram_endpoint(lambda: protocol, **where))
     address: Address = transport.get_extra_info("sockname")
@@ -63,11 +60,11 @@ def endpoint(loop: vitok.Loop, protocol: Recorder, sock: socket.socket | None = 
 
 
 def numbers(count: int) -> list[bytes]:
-    """So many different datagrams."""
+    """Return this many different datagrams."""
     return [b"%d" % number for number in range(count)]
 
 
 def end(loop: vitok.Loop, protocol: Recorder) -> None:
-    """Close the endpoint and let the loop say so."""
+    """Close the endpoint, and wait for the loop to report that."""
     protocol.transport.abort()
     turn_until(loop, lambda: protocol.calls and protocol.calls[-1].startswith("connection_lost"))

@@ -1,12 +1,12 @@
-"""Runs of a loop that are to be interrupted, and what has to hold of loop and thread afterwards.
+"""Runs of a loop that are interrupted, and checks of the loop and the thread afterwards.
 
-As a program it interrupts each kind of run many times and prints what was left behind. Its exit code is 1 if that was
-anything.
+As a program it interrupts each kind of run many times and prints what was left behind. The exit code is 1 if anything
+was.
 
 - `LOOP every`: at every instruction of Python's in turn, by a trace function.
-- `LOOP COUNT [SEED]`: so many times, at random, by a real SIGINT from a timer of Linux's.
+- `LOOP COUNT [SEED]`: this many times, at random, by a real SIGINT from a timer of Linux.
 
-It knows nothing of what a run does when nothing interrupts it.
+Runs without an interrupt are not tested here.
 """
 
 import asyncio
@@ -29,22 +29,22 @@ import vitok
 from support import loop_factory, private, turn
 
 Loop = asyncio.AbstractEventLoop
-# When a run counts as hanging, on a busy machine too.
+# The time after which a run counts as hanging, on a busy machine too.
 HANG_SECONDS = 5
-# Where a run's code stands, as far as it is written in Python.
+# The places of a run's Python code.
 INTERRUPTED = (str(Path(__file__).parent), *(str(Path(vars(module)["__file__"]).parent) for module in (asyncio, vitok)))
-# When a loop certainly sleeps that has nothing to do: what comes before takes half of it.
+# The time after which an idle loop certainly sleeps: everything before takes half of it.
 LONG_ASLEEP_NS = 120_000
-# What an interrupt becomes.
+# The exceptions that an interrupt becomes.
 INTERRUPTS = (KeyboardInterrupt, asyncio.CancelledError)
 # The callback of a future that stops its loop.
 STOP_WHEN_DONE = vars(asyncio.base_events)["_run_until_complete_cb"]
-# A signal that the tests send to nobody: its handler is there to be taken away.
+# A signal that the tests never send: its handler is there to be removed.
 HANDLED = signal.SIGUSR1
 
 
 class Run(NamedTuple):
-    """What is interrupted, what comes before without an interrupt, and whether it ends by nothing else."""
+    """The interrupted call, the call before it that is not interrupted, and whether it ends only by the interrupt."""
 
     body: Callable[[Loop], object]
     prepare: Callable[[Loop], object] = lambda _: None
@@ -61,7 +61,7 @@ def end_hang(number: int, frame: FrameType | None) -> None:
 
 
 async def two_turns() -> None:
-    """A main coroutine, with an asynchronous generator that the loop has to hear of."""
+    """A main coroutine, with an asynchronous generator that the loop has to know."""
     await asyncio.sleep(0)
     async for _ in numbers():
         break
@@ -80,13 +80,13 @@ def run_forever(loop: Loop) -> None:
 
 
 def run_in_runner(loop: Loop) -> None:
-    """What `asyncio.run` does; the loop is closed behind it."""
+    """A run as in `asyncio.run`; the loop is closed after it."""
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(two_turns())
 
 
 class Leave(SystemExit):
-    """What a callback ends its run with: only this kind and a KeyboardInterrupt come out."""
+    """The exception with which a callback ends its run: only this kind and a KeyboardInterrupt leave the loop."""
 
 
 def run_until_exit(loop: Loop) -> None:
@@ -114,7 +114,7 @@ RUNS = {
 
 
 def thread_state() -> dict[str, object]:
-    """What a run takes from its thread."""
+    """Return what a run takes from its thread."""
     wakeup = signal.set_wakeup_fd(-1)
     # asyncio's loop may have closed it.
     with suppress(OSError):
@@ -128,10 +128,10 @@ def thread_state() -> dict[str, object]:
 
 
 def problems(loop: Loop, before: dict[str, object]) -> list[str]:
-    """What an interrupted run has left behind; the loop is closed then."""
+    """Return what an interrupted run has left behind; the loop is closed then."""
     if loop.is_running():
         return ["running"]
-    # Only a loop with handlers may hold it behind a run.
+    # Only a loop with handlers may hold it after a run.
     held = signal.getsignal(HANDLED) is not signal.SIG_DFL and "wake-up descriptor"
     found = [name for name, value in thread_state().items() if value != before[name] and name != held]
     try:
@@ -157,14 +157,14 @@ def problems(loop: Loop, before: dict[str, object]) -> list[str]:
 
 
 def stops_later_run(loop: Loop) -> bool:
-    """Whether a future of an earlier run is going to stop the loop."""
+    """Return whether a future of an earlier run is going to stop the loop."""
     waiting = [callback for task in asyncio.all_tasks(loop) for callback, _ in private(task)._callbacks or ()]
     called = [handle._callback for handle in private(loop)._ready]
     return STOP_WHEN_DONE in waiting + called
 
 
 def put_back(loop: Any, before: dict[str, Any]) -> None:
-    """Make the thread usable again, which nothing else does for a loop that stays "running"."""
+    """Make the thread usable again, after a loop that stays "running"."""
     asyncio._set_running_loop(None)
     sys.set_asyncgen_hooks(*before["hooks of generators"])
     sys.set_coroutine_origin_tracking_depth(before["depth of origins"])
@@ -183,18 +183,18 @@ class Tracer:
     def __call__(self, frame: FrameType, event: str, argument: object) -> Self | None:
         """Called before each instruction of each function that is entered from now on."""
         if event == "call" and not frame.f_code.co_filename.startswith(INTERRUPTED):
-            # To whoever called it, an interrupt in there comes out of the call.
+            # An interrupt inside a call leaves the call.
             return None
         frame.f_trace_opcodes = True
         if event in ("call", "opcode"):
             self.left -= 1
             if self.left < 0:
-                # Here as everywhere an exception ends the tracing.
+                # As everywhere, an exception ends the tracing.
                 raise KeyboardInterrupt
         return self
 
     def interrupt(self, loop: Loop, run: Run) -> BaseException | None:
-        """Run until the end or the interrupt; what came out."""
+        """Run until the end or the interrupt, and return the exception."""
         try:
             signal.alarm(HANG_SECONDS)
             sys.settrace(self)
@@ -218,15 +218,15 @@ def interrupt_everywhere(loop_name: str, run: Run) -> Counter[str]:
         result["runs"] += 1
         look_at(loop, raised, before, result)
         del loop, raised
-        # What an interrupted run has left in asyncio's set of all tasks would make the next one longer.
+        # Objects that an interrupted run has left in asyncio's set of all tasks would make the next one longer.
         gc.collect()
         if tracer.left >= 0:
             return result
 
 
 def look_at(loop: Loop, raised: BaseException | None, before: dict[str, object], result: Counter[str]) -> None:
-    """Count the interrupt, if it came out, and what was left behind."""
-    # A runner's main task is cancelled, and its clean-up cancels what is left.
+    """Count the interrupt, if it was raised, and what was left behind."""
+    # A runner's main task is cancelled, and its clean-up cancels the rest.
     result["interrupts"] += isinstance(raised, INTERRUPTS)
     found = problems(loop, before)
     # `Runner.close()` names its loop inside the block whose end asks for it: that instant is CPython's.
@@ -260,12 +260,12 @@ class Interrupter:
             raise OSError(ctypes.get_errno(), "timer_create")
 
     def set(self, nanoseconds: int) -> None:
-        """Send it after this time; 0: not at all."""
+        """Send it after this time; 0 means never."""
         setting = _Setting(_Time(0, 0), _Time(0, nanoseconds))
         self._libc.timer_settime(self._timer, 0, ctypes.byref(setting), None)
 
     def interrupt(self, loop: Loop, run: Run, nanoseconds: int) -> BaseException | None:
-        """Run until the end or the interrupt; what came out."""
+        """Run until the end or the interrupt, and return the exception."""
         try:
             try:
                 signal.alarm(HANG_SECONDS)
@@ -281,7 +281,7 @@ class Interrupter:
 
 
 def interrupt_at_random(loop_name: str, run: Run, *, count: int, seed: int) -> Counter[str]:
-    """Interrupt so many runs, each at a random time, and count what is wrong afterwards."""
+    """Interrupt this many runs, each at a random time, and count what is wrong afterwards."""
     chance, interrupter, new_loop = random.Random(seed), Interrupter(), loop_factory(loop_name)
     before, result = thread_state(), Counter[str]()
     longest: float = LONG_ASLEEP_NS if run.sleeps else 2 * typical_duration(new_loop, run)
@@ -289,7 +289,7 @@ def interrupt_at_random(loop_name: str, run: Run, *, count: int, seed: int) -> C
         loop = new_loop()
         run.prepare(loop)
         raised = interrupter.interrupt(loop, run, chance.randrange(1, max(int(longest), 1000)))
-        # About half of the runs are met, however fast the machine is at the moment.
+        # About half of the runs are interrupted, however fast the machine is at the moment.
         if not run.sleeps:
             longest *= 0.9 if raised is None else 1.1
         result["runs"] += 1
@@ -298,7 +298,7 @@ def interrupt_at_random(loop_name: str, run: Run, *, count: int, seed: int) -> C
 
 
 def typical_duration(new_loop: Callable[[], Loop], run: Run) -> int:
-    """The median of some runs, in nanoseconds."""
+    """Return the median duration of some runs, in nanoseconds."""
     durations = []
     for _ in range(51):
         loop = new_loop()
@@ -312,13 +312,13 @@ def typical_duration(new_loop: Callable[[], Loop], run: Run) -> int:
 
 def main(loop_name: str, count: str, seed: str = "1") -> int:
     """Print a line for each kind of run."""
-    # An interrupted coroutine was never awaited, an interrupted task is pending for ever, and a finalizer that was
-    # interrupted is told of.
+    # An interrupted coroutine was never awaited, an interrupted task is pending for ever, and an interrupted finalizer
+    # is reported.
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     sys.unraisablehook = lambda _: None
     signal.signal(signal.SIGALRM, end_hang)
-    # Whoever starts this in the background may have had it ignored.
+    # A shell may have started this with the signal ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()
     wrong = False

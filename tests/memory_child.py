@@ -1,8 +1,8 @@
 """A child process that refuses memory to one kind of call, at each of its allocations in turn.
 
-It is run with the name of a kind, of a loop and of the way of refusing ("once": one allocation; "on": that and many
-behind it), and prints a line for each kind of failure that asyncio's contract has no place for. What is called stands
-in `memory_kinds`.
+Its arguments are the name of a kind, of a loop and of the way of refusing ("once": one allocation; "on": that one and
+many after it). It prints a line for each kind of failure that asyncio's contract does not allow. The calls are in
+`memory_kinds`.
 """
 
 import _testcapi
@@ -23,16 +23,16 @@ from support import loop_factory
 
 MODULES = (memory_kinds, memory_kinds_sock, memory_kinds_io, memory_kinds_http)
 KINDS = {kind.__name__: kind for module in MODULES for kind in module.KINDS}
-# So many attempts in a row that met no failure mean that there is no allocation any more.
+# After this many successive attempts without a failure, there are no further allocations.
 CALM = 8
 MOST = 3000
-# How many allocations are refused in a row. There has to be an end: CPython 3.11 tries for ever to make the number that
-# an exception handler begins with.
+# The number of successive allocations that are refused. It is finite: CPython 3.11 tries for ever to allocate the
+# number that an exception handler begins with.
 MANY = 1000
 
 
 class Failures:
-    """What was raised or reported while memory was refused."""
+    """Exceptions that were raised or reported while memory was refused."""
 
     def __init__(self) -> None:
         self.seen: list[BaseException | None] = []
@@ -44,7 +44,7 @@ class Failures:
         self.seen.append(unraisable.exc_value)
 
     def wrong(self) -> list[str]:
-        """Those that are no lack of memory."""
+        """Return those that are not caused by a lack of memory."""
         return [repr(error) for error in self.seen if error is not None and not is_lack_of_memory(error)]
 
 
@@ -58,7 +58,7 @@ def interrupt(*arguments: object) -> None:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the interpreter itself has forgotten to say that it had no memory, as where it raises KeyError."""
+    """Return whether the interpreter itself hides the lack of memory, for example by raising KeyError."""
     text = str(error)
     if text in ("can't allocate lock", "the client has disconnected"):
         # By `threading`; and by `send()` once a connection was lost to a lack of memory.
@@ -70,7 +70,7 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_lack_of_memory(error: BaseException | None) -> bool:
-    """Whether an exception is a MemoryError or was raised because of one."""
+    """Return whether an exception is a MemoryError or was raised because of one."""
     while error is not None:
         if isinstance(error, MemoryError | Hung | asyncio.CancelledError) or is_lost(error):
             return True
@@ -79,7 +79,7 @@ def is_lack_of_memory(error: BaseException | None) -> bool:
 
 
 def attempt(kind: memory_kinds.Kind, start: int, stop: int, failures: Failures) -> bool:
-    """Make the call once while memory is refused; whether it succeeded."""
+    """Make the call once while memory is refused; return whether it succeeded."""
     call = kind.call
     refuse, allow = _testcapi.set_nomemory, _testcapi.remove_mem_hooks
     error: BaseException | None = None
@@ -99,7 +99,7 @@ def attempt(kind: memory_kinds.Kind, start: int, stop: int, failures: Failures) 
 
 
 def check_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """The loop still works."""
+    """Check that the loop still works."""
     called: list[int] = []
     assert not loop.is_running(), "the loop is still running"
     if loop.is_closed():
@@ -118,7 +118,7 @@ def descriptors() -> int:
 
 
 def one(make: Callable[[], asyncio.AbstractEventLoop], name: str, start: int, stop: int) -> tuple[bool, list[str]]:
-    """One attempt on a fresh loop: whether no failure was met, and what went wrong."""
+    """Make one attempt on a new loop; return whether no failure occurred, and what went wrong."""
     failures = Failures()
     sys.unraisablehook = failures.unraisable
     before = descriptors()
@@ -128,7 +128,7 @@ def one(make: Callable[[], asyncio.AbstractEventLoop], name: str, start: int, st
     kind = KINDS[name](loop)
     succeeded = attempt(kind, start, stop, failures)
     if sys.version_info < (3, 12):
-        # The interpreter makes an object for this, and there was no memory at a second attempt either.
+        # The interpreter allocates an object for this, and a second attempt had no memory either.
         asyncio._set_running_loop(None)
     try:
         check_loop(loop)
@@ -156,7 +156,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, interrupt)
     make = loop_factory(loop_name)
-    # What is made at the first call of its kind is made now.
+    # Objects that are made at the first call of their kind are made now.
     for _ in range(2):
         calm, wrong = one(make, name, MOST * 100, 0)
         assert calm, wrong

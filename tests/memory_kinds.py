@@ -1,6 +1,6 @@
-"""Kinds of calls that `memory_child` refuses memory to.
+"""Kinds of calls to which `memory_child` refuses memory.
 
-Each is made on a fresh loop, called once under refusal, and then checked: what it had counted or opened is as it was.
+Each is made on a new loop, called once without memory, and then checked: counts and open descriptors are as before.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-# What the longest of them takes is 12.
+# The longest of them takes 12.
 TURNS = 30
 
 
 class Kind:
     """A call with what it needs."""
 
-    # Whether CPython itself may lose a descriptor: `socket.accept()` has one before it has an object for it.
+    # Whether CPython itself may leak a descriptor: `socket.accept()` has one before it has an object for it.
     may_leak = False
-    # Whether a failure was met that was said elsewhere.
+    # Whether a failure occurred that was reported elsewhere.
     met_failure = False
-    # The ways of refusing that are tried.
+    # The ways of refusing that are tested.
     ways: tuple[str, ...] = ("once", "on")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -31,23 +31,23 @@ class Kind:
         self.set_up()
 
     def set_up(self) -> None:
-        """Before memory is refused."""
+        """Prepare the call while there is memory."""
 
     def call(self) -> Any:
-        """What memory is refused to."""
+        """Make the call without memory."""
         raise NotImplementedError
 
     def check(self, succeeded: bool) -> None:
-        """Whether everything is as it has to be."""
+        """Check that everything is as it has to be."""
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Close what was opened."""
         for close in reversed(self.open):
             close()
         turn(self.loop, 3)
 
     def drive(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run a coroutine for so many turns: a failure may leave it waiting for ever."""
+        """Run a coroutine for a number of turns: a failure may leave it waiting for ever."""
         task = self.loop.create_task(coroutine)
         for _ in range(TURNS):
             turn(self.loop)
@@ -57,7 +57,7 @@ class Kind:
         raise MemoryError("not done in time")
 
     def pair(self) -> tuple[socket.socket, socket.socket]:
-        """A pair of connected sockets that do not block."""
+        """Return a pair of connected sockets that do not block."""
         left, right = socket.socketpair()
         for sock in left, right:
             sock.setblocking(False)
@@ -66,7 +66,7 @@ class Kind:
 
 
 def turn(loop: asyncio.AbstractEventLoop, times: int = 1) -> None:
-    """Turn the loop, unless it is closed."""
+    """Run turns of the loop, unless it is closed."""
     for _ in range(times):
         if not loop.is_closed():
             loop.call_soon(loop.stop)
@@ -205,7 +205,7 @@ class RunForever(Kind):
 
 
 class Make(Kind):
-    """The native part of making a loop: in asyncio's part CPython 3.11 crashes where it is refused an iterator."""
+    """The native part of making a loop: in asyncio's part CPython 3.11 crashes when it is refused an iterator."""
 
     def set_up(self) -> None:
         self.make = type(self.loop)
@@ -215,11 +215,11 @@ class Make(Kind):
 
 
 class MakeWithFinalizer(Make):
-    """The same for a subclass whose finalizer asks the loop."""
+    """The same for a subclass whose finalizer uses the loop."""
 
     def set_up(self) -> None:
         class Finalized(type(self.loop)):  # type: ignore[misc]
-            """Asks what a finalizer may ask."""
+            """Makes the calls that a finalizer may make."""
 
             def __del__(self) -> None:
                 if not self.is_closed():
@@ -247,7 +247,7 @@ class RunInExecutor(Kind):
         from concurrent.futures import Executor, Future
 
         class Pool(Executor):
-            """Runs at once: other threads must not meet the refusal."""
+            """Runs at once: other threads must not run while memory is refused."""
 
             def submit(self, function: Any, /, *arguments: Any, **keywords: Any) -> Any:
                 future: Future[Any] = Future()
@@ -291,7 +291,7 @@ class SignalArrives(Kind):
 
 
 def cancel_all(loop: asyncio.AbstractEventLoop) -> None:
-    """End the tasks that a failure left behind."""
+    """Cancel the tasks that a failure left behind."""
     if loop.is_closed():
         return
     for task in asyncio.all_tasks(loop):
@@ -314,7 +314,7 @@ class Reports(Kind):
 
 
 class PosixThread(Kind):
-    """A handle that another thread has posted."""
+    """A handle posted by another thread."""
 
     def set_up(self) -> None:
         thread = threading.Thread(target=self.loop.call_soon_threadsafe, args=(nothing,))

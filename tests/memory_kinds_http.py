@@ -1,4 +1,4 @@
-"""Kinds of requests that `memory_child` refuses memory to. They go by the rules of `memory_kinds`."""
+"""Kinds of requests to which `memory_child` refuses memory, by the rules of `memory_kinds`."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Hooks:
-    """What a server tells."""
+    """The callbacks of a server."""
 
     access = staticmethod(nothing)
 
@@ -34,7 +34,7 @@ class Hooks:
 
 
 class Request(Kind):
-    """A request, of which nothing stays counted."""
+    """A request, after which the server's counts are as before."""
 
     request = GET
 
@@ -56,7 +56,7 @@ class Request(Kind):
         self.client.close()
         turn(self.loop, 5)
         cancel_all(self.loop)
-        # A task that has ended without its callbacks is found by the next tick, one that nobody woke by the one after.
+        # The next tick finds a task that has ended without its callbacks, the one after it a task that was never woken.
         for _ in range(2):
             self.server._tick()
             turn(self.loop, 3)

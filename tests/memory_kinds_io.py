@@ -1,4 +1,4 @@
-"""Kinds of calls on transports that `memory_child` refuses memory to. They go by the rules of `memory_kinds`."""
+"""Kinds of calls on transports to which `memory_child` refuses memory, by the rules of `memory_kinds`."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from memory_kinds import Kind, cancel_all, nothing, turn
 
 
 class Echo(asyncio.Protocol):
-    """Sends back what it gets."""
+    """Sends back what it receives."""
 
     transport: Any = None
     is_lost = False
@@ -26,7 +26,7 @@ class Echo(asyncio.Protocol):
 
 
 class BufferedEcho(asyncio.BufferedProtocol):
-    """The same by a buffer of its own."""
+    """Does the same with a buffer of its own."""
 
     transport: Any = None
     is_lost = False
@@ -93,7 +93,7 @@ class BufferedStreamEcho(StreamEcho):
 
 
 class OpenStream(Kind):
-    """What a call of a transport needs: one that is open."""
+    """A call on a transport that is open."""
 
     def set_up(self) -> None:
         self.left, self.right = self.pair()
@@ -149,7 +149,7 @@ class StreamAbort(OpenStream):
 
 
 class StreamEnd(OpenStream):
-    """The peer goes."""
+    """The peer leaves."""
 
     def call(self) -> None:
         self.right.close()
@@ -157,7 +157,7 @@ class StreamEnd(OpenStream):
 
 
 class StreamInfo(OpenStream):
-    """What a transport is asked."""
+    """The information about a transport."""
 
     def call(self) -> None:
         for name in "socket", "sockname", "peername", "nothing":
@@ -247,7 +247,7 @@ class Accepts(Kind):
 
 
 class Collects(asyncio.DatagramProtocol):
-    """Keeps what it gets."""
+    """Keeps what it receives."""
 
     transport: Any = None
     is_lost = False

@@ -1,4 +1,4 @@
-"""Kinds of calls on descriptors and sockets that `memory_child` refuses memory to, by the rules of `memory_kinds`."""
+"""Kinds of calls on descriptors and sockets to which `memory_child` refuses memory, by the rules of `memory_kinds`."""
 
 import asyncio
 import socket

@@ -1,7 +1,7 @@
-"""Protocols that write down how they are called, for the tests of transports.
+"""Protocols that record their calls, for the tests of transports.
 
-A test says in a protocol's hooks what is to happen inside a call, and reads from the protocol what was called in which
-order. It knows nothing of loops and sockets.
+A test sets hooks that run inside a call, and reads the calls in their order from the protocol. Loops and sockets are
+not known here.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ Hook = Callable[..., Any]
 
 
 class Calls:
-    """Writes down every call of a protocol's method, and then does what the test wants done inside it."""
+    """Records every call of a protocol's method, and then runs the hook of the test."""
 
     def __init__(self, **inside: Hook) -> None:
         self.inside = inside
@@ -21,7 +21,7 @@ class Calls:
         self.transport: Any = None
 
     def called(self, name: str, *arguments: object) -> Any:
-        """Write the call down and run the hook of this name, if there is one."""
+        """Record the call and run the hook of this name, if there is one."""
         self.calls.append(name)
         hook = self.inside.get(name)
         return hook(*arguments) if hook is not None else None
@@ -32,7 +32,7 @@ class Calls:
         self.called("connection_made", transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Keep what the connection was lost for, each time."""
+        """Keep the reason for the loss, each time."""
         self.lost.append(exc)
         self.called("connection_lost", exc)
 
@@ -46,7 +46,7 @@ class Calls:
 
 
 class Recorder(Calls, asyncio.Protocol):
-    """A plain protocol that gathers what it receives."""
+    """A plain protocol that collects what it receives."""
 
     def __init__(self, **inside: Hook) -> None:
         super().__init__(**inside)
@@ -54,13 +54,13 @@ class Recorder(Calls, asyncio.Protocol):
         self.sizes: list[int] = []
 
     def data_received(self, data: bytes) -> None:
-        """Gather the data and the size of each piece."""
+        """Collect the data and the size of each piece."""
         self.data += data
         self.sizes.append(len(data))
         self.called("data_received", data)
 
     def eof_received(self) -> bool | None:
-        """A hook's result decides whether the connection stays open."""
+        """Return the result of the hook, which decides whether the connection stays open."""
         kept: bool | None = self.called("eof_received")
         return kept
 
@@ -76,25 +76,25 @@ class BufferedRecorder(Calls, asyncio.BufferedProtocol):
         self.hints: list[int] = []
 
     def get_buffer(self, sizehint: int) -> Any:
-        """The buffer, or what the hook gives instead."""
+        """Return the buffer, or the result of the hook."""
         self.hints.append(sizehint)
         given = self.called("get_buffer", sizehint)
         return self.buffer if given is None else given
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Gather what is new in the buffer."""
+        """Collect the new bytes of the buffer."""
         self.data += memoryview(self.buffer)[:nbytes]
         self.sizes.append(nbytes)
         self.called("buffer_updated", nbytes)
 
     def eof_received(self) -> bool | None:
-        """A hook's result decides whether the connection stays open."""
+        """Return the result of the hook, which decides whether the connection stays open."""
         kept: bool | None = self.called("eof_received")
         return kept
 
 
 class DatagramRecorder(Calls, asyncio.DatagramProtocol):
-    """A protocol that gathers datagrams with their senders, and errors."""
+    """A protocol that collects datagrams with their senders, and errors."""
 
     def __init__(self, **inside: Hook) -> None:
         super().__init__(**inside)

@@ -1,6 +1,6 @@
-"""What the tests of transports and sockets share: connections, servers and endpoints with bare peers.
+"""Shared by the tests of transports and sockets: connections, servers and endpoints with bare peers.
 
-The protocols are in net_protocols.py. It knows nothing of what any test expects.
+The protocols are in net_protocols.py.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from support import private, turn, turn_until
 Result = TypeVar("Result")
 Pair = tuple[socket.socket, socket.socket]
 
-# The kernel's least buffer for a socket is a few KiB whatever is asked for. With one of this size a Unix pair is full
-# after some tens of KiB, so that what a test writes behind it stays in the transport's own buffer.
+# The kernel's smallest buffer for a socket is a few KiB, whatever is asked for. With one of this size a Unix pair is
+# full after some tens of KiB, so that further writes of a test stay in the transport's own buffer.
 SMALL_BUFFER = 4096
-# More than any socket pair here takes on its own: the rest is the transport's.
+# More than any pair of sockets here takes by itself: the rest is in the transport.
 MORE_THAN_THE_KERNEL_TAKES = 4 * 1024 * 1024
-# Turns enough for whatever could still happen after the last thing that a test waited for.
+# Enough turns for all further effects after the last event that a test waited for.
 A_FEW = 5
-# `SO_LINGER` switched on with no time to linger: closing sends a reset instead of an end of file.
+# `SO_LINGER` with a time of zero: closing sends a reset instead of an end of file.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -35,21 +35,21 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 def endpoint(
     loop: asyncio.AbstractEventLoop, protocol: DatagramRecorder | None = None, **options: Any
 ) -> Iterator[tuple[Any, DatagramRecorder]]:
-    """A datagram endpoint, closed afterwards."""
+    """Make a datagram endpoint, and close it afterwards."""
     made = protocol or DatagramRecorder()
     transport, _ = run(loop, loop.create_datagram_endpoint(lambda: made, **options))
     sock = transport.get_extra_info("socket")
     try:
         yield transport, made
     finally:
-        # asyncio's own transport fails in `abort()` when it is already through with closing.
+        # `abort()` of asyncio's own transport fails after it is completely closed.
         if sock.fileno() != -1:
             transport.abort()
             turn_until(loop, lambda: sock.fileno() == -1)
 
 
 def datagram_peer(*, family: int = socket.AF_INET, receive_buffer: int | None = None) -> socket.socket:
-    """A bare bound datagram socket of this machine, non-blocking."""
+    """Return a bare bound datagram socket of this machine, non-blocking."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     if receive_buffer is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -59,7 +59,7 @@ def datagram_peer(*, family: int = socket.AF_INET, receive_buffer: int | None = 
 
 
 def receive_datagram(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> tuple[bytes, Any]:
-    """The next datagram of a bare peer, with the loop turning until it is there."""
+    """Return the next datagram of a bare peer, running the loop until it arrives."""
     while True:
         try:
             return peer.recvfrom(1 << 16)
@@ -68,10 +68,10 @@ def receive_datagram(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> tu
 
 
 def tcp_pair(*, receive_buffer: int | None = None) -> Pair:
-    """Two ends of a TCP connection on this machine, non-blocking, the first one being the client's."""
+    """Return both ends of a TCP connection on this machine, non-blocking, the client's end first."""
     with socket.socket() as listener:
         if receive_buffer is not None:
-            # What is accepted inherits it, and the window is agreed on at the beginning.
+            # Accepted sockets inherit it, and the window is negotiated at the start.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
@@ -83,7 +83,7 @@ def tcp_pair(*, receive_buffer: int | None = None) -> Pair:
 
 
 def unix_pair(*, send_buffer: int | None = None) -> Pair:
-    """Two ends of a Unix stream, non-blocking."""
+    """Return two ends of a Unix stream, non-blocking."""
     pair = socket.socketpair()
     for end in pair:
         end.setblocking(False)
@@ -99,7 +99,7 @@ PAIRS: dict[str, Callable[[], Pair]] = {"tcp": tcp_pair, "unix": unix_pair}
 def wired(
     loop: asyncio.AbstractEventLoop, protocol: Any = None, *, pair: Pair | None = None
 ) -> Iterator[tuple[Any, socket.socket]]:
-    """A transport and its bare peer. Afterwards both are closed and the protocol has been told so."""
+    """Return a transport and its bare peer. Afterwards both are closed and the protocol has been told."""
     ours, peer = pair or unix_pair()
     protocol = protocol if protocol is not None else Recorder()
     transport = connect(loop, protocol, ours)
@@ -107,14 +107,14 @@ def wired(
         try:
             yield transport, peer
         finally:
-            # asyncio's own transport fails in `abort()` when it is already through with closing.
+            # `abort()` of asyncio's own transport fails after it is completely closed.
             if not loop.is_closed() and ours.fileno() != -1:
                 transport.abort()
                 turn_until(loop, lambda: ours.fileno() == -1)
 
 
 def connect(loop: asyncio.AbstractEventLoop, protocol: Any, sock: socket.socket) -> Any:
-    """The transport of a socket that is connected already."""
+    """Return the transport of a socket that is connected already."""
     transport, _ = loop.run_until_complete(loop.create_connection(lambda: protocol, sock=sock))
     return transport
 
@@ -130,17 +130,17 @@ class Served:
         self.server: Any = None
 
     def factory(self) -> Recorder:
-        """Make the next client's protocol."""
+        """Make the protocol of the next client."""
         self.protocols.append(Recorder(**self.inside))
         return self.protocols[-1]
 
     @property
     def address(self) -> Any:
-        """Where the first of the server's sockets listens."""
+        """Return the address of the server's first socket."""
         return self.server.sockets[0].getsockname()
 
     def connect(self) -> socket.socket:
-        """One more client, which the server has accepted."""
+        """Connect one more client, and wait until the server has accepted it."""
         peer = socket.create_connection(self.address)
         self.peers.append(peer)
         peer.setblocking(False)
@@ -148,9 +148,9 @@ class Served:
         return peer
 
     def end(self) -> None:
-        """Close everything, and wait until every protocol that was ever connected has heard of it."""
+        """Close everything, and wait until every protocol that was ever connected has been told."""
         self.server.close()
-        # Connections that are being accepted become protocols yet.
+        # Connections that are being accepted get protocols now.
         turn(self.loop, 3)
         turn_until(self.loop, self.all_lost)
         turn(self.loop)
@@ -158,7 +158,7 @@ class Served:
             peer.close()
 
     def all_lost(self) -> bool:
-        """Whether no connection is left; those which are open are aborted."""
+        """Abort all connections, and return whether none is left."""
         connected = [protocol for protocol in self.protocols if protocol.transport is not None]
         for protocol in connected:
             if not protocol.transport.is_closing():
@@ -170,7 +170,7 @@ class Served:
 def serving(
     loop: asyncio.AbstractEventLoop, *, clients: int = 0, inside: dict[str, Hook] | None = None, **options: Any
 ) -> Iterator[Served]:
-    """A server on this machine with so many clients, and with these hooks in its protocols."""
+    """Run a server on this machine with this many clients, and with these hooks in its protocols."""
     served = Served(loop, **(inside or {}))
     options = {"host": "127.0.0.1", "port": 0, **options}
     served.server = run(loop, loop.create_server(served.factory, **options))
@@ -183,7 +183,7 @@ def serving(
 
 
 def refuses(address: Any) -> bool:
-    """Whether nobody listens at an address."""
+    """Return whether no socket listens at an address."""
     try:
         with socket.create_connection(address):
             return False
@@ -192,7 +192,7 @@ def refuses(address: Any) -> bool:
 
 
 def receive(loop: asyncio.AbstractEventLoop, peer: socket.socket, count: int) -> bytes:
-    """So many bytes from a bare peer, with the loop turning until they are there."""
+    """Return this many bytes of a bare peer, running the loop until they arrive."""
     got = bytearray()
     while len(got) < count:
         turn(loop)
@@ -204,7 +204,7 @@ def receive(loop: asyncio.AbstractEventLoop, peer: socket.socket, count: int) ->
 
 
 def receive_all(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> bytes:
-    """Everything from a bare peer up to the end of file, with the loop turning until that is there."""
+    """Return everything from a bare peer up to the end of file, running the loop until it arrives."""
     got = bytearray()
     while (piece := receive_now(peer)) != b"":
         got += piece or b""
@@ -213,7 +213,7 @@ def receive_all(loop: asyncio.AbstractEventLoop, peer: socket.socket) -> bytes:
 
 
 def receive_now(peer: socket.socket, count: int = 1 << 20) -> bytes | None:
-    """What a bare peer has just now: None for nothing, empty for the end of file."""
+    """Return what a bare peer has just now: None for nothing, empty for the end of file."""
     try:
         return peer.recv(count)
     except BlockingIOError:
@@ -221,7 +221,7 @@ def receive_now(peer: socket.socket, count: int = 1 << 20) -> bytes | None:
 
 
 def send_all(loop: asyncio.AbstractEventLoop, peer: socket.socket, data: bytes) -> None:
-    """Send from a bare peer, with the loop turning whenever the kernel takes no more."""
+    """Send from a bare peer, running the loop whenever the kernel takes no more."""
     rest = memoryview(data)
     while rest:
         try:
@@ -237,7 +237,7 @@ def reset(peer: socket.socket) -> None:
 
 
 def fill(loop: asyncio.AbstractEventLoop, transport: Any) -> int:
-    """Write until the kernel takes no more and something stays in the transport's buffer; gives how much was written.
+    """Write until the kernel takes no more and something stays in the transport's buffer; return how much was written.
 
     The socket's own buffer should be small, or this takes long.
     """
@@ -250,7 +250,7 @@ def fill(loop: asyncio.AbstractEventLoop, transport: Any) -> int:
 
 
 def reports_of(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """What the loop's exception handler is called with from here on."""
+    """Return a list of all later calls of the loop's exception handler."""
     seen: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: seen.append(context))
     return seen
@@ -262,37 +262,37 @@ def run(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Result])
 
 
 def turns_share(loop: asyncio.AbstractEventLoop, seconds: float = 0.1) -> float:
-    """How much of some time the loop spends in computing when nothing is to be done: near 0, and 1 in a busy loop."""
+    """Return the share of CPU time of an idle loop: near 0, and 1 for a busy loop."""
     loop.call_later(seconds, loop.stop)
     before = time.process_time()
     loop.run_forever()
     return (time.process_time() - before) / seconds
 
 
-# A loop that sleeps needs a few turns in such a time, one that spins needs all of it. The machine may be busy, but what
-# is counted is this process's own time.
+# A loop that sleeps needs a few turns in this time, one that spins all of it. The machine may be busy, but only this
+# process's own time counts.
 IDLE_SHARE_AT_MOST = 0.5
 
 
 @contextmanager
 def refusing_port() -> Iterator[int]:
-    """A port that is taken and refuses every connection, because its owner does not listen."""
+    """Yield a port that is in use and refuses every connection, because its socket does not listen."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
 def skip_asyncio(loop_name: str, *, below: tuple[int, int] = (99, 0), since: tuple[int, int] = (3, 0)) -> None:
-    """Leave asyncio's own loop out on the versions from `since` up to, not including, `below`.
+    """Skip asyncio's own loop on the versions from `since` up to, not including, `below`.
 
-    For a promise of ours that these versions' own loop breaks; the test says which in its docstring.
+    This is for a promise of vitok that asyncio's own loop breaks in these versions; the test's docstring names it.
     """
     if loop_name == "asyncio" and since <= sys.version_info[:2] < below:
         pytest.skip("this Python's own loop does not keep it; see the docstring")
 
 
 def is_open(number: int) -> bool:
-    """Whether a descriptor of this number is open in this process."""
+    """Return whether a descriptor of this number is open in this process."""
     try:
         os.fstat(number)
     except OSError:
@@ -301,5 +301,5 @@ def is_open(number: int) -> bool:
 
 
 def bad(value: object) -> Any:
-    """The same object, given where its type is wrong on purpose."""
+    """Return the same object, for an argument whose type is wrong on purpose."""
     return private(value)

@@ -1,4 +1,4 @@
-"""What the tests of pipe transports share: two ends of each kind of file, and a transport over one of them."""
+"""Shared by the tests of pipe transports: two ends of each kind of file, and a transport over one of them."""
 
 import asyncio
 import contextlib
@@ -17,23 +17,23 @@ Ends = tuple[File, File]
 
 
 def unbuffered(descriptor: int, mode: str, *, closefd: bool = True) -> File:
-    """A file object without a buffer."""
+    """Return a file object without a buffer."""
     return os.fdopen(descriptor, mode, 0, closefd=closefd)
 
 
 def pipe_ends() -> Ends:
-    """The reading and the writing end of a pipe."""
+    """Return the reading and the writing end of a pipe."""
     reading, writing = os.pipe()
     return unbuffered(reading, "rb"), unbuffered(writing, "wb")
 
 
 def socket_ends() -> Ends:
-    """Two ends of a Unix stream."""
+    """Return two ends of a Unix stream."""
     return socket.socketpair()
 
 
 def terminal_ends() -> Ends:
-    """A terminal, in raw mode: its master is read, its slave written."""
+    """Return a terminal, in raw mode: its master is read, its slave written."""
     master, slave = os.openpty()
     tty.setraw(slave)
     return unbuffered(master, "rb"), unbuffered(slave, "wb")
@@ -44,7 +44,7 @@ ENDS: dict[str, Callable[[], Ends]] = {"pipe": pipe_ends, "socket": socket_ends,
 
 @contextmanager
 def reading(loop: asyncio.AbstractEventLoop, protocol: Any, file: File, other: File) -> Iterator[Any]:
-    """A transport that reads a file; afterwards it and the other end are closed."""
+    """Make a transport that reads a file; afterwards it and the other end are closed."""
     transport, _ = run(loop, loop.connect_read_pipe(lambda: protocol, file))
     with contextlib.closing(other):
         yield transport
@@ -55,7 +55,7 @@ def reading(loop: asyncio.AbstractEventLoop, protocol: Any, file: File, other: F
 
 @contextmanager
 def writing(loop: asyncio.AbstractEventLoop, protocol: Any, file: File, other: File) -> Iterator[Any]:
-    """A transport that writes to a file; afterwards it and the other end are closed."""
+    """Make a transport that writes to a file; afterwards it and the other end are closed."""
     transport, _ = run(loop, loop.connect_write_pipe(lambda: protocol, file))
     with contextlib.closing(other):
         yield transport
@@ -66,12 +66,12 @@ def writing(loop: asyncio.AbstractEventLoop, protocol: Any, file: File, other: F
 
 
 def is_closed(file: File) -> bool:
-    """Whether a file or a socket is closed."""
+    """Return whether a file or a socket is closed."""
     return bool(file.fileno() == -1 if isinstance(file, socket.socket) else file.closed)
 
 
 def read_now(file: File) -> bytes | None:
-    """What can be read without waiting: None for nothing."""
+    """Return what can be read without waiting, or None."""
     os.set_blocking(file.fileno(), False)
     try:
         return os.read(file.fileno(), 1 << 20)
@@ -80,7 +80,7 @@ def read_now(file: File) -> bytes | None:
 
 
 def drain(loop: asyncio.AbstractEventLoop, file: File, count: int) -> bytes:
-    """So many bytes, with the loop turning until they are there."""
+    """Return this many bytes, running the loop until they arrive."""
     got = bytearray()
     while len(got) < count:
         turn(loop)

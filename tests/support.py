@@ -1,6 +1,6 @@
-"""What several test files share: loops by name, turns of a loop, and children that run Python on one of the loops.
+"""Shared by several test files: loops by name, turns of a loop, and children that run Python on one of the loops.
 
-It knows of both loops only where they come from: `asyncio.new_event_loop` and `vitok.new_event_loop`.
+Both loops are known only by their factories: `asyncio.new_event_loop` and `vitok.new_event_loop`.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from typing import Any, Protocol
 
 LOOP_NAMES = ("asyncio", "vitok")
 PROJECT = Path(__file__).resolve().parent.parent
-# A child that hangs is ended before the limit of the test which waits for it, so that its output is seen.
+# A child that hangs is ended before the time limit of its test, so that its output is seen.
 CHILD_SECONDS = 25
 
 
 class NewLoop(Protocol):
-    """The fixture `new_loop`: a fresh loop of the kind under test."""
+    """The fixture `new_loop`: a function that returns a new loop of the kind under test."""
 
     def __call__(self) -> asyncio.AbstractEventLoop:
-        """Make one."""
+        """Return a new loop."""
 
 
 class ErrorLog(logging.Handler):
@@ -36,17 +36,17 @@ class ErrorLog(logging.Handler):
         self.records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record; it is looked at when the test is over."""
+        """Keep the record for the end of the test."""
         self.records.append(record)
 
     def take(self) -> list[logging.LogRecord]:
-        """The records so far, which thereby count as expected."""
+        """Return the records so far, which thereby count as expected."""
         records, self.records = self.records, []
         return records
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes a loop of this kind; ours is imported only when a test needs it."""
+    """Return the factory of this kind of loop; vitok is imported only when a test needs it."""
     if name == "asyncio":
         return asyncio.SelectorEventLoop
     factory: Callable[[], asyncio.AbstractEventLoop] = importlib.import_module(name).new_event_loop
@@ -54,25 +54,25 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def private(owner: object) -> Any:
-    """The same object, for a test that looks at an attribute which asyncio has but the type stubs don't."""
+    """Return the same object, for a test that uses a private attribute of asyncio's."""
     return owner
 
 
 def turn(loop: asyncio.AbstractEventLoop, times: int = 1) -> None:
-    """Turn the loop a number of times: `stop()` lets the turn it is called in come to its end."""
+    """Run a number of turns of the loop: `stop()` lets the current turn end."""
     for _ in range(times):
         loop.call_soon(loop.stop)
         loop.run_forever()
 
 
 def turn_until(loop: asyncio.AbstractEventLoop, condition: Callable[[], object]) -> None:
-    """Turn the loop until something holds. What never comes to hold is ended by the test's time limit."""
+    """Run turns of the loop until the condition holds. The time limit of the test ends this otherwise."""
     while not condition():
         turn(loop)
 
 
 def pending(loop: asyncio.AbstractEventLoop, waiting: Any) -> asyncio.Task[Any]:
-    """A task that has begun to wait."""
+    """Return a task that has begun to wait."""
     task: asyncio.Task[Any] = loop.create_task(waiting)
     turn(loop, 3)
     assert not task.done()
@@ -80,33 +80,34 @@ def pending(loop: asyncio.AbstractEventLoop, waiting: Any) -> asyncio.Task[Any]:
 
 
 def result(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Any:
-    """What a task comes to."""
+    """Return the result of a task."""
     turn_until(loop, task.done)
     return task.result()
 
 
 def open_descriptors() -> dict[int, str]:
-    """The open descriptors of this process and what they stand for."""
+    """Return the open descriptors of this process, and what each refers to."""
     found = {}
     for number in os.listdir("/proc/self/fd"):
         try:
             found[int(number)] = os.readlink(f"/proc/self/fd/{number}")
         except FileNotFoundError:
-            # The descriptor that listed the folder: closed by the time its turn comes.
+            # The descriptor for listing the folder, which is closed by now.
             continue
     return found
 
 
 def wait_until_polling(process: int, thread: int | None = None) -> None:
-    """Look again and again until a thread (the main one, if none is named) sleeps in its poll.
+    """Wait until a thread (by default the main one) sleeps in its poll.
 
-    A signal that comes just before the poll is lost on asyncio's loop when it has no handler of its own: Python has
-    looked for signals already, and the poll then sleeps. So a test of what a signal does to a sleeping loop must wait
-    for the sleep, on that loop.
+    A signal just before the poll is lost on asyncio's loop if it has no handler of its own: Python has checked for
+    signals already, and the poll then sleeps. So a test of the effect of a signal on a sleeping loop must wait for the
+    sleep, on that loop.
     """
     path = Path(f"/proc/{process}/task/{thread or process}/wchan")
     while "ep_poll" not in (place := path.read_text()) and "epoll_wait" not in place:
-        # The kernel names the place where a thread sleeps and "0" where it runs. Asking costs a system call, no time.
+        # The kernel names the place where a thread sleeps, and "0" while it runs. Asking costs one system call and no
+        # time.
         os.sched_yield()
 
 
@@ -116,7 +117,7 @@ def run_python(
     seconds: float = CHILD_SECONDS,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python to its end and give its output, whatever its exit code."""
+    """Run Python to its end and return its output, whatever its exit code is."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         capture_output=True,
@@ -129,12 +130,12 @@ def run_python(
 
 
 def script_for(loop_name: str, body: str) -> str:
-    """A script in which `new_loop` makes a loop of the kind under test."""
+    """Return a script in which `new_loop` makes a loop of the kind under test."""
     return f"from {loop_name} import new_event_loop as new_loop\n" + textwrap.dedent(body)
 
 
 def run_script(loop_name: str, body: str, *flags: str) -> str:
-    """Run such a script in a child; it must succeed and write nothing to its standard error. Gives its output."""
+    """Run such a script in a child, which must succeed without output on standard error. Return its output."""
     child = run_python(*flags, "-c", script_for(loop_name, body))
     assert (child.returncode, child.stderr) == (0, ""), child.stderr
     return child.stdout
@@ -142,7 +143,7 @@ def run_script(loop_name: str, body: str, *flags: str) -> str:
 
 @contextmanager
 def python_child(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """A Python that runs beside the test, with its output on a pipe, and is gone afterwards whatever happened."""
+    """Run Python beside the test, with its output on a pipe, and end it afterwards in any case."""
     command = [sys.executable, *map(str, arguments)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with child:
@@ -154,6 +155,6 @@ def python_child(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def next_line(child: subprocess.Popen[str]) -> str:
-    """The next line of a child's output, without its end; empty when the child is gone."""
+    """Return the next line of a child's output, without its end; empty if the child has ended."""
     assert child.stdout is not None
     return child.stdout.readline().rstrip("\n")

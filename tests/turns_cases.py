@@ -1,7 +1,7 @@
-"""The cases of test_turns.py: something in this process makes a descriptor ready, and callbacks come of it.
+"""The cases of test_turns.py: something in this process makes a descriptor ready, and callbacks follow.
 
 A case makes what it needs, waits in `cause()` until the loop has been busy for the chosen number of turns, acts, and
-waits for the calls that the protocols write down. It knows nothing of what their turns have to be.
+waits for the calls that the protocols record. The expected turns are not known here.
 """
 
 import asyncio
@@ -20,13 +20,15 @@ CASES: dict[str, Case] = {}
 
 
 def case(function: Case) -> Case:
-    """Puts a case into the table by its name."""
+    """Add a case to the table by its name."""
     CASES[function.__name__] = function
     return function
 
 
 def on_a_pair(name: str, act: Callable[[Any], object], calls: int, reply: bytes = b"") -> None:
-    """Puts a case into the table: what one end's transport does, and how many calls come of it; on TCP and on Unix."""
+    """Add a case to the table: the action of one end's transport, and the number of calls that follow; on TCP and on
+    Unix.
+    """
     for kind in ("tcp", "unix"):
 
         async def run(turns: Turns, kind: str = kind) -> None:
@@ -40,7 +42,7 @@ def on_a_pair(name: str, act: Callable[[Any], object], calls: int, reply: bytes 
 
 
 def descriptor_of(transport: Any) -> int:
-    """The number behind a transport."""
+    """Return the number of a transport's descriptor."""
     return int(transport.get_extra_info("socket").fileno())
 
 
@@ -63,7 +65,7 @@ on_a_pair(
 
 @case
 async def reading_is_resumed(turns: Turns) -> None:
-    """What came while the transport was paused."""
+    """Data that arrived while the transport was paused."""
     ours, theirs = await connected_pair(turns, "tcp")
     theirs.transport.pause_reading()
     ours.transport.write(b"x")
@@ -98,7 +100,7 @@ async def a_stream_reader(turns: Turns) -> None:
 
 @case
 async def a_reader_makes_room_for_a_writer(turns: Turns) -> None:
-    """A loop that is not busy reads without calling anybody, and the other end can be written to again."""
+    """A loop that is not busy reads without calling a protocol, and the other end can be written to again."""
     writing, reading = socket_pair(turns)
     reader, writer = await asyncio.open_connection(sock=reading, limit=2**24)
 
@@ -134,7 +136,7 @@ def watched_pipe(turns: Turns) -> tuple[int, int]:
 
 @case
 async def a_pipe_is_written_to(turns: Turns) -> None:
-    """`os.write`, of which the loop knows nothing."""
+    """`os.write`, which the loop does not see."""
     _, writer = watched_pipe(turns)
     await turns.cause()
     os.write(writer, b"x")
@@ -178,7 +180,7 @@ async def a_peer_is_closed(turns: Turns) -> None:
 
 @case
 async def a_ready_descriptor_is_watched(turns: Turns) -> None:
-    """`add_reader` where something waits, while the loop watches nothing else."""
+    """`add_reader` on a ready descriptor, while the loop watches nothing else."""
     ours, theirs = socket_pair(turns)
     theirs.send(b"x")
     await turns.cause()
@@ -208,7 +210,7 @@ async def a_signal(turns: Turns) -> None:
 
 @case
 async def sock_calls(turns: Turns) -> None:
-    """A task that waits in `sock_recv`, for what is sent by the loop and by the socket itself."""
+    """A task that waits in `sock_recv`, for data sent by the loop and by the socket itself."""
     ours, theirs = socket_pair(turns)
 
     async def receive() -> None:
@@ -262,7 +264,7 @@ async def sock_connect_and_sock_accept(turns: Turns) -> None:
 
 
 async def serving(turns: Turns) -> asyncio.Server:
-    """A server whose protocols write down their calls."""
+    """A server whose protocols record their calls."""
     server = await turns.loop.create_server(lambda: Log(turns, "server"), "127.0.0.1", 0)
     turns.closing(server.close)
     return server
@@ -367,7 +369,7 @@ async def pipe_transports_write_and_close(turns: Turns) -> None:
 
 @case
 async def a_pipes_reader_is_gone(turns: Turns) -> None:
-    """The writing end hears of it."""
+    """The writing end is told."""
     reading, _ = await pipe_transports(turns)
     await turns.cause()
     reading.close()
@@ -376,7 +378,7 @@ async def a_pipes_reader_is_gone(turns: Turns) -> None:
 
 @case
 async def a_pipe_is_read_before_another_is_lost(turns: Turns) -> None:
-    """asyncssh counts on it: data in a newly connected pipe comes before the old one's `connection_lost`."""
+    """Data in a newly connected pipe comes before the old one's `connection_lost`: asyncssh relies on that."""
     old, _ = await pipe_transports(turns)
     reader, writer = os.pipe()
     os.write(writer, b"x")
@@ -390,7 +392,7 @@ async def a_pipe_is_read_before_another_is_lost(turns: Turns) -> None:
 
 @case
 async def timers_and_threads(turns: Turns) -> None:
-    """What needs no descriptor."""
+    """Callbacks without a descriptor."""
     await turns.cause()
     turns.loop.call_later(0, turns.note, "timer")
     thread = threading.Thread(target=turns.loop.call_soon_threadsafe, args=(turns.note, "posted"))

@@ -1,19 +1,16 @@
-"""Counting the turns of a busy loop, and connections whose protocols write down in which turn they are called.
-
-It knows nothing of what is tested, and of loops only how to run one.
-"""
+"""Counts the turns of a busy loop, with connections whose protocols record the turn of each call."""
 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-# Turns after which a callback is taken for one that never comes.
+# The number of turns after which a callback is assumed never to come.
 LIMIT = 200
 
 
 class Log(asyncio.Protocol, asyncio.DatagramProtocol):
-    """A protocol that writes down its calls with the turn in which each came."""
+    """A protocol that records its calls with the turn of each."""
 
     def __init__(self, turns: "Turns", name: str = "") -> None:
         self.turns = turns
@@ -22,7 +19,7 @@ class Log(asyncio.Protocol, asyncio.DatagramProtocol):
         self.reply = b""
 
     def note(self, what: str) -> None:
-        """Write down a call."""
+        """Record a call."""
         self.turns.note(f"{self.name} {what}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

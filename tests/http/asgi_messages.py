@@ -1,7 +1,4 @@
-"""ASGI messages of a response, and applications made of them, for the tests of the native HTTP server.
-
-It knows nothing of servers.
-"""
+"""ASGI messages of a response, and applications made of them, for the tests of the native HTTP server."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Where an application is served and how a client gets there: each kind of transport, for the fixture `place`.
+"""The transports by which an application is served and clients connect, for the fixture `place`.
 
-It knows nothing of applications.
+Applications are not known here.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ class Place:
             self.options["loop"] = asyncio.SelectorEventLoop()
 
     def close(self) -> None:
-        """Close the loop, if nobody has."""
+        """Close the loop, unless it is closed already."""
         if loop := self.options.get("loop"):
             loop.close()
 
     def ask(self, site: Site, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A client that has sent this."""
+        """Return a client that has sent this."""
         reader, writer = site.run(asyncio.open_connection(*site.address, ssl=self.trusting))
         writer.write(data)
         site.run(writer.drain())
         return reader, writer
 
     def exchange(self, site: Site, data: bytes) -> bytes:
-        """What comes until the server closes, for a client that has sent this."""
+        """Return what arrives until the server closes, for a client that has sent this."""
         reader, writer = self.ask(site, data)
         answer: bytes = site.run(reader.read())
         writer.transport.abort()

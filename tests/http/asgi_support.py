@@ -1,7 +1,7 @@
-"""What the tests of the native HTTP server share: an application being served, bare clients, and what they read.
+"""Shared by the tests of the native HTTP server: an application being served, bare clients, and their answers.
 
-Server and clients are on one loop in one thread: a client's call turns the loop until it has what it asked for, so that
-a test decides what happens in which order. It knows nothing of what any test expects.
+Server and clients are on one loop in one thread: a client's call runs the loop until it has its result, so that a test
+decides on the order of events.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Application = Callable[..., Any]
 Fields = list[tuple[bytes, bytes]]
 
-# Longer than anything takes on a machine under load; a test that waits for what never comes ends by this.
+# Longer than anything takes on a machine under load; it ends a test that waits for an event that never comes.
 SECONDS_AT_MOST = 15
 BLOCK = 256 * 1024
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -30,17 +30,17 @@ GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 
 @dataclass
 class Hooks:
-    """What an HttpServer tells: errors with their exceptions, and lines of the access log by call."""
+    """The callbacks of an HttpServer: errors with their exceptions, and lines of the access log by call."""
 
     errors: list[tuple[str, BaseException | None]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     def error(self, message: str, exception: BaseException | None) -> None:
-        """Something that has to be logged."""
+        """Keep an error that has to be logged."""
         self.errors.append((message, exception))
 
     def access(self, lines: str) -> None:
-        """Some lines of the access log."""
+        """Keep some lines of the access log."""
         self.calls.append(lines)
 
     @property
@@ -49,7 +49,7 @@ class Hooks:
         return "".join(self.calls).splitlines()
 
     def take(self) -> list[tuple[str, BaseException | None]]:
-        """The errors so far, which thereby count as expected."""
+        """Return the errors so far, which thereby count as expected."""
         errors, self.errors = self.errors, []
         return errors
 
@@ -92,11 +92,11 @@ class Client:
         self.buffer = bytearray()
 
     def send(self, data: bytes) -> None:
-        """Send all of it, with the loop turning meanwhile."""
+        """Send all of it, running the loop meanwhile."""
         self.site.run(self.site.loop.sock_sendall(self.sock, data))
 
     def offer(self, data: bytes) -> int:
-        """Send as much as the kernel takes while the loop does not turn."""
+        """Send as much as the kernel takes while the loop does not run."""
         sent = 0
         try:
             while sent < len(data):
@@ -123,7 +123,7 @@ class Client:
         return self.site.run(self._head())
 
     def take(self, count: int) -> bytes:
-        """So many bytes."""
+        """Return this many bytes."""
         return self.site.run(self._exactly(count))
 
     def rest(self) -> bytes:
@@ -131,14 +131,14 @@ class Client:
         return self.site.run(self._rest())
 
     def end(self) -> bytes:
-        """What comes until the end of file or a reset, as a careless client sees it."""
+        """Return what arrives until the end of file or a reset, as for a careless client."""
         try:
             return self.rest()
         except ConnectionResetError:
             return bytes(self.buffer)
 
     def has_nothing(self, turns: int = 5) -> bool:
-        """Whether nothing comes in some turns of the loop, not even the end of file."""
+        """Return whether nothing arrives in some turns of the loop, not even the end of file."""
         turn(self.site.loop, turns)
         if self.buffer:
             return False
@@ -234,16 +234,16 @@ class Site:
     server: Any = None
     clients: list[Client] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
-    # What a client needs to trust it, over TLS.
+    # The context with which a client trusts the server, over TLS.
     context: ssl.SSLContext | None = None
 
     @property
     def address(self) -> Any:
-        """Where it listens."""
+        """Return the address of the server."""
         return self.server.sockets[0].getsockname()
 
     def connect(self, *, receive_buffer: int | None = None) -> Client:
-        """One more client, which the server has accepted."""
+        """Connect one more client, and wait until the server has accepted it."""
         sock = socket.socket(self.server.sockets[0].family)
         client = Client(self, sock)
         self.clients.append(client)
@@ -268,7 +268,7 @@ class Site:
         return result
 
     def wait(self, condition: Callable[[], object]) -> None:
-        """Let the loop turn, asleep most of the time, until something holds that other events bring about."""
+        """Run the loop, asleep most of the time, until other events make the condition true."""
 
         async def until() -> None:
             while not condition():
@@ -277,11 +277,11 @@ class Site:
         self.run(until())
 
     def turn(self, times: int = 5) -> None:
-        """Turn the loop a few times."""
+        """Run a few turns of the loop."""
         turn(self.loop, times)
 
     def end(self) -> None:
-        """Close everything, with every request cancelled that still runs."""
+        """Close everything, cancelling every request that still runs."""
         for client in self.clients:
             client.close()
         self.server.close()
@@ -294,10 +294,11 @@ class Site:
 
 @contextmanager
 def serving(application: Application, **options: Any) -> Iterator[Site]:
-    """Serve an application on this machine, on a loop of its own. Afterwards all is closed, nothing was reported to the
-    loop's exception handler, and every error that the server told was taken by the test.
+    """Serve an application on this machine, on a loop of its own.
 
-    `loop`, `host`, `path` (a Unix socket) and `tls` (an SSLContext) say where; the rest are options of HttpServer.
+    Afterwards all is closed, nothing was reported to the loop's exception handler, and the test has taken every error
+    of the server. `loop`, `host`, `path` (a Unix socket) and `tls` (an SSLContext) select the address; the rest are
+    options of HttpServer.
     """
     loop = options.pop("loop", None) or vitok.new_event_loop()
     place = {name: options.pop(name) for name in ("host", "path", "tls") if name in options}
@@ -322,7 +323,7 @@ def begin(
     path: str | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Site:
-    """An application that is served, for whoever ends it himself."""
+    """Start serving an application; the caller ends it."""
     hooks = Hooks()
     site = Site(loop, _native.HttpServer(loop, application, options, hooks), hooks)
     loop.set_exception_handler(lambda _, context: site.reports.append(context))
@@ -356,12 +357,12 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what was sent."""
+    """Answers with the content of the request."""
     await respond(send, await read_body(receive))
 
 
 def request(target: str = "/", *fields: str, method: str = "GET", body: bytes = b"", version: str = "1.1") -> bytes:
-    """A request with these fields behind `host`, and with a Content-Length if it has a body."""
+    """Return a request with these fields after `host`, and with a Content-Length if it has a body."""
     lines = [f"{method} {target} HTTP/{version}", "host: a", *fields]
     if body:
         lines.append(f"content-length: {len(body)}")
@@ -369,14 +370,14 @@ def request(target: str = "/", *fields: str, method: str = "GET", body: bytes = 
 
 
 class Gate:
-    """Holds applications where a test wants them: `await gate.wait()` until `gate.open()`."""
+    """Stops applications at a point that a test chooses: `await gate.wait()` until `gate.open()`."""
 
     def __init__(self) -> None:
         self.waiting = 0
         self.events: list[asyncio.Event] = []
 
     async def wait(self) -> None:
-        """Wait until the test lets through whoever waits."""
+        """Wait until the test opens the gate."""
         event = asyncio.Event()
         self.events.append(event)
         self.waiting += 1
@@ -386,7 +387,7 @@ class Gate:
             self.waiting -= 1
 
     def open(self) -> None:
-        """Let through everybody who waits now."""
+        """Release all that wait now."""
         events, self.events = self.events, []
         for event in events:
             event.set()

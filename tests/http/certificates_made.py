@@ -1,7 +1,4 @@
-"""Certificates that nobody but themselves has signed, made by openssl.
-
-It knows nothing of what they are used for.
-"""
+"""Self-signed certificates, made by openssl."""
 
 import os
 import shutil
@@ -12,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PASSWORD = "open sesame"
-# Set where everything that tests need is installed: then what is missing is a failure.
+# Set where all requirements of tests are installed: a missing one is then a failure.
 REQUIRED = "VITOK_REQUIRE_PROGRAMS"
 
 
@@ -28,13 +25,13 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Certificate and keys in this folder."""
+    """Make a certificate and keys in this folder."""
     if shutil.which("openssl") is None:
         give_up = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
         give_up("openssl is missing (Debian: apt install openssl)")
     made = Certificates(*(folder / name for name in ("cert.pem", "key.pem", "locked.pem", "both.pem", "other.pem")))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    # From 3.13 on Python wants to see what a certificate may be used for.
+    # From 3.13 on Python checks the allowed use of a certificate.
     facts = ["subjectAltName=IP:127.0.0.1,DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign"]
     extra = [word for fact in facts for word in ("-addext", fact)]
     subject = ["-days", "2", "-subj", "/CN=localhost"]

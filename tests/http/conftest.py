@@ -1,7 +1,4 @@
-"""What the tests of the HTTP server share: certificates, made once, and the kinds of transports.
-
-It knows nothing of what is tested.
-"""
+"""Fixtures of the tests of the HTTP server: certificates, made once, and the kinds of transports."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,6 @@
-"""An HttpProtocol driven by its methods: a transport that is a script, and a real one over a pair of sockets.
+"""An HttpProtocol driven by its methods: with a scripted transport, and with a real one over a pair of sockets.
 
-What the peer does is decided by the test, step by step, and time passes when the test says so: `pass_time` calls what
-the server's timer would. It knows nothing of what any test expects.
+The test decides on each action of the peer, and when time passes: `pass_time` calls what the server's timer would.
 """
 
 import asyncio
@@ -19,14 +18,14 @@ BODY = {"type": "http.response.body", "body": b"ok"}
 
 
 class Hooks:
-    """What a server tells."""
+    """The callbacks of a server."""
 
     def __init__(self) -> None:
         self.errors: list[tuple[str, BaseException | None]] = []
         self.lines = ""
 
     def error(self, message: str, exception: BaseException | None) -> None:
-        """Something that has to be logged."""
+        """Keep an error that has to be logged."""
         self.errors.append((message, exception))
 
     def access(self, lines: str) -> None:
@@ -42,7 +41,7 @@ class Wire(asyncio.Transport):
     def __init__(self, protocol: Any, *, can_half_close: bool = True) -> None:
         super().__init__()
         self.can_half_close = can_half_close
-        # Whether the server has ended its side alone.
+        # Whether the server has ended only its own side.
         self.has_ended_writing = False
         self.protocol = protocol
         self.unread, self.seen = bytearray(), bytearray()
@@ -51,7 +50,7 @@ class Wire(asyncio.Transport):
         self.is_over = False
 
     def read(self, count: int = 1 << 30) -> bytes:
-        """The peer reads, and has everything so far."""
+        """Read everything so far, as the peer."""
         self.seen += self.unread[:count]
         del self.unread[:count]
         if self.writes_paused and len(self.unread) <= self.LOW and self.protocol is not None:
@@ -62,16 +61,16 @@ class Wire(asyncio.Transport):
         return bytes(self.seen)
 
     def send(self, data: bytes) -> None:
-        """The peer sends."""
+        """Send as the peer."""
         self.protocol.data_received(data)
 
     def end(self) -> None:
-        """The peer ends its side."""
+        """End the peer's side."""
         if not self.protocol.eof_received():
             self.close()
 
     def lose(self, error: Exception | None) -> None:
-        """The connection is lost, once."""
+        """Lose the connection, once."""
         self.closing = True
         protocol, self.protocol = self.protocol, None
         if protocol is not None:
@@ -98,7 +97,7 @@ class Wire(asyncio.Transport):
 
     @property
     def is_ending(self) -> bool:
-        """Whether the peer sees the end behind what it reads."""
+        """Return whether the peer sees the end after what it reads."""
         return self.closing or self.has_ended_writing
 
     def can_write_eof(self) -> bool:
@@ -139,38 +138,38 @@ class Driven:
         self.server = _native.HttpServer(asyncio.get_running_loop(), application, options, self.hooks)
 
     def connect(self, *, can_half_close: bool = True) -> Wire:
-        """A connection over a scripted transport."""
+        """Connect with a scripted transport."""
         protocol: Any = self.server()
         wire = Wire(protocol, can_half_close=can_half_close)
         protocol.connection_made(wire)
         return wire
 
     async def connect_really(self) -> socket.socket:
-        """A connection over a stream of the loop's; what it gives is the client's end."""
+        """Connect with a stream of the loop's; return the client's end."""
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         await asyncio.get_running_loop().connect_accepted_socket(self.server, ours)
         return theirs
 
     def pass_time(self, ticks: int) -> None:
-        """As many ticks of the server's, of which each of its limits has at least 16."""
+        """Let this many ticks of the server pass; each of its limits has at least 16."""
         for _ in range(ticks):
             self.server._tick()
 
 
 async def turns(count: int = 8) -> None:
-    """Let the loop turn a few times."""
+    """Run a few turns of the loop."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it in a loop of ours."""
+    """Run it in a vitok loop."""
     with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner:
         runner.run(work())
 
 
 async def plain(_scope: Any, _receive: Any, send: Any) -> None:
-    """Answers at once, whatever the request still brings."""
+    """Answers at once, whatever the request still sends."""
     await send(START)
     await send(BODY)

@@ -1,7 +1,4 @@
-"""A server in the loop that a test runs, and a plain client for it in the same loop.
-
-It knows nothing of what is tested.
-"""
+"""A server in the loop of a test, and a plain client for it in the same loop."""
 
 import asyncio
 import contextlib
@@ -18,7 +15,7 @@ GET = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 @contextlib.asynccontextmanager
 async def serving(app: Any = asgi_apps.without_lifespan, **options: Any) -> AsyncIterator[vitok.http.Server]:
-    """A server on a port that the kernel chooses, for as long as the block takes."""
+    """Run a server on a port that the kernel chooses, for the duration of the block."""
     server = vitok.http.Server(app, **{"port": 0, "access_log": False, **options})
     task = asyncio.create_task(server.serve())
     try:
@@ -45,7 +42,7 @@ async def ask(server: vitok.http.Server, request: bytes = GET) -> bytes:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run on our loop."""
+    """Run on vitok's loop."""
     vitok.run(main)
 
 

@@ -1,6 +1,6 @@
-"""The table of options in docs/serve.md, written from the one in the code: `python tests/http/serve_table.py`.
+"""Writes the table of options in docs/serve.md from the one in the code: `python tests/http/serve_table.py`.
 
-A test compares both. It knows nothing of the rest of the page.
+A test compares both. The rest of the page does not change.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
 
 
 def main() -> None:
-    """Put the table into the page."""
+    """Write the table into the page."""
     before, _, after = parts()
     PAGE.write_text(before + BEGIN + written() + END + after)
 
 
 def difference() -> str:
-    """The table as it should be where the page has another one, empty where they agree."""
+    """Return the correct table if the page has another one, or an empty text."""
     return "" if parts()[1] == written() else written()
 
 
 def parts() -> tuple[str, str, str]:
-    """The page before, within and after the two marks."""
+    """Return the page before, within and after the two marks."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     inner, _, after = rest.partition(END)
     return before, inner, after
 
 
 def written() -> str:
-    """The table in Markdown, a part for each group."""
+    """Return the table in Markdown, a part for each group."""
     lines: list[str] = []
     group = ""
     for option in table():
@@ -46,7 +46,7 @@ def written() -> str:
 
 
 def row(option: Option) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     names = [f"`{flag}`" for flag in option.flags]
     if option.name != option.flags[0].removeprefix("--").replace("-", "_"):
         names.append(f"keyword `{option.name}`")

@@ -1,7 +1,6 @@
 """`vitok serve` as a child of a test, and plain clients for it.
 
-The child's standard error is read up to the line that says where it listens; the rest is there when it has ended. It
-knows nothing of what is tested.
+The child's standard error is read up to the line with the address; the rest is read when the child has ended.
 """
 
 import http.client
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-# A child that hangs is ended before the limit of the test which waits for it, so that its output is seen.
+# A child that hangs is ended before the time limit of its test, so that its output is seen.
 CHILD_SECONDS = 25
 UP = re.compile(r"vitok serve: ((?:\S+:\S+ )+)\(")
 
 
 class Served:
-    """A child that serves: where, and what it has said."""
+    """A child that serves, with its address and its output."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self.child = child
@@ -38,7 +37,7 @@ class Served:
         return int(self.urls[0].rpartition(":")[2])
 
     def read_until(self, what: str | re.Pattern[str]) -> re.Match[str]:
-        """Read the standard error until a line has this in it."""
+        """Read the standard error until a line contains this."""
         assert self.child.stderr is not None
         for line in self.child.stderr:
             self.errors += line
@@ -47,18 +46,18 @@ class Served:
         raise AssertionError(f"it ended before it said {what!r}:\n{self.errors}")
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end, and give the exit code."""
+        """Send a signal, wait for the end, and return the exit code."""
         self.child.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for the end, and give the exit code."""
+        """Wait for the end, and return the exit code."""
         self.output, rest = self.child.communicate(timeout=CHILD_SECONDS)
         self.errors += rest
         return self.child.returncode
 
     def get(self, path: str = "/", **headers: str) -> dict[str, Any]:
-        """What the application answers, on a connection of its own."""
+        """Return the application's answer, on a connection of its own."""
         return get(self.port, path, **headers)
 
 
@@ -69,7 +68,7 @@ def started(
     environment: dict[str, str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Served]:
-    """Run the command; it is gone afterwards whatever happened."""
+    """Run the command, and end it afterwards in any case."""
     command = [sys.executable, "-m", "vitok", "serve", app, "--app-dir", str(FOLDER), *map(str, words)]
     child = subprocess.Popen(
         command,
@@ -89,7 +88,7 @@ def started(
 
 @contextmanager
 def serving(*words: str | Path, **options: Any) -> Iterator[Served]:
-    """The same, once it listens; without other words on a port that the kernel chooses."""
+    """Run the command until it listens; by default on a port that the kernel chooses."""
     where = () if any(str(word) in ("--uds", "--fd", "--bind", "--port") for word in words) else ("--port", "0")
     with started(*where, *words, **options) as served:
         served.urls = served.read_until(UP)[1].split()
@@ -97,7 +96,7 @@ def serving(*words: str | Path, **options: Any) -> Iterator[Served]:
 
 
 def refused(*words: str | Path, app: str | None = "asgi_apps:app", **environment: str) -> tuple[int, list[str]]:
-    """Run the command where it can't serve. Gives its exit code and the lines on its standard error."""
+    """Run the command where it can't serve. Return its exit code and the lines on its standard error."""
     command = [sys.executable, "-m", "vitok", "serve", *([app] if app else []), *map(str, words)]
     child = subprocess.run(
         command,
@@ -114,7 +113,7 @@ def refused(*words: str | Path, app: str | None = "asgi_apps:app", **environment
 
 
 def get(port: int, path: str = "/", **headers: str) -> dict[str, Any]:
-    """What the application on this port answers, on a connection of its own."""
+    """Return the answer of the application on this port, on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=CHILD_SECONDS)
     try:
         connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})

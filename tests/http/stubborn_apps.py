@@ -1,7 +1,6 @@
-"""Applications that leave something running which nothing ends: the path of a request says what.
+"""Applications that leave something running for ever; the path of a request selects it.
 
-Each says `begun` on its standard output, so that a test knows when to ask for the end. They know nothing of who serves
-them.
+Each prints `begun`, so that a test knows when to ask for the end.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ kept: list[Any] = []
 
 
 async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Starts what the path says, and answers if it still can."""
+    """Starts what the path selects, and answers if it still can."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return
@@ -43,7 +42,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    """A lifespan whose end hangs if the environment wants that."""
+    """A lifespan whose end hangs if the environment says so."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
@@ -63,12 +62,12 @@ async def stay() -> None:
 
 
 async def begin_task() -> None:
-    """A task that is no request's."""
+    """Starts a task that belongs to no request."""
     kept.append(asyncio.create_task(stay()))
 
 
 async def begin_generator() -> None:
-    """An asynchronous generator that does not close."""
+    """Starts an asynchronous generator that does not close."""
 
     async def generate() -> Any:
         try:
@@ -81,15 +80,15 @@ async def begin_generator() -> None:
 
 
 async def begin_executor() -> None:
-    """A thread of the loop's executor, which the interpreter waits for."""
+    """Starts a thread of the loop's executor, for which the interpreter waits."""
     kept.append(asyncio.get_running_loop().run_in_executor(None, time.sleep, FOR_EVER))
 
 
 async def begin_thread() -> None:
-    """A thread of the application's, which the interpreter waits for."""
+    """Starts a thread of the application, for which the interpreter waits."""
     threading.Thread(target=time.sleep, args=(FOR_EVER,)).start()
 
 
 async def begin_atexit() -> None:
-    """A function that the interpreter calls at its end."""
+    """Registers a function that the interpreter calls at its end."""
     atexit.register(time.sleep, FOR_EVER)
