@@ -267,9 +267,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def default_core() -> int | None:
-    """Return the last core that may be used, since the first ones serve most interrupts. None if processes can't be
-    pinned.
-    """
+    """Return the last core that may be used (the first ones serve most interrupts), or None without pinning."""
     return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 

@@ -64,9 +64,7 @@ class Fleet:
         without: Collection[str] = (),
         on_round: Callable[[], None] = lambda: None,
     ) -> RowResult:
-        """Take one warm-up per loop, then the rounds. A loop that fails is left out of this row and takes part in the
-        next.
-        """
+        """Take one warm-up per loop, then the rounds. A loop that fails is left out of this row only."""
         result = RowResult(row=row)
         running = {name: worker for name, worker in self.workers.items() if name not in without}
         result.operations = row.events or self._calibrate(row, effort, result, running)

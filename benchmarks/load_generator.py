@@ -54,9 +54,7 @@ def find() -> Path | None:
 
 
 def find_or_build() -> Path:
-    """Return the program, building it if necessary. Raises BuildError. A build is announced on stderr, since it takes
-    half a minute.
-    """
+    """Return the program, built if necessary, which is announced on stderr. Raises BuildError."""
     found = find()
     if found is not None:
         return found

@@ -133,9 +133,7 @@ class ServerProcess:
 
 
 def last_words(said: str) -> list[str]:
-    """Return the line with the reason, if there is one. A traceback ends with it; a fatal error of Python begins with
-    it.
-    """
+    """Return the line with the reason: the last of a traceback, or the first of a fatal error of Python."""
     lines = said.strip().splitlines()
     fatal = [line for line in lines if line.startswith(FATAL)]
     return (fatal or lines)[-1:]

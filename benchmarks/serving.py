@@ -51,9 +51,7 @@ def main() -> None:
 
 
 def _handler(answer: Answer) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """Return a handler with which an exception in a callback ends the server: otherwise a client would wait for its
-    answer without a reason.
-    """
+    """Return a handler that ends the server after an exception, for which its client would wait in vain."""
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)

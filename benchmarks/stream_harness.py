@@ -53,9 +53,7 @@ class Bench:
         without: Collection[str] = (),
         on_round: Callable[[], None] = lambda: None,
     ) -> StreamResult:
-        """Take one warm-up for each column, then the rounds. A column that fails is left out of this row and takes part
-        in the next.
-        """
+        """Take one warm-up for each column, then the rounds. A column that fails is left out of this row only."""
         result = StreamResult(row=row)
         cells = {column: self.cell(row, column) for column in self.columns if column not in without}
         try:

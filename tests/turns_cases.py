@@ -26,9 +26,7 @@ def case(function: Case) -> Case:
 
 
 def on_a_pair(name: str, act: Callable[[Any], object], calls: int, reply: bytes = b"") -> None:
-    """Add a case to the table: the action of one end's transport, and the number of calls that follow; on TCP and on
-    Unix.
-    """
+    """Add a case on TCP and on Unix: the action of one end's transport, and the number of calls that follow."""
     for kind in ("tcp", "unix"):
 
         async def run(turns: Turns, kind: str = kind) -> None:

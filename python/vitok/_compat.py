@@ -21,6 +21,4 @@ LOOP_ATTRIBUTES = (
     "_watcher",
     "slow_callback_duration",
 )
-"""Attributes that the constructors of asyncio's loop classes assign, in any version, and that the native class does not
-have.
-"""
+"""Attributes that asyncio's constructors assign, in any version, and that the native class does not have."""

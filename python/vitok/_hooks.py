@@ -62,9 +62,7 @@ def report_slow_callback(loop: AbstractEventLoop, handle: Any, seconds: float) -
 
 
 def descriptor_of(file: Any) -> int:
-    """Return the number of a descriptor or of an object with `fileno()`. ValueError for anything else, as in
-    `selectors`.
-    """
+    """Return the number of a descriptor or of an object with `fileno()`. ValueError for anything else."""
     try:
         number = file if isinstance(file, int) else int(file.fileno())
     except (AttributeError, TypeError, ValueError):

@@ -16,9 +16,7 @@ _NAMED_FIFOS_ARE_MUTE = sys.platform in {"darwin", "ios", "tvos", "watchos", "su
 
 
 def prepare_reader(pipe: Any) -> int:
-    """Make a file non-blocking and return its descriptor. ValueError unless it is a pipe, a socket or a character
-    device.
-    """
+    """Make a pipe, socket or character device non-blocking and return its descriptor. Otherwise ValueError."""
     descriptor: int = pipe.fileno()
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):

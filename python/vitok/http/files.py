@@ -24,9 +24,7 @@ async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int,
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open a file without waiting. Otherwise a FIFO would wait for its other end, and a terminal would become the
-    process's own.
-    """
+    """Open a file without waiting for the other end of a FIFO, or taking over a terminal."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
@@ -55,9 +53,7 @@ async def send_file(
 
 
 async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None:
-    """Await a task that is cancelled at the end of the connection, and tell that apart from a cancellation of this
-    task.
-    """
+    """Await a task that ends with the connection, and tell that from a cancellation of this task."""
     protocol._hold_file(task)
     try:
         await task

@@ -111,9 +111,7 @@ async def _end_rest(leaving: Leaving) -> bool:
 
 
 async def _cancelled(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """Cancel tasks, and return those that do not end in time. Exceptions of the others are reported as by
-    asyncio.run().
-    """
+    """Cancel tasks, and return those that do not end in time. Exceptions of the others are reported."""
     for task in tasks:
         task.cancel()
     if not tasks:

@@ -97,9 +97,7 @@ def _is_asgi2(app: Application, interface: str) -> bool:
 
 
 def _can_be_called(app: Callable[..., Any], count: int) -> bool:
-    """Return whether it takes this many positional arguments. If its parameters are unknown, it is assumed to take
-    three.
-    """
+    """Return whether it takes this many positional arguments. Unknown parameters count as three."""
     try:
         signature = inspect.signature(app)
     except (TypeError, ValueError):

@@ -138,9 +138,7 @@ class Server:
             self._log.close()
 
     async def serve_until_signal(self) -> None:
-        """Serve until SIGINT or SIGTERM as well. A second signal ends the server at once, and then has its usual
-        effect.
-        """
+        """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect."""
         seen: list[signal.Signals] = []
 
         def note(number: signal.Signals) -> None:

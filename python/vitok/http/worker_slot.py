@@ -108,9 +108,7 @@ class WorkerSlot:
             await self._pause()
 
     async def _exchange(self, worker: Process) -> Process:
-        """Start a successor, and end the worker when the successor is ready. Return the worker that has the slot
-        afterwards.
-        """
+        """Start a successor, and end the worker when it is ready. Return the worker of the slot afterwards."""
         restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
