@@ -27,9 +27,8 @@ pub(super) fn receive(
 ) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = stream.owner.get();
-    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
     let mut inbound = owner.inbound.with(py, std::mem::take);
-    let received = match inbound.receive(|room| socket::receive(descriptor, room)) {
+    let received = match inbound.receive(|room| socket::receive(plan.descriptor, room)) {
         Ok([]) => Ok(None),
         Ok(content) => {
             let protocol = plan.callee.protocol.as_borrowed();

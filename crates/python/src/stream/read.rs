@@ -5,6 +5,7 @@
 //! anything to the transport; so after each of its methods the state is asked anew.
 
 use std::io;
+use std::os::fd::RawFd;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -47,6 +48,8 @@ pub(super) struct Plan<'py> {
     pub(super) callee: Callee<'py>,
     read_mode: ReadMode,
     size: ReadSize,
+    /// The number of the socket, for as long as no user code runs.
+    pub(super) descriptor: RawFd,
 }
 
 fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
@@ -57,11 +60,12 @@ fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
             return None;
         }
         let callee = inner.callee(py)?;
-        Some(Plan { callee, read_mode: inner.read_mode, size: inner.read_size })
+        let (read_mode, size) = (inner.read_mode, inner.read_size);
+        Some(Plan { callee, read_mode, size, descriptor: inner.descriptor(py) })
     });
     let Some(plan) = plan else { return Ok(()) };
     match plan.read_mode {
-        ReadMode::Bytes => receive_bytes(transport, stream, &plan),
+        ReadMode::Bytes => receive_bytes(transport, stream, &plan, plan.descriptor),
         ReadMode::Buffer => receive_into_buffer(transport, stream, &plan),
         ReadMode::Reader => receive_for_reader(transport, stream, &plan),
         ReadMode::StreamProtocol(native) => receive_for_protocol(transport, stream, &plan, native),
@@ -71,7 +75,8 @@ fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
 /// Into asyncio's own reader, or by `data_received` if somebody has put something else in its place.
 fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
-        return receive_bytes(transport, stream, plan);
+        let Some(descriptor) = stream.descriptor_to_read(transport.py()) else { return Ok(()) };
+        return receive_bytes(transport, stream, plan, descriptor);
     };
     match reader::receive(stream, &reader) {
         Ok(Fed::Bytes | Fed::Nothing) => Ok(()),
@@ -81,10 +86,14 @@ fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>)
     }
 }
 
-fn receive_bytes(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
+fn receive_bytes(
+    transport: Argument<'_>,
+    stream: &Stream,
+    plan: &Plan<'_>,
+    descriptor: RawFd,
+) -> Result<(), ErrorSet> {
     let py = transport.py();
     let owner = stream.owner.get();
-    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
     let received = if plan.size.next() >= OWN_OBJECT {
         bytes::filled(py, plan.size.next(), |room| socket::receive(descriptor, room))?
     } else {
