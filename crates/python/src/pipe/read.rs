@@ -8,7 +8,7 @@ use reactor::socket;
 use stream::Closing;
 
 use super::end;
-use super::state::{Pipe, settle};
+use super::state::{Pipe, open_descriptor, settle};
 use crate::error::os_error;
 use crate::ffi::answer::none;
 use crate::ffi::bytes;
@@ -29,11 +29,10 @@ pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let owner = pipe.owner.bind(py);
-    let plan = pipe.inner.with(py, |inner| {
-        let callee = if inner.end.state.may_read() { inner.callee(py) } else { None };
-        callee.map(|callee| (callee, inner.descriptor))
-    });
-    let Some((callee, descriptor)) = plan else { return Ok(()) };
+    let descriptor = open_descriptor(transport)?;
+    let callee =
+        pipe.inner.with(py, |inner| if inner.end.state.may_read() { inner.callee(py) } else { None });
+    let Some(callee) = callee else { return Ok(()) };
     match receive(owner, descriptor)? {
         Ok(Some(data)) => {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);

@@ -4,7 +4,7 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyException, PyMemoryError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use reactor::{Interest, Token};
@@ -19,6 +19,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
+use crate::name;
 use crate::registry::SourceKind;
 use crate::transport;
 
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(super) writes_at_once: bool,
     /// What the kernel was asked to report.
     pub(super) watched: Interest,
+    /// The number of the file when the transport was made.
     pub(super) descriptor: RawFd,
     pub(super) token: Option<Token>,
     /// The file object; `None` once it is closed.
@@ -78,6 +80,23 @@ pub(super) fn settle(transport: Argument<'_>) -> Result<(), ErrorSet> {
 /// What a closure finds in the changing part of a transport. It calls nothing of Python's.
 pub(super) fn ask<R>(transport: Argument<'_>, question: impl FnOnce(&mut Inner) -> R) -> R {
     value_of::<Pipe>(transport).inner.with(transport.py(), question)
+}
+
+/// The number of the file; -1 once the file is closed, since the number may stand for another file by then. The file object
+/// is of any class, so this may run user code: it is called without a borrow and before the state is looked at.
+///
+/// Errors: MemoryError, and exceptions that have to leave the loop.
+pub(super) fn open_descriptor(transport: Argument<'_>) -> Result<RawFd, ErrorSet> {
+    let py = transport.py();
+    let (file, number) =
+        ask(transport, |inner| (inner.file.as_ref().map(|file| file.clone_ref(py)), inner.descriptor));
+    let Some(file) = file else { return Ok(-1) };
+    match file.bind(py).call_method0(name!("fileno")).and_then(|answer| answer.extract::<RawFd>()) {
+        Ok(answer) => Ok(if answer == number { number } else { -1 }),
+        Err(error) if error.is_instance_of::<PyMemoryError>(py) => Err(error.into()),
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(-1),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl ClassValue for Pipe {

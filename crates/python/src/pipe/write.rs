@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::{Admission, Drained};
 
-use super::state::{Inner, Pipe, settle};
+use super::state::{Inner, Pipe, open_descriptor, settle};
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::method::Argument;
@@ -64,8 +64,7 @@ fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), ErrorSe
 
 impl Inner {
     /// Offers the kernel what waits. `Ok(true)`: all is sent.
-    fn send(&mut self) -> io::Result<bool> {
-        let number = self.descriptor;
+    fn send(&mut self, number: RawFd) -> io::Result<bool> {
         let sent = transport::send(
             &mut self.queue,
             |bytes| socket::write(number, bytes),
@@ -83,23 +82,33 @@ impl Inner {
 pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
-    let sent = pipe.inner.with(py, |inner| {
+    let is_due = pipe.inner.with(py, |inner| {
         inner.is_listed = false;
-        if inner.queue.is_empty()
-            || inner.is_sending
-            || inner.end.state.is_blocked()
-            || inner.end.state.is_lost()
-        {
-            return Ok(false);
-        }
-        inner.send().map(|_| true)
+        inner.may_send()
     });
+    if !is_due {
+        return Ok(());
+    }
+    let descriptor = descriptor_or_wait(transport)?;
+    let sent = pipe
+        .inner
+        .with(py, |inner| if inner.may_send() { inner.send(descriptor).map(|_| true) } else { Ok(false) });
     match sent {
         Ok(false) => Ok(()),
         Ok(true) => after_send(transport),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => flush_when_ready(transport),
         Err(error) => fail(transport, &error),
     }
+}
+
+/// The number to write to. If it cannot be had, the bytes wait until the kernel reports room, and are offered again then.
+fn descriptor_or_wait(transport: Argument<'_>) -> Result<RawFd, ErrorSet> {
+    open_descriptor(transport).or_else(|raised| {
+        let error = raised.take(transport.py());
+        value_of::<Pipe>(transport).inner.with(transport.py(), |inner| inner.end.state.set_blocked(true));
+        settle(transport)?;
+        Err(error.into())
+    })
 }
 
 /// The same for a descriptor that somebody has made blocking. The GIL is free meanwhile, in case that somebody else takes the
@@ -109,7 +118,9 @@ fn flush_when_ready(transport: Argument<'_>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let pipe = value_of::<Pipe>(transport);
     let mut copy = [0; COPIED_AT_ONCE];
-    while let Some((descriptor, count)) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) {
+    loop {
+        let descriptor = descriptor_or_wait(transport)?;
+        let Some(count) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) else { break };
         let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
         match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}
@@ -121,10 +132,15 @@ fn flush_when_ready(transport: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 impl Inner {
+    /// Whether anything waits that the kernel can be offered now.
+    fn may_send(&self) -> bool {
+        let state = &self.end.state;
+        !self.queue.is_empty() && !self.is_sending && !state.is_blocked() && !state.is_lost()
+    }
+
     /// Copies what comes next, and keeps other flushes away until it is sent.
-    fn begin_copy(&mut self, copy: &mut [u8]) -> Option<(RawFd, usize)> {
-        if self.is_sending || self.queue.is_empty() || self.end.state.is_blocked() || self.end.state.is_lost()
-        {
+    fn begin_copy(&mut self, copy: &mut [u8]) -> Option<usize> {
+        if !self.may_send() {
             return None;
         }
         let mut first = [IoSlice::new(&[])];
@@ -132,7 +148,7 @@ impl Inner {
         let count = first[0].len().min(copy.len());
         copy[..count].copy_from_slice(&first[0][..count]);
         self.is_sending = true;
-        Some((self.descriptor, count))
+        Some(count)
     }
 
     /// Takes what was sent of a copy out of the queue; whether there may be room for more.
