@@ -59,6 +59,8 @@ fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
 
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // First: what follows fills statics, which all interpreters of the process share.
+    ffi::interpreter::require_main(module.py())?;
     ffi::forced_unwind::hang_threads();
     ffi::name::load(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;

@@ -1,8 +1,10 @@
-//! Facts and services of the interpreter that PyO3 does not wrap: threads, signals, plain attribute setting.
+//! Facts and services of the interpreter that PyO3 does not wrap: which one it is, threads, signals, plain attribute setting.
 
+use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::error::new_error;
 use super::trampoline::{ErrorSet, owned};
 
 /// The calling thread's identity, as `threading.get_ident()` gives it. Never 0 for a thread that runs Python.
@@ -11,6 +13,21 @@ pub(crate) fn thread_identity() -> u64 {
     // SAFETY: has no preconditions.
     #[expect(clippy::useless_conversion, reason = "c_ulong has 32 bits on some platforms")]
     u64::from(unsafe { ffi::PyThread_get_thread_ident() })
+}
+
+/// ImportError in a subinterpreter.
+///
+/// The statics of this library hold objects of the interpreter that imported it first. CPython itself refuses to load the module
+/// only in an interpreter with a GIL of its own, and only from 3.12 on.
+pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the token shows that this thread is attached.
+    let current = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: has no preconditions.
+    let main = unsafe { ffi::PyInterpreterState_Main() };
+    if current == main {
+        return Ok(());
+    }
+    Err(new_error::<PyImportError>("vitok can be imported in the main interpreter only"))
 }
 
 /// Runs the Python-level handlers of signals that have arrived; their exceptions come out here.

@@ -1,0 +1,88 @@
+"""Importing vitok anywhere but in the main interpreter is an ImportError that says so, and costs the main one nothing.
+
+The state of the native module (what it took from Python's modules, its classes) belongs to the process. The legacy kind
+of subinterpreter shares the GIL, and so CPython itself would load the module there.
+"""
+
+import sys
+
+import pytest
+from support import run_python
+
+pytestmark = pytest.mark.vitok_only
+
+# The private module behind `concurrent.interpreters` (3.14) has had three names and two kinds of arguments.
+PRELUDE = """
+import sys
+
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+else:
+    import _xxsubinterpreters as interpreters
+
+
+def create(kind):
+    if sys.version_info >= (3, 13):
+        return interpreters.create(kind)
+    return interpreters.create(isolated=kind == "isolated")
+
+
+def attempt(kind, code):
+    made = create(kind)
+    # What runs there says by this file what came of it: its exceptions reach nobody below 3.13.
+    interpreters.run_string(made, f'''
+import sys
+with open({sys.argv[1]!r}, "w") as out:
+    try:
+        {code}
+    except ImportError as error:
+        print("ImportError:", error, file=out)
+    else:
+        print("imported", file=out)
+    print([name for name in ("vitok", "vitok._native") if name in sys.modules], file=out)
+''')
+    interpreters.destroy(made)
+    with open(sys.argv[1]) as told:
+        print(told.read(), end="")
+
+
+async def main():
+    return "runs"
+"""
+
+OURS = "ImportError: vitok can be imported in the main interpreter only"
+# Since 3.12 an interpreter with a GIL of its own refuses by itself what does not say that it supports that.
+CPYTHONS = "ImportError: module vitok._native does not support loading in subinterpreters"
+
+
+def outcome(tmp_path: object, body: str) -> list[str]:
+    """What a child process prints."""
+    child = run_python("-c", PRELUDE + body, f"{tmp_path}/told")
+    assert (child.returncode, child.stderr) == (0, ""), child.stderr
+    return child.stdout.splitlines()
+
+
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+@pytest.mark.parametrize("name", ["vitok", "vitok._native"])
+def test_before_the_main_interpreter(tmp_path: object, kind: str, name: str) -> None:
+    """The subinterpreter comes first and ends; the main interpreter then imports, runs and closes a loop."""
+    body = f"attempt({kind!r}, 'import {name}')\nimport vitok\nprint(vitok.run(main()))"
+    refusal = OURS if kind == "legacy" or sys.version_info < (3, 12) else CPYTHONS
+    assert outcome(tmp_path, body) == [refusal, "[]", "runs"]
+
+
+@pytest.mark.parametrize("kind", ["legacy", "isolated"])
+def test_after_the_main_interpreter(tmp_path: object, kind: str) -> None:
+    """The main interpreter has run a loop, and runs another one afterwards."""
+    body = f"import vitok\nvitok.run(main())\nattempt({kind!r}, 'import vitok')\nprint(vitok.run(main()))"
+    refusal = OURS if kind == "legacy" or sys.version_info < (3, 12) else CPYTHONS
+    assert outcome(tmp_path, body) == [refusal, "[]", "runs"]
+
+
+def test_again_and_again(tmp_path: object) -> None:
+    """A refusal leaves nothing behind that the next one, in this or in another interpreter, would meet."""
+    twice = "attempt('legacy', 'import vitok')\n" * 2
+    assert outcome(tmp_path, twice + "import vitok\n" + twice + "print(vitok.run(main()))") == [
+        *[OURS, "[]"] * 4,
+        "runs",
+    ]
