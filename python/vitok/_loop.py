@@ -124,7 +124,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         try:
             super().add_signal_handler(sig, callback, *args)
         finally:
-            self._update_wakeup_descriptor()
+            self._update_wakeup_descriptor(bool(self._signal_handlers))
 
     def remove_signal_handler(self, sig: int) -> bool:
         """Remove the handler of a signal. Return whether there was one."""
@@ -133,19 +133,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         try:
             return super().remove_signal_handler(sig)
         finally:
-            self._update_wakeup_descriptor()
-
-    def _update_wakeup_descriptor(self) -> None:
-        """Keep the wake-up descriptor of signals while it is needed, and give it back to its previous owner afterwards.
-
-        asyncio's own methods set it without checking the owner; this call follows them.
-        """
-        if self.is_closed():
-            return
-        self._hold_wakeup_descriptor()
-        self._note_signal_handlers(bool(self._signal_handlers))
-        if not self._signal_handlers and not self.is_running():
-            self._release_wakeup_descriptor()
+            self._update_wakeup_descriptor(bool(self._signal_handlers))
 
     # Streams and datagrams: asyncio's own methods end in these hooks, which make native transports and listeners.
 

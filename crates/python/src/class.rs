@@ -110,14 +110,14 @@ impl EventLoop {
         signals::hold(slf.py(), slf.get())
     }
 
-    /// Whether the loop has handlers of signals now.
-    fn _note_signal_handlers(&self, py: Python<'_>, present: bool) {
-        self.registry.with(py, |registry| registry.has_signal_handlers = present);
-    }
-
-    /// Give the wake-up descriptor back to whose it was.
-    fn _release_wakeup_descriptor(&self, py: Python<'_>) -> PyResult<()> {
-        signals::release(py, self)
+    /// Keep the wake-up descriptor for as long as the loop runs or has handlers of signals, and give it back otherwise.
+    fn _update_wakeup_descriptor(slf: &Bound<'_, Self>, has_handlers: bool) -> PyResult<()> {
+        let (py, state) = (slf.py(), slf.get());
+        if state.modes.any(Modes::CLOSED) {
+            return Ok(());
+        }
+        rebuild_after_fork(slf)?;
+        signals::update(py, state, has_handlers)
     }
 
     /// The descriptor that signal numbers are written to; made at the first call.

@@ -40,6 +40,14 @@ pub(crate) fn hold_if_possible(py: Python<'_>, state: &EventLoop) -> PyResult<()
     }
 }
 
+/// After asyncio's methods have changed the handlers of signals, and the descriptor without regard to its owner: it is the
+/// loop's for as long as the loop runs or has handlers.
+pub(crate) fn update(py: Python<'_>, state: &EventLoop, has_handlers: bool) -> PyResult<()> {
+    hold(py, state)?;
+    state.registry.with(py, |registry| registry.has_signal_handlers = has_handlers);
+    if has_handlers || state.is_running() { Ok(()) } else { release(py, state) }
+}
+
 /// Gives the descriptor back, unless somebody else has taken it since. What has arrived and was not read is handed on.
 pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     let (held, process) = state.registry.with(py, |registry| (registry.wakeup, registry.process));

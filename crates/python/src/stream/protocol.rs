@@ -73,7 +73,7 @@ pub(crate) fn write(
 ) -> Result<(), ErrorSet> {
     let is_empty = head.is_empty() && tail.is_empty() && content.is_none();
     let mut is_torn = false;
-    let put = out::put(transport, is_empty, |inner| {
+    let put = out::put("write", transport, is_empty, |inner| {
         // What was to come before this is part of it.
         inner.tells_turn_end = false;
         is_torn = true;

@@ -34,25 +34,15 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), E
     match Bytes::of(data) {
         Some(data) => {
             let is_empty = data.as_ref().is_empty();
-            put(transport, is_empty, |inner| inner.queue.push_shared(data))
+            put("write", transport, is_empty, |inner| inner.queue.push_shared(data))
         }
         None => write_memory(transport, data),
     }
 }
 
-/// Admits a write, puts it into the queue, and sees to what follows.
+/// Admits a write by the method of this name, puts it into the queue, and sees to what follows.
 #[inline(always)]
 pub(super) fn put(
-    transport: Argument<'_>,
-    is_empty: bool,
-    push: impl FnOnce(&mut Inner) -> Result<(), TryReserveError>,
-) -> Result<(), ErrorSet> {
-    put_by("write", transport, is_empty, push)
-}
-
-/// The same for the method of this name.
-#[inline(always)]
-fn put_by(
     method: &str,
     transport: Argument<'_>,
     is_empty: bool,
@@ -231,7 +221,7 @@ fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Error
     if view.len() > COPY_AT_MOST {
         return write_long(transport, &view);
     }
-    put(transport, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
+    put("write", transport, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
 }
 
 /// What a long write came to.
@@ -304,7 +294,7 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
-    put_by("writelines", transport, is_empty, |inner| {
+    put("writelines", transport, is_empty, |inner| {
         pieces.into_iter().try_for_each(|piece| inner.queue.push_shared(piece))
     })
 }
