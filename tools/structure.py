@@ -18,6 +18,7 @@ from tools.checks import (
     places,
     sizes,
     unsafe_places,
+    walks,
 )
 from tools.tree import Finding, Tree, read_tree
 
@@ -34,6 +35,7 @@ CHECKS: dict[str, Check] = {
     "places": places.check,
     "examples": examples.check,
     "panicking": panicking.check,
+    "walks": walks.check,
 }
 ROOT = Path(__file__).resolve().parent.parent
 
