@@ -9,74 +9,71 @@ use pyo3::prelude::*;
 
 use crate::error::os_error;
 use crate::ffi::answer::{none, truth};
-use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::arguments::Call;
+use crate::ffi::method::{Method, fastcall};
 use crate::ffi::object::Object;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
+use crate::handle;
 use crate::imports::Imports;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Direction, Evicted};
-use crate::{fastcall, handle};
 
-pub(crate) fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let watching = "($self, fd, callback, *args)";
     let with_context = "($self, fd, callback, *args, context=None)";
     let removing = "($self, fd)";
     let method =
         |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
     vec![
-        method(
-            "add_reader",
-            fastcall!(add_reader),
-            watching,
-            "Call callback(*args) whenever fd can be read.",
-        ),
+        method("add_reader", fastcall(add_reader), watching, "Call callback(*args) whenever fd can be read."),
         method(
             "add_writer",
-            fastcall!(add_writer),
+            fastcall(add_writer),
             watching,
             "Call callback(*args) whenever fd can be written.",
         ),
         method(
             "remove_reader",
-            fastcall!(remove_reader),
+            fastcall(remove_reader),
             removing,
             "Stop watching fd for reading; whether it was.",
         ),
         method(
             "remove_writer",
-            fastcall!(remove_writer),
+            fastcall(remove_writer),
             removing,
             "Stop watching fd for writing; whether it was.",
         ),
         method(
             "_add_reader",
-            fastcall!(own_add_reader),
+            fastcall(own_add_reader),
             with_context,
             "add_reader() of the loop's own transports.",
         ),
         method(
             "_add_writer",
-            fastcall!(own_add_writer),
+            fastcall(own_add_writer),
             with_context,
             "add_writer() of the loop's own transports.",
         ),
         method(
             "_remove_reader",
-            fastcall!(own_remove_reader),
+            fastcall(own_remove_reader),
             removing,
             "remove_reader() of the loop's own transports.",
         ),
         method(
             "_remove_writer",
-            fastcall!(own_remove_writer),
+            fastcall(own_remove_writer),
             removing,
             "remove_writer() of the loop's own transports.",
         ),
     ]
 }
 
-fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn add_reader<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().len() < 2 {
         return call.by_keyword::<EventLoop>("add_reader", &["fd", "callback"]);
     }
@@ -86,7 +83,7 @@ fn add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     Ok(none(call.py))
 }
 
-fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn add_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().len() < 2 {
         return call.by_keyword::<EventLoop>("add_writer", &["fd", "callback"]);
     }
@@ -96,7 +93,7 @@ fn add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     Ok(none(call.py))
 }
 
-fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn remove_reader<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().is_empty() {
         return call.by_keyword::<EventLoop>("remove_reader", &["fd"]);
     }
@@ -105,7 +102,7 @@ fn remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     remove(call, Direction::Read)
 }
 
-fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn remove_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     if call.positional().is_empty() {
         return call.by_keyword::<EventLoop>("remove_writer", &["fd"]);
     }
@@ -115,24 +112,24 @@ fn remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
 }
 
 /// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
-fn own_add_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn own_add_reader<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     add(call, Direction::Read, handle::context_of(call, "_add_reader")?)
 }
 
-fn own_add_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn own_add_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     add(call, Direction::Write, handle::context_of(call, "_add_writer")?)
 }
 
-fn own_remove_reader<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn own_remove_reader<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     remove(call, Direction::Read)
 }
 
-fn own_remove_writer<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn own_remove_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     remove(call, Direction::Write)
 }
 
 /// A transport's descriptor is the transport's: asyncio's own check.
-fn refuse_transports(call: &Call<'_>) -> Result<(), ErrorSet> {
+fn refuse_transports(call: &Call<'_, EventLoop>) -> Result<(), ErrorSet> {
     if let Some(descriptor) = call.positional().first() {
         call.receiver().call_method1(name!("_ensure_fd_no_transport"), (*descriptor,))?;
     }
@@ -140,18 +137,18 @@ fn refuse_transports(call: &Call<'_>) -> Result<(), ErrorSet> {
 }
 
 fn add<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     direction: Direction,
-    context: Option<Argument<'py>>,
+    context: Option<Borrowed<'py>>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
-    let this = inside::<EventLoop>(call.receiver());
+    let this = call.this().value();
     let [descriptor, callback, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("_add_reader", &["fd", "callback"]);
     };
     this.check_open()?;
     let number = descriptor_of(descriptor)?;
-    let handle = handle::make_unscheduled(call.receiver(), *callback, arguments, context)?;
+    let handle = handle::make_unscheduled(call.this(), *callback, arguments, context)?;
     let object = handle.to_object(py);
     let registered = Object::from((**descriptor).to_owned());
     let mut evicted = Evicted::default();
@@ -172,9 +169,9 @@ fn add<'py>(
     Ok(object)
 }
 
-fn remove<'py>(call: &Call<'py>, direction: Direction) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn remove<'py>(call: &Call<'py, EventLoop>, direction: Direction) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
-    let this = inside::<EventLoop>(call.receiver());
+    let this = call.this().value();
     let [descriptor] = call.positional() else {
         return call.by_keyword::<EventLoop>("_remove_reader", &["fd"]);
     };

@@ -15,7 +15,6 @@ use crate::ffi::handle_object::Handle;
 use crate::ffi::heap_type::{add_methods, finish};
 use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
-use crate::ffi::method::Method;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
@@ -32,8 +31,10 @@ use crate::{
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<EventLoop>()?;
-    imports::load(py, handle::classes(module)?)?;
+    handle::make_classes(module)?;
+    imports::load(py)?;
     let mut methods = schedule::methods();
+    methods.extend(event_loop::methods());
     methods.extend(add_reader::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
@@ -43,8 +44,6 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
     sock::add(module)?;
-    let mut methods: Vec<_> = methods.into_iter().map(Method::of).collect();
-    methods.extend(event_loop::methods());
     add_methods::<EventLoop>(py, methods)?;
     finish::<EventLoop>(py);
     half_made::guard::<EventLoop>(py);

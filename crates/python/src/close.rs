@@ -68,7 +68,7 @@ fn close_descriptors(py: Python<'_>, state: &EventLoop) -> io::Result<()> {
 
 /// Empties the queues and the table of descriptors.
 pub(crate) fn discard(py: Python<'_>, state: &EventLoop) {
-    let posted = state.remote_queue.take();
+    let posted = state.remote_queue.take(py);
     let (ready, timers, unsent, events) = state.queues.with(py, |queues| {
         let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
         // An exception can leave a run between a poll and the delivery of what it brought.
@@ -78,7 +78,7 @@ pub(crate) fn discard(py: Python<'_>, state: &EventLoop) {
     let registered = state.registry.with(py, |registry| registry.drain());
     let settings = state.settings.with(py, std::mem::take);
     for timer in &timers {
-        timer.set_flags(timer.flags().without(Flags::SCHEDULED));
+        timer.unmark(Flags::SCHEDULED);
     }
     drop((posted, ready, timers, unsent, events, registered, settings));
 }

@@ -14,7 +14,7 @@ use crate::ffi::answer::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::make;
-use crate::ffi::method::{Argument, Entry, Method, is_entry, no_arguments};
+use crate::ffi::method::{Entry, Method, is_entry, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes, Queues};
@@ -80,9 +80,9 @@ fn clock() -> f64 {
 impl EventLoop {
     /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
     #[inline(always)]
-    pub(crate) fn now(&self, receiver: Argument<'_>) -> Result<f64, ErrorSet> {
+    pub(crate) fn now(&self, this: This<'_, Self>) -> Result<f64, ErrorSet> {
         if self.modes.any(Modes::OWN_TIME) {
-            return to_seconds(receiver.call_method0(name!("time"))?.as_borrowed());
+            return to_seconds(this.object().call_method0(name!("time"))?.as_borrowed());
         }
         Ok(clock())
     }
@@ -125,7 +125,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         glance(this)?;
     }
     if deadline.is_some() {
-        let now = state.now(this.as_any().as_borrowed())?;
+        let now = state.now(this.into())?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
     call_ready(this, ready_before)?;
@@ -194,7 +194,7 @@ fn sleep(
     let py = this.py();
     let state = this.get();
     let mut timeout = match deadline {
-        Some(deadline) => deadline.wait_from(state.now(this.as_any().as_borrowed())?),
+        Some(deadline) => deadline.wait_from(state.now(this.into())?),
         None => Timeout::Never,
     };
     if state.modes.any(Modes::OWN_TIME) && state.queues.with(py, |queues| !queues.ready.is_empty()) {

@@ -6,28 +6,28 @@
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::fastcall;
+use crate::ffi::arguments::Call;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
+use crate::ffi::handle_pool::{Content, make_handle};
 use crate::ffi::make;
-use crate::ffi::method::{Call, Method, inside};
+use crate::ffi::method::{Method, fastcall};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 
-pub(crate) fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![Method {
         name: "run_in_executor",
-        entry: fastcall!(run_in_executor),
+        entry: fastcall(run_in_executor),
         signature: "($self, executor, func, *args)".to_owned(),
         doc: "Call func(*args) in a pool; None stands for the loop's default one. Returns an asyncio.Future.",
     }]
 }
 
-fn run_in_executor<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn run_in_executor<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
-    let state = inside::<EventLoop>(call.receiver());
+    let state = call.this().value();
     let [executor, function, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("run_in_executor", &["executor", "func"]);
     };
@@ -134,7 +134,6 @@ impl Ends {
         }
         let none = py.None().into_bound(py);
         let content = Content {
-            owner: owner.as_any().as_borrowed(),
             callback: bridge.as_any().as_borrowed(),
             arguments: &[none.as_borrowed()],
             context: None,
@@ -142,7 +141,7 @@ impl Ends {
             when: 0.0,
             tracked: true,
         };
-        let handle = state.pool.make(py, content).map_err(|raised| raised.take(py))?;
+        let handle = make_handle(owner.into(), content).map_err(|raised| raised.take(py))?;
         state.post(py, handle)
     }
 

@@ -8,6 +8,7 @@ use crate::loop_state::EventLoop;
 impl EventLoop {
     /// Shows the collector every object that the loop holds.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.remote_queue.visit(&visit)?;
         let mut seen = Ok(());
         let mut look = |handle: &Handle| {
             if seen.is_ok() {
@@ -15,7 +16,6 @@ impl EventLoop {
             }
             seen.is_ok()
         };
-        self.remote_queue.peek(&mut look);
         self.queues.peek(|queues| {
             let _all = queues.ready.iter().chain(queues.timers.iter()).all(&mut look);
         });

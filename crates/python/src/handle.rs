@@ -12,20 +12,23 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::ffi::answer::truth;
+use crate::ffi::arguments::Call;
+use crate::ffi::class::{Definition, order};
 use crate::ffi::error::new_error;
-use crate::ffi::getter::Getter;
-use crate::ffi::handle_class::{HandleClass, make_types};
+use crate::ffi::getter::{Getter, getter, repr};
 use crate::ffi::handle_object::{Flags, Handle};
-use crate::ffi::handle_pool::{Content, HandleTypes};
+use crate::ffi::handle_pool::{Content, make_handle};
+use crate::ffi::handle_value::HandleValue;
+use crate::ffi::instance::ClassValue as _;
 use crate::ffi::interpreter::thread_identity;
 use crate::ffi::make;
-use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::method::{Entry, Method, no_arguments};
 use crate::ffi::name::Text;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
-use crate::{getter, no_arguments, order, represent};
 
 /// How often a thread that waits for another thread's callback looks whether it has ended. It waits without the GIL; the
 /// callbacks that people cancel from other threads last longer than that.
@@ -42,7 +45,7 @@ pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), ErrorSet> {
         Ok(_) => Ok(()),
         Err(raised) => report(py, handle, raised),
     };
-    if handle.flags().has(Flags::CANCELLED) && !handle.flags().has(Flags::RUNNING) {
+    if handle.flags().has(Flags::CANCELLED) {
         handle.release_call(py);
     }
     outcome
@@ -70,11 +73,14 @@ pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: ErrorSet) -> Resul
 
 /// The keyword `context`; `None` stands for a copy of the current one.
 #[inline(always)]
-pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, ErrorSet> {
+pub(crate) fn context_of<'py>(
+    call: &Call<'py, EventLoop>,
+    method: &str,
+) -> Result<Option<Borrowed<'py>>, ErrorSet> {
     if !call.has_keywords() {
         return Ok(None);
     }
-    let this = inside::<EventLoop>(call.receiver());
+    let this = call.this();
     let context = match call.only_keyword(&this.imports.keywords.context) {
         Some(context) => Some(context),
         None => context_among(call, method)?,
@@ -83,12 +89,12 @@ pub(crate) fn context_of<'py>(call: &Call<'py>, method: &str) -> Result<Option<A
 }
 
 #[cold]
-fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<'py>>, ErrorSet> {
+fn context_among<'py>(call: &Call<'py, EventLoop>, method: &str) -> Result<Option<Borrowed<'py>>, ErrorSet> {
     let mut context = None;
     for (name, value) in call.keywords() {
         if name.eq(name!("context"))? {
             context = Some(value);
-            call.remember_names(&inside::<EventLoop>(call.receiver()).imports.keywords.context);
+            call.remember_names(&call.this().imports.keywords.context);
         } else {
             let text = format!("{method}() got an unexpected keyword argument '{name}'");
             return Err(new_error::<PyTypeError>(text).into());
@@ -99,17 +105,15 @@ fn context_among<'py>(call: &Call<'py>, method: &str) -> Result<Option<Argument<
 
 /// A handle that no queue knows: a watcher's.
 pub(crate) fn make_unscheduled<'py>(
-    owner: Argument<'py>,
-    callback: Argument<'py>,
-    arguments: &[Argument<'py>],
-    context: Option<Argument<'py>>,
+    owner: This<'py, EventLoop>,
+    callback: Borrowed<'py>,
+    arguments: &[Borrowed<'py>],
+    context: Option<Borrowed<'py>>,
 ) -> Result<Handle, ErrorSet> {
-    let state = inside::<EventLoop>(owner);
-    let content =
-        Content { owner, callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
-    let made = state.pool.make(owner.py(), content)?;
-    if state.modes.any(Modes::DEBUG) {
-        remember_origin(owner.py(), state, &made)?;
+    let content = Content { callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
+    let made = make_handle(owner, content)?;
+    if owner.modes.any(Modes::DEBUG) {
+        remember_origin(owner.py(), &owner, &made)?;
     }
     Ok(made)
 }
@@ -124,99 +128,94 @@ pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle)
 }
 
 /// Makes both classes. Called once, by the module.
-pub(crate) fn classes(module: &Bound<'_, PyModule>) -> PyResult<HandleTypes> {
-    let handle = HandleClass {
-        name: "Handle",
-        doc: "What call_soon() returns: asyncio.Handle, kept in one native object.",
+pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let [handle, timer] = HandleValue::classes() else { return Ok(()) };
+    let doc = "What call_soon() returns: asyncio.Handle, kept in one native object.";
+    let definition = Definition {
         methods: methods(),
         getters: getters(),
-        represent: represent!(representation),
-        order: None,
+        repr: Some(repr(representation)),
+        ..Definition::new("Handle", doc)
     };
-    let mut timer_methods = methods();
-    timer_methods.push(method(
-        "when",
-        no_arguments!(when),
-        "When the callback is due, in seconds of loop.time().",
-    ));
-    let mut timer_getters = getters();
-    timer_getters.push(getter!("_when", due));
-    timer_getters.push(getter!("_scheduled", scheduled));
-    let timer = HandleClass {
-        name: "TimerHandle",
-        doc: "What call_later() and call_at() return: asyncio.TimerHandle, kept in one native object.",
-        methods: timer_methods,
-        getters: timer_getters,
-        represent: represent!(representation),
-        order: Some(order!(compare, hash)),
+    definition.make(module, handle)?;
+    let doc = "What call_later() and call_at() return: asyncio.TimerHandle, kept in one native object.";
+    let mut definition = Definition {
+        methods: methods(),
+        getters: getters(),
+        repr: Some(repr(representation)),
+        more: order(compare, hash),
+        ..Definition::new("TimerHandle", doc)
     };
-    make_types(module, handle, timer)
+    let when = no_arguments(when);
+    definition.methods.push(method("when", when, "When the callback is due, in seconds of loop.time()."));
+    definition.getters.extend([getter("_when", due), getter("_scheduled", scheduled)]);
+    definition.make(module, timer).map(drop)
 }
 
-fn methods() -> Vec<Method> {
+fn methods() -> Vec<Method<HandleValue>> {
     vec![
         method(
             "cancel",
-            no_arguments!(cancel),
+            no_arguments(cancel),
             "Cancel the callback; one that has run or was cancelled stays as it is.",
         ),
-        method("cancelled", no_arguments!(cancelled), "Whether cancel() was called."),
-        method("get_context", no_arguments!(context), "The contextvars context that the callback runs in."),
-        method("_run", no_arguments!(run_by_hand), "Call the callback now."),
+        method("cancelled", no_arguments(cancelled), "Whether cancel() was called."),
+        method("get_context", no_arguments(context), "The contextvars context that the callback runs in."),
+        method("_run", no_arguments(run_by_hand), "Call the callback now."),
         method(
             "_repr_info",
-            no_arguments!(repr_info),
+            no_arguments(repr_info),
             "The parts of the representation, as asyncio makes them.",
         ),
     ]
 }
 
-fn method(name: &'static str, entry: crate::ffi::method::Entry, doc: &'static str) -> Method {
+fn method(name: &'static str, entry: Entry<HandleValue>, doc: &'static str) -> Method<HandleValue> {
     Method { name, entry, signature: "($self)".to_owned(), doc }
 }
 
-fn getters() -> Vec<Getter> {
+fn getters() -> Vec<Getter<HandleValue>> {
     vec![
-        getter!("__class__", class),
-        getter!("_callback", callback),
-        getter!("_args", arguments),
-        getter!("_context", own_context),
-        getter!("_loop", owner),
-        getter!("_cancelled", is_cancelled),
-        getter!("_source_traceback", source_traceback),
-        getter!("_repr", kept_representation),
+        getter("__class__", class),
+        getter("_callback", callback),
+        getter("_args", arguments),
+        getter("_context", own_context),
+        getter("_loop", owner),
+        getter("_cancelled", is_cancelled),
+        getter("_source_traceback", source_traceback),
+        getter("_repr", kept_representation),
     ]
 }
 
-fn cancel(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = receiver.py();
+fn cancel(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = handle.py();
     let none = py.None().into_bound(py);
-    let handle = Handle::of_receiver(receiver);
-    let Some(owner) = handle.owner(py) else {
-        return Ok(none);
-    };
-    let owner = inside::<EventLoop>(owner.as_borrowed());
+    let Some(owner) = loop_of(&handle, py) else { return Ok(none) };
+    let owner = owner.get();
     wait_for_callback(py, owner, &handle)?;
     if handle.flags().has(Flags::CANCELLED) {
         return Ok(none);
     }
-    handle.set_flags(handle.flags().with(Flags::CANCELLED));
+    handle.mark(Flags::CANCELLED);
     if owner.modes.any(Modes::DEBUG) {
-        let text = handle.to_object(py).repr()?;
+        let text = handle.object().repr()?;
         handle.set_debug(make::tuple(py, [traceback(py, &handle)?, text.into_any()])?.into_any());
     }
-    handle.set_flags(handle.flags().with(Flags::DROPPED));
+    handle.mark(Flags::DROPPED);
     if handle.flags().has(Flags::SCHEDULED) {
-        owner.timer_cancelled(py, &handle);
+        owner.timer_cancelled(py, &Handle::of(handle));
     }
-    if !handle.flags().has(Flags::RUNNING) {
-        handle.release_call(py);
-    }
+    handle.release_call(py);
     Ok(none)
 }
 
+/// The loop that a handle belongs to.
+fn loop_of<'py>(handle: &HandleValue, py: Python<'py>) -> Option<Bound<'py, EventLoop>> {
+    handle.owner(py).and_then(|owner| owner.cast_into().ok())
+}
+
 /// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
-fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Result<(), ErrorSet> {
+fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) -> Result<(), ErrorSet> {
     if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.handles.threadsafe_cancel_waits {
         return Ok(());
     }
@@ -227,44 +226,42 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &Handle) -> Resu
     Ok(())
 }
 
-fn cancelled(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let handle = Handle::of_receiver(receiver);
-    if let Some(owner) = handle.owner(receiver.py()) {
-        wait_for_callback(receiver.py(), inside::<EventLoop>(owner.as_borrowed()), &handle)?;
+fn cancelled(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    if let Some(owner) = loop_of(&handle, handle.py()) {
+        wait_for_callback(handle.py(), owner.get(), &handle)?;
     }
-    Ok(is_cancelled(receiver)?)
+    Ok(is_cancelled(handle)?)
 }
 
-fn run_by_hand(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = receiver.py();
-    let handle = Handle::of_receiver(receiver);
+fn run_by_hand(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = handle.py();
     if !handle.flags().has(Flags::CANCELLED) {
-        run(py, &handle)?;
+        run(py, &Handle::of(handle))?;
     }
     Ok(py.None().into_bound(py))
 }
 
-fn when(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(due(receiver)?)
+fn when(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(due(handle)?)
 }
 
-fn context(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(own_context(receiver)?)
+fn context(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(own_context(handle)?)
 }
 
-fn repr_info(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(class(receiver)?.call_method1(name!("_repr_info"), (receiver,))?)
+fn repr_info(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(class(handle)?.call_method1(name!("_repr_info"), (handle.object(),))?)
 }
 
-fn representation(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    class(receiver)?.call_method1(name!("__repr__"), (receiver,))
+fn representation(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    class(handle)?.call_method1(name!("__repr__"), (handle.object(),))
 }
 
 /// asyncio's class for this handle: what `isinstance` asks when the type itself does not answer.
-fn class(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let py = receiver.py();
+fn class(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    let py = handle.py();
     let imports = Imports::of(py)?;
-    let flags = Handle::of_receiver(receiver).flags();
+    let flags = handle.flags();
     let class = if flags.has(Flags::TIMER) {
         &imports.handles.timer_handle
     } else if flags.has(Flags::THREADSAFE) {
@@ -275,75 +272,72 @@ fn class(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
     Ok(class.bind(py).clone().into_any())
 }
 
-fn callback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let handle = Handle::of_receiver(receiver);
-    let callback = if handle.flags().has(Flags::DROPPED) { None } else { handle.callback(receiver.py()) };
-    Ok(or_none(receiver.py(), callback))
+fn callback(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    let callback = if handle.flags().has(Flags::DROPPED) { None } else { handle.callback(handle.py()) };
+    Ok(or_none(handle.py(), callback))
 }
 
-fn arguments(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let handle = Handle::of_receiver(receiver);
-    let arguments =
-        if handle.flags().has(Flags::DROPPED) { None } else { handle.arguments(receiver.py())? };
-    Ok(or_none(receiver.py(), arguments.map(Bound::into_any)))
+fn arguments(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    let arguments = if handle.flags().has(Flags::DROPPED) { None } else { handle.arguments(handle.py())? };
+    Ok(or_none(handle.py(), arguments.map(Bound::into_any)))
 }
 
-fn own_context(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(or_none(receiver.py(), Handle::of_receiver(receiver).context(receiver.py())))
+fn own_context(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(or_none(handle.py(), handle.context(handle.py())))
 }
 
-fn owner(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(or_none(receiver.py(), Handle::of_receiver(receiver).owner(receiver.py())))
+fn owner(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(or_none(handle.py(), handle.owner(handle.py())))
 }
 
 fn or_none<'py>(py: Python<'py>, value: Option<Bound<'py, PyAny>>) -> Bound<'py, PyAny> {
     value.unwrap_or_else(|| py.None().into_bound(py))
 }
 
-fn is_cancelled(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    flag(receiver, Flags::CANCELLED)
+fn is_cancelled(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    flag(handle, Flags::CANCELLED)
 }
 
-fn scheduled(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    flag(receiver, Flags::SCHEDULED)
+fn scheduled(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    flag(handle, Flags::SCHEDULED)
 }
 
-fn flag(receiver: Argument<'_>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
-    Ok(truth(receiver.py(), Handle::of_receiver(receiver).flags().has(flag)))
+fn flag(handle: This<'_, HandleValue>, flag: Flags) -> PyResult<Bound<'_, PyAny>> {
+    Ok(truth(handle.py(), handle.flags().has(flag)))
 }
 
-fn due(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::float(receiver.py(), Handle::of_receiver(receiver).when())?)
+fn due(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(make::float(handle.py(), handle.when())?)
 }
 
-fn source_traceback(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    traceback(receiver.py(), &Handle::of_receiver(receiver))
+fn source_traceback(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    traceback(handle.py(), &handle)
 }
 
-fn traceback<'py>(py: Python<'py>, handle: &Handle) -> PyResult<Bound<'py, PyAny>> {
+fn traceback<'py>(py: Python<'py>, handle: &HandleValue) -> PyResult<Bound<'py, PyAny>> {
     match handle.debug(py) {
         Some(kept) => kept.get_item(0),
         None => Ok(py.None().into_bound(py)),
     }
 }
 
-fn kept_representation(receiver: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    match Handle::of_receiver(receiver).debug(receiver.py()) {
+fn kept_representation(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
+    match handle.debug(handle.py()) {
         Some(kept) => kept.get_item(1),
-        None => Ok(receiver.py().None().into_bound(receiver.py())),
+        None => Ok(handle.py().None().into_bound(handle.py())),
     }
 }
 
 /// The order of timers, in asyncio's own words: by deadline, against any `asyncio.TimerHandle`.
-fn compare<'py>(left: Argument<'py>, right: Argument<'py>, operator: c_int) -> PyResult<Bound<'py, PyAny>> {
+fn compare<'py>(left: Borrowed<'py>, right: Borrowed<'py>, operator: c_int) -> PyResult<Bound<'py, PyAny>> {
     const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
     let name = NAMES[usize::try_from(operator)?];
     let imports = Imports::of(left.py())?;
     imports.handles.timer_handle.bind(left.py()).getattr(Text(name))?.call1((left, right))
 }
 
-fn hash(receiver: Argument<'_>) -> Result<isize, ErrorSet> {
-    Ok(due(receiver)?.hash()?)
+fn hash(handle: This<'_, HandleValue>) -> Result<isize, ErrorSet> {
+    Ok(due(handle)?.hash()?)
 }
 
 /// The `context` dict of an exception that `details` describe, for callers without a handle.

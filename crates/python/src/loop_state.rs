@@ -20,7 +20,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::half_made::Marked;
 use crate::ffi::handle_object::{Flags, Handle};
-use crate::ffi::handle_pool::Pool;
+use crate::ffi::handle_pool::{Pool, PoolOwner};
 use crate::ffi::interpreter::thread_identity;
 use crate::ffi::object::Object;
 use crate::ffi::remote_queue::RemoteQueue;
@@ -133,6 +133,13 @@ impl Held for EventLoop {
     type Layout = ByPyO3;
 }
 
+impl PoolOwner for EventLoop {
+    #[inline(always)]
+    fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
 impl Marked for EventLoop {
     fn is_made(&self) -> bool {
         self.modes.any(Modes::MADE)
@@ -148,7 +155,7 @@ impl EventLoop {
         }
         Ok(Self {
             imports,
-            pool: Box::new(Pool::new(imports.handles.types)),
+            pool: Box::new(Pool::new()),
             // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
             modes: Modes(AtomicU8::new(Modes::MADE)),
             thread: AtomicU64::new(0),
@@ -213,7 +220,7 @@ impl EventLoop {
 
     /// Moves what other threads have posted to the queue.
     pub(crate) fn collect_mail(&self, py: Python<'_>) {
-        let letters = self.remote_queue.take();
+        let letters = self.remote_queue.take(py);
         self.queues.with(py, |queues| {
             queues.has_acted = true;
             queues.ready.extend(letters);
@@ -234,7 +241,7 @@ impl EventLoop {
             self.push_ready(py, handle);
             return Ok(());
         }
-        self.remote_queue.post(handle);
+        self.remote_queue.post(py, handle);
         self.wakeup.ring().map_err(|error| os_error(&error))
     }
 
@@ -313,9 +320,8 @@ impl Queues {
     /// Moves every timer that is due to the end of the queue, in the order of their deadlines.
     pub(crate) fn move_due(&mut self, now: Deadline) {
         while let Some(handle) = self.timers.pop_due(now) {
-            let flags = handle.flags().without(Flags::SCHEDULED);
-            handle.set_flags(flags);
-            if flags.has(Flags::CANCELLED) {
+            handle.unmark(Flags::SCHEDULED);
+            if handle.flags().has(Flags::CANCELLED) {
                 self.cancelled_timers = self.cancelled_timers.saturating_sub(1);
             }
             self.ready.push_back(handle);
@@ -329,7 +335,7 @@ impl Queues {
             && first.flags().has(Flags::CANCELLED)
             && let Some((_, handle)) = self.timers.pop()
         {
-            handle.set_flags(handle.flags().without(Flags::SCHEDULED));
+            handle.unmark(Flags::SCHEDULED);
             self.cancelled_timers -= 1;
             self.ready.push_back(handle);
         }
@@ -339,7 +345,7 @@ impl Queues {
     /// What the caller has to drop: the timer itself if it was the newest, all cancelled ones if they became too many.
     fn timer_cancelled(&mut self, handle: &Handle) -> Released {
         if let Some(newest) = self.timers.take_newest_if(|newest| newest.is(handle)) {
-            newest.set_flags(newest.flags().without(Flags::SCHEDULED));
+            newest.unmark(Flags::SCHEDULED);
             return Released::One(newest);
         }
         self.cancelled_timers += 1;
@@ -349,7 +355,7 @@ impl Queues {
         self.cancelled_timers = 0;
         let swept = self.timers.sweep(|timer| !timer.flags().has(Flags::CANCELLED));
         for timer in &swept {
-            timer.set_flags(timer.flags().without(Flags::SCHEDULED));
+            timer.unmark(Flags::SCHEDULED);
         }
         Released::Many(swept)
     }

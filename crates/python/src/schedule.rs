@@ -4,41 +4,43 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::ffi::arguments::Call;
 use crate::ffi::error::new_error;
 use crate::ffi::handle_object::{Flags, Handle};
-use crate::ffi::handle_pool::Content;
+use crate::ffi::handle_pool::{Content, make_handle};
 use crate::ffi::interpreter::to_seconds;
-use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::method::{Method, fastcall};
 use crate::ffi::name::Text;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
+use crate::handle;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
-use crate::{fastcall, handle};
 
-pub(crate) fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![
         Method {
             name: "call_soon",
-            entry: fastcall!(call_soon),
+            entry: fastcall(call_soon),
             signature: "($self, callback, *args, context=None)".to_owned(),
             doc: "Call callback(*args) at the next turn of the loop, in context or in a copy of the current one.\n\n\
                   Returns a Handle. RuntimeError on a closed loop.",
         },
         Method {
             name: "call_soon_threadsafe",
-            entry: fastcall!(call_soon_threadsafe),
+            entry: fastcall(call_soon_threadsafe),
             signature: "($self, callback, *args, context=None)".to_owned(),
             doc: "call_soon() for other threads and for signal handlers: it wakes the loop.",
         },
         Method {
             name: "call_later",
-            entry: fastcall!(call_later),
+            entry: fastcall(call_later),
             signature: "($self, delay, callback, *args, context=None)".to_owned(),
             doc: "Call callback(*args) after delay seconds. Returns a TimerHandle.",
         },
         Method {
             name: "call_at",
-            entry: fastcall!(call_at),
+            entry: fastcall(call_at),
             signature: "($self, when, callback, *args, context=None)".to_owned(),
             doc: "Call callback(*args) when loop.time() has reached when, in seconds. Returns a TimerHandle.",
         },
@@ -47,24 +49,24 @@ pub(crate) fn methods() -> Vec<Method> {
 
 /// What a scheduling method was called with.
 struct Request<'py> {
-    callback: Argument<'py>,
-    arguments: &'py [Argument<'py>],
-    context: Option<Argument<'py>>,
+    callback: Borrowed<'py>,
+    arguments: &'py [Borrowed<'py>],
+    context: Option<Borrowed<'py>>,
 }
 
-fn call_soon<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn call_soon<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon", &["callback"]);
     };
     let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_soon")? };
-    let this = inside::<EventLoop>(call.receiver());
+    let this = call.this().value();
     let made = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
     let object = made.to_object(call.py);
     this.push_ready(call.py, made);
     Ok(object)
 }
 
-fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn call_soon_threadsafe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((callback, arguments)) = call.positional().split_first() else {
         return call.by_keyword::<EventLoop>("call_soon_threadsafe", &["callback"]);
     };
@@ -73,14 +75,14 @@ fn call_soon_threadsafe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, Erro
         arguments,
         context: handle::context_of(call, "call_soon_threadsafe")?,
     };
-    let this = inside::<EventLoop>(call.receiver());
+    let this = call.this().value();
     let made = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
     let object = made.to_object(call.py);
     this.post(call.py, made)?;
     Ok(object)
 }
 
-fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn call_later<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let [delay, callback, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("call_later", &["delay", "callback"]);
     };
@@ -89,12 +91,12 @@ fn call_later<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     }
     let request =
         Request { callback: *callback, arguments, context: handle::context_of(call, "call_later")? };
-    let this = inside::<EventLoop>(call.receiver());
-    let when = this.now(call.receiver())? + to_seconds(*delay)?;
+    let this = call.this().value();
+    let when = this.now(call.this())? + to_seconds(*delay)?;
     at(call, this, &request, "call_at", when)
 }
 
-fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn call_at<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let [when, callback, arguments @ ..] = call.positional() else {
         return call.by_keyword::<EventLoop>("call_at", &["when", "callback"]);
     };
@@ -102,12 +104,12 @@ fn call_at<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         return Err(new_error::<PyTypeError>("when cannot be None").into());
     }
     let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_at")? };
-    at(call, inside::<EventLoop>(call.receiver()), &request, "call_at", to_seconds(*when)?)
+    at(call, call.this().value(), &request, "call_at", to_seconds(*when)?)
 }
 
 #[inline(always)]
 fn at<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     this: &EventLoop,
     request: &Request<'py>,
     method: &'static str,
@@ -122,7 +124,7 @@ fn at<'py>(
 /// Checks what asyncio checks, and makes the handle.
 #[inline(always)]
 fn make<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     this: &EventLoop,
     request: &Request<'py>,
     method: &'static str,
@@ -133,7 +135,6 @@ fn make<'py>(
         check(call, this, request, method)?;
     }
     let content = Content {
-        owner: call.receiver(),
         callback: request.callback,
         arguments: request.arguments,
         context: request.context,
@@ -141,7 +142,7 @@ fn make<'py>(
         when,
         tracked: !waits_in_running_loop(this, flags),
     };
-    let handle = this.pool.make(call.py, content)?;
+    let handle = make_handle(call.this(), content)?;
     if this.modes.any(Modes::DEBUG) {
         handle::remember_origin(call.py, this, &handle)?;
     }
@@ -160,7 +161,12 @@ fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
 
 /// A closed loop refuses; debug mode looks at the thread and at the callback as asyncio does.
 #[cold]
-fn check(call: &Call<'_>, this: &EventLoop, request: &Request<'_>, method: &str) -> Result<(), ErrorSet> {
+fn check(
+    call: &Call<'_, EventLoop>,
+    this: &EventLoop,
+    request: &Request<'_>,
+    method: &str,
+) -> Result<(), ErrorSet> {
     this.check_open()?;
     if method != "call_soon_threadsafe" {
         call.receiver().call_method0(name!("_check_thread"))?;

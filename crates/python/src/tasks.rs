@@ -6,16 +6,17 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
+use crate::ffi::arguments::Call;
 use crate::ffi::construct::construct;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
-use crate::ffi::method::{Argument, Call, Method, inside};
+use crate::ffi::method::{Method, fastcall, no_arguments};
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
-use crate::{fastcall, no_arguments};
 
-pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
+pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method<EventLoop>>> {
     let base = py
         .import(name!("asyncio.base_events"))?
         .getattr(name!("BaseEventLoop"))?
@@ -25,33 +26,33 @@ pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method>> {
     Ok(vec![
         Method {
             name: "create_future",
-            entry: no_arguments!(create_future),
+            entry: no_arguments(create_future),
             signature: "($self)".to_owned(),
             doc: "An asyncio.Future of this loop.",
         },
         Method {
             name: "create_task",
-            entry: fastcall!(create_task),
+            entry: fastcall(create_task),
             signature: signature.replacen("(self", "($self", 1),
             doc: "Schedule a coroutine as an asyncio.Task, or what the task factory makes of it.",
         },
     ])
 }
 
-fn create_future(receiver: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = receiver.py();
-    let state = inside::<EventLoop>(receiver);
+fn create_future(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = this.py();
+    let state = this.value();
     let class = named_class(py, &state.imports.tasks.futures_dict, name!("Future"))?;
-    let keywords = kept_keywords(receiver, state, false)?;
+    let keywords = kept_keywords(this.object(), state, false)?;
     if state.imports.tasks.c_future.as_ref().is_some_and(|known| known.is(&class)) {
         return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
     }
     Ok(class.call((), Some(&keywords))?)
 }
 
-fn create_task<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
-    let state = inside::<EventLoop>(call.receiver());
+    let state = call.this().value();
     let [coroutine] = call.positional() else { return inherited(call, state) };
     if state.modes.any(Modes::CLOSED | Modes::DEBUG) {
         return inherited(call, state);
@@ -119,7 +120,7 @@ fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
 }
 
 /// `BaseEventLoop.create_task`, of whichever Python runs.
-fn inherited<'py>(call: &Call<'py>, state: &EventLoop) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn inherited<'py>(call: &Call<'py, EventLoop>, state: &EventLoop) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let (arguments, options) = call.unbound()?;
     let method = state.imports.base_loop.bind(py).getattr(name!("create_task"))?;

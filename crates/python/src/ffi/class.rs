@@ -2,7 +2,9 @@
 //!
 //! It knows nothing of what the values are.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_ulong, c_void};
+use std::marker::PhantomData;
+use std::ptr::null_mut;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
@@ -15,7 +17,9 @@ use super::heap_type::{self, Specification, getter_rows, leaked, method_table, s
 use super::instance::{Class, ClassValue, Head as _, Instance, clear, dealloc, finalize, traverse};
 use super::interned::Name;
 use super::make;
-use super::method::Method;
+use super::method::{Method, function};
+use super::this::{Borrowed, Held, This};
+use super::trampoline::{ErrorSet, trampoline};
 
 /// What a class whose objects hold a `T` consists of.
 pub(crate) struct Definition<'py, T> {
@@ -28,18 +32,30 @@ pub(crate) struct Definition<'py, T> {
     pub(crate) repr: Option<Repr<T>>,
     /// Whether the class is known by its objects only.
     pub(crate) is_hidden: bool,
-    pub(crate) slots: Slots,
+    pub(crate) more: More<T>,
 }
 
-/// Functions of C that a class has besides.
-#[derive(Default)]
-pub(crate) struct Slots(pub(super) Vec<ffi::PyType_Slot>);
+/// What a class has besides that this folder alone can give it.
+pub(crate) struct More<T> {
+    pub(super) slots: Vec<ffi::PyType_Slot>,
+    pub(super) members: Vec<ffi::PyMemberDef>,
+    pub(super) getters: Vec<ffi::PyGetSetDef>,
+    pub(super) flags: c_ulong,
+    pub(super) receiver: PhantomData<fn(&T)>,
+}
+
+impl<T> Default for More<T> {
+    fn default() -> Self {
+        let (slots, members, getters) = (Vec::new(), Vec::new(), Vec::new());
+        Self { slots, members, getters, flags: 0, receiver: PhantomData }
+    }
+}
 
 impl<'py, T: ClassValue> Definition<'py, T> {
     /// A class without anything.
     pub(crate) fn new(name: &'static str, doc: &'static str) -> Self {
-        let (bases, methods, getters, slots) = (Vec::new(), Vec::new(), Vec::new(), Slots::default());
-        Self { name, doc, bases, methods, getters, repr: None, is_hidden: false, slots }
+        let (bases, methods, getters, more) = (Vec::new(), Vec::new(), Vec::new(), More::default());
+        Self { name, doc, bases, methods, getters, repr: None, is_hidden: false, more }
     }
 
     /// Makes the class and, unless it is hidden, puts it into the module.
@@ -50,7 +66,7 @@ impl<'py, T: ClassValue> Definition<'py, T> {
     ) -> PyResult<Bound<'py, PyType>> {
         let py = module.py();
         self.check_bases()?;
-        let mut slots = self.slots.0;
+        let More { mut slots, mut members, mut getters, flags, .. } = self.more;
         slots.extend([
             slot(ffi::Py_tp_dealloc, dealloc::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
@@ -64,10 +80,10 @@ impl<'py, T: ClassValue> Definition<'py, T> {
         if let Some(repr) = self.repr {
             slots.push(slot(ffi::Py_tp_repr, repr.function as *mut c_void));
         }
-        let mut getters = T::Head::getters();
+        getters.extend(T::Head::getters());
         getters.extend(getter_rows(self.getters)?);
         slots.push(slot(ffi::Py_tp_getset, leaked(getters, ffi::PyGetSetDef::default())));
-        let members = T::Head::members(Instance::<T>::HEAD);
+        members.extend(T::Head::members(Instance::<T>::HEAD));
         slots.push(slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())));
         let bases = match self.bases.len() {
             0 => None,
@@ -76,7 +92,7 @@ impl<'py, T: ClassValue> Definition<'py, T> {
         let specification = Specification {
             name: self.name,
             object_size: size_of::<Instance<T>>(),
-            flags: ffi::Py_TPFLAGS_HAVE_GC,
+            flags: ffi::Py_TPFLAGS_HAVE_GC | flags,
             slots,
             bases: bases.as_ref(),
         };
@@ -107,4 +123,47 @@ impl<'py, T: ClassValue> Definition<'py, T> {
 /// Puts a constant on a class of ours, which is refused to everybody else.
 pub(crate) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
     heap_type::add_constant(class, name, value)
+}
+
+/// Order and hash, out of Rust functions: the one takes two objects, of which one may be of another class, and Python's
+/// operator, `Py_LT` to `Py_GE`.
+pub(crate) fn order<T, C, H>(_compare: C, _hash: H) -> More<T>
+where
+    T: Held,
+    C: Copy + 'static + for<'py> Fn(Borrowed<'py>, Borrowed<'py>, c_int) -> PyResult<Bound<'py, PyAny>>,
+    H: Copy + 'static + for<'py> Fn(This<'py, T>) -> Result<isize, ErrorSet>,
+{
+    unsafe extern "C" fn compare<C>(
+        left: *mut ffi::PyObject,
+        right: *mut ffi::PyObject,
+        operator: c_int,
+    ) -> *mut ffi::PyObject
+    where
+        C: Copy + 'static + for<'py> Fn(Borrowed<'py>, Borrowed<'py>, c_int) -> PyResult<Bound<'py, PyAny>>,
+    {
+        // SAFETY: `order` was given one.
+        let body = unsafe { function::<C>() };
+        trampoline(null_mut(), |py| {
+            // SAFETY: the interpreter passes live objects.
+            let left = unsafe { Borrowed::from_ptr(py, left) };
+            // SAFETY: as above.
+            let right = unsafe { Borrowed::from_ptr(py, right) };
+            Ok(body(left, right, operator)?.into_ptr())
+        })
+    }
+    unsafe extern "C" fn hash<T, H>(object: *mut ffi::PyObject) -> ffi::Py_hash_t
+    where
+        T: Held,
+        H: Copy + 'static + for<'py> Fn(This<'py, T>) -> Result<isize, ErrorSet>,
+    {
+        // SAFETY: `order` was given one.
+        let body = unsafe { function::<H>() };
+        // SAFETY: the interpreter passes a live receiver of a class of `T`.
+        trampoline(-1, |py| body(unsafe { This::from_ptr(py, object) }))
+    }
+    let slots = vec![
+        slot(ffi::Py_tp_richcompare, compare::<C> as ffi::richcmpfunc as *mut c_void),
+        slot(ffi::Py_tp_hash, hash::<T, H> as ffi::hashfunc as *mut c_void),
+    ];
+    More { slots, ..More::default() }
 }

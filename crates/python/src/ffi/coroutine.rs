@@ -45,7 +45,7 @@ pub(crate) fn make_class<'py, T: Coroutine>(
     mut definition: Definition<'py, T>,
 ) -> PyResult<Bound<'py, PyType>> {
     definition.methods.extend(methods::<T>());
-    definition.slots.0.extend([
+    definition.more.slots.extend([
         slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as ffi::getiterfunc as *mut c_void),
         slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void),
         slot(ffi::Py_am_await, ffi::PyObject_SelfIter as ffi::unaryfunc as *mut c_void),

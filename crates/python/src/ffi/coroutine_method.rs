@@ -4,35 +4,78 @@
 //! front of: `inspect` takes name, signature and the mark of a coroutine function from that. A call that is not the plain
 //! case goes to that function as it is.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr::null_mut;
 
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::{PyTypeInfo, ffi};
 
-use super::heap_type::{self, Specification, leaked, place, slot};
+use super::arguments::Call;
+use super::class::{Definition, More};
+use super::getter::repr;
+use super::head::member;
+use super::heap_type::slot;
+use super::instance::{Class, ClassValue, Instance, Plain, Visit};
 use super::make;
-use super::method::{Call, enter_with};
-use super::trampoline::{ErrorSet, owned, trampoline};
+use super::method::{enter_with, function};
+use super::object::Object;
+use super::this::{Held, This};
+use super::trampoline::{ErrorSet, trampoline};
 use crate::name;
 
 /// Makes a coroutine, or says that the call is not the plain case.
-pub(crate) type Maker = for<'py> fn(&Call<'py>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet>;
+pub(crate) trait Maker<T>:
+    Copy + 'static + for<'a, 'py> Fn(&'a Call<'py, T>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet>
+{
+}
 
-#[repr(C)]
-struct MethodObject {
-    head: ffi::PyObject,
-    vectorcall: Option<ffi::vectorcallfunc>,
-    /// The class whose instances are receivers.
+impl<T, F> Maker<T> for F where
+    F: Copy + 'static + for<'a, 'py> Fn(&'a Call<'py, T>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet>
+{
+}
+
+/// A method of the objects that hold a `T`, to be hung into their class.
+pub(crate) struct CoroutineMethod<T> {
+    name: &'static str,
+    vectorcall: ffi::vectorcallfunc,
+    receiver: PhantomData<fn(&T)>,
+}
+
+/// A method out of a Rust function.
+pub(crate) fn coroutine_method<T: Held, F: Maker<T>>(name: &'static str, _make: F) -> CoroutineMethod<T> {
+    CoroutineMethod { name, vectorcall: call::<T, F>, receiver: PhantomData }
+}
+
+/// The value of the object that stands in a class.
+struct Descriptor {
+    vectorcall: ffi::vectorcallfunc,
+    /// The class whose instances are receivers. It lives as long as the process.
     class: *mut ffi::PyTypeObject,
-    inherited: *mut ffi::PyObject,
-    make: Maker,
+    inherited: Object,
+}
+
+// SAFETY: nothing of it is ever changed.
+unsafe impl Sync for Descriptor {}
+
+impl ClassValue for Descriptor {
+    type Head = Plain;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<Descriptor>; 1] = [Class::new()];
+        &CLASSES
+    }
+
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.inherited);
+    }
+
+    fn clear(&self, _py: Python<'_>) {}
 }
 
 /// What a function is asked for by `inspect` and by documentation: taken from the inherited one.
-const ATTRIBUTES: [&std::ffi::CStr; 7] = [
+const ATTRIBUTES: [&CStr; 7] = [
     c"__name__",
     c"__qualname__",
     c"__doc__",
@@ -42,96 +85,92 @@ const ATTRIBUTES: [&std::ffi::CStr; 7] = [
     c"__annotations__",
 ];
 
-/// Hangs methods into a class, each in front of the function of the same name that `base` has.
-pub(crate) fn add_coroutine_methods(
-    class: &Bound<'_, PyType>,
+/// Hangs methods into the class of `T`, each in front of the function of the same name that `base` has.
+pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
+    module: &Bound<'_, PyModule>,
     base: &Bound<'_, PyAny>,
-    methods: &[(&str, Maker)],
+    methods: [CoroutineMethod<T>; COUNT],
 ) -> PyResult<()> {
-    let kind = make_type(class.py())?;
-    for &(name, make) in methods {
-        // SAFETY: a complete heap type without the collector: what it refers to lives as long as the process.
-        let object = unsafe { ffi::PyType_GenericAlloc(kind.as_type_ptr(), 0) };
-        let method = owned(class.py(), object).map_err(|raised| raised.take(class.py()))?;
-        // SAFETY: fresh memory of that type, which nobody else knows.
-        let fields = unsafe { &mut *object.cast::<MethodObject>() };
-        fields.vectorcall = Some(call);
-        fields.class = class.as_type_ptr();
-        fields.inherited = base.getattr(name)?.into_ptr();
-        fields.make = make;
-        class.setattr(name, &method)?;
+    let py = module.py();
+    let vectorcall = Instance::<Descriptor>::VALUE + offset_of!(Descriptor, vectorcall);
+    let more = More {
+        slots: vec![
+            slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
+            slot(ffi::Py_tp_descr_get, bind as ffi::descrgetfunc as *mut c_void),
+        ],
+        members: vec![member(c"__vectorcalloffset__", vectorcall)],
+        getters: getters(),
+        flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR,
+        receiver: PhantomData,
+    };
+    let doc = "A method that makes a native coroutine.";
+    let definition = Definition {
+        repr: Some(repr(representation)),
+        is_hidden: true,
+        more,
+        ..Definition::new("_CoroutineMethod", doc)
+    };
+    definition.make(module, Descriptor::class())?;
+    let class = T::type_object(py);
+    for CoroutineMethod { name, vectorcall, .. } in methods {
+        let inherited = base.getattr(name)?.into();
+        let value = Descriptor { vectorcall, class: class.as_type_ptr(), inherited };
+        let method = Descriptor::class().instance(py, value).map_err(|raised| raised.take(py))?;
+        class.setattr(name, method.as_any())?;
         // A class that goes at the end of the process would release what the C code may still be in.
         std::mem::forget(method);
     }
     Ok(())
 }
 
-fn make_type(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
-    let members = vec![place(c"__vectorcalloffset__", offset_of!(MethodObject, vectorcall))];
-    let slots = vec![
-        slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
-        slot(ffi::Py_tp_descr_get, bind as ffi::descrgetfunc as *mut c_void),
-        slot(ffi::Py_tp_repr, represent as ffi::reprfunc as *mut c_void),
-        slot(ffi::Py_tp_getset, getters()),
-        slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())),
-    ];
-    let specification = Specification {
-        name: "_CoroutineMethod",
-        object_size: size_of::<MethodObject>(),
-        flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR,
-        slots,
-        bases: None,
+fn getters() -> Vec<ffi::PyGetSetDef> {
+    let getter = |name: &&'static CStr| ffi::PyGetSetDef {
+        name: name.as_ptr(),
+        get: Some(attribute),
+        set: None,
+        doc: std::ptr::null(),
+        closure: name.as_ptr().cast_mut().cast(),
     };
-    heap_type::make_type(py, None, specification)
-}
-
-fn getters() -> *mut c_void {
-    let table = ATTRIBUTES
-        .iter()
-        .map(|name| ffi::PyGetSetDef {
-            name: name.as_ptr(),
-            get: Some(attribute),
-            set: None,
-            doc: std::ptr::null(),
-            closure: name.as_ptr().cast_mut().cast(),
-        })
-        .collect();
-    leaked(table, ffi::PyGetSetDef::default())
+    ATTRIBUTES.iter().map(getter).collect()
 }
 
 /// The call: the receiver comes first.
-unsafe extern "C" fn call(
+unsafe extern "C" fn call<T: Held, F: Maker<T>>(
     method: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: usize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter passes a live object of ours.
-    let fields = unsafe { &*method.cast::<MethodObject>() };
+    // SAFETY: this thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the interpreter passes a live object of the class.
+    let descriptor = unsafe { This::<Descriptor>::from_ptr(py, method) };
     let positional = count & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     if positional > 0
         // SAFETY: there is a first argument, and it is alive.
         && let receiver = unsafe { *arguments }
         // SAFETY: live objects.
-        && unsafe { ffi::PyObject_TypeCheck(receiver, fields.class) } != 0
+        && unsafe { ffi::PyObject_TypeCheck(receiver, descriptor.class) } != 0
     {
+        // SAFETY: `coroutine_method` was given one.
+        let make = unsafe { function::<F>() };
         let mut made = false;
-        let make = |call: &Call<'_>| {
-            let coroutine = (fields.make)(call)?;
+        let body = |call: &Call<'_, T>| {
+            let coroutine = make(call)?;
             made = coroutine.is_some();
             Ok(coroutine.map_or(null_mut(), Bound::into_ptr))
         };
         // SAFETY: one argument is there to be left out.
         let rest = unsafe { arguments.add(1) };
-        // SAFETY: what the interpreter passed, but for the receiver in front.
-        let coroutine = unsafe { enter_with(receiver, rest, (positional - 1).cast_signed(), names, make) };
+        // SAFETY: what the interpreter passed, but for the receiver in front, whose class is that of `T`.
+        let coroutine = unsafe { enter_with(receiver, rest, (positional - 1).cast_signed(), names, body) };
         // SAFETY: this thread is attached.
         if made || unsafe { !ffi::PyErr_Occurred().is_null() } {
             return coroutine;
         }
     }
     // SAFETY: the call as it came, to a live function.
-    unsafe { ffi::PyObject_Vectorcall(fields.inherited, arguments, positional, names) }
+    unsafe { ffi::PyObject_Vectorcall(descriptor.inherited.as_ptr(), arguments, positional, names) }
 }
 
 /// `tp_descr_get`: a bound method, as a function gives one.
@@ -153,21 +192,18 @@ unsafe extern "C" {
     fn PyMethod_New(function: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
+/// An attribute of the function that a method stands in front of.
 unsafe extern "C" fn attribute(method: *mut ffi::PyObject, name: *mut c_void) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter passes a live object of ours.
-    let inherited = unsafe { (*method.cast::<MethodObject>()).inherited };
-    // SAFETY: a live object, and the name that stands in the table.
-    unsafe { ffi::PyObject_GetAttrString(inherited, name.cast()) }
+    trampoline(null_mut(), |py| {
+        // SAFETY: the interpreter passes a live object of the class.
+        let method = unsafe { This::<Descriptor>::from_ptr(py, method) };
+        // SAFETY: a live object, and the name that stands in the table.
+        Ok(unsafe { ffi::PyObject_GetAttrString(method.inherited.as_ptr(), name.cast()) })
+    })
 }
 
-unsafe extern "C" fn represent(method: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |py| {
-        // SAFETY: the interpreter passes a live object of ours.
-        let inherited = unsafe { (*method.cast::<MethodObject>()).inherited };
-        // SAFETY: a live object.
-        let inherited = unsafe { Borrowed::<PyAny>::from_ptr(py, inherited) };
-        let name: String = inherited.getattr(name!("__name__"))?.extract()?;
-        let text = format!("<method '{name}' of 'vitok._native.EventLoop' objects>");
-        Ok(make::text(py, &text)?.into_any().into_ptr())
-    })
+fn representation(method: This<'_, Descriptor>) -> PyResult<Bound<'_, PyAny>> {
+    let name: String = method.inherited.bind(method.py()).getattr(name!("__name__"))?.extract()?;
+    let text = format!("<method '{name}' of 'vitok._native.EventLoop' objects>");
+    Ok(make::text(method.py(), &text)?.into_any())
 }

@@ -3,7 +3,7 @@
 //! It knows nothing of what the classes are for. What a class keeps of its specification is leaked: classes live as long as
 //! the process.
 
-use std::ffi::{CStr, CString, c_int, c_ulong, c_void};
+use std::ffi::{CString, c_int, c_ulong, c_void};
 use std::ptr::null_mut;
 
 use pyo3::exceptions::PyTypeError;
@@ -28,17 +28,6 @@ pub(super) struct Specification<'a, 'py> {
     /// Without the empty one at the end.
     pub(super) slots: Vec<ffi::PyType_Slot>,
     pub(super) bases: Option<&'a Bound<'py, PyTuple>>,
-}
-
-/// Makes a class and puts it into the module.
-pub(super) fn add_type(
-    module: &Bound<'_, PyModule>,
-    specification: Specification<'_, '_>,
-) -> PyResult<*mut ffi::PyTypeObject> {
-    let name = specification.name;
-    let created = make_type(module.py(), Some(module), specification)?;
-    module.add(name, &created)?;
-    Ok(created.into_ptr().cast())
 }
 
 /// Makes a class, which need not belong to a module.
@@ -104,23 +93,6 @@ pub(super) fn text(text: &str) -> PyResult<*mut c_void> {
     Ok(CString::new(text)?.into_raw().cast())
 }
 
-/// The slots by which a class is known: what it is called for, how its objects are written, what they have.
-pub(super) fn surface(
-    doc: &str,
-    represent: ffi::reprfunc,
-    methods: Vec<Method>,
-    getters: Vec<ffi::PyGetSetDef>,
-    members: Vec<ffi::PyMemberDef>,
-) -> PyResult<[ffi::PyType_Slot; 5]> {
-    Ok([
-        slot(ffi::Py_tp_doc, text(doc)?),
-        slot(ffi::Py_tp_repr, represent as *mut c_void),
-        slot(ffi::Py_tp_methods, method_table(methods)?),
-        slot(ffi::Py_tp_getset, leaked(getters, ffi::PyGetSetDef::default())),
-        slot(ffi::Py_tp_members, leaked(members, ffi::PyMemberDef::default())),
-    ])
-}
-
 pub(super) fn method_table<T>(methods: Vec<Method<T>>) -> PyResult<*mut c_void> {
     let mut table = Vec::with_capacity(methods.len() + 1);
     for method in methods {
@@ -143,17 +115,6 @@ pub(super) fn getter_rows<T>(getters: Vec<Getter<T>>) -> PyResult<Vec<ffi::PyGet
         Ok(ffi::PyGetSetDef { name, get, set, doc: std::ptr::null(), closure: null_mut() })
     };
     getters.into_iter().map(row).collect()
-}
-
-/// Where in its objects the interpreter finds a thing of its own, such as `__weaklistoffset__`.
-pub(super) fn place(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
-    ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    }
 }
 
 /// Hangs vectorcall methods into the class `T`, until that is [finished](finish).

@@ -5,7 +5,7 @@
 //! The interpreter's own `tp_dealloc` of a subclass is not inherited here: it would call ours again. It knows nothing of what
 //! the values are.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, offset_of};
 use std::ptr::{NonNull, null_mut};
@@ -16,7 +16,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::new_error;
-use super::object::Object;
+pub(crate) use super::head::{Head, Plain, Subclass, Visit, Weak};
 use super::this::{Borrowed, Held, Layout, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 
@@ -48,172 +48,34 @@ pub(crate) trait ClassValue: Sized + Sync + 'static {
     fn on_dealloc(&self, _py: Python<'_>) -> Result<(), ErrorSet> {
         Ok(())
     }
+
+    /// Whether the collector knows the object.
+    #[inline(always)]
+    fn is_tracked(&self) -> bool {
+        true
+    }
+
+    /// Gives back what an object owns, and its memory.
+    ///
+    /// # Safety
+    /// Nobody refers to the object, and the collector does not know it.
+    #[inline(always)]
+    unsafe fn deallocate(_py: Python<'_>, object: NonNull<Instance<Self>>) {
+        // SAFETY: the caller's duty: this is the only borrow.
+        let fields = unsafe { &mut *object.as_ptr() };
+        fields.head.release();
+        // SAFETY: the value is dropped once, here.
+        unsafe { ManuallyDrop::drop(&mut fields.value) };
+        let class = fields.header.ob_type;
+        // SAFETY: memory that `PyObject_GC_New` gave.
+        unsafe { ffi::PyObject_GC_Del(object.as_ptr().cast()) };
+        // SAFETY: an instance of a heap type owns a reference to it.
+        unsafe { ffi::Py_DECREF(class.cast()) };
+    }
 }
 
 impl<T: ClassValue> Held for T {
     type Layout = Instance<T>;
-}
-
-/// The collector's function, to be shown objects.
-pub(crate) struct Visit {
-    function: ffi::visitproc,
-    argument: *mut c_void,
-    stopped: c_int,
-}
-
-impl Visit {
-    pub(crate) fn object<T>(&mut self, object: &Object<T>) {
-        self.raw(object.as_ptr());
-    }
-
-    pub(crate) fn maybe<T>(&mut self, object: Option<&Object<T>>) {
-        if let Some(object) = object {
-            self.raw(object.as_ptr());
-        }
-    }
-
-    pub(crate) fn reference<T>(&mut self, object: &Py<T>) {
-        self.raw(object.as_ptr());
-    }
-
-    fn raw(&mut self, object: *mut ffi::PyObject) {
-        if self.stopped == 0 && !object.is_null() {
-            // SAFETY: the collector's own function, called as it asks to be, with a live object.
-            self.stopped = unsafe { (self.function)(object, self.argument) };
-        }
-    }
-}
-
-/// What an object has between its header and its value. A field of it is null or owns a reference.
-pub(crate) trait Head: Sized + 'static {
-    const EMPTY: Self;
-
-    /// The size of the largest object of a base that there is room for.
-    const BASE_SIZE: usize = size_of::<ffi::PyObject>();
-
-    /// Where the interpreter finds what is its own, for a head that lies at this offset.
-    fn members(offset: usize) -> Vec<ffi::PyMemberDef>;
-
-    fn getters() -> Vec<ffi::PyGetSetDef> {
-        Vec::new()
-    }
-
-    /// Whether there are weak references to the object.
-    fn is_referred_to(&self) -> bool;
-
-    fn visit(&self, visit: &mut Visit);
-
-    /// Gives back what the head owns.
-    fn release(&mut self);
-}
-
-/// Nothing.
-pub(crate) struct Plain;
-
-/// Weak references to the object.
-pub(crate) struct Weak {
-    references: *mut ffi::PyObject,
-}
-
-/// Slots of `asyncio.transports._FlowControlMixin`, the largest of asyncio's classes that a class of ours inherits from.
-const BASE_SLOTS: usize = 5;
-
-/// What an object of a subclass of an ordinary Python class with slots has.
-#[repr(C)]
-pub(crate) struct Subclass {
-    /// The slots of asyncio's class; properties of our classes hide them, so they stay null.
-    slots: [*mut ffi::PyObject; BASE_SLOTS],
-    dict: *mut ffi::PyObject,
-    weak: Weak,
-}
-
-impl Head for Plain {
-    const EMPTY: Self = Self;
-
-    fn members(_offset: usize) -> Vec<ffi::PyMemberDef> {
-        Vec::new()
-    }
-
-    #[inline(always)]
-    fn is_referred_to(&self) -> bool {
-        false
-    }
-
-    fn visit(&self, _visit: &mut Visit) {}
-
-    #[inline(always)]
-    fn release(&mut self) {}
-}
-
-impl Head for Weak {
-    const EMPTY: Self = Self { references: null_mut() };
-
-    fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
-        vec![member(c"__weaklistoffset__", offset)]
-    }
-
-    #[inline(always)]
-    fn is_referred_to(&self) -> bool {
-        !self.references.is_null()
-    }
-
-    /// The list of them is the interpreter's.
-    fn visit(&self, _visit: &mut Visit) {}
-
-    #[inline(always)]
-    fn release(&mut self) {}
-}
-
-impl Head for Subclass {
-    const EMPTY: Self = Self { slots: [null_mut(); BASE_SLOTS], dict: null_mut(), weak: Weak::EMPTY };
-    const BASE_SIZE: usize = size_of::<ffi::PyObject>() + offset_of!(Self, dict);
-
-    fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
-        vec![
-            member(c"__dictoffset__", offset + offset_of!(Self, dict)),
-            member(c"__weaklistoffset__", offset + offset_of!(Self, weak)),
-        ]
-    }
-
-    fn getters() -> Vec<ffi::PyGetSetDef> {
-        vec![ffi::PyGetSetDef {
-            name: c"__dict__".as_ptr(),
-            get: Some(ffi::PyObject_GenericGetDict),
-            set: Some(ffi::PyObject_GenericSetDict),
-            doc: std::ptr::null(),
-            closure: null_mut(),
-        }]
-    }
-
-    #[inline(always)]
-    fn is_referred_to(&self) -> bool {
-        self.weak.is_referred_to()
-    }
-
-    fn visit(&self, visit: &mut Visit) {
-        visit.raw(self.dict);
-        self.slots.into_iter().for_each(|slot| visit.raw(slot));
-    }
-
-    fn release(&mut self) {
-        let dict = std::mem::replace(&mut self.dict, null_mut());
-        let slots = std::mem::replace(&mut self.slots, [null_mut(); BASE_SLOTS]);
-        for owned in slots.into_iter().chain([dict]) {
-            // SAFETY: the field owned one reference, or was null.
-            unsafe { ffi::Py_XDECREF(owned) };
-        }
-    }
-}
-
-/// Where in its objects the interpreter finds a thing of its own.
-pub(super) fn member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
-    ffi::PyMemberDef {
-        name: name.as_ptr(),
-        type_code: ffi::Py_T_PYSSIZET,
-        offset: offset.cast_signed(),
-        flags: ffi::Py_READONLY,
-        doc: std::ptr::null(),
-    }
 }
 
 /// An object.
@@ -227,6 +89,31 @@ pub(crate) struct Instance<T: ClassValue> {
 impl<T: ClassValue> Instance<T> {
     /// Where its head lies.
     pub(super) const HEAD: usize = offset_of!(Self, head);
+
+    /// Where its value lies.
+    pub(super) const VALUE: usize = offset_of!(Self, value);
+
+    /// The value of a live object.
+    ///
+    /// # Safety
+    /// The object lives for `'a`, and its value is set.
+    #[inline(always)]
+    pub(super) unsafe fn value_of<'a>(object: NonNull<Self>) -> &'a T {
+        // SAFETY: the caller's duty.
+        unsafe { &(*object.as_ptr()).value }
+    }
+
+    /// Empties the head of an object that is made anew in the memory of another.
+    ///
+    /// # Safety
+    /// The memory is an object's that nobody else knows, and what its head owned is given back.
+    #[inline(always)]
+    pub(super) unsafe fn reset_head(object: NonNull<Self>) {
+        // SAFETY: the caller's duty.
+        let head = unsafe { &raw mut (*object.as_ptr()).head };
+        // SAFETY: as above.
+        unsafe { head.write(T::Head::EMPTY) };
+    }
 }
 
 // SAFETY: the classes of `T` are made with this layout, have no subclasses, and make no object but by `Class::instance`.
@@ -264,29 +151,27 @@ impl<T: ClassValue> Class<T> {
         self.class.store(class, Ordering::Relaxed);
     }
 
+    /// Memory for an object, of which only the header is set.
     #[inline(always)]
-    fn made(&self) -> Result<NonNull<ffi::PyTypeObject>, ErrorSet> {
-        NonNull::new(self.class.load(Ordering::Relaxed)).ok_or_else(not_made)
+    pub(super) fn allocate(&self) -> Result<NonNull<Instance<T>>, ErrorSet> {
+        let class = NonNull::new(self.class.load(Ordering::Relaxed)).ok_or_else(not_made)?;
+        // SAFETY: a complete type of the collected kind, whose objects are such instances.
+        NonNull::new(unsafe { ffi::PyObject_GC_New(class.as_ptr()) }).ok_or_else(ErrorSet::by_interpreter)
     }
 
     /// A new object.
     #[inline(always)]
     pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, T>, ErrorSet> {
-        let class = self.made()?;
-        // SAFETY: a complete type of the collected kind, whose objects are such instances.
-        let object = unsafe { ffi::PyObject_GC_New::<Instance<T>>(class.as_ptr()) };
-        let Some(instance) = NonNull::new(object) else { return Err(ErrorSet::by_interpreter()) };
+        let instance = self.allocate()?;
         // SAFETY: fresh memory of that type, which nobody else knows.
-        let head = unsafe { &raw mut (*instance.as_ptr()).head };
-        // SAFETY: as above.
-        unsafe { head.write(T::Head::EMPTY) };
+        unsafe { Instance::reset_head(instance) };
         // SAFETY: as above.
         let place = unsafe { &raw mut (*instance.as_ptr()).value };
         // SAFETY: as above.
         unsafe { place.write(ManuallyDrop::new(value)) };
         // SAFETY: every field that the collector visits is set.
-        unsafe { ffi::PyObject_GC_Track(object.cast()) };
-        let object = owned(py, object.cast())?;
+        unsafe { ffi::PyObject_GC_Track(instance.as_ptr().cast()) };
+        let object = owned(py, instance.as_ptr().cast())?;
         // SAFETY: it holds a `T`.
         Ok(unsafe { object.cast_into_unchecked() })
     }
@@ -304,25 +189,24 @@ pub(super) unsafe extern "C" fn dealloc<T: ClassValue>(object: *mut ffi::PyObjec
         // Its finalizer brought it back to life.
         return;
     }
-    // SAFETY: as above.
-    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     let instance = object.cast::<Instance<T>>();
-    // SAFETY: as above.
-    if unsafe { &(*instance).head }.is_referred_to() {
+    // SAFETY: as above: nobody else looks at it.
+    let fields = unsafe { &*instance };
+    if fields.value.is_tracked() {
+        // SAFETY: a live object of the collected kind.
+        unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    }
+    if fields.head.is_referred_to() {
         // SAFETY: as above; runs weak reference callbacks.
         unsafe { ffi::PyObject_ClearWeakRefs(object) };
     }
-    // SAFETY: nobody refers to the object any more, so this is the only borrow.
-    let fields = unsafe { &mut *instance };
     trampoline((), |py| fields.value.on_dealloc(py));
-    fields.head.release();
-    // SAFETY: the value is dropped once, here.
-    unsafe { ManuallyDrop::drop(&mut fields.value) };
-    let class = fields.header.ob_type;
-    // SAFETY: memory that `PyObject_GC_New` gave.
-    unsafe { ffi::PyObject_GC_Del(object.cast()) };
-    // SAFETY: an instance of a heap type owns a reference to it.
-    unsafe { ffi::Py_DECREF(class.cast()) };
+    // SAFETY: objects are deallocated by attached threads.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: a live object, whose address is not null.
+    let instance = unsafe { NonNull::new_unchecked(instance) };
+    // SAFETY: nobody refers to it any more, and the collector was told.
+    unsafe { T::deallocate(py, instance) };
 }
 
 /// `tp_traverse`.
@@ -331,13 +215,14 @@ pub(super) unsafe extern "C" fn traverse<T: ClassValue>(
     function: ffi::visitproc,
     argument: *mut c_void,
 ) -> c_int {
-    let mut visit = Visit { function, argument, stopped: 0 };
+    // SAFETY: the collector passes its own function.
+    let mut visit = unsafe { Visit::new(function, argument) };
     // SAFETY: the collector passes a live object of ours and lets nobody change it meanwhile.
     let fields = unsafe { &*object.cast::<Instance<T>>() };
     visit.raw(fields.header.ob_type.cast());
     fields.head.visit(&mut visit);
     fields.value.visit(&mut visit);
-    visit.stopped
+    visit.outcome()
 }
 
 /// `tp_clear`.

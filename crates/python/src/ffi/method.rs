@@ -10,7 +10,6 @@ use pyo3::prelude::*;
 
 use super::arguments::AnyObject;
 pub(crate) use super::arguments::{Call, Keyword};
-pub(crate) use super::this::inside;
 use super::this::{Borrowed, Held, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 

@@ -3,12 +3,16 @@
 //! Posting is one compare-and-swap and allocates nothing. The loop takes the whole stack at once and turns it round, so what
 //! one thread posted comes out in its order. Who has to be woken is not known here: see `reactor::Wakeup`.
 
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
-use super::handle_object::{Handle, HandleObject};
+use super::handle_object::Handle;
+use super::handle_value::{Flags, HandleObject};
 
 pub(crate) struct RemoteQueue {
     newest: AtomicPtr<HandleObject>,
@@ -24,14 +28,23 @@ impl RemoteQueue {
         self.newest.load(Ordering::Acquire).is_null()
     }
 
-    /// Posts a handle. Any thread may.
-    pub(crate) fn post(&self, handle: Handle) {
-        let object = handle.into_raw().as_ptr();
+    /// Posts a handle, unless it is posted already. Any thread may.
+    pub(crate) fn post(&self, _py: Python<'_>, handle: Handle) {
+        if handle.flags().has(Flags::POSTED) {
+            return;
+        }
+        handle.set_flags(handle.flags().with(Flags::POSTED));
+        let object = handle.into_raw();
         let mut newest = self.newest.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the reference inside `handle` is now the mailbox's, and the handle is not posted yet: `next` is ours.
-            unsafe { (*object).next = newest };
-            match self.newest.compare_exchange_weak(newest, object, Ordering::SeqCst, Ordering::Relaxed) {
+            // SAFETY: the reference inside `handle` is now the queue's, and `POSTED` keeps others from `next`.
+            unsafe { next(object) }.set(newest);
+            match self.newest.compare_exchange_weak(
+                newest,
+                object.as_ptr(),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => newest = now,
             }
@@ -39,41 +52,48 @@ impl RemoteQueue {
     }
 
     /// Takes out everything posted, oldest first.
-    pub(crate) fn take(&self) -> Drain {
+    pub(crate) fn take(&self, _py: Python<'_>) -> Drain {
         let mut newest = self.newest.swap(null_mut(), Ordering::SeqCst);
         let mut oldest = null_mut::<HandleObject>();
         while let Some(object) = NonNull::new(newest) {
             // SAFETY: posted handles are alive, and the swap made this thread the owner of the whole list.
-            newest = unsafe { std::mem::replace(&mut (*object.as_ptr()).next, oldest) };
+            newest = unsafe { next(object) }.replace(oldest);
             oldest = object.as_ptr();
         }
         Drain { oldest }
     }
 
-    /// Shows every posted handle to the garbage collector.
-    pub(crate) fn peek(&self, mut look: impl FnMut(&Handle) -> bool) {
-        let mut next = self.newest.load(Ordering::Acquire);
-        while let Some(object) = NonNull::new(next) {
-            // SAFETY: only the loop takes letters out, and it does not run while the collector looks.
-            let handle = std::mem::ManuallyDrop::new(unsafe { Handle::from_owned(object) });
-            if !look(&handle) {
-                return;
-            }
-            // SAFETY: as above.
-            next = unsafe { (*object.as_ptr()).next };
+    /// Shows every posted handle to the garbage collector: only the loop takes handles out, and it does not run meanwhile.
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let mut posted = self.newest.load(Ordering::Acquire);
+        while let Some(object) = NonNull::new(posted) {
+            // SAFETY: the queue's own reference, which stays with it.
+            let handle = ManuallyDrop::new(unsafe { Handle::from_owned(object) });
+            handle.visit(visit)?;
+            posted = handle.next.get();
         }
+        Ok(())
     }
+}
+
+/// Where the handle behind this one stands.
+///
+/// # Safety
+/// The handle lives for `'a`, and belongs to a list of this file.
+unsafe fn next<'a>(object: NonNull<HandleObject>) -> &'a Cell<*mut HandleObject> {
+    // SAFETY: the caller's duty.
+    &unsafe { HandleObject::value_of(object) }.next
 }
 
 impl Drop for RemoteQueue {
     fn drop(&mut self) {
         // SAFETY: a loop is deallocated by an attached thread, which `Handle` needs to be dropped.
-        let _attached: Python<'_> = unsafe { Python::assume_attached() };
-        self.take().for_each(drop);
+        let py = unsafe { Python::assume_attached() };
+        self.take(py).for_each(drop);
     }
 }
 
-/// What was taken out of a mailbox, oldest first.
+/// What was taken out of a queue, oldest first.
 pub(crate) struct Drain {
     oldest: *mut HandleObject,
 }
@@ -84,9 +104,11 @@ impl Iterator for Drain {
     fn next(&mut self) -> Option<Handle> {
         let object = NonNull::new(self.oldest)?;
         // SAFETY: the list belongs to this value, and its handles are alive.
-        self.oldest = unsafe { std::mem::replace(&mut (*object.as_ptr()).next, null_mut()) };
+        self.oldest = unsafe { next(object) }.replace(null_mut());
         // SAFETY: the reference that was posted.
-        Some(unsafe { Handle::from_owned(object) })
+        let handle = unsafe { Handle::from_owned(object) };
+        handle.set_flags(handle.flags().without(Flags::POSTED));
+        Some(handle)
     }
 }
 

@@ -15,7 +15,6 @@ use pyo3::types::{PyDict, PyType};
 use self::attributes::{attribute, class};
 use self::hooks::Hooks;
 use crate::ffi::error::new_error;
-use crate::ffi::handle_pool::HandleTypes;
 use crate::ffi::method::Keyword;
 use crate::name;
 
@@ -35,8 +34,6 @@ pub(crate) struct Imports {
 
 /// The classes of handles, and what debug mode notes in one.
 pub(crate) struct Handles {
-    /// Our own.
-    pub(crate) types: HandleTypes,
     /// `asyncio.Handle`, `asyncio.TimerHandle` and, from 3.14, the handle of `call_soon_threadsafe`.
     pub(crate) handle: Py<PyType>,
     pub(crate) timer_handle: Py<PyType>,
@@ -49,12 +46,11 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    fn load(py: Python<'_>, types: HandleTypes) -> PyResult<Self> {
+    fn load(py: Python<'_>) -> PyResult<Self> {
         let events = py.import(name!("asyncio.events"))?;
         let handle = class(&events, "Handle")?;
         let threadsafe = events.getattr_opt(name!("_ThreadSafeHandle"))?;
         Ok(Self {
-            types,
             threadsafe_cancel_waits: threadsafe.is_some(),
             threadsafe_handle: match threadsafe {
                 Some(_) => class(&events, "_ThreadSafeHandle")?,
@@ -121,8 +117,8 @@ impl ThreadCalls {
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
 
 /// Loads everything. Called once, by the module.
-pub(crate) fn load(py: Python<'_>, handle_types: HandleTypes) -> PyResult<()> {
-    IMPORTS.get_or_try_init(py, || Imports::load(py, handle_types)).map(drop)
+pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
+    IMPORTS.get_or_try_init(py, || Imports::load(py)).map(drop)
 }
 
 impl Imports {
@@ -131,9 +127,9 @@ impl Imports {
         IMPORTS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
     }
 
-    fn load(py: Python<'_>, handle_types: HandleTypes) -> PyResult<Self> {
+    fn load(py: Python<'_>) -> PyResult<Self> {
         Ok(Self {
-            handles: Handles::load(py, handle_types)?,
+            handles: Handles::load(py)?,
             tasks: Tasks::load(py)?,
             thread_calls: ThreadCalls::load(py)?,
             base_loop: class(&py.import(name!("asyncio.base_events"))?, "BaseEventLoop")?,

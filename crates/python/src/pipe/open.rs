@@ -9,11 +9,10 @@ use reactor::Interest;
 use stream::{Flow, PipeEnd, WriteQueue};
 
 use super::state::{Inner, Pipe, class_of};
-use crate::fastcall;
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::method::{Call, Method};
+use crate::ffi::method::{Call, Method, fastcall};
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
@@ -21,28 +20,28 @@ use crate::registry::SourceKind;
 use crate::transport::{check_protocol, schedule};
 
 /// The methods of the loop that make transports.
-pub(crate) fn methods() -> Vec<Method> {
+pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![
         Method {
             name: "_open_read_pipe",
-            entry: fastcall!(open_read_pipe),
+            entry: fastcall(open_read_pipe),
             signature: "($self, pipe, descriptor, protocol, waiter, extra)".to_owned(),
             doc: "The transport of a pipe's reading end. `connection_made` is called at the next turn, then the waiter is woken.",
         },
         Method {
             name: "_open_write_pipe",
-            entry: fastcall!(open_write_pipe),
+            entry: fastcall(open_write_pipe),
             signature: "($self, pipe, descriptor, protocol, waiter, extra, hears_reader)".to_owned(),
             doc: "The same for the writing end. `hears_reader`: readiness for reading says that the reader has left.",
         },
     ]
 }
 
-fn open_read_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn open_read_pipe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     open_with(call, SourceKind::ReadPipe, false)
 }
 
-fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn open_write_pipe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let hears_reader = match call.positional().last() {
         Some(last) => last.is_truthy()?,
         None => false,
@@ -51,7 +50,7 @@ fn open_write_pipe<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>
 }
 
 fn open_with<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     kind: SourceKind,
     hears_reader: bool,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {

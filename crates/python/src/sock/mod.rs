@@ -15,11 +15,10 @@ use pyo3::prelude::*;
 pub(crate) use closed_check::limit_sleep;
 pub(crate) use operation::{on_ready, refuse};
 
-use crate::fastcall;
-use crate::ffi::coroutine_method::{Maker, add_coroutine_methods};
+use crate::ffi::coroutine_method::{add_coroutine_methods, coroutine_method};
 use crate::ffi::error::new_error;
 use crate::ffi::heap_type::add_methods;
-use crate::ffi::method::{Argument, Call, Method};
+use crate::ffi::method::{Argument, Call, Method, fastcall};
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
@@ -31,46 +30,46 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     class::make(module)?;
     let base = py.import(name!("asyncio.selector_events"))?.getattr(name!("BaseSelectorEventLoop"))?;
-    let methods: [(&str, Maker); 7] = [
-        ("sock_recv", recv),
-        ("sock_recv_into", recv_into),
-        ("sock_recvfrom", recvfrom),
-        ("sock_recvfrom_into", recvfrom_into),
-        ("sock_sendall", sendall),
-        ("sock_sendto", sendto),
-        ("sock_accept", accept),
+    let methods = [
+        coroutine_method("sock_recv", recv),
+        coroutine_method("sock_recv_into", recv_into),
+        coroutine_method("sock_recvfrom", recvfrom),
+        coroutine_method("sock_recvfrom_into", recvfrom_into),
+        coroutine_method("sock_sendall", sendall),
+        coroutine_method("sock_sendto", sendto),
+        coroutine_method("sock_accept", accept),
     ];
-    add_coroutine_methods(&py.get_type::<EventLoop>(), &base, &methods)?;
+    add_coroutine_methods(module, &base, methods)?;
     let connect = Method {
         name: "_sock_connect_resolved",
-        entry: fastcall!(connect),
+        entry: fastcall(connect),
         signature: "($self, sock, address)".to_owned(),
         doc: "sock_connect() to an address without a name in it.",
     };
-    add_methods::<EventLoop>(py, vec![connect.of()])
+    add_methods::<EventLoop>(py, vec![connect])
 }
 
 type Made<'py> = Result<Option<Bound<'py, PyAny>>, ErrorSet>;
 
-fn recv<'py>(call: &Call<'py>) -> Made<'py> {
+fn recv<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [size])) = plain(call) else { return Ok(None) };
     let Ok(size) = size.extract::<i32>() else { return Ok(None) };
     let Ok(size) = usize::try_from(size) else { return Ok(None) };
     operation::make(call, "Loop.sock_recv", socket, Work::Receive { size })
 }
 
-fn recv_into<'py>(call: &Call<'py>) -> Made<'py> {
+fn recv_into<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [buffer])) = plain(call) else { return Ok(None) };
     let work = Work::ReceiveInto { buffer: buffer.to_owned().into() };
     operation::make(call, "Loop.sock_recv_into", socket, work)
 }
 
-fn recvfrom<'py>(call: &Call<'py>) -> Made<'py> {
+fn recvfrom<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [size])) = plain(call) else { return Ok(None) };
     operation::make(call, "Loop.sock_recvfrom", socket, Work::ReceiveFrom { size: size.to_owned().into() })
 }
 
-fn recvfrom_into<'py>(call: &Call<'py>) -> Made<'py> {
+fn recvfrom_into<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let (socket, buffer, size) = if let Some((socket, [buffer])) = plain(call) {
         (socket, buffer, None)
     } else if let Some((socket, [buffer, size])) = plain(call) {
@@ -82,25 +81,25 @@ fn recvfrom_into<'py>(call: &Call<'py>) -> Made<'py> {
     operation::make(call, "Loop.sock_recvfrom_into", socket, work)
 }
 
-fn sendall<'py>(call: &Call<'py>) -> Made<'py> {
+fn sendall<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [data])) = plain(call) else { return Ok(None) };
     let work = Work::SendAll { data: data.to_owned().into(), sent: 0 };
     operation::make(call, "Loop.sock_sendall", socket, work)
 }
 
-fn sendto<'py>(call: &Call<'py>) -> Made<'py> {
+fn sendto<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [data, address])) = plain(call) else { return Ok(None) };
     let work = Work::SendTo { data: data.to_owned().into(), address: address.to_owned().into() };
     operation::make(call, "Loop.sock_sendto", socket, work)
 }
 
-fn accept<'py>(call: &Call<'py>) -> Made<'py> {
+fn accept<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [])) = plain(call) else { return Ok(None) };
     operation::make(call, "Loop.sock_accept", socket, Work::Accept)
 }
 
 /// What `sock_connect` in Python ends with: the socket is a plain one.
-fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn connect<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((socket, [address])) = plain(call) else {
         return Err(
             new_error::<pyo3::exceptions::PyTypeError>("a socket.socket and its address are needed").into()
@@ -113,7 +112,9 @@ fn connect<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
 /// The socket that a call has first and the arguments behind it, so many by position and none by keyword; `None` for a call
 /// that is not like that, or where the socket is not exactly a `socket.socket`.
 #[inline(always)]
-fn plain<'py, const COUNT: usize>(call: &Call<'py>) -> Option<(SocketObject, [Argument<'py>; COUNT])> {
+fn plain<'py, const COUNT: usize>(
+    call: &Call<'py, EventLoop>,
+) -> Option<(SocketObject, [Argument<'py>; COUNT])> {
     let (socket, arguments) = call.positional().split_first()?;
     let arguments: [Argument<'py>; COUNT] = arguments.try_into().ok()?;
     if call.has_keywords() {

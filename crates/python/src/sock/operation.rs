@@ -60,7 +60,7 @@ pub(super) enum Stage {
 
 /// A new operation, unless something is wrong with it.
 pub(super) fn make<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     name: &'static str,
     socket: SocketObject,
     work: Work,
@@ -70,7 +70,7 @@ pub(super) fn make<'py>(
 
 /// A new operation.
 pub(super) fn instance<'py>(
-    call: &Call<'py>,
+    call: &Call<'py, EventLoop>,
     name: &'static str,
     socket: SocketObject,
     work: Work,

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 
 use crate::ffi::call::call_method;
 use crate::ffi::handle_object::Flags;
-use crate::ffi::handle_pool::Content;
+use crate::ffi::handle_pool::{Content, make_handle};
 use crate::ffi::method::Argument;
 use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
@@ -47,7 +47,7 @@ fn report_as_callback<'py>(
     let error = protocol::failure(py, raised)?;
     let method = callee.protocol.getattr(name)?;
     let made = handle::make_unscheduled(
-        owner.as_any().as_borrowed(),
+        owner.into(),
         method.as_borrowed(),
         &[transport],
         Some(callee.context.as_borrowed()),
@@ -73,16 +73,8 @@ pub(crate) fn schedule<'py>(
     let py = owner.py();
     let state = owner.get();
     state.check_open()?;
-    let content = Content {
-        owner: owner.as_any().as_borrowed(),
-        callback,
-        arguments,
-        context,
-        flags: Flags::NONE,
-        when: 0.0,
-        tracked: true,
-    };
-    let handle = state.pool.make(py, content)?;
+    let content = Content { callback, arguments, context, flags: Flags::NONE, when: 0.0, tracked: true };
+    let handle = make_handle(owner.into(), content)?;
     state.push_ready(py, handle);
     Ok(())
 }

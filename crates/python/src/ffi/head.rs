@@ -1,0 +1,183 @@
+//! What an object has between its header and its value: room for the interpreter's own, and for the slots of a base class.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::offset_of;
+use std::ptr::null_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::object::Object;
+
+/// The collector's function, to be shown objects.
+pub(crate) struct Visit {
+    function: ffi::visitproc,
+    argument: *mut c_void,
+    stopped: c_int,
+}
+
+impl Visit {
+    /// # Safety
+    /// The collector passes both to `tp_traverse`, which is on the stack for as long as this value lives.
+    pub(super) unsafe fn new(function: ffi::visitproc, argument: *mut c_void) -> Self {
+        Self { function, argument, stopped: 0 }
+    }
+
+    /// What `tp_traverse` returns.
+    pub(super) fn outcome(&self) -> c_int {
+        self.stopped
+    }
+
+    pub(crate) fn object<T>(&mut self, object: &Object<T>) {
+        self.raw(object.as_ptr());
+    }
+
+    pub(crate) fn maybe<T>(&mut self, object: Option<&Object<T>>) {
+        if let Some(object) = object {
+            self.raw(object.as_ptr());
+        }
+    }
+
+    pub(crate) fn reference<T>(&mut self, object: &Py<T>) {
+        self.raw(object.as_ptr());
+    }
+
+    pub(super) fn raw(&mut self, object: *mut ffi::PyObject) {
+        if self.stopped == 0 && !object.is_null() {
+            // SAFETY: the collector's own function, called as it asks to be, with a live object.
+            self.stopped = unsafe { (self.function)(object, self.argument) };
+        }
+    }
+}
+
+/// What an object has between its header and its value. A field of it is null or owns a reference.
+pub(crate) trait Head: Sized + 'static {
+    const EMPTY: Self;
+
+    /// The size of the largest object of a base that there is room for.
+    const BASE_SIZE: usize = size_of::<ffi::PyObject>();
+
+    /// Where the interpreter finds what is its own, for a head that lies at this offset.
+    fn members(offset: usize) -> Vec<ffi::PyMemberDef>;
+
+    fn getters() -> Vec<ffi::PyGetSetDef> {
+        Vec::new()
+    }
+
+    /// Whether there are weak references to the object.
+    fn is_referred_to(&self) -> bool;
+
+    fn visit(&self, visit: &mut Visit);
+
+    /// Gives back what the head owns.
+    fn release(&mut self);
+}
+
+/// Nothing.
+pub(crate) struct Plain;
+
+/// Weak references to the object.
+pub(crate) struct Weak {
+    references: *mut ffi::PyObject,
+}
+
+/// Slots of `asyncio.transports._FlowControlMixin`, the largest of asyncio's classes that a class of ours inherits from.
+const BASE_SLOTS: usize = 5;
+
+/// What an object of a subclass of an ordinary Python class with slots has.
+#[repr(C)]
+pub(crate) struct Subclass {
+    /// The slots of asyncio's class; properties of our classes hide them, so they stay null.
+    slots: [*mut ffi::PyObject; BASE_SLOTS],
+    dict: *mut ffi::PyObject,
+    weak: Weak,
+}
+
+impl Head for Plain {
+    const EMPTY: Self = Self;
+
+    fn members(_offset: usize) -> Vec<ffi::PyMemberDef> {
+        Vec::new()
+    }
+
+    #[inline(always)]
+    fn is_referred_to(&self) -> bool {
+        false
+    }
+
+    fn visit(&self, _visit: &mut Visit) {}
+
+    #[inline(always)]
+    fn release(&mut self) {}
+}
+
+impl Head for Weak {
+    const EMPTY: Self = Self { references: null_mut() };
+
+    fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
+        vec![member(c"__weaklistoffset__", offset)]
+    }
+
+    #[inline(always)]
+    fn is_referred_to(&self) -> bool {
+        !self.references.is_null()
+    }
+
+    /// The list of them is the interpreter's.
+    fn visit(&self, _visit: &mut Visit) {}
+
+    #[inline(always)]
+    fn release(&mut self) {}
+}
+
+impl Head for Subclass {
+    const EMPTY: Self = Self { slots: [null_mut(); BASE_SLOTS], dict: null_mut(), weak: Weak::EMPTY };
+    const BASE_SIZE: usize = size_of::<ffi::PyObject>() + offset_of!(Self, dict);
+
+    fn members(offset: usize) -> Vec<ffi::PyMemberDef> {
+        vec![
+            member(c"__dictoffset__", offset + offset_of!(Self, dict)),
+            member(c"__weaklistoffset__", offset + offset_of!(Self, weak)),
+        ]
+    }
+
+    fn getters() -> Vec<ffi::PyGetSetDef> {
+        vec![ffi::PyGetSetDef {
+            name: c"__dict__".as_ptr(),
+            get: Some(ffi::PyObject_GenericGetDict),
+            set: Some(ffi::PyObject_GenericSetDict),
+            doc: std::ptr::null(),
+            closure: null_mut(),
+        }]
+    }
+
+    #[inline(always)]
+    fn is_referred_to(&self) -> bool {
+        self.weak.is_referred_to()
+    }
+
+    fn visit(&self, visit: &mut Visit) {
+        visit.raw(self.dict);
+        self.slots.into_iter().for_each(|slot| visit.raw(slot));
+    }
+
+    fn release(&mut self) {
+        let dict = std::mem::replace(&mut self.dict, null_mut());
+        let slots = std::mem::replace(&mut self.slots, [null_mut(); BASE_SLOTS]);
+        for owned in slots.into_iter().chain([dict]) {
+            // SAFETY: the field owned one reference, or was null.
+            unsafe { ffi::Py_XDECREF(owned) };
+        }
+    }
+}
+
+/// Where in its objects the interpreter finds a thing of its own.
+pub(super) fn member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
+    ffi::PyMemberDef {
+        name: name.as_ptr(),
+        type_code: ffi::Py_T_PYSSIZET,
+        offset: offset.cast_signed(),
+        flags: ffi::Py_READONLY,
+        doc: std::ptr::null(),
+    }
+}
