@@ -7,7 +7,7 @@
 mod class;
 mod closed_check;
 mod operation;
-mod start;
+mod step;
 mod work;
 
 use pyo3::prelude::*;

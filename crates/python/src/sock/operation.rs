@@ -1,6 +1,6 @@
 //! The life of one `sock_*` call: made, tried, waiting, done.
 //!
-//! An operation is a coroutine. At its first step (`start`) it tries; if it has to wait, it yields a future of the loop
+//! An operation is a coroutine. At its first step (`step`) it tries; if it has to wait, it yields a future of the loop
 //! and stands in the table of watched descriptors. When the descriptor is ready the loop tries again, in its poll phase and without a
 //! handle in between, keeps the result here and wakes the future. What was received before a cancellation arrives is lost
 //! with the operation, as in asyncio.
@@ -11,21 +11,18 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::start::start;
 use super::work::{Attempt, Place, Work};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
-use crate::ffi::coroutine::{Coroutine, Step, warn_of_forgotten};
-use crate::ffi::error::new_error;
+use crate::ffi::coroutine::warn_of_forgotten;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
-use crate::ffi::this::{This, value_of};
+use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -80,36 +77,6 @@ pub(super) fn instance<'py>(
         Inner { stage: Stage::Created, work: Some(work), socket: Some(socket), future: None, descriptor: -1 };
     let operation = Operation { owner: owner.into(), name, inner: GilCell::new(inner) };
     Ok(Operation::class().instance(call.py, operation)?.into_any())
-}
-
-impl Coroutine for Operation {
-    fn step(operation: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
-        let py = operation.py();
-        let stage = operation.inner.with(py, |inner| match inner.stage {
-            Stage::Created if !sends_none => Stage::Created,
-            Stage::Created => std::mem::replace(&mut inner.stage, Stage::Running),
-            Stage::Ready(_) => std::mem::replace(&mut inner.stage, Stage::Finished),
-            Stage::Running => Stage::Running,
-            Stage::Waiting(direction) => Stage::Waiting(direction),
-            Stage::Finished => Stage::Finished,
-        });
-        match stage {
-            Stage::Created if !sends_none => {
-                Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
-            }
-            Stage::Created => start(operation.object(), operation.value()),
-            Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
-            Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
-            Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
-            Stage::Finished => {
-                Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
-            }
-        }
-    }
-
-    fn abandon(operation: This<'_, Self>) -> bool {
-        abandon(operation.object())
-    }
 }
 
 impl ClassValue for Operation {
@@ -297,7 +264,7 @@ pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
 }
 
 /// `coroutine.throw()` and `coroutine.close()`: the operation ends without its result. False if it had ended before.
-fn abandon(object: Argument<'_>) -> bool {
+pub(super) fn abandon(object: Argument<'_>) -> bool {
     let py = object.py();
     let operation = value_of::<Operation>(object);
     let (waited, was_alive) = operation.inner.with(py, |inner| match inner.stage {

@@ -1,30 +1,61 @@
-//! The first step of an operation: it tries, and where it has to wait it goes into the table of watched descriptors.
+//! The steps of an operation. The first one tries, and puts the operation into the table of watched descriptors if it has
+//! to wait; the last one returns the result.
 //!
 //! The socket, the loop's `create_future` and what is displaced may run Python code; no borrow is alive meanwhile.
 
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::operation::{Operation, Stage, closed, fail_if_closed};
+use super::operation::{self, Operation, Stage, closed, fail_if_closed};
 use super::work::{Attempt, Place, Work};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
-use crate::ffi::coroutine::Step;
+use crate::ffi::coroutine::{Coroutine, Step};
 use crate::ffi::error::new_error;
 use crate::ffi::interpreter::weak_reference;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::socket_object::SocketObject;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{This, value_of};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::registry::{Direction, Evicted};
 
+impl Coroutine for Operation {
+    fn step(operation: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet> {
+        let py = operation.py();
+        let stage = operation.inner.with(py, |inner| match inner.stage {
+            Stage::Created if !sends_none => Stage::Created,
+            Stage::Created => std::mem::replace(&mut inner.stage, Stage::Running),
+            Stage::Ready(_) => std::mem::replace(&mut inner.stage, Stage::Finished),
+            Stage::Running => Stage::Running,
+            Stage::Waiting(direction) => Stage::Waiting(direction),
+            Stage::Finished => Stage::Finished,
+        });
+        match stage {
+            Stage::Created if !sends_none => {
+                Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
+            }
+            Stage::Created => start(operation.object(), operation.value()),
+            Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
+            Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
+            Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
+            Stage::Finished => {
+                Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
+            }
+        }
+    }
+
+    fn abandon(operation: This<'_, Self>) -> bool {
+        operation::abandon(operation.object())
+    }
+}
+
 /// The first step: tries, and waits if it has to.
-pub(super) fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, ErrorSet> {
+fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, ErrorSet> {
     let py = object.py();
     let (work, socket) = operation.inner.with(py, |inner| (inner.work.take(), inner.socket.take()));
     let (Some(mut work), Some(socket)) = (work, socket) else {
