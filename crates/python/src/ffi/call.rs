@@ -75,12 +75,27 @@ pub(crate) fn in_context<R>(
     if unsafe { ffi::PyContext_Enter(context.as_ptr()) } != 0 {
         return Err(ErrorSet::by_interpreter());
     }
+    let on_panic = ExitOnPanic(context);
     let result = body();
+    std::mem::forget(on_panic);
     // SAFETY: entered above on this thread.
     if unsafe { ffi::PyContext_Exit(context.as_ptr()) } != 0 {
         return Err(ErrorSet::by_interpreter());
     }
     result
+}
+
+/// Exits a context that a panic passes. It is forgotten where none does.
+struct ExitOnPanic<'a, 'py>(Borrowed<'a, 'py, PyAny>);
+
+impl Drop for ExitOnPanic<'_, '_> {
+    fn drop(&mut self) {
+        // SAFETY: entered on this thread before this value was made.
+        if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
+            // The panic becomes the exception that is raised.
+            drop(PyErr::take(self.0.py()));
+        }
+    }
 }
 
 /// A copy of the current context: `contextvars.copy_context()`.
