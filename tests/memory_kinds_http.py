@@ -5,6 +5,7 @@ from typing import Any
 
 from memory_kinds import Kind, cancel_all, nothing, turn
 from vitok import _native
+from vitok.http.native import native_options
 
 GET = b"GET /path?query HTTP/1.1\r\nhost: a\r\nx-odd: b\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"
@@ -40,7 +41,7 @@ class Request(Kind):
 
     def set_up(self) -> None:
         self.hooks = Hooks()
-        self.server: Any = _native.HttpServer(self.loop, application, {}, self.hooks)
+        self.server: Any = _native.HttpServer(self.loop, application, native_options(), self.hooks)
         ours, self.client = self.pair()
         self.loop.run_until_complete(self.loop.connect_accepted_socket(self.server, ours))
 

@@ -66,10 +66,15 @@ def _make_server(
         "date_header": config.date_header,
         "headers": list(config.encoded_headers),
         "limit_concurrency": config.limit_concurrency,
+        # uvicorn does not have these.
+        "limit_connections": None,
+        "path_send": False,
+        "zero_copy_send": False,
         "timeout_keep_alive": config.timeout_keep_alive,
         # uvicorn leaves these to the proxy in front of it.
         "timeout_header": None,
         "timeout_body": None,
+        "min_body_rate": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
         "allow_upgrade": config.ws_protocol_class is not None,

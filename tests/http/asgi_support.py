@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import vitok
 from support import turn, turn_until
 from vitok import _native
+from vitok.http.native import native_options
 
 Result = TypeVar("Result")
 Application = Callable[..., Any]
@@ -325,7 +326,7 @@ def begin(
 ) -> Site:
     """Start serving an application; the caller ends it."""
     hooks = Hooks()
-    site = Site(loop, _native.HttpServer(loop, application, options, hooks), hooks)
+    site = Site(loop, _native.HttpServer(loop, application, {**native_options(), **options}, hooks), hooks)
     loop.set_exception_handler(lambda _, context: site.reports.append(context))
     if path is not None:
         listening = loop.create_unix_server(site.http, path, ssl=tls)

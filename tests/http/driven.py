@@ -10,6 +10,7 @@ from typing import Any
 
 import vitok
 from vitok import _native
+from vitok.http.native import native_options
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\n"
@@ -135,7 +136,9 @@ class Driven:
 
     def __init__(self, application: Callable[..., Any], **options: Any) -> None:
         self.hooks = Hooks()
-        self.server = _native.HttpServer(asyncio.get_running_loop(), application, options, self.hooks)
+        self.server = _native.HttpServer(
+            asyncio.get_running_loop(), application, {**native_options(), **options}, self.hooks
+        )
 
     def connect(self, *, can_half_close: bool = True) -> Wire:
         """Connect with a scripted transport."""

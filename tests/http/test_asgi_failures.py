@@ -308,6 +308,7 @@ def test_a_server_in_a_loop_that_ends() -> None:
     script = """
     import asyncio, socket, gc
     from vitok import _native
+    from vitok.http.native import native_options
 
     class Hooks:
         def error(self, message, exception):
@@ -322,7 +323,7 @@ def test_a_server_in_a_loop_that_ends() -> None:
 
     async def main():
         loop = asyncio.get_running_loop()
-        http = _native.HttpServer(loop, application, {}, Hooks())
+        http = _native.HttpServer(loop, application, native_options(), Hooks())
         server = await loop.create_server(http, "127.0.0.1", 0)
         global client
         client = socket.create_connection(server.sockets[0].getsockname())

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from asgi_messages import body, start
 from asgi_support import GET, Answer, Site, request, respond, serving
+from vitok.http.native import native_options
 
 pytestmark = pytest.mark.vitok_only
 
@@ -368,10 +369,28 @@ def test_options_that_are_none(options: Any, kind: type[Exception]) -> None:
     loop = vitok.new_event_loop()
     try:
         with pytest.raises(kind) as caught:
-            _native.HttpServer(loop, respond, options, None)
+            _native.HttpServer(loop, respond, {**native_options(), **options}, None)
         name = next(iter(options))
         assert str(name) in str(caught.value) or name == 1
         with pytest.raises(TypeError):
-            _native.HttpServer(loop, "no callable", {}, None)  # type: ignore[arg-type, unused-ignore]
+            _native.HttpServer(loop, "no callable", native_options(), None)  # type: ignore[arg-type, unused-ignore]
+    finally:
+        loop.close()
+
+
+def test_an_option_without_a_default() -> None:
+    """Every option of the table has to be given: the native server has no defaults of its own."""
+    import vitok
+    from vitok import _native
+    from vitok.http.options import table
+
+    loop = vitok.new_event_loop()
+    try:
+        for option in table():
+            if option.is_native:
+                given = native_options()
+                del given[option.name]
+                with pytest.raises(TypeError, match=f"the option {option.name} of an HTTP server is missing"):
+                    _native.HttpServer(loop, respond, given, None)
     finally:
         loop.close()

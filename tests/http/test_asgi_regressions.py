@@ -16,6 +16,7 @@ import vitok
 from driven import BODY, GET, POST, START, Driven, plain, run, turns
 from support import ErrorLog
 from vitok import uvicorn
+from vitok.http.native import native_options
 
 
 def test_a_hint_between_head_and_content_does_not_hold_the_head_back() -> None:
@@ -56,7 +57,9 @@ def test_a_connection_writes_on_after_an_exception_at_the_end_of_a_turn() -> Non
 
     async def begin() -> socket.socket:
         driven = Driven(application)
-        driven.server = vitok._native.HttpServer(asyncio.get_running_loop(), application, {}, Interrupted())
+        driven.server = vitok._native.HttpServer(
+            asyncio.get_running_loop(), application, native_options(), Interrupted()
+        )
         return await driven.connect_really()
 
     async def use(client: socket.socket) -> None:

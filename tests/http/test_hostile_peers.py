@@ -222,6 +222,7 @@ def test_descriptors_run_out() -> None:
     script = """
     import asyncio, os, resource, socket, time
     from vitok import _native
+    from vitok.http.native import native_options
 
     class Hooks:
         def error(self, message, exception):
@@ -232,7 +233,7 @@ def test_descriptors_run_out() -> None:
         await send({"type": "http.response.body", "body": b"hello"})
 
     loop = new_loop()
-    http = _native.HttpServer(loop, application, {}, Hooks())
+    http = _native.HttpServer(loop, application, native_options(), Hooks())
     server = loop.run_until_complete(loop.create_server(http, "127.0.0.1", 0))
     address = server.sockets[0].getsockname()
     loop.set_exception_handler(lambda loop, context: print("report", context["message"], flush=True))
@@ -286,6 +287,7 @@ def test_thousands_of_idle_connections() -> None:
     script = """
     import asyncio, resource, socket
     from vitok import _native
+    from vitok.http.native import native_options
 
     def memory():
         return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
@@ -298,7 +300,7 @@ def test_thousands_of_idle_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = min(COUNT, (hard - 100) // 2)
     loop = new_loop()
-    http = _native.HttpServer(loop, application, {"timeout_keep_alive": 1, "timeout_header": 60}, None)
+    http = _native.HttpServer(loop, application, {**native_options(), "timeout_keep_alive": 1}, None)
     server = loop.run_until_complete(loop.create_server(http, "127.0.0.1", 0, backlog=1000))
     address = server.sockets[0].getsockname()
 

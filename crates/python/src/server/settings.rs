@@ -1,21 +1,15 @@
-//! The options of an `HttpServer`: names, defaults, and what is wrong with a value.
+//! The options of an `HttpServer`: what is wrong with a value, and times as ticks.
 //!
-//! Sizes and counts that the parser enforces are `http::Limits`'s, with their defaults.
+//! There are no defaults here: the caller gives every option that `vitok.http.options` has. Those that the parser enforces
+//! are `http::Limits`'s.
+
+use std::collections::HashMap;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::ffi::error::new_error;
-
-/// How long a peer may take with the head of a request, from connecting or from the last one: Apache has 20 s to 40 s,
-/// nginx 60 s, gunicorn and uvicorn none.
-const HEADER_SECONDS: f64 = 60.0;
-/// How long a body may stand still, in either direction: nginx 60 s.
-const BODY_SECONDS: f64 = 60.0;
-/// How long a connection may be idle between requests. Load balancers keep idle connections for 60 s (AWS) and would
-/// use one that is just being closed; nginx has 75 s, uvicorn 5 s.
-const KEEP_ALIVE_SECONDS: f64 = 75.0;
 
 /// How long a peer whose answer was the last one may be silent before the connection is cut, and how long it may go on
 /// sending what nobody reads: without this time its kernel could throw the answer away unread (RFC 9112 section 9.6).
@@ -63,103 +57,101 @@ pub(super) struct Settings {
     pub(super) reports_to_hooks: bool,
 }
 
-struct Seconds {
-    header: Option<f64>,
-    body: Option<f64>,
-    body_rate: Option<f64>,
-    keep_alive: Option<f64>,
-}
-
 impl Settings {
     /// Reads the options. ValueError or TypeError names what is wrong.
     pub(super) fn read(options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let mut seconds = Seconds {
-            header: Some(HEADER_SECONDS),
-            body: Some(BODY_SECONDS),
-            body_rate: None,
-            keep_alive: Some(KEEP_ALIVE_SECONDS),
+        let mut given = Given::new(options)?;
+        let limits = http::Limits {
+            request_line_bytes: given.required("limit_request_line", count)?,
+            head_bytes: given.required("limit_request_head", count)?,
+            fields: given.required("limit_request_fields", count)?,
+            body_bytes: given.required("limit_request_body", bytes)?,
+            ..http::Limits::default()
         };
-        let mut settings = Self {
-            root_path: String::new(),
-            server: b"vitok".to_vec(),
-            has_date: true,
-            asgi_version: "3.0".to_owned(),
-            refusal: Vec::new(),
-            fields: Vec::new(),
-            limits: http::Limits::default(),
-            requests: usize::MAX,
-            connections: usize::MAX,
-            tick_seconds: LONGEST_TICK,
-            header: None,
-            body: None,
-            body_pace: None,
-            keep_alive: None,
-            linger: 0,
-            linger_at_most: 0,
-            logs_access: false,
-            announces_path_send: false,
-            announces_zero_copy_send: false,
-            state: None,
-            allow_upgrade: false,
-            reports_to_hooks: false,
+        let header = given.required("timeout_header", duration)?;
+        let body = given.required("timeout_body", duration)?;
+        let body_rate = given.required("min_body_rate", duration)?;
+        let keep_alive = given.required("timeout_keep_alive", duration)?;
+        let shortest = [header, body, keep_alive].into_iter().flatten().fold(f64::INFINITY, f64::min);
+        let tick_seconds = (shortest / TICKS).clamp(SHORTEST_TICK, LONGEST_TICK);
+        let ticks = |seconds: f64| whole(seconds / tick_seconds);
+        let settings = Self {
+            root_path: given.required("root_path", |value| value.extract())?,
+            server: given.required("server_header", text_of_field)?,
+            has_date: given.required("date_header", truth)?,
+            asgi_version: given.required("asgi_version", |value| value.extract())?,
+            refusal: given.optional("refusal_text", |value| value.extract::<String>())?.into_bytes(),
+            fields: given.required("headers", fields)?,
+            limits,
+            requests: given.required("limit_concurrency", count)?,
+            connections: given.required("limit_connections", count)?,
+            tick_seconds,
+            header: header.map(ticks),
+            body: body.map(ticks),
+            body_pace: body_rate.map(|bytes| bytes * tick_seconds),
+            keep_alive: keep_alive.map(ticks),
+            linger: ticks(LINGER_SECONDS),
+            linger_at_most: ticks(LINGER_SECONDS_AT_MOST),
+            logs_access: given.optional("access_log", truth)?,
+            announces_path_send: given.required("path_send", truth)?,
+            announces_zero_copy_send: given.required("zero_copy_send", truth)?,
+            state: given.optional("state", |value| Ok(value.extract()?))?,
+            allow_upgrade: given.optional("allow_upgrade", truth)?,
+            reports_to_hooks: given.optional("reports_to_hooks", truth)?,
         };
-        for (name, value) in options {
-            let name: String = name.extract()?;
-            settings.take(&name, &value, &mut seconds).map_err(|error| {
-                let text = format!("the option {name} of an HTTP server: {}", error.value(options.py()));
-                if error.is_instance_of::<PyTypeError>(options.py()) {
-                    new_error::<PyTypeError>(text)
-                } else {
-                    new_error::<PyValueError>(text)
-                }
-            })?;
-        }
-        settings.count_ticks(&seconds);
+        given.finish()?;
         Ok(settings)
     }
+}
 
-    fn take(&mut self, name: &str, value: &Bound<'_, PyAny>, seconds: &mut Seconds) -> PyResult<()> {
-        match name {
-            "root_path" => self.root_path = value.extract()?,
-            "server_header" => self.server = text_of_field(value)?,
-            "date_header" => self.has_date = value.is_truthy()?,
-            "asgi_version" => self.asgi_version = value.extract()?,
-            "refusal_text" => self.refusal = value.extract::<String>()?.into_bytes(),
-            "headers" => self.fields = fields(value)?,
-            "limit_request_line" => self.limits.request_line_bytes = count(value)?,
-            "limit_request_head" => self.limits.head_bytes = count(value)?,
-            "limit_request_fields" => self.limits.fields = count(value)?,
-            "limit_request_body" => {
-                self.limits.body_bytes = if is_absent(value)? { u64::MAX } else { value.extract()? }
-            }
-            "limit_concurrency" => self.requests = count(value)?,
-            "limit_connections" => self.connections = count(value)?,
-            "timeout_header" => seconds.header = duration(value)?,
-            "timeout_body" => seconds.body = duration(value)?,
-            "min_body_rate" => seconds.body_rate = duration(value)?,
-            "timeout_keep_alive" => seconds.keep_alive = duration(value)?,
-            "access_log" => self.logs_access = value.is_truthy()?,
-            "path_send" => self.announces_path_send = value.is_truthy()?,
-            "zero_copy_send" => self.announces_zero_copy_send = value.is_truthy()?,
-            "state" => self.state = value.extract()?,
-            "allow_upgrade" => self.allow_upgrade = value.is_truthy()?,
-            "reports_to_hooks" => self.reports_to_hooks = value.is_truthy()?,
-            _ => return Err(new_error::<PyValueError>("there is no such option")),
+/// The options that were given and not read yet, by name.
+struct Given<'py> {
+    py: Python<'py>,
+    values: HashMap<String, Bound<'py, PyAny>>,
+}
+
+type Convert<T> = fn(&Bound<'_, PyAny>) -> PyResult<T>;
+
+impl<'py> Given<'py> {
+    fn new(options: &Bound<'py, PyDict>) -> PyResult<Self> {
+        let pairs = options.iter().map(|(name, value)| Ok((name.extract()?, value)));
+        Ok(Self { py: options.py(), values: pairs.collect::<PyResult<_>>()? })
+    }
+
+    /// An option of `vitok.http.options`. TypeError if it was not given.
+    fn required<T>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
+        let Some(value) = self.values.remove(name) else {
+            return Err(new_error::<PyTypeError>(format!("the option {name} of an HTTP server is missing")));
+        };
+        convert(&value).map_err(|error| self.named(name, &error))
+    }
+
+    /// Something that is off, or empty, unless it is given.
+    fn optional<T: Default>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
+        let Some(value) = self.values.remove(name) else { return Ok(T::default()) };
+        convert(&value).map_err(|error| self.named(name, &error))
+    }
+
+    /// ValueError for an option that was not read.
+    fn finish(self) -> PyResult<()> {
+        match self.values.keys().next() {
+            Some(name) => Err(self.named(name, &new_error::<PyValueError>("there is no such option"))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    fn count_ticks(&mut self, seconds: &Seconds) {
-        let all = [seconds.header, seconds.body, seconds.keep_alive];
-        let shortest = all.into_iter().flatten().fold(f64::INFINITY, f64::min);
-        self.tick_seconds = (shortest / TICKS).clamp(SHORTEST_TICK, LONGEST_TICK);
-        let ticks = |limit: Option<f64>| limit.map(|limit| whole(limit / self.tick_seconds));
-        (self.header, self.body, self.keep_alive) =
-            (ticks(seconds.header), ticks(seconds.body), ticks(seconds.keep_alive));
-        self.body_pace = seconds.body_rate.map(|bytes| bytes * self.tick_seconds);
-        self.linger = whole(LINGER_SECONDS / self.tick_seconds);
-        self.linger_at_most = whole(LINGER_SECONDS_AT_MOST / self.tick_seconds);
+    fn named(&self, name: &str, error: &PyErr) -> PyErr {
+        let text = format!("the option {name} of an HTTP server: {}", error.value(self.py));
+        if error.is_instance_of::<PyTypeError>(self.py) {
+            new_error::<PyTypeError>(text)
+        } else {
+            new_error::<PyValueError>(text)
+        }
     }
+}
+
+fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    value.is_truthy()
 }
 
 /// As many ticks as are surely not over before the time is: one has begun already.
@@ -183,6 +175,11 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
     }
     let number: i64 = value.extract()?;
     usize::try_from(number).map_err(|_| new_error::<PyValueError>(format!("{number} is less than nothing")))
+}
+
+/// A number of bytes; None or 0: no limit.
+fn bytes(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    if is_absent(value)? { Ok(u64::MAX) } else { value.extract() }
 }
 
 /// A time in seconds; None or 0: no limit.
