@@ -18,6 +18,7 @@ from tools.tree import Finding, Tree, read_tree
 RUST = "//! What this file of a test is for.\n"
 PYTHON = '"""What this file of a test is for."""\n'
 LIB = "crates/stream/src/lib.rs"
+TABLE = "crates/python/src/ffi/interned.rs"
 FORBID = "#![forbid(unsafe_code)]\n"
 # Put together here, so that this file passes the check that it tests.
 MACHINE = "/" + "work/main"
@@ -109,6 +110,9 @@ BAD = [
     ("dropped", LIB, "fn f() {\n    _ = g();\n}\n", 2, "dropped"),
     ("dropped", "tools/a.py", "\n_ = f()\n", 2, "dropped"),
     ("dropped", "tools/a.py", "async def f():\n    _: int = await g()\n", 2, "dropped"),
+    ("interned", TABLE, '[\n    "a",\n];\nname!("b")\n', 2, 'no name!("a")'),
+    ("interned", TABLE, '[\n    "b",\n    "a",\n];\nname!("a") name!("b")\n', 3, '"a" stands behind "b"'),
+    ("interned", TABLE, '[\n    "a",\n    "a",\n];\nname!("a")\n', 3, '"a" stands behind "a"'),
     ("dependencies", "Cargo.toml", '[workspace.dependencies]\nlibc = "0.2"\n', 2, "libc has no reason"),
     ("dependencies", "Cargo.toml", '[dependencies]\n# Bindings.\nlibc = "0.2"\n', 3, "libc"),
     (
@@ -178,6 +182,7 @@ GOOD = [
     ("dropped", LIB, "fn f() {\n    let _guard = g();\n    match x { _ => h(), _ if a == b => i() }\n}\n"),
     ("dropped", LIB, "// let _ = f()\nfn f<'a>() { let c = '\"'; let d = \"let _ = f()\"; }\n"),
     ("dropped", "tools/a.py", "_ = 1\nfor _ in f():\n    first, _ = g()\n"),
+    ("interned", TABLE, '[\n    "a",\n    "b",\n];\nname!(\n"a") name!("b")\n'),
     ("dependencies", "Cargo.toml", "[dependencies]\nlibc.workspace = true\n"),
     ("dependencies", "Cargo.toml", '[dependencies]\nvitok-reactor = { path = "../reactor" }\n'),
     (

@@ -13,6 +13,7 @@ from tools.checks import (
     dependencies,
     dropped,
     examples,
+    interned,
     openings,
     panicking,
     places,
@@ -36,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "examples": examples.check,
     "panicking": panicking.check,
     "walks": walks.check,
+    "interned": interned.check,
 }
 ROOT = Path(__file__).resolve().parent.parent
 
