@@ -198,7 +198,7 @@ def test_content_that_stops(began: float, reads: bool) -> None:
 
 def test_content_that_comes_slowly() -> None:
     """Content that makes some progress within each limit is read to its end."""
-    with serving(echo, timeout_body=LIMIT) as site:
+    with serving(echo, timeout_body=LIMIT, min_body_rate=None) as site:
         client = site.connect()
         client.send(POST)
         drip(site, client, b"123456789", pause=LIMIT / 4)
