@@ -1,23 +1,22 @@
-//! What the process says: lines of JSON on stdout for the parent, words on stderr for people. It knows no
-//! contents.
+//! The output of the process: lines of JSON on stdout for the parent, text on stderr for people.
 
 use std::io::{self, Write};
 
 use crate::failure::{Doing, Failure};
 
-/// One line on stdout, at once: the parent waits for it.
+/// Writes one line on stdout at once, since the parent waits for it.
 pub(crate) fn line(json: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{json}").and_then(|()| stdout.flush()).doing("writing to stdout")
 }
 
-/// The line that stands for an answer that will not come.
+/// Writes the line that replaces an answer after an error.
 pub(crate) fn error(failure: &Failure) -> Result<(), Failure> {
     let (status, text) = (failure.status(), escaped(&failure.to_string()));
     line(&format!("{{\"error\": \"{text}\", \"status\": \"{status}\"}}"))
 }
 
-/// For people; the exit code says the same to programs, so a closed stderr changes nothing.
+/// Writes a text for people; programs use the exit code, so a closed stderr changes nothing.
 pub(crate) fn complain(text: &str) {
     drop(writeln!(io::stderr(), "vitok-load: {text}"));
 }

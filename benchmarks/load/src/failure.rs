@@ -1,23 +1,22 @@
-//! Why a command ends early, and whose fault it is: the caller's, the kernel's, or that of the server it
-//! talks to. It does not know who reads it.
+//! The errors that end a command early, and who is at fault: the caller, the kernel, or the server.
 
 use std::fmt;
 use std::io;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The caller gave options that make no sense.
+    /// The options of the caller are invalid.
     Usage(String),
-    /// The kernel refused something.
+    /// The kernel returned an error.
     Kernel { doing: &'static str, error: io::Error },
-    /// The other side closed, or answered what it was not asked.
+    /// The other side closed, or sent an unexpected answer.
     Peer(String),
-    /// The other side kept silent.
+    /// The other side did not answer.
     Silence(String),
 }
 
 impl Failure {
-    /// How the table calls it.
+    /// The status in the table.
     pub(crate) fn status(&self) -> &'static str {
         match self {
             Self::Usage(_) | Self::Kernel { .. } => "n/a",
@@ -36,7 +35,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says what was tried when the kernel refused it.
+/// Adds what was attempted to an error of the kernel.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, Failure>;
 }

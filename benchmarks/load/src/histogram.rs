@@ -1,12 +1,12 @@
 //! Latencies in a fixed amount of memory, each kept to within 1.6 %.
 //!
-//! Below 64 every value has a place of its own; above, each power of two is divided into 64 places. So a
-//! sample of any length costs 30 KiB and no allocation while it is taken. It does not know what is measured.
+//! Each value below 64 has a place of its own; above, each power of two is divided into 64 places. So a sample of any
+//! length takes 30 KiB and no allocation while it is taken. The values may be anything.
 
-/// Six bits of a value are kept: an error of at most 1/64, less than the noise of any latency.
+/// The bits of a value that are kept: an error of at most 1/64, less than the noise of any latency.
 const KEPT_BITS: u32 = 6;
 const STEPS: usize = 1 << KEPT_BITS;
-/// One block of steps for the values below 64, and one for every higher bit that a value can begin with.
+/// One block of steps for the values below 64, and one for every higher leading bit.
 const PLACES: usize = STEPS * (1 + (u64::BITS - KEPT_BITS) as usize);
 
 #[derive(Debug)]
@@ -32,8 +32,7 @@ impl Histogram {
         self.highest
     }
 
-    /// The smallest value known to be at or above that many per cent of what was recorded; 0 where nothing
-    /// was.
+    /// Returns the smallest value that is at or above this many per cent of the recorded values; 0 without any.
     pub(crate) fn percentile(&self, percent: u64) -> u64 {
         let wanted = (self.total * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -52,7 +51,7 @@ fn place_of(value: u64) -> usize {
     let Some(shift) = (u64::BITS - value.leading_zeros()).checked_sub(KEPT_BITS + 1) else {
         return low_bits(value);
     };
-    // The leading bit is known by the block, so only those below it are left to keep.
+    // The block says where the leading bit is, so only those below it are kept.
     (shift as usize + 1) * STEPS + low_bits(value >> shift)
 }
 
@@ -62,7 +61,7 @@ fn low_bits(value: u64) -> usize {
     (value % STEPS as u64) as usize
 }
 
-/// The largest of the values that share a place.
+/// Returns the largest of the values that share a place.
 fn last_value_of(place: usize) -> u64 {
     let Some(shift) = (place / STEPS).checked_sub(1) else {
         return place as u64;

@@ -1,12 +1,10 @@
-//! `vitok-load`: the load generator of the benchmarks over sockets, and the raw epoll servers that are their
-//! limit.
+//! `vitok-load`: the load generator of the benchmarks over sockets, and the raw epoll servers that are their limit.
 //!
-//! What measures a loop must not be written in Python, nor cost more than what it measures. One process is
-//! one client or one server, with one thread. It speaks in lines of JSON on stdout. It does not know which
-//! loop it talks to, takes no CPU time of anybody, and compares nothing: `benchmarks/bench.py` does. It
-//! needs Linux, as it needs epoll.
+//! A program that measures a loop must not be in Python, nor cost more than the loop. One process is one client or one
+//! server, with one thread. It answers in lines of JSON on stdout. Loops and CPU times are not known here, and nothing
+//! is compared: `benchmarks/bench.py` does that. It needs Linux, because of epoll.
 
-// Without the commands, nothing uses what they share.
+// Without the commands, nothing uses their shared parts.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere only the refusal is left"))]
 
 mod agreement;
@@ -43,7 +41,7 @@ vitok-load COMMAND OPTIONS; see benchmarks/README.md
 EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
 Every command takes --core N; clients take --spin: never sleep while an answer is due.";
 
-/// Bad options, as in most programs.
+/// The exit code for invalid options, as in most programs.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -55,7 +53,7 @@ fn main() -> ExitCode {
         }
         Err(failure) => {
             answer::complain(&failure.to_string());
-            // The parent reads the reason from here; if even that fails, the exit code has to do.
+            // The parent reads the reason from stdout; if even that fails, it has the exit code.
             answer::error(&failure).map_or(ExitCode::FAILURE, |()| ExitCode::FAILURE)
         }
     }

@@ -1,14 +1,14 @@
-//! The command line: options taken by name, in any order, until none is left over.
+//! The command line: options taken by name, in any order, until none is left.
 //!
-//! Each command takes the options that it has and then calls `finish`, which names what nobody took. It knows
-//! no command and no option by itself. A library for this would be longer than the commands.
+//! Each command takes its options and then calls `finish`, which reports those that are left. Commands and options are
+//! not known here. A library for this would be longer than the commands.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use crate::failure::Failure;
 
-/// What was typed and is not taken yet.
+/// The arguments that are not taken yet.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     left: Vec<String>,
@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn new(words: impl Iterator<Item = String>) -> Self {
-        // `--size=64` and `--size 64` are the same thing.
+        // `--size=64` and `--size 64` are equivalent.
         let split = |word: String| match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => vec![name.into(), value.into()],
             _ => vec![word],
@@ -24,7 +24,7 @@ impl Arguments {
         Self { left: words.flat_map(split).collect() }
     }
 
-    /// The first word.
+    /// Returns the first word.
     pub(crate) fn command(&mut self) -> Result<String, Failure> {
         if self.left.first().is_none_or(|word| word.starts_with("--")) {
             return Err(Failure::Usage("the first word must be a command".into()));
@@ -32,7 +32,7 @@ impl Arguments {
         Ok(self.left.remove(0))
     }
 
-    /// The value of an option that may be left out.
+    /// Returns the value of an optional option.
     pub(crate) fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, Failure> {
         let Some(place) = self.left.iter().position(|word| word == name) else {
             return Ok(None);
@@ -48,12 +48,12 @@ impl Arguments {
         text.parse().map(Some).map_err(|error| Failure::Usage(format!("{name} {text}: {error}")))
     }
 
-    /// The value of an option that must be there.
+    /// Returns the value of a required option.
     pub(crate) fn required<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<T, Failure> {
         self.value(name)?.ok_or_else(|| Failure::Usage(format!("{name} is missing")))
     }
 
-    /// A number of things, which can't be none of them.
+    /// Returns a count of at least 1.
     pub(crate) fn count(&mut self, name: &str, default: usize) -> Result<usize, Failure> {
         match self.value(name)?.unwrap_or(default) {
             0 => Err(Failure::Usage(format!("{name} 0: at least 1 is needed"))),
@@ -61,13 +61,13 @@ impl Arguments {
         }
     }
 
-    /// Whether an option without a value was given.
+    /// Returns whether an option without a value was given.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
         let place = self.left.iter().position(|word| word == name);
         place.map(|place| self.left.remove(place)).is_some()
     }
 
-    /// To be called when every option that exists has been taken.
+    /// Ends the command line, when every known option has been taken.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.left.first() {
             None => Ok(()),

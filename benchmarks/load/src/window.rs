@@ -1,8 +1,8 @@
-//! How long a client runs, how often, and what it says afterwards.
+//! How long a client runs, how often, and its answers.
 //!
-//! A client is asked either once, on the command line, or again and again on stdin, over the same
-//! connections. Between two windows nothing is under way, so whoever asks can read the server's clock while
-//! the server is at rest. It does not know what an operation is.
+//! A client is asked either once, on the command line, or again and again on stdin, over the same connections. Between
+//! two windows nothing is under way, so the parent can read the server's clock while the server is idle. Operations are
+//! defined elsewhere.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,21 +12,21 @@ use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
 
-/// How much one window holds.
+/// The size of one window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Extent {
     Time(Duration),
     Operations(u64),
 }
 
-/// Who says how much a window holds.
+/// Where the size of a window comes from.
 #[derive(Debug)]
 pub(crate) enum Asked {
     Once(Extent),
     OnStdin,
 }
 
-/// Whether another operation may begin.
+/// Decides whether another operation may begin.
 #[derive(Debug)]
 pub(crate) struct Window {
     begun: Instant,
@@ -34,7 +34,7 @@ pub(crate) struct Window {
     admitted: u64,
 }
 
-/// What came of a window.
+/// The result of a window.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) operations: u64,
@@ -44,12 +44,12 @@ pub(crate) struct Outcome {
     pub(crate) errors: u64,
     /// Datagrams that had to be sent again.
     pub(crate) lost: u64,
-    /// CPU time that a client that spins spent on looking in vain; the rest of its CPU time is what its work took.
+    /// CPU time that a spinning client spent on empty polls; the rest of its CPU time is its work.
     pub(crate) spun: Duration,
 }
 
 impl Asked {
-    /// Takes `--seconds`, `--operations` or `--stdin`, of which there must be one.
+    /// Takes `--seconds`, `--operations` or `--stdin`; exactly one is required.
     pub(crate) fn from(arguments: &mut Arguments) -> Result<Self, Failure> {
         let seconds: Option<String> = arguments.value("--seconds")?;
         let operations: Option<String> = arguments.value("--operations")?;
@@ -61,7 +61,7 @@ impl Asked {
         }
     }
 
-    /// Runs the windows and answers each one. `connections` is said first where somebody waits for it to ask.
+    /// Runs the windows and answers each one. With `--stdin`, `connections` is reported first.
     pub(crate) fn serve(
         &self,
         connections: usize,
@@ -112,7 +112,7 @@ impl Window {
         self.begun
     }
 
-    /// Counts the operation where the answer is yes.
+    /// Counts the operation if it returns true.
     #[inline]
     pub(crate) fn admits(&mut self, now: Instant) -> bool {
         let is_open = match self.extent {
@@ -123,7 +123,7 @@ impl Window {
         is_open
     }
 
-    /// To be called when the last operation has ended.
+    /// Closes the window after the last operation.
     pub(crate) fn close(self, latencies: Histogram, errors: u64) -> Outcome {
         let elapsed = self.begun.elapsed();
         let operations = self.admitted - errors;
@@ -148,7 +148,7 @@ impl Outcome {
     }
 }
 
-/// A time as the histogram takes it. What passes 500 years is a mistake that a maximum shows well enough.
+/// Converts a time for the histogram. A time of more than 500 years is an error, which the maximum shows well enough.
 #[inline]
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

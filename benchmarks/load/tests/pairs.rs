@@ -1,12 +1,12 @@
-//! Every client against its raw server, as two processes: each operation that was asked for is done and
-//! answered for. It takes no times.
+//! Every client against its raw server, as two processes: each operation that was asked for is done and reported. Times
+//! are not tested.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails the test that called it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-/// A server that ends with the test, also with one that fails.
+/// A server that ends with the test, even if the test fails.
 struct Server {
     process: Child,
     address: String,
@@ -21,7 +21,7 @@ impl Server {
         Self { process, address: format!("127.0.0.1:{digits}") }
     }
 
-    /// What the client said, and whether it was content.
+    /// Returns the output of the client, and whether it succeeded.
     fn visit(&self, options: &str) -> (String, bool) {
         let done = command(&format!("{options} --connect {}", self.address)).output().unwrap();
         (String::from_utf8(done.stdout).unwrap(), done.status.success())
@@ -30,7 +30,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends with its stdin. Where it can't be waited for, the test has failed already.
+        // It ends with its stdin. If it can't be waited for, the test has failed already.
         drop(self.process.stdin.take());
         drop(self.process.wait());
     }

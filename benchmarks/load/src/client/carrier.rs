@@ -1,7 +1,7 @@
-//! What a closed and an open loop need of a set of connections, whatever goes over them.
+//! The interface of a set of connections for a closed and an open loop.
 //!
-//! The loops decide when the next operation begins; a carrier carries it and says when it is answered. It
-//! does not know rates or windows.
+//! The loops decide when the next operation begins; a carrier performs it and reports its answer. Rates and windows are
+//! not known here.
 
 use std::time::{Duration, Instant};
 
@@ -12,36 +12,36 @@ use crate::window::{Extent, Outcome, Window, nanoseconds};
 pub(super) trait Carrier {
     fn connections(&self) -> usize;
 
-    /// Operations that are not answered yet, on all connections.
+    /// Returns the operations that are not answered yet, on all connections.
     fn under_way(&self) -> usize;
 
-    /// Whether another operation can begin there now.
+    /// Returns whether another operation can begin there now.
     fn is_free(&self, connection: usize) -> bool;
 
-    /// Whether a connection has broken, ever.
+    /// Returns whether a connection has ever broken.
     fn has_lost(&self) -> bool;
 
-    /// How many answers will not come, since the last time it was asked.
+    /// Returns how many answers will not come, since the last call.
     fn take_broken(&mut self) -> u64;
 
-    /// CPU time spent on looking in vain, since the last time it was asked.
+    /// Returns the CPU time of empty polls since the last call.
     fn take_spun(&mut self) -> Duration;
 
-    /// Begins an operation on a connection that is free; its latency counts from `begun`. What it sends may
-    /// stay here until `flush`.
+    /// Begins an operation on a connection that is free; its latency counts from `begun`. Its bytes may stay here until
+    /// `flush`.
     fn begin(&mut self, connection: usize, begun: Instant) -> Result<(), Failure>;
 
-    /// Sends what stayed here, so that several operations on one connection leave by one call. It comes after
-    /// all events of a wait, as in wrk: a server sees the same bursts from both.
+    /// Sends the bytes that stayed here, so that several operations on one connection are sent by one call. It comes
+    /// after all events of a wait, as in wrk: a server gets the same bursts from both.
     fn flush(&mut self) -> Result<(), Failure>;
 
-    /// Waits for events, of which there is at least one.
+    /// Waits for at least one event.
     fn wait(&mut self) -> Result<usize, Failure>;
 
-    /// The events that are there already.
+    /// Returns the events that are there already.
     fn poll(&mut self) -> Result<usize, Failure>;
 
-    /// Does what one event of the last wait allows, and adds what it answered.
+    /// Handles one event of the last wait, and adds the operations that it answered.
     fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure>;
 }
 
@@ -53,8 +53,8 @@ pub(super) struct Answered {
     pub(super) at: Instant,
 }
 
-/// A closed loop: every connection begins as many operations as it can have under way, and another one for
-/// each answer.
+/// Runs a closed loop: every connection begins as many operations as it can have under way, and another one for each
+/// answer.
 pub(super) fn run_closed(carrier: &mut impl Carrier, extent: Extent) -> Result<Outcome, Failure> {
     let mut latencies = Histogram::new();
     let mut window = Window::new(extent);

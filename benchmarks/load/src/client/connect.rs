@@ -1,4 +1,4 @@
-//! Connections that the server ends at once: connect, read the end, close; so many at a time.
+//! Connections that the server ends at once: connect, read the end, close; this many at a time.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddrV4, TcpStream};
@@ -60,8 +60,7 @@ impl Client {
     fn connect(&mut self, slot: usize) -> Result<(), Failure> {
         let begun = Instant::now();
         let stream = socket::begin_connect(self.target).doing("connecting")?;
-        // A client that closes last, and with a reset, leaves nothing behind that would use up ports for a
-        // minute.
+        // A client that closes last, and with a reset, leaves no port in use for a minute.
         socket::reset_when_closed(&stream).doing("SO_LINGER")?;
         self.waiting.epoll.watch(&stream, slot, Interest::Readable).doing("epoll_ctl")?;
         self.slots[slot] = Some(Attempt { stream, begun });
@@ -69,7 +68,7 @@ impl Client {
         Ok(())
     }
 
-    /// When the connection was begun, if it has ended.
+    /// Returns when the connection was begun, if it has ended.
     fn end(&mut self, slot: usize) -> Result<Option<Instant>, Failure> {
         let Some(attempt) = &self.slots[slot] else { return Ok(None) };
         match socket::discard(&attempt.stream, 1) {

@@ -1,5 +1,5 @@
-//! Round trips in a closed loop: each connection sends a message, waits for the whole answer and sends the
-//! next. With `--rate` the loop is open, and `rated.rs` drives the same connections.
+//! Round trips in a closed loop: each connection sends a message, waits for the whole answer and sends the next. With
+//! `--rate` the loop is open, and `rated.rs` drives the same connections.
 
 use super::carrier::run_closed;
 use super::exchange::Exchange;

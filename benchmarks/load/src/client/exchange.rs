@@ -1,7 +1,6 @@
-//! Connections on which a message is sent whole and an answer of known length comes back, one at a time on
-//! each.
+//! Connections on which a message is sent and an answer of known length is received, one at a time on each.
 //!
-//! It says which connection has its answer; when the next message goes out is decided above, in a closed loop
+//! It reports which connection has its answer; the caller decides when the next message is sent, in a closed loop
 //! (`echo.rs`) or at a rate (`rated.rs`).
 
 use std::io::{ErrorKind, Read, Write};
@@ -27,7 +26,7 @@ pub(super) struct Exchange {
 }
 
 struct Connection {
-    /// None when it has broken.
+    /// `None` after it has broken.
     stream: Option<TcpStream>,
     interest: Interest,
     unsent: usize,
@@ -36,7 +35,7 @@ struct Connection {
 }
 
 impl Exchange {
-    /// Where the answer is as long as the message, it is checked to be the message.
+    /// An answer that is as long as the message is checked to be the message.
     pub(super) fn new(
         waiting: Waiting,
         streams: Vec<TcpStream>,
@@ -93,7 +92,7 @@ impl Exchange {
         }
     }
 
-    /// Accounts for bytes that lie in the buffer.
+    /// Handles bytes in the buffer.
     #[inline]
     fn take(&mut self, number: usize, count: usize) -> Result<Option<Answered>, Failure> {
         let connection = &mut self.connections[number];
@@ -113,7 +112,7 @@ impl Exchange {
         Ok(Some(Answered { connection: number, latency: at.saturating_duration_since(connection.begun), at }))
     }
 
-    /// A connection that has broken counts once and is not used again.
+    /// Drops a connection that has broken: it counts once and is not used again.
     fn lose(&mut self, number: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
         connection.stream = None;
@@ -166,7 +165,7 @@ impl Carrier for Exchange {
         self.send(number)
     }
 
-    /// A message leaves when it begins: there is one at a time on each connection.
+    /// A message is sent when it begins: there is one at a time on each connection.
     #[inline]
     fn flush(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -195,7 +194,7 @@ impl Carrier for Exchange {
     }
 }
 
-/// Bytes in which every place can be told from its neighbours: the high bits of Knuth's generator (MMIX).
+/// Returns bytes of which every place differs from its neighbours: the high bits of Knuth's generator (MMIX).
 fn pattern(bytes: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let next = |_| {
@@ -205,8 +204,8 @@ fn pattern(bytes: usize) -> Vec<u8> {
     (0..bytes).map(next).collect()
 }
 
-/// Bytes that are lost, doubled or out of order move what follows. Looking at both ends finds that in nearly
-/// every piece, and comparing all would make the client slower than the fastest server.
+/// Checks the first and last bytes of each piece. Bytes that are lost, doubled or out of order move those that follow,
+/// so this finds nearly all errors; comparing everything would make the client slower than the fastest server.
 #[inline]
 fn check(got: &[u8], wanted: &[u8]) -> Result<(), Failure> {
     if got.first() == wanted.first() && got.last() == wanted.last() {

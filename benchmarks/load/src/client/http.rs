@@ -1,7 +1,7 @@
-//! Requests of HTTP/1.1 on connections that stay open, up to `--pipeline` of them under way on each.
+//! HTTP/1.1 requests on connections that stay open, up to `--pipeline` of them under way on each.
 //!
-//! A closed loop keeps that many under way; with `--rate`, requests are due at fixed times, and latencies
-//! count from then. Where responses end, `response.rs` says.
+//! A closed loop keeps that many under way; with `--rate`, requests are due at fixed times, and latencies count from
+//! those. `response.rs` finds the ends of responses.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -44,14 +44,14 @@ struct Requests {
     request: Vec<u8>,
     depth: usize,
     buffer: Box<[u8]>,
-    /// Connections with requests that have not been handed to the kernel.
+    /// Connections with requests that have not been passed to the kernel.
     dirty: Vec<usize>,
     under_way: usize,
     broken: u64,
 }
 
 struct Connection {
-    /// None when it has broken.
+    /// `None` after it has broken.
     stream: Option<TcpStream>,
     interest: Interest,
     unsent: Vec<u8>,
@@ -135,7 +135,7 @@ impl Requests {
         Ok(())
     }
 
-    /// A connection that has broken is not used again, and what was under way on it is not answered.
+    /// Drops a connection that has broken: it is not used again, and its requests under way are not answered.
     fn lose(&mut self, number: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
         connection.stream = None;

@@ -1,7 +1,7 @@
-//! Opens connections and holds them until stdin ends: what is left of a server then is what they cost it.
+//! Opens connections and holds them until stdin ends, so that the server's memory for them can be measured.
 //!
-//! Each can be used once before it rests, by an echo or by a request. A line on stdin is answered by how many
-//! are still open: a server that has closed some in the meantime has less to hold.
+//! Each can be used once before it is idle, by an echo or by a request. A line on stdin is answered by the number of
+//! connections that are still open: a server that has closed some has less to hold.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -16,7 +16,7 @@ use crate::sys::socket;
 
 /// One address has 28 thousand ports for connections to one target; a tenth of that leaves room for others.
 const CONNECTIONS_PER_ADDRESS: usize = 2_500;
-/// All that 127.0.0.x has, which is more than the descriptors that a process may open.
+/// All addresses of 127.0.0.x, which is more than the descriptors that a process may open.
 const ADDRESSES: usize = 250;
 /// More than the response to a request here.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -48,15 +48,15 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a connection is used before it rests.
+/// The use of a connection before it is idle.
 enum First {
-    /// Is echoed; nothing is sent where it is empty.
+    /// Sent, and echoed; nothing is sent if it is empty.
     Greeting(Vec<u8>),
-    /// Is answered by HTTP/1.1.
+    /// Sent, and answered by HTTP/1.1.
     Request(Vec<u8>),
 }
 
-/// A connection that has been used once.
+/// Opens a connection and uses it once.
 fn open(number: usize, target: SocketAddrV4, first: &First) -> Result<TcpStream, Failure> {
     let last_octet = u8::try_from(1 + number / CONNECTIONS_PER_ADDRESS).unwrap_or(u8::MAX);
     let source = Ipv4Addr::new(127, 0, 0, last_octet);
@@ -96,7 +96,7 @@ fn ask(mut stream: &TcpStream, request: &[u8]) -> Result<(), String> {
     }
 }
 
-/// How many have neither ended nor been sent anything more.
+/// Returns how many have neither ended nor received anything more.
 fn count_open(held: &[TcpStream]) -> Result<usize, Failure> {
     let mut open = 0;
     for stream in held {

@@ -1,7 +1,6 @@
-//! The clients: each keeps a server busy over many connections and measures how long it takes to answer.
+//! The clients: each keeps a server busy over many connections and measures how long its answers take.
 //!
-//! This file has what they share: whom they talk to and how they wait. An operation, and when it ends, is
-//! each client's own.
+//! This file has the shared parts: the target and waiting. Each client defines its operation.
 
 pub(crate) mod connect;
 pub(crate) mod echo;
@@ -26,16 +25,16 @@ use crate::options::Arguments;
 use crate::sys::epoll::Epoll;
 use crate::sys::{clock, limits};
 
-/// The slowest answer here takes milliseconds; a server that has said nothing for so long hangs.
+/// The slowest answer here takes milliseconds; a server that has not answered for this long hangs.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Takes `--connect`, which every client has, and room for its connections.
+/// Takes `--connect`, which every client has, and allows enough descriptors.
 fn target(arguments: &mut Arguments) -> Result<SocketAddrV4, Failure> {
     limits::raise_descriptors()?;
     arguments.required("--connect")
 }
 
-/// Connections that are established, do not block and do not delay what is small.
+/// Returns established connections that do not block and do not delay small writes.
 fn connections_to(target: SocketAddrV4, count: usize) -> Result<Vec<TcpStream>, Failure> {
     let connection = |_| {
         let stream = TcpStream::connect(target).doing("connecting")?;
@@ -46,13 +45,13 @@ fn connections_to(target: SocketAddrV4, count: usize) -> Result<Vec<TcpStream>, 
     (0..count).map(connection).collect()
 }
 
-/// An epoll set and how to wait on it.
+/// An epoll set and how to wait for it.
 struct Waiting {
     epoll: Epoll,
-    /// Never sleeps. Then no server spends time on waking the client, which is no business of a server on a
-    /// network, and costs more than an echo on some virtual machines.
+    /// Never sleep. Then no server spends time on waking the client, which a server on a network does not do, and which
+    /// costs more than an echo on some virtual machines.
     spins: bool,
-    /// CPU time spent on looking in vain.
+    /// CPU time of empty polls.
     spun: Duration,
 }
 
@@ -63,16 +62,16 @@ impl Waiting {
         Ok(Self { epoll, spins: arguments.flag("--spin"), spun: Duration::ZERO })
     }
 
-    /// At least one event.
+    /// Returns at least one event.
     #[inline]
     fn wait(&mut self) -> Result<usize, Failure> {
-        // The first look is free of the clock: mostly something is there.
+        // The first poll does not read the clock: mostly something is there.
         let limit = if self.spins { Duration::ZERO } else { STALL_LIMIT };
         let count = self.epoll.wait(Some(limit)).doing("epoll_wait")?;
         if count > 0 { Ok(count) } else { self.wait_on() }
     }
 
-    /// Nothing was there yet.
+    /// Waits after an empty poll.
     fn wait_on(&mut self) -> Result<usize, Failure> {
         let begun = Instant::now();
         let spun_from = clock::thread_time()?;
@@ -86,7 +85,7 @@ impl Waiting {
         Err(stalled())
     }
 
-    /// Since the last time it was asked.
+    /// Returns the CPU time of empty polls since the last call.
     fn take_spun(&mut self) -> Duration {
         std::mem::take(&mut self.spun)
     }

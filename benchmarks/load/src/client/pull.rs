@@ -1,5 +1,5 @@
-//! Bulk transfer from the server: a byte asks for a MiB, and so many are asked for ahead that the server
-//! never waits. An operation is a MiB.
+//! Bulk transfer from the server: a byte asks for a MiB, and enough are asked for in advance that the server never
+//! waits. An operation is a MiB.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Write};
@@ -28,7 +28,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
 struct Client {
     waiting: Waiting,
     connections: Vec<Connection>,
-    /// MiB that are asked for and not here, on all connections.
+    /// The MiB that were asked for and have not arrived, on all connections.
     under_way: usize,
 }
 

@@ -1,5 +1,5 @@
-//! Bulk transfer to the server: as fast as the kernel takes it, with a few MiB that the server has not
-//! acknowledged. An operation is a MiB.
+//! Bulk transfer to the server: as fast as the kernel takes it, with a few MiB that the server has not acknowledged. An
+//! operation is a MiB.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -33,9 +33,9 @@ struct Client {
 struct Connection {
     stream: TcpStream,
     interest: Interest,
-    /// Bytes of the MiB that is leaving.
+    /// Bytes left of the MiB that is being sent.
     unsent: usize,
-    /// When each MiB that is not acknowledged began to leave, the leaving one included.
+    /// When each MiB that is not acknowledged began, including the one that is being sent.
     begun: VecDeque<Instant>,
 }
 
@@ -75,7 +75,7 @@ impl Client {
         Ok(window.close(latencies, 0))
     }
 
-    /// Sends until the kernel, the window or the server has had enough.
+    /// Sends until the kernel, the window or the server accepts no more.
     fn send(&mut self, number: usize, window: &mut Window) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
         let interest = loop {

@@ -1,8 +1,8 @@
 //! Round trips in an open loop: messages are due at fixed times, whether or not the server keeps up.
 //!
-//! The latency counts from the time at which a message was due, so a server that stops for a while is charged
-//! for every message of that while, and not only for those that a waiting client still sent. The client never
-//! sleeps here: a sleep would be late by more than what it measures.
+//! The latency counts from the time at which a message was due, so a server that stops for a while is charged for every
+//! message of that time, and not only for those that a waiting client still sent. The client never sleeps here: a sleep
+//! would be late by more than the measured times.
 
 use std::time::{Duration, Instant};
 
@@ -61,11 +61,11 @@ pub(super) fn run(carrier: &mut impl Carrier, extent: Extent, per_second: u64) -
         }
     }
     let elapsed = schedule.begun.elapsed();
-    // An open loop looks at the clock all the time, and how much of that is work it does not know.
+    // An open loop reads the clock all the time, so its own work is unknown.
     Ok(Outcome { operations: answers, elapsed, latencies, errors: 0, lost: 0, spun: Duration::ZERO })
 }
 
-/// When which message is due. They go round the connections, so the queue of a connection that is behind is a
+/// The times at which messages are due. They go round the connections, so the queue of a connection that is behind is a
 /// number.
 #[derive(Debug)]
 struct Schedule {
@@ -74,7 +74,7 @@ struct Schedule {
     total: u64,
     /// Messages that have become due, on any connection.
     arrived: u64,
-    /// By connection, how many of its own have been sent.
+    /// By connection, how many messages were sent.
     sent: Vec<u64>,
 }
 
@@ -89,7 +89,7 @@ impl Schedule {
         Self { begun: Instant::now(), per_second, total, arrived: 0, sent: vec![0; connections] }
     }
 
-    /// The next connection that gets something to send, with the time at which its oldest message was due.
+    /// Returns the next connection with a message to send, and the time at which its oldest message was due.
     fn arrival(&mut self, now: Instant) -> Option<(usize, Instant)> {
         if self.arrived >= self.total || self.due(self.arrived) > now {
             return None;
@@ -99,11 +99,11 @@ impl Schedule {
         Some((connection, self.due(self.number_of_next(connection))))
     }
 
-    /// When the next message of a connection was due, if that is past.
+    /// Returns when the next message of a connection was due, if that is past.
     fn overdue(&self, connection: usize, now: Instant) -> Option<Instant> {
         let number = self.number_of_next(connection);
         let due = self.due(number);
-        // What has not been handed out by `arrival` will be, and would go out twice.
+        // A message that `arrival` has not returned yet will be returned, and would be sent twice.
         (number < self.arrived && due <= now).then_some(due)
     }
 
@@ -125,7 +125,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    /// Ten messages a second over two connections, for one second.
+    /// Ten messages per second over two connections, for one second.
     fn schedule() -> Schedule {
         Schedule::new(Extent::Time(Duration::from_secs(1)), 10, 2)
     }

@@ -1,19 +1,19 @@
-//! A request of HTTP/1.1 as every client here sends it: what wrk sends, but for the name of the program.
+//! The HTTP/1.1 request of every client: what wrk sends, except the name of the program.
 //!
-//! It is built once and sent as it is. What comes back is `response.rs`.
+//! It is built once and sent unchanged. `response.rs` reads the answers.
 
 use std::net::SocketAddrV4;
 
 use crate::failure::Failure;
 use crate::options::Arguments;
 
-/// What is asked, of whom.
+/// The contents of a request.
 pub(super) struct Request<'a> {
     pub(super) path: &'a str,
     pub(super) target: SocketAddrV4,
-    /// Bytes of a body; with any, it is a POST.
+    /// The length of the body; a request with one is a POST.
     pub(super) body: usize,
-    /// The server is asked to close the connection behind its answer (RFC 9112, section 9.6).
+    /// Whether the server is asked to close the connection after its answer (RFC 9112, section 9.6).
     pub(super) is_last: bool,
 }
 

@@ -1,19 +1,19 @@
-//! Where responses of HTTP/1.1 end: a head, then a body whose length the head gives, or chunks.
+//! Finds the ends of HTTP/1.1 responses: a head, then a body whose length the head gives, or chunks.
 //!
-//! It finds ends and statuses and checks nothing else: what a response says is not what is measured. It keeps
-//! a head that is not complete, and no byte of a body. It knows no sockets.
+//! It finds ends and statuses and checks nothing else. An incomplete head is kept, and no byte of a body. Sockets are
+//! not known here.
 
-/// A head that is longer is none.
+/// The longest head.
 const HEAD_BYTES_AT_MOST: usize = 64 * 1024;
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-/// Statuses that have no body whatever the head says (RFC 9112, section 6.3).
+/// Statuses that have no body, whatever the head says (RFC 9112, section 6.3).
 const WITHOUT_BODY: [u16; 2] = [204, 304];
 
-/// What one connection is in the middle of.
+/// The state of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Responses {
     state: State,
-    /// Of a head, or of the line that begins a chunk.
+    /// Bytes of a head, or of the line that begins a chunk.
     kept: Vec<u8>,
 }
 
@@ -28,18 +28,18 @@ enum State {
     Chunk {
         left: usize,
     },
-    /// The lines behind the last chunk, the last of which is empty.
+    /// The lines after the last chunk, the last of which is empty.
     Trailer,
 }
 
-/// What was found in some data.
+/// What some data contains.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Responses that have ended.
+    /// The number of responses that have ended.
     pub(super) ended: usize,
-    /// Those of them whose status is 400 or above.
+    /// The number of those whose status is 400 or above.
     pub(super) refused: usize,
-    /// The server will close the connection.
+    /// Whether the server will close the connection.
     pub(super) is_last: bool,
 }
 
@@ -52,7 +52,7 @@ struct Head {
 }
 
 impl Responses {
-    /// Takes what has arrived. An error says what is no HTTP/1.1.
+    /// Takes received data. The error describes data that is not HTTP/1.1.
     pub(super) fn take(&mut self, mut data: &[u8]) -> Result<Found, String> {
         let mut found = Found::default();
         while !data.is_empty() {
@@ -92,7 +92,7 @@ impl Responses {
         found.refused += usize::from(head.status >= 400);
         found.is_last |= head.is_last;
         self.state = match head {
-            // An interim response (RFC 9110, section 15.2): the real one follows.
+            // An interim response (RFC 9110, section 15.2): the final one follows.
             Head { status: 100..200, .. } => State::Head,
             Head { status, .. } if WITHOUT_BODY.contains(&status) => State::Body { left: 0 },
             Head { is_chunked: true, .. } => State::ChunkSize,
@@ -120,7 +120,7 @@ impl Responses {
         };
     }
 
-    /// A line between chunks: empty behind a chunk, a size before one, a field or nothing behind the last.
+    /// Takes a line between chunks: empty after a chunk, a size before one, a field or nothing after the last.
     fn take_line<'a>(&mut self, data: &'a [u8], found: &mut Found) -> Result<&'a [u8], String> {
         let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return self.keep(data) };
         self.kept.extend_from_slice(&data[..end]);
@@ -169,7 +169,7 @@ impl Head {
     }
 }
 
-/// Behind the empty line.
+/// Returns the index after the empty line.
 fn end_of_head(data: &[u8]) -> Option<usize> {
     data.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD).map(|at| at + END_OF_HEAD.len())
 }

@@ -1,5 +1,4 @@
-//! Datagram round trips in a closed loop, one under way on each socket. What is lost is sent again and
-//! counted.
+//! Datagram round trips in a closed loop, one under way on each socket. Lost datagrams are sent again and counted.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -12,13 +11,12 @@ use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
 
-/// A hundred times what the slowest server takes for a round of all sockets: what is not back by then was
+/// A hundred times what the slowest server takes for a round of all sockets: a datagram that is not back by then was
 /// dropped.
 const RESEND_AFTER: Duration = Duration::from_millis(200);
-/// Each datagram begins with its number, so that an answer that comes after its question was repeated is not
-/// counted.
+/// Each datagram begins with its number, so that an answer that arrives after its question was repeated is not counted.
 const NUMBER_BYTES: usize = 8;
-/// The longest datagram that IPv4 carries.
+/// The longest datagram of IPv4.
 const LONGEST_BYTES: usize = 65_507;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
@@ -48,7 +46,7 @@ struct Client {
 
 struct Socket {
     socket: UdpSocket,
-    /// The datagram that is under way, and when it left.
+    /// The datagram that is under way, and when it was sent.
     waits_for: Option<(u64, Instant)>,
 }
 
@@ -122,7 +120,7 @@ impl Client {
         }
     }
 
-    /// When the datagram left whose answer has come.
+    /// Returns when the datagram was sent whose answer has arrived.
     #[inline]
     fn receive(&mut self, key: usize) -> Result<Option<Instant>, Failure> {
         let socket = &mut self.sockets[key];

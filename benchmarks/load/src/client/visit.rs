@@ -1,8 +1,8 @@
-//! A connection for each request: connect, ask for the last answer, read it and the end behind it, close; so
-//! many at a time.
+//! A connection for each request: connect, ask for the last answer, read it and the end of the stream, close; this many
+//! at a time.
 //!
-//! The server closes first, as it is asked to. A response that is cut off or followed by anything is the
-//! server's fault. It does not know connections that stay open (`http.rs`).
+//! The server closes first, as requested. A response that is cut off or followed by anything is an error of the server.
+//! `http.rs` has connections that stay open.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
@@ -82,7 +82,7 @@ impl Client {
         // As in `connect.rs`: closing last, and with a reset, leaves no port in use for a minute.
         socket::reset_when_closed(&stream).doing("SO_LINGER")?;
         let mut visit = Visit { stream, begun, sent: 0, responses: Responses::default(), is_answered: false };
-        // On loopback the connection is mostly there already, and the request leaves at once.
+        // On loopback the connection is mostly established already, and the request is sent at once.
         visit.send(&self.request)?;
         let interest = if visit.sent < self.request.len() { Interest::Both } else { Interest::Readable };
         self.waiting.epoll.watch(&visit.stream, slot, interest).doing("epoll_ctl")?;
@@ -91,7 +91,7 @@ impl Client {
         Ok(())
     }
 
-    /// When the visit was begun, if it has ended.
+    /// Returns when the visit was begun, if it has ended.
     fn attend(&mut self, slot: usize) -> Result<Option<Instant>, Failure> {
         let Some(visit) = &mut self.slots[slot] else { return Ok(None) };
         if visit.sent < self.request.len() {
@@ -119,7 +119,7 @@ impl Visit {
         Ok(())
     }
 
-    /// Whether the answer has come and the server has closed behind it.
+    /// Returns whether the answer has arrived and the server has closed after it.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<bool, Failure> {
         loop {
             let count = match self.stream.read(buffer) {

@@ -1,4 +1,4 @@
-//! The raw datagram echo: as many at once as are due. It knows nothing of who sends them.
+//! The raw datagram echo: as many datagrams per call as are there.
 
 use std::net::{Ipv4Addr, UdpSocket};
 
@@ -8,7 +8,7 @@ use crate::sys::datagrams::Datagrams;
 use crate::sys::epoll::{Epoll, Interest};
 use crate::sys::socket;
 
-/// Until the parent is gone.
+/// Serves until the parent has gone.
 pub(super) fn serve(port: u16) -> Result<(), Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).doing("binding --port")?;
     socket::widen_receive_buffer(&socket).doing("SO_RCVBUF")?;
@@ -30,7 +30,7 @@ pub(super) fn serve(port: u16) -> Result<(), Failure> {
     }
 }
 
-/// The refusal of a socket that is closed by now, reported to the next one that is sent to.
+/// Ignores the refusal of a socket that is closed by now, which is reported to the next call.
 fn ignore_refusal(error: std::io::Error) -> Result<(), Failure> {
     match error.kind() {
         std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::WouldBlock => Ok(()),

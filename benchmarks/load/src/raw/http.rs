@@ -1,6 +1,6 @@
-//! The raw server of HTTP: the same answer to every request, found by the empty line that ends its head.
+//! The raw server of HTTP: the same answer to every request, which ends with the empty line of its head.
 //!
-//! It reads no header: how long the body of a request is, it is told before it starts.
+//! No header is parsed: the length of a request's body is an option.
 
 use std::io;
 use std::net::TcpStream;
@@ -11,14 +11,14 @@ use crate::options::Arguments;
 
 const END_OF_HEAD: &[u8; 4] = b"\r\n\r\n";
 
-/// What the requests have and how they are answered, beside the bytes of the answer.
+/// The form of requests and answers, apart from the bytes of the answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
-    /// In how many chunks the answer is sent, each of all its bytes; whole, with its length, if it is none.
+    /// The number of chunks in which the answer is sent, each with all its bytes; 0 for an answer with a length.
     parts: usize,
-    /// Of every request.
+    /// The length of every request's body.
     body: usize,
-    /// Whether the connection ends with its first answer.
+    /// Whether the connection is closed after its first answer.
     closes: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Http {
     buffer: Box<[u8]>,
 }
 
-/// What is kept for a connection.
+/// The state of a connection.
 #[derive(Default)]
 pub(super) struct Talk {
     unsent: Vec<u8>,
@@ -72,7 +72,7 @@ impl Service for Http {
                     talk.unsent.extend_from_slice(&self.answer[sent..]);
                 }
                 several => {
-                    // The answers to requests that came together leave together.
+                    // The answers to requests that arrived together are sent together.
                     (0..several).for_each(|_| talk.unsent.extend_from_slice(&self.answer));
                     send_unsent(stream, talk)?;
                 }
@@ -109,7 +109,7 @@ fn answer(bytes: usize, shape: Shape) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{close}{framing}\r\n\r\n{body}").into_bytes()
 }
 
-/// How many requests end in the data; where it is cut, the talk remembers.
+/// Returns how many requests end in the data; the state remembers where it is cut.
 fn ended_requests(data: &[u8], talk: &mut Talk, body: usize) -> usize {
     let (mut ended, mut at) = (0, 0);
     while at < data.len() {
@@ -129,10 +129,10 @@ fn ended_requests(data: &[u8], talk: &mut Talk, body: usize) -> usize {
     ended
 }
 
-/// Whether a head ends with the byte.
+/// Returns whether a head ends with the byte.
 #[inline]
 fn ends_head(byte: u8, matched: &mut usize) -> bool {
-    // After a mismatch, only a carriage return can be the beginning of another end.
+    // After a mismatch, only a carriage return can start another end.
     *matched = match (byte == END_OF_HEAD[*matched], byte == END_OF_HEAD[0]) {
         (true, _) => *matched + 1,
         (false, true) => 1,

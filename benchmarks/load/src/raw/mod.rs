@@ -1,8 +1,7 @@
-//! The raw servers: what each row costs where nothing but the system calls is left, as the limit of what a
-//! loop can do.
+//! The raw servers: each row with nothing but its system calls, which is the limit of what a loop can reach.
 //!
-//! Level-triggered epoll and one receive per readiness, as every loop here does it; one buffer for all
-//! connections. This file listens and waits; what a connection does is a service's business.
+//! Level-triggered epoll and one receive per readiness, as in every loop here; one buffer for all connections. This
+//! file listens and waits; a service handles a connection.
 
 mod datagrams;
 mod http;
@@ -44,7 +43,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// A listener, its connections by descriptor number, and what is done for each.
+/// A listener, its connections by descriptor number, and their service.
 struct Server<S: Service> {
     epoll: Epoll,
     listener: TcpListener,
@@ -64,7 +63,7 @@ impl<S: Service> Server<S> {
         Ok(Self { epoll, listener, connections: Vec::new(), service })
     }
 
-    /// Until the parent is gone.
+    /// Serves until the parent has gone.
     fn serve(mut self) -> Result<(), Failure> {
         let listener_key = key_of(&self.listener);
         loop {
@@ -94,7 +93,7 @@ impl<S: Service> Server<S> {
 
     #[inline]
     fn attend(&mut self, key: usize) -> Result<(), Failure> {
-        // Ended by an earlier event of the same wait.
+        // An earlier event of the same wait has ended it.
         let Some(connection) = &mut self.connections[key] else { return Ok(()) };
         let wanted = match self.service.attend(&connection.stream, &mut connection.state) {
             Ok(After::Read) => Interest::Readable,
@@ -113,7 +112,7 @@ impl<S: Service> Server<S> {
     }
 }
 
-/// Accepts, and closes what it accepted.
+/// Accepts connections, and closes each.
 fn close_at_once(port: u16) -> Result<(), Failure> {
     let (mut epoll, listener) = listen(port)?;
     loop {
@@ -135,8 +134,7 @@ fn listen(port: u16) -> Result<(Epoll, TcpListener), Failure> {
     Ok((epoll, listener))
 }
 
-/// The next connection; none where the queue is empty. One that was given up before we came counts as
-/// nothing.
+/// Returns the next connection, or `None` if the queue is empty. A connection that was aborted before is ignored.
 fn accepted(listener: &TcpListener) -> Result<Option<TcpStream>, Failure> {
     loop {
         match socket::accept(listener) {

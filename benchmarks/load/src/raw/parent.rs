@@ -1,5 +1,5 @@
-//! What a raw server has to do with the process that started it: the port is said on standard output, and the end of
-//! standard input ends the server. It knows nothing of connections.
+//! The connection of a raw server to its parent: the port is written to standard output, and the end of standard input
+//! ends the server.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -8,10 +8,10 @@ use crate::answer;
 use crate::failure::{Doing, Failure};
 use crate::sys::epoll::{Epoll, Interest};
 
-/// Keys are descriptor numbers. Standard input, whose end is ours, is never a connection.
+/// Keys are descriptor numbers. Standard input, whose end ends the server, is never a connection.
 pub(super) const STDIN_KEY: usize = 0;
 
-/// A parent that is gone closes our stdin, and that ends the server.
+/// Watches standard input, which is closed when the parent has gone.
 pub(super) fn watch_stdin(epoll: &Epoll) -> Result<(), Failure> {
     match epoll.watch(&io::stdin(), STDIN_KEY, Interest::Readable) {
         // A file or the null device: there is no parent to wait for.

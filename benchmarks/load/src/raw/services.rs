@@ -1,19 +1,19 @@
-//! What the raw servers do for a connection that is ready, each as cheaply as the kernel allows. No service
-//! knows epoll.
+//! The services of the raw servers for a connection that is ready, each as cheap as the kernel allows. epoll is not
+//! known here.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use crate::agreement::{ACKNOWLEDGEMENT, MIB};
 
-/// What the loops read at most per readiness, so that no one gets the data in fewer calls than another.
+/// The most that a loop reads per readiness, so that no server gets the data in fewer calls than another.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 pub(super) trait Service {
-    /// What is kept for each connection.
+    /// The state of each connection.
     type State: Default;
 
-    /// An error means that the connection is gone.
+    /// Handles a connection. An error means that it is gone.
     fn attend(&mut self, stream: &TcpStream, state: &mut Self::State) -> io::Result<After>;
 }
 
@@ -25,7 +25,7 @@ pub(super) enum After {
     Close,
 }
 
-/// Sends back what comes.
+/// Sends back what it receives.
 pub(super) struct Echo {
     buffer: Box<[u8]>,
 }
@@ -37,7 +37,7 @@ impl Echo {
 }
 
 impl Service for Echo {
-    /// What the kernel had no room for. It reads no more while there is any.
+    /// Bytes that the kernel had no room for. It reads no more while there are any.
     type State = Vec<u8>;
 
     #[inline]
@@ -84,7 +84,7 @@ impl Service for Answer {
     }
 }
 
-/// Sends a MiB for every byte that comes.
+/// Sends a MiB for every byte received.
 pub(super) struct Source {
     data: Box<[u8]>,
     buffer: Box<[u8]>,
@@ -97,7 +97,7 @@ impl Source {
 }
 
 impl Service for Source {
-    /// Bytes that are still owed. It takes no requests while there are any.
+    /// Bytes that are still owed. It accepts no requests while there are any.
     type State = usize;
 
     fn attend(&mut self, stream: &TcpStream, owed: &mut usize) -> io::Result<After> {
@@ -116,7 +116,7 @@ impl Service for Source {
     }
 }
 
-/// Takes everything and acknowledges every MiB with a byte, so that the client knows when all has been taken.
+/// Accepts everything and acknowledges every MiB with a byte, so that the client knows when all was received.
 pub(super) struct Sink {
     buffer: Box<[u8]>,
 }
@@ -136,7 +136,7 @@ impl Service for Sink {
         *taken += count;
         while *taken >= MIB {
             *taken -= MIB;
-            // The client has a few MiB under way at most: their acknowledgements always find room.
+            // The client has a few MiB under way at most, so there is always room for their acknowledgements.
             send(stream, &ACKNOWLEDGEMENT)?;
         }
         Ok(After::Read)
@@ -147,7 +147,7 @@ pub(super) fn buffer() -> Box<[u8]> {
     vec![b'a'; BUFFER_BYTES].into()
 }
 
-/// How much came, which can be nothing yet; none at the end of the stream.
+/// Returns how many bytes were received, possibly none yet; `None` at the end of the stream.
 #[inline]
 pub(super) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     match stream.read(buffer) {
@@ -158,7 +158,7 @@ pub(super) fn receive(mut stream: &TcpStream, buffer: &mut [u8]) -> io::Result<O
     }
 }
 
-/// How much the kernel took.
+/// Returns how many bytes the kernel took.
 #[inline]
 pub(super) fn send(mut stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
     match stream.write(data) {

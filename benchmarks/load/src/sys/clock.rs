@@ -1,11 +1,11 @@
-//! What the kernel has counted as the CPU time of a thread.
+//! The CPU time of a thread, as counted by the kernel.
 
 use std::time::Duration;
 
 use super::checked;
 use crate::failure::{Doing, Failure};
 
-/// User and system time of the calling thread since it began (`clock_gettime(2)`).
+/// Returns user and system time of the calling thread since it began (`clock_gettime(2)`).
 pub(crate) fn thread_time() -> Result<Duration, Failure> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the structure outlives the call.

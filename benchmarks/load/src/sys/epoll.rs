@@ -1,4 +1,4 @@
-//! epoll, level-triggered. It keeps no table: a key goes in with a descriptor and comes back with its events.
+//! epoll, level-triggered. There is no table: a key is registered with a descriptor and returned with its events.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::checked;
 
-/// More than the 500 connections of the largest row, so that one wait brings all that is ready.
+/// More than the 500 connections of the largest row, so that one wait returns all that are ready.
 const MAX_EVENTS: usize = 512;
 
 pub(crate) struct Epoll {
@@ -33,12 +33,12 @@ impl Epoll {
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: the call takes no pointer.
         let fd = checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: the kernel has just opened it, so nobody else owns it.
+        // SAFETY: the kernel has just opened it, so it has no other owner.
         let set = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { set, events: Box::new([libc::epoll_event { events: 0, u64: 0 }; MAX_EVENTS]) })
     }
 
-    /// Closing the descriptor ends the watch.
+    /// Watches a descriptor until it is closed.
     pub(crate) fn watch(&self, fd: &impl AsRawFd, key: usize, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd.as_raw_fd(), key, interest)
     }
@@ -47,8 +47,7 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd.as_raw_fd(), key, interest)
     }
 
-    /// How many events there are; none when the limit has passed or a signal came. Without a limit it waits
-    /// for ever.
+    /// Returns the number of events; 0 after the limit or a signal. Without a limit it waits for ever.
     #[inline]
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<usize> {
         let limit_ms =
@@ -66,7 +65,7 @@ impl Epoll {
         }
     }
 
-    /// One of the events of the last wait.
+    /// Returns one of the events of the last wait.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the key went in as a usize")]
     pub(crate) fn event(&self, number: usize) -> Event {
@@ -87,8 +86,8 @@ impl Epoll {
             Interest::Both => libc::EPOLLIN | libc::EPOLLOUT,
         };
         let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: key as u64 };
-        // SAFETY: the set is open and the event outlives the call. A number that is not open is an error and
-        // no harm.
+        // SAFETY: the set is open and the event outlives the call. A number that is not open is an error and does no
+        // harm.
         checked(unsafe { libc::epoll_ctl(self.set.as_raw_fd(), operation, fd, &raw mut event) })?;
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What TCP sockets do beyond the standard library: connecting without waiting, accepting ready-made, reading
-//! to discard.
+//! Calls on TCP sockets that the standard library lacks: connecting without waiting, accepting non-blocking sockets,
+//! reading to discard.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
@@ -8,11 +8,10 @@ use std::ptr;
 
 use super::{checked, counted, length_of};
 
-/// As much as the kernel's usual limit (`net.core.somaxconn`) allows; ten thousand connections arrive in one
-/// go.
+/// As many as the kernel's usual limit (`net.core.somaxconn`) allows; ten thousand connections arrive at once.
 const BACKLOG: libc::c_int = 4096;
 
-/// A listener on the loopback address that does not block.
+/// Creates a non-blocking listener on the loopback address.
 pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;
@@ -21,7 +20,7 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// The next connection, not blocking, in one call; `WouldBlock` where there is none.
+/// Accepts the next connection, non-blocking, in one call; `WouldBlock` if there is none.
 #[inline]
 pub(crate) fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -30,7 +29,7 @@ pub(crate) fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
     owned(fd).map(TcpStream::from)
 }
 
-/// A socket that has begun to connect and does not block.
+/// Returns a non-blocking socket that has started to connect.
 pub(crate) fn begin_connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = stream_socket(libc::SOCK_NONBLOCK)?;
     match connect(&socket, to) {
@@ -39,7 +38,7 @@ pub(crate) fn begin_connect(to: SocketAddrV4) -> io::Result<TcpStream> {
     }
 }
 
-/// A connection from a source address of choice; it blocks, now and later.
+/// Connects from a given source address; the socket blocks, now and later.
 pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = stream_socket(0)?;
     // The port is chosen when the target is known: then only the pair of both has to be new.
@@ -58,13 +57,13 @@ pub(crate) fn reset_when_closed(stream: &TcpStream) -> io::Result<()> {
     set_option(stream, libc::SOL_SOCKET, libc::SO_LINGER, &linger)
 }
 
-/// As much room for arriving data as the system allows.
+/// Provides as much room for received data as the system allows.
 pub(crate) fn widen_receive_buffer(socket: &impl AsFd) -> io::Result<()> {
     // The kernel takes the smaller of this and `net.core.rmem_max`, and doubles it for its own use.
     set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &(1_i32 << 20))
 }
 
-/// Takes up to that many bytes off the stream without copying them anywhere; 0 at its end.
+/// Removes up to this many bytes from the stream without copying them; 0 at its end.
 #[inline]
 pub(crate) fn discard(stream: &TcpStream, bytes: usize) -> io::Result<usize> {
     // SAFETY: on TCP, MSG_TRUNC discards instead of writing, so the null buffer is not touched.
@@ -91,11 +90,11 @@ fn set_option<T>(socket: &impl AsFd, level: libc::c_int, name: libc::c_int, valu
     Ok(())
 }
 
-/// The descriptor that a call has just opened, or its error.
+/// Returns the descriptor that a call has just opened, or its error.
 #[inline]
 fn owned(result: libc::c_int) -> io::Result<OwnedFd> {
     let fd = checked(result)?;
-    // SAFETY: the kernel has just opened it, so nobody else owns it.
+    // SAFETY: the kernel has just opened it, so it has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
