@@ -1,6 +1,6 @@
-"""What the tests of reused descriptors share: a socket that is closed in the middle of a call, and its number reused.
+"""Helpers for the tests of reused descriptors: a socket is closed in the middle of a call, and its number reused.
 
-The swap happens in code of the user's that the loop runs between two steps of its own. It knows nothing of loops.
+The user's code does so when the loop calls it between two of its own steps. This module does not depend on a loop.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from net_support import Pair, receive_now, unix_pair
 
-# Classes in Python export a buffer by `__buffer__` from this version on, which is code of the user's.
+# From this version on, a class in Python can export a buffer by `__buffer__`, which is the user's code.
 needs_buffer_method = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python classes have no __buffer__")
 
 ANOTHERS = b"another's"
@@ -23,8 +23,7 @@ ANOTHERS = b"another's"
 class Swap:
     """Closes a file when it is called for the first time, and puts a copy of another one under its number.
 
-    `is_armed` is false while the test still
-    prepares: calls do nothing then.
+    A call does nothing until the test sets `is_armed`.
     """
 
     def __init__(self, close: Callable[[], object], number: int, other: int) -> None:
@@ -48,7 +47,7 @@ class Swap:
 
 
 class Other:
-    """The two ends of the file that takes the number over. Who reads it by the number gets something, or waits."""
+    """The two ends of the file that gets the number. A read by the number returns data, or blocks."""
 
     def __init__(self, pair: Pair, *, is_readable: bool) -> None:
         self.sock, self.peer = pair
@@ -57,7 +56,7 @@ class Other:
             self.peer.send(ANOTHERS)
 
     def assert_untouched(self) -> None:
-        """Nothing was read from it, nothing written to it, and neither direction was ended."""
+        """Check that the file was not read, not written, and that neither direction was ended."""
         assert receive_now(self.sock) == self._content
         assert receive_now(self.peer) is None
         self.sock.send(b"still open")
@@ -66,7 +65,7 @@ class Other:
 
 @contextmanager
 def swapping(sock: Any, pair: Pair | None = None, *, is_readable: bool = True) -> Iterator[tuple[Swap, Other]]:
-    """A swap for a socket, or for another file that has `fileno()` and `close()`."""
+    """Yield a swap for a socket, or for another file that has `fileno()` and `close()`."""
     other = Other(pair or unix_pair(), is_readable=is_readable)
     swap = Swap(sock.close, sock.fileno(), other.sock.fileno())
     with contextlib.closing(other.sock), contextlib.closing(other.peer):
@@ -77,35 +76,35 @@ def swapping(sock: Any, pair: Pair | None = None, *, is_readable: bool = True) -
 
 
 class Exporter:
-    """An object with a buffer that calls a hook whenever somebody asks for it."""
+    """An object with a buffer, which calls a hook whenever its buffer is requested."""
 
     def __init__(self, content: bytes | bytearray, hook: Callable[[], object]) -> None:
         self.content = content
         self.hook = hook
 
     def __len__(self) -> int:
-        """As long as the content."""
+        """Return the length of the content."""
         return len(self.content)
 
     def __buffer__(self, flags: int) -> memoryview:
-        """The content's own buffer, after the hook."""
+        """Call the hook, then return the content's own buffer."""
         self.hook()
         return memoryview(self.content)
 
 
 class ExportingBytearray(bytearray):
-    """The same for calls that take nothing but bytes, bytearray and memoryview."""
+    """Such an object for calls that accept only bytes, bytearray and memoryview."""
 
     hook: Callable[[], object] = staticmethod(lambda: None)
 
     def __buffer__(self, flags: int) -> memoryview:
-        """The bytes, after the hook."""
+        """Call the hook, then return the bytes."""
         self.hook()
         return memoryview(bytes(bytearray.__getitem__(self, slice(None))))
 
 
 def udp_pair() -> Pair:
-    """Two UDP sockets of this machine that are connected to each other, non-blocking."""
+    """Return two non-blocking UDP sockets of this machine that are connected to each other."""
     one, two = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     for sock in (one, two):
         sock.setblocking(False)

@@ -1,8 +1,8 @@
-"""A socket is closed by code of the user's that the loop itself calls, and its number stands for another file at once.
+"""The user's code, which the loop calls, closes a socket, and another file gets its descriptor number at once.
 
-Between the decision to read and the kernel's call lies such code: `get_buffer()`, `__buffer__`, an attribute of a
-protocol, a task factory. Whatever it does, the other file is neither read nor written, ended or watched. Sockets that
-are closed before the call are in test_streams_descriptors.py.
+Such code runs between the decision to read and the system call: `get_buffer()`, `__buffer__`, an attribute of a
+protocol, a task factory. The loop must not read, write, end or watch the other file. Sockets that are closed before the
+call are in test_streams_descriptors.py.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Objects that look like sockets and are none: their own methods move their bytes, whatever `socket.socket` is.
+"""Objects that only look like sockets: the loop moves their bytes by their own methods.
 
-Tests and libraries (`unittest.mock`, gevent, PySocks) put classes of their own in the place of `socket.socket`. What is
-native reads the descriptor in the memory of the object, so it must ask for the class itself and never for that name.
+Tests and libraries (`unittest.mock`, gevent, PySocks) replace `socket.socket` by classes of their own. The native code
+reads the descriptor from the memory of the object, so it must check for the original class and not for that name.
 """
 
 import asyncio

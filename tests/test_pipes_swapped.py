@@ -1,7 +1,7 @@
-"""Pipes: the file is closed behind the transport's back, and its number stands for another file at once.
+"""Pipes whose file other code closes and whose descriptor number another file gets at once.
 
-A transport has a file object of any class, which is asked for its number before the kernel is called. asyncio's own
-transports keep the number that the file had at the beginning; tests that they fail run on ours alone.
+A transport has a file object of any class, and asks it for its number before each system call. asyncio's own transports
+keep the number that the file had at the beginning. The tests that they fail run on vitok alone.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""`sock_*`: the socket is closed by code of the user's that the call itself runs, and its number is reused at once.
+"""`sock_*` calls that run user's code which closes the socket; another file gets its number at once.
 
 Such code is a buffer's `__buffer__`, or a method of the loop that a subclass has overridden. The call ends with an
-error, and the other file is neither read nor written or watched. Sockets that are closed while a call waits are in
+error, and the loop does not read, write or watch the other file. Sockets that are closed while a call waits are in
 test_sock_calls_waiting.py.
 """
 

@@ -106,7 +106,7 @@ def test_a_bytearray_changed_after_write(loop: asyncio.AbstractEventLoop, loop_n
     skip_asyncio(loop_name, since=(3, 12))
     size = MORE_THAN_THE_KERNEL_TAKES
     with wired(loop) as (transport, peer):
-        # The first can be sent in part, the second stands behind it, the third is written through a view.
+        # The kernel takes part of the first, the second waits behind it, and the third is written through a view.
         first, second, third = (bytearray(letter * size) for letter in (b"1", b"2", b"3"))
         transport.write(first)
         transport.write(second)

@@ -111,8 +111,8 @@ BAD = [
     ("dropped", "tools/a.py", "\n_ = f()\n", 2, "dropped"),
     ("dropped", "tools/a.py", "async def f():\n    _: int = await g()\n", 2, "dropped"),
     ("interned", TABLE, '[\n    "a",\n];\nname!("b")\n', 2, 'no name!("a")'),
-    ("interned", TABLE, '[\n    "b",\n    "a",\n];\nname!("a") name!("b")\n', 3, '"a" stands behind "b"'),
-    ("interned", TABLE, '[\n    "a",\n    "a",\n];\nname!("a")\n', 3, '"a" stands behind "a"'),
+    ("interned", TABLE, '[\n    "b",\n    "a",\n];\nname!("a") name!("b")\n', 3, '"a" stands after "b"'),
+    ("interned", TABLE, '[\n    "a",\n    "a",\n];\nname!("a")\n', 3, '"a" stands after "a"'),
     ("dependencies", "Cargo.toml", '[workspace.dependencies]\nlibc = "0.2"\n', 2, "libc has no reason"),
     ("dependencies", "Cargo.toml", '[dependencies]\n# Bindings.\nlibc = "0.2"\n', 3, "libc"),
     (

@@ -1,4 +1,4 @@
-"""The check on the walks of ARCHITECTURE.md finds functions that are gone and calls that are not made."""
+"""The check on the walks of ARCHITECTURE.md finds functions and calls that do not exist."""
 
 import pytest
 
@@ -14,7 +14,7 @@ FILES = {
 
 
 def findings(document: str) -> list[str]:
-    """What the check finds in a document, with the line."""
+    """Return what the check finds in a document, with the line."""
     found = walks.check(Tree({**FILES, "ARCHITECTURE.md": document}))
     return [f"{finding.line}: {finding.wrong}" for finding in found]
 
@@ -34,7 +34,7 @@ def findings(document: str) -> list[str]:
         ("a.rs::turn\n  reactor/src/socket.rs::send\n", ["2: a.rs::turn does not call send"]),
         # The caller is the next line above that is indented less, not the line above.
         ("a.rs::turn\n  b/mod.rs::flush\n  reactor/src/socket.rs::send\n", ["3: a.rs::turn does not call send"]),
-        # What only a comment or a string names is not called.
+        # A name in a comment or a string is no call.
         ("reactor/src/socket.rs::send\n  a.rs::turn\n", ["2: reactor/src/socket.rs::send does not call turn"]),
         ("\n  a.rs::turn\n", ["2: an indented step has no caller"]),
     ],

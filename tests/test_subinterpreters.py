@@ -1,7 +1,7 @@
-"""Importing vitok anywhere but in the main interpreter is an ImportError that says so, and costs the main one nothing.
+"""An import of vitok in a subinterpreter raises an ImportError and leaves the main interpreter as it was.
 
-The state of the native module (what it took from Python's modules, its classes) belongs to the process. The legacy kind
-of subinterpreter shares the GIL, and so CPython itself would load the module there.
+The state of the native module (its classes and its references to Python's modules) belongs to the process. A legacy
+subinterpreter shares the GIL, and CPython itself would load the module there.
 """
 
 import sys
@@ -29,7 +29,7 @@ def create(kind):
 
 def attempt(kind, code):
     made = create(kind)
-    # What runs there says by this file what came of it: its exceptions reach nobody below 3.13.
+    # The code writes its result into this file: below 3.13 its exceptions do not reach the caller.
     interpreters.run_string(made, f'''
 import sys
 with open({sys.argv[1]!r}, "w") as out:
@@ -51,7 +51,7 @@ async def main():
 """
 
 OURS = "ImportError: vitok can be imported in the main interpreter only"
-# Since 3.12 an interpreter with a GIL of its own refuses by itself what does not say that it supports that.
+# Since 3.12 an interpreter with a GIL of its own refuses a module that does not declare support for it.
 CPYTHONS = "ImportError: module vitok._native does not support loading in subinterpreters"
 
 

@@ -85,7 +85,7 @@ def is_a_traceback(lines: list[str]) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_startup_that_failed_at_length(workers: str) -> None:
-    """A message of several lines, as Starlette's traceback, keeps them; the line on the failure stands behind it."""
+    """A message of several lines, as Starlette's traceback, keeps them; the line about the failure comes last."""
     words = ["--port", "0", "--workers", workers]
     code, lines = refused(*words, app="asgi_apps:fails_with_a_traceback")
     if workers == "2":

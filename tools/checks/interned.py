@@ -1,6 +1,6 @@
 """The table of interned names is sorted, has each name once, and has only names that are used.
 
-That a name which is used is in the table is checked by the compiler.
+The compiler checks that each used name is in the table.
 """
 
 import re
@@ -14,7 +14,7 @@ TEXT = re.compile(r'^ {4}"([^"]*)",$', re.MULTILINE)
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Names that are out of order, or that nothing uses."""
+    """Find names that are out of order, and names that no code uses."""
     table = tree.files.get(TABLE)
     if table is None:
         return
@@ -23,7 +23,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     for match in TEXT.finditer(table):
         line, name = line_at(table, match.start()), match[1]
         if name <= before:
-            yield Finding(TABLE, line, f'"{name}" stands behind "{before}"', "sort the table; each name stands once")
+            yield Finding(TABLE, line, f'"{name}" stands after "{before}"', "sort the table; each name stands once")
         if name not in used:
             yield Finding(TABLE, line, f'no name!("{name}") uses this name', "take it out of the table")
         before = name

@@ -1,8 +1,8 @@
 """The walks of ARCHITECTURE.md name functions that exist, and a caller above each callee.
 
-A walk is an indented list in a code block: `file::function`, then what the function does there. A line that is indented
-further than the one above is called by it, which the body of the caller must show. Paths are relative to
-crates/python/src, to crates or to the root. A name in the text, `file.rs::function`, must exist too.
+A walk is an indented list in a code block: `file::function`, then what the function does there. A function that is
+indented further than the one above is called by that one, and the body of the caller must name it. Paths are relative
+to crates/python/src, to crates or to the root. A function that the text names (`file.rs::function`) must exist too.
 """
 
 import ast
@@ -14,14 +14,14 @@ from tools.rust import code_only, functions
 from tools.tree import Finding, Tree, line_at
 
 DOCUMENT = "ARCHITECTURE.md"
-# The folders that a path may start in.
+# The folders that a path may be relative to.
 STARTS = ("crates/python/src/", "crates/", "")
 STEP = re.compile(r"^(?P<indent> *)(?P<path>[\w/]+\.(?:rs|py))::(?P<name>\w+)", re.MULTILINE)
 IN_TEXT = re.compile(r"`(?P<path>[\w/]+\.(?:rs|py))::(?P<name>\w+)`")
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Functions that do not exist, and callees that their callers do not name."""
+    """Find functions that do not exist, and callees that their callers do not name."""
     text = tree.files.get(DOCUMENT, "")
     callers: list[tuple[int, re.Match[str], str]] = []
     last_line = 0
@@ -46,19 +46,19 @@ def check(tree: Tree) -> Iterator[Finding]:
 
 
 def missing(match: re.Match[str], line: int) -> Finding:
-    """The finding for a function that does not exist."""
+    """Return the finding for a function that does not exist."""
     return Finding(DOCUMENT, line, f"{match['path']} has no function {match['name']}", "follow the code")
 
 
 def check_call(caller: re.Match[str], body: str, callee: re.Match[str], *, line: int) -> Iterator[Finding]:
-    """Whether the body of the caller names the callee."""
+    """Check that the body of the caller names the callee."""
     if not re.search(rf"\b{callee['name']}\b", body):
         wrong = f"{caller['path']}::{caller['name']} does not call {callee['name']}"
         yield Finding(DOCUMENT, line, wrong, "follow the code")
 
 
 def body_of(tree: Tree, match: re.Match[str]) -> str | None:
-    """The code of all functions of the name in the file; None if there are none."""
+    """Return the code of all functions of that name in the file, or None."""
     text = next((tree.files[start + match["path"]] for start in STARTS if start + match["path"] in tree.files), "")
     is_python = PurePosixPath(match["path"]).suffix == ".py"
     bodies = list(python_bodies(text, match["name"]) if is_python else rust_bodies(text, match["name"]))
@@ -66,7 +66,7 @@ def body_of(tree: Tree, match: re.Match[str]) -> str | None:
 
 
 def rust_bodies(text: str, name: str) -> Iterator[str]:
-    """The functions of a name, without comments."""
+    """Iterate over the Rust functions of a name, without comments."""
     code = code_only(text)
     lines = code.splitlines()
     for function in functions(code):
@@ -75,7 +75,7 @@ def rust_bodies(text: str, name: str) -> Iterator[str]:
 
 
 def python_bodies(text: str, name: str) -> Iterator[str]:
-    """The same in Python."""
+    """Iterate over the Python functions of a name."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
             yield ast.unparse(node)
