@@ -2,52 +2,46 @@
 
 use pyo3::prelude::*;
 
-use super::operation::Operation;
+use super::operation::{Operation, Stage};
 use crate::ffi::answer::truth;
 use crate::ffi::class::Definition;
 use crate::ffi::coroutine;
-use crate::ffi::getter::{Getter, Repr};
+use crate::ffi::getter::{getter, repr};
 use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
-use crate::{getter, represent};
+use crate::ffi::this::This;
 
 /// Makes the class and puts it into the module.
 pub(super) fn make(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
-        getters: getters().into_iter().map(Getter::of).collect(),
-        repr: Some(Repr::old(represent!(representation))),
+        getters: vec![
+            getter("__name__", name),
+            getter("__qualname__", qualified_name),
+            getter("cr_running", is_running),
+        ],
+        repr: Some(repr(representation)),
         ..Definition::new("SockOperation", "A coroutine of sock_recv() or of its kin.")
     };
     coroutine::make_class(module, Operation::class(), definition).map(drop)
 }
 
-fn getters() -> Vec<Getter> {
-    vec![
-        getter!("__name__", name),
-        getter!("__qualname__", qualified_name),
-        getter!("cr_running", is_running),
-    ]
-}
-
-fn name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let qualified = value_of::<Operation>(operation).name();
+fn name(operation: This<'_, Operation>) -> PyResult<Bound<'_, PyAny>> {
+    let qualified = operation.name();
     let name = qualified.rsplit('.').next().unwrap_or(qualified);
     Ok(make::text(operation.py(), name)?.into_any())
 }
 
-fn qualified_name(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::text(operation.py(), value_of::<Operation>(operation).name())?.into_any())
+fn qualified_name(operation: This<'_, Operation>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(make::text(operation.py(), operation.name())?.into_any())
 }
 
-fn is_running(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
+fn is_running(operation: This<'_, Operation>) -> PyResult<Bound<'_, PyAny>> {
     let py = operation.py();
-    Ok(truth(py, value_of::<Operation>(operation).is_running(py)))
+    Ok(truth(py, operation.inner.with(py, |inner| matches!(inner.stage, Stage::Running))))
 }
 
-fn representation(operation: Argument<'_>) -> PyResult<Bound<'_, PyAny>> {
-    let name = value_of::<Operation>(operation).name();
-    let text = format!("<coroutine object {name} at {:#x}>", operation.as_ptr().addr());
+fn representation(operation: This<'_, Operation>) -> PyResult<Bound<'_, PyAny>> {
+    let name = operation.name();
+    let text = format!("<coroutine object {name} at {:#x}>", operation.object().as_ptr().addr());
     Ok(make::text(operation.py(), &text)?.into_any())
 }

@@ -22,7 +22,7 @@ use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::method::{Argument, Call};
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
-use crate::ffi::this::value_of;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -119,10 +119,6 @@ impl Operation {
         self.name
     }
 
-    pub(super) fn is_running(&self, py: Python<'_>) -> bool {
-        self.inner.with(py, |inner| matches!(inner.stage, Stage::Running))
-    }
-
     /// The end, whatever the stage: what the operation held comes out, to be dropped by the caller.
     fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, Option<SocketObject>, Option<Object>) {
         self.inner.with(py, |inner| {
@@ -135,26 +131,26 @@ impl Operation {
         })
     }
 
-    /// Takes the operation out of the table, if it still stands there.
-    pub(super) fn leave(&self, object: Argument<'_>, descriptor: RawFd, direction: Direction, lingers: bool) {
-        let mut evicted = Evicted::default();
-        let registry = &self.owner.get().registry;
-        // What the kernel has against the end of a wait changes nothing for who waited.
-        drop(registry.with(object.py(), |registry| {
-            registry.end_wait(descriptor, direction, object, lingers, &mut evicted)
-        }));
-    }
-
     pub(super) fn end(&self, py: Python<'_>) {
         let stage = self.inner.with(py, |inner| std::mem::replace(&mut inner.stage, Stage::Finished));
         drop((stage, self.finish(py)));
     }
 }
 
-/// Ends an operation whose socket was closed while it waited.
+/// Takes an operation out of the table, if it is still there.
+pub(super) fn leave(operation: This<'_, Operation>, descriptor: RawFd, direction: Direction, lingers: bool) {
+    let mut evicted = Evicted::default();
+    let registry = &operation.owner.get().registry;
+    // An error of the kernel's at the end of a wait changes nothing for the task.
+    drop(registry.with(operation.py(), |registry| {
+        registry.end_wait(descriptor, direction, operation.object(), lingers, &mut evicted)
+    }));
+}
+
+/// Ends an operation whose socket was closed while it waited. The object is one of the registry's operations.
 pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = object.py();
-    let operation = value_of::<Operation>(object);
+    let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
+    let py = operation.py();
     let waiting = operation.inner.with(py, |inner| {
         let is_waiting = matches!(inner.stage, Stage::Waiting(_));
         Some((inner.socket.as_ref().filter(|_| is_waiting)?.clone_ref(py), inner.descriptor))
@@ -163,13 +159,13 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
     if socket.descriptor(py) == descriptor {
         return Ok(());
     }
-    complete(object, operation, Err(closed()))
+    complete(operation, Err(closed()))
 }
 
-/// The descriptor of an operation's socket is ready: the loop tries again.
+/// The descriptor of an operation's socket is ready: the loop tries again. The object is one of the registry's operations.
 pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
-    let py = object.py();
-    let operation = value_of::<Operation>(object);
+    let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
+    let py = operation.py();
     let taken = operation.inner.with(py, |inner| {
         let is_due = match inner.stage {
             Stage::Waiting(Direction::Read) => readiness.readable(),
@@ -183,7 +179,7 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
         Some((inner.work.take()?, socket, future, inner.descriptor))
     });
     let Some((mut work, socket, future, descriptor)) = taken else { return Ok(()) };
-    let outcome = try_again(operation, &mut work, &socket, future.bind_borrowed(py), descriptor);
+    let outcome = try_again(&operation, &mut work, &socket, future.bind_borrowed(py), descriptor);
     if matches!((&work, &outcome), (Work::Receive { .. }, Ok(Some(Ok(_))))) {
         operation.owner.get().note_harmless_wakeup(future.bind(py));
     }
@@ -196,7 +192,7 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
         Some(work)
     });
     match (is_waiting, outcome?) {
-        (None, Some(outcome)) => complete(object, operation, outcome),
+        (None, Some(outcome)) => complete(operation, outcome),
         _ => Ok(()),
     }
 }
@@ -236,8 +232,8 @@ fn try_again(
 }
 
 /// A wait is over: the outcome is kept for the task, which is woken.
-fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Object>) -> Result<(), ErrorSet> {
-    let py = object.py();
+fn complete(operation: This<'_, Operation>, outcome: PyResult<Object>) -> Result<(), ErrorSet> {
+    let py = operation.py();
     let direction_and_more = operation.inner.with(py, |inner| {
         let Stage::Waiting(direction) = inner.stage else { return None };
         inner.stage = Stage::Ready(Ok(py.None().into_bound(py).into()));
@@ -246,7 +242,7 @@ fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Objec
     let Some((direction, descriptor, work, socket, future)) = direction_and_more else { return Ok(()) };
     let lingers = outcome.is_ok() && work.as_ref().is_some_and(Work::lingers);
     let before = operation.inner.with(py, |inner| std::mem::replace(&mut inner.stage, Stage::Ready(outcome)));
-    operation.leave(object, descriptor, direction, lingers);
+    leave(operation, descriptor, direction, lingers);
     drop((before, work, socket));
     if let Some(future) = future {
         let future = future.bind_borrowed(py);
@@ -257,27 +253,10 @@ fn complete(object: Argument<'_>, operation: &Operation, outcome: PyResult<Objec
     Ok(())
 }
 
-/// The kernel does not watch the descriptor any more.
+/// The kernel does not watch the descriptor of one of the registry's operations any more.
 pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
-    complete(object, value_of::<Operation>(object), Err(os_error(error)))
-        .map_err(|raised| raised.take(object.py()))
-}
-
-/// `coroutine.throw()` and `coroutine.close()`: the operation ends without its result. False if it had ended before.
-pub(super) fn abandon(object: Argument<'_>) -> bool {
-    let py = object.py();
-    let operation = value_of::<Operation>(object);
-    let (waited, was_alive) = operation.inner.with(py, |inner| match inner.stage {
-        Stage::Waiting(direction) => (Some((direction, inner.descriptor)), true),
-        Stage::Finished => (None, false),
-        _ => (None, true),
-    });
-    operation.end(py);
-    if let Some((direction, descriptor)) = waited {
-        // A read is likely to be followed by another on the same socket, a write that did not fit is not.
-        operation.leave(object, descriptor, direction, direction == Direction::Read);
-    }
-    was_alive
+    let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
+    complete(operation, Err(os_error(error))).map_err(|raised| raised.take(operation.py()))
 }
 
 /// The error of an operation whose socket was closed meanwhile.

@@ -1,5 +1,5 @@
-//! The steps of an operation. The first one tries, and puts the operation into the table of watched descriptors if it has
-//! to wait; the last one returns the result.
+//! The steps of an operation. The first one tries, and puts the operation into the registry if it has to wait; the last one
+//! returns the result.
 //!
 //! The socket, the loop's `create_future` and what is displaced may run Python code; no borrow is alive meanwhile.
 
@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::operation::{self, Operation, Stage, closed, fail_if_closed};
+use super::operation::{Operation, Stage, closed, fail_if_closed, leave};
 use super::work::{Attempt, Place, Work};
 use crate::error::os_error;
 use crate::ffi::call::call_method;
@@ -16,11 +16,10 @@ use crate::ffi::coroutine::{Coroutine, Step};
 use crate::ffi::error::new_error;
 use crate::ffi::interpreter::weak_reference;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::socket_object::SocketObject;
-use crate::ffi::this::{This, value_of};
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::{EventLoop, Modes};
+use crate::loop_state::Modes;
 use crate::name;
 use crate::registry::{Direction, Evicted};
 
@@ -39,7 +38,7 @@ impl Coroutine for Operation {
             Stage::Created if !sends_none => {
                 Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
             }
-            Stage::Created => start(operation.object(), operation.value()),
+            Stage::Created => start(operation),
             Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
             Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
             Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
@@ -50,29 +49,40 @@ impl Coroutine for Operation {
     }
 
     fn abandon(operation: This<'_, Self>) -> bool {
-        operation::abandon(operation.object())
+        let py = operation.py();
+        let (waited, was_alive) = operation.inner.with(py, |inner| match inner.stage {
+            Stage::Waiting(direction) => (Some((direction, inner.descriptor)), true),
+            Stage::Finished => (None, false),
+            _ => (None, true),
+        });
+        operation.end(py);
+        if let Some((direction, descriptor)) = waited {
+            // A read is likely to be followed by another on the same socket, a write that did not fit is not.
+            leave(operation, descriptor, direction, direction == Direction::Read);
+        }
+        was_alive
     }
 }
 
 /// The first step: tries, and waits if it has to.
-fn start<'py>(object: Argument<'py>, operation: &'py Operation) -> Result<Step<'py>, ErrorSet> {
-    let py = object.py();
+fn start(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
+    let py = operation.py();
     let (work, socket) = operation.inner.with(py, |inner| (inner.work.take(), inner.socket.take()));
     let (Some(mut work), Some(socket)) = (work, socket) else {
         operation.end(py);
         return Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into());
     };
-    match begin(py, operation, &mut work, &socket) {
+    match begin(py, &operation, &mut work, &socket) {
         Ok((Attempt::Done { result, .. }, _)) => {
             operation.end(py);
             Ok(Step::Return(result))
         }
         Ok((Attempt::Wait, descriptor)) => {
             let direction = work.direction();
-            let waiting = wait(object, operation, work, socket, descriptor);
+            let waiting = wait(operation, work, socket, descriptor);
             if waiting.is_err() {
                 operation.end(py);
-                operation.leave(object, descriptor, direction, false);
+                leave(operation, descriptor, direction, false);
             }
             waiting.map(Step::Yield)
         }
@@ -113,21 +123,19 @@ fn begin<'py>(
 
 /// Puts the operation into the table and gives the future that the task waits for.
 fn wait<'py>(
-    object: Argument<'py>,
-    operation: &Operation,
+    operation: This<'py, Operation>,
     work: Work,
     socket: SocketObject,
     descriptor: RawFd,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = object.py();
+    let py = operation.py();
     let owner = operation.owner.bind(py);
-    let state = operation.owner.get();
-    state.check_open()?;
+    owner.get().check_open()?;
     let future = call_method(owner.as_any().as_borrowed(), name!("create_future"), &[])?;
     // The mark by which a task tells `await` from a bare `yield`.
     future.setattr(name!("_asyncio_future_blocking"), true)?;
     let direction = work.direction();
-    register(object, state, &socket, direction, descriptor)?;
+    register(operation, &socket, direction, descriptor)?;
     operation.inner.with(py, |inner| {
         inner.stage = Stage::Waiting(direction);
         inner.work = Some(work);
@@ -141,31 +149,31 @@ fn wait<'py>(
 /// `descriptor` is the number of the first attempt. User code that ran since may have closed the socket, so the number is
 /// compared right before it is registered: another file must not be watched.
 fn register(
-    object: Argument<'_>,
-    state: &EventLoop,
+    operation: This<'_, Operation>,
     socket: &SocketObject,
     direction: Direction,
     descriptor: RawFd,
 ) -> Result<(), ErrorSet> {
-    let py = object.py();
+    let py = operation.py();
+    let state = operation.owner.get();
     let refuse_another = || if socket.descriptor(py) == descriptor { Ok(()) } else { Err(closed()) };
     refuse_another()?;
     let socket_object = socket.bind(py).as_borrowed();
     let mut evicted = Evicted::default();
     let again = state.registry.with(py, |registry| {
         let known = registry.known_socket(descriptor, socket_object)?;
-        Some(registry.wait_again(known, direction, object.to_owned().into(), &mut evicted))
+        Some(registry.wait_again(known, direction, operation.object().to_owned().into(), &mut evicted))
     });
     let told = match again {
         Some(told) => told,
         None => {
-            value_of::<Operation>(object).owner.bind(py).call_method1(
+            operation.owner.bind(py).call_method1(
                 name!("_ensure_fd_no_transport"),
                 (make::integer(py, i64::from(descriptor))?,),
             )?;
             let socket = (socket_object, weak_reference(socket_object)?.into());
             refuse_another()?;
-            let object = object.to_owned().into();
+            let object = operation.object().to_owned().into();
             state
                 .registry
                 .with(py, |registry| registry.wait_first(descriptor, direction, object, socket, &mut evicted))
