@@ -13,6 +13,7 @@ PROGRAM = """
 import asyncio, contextvars, socket
 import vitok
 from vitok import _native
+from vitok.http.native import native_options
 
 place = contextvars.ContextVar("place", default="outside")
 loop = vitok.new_event_loop()
@@ -57,7 +58,7 @@ async def request(address):
 
 
 Panic = panic_class()
-http = _native.HttpServer(loop, application, {}, Hooks())
+http = _native.HttpServer(loop, application, native_options(), Hooks())
 context = contextvars.copy_context()
 context.run(place.set, "connection")
 server = context.run(loop.run_until_complete, loop.create_server(http, "127.0.0.1", 0))
