@@ -16,7 +16,7 @@
 //!
 //! | To                       | Use                                                                        |
 //! |--------------------------|----------------------------------------------------------------------------|
-//! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`], [`send_file`]                    |
+//! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`]                                   |
 //! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
 //! | make a connection        | [`accept`], [`accept_when_ready`], [`stream_for`], [`connect`], [`pending_error`] |
@@ -34,11 +34,6 @@ pub use crate::sys::socket::{
     peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to, set_nodelay,
     set_nonblocking, shutdown_write, stream_for, write, write_vectored, write_when_ready,
 };
-
-/// The most bytes of a file that one call sends: Linux's own limit. Linux treats larger counts as this one, but refuses
-/// those that are negative as a signed number.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const FILE_BYTES_PER_CALL: usize = 0x7fff_f000;
 
 /// Receives bytes into `room`, and returns how many. 0 is the end of the stream, or `room` is empty.
 ///
@@ -88,31 +83,4 @@ pub fn send_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
     message.msg_iovlen = fitted(slices.len().min(SLICES_PER_CALL), 0);
     // SAFETY: `IoSlice` has the layout of `iovec`; the slices and their bytes outlive the call, which only reads them.
     transferred(|| unsafe { libc::sendmsg(fd, &raw const message, SEND_FLAGS) })
-}
-
-/// Sends at most `count` bytes of a file, beginning at `offset`, without copying them through this process, and returns
-/// how many. 0 is the end of the file. The position of the file is neither used nor changed.
-///
-/// # Errors
-///
-/// The kernel's: `EINVAL` if the kernel cannot send from this file; a peer that has left is `EPIPE` and, as with
-/// [`write()`], a signal. [`io::ErrorKind::Unsupported`] on systems where this is not implemented: the caller has to
-/// read and send.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn send_file(socket: RawFd, file: RawFd, offset: u64, count: usize) -> io::Result<usize> {
-    let mut position = libc::off64_t::try_from(offset)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the offset is too large for a file"))?;
-    let count = count.min(FILE_BYTES_PER_CALL);
-    // SAFETY: `position` is writable and outlives the call.
-    transferred(|| unsafe { libc::sendfile64(socket, file, &raw mut position, count) })
-}
-
-/// Sends from a file on Linux. It is not implemented on this system, where the call is a different one.
-///
-/// # Errors
-///
-/// [`io::ErrorKind::Unsupported`]: the caller has to read and send.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn send_file(_socket: RawFd, _file: RawFd, _offset: u64, _count: usize) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
 }

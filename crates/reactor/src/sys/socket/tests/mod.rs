@@ -3,7 +3,6 @@
 
 mod connections;
 mod datagrams;
-mod files;
 mod names;
 mod pipes;
 mod signals;

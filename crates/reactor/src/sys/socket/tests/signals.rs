@@ -2,7 +2,6 @@
 
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
-use std::fs::{self, File};
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -26,11 +25,6 @@ fn a_peer_that_has_left_is_an_error_and_no_signal() {
     assert!(!is_pending(libc::SIGPIPE), "a send to nobody raised a signal");
 
     // The other calls have no such flag, which proves that the test notices the signal.
-    let path = super::TemporaryPath::new("signal");
-    fs::write(&path.0, b"x").unwrap();
-    let file = File::open(&path.0).unwrap();
-    assert_eq!(number_of(socket::send_file(fd, file.as_raw_fd(), 0, 1)), Some(libc::EPIPE));
-    take(&signals);
     assert_eq!(number_of(socket::write(fd, b"x")), Some(libc::EPIPE));
     take(&signals);
     assert_eq!(number_of(socket::write_vectored(fd, &[IoSlice::new(b"x")])), Some(libc::EPIPE));
