@@ -19,9 +19,9 @@
 //! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`]                                   |
 //! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
-//! | make a connection        | [`accept`], [`accept_when_ready`], [`stream_for`], [`connect`], [`pending_error`] |
-//! | ask for addresses        | [`local_address`], [`peer_address`]                                        |
-//! | configure or close one   | [`set_nonblocking`], [`set_nodelay`], [`shutdown_write`], [`close`], [`lingers`]        |
+//! | accept a connection      | [`accept`], [`accept_when_ready`]                                          |
+//! | ask a socket             | [`local_address`], [`peer_address`], [`pending_error`], [`lingers`]        |
+//! | configure or close one   | [`set_nodelay`], [`shutdown_write`], [`close`]                             |
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -30,9 +30,9 @@ use std::os::fd::RawFd;
 use crate::sys::socket::{EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, SLICES_PER_CALL, fitted, transferred};
 
 pub use crate::sys::socket::{
-    DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, lingers, local_address,
+    DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, lingers, local_address,
     peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to, set_nodelay,
-    set_nonblocking, shutdown_write, stream_for, write, write_vectored, write_when_ready,
+    shutdown_write, write, write_vectored, write_when_ready,
 };
 
 /// Receives bytes into `room`, and returns how many. 0 is the end of the stream, or `room` is empty.

@@ -1,5 +1,4 @@
-//! Makes connections and asks for addresses: `accept` (for [`super::pipe`]), `socket`, `connect`, `getsockname`,
-//! `SO_ERROR`.
+//! Accepts connections (for [`super::pipe`]) and asks for addresses: `accept`, `getsockname`, `getpeername`, `SO_ERROR`.
 //!
 //! When to make a call and what an error means is decided elsewhere.
 
@@ -40,45 +39,6 @@ fn accepted(listener: RawFd, name: &mut SockAddr) -> io::Result<OwnedFd> {
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     super::options::set_creation_flags(&socket)?;
     Ok(socket)
-}
-
-/// Creates a stream socket that can connect to this address. It does not block and closes on exec.
-///
-/// # Errors
-///
-/// The kernel's: the family is not supported here, or there is no descriptor left.
-pub fn stream_for(address: &Address) -> io::Result<OwnedFd> {
-    #[cfg(not(target_os = "macos"))]
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    #[cfg(target_os = "macos")]
-    let kind = libc::SOCK_STREAM;
-    // SAFETY: the call takes no pointer.
-    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
-    // SAFETY: the kernel has just opened it, so it has no other owner.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    #[cfg(target_os = "macos")]
-    super::options::set_creation_flags(&socket)?;
-    Ok(socket)
-}
-
-/// Starts to connect. For a socket that does not block, the usual outcome is the error `EINPROGRESS`: the descriptor
-/// becomes writable at the end, and [`pending_error`] returns the result.
-///
-/// # Errors
-///
-/// The kernel's, with its `errno`. A signal is `EINPROGRESS` as well, since the kernel goes on connecting. For a Unix
-/// socket [`io::ErrorKind::WouldBlock`] means that the listener's queue is full, and that nothing was started.
-/// [`io::ErrorKind::InvalidInput`] as in [`Address::to_storage`].
-pub fn connect(fd: RawFd, to: &Address) -> io::Result<()> {
-    let name = SockAddr::of(to)?;
-    // SAFETY: the name has as many bytes as it says, and outlives the call.
-    match checked(unsafe { libc::connect(fd, name.as_ptr(), name.length()) }) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            Err(io::Error::from_raw_os_error(libc::EINPROGRESS))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// Returns the error of this socket since the last call (`SO_ERROR`), and clears it.

@@ -15,9 +15,9 @@ use std::io;
 use std::mem::MaybeUninit;
 
 pub use batch::DatagramBatch;
-pub use connect::{connect, local_address, peer_address, pending_error, stream_for};
+pub use connect::{local_address, peer_address, pending_error};
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
-pub use options::{close, lingers, set_nodelay, set_nonblocking, shutdown_write};
+pub use options::{close, lingers, set_nodelay, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
 pub(crate) use sock_addr::SockAddr;
 
@@ -27,7 +27,7 @@ pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 /// Nor does a write, and a write to a peer that has left is an error and not a signal that ends the process.
 #[cfg(not(target_os = "macos"))]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-/// On macOS, `accept` and `stream_for` set the option against the signal once for each socket.
+/// On macOS, `accept` sets the option against the signal once for each socket.
 #[cfg(target_os = "macos")]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
 

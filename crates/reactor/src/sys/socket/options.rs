@@ -5,22 +5,6 @@ use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 
 use crate::sys::checked;
 
-/// Makes calls return [`io::ErrorKind::WouldBlock`] instead of waiting. The flag is shared by all duplicates of the
-/// descriptor, in other processes too.
-///
-/// # Errors
-///
-/// The kernel's.
-pub fn set_nonblocking(fd: RawFd) -> io::Result<()> {
-    // SAFETY: the command takes no pointer; a number that is not open is an error and does no harm.
-    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    if flags & libc::O_NONBLOCK == 0 {
-        // SAFETY: as above; the flags are those that the kernel returned, and one that it documents.
-        checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
-    }
-    Ok(())
-}
-
 /// Sends small writes at once, without waiting until earlier ones are acknowledged (`TCP_NODELAY`).
 ///
 /// # Errors
@@ -78,10 +62,12 @@ pub fn close(fd: OwnedFd) -> io::Result<()> {
 pub(super) fn set_creation_flags(socket: &OwnedFd) -> io::Result<()> {
     use std::os::fd::AsRawFd;
 
+    use crate::sys::descriptor;
+
     let fd = socket.as_raw_fd();
     // SAFETY: the command takes no pointer.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
-    set_nonblocking(fd)?;
+    descriptor::set_nonblocking(socket)?;
     match set_option(fd, libc::SOL_SOCKET, libc::SO_NOSIGPIPE, 1) {
         // The peer of an accepted connection has left already. The next read finds that out.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),

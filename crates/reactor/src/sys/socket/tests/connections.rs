@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use super::{TemporaryPath, kind_of, listening, number_of, received, tcp_pair};
+use super::{TemporaryPath, connect, kind_of, listening, number_of, received, tcp_pair, unbound};
 use crate::sys::checked;
 use crate::{Address, Interest, socket};
 
@@ -26,10 +26,10 @@ fn is_quiet_and_private(fd: &OwnedFd) -> bool {
     file & libc::O_NONBLOCK != 0 && number & libc::FD_CLOEXEC != 0
 }
 
-/// Connects as the loop does.
+/// Connects as `sock_connect()` does: what the end of it was is asked for when the socket is writable.
 fn connected(to: &Address) -> io::Result<OwnedFd> {
-    let client = socket::stream_for(to)?;
-    match socket::connect(client.as_raw_fd(), to) {
+    let client = unbound(to, libc::SOCK_STREAM)?;
+    match connect(&client, to) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {
             super::wait_for(&client, Interest::WRITABLE);
             match socket::pending_error(client.as_raw_fd())? {
@@ -138,8 +138,8 @@ fn a_refused_connection_is_a_pending_error_that_is_told_once() {
     // Bound and not listening, so that nothing else can listen there meanwhile.
     let nobody = super::bound(&LOOPBACK, libc::SOCK_STREAM).unwrap();
     let address = socket::local_address(nobody.as_raw_fd()).unwrap();
-    let client = socket::stream_for(&address).unwrap();
-    let outcome = socket::connect(client.as_raw_fd(), &address).unwrap_err();
+    let client = unbound(&address, libc::SOCK_STREAM).unwrap();
+    let outcome = connect(&client, &address).unwrap_err();
     assert_eq!(outcome.raw_os_error(), Some(libc::EINPROGRESS));
     super::wait_for(&client, Interest::WRITABLE);
     let error = socket::pending_error(client.as_raw_fd()).unwrap().unwrap();
@@ -148,39 +148,8 @@ fn a_refused_connection_is_a_pending_error_that_is_told_once() {
 }
 
 #[test]
-fn a_path_where_nobody_listens_refuses_at_once() {
-    let path = TemporaryPath::new("nobody");
-    let client = socket::stream_for(&path.address()).unwrap();
-    assert_eq!(kind_of(socket::connect(client.as_raw_fd(), &path.address())), Some(ErrorKind::NotFound));
-}
-
-#[test]
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn a_full_queue_of_a_unix_listener_begins_nothing() {
-    let path = TemporaryPath::new("queue");
-    let listener = listening(&path.address(), 0).unwrap();
-    let waiting = connected(&path.address()).unwrap();
-    let late = socket::stream_for(&path.address()).unwrap();
-    assert_eq!(kind_of(socket::connect(late.as_raw_fd(), &path.address())), Some(ErrorKind::WouldBlock));
-    assert!(socket::pending_error(late.as_raw_fd()).unwrap().is_none());
-    drop(socket::accept(listener.as_raw_fd()).unwrap());
-    socket::connect(late.as_raw_fd(), &path.address()).unwrap();
-    drop(waiting);
-}
-
-#[test]
-fn an_address_of_an_unknown_family_goes_nowhere() {
-    let (client, _server) = tcp_pair();
-    // For the kernel this would mean to dissolve the connection.
-    let result = socket::connect(client.as_raw_fd(), &Address::UNSPECIFIED);
-    assert_eq!(kind_of(result), Some(ErrorKind::InvalidInput));
-    assert!(socket::peer_address(client.as_raw_fd()).is_ok());
-    assert_eq!(number_of(socket::stream_for(&Address::Other { family: -1 })), Some(libc::EAFNOSUPPORT));
-}
-
-#[test]
 fn what_is_not_connected_has_no_peer() {
-    let alone = socket::stream_for(&LOOPBACK).unwrap();
+    let alone = unbound(&LOOPBACK, libc::SOCK_STREAM).unwrap();
     assert_eq!(kind_of(socket::peer_address(alone.as_raw_fd())), Some(ErrorKind::NotConnected));
     assert_eq!(kind_of(socket::shutdown_write(alone.as_raw_fd())), Some(ErrorKind::NotConnected));
 }
@@ -196,17 +165,6 @@ fn nodelay_is_for_tcp() {
 }
 
 #[test]
-fn a_descriptor_ceases_to_block() {
-    let (here, _there) = UnixStream::pair().unwrap();
-    assert_eq!(flags_of(here.as_raw_fd()).0 & libc::O_NONBLOCK, 0);
-    for _ in 0..2 {
-        socket::set_nonblocking(here.as_raw_fd()).unwrap();
-        assert_ne!(flags_of(here.as_raw_fd()).0 & libc::O_NONBLOCK, 0);
-    }
-    assert_eq!(number_of(socket::set_nonblocking(-1)), Some(libc::EBADF));
-}
-
-#[test]
 fn closing_tells_the_peer() {
     let (here, there) = super::unix_pair();
     socket::close(here.into()).unwrap();
@@ -216,7 +174,6 @@ fn closing_tells_the_peer() {
 #[test]
 fn asking_a_number_that_is_not_open_is_an_error() {
     assert_eq!(number_of(socket::accept(-1)), Some(libc::EBADF));
-    assert_eq!(number_of(socket::connect(-1, &LOOPBACK)), Some(libc::EBADF));
     assert_eq!(number_of(socket::pending_error(-1)), Some(libc::EBADF));
     assert_eq!(number_of(socket::local_address(-1)), Some(libc::EBADF));
     assert_eq!(number_of(socket::peer_address(-1)), Some(libc::EBADF));

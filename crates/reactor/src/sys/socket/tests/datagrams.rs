@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
-use super::{TemporaryPath, bound, kind_of, number_of};
+use super::{TemporaryPath, bound, connect, kind_of, number_of};
 use crate::socket::{self, DATAGRAMS_PER_CALL, DatagramBatch};
 use crate::sys::socket::datagram::send_each;
 use crate::{Address, Interest};
@@ -64,7 +64,7 @@ fn a_datagram_tells_who_sent_it() {
 #[test]
 fn a_connected_socket_needs_no_address() {
     let ((here, here_address), (there, there_address)) = (udp(), udp());
-    socket::connect(here.as_raw_fd(), &there_address).unwrap();
+    connect(&here, &there_address).unwrap();
     assert_eq!(socket::send_to(here.as_raw_fd(), b"", None).unwrap(), 0);
     super::wait_for(&there, Interest::READABLE);
     assert_eq!(received_from(&there, 64).unwrap(), (vec![], here_address));
@@ -103,8 +103,8 @@ fn a_datagram_to_nobody_is_refused_later() {
     let (here, _) = udp();
     // A connected socket takes datagrams from its peer only; and while it exists, no other gets its port.
     let (nobody, address) = udp();
-    socket::connect(nobody.as_raw_fd(), &address).unwrap();
-    socket::connect(here.as_raw_fd(), &address).unwrap();
+    connect(&nobody, &address).unwrap();
+    connect(&here, &address).unwrap();
     socket::send_to(here.as_raw_fd(), b"x", None).unwrap();
     super::wait_for(&here, Interest::READABLE);
     for receive in RECEIVERS {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process;
 
 use super::{SockAddr, retried};
-use crate::sys::checked;
+use crate::sys::{checked, descriptor};
 use crate::{Address, Interest, Poller, Timeout, Token, Trigger, socket};
 
 /// A call that fills in room, such as `receive`.
@@ -60,15 +60,31 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 
 /// Creates a socket of this kind that is bound to this address.
 fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes no pointer.
-    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
-    // SAFETY: the kernel has just opened it, so it has no other owner.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    socket::set_nonblocking(socket.as_raw_fd())?;
+    let socket = unbound(address, kind)?;
     let name = SockAddr::of(address)?;
     // SAFETY: the name has as many bytes as it says, and outlives the call.
     checked(unsafe { libc::bind(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
     Ok(socket)
+}
+
+/// Creates a socket of this kind for the family of this address. It does not block and closes on exec.
+fn unbound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointer.
+    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
+    // SAFETY: the kernel has just opened it, so it has no other owner.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    descriptor::set_nonblocking(&socket)?;
+    // SAFETY: the command takes no pointer.
+    checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    Ok(socket)
+}
+
+/// Starts to connect a socket.
+fn connect(socket: &OwnedFd, to: &Address) -> io::Result<()> {
+    let name = SockAddr::of(to)?;
+    // SAFETY: the name has as many bytes as it says, and outlives the call.
+    checked(unsafe { libc::connect(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
+    Ok(())
 }
 
 /// Creates a listener at this address, with room for this many connections that are not accepted yet.

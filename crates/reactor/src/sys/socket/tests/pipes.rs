@@ -5,11 +5,12 @@ use std::os::fd::AsRawFd;
 
 use super::{filled, kind_of, number_of};
 use crate::socket;
+use crate::sys::descriptor;
 
 fn pipe() -> (PipeReader, PipeWriter) {
     let (reader, writer) = io::pipe().unwrap();
-    socket::set_nonblocking(reader.as_raw_fd()).unwrap();
-    socket::set_nonblocking(writer.as_raw_fd()).unwrap();
+    descriptor::set_nonblocking(&reader).unwrap();
+    descriptor::set_nonblocking(&writer).unwrap();
     (reader, writer)
 }
 
