@@ -61,15 +61,12 @@ pub enum Trigger {
     Edge,
 }
 
-/// What happened to a descriptor.
-///
-/// [`readable`](Self::readable) and [`writable`](Self::writable) answer as asyncio's selectors do: a descriptor that
-/// failed or hung up is both, since a read and a write would return at once. A caller that watches one direction still
-/// has to check that direction. The other methods return what the kernel reported.
+/// What happened to a descriptor, in asyncio's terms: a descriptor that failed or hung up is readable and writable,
+/// since a read and a write would return at once.
 ///
 /// ```
 /// use reactor::Readiness;
-/// assert!(Readiness::HANGUP.readable() && Readiness::HANGUP.writable());
+/// assert!(Readiness::BOTH.readable() && Readiness::BOTH.writable());
 /// assert!(!Readiness::READABLE.writable());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -78,23 +75,12 @@ pub struct Readiness(u8);
 impl Readiness {
     /// Nothing happened.
     pub const NONE: Readiness = Readiness(0);
-    /// Bytes, a connection or the end of the stream can be read.
-    pub const READABLE: Readiness = Readiness(1);
-    /// There is room to write.
-    pub const WRITABLE: Readiness = Readiness(2);
-    /// An error is pending: `SO_ERROR` of a socket; for the write end of a pipe, its reader has left.
-    pub const ERROR: Readiness = Readiness(4);
-    /// The peer sends nothing more (`EPOLLRDHUP`; `EV_EOF` of kqueue's read filter). There may still be bytes to read.
-    pub const READ_CLOSED: Readiness = Readiness(8);
-    /// The peer reads nothing more (`EV_EOF` of kqueue's write filter). epoll has no bit for this alone.
-    pub const WRITE_CLOSED: Readiness = Readiness(16);
-    /// Both directions are closed (`EPOLLHUP`).
-    pub const HANGUP: Readiness = Readiness(8 | 16);
-
-    /// The conditions under which a read returns at once; a hang-up includes `READ_CLOSED`.
-    const ENDS_A_READ: u8 = Self::READABLE.0 | Self::ERROR.0 | Self::READ_CLOSED.0;
-    /// The conditions under which a write returns at once.
-    const ENDS_A_WRITE: u8 = Self::WRITABLE.0 | Self::ERROR.0 | Self::WRITE_CLOSED.0;
+    /// Bytes, a connection, an error or the end of the stream can be read.
+    pub const READABLE: Readiness = Readiness(Interest::READABLE.0);
+    /// There is room to write, or a write would fail at once.
+    pub const WRITABLE: Readiness = Readiness(Interest::WRITABLE.0);
+    /// Both; an error or a hang-up as well.
+    pub const BOTH: Readiness = Readiness(Interest::BOTH.0);
 
     /// Returns the conditions of both.
     #[inline]
@@ -107,56 +93,21 @@ impl Readiness {
     #[inline]
     #[must_use]
     pub const fn readable(self) -> bool {
-        self.0 & Self::ENDS_A_READ != 0
+        self.0 & Self::READABLE.0 != 0
     }
 
     /// Returns whether a write would return at once, possibly with an error.
     #[inline]
     #[must_use]
     pub const fn writable(self) -> bool {
-        self.0 & Self::ENDS_A_WRITE != 0
-    }
-
-    /// Returns whether the kernel reported an error.
-    #[inline]
-    #[must_use]
-    pub const fn error(self) -> bool {
-        self.0 & Self::ERROR.0 != 0
-    }
-
-    /// Returns whether both directions are closed. kqueue reports that in two events, one for each watched direction.
-    #[inline]
-    #[must_use]
-    pub const fn hangup(self) -> bool {
-        self.0 & Self::HANGUP.0 == Self::HANGUP.0
-    }
-
-    /// Returns whether the peer sends nothing more.
-    #[inline]
-    #[must_use]
-    pub const fn read_closed(self) -> bool {
-        self.0 & Self::READ_CLOSED.0 != 0
-    }
-
-    /// Returns whether the peer reads nothing more.
-    #[inline]
-    #[must_use]
-    pub const fn write_closed(self) -> bool {
-        self.0 & Self::WRITE_CLOSED.0 != 0
+        self.0 & Self::WRITABLE.0 != 0
     }
 
     /// Returns the directions of `interest` whose callbacks a loop should call.
     #[inline]
     #[must_use]
     pub const fn answers(self, interest: Interest) -> Interest {
-        let mut answered = Interest::NONE;
-        if self.readable() {
-            answered = answered.with(Interest::READABLE);
-        }
-        if self.writable() {
-            answered = answered.with(Interest::WRITABLE);
-        }
-        Interest(answered.0 & interest.0)
+        Interest(self.0 & interest.0)
     }
 }
 
@@ -183,21 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_both_readable_and_writable() {
-        assert!(Readiness::ERROR.readable() && Readiness::ERROR.writable());
-        assert!(!Readiness::ERROR.hangup());
-    }
-
-    #[test]
-    fn half_a_hangup_is_one_direction() {
-        assert!(Readiness::READ_CLOSED.readable() && !Readiness::READ_CLOSED.writable());
-        assert!(!Readiness::READ_CLOSED.hangup());
-        assert!(Readiness::READ_CLOSED.with(Readiness::WRITE_CLOSED).hangup());
-    }
-
-    #[test]
     fn only_what_was_asked_for_is_answered() {
-        assert_eq!(Readiness::HANGUP.answers(Interest::READABLE), Interest::READABLE);
+        assert_eq!(Readiness::BOTH.answers(Interest::READABLE), Interest::READABLE);
         assert_eq!(Readiness::WRITABLE.answers(Interest::READABLE), Interest::NONE);
     }
 }

@@ -213,12 +213,6 @@ impl<B: Backend> Poller<B> {
         self.backend.name()
     }
 
-    /// Returns the descriptor of the kernel's set, which changes with a [`rebuild`](Self::rebuild).
-    #[must_use]
-    pub fn raw_fd(&self) -> RawFd {
-        self.backend.raw_fd()
-    }
-
     /// Starts over with an empty set in the kernel and registers everything in `live`. Returns the registrations that
     /// failed.
     ///

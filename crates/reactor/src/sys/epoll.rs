@@ -54,10 +54,6 @@ impl Backend for Epoll {
         if self.has_nanoseconds { "epoll_pwait2" } else { "epoll_wait" }
     }
 
-    fn raw_fd(&self) -> RawFd {
-        self.set.as_raw_fd()
-    }
-
     fn waker(&self) -> Waker {
         Waker::new(Arc::clone(&self.waker))
     }
@@ -279,9 +275,10 @@ fn readiness_of(events: u32) -> Readiness {
     const MEANINGS: [(libc::c_int, Readiness); 5] = [
         (libc::EPOLLIN, Readiness::READABLE),
         (libc::EPOLLOUT, Readiness::WRITABLE),
-        (libc::EPOLLERR, Readiness::ERROR),
-        (libc::EPOLLHUP, Readiness::HANGUP),
-        (libc::EPOLLRDHUP, Readiness::READ_CLOSED),
+        (libc::EPOLLERR, Readiness::BOTH),
+        (libc::EPOLLHUP, Readiness::BOTH),
+        // The peer sends nothing more. There may still be bytes to read.
+        (libc::EPOLLRDHUP, Readiness::READABLE),
     ];
     let mut readiness = Readiness::NONE;
     for (bit, meaning) in MEANINGS {
@@ -327,6 +324,8 @@ impl Wake for EventFd {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use std::time::Duration;
 
     use super::{
@@ -362,12 +361,20 @@ mod tests {
     }
 
     #[test]
-    fn a_hangup_is_told_apart_from_an_error() {
-        let hangup = readiness_of(libc::EPOLLHUP.cast_unsigned());
-        assert!(hangup.hangup() && hangup.readable() && hangup.writable() && !hangup.error());
-        let error = readiness_of(libc::EPOLLERR.cast_unsigned());
-        assert!(error.error() && error.readable() && error.writable() && !error.hangup());
-        assert_eq!(readiness_of(libc::EPOLLRDHUP.cast_unsigned()), Readiness::READ_CLOSED);
+    fn an_error_and_a_hangup_are_readable_and_writable() {
+        for event in [libc::EPOLLERR, libc::EPOLLHUP] {
+            assert_eq!(readiness_of(event.cast_unsigned()), Readiness::BOTH);
+        }
+        assert_eq!(readiness_of(libc::EPOLLRDHUP.cast_unsigned()), Readiness::READABLE);
+    }
+
+    #[test]
+    fn the_set_closes_on_exec() {
+        let epoll = Epoll::new().unwrap();
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", epoll.set.as_raw_fd())).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        let flags = libc::c_int::from_str_radix(flags.trim(), 8).unwrap();
+        assert_eq!(flags & libc::O_CLOEXEC, libc::O_CLOEXEC);
     }
 
     #[test]

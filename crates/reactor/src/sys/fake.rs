@@ -138,10 +138,6 @@ impl Backend for Scripted {
         "scripted"
     }
 
-    fn raw_fd(&self) -> RawFd {
-        -1
-    }
-
     fn waker(&self) -> Waker {
         Waker::new(Arc::clone(&self.script.0))
     }

@@ -54,10 +54,6 @@ impl Backend for Kqueue {
         "kqueue"
     }
 
-    fn raw_fd(&self) -> RawFd {
-        self.queue.fd()
-    }
-
     fn waker(&self) -> Waker {
         Waker::new(Arc::clone(&self.queue))
     }
@@ -133,16 +129,14 @@ fn for_each_filter(interest: Interest, mut each: impl FnMut(i16) -> io::Result<(
 
 /// Converts an event of the kernel. The end of a stream is reported for each direction by its filter.
 fn readiness_of(event: &kevent) -> Readiness {
-    let (ready, closed) = match event.filter {
-        kernel::EVFILT_READ => (Readiness::READABLE, Readiness::READ_CLOSED),
-        kernel::EVFILT_WRITE => (Readiness::WRITABLE, Readiness::WRITE_CLOSED),
-        _ => return Readiness::READABLE,
+    let ready = match event.filter {
+        kernel::EVFILT_WRITE => Readiness::WRITABLE,
+        _ => Readiness::READABLE,
     };
     let ended = event.flags & kernel::EV_EOF != 0;
     // With the end of the stream, `fflags` holds the error of the socket if that was the cause.
     let failed = event.flags & kernel::EV_ERROR != 0 || (ended && event.fflags != 0);
-    let readiness = if ended { ready.with(closed) } else { ready };
-    if failed { readiness.with(Readiness::ERROR) } else { readiness }
+    if failed { Readiness::BOTH } else { ready }
 }
 
 /// The kernel's set. Wakers share it, because waking is an event of the set itself.
@@ -302,11 +296,11 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_is_told_by_direction() {
         let mut event = change(3, kernel::EVFILT_READ, kernel::EV_EOF, Token::new(1, 1));
-        assert_eq!(readiness_of(&event), Readiness::READABLE.with(Readiness::READ_CLOSED));
+        assert_eq!(readiness_of(&event), Readiness::READABLE);
         event.filter = kernel::EVFILT_WRITE;
-        assert!(readiness_of(&event).write_closed() && !readiness_of(&event).readable());
+        assert_eq!(readiness_of(&event), Readiness::WRITABLE);
         event.fflags = libc::ECONNRESET.cast_unsigned();
-        assert!(readiness_of(&event).error());
+        assert_eq!(readiness_of(&event), Readiness::BOTH);
     }
 
     #[test]

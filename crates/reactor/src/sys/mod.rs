@@ -82,9 +82,6 @@ pub trait Backend: fmt::Debug + Send + Sized {
     /// Returns the system call of the next wait.
     fn name(&self) -> &'static str;
 
-    /// Returns the descriptor of the set, or -1 if there is none.
-    fn raw_fd(&self) -> RawFd;
-
     /// Returns the means for other threads to end a wait.
     fn waker(&self) -> Waker;
 

@@ -69,12 +69,3 @@ pub(crate) fn closing_gives_every_descriptor_back<B: Backend>() {
     }
     assert_eq!(closed_number(), before);
 }
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn the_set_closes_on_exec<B: Backend>() {
-    let bench = Bench::<B>::new();
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", bench.poller.raw_fd())).unwrap();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
-    let flags = libc::c_int::from_str_radix(flags.trim(), 8).unwrap();
-    assert_eq!(flags & libc::O_CLOEXEC, libc::O_CLOEXEC);
-}

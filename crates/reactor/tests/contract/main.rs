@@ -64,8 +64,6 @@ contract! {
     registration::a_regular_file_is_refused
     // macOS allows 256 descriptors, no more than one wait reports.
     readiness::more_than_one_wait_can_report_comes_with_the_next
-    // Whether a descriptor closes on exec is read from `/proc`.
-    lifetime::the_set_closes_on_exec
 }
 
 #[cfg(any(target_os = "macos", target_os = "freebsd", feature = "libkqueue"))]

