@@ -89,5 +89,5 @@ fn unix(object: &Bound<'_, PyAny>) -> Option<Address> {
         return None;
     }
     let address = Address::Unix(path);
-    address.to_storage().is_ok().then_some(address)
+    address.check().is_ok().then_some(address)
 }

@@ -205,7 +205,7 @@ impl<B: Backend> Poller<B> {
         self.backend.waker()
     }
 
-    /// Returns the system call of the next wait: `epoll_pwait2`, `epoll_wait`, `kqueue` or `scripted`.
+    /// Returns the system call of the next wait: `epoll_pwait2`, `epoll_wait` or `kqueue`.
     ///
     /// Only the first wait finds out whether `epoll_pwait2` is missing.
     #[must_use]

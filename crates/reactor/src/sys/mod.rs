@@ -19,7 +19,6 @@
 //! | [`epoll`]       | Linux, Android                   | yes                           | yes                   | with io_uring 6.1 |
 //! | `kqueue`        | macOS, FreeBSD                   | no, two of the same wait      | no                    | no                |
 //! | `kqueue`        | Linux, feature `libkqueue`       | no, two of the same wait      | no                    | no                |
-//! | [`fake`]        | tests                            | as scripted                   | as scripted           | as scripted       |
 
 use std::fmt;
 use std::io;
@@ -29,7 +28,6 @@ use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
 
 pub(crate) mod clock;
 pub(crate) mod descriptor;
-pub mod fake;
 pub(crate) mod process;
 pub(crate) mod socket;
 mod waker;

@@ -1,6 +1,6 @@
-//! A kernel that follows a script: for tests of code that uses the poller, without descriptors and waiting.
+//! A kernel that follows a script: for tests of the poller, without descriptors and waiting.
 //!
-//! The test scripts the events of each wait and the errors of changes, gives the backend to a [`crate::Poller`], and
+//! The test scripts the events of each wait and the errors of changes, gives the backend to a [`reactor::Poller`], and
 //! reads afterwards what was asked. The backend checks nothing: a wait that is not in the script is an error, every
 //! other call succeeds.
 
@@ -9,12 +9,12 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Backend, Wake, Waker};
-use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
+use reactor::sys::{Backend, Wake, Waker};
+use reactor::{Event, Interest, Modified, Timeout, Token, Trigger};
 
 /// A call that the kernel received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// To watch a descriptor.
     Register(RawFd, Token, Interest, Trigger),
     /// To watch it for other events.
@@ -32,21 +32,11 @@ pub enum Asked {
 }
 
 /// The script and the record of calls. All clones share them.
-///
-/// ```
-/// use reactor::{Event, Poller, Readiness, Timeout, Token, sys::fake::{Asked, Script}};
-/// let script = Script::new();
-/// let event = Event { token: Token::new(0, 0), readiness: Readiness::READABLE };
-/// script.wait_brings([event]);
-///
-/// let mut poller = Poller::with_backend(script.backend());
-/// assert_eq!(poller.wait(Timeout::Never)?, 1);
-/// assert_eq!(poller.event(0), event);
-/// assert_eq!(script.asked(), [Asked::Wait(Timeout::Never)]);
-/// # Ok::<(), std::io::Error>(())
-/// ```
 #[derive(Clone, Debug, Default)]
-pub struct Script(Arc<Mutex<Lines>>);
+pub(crate) struct Script(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
@@ -63,54 +53,54 @@ type Errno = i32;
 impl Script {
     /// Creates an empty script: every change succeeds, no wait is expected.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Returns a kernel that follows this script.
     #[must_use]
-    pub fn backend(&self) -> Scripted {
+    pub(crate) fn backend(&self) -> Scripted {
         Scripted { script: self.clone(), events: Vec::new() }
     }
 
     /// Adds a wait that returns these events. None is a timeout.
-    pub fn wait_brings(&self, events: impl IntoIterator<Item = Event>) {
+    pub(crate) fn wait_brings(&self, events: impl IntoIterator<Item = Event>) {
         self.lines().waits.push_back(Ok(events.into_iter().collect()));
     }
 
     /// Adds a wait that fails, as with `EINTR`.
-    pub fn wait_fails(&self, errno: i32) {
+    pub(crate) fn wait_fails(&self, errno: i32) {
         self.lines().waits.push_back(Err(errno));
     }
 
     /// Adds a change that succeeds. Changes after the end of the script succeed.
-    pub fn change_succeeds(&self) {
+    pub(crate) fn change_succeeds(&self) {
         self.lines().changes.push_back(Ok(()));
     }
 
     /// Adds a change (register, reregister, deregister or start over) that fails.
-    pub fn change_fails(&self, errno: i32) {
+    pub(crate) fn change_fails(&self, errno: i32) {
         self.lines().changes.push_back(Err(errno));
     }
 
     /// From now on the kernel can be armed, and has no news.
-    pub fn can_arm(&self) {
+    pub(crate) fn can_arm(&self) {
         self.lines().can_arm = true;
     }
 
     /// Makes an armed backend report that something has happened.
-    pub fn tell(&self) {
+    pub(crate) fn tell(&self) {
         self.lines().has_news = true;
     }
 
     /// Returns the calls since the last time, in order, and forgets them.
     #[must_use]
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.lines().asked)
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lines()
     }
 
     fn change(&self, asked: Asked) -> io::Result<()> {
@@ -122,7 +112,7 @@ impl Script {
 
 /// A kernel that follows a [`Script`].
 #[derive(Debug)]
-pub struct Scripted {
+pub(crate) struct Scripted {
     script: Script,
     events: Vec<Event>,
 }
@@ -191,9 +181,15 @@ impl Backend for Scripted {
     }
 }
 
-impl Wake for Mutex<Lines> {
+impl Shared {
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Shared {
     fn wake(&self) -> io::Result<()> {
-        self.lock().unwrap_or_else(PoisonError::into_inner).asked.push(Asked::Wake);
+        self.lines().asked.push(Asked::Wake);
         Ok(())
     }
 }

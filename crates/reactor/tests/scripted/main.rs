@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod fake;
+
 use std::io;
 use std::time::Duration;
 
-use reactor::sys::fake::{Asked, Script};
+use fake::{Asked, Script, Scripted};
 use reactor::{Event, Interest, MAX_WAIT, Poller, Readiness, Timeout, Token, Trigger};
 
 const TOKEN: Token = Token::new(0, 0);
@@ -91,7 +93,7 @@ fn wakes_and_changes_are_recorded_in_order() {
 }
 
 /// Makes polls that find nothing, and returns how often the kernel was armed.
-fn quiet_polls(poller: &mut Poller<reactor::sys::fake::Scripted>, script: &Script, count: usize) -> usize {
+fn quiet_polls(poller: &mut Poller<Scripted>, script: &Script, count: usize) -> usize {
     for _ in 0..count {
         script.wait_brings([]);
         assert_eq!(poller.wait(Timeout::Now).unwrap(), 0);
@@ -100,7 +102,7 @@ fn quiet_polls(poller: &mut Poller<reactor::sys::fake::Scripted>, script: &Scrip
 }
 
 /// Creates a poller that was just armed for the first time, and whose last poll found nothing.
-fn silent() -> (Poller<reactor::sys::fake::Scripted>, Script) {
+fn silent() -> (Poller<Scripted>, Script) {
     let script = Script::new();
     script.can_arm();
     let mut poller = Poller::with_backend(script.backend());

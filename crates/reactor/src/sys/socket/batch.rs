@@ -28,7 +28,7 @@ use crate::Address;
 /// let mut batch = DatagramBatch::new(8, 4);
 /// assert_eq!(batch.receive(there.as_raw_fd())?, 2);
 /// assert_eq!(batch.datagram(0).0, b"one");
-/// assert_eq!((batch.datagram(1).0, batch.is_truncated(1)), (&b"anot"[..], true));
+/// assert_eq!(batch.datagram(1).0, b"anot");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct DatagramBatch {
@@ -51,7 +51,6 @@ pub struct DatagramBatch {
 struct RecvSlot {
     from: SockAddr,
     length: usize,
-    is_truncated: bool,
 }
 
 impl DatagramBatch {
@@ -104,21 +103,11 @@ impl DatagramBatch {
     /// The index is not below the number that the last call returned.
     #[must_use]
     pub fn datagram(&self, index: usize) -> (&[u8], Address) {
-        let RecvSlot { from, length, .. } = &self.recv_slots[..self.received][index];
+        let RecvSlot { from, length } = &self.recv_slots[..self.received][index];
         let bytes = &self.bytes[index * self.size..][..*length];
         // SAFETY: the kernel has filled in `length` bytes from there on, and they are borrowed from the batch.
         let bytes = unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) };
         (bytes, from.address())
-    }
-
-    /// Returns whether the datagram was longer than its room, so that the rest is lost.
-    ///
-    /// # Panics
-    ///
-    /// The index is not below the number that the last call returned.
-    #[must_use]
-    pub fn is_truncated(&self, index: usize) -> bool {
-        self.recv_slots[..self.received][index].is_truncated
     }
 
     /// Allocates the room for datagrams; otherwise the first call that receives does it.
@@ -128,7 +117,7 @@ impl DatagramBatch {
     /// There is not enough memory.
     pub fn prepare(&mut self) -> Result<(), TryReserveError> {
         if self.recv_slots.is_empty() {
-            let nothing = RecvSlot { from: SockAddr::ROOM, length: 0, is_truncated: false };
+            let nothing = RecvSlot { from: SockAddr::ROOM, length: 0 };
             let size = self.count.saturating_mul(self.size);
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(size)?;
@@ -223,7 +212,6 @@ impl RecvSlot {
     fn record(&mut self, header: &libc::msghdr, length: usize) {
         self.from.set_length(header.msg_namelen);
         self.length = length;
-        self.is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
     }
 }
 

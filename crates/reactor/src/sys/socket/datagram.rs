@@ -37,7 +37,7 @@ pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usiz
 /// # Errors
 ///
 /// The kernel's: [`io::ErrorKind::WouldBlock`] if there is no room for it, `EMSGSIZE` if there never will be, and
-/// errors of datagrams sent before. [`io::ErrorKind::InvalidInput`] as in [`Address::to_storage`].
+/// errors of datagrams sent before. [`io::ErrorKind::InvalidInput`] as in [`Address::check`].
 #[inline]
 pub fn send_to(fd: RawFd, bytes: &[u8], to: Option<&Address>) -> io::Result<usize> {
     let Some(to) = to else { return crate::socket::send(fd, bytes) };

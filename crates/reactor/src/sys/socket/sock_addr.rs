@@ -18,21 +18,14 @@ const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
 const PATH_END: usize = size_of::<libc::sockaddr_un>();
 
 impl Address {
-    /// Converts an address that the kernel wrote, with the length that it returned. An address that is too short for
-    /// its family becomes [`Address::Other`].
-    #[must_use]
-    pub fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
-        SockAddr::from_storage(storage, length).address()
-    }
-
-    /// Converts to the layout of the kernel, and returns the length as well.
+    /// Checks that the address can be given to the kernel.
     ///
     /// # Errors
     ///
     /// [`io::ErrorKind::InvalidInput`] for the path of a Unix socket that is too long or contains a NUL where
     /// the kernel would end the path, and for [`Address::Other`].
-    pub fn to_storage(&self) -> io::Result<(libc::sockaddr_storage, libc::socklen_t)> {
-        Ok(SockAddr::of(self)?.to_storage())
+    pub fn check(&self) -> io::Result<()> {
+        SockAddr::of(self).map(drop)
     }
 }
 
@@ -65,7 +58,7 @@ impl SockAddr {
     /// Room for any address.
     pub(crate) const ROOM: Self = Self { form: Form::ZERO, length: length_of(MOST_BYTES) };
 
-    /// Creates an address for the kernel to read. [`Address::to_storage`] documents the errors.
+    /// Creates an address for the kernel to read. [`Address::check`] documents the errors.
     #[inline]
     pub(crate) fn of(address: &Address) -> io::Result<Self> {
         let mut name = Self::ROOM;
@@ -85,17 +78,6 @@ impl SockAddr {
             Address::Other { .. } => return Err(refused("the address family is not supported")),
         }
         Ok(name)
-    }
-
-    /// Copies what the kernel wrote.
-    pub(crate) fn from_storage(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Self {
-        Self { form: Form { storage: *storage }, length }
-    }
-
-    /// Returns a copy for the kernel to read.
-    pub(crate) fn to_storage(self) -> (libc::sockaddr_storage, libc::socklen_t) {
-        // SAFETY: all bytes are initialised, and each is a value.
-        (unsafe { self.form.storage }, self.length)
     }
 
     /// Returns a pointer for a call that reads [`SockAddr::length`] bytes.

@@ -1,6 +1,7 @@
 //! The calls on real sockets: loopback, Unix sockets and pipes. The tests are here and not in the crate's `tests/`,
 //! because reading what a call has filled in and binding to any address need `unsafe`.
 
+mod addresses;
 mod connections;
 mod datagrams;
 mod names;
@@ -70,13 +71,35 @@ fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
 /// Creates a socket of this kind for the family of this address. It does not block and closes on exec.
 fn unbound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointer.
-    let fd = checked(unsafe { libc::socket(address.family(), kind, 0) })?;
+    let fd = checked(unsafe { libc::socket(family_of(address), kind, 0) })?;
     // SAFETY: the kernel has just opened it, so it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     descriptor::set_nonblocking(&socket)?;
     // SAFETY: the command takes no pointer.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
     Ok(socket)
+}
+
+/// Returns the kernel's number of the family.
+fn family_of(address: &Address) -> libc::c_int {
+    match address {
+        Address::V4 { .. } => libc::AF_INET,
+        Address::V6 { .. } => libc::AF_INET6,
+        Address::Unix(_) => libc::AF_UNIX,
+        Address::Other { family } => *family,
+    }
+}
+
+/// Returns the address that the kernel would have written with this length, and with this family in place of its own.
+fn as_written(written: &SockAddr, family: Option<libc::sa_family_t>, length: libc::socklen_t) -> Address {
+    let mut name = *written;
+    let (room, _) = name.as_mut_ptrs();
+    if let Some(family) = family {
+        // SAFETY: the room begins with a `sockaddr`, whatever the family is.
+        unsafe { (*room).sa_family = family };
+    }
+    name.set_length(length);
+    name.address()
 }
 
 /// Starts to connect a socket.

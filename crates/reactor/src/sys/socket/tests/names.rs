@@ -1,11 +1,11 @@
-//! Addresses in the kernel's layout: the meaning of their length, and invalid ones. `tests/addresses.rs` converts
-//! addresses in both directions.
+//! Addresses in the kernel's layout: the meaning of their length, and invalid ones. `addresses.rs` converts addresses
+//! in both directions.
 
 use std::io::ErrorKind;
 use std::mem::offset_of;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{SockAddr, kind_of};
+use super::{SockAddr, as_written, kind_of};
 use crate::Address;
 
 const PATH_START: usize = offset_of!(libc::sockaddr_un, sun_path);
@@ -21,8 +21,7 @@ fn bytes_of(address: &Address) -> Vec<u8> {
 
 /// Returns what the kernel's layout means with another length.
 fn cut(address: &Address, length: usize) -> Address {
-    let (storage, _) = address.to_storage().unwrap();
-    Address::from_storage(&storage, libc::socklen_t::try_from(length).unwrap())
+    as_written(&SockAddr::of(address).unwrap(), None, libc::socklen_t::try_from(length).unwrap())
 }
 
 fn path(bytes: &[u8]) -> Address {
@@ -97,9 +96,8 @@ fn what_is_too_short_is_of_no_known_family() {
 
 #[test]
 fn another_family_is_named_by_its_number() {
-    let (mut storage, length) = Address::V4 { addr: Ipv4Addr::LOCALHOST, port: 1 }.to_storage().unwrap();
-    storage.ss_family = 99;
-    assert_eq!(Address::from_storage(&storage, length), Address::Other { family: 99 });
+    let written = SockAddr::of(&Address::V4 { addr: Ipv4Addr::LOCALHOST, port: 1 }).unwrap();
+    assert_eq!(as_written(&written, Some(99), written.length()), Address::Other { family: 99 });
 }
 
 #[test]
