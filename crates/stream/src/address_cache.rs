@@ -54,11 +54,6 @@ impl<A: Hash + Eq, V> AddressCache<A, V> {
         self.places[place].replace((address, value))
     }
 
-    /// Iterates over all cached values.
-    pub fn iter(&self) -> impl Iterator<Item = &V> {
-        self.places.iter().flatten().map(|(_, value)| value)
-    }
-
     fn is_taken_by_another(&self, address: &A) -> bool {
         let place = &self.places[place_of(address, self.places.len())];
         place.as_ref().is_some_and(|(known, _)| known != address)
@@ -181,7 +176,6 @@ mod tests {
             assert_eq!(peers.find(&address(port)), Some(&port));
         }
         assert_eq!(peers.places.len(), MOST_PLACES);
-        assert!(peers.iter().count() <= MOST_PLACES);
     }
 
     #[test]
@@ -190,6 +184,6 @@ mod tests {
         for port in 50_000..50_512 {
             peers.insert(address(port), ());
         }
-        assert!(peers.iter().count() > MOST_PLACES / 2);
+        assert!(peers.places.iter().flatten().count() > MOST_PLACES / 2);
     }
 }

@@ -42,12 +42,6 @@ impl<B: AsRef<[u8]>, A> DatagramQueue<B, A> {
         self.waiting.is_empty()
     }
 
-    /// Returns the number of datagrams in the queue.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// Adds a datagram.
     ///
     /// # Errors
@@ -100,7 +94,7 @@ mod tests {
         let mut queue = DatagramQueue::new();
         queue.push(b"".to_vec(), 1).expect("there is memory");
         queue.push(b"abc".to_vec(), 2).expect("there is memory");
-        assert_eq!((queue.size(), queue.count()), (2 * HEADER + 3, 2));
+        assert_eq!((queue.size(), queue.iter().count()), (2 * HEADER + 3, 2));
         assert_eq!(queue.drain().len(), 2);
         assert!(queue.is_empty() && queue.size() == 0);
     }

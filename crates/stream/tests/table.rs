@@ -127,7 +127,7 @@ fn a_datagram_counts_with_its_header() {
     let mut queue = DatagramQueue::new();
     queue.push(Vec::new(), 1).expect("there is memory");
     queue.push(vec![0; 10], 2).expect("there is memory");
-    assert_eq!((queue.size(), queue.count()), (26, 2));
+    assert_eq!((queue.size(), queue.iter().count()), (26, 2));
     assert_eq!(queue.iter().map(|(_, address)| *address).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(queue.pop(), Some((Vec::new(), 1)));
     assert_eq!(queue.size(), 18);
