@@ -132,12 +132,6 @@ impl Connection {
         self.state.reading == Reading::Head && !self.reader.is_inside_head() && self.backlog.is_empty()
     }
 
-    /// Returns whether the bytes from here on belong to another protocol: see [`Event::Tunnel`].
-    #[must_use]
-    pub fn is_tunnel(&self) -> bool {
-        self.state.reading == Reading::Tunnel
-    }
-
     /// Makes the current request the last one: its response says `connection: close` unless its head has been written.
     /// An idle connection is closed at once.
     pub fn end_after_response(&mut self) {

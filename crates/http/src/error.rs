@@ -32,16 +32,6 @@ pub enum RemoteProtocolErrorKind {
 }
 
 impl RemoteProtocolErrorKind {
-    /// All kinds, in order of their status.
-    pub const ALL: [RemoteProtocolErrorKind; 6] = [
-        RemoteProtocolErrorKind::Malformed,
-        RemoteProtocolErrorKind::ContentTooLarge,
-        RemoteProtocolErrorKind::TargetTooLong,
-        RemoteProtocolErrorKind::FieldsTooLarge,
-        RemoteProtocolErrorKind::NotImplemented,
-        RemoteProtocolErrorKind::UnsupportedVersion,
-    ];
-
     /// The status code of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -94,12 +84,6 @@ impl RemoteProtocolError {
         Self::new(RemoteProtocolErrorKind::Malformed, because)
     }
 
-    /// The kind of the error.
-    #[must_use]
-    pub const fn kind(self) -> RemoteProtocolErrorKind {
-        self.kind
-    }
-
     /// The status code of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -144,16 +128,6 @@ pub enum LocalProtocolError {
     BodyTooLong,
     /// Less content than the Content-Length says.
     BodyTooShort,
-    /// A switch of protocols that the request did not ask for (RFC 9110 section 7.8).
-    NoUpgrade,
-}
-
-impl LocalProtocolError {
-    /// The status code of the response, if no head has been sent.
-    #[must_use]
-    pub const fn status(self) -> u16 {
-        500
-    }
 }
 
 impl fmt::Display for LocalProtocolError {
@@ -169,7 +143,6 @@ impl fmt::Display for LocalProtocolError {
             LocalProtocolError::BadTransferEncoding => "the response's Transfer-Encoding is not `chunked`",
             LocalProtocolError::BodyTooLong => "the response is longer than its Content-Length",
             LocalProtocolError::BodyTooShort => "the response is shorter than its Content-Length",
-            LocalProtocolError::NoUpgrade => "the request does not ask for another protocol",
         })
     }
 }
@@ -180,10 +153,20 @@ impl Error for LocalProtocolError {}
 mod tests {
     use super::{RemoteProtocolError, RemoteProtocolErrorKind};
 
+    /// In order of their status.
+    const ALL: [RemoteProtocolErrorKind; 6] = [
+        RemoteProtocolErrorKind::Malformed,
+        RemoteProtocolErrorKind::ContentTooLarge,
+        RemoteProtocolErrorKind::TargetTooLong,
+        RemoteProtocolErrorKind::FieldsTooLarge,
+        RemoteProtocolErrorKind::NotImplemented,
+        RemoteProtocolErrorKind::UnsupportedVersion,
+    ];
+
     #[test]
     fn each_refusal_has_a_status_of_its_own_that_says_error() {
-        assert!(RemoteProtocolErrorKind::ALL.is_sorted_by(|one, next| one.status() < next.status()));
-        assert!(RemoteProtocolErrorKind::ALL.iter().all(|kind| (400..600).contains(&kind.status())));
+        assert!(ALL.is_sorted_by(|one, next| one.status() < next.status()));
+        assert!(ALL.iter().all(|kind| (400..600).contains(&kind.status())));
     }
 
     #[test]
@@ -197,6 +180,6 @@ mod tests {
         let fits = |kind: &RemoteProtocolErrorKind| {
             kind.reason().bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ')
         };
-        assert!(RemoteProtocolErrorKind::ALL.iter().all(fits));
+        assert!(ALL.iter().all(fits));
     }
 }

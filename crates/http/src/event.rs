@@ -19,8 +19,7 @@ pub enum Event<'a> {
         /// The fields after the content; only chunked content has any (RFC 9110 section 6.5).
         trailers: &'a Fields,
     },
-    /// Bytes that are not HTTP, after 101 (Switching Protocols) or a successful CONNECT. Bytes that arrived with the
-    /// head are among them.
+    /// Bytes that are not HTTP, after a successful CONNECT. Bytes that arrived with the head are among them.
     Tunnel(&'a [u8]),
     /// The input is used up; more is needed.
     NeedInput,

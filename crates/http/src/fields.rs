@@ -87,19 +87,6 @@ impl Fields {
         self.places.iter().map(|place| (place.name.of(&self.bytes), place.value.of(&self.bytes)))
     }
 
-    /// The number of fields.
-    #[inline]
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there are no fields.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// The value of the first field with this name, given in lower case.
     #[must_use]
     pub fn value_of(&self, name: &[u8]) -> Option<&[u8]> {

@@ -155,32 +155,6 @@ impl Connection {
         }
     }
 
-    /// Writes 101 (Switching Protocols) with these fields, among them `upgrade`; input from here on is
-    /// [`Tunnel`](crate::Event::Tunnel). `connection: upgrade` is added (RFC 9110 section 7.8).
-    ///
-    /// # Errors
-    ///
-    /// The request does not ask for it, has not ended, or is answered already; or a field is invalid.
-    pub fn switch<N: AsRef<[u8]>, V: AsRef<[u8]>>(
-        &mut self,
-        fields: impl IntoIterator<Item = (N, V)>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), LocalProtocolError> {
-        if self.reader.head.upgrade().is_none() {
-            return Err(LocalProtocolError::NoUpgrade);
-        }
-        if self.state.writing != Writing::Owed || self.state.reading != Reading::Done {
-            return Err(LocalProtocolError::OutOfOrder);
-        }
-        let start = out.len();
-        encode::status_line(101, out);
-        encode::field(b"connection", b"upgrade", out);
-        plain_fields(fields, out).inspect_err(|_| out.truncate(start))?;
-        out.extend_from_slice(b"\r\n");
-        self.state.switch();
-        Ok(())
-    }
-
     /// Writes what precedes `length` bytes of content, which the caller sends after `out`, and returns what follows
     /// them. Nothing is written if there is no content or if it is not sent: content after a status that has none would
     /// be read as the next response (RFC 9112 section 6.3).

@@ -43,6 +43,7 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: Limits) -> Vec<u8> {
 fn answer(connection: &mut Connection) {
     let mut out = Vec::new();
     let length = http::Length::Known(0);
+    let is_tunnel = connection.head().method() == b"CONNECT";
     assert_eq!(connection.start(200, NO_FIELDS, length, DefaultHeaders::default(), &mut out), Ok(()));
-    assert!(connection.is_tunnel() || connection.finish(&mut out).is_ok());
+    assert!(is_tunnel || connection.finish(&mut out).is_ok());
 }

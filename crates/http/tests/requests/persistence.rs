@@ -69,7 +69,7 @@ pub(crate) const TABLE: &[Vector] = &[
         "9110:7.8",
         "Upgrade",
         ["GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket", "x"],
-        "GET / <x\\r\\n\\r\\n>"
+        "GET / ^websocket"
     ),
     heads!(
         "9110:7.8",

@@ -2,7 +2,7 @@
 //!
 //! `GET / a=1 [content] {trailer=2}; !400` is a request with a field, content and a trailer, then an error. Each
 //! request is answered as soon as it is complete. `~` is a connection that closes after a response, `<...>` the bytes
-//! of a tunnel, `?` a request that is not complete.
+//! of a tunnel, `^` an upgrade, `?` a request that is not complete.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits, LocalProtocolError, NO_FIELDS, Persistence};
 
@@ -32,13 +32,18 @@ pub(crate) fn read_whole(input: &[u8]) -> String {
 
 /// Describes the events of an input that arrives in these pieces.
 pub(crate) fn read_pieces(pieces: &[&[u8]], limits: Limits) -> String {
-    let mut reading = Reading { connection: Connection::new(limits), text: String::new(), is_inside: false };
+    let mut reading = Reading {
+        connection: Connection::new(limits),
+        text: String::new(),
+        is_inside: false,
+        is_tunnel: false,
+    };
     for piece in pieces {
         if !reading.read(piece) {
             return reading.text;
         }
     }
-    let is_between = reading.connection.is_idle() || reading.connection.is_tunnel();
+    let is_between = reading.connection.is_idle() || reading.is_tunnel;
     if reading.is_inside || !is_between {
         reading.text.push('?');
     }
@@ -50,6 +55,8 @@ struct Reading {
     text: String,
     /// Whether the last event was inside a request.
     is_inside: bool,
+    /// Whether the last request was a CONNECT, which is always answered by a success.
+    is_tunnel: bool,
 }
 
 impl Reading {
@@ -71,6 +78,11 @@ impl Reading {
                 }
                 Ok(Event::Tunnel(part)) => join(&mut self.text, '<', &show(part), '>'),
                 Ok(Event::Paused) => {
+                    if let Some(protocol) = self.connection.head().upgrade() {
+                        // The connection is handed over.
+                        self.text += &format!(" ^{}", show(protocol));
+                        return false;
+                    }
                     if let Err(misuse) = self.answer() {
                         panic!("the answer to {} failed: {misuse}", self.text);
                     }
@@ -89,11 +101,9 @@ impl Reading {
     fn answer(&mut self) -> Result<(), LocalProtocolError> {
         let mut out = Vec::new();
         let connection = &mut self.connection;
-        if connection.head().upgrade().is_some() {
-            return connection.switch(NO_FIELDS, &mut out);
-        }
+        self.is_tunnel = connection.head().method() == b"CONNECT";
         connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out)?;
-        if !connection.is_tunnel() && connection.finish(&mut out)? == Persistence::Close {
+        if !self.is_tunnel && connection.finish(&mut out)? == Persistence::Close {
             self.text += " ~";
         }
         Ok(())

@@ -1,6 +1,6 @@
-//! Interim heads and changes of protocol: 100, 101, 103, CONNECT.
+//! Interim heads and changes of protocol: 100, 103, CONNECT, and an upgrade that is declined.
 
-use http::{DefaultHeaders, Event, Length, LocalProtocolError, NO_FIELDS, Persistence};
+use http::{DefaultHeaders, Length, LocalProtocolError, NO_FIELDS, Persistence};
 
 use crate::exchange::{GET, OLD_GET, after, read, text};
 
@@ -83,26 +83,6 @@ const UPGRADE: &str =
     "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 #[test]
-fn a_switch_hands_over_what_came_with_the_head() {
-    let (mut connection, mut out) = (after(&format!("{UPGRADE}early")), Vec::new());
-    assert_eq!(connection.head().upgrade(), Some(&b"websocket"[..]));
-    assert_eq!(connection.switch([("upgrade", "websocket")], &mut out), Ok(()));
-    assert_eq!(
-        text(&out),
-        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
-    );
-    let mut late = &b"+late"[..];
-    assert!(matches!(connection.receive(&mut late), Ok(Event::Tunnel(b"early+late"))));
-    assert!(connection.is_tunnel() && late.is_empty());
-    assert_eq!(
-        connection.start(200, NO_FIELDS, Length::Unknown, DefaultHeaders::default(), &mut out),
-        Err(LocalProtocolError::OutOfOrder)
-    );
-    connection.end_input();
-    assert_eq!(read(&mut connection, ""), ["closed"]);
-}
-
-#[test]
 fn an_upgrade_may_be_declined() {
     let (mut connection, mut out) = (after(UPGRADE), Vec::new());
     assert_eq!(
@@ -111,19 +91,6 @@ fn an_upgrade_may_be_declined() {
     );
     assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
     assert_eq!(read(&mut connection, GET), ["request", "end", "paused"]);
-}
-
-#[test]
-fn nothing_is_switched_that_did_not_ask_or_has_not_ended() {
-    let mut out = Vec::new();
-    assert_eq!(after(GET).switch(NO_FIELDS, &mut out), Err(LocalProtocolError::NoUpgrade));
-    let long = UPGRADE.replace("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\n");
-    let mut connection = after(&long);
-    assert_eq!(connection.switch(NO_FIELDS, &mut out), Err(LocalProtocolError::OutOfOrder));
-    assert_eq!(read(&mut connection, "ab"), ["body", "end", "paused"]);
-    assert_eq!(connection.switch([("a", "\0")], &mut out), Err(LocalProtocolError::BadFieldValue));
-    assert_eq!(out.len(), 0);
-    assert_eq!(connection.switch(NO_FIELDS, &mut out), Ok(()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn read(chunks: &[u8]) -> (Vec<u8>, usize) {
         match connection.receive(&mut input) {
             Ok(Event::Request(_)) => {}
             Ok(Event::Body(part)) => content.extend_from_slice(part),
-            Ok(Event::End { trailers }) => return (content, trailers.len()),
+            Ok(Event::End { trailers }) => return (content, trailers.iter().len()),
             other => panic!("{other:?}"),
         }
     }
