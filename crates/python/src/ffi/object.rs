@@ -10,6 +10,8 @@ use std::ops::Deref;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::this::{Held, This};
+
 /// A reference to a Python object. It is dropped while attached, and never inside
 /// [`GilCell::with`](super::owned::Owned::with): the last reference may run a finalizer.
 pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>);
@@ -27,6 +29,14 @@ impl<T> Object<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never dropped, so the reference is taken out once.
         unsafe { ManuallyDrop::take(&mut this.0) }.into_bound(py)
+    }
+}
+
+impl<T: Held> Object<T> {
+    /// The object as one that holds a `T`.
+    #[inline(always)]
+    pub(crate) fn this<'py>(&'py self, py: Python<'py>) -> This<'py, T> {
+        self.0.bind_borrowed(py).into()
     }
 }
 

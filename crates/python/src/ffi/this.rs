@@ -3,6 +3,7 @@
 //! [`This`] is the proof: it is made by a checked cast, by the C function of a method table of the value's own class, and
 //! out of PyO3's typed references, which nothing outside of this folder can make for a class of ours. It knows no class.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -120,6 +121,18 @@ impl<T: Held> Deref for This<'_, T> {
     #[inline(always)]
     fn deref(&self) -> &T {
         self.value()
+    }
+}
+
+/// Among the arguments of a call it is the object.
+impl<'py, T> IntoPyObject<'py> for This<'py, T> {
+    type Target = PyAny;
+    type Output = Borrowed<'py>;
+    type Error = Infallible;
+
+    #[inline(always)]
+    fn into_pyobject(self, _py: Python<'py>) -> Result<Borrowed<'py>, Infallible> {
+        Ok(self.0)
     }
 }
 

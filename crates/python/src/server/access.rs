@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use pyo3::prelude::*;
 
-use super::connection::{Answer, Protocol, Request, State, protocol_of};
+use super::connection::{Answer, Protocol, Request, State};
 use super::transport::Transport;
-use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -26,10 +26,14 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 /// A request is over, its response complete or not.
-pub(super) fn log(protocol: Argument<'_>, request: &Request, is_complete: bool) -> Result<(), ErrorSet> {
+pub(super) fn log(
+    protocol: This<'_, Protocol>,
+    request: &Request,
+    is_complete: bool,
+) -> Result<(), ErrorSet> {
     let Some(facts) = facts(request, request.status) else { return Ok(()) };
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let more = if is_complete { "" } else { " (cut short)" };
     push(value, py, &format!("{} {facts}{more}\n", peer(value, py)?))
 }
@@ -43,9 +47,9 @@ fn facts(request: &Request, status: u16) -> Option<String> {
 }
 
 /// A request is refused, before or after an application has seen it: one line, with the reason.
-pub(super) fn log_refusal(protocol: Argument<'_>, status: u16, because: &str) -> Result<(), ErrorSet> {
+pub(super) fn log_refusal(protocol: This<'_, Protocol>, status: u16, because: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let settings = &value.http_server.get().settings;
     if !settings.logs_access && !settings.reports_to_hooks {
         return Ok(());

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
-use super::connection::{Answer, protocol_of};
+use super::connection::Answer;
 use super::request_cycle::RequestCycle;
 use super::{deadline, input};
 use crate::ffi::answer::none;
@@ -21,9 +21,8 @@ use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::this::{This, value_of};
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -38,9 +37,9 @@ enum What {
     /// Nothing.
     Done,
     /// An event of the request.
-    Event(Object),
+    Event(Object<RequestCycle>),
     /// The peer to read.
-    Drain(Object),
+    Drain(Object<RequestCycle>),
     /// The loop to have a turn.
     Turn,
 }
@@ -73,12 +72,12 @@ pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 }
 
 /// `receive()`.
-pub(super) fn receive(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+pub(super) fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(cycle.py(), What::Event(cycle.to_owned().into()))
 }
 
 /// For who has to wait until the peer reads.
-pub(super) fn drain(cycle: Argument<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+pub(super) fn drain(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(cycle.py(), What::Drain(cycle.to_owned().into()))
 }
 
@@ -102,7 +101,7 @@ pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet>
     Ok(outcome?)
 }
 
-fn wake_one(future: Argument<'_>) -> Result<(), ErrorSet> {
+fn wake_one(future: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = future.py();
     if !call_method(future, name!("done"), &[])?.is_truthy()? {
         call_method(future, name!("set_result"), &[py.None().bind_borrowed(py)])?;
@@ -117,7 +116,7 @@ impl Coroutine for Awaitable {
         let cycle = match &value.what {
             What::Done => return Ok(Step::Return(none(py))),
             What::Turn => return Ok(give_way(value, py)),
-            What::Event(cycle) | What::Drain(cycle) => cycle.bind_borrowed(py),
+            What::Event(cycle) | What::Drain(cycle) => cycle.this(py),
         };
         let found = match value.what {
             What::Event(_) => next_event(cycle)?,
@@ -171,10 +170,10 @@ fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
 }
 
 /// Yields a future that is woken when there may be something new.
-fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, ErrorSet> {
+fn wait<'py>(value: &Awaitable, cycle: This<'py, RequestCycle>) -> Result<Step<'py>, ErrorSet> {
     let py = cycle.py();
-    let inner = value_of::<RequestCycle>(cycle);
-    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    let inner = cycle.value();
+    let protocol = inner.protocol.this(py);
     let owner = protocol.http_server.get().owner.bind_borrowed(py);
     let future = call_method(owner, name!("create_future"), &[])?;
     future.setattr(name!("_asyncio_future_blocking"), true)?;
@@ -193,10 +192,10 @@ fn wait<'py>(value: &Awaitable, cycle: Argument<'py>) -> Result<Step<'py>, Error
 }
 
 /// Whether the peer has read, or never will.
-fn is_drained(cycle: Argument<'_>) -> bool {
+fn is_drained(cycle: This<'_, RequestCycle>) -> bool {
     let py = cycle.py();
-    let inner = value_of::<RequestCycle>(cycle);
-    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    let inner = cycle.value();
+    let protocol = inner.protocol.this(py);
     protocol.state.with(py, |state| !state.writes_paused || state.transport.is_none())
 }
 
@@ -210,11 +209,11 @@ enum Found {
 
 /// The next event of a request, if there is one. Who asks for content is willing to take it: a client that waits to hear
 /// so is told (RFC 9110 section 10.1.1), and reading goes on.
-fn next_event(cycle: Argument<'_>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
+fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
     let py = cycle.py();
-    let inner = value_of::<RequestCycle>(cycle);
-    let object = inner.protocol.bind_borrowed(py);
-    let value = protocol_of(object);
+    let inner = cycle.value();
+    let object = inner.protocol.this(py);
+    let value = object.value();
     let mut out = Vec::new();
     let (found, transport) = value.state.with(py, |state| {
         let is_disconnected = state.is_disconnected();
@@ -291,8 +290,8 @@ fn abandon(awaitable: This<'_, Awaitable>) {
     let py = awaitable.py();
     let Some(future) = awaitable.future.with(py, Option::take) else { return };
     let (What::Event(cycle) | What::Drain(cycle)) = &awaitable.what else { return };
-    let inner = value_of::<RequestCycle>(cycle.bind_borrowed(py));
-    let protocol = protocol_of(inner.protocol.bind_borrowed(py));
+    let inner = cycle.this(py);
+    let protocol = inner.protocol.this(py);
     let removed = protocol.state.with(py, |state| {
         let take = |list: &mut Vec<Object>| {
             let place = list.iter().position(|listed| listed.is(&*future))?;

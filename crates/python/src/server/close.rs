@@ -3,17 +3,17 @@
 use pyo3::prelude::*;
 
 use super::access;
-use super::connection::{Request, protocol_of};
+use super::connection::{Protocol, Request};
 use super::transport::HalfClose;
 use super::{awaitable, deadline, file, respond};
-use crate::ffi::method::Argument;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// Closes once everything written is sent. What the peer sends from here on does not count.
-pub(super) fn close(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn close(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let transport = value.state.with(py, |state| {
         // Closed once: not every transport bears it twice.
@@ -40,9 +40,9 @@ pub(super) enum Unread {
 /// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A transport that
 /// can't end one side stays open as a whole; what the peer sends is thrown away meanwhile. `Upload`: the rest of a request
 /// is still to come, as it was announced.
-pub(super) fn linger(protocol: Argument<'_>, input: Unread) -> Result<(), ErrorSet> {
+pub(super) fn linger(protocol: This<'_, Protocol>, input: Unread) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let Some(transport) = value.transport(py) else { return Ok(()) };
     let (has_ended, is_closing) = value.state.with(py, |state| (state.peer_ended, state.is_closing));
     if is_closing {
@@ -68,9 +68,9 @@ pub(super) fn linger(protocol: Argument<'_>, input: Unread) -> Result<(), ErrorS
 }
 
 /// Closes at once.
-pub(super) fn abort(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn abort(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let transport = value.state.with(py, |state| {
         state.is_closing = true;
         state.transport.as_ref().map(|transport| transport.clone_ref(py))
@@ -84,9 +84,9 @@ pub(super) fn abort(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// Cuts a response short: its client sees from the framing that it is not whole (RFC 9112 section 8).
-pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn abandon(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let request = value.state.with(py, |state| {
         // Nothing comes of it: the head has left.
@@ -101,9 +101,9 @@ pub(super) fn abandon(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 
 /// The server ends: an idle connection is closed, any other after its response. A peer that still sends to a connection
 /// which is about to close has not much more time.
-pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn end_after_response(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let is_idle = value.state.with(py, |state| {
         state.deadline.shorten_linger(py, http_server);
@@ -116,12 +116,12 @@ pub(super) fn end_after_response(protocol: Argument<'_>) -> Result<(), ErrorSet>
 
 /// Answers with a refusal that the parser writes, if no response has begun, and ends the connection.
 pub(super) fn refuse(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     status: u16,
     write: impl FnOnce(&mut http::Connection, http::DefaultHeaders<'_>, &mut Vec<u8>),
 ) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let mut out = Vec::new();
     let (request, transport) = value.state.with(py, |state| {
@@ -143,13 +143,13 @@ pub(super) fn refuse(
 
 /// A request is over for everybody who waits.
 pub(super) fn end_request(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     mut request: Request,
     is_complete: bool,
 ) -> Result<(), ErrorSet> {
     let receivers = std::mem::take(&mut request.receivers);
     if !is_complete {
-        protocol_of(protocol).state.with(protocol.py(), |state| {
+        protocol.state.with(protocol.py(), |state| {
             state.was_cut = true;
             if !receivers.is_empty() {
                 state.note_listener(state.number);
@@ -162,9 +162,9 @@ pub(super) fn end_request(
 }
 
 /// `connection_lost`, with an error or without one: then we have closed it, or the application has.
-pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), ErrorSet> {
+pub(super) fn lost(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let (request, drains) = value.state.with(py, |state| {
         state.is_closing = true;
         state.peer_left = by_error || state.peer_ended;
@@ -179,9 +179,9 @@ pub(super) fn lost(protocol: Argument<'_>, by_error: bool) -> Result<(), ErrorSe
 }
 
 /// The connection is nobody's here any more.
-pub(super) fn forget(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let (transport, place, request, ends) = value.state.with(py, |state| {
         state.read_buffer = Vec::new();
         (state.transport.take(), state.place.take(), state.request.take(), state.ends.take())

@@ -14,9 +14,7 @@ use super::transport::Transport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
 
 /// The value inside a protocol.
@@ -195,12 +193,6 @@ impl Protocol {
     pub(super) fn transport(&self, py: Python<'_>) -> Option<Transport> {
         self.state.with(py, |state| state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     }
-}
-
-/// The value inside a protocol.
-#[inline(always)]
-pub(super) fn protocol_of(object: Argument<'_>) -> &Protocol {
-    value_of::<Protocol>(object)
 }
 
 impl State {

@@ -7,12 +7,12 @@ use pyo3::prelude::*;
 
 use super::body_rate::BodyRate;
 use super::close::Unread;
-use super::connection::{State, protocol_of};
+use super::connection::{Protocol, State};
 use super::http_server::HttpServer;
 use super::{access, close, date, request};
 use crate::ffi::error::was_memory_refused;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -171,10 +171,8 @@ fn look(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> 
     let py = http_server.py();
     tell_count(http_server)?;
     let mut late = http_server.get().protocols(py);
-    late.retain(|protocol| {
-        protocol_of(protocol.as_borrowed()).state.with(py, |state| state.deadline.is_over(tick))
-    });
-    late.iter().try_for_each(|protocol| expire(protocol.as_borrowed()))
+    late.retain(|protocol| This::from(protocol).state.with(py, |state| state.deadline.is_over(tick)));
+    late.iter().try_for_each(|protocol| expire(protocol.into()))
 }
 
 /// `hooks.counted(requests)`, for who wants to know.
@@ -193,9 +191,9 @@ pub(super) fn tell_count(http_server: &Bound<'_, HttpServer>) -> Result<(), Erro
 
 /// A peer's time is over.
 #[cold]
-fn expire(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let phase = value.state.with(py, |state| state.deadline.phase);
     match phase {
         Phase::None => Ok(()),
@@ -217,9 +215,9 @@ fn expire(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// A peer that is silent may wait for our side to end, where that has not ended. Any other that has read all is cut off.
-fn expire_lingering(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+fn expire_lingering(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let Some(transport) = value.transport(py) else { return Ok(()) };
     let has_read_all = transport.unsent(py)? == 0;
     let tick = value.http_server.get().shared.with(py, |shared| shared.tick);
@@ -229,9 +227,9 @@ fn expire_lingering(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// A peer that does not read is cut off, one that reads slowly is not.
-fn expire_unread(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+fn expire_unread(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let Some(transport) = value.transport(py) else { return Ok(()) };
     let unsent = transport.unsent(py)?;
     let http_server = value.http_server.get();
@@ -246,16 +244,16 @@ fn expire_unread(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// Begins the wait for what comes next.
-pub(super) fn settle(protocol: Argument<'_>) {
-    let value = protocol_of(protocol);
+pub(super) fn settle(protocol: This<'_, Protocol>) {
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let py = protocol.py();
     value.state.with(py, |state| state.settle_deadline(py, http_server));
 }
 
 /// There was some progress: the wait begins anew.
-pub(super) fn renew(protocol: Argument<'_>) {
-    let value = protocol_of(protocol);
+pub(super) fn renew(protocol: This<'_, Protocol>) {
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let py = protocol.py();
     value.state.with(py, |state| {
@@ -265,9 +263,9 @@ pub(super) fn renew(protocol: Argument<'_>) {
 }
 
 /// Notes how much waits for the peer to read, to be compared when its time is over.
-pub(super) fn note_unsent(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn note_unsent(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let Some(transport) = value.transport(py) else { return Ok(()) };
     let unsent = transport.unsent(py)?;
     value.state.with(py, |state| state.deadline.unsent = unsent);

@@ -4,36 +4,36 @@
 
 use pyo3::prelude::*;
 
-use super::connection::protocol_of;
+use super::connection::Protocol;
 use super::message;
 use super::request_cycle::{RequestCycle, SendError, lacking};
 use super::respond;
 use crate::ffi::answer::none;
 use crate::ffi::arguments::{named, one};
 use crate::ffi::make;
-use crate::ffi::method::{Argument, Call};
-use crate::ffi::this::value_of;
+use crate::ffi::method::Call;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// `http.response.pathsend`: a coroutine that sends the file.
 pub(super) fn send_path<'py>(
-    cycle: Argument<'py>,
-    message: Argument<'py>,
+    cycle: This<'py, RequestCycle>,
+    message: Borrowed<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let path = message::item(message, name!("path"))?;
     let path = path.ok_or_else(|| lacking("http.response.pathsend", "path"))?;
     let (protocol, number) = parts(cycle);
-    let owner = protocol_of(protocol).http_server.get().owner.bind(py);
+    let owner = protocol.http_server.get().owner.bind(py);
     Ok(files(py)?
         .call_method1(name!("send_path"), (owner, protocol, make::integer(py, i64::from(number))?, path))?)
 }
 
 /// `http.response.zerocopysend`: a coroutine that sends from a descriptor.
 pub(super) fn send_file<'py>(
-    cycle: Argument<'py>,
-    message: Argument<'py>,
+    cycle: This<'py, RequestCycle>,
+    message: Borrowed<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let file = message::item(message, name!("file"))?;
@@ -42,14 +42,14 @@ pub(super) fn send_file<'py>(
     let count = message::item(message, name!("count"))?;
     let more = message::flag(message, name!("more_body"))?;
     let (protocol, number) = parts(cycle);
-    let owner = protocol_of(protocol).http_server.get().owner.bind(py);
+    let owner = protocol.http_server.get().owner.bind(py);
     let number = make::integer(py, i64::from(number))?;
     Ok(files(py)?.call_method1(name!("send_file"), (owner, protocol, number, file, offset, count, more))?)
 }
 
-fn parts(cycle: Argument<'_>) -> (Argument<'_>, u32) {
-    let inner = value_of::<RequestCycle>(cycle);
-    (inner.protocol.bind_borrowed(cycle.py()), inner.number)
+fn parts(cycle: This<'_, RequestCycle>) -> (This<'_, Protocol>, u32) {
+    let inner = cycle.value();
+    (inner.protocol.this(cycle.py()), inner.number)
 }
 
 fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
@@ -57,16 +57,16 @@ fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 }
 
 /// `protocol._begin_file(number, count, more_body)`: the transport, or None where the content is not to be sent.
-pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+pub(super) fn begin<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
-    let protocol = call.receiver();
+    let protocol = call.this();
     let given = named(call, "_begin_file", &["number", "count", "more_body"])?;
     let [Some(number), Some(count), Some(more)] = given[..] else {
         return Err(lacking("of a file", "arguments").into());
     };
     let (number, count): (u32, usize) = (number.extract()?, count.extract()?);
     let more = more.is_truthy()?;
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let mut out = Vec::new();
     let begun = value.state.with(py, |state| {
@@ -85,32 +85,31 @@ pub(super) fn begin<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet
 
 /// `protocol._hold_file(task)`: the task that sends a file is cancelled when the connection ends. It waits for a descriptor,
 /// which does not speak up when it is closed.
-pub(super) fn hold<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+pub(super) fn hold<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let task = one(call, "_hold_file", "task")?;
     let task = if task.is_none() { None } else { Some(task.to_owned().into()) };
-    let before =
-        protocol_of(call.receiver()).state.with(py, |state| std::mem::replace(&mut state.file, task));
+    let before = call.this().state.with(py, |state| std::mem::replace(&mut state.file, task));
     drop(before);
     Ok(none(py))
 }
 
 /// Ends what sends a file.
-pub(super) fn cancel(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn cancel(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    match protocol_of(protocol).state.with(py, |state| state.file.take()) {
+    match protocol.state.with(py, |state| state.file.take()) {
         Some(task) => Ok(task.bind(py).call_method0(name!("cancel")).map(drop)?),
         None => Ok(()),
     }
 }
 
 /// `protocol._end_file(number, more_body)`.
-pub(super) fn end<'py>(call: &Call<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+pub(super) fn end<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let given = named(call, "_end_file", &["number", "more_body"])?;
     let [Some(number), Some(more)] = given[..] else {
         return Err(lacking("of a file", "arguments").into());
     };
     let (number, more): (u32, bool) = (number.extract()?, more.is_truthy()?);
-    respond::put(call.receiver(), (number, false), |state, out| state.encode_after_file(number, more, out))?;
+    respond::put(call.this(), (number, false), |state, out| state.encode_after_file(number, more, out))?;
     Ok(none(call.py))
 }

@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::connection::Protocol;
+use super::request_cycle::RequestCycle;
 use super::settings::Settings;
 use super::upgrade::{HandOver, Ignored, NotImplemented, Upgrade};
 use super::{class, close, date, deadline, scope};
@@ -16,9 +18,9 @@ use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -45,7 +47,7 @@ pub(crate) struct HttpServer {
 /// What changes while the server runs.
 pub(super) struct Shared {
     /// The protocols of open connections, each at a place that it knows.
-    connections: Vec<Option<Object>>,
+    connections: Vec<Option<Object<Protocol>>>,
     free: Vec<usize>,
     pub(super) open: usize,
     /// The tasks of requests, from their first wait to their end.
@@ -68,13 +70,13 @@ pub(super) struct Shared {
 /// A request that waits.
 pub(super) struct Running {
     task: Object,
-    cycle: Object,
+    cycle: Object<RequestCycle>,
     /// The future that the task waited for at the last tick, if that was done already.
     done_waiter: Option<Object>,
 }
 
 impl HttpServer {
-    pub(super) fn begin_connection(&self, py: Python<'_>, protocol: Object) -> usize {
+    pub(super) fn begin_connection(&self, py: Python<'_>, protocol: Object<Protocol>) -> usize {
         self.shared.with(py, |shared| {
             shared.open += 1;
             match shared.free.pop() {
@@ -91,7 +93,7 @@ impl HttpServer {
     }
 
     /// Forgets a connection; the caller drops what comes out.
-    pub(super) fn end_connection(&self, py: Python<'_>, place: usize) -> Option<Object> {
+    pub(super) fn end_connection(&self, py: Python<'_>, place: usize) -> Option<Object<Protocol>> {
         self.shared.with(py, |shared| {
             let protocol = shared.connections.get_mut(place)?.take()?;
             shared.open -= 1;
@@ -101,21 +103,24 @@ impl HttpServer {
     }
 
     /// The protocols of all open connections.
-    pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
+    pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Protocol>> {
         self.shared.with(py, |shared| {
             shared.connections.iter().flatten().map(|protocol| protocol.bind(py).clone()).collect()
         })
     }
 
     /// Keeps a task, which the loop itself would hold weakly, and the exchange that its end is told to.
-    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: &Bound<'_, PyAny>, key: u64) {
+    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: &Bound<'_, RequestCycle>, key: u64) {
         let running = Running { task: task.clone().into(), cycle: cycle.clone().into(), done_waiter: None };
         let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
     }
 
     /// The requests that wait: key, exchange and task.
-    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    pub(super) fn waiting<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Vec<(u64, Bound<'py, RequestCycle>, Bound<'py, PyAny>)> {
         let parts = |(key, running): (&u64, &Running)| {
             (*key, running.cycle.bind(py).clone(), running.task.bind(py).clone())
         };
@@ -318,9 +323,9 @@ impl HttpServer {
 }
 
 impl HttpServer {
-    fn each(&self, py: Python<'_>, act: fn(Argument<'_>) -> Result<(), ErrorSet>) -> PyResult<()> {
+    fn each(&self, py: Python<'_>, act: fn(This<'_, Protocol>) -> Result<(), ErrorSet>) -> PyResult<()> {
         // All of them, whatever one raises; only one exception can be told.
-        let act = |protocol: &Bound<'_, PyAny>| act(protocol.as_borrowed()).map_err(|raised| raised.take(py));
+        let act = |protocol: &Bound<'_, Protocol>| act(protocol.into()).map_err(|raised| raised.take(py));
         let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();
         outcomes.into_iter().collect()
     }

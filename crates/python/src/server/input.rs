@@ -7,12 +7,12 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use super::close::Unread;
-use super::connection::{CONTENT_AT_MOST, Protocol, Request, State, protocol_of};
+use super::connection::{CONTENT_AT_MOST, Protocol, Request, State};
 use super::http_server::HttpServer;
 use super::scope::ScopeBuilder;
 use super::{access, awaitable, close, request, respond, upgrade};
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -35,9 +35,9 @@ enum Step<'py> {
 }
 
 /// `data_received`, with bytes that are gone when it returns.
-pub(super) fn received(protocol: Argument<'_>, data: &[u8]) -> Result<(), ErrorSet> {
+pub(super) fn received(protocol: This<'_, Protocol>, data: &[u8]) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let is_for_now = value.state.with(py, |state| {
         if state.is_closing {
             state.deadline.extend_linger(py, value.http_server.get());
@@ -58,9 +58,9 @@ pub(super) fn received(protocol: Argument<'_>, data: &[u8]) -> Result<(), ErrorS
 }
 
 /// What the loop calls to go on with what has arrived meanwhile.
-pub(super) fn resume_input(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn resume_input(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let read_buffer = value.state.with(py, |state| {
         state.is_scheduled = false;
         if state.is_closing || state.is_processing || state.transport.is_none() {
@@ -76,9 +76,9 @@ pub(super) fn resume_input(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// `eof_received`: whether the connection stays open for what is still to be answered.
-pub(super) fn ended(protocol: Argument<'_>) -> Result<bool, ErrorSet> {
+pub(super) fn ended(protocol: This<'_, Protocol>) -> Result<bool, ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let may_process = value.state.with(py, |state| {
         state.peer_ended = true;
         state.http.end_input();
@@ -110,9 +110,9 @@ pub(super) fn ended(protocol: Argument<'_>) -> Result<bool, ErrorSet> {
 }
 
 /// Has the loop go on with what has arrived, if there is something and nothing in the way.
-pub(super) fn schedule_if_due(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn schedule_if_due(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let is_due = value.state.with(py, |state| {
         let waits = !state.read_buffer.is_empty() || !state.http.is_idle() || state.peer_ended;
         let is_free =
@@ -122,12 +122,12 @@ pub(super) fn schedule_if_due(protocol: Argument<'_>) -> Result<(), ErrorSet> {
     if is_due { schedule(protocol, value) } else { Ok(()) }
 }
 
-fn schedule(protocol: Argument<'_>, value: &Protocol) -> Result<(), ErrorSet> {
-    value.http_server.get().call_soon(protocol.getattr(name!("_resume_input"))?)
+fn schedule(protocol: This<'_, Protocol>, value: &Protocol) -> Result<(), ErrorSet> {
+    value.http_server.get().call_soon(protocol.object().getattr(name!("_resume_input"))?)
 }
 
 /// Works off input. The caller has said that it is being worked off.
-fn process_input(protocol: Argument<'_>, value: &Protocol, data: &[u8]) -> Result<(), ErrorSet> {
+fn process_input(protocol: This<'_, Protocol>, value: &Protocol, data: &[u8]) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let http_server = value.http_server.get();
     let mut input = data;
@@ -158,7 +158,7 @@ fn process_input(protocol: Argument<'_>, value: &Protocol, data: &[u8]) -> Resul
 
 /// Input that there was no memory for is lost, and who waits for it would wait for ever: so is the connection.
 #[cold]
-fn abort_without_memory(protocol: Argument<'_>, raised: ErrorSet) -> Result<Processed, ErrorSet> {
+fn abort_without_memory(protocol: This<'_, Protocol>, raised: ErrorSet) -> Result<Processed, ErrorSet> {
     let py = protocol.py();
     let error = raised.take(py);
     if error.is_instance_of::<PyMemoryError>(py) {
@@ -174,7 +174,7 @@ enum Processed {
 }
 
 fn process_requests(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     value: &Protocol,
     input: &mut &[u8],
 ) -> Result<Processed, ErrorSet> {
@@ -317,9 +317,9 @@ impl State {
 }
 
 /// Reads on, or not, as there is room.
-pub(super) fn settle_reading(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn settle_reading(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let change = value.state.with(py, |state| {
         let is_full = state.is_full();
         if is_full == state.reads_paused {

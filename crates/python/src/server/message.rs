@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
 use super::request_cycle::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
-use crate::ffi::method::Argument;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
@@ -28,7 +28,7 @@ pub(super) type Fields = Vec<(Bytes, Bytes)>;
 
 /// What a message is about. TypeError for what is no message, ValueError for one that no HTTP server knows.
 #[inline]
-pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, ErrorSet> {
+pub(super) fn kind_of(message: Borrowed<'_>) -> Result<Kind, ErrorSet> {
     let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
     let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
     match text.to_cow()?.as_ref() {
@@ -48,7 +48,7 @@ pub(super) fn kind_of(message: Argument<'_>) -> Result<Kind, ErrorSet> {
 /// What a message has under a name.
 #[inline]
 pub(super) fn item<'py>(
-    message: Argument<'py>,
+    message: Borrowed<'py>,
     name: &Py<PyString>,
 ) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = message.py();
@@ -64,7 +64,7 @@ pub(super) fn item<'py>(
 
 /// A truth value; false where there is none.
 #[inline]
-pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
+pub(super) fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
     match item(message, name)? {
         Some(value) => Ok(value.is_truthy()?),
         None => Ok(false),
@@ -73,7 +73,7 @@ pub(super) fn flag(message: Argument<'_>, name: &Py<PyString>) -> Result<bool, E
 
 /// The content of a body message; `None` if it is empty.
 #[inline]
-pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, ErrorSet> {
+pub(super) fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
     let Some(value) = item(message, name!("body"))? else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
@@ -86,7 +86,7 @@ pub(super) fn content(message: Argument<'_>) -> Result<Option<Bytes>, ErrorSet> 
 
 /// The status of a start message.
 #[inline]
-pub(super) fn status(message: Argument<'_>) -> Result<u16, ErrorSet> {
+pub(super) fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
     let value = item(message, name!("status"))?;
     match value {
         Some(value) => Ok(value
@@ -98,7 +98,7 @@ pub(super) fn status(message: Argument<'_>) -> Result<u16, ErrorSet> {
 
 /// The fields that a message has under `headers`.
 #[inline]
-pub(super) fn fields(message: Argument<'_>) -> Result<Fields, ErrorSet> {
+pub(super) fn fields(message: Borrowed<'_>) -> Result<Fields, ErrorSet> {
     let Some(headers) = item(message, name!("headers"))? else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
@@ -144,7 +144,7 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
 }
 
 /// Bytes that nobody can change, of any object that has bytes.
-fn bytes_of(value: Argument<'_>) -> Result<Bytes, ErrorSet> {
+fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     if value.is_instance_of::<PyString>() {
         return Err(new_error::<PyTypeError>("an ASGI message has str where bytes belong").into());
     }
@@ -160,7 +160,7 @@ fn bytes_of(value: Argument<'_>) -> Result<Bytes, ErrorSet> {
 }
 
 /// The links of an early hint.
-pub(super) fn links(message: Argument<'_>) -> Result<Vec<Bytes>, ErrorSet> {
+pub(super) fn links(message: Borrowed<'_>) -> Result<Vec<Bytes>, ErrorSet> {
     let Some(links) = item(message, name!("links"))? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
 }

@@ -55,13 +55,26 @@ mod transport;
 mod upgrade;
 
 use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 
+use self::connection::Protocol;
+use crate::ffi::error::new_error;
+use crate::ffi::this::{Borrowed, This};
 use crate::stream_protocol::{self, StreamProtocol};
 
 /// What a stream calls without Python in between.
-static NATIVE: StreamProtocol = StreamProtocol { received: input::received, turn_ends: respond::turn_ends };
+static NATIVE: StreamProtocol = StreamProtocol {
+    received: |protocol, data| input::received(known(protocol)?, data),
+    turn_ends: |protocol| respond::turn_ends(known(protocol)?),
+};
+
+/// A protocol that a stream has seen to be of our class.
+#[inline(always)]
+fn known(protocol: Borrowed<'_>) -> PyResult<This<'_, Protocol>> {
+    This::cast(protocol).ok_or_else(|| new_error::<PyTypeError>("not an HttpProtocol"))
+}
 
 /// Puts the classes into the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

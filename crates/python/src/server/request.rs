@@ -4,15 +4,14 @@ use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseExceptionGroup, PyConnectionError, PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 
-use super::connection::{Answer, Protocol, protocol_of};
+use super::connection::{Answer, Protocol};
 use super::http_server::HttpServer;
 use super::request_cycle::{self, RequestCycle};
 use super::scope::ScopeBuilder;
 use super::{close, respond};
 use crate::ffi::call::{call_method, call_three};
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
-use crate::ffi::method::Argument;
-use crate::ffi::this::{This, value_of};
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -25,7 +24,7 @@ const CHAIN: usize = 16;
 /// Begins to answer a request that has come in.
 #[inline]
 pub(super) fn begin(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     value: &Protocol,
     draft: ScopeBuilder<'_>,
 ) -> Result<(), ErrorSet> {
@@ -64,23 +63,27 @@ pub(super) fn begin(
     };
     match call(value, &cycle, draft) {
         Ok(task) => follow(value, &cycle, &task)
-            .or_else(|raised| stop_following(cycle.as_any(), &task, raised.take(py))),
+            .or_else(|raised| stop_following((&cycle).into(), &task, raised.take(py))),
         Err(raised) => {
             let error = raised.take(py);
-            settle(cycle.as_any().as_borrowed(), Err(error))
+            settle((&cycle).into(), Err(error))
         }
     }
 }
 
 /// The end of a task that cannot be waited for, for lack of memory as a rule: it is cancelled, and counts as ended.
 #[cold]
-fn stop_following(cycle: &Bound<'_, PyAny>, task: &Bound<'_, PyAny>, error: PyErr) -> Result<(), ErrorSet> {
-    if value_of::<RequestCycle>(cycle.as_borrowed()).has_ended() {
+fn stop_following(
+    cycle: This<'_, RequestCycle>,
+    task: &Bound<'_, PyAny>,
+    error: PyErr,
+) -> Result<(), ErrorSet> {
+    if cycle.has_ended() {
         return Err(error.into());
     }
     // One that is not even cancelled meets no request any more.
     drop(task.call_method0(name!("cancel")));
-    settle(cycle.as_borrowed(), Err(error))
+    settle(cycle, Err(error))
 }
 
 /// Calls the application and starts its task.
@@ -114,11 +117,11 @@ fn follow(
     let py = task.py();
     let this = This::from(cycle);
     if call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()? {
-        return ended(this.object(), task.as_borrowed());
+        return ended(this, task.as_borrowed());
     }
     let key = this.key;
     let http_server = value.http_server.get();
-    http_server.keep_task(task, cycle.as_any(), key);
+    http_server.keep_task(task, cycle, key);
     let callback = request_cycle::end_callback(this)?;
     call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
     if http_server.settings.reports_to_hooks {
@@ -136,8 +139,7 @@ pub(super) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), E
     }
     let mut outcome = Ok(());
     for (key, cycle, task) in http_server.get().waiting(py) {
-        if let Err(raised) = end_if_forgotten(http_server.get(), key, cycle.as_borrowed(), task.as_borrowed())
-        {
+        if let Err(raised) = end_if_forgotten(http_server.get(), key, (&cycle).into(), task.as_borrowed()) {
             outcome = Err(raised.take(py));
         }
     }
@@ -147,12 +149,12 @@ pub(super) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), E
 fn end_if_forgotten(
     http_server: &HttpServer,
     key: u64,
-    cycle: Argument<'_>,
-    task: Argument<'_>,
+    cycle: This<'_, RequestCycle>,
+    task: Borrowed<'_>,
 ) -> Result<(), ErrorSet> {
     let py = task.py();
     let is_done =
-        |future: Argument<'_>| Ok::<_, ErrorSet>(call_method(future, name!("done"), &[])?.is_truthy()?);
+        |future: Borrowed<'_>| Ok::<_, ErrorSet>(call_method(future, name!("done"), &[])?.is_truthy()?);
     if is_done(task)? {
         return ended(cycle, task);
     }
@@ -162,13 +164,13 @@ fn end_if_forgotten(
     };
     // Whoever is to be woken has been by the next tick.
     if http_server.note_done_waiter(py, key, waits_for) {
-        return stop_following(&cycle.to_owned(), &task.to_owned(), no_memory());
+        return stop_following(cycle, &task.to_owned(), no_memory());
     }
     Ok(())
 }
 
 /// A request's task has ended.
-pub(super) fn ended(cycle: Argument<'_>, task: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = cycle.py();
     let outcome = match call_method(task, name!("exception"), &[]) {
         Ok(error) if error.is_none() => Ok(()),
@@ -186,14 +188,14 @@ fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
 
 /// Sees to what an application has left undone.
 #[inline]
-fn settle(cycle: Argument<'_>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+fn settle(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = cycle.py();
-    let inner = value_of::<RequestCycle>(cycle);
+    let inner = cycle.value();
     if !inner.note_end() {
         return Ok(());
     }
-    let protocol = inner.protocol.bind_borrowed(py);
-    let value = protocol_of(protocol);
+    let protocol = inner.protocol.this(py);
+    let value = protocol.value();
     let kept = value.http_server.get().end_request(py, inner.key);
     let counted = match kept {
         Some(task) if value.http_server.get().settings.reports_to_hooks => {
@@ -208,9 +210,9 @@ fn settle(cycle: Argument<'_>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
 
 /// What the end of a task leaves to be done for the client.
 #[inline]
-fn see_to(protocol: Argument<'_>, inner: &RequestCycle, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+fn see_to(protocol: This<'_, Protocol>, inner: &RequestCycle, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let stage = value.state.with(py, |state| {
         let is_disconnected = state.is_disconnected();
         let request = state.current(inner.number)?;
@@ -233,9 +235,9 @@ fn see_to(protocol: Argument<'_>, inner: &RequestCycle, outcome: PyResult<()>) -
 }
 
 #[cold]
-fn failed(protocol: Argument<'_>, error: PyErr, stage: Option<(bool, bool)>) -> Result<(), ErrorSet> {
+fn failed(protocol: This<'_, Protocol>, error: PyErr, stage: Option<(bool, bool)>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let is_gone = stage.map_or_else(
         || value.state.with(py, |state| state.is_disconnected()),
         |(_, is_disconnected)| is_disconnected,
@@ -276,7 +278,7 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
 /// leaves the loop: no client is left waiting.
 #[cold]
 fn fail_telling(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     is_unanswered: Option<bool>,
     told: Result<(), ErrorSet>,
 ) -> Result<(), ErrorSet> {
@@ -289,7 +291,7 @@ fn fail_telling(
 
 /// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.
 #[cold]
-fn fail(protocol: Argument<'_>, is_unanswered: bool) -> Result<(), ErrorSet> {
+fn fail(protocol: This<'_, Protocol>, is_unanswered: bool) -> Result<(), ErrorSet> {
     if is_unanswered {
         return respond::answer_last(protocol, 500, "Internal Server Error\n");
     }

@@ -9,21 +9,21 @@ use pyo3::exceptions::{PyConnectionResetError, PyImportError, PyRuntimeError, Py
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::connection::State;
+use super::connection::{Protocol, State};
 use super::{awaitable, request, respond};
 use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
 use crate::ffi::class::Definition;
 use crate::ffi::error::new_error;
 use crate::ffi::instance::{Class, ClassValue, Plain, Visit};
-use crate::ffi::method::{Argument, BoundFunction, Call, Entry, Method, fastcall, no_arguments};
+use crate::ffi::method::{BoundFunction, Call, Entry, Method, fastcall, no_arguments};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 
 /// One request and its response, as the application knows it.
 pub(super) struct RequestCycle {
-    pub(super) protocol: Object,
+    pub(super) protocol: Object<Protocol>,
     /// Which request of the connection.
     pub(super) number: u32,
     /// Which request of the server.
@@ -80,7 +80,7 @@ fn known(py: Python<'_>) -> PyResult<&'static Known> {
 
 #[inline]
 pub(super) fn make<'py>(
-    protocol: Argument<'py>,
+    protocol: This<'py, Protocol>,
     number: u32,
     key: u64,
 ) -> Result<Bound<'py, RequestCycle>, ErrorSet> {
@@ -104,15 +104,15 @@ pub(super) fn end_callback(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, Py
 }
 
 fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    awaitable::receive(cycle.object())
+    awaitable::receive(cycle)
 }
 
 fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    respond::send(call.receiver(), one(call, "send", "message")?)
+    respond::send(call.this(), one(call, "send", "message")?)
 }
 
 fn ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    request::ended(call.receiver(), one(call, "ended", "task")?)?;
+    request::ended(call.this(), one(call, "ended", "task")?)?;
     Ok(none(call.py))
 }
 

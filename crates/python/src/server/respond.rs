@@ -8,7 +8,7 @@ use std::mem;
 use pyo3::prelude::*;
 
 use super::close::Unread;
-use super::connection::{Answer, Protocol, Request, Started, State, protocol_of};
+use super::connection::{Answer, Protocol, Request, Started, State};
 use super::disconnect::DROPPED_AT_ONCE;
 use super::encode::Encoded;
 use super::http_server::HttpServer;
@@ -17,8 +17,7 @@ use super::request_cycle::{RequestCycle, SendError};
 use super::transport::Transport;
 use super::{awaitable, close, file, input};
 use crate::ffi::call::call_method;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -26,11 +25,14 @@ use crate::name;
 const SCRATCH_AT_MOST: usize = 64 * 1024;
 
 /// `send(message)`: the work is done at once, what is given says whether there is room for more.
-pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+pub(super) fn send<'py>(
+    cycle: This<'py, RequestCycle>,
+    message: Borrowed<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
-    let inner = value_of::<RequestCycle>(cycle);
-    let (number, protocol) = (inner.number, inner.protocol.bind_borrowed(py));
-    let http_server = protocol_of(protocol).http_server.get();
+    let inner = cycle.value();
+    let (number, protocol) = (inner.number, inner.protocol.this(py));
+    let http_server = protocol.http_server.get();
     let wait = match message::kind_of(message)? {
         Kind::Start => return start(cycle, message),
         Kind::Path => return file::send_path(cycle, message),
@@ -63,16 +65,16 @@ pub(super) fn send<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<
     }
 }
 
-fn start<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn start<'py>(cycle: This<'py, RequestCycle>, message: Borrowed<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let started = Started {
         status: message::status(message)?,
         fields: message::fields(message)?,
         has_trailers: message::flag(message, name!("trailers"))?,
     };
-    let inner = value_of::<RequestCycle>(cycle);
-    let protocol = inner.protocol.bind_borrowed(py);
-    let begun = protocol_of(protocol).state.with(py, |state| {
+    let inner = cycle.value();
+    let protocol = inner.protocol.this(py);
+    let begun = protocol.state.with(py, |state| {
         let Some(transport) = state.transport.as_ref().map(|transport| transport.clone_ref(py)) else {
             return Err((SendError::Disconnected, started));
         };
@@ -89,23 +91,23 @@ fn start<'py>(cycle: Argument<'py>, message: Argument<'py>) -> Result<Bound<'py,
     match begun {
         Ok(transport) => {
             if !transport.tell_at_turn_end(py)? {
-                protocol_of(protocol).http_server.get().call_soon(protocol.getattr(name!("_turn_ends"))?)?;
+                protocol.http_server.get().call_soon(protocol.object().getattr(name!("_turn_ends"))?)?;
             }
             awaitable::done(py)
         }
         Err((unfit, started)) => {
             drop(started);
             let is_dropped = matches!(unfit, SendError::Disconnected)
-                && protocol_of(protocol).state.with(py, |state| state.drops(inner.number, true));
+                && protocol.state.with(py, |state| state.drops(inner.number, true));
             if is_dropped { awaitable::done(py) } else { Err(unfit.raise()) }
         }
     }
 }
 
 /// What was written was not the head that waits: the turn's end is still to be told.
-fn remind(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+fn remind(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let transport = protocol_of(protocol).state.with(py, |state| {
+    let transport = protocol.state.with(py, |state| {
         let request = state.request.as_ref()?;
         let transport = state.transport.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
         Some(transport.clone_ref(py))
@@ -133,12 +135,12 @@ const MESSAGE_COUNTS: usize = 256;
 /// and whether the application may send no more after it.
 #[inline]
 pub(super) fn put(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     (number, is_last): (u32, bool),
     encode: impl FnOnce(&mut State, &mut Vec<u8>) -> Result<Encoded, SendError>,
 ) -> Result<Wait, ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let mut out = http_server.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
@@ -197,7 +199,7 @@ impl State {
 
 #[inline]
 fn write(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     transport: &Transport,
     out: &[u8],
     encoded: Encoded,
@@ -205,11 +207,11 @@ fn write(
     let (head, tail) = out.split_at(encoded.split);
     transport.write(protocol.py(), head, encoded.content, tail)?;
     match encoded.complete {
-        Some((request, after)) => complete(protocol, protocol_of(protocol), request, after)?,
+        Some((request, after)) => complete(protocol, protocol.value(), request, after)?,
         None => note_closing(protocol, transport)?,
     }
     match encoded.left_out {
-        Some(status) => report_left_out(protocol_of(protocol).http_server.get(), protocol.py(), status),
+        Some(status) => report_left_out(protocol.http_server.get(), protocol.py(), status),
         None => Ok(()),
     }
 }
@@ -226,10 +228,10 @@ pub(super) fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: 
 
 /// Asks a transport that is not a stream of ours whether it has just been lost.
 #[inline]
-fn note_closing(protocol: Argument<'_>, transport: &Transport) -> Result<(), ErrorSet> {
+fn note_closing(protocol: This<'_, Protocol>, transport: &Transport) -> Result<(), ErrorSet> {
     let py = protocol.py();
     if !matches!(transport, Transport::Stream(_)) && transport.is_closing(py)? {
-        protocol_of(protocol).state.with(py, |state| state.is_closing = true);
+        protocol.state.with(py, |state| state.is_closing = true);
     }
     Ok(())
 }
@@ -237,7 +239,7 @@ fn note_closing(protocol: Argument<'_>, transport: &Transport) -> Result<(), Err
 /// A response is complete: what becomes of the connection.
 #[inline]
 fn complete(
-    protocol: Argument<'_>,
+    protocol: This<'_, Protocol>,
     value: &Protocol,
     request: Request,
     after: http::Persistence,
@@ -264,9 +266,9 @@ fn complete(
 }
 
 /// The turn ends: a head that waits for content leaves without it.
-pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let key = value.state.with(py, |state| {
         let request = state.request.as_ref()?;
@@ -294,17 +296,17 @@ pub(super) fn turn_ends(protocol: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// Answers a request in the place of an application, and the connection ends with it.
-pub(super) fn answer_last(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), ErrorSet> {
-    let value = protocol_of(protocol);
+pub(super) fn answer_last(protocol: This<'_, Protocol>, status: u16, text: &str) -> Result<(), ErrorSet> {
+    let value = protocol.value();
     value.state.with(protocol.py(), |state| state.http.end_after_response());
     answer(protocol, status, text)
 }
 
 /// Answers a request in the place of an application.
 #[cold]
-pub(super) fn answer(protocol: Argument<'_>, status: u16, text: &str) -> Result<(), ErrorSet> {
+pub(super) fn answer(protocol: This<'_, Protocol>, status: u16, text: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let value = protocol_of(protocol);
+    let value = protocol.value();
     let http_server = value.http_server.get();
     let mut out = Vec::new();
     let done = value.state.with(py, |state| {

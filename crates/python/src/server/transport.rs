@@ -10,8 +10,8 @@ use pyo3::types::PyString;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol;
@@ -39,7 +39,7 @@ pub(super) enum HalfClose {
 }
 
 impl Transport {
-    pub(super) fn new(transport: Argument<'_>) -> PyResult<Self> {
+    pub(super) fn new(transport: Borrowed<'_>) -> PyResult<Self> {
         let object = transport.to_owned().into();
         if stream::is_stream(transport)? {
             return Ok(Self::Stream(object));
@@ -201,7 +201,7 @@ impl Transport {
 }
 
 fn write_by_method(
-    transport: Argument<'_>,
+    transport: Borrowed<'_>,
     head: &[u8],
     content: Option<Bytes>,
     tail: &[u8],

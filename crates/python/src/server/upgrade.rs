@@ -4,10 +4,10 @@
 
 use pyo3::prelude::*;
 
-use super::connection::protocol_of;
+use super::connection::Protocol;
 use super::{close, respond};
 use crate::ffi::make;
-use crate::ffi::method::Argument;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -20,7 +20,7 @@ pub(super) trait Upgrade: Send + Sync {
 
     /// Answers the request, or takes the connection over: whether it did that. `received` is the request's head and what
     /// came behind it.
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet>;
+    fn take_over(&self, protocol: This<'_, Protocol>, received: &[u8]) -> Result<bool, ErrorSet>;
 }
 
 /// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
@@ -46,7 +46,7 @@ pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
 pub(super) struct NotImplemented;
 
 impl Upgrade for NotImplemented {
-    fn take_over(&self, protocol: Argument<'_>, _received: &[u8]) -> Result<bool, ErrorSet> {
+    fn take_over(&self, protocol: This<'_, Protocol>, _received: &[u8]) -> Result<bool, ErrorSet> {
         respond::answer(protocol, 501, "this server does not speak WebSocket\n").map(|()| false)
     }
 }
@@ -59,7 +59,7 @@ impl Upgrade for Ignored {
         false
     }
 
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet> {
+    fn take_over(&self, protocol: This<'_, Protocol>, received: &[u8]) -> Result<bool, ErrorSet> {
         NotImplemented.take_over(protocol, received)
     }
 }
@@ -69,9 +69,9 @@ impl Upgrade for Ignored {
 pub(super) struct HandOver;
 
 impl Upgrade for HandOver {
-    fn take_over(&self, protocol: Argument<'_>, received: &[u8]) -> Result<bool, ErrorSet> {
+    fn take_over(&self, protocol: This<'_, Protocol>, received: &[u8]) -> Result<bool, ErrorSet> {
         let py = protocol.py();
-        let value = protocol_of(protocol);
+        let value = protocol.value();
         let Some(transport) = value.transport(py) else { return Ok(true) };
         if value.state.with(py, |state| std::mem::replace(&mut state.reads_paused, false)) {
             // Whoever takes over reads.
