@@ -13,7 +13,7 @@ use reactor::{Address, Readiness};
 use super::state::{Arrived, Endpoint, deliver_held_method, settle};
 use super::{end, route, write};
 use crate::error::os_error;
-use crate::ffi::bytes;
+use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::this::value_of;
 use crate::ffi::trampoline::ErrorSet;
@@ -67,7 +67,7 @@ fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Error
             Ok(length)
         });
         match received {
-            Ok(content) => bytes::copy(py, content).map(Ok),
+            Ok(content) => make::bytes(py, content).map(|data| Ok(data.into_any())),
             Err(error) => Ok(Err(error)),
         }
     });
@@ -137,7 +137,8 @@ fn deliver_batch(
         if is_closing {
             break;
         }
-        let arrived = bytes::copy(py, content).and_then(|data| Ok((data, route::sender(transport, from)?)));
+        let arrived =
+            make::bytes(py, content).and_then(|data| Ok((data.into_any(), route::sender(transport, from)?)));
         let (data, from) = match arrived {
             Ok(arrived) => arrived,
             Err(failure) => {

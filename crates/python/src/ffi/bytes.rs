@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::no_memory;
+use super::make;
 use super::this::Borrowed;
 use super::trampoline::{ErrorSet, owned};
 
@@ -76,17 +77,9 @@ impl Drop for Bytes {
 /// The same as a reference that is kept.
 #[inline(always)]
 pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
-    let object = copy(py, content)?;
+    let object = make::bytes(py, content)?;
     let pointer = NonNull::new(object.into_ptr()).ok_or_else(ErrorSet::by_interpreter)?;
     Ok(Bytes(pointer))
-}
-
-/// A new `bytes` object with a copy of `content`.
-#[inline(always)]
-pub(crate) fn copy<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let length = ffi::Py_ssize_t::try_from(content.len()).map_err(PyErr::from)?;
-    // SAFETY: the content is as long as said and is copied.
-    owned(py, unsafe { ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), length) })
 }
 
 /// A new `bytes` object that `fill` writes into, cut to what it wrote. `None` if that is nothing.

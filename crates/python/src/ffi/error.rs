@@ -7,11 +7,9 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::exceptions::PyMemoryError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{PyErrArguments, PyTypeInfo};
-
-use super::make;
-use super::trampoline::ErrorSet;
 
 /// `T(text)`, or `T()` for an empty text.
 #[cold]
@@ -52,10 +50,16 @@ struct Words {
 }
 
 impl Words {
-    fn objects<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-        let text = make::text(py, &self.text)?.into_any();
-        let Some(number) = self.number else { return Ok(text) };
-        Ok(make::tuple(py, [make::integer(py, number.into())?, text])?.into_any())
+    /// What the exception is made with; nothing if there is no memory for it.
+    fn objects<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let length = self.text.len().cast_signed();
+        // SAFETY: the text is as long as said and is copied.
+        let text = made(py, unsafe { ffi::PyUnicode_FromStringAndSize(self.text.as_ptr().cast(), length) })?;
+        let Some(number) = self.number else { return Some(text) };
+        // SAFETY: this thread is attached.
+        let number = made(py, unsafe { ffi::PyLong_FromLongLong(number.into()) })?;
+        // SAFETY: as many live objects as said, which the tuple takes references to.
+        made(py, unsafe { ffi::PyTuple_Pack(2, number.as_ptr(), text.as_ptr()) })
     }
 }
 
@@ -64,9 +68,16 @@ impl PyErrArguments for Words {
         if self.text.is_empty() {
             return py.None();
         }
-        self.objects(py).map(Bound::unbind).unwrap_or_else(|raised| {
-            drop(raised.take(py));
+        self.objects(py).map(Bound::unbind).unwrap_or_else(|| {
+            drop(PyErr::take(py));
+            note_refused_memory();
             py.None()
         })
     }
+}
+
+/// What a C function made. The functions of `make` raise the error instead, and are built on this file.
+fn made(py: Python<'_>, pointer: *mut ffi::PyObject) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: the caller passes the result of a C function that returns a new reference or null.
+    unsafe { Bound::from_owned_ptr_or_opt(py, pointer) }
 }

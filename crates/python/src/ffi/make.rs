@@ -38,8 +38,11 @@ pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, 
 /// A `bytes` object with a copy of the content.
 #[inline(always)]
 pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyBytes>, ErrorSet> {
+    let length = ffi::Py_ssize_t::try_from(content.len()).map_err(PyErr::from)?;
+    // SAFETY: the content is as long as said and is copied.
+    let made = unsafe { ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), length) };
     // SAFETY: that function makes bytes.
-    Ok(unsafe { super::bytes::copy(py, content)?.cast_into_unchecked() })
+    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
 }
 
 /// An integer.

@@ -159,7 +159,7 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Err
     let py = place.py;
     if size == 0 {
         // As `socket.recv(0)`, which does not ask the kernel.
-        return bytes::copy(py, &[]).map(Attempt::done);
+        return make::bytes(py, &[]).map(|data| Attempt::done(data.into_any()));
     }
     let received = if size > SHARED {
         bytes::filled(py, size, |room| socket::receive(place.descriptor(), room))?
@@ -171,7 +171,7 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Err
             let is_drained = data.len()? < size;
             Ok(Attempt::Done { result: data, is_drained })
         }
-        Ok(None) => bytes::copy(py, &[]).map(Attempt::done),
+        Ok(None) => make::bytes(py, &[]).map(|data| Attempt::done(data.into_any())),
         Err(error) => wait_or_fail(&error),
     }
 }

@@ -13,7 +13,7 @@ use stream::{Flow, WriteQueue};
 use super::flow::pause_if_high;
 use super::life::Transport;
 use crate::buffer::View;
-use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
@@ -130,7 +130,7 @@ pub(crate) fn receive<'py>(
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     owner.inbound.with(py, |buffer| match buffer.receive(fill) {
         Ok([]) => Ok(Ok(None)),
-        Ok(content) => bytes::copy(py, content).map(|data| Ok(Some(data))),
+        Ok(content) => make::bytes(py, content).map(|data| Ok(Some(data.into_any()))),
         Err(error) => Ok(Err(error)),
     })
 }
