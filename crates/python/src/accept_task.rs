@@ -27,6 +27,7 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
+use crate::transport;
 
 /// What asyncio calls it.
 const NAME: &str = "_accept_connection2";
@@ -93,7 +94,7 @@ pub(crate) fn begin(
     accepted: Accepted,
 ) -> Result<(), ErrorSet> {
     let opened = acceptor.connection(owner, accepted).and_then(|connection| stream::open(owner, connection));
-    match opened.and_then(|transport| stream::begin(transport.as_borrowed())) {
+    match opened.and_then(|stream| transport::begin(This::from(&stream))) {
         Ok(()) => Ok(()),
         Err(raised) => report(owner, raised),
     }
@@ -153,7 +154,7 @@ impl Coroutine for AcceptTask {
                     .connection(owner, accepted)
                     .and_then(|connection| stream::open_later(owner, connection, None));
                 match opened {
-                    Ok(transport) => Ok(task.wait(py, transport.into(), TURNS)),
+                    Ok(transport) => Ok(task.wait(py, transport.into_any().into(), TURNS)),
                     Err(raised) => report(owner, raised).map(|()| Step::Return(none(py))),
                 }
             }

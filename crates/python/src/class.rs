@@ -155,6 +155,7 @@ impl EventLoop {
     ) -> PyResult<Bound<'py, PyAny>> {
         let socket = stream::NewSocket::Object(SocketObject::expect(sock)?);
         stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
+            .map(Bound::into_any)
             .map_err(|raised| raised.take(slf.py()))
     }
 
@@ -168,7 +169,8 @@ impl EventLoop {
         facts: Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let socket = SocketObject::expect(sock)?;
-        datagram::open_later(slf, datagram::New { socket, protocol, address, facts }, waiter)
+        datagram::open_later(slf, datagram::New { socket, protocol, address, extra: facts }, waiter)
+            .map_err(|raised| raised.take(slf.py()))
     }
 
     /// Accept connections on a listening socket, each with a protocol of the factory's.

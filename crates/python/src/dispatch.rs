@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::{Held, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::EventLoop;
@@ -33,12 +34,27 @@ fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
     let object = due.object.bind_borrowed(py);
     match due.recipient {
         Recipient::Operation => sock::on_ready(object, due.readiness),
-        Recipient::Source(SourceKind::Stream) => stream::on_ready(object, due.readiness),
-        Recipient::Source(SourceKind::Datagram) => datagram::on_ready(object, due.readiness),
+        Recipient::Source(SourceKind::Stream) => {
+            as_one(object, |stream| stream::on_ready(stream, due.readiness))
+        }
+        Recipient::Source(SourceKind::Datagram) => {
+            as_one(object, |endpoint| datagram::on_ready(endpoint, due.readiness))
+        }
         Recipient::Source(SourceKind::Listener) => listener::on_ready(object),
-        Recipient::Source(SourceKind::ReadPipe) => pipe::on_readable(object),
-        Recipient::Source(SourceKind::WritePipe) => pipe::on_ready(object, due.readiness),
+        Recipient::Source(SourceKind::ReadPipe) => as_one(object, pipe::on_readable),
+        Recipient::Source(SourceKind::WritePipe) => {
+            as_one(object, |pipe| pipe::on_ready(pipe, due.readiness))
+        }
     }
+}
+
+/// Calls a function with an object of the table that is a transport of one kind.
+#[inline(always)]
+fn as_one<T: Held>(
+    object: Argument<'_>,
+    act: impl FnOnce(This<'_, T>) -> Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
+    This::cast(object).map_or(Ok(()), act)
 }
 
 /// A lack of memory ends no run: it is reported, as that of a callback is. Whatever else comes out of an event has to leave
@@ -72,7 +88,7 @@ pub(crate) fn transport_of<'py>(
     })?;
     let transport = alive(held.into_bound(py))?;
     let is_its_own = match kind {
-        SourceKind::Stream => stream::owns_descriptor(transport.as_borrowed()),
+        SourceKind::Stream => This::cast(transport.as_borrowed()).is_some_and(stream::owns_descriptor),
         SourceKind::Datagram => true,
         SourceKind::Listener | SourceKind::ReadPipe | SourceKind::WritePipe => false,
     };
@@ -90,8 +106,8 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     for (kind, transport) in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
         let flushed = match kind {
-            SourceKind::WritePipe => pipe::flush(transport),
-            SourceKind::Stream => stream::flush(transport),
+            SourceKind::WritePipe => as_one(transport, pipe::flush),
+            SourceKind::Stream => as_one(transport, stream::flush),
             // These write at once, or not at all.
             SourceKind::Datagram | SourceKind::Listener | SourceKind::ReadPipe => Ok(()),
         };
@@ -109,9 +125,11 @@ fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> 
     owed.iter().try_for_each(|(kind, transport, error)| {
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
         match kind {
-            SourceKind::Stream => schedule_end::<stream::Stream>(transport, error),
-            SourceKind::Datagram => schedule_end::<datagram::Endpoint>(transport, error),
-            SourceKind::ReadPipe | SourceKind::WritePipe => schedule_end::<pipe::Pipe>(transport, error),
+            SourceKind::Stream => as_one::<stream::Stream>(transport, |it| schedule_end(it, error)),
+            SourceKind::Datagram => as_one::<datagram::Endpoint>(transport, |it| schedule_end(it, error)),
+            SourceKind::ReadPipe | SourceKind::WritePipe => {
+                as_one::<pipe::Pipe>(transport, |it| schedule_end(it, error))
+            }
             SourceKind::Listener => Ok(()),
         }
     })

@@ -10,15 +10,14 @@ use pyo3::prelude::*;
 use reactor::socket::{self, DATAGRAMS_PER_CALL, DatagramBatch};
 use reactor::{Address, Readiness};
 
-use super::state::{Arrived, Endpoint, deliver_held_method, settle};
+use super::state::{Arrived, Endpoint};
 use super::{end, route, write};
 use crate::error::os_error;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-use crate::transport::{Transport, schedule};
+use crate::transport::schedule;
 
 /// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
 const LARGEST: usize = 64 * 1024;
@@ -31,33 +30,32 @@ const FAILED: &str = "Fatal read error on datagram transport";
 
 /// The kernel has something to say about an endpoint.
 #[inline]
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
+pub(crate) fn on_ready(endpoint: This<'_, Endpoint>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
-        on_readable(transport)?;
+        on_readable(endpoint)?;
     }
     if readiness.writable() {
-        write::on_writable(transport)?;
+        write::on_writable(endpoint)?;
     }
     Ok(())
 }
 
-fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    deliver_held(transport)?;
-    let endpoint = value_of::<Endpoint>(transport);
-    let several = endpoint.inner.with(transport.py(), |inner| {
+fn on_readable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    deliver_held(endpoint)?;
+    let several = endpoint.inner.with(endpoint.py(), |inner| {
         // Datagrams of a Unix socket are as long as its buffer, for which a batch has no room.
         let may_batch = inner.family != libc::AF_UNIX;
-        inner.state.may_read().then(|| may_batch && inner.look.is_due())
+        inner.state.may_read().then(|| may_batch && inner.batching.is_due())
     });
     match several {
         None => Ok(()),
-        Some(false) => receive_one(transport, endpoint),
-        Some(true) => receive_several(transport, endpoint),
+        Some(false) => receive_one(endpoint),
+        Some(true) => receive_several(endpoint),
     }
 }
 
-fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn receive_one(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
     let mut from = Address::UNSPECIFIED;
     let received = endpoint.owner.get().inbound.with(py, |buffer| {
@@ -72,35 +70,31 @@ fn receive_one(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), Error
         }
     });
     match received {
-        Ok(Ok(data)) => match route::sender(transport, from) {
-            Ok(from) => deliver(transport, &data, &from),
-            Err(raised) => end::fail(transport, raised, FAILED),
+        Ok(Ok(data)) => match route::sender(endpoint, from) {
+            Ok(from) => deliver(endpoint, &data, &from),
+            Err(raised) => end::fail(endpoint, raised, FAILED),
         },
-        Ok(Err(error)) => on_error(transport, &error),
-        Err(raised) => end::fail(transport, raised, FAILED),
+        Ok(Err(error)) => on_error(endpoint, &error),
+        Err(raised) => end::fail(endpoint, raised, FAILED),
     }
 }
 
-fn receive_several(transport: Argument<'_>, endpoint: &Endpoint) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn receive_several(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     let owner = endpoint.owner.get();
     let spare = owner.batch.with(py, Option::take);
     let mut batch = spare.unwrap_or_else(|| DatagramBatch::new(DATAGRAMS_PER_CALL, LARGEST));
     if batch.prepare().is_err() {
-        return receive_one(transport, endpoint);
+        return receive_one(endpoint);
     }
-    let outcome = fill_and_deliver(transport, endpoint, &mut batch);
+    let outcome = fill_and_deliver(endpoint, &mut batch);
     let other = owner.batch.with(py, |place| place.replace(batch));
     drop(other);
     outcome
 }
 
-fn fill_and_deliver(
-    transport: Argument<'_>,
-    endpoint: &Endpoint,
-    batch: &mut DatagramBatch,
-) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn fill_and_deliver(endpoint: This<'_, Endpoint>, batch: &mut DatagramBatch) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     for _ in 0..CALLS_AT_ONCE {
         let Some(descriptor) =
             endpoint.inner.with(py, |inner| inner.state.may_read().then(|| inner.descriptor(py)))
@@ -108,12 +102,12 @@ fn fill_and_deliver(
             return Ok(());
         };
         let received = batch.receive(descriptor);
-        endpoint.inner.with(py, |inner| inner.look.note(received.as_ref().copied().unwrap_or_default()));
+        endpoint.inner.with(py, |inner| inner.batching.note(received.as_ref().copied().unwrap_or_default()));
         let count = match received {
             Ok(count) => count,
-            Err(error) => return on_error(transport, &error),
+            Err(error) => return on_error(endpoint, &error),
         };
-        deliver_batch(transport, endpoint, batch, count)?;
+        deliver_batch(endpoint, batch, count)?;
         if count < DATAGRAMS_PER_CALL {
             return Ok(());
         }
@@ -121,13 +115,8 @@ fn fill_and_deliver(
     Ok(())
 }
 
-fn deliver_batch(
-    transport: Argument<'_>,
-    endpoint: &Endpoint,
-    batch: &DatagramBatch,
-    count: usize,
-) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn deliver_batch(endpoint: This<'_, Endpoint>, batch: &DatagramBatch, count: usize) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     let mut raised = None;
     for index in 0..count {
         let (content, from) = batch.datagram(index);
@@ -138,85 +127,73 @@ fn deliver_batch(
             break;
         }
         let arrived =
-            make::bytes(py, content).and_then(|data| Ok((data.into_any(), route::sender(transport, from)?)));
+            make::bytes(py, content).and_then(|data| Ok((data.into_any(), route::sender(endpoint, from)?)));
         let (data, from) = match arrived {
             Ok(arrived) => arrived,
             Err(failure) => {
-                end::fail(transport, failure, FAILED)?;
+                end::fail(endpoint, failure, FAILED)?;
                 break;
             }
         };
         if must_wait || raised.is_some() {
             let arrived = Arrived { data: data.into(), from: from.into() };
             endpoint.inner.with(py, |inner| inner.held.push_back(arrived));
-        } else if let Err(leaving) = deliver(transport, &data, &from) {
+        } else if let Err(leaving) = deliver(endpoint, &data, &from) {
             // What has to leave the loop must not cost the datagrams behind it.
             raised = Some(leaving.take(py));
         }
     }
     match raised {
         None => Ok(()),
-        Some(error) => schedule_held(transport).and(Err(error.into())),
+        Some(error) => schedule_held(endpoint).and(Err(error.into())),
     }
 }
 
 /// `protocol.datagram_received(data, from)`. Its exception is reported, and the endpoint lives on, as in asyncio.
 #[inline(always)]
 fn deliver(
-    transport: Argument<'_>,
+    endpoint: This<'_, Endpoint>,
     data: &Bound<'_, PyAny>,
     from: &Bound<'_, PyAny>,
 ) -> Result<(), ErrorSet> {
-    let endpoint = value_of::<Endpoint>(transport);
-    let Some(callee) = endpoint.callee(transport.py()) else { return Ok(()) };
+    let Some(callee) = endpoint.callee(endpoint.py()) else { return Ok(()) };
     let name = name!("datagram_received");
     match callee.call(name, &[data.as_borrowed(), from.as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => end::report(transport, raised, "Exception in protocol.datagram_received()"),
+        Err(raised) => end::report(endpoint, raised, "Exception in protocol.datagram_received()"),
     }
 }
 
 /// What waited for `resume_reading()`.
-pub(super) fn deliver_held(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+pub(super) fn deliver_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     loop {
         let next = endpoint
             .inner
             .with(py, |inner| if inner.state.may_read() { inner.held.pop_front() } else { None });
         let Some(Arrived { data, from }) = next else { return Ok(()) };
-        if let Err(leaving) = deliver(transport, data.bind(py), from.bind(py)) {
+        if let Err(leaving) = deliver(endpoint, data.bind(py), from.bind(py)) {
             let error = leaving.take(py);
-            return schedule_held(transport).and(Err(error.into()));
+            return schedule_held(endpoint).and(Err(error.into()));
         }
     }
 }
 
-/// `transport.resume_reading()`.
-pub(super) fn resume(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.inner.with(transport.py(), |inner| inner.state.resume_reading()) {
-        schedule_held(transport)?;
-        settle(transport)?;
-    }
-    Ok(())
-}
-
 /// Has the loop deliver what is held at its next turn: the kernel may have nothing more to report.
-fn schedule_held(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+pub(super) fn schedule_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     if endpoint.inner.with(py, |inner| inner.held.is_empty()) {
         return Ok(());
     }
-    schedule(endpoint.owner.bind(py), deliver_held_method(py)?, &[transport], None)
+    let deliver = endpoint.object().getattr(name!("_deliver_held"))?;
+    schedule(endpoint.owner.bind(py), deliver.as_borrowed(), &[], None)
 }
 
 /// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.
 #[cold]
-fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
+fn on_error(endpoint: This<'_, Endpoint>, error: &io::Error) -> Result<(), ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }
-    end::tell_error(transport, &os_error(error))
+    end::call_error_received(endpoint, &os_error(error))
 }

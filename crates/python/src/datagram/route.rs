@@ -10,14 +10,15 @@ use reactor::Address;
 use super::state::{Endpoint, Inner, Target};
 use crate::address::{from_object, to_object};
 use crate::ffi::error::new_error;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 
 /// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.
-pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> Result<Target, ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+pub(super) fn target(
+    endpoint: This<'_, Endpoint>,
+    address: Option<Borrowed<'_>>,
+) -> Result<Target, ErrorSet> {
+    let py = endpoint.py();
     let (remote, is_connected) = endpoint
         .inner
         .with(py, |inner| (inner.remote.as_ref().map(|remote| remote.bind(py).clone()), inner.is_connected));
@@ -34,7 +35,7 @@ pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> 
         return Ok(Target::Peer);
     }
     let address = remote.or(address).unwrap_or_else(|| py.None().into_bound(py));
-    if let Some(known) = endpoint.inner.with(py, |inner| inner.recall(&address)) {
+    if let Some(known) = endpoint.inner.with(py, |inner| inner.known_address(&address)) {
         return Ok(Target::At(known));
     }
     let family = endpoint.inner.with(py, |inner| inner.family);
@@ -46,9 +47,11 @@ pub(super) fn target(transport: Argument<'_>, address: Option<Argument<'_>>) -> 
 }
 
 /// The object that the protocol is given for a sender.
-pub(super) fn sender<'py>(transport: Argument<'py>, from: Address) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+pub(super) fn sender<'py>(
+    endpoint: This<'py, Endpoint>,
+    from: Address,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = endpoint.py();
     let known = endpoint.inner.with(py, |inner| inner.peers.find(&from).map(|known| known.bind(py).clone()));
     let object = match known {
         Some(known) => known,
@@ -69,7 +72,7 @@ pub(super) fn sender<'py>(transport: Argument<'py>, from: Address) -> Result<Bou
 impl Inner {
     /// The address behind an object that came in or went out last. Such objects cannot change.
     #[inline(always)]
-    fn recall(&self, object: &Bound<'_, PyAny>) -> Option<Address> {
+    fn known_address(&self, object: &Bound<'_, PyAny>) -> Option<Address> {
         let mut last = self.last_from.iter().chain(&self.last_to);
         // Nobody can be sent to without an address, and None is the object of every such sender.
         let known = last.find(|(known, _)| known.is(object) && !object.is_none());

@@ -13,20 +13,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use reactor::Address;
 use reactor::socket::{self, DATAGRAMS_PER_CALL};
-use stream::{Admission, Drained};
+use stream::Admission;
 
-use super::state::{Endpoint, Inner, Target, settle};
+use super::state::{Endpoint, Inner, Target};
 use super::{end, route};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-use crate::transport::{Transport, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging};
+use crate::transport::{after_send, is_bytes_like, pause_if_high, unchanging, update_interest};
 
 const FAILED: &str = "Fatal write error on datagram transport";
 
@@ -43,30 +42,29 @@ enum Sent {
 
 /// `transport.sendto(data, address)`.
 pub(super) fn send_to(
-    transport: Argument<'_>,
-    data: Argument<'_>,
-    address: Option<Argument<'_>>,
+    endpoint: This<'_, Endpoint>,
+    data: Borrowed<'_>,
+    address: Option<Borrowed<'_>>,
 ) -> Result<(), ErrorSet> {
-    let py = transport.py();
+    let py = endpoint.py();
     if !is_bytes_like(data) {
         return Err(wrong_type(data)?.into());
     }
-    let target = route::target(transport, address)?;
-    let endpoint = value_of::<Endpoint>(transport);
+    let target = route::target(endpoint, address)?;
     let (is_gone, waits) = endpoint.inner.with(py, |inner| (inner.is_gone(), !inner.queue.is_empty()));
     if is_gone {
-        return drop_datagram(transport);
+        return drop_datagram(endpoint);
     }
     let sent = match &target {
         _ if waits => Sent::Later,
-        Target::Named(name) => by_name(endpoint, data, name.bind(py).as_borrowed())?,
-        target => directly(endpoint, data, target)?,
+        Target::Named(name) => send_by_name(endpoint, data, name.bind(py).as_borrowed())?,
+        target => send_directly(endpoint, data, target)?,
     };
     match sent {
         Sent::Whole => Ok(()),
-        Sent::Later => keep(transport, data, target),
-        Sent::Refused(error) => refuse(transport, &error),
-        Sent::Failed(error) => end::fail(transport, error.into(), FAILED),
+        Sent::Later => enqueue(endpoint, data, target),
+        Sent::Refused(error) => call_error_received_in_place(endpoint, &error),
+        Sent::Failed(error) => end::fail(endpoint, error.into(), FAILED),
     }
 }
 
@@ -80,7 +78,11 @@ impl Inner {
 
 /// Offers a datagram to the kernel.
 #[inline(always)]
-fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<Sent, ErrorSet> {
+fn send_directly(
+    endpoint: This<'_, Endpoint>,
+    data: Borrowed<'_>,
+    target: &Target,
+) -> Result<Sent, ErrorSet> {
     let py = data.py();
     let to = match target {
         Target::At(address) => Some(address),
@@ -99,7 +101,11 @@ fn directly(endpoint: &Endpoint, data: Argument<'_>, target: &Target) -> Result<
 }
 
 /// Has the socket object send to an address that only it can make sense of: it looks names up, as asyncio's does.
-fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Result<Sent, ErrorSet> {
+fn send_by_name(
+    endpoint: This<'_, Endpoint>,
+    data: Borrowed<'_>,
+    name: Borrowed<'_>,
+) -> Result<Sent, ErrorSet> {
     let py = data.py();
     let socket = endpoint.inner.with(py, |inner| inner.socket.as_ref().map(|socket| socket.clone_ref(py)));
     let Some(socket) = socket else { return Ok(Sent::Whole) };
@@ -116,9 +122,8 @@ fn by_name(endpoint: &Endpoint, data: Argument<'_>, name: Argument<'_>) -> Resul
 }
 
 /// Puts a datagram behind those that wait. Memory that its owner can change is copied.
-fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+fn enqueue(endpoint: This<'_, Endpoint>, data: Borrowed<'_>, target: Target) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     let kept = unchanging(data)?;
     let refused = endpoint.inner.with(py, |inner| {
         // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
@@ -130,13 +135,13 @@ fn keep(transport: Argument<'_>, data: Argument<'_>, target: Target) -> Result<(
         Ok::<_, TryReserveError>(None)
     });
     drop(refused.map_err(|_| no_memory())?);
-    settle(transport)?;
-    pause_if_high::<Endpoint>(transport)
+    update_interest(endpoint)?;
+    pause_if_high(endpoint)
 }
 
 /// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
 #[inline(always)]
-fn with_content<R>(data: Argument<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result<R, ErrorSet> {
+fn with_content<R>(data: Borrowed<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result<R, ErrorSet> {
     if let Some(content) = Bytes::of(data) {
         return Ok(inner(content.as_ref()));
     }
@@ -153,9 +158,8 @@ fn with_content<R>(data: Argument<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result
 
 /// Within a call of the user's: the protocol is told in place, and what it raises is the caller's.
 #[cold]
-fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+fn call_error_received_in_place(endpoint: This<'_, Endpoint>, error: &PyErr) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     let Some(callee) = endpoint.callee(py) else { return Ok(()) };
     let name = name!("error_received");
     callee.call_here_with(name, &[error.value(py).as_any().as_borrowed()]).map(drop)
@@ -163,12 +167,11 @@ fn refuse(transport: Argument<'_>, error: &PyErr) -> Result<(), ErrorSet> {
 
 /// A datagram that comes too late. After a few of them, each is worth a warning.
 #[cold]
-fn drop_datagram(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let endpoint = value_of::<Endpoint>(transport);
-    if endpoint.inner.with(transport.py(), |inner| inner.state.admit(false))
+fn drop_datagram(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    if endpoint.inner.with(endpoint.py(), |inner| inner.state.admit(false))
         == (Admission::Drop { warn: true })
     {
-        endpoint.owner.get().imports.hooks.warn_of_lost_writes(transport.py())?;
+        endpoint.owner.get().imports.hooks.warn_of_lost_writes(endpoint.py())?;
     }
     Ok(())
 }
@@ -186,9 +189,8 @@ enum Progress {
 }
 
 /// The kernel has room again.
-pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+pub(super) fn on_writable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
+    let py = endpoint.py();
     if !endpoint.inner.with(py, |inner| inner.state.is_blocked()) {
         return Ok(());
     }
@@ -197,17 +199,17 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
             Progress::Some => {}
             Progress::Nothing | Progress::Full => break,
             Progress::Refused(error) => {
-                end::tell_error(transport, &os_error(&error))?;
+                end::call_error_received(endpoint, &os_error(&error))?;
                 break;
             }
             Progress::Named(data, name) => {
-                if !send_kept_by_name(transport, data, name)? {
+                if !send_kept_by_name(endpoint, data, name)? {
                     break;
                 }
             }
         }
     }
-    after_send(transport)
+    after_send(endpoint)
 }
 
 impl Inner {
@@ -249,11 +251,10 @@ impl Inner {
 }
 
 /// Whether there may be room for more.
-fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Result<bool, ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
+fn send_kept_by_name(endpoint: This<'_, Endpoint>, data: Bytes, name: Object) -> Result<bool, ErrorSet> {
+    let py = endpoint.py();
     let object = data.to_object(py);
-    match by_name(endpoint, object.as_borrowed(), name.bind(py).as_borrowed())? {
+    match send_by_name(endpoint, object.as_borrowed(), name.bind(py).as_borrowed())? {
         Sent::Whole => Ok(true),
         Sent::Later => {
             let refused = endpoint.inner.with(py, |inner| {
@@ -266,33 +267,13 @@ fn send_kept_by_name(transport: Argument<'_>, data: Bytes, name: Object) -> Resu
             drop(refused);
             Ok(false)
         }
-        Sent::Refused(error) => end::tell_error(transport, &error).map(|()| false),
-        Sent::Failed(error) => end::fail(transport, error.into(), FAILED).map(|()| false),
+        Sent::Refused(error) => end::call_error_received(endpoint, &error).map(|()| false),
+        Sent::Failed(error) => end::fail(endpoint, error.into(), FAILED).map(|()| false),
     }
-}
-
-/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let endpoint = value_of::<Endpoint>(transport);
-    let resumed = resume_if_low::<Endpoint>(transport).map_err(|raised| raised.take(py));
-    let drained = endpoint.inner.with(py, |inner| {
-        if !inner.queue.is_empty() || inner.state.is_lost() {
-            return Drained::Nothing;
-        }
-        inner.state.drained()
-    });
-    let settled = settle(transport).map_err(|raised| raised.take(py));
-    // The state is past it: whatever failed before, nobody else would end the endpoint.
-    match drained {
-        Drained::Lose => schedule_lost::<Endpoint>(transport, None)?,
-        Drained::Nothing | Drained::Shutdown => {}
-    }
-    Ok(resumed.and(settled)?)
 }
 
 #[cold]
-fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
+fn wrong_type(data: Borrowed<'_>) -> PyResult<PyErr> {
     let name: Bound<'_, PyString> = data.get_type().name()?;
     let text = format!("data argument must be a bytes-like object, not {}", name.repr()?);
     Ok(new_error::<PyTypeError>(text))

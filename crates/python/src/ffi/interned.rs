@@ -10,14 +10,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// In the order of their bytes.
-pub(super) const TEXTS: [&str; 206] = [
+pub(super) const TEXTS: [&str; 205] = [
     "1.0",
     "1.1",
     "2.3",
     "BaseEventLoop",
     "BaseSelectorEventLoop",
     "DEBUG_STACK_DEPTH",
-    "DatagramTransport",
     "Error on transport creation for incoming connection",
     "Future",
     "Protocol",
@@ -25,7 +24,6 @@ pub(super) const TEXTS: [&str; 206] = [
     "StreamReaderProtocol",
     "TRY_NATIVE",
     "Task",
-    "_FlowControlMixin",
     "_SendfileMode",
     "_ThreadSafeHandle",
     "__basicsize__",
@@ -52,6 +50,7 @@ pub(super) const TEXTS: [&str; 206] = [
     "_check_thread",
     "_coroutine_origin_tracking_enabled",
     "_coroutine_origin_tracking_saved_depth",
+    "_deliver_held",
     "_detach",
     "_ensure_fd_no_transport",
     "_eof",

@@ -8,7 +8,6 @@ use std::marker::PhantomData;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::arguments::AnyObject;
 pub(crate) use super::arguments::{Call, Keyword};
 use super::this::{Borrowed, Held, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
@@ -59,22 +58,6 @@ pub(super) unsafe fn enter_with<T>(
     trampoline(std::ptr::null_mut(), |py| {
         // SAFETY: the caller's duty.
         body(&unsafe { Call::new(py, receiver, arguments, positional, names) })
-    })
-}
-
-/// Runs the body of a method without arguments behind the trampoline.
-///
-/// # Safety
-/// `receiver` is the live object that the interpreter passed.
-#[inline(always)]
-pub(crate) unsafe fn enter_plain(
-    receiver: *mut ffi::PyObject,
-    body: impl for<'py> FnOnce(Borrowed<'py>) -> Result<Bound<'py, PyAny>, ErrorSet>,
-) -> *mut ffi::PyObject {
-    trampoline(std::ptr::null_mut(), |py| {
-        // SAFETY: the caller's duty.
-        let receiver = unsafe { Borrowed::from_ptr(py, receiver) };
-        body(receiver).map(Bound::into_ptr)
     })
 }
 
@@ -141,38 +124,6 @@ pub(super) unsafe fn function<F: Copy + 'static>() -> F {
     unsafe { std::ptr::NonNull::<F>::dangling().read() }
 }
 
-/// Makes the C function of a vectorcall method out of a Rust one that takes [`Call`].
-#[macro_export]
-macro_rules! fastcall {
-    ($body:path) => {{
-        unsafe extern "C" fn entry(
-            receiver: *mut pyo3::ffi::PyObject,
-            arguments: *const *mut pyo3::ffi::PyObject,
-            count: pyo3::ffi::Py_ssize_t,
-            names: *mut pyo3::ffi::PyObject,
-        ) -> *mut pyo3::ffi::PyObject {
-            // SAFETY: the interpreter calls this with the arguments of the vectorcall convention.
-            unsafe { $crate::ffi::method::enter(receiver, arguments, count, names, $body) }
-        }
-        $crate::ffi::method::Entry::old($crate::ffi::method::Function::Fastcall(entry))
-    }};
-}
-
-/// Makes the C function of a method without arguments out of a Rust one that takes the receiver.
-#[macro_export]
-macro_rules! no_arguments {
-    ($body:path) => {{
-        unsafe extern "C" fn entry(
-            receiver: *mut pyo3::ffi::PyObject,
-            _unused: *mut pyo3::ffi::PyObject,
-        ) -> *mut pyo3::ffi::PyObject {
-            // SAFETY: the interpreter passes a live receiver.
-            unsafe { $crate::ffi::method::enter_plain(receiver, $body) }
-        }
-        $crate::ffi::method::Entry::old($crate::ffi::method::Function::NoArguments(entry))
-    }};
-}
-
 /// The C function behind a method.
 #[derive(Clone, Copy)]
 pub(crate) enum Function {
@@ -181,16 +132,9 @@ pub(crate) enum Function {
 }
 
 /// The C function behind a method of the classes whose objects hold a `T`.
-pub(crate) struct Entry<T = AnyObject> {
+pub(crate) struct Entry<T> {
     function: Function,
     receiver: PhantomData<fn(&T)>,
-}
-
-impl Entry {
-    /// For the macros that make functions which take any receiver.
-    pub(crate) fn old(function: Function) -> Self {
-        Self::new(function)
-    }
 }
 
 impl<T> Entry<T> {
@@ -201,19 +145,11 @@ impl<T> Entry<T> {
 }
 
 /// A method to be hung into a class whose objects hold a `T`: its name, its C function, its signature line and its docstring.
-pub(crate) struct Method<T = AnyObject> {
+pub(crate) struct Method<T> {
     pub(crate) name: &'static str,
     pub(crate) entry: Entry<T>,
     pub(crate) signature: String,
     pub(crate) doc: &'static str,
-}
-
-impl Method {
-    /// What takes any receiver takes one that holds a `T`.
-    pub(crate) fn of<T>(self) -> Method<T> {
-        let Self { name, entry, signature, doc } = self;
-        Method { name, entry: Entry::new(entry.function), signature, doc }
-    }
 }
 
 impl<T> Method<T> {

@@ -151,13 +151,6 @@ impl<'py, T: Held> From<&'py Bound<'py, T>> for This<'py, T> {
     }
 }
 
-/// The value inside an object whose class the caller knows. It goes as soon as nobody calls it.
-#[inline(always)]
-pub(crate) fn value_of<T: Held>(object: Borrowed<'_>) -> &T {
-    // SAFETY: the caller knows the class.
-    unsafe { This::<T>::from_ptr(object.py(), object.as_ptr()) }.value()
-}
-
 /// The Rust value inside an instance of a frozen class, when the interpreter has already checked the class.
 #[inline(always)]
 pub(crate) fn inside<'py, T>(object: Borrowed<'py>) -> &'py T

@@ -5,24 +5,24 @@
 //! it is closed, never the number behind it. The decisions are `crates/stream`'s. Every function that calls the protocol, the
 //! exception handler or the file object does so with no borrow alive, and asks the state anew afterwards.
 //!
-//! | File      | What                                                                |
-//! |-----------|---------------------------------------------------------------------|
-//! | `state`   | what a transport consists of                                        |
-//! | `read`    | bytes in                                                            |
-//! | `write`   | bytes out, and that the reader has left                             |
-//! | `end`     | `close()`, `abort()`, errors, letting go of the file                |
-//! | `life`    | what it shares with the other transports                            |
-//! | `info`    | the representation, private attributes                              |
-//! | `class`   | the methods as Python sees them                                     |
-//! | `open`    | the loop's methods that make transports                             |
+//! | File        | What                                    |
+//! |-------------|-----------------------------------------|
+//! | `state`     | what a transport consists of            |
+//! | `read`      | bytes in                                |
+//! | `write`     | bytes out, and that the reader has left |
+//! | `end`       | closing the file, and the other half    |
+//! | `info`      | the representation                      |
+//! | `transport` | what differs from the other transports  |
+//! | `class`     | the methods as Python sees them         |
+//! | `open`      | the loop's methods that make transports |
 
 mod class;
 mod end;
 mod info;
-mod life;
 mod open;
 mod read;
 mod state;
+mod transport;
 mod write;
 
 pub(crate) use class::make_classes;

@@ -7,42 +7,40 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::Closing;
 
-use super::end;
-use super::state::{Pipe, open_descriptor, settle};
+use super::state::{Pipe, open_descriptor};
 use crate::error::os_error;
 use crate::ffi::answer::none;
 use crate::ffi::bytes;
-use crate::ffi::method::Argument;
-use crate::ffi::name::Text;
-use crate::ffi::this::value_of;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::{EventLoop, Modes};
+use crate::loop_state::EventLoop;
 use crate::name;
-use crate::protocol::{self, Callee};
-use crate::transport::{self, Inner as _, schedule, schedule_lost};
+use crate::protocol::Callee;
+use crate::transport::{self, report_fatal, schedule, schedule_lost, update_interest};
+
+const FAILED: &str = "Fatal read error on pipe transport";
 
 /// How much is read into an object of its own, without the loop's buffer: what a pipe holds on Linux.
 const READ_WHEN_READY: usize = 64 * 1024;
 
 /// There is something to read, or the writer has left.
-pub(crate) fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     let owner = pipe.owner.bind(py);
-    let descriptor = open_descriptor(transport)?;
+    let descriptor = open_descriptor(pipe)?;
     let callee =
-        pipe.inner.with(py, |inner| if inner.end.state.may_read() { inner.callee(py) } else { None });
+        pipe.inner.with(py, |inner| if inner.end.state.may_read() { inner.common.callee(py) } else { None });
     let Some(callee) = callee else { return Ok(()) };
     match receive(owner, descriptor)? {
         Ok(Some(data)) => {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
             // What the protocol raises is its own affair, as in asyncio: the pipe stays open.
             let message = "Exception in callback protocol.data_received()";
-            transport::report_failure(owner, &callee, transport, told, message)
+            transport::report_failure(owner, &callee, pipe.object(), told, message)
         }
-        Ok(None) => on_end(transport, &callee),
+        Ok(None) => on_end(pipe, &callee),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        Err(error) => on_error(transport, &callee, &error),
+        Err(error) => on_error(pipe, &error),
     }
 }
 
@@ -62,43 +60,30 @@ fn receive<'py>(
 
 /// Every writer has left. Unlike a socket's, the answer of `eof_received` keeps nothing open.
 #[cold]
-fn on_end(transport: Argument<'_>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+fn on_end(pipe: This<'_, Pipe>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     let owner = pipe.owner.bind(py);
     if pipe.inner.with(py, |inner| inner.end.state.lose()) != Closing::Lose {
         return Ok(());
     }
-    let settled = settle(transport).map_err(|raised| raised.take(py));
+    let settled = update_interest(pipe).map_err(|raised| raised.take(py));
     let method = callee.protocol.getattr(name!("eof_received"));
     let scheduled = method.map_err(ErrorSet::from).and_then(|method| {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
-    let message = "Fatal read error on pipe transport";
-    let told = transport::report_failure(owner, callee, transport, scheduled, message);
+    let told = transport::report_failure(owner, callee, pipe.object(), scheduled, FAILED);
     let told = told.map_err(|raised| raised.take(py));
     // Whatever could not be said: nobody else would end the pipe.
-    schedule_lost::<Pipe>(transport, None)?;
+    schedule_lost(pipe, None)?;
     Ok(settled.and(told)?)
 }
 
 #[cold]
-fn on_error(transport: Argument<'_>, callee: &Callee<'_>, error: &io::Error) -> Result<(), ErrorSet> {
-    const MESSAGE: &str = "Fatal read error on pipe transport";
-    let py = transport.py();
-    let owner = value_of::<Pipe>(transport).owner.bind(py);
+fn on_error(pipe: This<'_, Pipe>, error: &io::Error) -> Result<(), ErrorSet> {
+    // A terminal whose other side is gone says EIO: that is its way to end.
     let is_hangup = error.raw_os_error() == Some(libc::EIO);
     let error = os_error(error);
-    // A terminal whose other side is gone says EIO: that is its way to end.
-    let told = if !is_hangup {
-        protocol::report(owner, MESSAGE, &error, transport, Some(&callee.protocol))
-            .map_err(|raised| raised.take(py))
-    } else if owner.get().modes.any(Modes::DEBUG) {
-        let hooks = &owner.get().imports.hooks;
-        hooks.log_network_error(py, transport, Text(MESSAGE), error.value(py)).map(drop)
-    } else {
-        Ok(())
-    };
-    end::lose(transport, Some(error))?;
+    let told = report_fatal(pipe, &error, FAILED, is_hangup);
+    transport::force_close(pipe, Some(error))?;
     Ok(told?)
 }

@@ -9,25 +9,23 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyAssertionError, PyBrokenPipeError};
 use pyo3::prelude::*;
 use reactor::{Readiness, socket};
-use stream::{Admission, Drained};
+use stream::Admission;
 
-use super::state::{Inner, Pipe, open_descriptor, settle};
+use super::state::{Inner, Pipe, open_descriptor};
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
-use crate::ffi::method::Argument;
-use crate::ffi::name::Text;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::Modes;
-use crate::transport::{self, Next, follow, is_bytes_like, resume_if_low, schedule_lost, unchanging};
+use crate::transport::{
+    self, AfterWrite, after_send, after_write, is_bytes_like, report_fatal, unchanging, update_interest,
+};
 
 /// How much is copied to be sent without the GIL: what a pipe takes without waiting.
 const COPIED_AT_ONCE: usize = 4096;
 
 /// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
-pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+pub(super) fn write(pipe: This<'_, Pipe>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     if !is_bytes_like(data) {
         // asyncio's check is an `assert`.
         return Err(new_error::<PyAssertionError>(data.repr()?.to_string_lossy().into_owned()).into());
@@ -43,21 +41,21 @@ pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), E
         inner.queue.push_shared(data).map_err(|_| None)?;
         let (length, blocked) = (inner.queue.len(), inner.end.state.is_blocked());
         let gathers = runs_here && !inner.writes_at_once;
-        Ok(Next::of(length, &inner.flow, blocked, gathers, &mut inner.is_listed))
+        Ok(AfterWrite::of(&mut inner.common, length, blocked, gathers))
     });
     match next {
-        Ok(next) => follow::<Pipe>(transport, next, flush),
-        Err(Some(refused)) => drop_write(transport, refused),
+        Ok(next) => after_write(pipe, next),
+        Err(Some(refused)) => drop_write(pipe, refused),
         Err(None) => Err(no_memory().into()),
     }
 }
 
 /// A write that comes too late.
 #[cold]
-fn drop_write(transport: Argument<'_>, refused: Admission) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn drop_write(pipe: This<'_, Pipe>, refused: Admission) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     if refused == (Admission::Drop { warn: true }) {
-        value_of::<Pipe>(transport).owner.get().imports.hooks.warn_of_lost_pipe_writes(py)?;
+        pipe.owner.get().imports.hooks.warn_of_lost_pipe_writes(py)?;
     }
     Ok(())
 }
@@ -79,34 +77,33 @@ impl Inner {
 
 /// Offers the kernel what waits, and sees to what follows. This is called at the end of the turn, and before whatever has to
 /// come after the bytes.
-pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     let is_due = pipe.inner.with(py, |inner| {
-        inner.is_listed = false;
+        inner.common.is_listed = false;
         inner.may_send()
     });
     if !is_due {
         return Ok(());
     }
-    let descriptor = descriptor_or_wait(transport)?;
+    let descriptor = descriptor_or_wait(pipe)?;
     let sent = pipe
         .inner
         .with(py, |inner| if inner.may_send() { inner.send(descriptor).map(|_| true) } else { Ok(false) });
     match sent {
         Ok(false) => Ok(()),
-        Ok(true) => after_send(transport),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => flush_when_ready(transport),
-        Err(error) => fail(transport, &error),
+        Ok(true) => after_send(pipe),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => flush_when_ready(pipe),
+        Err(error) => fail(pipe, &error),
     }
 }
 
 /// The number to write to. If it cannot be had, the bytes wait until the kernel reports room, and are offered again then.
-fn descriptor_or_wait(transport: Argument<'_>) -> Result<RawFd, ErrorSet> {
-    open_descriptor(transport).or_else(|raised| {
-        let error = raised.take(transport.py());
-        value_of::<Pipe>(transport).inner.with(transport.py(), |inner| inner.end.state.set_blocked(true));
-        settle(transport)?;
+fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {
+    open_descriptor(pipe).or_else(|raised| {
+        let error = raised.take(pipe.py());
+        pipe.inner.with(pipe.py(), |inner| inner.end.state.set_blocked(true));
+        update_interest(pipe)?;
         Err(error.into())
     })
 }
@@ -114,21 +111,20 @@ fn descriptor_or_wait(transport: Argument<'_>) -> Result<RawFd, ErrorSet> {
 /// The same for a descriptor that somebody has made blocking. The GIL is free meanwhile, in case that somebody else takes the
 /// room that was there; so what is sent is a copy, and another flush in between does nothing.
 #[cold]
-fn flush_when_ready(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     let mut copy = [0; COPIED_AT_ONCE];
     loop {
-        let descriptor = descriptor_or_wait(transport)?;
+        let descriptor = descriptor_or_wait(pipe)?;
         let Some(count) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) else { break };
         let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
         match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(error) => return fail(transport, &error),
+            Err(error) => return fail(pipe, &error),
         }
     }
-    after_send(transport)
+    after_send(pipe)
 }
 
 impl Inner {
@@ -168,11 +164,10 @@ impl Inner {
 }
 
 /// The reader has left, or the kernel has room again.
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+pub(crate) fn on_ready(pipe: This<'_, Pipe>, readiness: Readiness) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     if readiness.readable() && pipe.inner.with(py, |inner| inner.end.may_lose_reader()) {
-        return on_reader_gone(transport);
+        return on_reader_gone(pipe);
     }
     let is_due = readiness.writable()
         && pipe.inner.with(py, |inner| {
@@ -180,52 +175,25 @@ pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<
             inner.end.state.set_blocked(false);
             is_due
         });
-    if is_due { flush(transport) } else { Ok(()) }
+    if is_due { flush(pipe) } else { Ok(()) }
 }
 
 /// Nobody will read any more. That is an error if something is still to be written, as in asyncio.
-fn on_reader_gone(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+fn on_reader_gone(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
     // What was written in this turn has not been offered yet: the kernel's own error says more.
-    let flushed = flush(transport).map_err(|raised| raised.take(py));
+    let flushed = flush(pipe).map_err(|raised| raised.take(py));
     let waits = pipe.inner.with(py, |inner| !inner.queue.is_empty());
-    transport::lose::<Pipe>(transport, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
+    transport::force_close(pipe, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
     Ok(flushed?)
-}
-
-/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
-    let resumed = resume_if_low::<Pipe>(transport).map_err(|raised| raised.take(py));
-    let drained = pipe.inner.with(py, |inner| {
-        let is_over = inner.queue.is_empty() && !inner.end.state.is_lost();
-        if is_over { inner.end.state.drained() } else { Drained::Nothing }
-    });
-    let settled = settle(transport).map_err(|raised| raised.take(py));
-    match drained {
-        Drained::Lose => schedule_lost::<Pipe>(transport, None)?,
-        // A pipe's `write_eof()` is its `close()`.
-        Drained::Nothing | Drained::Shutdown => {}
-    }
-    Ok(resumed.and(settled)?)
 }
 
 /// The kernel refused to write: the pipe is lost.
 #[cold]
-fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let pipe = value_of::<Pipe>(transport);
+fn fail(pipe: This<'_, Pipe>, error: &io::Error) -> Result<(), ErrorSet> {
     let error = os_error(error);
-    let owner = pipe.owner.get();
-    let told = if owner.modes.any(Modes::DEBUG) {
-        let message = Text("Fatal write error on pipe transport");
-        owner.imports.hooks.log_network_error(py, transport, message, error.value(py)).map(drop)
-    } else {
-        Ok(())
-    };
-    pipe.inner.with(py, |inner| inner.end.write_failed());
-    transport::lose::<Pipe>(transport, Some(error))?;
+    let told = report_fatal(pipe, &error, "Fatal write error on pipe transport", true);
+    pipe.inner.with(pipe.py(), |inner| inner.end.write_failed());
+    transport::force_close(pipe, Some(error))?;
     Ok(told?)
 }

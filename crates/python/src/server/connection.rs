@@ -244,7 +244,9 @@ impl ClassValue for Protocol {
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.http_server);
         self.state.peek(|state| {
-            visit.maybe(state.transport.as_ref().map(Transport::object));
+            if let Some(transport) = &state.transport {
+                visit.reference(transport.object());
+            }
             state.drains.iter().for_each(|future| visit.object(future));
             visit.maybe(state.file.as_ref());
             if let Some(request) = &state.request {

@@ -11,18 +11,19 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::object::Object;
-use crate::ffi::this::Borrowed;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol;
-use crate::stream;
+use crate::stream::{self, Stream};
+use crate::transport;
 
 /// Pieces up to here are joined for a transport that would send each by itself: TLS makes a record of each.
 const JOIN_AT_MOST: usize = 16 * 1024;
 
 /// A transport.
 pub(super) enum Transport {
-    Stream(Object),
+    Stream(Object<Stream>),
     /// asyncio's TLS transport.
     Tls(Object),
     Other(Object),
@@ -40,17 +41,18 @@ pub(super) enum HalfClose {
 
 impl Transport {
     pub(super) fn new(transport: Borrowed<'_>) -> PyResult<Self> {
-        let object = transport.to_owned().into();
-        if stream::is_stream(transport)? {
-            return Ok(Self::Stream(object));
+        if let Some(stream) = This::<Stream>::cast(transport) {
+            return Ok(Self::Stream(stream.to_owned().into()));
         }
+        let object = transport.to_owned().into();
         let is_tls = transport.getattr_opt(name!("_ssl_protocol"))?.is_some();
         Ok(if is_tls { Self::Tls(object) } else { Self::Other(object) })
     }
 
-    pub(super) const fn object(&self) -> &Object {
+    pub(super) fn object(&self) -> &Py<PyAny> {
         match self {
-            Self::Stream(object) | Self::Tls(object) | Self::Other(object) => object,
+            Self::Stream(object) => object.as_any(),
+            Self::Tls(object) | Self::Other(object) => object,
         }
     }
 
@@ -72,7 +74,9 @@ impl Transport {
         tail: &[u8],
     ) -> Result<(), ErrorSet> {
         match self {
-            Self::Stream(transport) => stream::write(transport.bind_borrowed(py), head, content, tail),
+            Self::Stream(transport) => {
+                stream::write_parts(transport.bind_borrowed(py).into(), head, content, tail)
+            }
             Self::Tls(transport) | Self::Other(transport) => {
                 write_by_method(transport.bind_borrowed(py), head, content, tail)
             }
@@ -84,7 +88,7 @@ impl Transport {
     #[inline]
     pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
         match self {
-            Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py)),
+            Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py).into()),
             Self::Tls(_) | Self::Other(_) => is_closing,
         }
     }
@@ -92,21 +96,23 @@ impl Transport {
     /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
     pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         match self {
-            Self::Stream(transport) => stream::tell_at_turn_end(transport.bind_borrowed(py)).map(|()| true),
+            Self::Stream(transport) => {
+                stream::tell_at_turn_end(transport.bind_borrowed(py).into()).map(|()| true)
+            }
             Self::Tls(_) | Self::Other(_) => Ok(false),
         }
     }
 
     pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
-            Self::Stream(transport) => stream::pause_reading(transport.bind_borrowed(py)),
+            Self::Stream(transport) => transport::pause_reading(transport.bind_borrowed(py).into()),
             Self::Tls(_) | Self::Other(_) => self.call(py, name!("pause_reading")).map(drop),
         }
     }
 
     pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
-            Self::Stream(transport) => stream::resume_reading(transport.bind_borrowed(py)),
+            Self::Stream(transport) => transport::resume_reading(transport.bind_borrowed(py).into()),
             Self::Tls(_) | Self::Other(_) => self.call(py, name!("resume_reading")).map(drop),
         }
     }
@@ -114,7 +120,7 @@ impl Transport {
     /// Sends what was written, then closes.
     pub(super) fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
-            Self::Stream(transport) => stream::close(transport.bind_borrowed(py)),
+            Self::Stream(transport) => transport::close(transport.bind_borrowed(py).into()),
             // asyncio's TLS transport answers no question any more after a second `close()`.
             Self::Tls(_) | Self::Other(_) if self.is_closing(py)? => Ok(()),
             Self::Tls(_) | Self::Other(_) => self.call(py, name!("close")).map(drop),
@@ -178,7 +184,9 @@ impl Transport {
     /// The peer's address and our own, as Python has them.
     pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
         match self {
-            Self::Stream(transport) => Ok(stream::addresses(transport.bind(py))?),
+            Self::Stream(transport) => {
+                Ok(stream::addresses(py, This::from(transport.bind_borrowed(py)).value())?)
+            }
             Self::Tls(_) | Self::Other(_) => {
                 Ok([self.fact(py, name!("peername"))?, self.fact(py, name!("sockname"))?])
             }

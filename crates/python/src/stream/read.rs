@@ -10,22 +10,20 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use reactor::{Readiness, socket};
-use stream::ReadSize;
 
-use super::protocol::receive as receive_for_protocol;
-use super::reader::{self, Fed};
-use super::{ReadMode, Stream, end, settle, write};
+use super::reader;
+use super::state::{Plan, ReadMode, Received, Stream};
+use super::{end, protocol, write};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-use crate::protocol::{self, Callee};
-use crate::transport::{self, Inner as _};
+use crate::protocol::is_network_error;
+use crate::transport::{self, close, force_close, update_interest};
 
 /// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
 /// costs more than cutting the object to size.
@@ -33,66 +31,62 @@ const OWN_OBJECT: usize = 64 * 1024;
 
 /// The kernel has something to say about a stream.
 #[inline]
-pub(crate) fn on_ready(transport: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
+pub(crate) fn on_ready(stream: This<'_, Stream>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
-        on_readable(transport)?;
+        on_readable(stream)?;
     }
     if readiness.writable() {
-        write::on_writable(transport)?;
+        write::on_writable(stream)?;
     }
     Ok(())
 }
 
-/// What one read is about to do.
-pub(super) struct Plan<'py> {
-    pub(super) callee: Callee<'py>,
-    read_mode: ReadMode,
-    size: ReadSize,
-    /// The number of the socket, for as long as no user code runs.
-    pub(super) descriptor: RawFd,
-}
-
-fn on_readable(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
+fn on_readable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let plan = stream.inner.with(py, |inner| {
         if !inner.state.may_read() {
             return None;
         }
-        let callee = inner.callee(py)?;
+        let callee = inner.common.callee(py)?;
         let (read_mode, size) = (inner.read_mode, inner.read_size);
         Some(Plan { callee, read_mode, size, descriptor: inner.descriptor(py) })
     });
     let Some(plan) = plan else { return Ok(()) };
     match plan.read_mode {
-        ReadMode::Bytes => receive_bytes(transport, stream, &plan, plan.descriptor),
-        ReadMode::Buffer => receive_into_buffer(transport, stream, &plan),
-        ReadMode::Reader => receive_for_reader(transport, stream, &plan),
-        ReadMode::StreamProtocol(native) => receive_for_protocol(transport, stream, &plan, native),
+        ReadMode::Bytes => receive_bytes(stream, &plan, plan.descriptor),
+        ReadMode::Buffer => receive_into_buffer(stream, &plan),
+        ReadMode::Reader => receive_for_reader(stream, &plan),
+        ReadMode::StreamProtocol(native) => {
+            after_read(stream, &plan, protocol::receive(stream, &plan, native))
+        }
     }
 }
 
 /// Into asyncio's own reader, or by `data_received` if somebody has put something else in its place.
-fn receive_for_reader(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
+fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
-        let Some(descriptor) = stream.descriptor_to_read(transport.py()) else { return Ok(()) };
-        return receive_bytes(transport, stream, plan, descriptor);
+        let Some(descriptor) = stream.descriptor_to_read(stream.py()) else { return Ok(()) };
+        return receive_bytes(stream, plan, descriptor);
     };
-    match reader::receive(stream, &reader) {
-        Ok(Fed::Bytes | Fed::Nothing) => Ok(()),
-        Ok(Fed::End) => on_end(transport, plan),
-        Ok(Fed::Refused(error)) => on_error(transport, &error),
-        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
+    after_read(stream, plan, reader::receive(stream.value(), &reader))
+}
+
+/// What follows a read that needed no call of Python's.
+fn after_read(
+    stream: This<'_, Stream>,
+    plan: &Plan<'_>,
+    received: Result<Received, ErrorSet>,
+) -> Result<(), ErrorSet> {
+    match received {
+        Ok(Received::Handled) => Ok(()),
+        Ok(Received::End) => on_end(stream, plan),
+        Ok(Received::Refused(error)) => on_error(stream, &error),
+        Err(raised) => end::fail(stream, raised, "Fatal error: protocol.data_received() call failed."),
     }
 }
 
-fn receive_bytes(
-    transport: Argument<'_>,
-    stream: &Stream,
-    plan: &Plan<'_>,
-    descriptor: RawFd,
-) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn receive_bytes(stream: This<'_, Stream>, plan: &Plan<'_>, descriptor: RawFd) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let owner = stream.owner.get();
     let received = if plan.size.next() >= OWN_OBJECT {
         bytes::filled(py, plan.size.next(), |room| socket::receive(descriptor, room))?
@@ -101,25 +95,25 @@ fn receive_bytes(
     };
     let data = match received {
         Ok(Some(data)) => data,
-        Ok(None) => return on_end(transport, plan),
-        Err(error) => return on_error(transport, &error),
+        Ok(None) => return on_end(stream, plan),
+        Err(error) => return on_error(stream, &error),
     };
     let length = data.len()?;
     stream.inner.with(py, |inner| inner.read_size.note(length));
     match plan.callee.call(name!("data_received"), &[data.as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.data_received() call failed."),
+        Err(raised) => end::fail(stream, raised, "Fatal error: protocol.data_received() call failed."),
     }
 }
 
-fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn receive_into_buffer(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let hint = make::integer(py, -1)?;
     let buffer = plan.callee.call(name!("get_buffer"), &[hint.as_any().as_borrowed()]);
     let buffer = match buffer.and_then(|buffer| non_empty(&buffer).map(|()| buffer)) {
         Ok(buffer) => buffer,
         Err(raised) => {
-            return end::fail(transport, raised, "Fatal error: protocol.get_buffer() call failed.");
+            return end::fail(stream, raised, "Fatal error: protocol.get_buffer() call failed.");
         }
     };
     let mut view = match View::writable(buffer.as_borrowed()) {
@@ -129,7 +123,7 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
             let text =
                 format!("get_buffer() returned a {}, which cannot be written to", buffer.get_type().name()?);
             let raised = new_error::<PyTypeError>(text).into();
-            return end::fail(transport, raised, "Fatal read error on socket transport");
+            return end::fail(stream, raised, "Fatal read error on socket transport");
         }
     };
     // A protocol that has paused in there gets what it has just made room for, as in asyncio.
@@ -138,14 +132,14 @@ fn receive_into_buffer(transport: Argument<'_>, stream: &Stream, plan: &Plan<'_>
     // The protocol may want to resize its buffer as soon as it hears of the data.
     drop(view);
     let count = match received {
-        Ok(0) => return on_end(transport, plan),
+        Ok(0) => return on_end(stream, plan),
         Ok(count) => count,
-        Err(error) => return on_error(transport, &error),
+        Err(error) => return on_error(stream, &error),
     };
     let count = make::count(py, count)?;
     match plan.callee.call(name!("buffer_updated"), &[count.as_any().as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => end::fail(transport, raised, "Fatal error: protocol.buffer_updated() call failed."),
+        Err(raised) => end::fail(stream, raised, "Fatal error: protocol.buffer_updated() call failed."),
     }
 }
 
@@ -158,29 +152,28 @@ fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
 
 /// The peer has ended its side. A protocol that answers with a true value goes on writing.
 #[cold]
-pub(super) fn on_end(transport: Argument<'_>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
+fn on_end(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let answer = plan.callee.call(name!("eof_received"), &[]);
     let keep_open = match answer.and_then(|answer| Ok(answer.is_truthy()?)) {
         Ok(keep_open) => keep_open,
         Err(raised) => {
-            return end::fail(transport, raised, "Fatal error: protocol.eof_received() call failed.");
+            return end::fail(stream, raised, "Fatal error: protocol.eof_received() call failed.");
         }
     };
     if keep_open {
         stream.inner.with(py, |inner| inner.state.peer_ended());
-        return settle(transport);
+        return update_interest(stream);
     }
-    end::close(transport)
+    close(stream)
 }
 
 #[cold]
-pub(super) fn on_error(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
+fn on_error(stream: This<'_, Stream>, error: &io::Error) -> Result<(), ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {
         return Ok(());
     }
     let error = os_error(error);
-    debug_assert!(protocol::is_network_error(transport.py(), &error));
-    end::lose(transport, Some(error))
+    debug_assert!(is_network_error(stream.py(), &error));
+    force_close(stream, Some(error))
 }

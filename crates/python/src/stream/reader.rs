@@ -9,12 +9,14 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
 use reactor::socket;
 
-use super::Stream;
+use super::state::{ReadMode, Received, Stream};
 use crate::buffer;
 use crate::ffi::call::{bound_function, call_method};
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports::Imports;
+use crate::loop_state::EventLoop;
 use crate::name;
+use crate::stream_protocol;
 
 /// asyncio's classes, their methods as they were at import.
 struct Known {
@@ -27,20 +29,20 @@ struct Known {
 
 static KNOWN: PyOnceLock<Option<Known>> = PyOnceLock::new();
 
-/// What a read into a reader came to.
-pub(super) enum Fed {
-    /// The reader has it.
-    Bytes,
-    /// Nothing was read: the stream is closing.
-    Nothing,
-    /// The peer has ended its side.
-    End,
-    /// The kernel's answer.
-    Refused(std::io::Error),
+/// How a protocol takes what arrives, by its class.
+pub(super) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
+    let class = owner.get().imports.buffered_protocol.bind(owner.py());
+    if protocol.is_instance(class)? {
+        return Ok(ReadMode::Buffer);
+    }
+    if let Some(native) = stream_protocol::of(protocol) {
+        return Ok(ReadMode::StreamProtocol(native));
+    }
+    Ok(if may_feed(protocol)? { ReadMode::Reader } else { ReadMode::Bytes })
 }
 
 /// Whether the protocol's class is the one whose readers can be fed.
-pub(super) fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(known) = known(protocol.py())? else { return Ok(false) };
     Ok(protocol.get_type().is(&known.protocol))
 }
@@ -64,18 +66,18 @@ pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Boun
 }
 
 /// Receives into a reader's buffer and wakes who waits for it.
-pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Fed, ErrorSet> {
+pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Received, ErrorSet> {
     let py = reader.py();
     let array = reader.getattr(name!("_buffer"))?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
-    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Fed::Nothing) };
+    let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Received::Handled) };
     let received = stream.owner.get().inbound.with(py, |inbound| {
         match inbound.receive(|room| socket::receive(descriptor, room)) {
-            Ok([]) => Ok(Fed::End),
-            Ok(content) => buffer::extend(&array, content).map(|()| Fed::Bytes),
-            Err(error) => Ok(Fed::Refused(error)),
+            Ok([]) => Ok(Received::End),
+            Ok(content) => buffer::extend(&array, content).map(|()| Received::Handled),
+            Err(error) => Ok(Received::Refused(error)),
         }
     })?;
-    if matches!(received, Fed::Bytes) {
+    if matches!(received, Received::Handled) {
         let waiter = wake(reader)?;
         if is_over(&reader.getattr(name!("_limit"))?, array.len())? {
             Imports::of(py)?.hooks.pause_for_reader(py, reader)?;

@@ -10,19 +10,18 @@ use std::io;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use reactor::socket;
-use stream::{Admission, Drained};
+use stream::Admission;
 
-use super::{Inner, Stream, end, protocol, settle};
+use super::state::{Inner, ReadMode, Stream};
 use crate::buffer::View;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
-    self, Next, follow, is_bytes_like, pause_if_high, resume_if_low, schedule_lost, unchanging,
+    self, AfterWrite, after_send, after_write, is_bytes_like, pause_if_high, unchanging, update_interest,
 };
 
 /// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
@@ -30,26 +29,25 @@ const COPY_AT_MOST: usize = 16 * 1024;
 
 /// `transport.write(data)`.
 #[inline]
-pub(super) fn write(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn write(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
     match Bytes::of(data) {
         Some(data) => {
             let is_empty = data.as_ref().is_empty();
-            put("write", transport, is_empty, |inner| inner.queue.push_shared(data))
+            enqueue("write", stream, is_empty, |inner| inner.queue.push_shared(data))
         }
-        None => write_memory(transport, data),
+        None => write_memory(stream, data),
     }
 }
 
 /// Admits a write by the method of this name, puts it into the queue, and sees to what follows.
 #[inline(always)]
-pub(super) fn put(
+pub(super) fn enqueue(
     method: &str,
-    transport: Argument<'_>,
+    stream: This<'_, Stream>,
     is_empty: bool,
     push: impl FnOnce(&mut Inner) -> Result<(), TryReserveError>,
 ) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
+    let py = stream.py();
     let runs_here = stream.owner.get().is_own_thread();
     let next = stream.inner.with(py, |inner| {
         match inner.state.admit(is_empty) {
@@ -58,11 +56,11 @@ pub(super) fn put(
         }
         push(inner).map_err(|_| None)?;
         let (length, blocked) = (inner.queue.len(), inner.state.is_blocked());
-        Ok(Next::of(length, &inner.flow, blocked, runs_here, &mut inner.is_listed))
+        Ok(AfterWrite::of(&mut inner.common, length, blocked, runs_here))
     });
     match next {
-        Ok(next) => follow::<Stream>(transport, next, flush),
-        Err(Some(refused)) => refuse(transport, refused, method),
+        Ok(next) => after_write(stream, next),
+        Err(Some(refused)) => refuse(stream, refused, method),
         Err(None) => Err(no_memory().into()),
     }
 }
@@ -85,14 +83,13 @@ impl Inner {
 
 /// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
 /// the kernel has room again, and before whatever has to come after the bytes.
-pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
+pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let sent = stream.inner.with(py, |inner| {
         if inner.tells_turn_end {
             return Ok(None);
         }
-        inner.is_listed = false;
+        inner.common.is_listed = false;
         if inner.state.is_blocked() || inner.state.is_lost() {
             return Ok(Some(false));
         }
@@ -101,32 +98,45 @@ pub(crate) fn flush(transport: Argument<'_>) -> Result<(), ErrorSet> {
     });
     match sent {
         Ok(Some(false)) => Ok(()),
-        Ok(Some(true)) => after_send(transport),
-        Ok(None) => tell_and_flush(transport, stream),
-        Err(error) => fail(transport, &error),
+        Ok(Some(true)) => after_send(stream),
+        Ok(None) => tell_and_flush(stream),
+        Err(error) => fail(stream, &error),
     }
 }
 
 /// The same for a protocol that is told before. What waits leaves whatever that raises.
 #[cold]
-fn tell_and_flush(transport: Argument<'_>, stream: &Stream) -> Result<(), ErrorSet> {
-    let told = protocol::tell_turn_ends(transport, stream).map_err(|raised| raised.take(transport.py()));
-    flush(transport)?;
+fn tell_and_flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let told = call_turn_ends(stream).map_err(|raised| raised.take(stream.py()));
+    flush(stream)?;
     Ok(told?)
+}
+
+/// Tells the protocol what it has asked to be told.
+#[cold]
+fn call_turn_ends(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let py = stream.py();
+    let (callee, read_mode) = stream.inner.with(py, |inner| {
+        inner.tells_turn_end = false;
+        (inner.common.callee(py), inner.read_mode)
+    });
+    match (callee, read_mode) {
+        (Some(callee), ReadMode::StreamProtocol(native)) => (native.turn_ends)(callee.protocol.as_borrowed()),
+        _ => Ok(()),
+    }
 }
 
 impl Inner {
     /// Whether anything is due once the queue is drained.
     #[inline(always)]
     fn has_plans(&self) -> bool {
-        self.state.awaits_drain() || self.flow.is_paused() || self.file_waiter.is_some()
+        self.state.awaits_drain() || self.common.flow.is_paused() || self.file_waiter.is_some()
     }
 }
 
 /// The kernel has room again.
-pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let stream = value_of::<Stream>(transport);
-    let was_blocked = stream.inner.with(transport.py(), |inner| {
+pub(super) fn on_writable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let was_blocked = stream.inner.with(stream.py(), |inner| {
         let blocked = inner.state.is_blocked();
         inner.state.set_blocked(false);
         blocked
@@ -134,58 +144,43 @@ pub(super) fn on_writable(transport: Argument<'_>) -> Result<(), ErrorSet> {
     if !was_blocked {
         return Ok(());
     }
-    let sent = stream.inner.with(transport.py(), |inner| inner.send(transport.py()));
+    let sent = stream.inner.with(stream.py(), |inner| inner.send(stream.py()));
     match sent {
-        Ok(_) => after_send(transport),
-        Err(error) => fail(transport, &error),
+        Ok(_) => after_send(stream),
+        Err(error) => fail(stream, &error),
     }
 }
 
-/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
-fn after_send(transport: Argument<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    let resumed = resume_if_low::<Stream>(transport).map_err(|raised| raised.take(py));
-    let (drained, waiter) = stream.inner.with(py, |inner| {
-        if !inner.queue.is_empty() || inner.state.is_lost() {
-            return (Drained::Nothing, None);
-        }
-        (inner.state.drained(), inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)))
-    });
-    let woken = waiter.map_or(Ok(()), |waiter| wake_sender(waiter.bind(py)));
-    let settled = settle(transport).map_err(|raised| raised.take(py));
-    // The state is past it: whatever failed before, nobody else would end the connection.
-    match drained {
-        Drained::Nothing => {}
-        Drained::Lose => schedule_lost::<Stream>(transport, None)?,
-        Drained::Shutdown => {
-            let descriptor = stream.inner.with(py, |inner| inner.descriptor(py));
-            if let Err(error) = socket::shutdown_write(descriptor) {
-                fail(transport, &error)?;
-            }
-        }
-    }
-    Ok(resumed.and(woken).and(settled)?)
-}
-
-/// Who sends a file waits for the queue to be sent.
-fn wake_sender(waiter: &Bound<'_, PyAny>) -> PyResult<()> {
+/// The queue is empty: whoever sends a file waits for that.
+pub(super) fn wake_sender(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let py = stream.py();
+    let waiter = stream.inner.with(py, |inner| inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)));
+    let Some(waiter) = waiter.map(|waiter| waiter.into_bound(py)) else { return Ok(()) };
     if !waiter.call_method0(name!("done"))?.is_truthy()? {
-        waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
+        waiter.call_method1(name!("set_result"), (py.None(),))?;
     }
     Ok(())
 }
 
+/// Everything that was written before `write_eof()` is sent.
+pub(super) fn shut_down(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
+    let descriptor = stream.inner.with(stream.py(), |inner| inner.descriptor(stream.py()));
+    match socket::shutdown_write(descriptor) {
+        Ok(()) => Ok(()),
+        Err(error) => fail(stream, &error),
+    }
+}
+
 /// The kernel refused to send: the connection is lost.
 #[cold]
-fn fail(transport: Argument<'_>, error: &io::Error) -> Result<(), ErrorSet> {
-    end::lose(transport, Some(os_error(error)))
+fn fail(stream: This<'_, Stream>, error: &io::Error) -> Result<(), ErrorSet> {
+    transport::force_close(stream, Some(os_error(error)))
 }
 
 /// A write that is the caller's mistake, or comes too late.
 #[cold]
-fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(), ErrorSet> {
-    let py = transport.py();
+fn refuse(stream: This<'_, Stream>, refused: Admission, method: &str) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let action = if method == "write" { "write" } else { "writelines" };
     match refused {
         Admission::Queue | Admission::Nothing => Ok(()),
@@ -197,7 +192,7 @@ fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(
         }
         Admission::Drop { warn: false } => Ok(()),
         Admission::Drop { warn: true } => {
-            let owner = value_of::<Stream>(transport).owner.get();
+            let owner = stream.owner.get();
             owner.imports.hooks.warn_of_lost_writes(py)?;
             Ok(())
         }
@@ -205,7 +200,7 @@ fn refuse(transport: Argument<'_>, refused: Admission, method: &str) -> Result<(
 }
 
 /// A write of memory that its owner can change: copied, or sent before this returns.
-fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), ErrorSet> {
+fn write_memory(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
     if !is_bytes_like(data) {
         return Err(wrong_type(data)?.into());
     }
@@ -215,13 +210,13 @@ fn write_memory(transport: Argument<'_>, data: Argument<'_>) -> Result<(), Error
         Err(raised) => {
             drop(raised.take(data.py()));
             let copy = data.call_method0(name!("tobytes"))?;
-            return write(transport, copy.as_borrowed());
+            return write(stream, copy.as_borrowed());
         }
     };
     if view.len() > COPY_AT_MOST {
-        return write_long(transport, &view);
+        return write_long(stream, &view);
     }
-    put("write", transport, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
+    enqueue("write", stream, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
 }
 
 /// What a long write came to.
@@ -235,10 +230,9 @@ enum Direct {
 }
 
 /// Offers long memory to the kernel at once, behind what waits already; only what it does not take is copied.
-fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let stream = value_of::<Stream>(transport);
-    flush(transport)?;
+fn write_long(stream: This<'_, Stream>, view: &View<'_>) -> Result<(), ErrorSet> {
+    let py = stream.py();
+    flush(stream)?;
     let direct = stream.inner.with(py, |inner| {
         match inner.state.admit(false) {
             Admission::Queue => {}
@@ -263,28 +257,27 @@ fn write_long(transport: Argument<'_>, view: &View<'_>) -> Result<(), ErrorSet> 
     });
     match direct {
         Ok(Direct::Done) => {
-            settle(transport)?;
-            pause_if_high::<Stream>(transport)
+            update_interest(stream)?;
+            pause_if_high(stream)
         }
-        Ok(Direct::Failed(error)) => fail(transport, &error),
+        Ok(Direct::Failed(error)) => fail(stream, &error),
         Ok(Direct::NoMemory { is_torn }) => {
             if is_torn {
                 // The peer has a part of it and would take what comes next for the rest.
-                end::lose(transport, Some(no_memory()))?;
+                transport::force_close(stream, Some(no_memory()))?;
             }
             Err(no_memory().into())
         }
-        Err(refused) => refuse(transport, refused, "write"),
+        Err(refused) => refuse(stream, refused, "write"),
     }
 }
 
 /// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
 /// is of the wrong type.
-pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Result<(), ErrorSet> {
-    let stream = value_of::<Stream>(transport);
-    let refused = stream.inner.with(transport.py(), |inner| inner.state.admit(true));
+pub(super) fn write_lines(stream: This<'_, Stream>, lines: Borrowed<'_>) -> Result<(), ErrorSet> {
+    let refused = stream.inner.with(stream.py(), |inner| inner.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
-        return refuse(transport, refused, "writelines");
+        return refuse(stream, refused, "writelines");
     }
     let mut pieces = Vec::new();
     for line in lines.try_iter()? {
@@ -294,7 +287,7 @@ pub(super) fn write_lines(transport: Argument<'_>, lines: Argument<'_>) -> Resul
     }
     // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
-    put("writelines", transport, is_empty, |inner| {
+    enqueue("writelines", stream, is_empty, |inner| {
         pieces.into_iter().try_for_each(|piece| inner.queue.push_shared(piece))
     })
 }
@@ -308,7 +301,7 @@ fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
 }
 
 #[cold]
-fn wrong_type(data: Argument<'_>) -> PyResult<PyErr> {
+fn wrong_type(data: Borrowed<'_>) -> PyResult<PyErr> {
     let text = if cfg!(Py_3_14) {
         format!(
             "data argument must be a bytes, bytearray, or memoryview object, not {}",

@@ -8,16 +8,15 @@ use std::mem::MaybeUninit;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
-use stream::{Flow, WriteQueue};
+use stream::WriteQueue;
 
 use super::flow::pause_if_high;
-use super::life::Transport;
+use super::state::{Common, Inner, Transport};
 use crate::buffer::View;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -30,7 +29,7 @@ const GATHER_AT_MOST: usize = 16 * 1024;
 const SLICES: usize = 64;
 
 /// What `write()` has to do beyond the queue.
-pub(crate) enum Next {
+pub(crate) enum AfterWrite {
     Nothing,
     /// The transport goes on the loop's list, to be flushed at the end of the turn.
     List,
@@ -40,52 +39,41 @@ pub(crate) enum Next {
     Pause,
 }
 
-impl Next {
-    /// After a write that left `length` bytes in the queue. `is_listed` says whether the loop has the transport on its
-    /// list, `runs_here` whether that will be worked off by this thread.
+impl AfterWrite {
+    /// After a write that left `length` bytes in the queue. `runs_here`: whether the loop's list of transports to flush will
+    /// be worked off by this thread.
     #[inline(always)]
-    pub(crate) fn of(
-        length: usize,
-        flow: &Flow,
-        blocked: bool,
-        runs_here: bool,
-        is_listed: &mut bool,
-    ) -> Self {
+    pub(crate) fn of(common: &mut Common, length: usize, blocked: bool, runs_here: bool) -> Self {
+        let high = common.flow.high();
         if blocked {
-            return if length > flow.high() { Self::Pause } else { Self::Nothing };
+            return if length > high { Self::Pause } else { Self::Nothing };
         }
-        if !runs_here || length > GATHER_AT_MOST.min(flow.high()) {
+        if !runs_here || length > GATHER_AT_MOST.min(high) {
             return Self::Send;
         }
-        if *is_listed {
-            return Self::Nothing;
-        }
-        *is_listed = true;
-        Self::List
+        if std::mem::replace(&mut common.is_listed, true) { Self::Nothing } else { Self::List }
     }
 }
 
-/// Sees to what follows a write. `flush` offers the kernel what waits.
+/// Does what follows a write.
 #[inline(always)]
-pub(crate) fn follow<T: Transport>(
-    transport: Argument<'_>,
-    next: Next,
-    flush: impl FnOnce(Argument<'_>) -> Result<(), ErrorSet>,
+pub(crate) fn after_write<I: Inner>(
+    transport: This<'_, Transport<I>>,
+    next: AfterWrite,
 ) -> Result<(), ErrorSet> {
     match next {
-        Next::Nothing => Ok(()),
-        Next::List => {
-            let this = value_of::<T>(transport);
-            let object = transport.to_owned().into();
-            let listed = (this.kind(), object);
-            this.owner().get().queues.with(transport.py(), |queues| queues.unsent.push(listed));
+        AfterWrite::Nothing => Ok(()),
+        AfterWrite::List => {
+            let listed = (transport.kind, transport.object().to_owned().into());
+            let owner = transport.owner.get();
+            owner.queues.with(transport.py(), |queues| queues.unsent.push(listed));
             Ok(())
         }
-        Next::Send => {
-            flush(transport)?;
-            pause_if_high::<T>(transport)
+        AfterWrite::Send => {
+            I::flush(transport)?;
+            pause_if_high(transport)
         }
-        Next::Pause => pause_if_high::<T>(transport),
+        AfterWrite::Pause => pause_if_high(transport),
     }
 }
 
@@ -136,14 +124,14 @@ pub(crate) fn receive<'py>(
 }
 
 /// Whether an object is of a type that transports write.
-pub(crate) fn is_bytes_like(data: Argument<'_>) -> bool {
+pub(crate) fn is_bytes_like(data: Borrowed<'_>) -> bool {
     data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>()
         || data.is_instance_of::<PyMemoryView>()
 }
 
 /// Bytes that nobody can change: the object itself if it is `bytes`, a copy of what else has bytes.
-pub(crate) fn unchanging(data: Argument<'_>) -> Result<Bytes, ErrorSet> {
+pub(crate) fn unchanging(data: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     if let Some(bytes) = Bytes::of(data) {
         return Ok(bytes);
     }

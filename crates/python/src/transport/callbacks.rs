@@ -5,13 +5,15 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use super::state::{Inner, Transport};
 use crate::ffi::call::call_method;
 use crate::ffi::handle_object::Flags;
 use crate::ffi::handle_pool::{Content, make_handle};
-use crate::ffi::method::Argument;
+use crate::ffi::name::Text;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
-use crate::loop_state::EventLoop;
+use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol::{self, Callee};
 
@@ -25,7 +27,7 @@ pub(crate) fn check_protocol(protocol: &Bound<'_, PyAny>) -> PyResult<()> {
 pub(crate) fn call_connection_made<'py>(
     owner: &Bound<'py, EventLoop>,
     callee: &Callee<'py>,
-    transport: Argument<'py>,
+    transport: Borrowed<'py>,
 ) -> Result<(), ErrorSet> {
     let name = name!("connection_made");
     match callee.call(name, &[transport]) {
@@ -40,7 +42,7 @@ fn report_as_callback<'py>(
     owner: &Bound<'py, EventLoop>,
     callee: &Callee<'py>,
     name: &Py<PyString>,
-    transport: Argument<'py>,
+    transport: Borrowed<'py>,
     raised: ErrorSet,
 ) -> Result<(), ErrorSet> {
     let py = owner.py();
@@ -56,7 +58,7 @@ fn report_as_callback<'py>(
 }
 
 /// Wakes who waits for a transport to be connected, unless they wait no more.
-pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), ErrorSet> {
+pub(crate) fn wake(waiter: Borrowed<'_>) -> Result<(), ErrorSet> {
     if !waiter.is_none() && !waiter.call_method0(name!("cancelled"))?.is_truthy()? {
         waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
     }
@@ -66,9 +68,9 @@ pub(crate) fn wake(waiter: Argument<'_>) -> Result<(), ErrorSet> {
 /// Has the loop call something at its next turn, in the given context or in a copy of the current one.
 pub(crate) fn schedule<'py>(
     owner: &Bound<'py, EventLoop>,
-    callback: Argument<'py>,
-    arguments: &[Argument<'py>],
-    context: Option<Argument<'py>>,
+    callback: Borrowed<'py>,
+    arguments: &[Borrowed<'py>],
+    context: Option<Borrowed<'py>>,
 ) -> Result<(), ErrorSet> {
     let py = owner.py();
     let state = owner.get();
@@ -80,7 +82,7 @@ pub(crate) fn schedule<'py>(
 }
 
 /// Tells a protocol of the end. The handle that calls this has entered the connection's context.
-pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Argument<'_>) -> PyResult<()> {
+pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Borrowed<'_>) -> PyResult<()> {
     let Some(callee) = callee else { return Ok(()) };
     let name = name!("connection_lost");
     let told = call_method(callee.protocol.as_borrowed(), name, &[error]);
@@ -92,7 +94,7 @@ pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Argument<'
 pub(crate) fn report_failure(
     owner: &Bound<'_, EventLoop>,
     callee: &Callee<'_>,
-    transport: Argument<'_>,
+    transport: Borrowed<'_>,
     outcome: Result<Bound<'_, PyAny>, ErrorSet>,
     message: &str,
 ) -> Result<(), ErrorSet> {
@@ -103,4 +105,31 @@ pub(crate) fn report_failure(
             protocol::report(owner, message, &error, transport, Some(&callee.protocol))
         }
     }
+}
+
+/// Tells of an error that ends a transport: a mistake goes to the exception handler, what is the network's doing to the log of
+/// debug mode, as in asyncio.
+#[cold]
+pub(crate) fn report_fatal<I: Inner>(
+    transport: This<'_, Transport<I>>,
+    error: &PyErr,
+    message: &str,
+    is_network_error: bool,
+) -> PyResult<()> {
+    let py = transport.py();
+    let owner = transport.owner.bind(py);
+    if !is_network_error {
+        let protocol = transport.callee(py).map(|callee| callee.protocol);
+        let reported = protocol::report(owner, message, error, transport.object(), protocol.as_ref());
+        return reported.map_err(|raised| raised.take(py));
+    }
+    if owner.get().modes.any(Modes::DEBUG) {
+        owner.get().imports.hooks.log_network_error(
+            py,
+            transport.object(),
+            Text(message),
+            error.value(py),
+        )?;
+    }
+    Ok(())
 }

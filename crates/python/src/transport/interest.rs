@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use reactor::{Interest, Token};
 
-use crate::ffi::method::Argument;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::registry::SourceKind;
@@ -30,7 +30,7 @@ pub(crate) fn interest_of(wanted: stream::Interest) -> Interest {
 /// that it can become garbage.
 pub(crate) fn ask_kernel(
     owner: &EventLoop,
-    transport: Argument<'_>,
+    transport: Borrowed<'_>,
     kind: SourceKind,
     token: Token,
     wanted: Interest,

@@ -2,29 +2,26 @@
 
 use reactor::Interest;
 
-use super::life::{Inner, Parts, Transport};
-use crate::ffi::method::Argument;
-use crate::ffi::this::value_of;
+use super::state::{Inner, Transport};
+use crate::ffi::this::This;
 use crate::loop_state::Modes;
 
 /// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
-pub(crate) fn repr<T: Transport>(transport: Argument<'_>, name: &str) -> String {
-    let this = value_of::<T>(transport);
-    let has_open_loop = !this.owner().get().modes.any(Modes::CLOSED);
-    this.inner().with(transport.py(), |inner| {
-        let parts = inner.parts();
-        let mut text = format!("<{name}{} fd={}", stage(&parts), parts.number);
-        if has_open_loop && !parts.is_closed {
-            let (reads, writes) = (polling(&parts, Interest::READABLE), polling(&parts, Interest::WRITABLE));
-            text += &format!(" read={reads} write=<{writes}, bufsize={}>", parts.waiting);
+pub(crate) fn repr<I: Inner>(transport: This<'_, Transport<I>>, name: &str) -> String {
+    let has_open_loop = !transport.owner.get().modes.any(Modes::CLOSED);
+    transport.inner.with(transport.py(), |inner| {
+        let mut text = format!("<{name}{} fd={}", stage(inner), inner.common().number);
+        if has_open_loop && !inner.is_closed() {
+            let (reads, writes) = (polling(inner, Interest::READABLE), polling(inner, Interest::WRITABLE));
+            text += &format!(" read={reads} write=<{writes}, bufsize={}>", inner.waiting());
         }
         text + ">"
     })
 }
 
 /// Whether a transport is at its end, as a word behind its name.
-pub(crate) fn stage(parts: &Parts<'_>) -> &'static str {
-    match (parts.is_closed, parts.is_closing) {
+pub(crate) fn stage<I: Inner>(inner: &mut I) -> &'static str {
+    match (inner.is_closed(), inner.state().is_closing()) {
         (true, _) => " closed",
         (false, true) => " closing",
         (false, false) => "",
@@ -32,6 +29,6 @@ pub(crate) fn stage(parts: &Parts<'_>) -> &'static str {
 }
 
 /// Whether the kernel is asked for something.
-pub(crate) fn polling(parts: &Parts<'_>, interest: Interest) -> &'static str {
-    if parts.watched.contains(interest) { "polling" } else { "idle" }
+pub(crate) fn polling<I: Inner>(inner: &mut I, interest: Interest) -> &'static str {
+    if inner.common().watched.contains(interest) { "polling" } else { "idle" }
 }
