@@ -153,7 +153,7 @@ impl Error for LocalProtocolError {}
 mod tests {
     use super::{RemoteProtocolError, RemoteProtocolErrorKind};
 
-    /// In order of their status.
+    /// All kinds, ordered by status.
     const ALL: [RemoteProtocolErrorKind; 6] = [
         RemoteProtocolErrorKind::Malformed,
         RemoteProtocolErrorKind::ContentTooLarge,

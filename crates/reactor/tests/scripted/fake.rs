@@ -1,7 +1,7 @@
 //! A kernel that follows a script: for tests of the poller, without descriptors and waiting.
 //!
 //! The test scripts the events of each wait and the errors of changes, gives the backend to a [`reactor::Poller`], and
-//! reads afterwards what was asked. The backend checks nothing: a wait that is not in the script is an error, every
+//! then reads the calls of the poller. The backend checks nothing: a wait that is not in the script is an error, every
 //! other call succeeds.
 
 use std::collections::VecDeque;

@@ -1,6 +1,6 @@
-//! Accepts connections (for [`super::pipe`]) and asks for addresses: `accept`, `getsockname`, `getpeername`, `SO_ERROR`.
+//! Accepts connections, and reads addresses and errors of sockets: `accept`, `getsockname`, `getpeername`, `SO_ERROR`.
 //!
-//! When to make a call and what an error means is decided elsewhere.
+//! The callers decide when to make a call, and interpret its errors.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};

@@ -26,7 +26,7 @@ fn is_quiet_and_private(fd: &OwnedFd) -> bool {
     file & libc::O_NONBLOCK != 0 && number & libc::FD_CLOEXEC != 0
 }
 
-/// Connects as `sock_connect()` does: what the end of it was is asked for when the socket is writable.
+/// Connects as `sock_connect()` does: the result is read when the socket is writable.
 fn connected(to: &Address) -> io::Result<OwnedFd> {
     let client = unbound(to, libc::SOCK_STREAM)?;
     match connect(&client, to) {

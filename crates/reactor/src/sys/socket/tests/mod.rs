@@ -63,7 +63,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     let socket = unbound(address, kind)?;
     let name = SockAddr::of(address)?;
-    // SAFETY: the name has as many bytes as it says, and outlives the call.
+    // SAFETY: the name has the length that is passed, and outlives the call.
     checked(unsafe { libc::bind(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
     Ok(socket)
 }
@@ -72,7 +72,7 @@ fn bound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
 fn unbound(address: &Address, kind: libc::c_int) -> io::Result<OwnedFd> {
     // SAFETY: the call takes no pointer.
     let fd = checked(unsafe { libc::socket(family_of(address), kind, 0) })?;
-    // SAFETY: the kernel has just opened it, so it has no other owner.
+    // SAFETY: the kernel has just opened the descriptor, so it has no other owner.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     descriptor::set_nonblocking(&socket)?;
     // SAFETY: the command takes no pointer.
@@ -90,7 +90,7 @@ fn family_of(address: &Address) -> libc::c_int {
     }
 }
 
-/// Returns the address that the kernel would have written with this length, and with this family in place of its own.
+/// Returns the address that a kernel writes with this length and, if given, this family.
 fn as_written(written: &SockAddr, family: Option<libc::sa_family_t>, length: libc::socklen_t) -> Address {
     let mut name = *written;
     let (room, _) = name.as_mut_ptrs();
@@ -105,7 +105,7 @@ fn as_written(written: &SockAddr, family: Option<libc::sa_family_t>, length: lib
 /// Starts to connect a socket.
 fn connect(socket: &OwnedFd, to: &Address) -> io::Result<()> {
     let name = SockAddr::of(to)?;
-    // SAFETY: the name has as many bytes as it says, and outlives the call.
+    // SAFETY: the name has the length that is passed, and outlives the call.
     checked(unsafe { libc::connect(socket.as_raw_fd(), name.as_ptr(), name.length()) })?;
     Ok(())
 }
