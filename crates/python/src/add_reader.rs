@@ -147,8 +147,9 @@ fn add<'py>(
         return call.by_keyword::<EventLoop>("_add_reader", &["fd", "callback"]);
     };
     this.check_open()?;
-    let number = descriptor_of(descriptor)?;
     let handle = handle::make_unscheduled(call.this(), *callback, arguments, context)?;
+    // After the handle, as in asyncio: in debug mode making one runs Python code, which may close the descriptor.
+    let number = descriptor_of(descriptor)?;
     let object = handle.to_object(py);
     let registered = Object::from((**descriptor).to_owned());
     let mut evicted = Evicted::default();

@@ -69,7 +69,7 @@ impl SocketObject {
     /// The same for an object that the caller has checked; TypeError if it is no such socket.
     pub(crate) fn expect(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::of(object)
-            .ok_or_else(|| new_error::<PyTypeError>("an open socket.socket is needed, and no subclass"))
+            .ok_or_else(|| new_error::<PyTypeError>("sock must be an open socket.socket, not a subclass"))
     }
 
     /// The number that the socket owns now, or -1 once it is closed or detached.
