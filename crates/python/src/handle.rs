@@ -190,9 +190,8 @@ fn getters() -> Vec<Getter<HandleValue>> {
 fn cancel(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = handle.py();
     let none = py.None().into_bound(py);
-    let Some(owner) = loop_of(&handle, py) else { return Ok(none) };
-    let owner = owner.get();
-    wait_for_callback(py, owner, &handle)?;
+    let Some(owner) = handle.owner_of_type::<EventLoop>(py) else { return Ok(none) };
+    wait_for_callback(py, &owner, &handle)?;
     if handle.flags().has(Flags::CANCELLED) {
         return Ok(none);
     }
@@ -209,11 +208,6 @@ fn cancel(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(none)
 }
 
-/// The loop that a handle belongs to.
-fn loop_of<'py>(handle: &HandleValue, py: Python<'py>) -> Option<Bound<'py, EventLoop>> {
-    handle.owner(py).and_then(|owner| owner.cast_into().ok())
-}
-
 /// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
 fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) -> Result<(), ErrorSet> {
     if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.handles.threadsafe_cancel_waits {
@@ -227,8 +221,8 @@ fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) ->
 }
 
 fn cancelled(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    if let Some(owner) = loop_of(&handle, handle.py()) {
-        wait_for_callback(handle.py(), owner.get(), &handle)?;
+    if let Some(owner) = handle.owner_of_type::<EventLoop>(handle.py()) {
+        wait_for_callback(handle.py(), &owner, &handle)?;
     }
     Ok(is_cancelled(handle)?)
 }

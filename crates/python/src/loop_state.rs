@@ -39,7 +39,7 @@ const MIN_CANCELLED_TIMERS: usize = 64;
 #[pyclass(frozen, subclass, module = "vitok._native", name = "EventLoop")]
 pub(crate) struct EventLoop {
     pub(crate) imports: &'static Imports,
-    pub(crate) pool: Box<Pool>,
+    pub(crate) pool: Box<Pool<EventLoop>>,
     pub(crate) modes: Modes,
     /// The identity of the thread that runs the loop; 0 while none does.
     pub(crate) thread: AtomicU64,
@@ -135,7 +135,7 @@ impl Held for EventLoop {
 
 impl PoolOwner for EventLoop {
     #[inline(always)]
-    fn pool(&self) -> &Pool {
+    fn pool(&self) -> &Pool<Self> {
         &self.pool
     }
 }

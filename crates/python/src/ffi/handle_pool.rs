@@ -7,7 +7,9 @@
 //!
 //! `Pool` belongs to one loop. A handle holds its loop, so the pool outlives every handle that may return to it.
 
+use std::any::TypeId;
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 
 use pyo3::ffi;
@@ -16,11 +18,11 @@ use pyo3::prelude::*;
 use super::error::note_refused_memory;
 use super::gil_cell::GilCell;
 use super::handle_object::Handle;
-pub(crate) use super::handle_value::Pool;
-use super::handle_value::{Bins, Flags, HandleObject, HandleValue, IN_A_TUPLE, INLINE_ARGUMENTS};
+use super::handle_value::{Bins, Flags, HandleObject, HandleValue, IN_A_TUPLE, INLINE_ARGUMENTS, Memory};
+pub(crate) use super::handle_value::{Pool, PoolOwner};
 use super::instance::{Class, ClassValue, Visit, Weak};
 use super::make;
-use super::this::{Borrowed, Held, Layout as _, This};
+use super::this::{Borrowed, Layout as _, This};
 use super::trampoline::ErrorSet;
 
 /// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
@@ -29,11 +31,6 @@ const SPARE_LIMIT: usize = 1024;
 /// Handles that may hold one another in a chain before their release stops recursing: 200 frames of about 200 bytes
 /// leave the smallest thread stack in use (musl's 128 kB) far away. CPython's own "trashcan" uses 50 of much larger ones.
 const RELEASE_DEPTH: usize = 200;
-
-/// A value with a pool, which lives as long as the value does.
-pub(crate) trait PoolOwner: Held {
-    fn pool(&self) -> &Pool;
-}
 
 /// What a new handle is to hold.
 pub(crate) struct Content<'a, 'py> {
@@ -68,7 +65,7 @@ pub(crate) fn make_handle<O: PoolOwner>(
     content: Content<'_, '_>,
 ) -> Result<Handle, ErrorSet> {
     let py = owner.py();
-    let pool = owner.value().pool();
+    let memory = &owner.value().pool().0;
     let context = match content.context {
         // SAFETY: a live object.
         Some(context) => unsafe { ffi::Py_NewRef(context.as_ptr()) },
@@ -79,7 +76,7 @@ pub(crate) fn make_handle<O: PoolOwner>(
         note_refused_memory();
         return Err(ErrorSet::by_interpreter());
     }
-    let object = match pool.memory(py, content.flags.has(Flags::TIMER)) {
+    let object = match memory.take(py, content.flags.has(Flags::TIMER)) {
         Ok(object) => object,
         Err(raised) => {
             note_refused_memory();
@@ -89,7 +86,7 @@ pub(crate) fn make_handle<O: PoolOwner>(
         }
     };
     // SAFETY: fresh memory of a handle, whose object header the interpreter has set; the pool is the owner's.
-    unsafe { fill(object, pool, owner.object(), &content, context) };
+    unsafe { fill(object, memory, owner.object(), &content, context) };
     // SAFETY: the object's first reference is ours to give.
     let handle = unsafe { Handle::from_owned(object) };
     if content.arguments.len() > INLINE_ARGUMENTS {
@@ -101,14 +98,17 @@ pub(crate) fn make_handle<O: PoolOwner>(
     Ok(handle)
 }
 
-impl Pool {
+impl<O: PoolOwner> Pool<O> {
     pub(crate) fn new() -> Self {
-        Self(GilCell::new(Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 }))
+        let bins = Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 };
+        Self(Memory { owner: TypeId::of::<O>(), bins: GilCell::new(bins) }, PhantomData)
     }
+}
 
+impl Memory {
     #[inline(always)]
-    fn memory(&self, py: Python<'_>, is_timer: bool) -> Result<NonNull<HandleObject>, ErrorSet> {
-        if let Some(spare) = self.0.with(py, |bins| bins.spare[usize::from(is_timer)].pop()) {
+    fn take(&self, py: Python<'_>, is_timer: bool) -> Result<NonNull<HandleObject>, ErrorSet> {
+        if let Some(spare) = self.bins.with(py, |bins| bins.spare[usize::from(is_timer)].pop()) {
             // A spare object keeps its class and its reference to it; only the count of references starts anew.
             // SAFETY: memory of a handle that nobody else knows.
             unsafe { revive(spare) };
@@ -120,7 +120,7 @@ impl Pool {
     /// Takes back the memory of a handle that nobody refers to.
     #[inline(always)]
     fn keep(&self, py: Python<'_>, object: NonNull<HandleObject>, is_timer: bool) {
-        let kept = self.0.with(py, |bins| {
+        let kept = self.bins.with(py, |bins| {
             let spare = &mut bins.spare[usize::from(is_timer)];
             let room = spare.len() < SPARE_LIMIT;
             if room {
@@ -135,11 +135,11 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: a loop is deallocated by an attached thread.
         let py = unsafe { Python::assume_attached() };
-        for object in self.0.with(py, |bins| std::mem::take(&mut bins.spare)).into_iter().flatten() {
+        for object in self.bins.with(py, |bins| std::mem::take(&mut bins.spare)).into_iter().flatten() {
             // SAFETY: untracked memory that `PyObject_GC_New` gave and nobody refers to.
             unsafe { give_back(object) };
         }
@@ -189,7 +189,7 @@ unsafe fn give_back(object: NonNull<HandleObject>) {
 #[inline(always)]
 unsafe fn fill(
     object: NonNull<HandleObject>,
-    pool: &Pool,
+    memory: &Memory,
     owner: Borrowed<'_>,
     content: &Content<'_, '_>,
     context: *mut ffi::PyObject,
@@ -206,7 +206,7 @@ unsafe fn fill(
     value.callback = Cell::new(unsafe { ffi::Py_NewRef(content.callback.as_ptr()) });
     // SAFETY: as above.
     value.owner = unsafe { ffi::Py_NewRef(owner.as_ptr()) };
-    value.pool = pool;
+    value.memory = memory;
     value.when = content.when;
     value.runner = Cell::new(0);
     value.next = Cell::new(null_mut());
@@ -266,8 +266,8 @@ impl ClassValue for HandleValue {
         // SAFETY: a dead object's value is its own.
         let value = unsafe { HandleObject::value_of(handle) };
         // SAFETY: the object's loop is alive, because the object still holds it.
-        let pool = unsafe { &*value.pool };
-        let postponed = pool.0.with(py, |bins| {
+        let memory = unsafe { &*value.memory };
+        let postponed = memory.bins.with(py, |bins| {
             let deep = bins.depth == RELEASE_DEPTH;
             if deep {
                 bins.postponed.push(handle);
@@ -280,10 +280,10 @@ impl ClassValue for HandleValue {
             return;
         }
         // SAFETY: nobody refers to the object any more. The loop, and with it the pool, stays until `owner` is released.
-        let owner = unsafe { empty(py, pool, handle) };
-        while let Some(next) = pool.0.with(py, Bins::leave) {
+        let owner = unsafe { empty(py, memory, handle) };
+        while let Some(next) = memory.bins.with(py, Bins::leave) {
             // SAFETY: it was put there, without references, by a deeper call of this function.
-            let same_owner = unsafe { empty(py, pool, next) };
+            let same_owner = unsafe { empty(py, memory, next) };
             // SAFETY: the reference that the postponed handle owned; `owner` is another one.
             unsafe { ffi::Py_DECREF(same_owner) };
         }
@@ -297,7 +297,7 @@ impl ClassValue for HandleValue {
 /// # Safety
 /// `object` is an untracked handle without references.
 #[inline(always)]
-unsafe fn empty(py: Python<'_>, pool: &Pool, object: NonNull<HandleObject>) -> *mut ffi::PyObject {
+unsafe fn empty(py: Python<'_>, memory: &Memory, object: NonNull<HandleObject>) -> *mut ffi::PyObject {
     // SAFETY: the caller's duty.
     let value = unsafe { HandleObject::value_of(object) };
     // SAFETY: the field owns one reference or is null; the same holds for each line below.
@@ -311,6 +311,6 @@ unsafe fn empty(py: Python<'_>, pool: &Pool, object: NonNull<HandleObject>) -> *
     // SAFETY: see above.
     unsafe { ffi::Py_XDECREF(value.debug.get()) };
     let owner = value.owner;
-    pool.keep(py, object, value.flags().has(Flags::TIMER));
+    memory.keep(py, object, value.flags().has(Flags::TIMER));
     owner
 }

@@ -4,7 +4,9 @@
 //! the interpreter put a bound method's `self` there instead of copying the arguments (PY_VECTORCALL_ARGUMENTS_OFFSET).
 //! It knows neither queues nor what to do with an exception; `crate::handle` does.
 
+use std::any::TypeId;
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 
 use pyo3::ffi;
@@ -14,6 +16,7 @@ use pyo3::types::PyTuple;
 use super::gil_cell::GilCell;
 use super::instance::Instance;
 use super::make;
+use super::this::{Held, This};
 use super::trampoline::{ErrorSet, owned};
 use crate::name;
 
@@ -82,8 +85,8 @@ pub(crate) struct HandleValue {
     pub(super) stack: Stack,
     /// The loop: set as long as the object lives.
     pub(super) owner: *mut ffi::PyObject,
-    /// The pool of that loop.
-    pub(super) pool: *const Pool,
+    /// The memory of that loop's pool.
+    pub(super) memory: *const Memory,
     pub(super) when: f64,
     pub(super) runner: Cell<u64>,
     pub(super) next: Cell<*mut HandleObject>,
@@ -97,7 +100,19 @@ unsafe impl Sync for HandleValue {}
 
 /// The memory that the handles of one loop come from and return to. A handle holds its loop, so the pool outlives every
 /// handle that may return to it.
-pub(crate) struct Pool(pub(super) GilCell<Bins>);
+pub(super) struct Memory {
+    /// The type of the loop's value.
+    pub(super) owner: TypeId,
+    pub(super) bins: GilCell<Bins>,
+}
+
+/// The memory for the handles of a loop whose value is an `O`.
+pub(crate) struct Pool<O>(pub(super) Memory, pub(super) PhantomData<fn(&O)>);
+
+/// A value with a pool, which lives as long as the value does.
+pub(crate) trait PoolOwner: Held {
+    fn pool(&self) -> &Pool<Self>;
+}
 
 pub(super) struct Bins {
     /// Of handles, and of timers.
@@ -149,6 +164,15 @@ impl HandleValue {
         borrowed(py, self.owner)
     }
 
+    /// The same as a value of a known type.
+    #[inline(always)]
+    pub(crate) fn owner_of_type<'a, O: PoolOwner>(&'a self, py: Python<'a>) -> Option<This<'a, O>> {
+        // SAFETY: the owner is alive, for the handle holds it, and the pool with it.
+        let memory = unsafe { &*self.memory };
+        // SAFETY: the memory is a `Pool<O>`'s, so a handle in it was made for an object that holds an `O`.
+        (memory.owner == TypeId::of::<O>()).then(|| unsafe { This::from_ptr(py, self.owner) })
+    }
+
     pub(crate) fn callback<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         borrowed(py, self.callback.get())
     }
@@ -194,9 +218,11 @@ impl HandleValue {
         let callback = self.callback.replace(py.None().into_ptr());
         let arguments = self.stack.arguments.each_ref().map(|argument| argument.replace(null_mut()));
         self.count.set(0);
-        for owned in arguments.into_iter().chain([callback]) {
+        // SAFETY: the field owned one reference.
+        unsafe { ffi::Py_DECREF(callback) };
+        for argument in arguments {
             // SAFETY: the field owned one reference, or was null.
-            unsafe { ffi::Py_XDECREF(owned) };
+            unsafe { ffi::Py_XDECREF(argument) };
         }
     }
 
