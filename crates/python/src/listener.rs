@@ -15,7 +15,7 @@ use reactor::{Address, Interest, Token, socket};
 
 use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
-use crate::ffi::gil_cell::GilCell;
+use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::method::Argument;
 use crate::ffi::socket_object::SocketObject;
@@ -48,8 +48,8 @@ pub(crate) struct Listener {
     owner: Py<EventLoop>,
     /// The number that the socket had at the beginning.
     descriptor: RawFd,
-    parts: GilCell<Option<Parts>>,
-    token: GilCell<Option<Token>>,
+    parts: ClassCell<Option<Parts>>,
+    token: ClassCell<Option<Token>>,
 }
 
 struct Parts {
@@ -94,8 +94,8 @@ pub(crate) fn listen<'py>(
     let listener = Listener {
         owner: owner.clone().unbind(),
         descriptor,
-        parts: GilCell::new(Some(parts)),
-        token: GilCell::new(None),
+        parts: ClassCell::new(Some(parts)),
+        token: ClassCell::new(None),
     };
     let listener = Bound::new(py, listener)?;
     watch(&listener)

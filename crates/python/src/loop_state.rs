@@ -17,7 +17,7 @@ use reactor::{Deadline, PollBudget, Poller, Timers, Wakeup};
 use crate::buffer::Inbound;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
-use crate::ffi::gil_cell::GilCell;
+use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::half_made::Marked;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Pool, PoolOwner};
@@ -43,14 +43,14 @@ pub(crate) struct EventLoop {
     pub(crate) modes: Modes,
     /// The identity of the thread that runs the loop; 0 while none does.
     pub(crate) thread: AtomicU64,
-    pub(crate) queues: GilCell<Queues>,
-    pub(crate) registry: GilCell<Registry>,
-    pub(crate) settings: GilCell<Settings>,
+    pub(crate) queues: ClassCell<Queues>,
+    pub(crate) registry: ClassCell<Registry>,
+    pub(crate) settings: ClassCell<Settings>,
     /// While the loop runs: the thread's hooks of asynchronous generators before, for a first iteration and a finalizer.
-    pub(crate) asyncgen_hooks_before: GilCell<Option<Py<PyTuple>>>,
-    pub(crate) inbound: GilCell<Inbound>,
+    pub(crate) asyncgen_hooks_before: ClassCell<Option<Py<PyTuple>>>,
+    pub(crate) inbound: ClassCell<Inbound>,
     /// Room for several datagrams, made at the first use; absent while an endpoint works on what is in it.
-    pub(crate) batch: GilCell<Option<DatagramBatch>>,
+    pub(crate) batch: ClassCell<Option<DatagramBatch>>,
     pub(crate) remote_queue: RemoteQueue,
     pub(crate) wakeup: Wakeup,
 }
@@ -161,7 +161,7 @@ impl EventLoop {
             thread: AtomicU64::new(0),
             wakeup: Wakeup::new(poller.waker()),
             remote_queue: RemoteQueue::new(),
-            queues: GilCell::new(Queues {
+            queues: ClassCell::new(Queues {
                 ready: VecDeque::new(),
                 timers: Timers::new(),
                 cancelled_timers: 0,
@@ -173,11 +173,11 @@ impl EventLoop {
                 due: Vec::new(),
                 closed_check: ClosedCheck { has_waits: false, is_due: false, last_ns: 0 },
             }),
-            registry: GilCell::new(Registry::new(poller)),
-            settings: GilCell::new(Settings::default()),
-            asyncgen_hooks_before: GilCell::new(None),
-            inbound: GilCell::new(Inbound::new()),
-            batch: GilCell::new(None),
+            registry: ClassCell::new(Registry::new(poller)),
+            settings: ClassCell::new(Settings::default()),
+            asyncgen_hooks_before: ClassCell::new(None),
+            inbound: ClassCell::new(Inbound::new()),
+            batch: ClassCell::new(None),
         })
     }
 

@@ -24,10 +24,10 @@ pub(crate) struct Callee<'py> {
 impl<'py> Callee<'py> {
     /// `protocol.name(*arguments)` in the connection's context.
     #[inline(always)]
-    pub(crate) fn call(
+    pub(crate) fn call<const COUNT: usize>(
         &self,
         name: &Py<PyString>,
-        arguments: &[Borrowed<'_, '_, PyAny>],
+        arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
     ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         in_context(self.context.as_borrowed(), || call_method(self.protocol.as_borrowed(), name, arguments))
     }
@@ -38,10 +38,10 @@ impl<'py> Callee<'py> {
     }
 
     /// The same with arguments.
-    pub(crate) fn call_here_with(
+    pub(crate) fn call_here_with<const COUNT: usize>(
         &self,
         name: &Py<PyString>,
-        arguments: &[Borrowed<'_, '_, PyAny>],
+        arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
     ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         call_method(self.protocol.as_borrowed(), name, arguments)
     }

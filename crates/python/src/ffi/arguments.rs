@@ -16,11 +16,8 @@ use super::make;
 use super::this::{Borrowed, Held, This};
 use super::trampoline::ErrorSet;
 
-/// The receivers of methods whose bodies take any object.
-pub(crate) enum AnyObject {}
-
 /// One call of a method of a class whose objects hold a `T`: its receiver, and through it the arguments.
-pub(crate) struct Call<'py, T = AnyObject> {
+pub(crate) struct Call<'py, T> {
     given: Arguments<'py>,
     receiver: PhantomData<&'py T>,
 }

@@ -23,9 +23,7 @@ unsafe extern "C" {
 /// it may be dropped anywhere.
 pub(crate) struct Bytes(NonNull<ffi::PyObject>);
 
-// SAFETY: the content never changes; the reference count is touched by attached threads only.
-unsafe impl Send for Bytes {}
-// SAFETY: as above.
+// SAFETY: the content never changes, and a shared reference does not touch the reference count.
 unsafe impl Sync for Bytes {}
 
 impl Bytes {
@@ -113,5 +111,6 @@ pub(crate) fn filled<'py>(
     if written != length && unsafe { _PyBytes_Resize(&raw mut object, written) } != 0 {
         return Err(ErrorSet::by_interpreter());
     }
-    owned(py, object).map(|object| Ok(Some(object)))
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, object) }.map(|object| Ok(Some(object)))
 }

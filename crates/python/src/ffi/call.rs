@@ -20,31 +20,34 @@ unsafe extern "C" {
 /// Arguments that a call takes at most: a protocol's methods have two.
 const ARGUMENTS: usize = 2;
 
-/// `object.name(*arguments)`. No more than two arguments.
+/// `object.name(*arguments)`. More than two arguments do not compile.
 #[inline(always)]
-pub(crate) fn call_method<'py>(
+pub(crate) fn call_method<'py, const COUNT: usize>(
     object: Borrowed<'_, 'py, PyAny>,
     name: &Py<PyString>,
-    arguments: &[Borrowed<'_, '_, PyAny>],
+    arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    const { assert!(COUNT <= ARGUMENTS) };
     // The first word is scratch room of the callee's.
     let mut stack = [null_mut(); ARGUMENTS + 2];
     stack[1] = object.as_ptr();
     for (place, argument) in stack[2..].iter_mut().zip(arguments) {
         *place = argument.as_ptr();
     }
-    let count = (1 + arguments.len().min(ARGUMENTS)) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    let count = (1 + COUNT) | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     let first = stack[1..].as_ptr();
     // SAFETY: live objects from `first` on, as many as `count` says, behind a word that may be overwritten.
     let result = unsafe { ffi::PyObject_VectorcallMethod(name.as_ptr(), first, count, null_mut()) };
-    owned(object.py(), result)
+    // SAFETY: a new reference, or null.
+    unsafe { owned(object.py(), result) }
 }
 
 /// `callable()`.
 pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object, and no arguments.
     let result = unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), std::ptr::null(), 0, null_mut()) };
-    owned(callable.py(), result)
+    // SAFETY: a new reference, or null.
+    unsafe { owned(callable.py(), result) }
 }
 
 /// `callable(first, second, third)`.
@@ -62,7 +65,8 @@ pub(crate) fn call_three<'py>(
     // SAFETY: a live callable; three live objects behind a word that may be overwritten.
     let result =
         unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count, null_mut()) };
-    owned(callable.py(), result)
+    // SAFETY: a new reference, or null.
+    unsafe { owned(callable.py(), result) }
 }
 
 /// Runs `body` in a context, as `context.run(...)` does. RuntimeError if the context is entered already.
@@ -102,7 +106,9 @@ impl Drop for ExitOnPanic<'_, '_> {
 #[inline(always)]
 pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
-    owned(py, unsafe { ffi::PyContext_CopyCurrent() })
+    let made = unsafe { ffi::PyContext_CopyCurrent() };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, made) }
 }
 
 /// The function behind a bound method of a class written in Python.

@@ -143,7 +143,9 @@ where
     {
         // SAFETY: `order` was given one.
         let body = unsafe { function::<C>() };
-        trampoline(null_mut(), |py| {
+        // SAFETY: the interpreter calls this, so the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        trampoline(py, null_mut(), || {
             // SAFETY: the interpreter passes live objects.
             let left = unsafe { Borrowed::from_ptr(py, left) };
             // SAFETY: as above.
@@ -158,8 +160,11 @@ where
     {
         // SAFETY: `order` was given one.
         let body = unsafe { function::<H>() };
-        // SAFETY: the interpreter passes a live receiver of a class of `T`.
-        trampoline(-1, |py| body(unsafe { This::from_ptr(py, object) }))
+        // SAFETY: the interpreter calls this, so the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: a live receiver of a class of `T`.
+        let this = unsafe { This::from_ptr(py, object) };
+        trampoline(py, -1, || body(this))
     }
     let slots = vec![
         slot(ffi::Py_tp_richcompare, compare::<C> as ffi::richcmpfunc as *mut c_void),

@@ -23,7 +23,9 @@ pub(crate) fn construct<'py>(
         return Ok(class.call(arguments, Some(keywords))?);
     };
     // SAFETY: the slots are called with live objects of the kinds they ask for.
-    let instance = owned(py, unsafe { new(raw, arguments.as_ptr(), keywords.as_ptr()) })?;
+    let made = unsafe { new(raw, arguments.as_ptr(), keywords.as_ptr()) };
+    // SAFETY: a new reference, or null.
+    let instance = unsafe { owned(py, made) }?;
     // SAFETY: as above; `instance` is what `tp_new` of this class gave.
     if unsafe { init(instance.as_ptr(), arguments.as_ptr(), keywords.as_ptr()) } != 0 {
         return Err(ErrorSet::by_interpreter());

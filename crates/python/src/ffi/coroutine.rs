@@ -145,7 +145,9 @@ fn thrown<'py>(
 fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<ErrorSet, ErrorSet> {
     let class = py.get_type::<PyStopIteration>();
     // SAFETY: live objects.
-    let stop = owned(py, unsafe { ffi::PyObject_CallOneArg(class.as_ptr(), result.as_ptr()) })?;
+    let made = unsafe { ffi::PyObject_CallOneArg(class.as_ptr(), result.as_ptr()) };
+    // SAFETY: a new reference, or null.
+    let stop = unsafe { owned(py, made) }?;
     // SAFETY: an exception of that class.
     unsafe { ffi::PyErr_SetObject(class.as_ptr(), stop.as_ptr()) };
     Ok(ErrorSet::by_interpreter())
@@ -153,7 +155,9 @@ fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<ErrorSet, ErrorSet>
 
 /// `tp_iternext`. The end without an exception is the end with None.
 unsafe extern "C" fn next<T: Coroutine>(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, null_mut(), || {
         // SAFETY: the interpreter passes a live object of ours.
         let this = unsafe { This::<T>::from_ptr(py, object) };
         match T::step(this, true)? {
@@ -170,7 +174,9 @@ unsafe extern "C" fn send<T: Coroutine>(
     value: *mut ffi::PyObject,
     result: *mut *mut ffi::PyObject,
 ) -> ffi::PySendResult {
-    let (outcome, produced) = trampoline((ffi::PySendResult::PYGEN_ERROR, null_mut()), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    let (outcome, produced) = trampoline(py, (ffi::PySendResult::PYGEN_ERROR, null_mut()), || {
         // SAFETY: the interpreter passes a live object of ours.
         let this = unsafe { This::<T>::from_ptr(py, object) };
         // SAFETY: the interpreter passes a live object.

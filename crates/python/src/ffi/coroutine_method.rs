@@ -194,7 +194,9 @@ unsafe extern "C" {
 
 /// An attribute of the function that a method stands in front of.
 unsafe extern "C" fn attribute(method: *mut ffi::PyObject, name: *mut c_void) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, null_mut(), || {
         // SAFETY: the interpreter passes a live object of the class.
         let method = unsafe { This::<Descriptor>::from_ptr(py, method) };
         // SAFETY: a live object, and the name that stands in the table.

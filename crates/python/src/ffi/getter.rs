@@ -90,7 +90,9 @@ pub(crate) fn property<T: Held, R: ReadBody<T>, W: WriteBody<T>>(
     ) -> c_int {
         // SAFETY: `property` was given one.
         let body = unsafe { function::<W>() };
-        trampoline(-1, |py| {
+        // SAFETY: the interpreter calls this, so the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        trampoline(py, -1, || {
             // SAFETY: the interpreter passes a live receiver of a class of `T`.
             let this = unsafe { This::from_ptr(py, receiver) };
             // SAFETY: a live object, or null.
@@ -118,7 +120,9 @@ pub(crate) fn repr<T: Held, F: ReadBody<T>>(_body: F) -> Repr<T> {
 unsafe fn read<T: Held, F: ReadBody<T>>(receiver: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the caller's duty.
     let body = unsafe { function::<F>() };
-    trampoline(null_mut(), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, null_mut(), || {
         // SAFETY: the caller's duty.
         let this = unsafe { This::from_ptr(py, receiver) };
         Ok(body(this)?.into_ptr())

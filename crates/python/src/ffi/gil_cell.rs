@@ -3,10 +3,16 @@
 //! With the GIL, holding it is the right to the data, and a flag catches re-entry. Without the GIL it is a mutex. In both
 //! builds the closure must be short and must neither call Python nor release an object: a finalizer could come back here.
 
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+
+use super::trampoline::attached;
+
 #[cfg(not(Py_GIL_DISABLED))]
 mod cell {
     use std::cell::{Cell, UnsafeCell};
 
+    use pyo3::ffi;
     use pyo3::prelude::*;
 
     pub(crate) struct GilCell<T> {
@@ -16,8 +22,6 @@ mod cell {
 
     // SAFETY: `with` asks for a `Python` token, which one thread at a time holds, and it never lets go of it inside.
     unsafe impl<T> Sync for GilCell<T> {}
-    // SAFETY: as above; the value is dropped by the object's deallocation, which holds the GIL.
-    unsafe impl<T> Send for GilCell<T> {}
 
     impl<T> GilCell<T> {
         pub(crate) const fn new(value: T) -> Self {
@@ -37,11 +41,15 @@ mod cell {
 
         /// The value for the garbage collector, which may only look; `None` while it is being changed.
         pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-            if self.busy.get() {
+            // SAFETY: has no preconditions.
+            if unsafe { ffi::PyGILState_Check() } == 0 || self.busy.replace(true) {
                 return None;
             }
-            // SAFETY: the collector runs with the GIL held (or the world stopped) and no `with` is on the stack.
-            Some(look(unsafe { &*self.value.get() }))
+            let free_again = FreeAgain(&self.busy);
+            // SAFETY: this thread holds the GIL, as a collector does, and `busy` shows that no other borrow is alive.
+            let result = look(unsafe { &*self.value.get() });
+            drop(free_again);
+            Some(result)
         }
     }
 
@@ -83,3 +91,33 @@ mod cell {
 }
 
 pub(crate) use cell::GilCell;
+
+/// A [`GilCell`] of a `#[pyclass]`, whose values PyO3 wants to be `Send`. What is dropped without the GIL is leaked.
+pub(crate) struct ClassCell<T>(ManuallyDrop<GilCell<T>>);
+
+// SAFETY: the content is reached and dropped by attached threads only.
+unsafe impl<T> Send for ClassCell<T> {}
+
+impl<T> ClassCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(GilCell::new(value)))
+    }
+}
+
+impl<T> Deref for ClassCell<T> {
+    type Target = GilCell<T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &GilCell<T> {
+        &self.0
+    }
+}
+
+impl<T> Drop for ClassCell<T> {
+    fn drop(&mut self) {
+        if attached().is_some() {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
+    }
+}

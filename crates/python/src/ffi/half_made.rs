@@ -11,11 +11,11 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 
-use super::this::inside;
+use super::this::{Held, This};
 use super::trampoline::trampoline;
 
 /// A class whose values have a mark that zeros have not.
-pub(crate) trait Marked: PyClass<Frozen = True> + Sync {
+pub(crate) trait Marked: PyClass<Frozen = True> + Held {
     /// Whether there is a value: false where all bytes are zero.
     fn is_made(&self) -> bool;
 }
@@ -36,10 +36,11 @@ pub(crate) fn guard<T: Marked>(py: Python<'_>) {
 
 /// `tp_dealloc`.
 unsafe extern "C" fn deallocate<T: Marked>(object: *mut ffi::PyObject) {
-    let is_made = trampoline(true, |py| {
-        // SAFETY: the interpreter passes an object of the class.
-        let object = unsafe { Borrowed::from_ptr(py, object) };
-        Ok(inside::<T>(object).is_made())
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    let is_made = trampoline(py, true, || {
+        // SAFETY: the interpreter passes an object of the class; all zeros are a value as far as `is_made` looks.
+        Ok(unsafe { This::<T>::from_ptr(py, object) }.is_made())
     });
     if !is_made {
         free(object);

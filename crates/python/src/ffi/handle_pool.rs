@@ -16,14 +16,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::note_refused_memory;
-use super::gil_cell::GilCell;
+use super::gil_cell::ClassCell;
 use super::handle_object::Handle;
 use super::handle_value::{Bins, Flags, HandleObject, HandleValue, IN_A_TUPLE, INLINE_ARGUMENTS, Memory};
 pub(crate) use super::handle_value::{Pool, PoolOwner};
 use super::instance::{Class, ClassValue, Visit, Weak};
 use super::make;
 use super::this::{Borrowed, Layout as _, This};
-use super::trampoline::ErrorSet;
+use super::trampoline::{ErrorSet, attached};
 
 /// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
 const SPARE_LIMIT: usize = 1024;
@@ -101,7 +101,7 @@ pub(crate) fn make_handle<O: PoolOwner>(
 impl<O: PoolOwner> Pool<O> {
     pub(crate) fn new() -> Self {
         let bins = Bins { spare: [Vec::new(), Vec::new()], postponed: Vec::new(), depth: 0 };
-        Self(Memory { owner: TypeId::of::<O>(), bins: GilCell::new(bins) }, PhantomData)
+        Self(Memory { owner: TypeId::of::<O>(), bins: ClassCell::new(bins) }, PhantomData)
     }
 }
 
@@ -137,8 +137,7 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: a loop is deallocated by an attached thread.
-        let py = unsafe { Python::assume_attached() };
+        let Some(py) = attached() else { return };
         for object in self.bins.with(py, |bins| std::mem::take(&mut bins.spare)).into_iter().flatten() {
             // SAFETY: untracked memory that `PyObject_GC_New` gave and nobody refers to.
             unsafe { give_back(object) };

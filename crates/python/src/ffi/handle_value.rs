@@ -13,7 +13,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::gil_cell::GilCell;
+use super::gil_cell::ClassCell;
 use super::instance::Instance;
 use super::make;
 use super::this::{Held, This};
@@ -103,7 +103,7 @@ unsafe impl Sync for HandleValue {}
 pub(super) struct Memory {
     /// The type of the loop's value.
     pub(super) owner: TypeId,
-    pub(super) bins: GilCell<Bins>,
+    pub(super) bins: ClassCell<Bins>,
 }
 
 /// The memory for the handles of a loop whose value is an `O`.
@@ -246,7 +246,8 @@ impl HandleValue {
         }
         // SAFETY: entered above on this thread; the handle still owns the context.
         let left = unsafe { ffi::PyContext_Exit(context) };
-        let result = owned(py, result);
+        // SAFETY: a new reference, or null.
+        let result = unsafe { owned(py, result) };
         if left != 0 {
             return Err(ErrorSet::by_interpreter());
         }

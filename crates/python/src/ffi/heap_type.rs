@@ -51,7 +51,8 @@ pub(super) fn make_type<'py>(
     let bases = bases.map_or(null_mut(), Bound::as_ptr);
     // SAFETY: the specification and its tables are complete; what the type keeps of them is leaked.
     let created = unsafe { ffi::PyType_FromModuleAndSpec(module, &raw mut spec, bases) };
-    let created = owned(py, created).map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
+    // SAFETY: a new reference, or null.
+    let created = unsafe { owned(py, created) }.map_err(|raised| raised.take(py))?.cast_into::<PyType>()?;
     make_immutable(&created);
     Ok(created)
 }
@@ -62,7 +63,9 @@ unsafe extern "C" fn refuse_allocation(
     _class: *mut ffi::PyTypeObject,
     _items: ffi::Py_ssize_t,
 ) -> *mut ffi::PyObject {
-    trampoline(null_mut(), |_| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, null_mut(), || {
         Err(new_error::<PyTypeError>("objects of this class are made by its loop only").into())
     })
 }
@@ -125,7 +128,8 @@ pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method<T>>
         let definition = method.leak()?;
         // SAFETY: the definition is leaked, so it outlives the type; the receiver's class is checked by the descriptor.
         let descriptor = unsafe { ffi::PyDescr_NewMethod(class.as_type_ptr(), definition) };
-        let descriptor = owned(py, descriptor).map_err(|raised| raised.take(py))?;
+        // SAFETY: a new reference, or null.
+        let descriptor = unsafe { owned(py, descriptor) }.map_err(|raised| raised.take(py))?;
         class.setattr(name, descriptor)?;
     }
     Ok(())

@@ -171,7 +171,8 @@ impl<T: ClassValue> Class<T> {
         unsafe { place.write(ManuallyDrop::new(value)) };
         // SAFETY: every field that the collector visits is set.
         unsafe { ffi::PyObject_GC_Track(instance.as_ptr().cast()) };
-        let object = owned(py, instance.as_ptr().cast())?;
+        // SAFETY: a new reference, or null.
+        let object = unsafe { owned(py, instance.as_ptr().cast()) }?;
         // SAFETY: it holds a `T`.
         Ok(unsafe { object.cast_into_unchecked() })
     }
@@ -200,7 +201,9 @@ pub(super) unsafe extern "C" fn dealloc<T: ClassValue>(object: *mut ffi::PyObjec
         // SAFETY: as above; runs weak reference callbacks.
         unsafe { ffi::PyObject_ClearWeakRefs(object) };
     }
-    trampoline((), |py| fields.value.on_dealloc(py));
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, (), || fields.value.on_dealloc(py));
     // SAFETY: objects are deallocated by attached threads.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: a live object, whose address is not null.
@@ -227,7 +230,9 @@ pub(super) unsafe extern "C" fn traverse<T: ClassValue>(
 
 /// `tp_clear`.
 pub(super) unsafe extern "C" fn clear<T: ClassValue>(object: *mut ffi::PyObject) -> c_int {
-    trampoline(0, |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, 0, || {
         let instance = object.cast::<Instance<T>>();
         // SAFETY: the collector passes a live object of ours.
         unsafe { &(*instance).value }.clear(py);
@@ -239,7 +244,9 @@ pub(super) unsafe extern "C" fn clear<T: ClassValue>(object: *mut ffi::PyObject)
 
 /// `tp_finalize`. An exception that is on its way stays; one that is raised here is printed, as `__del__`'s is.
 pub(super) unsafe extern "C" fn finalize<T: ClassValue>(object: *mut ffi::PyObject) {
-    trampoline((), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, (), || {
         let Some(body) = T::FINALIZE else { return Ok(()) };
         let pending = PyErr::take(py);
         // SAFETY: the interpreter passes a live object of ours.

@@ -68,7 +68,9 @@ pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, ErrorSe
 /// A weak reference to an object, without a callback.
 pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object.
-    owned(object.py(), unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) })
+    let made = unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(object.py(), made) }
 }
 
 /// Whether a weak reference, made by [`weak_reference`], is one to this object, which is alive.

@@ -7,14 +7,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
-use super::trampoline::{ErrorSet, owned};
+use super::trampoline::{ErrorSet, owned, owned_as};
 
 /// A string. SystemError for a text of more than half the address space, as everywhere in CPython.
 pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, ErrorSet> {
     // SAFETY: the text is as long as said and is copied.
     let made = unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) };
     // SAFETY: that function makes strings.
-    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
+    unsafe { owned_as(py, made) }
 }
 
 /// An interned string.
@@ -23,7 +23,7 @@ pub(crate) fn interned<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, Py
     // SAFETY: an owned reference to a string, in whose place comes another; without memory it stays as it is.
     unsafe { ffi::PyUnicode_InternInPlace(&raw mut made) };
     // SAFETY: what stands there now is a string.
-    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
+    unsafe { owned_as(py, made) }
 }
 
 /// A string out of the bytes of a name in the file system, as `os.fsdecode` makes it.
@@ -32,7 +32,7 @@ pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, 
     let made =
         unsafe { ffi::PyUnicode_DecodeFSDefaultAndSize(name.as_ptr().cast(), name.len().cast_signed()) };
     // SAFETY: that function makes strings.
-    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
+    unsafe { owned_as(py, made) }
 }
 
 /// A `bytes` object with a copy of the content.
@@ -42,34 +42,42 @@ pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, P
     // SAFETY: the content is as long as said and is copied.
     let made = unsafe { ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), length) };
     // SAFETY: that function makes bytes.
-    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
+    unsafe { owned_as(py, made) }
 }
 
 /// An integer.
 #[inline]
 pub(crate) fn integer(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
-    owned(py, unsafe { ffi::PyLong_FromLongLong(number) })
+    let made = unsafe { ffi::PyLong_FromLongLong(number) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, made) }
 }
 
 /// A number of things.
 #[inline]
 pub(crate) fn count(py: Python<'_>, count: usize) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
-    owned(py, unsafe { ffi::PyLong_FromSize_t(count) })
+    let made = unsafe { ffi::PyLong_FromSize_t(count) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, made) }
 }
 
 /// A thread's identity, as `threading.get_ident()` has it.
 pub(crate) fn identity(py: Python<'_>, thread: u64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
-    owned(py, unsafe { ffi::PyLong_FromUnsignedLongLong(thread) })
+    let made = unsafe { ffi::PyLong_FromUnsignedLongLong(thread) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, made) }
 }
 
 /// A float.
 #[inline]
 pub(crate) fn float(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
-    owned(py, unsafe { ffi::PyFloat_FromDouble(number) })
+    let made = unsafe { ffi::PyFloat_FromDouble(number) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(py, made) }
 }
 
 /// An empty dict.
@@ -78,7 +86,7 @@ pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, ErrorSet> {
     // SAFETY: this thread is attached.
     let made = unsafe { ffi::PyDict_New() };
     // SAFETY: that function makes dicts.
-    Ok(unsafe { owned(py, made)?.cast_into_unchecked() })
+    unsafe { owned_as(py, made) }
 }
 
 /// A tuple of the items.
@@ -89,7 +97,9 @@ pub(crate) fn tuple<'py>(
 ) -> Result<Bound<'py, PyTuple>, ErrorSet> {
     let items = items.into_iter();
     // SAFETY: this thread is attached.
-    let made = owned(py, unsafe { ffi::PyTuple_New(items.len().cast_signed()) })?;
+    let made = unsafe { ffi::PyTuple_New(items.len().cast_signed()) };
+    // SAFETY: a new reference, or null.
+    let made = unsafe { owned(py, made) }?;
     for (place, item) in (0..items.len().cast_signed()).zip(items) {
         // SAFETY: a new tuple with this place, which is empty; the reference is given to it.
         unsafe { ffi::PyTuple_SET_ITEM(made.as_ptr(), place, item.into_ptr()) };
@@ -106,7 +116,9 @@ pub(crate) fn list<'py>(
 ) -> Result<Bound<'py, PyList>, ErrorSet> {
     let items = items.into_iter();
     // SAFETY: this thread is attached.
-    let made = owned(py, unsafe { ffi::PyList_New(items.len().cast_signed()) })?;
+    let made = unsafe { ffi::PyList_New(items.len().cast_signed()) };
+    // SAFETY: a new reference, or null.
+    let made = unsafe { owned(py, made) }?;
     for (place, item) in (0..items.len().cast_signed()).zip(items) {
         // SAFETY: a new list with this place, which is empty; the reference is given to it.
         unsafe { ffi::PyList_SET_ITEM(made.as_ptr(), place, item.into_ptr()) };

@@ -55,7 +55,9 @@ pub(super) unsafe fn enter_with<T>(
     names: *mut ffi::PyObject,
     body: impl for<'py> FnOnce(&Call<'py, T>) -> Result<*mut ffi::PyObject, ErrorSet>,
 ) -> *mut ffi::PyObject {
-    trampoline(std::ptr::null_mut(), |py| {
+    // SAFETY: the interpreter calls this, so the thread is attached.
+    let py = unsafe { Python::assume_attached() };
+    trampoline(py, std::ptr::null_mut(), || {
         // SAFETY: the caller's duty.
         body(&unsafe { Call::new(py, receiver, arguments, positional, names) })
     })
@@ -104,7 +106,9 @@ where
     {
         // SAFETY: `no_arguments` was given one.
         let body = unsafe { function::<F>() };
-        trampoline(std::ptr::null_mut(), |py| {
+        // SAFETY: the interpreter calls this, so the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        trampoline(py, std::ptr::null_mut(), || {
             // SAFETY: the interpreter passes a live receiver; `Entry<T>` belongs to the classes of `T`.
             let this = unsafe { This::from_ptr(py, receiver) };
             body(this).map(Bound::into_ptr)
@@ -209,6 +213,7 @@ impl<T: Held> BoundFunction<T> {
         let receiver = this.object().as_ptr();
         // SAFETY: the definition is leaked, and the interpreter only reads it; the receiver is alive.
         let function = unsafe { ffi::PyCFunction_NewEx(definition, receiver, std::ptr::null_mut()) };
-        owned(this.py(), function)
+        // SAFETY: a new reference, or null.
+        unsafe { owned(this.py(), function) }
     }
 }

@@ -4,6 +4,7 @@
 //! deallocators that the interpreter calls here without PyO3, it puts the reference aside for later: a transport that
 //! nobody holds would stay open. What the loop and its transports hold is dropped by attached threads only.
 
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
@@ -13,14 +14,17 @@ use pyo3::prelude::*;
 use super::this::{Held, This};
 
 /// A reference to a Python object. It is dropped while attached, and never inside
-/// [`GilCell::with`](super::owned::Owned::with): the last reference may run a finalizer.
-pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>);
+/// [`GilCell::with`](super::gil_cell::GilCell::with): the last reference may run a finalizer.
+pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>, PhantomData<*const ()>);
+
+// SAFETY: what a shared reference gives asks for a token, or is PyO3's and may be had by any thread.
+unsafe impl<T> Sync for Object<T> {}
 
 impl<T> Object<T> {
     /// One more reference to the same object.
     #[inline(always)]
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self(ManuallyDrop::new(self.0.clone_ref(py)))
+        Self(ManuallyDrop::new(self.0.clone_ref(py)), PhantomData)
     }
 
     /// The reference as PyO3 wants it while attached.
@@ -43,7 +47,7 @@ impl<T: Held> Object<T> {
 impl<T> From<Bound<'_, T>> for Object<T> {
     #[inline(always)]
     fn from(object: Bound<'_, T>) -> Self {
-        Self(ManuallyDrop::new(object.unbind()))
+        Self(ManuallyDrop::new(object.unbind()), PhantomData)
     }
 }
 

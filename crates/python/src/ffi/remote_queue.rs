@@ -13,6 +13,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::handle_object::Handle;
 use super::handle_value::{Flags, HandleObject};
+use super::trampoline::attached;
 
 pub(crate) struct RemoteQueue {
     newest: AtomicPtr<HandleObject>,
@@ -87,9 +88,9 @@ unsafe fn next<'a>(object: NonNull<HandleObject>) -> &'a Cell<*mut HandleObject>
 
 impl Drop for RemoteQueue {
     fn drop(&mut self) {
-        // SAFETY: a loop is deallocated by an attached thread, which `Handle` needs to be dropped.
-        let py = unsafe { Python::assume_attached() };
-        self.take(py).for_each(drop);
+        if let Some(py) = attached() {
+            self.take(py).for_each(drop);
+        }
     }
 }
 

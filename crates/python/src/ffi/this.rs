@@ -150,17 +150,3 @@ impl<'py, T: Held> From<&'py Bound<'py, T>> for This<'py, T> {
         object.as_borrowed().into()
     }
 }
-
-/// The Rust value inside an instance of a frozen class, when the interpreter has already checked the class.
-#[inline(always)]
-pub(crate) fn inside<'py, T>(object: Borrowed<'py>) -> &'py T
-where
-    T: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync,
-{
-    debug_assert!(object.is_instance_of::<T>());
-    // SAFETY: `object` is the receiver of a method of `T`, whose descriptor refuses other classes, or was checked by us.
-    let object = unsafe { object.cast_unchecked::<T>() };
-    let value: *const T = object.get();
-    // SAFETY: the object is alive for 'py: the interpreter (or the caller) holds a reference for the length of the call.
-    unsafe { &*value }
-}

@@ -33,28 +33,39 @@ impl ErrorSet {
     }
 }
 
+/// Whether the calling thread may use the interpreter: what a token proves, for where there can be none.
+pub(super) fn attached<'py>() -> Option<Python<'py>> {
+    // SAFETY: has no preconditions.
+    if unsafe { ffi::PyGILState_Check() } == 0 {
+        return None;
+    }
+    // SAFETY: this thread is attached.
+    Some(unsafe { Python::assume_attached() })
+}
+
 impl From<PyErr> for ErrorSet {
+    /// Without the GIL there is no interpreter to set the error in, and it is lost.
     fn from(error: PyErr) -> Self {
-        // SAFETY: a `PyErr` is turned into `ErrorSet` only by functions that hold a `Python` token, so the thread is attached.
-        let py = unsafe { Python::assume_attached() };
-        error.restore(py);
+        if let Some(py) = attached() {
+            error.restore(py);
+        }
         Self(())
     }
 }
 
 impl From<ErrorSet> for PyErr {
     fn from(raised: ErrorSet) -> Self {
-        // SAFETY: a `ErrorSet` is made by functions that hold a `Python` token and never leaves its thread, which is attached.
-        raised.take(unsafe { Python::assume_attached() })
+        match attached() {
+            Some(py) => raised.take(py),
+            None => new_error::<PyRuntimeError>("an error was asked for without the GIL"),
+        }
     }
 }
 
 /// Runs `body` for a C caller: an error becomes `failure` with the indicator set, a panic becomes `PanicException`.
 #[inline(always)]
-pub(crate) fn trampoline<R>(failure: R, body: impl FnOnce(Python<'_>) -> Result<R, ErrorSet>) -> R {
-    // SAFETY: called only at the top of functions that the interpreter calls, with its thread state attached.
-    let py = unsafe { Python::assume_attached() };
-    match catch_unwind(AssertUnwindSafe(|| body(py))) {
+pub(crate) fn trampoline<R>(py: Python<'_>, failure: R, body: impl FnOnce() -> Result<R, ErrorSet>) -> R {
+    match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => value,
         Ok(Err(ErrorSet(()))) => failure,
         Err(payload) => {
@@ -84,11 +95,32 @@ fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
 }
 
 /// An owned reference, or the error that its absence stands for.
+///
+/// # Safety
+/// `pointer` is a new reference, which the caller gives up, or null with the indicator set.
 #[inline(always)]
-pub(crate) fn owned(py: Python<'_>, pointer: *mut ffi::PyObject) -> Result<Bound<'_, PyAny>, ErrorSet> {
+pub(super) unsafe fn owned(
+    py: Python<'_>,
+    pointer: *mut ffi::PyObject,
+) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    // SAFETY: the caller's duty.
+    unsafe { owned_as(py, pointer) }
+}
+
+/// The same for an object that is known to be a `T`.
+///
+/// # Safety
+/// As of [`owned`], and the object is a `T`.
+#[inline(always)]
+pub(super) unsafe fn owned_as<T>(
+    py: Python<'_>,
+    pointer: *mut ffi::PyObject,
+) -> Result<Bound<'_, T>, ErrorSet> {
     if pointer.is_null() {
         return Err(ErrorSet::by_interpreter());
     }
-    // SAFETY: the caller passes the result of a C function that returns a new reference, and it is not null.
-    Ok(unsafe { Bound::from_owned_ptr(py, pointer) })
+    // SAFETY: the caller's duty, and it is not null.
+    let object = unsafe { Bound::from_owned_ptr(py, pointer) };
+    // SAFETY: the caller's duty.
+    Ok(unsafe { object.cast_into_unchecked() })
 }

@@ -16,7 +16,7 @@ use super::upgrade::{HandOver, Ignored, NotImplemented, Upgrade};
 use super::{class, close, date, deadline, scope};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
-use crate::ffi::gil_cell::GilCell;
+use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
@@ -41,7 +41,7 @@ pub(crate) struct HttpServer {
     pub(super) asgi: Py<PyDict>,
     pub(super) extensions: Py<PyDict>,
     pub(super) upgrade: Box<dyn Upgrade>,
-    pub(super) shared: GilCell<Shared>,
+    pub(super) shared: ClassCell<Shared>,
 }
 
 /// What changes while the server runs.
@@ -227,7 +227,7 @@ impl HttpServer {
             extensions: extensions.unbind(),
             upgrade,
             settings,
-            shared: GilCell::new(Shared {
+            shared: ClassCell::new(Shared {
                 connections: Vec::new(),
                 free: Vec::new(),
                 open: 0,

@@ -263,10 +263,10 @@ fn connect<'py>(
 }
 
 /// Calls a method of the socket object. That it would block is no error.
-fn ask<'py>(
+fn ask<'py, const COUNT: usize>(
     place: &Place<'_, 'py>,
     method: &Py<PyString>,
-    arguments: &[Borrowed<'_, '_, PyAny>],
+    arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
 ) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
     match call_method(place.socket.bind(py).as_borrowed(), method, arguments) {

@@ -27,7 +27,7 @@ pub(crate) struct Transport<I: Inner> {
 }
 
 /// What changes in a transport: of a stream, of datagrams, of a pipe.
-pub(crate) trait Inner: Sized + Send + 'static {
+pub(crate) trait Inner: Sized + 'static {
     /// The classes whose objects are such transports: statics.
     fn classes() -> &'static [Class<Transport<Self>>];
 
