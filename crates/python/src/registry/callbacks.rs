@@ -25,7 +25,7 @@ impl Registry {
         evicted.take_direction(entry, direction);
         *entry.callbacks.handles.place(direction) = Some(handle);
         let told = self.tell(token, before, Asker::Newcomer(direction), evicted);
-        // As in asyncio, the object that came first stands for the registration.
+        // As in asyncio, the registration keeps the object of its first callback.
         match self.table.entry_mut(descriptor).map(|entry| &mut entry.callbacks.object) {
             Some(place @ None) => *place = Some(object),
             _ => evicted.rest.push(object),

@@ -140,8 +140,7 @@ pub(crate) enum SourceKind {
 }
 
 impl SourceKind {
-    /// Whether a second source may stand beside it under the same number: a terminal may be read by one transport and
-    /// written by another.
+    /// Whether the number may have a second source: a terminal may be read by one transport and written by another.
     pub(crate) const fn is_pipe(self) -> bool {
         matches!(self, Self::ReadPipe | Self::WritePipe)
     }
@@ -160,7 +159,7 @@ impl SourceKind {
 pub(crate) struct Source {
     pub(crate) kind: SourceKind,
     /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
-    /// blocked belongs to its user alone.
+    /// blocked is referenced by its user alone.
     pub(crate) object: Object,
     pub(super) interest: Interest,
 }
@@ -223,7 +222,7 @@ impl Entry {
         waits.operations.place(direction).take()
     }
 
-    /// Where a source of this kind stands.
+    /// The place of a source of this kind.
     pub(super) const fn source_place(&mut self, kind: SourceKind) -> &mut Option<Source> {
         match kind {
             SourceKind::WritePipe => &mut self.pipe_writer,

@@ -1,19 +1,19 @@
 //! Whether the file behind a number is still the one that was registered, and what follows if it is not.
 //!
-//! A program may close a registered number, and the next file that it opens gets the same number; the kernel tells nobody.
-//! Five signs remain, and each means something else by "the same":
+//! A program may close a registered number, and the next file that it opens gets the same number. The kernel does not report
+//! this. Five tests are used instead, and each has its own meaning of "the same":
 //!
-//! - The registration is the same while its [`Token`] finds its entry: index and generation agree. An event under an older
-//!   token reaches nobody. So an entry that is another file's from now on moves to a fresh token, because the old file may
-//!   live on under another number, and epoll goes on reporting it.
-//! - The open file is the same while the kernel's set has it under the number. `EPOLL_CTL_MOD` answers `ENOENT` if it has
-//!   not ([`Modified::Renewed`]); kqueue does not tell. [`Registry::tell`] decides by that.
-//! - The socket is the same while it is the object that an operation was made for. A weak reference tells
-//!   ([`Registry::known_socket`]), and the number inside the object tells that it was not closed (`ffi::socket_object`).
-//! - The object that was given to `add_reader` is the same by `is`, as in asyncio, also when its `fileno()` is -1
-//!   ([`Registry::entry_of_object`]). The number may stand for another file then, so the kernel is asked for nothing under it.
-//! - Two files are the same if device and inode are (`reactor::file_behind`). It is all that can be asked of a number that
-//!   was not registered here: the wake-up descriptor of signals, and the number that two transports of a terminal share.
+//! - A registration is the same if its [`Token`] finds its entry: index and generation agree. An event under an older token
+//!   is dropped. An entry that another file takes over moves to a new token, because the old file may still be open under
+//!   another number, and epoll then still reports it.
+//! - An open file is the same if the kernel's set has it under the number. `EPOLL_CTL_MOD` fails with `ENOENT` otherwise
+//!   ([`Modified::Renewed`]); kqueue has no such test. [`Registry::tell`] uses it.
+//! - A socket is the same if it is the object that an operation was made for, by a weak reference
+//!   ([`Registry::known_socket`]). The number inside the object shows whether it was closed (`ffi::socket_object`).
+//! - An object that was given to `add_reader` is the same by `is`, as in asyncio, also if its `fileno()` is -1
+//!   ([`Registry::entry_of_object`]). Its number may be another file's then, so the kernel is told nothing under that number.
+//! - Two files are the same if their device and inode are (`reactor::file_behind`). This test is used for numbers that are
+//!   not registered here: the previous wake-up descriptor of signals, and a terminal's number whose other transport is closed.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -27,30 +27,30 @@ use super::entry::{Direction, Entry, Evicted};
 use crate::ffi::interpreter::refers_to;
 use crate::ffi::method::Argument;
 
-/// On whose behalf the kernel is told of a change. It decides what becomes of the entry if the number stands for another file.
+/// The party that a change is made for. It decides what happens to the entry if its number is another file's.
 #[derive(Clone, Copy)]
 pub(super) enum Asker {
-    /// A callback or an operation that begins to wait in this direction, for the file that is there now: the entry is that
-    /// file's from now on. What waited in the other direction waited for the old one and is taken out.
+    /// A callback or an operation that begins to wait in this direction, for the new file: the new file takes the entry
+    /// over. The callback or operation of the other direction waited for the old file and is taken out.
     Newcomer(Direction),
-    /// A transport or a listener. It owns its descriptor, so the number was closed behind its back: `EBADF`, and the file
-    /// that is there now is left alone.
+    /// A transport or a listener. It owns its descriptor, so the user has closed the number: `EBADF`, and the new file is not
+    /// watched.
     Source,
-    /// A callback, an operation or a source that waits no more. What is left in the entry waited for the old file: the one
-    /// that is there now is left alone.
+    /// A callback, an operation or a source that ceases to wait. The rest of the entry waits for the old file, so the new one
+    /// is not watched.
     Leaver,
 }
 
-/// What the table knows of a socket before anything is tried.
+/// What the table has on a socket from earlier operations.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownSocket {
     pub(super) token: Token,
-    /// The kernel tells when there is something to read, and there is nothing now.
+    /// The last read took everything, and the kernel reports when more arrives.
     pub(crate) is_drained: bool,
 }
 
 impl Registry {
-    /// Tells the kernel what an entry asks for, which was `before` until now. An entry that asks for nothing leaves the
+    /// Tells the kernel the interest of an entry, which was `before` until now. An entry without interest is removed from the
     /// table, unless it has a source.
     pub(super) fn tell(
         &mut self,
@@ -61,7 +61,7 @@ impl Registry {
     ) -> io::Result<()> {
         let Some(entry) = self.table.get(token) else { return Ok(()) };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
-        // A newcomer has the kernel look at the number in any case.
+        // The kernel checks the number for each newcomer.
         if interest == before && !matches!(asker, Asker::Newcomer(_)) {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl Registry {
         }
     }
 
-    /// The entry is another file's from now on, which `direction` is for.
+    /// Another file takes the entry over; `direction` waits for that file.
     #[cold]
     fn take_over(
         &mut self,
@@ -108,14 +108,14 @@ impl Registry {
         let is_checked = entry.waits.as_ref().is_some_and(|waits| waits.is_checked);
         evicted.take_direction(entry, direction.other());
         if let Some(waits) = entry.waits.as_deref_mut() {
-            // As the newcomer left it.
+            // `take_direction` has cleared what the newcomer had set.
             waits.is_checked = is_checked;
         }
         evicted.rest.extend(self.table.replace_object(descriptor));
         self.renew(descriptor)
     }
 
-    /// Moves an entry to a fresh token, also in the kernel's set.
+    /// Moves an entry to a new token, also in the kernel's set.
     fn renew(&mut self, descriptor: RawFd) -> io::Result<()> {
         let Some(token) = self.table.renew(descriptor) else { return Ok(()) };
         let interest = self.table.get(token).map_or(Interest::NONE, Entry::interest);
@@ -123,8 +123,8 @@ impl Registry {
         poller.reregister(descriptor, token, interest, Trigger::Level).map(drop)
     }
 
-    /// Tells the kernel of an entry that changed while the poller was away. The kernel may not know the number yet, or the
-    /// number may stand for another file; a fresh token does for both. A source knows its token, so it keeps it.
+    /// Tells the kernel of an entry that changed while the loop's thread had the poller. Either the number is new to the
+    /// kernel, or it is another file's: the entry gets a new token in both cases. A source keeps the token that it was given.
     pub(super) fn tell_late(&mut self, descriptor: RawFd) -> io::Result<()> {
         let Some(poller) = self.poller.as_mut() else { return Ok(()) };
         let token = self.table.token_of(descriptor);
@@ -138,8 +138,8 @@ impl Registry {
         }
     }
 
-    /// Whether the number of an entry stands for the file that it was registered for. If the kernel is asked for nothing it
-    /// cannot be told, and is assumed. A file that is not the same is left alone.
+    /// Whether the number of an entry is still that of the file that was registered. Without a registration in the kernel
+    /// there is no test, and the answer is yes. Another file is not watched afterwards.
     pub(super) fn is_same_file(&mut self, token: Token) -> bool {
         let Some(entry) = self.table.get(token) else { return false };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
@@ -152,7 +152,7 @@ impl Registry {
         is_same
     }
 
-    /// What is known of a socket; nothing if another one stood under its number.
+    /// What the table has on this socket; `None` if the entry of its number is another socket's.
     #[inline]
     pub(crate) fn known_socket(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<KnownSocket> {
         let token = self.table.token_of(descriptor)?;
@@ -164,8 +164,8 @@ impl Registry {
         Some(KnownSocket { token, is_drained: waits.is_drained && is_watched })
     }
 
-    /// The token under which a socket is registered that nothing is known of. It is a fresh one, for the case that the file of
-    /// a socket that stood here lives on under another number; a source knows its token, and the descriptor is its own.
+    /// The token for a socket that the table has nothing on. It is a new one, in case an earlier socket of this number is still
+    /// open under another number. A source keeps the token that it was given.
     pub(super) fn token_of_unknown(
         &mut self,
         descriptor: RawFd,

@@ -1,7 +1,7 @@
 //! What a loop has registered with the kernel: its poller, and the table that the poller follows.
 //!
-//! The table is the truth; the kernel is told of its changes. Nothing here calls Python: what a change takes out is given to
-//! the caller, to be cancelled and dropped outside every borrow.
+//! The table is authoritative; the kernel is told of its changes. Nothing here calls Python: what a change takes out is given
+//! to the caller, who cancels and drops it outside every borrow.
 //!
 //! | file | what it has |
 //! |---|---|

@@ -78,7 +78,7 @@ impl Registry {
         let (descriptor, before) = (entry.descriptor, entry.interest());
         let object = entry.source_place(kind).take()?.object;
         let has_other_half = entry.has_source();
-        // A kernel that does not know the descriptor any more has nothing to forget; what it reports reaches nobody.
+        // An error means that the kernel has no such registration any more. Its events are dropped.
         if has_other_half {
             drop(self.tell(token, before, Asker::Leaver, evicted));
         } else {
