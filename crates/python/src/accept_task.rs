@@ -1,9 +1,9 @@
-//! The task that makes a protocol and a transport for an accepted socket, in asyncio's turns.
+//! The task that creates the protocol and the transport of an accepted socket, in asyncio's turns.
 //!
-//! A connection is accepted in one turn, its protocol is made in the next, `connection_made` is called in the third, and in
-//! the fourth the task ends, when the protocol's own task has taken its first step. Cancelled before, it closes the
-//! connection: a program that cancels all tasks, and then waits until the server is closed, relies on it, since nobody else
-//! would. Every connection has a context of its own, a copy of the one that the server was started in.
+//! A connection is accepted in one turn, its protocol is created in the next, `connection_made` is called in the third,
+//! and the task ends in the fourth, when the protocol's own task has taken its first step. If the task is cancelled
+//! before, it closes the connection: a program that cancels all tasks and then waits until the server is closed relies
+//! on that. Every connection has a context of its own, a copy of the one in which the server was started.
 
 use std::os::fd::OwnedFd;
 
@@ -29,18 +29,18 @@ use crate::protocol;
 use crate::stream::{self, Connection, NewSocket};
 use crate::transport;
 
-/// What asyncio calls it.
+/// asyncio's name of the task.
 const NAME: &str = "_accept_connection2";
 
-/// Turns between the making of a protocol and the end of the task, less the one in which the task ends.
+/// The turns between the creation of a protocol and the end of the task, without the one in which the task ends.
 const TURNS: u8 = 1;
 
-/// What the connections of one listening socket are made with.
+/// The parts that all connections of one listening socket share.
 pub(crate) struct Acceptor {
     pub(crate) factory: Py<PyAny>,
     pub(crate) server: Option<Py<PyAny>>,
     pub(crate) context: Py<PyAny>,
-    /// The address of every connection's own end, unless the socket listens on all of the machine's.
+    /// The local address of every connection, unless the socket listens on all of the machine's.
     pub(crate) local: Option<Address>,
 }
 
@@ -56,14 +56,14 @@ struct AcceptTask {
 }
 
 enum Stage {
-    /// Not stepped yet.
+    /// Before the first step.
     Created(Object<EventLoop>, Acceptor, Accepted),
-    /// The protocol and its transport are made; so many more steps.
+    /// The protocol and its transport are created; this many steps are left.
     Opened(Object, u8),
     Finished,
 }
 
-/// Makes the class.
+/// Creates the class.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
         getters: vec![getter("__name__", name_of), getter("__qualname__", name_of)],
@@ -74,7 +74,7 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     coroutine::make_class(module, AcceptTask::class(), definition).map(drop)
 }
 
-/// Gives an accepted socket its task, by the loop's own `create_task`.
+/// Starts the task of an accepted socket, by the loop's own `create_task`.
 pub(crate) fn start(
     owner: &Bound<'_, EventLoop>,
     acceptor: &Acceptor,
@@ -87,7 +87,7 @@ pub(crate) fn start(
     Ok(())
 }
 
-/// Makes a protocol and a transport for an accepted socket, and begins, all in this turn.
+/// Creates a protocol and a transport for an accepted socket, and starts it, all in this turn.
 pub(crate) fn begin(
     owner: &Bound<'_, EventLoop>,
     acceptor: &Acceptor,
@@ -100,7 +100,7 @@ pub(crate) fn begin(
     }
 }
 
-/// What goes wrong closes that one connection. asyncio tells of it in debug mode only, and so do we.
+/// Reports an error, which closes this one connection: in debug mode only, as asyncio does.
 fn report(owner: &Bound<'_, EventLoop>, raised: ErrorSet) -> Result<(), ErrorSet> {
     let py = owner.py();
     let error = protocol::failure(py, raised)?;
@@ -123,7 +123,7 @@ impl Acceptor {
         }
     }
 
-    /// What a transport is made of, with a protocol of the factory's.
+    /// Returns the parts of a transport, with a protocol of the factory.
     fn connection<'py>(
         &self,
         owner: &Bound<'py, EventLoop>,
@@ -170,7 +170,7 @@ impl Coroutine for AcceptTask {
         let py = task.py();
         let transport = match task.take(py) {
             Stage::Opened(transport, _) => transport,
-            // The socket is closed as it is dropped.
+            // The socket is closed when it is dropped.
             Stage::Created(..) => return true,
             Stage::Finished => return false,
         };
@@ -214,7 +214,7 @@ impl AcceptTask {
         self.stage.with(py, |stage| std::mem::replace(stage, Stage::Finished))
     }
 
-    /// Without a future, so that the task is stepped again in the next turn.
+    /// Yields without a future, so that the task is stepped again in the next turn.
     fn wait<'py>(&self, py: Python<'py>, transport: Object, turns: u8) -> Step<'py> {
         let before = self.stage.with(py, |stage| std::mem::replace(stage, Stage::Opened(transport, turns)));
         drop(before);

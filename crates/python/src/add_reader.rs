@@ -1,6 +1,6 @@
 //! `add_reader`, `add_writer` and their removal: from a call to the table of watched descriptors.
 //!
-//! It checks arguments as asyncio does, makes the handles, and cancels those that a change displaced.
+//! They check arguments as asyncio does, create the handles, and cancel those that a change evicts.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -111,7 +111,7 @@ fn remove_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, 
     remove(call, Direction::Write)
 }
 
-/// From Python 3.15 on, asyncio's transports name the context that their protocol's callbacks run in.
+/// Adds a reader of asyncio's transports, which from Python 3.15 on pass the context of their protocol's callbacks.
 fn own_add_reader<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     add(call, Direction::Read, handle::context_of(call, "_add_reader")?)
 }
@@ -128,7 +128,7 @@ fn own_remove_writer<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAn
     remove(call, Direction::Write)
 }
 
-/// A transport's descriptor is the transport's: asyncio's own check.
+/// Refuses the descriptor of a transport: asyncio's own check.
 fn refuse_transports(call: &Call<'_, EventLoop>) -> Result<(), ErrorSet> {
     if let Some(descriptor) = call.positional().first() {
         call.receiver().call_method1(name!("_ensure_fd_no_transport"), (*descriptor,))?;
@@ -185,7 +185,7 @@ fn remove<'py>(call: &Call<'py, EventLoop>, direction: Direction) -> Result<Boun
         Some(number) => Some(registry.remove_callback(number, direction, &mut evicted)),
         None => registry
             .remove_callback_of_closed(*descriptor, direction, &mut evicted)
-            // The loop itself has taken it out, when the number was registered for another file.
+            // The loop itself has removed it, when the number was registered for another file.
             .or_else(|| registry.table.is_replaced(*descriptor).then_some(Ok(()))),
     });
     let Some(told) = told else { return Err(no_descriptor(descriptor).into()) };
@@ -196,7 +196,8 @@ fn remove<'py>(call: &Call<'py, EventLoop>, direction: Direction) -> Result<Boun
     Ok(truth(py, found))
 }
 
-/// A number, or what `fileno()` says, by the standard library's own rule; `None` for what is closed, or is no descriptor.
+/// Returns a number, or the result of `fileno()`, by the standard library's own rule; `None` if it is closed or not a
+/// descriptor.
 fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     let py = object.py();
     if let Ok(number) = object.extract::<RawFd>()
@@ -207,17 +208,17 @@ fn descriptor_of(object: &Bound<'_, PyAny>) -> PyResult<Option<RawFd>> {
     Imports::of(py)?.hooks.descriptor_or_none(py, object)?.extract()
 }
 
-/// The `ValueError` for an object that is no descriptor and that nothing is registered for.
+/// Returns the `ValueError` for an object that is not a descriptor and for which nothing is registered.
 fn no_descriptor(object: &Bound<'_, PyAny>) -> PyErr {
     let py = object.py();
     let asked = Imports::of(py).and_then(|imports| imports.hooks.descriptor_of(py, object));
-    // It may be one by now; who asked was too early.
+    // It may be one by now; the check was too early.
     asked.map_or_else(|error| error, |_| os_error(&io::Error::from_raw_os_error(libc::EBADF)))
 }
 
 impl EventLoop {
-    /// Callbacks that were displaced are cancelled. Operations wait on for nothing, as in asyncio; the table keeps them until
-    /// it was looked whether their sockets are open.
+    /// Cancels callbacks that were evicted. Operations go on waiting, as in asyncio; the table keeps them until the
+    /// next check whether their sockets are open.
     fn cancel(&self, py: Python<'_>, mut evicted: Evicted) -> PyResult<()> {
         let operations = std::mem::take(&mut evicted.operations);
         if !operations.is_empty() {

@@ -1,6 +1,6 @@
-//! Addresses of sockets as Python's `socket` module has them, made out of the kernel's, and the other way round.
+//! Addresses of sockets as in Python's `socket` module, converted from and to the kernel's.
 //!
-//! It knows no socket and asks no kernel. Nor does it look names up: who is given one has to ask the socket object.
+//! Sockets are not known here, and no names are looked up: the caller uses the socket object for names.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,8 @@ use reactor::Address;
 
 use crate::ffi::make;
 
-/// `("127.0.0.1", 80)`, `("::1", 80, 0, 0)`, a path, or `bytes` for an abstract name. `None` for another family.
+/// Returns `("127.0.0.1", 80)`, `("::1", 80, 0, 0)`, a path, or `bytes` for an abstract name. `None` for another
+/// family.
 pub(crate) fn to_object<'py>(py: Python<'py>, address: &Address) -> PyResult<Bound<'py, PyAny>> {
     Ok(match address {
         Address::V4 { addr, port } => {
@@ -29,12 +30,12 @@ pub(crate) fn to_object<'py>(py: Python<'py>, address: &Address) -> PyResult<Bou
     })
 }
 
-/// The greatest traffic class and flow label that Python's `socket` module takes.
+/// The largest traffic class and flow label that Python's `socket` module accepts.
 const MOST_FLOWINFO: u32 = 0xF_FFFF;
 
-/// What the kernel takes for an address of this family, if that is plain: a tuple of a literal and a port, or the path
-/// of a Unix socket. `None` for names, for subclasses, which may have an opinion of their own, and for what is wrong: the
-/// `socket` module looks up, or refuses, in its own words.
+/// Returns the kernel's form of a plain address of this family: a tuple of a literal and a port, or the path of a Unix
+/// socket. `None` for names, for subclasses, which may behave differently, and for invalid addresses: the `socket`
+/// module looks them up, or raises its own error.
 pub(crate) fn from_object(object: &Bound<'_, PyAny>, family: i32) -> Option<Address> {
     match family {
         libc::AF_INET => v4(object.cast_exact().ok()?),
@@ -76,7 +77,7 @@ fn number<T: TryFrom<i64>>(tuple: &Bound<'_, PyTuple>, place: usize) -> Option<T
     T::try_from(number.cast_exact::<PyInt>().ok()?.extract::<i64>().ok()?).ok()
 }
 
-/// A path that is not ASCII depends on the encoding of the file system, which Python knows.
+/// Converts a path. One that is not ASCII depends on the encoding of the file system, which Python knows.
 fn unix(object: &Bound<'_, PyAny>) -> Option<Address> {
     let path: Box<[u8]> = match object.cast_exact::<PyBytes>() {
         Ok(path) => path.as_bytes().into(),

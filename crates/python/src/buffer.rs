@@ -1,7 +1,7 @@
-//! Views of memory that belongs to an object of the user's: what is to be sent, and where to receive into.
+//! Views of memory that belongs to an object of the user: bytes to send, and room to receive into.
 //!
-//! A view keeps the object from being resized. It is held for the length of one system call, never while Python runs. It
-//! knows nothing of streams.
+//! A view keeps the object from being resized. It is held for the length of one system call, never while Python runs.
+//! Streams are not known here.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -19,12 +19,12 @@ pub(crate) struct View<'py> {
 }
 
 impl<'py> View<'py> {
-    /// The bytes of any object that has some in one piece. BufferError or TypeError where it has not.
+    /// Returns a view of an object with contiguous bytes. BufferError or TypeError for others.
     pub(crate) fn of(object: Argument<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_SIMPLE)
     }
 
-    /// The same, of an object that may be written to.
+    /// Returns a view of an object that may be written to.
     pub(crate) fn writable(object: Argument<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_WRITABLE)
     }
@@ -42,7 +42,7 @@ impl<'py> View<'py> {
         self.raw.len.unsigned_abs()
     }
 
-    /// What stands there now. Nothing may call Python while the slice is in use.
+    /// Returns the current bytes. No Python code may run while the slice is in use.
     pub(crate) fn bytes(&self) -> &[u8] {
         if self.len() == 0 {
             return &[];
@@ -51,7 +51,8 @@ impl<'py> View<'py> {
         unsafe { std::slice::from_raw_parts(self.raw.buf.cast(), self.len()) }
     }
 
-    /// Where to write. The view must be a writable one. Nothing may call Python while the slice is in use.
+    /// Returns the memory to write to. The view must be a writable one. No Python code may run while the slice is in
+    /// use.
     pub(crate) fn room(&mut self) -> &mut [MaybeUninit<u8>] {
         if self.len() == 0 || self.raw.readonly != 0 {
             return &mut [];
@@ -69,10 +70,10 @@ impl Drop for View<'_> {
     }
 }
 
-/// How much one read through the loop's buffer brings at most: asyncio's `max_size`.
+/// The most bytes that one read through the loop's buffer returns: asyncio's `max_size`.
 const INBOUND: usize = 256 * 1024;
 
-/// The loop's one receive buffer, made at the first read: idle connections have none.
+/// The loop's one receive buffer, allocated at the first read: idle connections have none.
 #[derive(Default)]
 pub(crate) struct Inbound(Vec<MaybeUninit<u8>>);
 
@@ -81,7 +82,8 @@ impl Inbound {
         Self(Vec::new())
     }
 
-    /// What `fill` has written: it gets the whole buffer and says how many bytes it has initialised, from the start.
+    /// Returns the bytes that `fill` has written. It gets the whole buffer and returns how many bytes it has
+    /// initialised, from the start.
     #[inline(always)]
     pub(crate) fn receive(
         &mut self,
@@ -98,11 +100,11 @@ impl Inbound {
     }
 }
 
-/// Extends a bytearray by what was received, in place.
+/// Appends received bytes to a bytearray, in place.
 pub(crate) fn extend(array: &Bound<'_, pyo3::types::PyByteArray>, content: &[u8]) -> PyResult<()> {
     let before = array.len();
     array.resize(before + content.len())?;
-    // SAFETY: the memory behind the old end is ours to fill in; no code of Python's runs meanwhile.
+    // SAFETY: the memory after the old end is ours to fill, and no Python code runs meanwhile.
     let room = unsafe { array.as_bytes_mut() };
     room[before..].copy_from_slice(content);
     Ok(())

@@ -1,7 +1,7 @@
 //! `vitok._native.EventLoop` as Python sees it: its constructor, its attributes, and the tables of its methods.
 //!
-//! Attributes of asyncio's base class that live in native memory are properties here, so that `BaseEventLoop.__init__`
-//! fills them and the instance's dict stays unborn: the interpreter calls methods of such an instance faster.
+//! Attributes of asyncio's base class that are in native memory are properties here, so that `BaseEventLoop.__init__`
+//! sets them and the instance gets no dict: the interpreter calls methods of such an instance faster.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -27,7 +27,7 @@ use crate::{
     schedule, signals, sock, stream, tasks,
 };
 
-/// Puts the class into the module.
+/// Adds the class to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<EventLoop>()?;
@@ -52,7 +52,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[pymethods]
 impl EventLoop {
-    /// A subclass may have arguments of its own: they are its `__init__`'s.
+    /// Creates the loop. A subclass may take arguments of its own, which are passed to its `__init__`.
     #[new]
     #[pyo3(signature = (*_arguments, **_keywords))]
     fn new(
@@ -68,32 +68,33 @@ impl EventLoop {
         run::forever(slf)
     }
 
-    /// What comes before the first turn: all of it is done, or none.
+    /// Do everything that comes before the first turn, completely or not at all.
     fn _run_forever_setup(slf: &Bound<'_, Self>) -> PyResult<()> {
         run::set_up(slf)
     }
 
-    /// What comes behind the last turn.
+    /// Do everything that comes after the last turn.
     fn _run_forever_cleanup(slf: &Bound<'_, Self>) -> PyResult<()> {
         run::clean_up(slf)
     }
 
-    /// Whether coroutines that are made from now on note where.
+    /// Set whether coroutines that are created from now on record where.
     fn _set_coroutine_origin_tracking(slf: &Bound<'_, Self>, enabled: &Bound<'_, PyAny>) -> PyResult<()> {
         run::track_origins(slf, enabled.is_truthy()?)
     }
 
-    /// Close the loop: the queues are emptied, descriptors closed, the default executor shut down without waiting.
+    /// Close the loop: empty the queues, close the descriptors, shut down the default executor without waiting.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         close::close(slf)
     }
 
-    /// Wake the loop if it sleeps. Any thread may.
+    /// Wake the loop if it sleeps. Any thread may call this.
     fn _write_to_self(&self) -> PyResult<()> {
         self.wakeup.ring().map_err(|error| crate::error::os_error(&error))
     }
 
-    /// Put a handle behind what is ready; one of asyncio's own is wrapped. Other threads may, and the loop wakes.
+    /// Add a handle to the end of the ready queue; one of asyncio's own is wrapped. Other threads may call this, and
+    /// the loop wakes.
     fn _add_callback(slf: &Bound<'_, Self>, handle: &Bound<'_, PyAny>) -> PyResult<()> {
         if handle.getattr(name!("_cancelled"))?.is_truthy()? {
             return Ok(());
@@ -102,14 +103,14 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Make sure that the process's wake-up descriptor of signals is this loop's, in the main thread.
+    /// Take the signal wake-up descriptor of the process, in the main thread, unless the loop has it.
     fn _hold_wakeup_descriptor(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().check_open()?;
         rebuild_after_fork(slf)?;
         signals::hold(slf.py(), slf.get())
     }
 
-    /// Keep the wake-up descriptor for as long as the loop runs or has handlers of signals, and give it back otherwise.
+    /// Keep the wake-up descriptor while the loop runs or has handlers of signals, and return it otherwise.
     fn _update_wakeup_descriptor(slf: &Bound<'_, Self>, has_handlers: bool) -> PyResult<()> {
         let (py, state) = (slf.py(), slf.get());
         if state.modes.any(Modes::CLOSED) {
@@ -119,7 +120,7 @@ impl EventLoop {
         signals::update(py, state, has_handlers)
     }
 
-    /// The descriptor that signal numbers are written to; made at the first call.
+    /// Return the descriptor that signal numbers are written to; it is created at the first call.
     fn _wakeup_descriptor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.check_open()?;
         let descriptor = self
@@ -129,7 +130,7 @@ impl EventLoop {
         Ok(make::integer(py, i64::from(descriptor))?)
     }
 
-    /// What is watched: a list of (descriptor, reader, writer, registered object or None).
+    /// Return the registrations: a list of (descriptor, reader, writer, registered object or None).
     fn _watched<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let watched = self.registry.with(py, |registry| registry.table.repr(py));
         let row = |(descriptor, reads, writes, object): (i32, bool, bool, Option<Object>)| {
@@ -142,7 +143,8 @@ impl EventLoop {
         Ok(make::list(py, rows?)?)
     }
 
-    /// The transport of a connected socket. `connection_made` is called at the next turn, then the waiter is woken.
+    /// Return the transport of a connected socket. `connection_made` is called at the next turn, then the waiter is
+    /// woken.
     #[pyo3(signature = (sock, protocol, waiter, extra, server, context))]
     fn _open_stream<'py>(
         slf: &Bound<'py, Self>,
@@ -159,7 +161,8 @@ impl EventLoop {
             .map_err(|raised| raised.take(slf.py()))
     }
 
-    /// The transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is woken.
+    /// Return the transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is
+    /// woken.
     fn _open_datagram<'py>(
         slf: &Bound<'py, Self>,
         sock: &Bound<'py, PyAny>,
@@ -173,7 +176,7 @@ impl EventLoop {
             .map_err(|raised| raised.take(slf.py()))
     }
 
-    /// Accept connections on a listening socket, each with a protocol of the factory's.
+    /// Accept connections on a listening socket, each with a protocol of the factory.
     #[pyo3(signature = (protocol_factory, sock, server, context))]
     fn _listen<'py>(
         slf: &Bound<'py, Self>,
@@ -185,17 +188,17 @@ impl EventLoop {
         listener::listen(slf, protocol_factory, SocketObject::expect(sock)?, server, context)
     }
 
-    /// Accept no more on the socket with this number; whether it was being done.
+    /// Stop accepting on the socket with this number. Return whether it was accepting.
     fn _unlisten(&self, py: Python<'_>, descriptor: i32) -> bool {
         listener::unlisten(py, self, descriptor)
     }
 
-    /// The open transport that a descriptor belongs to, or None.
+    /// Return the open transport that a descriptor belongs to, or None.
     fn _transport_of<'py>(&self, py: Python<'py>, descriptor: i32) -> Option<Bound<'py, PyAny>> {
         dispatch::transport_of(py, self, descriptor)
     }
 
-    /// The open transports of a server.
+    /// Return the open transports of a server.
     fn _transports_of<'py>(
         &self,
         py: Python<'py>,
@@ -204,7 +207,7 @@ impl EventLoop {
         Ok(make::list(py, stream::transports_of(py, self, server)?)?)
     }
 
-    /// Take deadlines from `loop.time()`, which a subclass has made its own.
+    /// Take deadlines from `loop.time()`, which a subclass overrides.
     fn _follow_own_time(&self) {
         self.modes.set(Modes::OWN_TIME, true);
     }
@@ -285,7 +288,7 @@ impl EventLoop {
         drop(before);
     }
 
-    /// What is ready, in order: a copy as a deque.
+    /// Return the ready queue, in order: a copy as a deque.
     #[getter]
     fn _ready<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if !self.remote_queue.is_empty() {
@@ -302,7 +305,7 @@ impl EventLoop {
         refuse_content(handles, "_ready")
     }
 
-    /// The timers, first due first: a copy as a list.
+    /// Return the timers, the first due first: a copy as a list.
     #[getter]
     fn _scheduled<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut handles: Vec<Handle> =
@@ -326,13 +329,13 @@ impl EventLoop {
     }
 }
 
-/// Whether the class of the loop has a `time` of its own.
+/// Returns whether the class of the loop overrides `time`.
 fn overrides_time(this: &Bound<'_, EventLoop>) -> PyResult<bool> {
     let py = this.py();
     Ok(!this.get_type().getattr(name!("time"))?.is(&EventLoop::type_object(py).getattr(name!("time"))?))
 }
 
-/// The queues are native: an assignment can only be the empty one of asyncio's constructor.
+/// Refuses an assignment with content: the queues are native, and only asyncio's constructor assigns empty ones.
 fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     if handles.len()? == 0 {
         return Ok(());
@@ -343,7 +346,7 @@ fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
 }
 
 impl EventLoop {
-    /// Notes that the user put something in place of a method that the native code would not ask for by itself.
+    /// Records that the program has replaced a method that the native code would not call otherwise.
     fn note_attribute(&self, name: &Bound<'_, PyAny>, set: bool) -> PyResult<()> {
         if name.eq(name!("time"))? {
             self.modes.set(Modes::OWN_TIME, set);

@@ -1,6 +1,6 @@
-//! The end of a loop: `close()`, and letting go of everything that the loop holds.
+//! Closes a loop, and releases everything that it holds.
 //!
-//! What is taken out of the state is dropped outside every borrow: a finalizer may come back to the loop.
+//! Objects that are taken out of the state are dropped outside every borrow: a finalizer may call the loop.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::rebuild::rebuild_after_fork;
 use crate::{name, signals};
 
-/// `close()`: asyncio's own part, then the native one, which is done in every case.
+/// Closes the loop: asyncio's own part, then the native one, which is done in every case.
 pub(crate) fn close(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let (py, state) = (this.py(), this.get());
     if state.is_running() {
@@ -24,21 +24,22 @@ pub(crate) fn close(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         return Ok(());
     }
     let hooks = &state.imports.hooks;
-    // At the end of the interpreter modules are emptied while some loops live on, and asyncio's part cannot run.
+    // At the end of the interpreter modules are emptied while some loops are still alive, and asyncio's part cannot
+    // run.
     if hooks.are_emptied(py)? {
         return close_natively(py, state);
     }
-    // Where asyncio's constructor was left halfway, its part has nothing to go by.
+    // If asyncio's constructor did not complete, its part has nothing to close.
     let Some(handlers) = this.as_any().getattr_opt(name!("_signal_handlers"))? else {
         return close_natively(py, state);
     };
     let handlers = handlers.call_method0(name!("copy"))?;
     if handlers.is_truthy()? {
-        // asyncio's method sets the wake-up descriptor to -1: an owner that has come meanwhile is noted before.
+        // asyncio's method sets the wake-up descriptor to -1: a new owner is recorded before.
         rebuild_after_fork(this)?;
         signals::hold_if_possible(py, state)?;
     }
-    // Interrupted, it is made again from the start: nobody else would take the handlers of signals away.
+    // After an interrupt it is called again from the start: nothing else would remove the signal handlers.
     let inherited = hooks.close_inherited(py, this).or_else(|error| {
         state.modes.set(Modes::CLOSED, false);
         hooks.close_again(py, this, &handlers).and(Err(error))
@@ -58,7 +59,7 @@ fn close_natively(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
 }
 
 fn close_descriptors(py: Python<'_>, state: &EventLoop) -> io::Result<()> {
-    // A thread that sleeps in the poller, which close() does not know of, finds the loop closed.
+    // A thread that sleeps in the poller without close() knowing finds the loop closed.
     let rung = state.wakeup.ring();
     let closed = state.registry.with(py, |registry| (registry.poller.take(), registry.signals.take()));
     drop(closed);
@@ -71,7 +72,7 @@ pub(crate) fn discard(py: Python<'_>, state: &EventLoop) {
     let posted = state.remote_queue.take(py);
     let (ready, timers, unsent, events) = state.queues.with(py, |queues| {
         let (ready, timers) = (std::mem::take(&mut queues.ready), queues.drain_timers());
-        // An exception can leave a run between a poll and the delivery of what it brought.
+        // An exception can leave a run between a poll and the delivery of its events.
         let owed = std::mem::take(&mut queues.owed_ends);
         (ready, timers, (std::mem::take(&mut queues.unsent), owed), std::mem::take(&mut queues.due))
     });

@@ -1,6 +1,6 @@
-//! From an event of a descriptor that the loop itself owns to the transport or listener behind it.
+//! From the event of a descriptor to its transport or listener, and from the list of written streams to each stream.
 //!
-//! Which kind of object it is stands in the table; what it does with the event is that object's affair.
+//! The table says which kind of object it is; the object decides what to do with the event.
 
 use std::os::fd::RawFd;
 
@@ -18,7 +18,7 @@ use crate::registry::{ReadyEvent, Recipient, SourceKind};
 use crate::transport::{alive, schedule_end};
 use crate::{datagram, listener, pipe, sock, stream};
 
-/// Delivers the events of one poll, in their order. After an exception that leaves the loop the rest is left to the next
+/// Delivers the events of one poll, in order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
 pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<ReadyEvent>) -> Result<(), ErrorSet> {
     let (py, state) = (this.py(), this.get());
@@ -48,7 +48,7 @@ fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
     }
 }
 
-/// Calls a function with an object of the table that is a transport of one kind.
+/// Calls a function with an object of the table, if it is a transport of this kind.
 #[inline(always)]
 fn as_one<T: Held>(
     object: Argument<'_>,
@@ -57,8 +57,8 @@ fn as_one<T: Held>(
     This::cast(object).map_or(Ok(()), act)
 }
 
-/// A lack of memory ends no run: it is reported, as that of a callback is. Whatever else comes out of an event has to leave
-/// the loop.
+/// Reports a lack of memory like that of a callback, since it ends no run. Every other exception of an event leaves the
+/// loop.
 #[cold]
 fn outlive(this: &Bound<'_, EventLoop>, error: PyErr) -> Result<(), ErrorSet> {
     let py = this.py();
@@ -76,7 +76,7 @@ fn outlive(this: &Bound<'_, EventLoop>, error: PyErr) -> Result<(), ErrorSet> {
     }
 }
 
-/// The open transport that a descriptor belongs to: a stream or an endpoint of datagrams.
+/// Returns the open transport that a descriptor belongs to: a stream or a datagram endpoint.
 pub(crate) fn transport_of<'py>(
     py: Python<'py>,
     state: &EventLoop,
@@ -102,7 +102,7 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         .queues
         .with(py, |queues| (std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.owed_ends)));
     let mut outcome = schedule_owed_ends(py, &owed).map_err(|raised| raised.take(py));
-    // Each is flushed, whatever the protocol of another raised while it was told to go on writing.
+    // Each is flushed, whatever another's protocol raised in `resume_writing`.
     for (kind, transport) in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
         let flushed = match kind {
@@ -120,7 +120,7 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     Ok(outcome?)
 }
 
-/// Schedules the ends that there was no memory for.
+/// Schedules the ends of transports for which there was no memory before.
 fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> Result<(), ErrorSet> {
     owed.iter().try_for_each(|(kind, transport, error)| {
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
@@ -135,8 +135,8 @@ fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> 
     })
 }
 
-/// Keeps the first exception that has to leave the loop out of the interpreter's sight, so that what is flushed after it is
-/// not called with an exception set. Only one can leave; another is printed.
+/// Keeps the first exception that has to leave the loop, cleared from the interpreter, so that later streams are not
+/// flushed with an exception set. Only one can leave; another is printed.
 #[cold]
 fn keep_first(outcome: &mut PyResult<()>, error: PyErr, transport: Argument<'_>) {
     match outcome {

@@ -1,4 +1,4 @@
-//! Where the kernel's errors become Python's, with their errno kept. It knows no caller.
+//! Converts the kernel's errors to Python's, with their errno.
 
 use std::io;
 
@@ -7,8 +7,8 @@ use pyo3::exceptions::PyOSError;
 
 use crate::ffi::error::{new_error, new_numbered_error, no_memory};
 
-/// The `OSError` that Python's own functions raise: of the subclass that the errno asks for, with the errno and the kernel's
-/// text, to which Rust adds the number.
+/// Returns the `OSError` that Python's own functions raise: of the subclass for the errno, with the errno and the
+/// kernel's text, without the number that Rust appends.
 pub(crate) fn os_error(error: &io::Error) -> PyErr {
     if error.raw_os_error().is_none() && error.kind() == io::ErrorKind::OutOfMemory {
         return no_memory();

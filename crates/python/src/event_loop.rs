@@ -1,8 +1,8 @@
-//! Running: one turn after the other until somebody says stop.
+//! Runs turns until `stop()`.
 //!
-//! A turn is: look at the descriptors (or sleep in front of them), move due timers behind what is ready, call what is ready.
-//! What the callbacks add waits for the next turn. Any callback may re-enter the loop's methods, so no borrow of its state
-//! is alive while one runs; after each the state is asked anew.
+//! A turn polls the descriptors (or sleeps), moves due timers to the end of the ready queue, and calls what is ready.
+//! Handles that callbacks add wait for the next turn. Any callback may call the loop's methods, so no borrow of its
+//! state is alive while one runs; the state is read again after each.
 
 use std::io;
 
@@ -78,7 +78,7 @@ fn clock() -> f64 {
 }
 
 impl EventLoop {
-    /// The time that deadlines are compared with: the clock's, or what `loop.time` was replaced by.
+    /// Returns the time that deadlines are compared with: the clock's, or that of a replaced `loop.time`.
     #[inline(always)]
     pub(crate) fn now(&self, this: This<'_, Self>) -> Result<f64, ErrorSet> {
         if self.modes.any(Modes::OWN_TIME) {
@@ -88,7 +88,7 @@ impl EventLoop {
     }
 }
 
-/// `run_forever` between its set-up and its end: turns, until `stop()`.
+/// Runs turns until `stop()`, between the set-up and the clean-up of `run_forever`.
 pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
@@ -101,13 +101,13 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
             turn(this).map_err(|raised| raised.take(py))?;
         }
         if state.modes.any(Modes::STOPPING | Modes::CLOSED) {
-            // Closed under way, as close() refuses but who goes behind its back may: nothing would wake the loop again.
+            // Closed during the run, which close() refuses but other code may do: nothing would wake the loop again.
             return if state.modes.any(Modes::STOPPING) { Ok(()) } else { state.check_open() };
         }
     }
 }
 
-/// One turn.
+/// Runs one turn.
 fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
@@ -135,13 +135,13 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// Why a busy turn may have to look at the descriptors.
+/// Why a busy turn may have to poll the descriptors.
 enum Look {
-    /// It is time to see to signals and other threads, whatever has happened.
+    /// The poll for signals and other threads is due in any case.
     Due,
-    /// Something has happened that may have made a descriptor ready.
+    /// An action has happened that may have made a descriptor ready.
     IfReady,
-    /// Nothing has happened since the last look.
+    /// No action has happened since the last poll.
     None,
 }
 
@@ -168,10 +168,10 @@ impl EventLoop {
     }
 }
 
-/// A look at the descriptors that cannot block.
+/// Polls the descriptors without blocking.
 fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
-    // Before the poll: a handler of Python's may poll itself, and the events are those of the last poll.
+    // Before the poll: a Python signal handler may poll itself, and the events are those of the last poll.
     check_signals(py)?;
     let step = this.get().queues.with(py, |queues| {
         queues.has_acted = false;
@@ -184,8 +184,8 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     take_events(this, outcome)
 }
 
-/// Nothing is ready: waits for an event, a timer, another thread or a signal. `last_look` is when the operations of `sock_*`
-/// were last looked after, if that is due again.
+/// Waits for an event, a timer, another thread or a signal, since nothing is ready. `last_look` is when the `sock_*`
+/// operations were last checked, if that is due again.
 fn sleep(
     this: &Bound<'_, EventLoop>,
     deadline: Option<Deadline>,
@@ -198,7 +198,7 @@ fn sleep(
         None => Timeout::Never,
     };
     if state.modes.any(Modes::OWN_TIME) && state.queues.with(py, |queues| !queues.ready.is_empty()) {
-        // The clock is the user's, and what it did has to be called first.
+        // The clock is the program's, and callbacks that it scheduled have to run first.
         return Ok(());
     }
     if let Some(last_ns) = last_look {
@@ -221,7 +221,7 @@ fn sleep(
     take_events(this, outcome)
 }
 
-/// Waits while other threads may run Python. They may change what is watched meanwhile: that is settled afterwards.
+/// Waits without the GIL. Other threads may change registrations meanwhile; those changes are applied afterwards.
 fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::Result<usize> {
     if timeout == Timeout::Now && !state.registry.with(py, |registry| registry.has_anything_to_poll()) {
         py.detach(|| ());
@@ -234,7 +234,7 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
         let outcome = poller.wait(timeout);
         (poller, outcome)
     });
-    // Who closed the loop meanwhile has found none to close.
+    // If another thread closed the loop meanwhile, it found no poller to close.
     let closed = state.registry.with(py, |registry| {
         if state.modes.any(Modes::CLOSED) {
             return Some(poller);
@@ -245,8 +245,8 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
     outcome
 }
 
-/// Calls what is ready now, and delivers events between what was ready before the poll and what came of it: the order in
-/// which asyncio calls them, where all of these are handles.
+/// Calls the handles that are ready, and delivers events between the handles from before the poll and those from it:
+/// the order in which asyncio calls them, where all of these are handles.
 fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
@@ -263,7 +263,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet
     }
     let before = before.min(count);
     let called = call_handles(this, before);
-    // The events leave the list in any case: what an exception leaves undelivered the kernel reports again.
+    // The events leave the list in any case: the kernel reports again what an exception leaves undelivered.
     let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
     called?;
     let event_count = events.len();
@@ -275,7 +275,7 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet
     call_handles(this, count - before)
 }
 
-/// Calls so many handles from the front of the queue.
+/// Calls this many handles from the front of the queue.
 #[inline(always)]
 fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), ErrorSet> {
     let py = this.py();
@@ -297,7 +297,7 @@ fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), ErrorSe
     Ok(())
 }
 
-/// Debug mode times each callback, and the loop knows which handle runs.
+/// Calls a handle in debug mode, which times each callback and records which handle runs.
 #[cold]
 fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), ErrorSet> {
     let py = this.py();

@@ -1,7 +1,7 @@
-//! Both ends of `run_in_executor`: a concurrent future on the pool's side, an asyncio future on the loop's.
+//! The two ends of `run_in_executor`: a concurrent future for the pool, an asyncio future for the loop.
 //!
-//! asyncio joins them by four Python functions; here one native object is the callback of both. The pool itself, and what
-//! it is when nobody chose one, is Python's.
+//! asyncio joins them by four Python functions; here one native object is the callback of both. Pools, and the choice
+//! of the default one, are Python's.
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -62,7 +62,7 @@ fn run_in_executor<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>
     Ok(target)
 }
 
-/// The callback of both futures, and of the handle that crosses from one thread to the other.
+/// The callback of both futures, and of the handle that is posted from one thread to the other.
 #[pyclass(frozen, immutable_type, module = "vitok._native")]
 struct Bridge {
     ends: GilCell<Option<Ends>>,
@@ -76,8 +76,8 @@ struct Ends {
 
 #[pymethods]
 impl Bridge {
-    /// With the pool's future: it is done, in whatever thread. With the loop's: it is done, perhaps by `cancel()`.
-    /// With `None`: this is the loop's thread, and the result is to be copied.
+    /// With the pool's future: it is done, in any thread. With the loop's: it is done, perhaps by `cancel()`. With
+    /// `None`: this is the loop's thread, and the result is to be copied.
     fn __call__(slf: &Bound<'_, Self>, future: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = slf.py();
         let ends = slf.get().ends.with(py, |ends| ends.as_ref().map(|ends| ends.clone_ref(py)));
@@ -124,7 +124,7 @@ impl Ends {
         }
     }
 
-    /// In the pool's thread: asks the loop's thread to come back with `None`. A closed loop no longer wants to know.
+    /// Posts a call with `None` from the pool's thread to the loop's thread. A closed loop is ignored.
     fn cross(&self, bridge: &Bound<'_, Bridge>) -> PyResult<()> {
         let py = bridge.py();
         let owner = self.owner.bind(py);
@@ -145,7 +145,7 @@ impl Ends {
         state.post(py, handle)
     }
 
-    /// In the loop's thread: what the pool's future holds, the loop's gets.
+    /// Copies the result of the pool's future to the loop's, in the loop's thread.
     fn copy_result(&self, py: Python<'_>) -> PyResult<()> {
         let source = self.source.bind(py);
         let target = self.target.bind(py);

@@ -1,4 +1,4 @@
-//! What a loop holds, shown to the garbage collector. `close` lets go of it.
+//! The objects that a loop holds, for the garbage collector. `close` releases them.
 
 use pyo3::{PyTraverseError, PyVisit};
 
@@ -6,7 +6,7 @@ use crate::ffi::handle_object::Handle;
 use crate::loop_state::EventLoop;
 
 impl EventLoop {
-    /// Shows the collector every object that the loop holds.
+    /// Visits every object that the loop holds.
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.remote_queue.visit(&visit)?;
         let mut seen = Ok(());

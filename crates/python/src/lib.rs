@@ -1,7 +1,7 @@
 //! The extension module `vitok._native`: the native half of `vitok.Loop`.
 //!
-//! It binds the reactor to CPython. [`class`] is the class as Python sees it; the walk of a turn starts in `event_loop`.
-//! The arrows between the files stand in ARCHITECTURE.md.
+//! It binds the reactor to CPython. [`class`] is the class as Python sees it; a turn of the loop starts in
+//! `event_loop`. ARCHITECTURE.md has the layers of the files.
 
 use crate::ffi::make;
 use crate::ffi::name::Text;
@@ -39,7 +39,7 @@ mod stream_protocol;
 mod tasks;
 mod transport;
 
-/// What `vitok info` prints of the build.
+/// Returns what `vitok info` prints about the build.
 #[pyfunction]
 fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
     let facts = make::dict(py)?;
@@ -50,8 +50,8 @@ fn build_info(py: Python<'_>) -> PyResult<Bound<'_, pyo3::types::PyDict>> {
     Ok(facts)
 }
 
-/// Whether an object's class is exactly the standard library's `socket.socket`, so that its transports and `sock_*` calls are
-/// native. A closed socket is recognised only after an open one was.
+/// Returns whether the class of an object is exactly the standard library's `socket.socket`, so that its transports and
+/// `sock_*` calls are native. A closed socket is recognised only after an open one was.
 #[pyfunction]
 fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
     ffi::socket_object::SocketObject::of(sock).is_some()
@@ -59,7 +59,7 @@ fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
 
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    // First: what follows fills statics, which all interpreters of the process share.
+    // This check comes first: the calls below fill statics, which all interpreters of the process share.
     ffi::interpreter::require_main(module.py())?;
     ffi::forced_unwind::hang_threads();
     ffi::name::load(module.py())?;

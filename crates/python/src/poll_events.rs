@@ -1,7 +1,7 @@
-//! What a wait in the kernel brought: handles of watchers become ready, events of transports get in line, and what is rare
-//! (signals, descriptors that are no more, events for nobody) is seen to at once.
+//! The events of a wait: watchers' handles become ready, events of transports are queued, and rare events (signals,
+//! closed descriptors, events without a receiver) are handled at once.
 //!
-//! When the events are delivered is `event_loop`'s affair.
+//! `event_loop` decides when queued events are delivered.
 
 use std::io;
 
@@ -16,13 +16,14 @@ use crate::rebuild::{rebuild, report_refused};
 use crate::registry::{Entry, Evicted, ReadyEvent, Recipient, Registry, SIGNALS, Waits, is_live};
 use crate::signals;
 
-/// What a wait brought: callbacks of watched descriptors go behind what is ready, in the order of the events.
+/// Takes the events of a wait: callbacks of watched descriptors are added to the ready queue, in the order of the
+/// events.
 pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize>) -> Result<(), ErrorSet> {
     let py = this.py();
     let count = match outcome {
         Ok(count) => count,
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            // Nothing was seen of the descriptors, and handlers of signals may do anything.
+            // The descriptors were not polled, and signal handlers may do anything.
             this.get().queues.with(py, |queues| queues.has_acted = true);
             return check_signals(py);
         }
@@ -37,19 +38,19 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
     if found.is_plain() { Ok(()) } else { found.handle_rest(this) }
 }
 
-/// What a wait brought besides callbacks to call.
+/// The result of a wait besides callbacks.
 #[derive(Default)]
 struct Found {
     signals: bool,
     stale: u32,
     cancelled: bool,
     refused: Vec<(Entry, io::Error)>,
-    /// Events of sockets that were waited on and are no more.
+    /// Events of sockets that were waited on and are no longer.
     idle: Vec<Event>,
 }
 
 impl Found {
-    /// Handles of watchers go behind what is ready; events of transports and listeners wait for their place in the turn.
+    /// Adds watchers' handles to the ready queue; events of transports and listeners wait for their place in the turn.
     fn collect(&mut self, py: Python<'_>, registry: &Registry, count: usize, queues: &mut Queues) {
         let Some(poller) = registry.poller.as_ref() else {
             return;
@@ -114,7 +115,7 @@ impl Found {
         let mut evicted = Evicted::default();
         state.registry.with(py, |registry| {
             for event in &self.idle {
-                // What the kernel has against it is said when somebody waits there again.
+                // An error of the kernel is reported when an operation waits there again.
                 drop(registry.end_lingering(event.token, event.readiness, &mut evicted));
             }
             if self.cancelled {
@@ -123,7 +124,7 @@ impl Found {
         });
         drop(evicted);
         if self.stale > 0 && state.registry.with(py, |registry| registry.note_stale(self.stale)) {
-            // Without descriptors for a new object the old one serves on; the next stale events try again.
+            // Without descriptors for a new object the old one stays in use; the next stale events try again.
             if let Ok(refused) = rebuild(py, state) {
                 report_refused(this, refused)?;
             }

@@ -1,5 +1,5 @@
-//! The poller made anew with the same registrations: in a forked child, and where the kernel goes on reporting a file that
-//! is gone. What the kernel refuses then is reported to the exception handler.
+//! Replaces the poller by a new one with the same registrations: in a forked child, and when the kernel keeps reporting
+//! a file that is gone. Registrations that the kernel refuses are reported to the exception handler.
 
 use std::io;
 
@@ -14,7 +14,8 @@ use crate::signals;
 use crate::sock;
 use crate::transport::alive;
 
-/// In the child of a `fork()`, at its first use there: the parent's poller and pipe are left to the parent.
+/// Rebuilds the poller at its first use in the child of a `fork()`. The parent's poller and pipe are left to the
+/// parent.
 pub(crate) fn rebuild_after_fork(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let (py, state) = (this.py(), this.get());
     if state.registry.with(py, |registry| registry.process == std::process::id()) {
@@ -26,7 +27,7 @@ pub(crate) fn rebuild_after_fork(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     report_refused(this, refused)
 }
 
-/// Makes the poller anew and returns the registrations that the kernel refuses, which are taken out of the table.
+/// Rebuilds the poller and returns the registrations that the kernel refuses, which are removed from the table.
 pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Entry, io::Error)>> {
     let (refused, waker) = state.registry.with(py, Registry::rebuild).map_err(|error| os_error(&error))?;
     if let Some(waker) = waker {
@@ -35,7 +36,7 @@ pub(crate) fn rebuild(py: Python<'_>, state: &EventLoop) -> PyResult<Vec<(Entry,
     Ok(refused)
 }
 
-/// Reports descriptors that cannot be watched any more, and ends what waits for them.
+/// Reports descriptors that can no longer be watched, and ends the operations and transports that wait for them.
 pub(crate) fn report_refused(this: &Bound<'_, EventLoop>, refused: Vec<(Entry, io::Error)>) -> PyResult<()> {
     let py = this.py();
     for (entry, error) in refused {
@@ -48,9 +49,9 @@ pub(crate) fn report_refused(this: &Bound<'_, EventLoop>, refused: Vec<(Entry, i
         let message = format!("Descriptor {} cannot be watched any more", entry.descriptor);
         let details = handle::failure(py, &message, error)?;
         this.call_method1(name!("call_exception_handler"), (details,))?;
-        // A transport that gets no events any more has lost its connection; a listener is of no use.
+        // A transport without events has lost its connection; a listener is useless.
         for source in entry.sources() {
-            // The other half of a pipe may be asking for nothing, and is held weakly then.
+            // The other half of a pipe may have no interest, and is held weakly then.
             if let Some(object) = alive(source.object.bind(py).clone()) {
                 object.call_method0(source.kind.end_method())?;
             }

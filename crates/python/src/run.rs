@@ -1,9 +1,10 @@
-//! A run of the loop: what it takes from its thread, its turns, and what it gives back in every case.
+//! A run of the loop: set-up, turns, and a clean-up in every case.
 //!
-//! The handlers of signals are Python code, which the interpreter runs between two instructions of a function written in
-//! Python: a KeyboardInterrupt comes out there. So a run is set up and cleaned up natively, by calls of C functions only,
-//! between which no handler can run. What has to be asked of Python comes before anything is taken. Whatever a step raises
-//! (an audit hook, a failed allocation, an override), the steps behind it are made, and the first exception goes on.
+//! Signal handlers are Python code, which the interpreter runs between two instructions of a function written in
+//! Python; a KeyboardInterrupt is raised there. So a run is set up and cleaned up natively, by calls of C functions
+//! only, between which no handler can run. All questions to Python come before the set-up. If a step raises an
+//! exception (an audit hook, a failed allocation, an override), the later steps still follow, and the first exception
+//! is raised.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -19,35 +20,35 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::rebuild::rebuild_after_fork;
 use crate::{dispatch, event_loop, name, signals};
 
-/// `run_forever`: set-up, turns until `stop()`, clean-up.
+/// Runs the loop: set-up, turns until `stop()`, clean-up.
 pub(crate) fn forever(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
-    // Another run of this loop keeps what it has taken.
+    // Another run of this loop keeps its state.
     if this.get().is_running() {
         return this.call_method0(name!("_run_forever_setup")).map(drop);
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         this.call_method0(name!("_run_forever_setup"))?;
         let turned = event_loop::run(this);
-        // What was written in a turn that an exception has ended is not lost.
+        // Bytes written in a turn that an exception has ended are still sent.
         let flushed = dispatch::flush(this).map_err(|raised| raised.take(py));
         turned.and(flushed)
     }));
-    // A subclass may have its own set-up and clean-up, which may end early. A panic is a bug of ours and becomes an
-    // exception of the caller's; the loop must not stay "running" for either.
+    // A subclass may override the set-up and the clean-up, and these may end early. A panic is a bug here and becomes
+    // an exception of the caller; the loop must not stay "running" for either.
     let cleaned =
         if holds_thread(this) { this.call_method0(name!("_run_forever_cleanup")).map(drop) } else { Ok(()) };
     let given_back = if holds_thread(this) { clean_up(this) } else { Ok(()) };
     outcome.unwrap_or_else(|panic| resume_unwind(panic)).and(cleaned).and(given_back)
 }
 
-/// Whether a run has taken something of its thread. `_thread_id` alone may have been reset by the program.
+/// Returns whether a run has taken something from its thread. The program may have reset `_thread_id` alone.
 fn holds_thread(this: &Bound<'_, EventLoop>) -> bool {
     let state = this.get();
     state.is_running() || state.asyncgen_hooks_before.with(this.py(), |hooks| hooks.is_some())
 }
 
-/// `_run_forever_setup`: after an error nothing is taken.
+/// Sets up a run (`_run_forever_setup`). After an error nothing is taken.
 pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let (py, state) = (this.py(), this.get());
     state.check_open()?;
@@ -62,7 +63,7 @@ pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     take(this).inspect_err(|_| drop(clean_up(this)))
 }
 
-/// Makes what belongs to the thread the loop's.
+/// Takes what belongs to the thread for the loop.
 fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
@@ -72,7 +73,7 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         calls.sys.bind(py).call_method0(name!("get_asyncgen_hooks"))?.cast_into()?;
     let own =
         (this.getattr(name!("_asyncgen_firstiter_hook"))?, this.getattr(name!("_asyncgen_finalizer_hook"))?);
-    // A run within a run, which a program may bring about by private names, leaves it to the outer one.
+    // A run within a run, which a program can start by private names, leaves this to the outer one.
     let spare = state.asyncgen_hooks_before.with(py, |place| match place {
         Some(_) => Some(before),
         None => {
@@ -83,11 +84,11 @@ fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     drop(spare);
     set_asyncgen_hooks(py, state, own)?;
     set_running_loop(state, this)?;
-    // A signal that arrived before the wake-up descriptor was the loop's would not end its first sleep.
+    // A signal that arrived before the loop had the wake-up descriptor would not end its first sleep.
     check_signals(py).map_err(|raised| raised.take(py))
 }
 
-/// `_run_forever_cleanup`: gives back whatever is taken.
+/// Cleans up after a run (`_run_forever_cleanup`): restores everything that the set-up changed.
 pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
@@ -104,7 +105,7 @@ pub(crate) fn clean_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     steps.into_iter().fold(Ok(()), PyResult::and)
 }
 
-/// The wake-up descriptor of signals stays with a loop that has handlers.
+/// Returns the signal wake-up descriptor, unless the loop has signal handlers.
 fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let is_closed = this.get().modes.any(Modes::CLOSED);
     if is_closed || !this.getattr(name!("_signal_handlers"))?.is_truthy()? {
@@ -113,27 +114,28 @@ fn release_signals(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     Ok(())
 }
 
-/// Python 3.11 makes an object to note that no loop runs. Left undone, no loop could ever run in this thread again, so what
-/// fails for lack of memory is tried once more: the run has let go of what it held by then.
+/// Resets the running loop of the thread. Python 3.11 allocates an object for that. If it failed, no loop could ever
+/// run in this thread again, so a second attempt follows: by then the run has freed its memory.
 fn leave_thread(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let none = this.py().None().into_bound(this.py());
     let leave = || set_running_loop(this.get(), &none);
     leave().or_else(|_| leave())
 }
 
-/// For the set-up and the clean-up, so that the name is there when the clean-up needs it.
+/// Sets the running loop, for the set-up and the clean-up, so that the name is loaded when the clean-up needs it.
 fn set_running_loop(state: &EventLoop, running: &Bound<'_, PyAny>) -> PyResult<()> {
     let events = state.imports.thread_calls.events.bind(running.py());
     events.call_method1(name!("_set_running_loop"), (running,)).map(drop)
 }
 
-/// Likewise.
+/// Sets the hooks of asynchronous generators, likewise.
 fn set_asyncgen_hooks<'py>(py: Python<'py>, state: &EventLoop, hooks: impl PyCallArgs<'py>) -> PyResult<()> {
     let sys = state.imports.thread_calls.sys.bind(py);
     sys.call_method1(name!("set_asyncgen_hooks"), hooks).map(drop)
 }
 
-/// `_set_coroutine_origin_tracking`: whether coroutines note where they were made, as in asyncio's debug mode.
+/// Sets whether coroutines record where they are created, as in asyncio's debug mode
+/// (`_set_coroutine_origin_tracking`).
 pub(crate) fn track_origins(this: &Bound<'_, EventLoop>, enabled: bool) -> PyResult<()> {
     let (is_enabled, saved_depth) =
         (name!("_coroutine_origin_tracking_enabled"), name!("_coroutine_origin_tracking_saved_depth"));
@@ -151,7 +153,7 @@ pub(crate) fn track_origins(this: &Bound<'_, EventLoop>, enabled: bool) -> PyRes
     } else {
         this.getattr(saved_depth)?
     };
-    // Noted first: what fails behind this is undone by the clean-up.
+    // Recorded first: the clean-up undoes steps after this one that fail.
     this.setattr(is_enabled, truth(py, enabled))?;
     calls.sys.bind(py).call_method1(name!("set_coroutine_origin_tracking_depth"), (depth,)).map(drop)
 }

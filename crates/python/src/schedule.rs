@@ -1,5 +1,5 @@
-//! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`: from a call on the interpreter's stack to a handle in a
-//! queue. It decides what the arguments mean; when handles run is `event_loop`'s affair.
+//! `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`: from a call to a handle in a queue. `event_loop`
+//! decides when handles run.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -47,7 +47,7 @@ pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     ]
 }
 
-/// What a scheduling method was called with.
+/// The arguments of a scheduling method.
 struct Request<'py> {
     callback: Borrowed<'py>,
     arguments: &'py [Borrowed<'py>],
@@ -121,7 +121,7 @@ fn at<'py>(
     Ok(object)
 }
 
-/// Checks what asyncio checks, and makes the handle.
+/// Makes asyncio's checks, and creates the handle.
 #[inline(always)]
 fn make<'py>(
     call: &Call<'py, EventLoop>,
@@ -149,7 +149,7 @@ fn make<'py>(
     Ok(handle)
 }
 
-/// Whether the handle goes straight to the queue of a loop that runs, where the garbage collector need not know it.
+/// Returns whether the handle goes to the queue of a running loop, where the garbage collector need not know it.
 #[inline(always)]
 fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
     if flags.has(Flags::TIMER) {
@@ -159,7 +159,7 @@ fn waits_in_running_loop(this: &EventLoop, flags: Flags) -> bool {
     if flags.has(Flags::THREADSAFE) { this.is_own_thread() } else { this.is_running() }
 }
 
-/// A closed loop refuses; debug mode looks at the thread and at the callback as asyncio does.
+/// Refuses a closed loop; in debug mode also checks the thread and the callback, as asyncio does.
 #[cold]
 fn check(
     call: &Call<'_, EventLoop>,

@@ -1,6 +1,6 @@
-//! The numbers of signals that have arrived: they are read, handed on, and the loop's handlers for them are called.
+//! Reads the numbers of signals that have arrived, passes them on, and calls the loop's handlers for them.
 //!
-//! What a number means is asyncio's `_process_self_data`, inherited.
+//! asyncio's `_process_self_data`, which is inherited, interprets the numbers.
 
 use pyo3::prelude::*;
 
@@ -13,17 +13,17 @@ use crate::loop_state::EventLoop;
 use crate::name;
 use crate::transport::schedule;
 
-/// What the pipe has brought.
+/// The signal numbers in the pipe.
 #[derive(Default)]
 struct Numbers {
     all: Vec<u8>,
-    /// Those that the interpreter's own handler has written, and no other loop has handed on.
+    /// Those written by the interpreter's own handler, which no other loop has passed on.
     new: Vec<u8>,
 }
 
 /// Reads the numbers of signals that have arrived, and runs the Python-level handlers first, as the interpreter would.
 pub(crate) fn deliver(py: Python<'_>, this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
-    // An exception of a handler leaves the numbers in the pipe, for the next run to find.
+    // An exception of a handler leaves the numbers in the pipe for the next run.
     check_signals(py)?;
     let (hands_on, own) =
         this.get().registry.with(py, |registry| (registry.hands_signals_on, registry.wakeup.unwrap_or(-1)));

@@ -1,13 +1,13 @@
-//! Signals: how a loop gets the wake-up descriptor of the process, and what becomes of the numbers that arrive.
+//! Signals: how a loop gets the wake-up descriptor of the process, and what happens to numbers that arrive.
 //!
-//! CPython's handler in C writes the number of each signal to that one descriptor. A loop in the main thread holds it while
-//! it runs, so that a signal ends its sleep at once, and for as long as it has handlers of its own.
+//! CPython's C handler writes the number of each signal to that one descriptor. A loop in the main thread holds it
+//! while it runs, so that a signal ends its sleep at once, and for as long as it has handlers of its own.
 //!
-//! | file | what it has |
+//! | File | Contents |
 //! |---|---|
 //! | `wakeup_fd` | taking the descriptor, giving it back, and the child of a `fork()` |
-//! | `owners` | who has it and who had it before: one list for all loops of a process |
-//! | `deliver` | reading the numbers, handing them on, and calling the loop's handlers |
+//! | `owners` | its owner and previous owners: one list for all loops of a process |
+//! | `deliver` | reading the numbers, passing them on, and calling the loop's handlers |
 
 mod deliver;
 mod owners;

@@ -1,27 +1,28 @@
-//! Who has the process's wake-up descriptor of signals, and who had it before: there is one for all loops of a process.
+//! The owner of the process's signal wake-up descriptor, and its previous owners: there is one for all loops of a
+//! process.
 //!
-//! A loop that takes it leaves the previous owner without news, so what arrives is handed on: to the last of the other
-//! owners that still exists, as it would arrive there without us, and to the other loops that have handlers. Numbers for
-//! another loop of ours are marked, so that it does not hand them on again: two loops could go on for ever.
+//! A loop that takes it cuts off the previous owner, so numbers that arrive are passed on: to the last of the other
+//! owners that still exists, as if the loop were not there, and to the other loops that have handlers. Numbers for
+//! another vitok loop are marked, so that it does not pass them on again: two loops could go on for ever.
 
 use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reactor::{file_behind, offer};
 
-/// Marks a number that another loop has handed on. Numbers of signals are below it.
+/// Marks a number that another loop has passed on. Numbers of signals are below it.
 pub(super) const HANDED_ON: u8 = 0x80;
 
-/// A descriptor that was set by other code than ours, and the file behind it: the number may be used again.
+/// A descriptor that was set by other code, and the file behind it: the number may be reused.
 struct PreviousOwner {
     descriptor: RawFd,
     file: (u64, u64),
 }
 
 struct Owners {
-    /// In the order in which a loop took their place.
+    /// In the order in which a loop replaced them.
     previous: Vec<PreviousOwner>,
-    /// The pipes of the loops that hold the descriptor, the one that took it last at the end.
+    /// The pipes of the loops that hold the descriptor; the one that took it last is at the end.
     loops: Vec<RawFd>,
 }
 
@@ -31,7 +32,7 @@ fn owners() -> MutexGuard<'static, Owners> {
     OWNERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes that a loop has put its pipe in the place of `before`. Returns whether numbers are to be handed on.
+/// Records that a loop has replaced `before` by its pipe. Returns whether numbers are to be passed on.
 pub(super) fn note_taken(own: RawFd, before: RawFd) -> bool {
     let mut owners = owners();
     owners.loops.retain(|&known| known != own);
@@ -45,7 +46,7 @@ pub(super) fn note_taken(own: RawFd, before: RawFd) -> bool {
     !owners.previous.is_empty() || owners.loops.len() > 1
 }
 
-/// The descriptor to set when a loop gives its own back, -1 for none.
+/// Returns the descriptor to set when a loop gives its own back, or -1 for none.
 pub(super) fn next_after(own: RawFd) -> RawFd {
     let mut owners = owners();
     owners.loops.retain(|&known| known != own);
@@ -54,8 +55,8 @@ pub(super) fn next_after(own: RawFd) -> RawFd {
     owners.loops.last().copied().unwrap_or(previous)
 }
 
-/// Hands on numbers that a loop has read: all of them to the last previous owner, and to the other loops those that this
-/// loop has no handler for.
+/// Passes on numbers that a loop has read: all of them to the last previous owner, and to the other loops those for
+/// which this loop has no handler.
 pub(super) fn hand_on(own: RawFd, numbers: &[u8], is_claimed: impl Fn(u8) -> bool) {
     let owners = owners();
     if let Some(owner) = owners.previous.iter().rfind(|owner| owner.exists()) {
@@ -76,7 +77,8 @@ pub(super) fn note_given_back() {
     }
 }
 
-/// In the child of a `fork()` no loop holds it. The descriptor to set there if a loop held it in the parent, -1 for none.
+/// Returns the descriptor to set in the child of a `fork()`, where no loop holds it, if one did in the parent: -1 for
+/// none.
 pub(super) fn next_in_child() -> Option<RawFd> {
     let mut owners = owners();
     let held = !owners.loops.is_empty();

@@ -1,8 +1,8 @@
-//! The process's wake-up descriptor of signals: a loop takes it, and gives it back to its previous owner.
+//! The process's signal wake-up descriptor: a loop takes it, and gives it back to its previous owner.
 //!
-//! Native, although it runs once per run and its steps are calls of `signal.set_wakeup_fd`: that function cannot tell the
-//! descriptor without replacing it, so that an interrupt between the call and the note of what it returned would lose the
-//! previous owner for good. Between two calls of C functions no Python-level handler of a signal can run.
+//! This is native, although it runs once per run and its steps are calls of `signal.set_wakeup_fd`: that function
+//! cannot return the descriptor without replacing it, so an interrupt between the call and recording its result would
+//! lose the previous owner for good. Between two calls of C functions no Python-level signal handler can run.
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -32,7 +32,7 @@ pub(crate) fn hold(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     Ok(())
 }
 
-/// The same. Where no descriptor is left for the pipe the loop runs as asyncio's does: a signal ends its sleep by EINTR.
+/// Does the same. Without a descriptor for the pipe the loop runs as asyncio's does: a signal ends its sleep by EINTR.
 pub(crate) fn hold_if_possible(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     match hold(py, state) {
         Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(()),
@@ -40,22 +40,23 @@ pub(crate) fn hold_if_possible(py: Python<'_>, state: &EventLoop) -> PyResult<()
     }
 }
 
-/// After asyncio's methods have changed the handlers of signals, and the descriptor without regard to its owner: it is the
-/// loop's for as long as the loop runs or has handlers.
+/// Restores the descriptor after asyncio's methods have changed the handlers of signals: those set the descriptor
+/// without regard to its owner. The loop keeps it while it runs or has handlers.
 pub(crate) fn update(py: Python<'_>, state: &EventLoop, has_handlers: bool) -> PyResult<()> {
     hold(py, state)?;
     state.registry.with(py, |registry| registry.has_signal_handlers = has_handlers);
     if has_handlers || state.is_running() { Ok(()) } else { release(py, state) }
 }
 
-/// Gives the descriptor back, unless somebody else has taken it since. What has arrived and was not read is handed on.
+/// Gives the descriptor back, unless other code has taken it since. Numbers that arrived and were not read are passed
+/// on.
 pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     let (held, process) = state.registry.with(py, |registry| (registry.wakeup, registry.process));
     if process != std::process::id() {
         return forget(py, state);
     }
     let Some(own) = held else { return Ok(()) };
-    // What arrives from here on comes through the pipe, whoever had the descriptor until now.
+    // From here on signals arrive through the pipe, even if another owner had the descriptor until now.
     let Some(current) = swap(py, state.imports, own)? else {
         return Ok(());
     };
@@ -63,7 +64,7 @@ pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
         (registry.wakeup, registry.hands_signals_on) = (None, false);
     });
     let next = owners::next_after(own);
-    // -1 is what asyncio leaves when the last of its handlers goes.
+    // asyncio leaves -1 when the last of its handlers is removed.
     swap(py, state.imports, if current == own || current == -1 { next } else { current })?;
     let numbers = read_new(py, state)?;
     owners::hand_on(own, &numbers, |_| false);
@@ -71,14 +72,14 @@ pub(crate) fn release(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     Ok(())
 }
 
-/// In the child of a `fork()` the pipe is shared with the parent, and what comes through it is the parent's.
+/// Leaves the pipe to the parent in the child of a `fork()`, since its contents are the parent's.
 pub(crate) fn forget(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     let (held, pipe) = state.registry.with(py, |registry| {
         registry.hands_signals_on = false;
         (registry.wakeup.take(), registry.signals.take())
     });
     drop(pipe);
-    // Where the hook for forked children did not run, the descriptor is still the child's.
+    // If the hook for forked children did not run, the descriptor is still the child's.
     let Some(own) = held else { return Ok(()) };
     match swap(py, state.imports, -1)? {
         Some(current) if current != own => swap(py, state.imports, current).map(drop),
@@ -86,7 +87,7 @@ pub(crate) fn forget(py: Python<'_>, state: &EventLoop) -> PyResult<()> {
     }
 }
 
-/// Has the interpreter call us in the child of every `fork()`, after asyncio, which sets the descriptor to -1 there.
+/// Registers a function for the child of every `fork()`, after asyncio's, which sets the descriptor to -1 there.
 pub(crate) fn register_at_fork(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let keywords = make::dict(py)?;
