@@ -1,17 +1,16 @@
-//! What methods and attributes answer most: None, or a truth value. Neither is ever made, so neither can fail.
-//!
-//! It knows nothing of who asks.
+//! The most common results of methods and attributes: None and truth values. They always exist, so returning them
+//! cannot fail.
 
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
-/// `None`.
+/// Returns `None`.
 #[inline(always)]
 pub(crate) fn none(py: Python<'_>) -> Bound<'_, PyAny> {
     py.None().into_bound(py)
 }
 
-/// `True` or `False`.
+/// Returns `True` or `False`.
 #[inline(always)]
 pub(crate) fn truth(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
     PyBool::new(py, value).to_owned().into_any()

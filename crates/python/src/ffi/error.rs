@@ -1,7 +1,8 @@
-//! New exceptions, which take no panic where there is no memory for them.
+//! New exceptions, without a panic if there is no memory for them.
 //!
-//! PyO3's `new_err` makes the exception's arguments when it is raised, and panics if that fails. Without memory for its text
-//! an exception is raised without one, and without memory for the exception the interpreter raises MemoryError.
+//! PyO3's `new_err` creates the exception's arguments when it is raised, and panics if that fails. Here an exception is
+//! raised without a text if there is no memory for the text, and the interpreter raises MemoryError if there is none
+//! for the exception.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,35 +12,35 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::{PyErrArguments, PyTypeInfo};
 
-/// `T(text)`, or `T()` for an empty text.
+/// Returns `T(text)`, or `T()` for an empty text.
 #[cold]
 pub(crate) fn new_error<T: PyTypeInfo>(text: impl Into<Cow<'static, str>>) -> PyErr {
     PyErr::new::<T, _>(Words { number: None, text: text.into() })
 }
 
-/// `T(number, text)`: an `OSError` of the subclass that the number asks for.
+/// Returns `T(number, text)`: an `OSError` of the subclass for the number.
 #[cold]
 pub(crate) fn new_numbered_error<T: PyTypeInfo>(number: i32, text: String) -> PyErr {
     PyErr::new::<T, _>(Words { number: Some(number), text: text.into() })
 }
 
-/// A MemoryError for memory that Rust was refused.
+/// Returns a MemoryError for memory that Rust was refused.
 #[cold]
 pub(crate) fn no_memory() -> PyErr {
     note_refused_memory();
     new_error::<PyMemoryError>("")
 }
 
-/// Whether memory was refused to this process, as far as native code has seen.
+/// Whether this process was ever refused memory, as far as native code has seen.
 static WAS_REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Notes that memory was refused: what asyncio loses then is looked after from now on.
+/// Records that memory was refused: from now on, tasks that asyncio may lose then are checked.
 #[cold]
 pub(crate) fn note_refused_memory() {
     WAS_REFUSED.store(true, Ordering::Relaxed);
 }
 
-/// Whether memory was ever refused.
+/// Returns whether memory was ever refused.
 pub(crate) fn was_memory_refused() -> bool {
     WAS_REFUSED.load(Ordering::Relaxed)
 }
@@ -50,7 +51,7 @@ struct Words {
 }
 
 impl Words {
-    /// What the exception is made with; nothing if there is no memory for it.
+    /// Returns the arguments of the exception, or `None` if there is no memory for them.
     fn objects<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         let length = self.text.len().cast_signed();
         // SAFETY: the text is as long as said and is copied.
@@ -58,7 +59,7 @@ impl Words {
         let Some(number) = self.number else { return Some(text) };
         // SAFETY: this thread is attached.
         let number = made(py, unsafe { ffi::PyLong_FromLongLong(number.into()) })?;
-        // SAFETY: as many live objects as said, which the tuple takes references to.
+        // SAFETY: two live objects, to which the tuple takes references of its own.
         made(py, unsafe { ffi::PyTuple_Pack(2, number.as_ptr(), text.as_ptr()) })
     }
 }
@@ -76,7 +77,7 @@ impl PyErrArguments for Words {
     }
 }
 
-/// What a C function made. The functions of `make` raise the error instead, and are built on this file.
+/// Takes the result of a C function. The functions of `make` raise the error instead, and are built on this file.
 fn made(py: Python<'_>, pointer: *mut ffi::PyObject) -> Option<Bound<'_, PyAny>> {
     // SAFETY: the caller passes the result of a C function that returns a new reference or null.
     unsafe { Bound::from_owned_ptr_or_opt(py, pointer) }

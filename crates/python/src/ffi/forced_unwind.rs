@@ -1,16 +1,17 @@
-//! Hangs a thread that is ended by `pthread_exit` while native code is on its stack.
+//! Makes a thread hang that `pthread_exit` ends while native code is on its stack.
 //!
-//! Below Python 3.14 the interpreter ends a daemon thread that asks for the GIL during finalization by `pthread_exit`. That may
-//! happen in any call that can run bytecode, in a deallocation, in a collection, and after a wait without the GIL. glibc then
-//! unwinds the stack by force: frame after frame, it calls the frame's personality routine. Rust's routine would run
-//! destructors, which release objects without the GIL, and would abort the process at the first `catch_unwind` or function
-//! that is declared not to unwind. The routine of this file stands in front of Rust's and never returns from a forced unwind,
-//! so the thread hangs, as all such threads do from Python 3.14 on. Nothing of the frame has been touched by then.
+//! Below Python 3.14 the interpreter ends a daemon thread that asks for the GIL during finalization by `pthread_exit`.
+//! That may happen in any call that can run bytecode, in a deallocation, in a collection, and after a wait without the
+//! GIL. glibc then unwinds the stack by force: frame after frame, it calls the frame's personality routine. Rust's
+//! routine would run destructors, which release objects without the GIL, and would abort the process at the first
+//! `catch_unwind` or function that is declared not to unwind. The routine of this file precedes Rust's and never
+//! returns from a forced unwind, so the thread hangs before any destructor runs, as all such threads do from Python
+//! 3.14 on.
 //!
-//! The unwinder finds the routine for all Rust code of this library, with PyO3 and the standard library, through one pointer.
-//! So every call that leaves Rust is covered, whatever it calls, and none pays for it.
+//! The unwinder finds the routine for all Rust code of this library, with PyO3 and the standard library, through one
+//! pointer. So every call that leaves Rust is covered, at no cost for any of them.
 
-/// Makes threads hang that are ended by `pthread_exit` within this library. Called once, when the module is made.
+/// Makes threads hang that `pthread_exit` ends within this library. Called once, when the module is created.
 pub(crate) fn hang_threads() {
     #[cfg(all(any(target_os = "linux", target_os = "freebsd"), not(target_arch = "arm")))]
     personality::install();
@@ -26,12 +27,12 @@ mod personality {
     const FORCED: c_int = 8;
 
     unsafe extern "C" {
-        /// The word through which frames of position-independent code refer to their personality routine, as LLVM names it.
-        /// A library has one of its own, which is writable because the dynamic linker fills it in.
+        /// The word through which frames of position-independent code refer to their personality routine, as LLVM names
+        /// it. Each library has its own, which is writable because the dynamic linker sets it.
         #[link_name = "DW.ref.rust_eh_personality"]
         static ROUTINE: AtomicPtr<c_void>;
 
-        /// Rust's own routine, with the signature that the ABI gives to all of them.
+        /// Rust's own routine, with the signature that the ABI defines for all of them.
         fn rust_eh_personality(
             version: c_int,
             actions: c_int,
@@ -47,7 +48,7 @@ mod personality {
         place.store(hang_or_unwind as *mut c_void, Ordering::Release);
     }
 
-    /// Has the ABI's signature too.
+    /// It has the ABI's signature, too.
     unsafe extern "C" fn hang_or_unwind(
         version: c_int,
         actions: c_int,
@@ -57,7 +58,7 @@ mod personality {
     ) -> c_int {
         if actions & FORCED != 0 {
             loop {
-                // SAFETY: has no preconditions. It returns after each signal.
+                // SAFETY: the call has no preconditions. It returns after each signal.
                 unsafe { libc::pause() };
             }
         }

@@ -1,6 +1,6 @@
 //! A reference to a handle.
 //!
-//! It knows neither queues nor what to do with an exception; `crate::handle` does.
+//! The module does not know queues or the treatment of exceptions; `crate::handle` does.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -14,8 +14,9 @@ pub(crate) use super::handle_value::Flags;
 use super::handle_value::{HandleObject, HandleValue};
 use super::this::This;
 
-/// A strong reference to a handle. Dropping it releases the reference, so a queue of them is emptied only while attached,
-/// and never inside [`GilCell::with`](super::gil_cell::GilCell::with): the last reference may run a finalizer.
+/// A strong reference to a handle. Dropping it releases the reference, so a queue of handles is emptied only while the
+/// thread is attached, and never inside [`GilCell::with`](super::gil_cell::GilCell::with): the last reference may run a
+/// finalizer.
 pub(crate) struct Handle(NonNull<HandleObject>);
 
 impl Drop for Handle {
@@ -53,10 +54,10 @@ impl Handle {
         raw
     }
 
-    /// One more reference to a handle that Python has.
+    /// Takes one more reference to a handle that Python has.
     pub(crate) fn of(this: This<'_, HandleValue>) -> Self {
         let object = this.object().to_owned().into_ptr();
-        // SAFETY: a live object, whose address is not null.
+        // SAFETY: the address of a live object is not null.
         Self(unsafe { NonNull::new_unchecked(object.cast()) })
     }
 
@@ -72,7 +73,7 @@ impl Handle {
         self.0 == other.0
     }
 
-    /// Shows the handle to the garbage collector from now on.
+    /// Makes the garbage collector track the handle.
     pub(crate) fn track(&self, _py: Python<'_>) {
         if !self.flags().has(Flags::TRACKED) {
             self.set_flags(self.flags().with(Flags::TRACKED));
@@ -81,7 +82,7 @@ impl Handle {
         }
     }
 
-    /// The end of a stay in the queue of a running loop: whoever else still holds the handle may be in a cycle with it.
+    /// Ends the stay in the queue of a running loop: other code that still has the handle may be in a cycle with it.
     #[inline(always)]
     pub(crate) fn leave_queue(self, py: Python<'_>) {
         // SAFETY: a live object.
@@ -90,14 +91,14 @@ impl Handle {
         }
     }
 
-    /// The handle as Python sees it.
+    /// Returns the handle as Python sees it.
     #[inline(always)]
     pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         // SAFETY: a live object; the new `Bound` takes a reference of its own.
         unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr().cast()) }
     }
 
-    /// Shows the handle to the garbage collector.
+    /// Visits the handle, for the garbage collector.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector calls this attached.
         let py = unsafe { Python::assume_attached() };

@@ -1,4 +1,4 @@
-//! What an object has between its header and its value: room for the interpreter's own, and for the slots of a base class.
+//! The part of an object between its header and its value: fields for the interpreter, and the slots of a base class.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::object::Object;
 
-/// The collector's function, to be shown objects.
+/// The collector's function, which is called with each object.
 pub(crate) struct Visit {
     function: ffi::visitproc,
     argument: *mut c_void,
@@ -18,12 +18,12 @@ pub(crate) struct Visit {
 
 impl Visit {
     /// # Safety
-    /// The collector passes both to `tp_traverse`, which is on the stack for as long as this value lives.
+    /// The collector passed both to `tp_traverse`, which does not return while this value lives.
     pub(super) unsafe fn new(function: ffi::visitproc, argument: *mut c_void) -> Self {
         Self { function, argument, stopped: 0 }
     }
 
-    /// What `tp_traverse` returns.
+    /// Returns the result for `tp_traverse`.
     pub(super) fn outcome(&self) -> c_int {
         self.stopped
     }
@@ -44,36 +44,36 @@ impl Visit {
 
     pub(super) fn raw(&mut self, object: *mut ffi::PyObject) {
         if self.stopped == 0 && !object.is_null() {
-            // SAFETY: the collector's own function, called as it asks to be, with a live object.
+            // SAFETY: the collector's own function, called as it requires, with a live object.
             self.stopped = unsafe { (self.function)(object, self.argument) };
         }
     }
 }
 
-/// What an object has between its header and its value. A field of it is null or owns a reference.
+/// The fields of an object between its header and its value. Each is null or owns a reference.
 pub(crate) trait Head: Sized + 'static {
     const EMPTY: Self;
 
-    /// The size of the largest object of a base that there is room for.
+    /// The size of the largest object of a base for which there is room.
     const BASE_SIZE: usize = size_of::<ffi::PyObject>();
 
-    /// Where the interpreter finds what is its own, for a head that lies at this offset.
+    /// The fields that the interpreter uses itself, for a head at this offset.
     fn members(offset: usize) -> Vec<ffi::PyMemberDef>;
 
     fn getters() -> Vec<ffi::PyGetSetDef> {
         Vec::new()
     }
 
-    /// Whether there are weak references to the object.
+    /// Returns whether there are weak references to the object.
     fn is_referred_to(&self) -> bool;
 
     fn visit(&self, visit: &mut Visit);
 
-    /// Gives back what the head owns.
+    /// Releases the references of the head.
     fn release(&mut self);
 }
 
-/// Nothing.
+/// An empty head.
 pub(crate) struct Plain;
 
 /// Weak references to the object.
@@ -81,13 +81,14 @@ pub(crate) struct Weak {
     references: *mut ffi::PyObject,
 }
 
-/// Slots of `asyncio.transports._FlowControlMixin`, the largest of asyncio's classes that a class of ours inherits from.
+/// The slots of `asyncio.transports._FlowControlMixin`, the largest of asyncio's classes that a class here inherits
+/// from.
 const BASE_SLOTS: usize = 5;
 
-/// What an object of a subclass of an ordinary Python class with slots has.
+/// The head of an object of a subclass of an ordinary Python class with slots.
 #[repr(C)]
 pub(crate) struct Subclass {
-    /// The slots of asyncio's class; properties of our classes hide them, so they stay null.
+    /// The slots of asyncio's class; properties of the classes here hide them, so they stay null.
     slots: [*mut ffi::PyObject; BASE_SLOTS],
     dict: *mut ffi::PyObject,
     weak: Weak,
@@ -123,7 +124,7 @@ impl Head for Weak {
         !self.references.is_null()
     }
 
-    /// The list of them is the interpreter's.
+    /// The list of weak references belongs to the interpreter.
     fn visit(&self, _visit: &mut Visit) {}
 
     #[inline(always)]
@@ -171,7 +172,7 @@ impl Head for Subclass {
     }
 }
 
-/// Where in its objects the interpreter finds a thing of its own.
+/// A field of objects that the interpreter uses itself.
 pub(super) fn member(name: &'static CStr, offset: usize) -> ffi::PyMemberDef {
     ffi::PyMemberDef {
         name: name.as_ptr(),

@@ -1,7 +1,7 @@
 //! Every raw CPython call and every raw layout, each behind a safe function of a few lines.
 //!
-//! This folder and `buffer.rs` are the only places of the extension where `unsafe` may stand. It knows how the C API
-//! wants to be called; it knows nothing of loops, polls or asyncio.
+//! This folder and `buffer.rs` are the only places of the extension where `unsafe` is allowed. It has the requirements
+//! of the C API; loops, polls and asyncio are not known here.
 
 pub(crate) mod answer;
 pub(crate) mod arguments;

@@ -1,6 +1,6 @@
-//! Making Python's strings for names: those of the table, and a text that is made a string at a call.
+//! Creates Python's strings for names: those of the table, and texts that become strings at a call.
 //!
-//! PyO3's `intern!`, and its conversions of `&str`, panic where there is no memory for the string.
+//! PyO3's `intern!`, and its conversions of `&str`, panic if there is no memory for the string.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -9,7 +9,7 @@ use super::interned::{NAMES, TEXTS};
 use super::make;
 use super::trampoline::ErrorSet;
 
-/// Makes the names of the table, before anything of the module can be called. MemoryError.
+/// Creates the names of the table, before anything of the module can be called. MemoryError.
 pub(crate) fn load(py: Python<'_>) -> Result<(), ErrorSet> {
     for (name, text) in NAMES.iter().zip(TEXTS) {
         let made = make::interned(py, text)?.unbind();
@@ -18,7 +18,7 @@ pub(crate) fn load(py: Python<'_>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// A text that is made a string where PyO3 takes an object.
+/// A text that becomes a string where PyO3 takes an object.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl<'py> IntoPyObject<'py> for Text<'_> {

@@ -1,13 +1,13 @@
-//! [`SocketObject`]: a `socket.socket` whose descriptor is read where it lies in memory, which runs no code.
+//! [`SocketObject`]: a `socket.socket` whose descriptor is read from its memory, which runs no code.
 //!
-//! A transport over a socket object reads the number right before each system call: if the user has closed the socket and the
-//! number stands for another file by now, that file is neither read nor written. A call of `fileno()` would cost as much as the
-//! rest of a write and may run user code; CPython keeps the number in the first field of the object.
+//! A transport over a socket object reads the number right before each system call: if the user has closed the socket
+//! and the number is another file by now, that file is neither read nor written. A call of `fileno()` would cost as
+//! much as the rest of a write and may run user code; CPython keeps the number in the first field of the object.
 //!
-//! The class is found once, at import, by its base and not by the name `socket.socket`: tests and libraries replace that name.
-//! Subclasses are refused, since their methods may do more than the system calls. Two objects of the running interpreter, one
-//! without a descriptor and one with, confirm the place of the field. If it lies elsewhere, nothing is a `SocketObject` and
-//! asyncio's own code is used.
+//! The class is found once, at import, by its base and not by the name `socket.socket`, which tests and libraries
+//! replace. Subclasses are refused, since their methods may do more than the system calls. Two objects of the running
+//! interpreter, one without a descriptor and one with, confirm the offset of the field. If it is elsewhere, nothing is
+//! a `SocketObject` and asyncio's own code is used.
 
 use std::os::fd::RawFd;
 use std::ptr::{self, null_mut};
@@ -27,14 +27,14 @@ use super::object::Object;
 /// confirmed to be their first field, so [`descriptor`](Self::descriptor) is a safe read that runs no code.
 pub(crate) struct SocketObject(Object);
 
-/// The head of such an object.
+/// The start of such an object.
 #[repr(C)]
 struct Layout {
     head: ffi::PyObject,
     descriptor: AtomicI32,
 }
 
-/// The standard library's class, and the function `fileno` of its base, which is C's.
+/// The standard library's class, and the function `fileno` of its base, which is in C.
 struct SocketClass {
     class: Py<PyType>,
     fileno: Py<PyAny>,
@@ -42,7 +42,7 @@ struct SocketClass {
 
 static CLASS: PyOnceLock<Option<SocketClass>> = PyOnceLock::new();
 
-/// The same class, once an open socket has confirmed the place of the descriptor.
+/// The class in `CLASS`, once an open socket has confirmed the offset of the descriptor.
 static CONFIRMED: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
 
 /// Finds the class. It is called when the module is imported.
@@ -50,7 +50,7 @@ pub(crate) fn find_class(py: Python<'_>) -> PyResult<()> {
     CLASS.get_or_try_init(py, || find(py)).map(drop)
 }
 
-/// The class that [`SocketObject`]s have; TypeError if there is none.
+/// Returns the class of [`SocketObject`]s; TypeError if there is none.
 pub(crate) fn socket_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     match CLASS.get(py) {
         Some(Some(known)) => Ok(known.class.bind(py)),
@@ -59,20 +59,21 @@ pub(crate) fn socket_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 impl SocketObject {
-    /// A reference to an object if it is such a socket. A closed socket is recognised only after an open one was.
+    /// Returns a reference to an object if it is such a socket. A closed socket is recognised only after an open one
+    /// was.
     #[inline(always)]
     pub(crate) fn of(object: &Bound<'_, PyAny>) -> Option<Self> {
         let is_known = object.get_type_ptr() == CONFIRMED.load(Ordering::Relaxed) || confirm(object);
         is_known.then(|| Self(object.clone().into()))
     }
 
-    /// The same for an object that the caller has checked; TypeError if it is no such socket.
+    /// Returns the same for an object that the caller has checked; TypeError if it is not such a socket.
     pub(crate) fn expect(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::of(object)
             .ok_or_else(|| new_error::<PyTypeError>("sock must be an open socket.socket, not a subclass"))
     }
 
-    /// The number that the socket owns now, or -1 once it is closed or detached.
+    /// Returns the number that the socket owns now, or -1 once it is closed or detached.
     #[inline(always)]
     pub(crate) fn descriptor(&self, _py: Python<'_>) -> RawFd {
         // SAFETY: a value of this type exists only for objects of the class.
@@ -94,7 +95,7 @@ impl SocketObject {
     }
 }
 
-/// Whether an object is of the class. The first open one confirms the place of the descriptor.
+/// Returns whether an object is of the class. The first open one confirms the offset of the descriptor.
 #[cold]
 fn confirm(object: &Bound<'_, PyAny>) -> bool {
     static IS_FIRST: PyOnceLock<bool> = PyOnceLock::new();
@@ -114,7 +115,8 @@ fn confirm(object: &Bound<'_, PyAny>) -> bool {
     is_first
 }
 
-/// The subclass of `_socket.socket` that the module `socket` defines, whatever its name is bound to by now.
+/// Returns the subclass of `_socket.socket` that the module `socket` defines, whatever object its name is bound to by
+/// now.
 fn find(py: Python<'_>) -> PyResult<Option<SocketClass>> {
     py.import(name!("socket"))?;
     let Ok(base) = py.import(name!("_socket"))?.getattr(name!("socket"))?.cast_into::<PyType>() else {
@@ -135,7 +137,7 @@ fn find(py: Python<'_>) -> PyResult<Option<SocketClass>> {
     Ok(None)
 }
 
-/// What lies behind the head of an object.
+/// Returns what follows the header of an object.
 ///
 /// # Safety
 /// The object is alive, and of a class whose objects are at least as large as [`Layout`].
