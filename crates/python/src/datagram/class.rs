@@ -1,5 +1,5 @@
-//! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries look
-//! at.
+//! `vitok._native.DatagramTransport` as Python sees it: asyncio's methods, and the private attributes that libraries
+//! read.
 
 use pyo3::prelude::*;
 
@@ -17,7 +17,7 @@ use crate::transport::{
     writing_methods,
 };
 
-/// Makes the class and puts it into the module.
+/// Creates the class and adds it to the module.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "Datagrams over a UDP or a Unix socket: asyncio.DatagramTransport, native.";
     // asyncio's own inherits from both, from Python 3.12 on.
@@ -48,7 +48,7 @@ fn methods() -> [Method<Endpoint>; 3] {
                 read::deliver_held(endpoint).map(|()| none(endpoint.py()))
             }),
             "($self)",
-            "Deliver what came in before pause_reading().",
+            "Deliver data from before pause_reading().",
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! The end of an endpoint; and what its protocol raises, or has to be told of.
+//! The end of an endpoint, its errors, and exceptions of its protocol.
 
 use pyo3::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::name;
 use crate::protocol;
 use crate::transport::{force_close, report_fatal};
 
-/// A mistake, or a lack of memory: it is reported, and the endpoint is lost to it.
+/// Reports a fault or a lack of memory, and loses the endpoint.
 #[cold]
 pub(super) fn fail(endpoint: This<'_, Endpoint>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let error = protocol::failure(endpoint.py(), raised)?;
@@ -18,14 +18,14 @@ pub(super) fn fail(endpoint: This<'_, Endpoint>, raised: ErrorSet, message: &str
     Ok(reported?)
 }
 
-/// An exception of the protocol's, which the endpoint outlives.
+/// Reports an exception of the protocol; the endpoint stays open.
 #[cold]
 pub(super) fn report(endpoint: This<'_, Endpoint>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let error = protocol::failure(endpoint.py(), raised)?;
     Ok(report_fatal(endpoint, &error, message, false)?)
 }
 
-/// `protocol.error_received(error)`, called by the loop.
+/// Calls `protocol.error_received(error)`, from the loop.
 #[cold]
 pub(super) fn call_error_received(endpoint: This<'_, Endpoint>, error: &PyErr) -> Result<(), ErrorSet> {
     let py = endpoint.py();
@@ -37,7 +37,7 @@ pub(super) fn call_error_received(endpoint: This<'_, Endpoint>, error: &PyErr) -
     }
 }
 
-/// Closes the socket object, once, and lets go of what was received and of the addresses.
+/// Closes the socket object, once, and releases held datagrams and addresses.
 pub(super) fn close_socket(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     let (socket, released) = endpoint.inner.with(py, |inner| {

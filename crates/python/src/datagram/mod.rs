@@ -1,19 +1,19 @@
-//! A datagram endpoint: what `asyncio.DatagramTransport` promises, over a UDP or a Unix socket.
+//! A datagram endpoint: `asyncio.DatagramTransport` over a UDP or a Unix socket.
 //!
-//! The decisions are `crates/stream`'s; here they meet the descriptor, the protocol and the loop. Every function that calls
-//! the protocol, the exception handler or the socket object does so with no borrow alive, and asks the state anew
-//! afterwards: the endpoint may be closed, paused or given another protocol in there.
+//! `crates/stream` makes the decisions; this module connects it to the descriptor, the protocol and the loop. Every
+//! function that calls the protocol, the exception handler or the socket object does so with no borrow alive, and reads
+//! the state again afterwards: the endpoint may have been closed, paused or given another protocol.
 //!
-//! | File        | What                                                |
+//! | File        | Contents                                            |
 //! |-------------|-----------------------------------------------------|
-//! | `state`     | what an endpoint consists of                        |
+//! | `state`     | the value of an endpoint                            |
 //! | `read`      | datagrams in: from readiness to the protocol        |
 //! | `write`     | datagrams out: at once, or when the kernel has room |
-//! | `route`     | addresses: whom a datagram is for, and who sent one |
-//! | `end`       | errors, letting go of the socket                    |
-//! | `transport` | what differs from the other transports              |
-//! | `class`     | the methods as Python sees them                     |
-//! | `open`      | making an endpoint                                  |
+//! | `route`     | addresses: the receivers and senders of datagrams   |
+//! | `end`       | errors, closing the socket                          |
+//! | `transport` | the differences from other transports               |
+//! | `class`     | the methods for Python                              |
+//! | `open`      | creating an endpoint                                |
 
 mod class;
 mod end;

@@ -1,4 +1,4 @@
-//! Making the transport of datagrams.
+//! Creates the transport of datagrams.
 
 use std::collections::VecDeque;
 
@@ -15,18 +15,18 @@ use crate::name;
 use crate::registry::SourceKind;
 use crate::transport::{self, Common, check_protocol, schedule_begin};
 
-/// What an endpoint is made of.
+/// The parts of a new endpoint.
 pub(crate) struct New<'py> {
     pub(crate) socket: SocketObject,
     pub(crate) protocol: Bound<'py, PyAny>,
     /// The `remote_addr` of `create_datagram_endpoint`, resolved.
     pub(crate) address: Option<Bound<'py, PyAny>>,
-    /// What `get_extra_info` knows.
+    /// The values of `get_extra_info`.
     pub(crate) extra: Bound<'py, PyDict>,
 }
 
-/// Makes a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken. Nothing is read
-/// before.
+/// Creates a transport whose `connection_made` the loop calls at its next turn; then it wakes a waiter. Reading starts
+/// after that.
 pub(crate) fn open_later<'py>(
     owner: &Bound<'py, EventLoop>,
     new: New<'py>,

@@ -1,8 +1,8 @@
 //! Datagrams in: from readiness to `datagram_received`.
 //!
-//! Where datagrams come one by one, each readiness is one receive through the loop's buffer; where they come together,
-//! one call brings several. The protocol may close, pause or hand the endpoint on in each callback; so before each the
-//! state is asked anew. What was received already when it pauses is held for `resume_reading()`.
+//! While datagrams come one by one, each readiness leads to one receive through the loop's buffer; while they come
+//! together, one call receives several. The protocol may close, pause or replace itself in each callback; so the state
+//! is read again before each. Datagrams already received when it pauses are held for `resume_reading()`.
 
 use std::io;
 
@@ -19,16 +19,16 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::schedule;
 
-/// What a UDP datagram holds at most: its length has 16 bits. The room of a batch is the loop's, 2 MiB of address space.
+/// The largest UDP datagram: its length has 16 bits. The loop has the room of a batch, 2 MiB of address space.
 const LARGEST: usize = 64 * 1024;
 
-/// Calls for several datagrams that one readiness leads to at most. With 32 to a call that is what keeps the loop from
-/// its other work for 64 callbacks, as long as accepting connections does.
+/// The most calls for several datagrams after one readiness. With 32 per call that keeps the loop from its other work
+/// for 64 callbacks, as long as accepting connections does.
 const CALLS_AT_ONCE: usize = 2;
 
 const FAILED: &str = "Fatal read error on datagram transport";
 
-/// The kernel has something to say about an endpoint.
+/// Handles an event of an endpoint.
 #[inline]
 pub(crate) fn on_ready(endpoint: This<'_, Endpoint>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
@@ -139,7 +139,7 @@ fn deliver_batch(endpoint: This<'_, Endpoint>, batch: &DatagramBatch, count: usi
             let arrived = Arrived { data: data.into(), from: from.into() };
             endpoint.inner.with(py, |inner| inner.held.push_back(arrived));
         } else if let Err(leaving) = deliver(endpoint, &data, &from) {
-            // What has to leave the loop must not cost the datagrams behind it.
+            // An exception that leaves the loop must not lose the datagrams after it.
             raised = Some(leaving.take(py));
         }
     }
@@ -149,7 +149,8 @@ fn deliver_batch(endpoint: This<'_, Endpoint>, batch: &DatagramBatch, count: usi
     }
 }
 
-/// `protocol.datagram_received(data, from)`. Its exception is reported, and the endpoint lives on, as in asyncio.
+/// Calls `protocol.datagram_received(data, from)`. Its exception is reported, and the endpoint stays open, as in
+/// asyncio.
 #[inline(always)]
 fn deliver(
     endpoint: This<'_, Endpoint>,
@@ -164,7 +165,7 @@ fn deliver(
     }
 }
 
-/// What waited for `resume_reading()`.
+/// Delivers datagrams that waited for `resume_reading()`.
 pub(super) fn deliver_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     loop {
@@ -179,7 +180,7 @@ pub(super) fn deliver_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet>
     }
 }
 
-/// Has the loop deliver what is held at its next turn: the kernel may have nothing more to report.
+/// Schedules the delivery of held datagrams for the loop's next turn: the kernel may have no further event.
 pub(super) fn schedule_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     if endpoint.inner.with(py, |inner| inner.held.is_empty()) {
@@ -189,7 +190,7 @@ pub(super) fn schedule_held(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet
     schedule(endpoint.owner.bind(py), deliver.as_borrowed(), &[], None)
 }
 
-/// The kernel refused, or tells what became of a datagram that was sent before: the protocol hears of it.
+/// Reports an error of the kernel to the protocol. It may concern a datagram that was sent before.
 #[cold]
 fn on_error(endpoint: This<'_, Endpoint>, error: &io::Error) -> Result<(), ErrorSet> {
     if error.kind() == io::ErrorKind::WouldBlock {

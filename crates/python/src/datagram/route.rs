@@ -1,7 +1,7 @@
-//! Addresses of an endpoint: whom a datagram is for, and who sent one.
+//! Addresses of an endpoint: the receiver of a datagram, and the sender of one.
 //!
-//! An address that a protocol is given is kept, so that a row of datagrams from one peer makes it once. A literal address
-//! is read here. What has to be looked up, or is wrong, is left to the socket object's own `sendto`, which knows better.
+//! The address object of a peer is cached, so that successive datagrams share it. A literal address is parsed here.
+//! Names and invalid addresses are left to the socket object's own `sendto`.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 
-/// Whom `sendto(data, address)` means. ValueError for another address than the one that the endpoint was made for.
+/// Returns the target of `sendto(data, address)`. ValueError for another address than the endpoint's own.
 pub(super) fn target(
     endpoint: This<'_, Endpoint>,
     address: Option<Borrowed<'_>>,
@@ -46,7 +46,7 @@ pub(super) fn target(
     Ok(Target::At(read))
 }
 
-/// The object that the protocol is given for a sender.
+/// Returns the object of a sender for the protocol.
 pub(super) fn sender<'py>(
     endpoint: This<'py, Endpoint>,
     from: Address,
@@ -70,11 +70,11 @@ pub(super) fn sender<'py>(
 }
 
 impl Inner {
-    /// The address behind an object that came in or went out last. Such objects cannot change.
+    /// Returns the address behind an object of the last datagram received or sent. Such objects never change.
     #[inline(always)]
     fn known_address(&self, object: &Bound<'_, PyAny>) -> Option<Address> {
         let mut last = self.last_from.iter().chain(&self.last_to);
-        // Nobody can be sent to without an address, and None is the object of every such sender.
+        // Nothing can be sent without an address, and None is the object of every sender without one.
         let known = last.find(|(known, _)| known.is(object) && !object.is_none());
         known.map(|(_, address)| address.clone())
     }

@@ -1,6 +1,6 @@
-//! What the transport of datagrams consists of.
+//! The value of a datagram transport.
 //!
-//! It knows nothing of what moves the datagrams, or of the methods.
+//! The modules of this folder move the datagrams and define the methods.
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
@@ -19,24 +19,25 @@ use crate::transport::{Common, Transport};
 /// The value inside a transport.
 pub(crate) type Endpoint = Transport<Inner>;
 
-/// What changes in an endpoint.
+/// The mutable part of an endpoint.
 pub(crate) struct Inner {
     pub(super) common: Common,
     pub(super) state: State,
     pub(super) batching: BatchHeuristic,
     pub(super) family: i32,
     pub(super) queue: DatagramQueue<Bytes, Target>,
-    /// What was received together with a datagram in whose callback the protocol paused.
+    /// Datagrams received together with one in whose callback the protocol paused.
     pub(super) held: VecDeque<Arrived>,
     pub(super) peers: AddressCache<Address, Object>,
-    /// Whom the last datagram came from, and whom the last went to: answers go to the one, questions to the other.
+    /// The sender of the last datagram received, and the receiver of the last one sent: answers go to the one,
+    /// questions to the other.
     pub(super) last_from: Option<(Object, Address)>,
     pub(super) last_to: Option<(Object, Address)>,
     /// The `socket.socket`, which owns the descriptor; `None` once it is closed.
     pub(super) socket: Option<SocketObject>,
-    /// The one address that the endpoint was made to send to.
+    /// The one address that the endpoint was created for.
     pub(super) remote: Option<Object>,
-    /// Whether the kernel knows the peer, so that no address is given to it.
+    /// Whether the socket is connected, so that no address is passed to the kernel.
     pub(super) is_connected: bool,
     pub(super) extra: Object<PyDict>,
 }
@@ -47,12 +48,12 @@ pub(super) struct Arrived {
     pub(super) from: Object,
 }
 
-/// Whom a datagram is for.
+/// The receiver of a datagram.
 pub(super) enum Target {
     /// The peer that the socket is connected to.
     Peer,
     At(Address),
-    /// What only the socket object can make sense of.
+    /// An address that only the socket object can resolve.
     Named(Object),
 }
 
@@ -65,12 +66,12 @@ impl Target {
     }
 }
 
-/// The class whose objects are such transports.
+/// The class of these transports.
 pub(super) static CLASSES: [Class<Endpoint>; 1] = [Class::new()];
 
 impl Inner {
-    /// The descriptor to receive from and send to: -1 once the user has closed the socket behind the endpoint's back, so
-    /// that whoever has the number now is left alone. It is read after all user code, right before the system call.
+    /// Returns the descriptor to receive from and send to; -1 once the user has closed the socket, so that another file
+    /// with its number is left alone. Read it after all user code, right before the system call.
     #[inline(always)]
     pub(super) fn descriptor(&self, py: Python<'_>) -> RawFd {
         self.socket.as_ref().map_or(-1, |socket| socket.descriptor(py))

@@ -1,4 +1,4 @@
-//! An endpoint as the functions see it that all transports share.
+//! The interface of an endpoint to the functions that all transports share.
 
 use pyo3::prelude::*;
 use stream::State;
@@ -40,7 +40,7 @@ impl transport::Inner for Inner {
         visit.maybe(self.socket.as_ref().map(SocketObject::object));
         visit.maybe(self.remote.as_ref());
         visit.object(&self.extra);
-        // The other addresses are ours: of text and numbers, they refer to nothing.
+        // The other addresses are Rust values of text and numbers, without references.
         self.queue.iter().for_each(|(_, target)| visit.maybe(target.name()));
     }
 

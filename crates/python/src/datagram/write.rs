@@ -1,7 +1,7 @@
-//! Datagrams out: each is offered to the kernel at once; what it has no room for waits, in order.
+//! Datagrams out: each is sent at once; those for which the kernel has no room wait, in order.
 //!
-//! What waits is sent several to a call when the kernel has room again. An error concerns one datagram: the protocol is
-//! told, and the endpoint lives on.
+//! Waiting datagrams are sent several per call when the kernel has room again. An error concerns one datagram: it is
+//! reported to the protocol, and the endpoint stays open.
 
 use std::collections::TryReserveError;
 use std::io;
@@ -29,18 +29,18 @@ use crate::transport::{after_send, is_bytes_like, pause_if_high, unchanging, upd
 
 const FAILED: &str = "Fatal write error on datagram transport";
 
-/// What became of a datagram.
+/// The result of sending a datagram.
 enum Sent {
     Whole,
     /// It waits for room, behind others or alone.
     Later,
-    /// The kernel, or whoever looks names up, refused it.
+    /// The kernel, or the look-up of a name, refused it.
     Refused(PyErr),
-    /// The caller's mistake.
+    /// An error of the caller.
     Failed(PyErr),
 }
 
-/// `transport.sendto(data, address)`.
+/// Implements `transport.sendto(data, address)`.
 pub(super) fn send_to(
     endpoint: This<'_, Endpoint>,
     data: Borrowed<'_>,
@@ -69,8 +69,8 @@ pub(super) fn send_to(
 }
 
 impl Inner {
-    /// Whether what is sent now is dropped. An endpoint without a fixed peer sends until its socket is closed, as in
-    /// asyncio.
+    /// Returns whether datagrams are dropped now. An endpoint without a fixed peer sends until its socket is closed, as
+    /// in asyncio.
     fn is_gone(&self) -> bool {
         self.socket.is_none() || (self.state.is_lost() && self.remote.is_some())
     }
@@ -100,7 +100,7 @@ fn send_directly(
     })
 }
 
-/// Has the socket object send to an address that only it can make sense of: it looks names up, as asyncio's does.
+/// Sends by the socket object, to an address that only it can resolve: it looks names up, as asyncio's transport does.
 fn send_by_name(
     endpoint: This<'_, Endpoint>,
     data: Borrowed<'_>,
@@ -121,12 +121,12 @@ fn send_by_name(
     Ok(if error.is_instance_of::<PyOSError>(py) { Sent::Refused(error) } else { Sent::Failed(error) })
 }
 
-/// Puts a datagram behind those that wait. Memory that its owner can change is copied.
+/// Queues a datagram. Memory that its owner can change is copied.
 fn enqueue(endpoint: This<'_, Endpoint>, data: Borrowed<'_>, target: Target) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     let kept = unchanging(data)?;
     let refused = endpoint.inner.with(py, |inner| {
-        // An endpoint that is as good as closed waits for nothing, and a look-up of a name can have closed it.
+        // An endpoint that is lost sends nothing more, and the look-up of a name can have closed it.
         if inner.state.is_lost() {
             return Ok(Some((kept, target)));
         }
@@ -139,7 +139,7 @@ fn enqueue(endpoint: This<'_, Endpoint>, data: Borrowed<'_>, target: Target) -> 
     pause_if_high(endpoint)
 }
 
-/// The bytes of an object, for the length of one system call. A view that is not in one piece is copied first.
+/// Passes on the bytes of an object, for the length of one system call. A view that is not contiguous is copied first.
 #[inline(always)]
 fn with_content<R>(data: Borrowed<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result<R, ErrorSet> {
     if let Some(content) = Bytes::of(data) {
@@ -156,7 +156,8 @@ fn with_content<R>(data: Borrowed<'_>, inner: impl FnOnce(&[u8]) -> R) -> Result
     }
 }
 
-/// Within a call of the user's: the protocol is told in place, and what it raises is the caller's.
+/// Handles an error within a call of the user: it is reported to the protocol at once, and the protocol's exceptions go
+/// to the caller.
 #[cold]
 fn call_error_received_in_place(endpoint: This<'_, Endpoint>, error: &PyErr) -> Result<(), ErrorSet> {
     let py = endpoint.py();
@@ -165,7 +166,7 @@ fn call_error_received_in_place(endpoint: This<'_, Endpoint>, error: &PyErr) -> 
     callee.call_here_with(name, &[error.value(py).as_any().as_borrowed()]).map(drop)
 }
 
-/// A datagram that comes too late. After a few of them, each is worth a warning.
+/// Drops a datagram that comes too late. After a few of them, each is worth a warning.
 #[cold]
 fn drop_datagram(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     if endpoint.inner.with(endpoint.py(), |inner| inner.state.admit(false))
@@ -176,19 +177,19 @@ fn drop_datagram(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// What sending some of what waits came to.
+/// The result of sending some of the queue.
 enum Progress {
     /// Some were taken; there may be room for more.
     Some,
-    /// Nothing waits.
+    /// The queue is empty.
     Nothing,
     Full,
     Refused(io::Error),
-    /// The first of what waits is for an address that only the socket object can make sense of.
+    /// The first of the queue is for an address that only the socket object can resolve.
     Named(Bytes, Object),
 }
 
-/// The kernel has room again.
+/// Sends more when the kernel has room again.
 pub(super) fn on_writable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     if !endpoint.inner.with(py, |inner| inner.state.is_blocked()) {
@@ -213,7 +214,7 @@ pub(super) fn on_writable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> 
 }
 
 impl Inner {
-    /// Sends the first of what waits, as many as one call takes.
+    /// Sends the first datagrams of the queue, as many as one call takes.
     fn send_some(&mut self, py: Python<'_>) -> Progress {
         let is_named = matches!(self.queue.iter().next(), Some((_, Target::Named(_))));
         if is_named && let Some((data, Target::Named(name))) = self.queue.pop() {
@@ -250,7 +251,7 @@ impl Inner {
     }
 }
 
-/// Whether there may be room for more.
+/// Returns whether there may be room for more.
 fn send_kept_by_name(endpoint: This<'_, Endpoint>, data: Bytes, name: Object) -> Result<bool, ErrorSet> {
     let py = endpoint.py();
     let object = data.to_object(py);

@@ -16,7 +16,7 @@ use crate::transport::{
     writing_methods,
 };
 
-/// Makes both classes and puts them into the module.
+/// Creates both classes and adds them to the module.
 pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let doc = "The reading end of a pipe: asyncio.ReadTransport, native.";
@@ -39,13 +39,13 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
             "write_eof",
             no_arguments(|pipe| close(pipe).map(|()| none(pipe.py()))),
             "($self)",
-            "Write what is left, then close: a pipe has one direction.",
+            "Write buffered bytes, then close: a pipe has one direction.",
         ),
         method(
             "can_write_eof",
             no_arguments(|pipe: This<'_, Pipe>| Ok(truth(pipe.py(), true))),
             "($self)",
-            "True: closing a pipe ends it for its reader.",
+            "Return True: closing a pipe ends it for its reader.",
         ),
     ]);
     writer.getters.extend(writing_getters().into_iter().chain(getters()));
@@ -61,7 +61,7 @@ fn getters() -> [Getter<Pipe>; 3] {
     ]
 }
 
-/// asyncio's own tests let go of a file that they have closed themselves, so that nobody warns of it.
+/// Replaces the file: asyncio's own tests set None for a file that they have closed themselves, to avoid a warning.
 fn assign_file(pipe: This<'_, Pipe>, file: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     let file = file.filter(|file| !file.is_none()).map(Object::from);
     let before = pipe.inner.with(pipe.py(), |inner| std::mem::replace(&mut inner.file, file));

@@ -1,4 +1,4 @@
-//! The end of a pipe: its file is closed, and with it the other half of the pipe.
+//! The end of a pipe: closes its file, and ends the other half of the pipe.
 
 use std::io;
 
@@ -21,7 +21,8 @@ pub(super) fn close_file(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// Another transport uses the same number. If that went with the file, it must not write to whatever gets it next.
+/// Loses another transport with the same number if its file was closed: it must not write to the next file with that
+/// number.
 #[cold]
 pub(super) fn lose_other_half(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let py = pipe.py();

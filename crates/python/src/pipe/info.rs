@@ -1,4 +1,4 @@
-//! What the transport of a pipe says of itself.
+//! The representation of a pipe's transport.
 
 use reactor::Interest;
 
@@ -8,7 +8,7 @@ use crate::loop_state::Modes;
 use crate::registry::SourceKind;
 use crate::transport::{Inner as _, polling, stage};
 
-/// `<WritePipeTransport fd=7 idle bufsize=0>`, as asyncio writes it.
+/// Returns `<WritePipeTransport fd=7 idle bufsize=0>`, as asyncio writes it.
 pub(super) fn represent(pipe: This<'_, Pipe>) -> String {
     let is_reader = pipe.kind == SourceKind::ReadPipe;
     let has_poller = !pipe.owner.get().modes.any(Modes::CLOSED);

@@ -1,20 +1,20 @@
-//! The transports of pipes: `asyncio.ReadTransport` and `asyncio.WriteTransport` over a FIFO, a terminal, a socket or any other
-//! character device.
+//! The transports of pipes: `asyncio.ReadTransport` and `asyncio.WriteTransport` over a FIFO, a terminal, a socket or
+//! any other character device.
 //!
-//! Both are one kind of object inside: a reader's queue stays empty. The file object is the one owner of the descriptor, and
-//! it is closed, never the number behind it. The decisions are `crates/stream`'s. Every function that calls the protocol, the
-//! exception handler or the file object does so with no borrow alive, and asks the state anew afterwards.
+//! Readers and writers have the same type; a reader's queue stays empty. The file object owns the descriptor, so the
+//! object is closed, never the number. `crates/stream` makes the decisions. Every function that calls the protocol, the
+//! exception handler or the file object does so with no borrow alive, and reads the state again afterwards.
 //!
-//! | File        | What                                    |
+//! | File        | Contents                                |
 //! |-------------|-----------------------------------------|
-//! | `state`     | what a transport consists of            |
+//! | `state`     | the value of a transport                |
 //! | `read`      | bytes in                                |
-//! | `write`     | bytes out, and that the reader has left |
+//! | `write`     | bytes out, and the end of the reader    |
 //! | `end`       | closing the file, and the other half    |
 //! | `info`      | the representation                      |
-//! | `transport` | what differs from the other transports  |
-//! | `class`     | the methods as Python sees them         |
-//! | `open`      | the loop's methods that make transports |
+//! | `transport` | the differences from other transports   |
+//! | `class`     | the methods for Python                  |
+//! | `open`      | the loop's methods for new transports   |
 
 mod class;
 mod end;

@@ -1,4 +1,4 @@
-//! The loop's methods that make the transports of pipes.
+//! The loop's methods that create the transports of pipes.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use crate::loop_state::EventLoop;
 use crate::registry::SourceKind;
 use crate::transport::{Common, check_protocol, method, open, schedule_begin};
 
-/// The methods of the loop that make transports.
+/// The methods of the loop that create transports.
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![
         method(
@@ -43,7 +43,7 @@ fn open_write_pipe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>
     open_end(call, SourceKind::WritePipe, hears_reader)
 }
 
-/// Makes a transport. At its next turn the loop calls `connection_made`, then the waiter is woken.
+/// Creates a transport. At its next turn the loop calls `connection_made`, then the waiter is woken.
 fn open_end<'py>(
     call: &Call<'py, EventLoop>,
     kind: SourceKind,
@@ -61,7 +61,7 @@ fn open_end<'py>(
         end: if kind == SourceKind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
         queue: WriteQueue::new(),
         is_sending: false,
-        // What says nothing of its reader is a terminal or another device.
+        // A file that does not tell of its reader is a terminal or another device.
         writes_at_once: !hears_reader,
         file: Some(file.to_owned().into()),
         extra: extra.to_owned().into(),

@@ -1,4 +1,4 @@
-//! Bytes in: one read for each readiness, straight to the protocol.
+//! Bytes in: one read for each readiness, passed straight to the protocol.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -20,10 +20,10 @@ use crate::transport::{self, report_fatal, schedule, schedule_lost, update_inter
 
 const FAILED: &str = "Fatal read error on pipe transport";
 
-/// How much is read into an object of its own, without the loop's buffer: what a pipe holds on Linux.
+/// The size of a read into an object of its own, without the loop's buffer: what a pipe holds on Linux.
 const READ_WHEN_READY: usize = 64 * 1024;
 
-/// There is something to read, or the writer has left.
+/// Reads the available bytes, or the end of the pipe.
 pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let py = pipe.py();
     let owner = pipe.owner.bind(py);
@@ -34,7 +34,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     match receive(owner, descriptor)? {
         Ok(Some(data)) => {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
-            // What the protocol raises is its own affair, as in asyncio: the pipe stays open.
+            // An exception of the protocol leaves the pipe open, as in asyncio.
             let message = "Exception in callback protocol.data_received()";
             transport::report_failure(owner, &callee, pipe.object(), told, message)
         }
@@ -44,7 +44,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     }
 }
 
-/// One read. Where somebody has made the descriptor block, and may be quicker, the GIL is free meanwhile.
+/// Reads once. If another process has made the descriptor blocking, and may be faster, the GIL is released.
 fn receive<'py>(
     owner: &Bound<'py, EventLoop>,
     descriptor: RawFd,
@@ -58,7 +58,7 @@ fn receive<'py>(
     }
 }
 
-/// Every writer has left. Unlike a socket's, the answer of `eof_received` keeps nothing open.
+/// Ends the pipe because every writer has left. Unlike a socket's, the result of `eof_received` keeps nothing open.
 #[cold]
 fn on_end(pipe: This<'_, Pipe>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
     let py = pipe.py();
@@ -73,14 +73,14 @@ fn on_end(pipe: This<'_, Pipe>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
     });
     let told = transport::report_failure(owner, callee, pipe.object(), scheduled, FAILED);
     let told = told.map_err(|raised| raised.take(py));
-    // Whatever could not be said: nobody else would end the pipe.
+    // Also after a failed report: nothing else would end the pipe.
     schedule_lost(pipe, None)?;
     Ok(settled.and(told)?)
 }
 
 #[cold]
 fn on_error(pipe: This<'_, Pipe>, error: &io::Error) -> Result<(), ErrorSet> {
-    // A terminal whose other side is gone says EIO: that is its way to end.
+    // A terminal whose other side is gone returns EIO: that is its way to end.
     let is_hangup = error.raw_os_error() == Some(libc::EIO);
     let error = os_error(error);
     let told = report_fatal(pipe, &error, FAILED, is_hangup);

@@ -1,6 +1,6 @@
-//! What the transport of a pipe consists of.
+//! The value of a pipe's transport.
 //!
-//! It knows nothing of what moves the bytes, or of the methods.
+//! The modules of this folder move the bytes and define the methods.
 
 use std::os::fd::RawFd;
 
@@ -19,14 +19,14 @@ use crate::transport::{Common, Transport};
 /// The value inside a transport, of `SourceKind::ReadPipe` or `SourceKind::WritePipe`.
 pub(crate) type Pipe = Transport<Inner>;
 
-/// What changes in a transport.
+/// The mutable part of a transport.
 pub(crate) struct Inner {
     pub(super) common: Common,
     pub(super) end: PipeEnd,
     pub(super) queue: WriteQueue<Bytes>,
     /// Whether bytes are being written without the GIL; others wait in the queue behind them.
     pub(super) is_sending: bool,
-    /// Whether a write leaves at once: to a terminal, which `print` writes to as well, and the order should be kept.
+    /// Whether a write is sent at once: to a terminal, to which `print` writes as well, in order.
     pub(super) writes_at_once: bool,
     /// The file object; `None` once it is closed.
     pub(super) file: Option<Object>,
@@ -36,8 +36,8 @@ pub(crate) struct Inner {
 /// The reader's class and the writer's.
 pub(super) static CLASSES: [Class<Pipe>; 2] = [Class::new(), Class::new()];
 
-/// The number of the file; -1 once the file is closed, since the number may stand for another file by then. The file object
-/// is of any class, so this may run user code: it is called without a borrow and before the state is looked at.
+/// Returns the number of the file, or -1 once the file is closed, since another file may have the number by then. The
+/// file object is of any class, so this may run user code: call it without a borrow and before the state is read.
 ///
 /// Errors: MemoryError, and exceptions that have to leave the loop.
 pub(super) fn open_descriptor(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {

@@ -1,4 +1,4 @@
-//! A pipe as the functions see it that all transports share.
+//! The interface of a pipe to the functions that all transports share.
 
 use pyo3::prelude::*;
 use stream::State;
@@ -62,7 +62,7 @@ impl transport::Inner for Inner {
         pipe.inner.with(py, |inner| inner.queue.clear());
     }
 
-    /// A device that cannot be waited for, as /dev/null: asyncio reports it, too.
+    /// The kernel cannot watch some devices, such as /dev/null. asyncio reports the error as well.
     fn report_unwatchable(pipe: This<'_, Pipe>, error: &PyErr) -> PyResult<()> {
         report_fatal(pipe, error, "Fatal error on pipe transport", false)
     }

@@ -1,7 +1,9 @@
-//! Bytes out: what one turn writes to a pipe or socket leaves by one call at its end, what is written to a terminal at once.
+//! Bytes out: bytes written to a pipe or socket in one turn are sent by one call at its end, those for a terminal at
+//! once.
 //!
-//! What the kernel does not take waits for it to have room. Memory that its owner can change is copied before `write()`
-//! returns. While nothing is written the kernel tells of the reader's leaving, where the kind of file allows that.
+//! Bytes that the kernel does not take wait until it has room. Memory that its owner can change is copied before
+//! `write()` returns. While nothing is written the kernel reports that the reader has left, if the kind of file allows
+//! that.
 
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -20,10 +22,10 @@ use crate::transport::{
     self, AfterWrite, after_send, after_write, is_bytes_like, report_fatal, unchanging, update_interest,
 };
 
-/// How much is copied to be sent without the GIL: what a pipe takes without waiting.
+/// The bytes that are copied to be sent without the GIL: as many as a pipe takes without waiting.
 const COPIED_AT_ONCE: usize = 4096;
 
-/// `transport.write(data)`. What comes after `close()` or `write_eof()` is dropped.
+/// Implements `transport.write(data)`. Bytes after `close()` or `write_eof()` are dropped.
 pub(super) fn write(pipe: This<'_, Pipe>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = pipe.py();
     if !is_bytes_like(data) {
@@ -50,7 +52,7 @@ pub(super) fn write(pipe: This<'_, Pipe>, data: Borrowed<'_>) -> Result<(), Erro
     }
 }
 
-/// A write that comes too late.
+/// Handles a write that comes too late.
 #[cold]
 fn drop_write(pipe: This<'_, Pipe>, refused: Admission) -> Result<(), ErrorSet> {
     let py = pipe.py();
@@ -61,7 +63,7 @@ fn drop_write(pipe: This<'_, Pipe>, refused: Admission) -> Result<(), ErrorSet> 
 }
 
 impl Inner {
-    /// Offers the kernel what waits. `Ok(true)`: all is sent.
+    /// Offers the queue to the kernel. `Ok(true)` means that all is sent.
     fn send(&mut self, number: RawFd) -> io::Result<bool> {
         let sent = transport::send(
             &mut self.queue,
@@ -75,8 +77,8 @@ impl Inner {
     }
 }
 
-/// Offers the kernel what waits, and sees to what follows. This is called at the end of the turn, and before whatever has to
-/// come after the bytes.
+/// Offers the queue to the kernel, and does what follows. This is called at the end of the turn, and before anything
+/// that has to come after the bytes.
 pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let py = pipe.py();
     let is_due = pipe.inner.with(py, |inner| {
@@ -98,7 +100,8 @@ pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The number to write to. If it cannot be had, the bytes wait until the kernel reports room, and are offered again then.
+/// Returns the number to write to. If that fails, the bytes wait until the kernel reports room, and the next write
+/// tries again.
 fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {
     open_descriptor(pipe).or_else(|raised| {
         let error = raised.take(pipe.py());
@@ -108,8 +111,8 @@ fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {
     })
 }
 
-/// The same for a descriptor that somebody has made blocking. The GIL is free meanwhile, in case that somebody else takes the
-/// room that was there; so what is sent is a copy, and another flush in between does nothing.
+/// Does the same for a descriptor that was made blocking. The GIL is released, in case another process takes the room
+/// that was there; so a copy is sent, and another flush in between does nothing.
 #[cold]
 fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let py = pipe.py();
@@ -128,13 +131,13 @@ fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
 }
 
 impl Inner {
-    /// Whether anything waits that the kernel can be offered now.
+    /// Returns whether bytes wait and can be written now.
     fn may_send(&self) -> bool {
         let state = &self.end.state;
         !self.queue.is_empty() && !self.is_sending && !state.is_blocked() && !state.is_lost()
     }
 
-    /// Copies what comes next, and keeps other flushes away until it is sent.
+    /// Copies the next bytes, and prevents other flushes until they are sent.
     fn begin_copy(&mut self, copy: &mut [u8]) -> Option<usize> {
         if !self.may_send() {
             return None;
@@ -147,14 +150,14 @@ impl Inner {
         Some(count)
     }
 
-    /// Takes what was sent of a copy out of the queue; whether there may be room for more.
+    /// Removes the sent bytes of a copy from the queue. Returns whether there may be room for more.
     fn end_copy(&mut self, count: usize, sent: io::Result<usize>) -> io::Result<bool> {
         self.is_sending = false;
         let sent = match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             sent => sent?,
         };
-        // Another thread may have given the transport up, and the queue with it.
+        // Another thread may have released the transport, and the queue with it.
         self.queue.advance(sent.min(self.queue.len()));
         if sent < count && !self.queue.is_empty() {
             self.end.state.set_blocked(true);
@@ -163,7 +166,7 @@ impl Inner {
     }
 }
 
-/// The reader has left, or the kernel has room again.
+/// Handles that the reader has left, or that the kernel has room again.
 pub(crate) fn on_ready(pipe: This<'_, Pipe>, readiness: Readiness) -> Result<(), ErrorSet> {
     let py = pipe.py();
     if readiness.readable() && pipe.inner.with(py, |inner| inner.end.may_lose_reader()) {
@@ -178,17 +181,17 @@ pub(crate) fn on_ready(pipe: This<'_, Pipe>, readiness: Readiness) -> Result<(),
     if is_due { flush(pipe) } else { Ok(()) }
 }
 
-/// Nobody will read any more. That is an error if something is still to be written, as in asyncio.
+/// Ends the pipe because there is no reader any more. That is an error if bytes are still to be written, as in asyncio.
 fn on_reader_gone(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let py = pipe.py();
-    // What was written in this turn has not been offered yet: the kernel's own error says more.
+    // Bytes written in this turn have not been offered yet: the kernel's own error is more precise.
     let flushed = flush(pipe).map_err(|raised| raised.take(py));
     let waits = pipe.inner.with(py, |inner| !inner.queue.is_empty());
     transport::force_close(pipe, waits.then(|| new_error::<PyBrokenPipeError>("")))?;
     Ok(flushed?)
 }
 
-/// The kernel refused to write: the pipe is lost.
+/// Loses the pipe after a failed write.
 #[cold]
 fn fail(pipe: This<'_, Pipe>, error: &io::Error) -> Result<(), ErrorSet> {
     let error = os_error(error);

@@ -1,8 +1,8 @@
-//! Waiting for a descriptor on behalf of `sock_*`, without telling the kernel of each wait.
+//! Waits for a descriptor on behalf of `sock_*`, without telling the kernel of each wait.
 //!
-//! What an operation has asked the kernel for stays when the operation is done. The next one on the same socket finds it
-//! in place and costs no system call; an event that no operation waits for ends it. As all registrations here are
-//! level-triggered, none is missed in between.
+//! The kernel's interest for an operation stays when the operation is done. The next one on the same socket needs no
+//! system call; an event without a waiting operation ends it. As all registrations here are level-triggered, none is
+//! missed in between.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -20,7 +20,7 @@ impl Registry {
         self.table.get_mut(token)?.waits.as_deref_mut()
     }
 
-    /// Notes whether a read has left anything.
+    /// Records whether a read has left anything.
     #[inline]
     pub(crate) fn note_read(&mut self, known: KnownSocket, is_drained: bool) {
         if let Some(waits) = self.waits_of(known.token) {
@@ -28,7 +28,7 @@ impl Registry {
         }
     }
 
-    /// Lets an operation wait on a socket that is known. The operation that it displaces is never woken, as in asyncio.
+    /// Makes an operation wait on a socket that is known. The operation that it evicts is never woken, as in asyncio.
     pub(crate) fn wait_again(
         &mut self,
         known: KnownSocket,
@@ -47,7 +47,7 @@ impl Registry {
         self.arm(known.token, direction, evicted)
     }
 
-    /// Lets an operation wait on a socket that nothing is known of yet. `reference` is a weak one to it.
+    /// Makes an operation wait on a socket of which nothing is known yet. `reference` is a weak reference to it.
     pub(crate) fn wait_first(
         &mut self,
         descriptor: RawFd,
@@ -86,7 +86,7 @@ impl Registry {
         self.tell(token, before, Asker::Newcomer(direction), evicted)
     }
 
-    /// The end of a wait, if it was not displaced. What was asked for stays if `lingers`.
+    /// Ends a wait, if it was not evicted. The kernel's interest stays if `lingers`.
     pub(crate) fn end_wait(
         &mut self,
         descriptor: RawFd,
@@ -105,7 +105,7 @@ impl Registry {
         if lingers { Ok(()) } else { self.disarm(token, direction.interest(), evicted) }
     }
 
-    /// An event was for no operation: ceases to ask for what none waits for.
+    /// Removes the interest for which no operation waits, after an event that concerned none.
     pub(crate) fn end_lingering(
         &mut self,
         token: Token,

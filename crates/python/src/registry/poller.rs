@@ -1,5 +1,5 @@
-//! Polls, and telling the kernel of registrations anew: after a sleep in which other threads changed them, in a forked child,
-//! and when the kernel goes on reporting a file that is gone.
+//! Polls, and repeating registrations with the kernel: after a sleep in which other threads changed them, in a forked
+//! child, and when the kernel keeps reporting a file that is gone.
 
 use std::io;
 
@@ -9,29 +9,30 @@ use super::Registry;
 use super::entry::Entry;
 use crate::ffi::object::Object;
 
-/// The token of the pipe that signal numbers come through. No table of descriptors reaches its index.
+/// The token of the pipe for signal numbers. No table of descriptors reaches its index.
 pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
 
-/// Events in a row for registrations that no longer exist, after which the kernel's set is made anew: the sign of a
-/// descriptor that was closed while a duplicate of it lives on, which epoll reports for ever.
+/// The number of successive events for registrations that no longer exist after which the kernel's set is created
+/// again: the sign of a descriptor that was closed while a duplicate of it is open, which epoll reports for ever.
 const STALE_EVENTS: u32 = 16;
 
-/// Registrations that the kernel refused, with its reason.
+/// Registrations that the kernel refused, with its errors.
 type Refused = Vec<(Entry, io::Error)>;
 
 impl Registry {
-    /// Whether a poll can bring anything but the end of a sleep.
+    /// Returns whether a poll can find anything but the end of a sleep.
     pub(crate) fn has_anything_to_poll(&self) -> bool {
         self.has_signal_handlers || self.hands_signals_on || self.table.len() > 0
     }
 
-    /// Whether a poll may bring anything: as exact as asyncio, which polls at every turn, for whatever this process does.
+    /// Returns whether a poll may find anything: as exact as asyncio, which polls at every turn, for everything that
+    /// this process does.
     #[inline(always)]
     pub(crate) fn may_be_ready(&mut self) -> bool {
         self.has_anything_to_poll() && self.poller.as_mut().is_some_and(|poller| poller.may_be_ready())
     }
 
-    /// A poll that cannot block; none where it would bring nothing.
+    /// Polls without blocking, unless the poll would find nothing.
     pub(crate) fn poll(&mut self) -> io::Result<usize> {
         if !self.may_be_ready() {
             return Ok(0);
@@ -39,7 +40,7 @@ impl Registry {
         self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
     }
 
-    /// Whether any descriptor may be watched for room to write. A large table is not looked through for it.
+    /// Returns whether any descriptor may be watched for room to write. A large table is not searched for that.
     pub(crate) fn may_watch_a_writer(&mut self) -> bool {
         const FEW: usize = 16;
         let Some(poller) = self.poller.as_mut() else { return true };
@@ -50,7 +51,7 @@ impl Registry {
         poller.may_watch_a_writer()
     }
 
-    /// Tells the kernel what other threads changed while it was waited in.
+    /// Passes the changes that other threads made during a wait to the kernel.
     #[inline(always)]
     pub(crate) fn settle(&mut self) -> Refused {
         if self.unsettled.is_empty() { Vec::new() } else { self.settle_all() }
@@ -72,7 +73,7 @@ impl Registry {
         refused
     }
 
-    /// Makes the kernel's set anew with the same registrations. What wakes the loop may be another one then.
+    /// Creates the kernel's set again with the same registrations. The waker of the loop may change.
     pub(crate) fn rebuild(&mut self) -> io::Result<(Refused, Option<Waker>)> {
         let Some(poller) = self.poller.as_mut() else { return Ok((Vec::new(), None)) };
         let watched = self.table.iter().filter(|(_, entry)| !entry.interest().is_empty());
@@ -85,7 +86,8 @@ impl Registry {
         Ok((refused.into_iter().filter_map(dropped).collect(), Some(waker)))
     }
 
-    /// Counts events that reached no entry; whether there were so many that the kernel's set has to be made anew.
+    /// Counts events that concerned no entry. Returns whether there were so many that the kernel's set has to be
+    /// created again.
     pub(crate) const fn note_stale(&mut self, events: u32) -> bool {
         self.stale_events += events;
         let too_many = self.stale_events >= STALE_EVENTS;
@@ -95,7 +97,7 @@ impl Registry {
         too_many
     }
 
-    /// The writing end of the signal pipe, which is made and watched at the first call.
+    /// Returns the writing end of the signal pipe, which is created and watched at the first call.
     pub(crate) fn signal_descriptor(&mut self) -> io::Result<i32> {
         if let Some(pipe) = &self.signals {
             return Ok(pipe.write_fd());
@@ -109,7 +111,7 @@ impl Registry {
         Ok(descriptor)
     }
 
-    /// Empties the table; the caller drops what comes out.
+    /// Empties the table; the caller drops the contents.
     pub(crate) fn drain(&mut self) -> (Vec<Entry>, Vec<Object>) {
         self.unsettled.clear();
         let (entries, mut objects, replaced) = self.table.drain();

@@ -14,10 +14,10 @@ use crate::ffi::object::Object;
 pub(crate) struct Table {
     entries: Slab<Entry>,
     tokens: HashMap<RawFd, Token>,
-    /// Operations of `sock_*` in whose place something else was put. They wait on, unless their socket is closed.
+    /// Evicted `sock_*` operations. They wait on, unless their socket is closed.
     pub(crate) orphans: Vec<Object>,
-    /// Objects that were closed while they were registered, by the numbers that stand for other files by now. Removing one of
-    /// them later is no mistake. Only the last of each number is kept, so there are no more than descriptors.
+    /// Objects that were closed while they were registered, by the numbers that are other files by now. Removing one of
+    /// them later is no error. Only the last of each number is kept, so there are no more than descriptors.
     replaced: HashMap<RawFd, Object>,
 }
 
@@ -53,19 +53,19 @@ impl Table {
         self.entries.len()
     }
 
-    /// The transport or listener that a descriptor belongs to; the first, if there are two.
+    /// Returns the transport or listener that a descriptor belongs to; the first, if there are two.
     pub(crate) fn source_of(&self, descriptor: RawFd) -> Option<&Source> {
         self.get(self.token_of(descriptor)?)?.sources().next()
     }
 
-    /// Empties the table; the caller drops what comes out. Tokens of before find nothing afterwards.
+    /// Empties the table; the caller drops the contents. Earlier tokens find nothing afterwards.
     pub(super) fn drain(&mut self) -> (Vec<Entry>, Vec<Object>, HashMap<RawFd, Object>) {
         self.tokens.clear();
         let (orphans, replaced) = (std::mem::take(&mut self.orphans), std::mem::take(&mut self.replaced));
         (self.entries.drain(), orphans, replaced)
     }
 
-    /// Puts a new entry in; what stood there under the same number comes out.
+    /// Adds an entry, and returns the one that had the same number.
     pub(super) fn insert(&mut self, entry: Entry) -> (Token, Option<Entry>) {
         let evicted = self.remove(entry.descriptor);
         let descriptor = entry.descriptor;
@@ -83,31 +83,31 @@ impl Table {
         self.entries.remove(token)
     }
 
-    /// Moves the entry of a descriptor to a fresh token.
+    /// Moves the entry of a descriptor to a new token.
     pub(super) fn renew(&mut self, descriptor: RawFd) -> Option<Token> {
         let entry = self.remove(descriptor)?;
         Some(self.insert(entry).0)
     }
 
-    /// Another file has the number from now on: the object of its callbacks is kept as one that was replaced. The one before
-    /// it comes out.
+    /// Keeps the object of an entry's callbacks as one that was replaced, since another file has the number from now
+    /// on. Returns the one kept before it.
     pub(super) fn replace_object(&mut self, descriptor: RawFd) -> Option<Object> {
         let object = self.entry_mut(descriptor)?.callbacks.object.take()?;
         self.replaced.insert(descriptor, object)
     }
 
-    /// Whether the object is one that [`replace_object`](Self::replace_object) has kept.
+    /// Returns whether the object is one that [`replace_object`](Self::replace_object) has kept.
     pub(crate) fn is_replaced(&self, object: Argument<'_>) -> bool {
         self.replaced.values().any(|replaced| replaced.is(&*object))
     }
 
-    /// Every operation that waits, and those that were displaced.
+    /// Iterates over every waiting operation, including evicted ones.
     pub(crate) fn operations(&self) -> impl Iterator<Item = &Object> {
         let waits = self.entries().filter_map(|entry| entry.waits.as_deref());
         waits.flat_map(|waits| waits.operations.iter()).chain(&self.orphans)
     }
 
-    /// Descriptor, whether it is watched for reading, whether for writing, and the object that was registered, if any.
+    /// Returns the descriptor, whether it is watched for reading and for writing, and the registered object, if any.
     pub(crate) fn repr(&self, py: Python<'_>) -> Vec<(RawFd, bool, bool, Option<Object>)> {
         let row = |entry: &Entry| {
             let interest = entry.wanted();
@@ -119,7 +119,7 @@ impl Table {
         self.entries().filter_map(row).collect()
     }
 
-    /// Every object that is held, but for the handles.
+    /// Iterates over every object that is held, except the handles.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.entries().flat_map(Entry::objects).chain(&self.orphans).chain(self.replaced.values())
     }

@@ -1,4 +1,4 @@
-//! The class of operations as Python sees it: what a coroutine of `async def` has, as far as it is asked for.
+//! The class of operations as Python sees it: the attributes of a coroutine of `async def` that programs use.
 
 use pyo3::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
 use crate::ffi::this::This;
 
-/// Makes the class and puts it into the module.
+/// Creates the class and adds it to the module.
 pub(super) fn make(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
         getters: vec![

@@ -1,7 +1,7 @@
-//! Looking after operations whose sockets are closed while they wait: the kernel forgets such a descriptor and says nothing.
+//! Checks operations whose sockets are closed while they wait: the kernel forgets such a descriptor without a report.
 //!
-//! asyncio waits for ever there. Here all that wait are looked at before the loop sleeps, once a second at most and only if
-//! any code ran since the last look; so a loop that has nothing to do wakes once for it and then sleeps on.
+//! asyncio waits for ever then. Here all waiting operations are checked before the loop sleeps, once a second at most
+//! and only if any code ran since the last check; so an idle loop wakes once for it and then stays asleep.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::operation::fail_if_closed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{ClosedCheck, EventLoop};
 
-/// How long a closed socket may go unnoticed: a look costs 40 ns for each operation that waits, which is less than a
-/// thousandth of a second for ten thousand.
+/// The longest time before the loop notices that a socket was closed: a check costs 40 ns for each waiting operation,
+/// which for ten thousand is less than a thousandth of a second.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The loop is about to sleep for so long: looks after the operations, or says when it has to wake for that. `last_ns` is
-/// when that was last done, on the clock of the loop.
+/// Checks the operations before a sleep of this length, or returns when the loop has to wake for that. `last_ns` is the
+/// time of the last check, on the clock of the loop.
 pub(crate) fn limit_sleep(
     py: Python<'_>,
     state: &EventLoop,

@@ -1,12 +1,12 @@
-//! The life of one `sock_*` call: made, tried, waiting, done.
+//! The states of one `sock_*` call: created, running, waiting, ready, finished.
 //!
-//! An operation is a coroutine. At its first step (`step`) it tries; if it has to wait, it yields a future of the loop
-//! and stands in the table of watched descriptors. When the descriptor is ready the loop tries again, in its poll phase and without a
-//! handle in between, keeps the result here and wakes the future. What was received before a cancellation arrives is lost
-//! with the operation, as in asyncio.
+//! An operation is a coroutine. Its first step (`step`) makes an attempt. If the attempt would block, the step yields a
+//! future of the loop and adds the operation to the table of watched descriptors. When the descriptor is ready, the
+//! loop makes the next attempt in its poll phase, without a handle, stores the result in the operation and completes
+//! the future. Data that was received before a cancellation arrives is lost with the operation, as in asyncio.
 //!
-//! An attempt may run Python code, which may throw into this operation or close its socket: the work is taken out of the
-//! object while it runs, and whoever comes back asks for the stage again.
+//! An attempt may run Python code, which may throw into this operation or close its socket. So the work is moved out of
+//! the object during an attempt, and the code checks the stage again afterwards.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -30,7 +30,7 @@ use crate::protocol;
 use crate::registry::{Direction, Evicted};
 use reactor::Readiness;
 
-/// One call of `sock_recv` or of its kin.
+/// One `sock_*` call.
 pub(crate) struct Operation {
     pub(super) owner: Object<EventLoop>,
     name: &'static str,
@@ -39,11 +39,11 @@ pub(crate) struct Operation {
 
 pub(super) struct Inner {
     pub(super) stage: Stage,
-    /// Absent while it is tried, and at the end.
+    /// Absent during an attempt, and at the end.
     pub(super) work: Option<Work>,
     pub(super) socket: Option<SocketObject>,
     pub(super) future: Option<Object>,
-    /// The number that the operation waits under.
+    /// The number that the operation waits with.
     pub(super) descriptor: RawFd,
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Stage {
     Finished,
 }
 
-/// A new operation, unless something is wrong with it.
+/// Creates an operation, unless something is wrong with it.
 pub(super) fn make<'py>(
     call: &Call<'py, EventLoop>,
     name: &'static str,
@@ -65,7 +65,7 @@ pub(super) fn make<'py>(
     instance(call, name, socket, work).map(Some)
 }
 
-/// A new operation.
+/// Creates an operation.
 pub(super) fn instance<'py>(
     call: &Call<'py, EventLoop>,
     name: &'static str,
@@ -119,11 +119,11 @@ impl Operation {
         self.name
     }
 
-    /// The end, whatever the stage: what the operation held comes out, to be dropped by the caller.
+    /// Ends the operation in any stage, and returns its contents for the caller to drop.
     fn finish(&self, py: Python<'_>) -> (Stage, Option<Work>, Option<SocketObject>, Option<Object>) {
         self.inner.with(py, |inner| {
             let stage = match inner.stage {
-                // Who never awaited it is warned of when it goes.
+                // A warning follows when an object that was never awaited is freed.
                 Stage::Created => Stage::Created,
                 _ => std::mem::replace(&mut inner.stage, Stage::Finished),
             };
@@ -137,17 +137,17 @@ impl Operation {
     }
 }
 
-/// Takes an operation out of the table, if it is still there.
+/// Removes an operation from the table, if it is still there.
 pub(super) fn leave(operation: This<'_, Operation>, descriptor: RawFd, direction: Direction, lingers: bool) {
     let mut evicted = Evicted::default();
     let registry = &operation.owner.get().registry;
-    // An error of the kernel's at the end of a wait changes nothing for the task.
+    // An error from the kernel at the end of a wait does not affect the task.
     drop(registry.with(operation.py(), |registry| {
         registry.end_wait(descriptor, direction, operation.object(), lingers, &mut evicted)
     }));
 }
 
-/// Ends an operation whose socket was closed while it waited. The object is one of the registry's operations.
+/// Ends an operation whose socket was closed during its wait. The object is one of the registry's operations.
 pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     let py = operation.py();
@@ -162,7 +162,7 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
     complete(operation, Err(closed()))
 }
 
-/// The descriptor of an operation's socket is ready: the loop tries again. The object is one of the registry's operations.
+/// Makes the next attempt of an operation whose descriptor is ready. The object is one of the registry's operations.
 pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     let py = operation.py();
@@ -183,7 +183,7 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
     if matches!((&work, &outcome), (Work::Receive { .. }, Ok(Some(Ok(_))))) {
         operation.owner.get().note_harmless_wakeup(future.bind(py));
     }
-    // Who threw into the operation meanwhile has the last word; then the work is dropped here.
+    // Code that threw into the operation meanwhile has precedence; then the work is dropped here.
     let is_waiting = operation.inner.with(py, |inner| {
         if matches!(inner.stage, Stage::Waiting(_)) {
             inner.work = Some(work);
@@ -197,7 +197,7 @@ pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(),
     }
 }
 
-/// What another attempt came to, if anything.
+/// Returns the result of another attempt, if there is one.
 fn try_again(
     operation: &Operation,
     work: &mut Work,
@@ -208,7 +208,7 @@ fn try_again(
     let py = future.py();
     let owner = operation.owner.get();
     if call_method(future, name!("done"), &[])?.is_truthy()? {
-        // Cancelled: the task will throw that into the operation, and what there is to be read stays where it is.
+        // Cancelled: the task will throw that into the operation, and bytes that can be read stay where they are.
         return Ok(None);
     }
     if socket.descriptor(py) != descriptor {
@@ -231,7 +231,7 @@ fn try_again(
     }
 }
 
-/// A wait is over: the outcome is kept for the task, which is woken.
+/// Ends a wait: the outcome is kept for the task, which is woken.
 fn complete(operation: This<'_, Operation>, outcome: PyResult<Object>) -> Result<(), ErrorSet> {
     let py = operation.py();
     let direction_and_more = operation.inner.with(py, |inner| {
@@ -253,13 +253,13 @@ fn complete(operation: This<'_, Operation>, outcome: PyResult<Object>) -> Result
     Ok(())
 }
 
-/// The kernel does not watch the descriptor of one of the registry's operations any more.
+/// Ends the wait of one of the registry's operations because the kernel does not watch the descriptor any more.
 pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     complete(operation, Err(os_error(error))).map_err(|raised| raised.take(operation.py()))
 }
 
-/// The error of an operation whose socket was closed meanwhile.
+/// Returns the error of an operation whose socket was closed meanwhile.
 pub(super) fn closed() -> PyErr {
     os_error(&io::Error::from_raw_os_error(libc::EBADF))
 }

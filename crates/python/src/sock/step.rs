@@ -1,7 +1,7 @@
-//! The steps of an operation. The first one tries, and puts the operation into the registry if it has to wait; the last one
-//! returns the result.
+//! The steps of an operation. The first one makes an attempt and, if that would block, puts the operation into the
+//! registry; the last one returns the result.
 //!
-//! The socket, the loop's `create_future` and what is displaced may run Python code; no borrow is alive meanwhile.
+//! The socket, the loop's `create_future` and evicted objects may run Python code; no borrow is alive meanwhile.
 
 use std::os::fd::RawFd;
 
@@ -57,14 +57,14 @@ impl Coroutine for Operation {
         });
         operation.end(py);
         if let Some((direction, descriptor)) = waited {
-            // A read is likely to be followed by another on the same socket, a write that did not fit is not.
+            // A read is likely to be followed by another on the same socket; a write that did not fit is not.
             leave(operation, descriptor, direction, direction == Direction::Read);
         }
         was_alive
     }
 }
 
-/// The first step: tries, and waits if it has to.
+/// Makes the first step: tries, and waits if necessary.
 fn start(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
     let py = operation.py();
     let (work, socket) = operation.inner.with(py, |inner| (inner.work.take(), inner.socket.take()));
@@ -93,7 +93,7 @@ fn start(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
     }
 }
 
-/// The first attempt, and the number of the socket. A read is not even tried where there is known to be nothing.
+/// Makes the first attempt, and returns the number of the socket. A read is not tried if nothing is known to be there.
 fn begin<'py>(
     py: Python<'py>,
     operation: &Operation,
@@ -121,7 +121,7 @@ fn begin<'py>(
     Ok((attempt, descriptor))
 }
 
-/// Puts the operation into the table and gives the future that the task waits for.
+/// Enters the operation in the table and returns the future that the task waits for.
 fn wait<'py>(
     operation: This<'py, Operation>,
     work: Work,
@@ -132,7 +132,7 @@ fn wait<'py>(
     let owner = operation.owner.bind(py);
     owner.get().check_open()?;
     let future = call_method(owner.as_any().as_borrowed(), name!("create_future"), &[])?;
-    // The mark by which a task tells `await` from a bare `yield`.
+    // The mark by which a task distinguishes `await` from a bare `yield`.
     future.setattr(name!("_asyncio_future_blocking"), true)?;
     let direction = work.direction();
     register(operation, &socket, direction, descriptor)?;
@@ -146,8 +146,8 @@ fn wait<'py>(
     Ok(future)
 }
 
-/// `descriptor` is the number of the first attempt. User code that ran since may have closed the socket, so the number is
-/// compared right before it is registered: another file must not be watched.
+/// Registers the operation. `descriptor` is the number of the first attempt. User code that ran since may have closed
+/// the socket, so the number is compared right before it is registered: another file must not be watched.
 fn register(
     operation: This<'_, Operation>,
     socket: &SocketObject,
@@ -185,8 +185,8 @@ fn register(
     Ok(())
 }
 
-/// What came in the place of others: callbacks are cancelled. An operation waits on for nothing, as in asyncio, unless its
-/// socket is closed.
+/// Handles what was evicted: callbacks are cancelled. An operation waits for ever, as in asyncio, unless its socket is
+/// closed.
 fn release(py: Python<'_>, evicted: Evicted) -> Result<(), ErrorSet> {
     for handle in &evicted.handles {
         handle.to_object(py).call_method0(name!("cancel"))?;

@@ -1,4 +1,4 @@
-//! The end of a connection: of our side of it, by an error of the protocol's, and of the socket.
+//! The end of a connection: of its sending side, by an error of the protocol, and of the socket.
 
 use std::os::fd::AsRawFd;
 
@@ -18,7 +18,7 @@ use crate::name;
 use crate::protocol;
 use crate::transport::{dispose, force_close, report_fatal};
 
-/// `transport.write_eof()`.
+/// Implements `transport.write_eof()`.
 pub(super) fn end_writing(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     write::flush(stream)?;
@@ -34,20 +34,21 @@ pub(super) fn end_writing(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The protocol raised. What is not the network's doing is reported, and the connection is lost to it.
+/// Handles an exception of the protocol: it is reported, unless the network caused it, and the connection is lost.
 #[cold]
 pub(super) fn fail(stream: This<'_, Stream>, raised: ErrorSet, message: &str) -> Result<(), ErrorSet> {
     let py = stream.py();
     let error = protocol::failure(py, raised)?;
     let reported = report_fatal(stream, &error, message, protocol::is_network_error(py, &error));
-    // What it wrote before it raised leaves, as it would have in asyncio.
+    // Bytes that it wrote before are sent, as they would have been in asyncio.
     let flushed = write::flush(stream).map_err(|raised| raised.take(py));
-    // Whatever could not be said: nobody else would end the connection.
+    // Also after a failed report: nothing else would end the connection.
     force_close(stream, Some(error))?;
     Ok(reported.and(flushed)?)
 }
 
-/// A transport that could not be begun, and that nobody was told of. A socket object is not closed: it may be the caller's.
+/// Releases a transport that could not be started, without telling anybody. A socket object is not closed: it may be
+/// the caller's.
 #[cold]
 pub(super) fn give_up(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let socket = stream.inner.with(stream.py(), |inner| std::mem::replace(&mut inner.socket, Socket::Closed));
@@ -55,7 +56,7 @@ pub(super) fn give_up(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     dispose(stream)
 }
 
-/// Closes the socket, once, by whoever owns it.
+/// Closes the socket through its owner, once.
 pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     match stream.inner.with(py, |inner| std::mem::replace(&mut inner.socket, Socket::Closed)) {
@@ -75,7 +76,7 @@ pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The socket is closed: the server counts the connection out, and whoever sends a file is woken.
+/// Handles the close of the socket: the server no longer counts the connection, and a waiting `sendfile` is woken.
 pub(super) fn after_close(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let (server, waiter) = stream.inner.with(py, |inner| (inner.server.take(), inner.file_waiter.take()));
@@ -83,7 +84,7 @@ pub(super) fn after_close(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
         let name = name!("_detach");
         let detach = || call_method(server.bind(py).as_borrowed(), name, &[stream.object()]);
         let detached = detach().or_else(|raised| match raised.take(py) {
-            // What had no memory to begin with may have it now; a server that counts the connection on never ends.
+            // There may be memory now for what failed at first; a server that still counts the connection never ends.
             error if error.is_instance_of::<PyMemoryError>(py) => detach(),
             error => Err(error.into()),
         });

@@ -1,6 +1,7 @@
-//! What a transport says of itself by `get_extra_info()`.
+//! The values of a transport's `get_extra_info()`.
 //!
-//! Addresses are kept as the kernel gave them and become Python's when somebody asks; so does the socket object.
+//! Addresses are stored in the kernel's form and converted when they are requested; the socket object is created
+//! likewise.
 
 use std::os::fd::IntoRawFd;
 
@@ -16,7 +17,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::imports::Imports;
 use crate::name;
 
-/// `transport.get_extra_info(name, default)`.
+/// Implements `transport.get_extra_info(name, default)`.
 pub(super) fn extra<'py>(
     stream: This<'py, Stream>,
     name: Borrowed<'py>,
@@ -40,7 +41,7 @@ pub(super) fn extra<'py>(
     }
 }
 
-/// All facts at once, as a dict: the private attribute `_extra`.
+/// Returns all values at once, as a dict: the private attribute `_extra`.
 pub(super) fn all(stream: This<'_, Stream>) -> PyResult<Bound<'_, PyAny>> {
     let py = stream.py();
     for name in ["socket", "sockname", "peername"] {
@@ -49,7 +50,7 @@ pub(super) fn all(stream: This<'_, Stream>) -> PyResult<Bound<'_, PyAny>> {
     Ok(known(stream)?.into_any())
 }
 
-/// The dict of what is known, made at the first question.
+/// Returns the dict of known values, created at the first request.
 fn known(stream: This<'_, Stream>) -> PyResult<Bound<'_, PyDict>> {
     let py = stream.py();
     let present = stream.inner.with(py, |inner| inner.extra.known.as_ref().map(|known| known.clone_ref(py)));
@@ -63,7 +64,7 @@ fn known(stream: This<'_, Stream>) -> PyResult<Bound<'_, PyDict>> {
     Ok(fresh)
 }
 
-/// The peer's address and our own; None where there is none.
+/// Returns the peer's address and our own; None for a missing one.
 pub(crate) fn addresses<'py>(py: Python<'py>, stream: &Stream) -> PyResult<[Bound<'py, PyAny>; 2]> {
     let (peer, local) = stream.inner.with(py, |inner| (inner.extra.peer.clone(), inner.extra.local.clone()));
     let object = |address: Option<Address>| match address {
@@ -73,18 +74,18 @@ pub(crate) fn addresses<'py>(py: Python<'py>, stream: &Stream) -> PyResult<[Boun
     Ok([object(peer)?, object(local)?])
 }
 
-/// One of the facts that asyncio's transports know.
+/// Computes one of the values that asyncio's transports have.
 fn compute<'py>(stream: This<'py, Stream>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     match name {
         "socket" => transport_socket(stream),
-        // asyncio has the key in any case, with None where the kernel had no answer.
+        // asyncio has the key in any case, with None if the kernel returned an error.
         "peername" => addresses(stream.py(), stream.value()).map(|[peer, _]| Some(peer)),
         "sockname" => addresses(stream.py(), stream.value()).map(|[_, local]| Some(local)),
         _ => Ok(None),
     }
 }
 
-/// The `asyncio.trsock.TransportSocket`; that of a closed socket if nobody asked before the end.
+/// Returns the `asyncio.trsock.TransportSocket`; that of a closed socket if it is first requested after the end.
 fn transport_socket(stream: This<'_, Stream>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let py = stream.py();
     let hooks = &Imports::of(py)?.hooks;
@@ -95,7 +96,7 @@ fn transport_socket(stream: This<'_, Stream>) -> PyResult<Option<Bound<'_, PyAny
     Ok(Some(hooks.transport_socket(py, socket)?))
 }
 
-/// The `socket.socket` behind the transport, which owns the descriptor from now on.
+/// Returns the `socket.socket` of the transport, which owns the descriptor from now on.
 pub(super) fn socket_object(stream: This<'_, Stream>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let py = stream.py();
     let (existing, number) = stream.inner.with(py, |inner| match &inner.socket {
@@ -121,7 +122,7 @@ pub(super) fn socket_object(stream: This<'_, Stream>) -> PyResult<Option<Bound<'
             before => Some(std::mem::replace(&mut inner.socket, before)),
         });
     if let Some(refused) = refused {
-        // Another thread has asked meanwhile, or the connection has ended: the number is not this object's.
+        // Another thread has asked meanwhile, or the connection has ended: the number does not belong to this object.
         object.call_method0(name!("detach"))?;
         drop(refused);
         return socket_object(stream);

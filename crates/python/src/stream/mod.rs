@@ -1,21 +1,21 @@
-//! A stream transport: what `asyncio.Transport` promises, over a connected socket.
+//! A stream transport: `asyncio.Transport` over a connected socket.
 //!
-//! The decisions are `crates/stream`'s; here they meet the descriptor, the protocol and the loop. Every function that calls
-//! the protocol, the exception handler or anything else of Python's does so with no borrow alive, and asks the state anew
-//! afterwards: the connection may be closed, paused or given another protocol in there.
+//! `crates/stream` makes the decisions; this module connects it to the descriptor, the protocol and the loop. Every
+//! function that calls the protocol, the exception handler or other Python code does so with no borrow alive, and reads
+//! the state again afterwards: the connection may have been closed, paused or given another protocol.
 //!
-//! | File        | What                                                            |
+//! | File        | Contents                                                        |
 //! |-------------|-----------------------------------------------------------------|
-//! | `state`     | what a transport consists of                                    |
+//! | `state`     | the value of a transport                                        |
 //! | `read`      | bytes in: from readiness to the protocol                        |
 //! | `reader`    | bytes in, for asyncio's own `StreamReader`                      |
 //! | `protocol`  | both, for a protocol in Rust                                    |
 //! | `write`     | bytes out: from `write()` to the kernel, at the end of the turn |
-//! | `end`       | `write_eof()`, errors, letting go of the socket                 |
+//! | `end`       | `write_eof()`, errors, closing the socket                       |
 //! | `info`      | `get_extra_info()`                                              |
-//! | `transport` | what differs from the other transports                          |
-//! | `class`     | the methods and attributes as Python sees them                  |
-//! | `open`      | making a transport, and finding those of a server               |
+//! | `transport` | the differences from other transports                           |
+//! | `class`     | the methods and attributes for Python                           |
+//! | `open`      | creating a transport, and listing those of a server             |
 
 mod class;
 mod end;

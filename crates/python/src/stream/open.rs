@@ -1,4 +1,4 @@
-//! Making the transport of a stream, and finding those of a server.
+//! Creates the transport of a stream, and lists those of a server.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -21,26 +21,26 @@ use crate::name;
 use crate::registry::{Entry, SourceKind};
 use crate::transport::{self, Common, alive, check_protocol, schedule_begin};
 
-/// What a transport is made of.
+/// The parts of a new transport.
 pub(crate) struct Connection<'py> {
     pub(crate) socket: NewSocket,
     pub(crate) protocol: Bound<'py, PyAny>,
-    /// The context of the protocol's callbacks; a copy of the current one where none is given.
+    /// The context of the protocol's callbacks; a copy of the current one by default.
     pub(crate) context: Option<Bound<'py, PyAny>>,
     pub(crate) server: Option<Bound<'py, PyAny>>,
     /// The `extra` of asyncio's own constructor.
     pub(crate) extra: Option<Bound<'py, PyAny>>,
 }
 
-/// The socket that a transport takes over.
+/// The socket of a new transport.
 pub(crate) enum NewSocket {
-    /// One that the loop has accepted, with its peer and, where the listener knows it, its own address.
+    /// A socket that the loop has accepted, with its peer and, if the listener knows it, its own address.
     Accepted { file: OwnedFd, local: Option<Address>, peer: Address },
-    /// One that the user has made.
+    /// A socket that the user has created.
     Object(SocketObject),
 }
 
-/// Makes a transport. Nothing is read before [`begin`].
+/// Creates a transport. Reading starts with [`begin`].
 pub(crate) fn open<'py>(
     owner: &Bound<'py, EventLoop>,
     connection: Connection<'py>,
@@ -77,7 +77,7 @@ pub(crate) fn open<'py>(
         let name = name!("_attach");
         if let Err(raised) = call_method(server.as_borrowed(), name, &[stream.object()]) {
             let error = raised.take(py);
-            // It does not count among the server's.
+            // The server does not count this connection.
             let uncounted = stream.inner.with(py, |inner| inner.server.take());
             drop(uncounted);
             drop(end::give_up(stream).map_err(|raised| raised.take(py)));
@@ -87,7 +87,7 @@ pub(crate) fn open<'py>(
     Ok(opened)
 }
 
-/// The `extra` of asyncio's own constructor, as a dict of the transport's own.
+/// Copies the `extra` of asyncio's own constructor into a dict of the transport.
 fn copy_of(extra: Option<Bound<'_, PyAny>>) -> PyResult<Option<Object<PyDict>>> {
     let Some(extra) = extra else { return Ok(None) };
     if !extra.is_truthy()? {
@@ -98,7 +98,7 @@ fn copy_of(extra: Option<Bound<'_, PyAny>>) -> PyResult<Option<Object<PyDict>>> 
     Ok(Some(known.into()))
 }
 
-/// Makes a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken.
+/// Creates a transport whose `connection_made` the loop calls at its next turn; then a waiter is woken.
 pub(crate) fn open_later<'py>(
     owner: &Bound<'py, EventLoop>,
     connection: Connection<'py>,
@@ -119,7 +119,7 @@ pub(crate) fn open_later<'py>(
     Ok(opened)
 }
 
-/// The open transports of a server.
+/// Returns the open transports of a server.
 pub(crate) fn transports_of<'py>(
     py: Python<'py>,
     state: &EventLoop,

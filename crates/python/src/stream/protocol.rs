@@ -1,7 +1,8 @@
-//! What a protocol in Rust has of a stream: bytes in without an object made of them, and the methods without a call.
+//! The interface of a stream to a protocol in Rust: received bytes without an object, and methods without a Python
+//! call.
 //!
-//! The loop's receive buffer is taken out of the loop while the protocol works on what is in it, since that may run code
-//! of the user's, which may receive something itself.
+//! The loop's receive buffer is taken out of the loop while the protocol uses it, since that may run user code, which
+//! may itself receive.
 
 use reactor::socket;
 
@@ -16,7 +17,7 @@ use crate::registry::SourceKind;
 use crate::stream_protocol::StreamProtocol;
 use crate::transport;
 
-/// One read, and what it brought to the protocol, in the connection's context.
+/// Reads once, and passes the bytes to the protocol, in the connection's context.
 pub(super) fn receive(
     stream: This<'_, Stream>,
     plan: &Plan<'_>,
@@ -38,13 +39,13 @@ pub(super) fn receive(
     received
 }
 
-/// Whether `connection_lost` is due or was called. It may be asked within a borrow of the protocol's own.
+/// Returns whether `connection_lost` is due or was called. It may be called within a borrow of the protocol.
 #[inline]
 pub(crate) fn is_lost(stream: This<'_, Stream>) -> bool {
     stream.inner.with(stream.py(), |inner| inner.state.is_lost())
 }
 
-/// Writes a head, content that is kept by reference where that is worth it, and what follows it.
+/// Writes a head, content that is kept by reference if that pays, and what follows it.
 #[inline]
 pub(crate) fn write_parts(
     stream: This<'_, Stream>,
@@ -55,7 +56,7 @@ pub(crate) fn write_parts(
     let is_empty = head.is_empty() && tail.is_empty() && content.is_none();
     let mut is_torn = false;
     let enqueued = enqueue("write", stream, is_empty, |inner| {
-        // What was to come before this is part of it.
+        // The call before this write is included in it.
         inner.tells_turn_end = false;
         is_torn = true;
         inner.queue.push_copied(head)?;
@@ -67,13 +68,13 @@ pub(crate) fn write_parts(
         Ok(())
     });
     if is_torn {
-        // Nothing may after_write a part of it.
+        // No other bytes may follow a part of the message.
         transport::force_close(stream, Some(no_memory()))?;
     }
     enqueued
 }
 
-/// Has the stream tell its protocol when the turn ends, before it sends what was written.
+/// Requests a call of the protocol when the turn ends, before the stream sends what was written.
 pub(crate) fn tell_at_turn_end(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let is_new = stream.inner.with(py, |inner| {

@@ -1,8 +1,8 @@
-//! Bytes in: one read for each readiness, straight to the protocol.
+//! Bytes in: one read for each readiness, passed straight to the protocol.
 //!
-//! A plain protocol gets `bytes`: short reads go through the loop's one buffer and are copied to their size, long ones are
-//! received into the object itself. A `BufferedProtocol` has the kernel write into its own buffer. The protocol may do
-//! anything to the transport; so after each of its methods the state is asked anew.
+//! A plain protocol gets `bytes`: short reads go through the loop's one buffer and are copied to their size, long ones
+//! are received into the object itself. A `BufferedProtocol` has the kernel write into its own buffer. The protocol may
+//! do anything to the transport; so the state is read again after each of its methods.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -25,11 +25,11 @@ use crate::name;
 use crate::protocol::is_network_error;
 use crate::transport::{self, close, force_close, update_interest};
 
-/// From this size on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a copy
-/// costs more than cutting the object to size.
+/// The size from which on a read goes into a `bytes` object of its own instead of through the loop's buffer: above it a
+/// copy costs more than cutting the object to size.
 const OWN_OBJECT: usize = 64 * 1024;
 
-/// The kernel has something to say about a stream.
+/// Handles an event of a stream.
 #[inline]
 pub(crate) fn on_ready(stream: This<'_, Stream>, readiness: Readiness) -> Result<(), ErrorSet> {
     if readiness.readable() {
@@ -62,7 +62,7 @@ fn on_readable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Into asyncio's own reader, or by `data_received` if somebody has put something else in its place.
+/// Reads into asyncio's own reader, or by `data_received` if a class or method was replaced.
 fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
         let Some(descriptor) = stream.descriptor_to_read(stream.py()) else { return Ok(()) };
@@ -71,7 +71,7 @@ fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), E
     after_read(stream, plan, reader::receive(stream.value(), &reader))
 }
 
-/// What follows a read that needed no call of Python's.
+/// Handles the result of a read that called no Python code.
 fn after_read(
     stream: This<'_, Stream>,
     plan: &Plan<'_>,
@@ -126,10 +126,10 @@ fn receive_into_buffer(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), 
             return end::fail(stream, raised, "Fatal read error on socket transport");
         }
     };
-    // A protocol that has paused in there gets what it has just made room for, as in asyncio.
+    // A protocol that has paused in that call still gets the bytes for which it has made room, as in asyncio.
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
     let received = socket::receive(descriptor, view.room());
-    // The protocol may want to resize its buffer as soon as it hears of the data.
+    // The protocol may resize its buffer as soon as it is notified of the data.
     drop(view);
     let count = match received {
         Ok(0) => return on_end(stream, plan),
@@ -150,7 +150,7 @@ fn non_empty(buffer: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// The peer has ended its side. A protocol that answers with a true value goes on writing.
+/// Handles the end of the peer's side. A protocol whose `eof_received` returns a true value keeps writing.
 #[cold]
 fn on_end(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
     let py = stream.py();

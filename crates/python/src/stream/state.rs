@@ -1,6 +1,6 @@
-//! What the transport of a stream consists of.
+//! The value of a stream's transport.
 //!
-//! It knows nothing of what moves the bytes, or of the methods.
+//! The modules of this folder move the bytes and define the methods.
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -22,77 +22,78 @@ use crate::transport::{Common, Transport};
 /// The value inside a transport.
 pub(crate) type Stream = Transport<Inner>;
 
-/// What changes in a transport.
+/// The mutable part of a transport.
 pub(crate) struct Inner {
     pub(super) common: Common,
     pub(super) state: State,
     pub(super) read_size: ReadSize,
-    /// Whether the protocol wants to be told before the stream is flushed at the end of the turn.
+    /// Whether the protocol wants a call before the stream is flushed at the end of the turn.
     pub(super) tells_turn_end: bool,
     pub(super) queue: WriteQueue<Bytes>,
     pub(super) socket: Socket,
     pub(super) read_mode: ReadMode,
     pub(super) server: Option<Object>,
     pub(super) extra: ExtraInfo,
-    /// The future of a `sendfile` that waits for the queue to be drained.
+    /// The future of a `sendfile` that waits for the queue to be sent.
     pub(super) file_waiter: Option<Object>,
 }
 
-/// Who owns the descriptor, and closes it once.
+/// The owner of the descriptor, which closes it once.
 pub(super) enum Socket {
-    /// We do: nobody has asked for a `socket.socket` yet.
+    /// This transport: no `socket.socket` was requested yet.
     Owned(OwnedFd),
-    /// A `socket.socket` does.
+    /// A `socket.socket`.
     Object(SocketObject),
     Closed,
 }
 
-/// How the protocol takes what arrives.
+/// How received bytes are passed to the protocol.
 #[derive(Clone, Copy)]
 pub(super) enum ReadMode {
     /// `data_received(bytes)`.
     Bytes,
     /// `get_buffer()` and `buffer_updated()`.
     Buffer,
-    /// Into asyncio's own `StreamReader`, if it is still that at the time.
+    /// Into asyncio's own `StreamReader`, if it is still that at the time of the read.
     Reader,
-    /// In Rust.
+    /// To a protocol in Rust.
     StreamProtocol(&'static StreamProtocol),
 }
 
-/// What is known of a connection. Addresses are kept as the kernel gave them and become Python's when somebody asks.
+/// The known values of `get_extra_info()`. Addresses are stored in the kernel's form and converted when they are
+/// requested.
 pub(super) struct ExtraInfo {
     pub(super) local: Option<Address>,
     pub(super) peer: Option<Address>,
-    /// What was asked for already, and what the maker of the transport gave.
+    /// Values that were asked for already, and those passed at the creation.
     pub(super) known: Option<Object<PyDict>>,
 }
 
-/// What one read is about to do.
+/// The plan of one read.
 pub(super) struct Plan<'py> {
     pub(super) callee: Callee<'py>,
     pub(super) read_mode: ReadMode,
     pub(super) size: ReadSize,
-    /// The number of the socket, for as long as no user code runs.
+    /// The number of the socket, valid until user code runs.
     pub(super) descriptor: RawFd,
 }
 
-/// What one read came to.
+/// The result of one read.
 pub(super) enum Received {
-    /// The protocol, or its reader, has it; or nothing was read, because the stream is closing.
+    /// The protocol or its reader has the bytes; or nothing was read, because the stream is closing.
     Handled,
     /// The peer has ended its side.
     End,
-    /// The kernel's answer.
+    /// The error of the kernel.
     Refused(io::Error),
 }
 
-/// The class whose objects are such transports.
+/// The class of these transports.
 pub(super) static CLASSES: [Class<Stream>; 1] = [Class::new()];
 
 impl Inner {
-    /// The descriptor to read from and write to: -1 once the user has closed the socket behind the transport's back, so
-    /// that whoever has the number now is left alone. It is read after all user code, right before the system call.
+    /// Returns the descriptor to read from and write to; -1 once the user has closed the socket, so that another file
+    /// with its number is left alone. Read it after all user code, right before the system call.
     #[inline(always)]
     pub(super) fn descriptor(&self, py: Python<'_>) -> RawFd {
         match &self.socket {
@@ -103,13 +104,14 @@ impl Inner {
     }
 }
 
-/// Whether the descriptor is the stream's own now. While a file is sent past it, it is `sock_sendfile`'s.
+/// Returns whether the stream uses the descriptor now. While a file is being sent, `sock_sendfile` does.
 pub(crate) fn owns_descriptor(stream: This<'_, Stream>) -> bool {
     !stream.inner.with(stream.py(), |inner| inner.state.is_sending_file())
 }
 
 impl Stream {
-    /// The descriptor of the next read; `None` if user code has closed the stream since the read was decided on.
+    /// Returns the descriptor of the next read; `None` if user code has closed the stream since the read was decided
+    /// on.
     #[inline(always)]
     pub(super) fn descriptor_to_read(&self, py: Python<'_>) -> Option<RawFd> {
         self.inner.with(py, |inner| (!inner.state.is_closing()).then(|| inner.descriptor(py)))

@@ -1,4 +1,4 @@
-//! A stream as the functions see it that all transports share.
+//! The interface of a stream to the functions that all transports share.
 
 use pyo3::prelude::*;
 use stream::State;

@@ -1,8 +1,9 @@
-//! Bytes out: gathered while the turn lasts, sent by one call at its end.
+//! Bytes out: gathered during the turn, sent by one call at its end.
 //!
-//! `write()` keeps `bytes` by reference and puts the stream on the loop's list; [`flush`] sends. What is written to a loop
-//! that does not run, from another thread, or in excess of what is worth gathering leaves at once. What the kernel does not
-//! take waits for it to have room. Memory that its owner can change is copied before `write()` returns, or sent.
+//! `write()` keeps `bytes` by reference and puts the stream on the loop's list; [`flush`] sends. Bytes are sent at once
+//! if the loop does not run, if another thread writes, or if there are more than is worth gathering. Bytes that the
+//! kernel does not take wait until it has room. Memory that its owner can change is copied or sent before `write()`
+//! returns.
 
 use std::collections::TryReserveError;
 use std::io;
@@ -24,10 +25,10 @@ use crate::transport::{
     self, AfterWrite, after_send, after_write, is_bytes_like, pause_if_high, unchanging, update_interest,
 };
 
-/// Memory that can change is copied up to here; what is longer is offered to the kernel first, and only the rest copied.
+/// The largest memory that is copied; longer memory is offered to the kernel first, and only the rest is copied.
 const COPY_AT_MOST: usize = 16 * 1024;
 
-/// `transport.write(data)`.
+/// Implements `transport.write(data)`.
 #[inline]
 pub(super) fn write(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
     match Bytes::of(data) {
@@ -39,7 +40,7 @@ pub(super) fn write(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), 
     }
 }
 
-/// Admits a write by the method of this name, puts it into the queue, and sees to what follows.
+/// Checks a write by the named method, puts the data into the queue, and does the next step.
 #[inline(always)]
 pub(super) fn enqueue(
     method: &str,
@@ -66,7 +67,7 @@ pub(super) fn enqueue(
 }
 
 impl Inner {
-    /// Offers the kernel what waits. `Ok(true)`: all is sent.
+    /// Offers the queue to the kernel. `Ok(true)` means that all is sent.
     fn send(&mut self, py: Python<'_>) -> io::Result<bool> {
         let number = self.descriptor(py);
         let sent = transport::send(
@@ -81,8 +82,8 @@ impl Inner {
     }
 }
 
-/// Offers the kernel what waits, and sees to what follows when nothing is left. This is called at the end of the turn, when
-/// the kernel has room again, and before whatever has to come after the bytes.
+/// Offers the queue to the kernel, and does what follows when it is empty. This is called at the end of the turn, when
+/// the kernel has room again, and before anything that has to come after the bytes.
 pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let sent = stream.inner.with(py, |inner| {
@@ -93,7 +94,7 @@ pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
         if inner.state.is_blocked() || inner.state.is_lost() {
             return Ok(Some(false));
         }
-        // Where nobody waits for the queue to be drained, that is all.
+        // If nothing waits for the queue to be sent, that is all.
         inner.send(py).map(|drained| Some(!drained || inner.has_plans()))
     });
     match sent {
@@ -104,7 +105,7 @@ pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The same for a protocol that is told before. What waits leaves whatever that raises.
+/// Does the same for a protocol that is called before. The queue is sent even if that call raises.
 #[cold]
 fn tell_and_flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let told = call_turn_ends(stream).map_err(|raised| raised.take(stream.py()));
@@ -112,7 +113,7 @@ fn tell_and_flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     Ok(told?)
 }
 
-/// Tells the protocol what it has asked to be told.
+/// Makes the call that the protocol has requested.
 #[cold]
 fn call_turn_ends(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
@@ -127,14 +128,14 @@ fn call_turn_ends(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
 }
 
 impl Inner {
-    /// Whether anything is due once the queue is drained.
+    /// Returns whether anything is due once the queue is sent.
     #[inline(always)]
     fn has_plans(&self) -> bool {
         self.state.awaits_drain() || self.common.flow.is_paused() || self.file_waiter.is_some()
     }
 }
 
-/// The kernel has room again.
+/// Sends more when the kernel has room again.
 pub(super) fn on_writable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let was_blocked = stream.inner.with(stream.py(), |inner| {
         let blocked = inner.state.is_blocked();
@@ -151,7 +152,7 @@ pub(super) fn on_writable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The queue is empty: whoever sends a file waits for that.
+/// Wakes a `sendfile` that waits for the queue to be empty.
 pub(super) fn wake_sender(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let waiter = stream.inner.with(py, |inner| inner.file_waiter.as_ref().map(|waiter| waiter.clone_ref(py)));
@@ -162,7 +163,7 @@ pub(super) fn wake_sender(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// Everything that was written before `write_eof()` is sent.
+/// Ends the sending side after all bytes from before `write_eof()` are sent.
 pub(super) fn shut_down(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let descriptor = stream.inner.with(stream.py(), |inner| inner.descriptor(stream.py()));
     match socket::shutdown_write(descriptor) {
@@ -171,13 +172,13 @@ pub(super) fn shut_down(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     }
 }
 
-/// The kernel refused to send: the connection is lost.
+/// Loses the connection after a failed send.
 #[cold]
 fn fail(stream: This<'_, Stream>, error: &io::Error) -> Result<(), ErrorSet> {
     transport::force_close(stream, Some(os_error(error)))
 }
 
-/// A write that is the caller's mistake, or comes too late.
+/// Handles a write that is an error of the caller, or comes too late.
 #[cold]
 fn refuse(stream: This<'_, Stream>, refused: Admission, method: &str) -> Result<(), ErrorSet> {
     let py = stream.py();
@@ -199,14 +200,14 @@ fn refuse(stream: This<'_, Stream>, refused: Admission, method: &str) -> Result<
     }
 }
 
-/// A write of memory that its owner can change: copied, or sent before this returns.
+/// Writes memory that its owner can change: it is copied or sent before this returns.
 fn write_memory(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), ErrorSet> {
     if !is_bytes_like(data) {
         return Err(wrong_type(data)?.into());
     }
     let view = match View::of(data) {
         Ok(view) => view,
-        // Not in one piece: a copy of it is.
+        // Not contiguous: a copy of it is.
         Err(raised) => {
             drop(raised.take(data.py()));
             let copy = data.call_method0(name!("tobytes"))?;
@@ -219,17 +220,17 @@ fn write_memory(stream: This<'_, Stream>, data: Borrowed<'_>) -> Result<(), Erro
     enqueue("write", stream, view.len() == 0, |inner| inner.queue.push_copied(view.bytes()))
 }
 
-/// What a long write came to.
+/// The result of a long write.
 enum Direct {
     Done,
     Failed(io::Error),
-    /// What the kernel did not take could not be copied. `is_torn`: it took a part.
+    /// The bytes that the kernel did not take could not be copied. `is_torn` says whether it took a part.
     NoMemory {
         is_torn: bool,
     },
 }
 
-/// Offers long memory to the kernel at once, behind what waits already; only what it does not take is copied.
+/// Offers long memory to the kernel at once, after the queue; only bytes that it does not take are copied.
 fn write_long(stream: This<'_, Stream>, view: &View<'_>) -> Result<(), ErrorSet> {
     let py = stream.py();
     flush(stream)?;
@@ -263,7 +264,7 @@ fn write_long(stream: This<'_, Stream>, view: &View<'_>) -> Result<(), ErrorSet>
         Ok(Direct::Failed(error)) => fail(stream, &error),
         Ok(Direct::NoMemory { is_torn }) => {
             if is_torn {
-                // The peer has a part of it and would take what comes next for the rest.
+                // The peer has a part of it, and would take the next bytes for the rest.
                 transport::force_close(stream, Some(no_memory()))?;
             }
             Err(no_memory().into())
@@ -272,8 +273,8 @@ fn write_long(stream: This<'_, Stream>, view: &View<'_>) -> Result<(), ErrorSet>
     }
 }
 
-/// `transport.writelines(list_of_data)`: everything goes into the queue before anything is sent, or nothing if one item
-/// is of the wrong type.
+/// Implements `transport.writelines(list_of_data)`: everything is queued before anything is sent, or nothing if one
+/// item has the wrong type.
 pub(super) fn write_lines(stream: This<'_, Stream>, lines: Borrowed<'_>) -> Result<(), ErrorSet> {
     let refused = stream.inner.with(stream.py(), |inner| inner.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
@@ -285,14 +286,14 @@ pub(super) fn write_lines(stream: This<'_, Stream>, lines: Borrowed<'_>) -> Resu
         pieces.try_reserve(1).map_err(|_| no_memory())?;
         pieces.push(piece);
     }
-    // Consuming the iterable ran code of the user's, which may have ended or closed the stream.
+    // Iterating ran user code, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
     enqueue("writelines", stream, is_empty, |inner| {
         pieces.into_iter().try_for_each(|piece| inner.queue.push_shared(piece))
     })
 }
 
-/// A line that nobody can change.
+/// Returns a line that never changes.
 fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
     if !is_bytes_like(line.as_borrowed()) {
         return Err(wrong_type(line.as_borrowed())?.into());

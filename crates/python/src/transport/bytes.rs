@@ -1,6 +1,6 @@
-//! Bytes in and out: one read, what follows a write, sending a queue, and which objects are written.
+//! Bytes in and out: one read, the steps after a write, sending a queue, and the types of objects that are written.
 //!
-//! It knows nothing of descriptors: the calls that move the bytes are its callers'.
+//! Descriptors are not known here: the callers pass the calls that move the bytes.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -21,27 +21,27 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 
-/// What is worth gathering before it is sent. Longer writes leave at once: with 100 connections that each echo 64 KiB, what
-/// waits for the end of the turn would have left the cache by then, and cost twice as much.
+/// The largest write that is gathered before it is sent. Longer writes are sent at once: with 100 connections that each
+/// echo 64 KiB, bytes that wait for the end of the turn would have left the cache by then, and cost twice as much.
 const GATHER_AT_MOST: usize = 16 * 1024;
 
-/// Slices of one call. Small writes are gathered into one piece, so these are long ones, or kept from before.
+/// The slices of one call. Small writes are gathered into one piece, so these are long ones, or were queued before.
 const SLICES: usize = 64;
 
-/// What `write()` has to do beyond the queue.
+/// The step that follows the queueing in `write()`.
 pub(crate) enum AfterWrite {
     Nothing,
-    /// The transport goes on the loop's list, to be flushed at the end of the turn.
+    /// Put the transport on the loop's list, to be flushed at the end of the turn.
     List,
-    /// It is sent now.
+    /// Send now.
     Send,
     /// The kernel has no room: the protocol may have to pause.
     Pause,
 }
 
 impl AfterWrite {
-    /// After a write that left `length` bytes in the queue. `runs_here`: whether the loop's list of transports to flush will
-    /// be worked off by this thread.
+    /// Returns the step after a write that left `length` bytes in the queue. `runs_here`: whether this thread will
+    /// flush the loop's list of transports.
     #[inline(always)]
     pub(crate) fn of(common: &mut Common, length: usize, blocked: bool, runs_here: bool) -> Self {
         let high = common.flow.high();
@@ -55,7 +55,7 @@ impl AfterWrite {
     }
 }
 
-/// Does what follows a write.
+/// Does the step after a write.
 #[inline(always)]
 pub(crate) fn after_write<I: Inner>(
     transport: This<'_, Transport<I>>,
@@ -77,8 +77,8 @@ pub(crate) fn after_write<I: Inner>(
     }
 }
 
-/// Offers the kernel what waits, by the call for one piece or the one for several. `Ok(true)`: all is sent; `Ok(false)`: the
-/// kernel has no more room.
+/// Offers the queue to the kernel, by the call for one piece or the one for several. `Ok(true)` means that all is sent,
+/// `Ok(false)` that the kernel has no more room.
 #[inline(always)]
 pub(crate) fn send(
     queue: &mut WriteQueue<Bytes>,
@@ -109,7 +109,7 @@ pub(crate) fn send(
     Ok(true)
 }
 
-/// A read into the loop's buffer, copied into an object of the right size. `None`: there is nothing more to come.
+/// Reads into the loop's buffer, and returns an object of the right size, or `None` at the end of the stream.
 #[inline(always)]
 pub(crate) fn receive<'py>(
     py: Python<'py>,
@@ -123,14 +123,14 @@ pub(crate) fn receive<'py>(
     })
 }
 
-/// Whether an object is of a type that transports write.
+/// Returns whether an object is of a type that transports write.
 pub(crate) fn is_bytes_like(data: Borrowed<'_>) -> bool {
     data.is_instance_of::<PyBytes>()
         || data.is_instance_of::<PyByteArray>()
         || data.is_instance_of::<PyMemoryView>()
 }
 
-/// Bytes that nobody can change: the object itself if it is `bytes`, a copy of what else has bytes.
+/// Returns bytes that never change: the object itself if it is `bytes`, otherwise a copy of its bytes.
 pub(crate) fn unchanging(data: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     if let Some(bytes) = Bytes::of(data) {
         return Ok(bytes);
@@ -138,12 +138,12 @@ pub(crate) fn unchanging(data: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     let py = data.py();
     let copy = match View::of(data) {
         Ok(view) => make::bytes(py, view.bytes())?.into_any(),
-        // Not in one piece: a copy of it is.
+        // Not contiguous: a copy of it is.
         Err(raised) => {
             drop(raised.take(py));
             data.call_method0(name!("tobytes"))?
         }
     };
     let copied = Bytes::of(copy.as_borrowed());
-    copied.ok_or_else(|| new_error::<PyTypeError>("tobytes() returned something else than bytes").into())
+    copied.ok_or_else(|| new_error::<PyTypeError>("tobytes() did not return bytes").into())
 }

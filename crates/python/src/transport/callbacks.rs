@@ -1,6 +1,7 @@
-//! Telling a protocol of the beginning and of the end, and its exceptions to the exception handler.
+//! Notifies a protocol of the beginning and the end of its transport, and the exception handler of the protocol's
+//! exceptions.
 //!
-//! All of these may run code of the user's, so their callers hold no borrow.
+//! All of these may run user code, so their callers hold no borrow.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -17,13 +18,14 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol::{self, Callee};
 
-/// Refuses what is no protocol, such as the coroutine of a factory that is `async`, before anything is made for it: asyncio's
-/// constructors look `connection_made` up, too.
+/// Refuses an object that is not a protocol, such as the coroutine of an `async` factory, before anything is created
+/// for it: asyncio's constructors look `connection_made` up, too.
 pub(crate) fn check_protocol(protocol: &Bound<'_, PyAny>) -> PyResult<()> {
     protocol.getattr(name!("connection_made")).map(drop)
 }
 
-/// Calls `connection_made`. An exception in there goes to the exception handler, and the connection lives on, as in asyncio.
+/// Calls `connection_made`. Its exception is passed to the exception handler, and the connection stays open, as in
+/// asyncio.
 pub(crate) fn call_connection_made<'py>(
     owner: &Bound<'py, EventLoop>,
     callee: &Callee<'py>,
@@ -36,7 +38,7 @@ pub(crate) fn call_connection_made<'py>(
     }
 }
 
-/// Reports an exception of `connection_made` as asyncio does, where that is a callback of the loop's.
+/// Reports an exception of `connection_made` as asyncio does, where that is a callback of the loop.
 #[cold]
 fn report_as_callback<'py>(
     owner: &Bound<'py, EventLoop>,
@@ -57,7 +59,7 @@ fn report_as_callback<'py>(
     handle::report(py, &made, error.into())
 }
 
-/// Wakes who waits for a transport to be connected, unless they wait no more.
+/// Wakes the future of a caller that waits for a transport to be connected, unless it is done.
 pub(crate) fn wake(waiter: Borrowed<'_>) -> Result<(), ErrorSet> {
     if !waiter.is_none() && !waiter.call_method0(name!("cancelled"))?.is_truthy()? {
         waiter.call_method1(name!("set_result"), (waiter.py().None(),))?;
@@ -65,7 +67,7 @@ pub(crate) fn wake(waiter: Borrowed<'_>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// Has the loop call something at its next turn, in the given context or in a copy of the current one.
+/// Schedules a call for the loop's next turn, in the given context or in a copy of the current one.
 pub(crate) fn schedule<'py>(
     owner: &Bound<'py, EventLoop>,
     callback: Borrowed<'py>,
@@ -81,7 +83,7 @@ pub(crate) fn schedule<'py>(
     Ok(())
 }
 
-/// Tells a protocol of the end. The handle that calls this has entered the connection's context.
+/// Calls `connection_lost`. The handle that calls this has entered the connection's context.
 pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Borrowed<'_>) -> PyResult<()> {
     let Some(callee) = callee else { return Ok(()) };
     let name = name!("connection_lost");
@@ -89,7 +91,7 @@ pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Borrowed<'
     told.map(drop).map_err(|raised| raised.take(error.py()))
 }
 
-/// Hands what a protocol raised to the exception handler; the transport lives on.
+/// Passes an exception of a protocol to the exception handler; the transport stays open.
 #[inline(always)]
 pub(crate) fn report_failure(
     owner: &Bound<'_, EventLoop>,
@@ -107,8 +109,8 @@ pub(crate) fn report_failure(
     }
 }
 
-/// Tells of an error that ends a transport: a mistake goes to the exception handler, what is the network's doing to the log of
-/// debug mode, as in asyncio.
+/// Reports an error that ends a transport: errors of the network go to the log of debug mode, all others to the
+/// exception handler, as in asyncio.
 #[cold]
 pub(crate) fn report_fatal<I: Inner>(
     transport: This<'_, Transport<I>>,

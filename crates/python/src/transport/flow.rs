@@ -1,4 +1,4 @@
-//! Flow control: a protocol's being paused while too much waits to be written, and the marks for that.
+//! Flow control: pausing a protocol while too many bytes wait to be written, and its marks.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,8 +12,8 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// `transport.set_write_buffer_limits(high=None, low=None)`. A protocol is paused for what the kernel has no room for: what was
-/// only gathered is offered first.
+/// Implements `transport.set_write_buffer_limits(high=None, low=None)`. Gathered bytes are offered to the kernel first:
+/// a protocol pauses only for bytes for which the kernel has no room.
 pub(crate) fn set_limits<I: Inner>(call: &Call<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let arguments = named(call, "set_write_buffer_limits", &["high", "low"])?;
     let number = |place: usize| -> PyResult<Option<i64>> {
@@ -30,7 +30,7 @@ pub(crate) fn set_limits<I: Inner>(call: &Call<'_, Transport<I>>) -> Result<(), 
     pause_if_high(transport)
 }
 
-/// Something was sent: the protocol may go on writing if little enough is left.
+/// Resumes the protocol after a send, if few enough bytes are left.
 pub(crate) fn resume_if_low<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let is_due = transport.inner.with(py, |inner| {
@@ -43,8 +43,8 @@ pub(crate) fn resume_if_low<I: Inner>(transport: This<'_, Transport<I>>) -> Resu
     report_failure(owner, &callee, transport.object(), told, "protocol.resume_writing() failed")
 }
 
-/// Tells the protocol to pause if what waits is above the high mark. It is called from within its own call, in whatever
-/// context that has.
+/// Pauses the protocol if the queue is above the high mark. It is called from within the protocol's own call, in any
+/// context.
 pub(crate) fn pause_if_high<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let is_due = transport.inner.with(py, |inner| {

@@ -1,7 +1,7 @@
-//! A transport from `connection_made` to `connection_lost`, as far as streams, datagrams and pipes share it.
+//! The life of a transport from `connection_made` to `connection_lost`, for streams, datagrams and pipes.
 //!
-//! The state decides; here its decisions meet the kernel, the protocol and the loop. No function holds a borrow while it calls
-//! code of the user's, and each asks the state anew afterwards.
+//! The state makes the decisions; the functions here carry them out with the kernel, the protocol and the loop. No
+//! function holds a borrow while it calls user code, and each reads the state again afterwards.
 
 use pyo3::exceptions::{PyMemoryError, PyResourceWarning};
 use pyo3::prelude::*;
@@ -23,7 +23,7 @@ use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Evicted, SourceKind};
 
-/// Makes a transport, which nothing is read from before [`begin`].
+/// Creates a transport. Reading starts with [`begin`].
 pub(crate) fn open<'py, I: Inner>(
     owner: &Bound<'py, EventLoop>,
     kind: SourceKind,
@@ -34,7 +34,7 @@ pub(crate) fn open<'py, I: Inner>(
     let value = Transport { owner: owner.clone().into(), kind, inner: GilCell::new(inner) };
     let transport = I::class_of(kind).instance(py, value)?;
     let object = transport.clone().into_any();
-    // The transport of a pipe is its user's alone until the kernel is asked for something.
+    // Only the user owns the transport of a pipe, until the kernel is asked to watch it.
     let held = if kind.is_pipe() { PyWeakrefReference::new(&object)?.into_any() } else { object };
     let (token, evicted) =
         owner.get().registry.with(py, |registry| registry.attach(number, kind, held.into()));
@@ -43,8 +43,8 @@ pub(crate) fn open<'py, I: Inner>(
     Ok(transport)
 }
 
-/// Has the loop call `_begin` at its next turn, which calls `connection_made` and then wakes the waiter. The connection's own
-/// context is entered for the protocol alone.
+/// Schedules `_begin` for the loop's next turn; it calls `connection_made` and then wakes the waiter. Only the calls of
+/// the protocol run in the connection's own context.
 pub(crate) fn schedule_begin<I: Inner>(
     transport: This<'_, Transport<I>>,
     waiter: Option<Borrowed<'_>>,
@@ -56,8 +56,8 @@ pub(crate) fn schedule_begin<I: Inner>(
     schedule(transport.owner.bind(py), begin.as_borrowed(), &arguments, None)
 }
 
-/// Calls `connection_made` and lets the events come. An exception in there goes to the exception handler, and the transport
-/// lives on, as in asyncio.
+/// Calls `connection_made` and starts watching. An exception in that call is passed to the exception handler, and the
+/// transport stays open, as in asyncio.
 pub(crate) fn begin<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let mut outcome = Ok(());
@@ -65,17 +65,17 @@ pub(crate) fn begin<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), E
         let made = call_connection_made(transport.owner.bind(py), &callee, transport.object());
         outcome = made.map_err(|raised| raised.take(py));
     }
-    // Also where a KeyboardInterrupt is on its way out of the loop: the next run goes on.
+    // Also while a KeyboardInterrupt leaves the loop: the next run continues.
     let wanted = transport.inner.with(py, |inner| {
         inner.start();
         interest_of(inner.interest())
     });
-    // The table has held the transport so far, and must not go on if the kernel is asked for nothing.
+    // The table has held the transport so far, and must release it if the kernel is asked for nothing.
     tell_kernel(transport, wanted)?;
     Ok(outcome?)
 }
 
-/// The same for somebody who waits to be told; also where a KeyboardInterrupt is on its way out.
+/// Does the same and wakes a waiter, also while a KeyboardInterrupt leaves the loop.
 pub(crate) fn begin_and_wake<I: Inner>(
     transport: This<'_, Transport<I>>,
     waiter: Borrowed<'_>,
@@ -85,7 +85,7 @@ pub(crate) fn begin_and_wake<I: Inner>(
     Ok(begun?)
 }
 
-/// Tells the kernel what the state asks for, if that has changed. What the kernel refuses ends the transport.
+/// Updates the kernel's interest from the state. If the kernel refuses, the transport ends.
 #[inline(always)]
 pub(crate) fn update_interest<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let changed = transport.inner.with(transport.py(), |inner| {
@@ -116,7 +116,7 @@ fn tell_kernel<I: Inner>(transport: This<'_, Transport<I>>, wanted: Interest) ->
     Ok(reported?)
 }
 
-/// `transport.close()`: what was written is sent first.
+/// Implements `transport.close()`: the queue is sent first.
 pub(crate) fn close<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     if transport.inner.with(py, |inner| inner.state().is_closing()) {
@@ -130,7 +130,8 @@ pub(crate) fn close<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), E
     finish_close(transport, closing, None)
 }
 
-/// `transport.abort()`: what the turn has written so far still leaves, as it would have in asyncio, if there is room.
+/// Implements `transport.abort()`: bytes written in this turn are still sent if there is room, as they would have been
+/// in asyncio.
 pub(crate) fn abort<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Option<PyErr>,
@@ -139,7 +140,7 @@ pub(crate) fn abort<I: Inner>(
     force_close(transport, error)
 }
 
-/// The transport is lost, to an error or by `abort()`. What waits to be sent is forgotten.
+/// Loses the transport, to an error or by `abort()`. The queue is dropped.
 pub(crate) fn force_close<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Option<PyErr>,
@@ -155,13 +156,13 @@ fn forget<I: Inner>(transport: This<'_, Transport<I>>) -> Closing {
     closing
 }
 
-/// What follows when the state was told of an end.
+/// Does the steps after the state has decided on an end.
 fn finish_close<I: Inner>(
     transport: This<'_, Transport<I>>,
     closing: Closing,
     error: Option<PyErr>,
 ) -> Result<(), ErrorSet> {
-    // Nobody else would schedule the end.
+    // No other code would schedule the end.
     let settled = update_interest(transport).map_err(|raised| raised.take(transport.py()));
     if closing == Closing::Lose {
         schedule_lost(transport, error)?;
@@ -169,7 +170,7 @@ fn finish_close<I: Inner>(
     Ok(settled?)
 }
 
-/// Something was sent: the protocol may go on writing, and when nothing is left, what waited for that comes.
+/// Resumes the protocol after a send, and does the pending steps once the queue is empty.
 pub(crate) fn after_send<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let resumed = resume_if_low(transport).map_err(|raised| raised.take(py));
@@ -180,7 +181,7 @@ pub(crate) fn after_send<I: Inner>(transport: This<'_, Transport<I>>) -> Result<
     let woken = if drained.is_some() { I::on_drained(transport) } else { Ok(()) };
     let woken = woken.map_err(|raised| raised.take(py));
     let settled = update_interest(transport).map_err(|raised| raised.take(py));
-    // The state is past it: whatever failed before, nobody else would end the transport.
+    // The state has already advanced, so this step follows even after an error: no other code would end the transport.
     match drained {
         None | Some(Drained::Nothing) => {}
         Some(Drained::Lose) => schedule_lost(transport, None)?,
@@ -189,7 +190,7 @@ pub(crate) fn after_send<I: Inner>(transport: This<'_, Transport<I>>) -> Result<
     Ok(resumed.and(woken).and(settled)?)
 }
 
-/// Has the loop call `_call_connection_lost` at its next turn, in the transport's context.
+/// Schedules `_call_connection_lost` for the loop's next turn, in the transport's context.
 pub(crate) fn schedule_lost<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Option<PyErr>,
@@ -202,8 +203,8 @@ pub(crate) fn schedule_lost<I: Inner>(
     schedule_end(transport, error.as_borrowed())
 }
 
-/// The same for an exception as an object, or None. Where there is no memory for it the loop tries again at the end of each
-/// turn: the state is past the point at which anybody else would.
+/// Does the same for an exception as an object, or None. If there is no memory for it the loop tries again at the end
+/// of each turn: no later event would schedule it.
 pub(crate) fn schedule_end<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Borrowed<'_>,
@@ -236,7 +237,7 @@ fn owe_end<I: Inner>(
     Ok(())
 }
 
-/// Called by the loop: tells the protocol, then closes the descriptor, whatever the protocol raised.
+/// Notifies the protocol, then closes the descriptor, even if the protocol raised an exception. The loop calls this.
 pub(crate) fn connection_lost<I: Inner>(
     transport: This<'_, Transport<I>>,
     error: Borrowed<'_>,
@@ -247,7 +248,7 @@ pub(crate) fn connection_lost<I: Inner>(
     released
 }
 
-/// Takes a transport out of the table of descriptors, closes the descriptor and lets go of everything.
+/// Removes a transport from the table of descriptors, closes the descriptor and releases all objects.
 pub(crate) fn dispose<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     let py = transport.py();
     let (token, protocol) = transport.inner.with(py, |inner| {
@@ -260,14 +261,14 @@ pub(crate) fn dispose<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(),
         let detached = registry.with(py, |registry| registry.detach(transport.kind, token, &mut evicted));
         detached.is_some_and(|detached| detached.has_other_half)
     });
-    // Taken out of the interpreter: nothing is to be called with an exception set.
+    // The exception is fetched here, because the following calls must not run with an exception set.
     let closed = I::close_descriptor(transport).map_err(|raised| raised.take(py));
     drop(protocol);
     I::after_close(transport, has_other_half)?;
     Ok(closed?)
 }
 
-/// `__del__`: a transport that is garbage while its descriptor is open was forgotten by somebody.
+/// Implements `__del__`: warns of a transport that is garbage while its descriptor is open.
 pub(crate) fn finalize<I: Inner>(transport: This<'_, Transport<I>>) -> PyResult<()> {
     let py = transport.py();
     if transport.inner.with(py, |inner| inner.is_closed()) {

@@ -1,16 +1,17 @@
-//! What transports do alike, whatever they move their bytes with: ask the kernel, call the protocol, drain a queue.
+//! The common behaviour of transports, independent of how they move bytes: asking the kernel for events, calling the
+//! protocol, sending a queue.
 //!
-//! It knows no kind of transport but by the trait [`Inner`]: the state of each decides where it stands and what comes next. No
-//! borrow is alive when these are called, since all but the sending may run code of the user's.
+//! The module knows the kinds of transports only through the trait [`Inner`]; the state of each transport makes the
+//! decisions. No borrow is alive when these functions are called, since all except those that send may run user code.
 //!
-//! | File        | What                                                                 |
+//! | File        | Contents                                                             |
 //! |-------------|----------------------------------------------------------------------|
-//! | `state`     | what a transport consists of, and what each kind has to say          |
-//! | `lifecycle` | its beginning, its end, what the kernel is asked                     |
-//! | `bytes`     | one read, what follows a write, sending a queue                      |
-//! | `flow`      | pausing and resuming the protocol, the marks for that                |
-//! | `interest`  | what the kernel is asked for, and who holds the transport meanwhile  |
-//! | `callbacks` | what a protocol is told of the beginning and the end; its exceptions |
+//! | `state`     | the value of a transport, and the functions of each kind             |
+//! | `lifecycle` | the beginning, the end, and the interest for the kernel              |
+//! | `bytes`     | one read, the steps after a write, sending a queue                   |
+//! | `flow`      | pausing and resuming the protocol, and the marks for that            |
+//! | `interest`  | the events that the kernel is asked for, and the owner meanwhile     |
+//! | `callbacks` | `connection_made`, `connection_lost`, and exceptions of the protocol |
 //! | `repr`      | representations                                                      |
 //! | `class`     | the methods and attributes that all transports have                  |
 

@@ -1,4 +1,4 @@
-//! How transports over sockets are written, and the part of it that all transports have.
+//! The representations of transports over sockets, and the part that all transports share.
 
 use reactor::Interest;
 
@@ -6,7 +6,7 @@ use super::state::{Inner, Transport};
 use crate::ffi::this::This;
 use crate::loop_state::Modes;
 
-/// `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
+/// Returns `<SocketTransport fd=7 read=polling write=<idle, bufsize=0>>`, as asyncio writes it.
 pub(crate) fn repr<I: Inner>(transport: This<'_, Transport<I>>, name: &str) -> String {
     let has_open_loop = !transport.owner.get().modes.any(Modes::CLOSED);
     transport.inner.with(transport.py(), |inner| {
@@ -19,7 +19,7 @@ pub(crate) fn repr<I: Inner>(transport: This<'_, Transport<I>>, name: &str) -> S
     })
 }
 
-/// Whether a transport is at its end, as a word behind its name.
+/// Returns "closing" or "closed" with a space, or nothing for an open transport.
 pub(crate) fn stage<I: Inner>(inner: &mut I) -> &'static str {
     match (inner.is_closed(), inner.state().is_closing()) {
         (true, _) => " closed",
@@ -28,7 +28,7 @@ pub(crate) fn stage<I: Inner>(inner: &mut I) -> &'static str {
     }
 }
 
-/// Whether the kernel is asked for something.
+/// Returns "polling" or "idle".
 pub(crate) fn polling<I: Inner>(inner: &mut I, interest: Interest) -> &'static str {
     if inner.common().watched.contains(interest) { "polling" } else { "idle" }
 }
