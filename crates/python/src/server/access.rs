@@ -1,4 +1,4 @@
-//! Lines of the access log: gathered over a turn, handed to the hooks in the next one.
+//! Lines of the access log: collected during a turn, passed to the hooks in the next one.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What is noted of a request when it begins: its line as it was sent. Heads that are read and lines of those that are not
-/// have no control characters, so the log can't be forged.
+/// Records the start of a request: its line as it was sent. Heads that were read, and lines of others, have no control
+/// characters, so the log can't be forged.
 pub(super) fn note(request: &mut Request, head: &http::Head) {
     let version = if head.version() == http::Version::Http10 { "1.0" } else { "1.1" };
     let line = format!("\"{} {} HTTP/{version}\"", text_of(head.method()), text_of(head.target()));
@@ -20,12 +20,12 @@ pub(super) fn note(request: &mut Request, head: &http::Head) {
     request.began = Some(Instant::now());
 }
 
-/// Bytes that peers have sent, as they may stand between quotation marks.
+/// Returns bytes from a peer in a form that can be quoted.
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('"', "%22")
 }
 
-/// A request is over, its response complete or not.
+/// Logs the end of a request, whether its response is complete or not.
 pub(super) fn log(
     protocol: This<'_, Protocol>,
     request: &Request,
@@ -38,7 +38,7 @@ pub(super) fn log(
     push(value, py, &format!("{} {facts}{more}\n", peer(value, py)?))
 }
 
-/// What a line says of a request that has begun.
+/// Returns the log text of a request that has begun.
 fn facts(request: &Request, status: u16) -> Option<String> {
     let (line, began) = (request.line.as_ref()?, request.began?);
     let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
@@ -46,7 +46,7 @@ fn facts(request: &Request, status: u16) -> Option<String> {
     Some(format!("{line} {status} {}B {milliseconds:.2}ms", request.sent))
 }
 
-/// A request is refused, before or after an application has seen it: one line, with the reason.
+/// Logs a refused request, before or after an application has seen it: one line, with the reason.
 pub(super) fn log_refusal(protocol: This<'_, Protocol>, status: u16, because: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -57,7 +57,7 @@ pub(super) fn log_refusal(protocol: This<'_, Protocol>, status: u16, because: &s
     let facts = value.state.with(py, |state| refused(state, status));
     let line = format!("{} {facts} ({because})", peer(value, py)?);
     if settings.reports_to_hooks {
-        // uvicorn warns of it, whether it logs accesses or not.
+        // uvicorn warns of it, with and without an access log.
         value.http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
         return Ok(());
     }
@@ -68,7 +68,7 @@ fn refused(state: &mut State, status: u16) -> String {
     if let Some(request) = &mut state.request {
         let is_told = matches!(request.answer, Answer::Owed | Answer::Started(_));
         let facts = facts(request, if is_told { status } else { request.status });
-        // The only one of this request.
+        // The only line of this request.
         request.line = None;
         if let Some(facts) = facts {
             return facts;
@@ -91,7 +91,7 @@ fn push(value: &Protocol, py: Python<'_>, line: &str) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// `127.0.0.1:53210`, or `-` for a peer without an address of that kind.
+/// Returns `127.0.0.1:53210`, or `-` for a peer without such an address.
 fn peer(value: &Protocol, py: Python<'_>) -> Result<String, ErrorSet> {
     let known = value.state.with(py, |state| state.ends.as_ref().map(|ends| ends[0].clone_ref(py)));
     let address = match (known, value.transport(py)) {

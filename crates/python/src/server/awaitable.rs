@@ -1,7 +1,8 @@
-//! What `receive()` and `send()` return: coroutines in Rust.
+//! The results of `receive()` and `send()`: coroutines in Rust.
 //!
-//! `send()` has done its work when it returns. What it gives to be awaited is one object for all who need not wait; who
-//! has to wait for the peer to read gets a coroutine of its own. `receive()` looks for an event when it is first stepped.
+//! `send()` has done its work when it returns. Its result is one shared object for all calls that need not wait; a call
+//! that has to wait for the peer to read gets a coroutine of its own. `receive()` looks for an event when it is first
+//! stepped.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -26,7 +27,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What is waited for.
+/// A coroutine that waits for one thing.
 pub(super) struct Awaitable {
     what: What,
     /// The future that the task waits for.
@@ -34,7 +35,7 @@ pub(super) struct Awaitable {
 }
 
 enum What {
-    /// Nothing.
+    /// No wait: the coroutine returns at once.
     Done,
     /// An event of the request.
     Event(Object<RequestCycle>),
@@ -44,10 +45,10 @@ enum What {
     Turn,
 }
 
-/// What is given to all who need not wait.
+/// The shared result of all calls that need not wait.
 static DONE: PyOnceLock<Py<Awaitable>> = PyOnceLock::new();
 
-/// Makes the class and puts it into the module.
+/// Creates the class and adds it to the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let definition = Definition {
@@ -62,7 +63,7 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// For who need not wait.
+/// Returns the result of a call that need not wait.
 #[inline]
 pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     match DONE.get(py) {
@@ -71,17 +72,17 @@ pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     }
 }
 
-/// `receive()`.
+/// Returns the result of `receive()`.
 pub(super) fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(cycle.py(), What::Event(cycle.to_owned().into()))
 }
 
-/// For who has to wait until the peer reads.
+/// Returns the result of a call that has to wait until the peer reads.
 pub(super) fn drain(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(cycle.py(), What::Drain(cycle.to_owned().into()))
 }
 
-/// For who has sent much without a wait: others come first, once.
+/// Returns the result of a call that has sent much without a wait: other tasks come first, once.
 pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     make(py, What::Turn)
 }
@@ -90,7 +91,7 @@ fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })?.into_any())
 }
 
-/// Wakes who waits for these futures: all of them, whatever one raises.
+/// Wakes the waiters of these futures: all of them, whatever one raises.
 pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet> {
     let mut outcome = Ok(());
     for future in futures {
@@ -157,8 +158,8 @@ impl ClassValue for Awaitable {
     }
 }
 
-/// Yields nothing, as `asyncio.sleep(0)` does, and returns at the next step. That it has yielded is what stands in the
-/// future's place.
+/// Yields nothing, as `asyncio.sleep(0)` does, and returns at the next step. The place of the future records that it
+/// has yielded.
 fn give_way<'py>(value: &Awaitable, py: Python<'py>) -> Step<'py> {
     let had_turn = value.future.with(py, Option::take).is_some();
     if had_turn {
@@ -191,7 +192,7 @@ fn wait<'py>(value: &Awaitable, cycle: This<'py, RequestCycle>) -> Result<Step<'
     Ok(Step::Yield(future))
 }
 
-/// Whether the peer has read, or never will.
+/// Returns whether the peer has read, or never will.
 fn is_drained(cycle: This<'_, RequestCycle>) -> bool {
     let py = cycle.py();
     let inner = cycle.value();
@@ -199,7 +200,7 @@ fn is_drained(cycle: This<'_, RequestCycle>) -> bool {
     protocol.state.with(py, |state| !state.writes_paused || state.transport.is_none())
 }
 
-/// What a look at the connection has found.
+/// The result of a look at the connection.
 enum Found {
     Nothing,
     Disconnect,
@@ -207,8 +208,8 @@ enum Found {
     Content(Option<Bytes>, Vec<u8>, bool),
 }
 
-/// The next event of a request, if there is one. Who asks for content is willing to take it: a client that waits to hear
-/// so is told (RFC 9110 section 10.1.1), and reading goes on.
+/// Returns the next event of a request, if there is one. An application that asks for content is ready for it: a client
+/// that waits for 100 (Continue) gets it (RFC 9110 section 10.1.1), and reading goes on.
 fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
     let py = cycle.py();
     let inner = cycle.value();
@@ -285,7 +286,7 @@ fn content_event<'py>(
     Ok(event.into_any())
 }
 
-/// Ceases to wait.
+/// Stops waiting.
 fn abandon(awaitable: This<'_, Awaitable>) {
     let py = awaitable.py();
     let Some(future) = awaitable.future.with(py, Option::take) else { return };

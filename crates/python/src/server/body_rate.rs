@@ -1,14 +1,15 @@
-//! Whether the content of a request comes fast enough: on average, over the time in which the server waits for it.
+//! Checks that the content of a request arrives fast enough: on average, over the time in which the server waits for
+//! it.
 //!
-//! A limit on silence alone lets a peer hold its connection for years, with a byte now and then. It knows ticks and bytes,
-//! and nothing of what becomes of a peer that is too slow.
+//! With a limit on silence alone, a peer can hold its connection for years by sending a byte now and then. This module
+//! counts ticks and bytes only; the caller ends the connection of a slow peer.
 
-/// What has come of one request's content, and how long that was waited for.
+/// The content of one request that has arrived, and the time that was waited for it.
 #[derive(Debug)]
 pub(super) struct BodyRate {
     bytes: u64,
     waited: u32,
-    /// The tick at which the wait began that goes on.
+    /// The tick at which the current wait began.
     since: Option<u32>,
 }
 
@@ -17,13 +18,13 @@ impl BodyRate {
         Self { bytes: 0, waited: 0, since: None }
     }
 
-    /// Some content has come.
+    /// Counts content that has arrived.
     #[inline]
     pub(super) const fn add(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    /// A wait for content begins, or goes on; otherwise it is over for now.
+    /// Starts or continues a wait for content, or ends it for now.
     pub(super) fn wait(&mut self, waits: bool, now: u32) {
         if let Some(since) = self.since.take() {
             self.waited = self.waited.saturating_add(now.saturating_sub(since));
@@ -31,7 +32,8 @@ impl BodyRate {
         self.since = waits.then_some(now);
     }
 
-    /// How many ticks may pass until more comes, if so many bytes to a tick are asked for beyond the first `ticks`.
+    /// Returns how many ticks may pass until more arrives, if this many bytes per tick are required beyond the first
+    /// `ticks`.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

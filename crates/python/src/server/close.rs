@@ -1,4 +1,4 @@
-//! The end of a connection: closed by us, lost, refused, or handed over to another protocol.
+//! The end of a connection: closed by the server, lost, refused, or passed on to another protocol.
 
 use pyo3::prelude::*;
 
@@ -10,13 +10,13 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// Closes once everything written is sent. What the peer sends from here on does not count.
+/// Closes once everything written is sent. Bytes that the peer sends from here on are ignored.
 pub(super) fn close(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
     let http_server = value.http_server.get();
     let transport = value.state.with(py, |state| {
-        // Closed once: not every transport bears it twice.
+        // Closed once: some transports do not accept it twice.
         let is_new = !std::mem::replace(&mut state.is_closing, true) || std::mem::take(&mut state.lingers);
         state.read_buffer = Vec::new();
         state.settle_deadline(py, http_server);
@@ -27,19 +27,19 @@ pub(super) fn close(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     transport.close(py)
 }
 
-/// What a peer may still send that nobody reads.
+/// Bytes that a peer may still send and that are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unread {
     /// The content of a request that is answered.
     Upload,
-    /// Bytes that are no request, or none that is answered.
+    /// Bytes that are not a request, or one that is not answered.
     Anything,
 }
 
-/// Ends our side, and leaves the peer some time to read what we said and to close. Without that a response could be lost:
-/// a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A transport that
-/// can't end one side stays open as a whole; what the peer sends is thrown away meanwhile. `Upload`: the rest of a request
-/// is still to come, as it was announced.
+/// Ends our side, and gives the peer some time to read the response and to close. Without that a response could be
+/// lost: a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A
+/// transport that can't end one side stays open as a whole, and bytes from the peer are discarded meanwhile. `Upload`
+/// means that the announced rest of a request is still to come.
 pub(super) fn linger(protocol: This<'_, Protocol>, input: Unread) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -75,7 +75,7 @@ pub(super) fn abort(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
         state.is_closing = true;
         state.transport.as_ref().map(|transport| transport.clone_ref(py))
     });
-    // While its descriptor is open: so it is let go of.
+    // While its descriptor is open, so that the task releases it.
     file::cancel(protocol)?;
     match transport {
         Some(transport) => transport.abort(py),
@@ -83,13 +83,13 @@ pub(super) fn abort(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Cuts a response short: its client sees from the framing that it is not whole (RFC 9112 section 8).
+/// Cuts a response short: its client can see from the framing that it is not complete (RFC 9112 section 8).
 pub(super) fn abandon(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
     let http_server = value.http_server.get();
     let request = value.state.with(py, |state| {
-        // Nothing comes of it: the head has left.
+        // It has no result: the head has been sent.
         respond::with_stamp(http_server, py, |stamp| state.http.fail(stamp, &mut Vec::new()));
         state.request.take()
     });
@@ -99,8 +99,8 @@ pub(super) fn abandon(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     close(protocol)
 }
 
-/// The server ends: an idle connection is closed, any other after its response. A peer that still sends to a connection
-/// which is about to close has not much more time.
+/// Closes an idle connection because the server ends, and any other after its response. A peer that still sends to a
+/// connection which is about to close gets little more time.
 pub(super) fn end_after_response(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -114,7 +114,7 @@ pub(super) fn end_after_response(protocol: This<'_, Protocol>) -> Result<(), Err
     if is_idle { close(protocol) } else { Ok(()) }
 }
 
-/// Answers with a refusal that the parser writes, if no response has begun, and ends the connection.
+/// Answers with an error that the parser writes, if no response has begun, and ends the connection.
 pub(super) fn refuse(
     protocol: This<'_, Protocol>,
     status: u16,
@@ -141,7 +141,7 @@ pub(super) fn refuse(
     linger(protocol, if status == 413 { Unread::Upload } else { Unread::Anything })
 }
 
-/// A request is over for everybody who waits.
+/// Ends a request for all calls that wait.
 pub(super) fn end_request(
     protocol: This<'_, Protocol>,
     mut request: Request,
@@ -161,7 +161,7 @@ pub(super) fn end_request(
     awaitable::wake(protocol.py(), receivers)
 }
 
-/// `connection_lost`, with an error or without one: then we have closed it, or the application has.
+/// Handles `connection_lost`, with or without an error: in the latter case the server or the application has closed it.
 pub(super) fn lost(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -172,13 +172,13 @@ pub(super) fn lost(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), E
     });
     let ended = request.map_or(Ok(()), |request| end_request(protocol, request, false));
     let woken = ended.and_then(|()| awaitable::wake(py, drains)).and_then(|()| file::cancel(protocol));
-    // Whatever was raised: who is not forgotten would count as connected for ever.
+    // Also after an exception: a connection that is not removed would count for ever.
     let woken = woken.map_err(|raised| raised.take(py));
     forget(protocol)?;
     Ok(woken?)
 }
 
-/// The connection is nobody's here any more.
+/// Removes the connection from the server.
 pub(super) fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();

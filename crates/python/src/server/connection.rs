@@ -1,7 +1,7 @@
-//! The protocol of one connection: what it consists of, and where it stands.
+//! The protocol of one connection: its parts and its state.
 //!
-//! Everything here is data and the small steps that keep it consistent; nothing of this file calls Python but to make
-//! bytes and strings, which runs no code of anybody's.
+//! This file has data and the small steps that keep it consistent; it calls Python only to create bytes and strings,
+//! which runs no user code.
 
 use std::time::Instant;
 
@@ -23,45 +23,45 @@ pub(super) struct Protocol {
     pub(super) state: GilCell<State>,
 }
 
-/// What changes in a connection's life.
+/// The mutable part of a connection.
 pub(super) struct State {
     pub(super) http: http::Connection,
     /// Absent before `connection_made`, after `connection_lost`, and when another protocol has taken over.
     pub(super) transport: Option<Transport>,
-    /// The client's address and the server's, as a scope has them, once a request has asked.
+    /// The client's address and the server's, as in a scope, once a request has asked for them.
     pub(super) ends: Option<[Object; 2]>,
     pub(super) is_secure: bool,
-    /// Where the server has this connection in its list.
+    /// The index of this connection in the server's list.
     pub(super) place: Option<usize>,
-    /// The number of the latest request. Whoever has another number belongs to a request that is over.
+    /// The number of the latest request. Objects with another number belong to a request that has ended.
     pub(super) number: u32,
-    /// The request that is answered.
+    /// The request that is being answered.
     pub(super) request: Option<Request>,
     /// Input that the parser has no room for yet, or that waits for its turn.
     pub(super) read_buffer: Vec<u8>,
-    /// Whether the input is being worked off further up the stack.
+    /// Whether a caller further up the stack is processing the input.
     pub(super) is_processing: bool,
-    /// Whether the loop will go on with the input at its next turn.
+    /// Whether the loop will resume the input at its next turn.
     pub(super) is_scheduled: bool,
     pub(super) reads_paused: bool,
     pub(super) writes_paused: bool,
     pub(super) peer_ended: bool,
-    /// The connection was lost by the peer's doing.
+    /// Whether the peer has caused the loss of the connection.
     pub(super) peer_left: bool,
-    /// Whether the latest request has ended before its response was complete.
+    /// Whether the latest request ended before its response was complete.
     pub(super) was_cut: bool,
     pub(super) listener: Option<Listener>,
-    /// Nothing that arrives counts any more; the transport closes, or will.
+    /// Whether input is ignored from now on; the transport closes, or will.
     pub(super) is_closing: bool,
-    /// Nothing more is written, and the peer is given some time to see why.
+    /// Whether nothing more is written, and the peer is given some time to see why.
     pub(super) lingers: bool,
-    /// Our side of the transport has ended: the peer sees the end of a response that has no length.
+    /// Whether our side of the transport has ended, by which the peer sees the end of a response without a length.
     pub(super) has_ended_writing: bool,
-    /// What was sent of a response without a wait, in bytes.
+    /// The bytes of a response that were sent without a wait.
     pub(super) bytes_since_yield: usize,
     /// `send` calls that wait for the peer to read.
     pub(super) drains: Vec<Object>,
-    /// The task that sends a file past the queue.
+    /// The task that sends a file, bypassing the queue.
     pub(super) file: Option<Object>,
     pub(super) deadline: Deadline,
 }
@@ -69,34 +69,34 @@ pub(super) struct State {
 /// A request, until its response is complete.
 pub(super) struct Request {
     pub(super) content: Content,
-    /// All of the content has arrived.
+    /// Whether all of the content has arrived.
     pub(super) has_ended: bool,
-    /// The application was told so.
+    /// Whether the application was told that.
     pub(super) was_told_end: bool,
     /// `receive` calls that wait.
     pub(super) receivers: Vec<Object>,
     pub(super) answer: Answer,
-    /// For the access log: what was asked for, and when.
+    /// For the access log: the request line and the time.
     pub(super) line: Option<Box<str>>,
     pub(super) began: Option<Instant>,
     pub(super) status: u16,
     pub(super) sent: u64,
-    /// It was told that the application sends content which the status does not have.
+    /// Whether it was reported that the application sends content for a status without any.
     pub(super) has_left_out: bool,
-    /// Under which number the server keeps its task.
+    /// The key of its task in the server.
     pub(super) key: u64,
 }
 
-/// How far the application is with its response.
+/// The state of the application's response.
 pub(super) enum Answer {
     Owed,
-    /// Its head waits for the content, which may tell its length.
+    /// The head waits for the content, which may determine its length.
     Started(Started),
-    /// The head has left. `true`: trailers follow the content.
+    /// The head was sent. `true` means that trailers follow the content.
     Sending(bool),
-    /// The content has left, and trailers follow.
+    /// The content was sent, and trailers follow.
     Trailers(Vec<(Bytes, Bytes)>),
-    /// A file is being sent past the queue, by a coroutine.
+    /// A coroutine is sending a file, bypassing the queue.
     File {
         has_trailers: bool,
         is_chunk: bool,
@@ -114,11 +114,11 @@ pub(super) struct Started {
 #[derive(Default)]
 pub(super) struct Content {
     first: Option<Bytes>,
-    /// What came behind it, in one piece: an object for each of many tiny chunks would take thirty times their memory.
+    /// Later content, in one piece: an object for each of many tiny chunks would take thirty times their memory.
     rest: Vec<u8>,
 }
 
-/// Bytes of content that wait for the application before reading pauses: asyncio's high mark.
+/// The bytes of content that wait for the application before reading pauses: asyncio's high mark.
 pub(super) const CONTENT_AT_MOST: usize = 64 * 1024;
 
 impl Content {
@@ -135,7 +135,7 @@ impl Content {
         self.first.as_ref().map_or(0, |first| first.as_ref().len()) + self.rest.len()
     }
 
-    /// Takes everything: nearly always all of it came first.
+    /// Takes everything: nearly always all of it arrived first.
     pub(super) fn take(&mut self) -> (Option<Bytes>, Vec<u8>) {
         (self.first.take(), std::mem::take(&mut self.rest))
     }
@@ -189,25 +189,25 @@ impl Protocol {
         Self { http_server: http_server.clone().into(), state: GilCell::new(state) }
     }
 
-    /// The transport, while there is one.
+    /// Returns the transport, while there is one.
     pub(super) fn transport(&self, py: Python<'_>) -> Option<Transport> {
         self.state.with(py, |state| state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     }
 }
 
 impl State {
-    /// The request with this number, if it is still being answered.
+    /// Returns the request with this number, if it is still being answered.
     #[inline]
     pub(super) fn current(&mut self, number: u32) -> Option<&mut Request> {
         if self.number == number { self.request.as_mut() } else { None }
     }
 
-    /// Whether the peer is gone, or has ended its side.
+    /// Returns whether the peer is gone, or has ended its side.
     pub(super) const fn is_disconnected(&self) -> bool {
         self.transport.is_none() || self.peer_ended || self.is_closing
     }
 
-    /// What the connection waits for.
+    /// Returns what the connection waits for.
     pub(super) fn phase(&self) -> Phase {
         match &self.request {
             _ if self.transport.is_none() => Phase::None,
@@ -225,7 +225,7 @@ impl State {
         }
     }
 
-    /// Begins the wait for what comes next, unless it has begun.
+    /// Starts the wait for what comes next, unless it has started.
     #[inline]
     pub(super) fn settle_deadline(&mut self, py: Python<'_>, http_server: &HttpServer) {
         let phase = self.phase();

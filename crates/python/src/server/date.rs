@@ -1,4 +1,4 @@
-//! The `date` field (RFC 9110 sections 5.6.7 and 6.6.1), made once a second at the most.
+//! The `date` field (RFC 9110 sections 5.6.7 and 6.6.1), formatted once a second at most.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,12 +10,12 @@ const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 const SECONDS_A_DAY: u64 = 86_400;
 
-/// The time as HTTP writes it.
+/// Returns the time in HTTP's format.
 pub(super) fn now() -> [u8; LENGTH] {
     format(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-/// A number of seconds since 1970 as HTTP writes it. Years past 9999 have no such form and are shown as 9999.
+/// Formats seconds since 1970 for HTTP. Years after 9999 have no such form and become 9999.
 fn format(seconds: u64) -> [u8; LENGTH] {
     let (days, second) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
     let (year, month, day) = civil(days);
@@ -30,8 +30,8 @@ fn format(seconds: u64) -> [u8; LENGTH] {
     text
 }
 
-/// Year, month from 0 and day from 1 of a day since 1970. Years are counted from March, so that the day that leap years
-/// have more comes last; an era is the 400 years after which the calendar repeats.
+/// Returns year, month from 0 and day from 1 of a day since 1970. Years are counted from March, so that the extra day
+/// of leap years comes last; an era is the 400 years after which the calendar repeats.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

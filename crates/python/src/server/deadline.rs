@@ -1,7 +1,7 @@
-//! How long a peer may take: the server's ticks, and what becomes of a connection whose time is over.
+//! Time limits for peers: the server's ticks, and the end of a connection whose time is over.
 //!
-//! There is no timer to a connection: each knows the tick until which its peer may take, and once a tick all are looked
-//! at. While nobody is connected the loop is not woken, unless memory was refused and requests wait.
+//! There is no timer per connection: each has the tick up to which its peer may take, and once a tick all are checked.
+//! Without connections the loop is not woken, unless memory was refused and requests wait.
 
 use pyo3::prelude::*;
 
@@ -16,33 +16,33 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What a connection waits for.
+/// The wait of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
-    /// For the application, which may take as long as it likes.
+    /// The application, whose time is not limited.
     None,
-    /// For the rest of a request's head, or for the first one.
+    /// The rest of a request's head, or the first head.
     Header,
-    /// For more of a request's content.
+    /// More of a request's content.
     Body,
-    /// For more of it while the response is being sent, which may be a conversation: no pace is asked for.
+    /// More content while the response is being sent, which may be a conversation: no rate is required.
     Exchange,
-    /// For the peer to read.
+    /// The peer to read.
     Write,
-    /// For the peer to close, after it was told that nothing more it says counts.
+    /// The peer to close, after it was told that further input is ignored.
     Linger,
-    /// For the next request.
+    /// The next request.
     KeepAlive,
 }
 
-/// Until when.
+/// The end of a wait.
 pub(super) struct Deadline {
     phase: Phase,
     /// The tick that is too late.
     at: u32,
-    /// What waited for the peer to read when the wait began.
+    /// The bytes that waited for the peer to read when the wait began.
     unsent: usize,
-    /// The tick that no lingering outlives, whatever the peer sends.
+    /// The tick that ends all lingering, whatever the peer sends.
     linger_end: u32,
     pub(super) body_rate: BodyRate,
 }
@@ -52,7 +52,7 @@ impl Deadline {
         Self { phase: Phase::None, at: u32::MAX, unsent: 0, linger_end: u32::MAX, body_rate: BodyRate::new() }
     }
 
-    /// Begins a wait, unless it is the one that goes on.
+    /// Starts a wait, unless it is the current one.
     #[inline]
     pub(super) fn enter(&mut self, phase: Phase, py: Python<'_>, http_server: &HttpServer) {
         if self.phase == phase {
@@ -61,7 +61,8 @@ impl Deadline {
         self.begin(phase, py, http_server);
     }
 
-    /// A head has come: the next wait is another one, be it for the same, and the content has a pace of its own.
+    /// Makes the next wait a new one after a head, even for the same phase; the rate of the content is measured
+    /// separately.
     #[inline]
     pub(super) const fn end_head(&mut self) {
         self.phase = Phase::None;
@@ -69,7 +70,7 @@ impl Deadline {
         self.body_rate = BodyRate::new();
     }
 
-    /// Begins a wait anew: there was some progress.
+    /// Restarts a wait after some progress.
     pub(super) fn renew(&mut self, py: Python<'_>, http_server: &HttpServer) {
         self.begin(self.phase, py, http_server);
     }
@@ -92,12 +93,12 @@ impl Deadline {
             Phase::Linger => Some(http_server.settings.linger),
         };
         self.phase = phase;
-        // Who is only to take leave is cut off at once, unless something is left that he reads.
+        // A lingering peer is cut off at the end of its time, unless it is reading bytes that were unsent.
         self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
         self.at = ticks.map_or(u32::MAX, |ticks| now().saturating_add(ticks));
     }
 
-    /// Says how long a peer may linger at most. Before the wait for it begins.
+    /// Sets how long a peer may linger at most, before that wait starts.
     pub(super) fn limit_linger(&mut self, input: Unread, py: Python<'_>, http_server: &HttpServer) {
         let (now, is_ending) = http_server.shared.with(py, |shared| (shared.tick, shared.is_ending));
         let is_long = input == Unread::Upload && !is_ending;
@@ -105,7 +106,7 @@ impl Deadline {
         self.linger_end = now.saturating_add(most);
     }
 
-    /// A lingering peer has sent something: its silence begins anew, up to the end of all lingering.
+    /// Restarts the silence of a lingering peer that has sent something, up to the end of all lingering.
     #[cold]
     pub(super) fn extend_linger(&mut self, py: Python<'_>, http_server: &HttpServer) {
         if self.phase == Phase::Linger {
@@ -114,7 +115,7 @@ impl Deadline {
         }
     }
 
-    /// The server ends: from here on a lingering peer has as long as a silent one.
+    /// Limits a lingering peer to the time of a silent one, because the server ends.
     pub(super) fn shorten_linger(&mut self, py: Python<'_>, http_server: &HttpServer) {
         if self.phase == Phase::Linger {
             let soon =
@@ -129,7 +130,7 @@ impl Deadline {
     }
 }
 
-/// Sees to it that the server ticks while somebody is connected.
+/// Makes the server tick while there are connections.
 pub(super) fn keep_ticking(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let py = http_server.py();
     let begins = http_server.get().shared.with(py, |shared| {
@@ -146,11 +147,11 @@ fn schedule(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let server = http_server.get();
     let tick = http_server.getattr(name!("_tick")).map_err(ErrorSet::from);
     let scheduled = tick.and_then(|tick| server.call_later(server.settings.tick_seconds, tick));
-    // One that could not be scheduled is no tick that will come: the next connection begins anew.
+    // A tick that could not be scheduled does not come: the next connection schedules it again.
     scheduled.inspect_err(|_| server.shared.with(http_server.py(), |shared| shared.is_ticking = false))
 }
 
-/// A tick: who is too late is seen to.
+/// Runs a tick: peers that are too late are handled.
 pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let py = http_server.py();
     let (tick, goes_on) = http_server.get().shared.with(py, |shared| {
@@ -166,7 +167,7 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
     Ok(scheduled.and(ended).and(looked)?)
 }
 
-/// Looks at every connection.
+/// Checks every connection.
 fn look(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> {
     let py = http_server.py();
     tell_count(http_server)?;
@@ -175,7 +176,7 @@ fn look(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> 
     late.iter().try_for_each(|protocol| expire(protocol.into()))
 }
 
-/// `hooks.counted(requests)`, for who wants to know.
+/// Calls `hooks.counted(requests)`, if the hooks want that.
 pub(super) fn tell_count(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let py = http_server.py();
     if http_server.get().settings.reports_to_hooks {
@@ -189,7 +190,7 @@ pub(super) fn tell_count(http_server: &Bound<'_, HttpServer>) -> Result<(), Erro
     Ok(())
 }
 
-/// A peer's time is over.
+/// Handles a peer whose time is over.
 #[cold]
 fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
@@ -199,7 +200,7 @@ fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
         Phase::None => Ok(()),
         Phase::KeepAlive => close::close(protocol),
         Phase::Linger => expire_lingering(protocol),
-        // A peer that reads what is left is given the time to.
+        // A peer that still reads is given the time for that.
         Phase::Write => expire_unread(protocol),
         Phase::Header | Phase::Body | Phase::Exchange => {
             let is_silent = value.state.with(py, |state| phase == Phase::Header && state.owes_nothing());
@@ -214,7 +215,8 @@ fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     }
 }
 
-/// A peer that is silent may wait for our side to end, where that has not ended. Any other that has read all is cut off.
+/// Handles a lingering peer whose time is over. A silent one may wait for the end of our side, if that has not ended;
+/// any other that has read everything is cut off.
 fn expire_lingering(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -226,7 +228,7 @@ fn expire_lingering(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     if has_read_all && is_silent { close::close(protocol) } else { expire_unread(protocol) }
 }
 
-/// A peer that does not read is cut off, one that reads slowly is not.
+/// Cuts off a peer that does not read, but not one that reads slowly.
 fn expire_unread(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -243,7 +245,7 @@ fn expire_unread(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     if is_stuck { close::abort(protocol) } else { Ok(()) }
 }
 
-/// Begins the wait for what comes next.
+/// Starts the wait for what comes next.
 pub(super) fn settle(protocol: This<'_, Protocol>) {
     let value = protocol.value();
     let http_server = value.http_server.get();
@@ -251,7 +253,7 @@ pub(super) fn settle(protocol: This<'_, Protocol>) {
     value.state.with(py, |state| state.settle_deadline(py, http_server));
 }
 
-/// There was some progress: the wait begins anew.
+/// Restarts the wait after some progress.
 pub(super) fn renew(protocol: This<'_, Protocol>) {
     let value = protocol.value();
     let http_server = value.http_server.get();
@@ -262,7 +264,7 @@ pub(super) fn renew(protocol: This<'_, Protocol>) {
     });
 }
 
-/// Notes how much waits for the peer to read, to be compared when its time is over.
+/// Records how much waits for the peer to read, for a comparison at the end of its time.
 pub(super) fn note_unsent(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -273,7 +275,8 @@ pub(super) fn note_unsent(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> 
 }
 
 impl State {
-    /// Whether there is no request to answer: nothing of one has come, or it was answered before it was complete.
+    /// Returns whether there is no request to answer: none has begun to arrive, or it was answered before it was
+    /// complete.
     fn owes_nothing(&self) -> bool {
         self.http.is_draining() || self.http.is_idle() && self.read_buffer.is_empty()
     }

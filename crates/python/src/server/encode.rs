@@ -1,4 +1,4 @@
-//! Messages of a response as bytes: what may come when, and how it is framed.
+//! Encodes the messages of a response: their order, and their framing.
 //!
 //! All of it happens within one borrow of the connection; nothing here calls Python.
 
@@ -13,23 +13,23 @@ use super::request_cycle::SendError;
 use super::respond::with_stamp;
 use crate::ffi::bytes::Bytes;
 
-/// Content up to here is copied behind its head, as the stream's queue would.
+/// Content up to this size is copied after its head, as the stream's queue would.
 const COPY_AT_MOST: usize = 1024;
 
-/// What has been encoded into the room for writing, and what goes with it.
+/// The encoded part of a message, and the content that is sent with it.
 pub(super) struct Encoded {
-    /// Content that is sent from where it lies.
+    /// Content that is sent without a copy.
     pub(super) content: Option<Bytes>,
-    /// How much of what was encoded goes before the content.
+    /// The number of encoded bytes before the content.
     pub(super) split: usize,
     /// The request whose response is complete with this.
     pub(super) complete: Option<(Request, http::Persistence)>,
-    /// The status of a response whose content is left out, which is told once.
+    /// The status of a response whose content is left out, which is reported once.
     pub(super) left_out: Option<u16>,
 }
 
 impl State {
-    /// Encodes the head that waits, if one does.
+    /// Encodes the head that waits, if there is one.
     #[inline]
     pub(super) fn encode_head(
         &mut self,
@@ -67,8 +67,8 @@ impl State {
         match &request.answer {
             Answer::Sending(_) => {}
             Answer::Started(started) => {
-                // What is not there says nothing of the length of what there would be, and what comes with a 304 is
-                // not it (RFC 9110 section 8.6).
+                // An empty content says nothing about the length of the full one, and content that comes with a 304 is
+                // not that (RFC 9110 section 8.6).
                 let is_absent = started.status == 304 || (length == 0 && is_to_head);
                 let is_unknown = more || started.has_trailers || is_absent;
                 let known =
@@ -94,7 +94,7 @@ impl State {
         }
     }
 
-    /// The status of a response that leaves content out by mistake, the first time.
+    /// Returns the status of a response that leaves content out by mistake, the first time.
     #[inline]
     pub(super) fn note_left_out(&mut self, number: u32, frame: http::Frame) -> Option<u16> {
         if frame != http::Frame::NotAllowed {
@@ -105,7 +105,7 @@ impl State {
         is_first.then_some(request.status)
     }
 
-    /// Takes back a head that can't leave with its content: an error can still be answered.
+    /// Withdraws a head that can't be sent with its content: an error response is still possible.
     #[cold]
     fn retract(&mut self, number: u32) {
         self.http.retract();
@@ -114,7 +114,7 @@ impl State {
         }
     }
 
-    /// Encodes content, or what stands around it if it is long, and where it goes then.
+    /// Encodes content, or only its framing if it is long, and returns where it goes.
     #[inline]
     fn encode_content(
         &mut self,
@@ -165,7 +165,7 @@ impl State {
         Ok(self.request.take().map(|request| (request, after)))
     }
 
-    /// Encodes trailers, once the last of them has come (ASGI, "HTTP Trailers").
+    /// Encodes trailers, once the last of them has arrived (ASGI, "HTTP Trailers").
     pub(super) fn encode_trailers(
         &mut self,
         py: Python<'_>,
@@ -188,7 +188,7 @@ impl State {
             return Err(SendError::Over);
         };
         let fields = gathered.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        // Who has not said that he takes trailers might take them for something else (RFC 9110 section 6.5.1).
+        // A client that does not announce that it accepts trailers might misread them (RFC 9110 section 6.5.1).
         let takes_them = self.http.head().takes_trailers();
         let finished = if takes_them { self.http.finish_with(fields, out) } else { self.http.finish(out) };
         match finished {
@@ -214,7 +214,7 @@ impl State {
         out: &mut Vec<u8>,
     ) -> Result<Encoded, SendError> {
         let Some(request) = self.current(number) else { return Err(SendError::gone(self)) };
-        // Once the head has left it is too late for a hint, which is no error.
+        // Once the head has been sent it is too late for a hint, which is no error.
         if !matches!(request.answer, Answer::Owed | Answer::Started(_)) {
             return Ok(Encoded { content: None, split: 0, complete: None, left_out: None });
         }
@@ -222,8 +222,8 @@ impl State {
         Ok(Encoded { content: None, split: out.len(), complete: None, left_out: None })
     }
 
-    /// Encodes the head of a response that is a file, and what stands before `count` bytes of it. Gives how it is framed
-    /// and the status of a response that leaves it out by mistake.
+    /// Encodes the head of a response that is a file, and what precedes `count` bytes of it. Returns the framing, and
+    /// the status of a response that leaves the file out by mistake.
     pub(super) fn encode_file(
         &mut self,
         py: Python<'_>,
@@ -258,7 +258,7 @@ impl State {
         Ok((frame, self.note_left_out(number, frame)))
     }
 
-    /// Encodes what follows a file. `sent` false: its content was not to be sent.
+    /// Encodes what follows a file. `sent` is false if its content was not to be sent.
     pub(super) fn encode_after_file(
         &mut self,
         number: u32,
@@ -275,7 +275,7 @@ impl State {
     }
 }
 
-/// What to say of a message that comes while the response stands here.
+/// Returns the error text for a message that is out of order in this state of the response.
 #[cold]
 fn out_of_order(answer: &Answer) -> &'static str {
     match answer {

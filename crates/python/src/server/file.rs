@@ -1,6 +1,7 @@
-//! A response out of a file (ASGI, "Path Send" and "Zero Copy Send"): the head natively, the content by `loop.sendfile`.
+//! Responses from files (ASGI, "Path Send" and "Zero Copy Send"): the head natively, the content by `loop.sendfile`.
 //!
-//! The coroutines that open and send are Python's (`vitok.http.files`); they call back for what surrounds the content.
+//! The coroutines that open and send are Python's (`vitok.http.files`); they call back for everything around the
+//! content.
 
 use pyo3::prelude::*;
 
@@ -16,7 +17,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// `http.response.pathsend`: a coroutine that sends the file.
+/// Returns a coroutine that sends a file, for `http.response.pathsend`.
 pub(super) fn send_path<'py>(
     cycle: This<'py, RequestCycle>,
     message: Borrowed<'py>,
@@ -30,7 +31,7 @@ pub(super) fn send_path<'py>(
         .call_method1(name!("send_path"), (owner, protocol, make::integer(py, i64::from(number))?, path))?)
 }
 
-/// `http.response.zerocopysend`: a coroutine that sends from a descriptor.
+/// Returns a coroutine that sends from a descriptor, for `http.response.zerocopysend`.
 pub(super) fn send_file<'py>(
     cycle: This<'py, RequestCycle>,
     message: Borrowed<'py>,
@@ -56,7 +57,8 @@ fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
     py.import(name!("vitok.http.files"))
 }
 
-/// `protocol._begin_file(number, count, more_body)`: the transport, or None where the content is not to be sent.
+/// Implements `protocol._begin_file(number, count, more_body)`: returns the transport, or None if the content is not to
+/// be sent.
 pub(super) fn begin<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let protocol = call.this();
@@ -83,8 +85,8 @@ pub(super) fn begin<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>
     Ok(if is_sent { transport.object().bind(py).clone() } else { none(py) })
 }
 
-/// `protocol._hold_file(task)`: the task that sends a file is cancelled when the connection ends. It waits for a descriptor,
-/// which does not speak up when it is closed.
+/// Implements `protocol._hold_file(task)`: the task that sends a file is cancelled when the connection ends. It waits
+/// for a descriptor, which reports nothing when it is closed.
 pub(super) fn hold<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let task = one(call, "_hold_file", "task")?;
@@ -94,7 +96,7 @@ pub(super) fn hold<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     Ok(none(py))
 }
 
-/// Ends what sends a file.
+/// Cancels the task that sends a file.
 pub(super) fn cancel(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     match protocol.state.with(py, |state| state.file.take()) {
@@ -103,7 +105,7 @@ pub(super) fn cancel(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     }
 }
 
-/// `protocol._end_file(number, more_body)`.
+/// Implements `protocol._end_file(number, more_body)`.
 pub(super) fn end<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let given = named(call, "_end_file", &["number", "more_body"])?;
     let [Some(number), Some(more)] = given[..] else {

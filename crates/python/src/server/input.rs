@@ -1,7 +1,7 @@
-//! Bytes in: what the parser makes of them, and what follows.
+//! Bytes in: the events of the parser, and what follows from them.
 //!
-//! Input is worked off in steps: one borrow of the connection's state decides what comes next, then that is done with no
-//! borrow alive. Requests that were sent without waiting are answered one after the other, some of them in one go.
+//! Input is processed in steps: one borrow of the connection's state decides what comes next, then that is done with no
+//! borrow alive. Pipelined requests are answered one after the other, some of them at once.
 
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -16,25 +16,25 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// Requests of one connection that are begun before others get their turn.
+/// The requests of one connection that are started before others get their turn.
 const REQUESTS_AT_ONCE: usize = 16;
 
-/// What comes next.
+/// The next step of the input.
 enum Step<'py> {
-    /// Nothing: more input is needed, or the application's answer. Who waits for content is woken.
+    /// Wait for more input, or for the application's answer. Calls that wait for content are woken.
     Wait(Vec<Object>),
-    /// A request begins. `true`: there may be more behind it.
+    /// A request begins. `true` means that there may be more input behind it.
     Begin(ScopeBuilder<'py>, bool),
-    /// A request that is no application's.
+    /// A CONNECT request, which no application gets.
     Connect,
-    /// A request for another protocol, with what came behind it.
+    /// A request for another protocol, with the input after it.
     Upgrade(Vec<u8>),
     Refuse(http::RemoteProtocolError),
-    /// Nothing more counts.
+    /// Further input is ignored.
     Close,
 }
 
-/// `data_received`, with bytes that are gone when it returns.
+/// Implements `data_received`, with bytes that are valid until it returns.
 pub(super) fn received(protocol: This<'_, Protocol>, data: &[u8]) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -57,7 +57,7 @@ pub(super) fn received(protocol: This<'_, Protocol>, data: &[u8]) -> Result<(), 
     }
 }
 
-/// What the loop calls to go on with what has arrived meanwhile.
+/// Resumes the input that has arrived meanwhile; called by the loop.
 pub(super) fn resume_input(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -75,7 +75,7 @@ pub(super) fn resume_input(protocol: This<'_, Protocol>) -> Result<(), ErrorSet>
     if is_over { close::close(protocol) } else { Ok(()) }
 }
 
-/// `eof_received`: whether the connection stays open for what is still to be answered.
+/// Implements `eof_received`: returns whether the connection stays open for outstanding responses.
 pub(super) fn ended(protocol: This<'_, Protocol>) -> Result<bool, ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -92,7 +92,7 @@ pub(super) fn ended(protocol: This<'_, Protocol>) -> Result<bool, ErrorSet> {
             return Ok(true);
         }
     }
-    // Who waits to hear of the end of the connection hears of it; the answer may still be wanted.
+    // Calls that wait for the end of the connection are woken; the response may still be wanted.
     let (receivers, is_busy) = value.state.with(py, |state| {
         let is_busy = state.is_busy();
         let receivers = state.request.as_mut().map(|request| std::mem::take(&mut request.receivers));
@@ -109,7 +109,7 @@ pub(super) fn ended(protocol: This<'_, Protocol>) -> Result<bool, ErrorSet> {
     Ok(is_busy)
 }
 
-/// Has the loop go on with what has arrived, if there is something and nothing in the way.
+/// Schedules processing of the input that has arrived, if there is any and nothing prevents it.
 pub(super) fn schedule_if_due(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -126,7 +126,7 @@ fn schedule(protocol: This<'_, Protocol>, value: &Protocol) -> Result<(), ErrorS
     value.http_server.get().call_soon(protocol.object().getattr(name!("_resume_input"))?)
 }
 
-/// Works off input. The caller has said that it is being worked off.
+/// Processes input. The caller has recorded that it is being processed.
 fn process_input(protocol: This<'_, Protocol>, value: &Protocol, data: &[u8]) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let http_server = value.http_server.get();
@@ -137,7 +137,7 @@ fn process_input(protocol: This<'_, Protocol>, value: &Protocol, data: &[u8]) ->
         state.is_processing = false;
         let mut needs_turn = false;
         if !state.is_closing {
-            // What is left comes before what was stashed meanwhile.
+            // The rest comes before input that was put aside meanwhile.
             needs_turn = !input.is_empty() || !state.read_buffer.is_empty();
             state.read_buffer.splice(0..0, input.iter().copied());
         }
@@ -156,7 +156,7 @@ fn process_input(protocol: This<'_, Protocol>, value: &Protocol, data: &[u8]) ->
     settle_reading(protocol)
 }
 
-/// Input that there was no memory for is lost, and who waits for it would wait for ever: so is the connection.
+/// Aborts the connection after input was lost for lack of memory: callers would wait for it for ever.
 #[cold]
 fn abort_without_memory(protocol: This<'_, Protocol>, raised: ErrorSet) -> Result<Processed, ErrorSet> {
     let py = protocol.py();
@@ -169,7 +169,7 @@ fn abort_without_memory(protocol: This<'_, Protocol>, raised: ErrorSet) -> Resul
 
 enum Processed {
     Done,
-    /// There may be more, but others come first.
+    /// There may be more, but other connections come first.
     Enough,
 }
 
@@ -229,7 +229,7 @@ impl State {
         http_server: &HttpServer,
         input: &mut &[u8],
     ) -> Result<Step<'py>, ErrorSet> {
-        // Who does not read what was answered gets no further answers, and nobody does on a connection that closes.
+        // A client that does not read its responses gets no further ones, and neither does a connection that closes.
         if self.request.is_none() && (self.writes_paused || self.is_closing) {
             return Ok(Step::Wait(Vec::new()));
         }
@@ -251,7 +251,7 @@ impl State {
                         return Ok(Step::Connect);
                     }
                     if http_server.upgrade.is_wanted(head) {
-                        // What came behind the head was kept by the parser, is in the input, or came meanwhile.
+                        // The bytes after the head were kept by the parser, are in the input, or arrived meanwhile.
                         let mut received = upgrade::rebuild(head);
                         received.append(&mut http.take_backlog());
                         received.extend_from_slice(input);
@@ -273,7 +273,7 @@ impl State {
                         has_news = true;
                     }
                 }
-                // Never: no request is answered by a tunnel.
+                // Impossible: no request is answered by a tunnel.
                 Ok(http::Event::Tunnel(_)) => {}
                 Ok(http::Event::NeedInput) => return Ok(self.pause(py, http_server, draft, has_news, false)),
                 Ok(http::Event::Paused) => return Ok(self.pause(py, http_server, draft, has_news, true)),
@@ -283,7 +283,7 @@ impl State {
         }
     }
 
-    /// The input is used up, or as much as counts for now.
+    /// Handles the end of the input, or of the part that counts for now.
     fn pause<'py>(
         &mut self,
         py: Python<'py>,
@@ -303,20 +303,21 @@ impl State {
         Step::Wait(receivers.unwrap_or_default())
     }
 
-    /// Whether something that has arrived is answered, or will be: at the next turn, or when the peer has read what waits.
+    /// Returns whether something that has arrived is answered, or will be: at the next turn, or when the peer has read
+    /// enough.
     fn is_busy(&self) -> bool {
         let has_more = !self.read_buffer.is_empty() || !self.http.is_idle();
         self.request.is_some() || self.is_scheduled || (self.writes_paused && has_more)
     }
 
-    /// Whether more input would only have to be kept.
+    /// Returns whether more input would only have to be kept.
     fn is_full(&self) -> bool {
         let waiting = self.request.as_ref().map_or(0, |request| request.content.len());
         !self.lingers && (waiting > CONTENT_AT_MOST || !self.read_buffer.is_empty() || !self.http.has_room())
     }
 }
 
-/// Reads on, or not, as there is room.
+/// Pauses or resumes reading, depending on the room for input.
 pub(super) fn settle_reading(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();

@@ -1,4 +1,4 @@
-//! Reading the messages that an application sends (ASGI HTTP specification and extensions).
+//! Reads the messages that an application sends (ASGI HTTP specification and extensions).
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
 
-/// What a message is about.
+/// The type of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Start,
@@ -23,10 +23,10 @@ pub(super) enum Kind {
     ZeroCopy,
 }
 
-/// Fields as name and value, in bytes that nobody can change.
+/// Fields as name and value, in bytes that never change.
 pub(super) type Fields = Vec<(Bytes, Bytes)>;
 
-/// What a message is about. TypeError for what is no message, ValueError for one that no HTTP server knows.
+/// Returns the type of a message. TypeError for an object that is not a message, ValueError for an unknown type.
 #[inline]
 pub(super) fn kind_of(message: Borrowed<'_>) -> Result<Kind, ErrorSet> {
     let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
@@ -45,7 +45,7 @@ pub(super) fn kind_of(message: Borrowed<'_>) -> Result<Kind, ErrorSet> {
     }
 }
 
-/// What a message has under a name.
+/// Returns the item of a message with this name.
 #[inline]
 pub(super) fn item<'py>(
     message: Borrowed<'py>,
@@ -62,7 +62,7 @@ pub(super) fn item<'py>(
     Ok(if value.is(py.None().bind(py)) { None } else { Some(value) })
 }
 
-/// A truth value; false where there is none.
+/// Returns a truth value; false if it is missing.
 #[inline]
 pub(super) fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
     match item(message, name)? {
@@ -71,7 +71,7 @@ pub(super) fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, E
     }
 }
 
-/// The content of a body message; `None` if it is empty.
+/// Returns the content of a body message; `None` if it is empty.
 #[inline]
 pub(super) fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
     let Some(value) = item(message, name!("body"))? else { return Ok(None) };
@@ -84,7 +84,7 @@ pub(super) fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> 
     Ok(Some(bytes_of(value.as_borrowed())?))
 }
 
-/// The status of a start message.
+/// Returns the status of a start message.
 #[inline]
 pub(super) fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
     let value = item(message, name!("status"))?;
@@ -96,13 +96,13 @@ pub(super) fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
     }
 }
 
-/// The fields that a message has under `headers`.
+/// Returns the fields in `headers` of a message.
 #[inline]
 pub(super) fn fields(message: Borrowed<'_>) -> Result<Fields, ErrorSet> {
     let Some(headers) = item(message, name!("headers"))? else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
-        // By position, and not to the length of now: a pair of an odd kind may run code that changes the list.
+        // By index, and not up to the current length: a pair of an unusual type may run code that changes the list.
         let mut place = 0;
         while place < list.len() {
             fields.push(field(&list.get_item(place)?)?);
@@ -130,7 +130,7 @@ fn field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
     odd_field(pair)
 }
 
-/// A pair of another kind, such as a list, or of something else with bytes.
+/// Returns a pair of another type, such as a list, or of other objects with bytes.
 #[cold]
 fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
     let unusable =
@@ -143,12 +143,12 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
     Ok((bytes_of(name.as_borrowed())?, bytes_of(value.as_borrowed())?))
 }
 
-/// Bytes that nobody can change, of any object that has bytes.
+/// Returns bytes that never change, of any object that has bytes.
 fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     if value.is_instance_of::<PyString>() {
         return Err(new_error::<PyTypeError>("an ASGI message has str where bytes belong").into());
     }
-    // Of a subclass: releasing that could run code of the user's.
+    // A subclass is copied: releasing it could run user code.
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return crate::ffi::bytes::kept(value.py(), bytes.as_bytes());
     }
@@ -159,7 +159,7 @@ fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     unchanging(value)
 }
 
-/// The links of an early hint.
+/// Returns the links of an early hint.
 pub(super) fn links(message: Borrowed<'_>) -> Result<Vec<Bytes>, ErrorSet> {
     let Some(links) = item(message, name!("links"))? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()

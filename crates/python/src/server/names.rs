@@ -1,4 +1,4 @@
-//! The methods of requests and the names of their fields as Python objects, made once for those that are known.
+//! The methods of requests and the names of their fields as Python objects, created once for known ones.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -9,7 +9,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 
-/// Header fields that clients and proxies send, which are not made anew for each request.
+/// Header fields of clients and proxies, whose names are not created again for each request.
 const FIELDS: [&str; 46] = [
     "host",
     "accept",
@@ -62,7 +62,7 @@ const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "
 /// No name in the list is longer.
 const LONGEST: usize = 32;
 
-/// Objects for names that are known.
+/// The objects of known names.
 pub(super) struct Names {
     methods: Vec<(&'static [u8], Py<PyString>)>,
     /// By their length.
@@ -71,13 +71,13 @@ pub(super) struct Names {
 
 static NAMES: PyOnceLock<Names> = PyOnceLock::new();
 
-/// Makes them, when the module is imported.
+/// Creates them, when the module is imported.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
     NAMES.get_or_try_init(py, || Names::make(py))?;
     Ok(())
 }
 
-/// The names that [`load`] has made.
+/// Returns the names that [`load`] has created.
 #[inline(always)]
 pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
     NAMES.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
@@ -94,7 +94,7 @@ impl Names {
         Ok(Self { methods: methods?, fields })
     }
 
-    /// A request's method as a string. Methods are tokens, so they are ASCII.
+    /// Returns a request's method as a string. Methods are tokens, so they are ASCII.
     #[inline]
     pub(super) fn method<'py>(
         &self,
@@ -107,7 +107,7 @@ impl Names {
         }
     }
 
-    /// The name of a field as bytes.
+    /// Returns the name of a field as bytes.
     #[inline]
     pub(super) fn field<'py>(&self, py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyBytes>, ErrorSet> {
         let known = self.fields.get(name.len()).and_then(|some| some.iter().find(|known| known.0 == name));

@@ -1,4 +1,4 @@
-//! What a server does with its process, for `vitok.http`: lines that wait for nobody, and an end that nothing holds up.
+//! Functions for the process of a server, used by `vitok.http`: non-blocking log lines, and an end at a set time.
 
 use std::os::fd::RawFd;
 use std::time::Duration;
@@ -21,12 +21,12 @@ impl LineWriter {
         Self { lines: Lines::new(descriptor) }
     }
 
-    /// Have whole lines written, or lost if too many wait already.
+    /// Write whole lines, or count them as lost if too many wait already.
     fn write(&self, lines: &[u8]) {
         self.lines.write(lines);
     }
 
-    /// Lines lost so far, bytes that wait, and the error number of the last write or 0.
+    /// Return the number of lost lines, the bytes that wait, and the error number of the last write or 0.
     #[getter]
     fn progress(&self) -> (u64, usize, i32) {
         let progress = self.lines.progress();
@@ -34,7 +34,8 @@ impl LineWriter {
     }
 }
 
-/// End the process after so many seconds with this exit code, or by this signal if it is negative, and say a line before.
+/// End the process after this many seconds with this exit code, or by this signal if it is negative, and write a line
+/// before.
 #[pyfunction]
 fn exit_after(seconds: f64, code: i32, message: Vec<u8>) -> PyResult<()> {
     let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
@@ -42,7 +43,7 @@ fn exit_after(seconds: f64, code: i32, message: Vec<u8>) -> PyResult<()> {
     reactor::exit_after(time, exit, message).map_err(|error| os_error(&error))
 }
 
-/// Puts them into the module.
+/// Adds them to the module.
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<LineWriter>()?;
     module.add_function(wrap_pyfunction!(exit_after, module)?)

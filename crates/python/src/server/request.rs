@@ -1,4 +1,4 @@
-//! One request: the application is called, its task takes the first step at once, and its end is looked at.
+//! One request: the application is called, its task takes the first step at once, and its end is handled.
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyBaseExceptionGroup, PyConnectionError, PyKeyboardInterrupt, PySystemExit};
@@ -18,10 +18,10 @@ use crate::name;
 use crate::protocol;
 use crate::tasks;
 
-/// How far back the causes of an exception are looked at.
+/// How many causes of an exception are checked.
 const CHAIN: usize = 16;
 
-/// Begins to answer a request that has come in.
+/// Starts to answer a request.
 #[inline]
 pub(super) fn begin(
     protocol: This<'_, Protocol>,
@@ -71,7 +71,8 @@ pub(super) fn begin(
     }
 }
 
-/// The end of a task that cannot be waited for, for lack of memory as a rule: it is cancelled, and counts as ended.
+/// Handles the end of a task that cannot be waited for, usually for lack of memory: it is cancelled, and counts as
+/// ended.
 #[cold]
 fn stop_following(
     cycle: This<'_, RequestCycle>,
@@ -81,7 +82,7 @@ fn stop_following(
     if cycle.has_ended() {
         return Err(error.into());
     }
-    // One that is not even cancelled meets no request any more.
+    // A task that cannot be cancelled either has no request any more.
     drop(task.call_method0(name!("cancel")));
     settle(cycle, Err(error))
 }
@@ -102,12 +103,12 @@ fn call<'py>(
         call_three(application, [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()])?;
     match http_server.owner.bind(py).cast::<EventLoop>() {
         Ok(owner) => tasks::start(owner, coroutine),
-        // On another loop a task begins as that loop has it.
+        // On another loop a task starts by that loop's own rules.
         Err(_) => Ok(http_server.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
     }
 }
 
-/// Looks at the task after its first step: it has ended, or is waited for.
+/// Checks the task after its first step: it has ended, or is waited for.
 #[inline]
 fn follow(
     value: &Protocol,
@@ -130,8 +131,9 @@ fn follow(
     Ok(())
 }
 
-/// Sees to requests that nobody would end any more. asyncio forgets the callbacks of a future where it has no memory to
-/// schedule one: of a task that has ended, and of what a task waits for. Before memory was refused there are none.
+/// Ends requests that would never end otherwise. asyncio loses the callbacks of a future if it has no memory to
+/// schedule one: those of a task that has ended, and of a future that a task waits for. There are none before memory
+/// was refused.
 pub(super) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let py = http_server.py();
     if !was_memory_refused() {
@@ -162,14 +164,14 @@ fn end_if_forgotten(
         Some(future) if !future.is_none() && is_done(future.as_borrowed())? => Some(future.into()),
         _ => None,
     };
-    // Whoever is to be woken has been by the next tick.
+    // Every waiter is woken by the next tick.
     if http_server.note_done_waiter(py, key, waits_for) {
         return stop_following(cycle, &task.to_owned(), no_memory());
     }
     Ok(())
 }
 
-/// A request's task has ended.
+/// Handles the end of a request's task.
 pub(super) fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = cycle.py();
     let outcome = match call_method(task, name!("exception"), &[]) {
@@ -186,7 +188,7 @@ fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
     error.is_instance_of::<PySystemExit>() || error.is_instance_of::<PyKeyboardInterrupt>()
 }
 
-/// Sees to what an application has left undone.
+/// Completes what an application has left undone.
 #[inline]
 fn settle(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = cycle.py();
@@ -208,7 +210,7 @@ fn settle(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), Er
     Ok(counted.and(seen)?)
 }
 
-/// What the end of a task leaves to be done for the client.
+/// Does for the client what the end of a task requires.
 #[inline]
 fn see_to(protocol: This<'_, Protocol>, inner: &RequestCycle, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = protocol.py();
@@ -221,7 +223,7 @@ fn see_to(protocol: This<'_, Protocol>, inner: &RequestCycle, outcome: PyResult<
     match (outcome, stage) {
         (Ok(()), None) => Ok(()),
         (Ok(()), Some((is_unanswered, is_disconnected))) => {
-            // Whoever was told that the client is gone may leave it at that.
+            // An application that was told that the client has left may return.
             let told = if is_disconnected {
                 Ok(())
             } else {
@@ -252,8 +254,8 @@ fn failed(protocol: This<'_, Protocol>, error: PyErr, stage: Option<(bool, bool)
     fail_telling(protocol, stage.map(|(is_unanswered, _)| is_unanswered), told)
 }
 
-/// Whether an exception goes back to the one that `send` raises once the client is gone: frameworks turn that into one of
-/// their own, and task groups put it into a group.
+/// Returns whether an exception is caused by the one that `send` raises once the client has left: frameworks wrap it in
+/// one of their own, and task groups in a group.
 fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool> {
     if error.is_none() || steps == 0 {
         return Ok(false);
@@ -274,7 +276,7 @@ fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool>
     comes_of_disconnect(&before, steps - 1)
 }
 
-/// Sees to the client of a request that is still open, and only then lets out what was raised before, be it something that
+/// Completes the response of a request that is still open, and only then returns an earlier exception, even one that
 /// leaves the loop: no client is left waiting.
 #[cold]
 fn fail_telling(
@@ -289,7 +291,7 @@ fn fail_telling(
     Ok(told.and(failed)?)
 }
 
-/// Answers for an application that has not: with 500 if nothing has left, otherwise by cutting the response short.
+/// Answers for an application that has not: with 500 if nothing was sent, otherwise by cutting the response short.
 #[cold]
 fn fail(protocol: This<'_, Protocol>, is_unanswered: bool) -> Result<(), ErrorSet> {
     if is_unanswered {

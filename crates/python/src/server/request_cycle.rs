@@ -1,7 +1,7 @@
 //! `receive` and `send`: the two callables that an application gets, bound to one request.
 //!
-//! A connection answers one request at a time, so what they work on is the connection's; the number of the request tells
-//! whether it is still the one that is meant.
+//! A connection answers one request at a time, so they work on the connection; the number of the request tells whether
+//! it is still the current one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,24 +21,24 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 
-/// One request and its response, as the application knows it.
+/// One request and its response, as the application sees them.
 pub(super) struct RequestCycle {
     pub(super) protocol: Object<Protocol>,
-    /// Which request of the connection.
+    /// The number of the request in the connection.
     pub(super) number: u32,
-    /// Which request of the server.
+    /// The number of the request in the server.
     pub(super) key: u64,
-    /// Whether the end of its task was seen to: not every kind of task calls back once.
+    /// Whether the end of its task was handled: some tasks call back more than once.
     has_ended: AtomicBool,
 }
 
 impl RequestCycle {
-    /// Notes that the task has ended; whether that is new.
+    /// Records that the task has ended. Returns whether that is new.
     pub(super) fn note_end(&self) -> bool {
         !self.has_ended.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether that was noted.
+    /// Returns whether that was recorded.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
     }
@@ -52,7 +52,7 @@ struct Known {
 
 static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
 
-/// Makes the class and puts it into the module.
+/// Creates the class and adds it to the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "A request and its response: what receive() and send() of an ASGI application are bound to.";
     Definition::new("HttpExchange", doc).make(module, RequestCycle::class())?;
@@ -89,7 +89,7 @@ pub(super) fn make<'py>(
     RequestCycle::class().instance(protocol.py(), cycle)
 }
 
-/// `receive` and `send`.
+/// Returns `receive` and `send`.
 #[inline]
 pub(super) fn functions(
     cycle: This<'_, RequestCycle>,
@@ -98,7 +98,7 @@ pub(super) fn functions(
     Ok((known.receive.bind(cycle)?, known.send.bind(cycle)?))
 }
 
-/// What a task calls at its end.
+/// Returns the callback for the end of a task.
 pub(super) fn end_callback(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     known(cycle.py())?.ended.bind(cycle)
 }
@@ -116,22 +116,22 @@ fn ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, Error
     Ok(none(call.py))
 }
 
-/// Why an event of a response can't be taken.
+/// The reason for which an event of a response can't be sent.
 pub(super) enum SendError {
-    /// The client is gone (ASGI HTTP specification, "Disconnected Client - send exception").
+    /// The client has left (ASGI HTTP specification, "Disconnected Client - send exception").
     Disconnected,
     /// The response is complete.
     Over,
-    /// It has no place here.
+    /// It is out of order.
     OutOfOrder(&'static str),
-    /// The parser's word.
+    /// An error of the parser.
     LocalProtocolError(http::LocalProtocolError),
-    /// An object of the wrong kind, or no memory.
+    /// An object of the wrong type, or no memory.
     ErrorSet(ErrorSet),
 }
 
 impl SendError {
-    /// Why there is no request with that number any more.
+    /// Returns why there is no request with that number any more.
     pub(super) fn gone(state: &State) -> Self {
         if state.transport.is_none() || state.is_closing { Self::Disconnected } else { Self::Over }
     }
@@ -162,10 +162,10 @@ impl From<ErrorSet> for SendError {
     }
 }
 
-/// A message without something that it must have.
+/// Returns the error for a message without a required item.
 #[cold]
 pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
-    new_error::<PyTypeError>(format!("the ASGI message {kind} has no usable {what}"))
+    new_error::<PyTypeError>(format!("the ASGI message {kind} has no valid {what}"))
 }
 
 impl ClassValue for RequestCycle {

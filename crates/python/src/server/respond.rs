@@ -1,7 +1,7 @@
-//! Bytes out: what an application sends becomes heads, content and trailers.
+//! Bytes out: messages of an application become heads, content and trailers.
 //!
-//! A head waits for the content behind it, so that both leave in one piece and a response of one message has a length
-//! (RFC 9112 section 6.2) instead of chunks; if no content comes in the same turn, it leaves at the turn's end.
+//! A head waits for the content after it, so that both are sent in one piece and a response of one message has a length
+//! (RFC 9112 section 6.2) instead of chunks; if no content comes in the same turn, it is sent at the turn's end.
 
 use std::mem;
 
@@ -21,10 +21,10 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What is kept of the room for writing.
+/// The capacity that the encoding buffer keeps.
 const SCRATCH_AT_MOST: usize = 64 * 1024;
 
-/// `send(message)`: the work is done at once, what is given says whether there is room for more.
+/// Implements `send(message)`: the work is done at once, and the result waits if there is no room for more.
 pub(super) fn send<'py>(
     cycle: This<'py, RequestCycle>,
     message: Borrowed<'py>,
@@ -104,7 +104,7 @@ fn start<'py>(cycle: This<'py, RequestCycle>, message: Borrowed<'py>) -> Result<
     }
 }
 
-/// What was written was not the head that waits: the turn's end is still to be told.
+/// Requests a call at the end of the turn again: the head that waits was not written.
 fn remind(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let transport = protocol.state.with(py, |state| {
@@ -112,27 +112,27 @@ fn remind(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
         let transport = state.transport.as_ref().filter(|_| matches!(request.answer, Answer::Started(_)))?;
         Some(transport.clone_ref(py))
     });
-    // Where it is told by the loop, that is scheduled already.
+    // If the loop makes that call, it is scheduled already.
     transport.map_or(Ok(()), |transport| transport.tell_at_turn_end(py).map(drop))
 }
 
-/// What an application waits for before it sends more.
+/// The condition for which an application waits before it sends more.
 pub(super) enum Wait {
     Nothing,
-    /// For the loop to have a turn: others want one, and it may have news of the client.
+    /// A turn of the loop: other tasks need one, and the client may have left.
     Turn,
-    /// For the peer to read.
+    /// The peer to read.
     Drain,
 }
 
-/// What one response may send before the loop has a turn: some milliseconds of it. A peer that reads as fast as the
-/// application sends, one that is gone, and one who asked by HEAD never make it wait.
+/// The bytes that one response may send before the loop runs a turn: some milliseconds. A peer that reads as fast as
+/// the application sends, one that has left, and a HEAD request never make it wait.
 const BYTES_BEFORE_YIELD: usize = 1024 * 1024;
-/// What a message counts beside its bytes.
+/// The number of bytes that each message counts in addition to its content.
 const MESSAGE_COUNTS: usize = 256;
 
-/// Encodes something by `encode`, writes it, and sees to the end of the response. Said of it: the number of its request,
-/// and whether the application may send no more after it.
+/// Encodes a message by `encode`, writes it, and handles the end of the response. The arguments are the number of its
+/// request, and whether it is the last message.
 #[inline]
 pub(super) fn put(
     protocol: This<'_, Protocol>,
@@ -145,7 +145,7 @@ pub(super) fn put(
     let mut out = http_server.shared.with(py, |shared| mem::take(&mut shared.scratch));
     out.clear();
     let encoded = value.state.with(py, |state| {
-        // It may be some time until the loop says so: an application that never waits would go on for ever.
+        // It may be some time until the loop reports that: an application that never waits would go on for ever.
         if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py, state.is_closing)) {
             state.is_closing = true;
             return Err(SendError::Disconnected);
@@ -185,7 +185,7 @@ impl State {
         Wait::Turn
     }
 
-    /// As `wait`, after a message that was dropped.
+    /// Does what `wait` does, after a message that was dropped.
     #[cold]
     fn wait_after_drop(&mut self) -> Wait {
         self.bytes_since_yield += BYTES_BEFORE_YIELD / DROPPED_AT_ONCE;
@@ -216,7 +216,7 @@ fn write(
     }
 }
 
-/// Tells that an application's content was not sent. The client has its answer and reads it as it should.
+/// Reports that an application's content was not sent. The client has its complete response.
 #[cold]
 pub(super) fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: u16) -> Result<(), ErrorSet> {
     http_server.report(
@@ -226,7 +226,7 @@ pub(super) fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: 
     )
 }
 
-/// Asks a transport that is not a stream of ours whether it has just been lost.
+/// Checks whether a transport that is not a native stream has just been lost.
 #[inline]
 fn note_closing(protocol: This<'_, Protocol>, transport: &Transport) -> Result<(), ErrorSet> {
     let py = protocol.py();
@@ -236,7 +236,7 @@ fn note_closing(protocol: This<'_, Protocol>, transport: &Transport) -> Result<(
     Ok(())
 }
 
-/// A response is complete: what becomes of the connection.
+/// Completes a response, and decides on the connection.
 #[inline]
 fn complete(
     protocol: This<'_, Protocol>,
@@ -257,7 +257,7 @@ fn complete(
         }
         state.is_processing
     });
-    // Who works off the input further up the stack goes on with it.
+    // A caller further up the stack continues with the input.
     if is_processing {
         return Ok(());
     }
@@ -265,7 +265,7 @@ fn complete(
     input::schedule_if_due(protocol)
 }
 
-/// The turn ends: a head that waits for content leaves without it.
+/// Sends a head that waits for content without it, at the end of the turn.
 pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
@@ -274,7 +274,7 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
         let request = state.request.as_ref()?;
         matches!(request.answer, Answer::Started(_)).then_some(request.key)
     });
-    // What an application that has ended leaves undone is seen to at once: it may be an error that can be answered.
+    // An application that has ended is handled at once: an error response may be possible.
     if let Some(task) = key.and_then(|key| http_server.task(py, key))
         && call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()?
     {
@@ -295,14 +295,14 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Answers a request in the place of an application, and the connection ends with it.
+/// Answers a request instead of an application, and ends the connection.
 pub(super) fn answer_last(protocol: This<'_, Protocol>, status: u16, text: &str) -> Result<(), ErrorSet> {
     let value = protocol.value();
     value.state.with(protocol.py(), |state| state.http.end_after_response());
     answer(protocol, status, text)
 }
 
-/// Answers a request in the place of an application.
+/// Answers a request instead of an application.
 #[cold]
 pub(super) fn answer(protocol: This<'_, Protocol>, status: u16, text: &str) -> Result<(), ErrorSet> {
     let py = protocol.py();

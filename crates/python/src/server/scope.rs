@@ -13,7 +13,7 @@ use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What a head says, as objects that it takes no code of anybody's to make: the rest is done when the connection is not
+/// The contents of a head, as objects whose creation runs no user code: the rest is created when the connection is not
 /// borrowed any more.
 pub(super) struct ScopeBuilder<'py> {
     method: Bound<'py, PyString>,
@@ -22,7 +22,7 @@ pub(super) struct ScopeBuilder<'py> {
     query: Bound<'py, PyBytes>,
     is_1_0: bool,
     fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
-    /// Whether the client would rather speak another protocol, which is not heard.
+    /// Whether the client asks for another protocol, which is ignored.
     pub(super) asks_for_upgrade: bool,
 }
 
@@ -49,7 +49,7 @@ impl<'py> ScopeBuilder<'py> {
         })
     }
 
-    /// The scope, a dict of its own for each request.
+    /// Returns the scope, a new dict for each request.
     #[inline]
     pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let py = self.method.py();
@@ -82,14 +82,14 @@ impl<'py> ScopeBuilder<'py> {
     }
 }
 
-/// `path`, decoded, and `raw_path`, as it was sent; both begin with the root path, unless they are `*`.
+/// Returns `path`, decoded, and `raw_path`, as it was sent; both begin with the root path, unless they are `*`.
 fn paths<'py>(
     py: Python<'py>,
     raw: &[u8],
     root_path: &str,
 ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), ErrorSet> {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
-        // As ASCII it is UTF-8, too.
+        // ASCII is UTF-8, too.
         let text = std::str::from_utf8(raw).unwrap_or_default();
         return Ok((make::text(py, text)?, make::bytes(py, raw)?));
     }
@@ -98,8 +98,7 @@ fn paths<'py>(
     Ok((make::text(py, &path)?, make::bytes(py, &[root_path.as_bytes(), raw].concat())?))
 }
 
-/// The bytes that a percent-encoded path stands for (RFC 3986 section 2.1). A percent sign that begins no encoding stands
-/// for itself.
+/// Decodes a percent-encoded path (RFC 3986 section 2.1). A percent sign that begins no encoding stays as it is.
 fn unquoted(raw: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::with_capacity(raw.len());
@@ -120,7 +119,7 @@ fn unquoted(raw: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The client's address and the server's, looked up at a connection's first request.
+/// Returns the client's address and the server's, looked up at a connection's first request.
 #[inline]
 fn ends<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let known = protocol.state.with(py, |state| {
@@ -140,7 +139,7 @@ fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAn
     let [peer, own] = transport.addresses(py)?;
     let client = end(peer, false)?;
     let server = shared(protocol, end(own, true)?)?;
-    // A stream of ours carries no TLS itself.
+    // A native stream carries no TLS itself.
     let is_secure =
         !matches!(transport, Transport::Stream(_)) && !transport.fact(py, name!("sslcontext"))?.is_none();
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
@@ -152,7 +151,7 @@ fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAn
     Ok([client, server])
 }
 
-/// The server's own address is the same for nearly all connections: they share one object.
+/// Returns a shared object for the server's own address, which is the same for nearly all connections.
 fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = server.py();
     let http_server = protocol.http_server.get();
@@ -168,7 +167,7 @@ fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'
     Ok(server)
 }
 
-/// `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
+/// Returns `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
 fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = address.py();
     if let Ok(address) = address.cast::<PyTuple>()
@@ -185,7 +184,8 @@ fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, 
     Ok(py.None().into_bound(py))
 }
 
-/// A scope with everything that is the same for all requests, and a place for the rest, in the specification's order.
+/// Creates a scope with everything that is the same for all requests, and a key for the rest, in the specification's
+/// order.
 pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let scope = make::dict(py)?;
     scope.set_item(name!("type"), name!("http"))?;
@@ -202,10 +202,10 @@ pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<B
     Ok(scope)
 }
 
-/// Which specification is followed. Versions 2.4 and 2.5 add one thing to HTTP, that `send()` raises once the client is
-/// gone, which it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer for
-/// `http.disconnect`, so that a response which waits for its next event outlives its client for ever. The servers that it
-/// is run on announce less (uvicorn 2.3, hypercorn 2.1), and no framework asks for more.
+/// Returns the version of the specification. Versions 2.4 and 2.5 add one thing to HTTP, that `send()` raises once the
+/// client has left, which it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer
+/// for `http.disconnect`, so that a response which waits for its next event outlives its client for ever. The servers
+/// that usually run it announce less (uvicorn 2.3, hypercorn 2.1), and no framework requires more.
 pub(super) fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, PyDict>> {
     let asgi = make::dict(py)?;
     asgi.set_item(name!("version"), make::text(py, version)?)?;
@@ -213,9 +213,9 @@ pub(super) fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, P
     Ok(asgi)
 }
 
-/// What is served beyond the specification's core (ASGI, "Extensions"). A framework that reads of files uses them by
-/// itself, past middleware that has to see the content: Starlette's `body_iterator` gets a dict, and its compression
-/// nothing. So they are announced on request; the messages are understood in any case.
+/// Returns the announced extensions (ASGI, "Extensions"). A framework that finds those for files uses them by itself,
+/// bypassing middleware that reads the content: Starlette's `body_iterator` gets a dict, and its compression nothing.
+/// So they are announced on request; the messages are understood in any case.
 pub(super) fn extensions<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let extensions = make::dict(py)?;
     for (name, is_announced) in [

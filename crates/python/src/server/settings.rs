@@ -1,7 +1,7 @@
-//! The options of an `HttpServer`: what is wrong with a value, and times as ticks.
+//! The options of an `HttpServer`: checks of their values, and times in ticks.
 //!
-//! There are no defaults here: the caller gives every option that `vitok.http.options` has. Those that the parser enforces
-//! are `http::Limits`'s.
+//! The module has no defaults: the caller gives every option of `vitok.http.options`. The limits of the parser are in
+//! `http::Limits`.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::ffi::error::new_error;
 
-/// How long a peer whose answer was the last one may be silent before the connection is cut, and how long it may go on
-/// sending what nobody reads: without this time its kernel could throw the answer away unread (RFC 9112 section 9.6).
-/// nginx 5 s and 30 s.
+/// The longest silence of a peer after its last response before the connection is cut, and the longest time in which
+/// the peer may send bytes that are not read: without this time its kernel could discard the response unread (RFC 9112
+/// section 9.6). nginx 5 s and 30 s.
 const LINGER_SECONDS: f64 = 2.0;
 const LINGER_SECONDS_AT_MOST: f64 = 30.0;
 
-/// Waits are counted in ticks, of which the shortest limit has this many, so that none is exceeded by more than a part
+/// The number of ticks in the shortest limit. Waits are counted in ticks, so no limit is exceeded by more than a part
 /// of it.
 const TICKS: f64 = 16.0;
 const SHORTEST_TICK: f64 = 0.02;
@@ -25,23 +25,23 @@ const LONGEST_TICK: f64 = 1.0;
 
 pub(super) struct Settings {
     pub(super) root_path: String,
-    /// The value of the `server` field; empty: there is none.
+    /// The value of the `server` field; empty for none.
     pub(super) server: Vec<u8>,
     pub(super) has_date: bool,
     /// The version of ASGI that the application was written for.
     pub(super) asgi_version: String,
-    /// What a client is told whose request is refused; empty: the status alone.
+    /// The text for a client whose request is refused; empty for the status alone.
     pub(super) refusal: Vec<u8>,
     pub(super) fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) limits: http::Limits,
-    /// Requests at a time.
+    /// The limit on concurrent requests.
     pub(super) requests: usize,
     pub(super) connections: usize,
     pub(super) tick_seconds: f64,
-    /// In ticks; `None`: no limit.
+    /// In ticks; `None` for no limit.
     pub(super) header: Option<u32>,
     pub(super) body: Option<u32>,
-    /// Bytes of content that have to come in a tick on average; `None`: it may take its time.
+    /// The bytes of content required per tick on average; `None` for no limit.
     pub(super) body_pace: Option<f64>,
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
@@ -51,14 +51,14 @@ pub(super) struct Settings {
     pub(super) announces_path_send: bool,
     pub(super) announces_zero_copy_send: bool,
     pub(super) state: Option<Py<PyDict>>,
-    /// Whether requests for a WebSocket go to the hooks instead of being refused.
+    /// Whether requests for a WebSocket are passed to the hooks instead of being refused.
     pub(super) allow_upgrade: bool,
-    /// Whether connections, tasks and the count of requests are told to the hooks, as uvicorn's server wants.
+    /// Whether connections, tasks and the count of requests are reported to the hooks, as uvicorn's server needs.
     pub(super) reports_to_hooks: bool,
 }
 
 impl Settings {
-    /// Reads the options. ValueError or TypeError names what is wrong.
+    /// Reads the options. ValueError or TypeError names the invalid one.
     pub(super) fn read(options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let mut given = Given::new(options)?;
         let limits = http::Limits {
@@ -104,7 +104,7 @@ impl Settings {
     }
 }
 
-/// The options that were given and not read yet, by name.
+/// The options of the caller that were not read yet, by name.
 struct Given<'py> {
     py: Python<'py>,
     values: HashMap<String, Bound<'py, PyAny>>,
@@ -118,7 +118,7 @@ impl<'py> Given<'py> {
         Ok(Self { py: options.py(), values: pairs.collect::<PyResult<_>>()? })
     }
 
-    /// An option of `vitok.http.options`. TypeError if it was not given.
+    /// Returns an option of `vitok.http.options`. TypeError if it is missing.
     fn required<T>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
         let Some(value) = self.values.remove(name) else {
             return Err(new_error::<PyTypeError>(format!("the option {name} of an HTTP server is missing")));
@@ -126,16 +126,16 @@ impl<'py> Given<'py> {
         convert(&value).map_err(|error| self.named(name, &error))
     }
 
-    /// Something that is off, or empty, unless it is given.
+    /// Returns an option that may be missing; its default is false, empty or `None`.
     fn optional<T: Default>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
         let Some(value) = self.values.remove(name) else { return Ok(T::default()) };
         convert(&value).map_err(|error| self.named(name, &error))
     }
 
-    /// ValueError for an option that was not read.
+    /// ValueError if an option was not read.
     fn finish(self) -> PyResult<()> {
         match self.values.keys().next() {
-            Some(name) => Err(self.named(name, &new_error::<PyValueError>("there is no such option"))),
+            Some(name) => Err(self.named(name, &new_error::<PyValueError>("unknown option"))),
             None => Ok(()),
         }
     }
@@ -154,7 +154,7 @@ fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     value.is_truthy()
 }
 
-/// As many ticks as are surely not over before the time is: one has begun already.
+/// Returns a number of ticks that never pass before the time does: one has begun already.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -168,21 +168,21 @@ fn is_absent(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(value.is_none() || (value.extract::<f64>().is_ok_and(|number| number == 0.0)))
 }
 
-/// A number of things; None or 0: no limit.
+/// Reads a count; None or 0 for no limit.
 fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
     if is_absent(value)? {
         return Ok(usize::MAX);
     }
     let number: i64 = value.extract()?;
-    usize::try_from(number).map_err(|_| new_error::<PyValueError>(format!("{number} is less than nothing")))
+    usize::try_from(number).map_err(|_| new_error::<PyValueError>(format!("{number} is negative")))
 }
 
-/// A number of bytes; None or 0: no limit.
+/// Converts a number of bytes; None or 0 means no limit.
 fn bytes(value: &Bound<'_, PyAny>) -> PyResult<u64> {
     if is_absent(value)? { Ok(u64::MAX) } else { value.extract() }
 }
 
-/// A time in seconds; None or 0: no limit.
+/// Reads a time in seconds; None or 0 for no limit.
 fn duration(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     if is_absent(value)? {
         return Ok(None);
@@ -191,7 +191,7 @@ fn duration(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     if seconds > 0.0 && seconds.is_finite() {
         return Ok(Some(seconds));
     }
-    Err(new_error::<PyValueError>(format!("{seconds} is no number of seconds")))
+    Err(new_error::<PyValueError>(format!("{seconds} is not a number of seconds")))
 }
 
 fn text_of_field(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {

@@ -1,8 +1,8 @@
-//! The transport below a connection: a stream of ours, whose functions are called directly, or any other, whose methods
-//! are.
+//! The transport of a connection: a native stream, whose functions are called directly, or any other, whose methods are
+//! called.
 //!
-//! asyncio's TLS transport says only that it was closed, not that the transport below it is lost, which alone warns of
-//! each write that comes too late: so that one is asked, too.
+//! asyncio's TLS transport tells only that it was closed, not that the transport below it is lost, which alone warns of
+//! each late write: so that one is checked, too.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -18,7 +18,7 @@ use crate::protocol;
 use crate::stream::{self, Stream};
 use crate::transport;
 
-/// Pieces up to here are joined for a transport that would send each by itself: TLS makes a record of each.
+/// The size of pieces that are joined for a transport that would send each separately: TLS makes a record of each.
 const JOIN_AT_MOST: usize = 16 * 1024;
 
 /// A transport.
@@ -29,13 +29,13 @@ pub(super) enum Transport {
     Other(Object),
 }
 
-/// What became of the wish to end our side.
+/// The result of ending our side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum HalfClose {
     Done,
-    /// The transport has no such thing: TLS.
+    /// The transport can't do that: TLS.
     Unsupported,
-    /// The peer is gone already.
+    /// The peer has left already.
     Lost,
 }
 
@@ -83,8 +83,8 @@ impl Transport {
         }
     }
 
-    /// Whether the connection is known to be lost, though nobody was told yet. Any other transport takes nothing once it is
-    /// closing, which [`is_closing`](Self::is_closing) has said.
+    /// Returns whether the connection is known to be lost, though the protocol was not told yet. Any other transport
+    /// accepts nothing once it is closing, which [`is_closing`](Self::is_closing) has checked.
     #[inline]
     pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
         match self {
@@ -93,7 +93,8 @@ impl Transport {
         }
     }
 
-    /// Has the protocol told when the turn ends, before what was written leaves. False: this transport can't.
+    /// Requests a call of the protocol at the end of the turn, before the stream sends. Returns false if this transport
+    /// can't do that.
     pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         match self {
             Self::Stream(transport) => {
@@ -121,7 +122,7 @@ impl Transport {
     pub(super) fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         match self {
             Self::Stream(transport) => transport::close(transport.bind_borrowed(py).into()),
-            // asyncio's TLS transport answers no question any more after a second `close()`.
+            // asyncio's TLS transport can't be used any more after a second `close()`.
             Self::Tls(_) | Self::Other(_) if self.is_closing(py)? => Ok(()),
             Self::Tls(_) | Self::Other(_) => self.call(py, name!("close")).map(drop),
         }
@@ -151,13 +152,13 @@ impl Transport {
             Self::Tls(_) => Ok(false),
             Self::Other(_) => match self.call(py, name!("can_write_eof")) {
                 Ok(can) => Ok(can.is_truthy()?),
-                // Not every transport has the method.
+                // Some transports do not have the method.
                 Err(raised) => protocol::failure(py, raised).map(|_| false),
             },
         }
     }
 
-    /// Bytes that wait for the kernel; none where a transport that is closing does not say.
+    /// Returns the bytes that wait for the kernel; 0 if a closing transport does not tell.
     pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
         match self.call(py, name!("get_write_buffer_size")) {
             Ok(size) => Ok(size.extract()?),
@@ -172,7 +173,7 @@ impl Transport {
         Ok(self.call(py, name!("is_closing"))?.is_truthy()? || self.is_lost_below(py)?)
     }
 
-    /// Whether the transport under TLS is lost or closing.
+    /// Returns whether the transport under TLS is lost or closing.
     fn is_lost_below(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         let Self::Tls(transport) = self else { return Ok(false) };
         let Some(middle) = transport.bind(py).getattr_opt(name!("_ssl_protocol"))? else { return Ok(false) };
@@ -181,7 +182,7 @@ impl Transport {
         Ok(call_method(below.as_borrowed(), name!("is_closing"), &[])?.is_truthy()?)
     }
 
-    /// The peer's address and our own, as Python has them.
+    /// Returns the peer's address and our own, as Python has them.
     pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
         match self {
             Self::Stream(transport) => {
@@ -193,7 +194,7 @@ impl Transport {
         }
     }
 
-    /// `transport.get_extra_info(name)`.
+    /// Returns `transport.get_extra_info(name)`.
     pub(super) fn fact<'py>(
         &self,
         py: Python<'py>,

@@ -1,6 +1,6 @@
-//! Who speaks another protocol than HTTP: what happens to a request for a WebSocket.
+//! Requests for another protocol than HTTP, such as a WebSocket.
 //!
-//! A further protocol is a further implementation of [`Upgrade`]; nothing else has to know of it.
+//! A further protocol is a further implementation of [`Upgrade`], without other changes.
 
 use pyo3::prelude::*;
 
@@ -11,26 +11,26 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What takes over a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
+/// The receiver of a connection whose client asks for a WebSocket (RFC 6455 section 4.2).
 pub(super) trait Upgrade: Send + Sync {
-    /// Whether this request is one to be taken over.
+    /// Returns whether this request is to be taken over.
     fn is_wanted(&self, head: &http::Head) -> bool {
         asks_for_websocket(head)
     }
 
-    /// Answers the request, or takes the connection over: whether it did that. `received` is the request's head and what
-    /// came behind it.
+    /// Answers the request, or takes the connection over, which it returns. `received` is the request's head and the
+    /// bytes after it.
     fn take_over(&self, protocol: This<'_, Protocol>, received: &[u8]) -> Result<bool, ErrorSet>;
 }
 
-/// Whether a request asks for a protocol that somebody may take over for. Any other wish is not heard, as it may be (RFC
-/// 9110 section 7.8), and the request is answered as it is.
+/// Returns whether a request asks for a protocol that can be taken over. Any other request for a protocol is ignored,
+/// which is allowed (RFC 9110 section 7.8), and answered as it is.
 fn asks_for_websocket(head: &http::Head) -> bool {
     let names = head.upgrade().unwrap_or_default();
     names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// The head of a request as it would be sent again: for whoever reads it anew.
+/// Returns the head of a request as it would be sent again, for another parser.
 pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
     let version: &[u8] =
         if head.version() == http::Version::Http10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
@@ -42,7 +42,7 @@ pub(super) fn rebuild(head: &http::Head) -> Vec<u8> {
     text
 }
 
-/// Nobody: the request gets 501.
+/// Refuses the request with 501.
 pub(super) struct NotImplemented;
 
 impl Upgrade for NotImplemented {
@@ -51,7 +51,7 @@ impl Upgrade for NotImplemented {
     }
 }
 
-/// Nobody: the request is answered as if it had no such wish, as uvicorn has it.
+/// Answers the request as if it did not ask for that, as uvicorn does.
 pub(super) struct Ignored;
 
 impl Upgrade for Ignored {
@@ -64,8 +64,8 @@ impl Upgrade for Ignored {
     }
 }
 
-/// `hooks.upgrade(protocol, transport, received, has_ended)`, which makes a protocol of its own for the transport, or says
-/// by a false value that it has none. `has_ended`: the peer has ended its side behind what was received.
+/// Calls `hooks.upgrade(protocol, transport, received, has_ended)`, which creates a protocol of its own for the
+/// transport, or returns a false value. `has_ended` means that the peer has ended its side after the received bytes.
 pub(super) struct HandOver;
 
 impl Upgrade for HandOver {
@@ -74,7 +74,7 @@ impl Upgrade for HandOver {
         let value = protocol.value();
         let Some(transport) = value.transport(py) else { return Ok(true) };
         if value.state.with(py, |state| std::mem::replace(&mut state.reads_paused, false)) {
-            // Whoever takes over reads.
+            // The new protocol reads.
             transport.resume_reading(py)?;
         }
         let has_ended = value.state.with(py, |state| state.peer_ended);
@@ -85,7 +85,7 @@ impl Upgrade for HandOver {
             Ok(true) => close::forget(protocol).map(|()| true),
             Ok(false) => NotImplemented.take_over(protocol, received),
             Err(error) => {
-                // The transport may have another protocol by now: `connection_lost` would not reach this one.
+                // The transport may have another protocol by now, so this one would not get `connection_lost`.
                 let ended = transport.abort(py).and_then(|()| close::forget(protocol));
                 ended.and(Err(error.into()))
             }
