@@ -13,16 +13,13 @@ use crate::ffi::make;
 use crate::ffi::method::{Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
+use crate::imports::{Imports, attribute};
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 
 pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method<EventLoop>>> {
-    let base = py
-        .import(name!("asyncio.base_events"))?
-        .getattr(name!("BaseEventLoop"))?
-        .getattr(name!("create_task"))?;
-    let signature: String =
-        py.import(name!("inspect"))?.getattr(name!("signature"))?.call1((base,))?.str()?.extract()?;
+    let inherited = Imports::of(py)?.base_loop.bind(py).getattr(name!("create_task"))?;
+    let signature: String = attribute(py, "inspect", "signature")?.call1((inherited,))?.str()?.extract()?;
     Ok(vec![
         Method {
             name: "create_future",

@@ -8,21 +8,17 @@ use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 
 /// An attribute of a module. ImportError where there is none.
-pub(super) fn attribute<'py>(module: &Bound<'py, PyModule>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    module.getattr_opt(Text(name))?.ok_or_else(|| unusable(module, name, "is missing"))
+pub(crate) fn attribute<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    py.import(Text(module))?.getattr_opt(Text(name))?.ok_or_else(|| unusable(module, name, "is missing"))
 }
 
 /// A class of a module. ImportError where there is none.
-pub(super) fn class(module: &Bound<'_, PyModule>, name: &str) -> PyResult<Py<PyType>> {
-    let found = attribute(module, name)?;
-    found.cast_into().map(Bound::unbind).map_err(|_| unusable(module, name, "is not a class"))
+pub(crate) fn class<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyType>> {
+    attribute(py, module, name)?.cast_into().map_err(|_| unusable(module, name, "is not a class"))
 }
 
 /// The ImportError for an attribute that is not what it has to be.
 #[cold]
-pub(super) fn unusable(module: &Bound<'_, PyModule>, name: &str, fault: &str) -> PyErr {
-    match module.name() {
-        Ok(module) => new_error::<PyImportError>(format!("{module}.{name} {fault}")),
-        Err(error) => error,
-    }
+pub(super) fn unusable(module: &str, name: &str, fault: &str) -> PyErr {
+    new_error::<PyImportError>(format!("{module}.{name} {fault}"))
 }

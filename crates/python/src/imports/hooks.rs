@@ -6,7 +6,10 @@
 use pyo3::prelude::*;
 
 use super::attributes::{attribute, unusable};
+use crate::ffi::name::Text;
 use crate::name;
+
+const MODULE: &str = "vitok._hooks";
 
 /// Makes the struct, its loading, and a method for each function that calls it.
 macro_rules! hooks {
@@ -24,12 +27,11 @@ macro_rules! hooks {
         impl Hooks {
             /// ImportError for a function that is missing or takes other arguments.
             pub(crate) fn load(py: Python<'_>) -> PyResult<Self> {
-                let module = py.import(name!("vitok._hooks"))?;
                 Ok(Self {
-                    tasks_take_keywords: attribute(&module, "TASKS_TAKE_KEYWORDS")?.is_truthy()?,
-                    feeds_readers: attribute(&module, "FEEDS_READERS")?.is_truthy()?,
-                    $($hook: function(&module, stringify!($hook), &[$(stringify!($argument)),*])?,)*
-                    module: module.unbind(),
+                    tasks_take_keywords: attribute(py, MODULE, "TASKS_TAKE_KEYWORDS")?.is_truthy()?,
+                    feeds_readers: attribute(py, MODULE, "FEEDS_READERS")?.is_truthy()?,
+                    $($hook: function(py, stringify!($hook), &[$(stringify!($argument)),*])?,)*
+                    module: py.import(Text(MODULE))?.unbind(),
                 })
             }
 
@@ -79,17 +81,17 @@ impl Hooks {
 }
 
 /// A function of the module that takes so many arguments.
-fn function(module: &Bound<'_, PyModule>, name: &str, given: &[&str]) -> PyResult<Py<PyAny>> {
-    let found = attribute(module, name)?;
+fn function(py: Python<'_>, name: &str, given: &[&str]) -> PyResult<Py<PyAny>> {
+    let found = attribute(py, MODULE, name)?;
     if !found.is_callable() {
-        return Err(unusable(module, name, "is not callable"));
+        return Err(unusable(MODULE, name, "is not callable"));
     }
     // Only functions written in Python tell how many arguments they take.
     if let Some(code) = found.getattr_opt(name!("__code__"))? {
         let taken: usize = code.getattr(name!("co_argcount"))?.extract()?;
         if taken != given.len() {
             let fault = format!("takes {taken} arguments instead of ({})", given.join(", "));
-            return Err(unusable(module, name, &fault));
+            return Err(unusable(MODULE, name, &fault));
         }
     }
     Ok(found.unbind())

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-use self::attributes::{attribute, class};
+pub(crate) use self::attributes::{attribute, class};
 use self::hooks::Hooks;
 use crate::ffi::error::new_error;
 use crate::ffi::method::Keyword;
@@ -28,6 +28,8 @@ pub(crate) struct Imports {
     pub(crate) buffered_protocol: Py<PyType>,
     /// `collections.deque`.
     pub(crate) deque: Py<PyType>,
+    /// Absent where a newer Python's readers may do more than those that this was written for.
+    pub(crate) stream_readers: Option<StreamReaders>,
     pub(crate) hooks: Hooks,
     pub(crate) keywords: Keywords,
 }
@@ -47,19 +49,18 @@ pub(crate) struct Handles {
 
 impl Handles {
     fn load(py: Python<'_>) -> PyResult<Self> {
-        let events = py.import(name!("asyncio.events"))?;
-        let handle = class(&events, "Handle")?;
-        let threadsafe = events.getattr_opt(name!("_ThreadSafeHandle"))?;
+        let handle = class(py, "asyncio.events", "Handle")?;
+        let threadsafe = py.import(name!("asyncio.events"))?.getattr_opt(name!("_ThreadSafeHandle"))?;
         Ok(Self {
             threadsafe_cancel_waits: threadsafe.is_some(),
             threadsafe_handle: match threadsafe {
-                Some(_) => class(&events, "_ThreadSafeHandle")?,
-                None => handle.clone_ref(py),
+                Some(_) => class(py, "asyncio.events", "_ThreadSafeHandle")?.unbind(),
+                None => handle.clone().unbind(),
             },
-            handle,
-            timer_handle: class(&events, "TimerHandle")?,
-            extract_stack: attribute(&py.import(name!("asyncio.format_helpers"))?, "extract_stack")?.unbind(),
-            get_frame: attribute(&py.import(name!("sys"))?, "_getframe")?.unbind(),
+            handle: handle.unbind(),
+            timer_handle: class(py, "asyncio.events", "TimerHandle")?.unbind(),
+            extract_stack: attribute(py, "asyncio.format_helpers", "extract_stack")?.unbind(),
+            get_frame: attribute(py, "sys", "_getframe")?.unbind(),
         })
     }
 }
@@ -79,11 +80,10 @@ pub(crate) struct Tasks {
 impl Tasks {
     fn load(py: Python<'_>) -> PyResult<Self> {
         let tasks = py.import(name!("asyncio.tasks"))?;
-        let c_module = py.import(name!("_asyncio")).ok();
-        let from_c = |name: &str| match &c_module {
-            Some(module) => attribute(module, name).map(|class| Some(class.unbind())),
-            None => Ok(None),
-        };
+        // An interpreter may be built without it.
+        let has_c_module = py.import(name!("_asyncio")).is_ok();
+        let from_c =
+            |name: &str| has_c_module.then(|| attribute(py, "_asyncio", name).map(Bound::unbind)).transpose();
         Ok(Self {
             c_task: from_c("Task")?,
             c_future: from_c("Future")?,
@@ -114,6 +114,29 @@ impl ThreadCalls {
     }
 }
 
+/// asyncio's streams: the classes, and the functions that their methods are at this moment. Tools replace them later.
+pub(crate) struct StreamReaders {
+    pub(crate) protocol: Py<PyType>,
+    pub(crate) reader: Py<PyType>,
+    pub(crate) data_received: Py<PyAny>,
+    pub(crate) feed_data: Py<PyAny>,
+    pub(crate) wakeup_waiter: Py<PyAny>,
+}
+
+impl StreamReaders {
+    fn load(py: Python<'_>) -> PyResult<Self> {
+        let protocol = class(py, "asyncio.streams", "StreamReaderProtocol")?;
+        let reader = class(py, "asyncio.streams", "StreamReader")?;
+        Ok(Self {
+            data_received: protocol.getattr(name!("data_received"))?.unbind(),
+            feed_data: reader.getattr(name!("feed_data"))?.unbind(),
+            wakeup_waiter: reader.getattr(name!("_wakeup_waiter"))?.unbind(),
+            protocol: protocol.unbind(),
+            reader: reader.unbind(),
+        })
+    }
+}
+
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
 
 /// Loads everything. Called once, by the module.
@@ -128,14 +151,16 @@ impl Imports {
     }
 
     fn load(py: Python<'_>) -> PyResult<Self> {
+        let hooks = Hooks::load(py)?;
         Ok(Self {
             handles: Handles::load(py)?,
             tasks: Tasks::load(py)?,
             thread_calls: ThreadCalls::load(py)?,
-            base_loop: class(&py.import(name!("asyncio.base_events"))?, "BaseEventLoop")?,
-            buffered_protocol: class(&py.import(name!("asyncio.protocols"))?, "BufferedProtocol")?,
-            deque: class(&py.import(name!("collections"))?, "deque")?,
-            hooks: Hooks::load(py)?,
+            base_loop: class(py, "asyncio.base_events", "BaseEventLoop")?.unbind(),
+            buffered_protocol: class(py, "asyncio.protocols", "BufferedProtocol")?.unbind(),
+            deque: class(py, "collections", "deque")?.unbind(),
+            stream_readers: if hooks.feeds_readers { Some(StreamReaders::load(py)?) } else { None },
+            hooks,
             keywords: Keywords {
                 context: Keyword::new(name!("context").clone_ref(py)),
                 eager_start: Keyword::new(name!("eager_start").clone_ref(py)),

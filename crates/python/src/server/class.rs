@@ -19,13 +19,14 @@ use crate::ffi::make;
 use crate::ffi::method::{Entry, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
+use crate::imports;
 use crate::name;
 use crate::transport::unchanging;
 
 /// Makes the class, puts it into the module, and gives it.
 pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyType>> {
     let py = module.py();
-    let base = py.import(name!("asyncio.protocols"))?.getattr(name!("Protocol"))?.cast_into::<PyType>()?;
+    let base = imports::class(py, "asyncio.protocols", "Protocol")?;
     let doc = "One HTTP connection of an HttpServer: asyncio.Protocol, native.";
     let definition = Definition {
         bases: vec![base],

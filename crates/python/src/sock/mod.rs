@@ -21,15 +21,15 @@ use crate::ffi::heap_type::add_methods;
 use crate::ffi::method::{Argument, Call, Method, fastcall};
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::trampoline::ErrorSet;
+use crate::imports;
 use crate::loop_state::EventLoop;
-use crate::name;
 use work::Work;
 
 /// Puts the class of operations into the module, and the methods into the class of the loop.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     class::make(module)?;
-    let base = py.import(name!("asyncio.selector_events"))?.getattr(name!("BaseSelectorEventLoop"))?;
+    let base = imports::class(py, "asyncio.selector_events", "BaseSelectorEventLoop")?;
     let methods = [
         coroutine_method("sock_recv", recv),
         coroutine_method("sock_recv_into", recv_into),

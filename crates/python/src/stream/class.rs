@@ -14,6 +14,7 @@ use crate::ffi::getter::{Getter, getter};
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
+use crate::imports;
 use crate::name;
 use crate::transport::{
     definition, force_close_method, held, method, number, reading_getters, reading_methods, writing_getters,
@@ -33,7 +34,7 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class.getters.extend(getters());
     let class = class.make(module, &CLASSES[0])?;
     add_constant(&class, name!("_start_tls_compatible"), &truth(py, true))?;
-    let modes = py.import(name!("asyncio.constants"))?.getattr(name!("_SendfileMode"))?;
+    let modes = imports::attribute(py, "asyncio.constants", "_SendfileMode")?;
     add_constant(&class, name!("_sendfile_compatible"), &modes.getattr(name!("TRY_NATIVE"))?)
 }
 

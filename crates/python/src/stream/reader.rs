@@ -5,29 +5,17 @@
 //! on classes and on instances. Everything else, the end of the stream and exceptions included, goes the ordinary way.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyInt, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyByteArray, PyInt, PyString, PyWeakrefMethods, PyWeakrefReference};
 use reactor::socket;
 
 use super::state::{ReadMode, Received, Stream};
 use crate::buffer;
 use crate::ffi::call::{bound_function, call_method};
 use crate::ffi::trampoline::ErrorSet;
-use crate::imports::Imports;
+use crate::imports::{Imports, StreamReaders};
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::stream_protocol;
-
-/// asyncio's classes, their methods as they were at import.
-struct Known {
-    protocol: Py<PyType>,
-    reader: Py<PyType>,
-    data_received: Py<PyAny>,
-    feed_data: Py<PyAny>,
-    wakeup_waiter: Py<PyAny>,
-}
-
-static KNOWN: PyOnceLock<Option<Known>> = PyOnceLock::new();
 
 /// How a protocol takes what arrives, by its class.
 pub(super) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
@@ -121,23 +109,6 @@ fn has_method(object: &Bound<'_, PyAny>, name: &Py<PyString>, function: &Py<PyAn
     Ok(bound_function(method.as_borrowed()).is_some_and(|own| own.is(function)))
 }
 
-fn known(py: Python<'_>) -> PyResult<Option<&'static Known>> {
-    KNOWN.get_or_try_init(py, || load(py)).map(Option::as_ref)
-}
-
-/// Readers of a Python that is newer than those this was written for are left alone.
-fn load(py: Python<'_>) -> PyResult<Option<Known>> {
-    if !Imports::of(py)?.hooks.feeds_readers {
-        return Ok(None);
-    }
-    let streams = py.import(name!("asyncio.streams"))?;
-    let protocol = streams.getattr(name!("StreamReaderProtocol"))?.cast_into::<PyType>()?;
-    let reader = streams.getattr(name!("StreamReader"))?.cast_into::<PyType>()?;
-    Ok(Some(Known {
-        data_received: protocol.getattr(name!("data_received"))?.unbind(),
-        feed_data: reader.getattr(name!("feed_data"))?.unbind(),
-        wakeup_waiter: reader.getattr(name!("_wakeup_waiter"))?.unbind(),
-        protocol: protocol.unbind(),
-        reader: reader.unbind(),
-    }))
+fn known(py: Python<'_>) -> PyResult<Option<&'static StreamReaders>> {
+    Ok(Imports::of(py)?.stream_readers.as_ref())
 }

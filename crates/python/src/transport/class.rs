@@ -1,7 +1,6 @@
 //! The methods and attributes that all transports have, as tables for their classes; and what the collector sees of them.
 
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use super::flow::set_limits;
 use super::lifecycle::{abort, begin_and_wake, close, connection_lost, finalize, update_interest};
@@ -16,7 +15,7 @@ use crate::ffi::method::{Call, Entry, Method, fastcall, no_arguments};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::name;
+use crate::imports;
 
 type Answer<'py> = Result<Bound<'py, PyAny>, ErrorSet>;
 
@@ -48,8 +47,7 @@ pub(crate) fn definition<'py, I: Inner>(
     doc: &'static str,
     bases: &[&str],
 ) -> PyResult<Definition<'py, Transport<I>>> {
-    let transports = py.import(name!("asyncio.transports"))?;
-    let base = |name: &&str| Ok(transports.getattr(*name)?.cast_into::<PyType>()?);
+    let base = |name: &&str| imports::class(py, "asyncio.transports", name);
     Ok(Definition {
         bases: bases.iter().map(base).collect::<PyResult<_>>()?,
         methods: methods(),
