@@ -11,9 +11,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use reactor::Address;
 
-use crate::ffi::answer::none;
 use crate::ffi::call::{call_method, call_plain, in_context};
 use crate::ffi::class::Definition;
+use crate::ffi::constants::none;
 use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::error::new_error;
 use crate::ffi::getter::{getter, repr};

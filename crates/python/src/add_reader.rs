@@ -8,8 +8,8 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use crate::error::os_error;
-use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::Call;
+use crate::ffi::constants::{none, truth};
 use crate::ffi::method::{Method, fastcall};
 use crate::ffi::object::Object;
 use crate::ffi::this::Borrowed;

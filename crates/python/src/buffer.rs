@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::ffi::method::Argument;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 
 /// A contiguous view of an object's memory.
@@ -20,16 +20,16 @@ pub(crate) struct View<'py> {
 
 impl<'py> View<'py> {
     /// Returns a view of an object with contiguous bytes. BufferError or TypeError for others.
-    pub(crate) fn of(object: Argument<'py>) -> Result<Self, ErrorSet> {
+    pub(crate) fn of(object: Borrowed<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_SIMPLE)
     }
 
     /// Returns a view of an object that may be written to.
-    pub(crate) fn writable(object: Argument<'py>) -> Result<Self, ErrorSet> {
+    pub(crate) fn writable(object: Borrowed<'py>) -> Result<Self, ErrorSet> {
         Self::with_flags(object, ffi::PyBUF_WRITABLE)
     }
 
-    fn with_flags(object: Argument<'py>, flags: std::ffi::c_int) -> Result<Self, ErrorSet> {
+    fn with_flags(object: Borrowed<'py>, flags: std::ffi::c_int) -> Result<Self, ErrorSet> {
         let mut raw = Box::new(ffi::Py_buffer::new());
         // SAFETY: a live object and a view to be filled in, which stays where it is.
         if unsafe { ffi::PyObject_GetBuffer(object.as_ptr(), &raw mut *raw, flags) } != 0 {

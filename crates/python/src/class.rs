@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
-use crate::ffi::answer::{none, truth};
+use crate::ffi::constants::{none, truth};
 use crate::ffi::error::new_error;
 use crate::ffi::half_made::{self, Marked as _};
 use crate::ffi::handle_object::Handle;

@@ -7,9 +7,8 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
-use crate::ffi::this::{Held, This};
+use crate::ffi::this::{Borrowed, Held, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::EventLoop;
@@ -51,7 +50,7 @@ fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
 /// Calls a function with an object of the table, if it is a transport of this kind.
 #[inline(always)]
 fn as_one<T: Held>(
-    object: Argument<'_>,
+    object: Borrowed<'_>,
     act: impl FnOnce(This<'_, T>) -> Result<(), ErrorSet>,
 ) -> Result<(), ErrorSet> {
     This::cast(object).map_or(Ok(()), act)
@@ -138,7 +137,7 @@ fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> 
 /// Keeps the first exception that has to leave the loop, cleared from the interpreter, so that later streams are not
 /// flushed with an exception set. Only one can leave; another is printed.
 #[cold]
-fn keep_first(outcome: &mut PyResult<()>, error: PyErr, transport: Argument<'_>) {
+fn keep_first(outcome: &mut PyResult<()>, error: PyErr, transport: Borrowed<'_>) {
     match outcome {
         Ok(()) => *outcome = Err(error),
         Err(_) => error.write_unraisable(transport.py(), Some(&transport)),

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
 use crate::dispatch;
-use crate::ffi::answer::{none, truth};
+use crate::ffi::constants::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::interpreter::{check_signals, to_seconds};
 use crate::ffi::make;

@@ -11,9 +11,9 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::ffi::answer::truth;
 use crate::ffi::arguments::Call;
 use crate::ffi::class::{Definition, order};
+use crate::ffi::constants::truth;
 use crate::ffi::error::new_error;
 use crate::ffi::getter::{Getter, getter, repr};
 use crate::ffi::handle_object::{Flags, Handle};

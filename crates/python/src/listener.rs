@@ -17,8 +17,8 @@ use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -127,7 +127,7 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
 }
 
 /// Somebody wants to connect.
-pub(crate) fn on_ready(listener: Argument<'_>) -> Result<(), ErrorSet> {
+pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = listener.py();
     let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
     let mut failures = 0;

@@ -9,8 +9,8 @@ use pyo3::types::PyString;
 
 use crate::ffi::call::{call_method, in_context};
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::name::Text;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -27,7 +27,7 @@ impl<'py> Callee<'py> {
     pub(crate) fn call<const COUNT: usize>(
         &self,
         name: &Py<PyString>,
-        arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
+        arguments: &[pyo3::Borrowed<'_, '_, PyAny>; COUNT],
     ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         in_context(self.context.as_borrowed(), || call_method(self.protocol.as_borrowed(), name, arguments))
     }
@@ -41,7 +41,7 @@ impl<'py> Callee<'py> {
     pub(crate) fn call_here_with<const COUNT: usize>(
         &self,
         name: &Py<PyString>,
-        arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
+        arguments: &[pyo3::Borrowed<'_, '_, PyAny>; COUNT],
     ) -> Result<Bound<'py, PyAny>, ErrorSet> {
         call_method(self.protocol.as_borrowed(), name, arguments)
     }
@@ -67,7 +67,7 @@ pub(crate) fn report<'py>(
     owner: &Bound<'py, EventLoop>,
     message: &str,
     error: &PyErr,
-    transport: Argument<'py>,
+    transport: Borrowed<'py>,
     protocol: Option<&Bound<'py, PyAny>>,
 ) -> Result<(), ErrorSet> {
     let py = owner.py();

@@ -13,7 +13,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::ffi::answer::truth;
+use crate::ffi::constants::truth;
 use crate::ffi::error::new_error;
 use crate::ffi::interpreter::check_signals;
 use crate::loop_state::{EventLoop, Modes};

@@ -8,17 +8,17 @@ use std::sync::{PoisonError, RwLock};
 
 use pyo3::prelude::*;
 
-use crate::ffi::method::Argument;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 
 /// The functions of a class of native protocols. Both are called with no borrow alive.
 pub(crate) struct StreamProtocol {
     /// Receives some bytes: `data_received`, in the connection's context; it may run user code. The bytes are valid
     /// until it returns.
-    pub(crate) received: fn(Argument<'_>, &[u8]) -> Result<(), ErrorSet>,
+    pub(crate) received: fn(Borrowed<'_>, &[u8]) -> Result<(), ErrorSet>,
     /// Called at the end of a turn, before the stream sends what was written, if the protocol has asked for it; in any
     /// context.
-    pub(crate) turn_ends: fn(Argument<'_>) -> Result<(), ErrorSet>,
+    pub(crate) turn_ends: fn(Borrowed<'_>) -> Result<(), ErrorSet>,
 }
 
 struct Known {

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
 use crate::ffi::arguments::Call;
-use crate::ffi::construct::construct;
+use crate::ffi::call_type::call_type;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Method, fastcall, no_arguments};
@@ -42,7 +42,7 @@ fn create_future(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet
     let class = named_class(py, &state.imports.tasks.futures_dict, name!("Future"))?;
     let keywords = kept_keywords(this.object(), state, false)?;
     if state.imports.tasks.c_future.as_ref().is_some_and(|known| known.is(&class)) {
-        return construct(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
+        return call_type(class.cast().map_err(PyErr::from)?, &PyTuple::empty(py), &keywords);
     }
     Ok(class.call((), Some(&keywords))?)
 }
@@ -72,7 +72,7 @@ fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Er
         .is_some_and(|value| value.is(PyBool::new(py, true)));
     if !call.has_keywords() || (asks_eager && !is_eager) {
         let keywords = kept_keywords(call.receiver(), state, is_eager || asks_eager)?;
-        return construct(class, &arguments, &keywords);
+        return call_type(class, &arguments, &keywords);
     }
     let keywords = make::dict(py)?;
     keywords.set_item(name!("loop"), call.receiver())?;
@@ -82,7 +82,7 @@ fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Er
     for (name, value) in call.keywords() {
         keywords.set_item(name, value)?;
     }
-    construct(class, &arguments, &keywords)
+    call_type(class, &arguments, &keywords)
 }
 
 /// A task for a coroutine that takes its first step before this returns, where the running Python has such tasks and nobody
@@ -109,7 +109,7 @@ pub(crate) fn start<'py>(
     }
     let arguments = make::tuple(py, [coroutine])?;
     let keywords = kept_keywords(owner.as_any().as_borrowed(), state, true)?;
-    construct(class.cast::<PyType>().map_err(PyErr::from)?, &arguments, &keywords)
+    call_type(class.cast::<PyType>().map_err(PyErr::from)?, &arguments, &keywords)
 }
 
 fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {

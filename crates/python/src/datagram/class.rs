@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 
 use super::state::{CLASSES, Endpoint, Inner};
 use super::{read, write};
-use crate::ffi::answer::none;
 use crate::ffi::arguments::{named, one};
+use crate::ffi::constants::none;
 use crate::ffi::getter::{Getter, getter};
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};
 use crate::ffi::socket_object::SocketObject;

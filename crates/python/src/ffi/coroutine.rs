@@ -11,8 +11,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
-use super::answer::none;
 use super::class::Definition;
+use super::constants::none;
 use super::error::new_error;
 use super::heap_type::slot;
 use super::instance::{Class, ClassValue};

@@ -28,7 +28,7 @@ mod cell {
             Self { value: UnsafeCell::new(value), busy: Cell::new(false) }
         }
 
-        /// Runs `body` on the value. Re-entry is a bug of ours: it panics, and the border makes an exception of it.
+        /// Runs `body` on the value. Re-entry is a bug of ours: it panics, and the trampoline makes an exception of it.
         #[inline(always)]
         pub(crate) fn with<R>(&self, _py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> R {
             assert!(!self.busy.replace(true), "a loop's state was entered twice");

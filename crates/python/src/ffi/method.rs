@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 pub(crate) use super::arguments::{Call, Keyword};
-use super::this::{Borrowed, Held, This};
+use super::this::{Held, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 
 /// The C signature of a method that takes positional arguments and keyword names from the stack.
@@ -23,9 +23,6 @@ pub(crate) type Fastcall = unsafe extern "C" fn(
 /// The C signature of a method without arguments.
 pub(crate) type NoArguments =
     unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
-
-/// The old name of [`Borrowed`], until all of its users have the new one.
-pub(crate) type Argument<'py> = Borrowed<'py>;
 
 /// Runs the body of a vectorcall method behind the trampoline.
 ///

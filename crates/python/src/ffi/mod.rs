@@ -3,12 +3,12 @@
 //! This folder and `buffer.rs` are the only places of the extension where `unsafe` is allowed. It has the requirements
 //! of the C API; loops, polls and asyncio are not known here.
 
-pub(crate) mod answer;
 pub(crate) mod arguments;
 pub(crate) mod bytes;
 pub(crate) mod call;
+pub(crate) mod call_type;
 pub(crate) mod class;
-pub(crate) mod construct;
+pub(crate) mod constants;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod error;

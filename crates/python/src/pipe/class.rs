@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 
 use super::state::{CLASSES, Inner, Pipe};
 use super::write;
-use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::one;
+use crate::ffi::constants::{none, truth};
 use crate::ffi::getter::{Getter, getter, property};
 use crate::ffi::method::{Call, fastcall, no_arguments};
 use crate::ffi::object::Object;

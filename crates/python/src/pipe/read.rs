@@ -9,8 +9,8 @@ use stream::Closing;
 
 use super::state::{Pipe, open_descriptor};
 use crate::error::os_error;
-use crate::ffi::answer::none;
 use crate::ffi::bytes;
+use crate::ffi::constants::none;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;

@@ -7,8 +7,8 @@ use super::Registry;
 use super::entry::{Direction, Evicted, is_live};
 use super::identity::Asker;
 use crate::ffi::handle_object::Handle;
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::Borrowed;
 
 impl Registry {
     /// Puts a callback in place, which displaces what waits in the same direction. `object` is what it was registered for.
@@ -52,7 +52,7 @@ impl Registry {
     /// of the same direction either. `Err` gives the callback back if nothing is registered for the object.
     pub(crate) fn replace_callback_of_closed(
         &mut self,
-        object: Argument<'_>,
+        object: Borrowed<'_>,
         direction: Direction,
         handle: Handle,
         evicted: &mut Evicted,
@@ -71,7 +71,7 @@ impl Registry {
     /// Takes out what waits in one direction for an object that was closed since; `None` if nothing is registered for it.
     pub(crate) fn remove_callback_of_closed(
         &mut self,
-        object: Argument<'_>,
+        object: Borrowed<'_>,
         direction: Direction,
         evicted: &mut Evicted,
     ) -> Option<io::Result<()>> {

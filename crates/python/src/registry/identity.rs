@@ -25,7 +25,7 @@ use reactor::{Interest, Modified, Token, Trigger};
 use super::Registry;
 use super::entry::{Direction, Entry, Evicted};
 use crate::ffi::interpreter::refers_to;
-use crate::ffi::method::Argument;
+use crate::ffi::this::Borrowed;
 
 /// The party that a change is made for. It decides what happens to the entry if its number is another file's.
 #[derive(Clone, Copy)]
@@ -154,7 +154,7 @@ impl Registry {
 
     /// What the table has on this socket; `None` if the entry of its number is another socket's.
     #[inline]
-    pub(crate) fn known_socket(&self, descriptor: RawFd, socket: Argument<'_>) -> Option<KnownSocket> {
+    pub(crate) fn known_socket(&self, descriptor: RawFd, socket: Borrowed<'_>) -> Option<KnownSocket> {
         let token = self.table.token_of(descriptor)?;
         let waits = self.table.get(token)?.waits.as_deref()?;
         if !waits.is_checked || !refers_to(&waits.socket, socket) {
@@ -169,7 +169,7 @@ impl Registry {
     pub(super) fn token_of_unknown(
         &mut self,
         descriptor: RawFd,
-        socket: Argument<'_>,
+        socket: Borrowed<'_>,
         evicted: &mut Evicted,
     ) -> Token {
         let is_owned = self.table.source_of(descriptor).is_some();
@@ -187,7 +187,7 @@ impl Registry {
     }
 
     /// The entry whose callbacks were registered for this object, whatever its `fileno()` is by now.
-    pub(super) fn entry_of_object(&mut self, object: Argument<'_>) -> Option<&mut Entry> {
+    pub(super) fn entry_of_object(&mut self, object: Borrowed<'_>) -> Option<&mut Entry> {
         let is_for_it =
             |entry: &Entry| entry.callbacks.object.as_ref().is_some_and(|registered| registered.is(&*object));
         let token = self.table.iter().find(|(_, entry)| is_for_it(entry)).map(|(token, _)| token)?;

@@ -12,8 +12,8 @@ use reactor::{Interest, Readiness, Token};
 use super::Registry;
 use super::entry::{Direction, Evicted, Waits};
 use super::identity::{Asker, KnownSocket};
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::Borrowed;
 
 impl Registry {
     fn waits_of(&mut self, token: Token) -> Option<&mut Waits> {
@@ -53,7 +53,7 @@ impl Registry {
         descriptor: RawFd,
         direction: Direction,
         operation: Object,
-        (socket, reference): (Argument<'_>, Object),
+        (socket, reference): (Borrowed<'_>, Object),
         evicted: &mut Evicted,
     ) -> io::Result<()> {
         let token = self.token_of_unknown(descriptor, socket, evicted);
@@ -91,7 +91,7 @@ impl Registry {
         &mut self,
         descriptor: RawFd,
         direction: Direction,
-        operation: Argument<'_>,
+        operation: Borrowed<'_>,
         lingers: bool,
         evicted: &mut Evicted,
     ) -> io::Result<()> {

@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use reactor::{Interest, Slab, Token};
 
 use super::entry::{Entry, Source};
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
+use crate::ffi::this::Borrowed;
 
 #[derive(Default)]
 pub(crate) struct Table {
@@ -97,7 +97,7 @@ impl Table {
     }
 
     /// Returns whether the object is one that [`replace_object`](Self::replace_object) has kept.
-    pub(crate) fn is_replaced(&self, object: Argument<'_>) -> bool {
+    pub(crate) fn is_replaced(&self, object: Borrowed<'_>) -> bool {
         self.replaced.values().any(|replaced| replaced.is(&*object))
     }
 

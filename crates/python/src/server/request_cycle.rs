@@ -11,9 +11,9 @@ use pyo3::sync::PyOnceLock;
 
 use super::connection::{Protocol, State};
 use super::{awaitable, request, respond};
-use crate::ffi::answer::none;
 use crate::ffi::arguments::one;
 use crate::ffi::class::Definition;
+use crate::ffi::constants::none;
 use crate::ffi::error::new_error;
 use crate::ffi::instance::{Class, ClassValue, Plain, Visit};
 use crate::ffi::method::{BoundFunction, Call, Entry, Method, fastcall, no_arguments};

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 
 use super::operation::{Operation, Stage};
-use crate::ffi::answer::truth;
 use crate::ffi::class::Definition;
+use crate::ffi::constants::truth;
 use crate::ffi::coroutine;
 use crate::ffi::getter::{getter, repr};
 use crate::ffi::instance::ClassValue as _;

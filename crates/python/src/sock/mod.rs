@@ -18,8 +18,9 @@ pub(crate) use operation::{on_ready, refuse};
 use crate::ffi::coroutine_method::{add_coroutine_methods, coroutine_method};
 use crate::ffi::error::new_error;
 use crate::ffi::heap_type::add_methods;
-use crate::ffi::method::{Argument, Call, Method, fastcall};
+use crate::ffi::method::{Call, Method, fastcall};
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
 use crate::loop_state::EventLoop;
@@ -114,9 +115,9 @@ fn connect<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorS
 #[inline(always)]
 fn plain<'py, const COUNT: usize>(
     call: &Call<'py, EventLoop>,
-) -> Option<(SocketObject, [Argument<'py>; COUNT])> {
+) -> Option<(SocketObject, [Borrowed<'py>; COUNT])> {
     let (socket, arguments) = call.positional().split_first()?;
-    let arguments: [Argument<'py>; COUNT] = arguments.try_into().ok()?;
+    let arguments: [Borrowed<'py>; COUNT] = arguments.try_into().ok()?;
     if call.has_keywords() {
         return None;
     }

@@ -19,10 +19,10 @@ use crate::ffi::call::call_method;
 use crate::ffi::coroutine::warn_of_forgotten;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
-use crate::ffi::method::{Argument, Call};
+use crate::ffi::method::Call;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
-use crate::ffi::this::This;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -148,7 +148,7 @@ pub(super) fn leave(operation: This<'_, Operation>, descriptor: RawFd, direction
 }
 
 /// Ends an operation whose socket was closed during its wait. The object is one of the registry's operations.
-pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
+pub(super) fn fail_if_closed(object: Borrowed<'_>) -> Result<(), ErrorSet> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     let py = operation.py();
     let waiting = operation.inner.with(py, |inner| {
@@ -163,7 +163,7 @@ pub(super) fn fail_if_closed(object: Argument<'_>) -> Result<(), ErrorSet> {
 }
 
 /// Makes the next attempt of an operation whose descriptor is ready. The object is one of the registry's operations.
-pub(crate) fn on_ready(object: Argument<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
+pub(crate) fn on_ready(object: Borrowed<'_>, readiness: Readiness) -> Result<(), ErrorSet> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     let py = operation.py();
     let taken = operation.inner.with(py, |inner| {
@@ -202,7 +202,7 @@ fn try_again(
     operation: &Operation,
     work: &mut Work,
     socket: &SocketObject,
-    future: Argument<'_>,
+    future: Borrowed<'_>,
     descriptor: RawFd,
 ) -> Result<Option<PyResult<Object>>, ErrorSet> {
     let py = future.py();
@@ -254,7 +254,7 @@ fn complete(operation: This<'_, Operation>, outcome: PyResult<Object>) -> Result
 }
 
 /// Ends the wait of one of the registry's operations because the kernel does not watch the descriptor any more.
-pub(crate) fn refuse(object: Argument<'_>, error: &io::Error) -> PyResult<()> {
+pub(crate) fn refuse(object: Borrowed<'_>, error: &io::Error) -> PyResult<()> {
     let Some(operation) = This::<Operation>::cast(object) else { return Ok(()) };
     complete(operation, Err(os_error(error))).map_err(|raised| raised.take(operation.py()))
 }

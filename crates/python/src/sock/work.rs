@@ -18,9 +18,9 @@ use crate::ffi::call::call_method;
 use crate::ffi::error::new_numbered_error;
 use crate::ffi::instance::Visit;
 use crate::ffi::make;
-use crate::ffi::method::Argument;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
+use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
@@ -176,7 +176,7 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Err
     }
 }
 
-fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Attempt<'py>, ErrorSet> {
+fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Borrowed<'_>) -> Result<Attempt<'py>, ErrorSet> {
     let mut view = match View::writable(buffer) {
         Ok(view) => view,
         Err(raised) => {
@@ -198,7 +198,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Argument<'_>) -> Result<Att
 }
 
 /// Sends what is left. As in asyncio, a part that was taken is no reason to try again at once.
-fn send<'py>(place: &Place<'_, 'py>, data: Argument<'_>, sent: &mut usize) -> Result<Attempt<'py>, ErrorSet> {
+fn send<'py>(place: &Place<'_, 'py>, data: Borrowed<'_>, sent: &mut usize) -> Result<Attempt<'py>, ErrorSet> {
     let view = match View::of(data) {
         Ok(view) => view,
         Err(raised) => {
@@ -247,7 +247,7 @@ fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
 /// Begins to connect, or asks how that went.
 fn connect<'py>(
     place: &Place<'_, 'py>,
-    address: Argument<'_>,
+    address: Borrowed<'_>,
     is_begun: bool,
 ) -> Result<Attempt<'py>, ErrorSet> {
     if !is_begun {
@@ -266,7 +266,7 @@ fn connect<'py>(
 fn ask<'py, const COUNT: usize>(
     place: &Place<'_, 'py>,
     method: &Py<PyString>,
-    arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
+    arguments: &[pyo3::Borrowed<'_, '_, PyAny>; COUNT],
 ) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
     match call_method(place.socket.bind(py).as_borrowed(), method, arguments) {

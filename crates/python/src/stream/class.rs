@@ -6,9 +6,9 @@ use pyo3::prelude::*;
 
 use super::state::{CLASSES, Inner, Stream};
 use super::{end, info, write};
-use crate::ffi::answer::{none, truth};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::class::add_constant;
+use crate::ffi::constants::{none, truth};
 use crate::ffi::error::new_error;
 use crate::ffi::getter::{Getter, getter};
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};

@@ -14,7 +14,7 @@ use super::flow::resume_if_low;
 use super::interest::{ask_kernel, interest_of};
 use super::state::{Inner, Transport};
 use crate::error::os_error;
-use crate::ffi::answer::none;
+use crate::ffi::constants::none;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::name::Text;
 use crate::ffi::this::{Borrowed, This};

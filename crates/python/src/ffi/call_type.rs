@@ -10,7 +10,7 @@ use super::trampoline::{ErrorSet, owned};
 
 /// `class(*arguments, **keywords)` for a class that `type` made no `__call__` of its own for, and whose `__init__` does
 /// not keep the dict: asyncio's C classes.
-pub(crate) fn construct<'py>(
+pub(crate) fn call_type<'py>(
     class: &Bound<'py, PyType>,
     arguments: &Bound<'py, PyTuple>,
     keywords: &Bound<'py, PyDict>,
