@@ -1,8 +1,8 @@
-//! What a loop consists of, in two parts: what its own thread owns, and what other threads may touch.
+//! The state of a loop, in two parts: what its own thread owns, and what other threads may touch.
 //!
-//! Everything here is data and the small steps that keep it consistent; no function of this file calls user code. What
-//! is taken out of a queue is dropped by the caller, outside every borrow, because releasing an object may run a finalizer
-//! that comes back to the loop.
+//! This file has data and the small steps that keep it consistent; no function here calls user code. Objects taken out
+//! of a queue are dropped by the caller, outside every borrow, because releasing an object may run a finalizer that
+//! calls the loop.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -28,11 +28,11 @@ use crate::ffi::this::{ByPyO3, Held};
 use crate::imports::Imports;
 use crate::registry::{ReadyEvent, Registry, SourceKind};
 
-/// The environment variable whose value `0` forbids io_uring to the loops that are made from then on.
+/// The environment variable whose value `0` forbids io_uring to loops created from then on.
 const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
 
-/// Cancelled timers that may stay in the heap before it is swept: a sweep of fewer saves less memory than it costs time.
-/// asyncio's own number is 100.
+/// The number of cancelled timers in the heap below which it is not swept: a sweep of fewer saves less memory than it
+/// costs time. asyncio's own number is 100.
 const MIN_CANCELLED_TIMERS: usize = 64;
 
 /// The native half of `vitok.Loop`: scheduling and polling. Everything else is inherited from asyncio.
@@ -41,77 +41,80 @@ pub(crate) struct EventLoop {
     pub(crate) imports: &'static Imports,
     pub(crate) pool: Box<Pool<EventLoop>>,
     pub(crate) modes: Modes,
-    /// The identity of the thread that runs the loop; 0 while none does.
+    /// The identity of the thread that runs the loop, or 0.
     pub(crate) thread: AtomicU64,
     pub(crate) queues: ClassCell<Queues>,
     pub(crate) registry: ClassCell<Registry>,
     pub(crate) settings: ClassCell<Settings>,
-    /// While the loop runs: the thread's hooks of asynchronous generators before, for a first iteration and a finalizer.
+    /// While the loop runs: the thread's previous hooks of asynchronous generators, for a first iteration and a
+    /// finalizer.
     pub(crate) asyncgen_hooks_before: ClassCell<Option<Py<PyTuple>>>,
     pub(crate) inbound: ClassCell<Inbound>,
-    /// Room for several datagrams, made at the first use; absent while an endpoint works on what is in it.
+    /// Room for several datagrams, allocated at the first use; absent while an endpoint uses it.
     pub(crate) batch: ClassCell<Option<DatagramBatch>>,
     pub(crate) remote_queue: RemoteQueue,
     pub(crate) wakeup: Wakeup,
 }
 
-/// What is to be called, in order.
+/// The handles and events to be processed, in order.
 pub(crate) struct Queues {
     pub(crate) ready: VecDeque<Handle>,
     pub(crate) timers: Timers<Handle>,
     cancelled_timers: usize,
     pub(crate) poll_budget: PollBudget,
-    /// Whether anything has happened since the last poll that may have made a descriptor ready: a callback, a protocol's
-    /// method, what the loop sends, or mail from a thread that may have done more than post it.
+    /// Whether an action since the last poll may have made a descriptor ready: a callback, a protocol's method, sent
+    /// bytes, or a handle from another thread, which may have done more than post it.
     pub(crate) has_acted: bool,
-    /// Events of the turn that called nobody's code and sent nothing.
+    /// The number of events of the turn that called no user code and sent nothing.
     pub(crate) harmless_events: usize,
-    /// Transports that were written to in this turn: they are flushed at its end.
+    /// Transports that were written to in this turn, and are flushed at its end.
     pub(crate) unsent: Vec<(SourceKind, Object)>,
-    /// Transports whose end there was no memory to schedule, with the exception or None. They stand in `unsent` as well.
+    /// Transports whose end could not be scheduled for lack of memory, with the exception or None. They are in `unsent`
+    /// as well.
     pub(crate) owed_ends: Vec<(SourceKind, Object, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<ReadyEvent>,
     pub(crate) closed_check: ClosedCheck,
 }
 
-/// When to look whether a socket was closed under an operation of `sock_*`: the kernel does not tell. It stands here because
-/// a turn asks the queues anyway.
+/// When to check whether a socket was closed during a `sock_*` operation, which the kernel does not report. It is part
+/// of the queues because a turn reads those anyway.
 pub(crate) struct ClosedCheck {
-    /// Whether there may be operations that wait.
+    /// Whether operations may be waiting.
     pub(crate) has_waits: bool,
-    /// Whether any code ran since the last look, which might have closed something.
+    /// Whether any code that might have closed a socket ran since the last check.
     pub(crate) is_due: bool,
     pub(crate) last_ns: u64,
 }
 
 impl ClosedCheck {
-    /// When the last look was, on the clock of the loop, if another is due.
+    /// Returns when the last check was, on the clock of the loop, if another is due.
     #[inline(always)]
     pub(crate) fn last_if_due(&self) -> Option<u64> {
         (self.has_waits && self.is_due).then_some(self.last_ns)
     }
 }
 
-/// What the user set, and what is kept for speed while the loop runs.
+/// Settings of the program, and values kept for speed while the loop runs.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) task_factory: Option<Py<PyAny>>,
     pub(crate) current_handle: Option<Py<PyAny>>,
-    /// The keywords of futures and tasks, and of eager tasks. Only while the loop runs, so that no cycle outlives a run.
+    /// The keywords of futures and tasks, and of eager tasks. They exist only while the loop runs, so that no cycle
+    /// outlives a run.
     pub(crate) keywords: [Option<Py<PyDict>>; 2],
 }
 
-/// Modes of the loop that the hot path asks for, in one byte. Zeros are those of a closed loop: `half_made`.
+/// Modes of the loop that the hot path reads, in one byte. Zeros are those of a closed loop: `half_made`.
 pub(crate) struct Modes(AtomicU8);
 
 impl Modes {
     pub(crate) const CLOSED: u8 = 1;
     pub(crate) const DEBUG: u8 = 2;
     pub(crate) const STOPPING: u8 = 4;
-    /// `loop.time` was replaced on this loop: deadlines follow the replacement.
+    /// `loop.time` was replaced on this loop, and deadlines follow the replacement.
     pub(crate) const OWN_TIME: u8 = 8;
-    /// There is a loop.
+    /// The loop was constructed.
     const MADE: u8 = 16;
 
     #[inline(always)]
@@ -119,7 +122,7 @@ impl Modes {
         (self.0.load(Ordering::Relaxed) ^ Self::CLOSED) & modes != 0
     }
 
-    /// Sets one mode.
+    /// Sets or clears one mode.
     pub(crate) fn set(&self, mode: u8, on: bool) {
         if on != (mode == Self::CLOSED) {
             self.0.fetch_or(mode, Ordering::Relaxed);
@@ -156,7 +159,8 @@ impl EventLoop {
         Ok(Self {
             imports,
             pool: Box::new(Pool::new()),
-            // asyncio's constructor opens it: one that is not called, or refuses its arguments, leaves nothing to be closed.
+            // asyncio's constructor opens it: a loop whose constructor is not called, or raises, has nothing to be
+            // closed.
             modes: Modes(AtomicU8::new(Modes::MADE)),
             thread: AtomicU64::new(0),
             wakeup: Wakeup::new(poller.waker()),
@@ -186,18 +190,18 @@ impl EventLoop {
         self.thread.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether the calling thread is the one that runs the loop.
+    /// Returns whether the calling thread runs the loop.
     #[inline(always)]
     pub(crate) fn is_own_thread(&self) -> bool {
         self.thread.load(Ordering::Relaxed) == thread_identity()
     }
 
-    /// Makes the calling thread the one that runs the loop; whether none did.
+    /// Makes the calling thread the one that runs the loop. Returns false if there is one already.
     pub(crate) fn claim_thread(&self) -> bool {
         self.thread.compare_exchange(0, thread_identity(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Makes a thread the one that runs the loop, or none.
+    /// Sets the thread that runs the loop, or none.
     pub(crate) fn set_thread(&self, thread: Option<u64>) {
         self.thread.store(thread.unwrap_or(0), Ordering::Relaxed);
     }
@@ -209,7 +213,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Puts a handle at the end of the queue, behind what other threads have posted before.
+    /// Adds a handle to the end of the queue, after those that other threads have posted before.
     #[inline(always)]
     pub(crate) fn push_ready(&self, py: Python<'_>, handle: Handle) {
         if !self.remote_queue.is_empty() {
@@ -218,7 +222,7 @@ impl EventLoop {
         self.queues.with(py, |queues| queues.ready.push_back(handle));
     }
 
-    /// Moves what other threads have posted to the queue.
+    /// Moves the handles that other threads have posted to the queue.
     pub(crate) fn collect_mail(&self, py: Python<'_>) {
         let letters = self.remote_queue.take(py);
         self.queues.with(py, |queues| {
@@ -227,7 +231,7 @@ impl EventLoop {
         });
     }
 
-    /// Shows what is left in the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
+    /// Shows the rest of the queue to the garbage collector: the loop no longer runs, so it may become garbage itself.
     pub(crate) fn show_to_collector(&self, py: Python<'_>) {
         self.collect_mail(py);
         let keywords = self.settings.with(py, |settings| std::mem::take(&mut settings.keywords));
@@ -245,7 +249,7 @@ impl EventLoop {
         self.wakeup.ring().map_err(|error| os_error(&error))
     }
 
-    /// A loop that sleeps has to hear of a change to what is watched that another thread made.
+    /// Wakes a sleeping loop after a change to what is watched by another thread.
     #[inline(always)]
     pub(crate) fn wake_if_elsewhere(&self) -> PyResult<()> {
         if self.wakeup.is_asleep() && !self.is_own_thread() {
@@ -254,7 +258,7 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Takes a cancelled timer out of the heap, or leaves it to a later sweep.
+    /// Removes a cancelled timer from the heap, or leaves it to a later sweep.
     pub(crate) fn timer_cancelled(&self, py: Python<'_>, handle: &Handle) {
         let released = self.queues.with(py, |queues| queues.timer_cancelled(handle));
         drop(released);
@@ -262,8 +266,8 @@ impl EventLoop {
 }
 
 impl EventLoop {
-    /// Makes the next turn poll. asyncio polls at every turn, so a run that ends with its first one has seen what the kernel
-    /// had to say; and the thread may be another one than that of the last run.
+    /// Makes the next turn poll. asyncio polls at every turn, so a run that ends with its first one has seen the events
+    /// of the kernel; and the thread may be another one than that of the last run.
     pub(crate) fn expect_events(&self, py: Python<'_>) {
         self.queues.with(py, |queues| {
             queues.poll_budget.spend();
@@ -272,16 +276,17 @@ impl EventLoop {
         self.registry.with(py, |registry| registry.poller.as_mut().map(|poller| poller.doubt()));
     }
 
-    /// Notes an event of this turn after which nothing can be ready that was not before: bytes were taken out of a socket,
-    /// or a connection accepted, and whoever waits for that will be called by a callback.
+    /// Records an event of this turn that can make nothing else ready: bytes were taken out of a socket, or a
+    /// connection was accepted, and a callback will run the code that waits for that.
     pub(crate) fn note_harmless_event(&self, py: Python<'_>) {
-        // What was read makes room for the peer, which may be watched by this loop, too.
+        // A read makes room for the peer, which this loop may watch, too.
         if !self.registry.with(py, Registry::may_watch_a_writer) {
             self.queues.with(py, |queues| queues.harmless_events += 1);
         }
     }
 
-    /// The same for bytes that a waiting task will get: its future must be asyncio's own, whose `set_result` calls nobody.
+    /// Does the same for bytes that a waiting task gets: its future must be asyncio's own, whose `set_result` calls no
+    /// user code.
     pub(crate) fn note_harmless_wakeup(&self, waiter: &Bound<'_, PyAny>) {
         let is_plain = self.imports.tasks.c_future.as_ref().is_some_and(|class| waiter.get_type().is(class));
         if is_plain {
@@ -291,13 +296,13 @@ impl EventLoop {
 }
 
 impl Queues {
-    /// Whether there is anything to do before the loop may sleep.
+    /// Returns whether there is anything to do before the loop may sleep.
     #[inline(always)]
     pub(crate) fn is_busy(&self) -> bool {
         !self.ready.is_empty() || !self.unsent.is_empty()
     }
 
-    /// Keeps the memory of a list that was worked off.
+    /// Keeps the memory of a list that was processed.
     pub(crate) fn keep_list(&mut self, mut list: Vec<(SourceKind, Object)>) -> Vec<(SourceKind, Object)> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
@@ -305,19 +310,19 @@ impl Queues {
         list
     }
 
-    /// Empties the heap; the caller drops what comes out.
+    /// Empties the heap; the caller drops the handles.
     pub(crate) fn drain_timers(&mut self) -> Vec<Handle> {
         self.cancelled_timers = 0;
         self.timers.drain()
     }
 
-    /// Puts a timer into the heap.
+    /// Adds a timer to the heap.
     #[inline(always)]
     pub(crate) fn push_timer(&mut self, handle: Handle) {
         self.timers.push(Deadline::from_seconds(handle.when()), handle);
     }
 
-    /// Moves every timer that is due to the end of the queue, in the order of their deadlines.
+    /// Moves every due timer to the end of the queue, in the order of deadlines.
     pub(crate) fn move_due(&mut self, now: Deadline) {
         while let Some(handle) = self.timers.pop_due(now) {
             handle.unmark(Flags::SCHEDULED);
@@ -328,7 +333,8 @@ impl Queues {
         }
     }
 
-    /// The next deadline that is not cancelled; cancelled ones in front of it move to the queue, where they are dropped.
+    /// Returns the next deadline that is not cancelled; cancelled timers before it move to the queue, where they are
+    /// dropped.
     pub(crate) fn next_deadline(&mut self) -> Option<Deadline> {
         while self.cancelled_timers > 0
             && let Some(first) = self.timers.peek()
@@ -342,7 +348,8 @@ impl Queues {
         self.timers.next_deadline()
     }
 
-    /// What the caller has to drop: the timer itself if it was the newest, all cancelled ones if they became too many.
+    /// Returns the handles for the caller to drop: the timer itself if it was the newest, all cancelled ones if there
+    /// are too many.
     fn timer_cancelled(&mut self, handle: &Handle) -> Released {
         if let Some(newest) = self.timers.take_newest_if(|newest| newest.is(handle)) {
             newest.unmark(Flags::SCHEDULED);
@@ -361,7 +368,7 @@ impl Queues {
     }
 }
 
-/// Handles on their way out, to be dropped outside every borrow.
+/// Handles that were removed, to be dropped outside every borrow.
 #[expect(dead_code, reason = "the fields are there to be dropped")]
 enum Released {
     None,
@@ -370,7 +377,7 @@ enum Released {
 }
 
 impl Settings {
-    /// Shows the collector what is kept here.
+    /// Visits the objects in the queues, for the garbage collector.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.task_factory)?;
         visit.call(&self.current_handle)?;

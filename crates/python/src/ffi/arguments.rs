@@ -1,6 +1,8 @@
-//! What a vectorcall method is called with: its receiver, and arguments by position or by name, refused in Python's own words.
+//! The arguments of a vectorcall method: its receiver, and arguments by position or by name, refused with Python's own
+//! messages.
 //!
-//! PyO3 gathers `*args` into a tuple; these are read where the interpreter has put them. It knows nothing of what they mean.
+//! PyO3 collects `*args` in a tuple; these are read where the interpreter has put them. Their meaning is not known
+//! here.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -16,14 +18,14 @@ use super::make;
 use super::this::{Borrowed, Held, This};
 use super::trampoline::ErrorSet;
 
-/// One call of a method of a class whose objects hold a `T`: its receiver, and through it the arguments.
+/// One call of a method of a class whose objects hold a `T`: its receiver, and its arguments.
 pub(crate) struct Call<'py, T> {
     given: Arguments<'py>,
     receiver: PhantomData<&'py T>,
 }
 
 impl<'py, T> Call<'py, T> {
-    /// What the interpreter passes to a vectorcall method.
+    /// Wraps what the interpreter passes to a vectorcall method.
     ///
     /// # Safety
     /// It follows the vectorcall convention, with objects that live for `'py`, and the receiver holds a `T`.
@@ -62,16 +64,16 @@ impl<'py, T> Deref for Call<'py, T> {
 }
 
 impl<'py, T: Held> Call<'py, T> {
-    /// The object whose method was called.
+    /// Returns the object whose method was called.
     #[inline(always)]
     pub(crate) fn this(&self) -> This<'py, T> {
         // SAFETY: the interpreter keeps the receiver alive for the length of the call, and the method's descriptor has
-        // checked its class, which is one of `T`: a `Method<T>` is hung into no other.
+        // checked that its class is one of `T`: a `Method<T>` is added to no other.
         unsafe { This::from_ptr(self.py, self.given.receiver) }
     }
 }
 
-/// What one method was called with.
+/// The arguments of one call.
 pub(crate) struct Arguments<'py> {
     pub(crate) py: Python<'py>,
     receiver: *mut ffi::PyObject,
@@ -82,7 +84,7 @@ pub(crate) struct Arguments<'py> {
 }
 
 impl<'py> Arguments<'py> {
-    /// The object whose method was called, as Python sees it.
+    /// Returns the object whose method was called, as Python sees it.
     #[inline(always)]
     pub(crate) fn receiver(&self) -> Borrowed<'py> {
         // SAFETY: the interpreter keeps the receiver alive for the length of the call.
@@ -99,7 +101,7 @@ impl<'py> Arguments<'py> {
         !self.names.is_null()
     }
 
-    /// Keyword arguments as pairs of name and value.
+    /// Returns the keyword arguments as pairs of name and value.
     pub(crate) fn keywords(&self) -> Vec<(Bound<'py, PyAny>, Borrowed<'py>)> {
         if self.names.is_null() {
             return Vec::new();
@@ -111,7 +113,8 @@ impl<'py> Arguments<'py> {
         names.iter().zip(self.arguments[self.positional..].iter().copied()).collect()
     }
 
-    /// The value of the only keyword argument if its name is known to be the wanted one without comparing strings.
+    /// Returns the value of the only keyword argument if its name is known to be the wanted one without comparing
+    /// strings.
     #[inline(always)]
     pub(crate) fn only_keyword(&self, wanted: &Keyword) -> Option<Borrowed<'py>> {
         if self.names.is_null() {
@@ -130,8 +133,8 @@ impl<'py> Arguments<'py> {
         (first == wanted.name.as_ptr()).then(|| self.arguments[self.positional])
     }
 
-    /// The rare call that names its positional parameters: they are put in order and the class's own method is called
-    /// again, not what a subclass made of it.
+    /// Handles the rare call that names its positional parameters: they are put in order and the class's own method is
+    /// called again, not an override in a subclass.
     #[cold]
     pub(crate) fn by_keyword<T: PyTypeInfo>(
         &self,
@@ -157,7 +160,7 @@ impl<'py> Arguments<'py> {
         Ok(own.call(make::tuple(py, leading)?, Some(&options))?)
     }
 
-    /// The call as one of a function that takes the receiver first: its positional arguments and its keywords.
+    /// Returns the call as one of a function that takes the receiver first: its positional arguments and its keywords.
     pub(crate) fn unbound(&self) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyDict>)> {
         let options = make::dict(self.py)?;
         for (name, value) in self.keywords() {
@@ -179,7 +182,7 @@ impl<'py> Arguments<'py> {
         }
     }
 
-    /// Remembers the caller's tuple of names as one that holds `wanted` and nothing else.
+    /// Remembers the caller's tuple of names as one that has `wanted` as its only item.
     pub(crate) fn remember_names(&self, wanted: &Keyword) {
         // SAFETY: the interpreter passes a tuple of names.
         if self.names.is_null() || unsafe { ffi::PyTuple_GET_SIZE(self.names) } != 1 {
@@ -187,7 +190,7 @@ impl<'py> Arguments<'py> {
         }
         let unset = std::ptr::null_mut();
         if wanted.seen.compare_exchange(unset, self.names, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            // SAFETY: a live object. The reference is never given back: while the tuple lives, its address is its own.
+            // SAFETY: a live object. The reference is never released, so that the tuple keeps its address for ever.
             unsafe { ffi::Py_INCREF(self.names) };
         }
     }
@@ -195,8 +198,8 @@ impl<'py> Arguments<'py> {
 
 /// A keyword that the hot path looks for.
 ///
-/// Python code passes the interned name. The C code of asyncio's tasks passes a tuple of its own with a name that is not
-/// interned, always the same one: that tuple is remembered at the first call.
+/// Python code passes the interned name. The C code of asyncio's tasks passes a tuple of its own with a name that is
+/// not interned, always the same tuple, which is remembered at the first call.
 pub(crate) struct Keyword {
     name: Py<PyString>,
     seen: AtomicPtr<ffi::PyObject>,
@@ -208,7 +211,7 @@ impl Keyword {
     }
 }
 
-/// The one argument of a method, by position or by its name.
+/// Returns the one argument of a method, by position or by its name.
 #[inline(always)]
 pub(crate) fn one<'py>(call: &Arguments<'py>, method: &str, name: &str) -> Result<Borrowed<'py>, ErrorSet> {
     match call.positional() {
@@ -224,7 +227,7 @@ pub(crate) fn one<'py>(call: &Arguments<'py>, method: &str, name: &str) -> Resul
     }
 }
 
-/// Arguments by position or by name.
+/// Returns arguments by position or by name.
 #[cold]
 pub(crate) fn named<'py>(
     call: &Arguments<'py>,

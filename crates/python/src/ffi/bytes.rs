@@ -1,6 +1,6 @@
-//! `bytes` objects: shared without copying, made out of what the kernel delivers.
+//! `bytes` objects: shared without copying, or created from what the kernel delivers.
 //!
-//! Only exact `bytes` are shared: nobody can change them, and releasing one runs no code of the user's.
+//! Only exact `bytes` are shared: they never change, and releasing one runs no user code.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,11 +15,11 @@ use super::this::Borrowed;
 use super::trampoline::{ErrorSet, owned};
 
 unsafe extern "C" {
-    /// Makes a bytes object with one reference shorter or longer. pyo3's bindings leave it out.
+    /// Shrinks or grows a bytes object with one reference. pyo3's bindings omit it.
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, length: ffi::Py_ssize_t) -> std::ffi::c_int;
 }
 
-/// A strong reference to an exact `bytes` object. It is dropped by attached threads only, and that runs no user code, so
+/// A strong reference to an exact `bytes` object. It is dropped by attached threads only, which runs no user code, so
 /// it may be dropped anywhere.
 pub(crate) struct Bytes(NonNull<ffi::PyObject>);
 
@@ -27,7 +27,7 @@ pub(crate) struct Bytes(NonNull<ffi::PyObject>);
 unsafe impl Sync for Bytes {}
 
 impl Bytes {
-    /// A reference to the object if it is exactly `bytes`.
+    /// Returns a reference to the object if it is exactly `bytes`.
     #[inline(always)]
     pub(crate) fn of(object: Borrowed<'_>) -> Option<Self> {
         // SAFETY: a live object.
@@ -38,14 +38,14 @@ impl Bytes {
         NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) }).map(Self)
     }
 
-    /// The same for a reference of another kind.
+    /// Does the same for a reference of another type.
     #[inline(always)]
     pub(crate) fn of_borrowed(object: &pyo3::Borrowed<'_, '_, PyAny>) -> Option<Self> {
         // SAFETY: a live object, for the length of the call.
         Self::of(unsafe { Borrowed::from_ptr(object.py(), object.as_ptr()) })
     }
 
-    /// The object itself, for a call of Python's.
+    /// Returns the object itself, for a call of Python.
     pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         // SAFETY: a live object.
         unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr()) }
@@ -59,7 +59,7 @@ impl AsRef<[u8]> for Bytes {
         let start = unsafe { ffi::PyBytes_AsString(self.0.as_ptr()) };
         // SAFETY: as above.
         let length = unsafe { ffi::PyBytes_Size(self.0.as_ptr()) };
-        // SAFETY: the object's content, which nobody changes and which lives as long as the reference.
+        // SAFETY: the object's content, which never changes and lives as long as the reference.
         unsafe { std::slice::from_raw_parts(start.cast(), length.unsigned_abs()) }
     }
 }
@@ -72,7 +72,7 @@ impl Drop for Bytes {
     }
 }
 
-/// The same as a reference that is kept.
+/// Returns a copy of `content` as a reference that is kept.
 #[inline(always)]
 pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
     let object = make::bytes(py, content)?;
@@ -80,9 +80,9 @@ pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
     Ok(Bytes(pointer))
 }
 
-/// A new `bytes` object that `fill` writes into, cut to what it wrote. `None` if that is nothing.
+/// Returns a new `bytes` object with the bytes that `fill` writes, or `None` if it writes none.
 ///
-/// `fill` gets room for `capacity` bytes and says how many it has initialised, from the start.
+/// `fill` gets room for `capacity` bytes and returns how many it has initialised, from the start.
 pub(crate) fn filled<'py>(
     py: Python<'py>,
     capacity: usize,
@@ -94,9 +94,9 @@ pub(crate) fn filled<'py>(
     if object.is_null() {
         return Err(ErrorSet::by_interpreter());
     }
-    // SAFETY: a live bytes object that nobody else knows yet.
+    // SAFETY: a live bytes object that no other code has yet.
     let start = unsafe { ffi::PyBytes_AsString(object) };
-    // SAFETY: its content, which is ours alone until the object is handed out.
+    // SAFETY: its content, which only this function uses until the object is returned.
     let room = unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), capacity) };
     let written = match fill(room) {
         Ok(written) if written > 0 => written.min(capacity),

@@ -1,7 +1,7 @@
-//! Calling a method of an object of the user's by name, and doing so in a context of `contextvars`.
+//! Calls a method of a user's object by name, also in a context of `contextvars`.
 //!
-//! The name is looked up at each call, as the interpreter does: a protocol whose method is replaced meanwhile is called by
-//! the new one. No tuple is built. It knows nothing of protocols.
+//! The name is looked up at each call, as the interpreter does: if a protocol's method is replaced meanwhile, the new
+//! one is called. No tuple is built. Protocols are not known here.
 
 use std::ptr::null_mut;
 
@@ -12,12 +12,12 @@ use pyo3::types::PyString;
 use super::trampoline::{ErrorSet, owned};
 
 unsafe extern "C" {
-    // pyo3's bindings leave both out.
+    // pyo3's bindings omit both.
     static mut PyMethod_Type: ffi::PyTypeObject;
     fn PyMethod_Function(method: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
-/// Arguments that a call takes at most: a protocol's methods have two.
+/// The most arguments of a call: a protocol's methods have two.
 const ARGUMENTS: usize = 2;
 
 /// `object.name(*arguments)`. More than two arguments do not compile.
@@ -28,7 +28,7 @@ pub(crate) fn call_method<'py, const COUNT: usize>(
     arguments: &[Borrowed<'_, '_, PyAny>; COUNT],
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     const { assert!(COUNT <= ARGUMENTS) };
-    // The first word is scratch room of the callee's.
+    // The first word is scratch room for the callee.
     let mut stack = [null_mut(); ARGUMENTS + 2];
     stack[1] = object.as_ptr();
     for (place, argument) in stack[2..].iter_mut().zip(arguments) {
@@ -42,7 +42,7 @@ pub(crate) fn call_method<'py, const COUNT: usize>(
     unsafe { owned(object.py(), result) }
 }
 
-/// `callable()`.
+/// Calls `callable()`.
 pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object, and no arguments.
     let result = unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), std::ptr::null(), 0, null_mut()) };
@@ -50,13 +50,13 @@ pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Boun
     unsafe { owned(callable.py(), result) }
 }
 
-/// `callable(first, second, third)`.
+/// Calls `callable(first, second, third)`.
 #[inline(always)]
 pub(crate) fn call_three<'py>(
     callable: Borrowed<'_, 'py, PyAny>,
     arguments: [Borrowed<'_, '_, PyAny>; 3],
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    // The first word is scratch room of the callee's.
+    // The first word is scratch room for the callee.
     let mut stack = [null_mut(); 4];
     for (place, argument) in stack[1..].iter_mut().zip(&arguments) {
         *place = argument.as_ptr();
@@ -89,12 +89,12 @@ pub(crate) fn in_context<R>(
     result
 }
 
-/// Exits a context that a panic passes. It is forgotten where none does.
+/// Exits a context when a panic passes it. On all other paths the value is forgotten.
 struct ExitOnPanic<'a, 'py>(Borrowed<'a, 'py, PyAny>);
 
 impl Drop for ExitOnPanic<'_, '_> {
     fn drop(&mut self) {
-        // SAFETY: entered on this thread before this value was made.
+        // SAFETY: this thread entered the context before this value was created.
         if unsafe { ffi::PyContext_Exit(self.0.as_ptr()) } != 0 {
             // The panic becomes the exception that is raised.
             drop(PyErr::take(self.0.py()));
@@ -102,7 +102,7 @@ impl Drop for ExitOnPanic<'_, '_> {
     }
 }
 
-/// A copy of the current context: `contextvars.copy_context()`.
+/// Returns a copy of the current context: `contextvars.copy_context()`.
 #[inline(always)]
 pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
@@ -111,7 +111,7 @@ pub(crate) fn copy_context(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet>
     unsafe { owned(py, made) }
 }
 
-/// The function behind a bound method of a class written in Python.
+/// Returns the function behind a bound method of a class written in Python.
 #[inline(always)]
 pub(crate) fn bound_function<'a, 'py>(method: Borrowed<'a, 'py, PyAny>) -> Option<Borrowed<'a, 'py, PyAny>> {
     // SAFETY: a live object.

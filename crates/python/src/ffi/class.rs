@@ -1,6 +1,6 @@
-//! Makes the classes whose objects hold a Rust value, out of the tables of what they can do.
+//! Creates the classes whose objects hold a Rust value, from the tables of their methods and attributes.
 //!
-//! It knows nothing of what the values are.
+//! The values are not known here.
 
 use std::ffi::{c_int, c_ulong, c_void};
 use std::marker::PhantomData;
@@ -21,21 +21,21 @@ use super::method::{Method, function};
 use super::this::{Borrowed, Held, This};
 use super::trampoline::{ErrorSet, trampoline};
 
-/// What a class whose objects hold a `T` consists of.
+/// The definition of a class whose objects hold a `T`.
 pub(crate) struct Definition<'py, T> {
     pub(crate) name: &'static str,
     pub(crate) doc: &'static str,
-    /// The first has every slot that the others have. None at all stand for `object`.
+    /// The first has every slot that the others have. An empty list stands for `object`.
     pub(crate) bases: Vec<Bound<'py, PyType>>,
     pub(crate) methods: Vec<Method<T>>,
     pub(crate) getters: Vec<Getter<T>>,
     pub(crate) repr: Option<Repr<T>>,
-    /// Whether the class is known by its objects only.
+    /// Whether the class is known only by its objects.
     pub(crate) is_hidden: bool,
     pub(crate) more: More<T>,
 }
 
-/// What a class has besides that this folder alone can give it.
+/// Additional parts of a class, which only this folder can create.
 pub(crate) struct More<T> {
     pub(super) slots: Vec<ffi::PyType_Slot>,
     pub(super) members: Vec<ffi::PyMemberDef>,
@@ -52,13 +52,13 @@ impl<T> Default for More<T> {
 }
 
 impl<'py, T: ClassValue> Definition<'py, T> {
-    /// A class without anything.
+    /// An empty class.
     pub(crate) fn new(name: &'static str, doc: &'static str) -> Self {
         let (bases, methods, getters, more) = (Vec::new(), Vec::new(), Vec::new(), More::default());
         Self { name, doc, bases, methods, getters, repr: None, is_hidden: false, more }
     }
 
-    /// Makes the class and, unless it is hidden, puts it into the module.
+    /// Creates the class and, unless it is hidden, adds it to the module.
     pub(crate) fn make(
         self,
         module: &Bound<'py, PyModule>,
@@ -100,12 +100,12 @@ impl<'py, T: ClassValue> Definition<'py, T> {
         if !self.is_hidden {
             module.add(self.name, &made)?;
         }
-        // SAFETY: a complete type with that layout. It lives on by the reference that is leaked here.
+        // SAFETY: a complete type with that layout. The reference that is leaked here keeps it alive.
         unsafe { class.set(made.clone().into_ptr().cast()) };
         Ok(made)
     }
 
-    /// Refuses bases that do not fit in front of the value.
+    /// Refuses bases that do not fit before the value.
     fn check_bases(&self) -> PyResult<()> {
         for base in &self.bases {
             // SAFETY: a live type object.
@@ -120,13 +120,13 @@ impl<'py, T: ClassValue> Definition<'py, T> {
     }
 }
 
-/// Puts a constant on a class of ours, which is refused to everybody else.
+/// Sets a constant on a class of this module, which all other code is refused.
 pub(crate) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
     heap_type::add_constant(class, name, value)
 }
 
-/// Order and hash, out of Rust functions: the one takes two objects, of which one may be of another class, and Python's
-/// operator, `Py_LT` to `Py_GE`.
+/// Creates comparison and hash from Rust functions. `_compare` takes two objects, of which one may be of another class,
+/// and Python's operator (`Py_LT` to `Py_GE`).
 pub(crate) fn order<T, C, H>(_compare: C, _hash: H) -> More<T>
 where
     T: Held,
@@ -141,7 +141,7 @@ where
     where
         C: Copy + 'static + for<'py> Fn(Borrowed<'py>, Borrowed<'py>, c_int) -> PyResult<Bound<'py, PyAny>>,
     {
-        // SAFETY: `order` was given one.
+        // SAFETY: `order` received a function of this type.
         let body = unsafe { function::<C>() };
         // SAFETY: the interpreter calls this, so the thread is attached.
         let py = unsafe { Python::assume_attached() };
@@ -158,7 +158,7 @@ where
         T: Held,
         H: Copy + 'static + for<'py> Fn(This<'py, T>) -> Result<isize, ErrorSet>,
     {
-        // SAFETY: `order` was given one.
+        // SAFETY: `order` received a function of this type.
         let body = unsafe { function::<H>() };
         // SAFETY: the interpreter calls this, so the thread is attached.
         let py = unsafe { Python::assume_attached() };

@@ -1,8 +1,8 @@
-//! Methods that make native coroutines in the place of inherited ones made by `async def`.
+//! Methods that create native coroutines, in place of inherited ones made by `async def`.
 //!
-//! To the interpreter such a method is a vectorcall method; to everybody who asks, it is the function that it stands in
-//! front of: `inspect` takes name, signature and the mark of a coroutine function from that. A call that is not the plain
-//! case goes to that function as it is.
+//! For the interpreter such a method is a vectorcall method; for inspection it is the function that it replaces:
+//! `inspect` gets name, signature and the mark of a coroutine function from that. A call that is not the plain case
+//! goes to that function unchanged.
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
@@ -25,7 +25,7 @@ use super::this::{Held, This};
 use super::trampoline::{ErrorSet, trampoline};
 use crate::name;
 
-/// Makes a coroutine, or says that the call is not the plain case.
+/// Creates a coroutine, or returns `None` if the call is not the plain case.
 pub(crate) trait Maker<T>:
     Copy + 'static + for<'a, 'py> Fn(&'a Call<'py, T>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet>
 {
@@ -36,27 +36,27 @@ impl<T, F> Maker<T> for F where
 {
 }
 
-/// A method of the objects that hold a `T`, to be hung into their class.
+/// A method of the objects that hold a `T`, to be added to their class.
 pub(crate) struct CoroutineMethod<T> {
     name: &'static str,
     vectorcall: ffi::vectorcallfunc,
     receiver: PhantomData<fn(&T)>,
 }
 
-/// A method out of a Rust function.
+/// Creates a method from a Rust function.
 pub(crate) fn coroutine_method<T: Held, F: Maker<T>>(name: &'static str, _make: F) -> CoroutineMethod<T> {
     CoroutineMethod { name, vectorcall: call::<T, F>, receiver: PhantomData }
 }
 
-/// The value of the object that stands in a class.
+/// The value of the object in the class's dictionary.
 struct Descriptor {
     vectorcall: ffi::vectorcallfunc,
-    /// The class whose instances are receivers. It lives as long as the process.
+    /// The class whose instances are receivers. It lives until the process ends.
     class: *mut ffi::PyTypeObject,
     inherited: Object,
 }
 
-// SAFETY: nothing of it is ever changed.
+// SAFETY: no field is ever changed.
 unsafe impl Sync for Descriptor {}
 
 impl ClassValue for Descriptor {
@@ -74,7 +74,7 @@ impl ClassValue for Descriptor {
     fn clear(&self, _py: Python<'_>) {}
 }
 
-/// What a function is asked for by `inspect` and by documentation: taken from the inherited one.
+/// Attributes that `inspect` and documentation tools read: they are taken from the inherited function.
 const ATTRIBUTES: [&CStr; 7] = [
     c"__name__",
     c"__qualname__",
@@ -85,7 +85,7 @@ const ATTRIBUTES: [&CStr; 7] = [
     c"__annotations__",
 ];
 
-/// Hangs methods into the class of `T`, each in front of the function of the same name that `base` has.
+/// Adds methods to the class of `T`, each in place of the function of the same name in `base`.
 pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
     module: &Bound<'_, PyModule>,
     base: &Bound<'_, PyAny>,
@@ -117,7 +117,7 @@ pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
         let value = Descriptor { vectorcall, class: class.as_type_ptr(), inherited };
         let method = Descriptor::class().instance(py, value).map_err(|raised| raised.take(py))?;
         class.setattr(name, method.as_any())?;
-        // A class that goes at the end of the process would release what the C code may still be in.
+        // A class that is released at the end of the process would release what the C code may still use.
         std::mem::forget(method);
     }
     Ok(())
@@ -134,7 +134,7 @@ fn getters() -> Vec<ffi::PyGetSetDef> {
     ATTRIBUTES.iter().map(getter).collect()
 }
 
-/// The call: the receiver comes first.
+/// Implements the call: the receiver is the first argument.
 unsafe extern "C" fn call<T: Held, F: Maker<T>>(
     method: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -152,7 +152,7 @@ unsafe extern "C" fn call<T: Held, F: Maker<T>>(
         // SAFETY: live objects.
         && unsafe { ffi::PyObject_TypeCheck(receiver, descriptor.class) } != 0
     {
-        // SAFETY: `coroutine_method` was given one.
+        // SAFETY: `coroutine_method` received a function of this type.
         let make = unsafe { function::<F>() };
         let mut made = false;
         let body = |call: &Call<'_, T>| {
@@ -162,7 +162,7 @@ unsafe extern "C" fn call<T: Held, F: Maker<T>>(
         };
         // SAFETY: one argument is there to be left out.
         let rest = unsafe { arguments.add(1) };
-        // SAFETY: what the interpreter passed, but for the receiver in front, whose class is that of `T`.
+        // SAFETY: these are the arguments of the interpreter without the receiver, whose class is that of `T`.
         let coroutine = unsafe { enter_with(receiver, rest, (positional - 1).cast_signed(), names, body) };
         // SAFETY: this thread is attached.
         if made || unsafe { !ffi::PyErr_Occurred().is_null() } {
@@ -173,7 +173,7 @@ unsafe extern "C" fn call<T: Held, F: Maker<T>>(
     unsafe { ffi::PyObject_Vectorcall(descriptor.inherited.as_ptr(), arguments, positional, names) }
 }
 
-/// `tp_descr_get`: a bound method, as a function gives one.
+/// Implements `tp_descr_get`: returns a bound method, as a function does.
 unsafe extern "C" fn bind(
     method: *mut ffi::PyObject,
     receiver: *mut ffi::PyObject,
@@ -188,18 +188,18 @@ unsafe extern "C" fn bind(
 }
 
 unsafe extern "C" {
-    /// A bound method. pyo3's bindings leave it out.
+    /// Creates a bound method. pyo3's bindings omit it.
     fn PyMethod_New(function: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
-/// An attribute of the function that a method stands in front of.
+/// Returns an attribute of the function that the method replaces.
 unsafe extern "C" fn attribute(method: *mut ffi::PyObject, name: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: the interpreter calls this, so the thread is attached.
     let py = unsafe { Python::assume_attached() };
     trampoline(py, null_mut(), || {
         // SAFETY: the interpreter passes a live object of the class.
         let method = unsafe { This::<Descriptor>::from_ptr(py, method) };
-        // SAFETY: a live object, and the name that stands in the table.
+        // SAFETY: a live object, and a name from the table.
         Ok(unsafe { ffi::PyObject_GetAttrString(method.inherited.as_ptr(), name.cast()) })
     })
 }

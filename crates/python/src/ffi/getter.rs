@@ -11,7 +11,7 @@ use super::method::function;
 use super::this::{Held, This};
 use super::trampoline::trampoline;
 
-/// A function that computes an attribute or a representation of the objects that hold a `T`.
+/// A function that computes an attribute or a representation of objects that hold a `T`.
 pub(crate) trait ReadBody<T>:
     Copy + 'static + for<'py> Fn(This<'py, T>) -> PyResult<Bound<'py, PyAny>>
 {
@@ -31,22 +31,22 @@ impl<T, F> WriteBody<T> for F where
 {
 }
 
-/// A computed attribute of the classes whose objects hold a `T`.
+/// A computed attribute of classes whose objects hold a `T`.
 pub(crate) struct Getter<T> {
     pub(super) name: &'static str,
     pub(super) read: ffi::getter,
-    /// What an assignment does; without one there is none.
+    /// The assignment; `None` if the attribute is read-only.
     pub(super) write: Option<ffi::setter>,
     receiver: PhantomData<fn(&T)>,
 }
 
-/// `repr()` of the objects that hold a `T`.
+/// The `repr()` of objects that hold a `T`.
 pub(crate) struct Repr<T> {
     pub(super) function: ffi::reprfunc,
     receiver: PhantomData<fn(&T)>,
 }
 
-/// An attribute out of a Rust function that takes the receiver.
+/// Creates an attribute from a Rust function that takes the receiver.
 pub(crate) fn getter<T: Held, F: ReadBody<T>>(name: &'static str, _read: F) -> Getter<T> {
     unsafe extern "C" fn entry<T: Held, F: ReadBody<T>>(
         receiver: *mut ffi::PyObject,
@@ -77,7 +77,7 @@ const _: () = {
     <Read<One> as IsNoReadBody<_>>::CHECKED
 };
 
-/// The same for an attribute that may be assigned: the second function takes what is assigned, or nothing.
+/// Does the same for an attribute that can be assigned: the second function takes the value, or `None`.
 pub(crate) fn property<T: Held, R: ReadBody<T>, W: WriteBody<T>>(
     name: &'static str,
     read: R,
@@ -104,7 +104,7 @@ pub(crate) fn property<T: Held, R: ReadBody<T>, W: WriteBody<T>>(
     Getter { write: Some(entry::<T, W>), ..getter(name, read) }
 }
 
-/// `repr()` out of a Rust function that takes the receiver.
+/// Creates `repr()` from a Rust function that takes the receiver.
 pub(crate) fn repr<T: Held, F: ReadBody<T>>(_body: F) -> Repr<T> {
     unsafe extern "C" fn entry<T: Held, F: ReadBody<T>>(receiver: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: the interpreter passes a live receiver of a class of `T`; `repr` was given an `F`.

@@ -1,8 +1,8 @@
-//! Objects that the interpreter gives up before there is a value in them.
+//! Objects that the interpreter abandons before they have a value.
 //!
-//! CPython 3.11 and 3.12 allocate an object and then room for its attributes. Where there is no memory for those, the object
-//! is finalized, shown to the collector perhaps, and deallocated: all zeros, since PyO3 moves the value in afterwards. A class
-//! whose objects can meet that tells such an object from others, and its finalizer must bear it.
+//! CPython 3.11 and 3.12 allocate an object and then room for its attributes. If there is no memory for those, the
+//! object is finalized, perhaps shown to the collector, and deallocated: all zeros, since PyO3 moves the value in
+//! afterwards. A class whose objects can be in that state tells them from others, and its finalizer must accept them.
 
 use std::sync::OnceLock;
 
@@ -14,16 +14,16 @@ use pyo3::pyclass::boolean_struct::True;
 use super::this::{Held, This};
 use super::trampoline::trampoline;
 
-/// A class whose values have a mark that zeros have not.
+/// A class whose values differ from zeros in a mark.
 pub(crate) trait Marked: PyClass<Frozen = True> + Held {
-    /// Whether there is a value: false where all bytes are zero.
+    /// Returns whether there is a value: false if all bytes are zero.
     fn is_made(&self) -> bool;
 }
 
-/// How the value of a class is dropped with its object. There is one such class.
+/// The function that drops the value of a class with its object. There is one such class.
 static DEALLOCATE: OnceLock<ffi::destructor> = OnceLock::new();
 
-/// Has half-made objects of a class freed without their value. Before a class inherits from it.
+/// Makes half-made objects of a class be freed without a value. It is called before another class inherits from it.
 pub(crate) fn guard<T: Marked>(py: Python<'_>) {
     let class = T::type_object(py).as_type_ptr();
     // SAFETY: a live type; the GIL is held.
@@ -34,7 +34,7 @@ pub(crate) fn guard<T: Marked>(py: Python<'_>) {
     }
 }
 
-/// `tp_dealloc`.
+/// Implements `tp_dealloc`.
 unsafe extern "C" fn deallocate<T: Marked>(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter calls this, so the thread is attached.
     let py = unsafe { Python::assume_attached() };
@@ -45,20 +45,20 @@ unsafe extern "C" fn deallocate<T: Marked>(object: *mut ffi::PyObject) {
     if !is_made {
         free(object);
     } else if let Some(original) = DEALLOCATE.get() {
-        // SAFETY: the function that stood here, with what the interpreter gave.
+        // SAFETY: the function that was here before, with the interpreter's argument.
         unsafe { original(object) };
     }
 }
 
-/// Lets go of an object without a value, as PyO3 does behind the value, and of its class, which is one of the heap.
+/// Frees an object without a value, as PyO3 does after the value, and releases its class, which is on the heap.
 fn free(object: *mut ffi::PyObject) {
-    // SAFETY: an object that nobody refers to any more.
+    // SAFETY: an object without references.
     let class = unsafe { ffi::Py_TYPE(object) };
     // SAFETY: as above; it may have been untracked already.
     unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     // SAFETY: a live type.
     if let Some(free) = unsafe { (*class).tp_free } {
-        // SAFETY: the class's own way to free an object, which is not touched any more.
+        // SAFETY: the class's own function to free an object, which is not used any more.
         unsafe { free(object.cast()) };
     }
     // SAFETY: the reference that the object held.

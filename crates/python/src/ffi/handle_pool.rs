@@ -1,11 +1,11 @@
-//! Where handles come from and where they go: the two types' memory, a free list per loop, and garbage collection.
+//! The memory of handles: both types, a free list per loop, and garbage collection.
 //!
-//! A handle in the ready queue of a running loop is not shown to the garbage collector: it is reachable, for the loop is,
-//! and its stay is short. A thousand of them would otherwise be visited by each collection that a burst of callbacks sets
-//! off, which costs a quarter of all (2140 instructions a callback fell to 1610, on 3.11). Whoever takes one out calls
-//! `Handle::leave_queue`, and a loop that ends its run shows those that are left.
+//! A handle in the ready queue of a running loop is not tracked by the garbage collector: it is reachable, for the loop
+//! is, and its stay is short. A thousand of them would otherwise be visited by each collection that a burst of
+//! callbacks sets off, which costs a quarter of the time (2140 instructions per callback fell to 1610, on 3.11). Code
+//! that takes one out calls `Handle::leave_queue`, and a loop that ends its run shows those that are left.
 //!
-//! `Pool` belongs to one loop. A handle holds its loop, so the pool outlives every handle that may return to it.
+//! A `Pool` belongs to one loop. A handle holds its loop, so the pool outlives every handle that may return to it.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -25,28 +25,30 @@ use super::make;
 use super::this::{Borrowed, Layout as _, This};
 use super::trampoline::{ErrorSet, attached};
 
-/// Objects that a loop keeps for re-use: a burst of a thousand callbacks allocates nothing the second time. 140 kB at most.
+/// The objects that a loop keeps for reuse: a burst of a thousand callbacks allocates nothing the second time. 140 kB
+/// at most.
 const SPARE_LIMIT: usize = 1024;
 
-/// Handles that may hold one another in a chain before their release stops recursing: 200 frames of about 200 bytes
-/// leave the smallest thread stack in use (musl's 128 kB) far away. CPython's own "trashcan" uses 50 of much larger ones.
+/// The longest chain of handles holding one another that is released recursively: 200 frames of about 200 bytes fit in
+/// the smallest thread stack in use (musl's 128 kB) with room to spare. CPython's own "trashcan" uses 50 of much larger
+/// ones.
 const RELEASE_DEPTH: usize = 200;
 
-/// What a new handle is to hold.
+/// The contents of a new handle.
 pub(crate) struct Content<'a, 'py> {
     pub(crate) callback: Borrowed<'py>,
     pub(crate) arguments: &'a [Borrowed<'py>],
     /// `None` takes a copy of the current context, as `contextvars.copy_context()` does.
     pub(crate) context: Option<Borrowed<'py>>,
     pub(crate) flags: Flags,
-    /// For a timer, when it is due.
+    /// When a timer is due.
     pub(crate) when: f64,
-    /// Whether the garbage collector is to know the handle from the start: all but those in the queue of a running loop.
+    /// Whether the garbage collector tracks the handle from the start: all but those in the queue of a running loop.
     pub(crate) tracked: bool,
 }
 
 impl Bins {
-    /// The end of one release: at the outermost, first what deeper ones postponed.
+    /// Ends one release; the outermost first handles those that deeper ones postponed.
     fn leave(&mut self) -> Option<NonNull<HandleObject>> {
         if self.depth == 1
             && let Some(next) = self.postponed.pop()
@@ -58,7 +60,7 @@ impl Bins {
     }
 }
 
-/// Makes a handle of a loop. May run the garbage collector, and so any finalizer.
+/// Creates a handle of a loop. The garbage collector may run, and so may any finalizer.
 #[inline(always)]
 pub(crate) fn make_handle<O: PoolOwner>(
     owner: This<'_, O>,
@@ -85,9 +87,9 @@ pub(crate) fn make_handle<O: PoolOwner>(
             return Err(raised);
         }
     };
-    // SAFETY: fresh memory of a handle, whose object header the interpreter has set; the pool is the owner's.
+    // SAFETY: this is fresh memory of a handle, whose object header is set; the pool belongs to the owner.
     unsafe { fill(object, memory, owner.object(), &content, context) };
-    // SAFETY: the object's first reference is ours to give.
+    // SAFETY: the object's first reference belongs to this function.
     let handle = unsafe { Handle::from_owned(object) };
     if content.arguments.len() > INLINE_ARGUMENTS {
         pack(py, &handle, content.arguments)?;
@@ -109,15 +111,15 @@ impl Memory {
     #[inline(always)]
     fn take(&self, py: Python<'_>, is_timer: bool) -> Result<NonNull<HandleObject>, ErrorSet> {
         if let Some(spare) = self.bins.with(py, |bins| bins.spare[usize::from(is_timer)].pop()) {
-            // A spare object keeps its class and its reference to it; only the count of references starts anew.
-            // SAFETY: memory of a handle that nobody else knows.
+            // A spare object keeps its class and its reference to it; only the reference count starts again.
+            // SAFETY: memory of a handle that no other code has.
             unsafe { revive(spare) };
             return Ok(spare);
         }
         HandleValue::classes()[usize::from(is_timer)].allocate()
     }
 
-    /// Takes back the memory of a handle that nobody refers to.
+    /// Takes back the memory of a handle without references.
     #[inline(always)]
     fn keep(&self, py: Python<'_>, object: NonNull<HandleObject>, is_timer: bool) {
         let kept = self.bins.with(py, |bins| {
@@ -129,7 +131,7 @@ impl Memory {
             room
         });
         if !kept {
-            // SAFETY: untracked memory that `PyObject_GC_New` gave and nobody refers to.
+            // SAFETY: untracked memory from `PyObject_GC_New` without references.
             unsafe { give_back(object) };
         }
     }
@@ -139,13 +141,13 @@ impl Drop for Memory {
     fn drop(&mut self) {
         let Some(py) = attached() else { return };
         for object in self.bins.with(py, |bins| std::mem::take(&mut bins.spare)).into_iter().flatten() {
-            // SAFETY: untracked memory that `PyObject_GC_New` gave and nobody refers to.
+            // SAFETY: untracked memory from `PyObject_GC_New` without references.
             unsafe { give_back(object) };
         }
     }
 }
 
-/// Gives the one reference of a new object to a spare one.
+/// Gives a spare object the one reference of a new object.
 ///
 /// # Safety
 /// `object` is memory of a handle without references, which nobody else knows.
@@ -167,7 +169,7 @@ unsafe fn revive(object: NonNull<HandleObject>) {
     }
 }
 
-/// Frees a spare object's memory.
+/// Frees the memory of a spare object.
 ///
 /// # Safety
 /// `object` is untracked memory of a handle without references.
@@ -180,11 +182,11 @@ unsafe fn give_back(object: NonNull<HandleObject>) {
     unsafe { ffi::Py_DECREF(class.cast()) };
 }
 
-/// Writes every field but the object header.
+/// Writes every field except the object header.
 ///
 /// # Safety
-/// `object` is memory of a handle with its header set; `context` is a reference that the object takes over; the pool lives
-/// as long as the owner.
+/// `object` is memory of a handle with its header set; the object takes over the reference `context`; the pool lives as
+/// long as the owner.
 #[inline(always)]
 unsafe fn fill(
     object: NonNull<HandleObject>,
@@ -197,7 +199,7 @@ unsafe fn fill(
     unsafe { HandleObject::reset_head(object) };
     // SAFETY: the caller's duty.
     let value = unsafe { HandleObject::value(object.as_ptr().cast()) }.cast_mut();
-    // SAFETY: nobody else sees this memory yet, and no field of it has anything to drop.
+    // SAFETY: no other code can reach this memory yet, and no field needs a drop.
     let value = unsafe { &mut *value };
     value.flags = Cell::new(content.flags);
     value.context = context;
@@ -223,7 +225,7 @@ unsafe fn fill(
     value.count = Cell::new(count);
 }
 
-/// Gives a handle more arguments than fit into it, as one tuple.
+/// Stores more arguments than fit into the handle, as one tuple.
 #[cold]
 fn pack(py: Python<'_>, handle: &Handle, arguments: &[Borrowed<'_>]) -> Result<(), ErrorSet> {
     let tuple = make::tuple(py, arguments.iter().map(|argument| (*argument).to_owned()))?;
@@ -235,7 +237,7 @@ fn pack(py: Python<'_>, handle: &Handle, arguments: &[Borrowed<'_>]) -> Result<(
 impl ClassValue for HandleValue {
     type Head = Weak;
 
-    /// `Handle` and `TimerHandle`.
+    /// The classes `Handle` and `TimerHandle`.
     fn classes() -> &'static [Class<Self>] {
         static CLASSES: [Class<HandleValue>; 2] = [Class::new(), Class::new()];
         &CLASSES
@@ -247,8 +249,8 @@ impl ClassValue for HandleValue {
         self.stack.arguments.iter().for_each(|argument| visit.raw(argument.get()));
     }
 
-    /// Callback and arguments go. The loop stays, for the memory returns to its pool, and so does the context, which clears
-    /// itself.
+    /// Releases the callback and its arguments. The loop stays, because the memory returns to its pool. The context
+    /// stays too, because it clears itself.
     fn clear(&self, py: Python<'_>) {
         self.mark(Flags::CANCELLED);
         self.release_call(py);
@@ -259,10 +261,10 @@ impl ClassValue for HandleValue {
         self.flags().has(Flags::TRACKED)
     }
 
-    /// The memory returns to the pool of the loop.
+    /// Returns the memory to the pool of the loop.
     #[inline(always)]
     unsafe fn deallocate(py: Python<'_>, handle: NonNull<HandleObject>) {
-        // SAFETY: a dead object's value is its own.
+        // SAFETY: no reference to the object exists, so its value can be read.
         let value = unsafe { HandleObject::value_of(handle) };
         // SAFETY: the object's loop is alive, because the object still holds it.
         let memory = unsafe { &*value.memory };
@@ -278,7 +280,8 @@ impl ClassValue for HandleValue {
         if postponed {
             return;
         }
-        // SAFETY: nobody refers to the object any more. The loop, and with it the pool, stays until `owner` is released.
+        // SAFETY: the object has no references any more. The loop, and with it the pool, stays until `owner` is
+        // released.
         let owner = unsafe { empty(py, memory, handle) };
         while let Some(next) = memory.bins.with(py, Bins::leave) {
             // SAFETY: it was put there, without references, by a deeper call of this function.
@@ -291,7 +294,7 @@ impl ClassValue for HandleValue {
     }
 }
 
-/// Releases what a dead handle holds, keeps its memory, and hands its reference to the loop to the caller.
+/// Releases the contents of a dead handle, keeps its memory, and returns its reference to the loop to the caller.
 ///
 /// # Safety
 /// `object` is an untracked handle without references.

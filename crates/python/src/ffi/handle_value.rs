@@ -1,8 +1,8 @@
-//! The value inside `Handle` and `TimerHandle`: its layout, and calling what it holds.
+//! The value inside `Handle` and `TimerHandle`: its layout, and calling its callback.
 //!
-//! One callback costs one object: up to three arguments lie inside it, and in front of them stands a free word that lets
-//! the interpreter put a bound method's `self` there instead of copying the arguments (PY_VECTORCALL_ARGUMENTS_OFFSET).
-//! It knows neither queues nor what to do with an exception; `crate::handle` does.
+//! One callback costs one object: up to three arguments are stored inside it. A free word precedes them, so that the
+//! interpreter can put a bound method's `self` there instead of copying the arguments (PY_VECTORCALL_ARGUMENTS_OFFSET).
+//! The module does not know queues or the treatment of exceptions; `crate::handle` does.
 
 use std::any::TypeId;
 use std::cell::Cell;
@@ -20,13 +20,14 @@ use super::this::{Held, This};
 use super::trampoline::{ErrorSet, owned};
 use crate::name;
 
-/// Arguments that fit into the object. asyncio's own callers pass at most two; three covers nearly all of user code.
+/// The arguments that fit into the object. asyncio's own callers pass two at most; three covers nearly all of user
+/// code.
 pub(super) const INLINE_ARGUMENTS: usize = 3;
 
-/// `count` of a handle whose arguments are one tuple in the first place.
+/// The `count` of a handle whose arguments are one tuple in the first place.
 pub(super) const IN_A_TUPLE: u32 = u32::MAX;
 
-/// What a handle has been through.
+/// The history of a handle, one bit per event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flags(u32);
 
@@ -34,23 +35,23 @@ impl Flags {
     pub(crate) const NONE: Self = Self(0);
     /// `cancel()` was called.
     pub(crate) const CANCELLED: Self = Self(1);
-    /// Its callback is on the stack: what it holds must stay until the call returns.
+    /// Its callback is on the stack: callback and arguments must stay until the call returns.
     pub(crate) const RUNNING: Self = Self(2);
-    /// Made by `call_soon_threadsafe`.
+    /// `call_soon_threadsafe` created the handle.
     pub(crate) const THREADSAFE: Self = Self(4);
-    /// It lies in the heap of timers.
+    /// The heap of timers contains the handle.
     pub(crate) const SCHEDULED: Self = Self(8);
-    /// `cancel()` has returned: asyncio's handle has no callback and no arguments any more.
+    /// `cancel()` has returned: callback and arguments are gone, as in asyncio's handle.
     pub(crate) const DROPPED: Self = Self(32);
-    /// The garbage collector knows it. See `handle_pool`.
+    /// The garbage collector tracks it. See `handle_pool`.
     pub(crate) const TRACKED: Self = Self(64);
     /// It is a `TimerHandle`.
     pub(crate) const TIMER: Self = Self(16);
-    /// Callback and arguments are gone.
+    /// The callback and its arguments are released.
     const RELEASED: Self = Self(128);
-    /// It lies in a remote queue.
+    /// A remote queue contains the handle.
     pub(super) const POSTED: Self = Self(256);
-    /// What others than the handle's own code may note.
+    /// The flags that other modules may set.
     const MARKS: Self = Self(Self::CANCELLED.0 | Self::SCHEDULED.0 | Self::DROPPED.0);
 
     pub(crate) const fn with(self, other: Self) -> Self {
@@ -69,7 +70,7 @@ impl Flags {
 /// A field that is null or owns a reference.
 pub(super) type Field = Cell<*mut ffi::PyObject>;
 
-/// What a call passes to the interpreter: the first word is scratch room of the callee's.
+/// The memory that a call passes to the interpreter. The callee may overwrite the first word.
 #[repr(C)]
 pub(super) struct Stack {
     pub(super) scratch: Field,
@@ -83,7 +84,7 @@ pub(crate) struct HandleValue {
     pub(super) context: *mut ffi::PyObject,
     pub(super) callback: Field,
     pub(super) stack: Stack,
-    /// The loop: set as long as the object lives.
+    /// The loop, which is set as long as the object lives.
     pub(super) owner: *mut ffi::PyObject,
     /// The memory of that loop's pool.
     pub(super) memory: *const Memory,
@@ -95,11 +96,11 @@ pub(crate) struct HandleValue {
 
 pub(super) type HandleObject = Instance<HandleValue>;
 
-// SAFETY: a value is reached by attached threads only, one at a time.
+// SAFETY: only attached threads reach a value, one at a time.
 unsafe impl Sync for HandleValue {}
 
-/// The memory that the handles of one loop come from and return to. A handle holds its loop, so the pool outlives every
-/// handle that may return to it.
+/// The memory of the handles of one loop. A handle owns a reference to its loop, so the pool lives longer than every
+/// handle whose memory returns to it.
 pub(super) struct Memory {
     /// The type of the loop's value.
     pub(super) owner: TypeId,
@@ -109,13 +110,13 @@ pub(super) struct Memory {
 /// The memory for the handles of a loop whose value is an `O`.
 pub(crate) struct Pool<O>(pub(super) Memory, pub(super) PhantomData<fn(&O)>);
 
-/// A value with a pool, which lives as long as the value does.
+/// A value that owns a pool, which lives as long as the value.
 pub(crate) trait PoolOwner: Held {
     fn pool(&self) -> &Pool<Self>;
 }
 
 pub(super) struct Bins {
-    /// Of handles, and of timers.
+    /// The spare objects: handles first, timers second.
     pub(super) spare: [Vec<NonNull<HandleObject>>; 2],
     pub(super) postponed: Vec<NonNull<HandleObject>>,
     pub(super) depth: usize,
@@ -132,19 +133,19 @@ impl HandleValue {
         self.flags.set(flags);
     }
 
-    /// Notes that it is cancelled, scheduled or dropped.
+    /// Sets the flags for cancelled, scheduled or dropped.
     #[inline(always)]
     pub(crate) fn mark(&self, flags: Flags) {
         self.set_flags(self.flags().with(Flags(flags.0 & Flags::MARKS.0)));
     }
 
-    /// Notes that it is not.
+    /// Clears these flags.
     #[inline(always)]
     pub(crate) fn unmark(&self, flags: Flags) {
         self.set_flags(self.flags().without(Flags(flags.0 & Flags::MARKS.0)));
     }
 
-    /// The identity of the thread that a thread-safe handle's callback runs in.
+    /// The identity of the thread in which a thread-safe handle's callback runs.
     pub(crate) fn runner(&self) -> u64 {
         self.runner.get()
     }
@@ -159,7 +160,7 @@ impl HandleValue {
         self.when
     }
 
-    /// The loop that the handle belongs to.
+    /// Returns the loop of the handle.
     pub(crate) fn owner<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         borrowed(py, self.owner)
     }
@@ -181,7 +182,7 @@ impl HandleValue {
         borrowed(py, self.context)
     }
 
-    /// The arguments as the tuple that asyncio's `Handle._args` is; `None` once they were released.
+    /// Returns the arguments as the tuple that is asyncio's `Handle._args`; `None` once they were released.
     pub(crate) fn arguments<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         if self.flags().has(Flags::RELEASED) {
             return Ok(None);
@@ -196,7 +197,7 @@ impl HandleValue {
         Ok(Some(make::tuple(py, inline)?))
     }
 
-    /// What debug mode keeps: the traceback of the handle's making and, once cancelled, its representation.
+    /// The value kept in debug mode: the traceback of the handle's creation and, once cancelled, its representation.
     pub(crate) fn debug<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         borrowed(py, self.debug.get())
     }
@@ -207,14 +208,14 @@ impl HandleValue {
         unsafe { ffi::Py_XDECREF(old) };
     }
 
-    /// Lets go of the callback and its arguments, unless the callback runs. They are out of their places before anything is
-    /// released, because a finalizer may come back to this handle.
+    /// Releases the callback and its arguments, unless the callback runs. The fields are empty before anything is
+    /// released, because a finalizer may use this handle.
     pub(crate) fn release_call(&self, py: Python<'_>) {
         if self.flags().has(Flags::RUNNING) {
             return;
         }
         self.set_flags(self.flags().with(Flags::RELEASED));
-        // What has no callback any more can still be called.
+        // A handle without a callback can still be called.
         let callback = self.callback.replace(py.None().into_ptr());
         let arguments = self.stack.arguments.each_ref().map(|argument| argument.replace(null_mut()));
         self.count.set(0);
@@ -226,7 +227,7 @@ impl HandleValue {
         }
     }
 
-    /// Calls the callback in the handle's context. While it runs, `cancel()` leaves what the handle holds in place.
+    /// Calls the callback in the handle's context. While it runs, `cancel()` leaves callback and arguments in place.
     #[inline(always)]
     pub(crate) fn invoke<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let context = self.context;
@@ -254,7 +255,7 @@ impl HandleValue {
         result
     }
 
-    /// asyncio takes any object with `run()` for a context.
+    /// Calls the callback in an object with `run()`, which asyncio accepts as a context.
     #[cold]
     fn invoke_elsewhere<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let context = self.context(py).unwrap_or_else(|| py.None().into_bound(py));
@@ -268,20 +269,21 @@ impl HandleValue {
 }
 
 impl HandleValue {
-    /// Calls what the handle holds.
+    /// Calls the callback with its arguments.
     #[inline(always)]
     fn call(&self) -> *mut ffi::PyObject {
         let (callback, count) = (self.callback.get(), self.count.get());
-        // SAFETY: behind the scratch word, within the stack.
+        // SAFETY: the address follows the scratch word and is within the stack.
         let arguments = unsafe { (&raw const self.stack).cast::<*mut ffi::PyObject>().add(1) };
         if count == IN_A_TUPLE {
             // SAFETY: the first place holds the tuple.
             let tuple = unsafe { *arguments };
-            // SAFETY: callback and tuple are live objects, which RUNNING keeps in place.
+            // SAFETY: callback and tuple are live objects, and RUNNING keeps them in place.
             return unsafe { ffi::PyObject_Call(callback, tuple, null_mut()) };
         }
         let count = count as usize | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-        // SAFETY: `count` live references, which RUNNING keeps in place; the word before them may be overwritten.
+        // SAFETY: there are `count` live references, and RUNNING keeps them in place. The word before them may be
+        // overwritten.
         unsafe { ffi::PyObject_Vectorcall(callback, arguments, count, null_mut()) }
     }
 }

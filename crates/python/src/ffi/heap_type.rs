@@ -1,7 +1,7 @@
-//! Making classes out of C slots, and objects of them: what the interpreter asks of every class, in one place.
+//! Creates classes from C slots, and their objects: the interpreter's requirements of every class, in one place.
 //!
-//! It knows nothing of what the classes are for. What a class keeps of its specification is leaked: classes live as long as
-//! the process.
+//! The purpose of the classes is not known here. Parts of a specification that a class keeps are leaked: classes live
+//! as long as the process.
 
 use std::ffi::{CString, c_int, c_ulong, c_void};
 use std::ptr::null_mut;
@@ -17,20 +17,20 @@ use super::interned::Name;
 use super::method::Method;
 use super::trampoline::{owned, trampoline};
 
-/// What the interpreter is told of a class.
+/// The specification of a class.
 pub(super) struct Specification<'a, 'py> {
     /// Its name within `vitok._native`.
     pub(super) name: &'static str,
     pub(super) object_size: usize,
-    /// Beyond those that every class of ours has: the default ones, that Python code makes no instances, and that nothing is
-    /// put on the class.
+    /// Flags beyond those of every class here: the default ones, no instances made by Python code, and no attributes
+    /// set on the class.
     pub(super) flags: c_ulong,
-    /// Without the empty one at the end.
+    /// The slots, without the empty one at the end.
     pub(super) slots: Vec<ffi::PyType_Slot>,
     pub(super) bases: Option<&'a Bound<'py, PyTuple>>,
 }
 
-/// Makes a class, which need not belong to a module.
+/// Creates a class, which need not belong to a module.
 pub(super) fn make_type<'py>(
     py: Python<'py>,
     module: Option<&Bound<'py, PyModule>>,
@@ -57,8 +57,8 @@ pub(super) fn make_type<'py>(
     Ok(created)
 }
 
-/// `tp_alloc`: an object that is not made by `new_object` has no value in it. Who gives asyncio's base class a `__new__` of his
-/// own would get here.
+/// Implements `tp_alloc`: an object that is not made by `new_object` has no value. A program that gives asyncio's base
+/// class a `__new__` of its own would get here.
 unsafe extern "C" fn refuse_allocation(
     _class: *mut ffi::PyTypeObject,
     _items: ffi::Py_ssize_t,
@@ -70,17 +70,17 @@ unsafe extern "C" fn refuse_allocation(
     })
 }
 
-/// Refuses every later change of a class. A `__new__` that is put on a class of ours would make objects without a value, and
-/// the class is shared by all of the process. Afterwards, because from 3.14 on no class of a specification may be immutable
-/// while a base of it is not, and asyncio's are Python classes.
+/// Refuses every later change of a class. A `__new__` set on a class of this module would make objects without a value,
+/// and the class is shared by the whole process. It is done afterwards, because from 3.14 on no class of a
+/// specification may be immutable while a base of it is not, and asyncio's are Python classes.
 pub(super) fn make_immutable(class: &Bound<'_, PyType>) {
     // SAFETY: a live type; the GIL is held.
     unsafe { (*class.as_type_ptr()).tp_flags |= ffi::Py_TPFLAGS_IMMUTABLETYPE };
 }
 
-/// Puts a constant on a class that is refused to everybody else.
+/// Sets a constant on a class, which all other code is refused.
 pub(super) fn add_constant(class: &Bound<'_, PyType>, name: &Name, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    // SAFETY: a live type; with the GIL held nobody else can use the moment.
+    // SAFETY: a live type; with the GIL held no other code runs meanwhile.
     unsafe { (*class.as_type_ptr()).tp_flags &= !ffi::Py_TPFLAGS_IMMUTABLETYPE };
     let added = class.setattr(name, value);
     make_immutable(class);
@@ -91,7 +91,7 @@ pub(super) fn slot(number: c_int, value: *mut c_void) -> ffi::PyType_Slot {
     ffi::PyType_Slot { slot: number, pfunc: value }
 }
 
-/// A docstring as the interpreter keeps it.
+/// Returns a docstring in the form that the interpreter keeps.
 pub(super) fn text(text: &str) -> PyResult<*mut c_void> {
     Ok(CString::new(text)?.into_raw().cast())
 }
@@ -104,7 +104,7 @@ pub(super) fn method_table<T>(methods: Vec<Method<T>>) -> PyResult<*mut c_void> 
     Ok(leaked(table, ffi::PyMethodDef::zeroed()))
 }
 
-/// A table as the interpreter reads it, with an empty row at its end.
+/// Leaks a table in the form that the interpreter reads, with an empty row at its end.
 pub(super) fn leaked<T>(mut table: Vec<T>, end: T) -> *mut c_void {
     table.push(end);
     table.leak().as_mut_ptr().cast()
@@ -120,7 +120,7 @@ pub(super) fn getter_rows<T>(getters: Vec<Getter<T>>) -> PyResult<Vec<ffi::PyGet
     getters.into_iter().map(row).collect()
 }
 
-/// Hangs vectorcall methods into the class `T`, until that is [finished](finish).
+/// Adds vectorcall methods to the class `T`, until that is [finished](finish).
 pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method<T>>) -> PyResult<()> {
     let class = T::type_object(py);
     for method in methods {
@@ -135,7 +135,7 @@ pub(crate) fn add_methods<T: PyTypeInfo>(py: Python<'_>, methods: Vec<Method<T>>
     Ok(())
 }
 
-/// The class `T` has all of its methods: nothing is put on it from now on.
+/// Makes the class `T` immutable once it has all of its methods.
 pub(crate) fn finish<T: PyTypeInfo>(py: Python<'_>) {
     make_immutable(&T::type_object(py));
 }

@@ -1,9 +1,9 @@
-//! The objects of our classes: a head that is the interpreter's, a Rust value, and the one set of functions by which such an
-//! object is freed, shown to the garbage collector and cleared.
+//! The objects of the classes here: a head that belongs to the interpreter, a Rust value, and the one set of functions
+//! by which such an object is freed, visited by the garbage collector and cleared.
 //!
-//! PyO3's classes cost a borrow flag for each call, inherit from nothing that Python code has made, and have no free list.
-//! The interpreter's own `tp_dealloc` of a subclass is not inherited here: it would call ours again. It knows nothing of what
-//! the values are.
+//! PyO3's classes cost a borrow flag for each call, inherit from nothing that Python code has made, and have no free
+//! list. The interpreter's own `tp_dealloc` of a subclass is not inherited: it would call this one again. The values
+//! are not known here.
 
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
@@ -20,27 +20,27 @@ pub(crate) use super::head::{Head, Plain, Subclass, Visit, Weak};
 use super::this::{Borrowed, Held, Layout, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 
-/// A value that lies in the objects of a class of ours. It is reached through shared references only.
+/// A value in the objects of a class of this crate. It is reached through shared references only.
 pub(crate) trait ClassValue: Sized + Sync + 'static {
-    /// What else its objects have.
+    /// The further fields of its objects.
     type Head: Head;
 
-    /// `__del__`: called once, before an object goes.
+    /// `__del__`: called once, before an object is freed.
     const FINALIZE: Option<fn(This<'_, Self>) -> PyResult<()>> = None;
 
     /// The classes whose objects hold such values: statics.
     fn classes() -> &'static [Class<Self>];
 
-    /// The class, where there is one.
+    /// Returns the class, if there is only one.
     #[inline(always)]
     fn class() -> &'static Class<Self> {
         &Self::classes()[0]
     }
 
-    /// Shows the collector every object that the value holds.
+    /// Visits every object that the value holds.
     fn visit(&self, visit: &mut Visit);
 
-    /// Lets go of what may be part of a cycle.
+    /// Releases objects that may be part of a cycle.
     fn clear(&self, py: Python<'_>);
 
     /// Called when the last reference is gone, before the value is dropped.
@@ -49,16 +49,16 @@ pub(crate) trait ClassValue: Sized + Sync + 'static {
         Ok(())
     }
 
-    /// Whether the collector knows the object.
+    /// Returns whether the collector tracks the object.
     #[inline(always)]
     fn is_tracked(&self) -> bool {
         true
     }
 
-    /// Gives back what an object owns, and its memory.
+    /// Releases the value, the references and the memory of an object.
     ///
     /// # Safety
-    /// Nobody refers to the object, and the collector does not know it.
+    /// No reference to the object exists, and the collector does not track it.
     #[inline(always)]
     unsafe fn deallocate(_py: Python<'_>, object: NonNull<Instance<Self>>) {
         // SAFETY: the caller's duty: this is the only borrow.
@@ -87,13 +87,13 @@ pub(crate) struct Instance<T: ClassValue> {
 }
 
 impl<T: ClassValue> Instance<T> {
-    /// Where its head lies.
+    /// The offset of the head.
     pub(super) const HEAD: usize = offset_of!(Self, head);
 
-    /// Where its value lies.
+    /// The offset of the value.
     pub(super) const VALUE: usize = offset_of!(Self, value);
 
-    /// The value of a live object.
+    /// Returns the value of a live object.
     ///
     /// # Safety
     /// The object lives for `'a`, and its value is set.
@@ -103,10 +103,10 @@ impl<T: ClassValue> Instance<T> {
         unsafe { &(*object.as_ptr()).value }
     }
 
-    /// Empties the head of an object that is made anew in the memory of another.
+    /// Empties the head of an object that is created in the memory of another.
     ///
     /// # Safety
-    /// The memory is an object's that nobody else knows, and what its head owned is given back.
+    /// No other code can reach the object, and the references of its head are released.
     #[inline(always)]
     pub(super) unsafe fn reset_head(object: NonNull<Self>) {
         // SAFETY: the caller's duty.
@@ -132,7 +132,7 @@ unsafe impl<T: ClassValue> Layout<T> for Instance<T> {
     }
 }
 
-/// A class whose objects hold a `T`, once it is made. It lives as long as the process.
+/// A class whose objects hold a `T`, once it is created. It lives as long as the process.
 pub(crate) struct Class<T> {
     class: AtomicPtr<ffi::PyTypeObject>,
     value: PhantomData<fn() -> T>,
@@ -143,7 +143,7 @@ impl<T: ClassValue> Class<T> {
         Self { class: AtomicPtr::new(null_mut()), value: PhantomData }
     }
 
-    /// The class is made.
+    /// Sets the class.
     ///
     /// # Safety
     /// It is complete, lives as long as the process, and its objects have the layout of [`Instance<T>`].
@@ -151,7 +151,7 @@ impl<T: ClassValue> Class<T> {
         self.class.store(class, Ordering::Relaxed);
     }
 
-    /// Memory for an object, of which only the header is set.
+    /// Returns memory for an object. Only the object header is set.
     #[inline(always)]
     pub(super) fn allocate(&self) -> Result<NonNull<Instance<T>>, ErrorSet> {
         let class = NonNull::new(self.class.load(Ordering::Relaxed)).ok_or_else(not_made)?;
@@ -159,11 +159,11 @@ impl<T: ClassValue> Class<T> {
         NonNull::new(unsafe { ffi::PyObject_GC_New(class.as_ptr()) }).ok_or_else(ErrorSet::by_interpreter)
     }
 
-    /// A new object.
+    /// Creates an object.
     #[inline(always)]
     pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, T>, ErrorSet> {
         let instance = self.allocate()?;
-        // SAFETY: fresh memory of that type, which nobody else knows.
+        // SAFETY: fresh memory of that type, which no other code has.
         unsafe { Instance::reset_head(instance) };
         // SAFETY: as above.
         let place = unsafe { &raw mut (*instance.as_ptr()).value };
@@ -183,18 +183,18 @@ fn not_made() -> ErrorSet {
     new_error::<PyImportError>("vitok._native was not initialised").into()
 }
 
-/// `tp_dealloc`.
+/// Implements `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc<T: ClassValue>(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter passes an object of ours whose last reference is gone.
     if T::FINALIZE.is_some() && unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } < 0 {
-        // Its finalizer brought it back to life.
+        // Its finalizer made a new reference.
         return;
     }
     let instance = object.cast::<Instance<T>>();
-    // SAFETY: as above: nobody else looks at it.
+    // SAFETY: as above; no other code uses the object.
     let fields = unsafe { &*instance };
     if fields.value.is_tracked() {
-        // SAFETY: a live object of the collected kind.
+        // SAFETY: this is a live object of a class with the GC flag.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     }
     if fields.head.is_referred_to() {
@@ -206,13 +206,13 @@ pub(super) unsafe extern "C" fn dealloc<T: ClassValue>(object: *mut ffi::PyObjec
     trampoline(py, (), || fields.value.on_dealloc(py));
     // SAFETY: objects are deallocated by attached threads.
     let py = unsafe { Python::assume_attached() };
-    // SAFETY: a live object, whose address is not null.
+    // SAFETY: the address of a live object is not null.
     let instance = unsafe { NonNull::new_unchecked(instance) };
-    // SAFETY: nobody refers to it any more, and the collector was told.
+    // SAFETY: no reference to the object exists, and the collector does not track it any more.
     unsafe { T::deallocate(py, instance) };
 }
 
-/// `tp_traverse`.
+/// Implements `tp_traverse`.
 pub(super) unsafe extern "C" fn traverse<T: ClassValue>(
     object: *mut ffi::PyObject,
     function: ffi::visitproc,
@@ -220,7 +220,7 @@ pub(super) unsafe extern "C" fn traverse<T: ClassValue>(
 ) -> c_int {
     // SAFETY: the collector passes its own function.
     let mut visit = unsafe { Visit::new(function, argument) };
-    // SAFETY: the collector passes a live object of ours and lets nobody change it meanwhile.
+    // SAFETY: the collector passes a live object of this class, which does not change meanwhile.
     let fields = unsafe { &*object.cast::<Instance<T>>() };
     visit.raw(fields.header.ob_type.cast());
     fields.head.visit(&mut visit);
@@ -228,7 +228,7 @@ pub(super) unsafe extern "C" fn traverse<T: ClassValue>(
     visit.outcome()
 }
 
-/// `tp_clear`.
+/// Implements `tp_clear`.
 pub(super) unsafe extern "C" fn clear<T: ClassValue>(object: *mut ffi::PyObject) -> c_int {
     // SAFETY: the interpreter calls this, so the thread is attached.
     let py = unsafe { Python::assume_attached() };
@@ -242,7 +242,8 @@ pub(super) unsafe extern "C" fn clear<T: ClassValue>(object: *mut ffi::PyObject)
     })
 }
 
-/// `tp_finalize`. An exception that is on its way stays; one that is raised here is printed, as `__del__`'s is.
+/// Implements `tp_finalize`. An exception that is being raised is kept; one that is raised here is printed, as that of
+/// `__del__`.
 pub(super) unsafe extern "C" fn finalize<T: ClassValue>(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter calls this, so the thread is attached.
     let py = unsafe { Python::assume_attached() };

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// In the order of their bytes.
+/// Sorted by their bytes.
 pub(super) const TEXTS: [&str; 189] = [
     "1.0",
     "1.1",
@@ -206,7 +206,7 @@ pub(super) const TEXTS: [&str; 189] = [
 const UNSET: Name = Name::new();
 pub(crate) static NAMES: [Name; TEXTS.len()] = [UNSET; TEXTS.len()];
 
-/// An interned string for the life of the process. [`name!`](crate::name) gives one.
+/// An interned string that lives as long as the process. [`name!`](crate::name) returns one.
 pub(crate) struct Name(pub(super) OnceLock<Py<PyString>>);
 
 impl Name {
@@ -239,10 +239,10 @@ impl<'a, 'py> IntoPyObject<'py> for &'a Name {
     }
 }
 
-/// The index of a text in [`NAMES`], for [`name!`](crate::name), which calls it at compile time.
+/// Returns the index of a text in [`NAMES`], for [`name!`](crate::name), which calls it at compile time.
 ///
 /// # Panics
-/// For a text that the table does not have.
+/// The table does not have the text.
 pub(crate) const fn index_of(text: &str) -> usize {
     let mut index = 0;
     while index < TEXTS.len() {

@@ -1,4 +1,5 @@
-//! Facts and services of the interpreter that PyO3 does not wrap: which one it is, threads, signals, plain attribute setting.
+//! Access to functions of the interpreter that PyO3 does not wrap: the current interpreter, threads, signals, plain
+//! attribute assignment.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
@@ -7,7 +8,8 @@ use pyo3::prelude::*;
 use super::error::new_error;
 use super::trampoline::{ErrorSet, owned};
 
-/// The calling thread's identity, as `threading.get_ident()` gives it. Never 0 for a thread that runs Python.
+/// Returns the identity of the calling thread, as `threading.get_ident()` does. It is never 0 for a thread that runs
+/// Python.
 #[inline(always)]
 pub(crate) fn thread_identity() -> u64 {
     // SAFETY: has no preconditions.
@@ -15,10 +17,10 @@ pub(crate) fn thread_identity() -> u64 {
     u64::from(unsafe { ffi::PyThread_get_thread_ident() })
 }
 
-/// ImportError in a subinterpreter.
+/// Returns an ImportError in a subinterpreter.
 ///
-/// The statics of this library hold objects of the interpreter that imported it first. CPython itself refuses to load the module
-/// only in an interpreter with a GIL of its own, and only from 3.12 on.
+/// The statics of this library hold objects of the interpreter that imported it first. CPython itself refuses to load
+/// the module only in an interpreter with a GIL of its own, and only from 3.12 on.
 pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
     // SAFETY: the token shows that this thread is attached.
     let current = unsafe { ffi::PyInterpreterState_Get() };
@@ -30,7 +32,7 @@ pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
     Err(new_error::<PyImportError>("vitok can be imported in the main interpreter only"))
 }
 
-/// Runs the Python-level handlers of signals that have arrived; their exceptions come out here.
+/// Runs the Python-level handlers of signals that have arrived, and returns their exceptions.
 #[inline(always)]
 pub(crate) fn check_signals(_py: Python<'_>) -> Result<(), ErrorSet> {
     // SAFETY: the token shows that this thread is attached.
@@ -40,7 +42,7 @@ pub(crate) fn check_signals(_py: Python<'_>) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// `object.__setattr__`, or `object.__delattr__` where `value` is `None`.
+/// Calls `object.__setattr__`, or `object.__delattr__` if `value` is `None`.
 pub(crate) fn set_attribute(
     object: &Bound<'_, PyAny>,
     name: &Bound<'_, PyAny>,
@@ -54,7 +56,7 @@ pub(crate) fn set_attribute(
     Ok(())
 }
 
-/// A number as seconds, as `float()` reads it.
+/// Converts a number of seconds as `float()` does.
 #[inline(always)]
 pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, ErrorSet> {
     // SAFETY: a live object.
@@ -65,7 +67,7 @@ pub(crate) fn to_seconds(number: Borrowed<'_, '_, PyAny>) -> Result<f64, ErrorSe
     Ok(value)
 }
 
-/// A weak reference to an object, without a callback.
+/// Returns a weak reference to an object, without a callback.
 pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     // SAFETY: a live object.
     let made = unsafe { ffi::PyWeakref_NewRef(object.as_ptr(), std::ptr::null_mut()) };
@@ -73,15 +75,16 @@ pub(crate) fn weak_reference<'py>(object: Borrowed<'_, 'py, PyAny>) -> Result<Bo
     unsafe { owned(object.py(), made) }
 }
 
-/// Whether a weak reference, made by [`weak_reference`], is one to this object, which is alive.
+/// Returns whether a weak reference, made by [`weak_reference`], refers to this object, which is alive.
 #[inline(always)]
 pub(crate) fn refers_to(reference: &Py<PyAny>, object: Borrowed<'_, '_, PyAny>) -> bool {
     let mut target = std::ptr::null_mut();
-    // SAFETY: a live weak reference and a place for what it refers to.
+    // SAFETY: a live weak reference, and a place for its target.
     if unsafe { ffi::compat::PyWeakref_GetRef(reference.as_ptr(), &raw mut target) } != 1 {
         return false;
     }
-    // SAFETY: the reference that the call gave. The object lives on: with the GIL held nobody else can let go of it.
+    // SAFETY: the reference that the call returned. The object stays alive: with the GIL held no other code can release
+    // it.
     unsafe { ffi::Py_DECREF(target) };
     target == object.as_ptr()
 }

@@ -1,6 +1,6 @@
-//! New strings, numbers, tuples, lists and dicts: a MemoryError where there is no memory.
+//! Creates strings, numbers, tuples, lists and dicts: a MemoryError if there is no memory.
 //!
-//! PyO3's own constructors and conversions of Rust's values panic there, so they stand nowhere in this crate
+//! PyO3's own constructors and conversions of Rust's values panic then, so they are not used in this crate
 //! (`tools/checks/panicking.py`).
 
 use pyo3::ffi;
@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use super::trampoline::{ErrorSet, owned, owned_as};
 
-/// A string. SystemError for a text of more than half the address space, as everywhere in CPython.
+/// Creates a string. SystemError for a text of more than half the address space, as everywhere in CPython.
 pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, ErrorSet> {
     // SAFETY: the text is as long as said and is copied.
     let made = unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) };
@@ -17,16 +17,16 @@ pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyStri
     unsafe { owned_as(py, made) }
 }
 
-/// An interned string.
+/// Creates an interned string.
 pub(crate) fn interned<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyString>, ErrorSet> {
     let mut made = self::text(py, text)?.into_ptr();
-    // SAFETY: an owned reference to a string, in whose place comes another; without memory it stays as it is.
+    // SAFETY: an owned reference to a string, which is replaced by another; without memory it stays as it is.
     unsafe { ffi::PyUnicode_InternInPlace(&raw mut made) };
-    // SAFETY: what stands there now is a string.
+    // SAFETY: the reference is to a string.
     unsafe { owned_as(py, made) }
 }
 
-/// A string out of the bytes of a name in the file system, as `os.fsdecode` makes it.
+/// Creates a string from the bytes of a file name, as `os.fsdecode` does.
 pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, PyString>, ErrorSet> {
     // SAFETY: the name is as long as said and is copied.
     let made =
@@ -35,7 +35,7 @@ pub(crate) fn file_name<'py>(py: Python<'py>, name: &[u8]) -> Result<Bound<'py, 
     unsafe { owned_as(py, made) }
 }
 
-/// A `bytes` object with a copy of the content.
+/// Creates a `bytes` object with a copy of the content.
 #[inline(always)]
 pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, PyBytes>, ErrorSet> {
     let length = ffi::Py_ssize_t::try_from(content.len()).map_err(PyErr::from)?;
@@ -45,7 +45,7 @@ pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> Result<Bound<'py, P
     unsafe { owned_as(py, made) }
 }
 
-/// An integer.
+/// Creates an integer.
 #[inline]
 pub(crate) fn integer(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
@@ -54,7 +54,7 @@ pub(crate) fn integer(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, E
     unsafe { owned(py, made) }
 }
 
-/// A number of things.
+/// Creates an integer from a count.
 #[inline]
 pub(crate) fn count(py: Python<'_>, count: usize) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
@@ -63,7 +63,7 @@ pub(crate) fn count(py: Python<'_>, count: usize) -> Result<Bound<'_, PyAny>, Er
     unsafe { owned(py, made) }
 }
 
-/// A thread's identity, as `threading.get_ident()` has it.
+/// Creates a thread's identity, as in `threading.get_ident()`.
 pub(crate) fn identity(py: Python<'_>, thread: u64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
     let made = unsafe { ffi::PyLong_FromUnsignedLongLong(thread) };
@@ -71,7 +71,7 @@ pub(crate) fn identity(py: Python<'_>, thread: u64) -> Result<Bound<'_, PyAny>, 
     unsafe { owned(py, made) }
 }
 
-/// A float.
+/// Creates a float.
 #[inline]
 pub(crate) fn float(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, ErrorSet> {
     // SAFETY: this thread is attached.
@@ -80,7 +80,7 @@ pub(crate) fn float(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, Err
     unsafe { owned(py, made) }
 }
 
-/// An empty dict.
+/// Creates an empty dict.
 #[inline]
 pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, ErrorSet> {
     // SAFETY: this thread is attached.
@@ -89,7 +89,7 @@ pub(crate) fn dict(py: Python<'_>) -> Result<Bound<'_, PyDict>, ErrorSet> {
     unsafe { owned_as(py, made) }
 }
 
-/// A tuple of the items.
+/// Creates a tuple of the items.
 #[inline]
 pub(crate) fn tuple<'py>(
     py: Python<'py>,
@@ -108,7 +108,7 @@ pub(crate) fn tuple<'py>(
     Ok(unsafe { made.cast_into_unchecked() })
 }
 
-/// A list of the items.
+/// Creates a list of the items.
 #[inline]
 pub(crate) fn list<'py>(
     py: Python<'py>,

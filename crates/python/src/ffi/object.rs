@@ -1,8 +1,8 @@
-//! A strong reference that is given back at once when it is dropped.
+//! A strong reference that is released at once when it is dropped.
 //!
-//! PyO3's own `Py` looks whether PyO3 knows that the thread is attached, and if it does not, as in the methods and
-//! deallocators that the interpreter calls here without PyO3, it puts the reference aside for later: a transport that
-//! nobody holds would stay open. What the loop and its transports hold is dropped by attached threads only.
+//! PyO3's own `Py` checks whether PyO3 knows that the thread is attached, and if it does not, as in the methods and
+//! deallocators that the interpreter calls here without PyO3, it puts the reference aside for later: a transport
+//! without references would stay open. Objects of the loop and its transports are dropped by attached threads only.
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -21,13 +21,13 @@ pub(crate) struct Object<T = PyAny>(ManuallyDrop<Py<T>>, PhantomData<*const ()>)
 unsafe impl<T> Sync for Object<T> {}
 
 impl<T> Object<T> {
-    /// One more reference to the same object.
+    /// Returns one more reference to the same object.
     #[inline(always)]
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         Self(ManuallyDrop::new(self.0.clone_ref(py)), PhantomData)
     }
 
-    /// The reference as PyO3 wants it while attached.
+    /// Returns the reference in PyO3's form for attached threads.
     #[inline(always)]
     pub(crate) fn into_bound(self, py: Python<'_>) -> Bound<'_, T> {
         let mut this = ManuallyDrop::new(self);
@@ -37,7 +37,7 @@ impl<T> Object<T> {
 }
 
 impl<T: Held> Object<T> {
-    /// The object as one that holds a `T`.
+    /// Returns the object as one that holds a `T`.
     #[inline(always)]
     pub(crate) fn this<'py>(&'py self, py: Python<'py>) -> This<'py, T> {
         self.0.bind_borrowed(py).into()

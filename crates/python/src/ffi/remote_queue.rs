@@ -1,7 +1,7 @@
 //! Handles that other threads post to a loop: a lock-free stack, linked through the handles themselves.
 //!
-//! Posting is one compare-and-swap and allocates nothing. The loop takes the whole stack at once and turns it round, so what
-//! one thread posted comes out in its order. Who has to be woken is not known here: see `reactor::Wakeup`.
+//! Posting is one compare-and-swap and allocates nothing. The loop takes the whole stack at once and reverses it, so
+//! handles of one thread keep their order. Waking is done by `reactor::Wakeup`.
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -29,7 +29,7 @@ impl RemoteQueue {
         self.newest.load(Ordering::Acquire).is_null()
     }
 
-    /// Posts a handle, unless it is posted already. Any thread may.
+    /// Posts a handle, unless it is already posted. Any thread may call this.
     pub(crate) fn post(&self, _py: Python<'_>, handle: Handle) {
         if handle.flags().has(Flags::POSTED) {
             return;
@@ -38,7 +38,7 @@ impl RemoteQueue {
         let object = handle.into_raw();
         let mut newest = self.newest.load(Ordering::Relaxed);
         loop {
-            // SAFETY: the reference inside `handle` is now the queue's, and `POSTED` keeps others from `next`.
+            // SAFETY: the queue owns the reference of `handle` now, and `POSTED` keeps other code away from `next`.
             unsafe { next(object) }.set(newest);
             match self.newest.compare_exchange_weak(
                 newest,
@@ -64,11 +64,12 @@ impl RemoteQueue {
         Drain { oldest }
     }
 
-    /// Shows every posted handle to the garbage collector: only the loop takes handles out, and it does not run meanwhile.
+    /// Visits every posted handle for the garbage collector. Only the loop removes handles, and it does not run
+    /// meanwhile.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         let mut posted = self.newest.load(Ordering::Acquire);
         while let Some(object) = NonNull::new(posted) {
-            // SAFETY: the queue's own reference, which stays with it.
+            // SAFETY: the queue owns the reference and keeps it.
             let handle = ManuallyDrop::new(unsafe { Handle::from_owned(object) });
             handle.visit(visit)?;
             posted = handle.next.get();
@@ -77,10 +78,10 @@ impl RemoteQueue {
     }
 }
 
-/// Where the handle behind this one stands.
+/// Returns the link to the next handle.
 ///
 /// # Safety
-/// The handle lives for `'a`, and belongs to a list of this file.
+/// The handle lives for `'a`, and is in a list of this module.
 unsafe fn next<'a>(object: NonNull<HandleObject>) -> &'a Cell<*mut HandleObject> {
     // SAFETY: the caller's duty.
     &unsafe { HandleObject::value_of(object) }.next
@@ -94,7 +95,7 @@ impl Drop for RemoteQueue {
     }
 }
 
-/// What was taken out of a queue, oldest first.
+/// The handles that were removed from a queue, oldest first.
 pub(crate) struct Drain {
     oldest: *mut HandleObject,
 }

@@ -1,7 +1,8 @@
 //! References to Python objects that are known to hold a value of a given Rust type.
 //!
-//! [`This`] is the proof: it is made by a checked cast, by the C function of a method table of the value's own class, and
-//! out of PyO3's typed references, which nothing outside of this folder can make for a class of ours. It knows no class.
+//! [`This`] is the proof: it is made by a checked cast, by the C function of a method table of the value's own class,
+//! and from PyO3's typed references, which only this folder can make for a class of this crate. Particular classes are
+//! not known here.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -15,20 +16,20 @@ use pyo3::{PyClass, PyTypeCheck};
 /// A reference to any object, borrowed for `'py`: an argument on the caller's stack, a field of a live object.
 pub(crate) type Borrowed<'py> = pyo3::Borrowed<'py, 'py, PyAny>;
 
-/// A type whose values lie in Python objects.
+/// A type whose values are in Python objects.
 pub(crate) trait Held: Sized + Sync + 'static {
     type Layout: Layout<Self>;
 }
 
-/// Where a `T` lies in the objects that hold one.
+/// The place of a `T` in the objects that hold one.
 ///
 /// # Safety
 /// [`holds`](Self::holds) is true only of objects in which [`value`](Self::value) finds a live `T`, for as long as they live.
 pub(crate) unsafe trait Layout<T> {
-    /// Whether the object holds a `T`.
+    /// Returns whether the object holds a `T`.
     fn holds(object: Borrowed<'_>) -> bool;
 
-    /// Where it lies.
+    /// Returns the address of the value.
     ///
     /// # Safety
     /// The object holds a `T`.
@@ -69,13 +70,13 @@ impl<T> Clone for This<'_, T> {
 impl<T> Copy for This<'_, T> {}
 
 impl<'py, T: Held> This<'py, T> {
-    /// The object as one that holds a `T`, if it does.
+    /// Returns the object as one that holds a `T`, if it does.
     #[inline(always)]
     pub(crate) fn cast(object: Borrowed<'py>) -> Option<Self> {
         T::Layout::holds(object).then_some(Self(object, PhantomData))
     }
 
-    /// The receiver of a method.
+    /// Wraps the receiver of a method.
     ///
     /// # Safety
     /// `object` points to an object that holds a `T` and lives for `'py`.
@@ -85,7 +86,7 @@ impl<'py, T: Held> This<'py, T> {
         Self(unsafe { Borrowed::from_ptr(py, object) }, PhantomData)
     }
 
-    /// The value, for as long as the object is borrowed.
+    /// Returns the value, for as long as the object is borrowed.
     #[inline(always)]
     pub(crate) fn value(self) -> &'py T {
         // SAFETY: a `This` is made of objects that hold a `T`.
@@ -96,7 +97,7 @@ impl<'py, T: Held> This<'py, T> {
 }
 
 impl<'py, T> This<'py, T> {
-    /// The object as Python sees it.
+    /// Returns the object as Python sees it.
     #[inline(always)]
     pub(crate) fn object(self) -> Borrowed<'py> {
         self.0
@@ -107,7 +108,7 @@ impl<'py, T> This<'py, T> {
         self.0.py()
     }
 
-    /// One more reference to the object.
+    /// Returns one more reference to the object.
     #[inline(always)]
     pub(crate) fn to_owned(self) -> Bound<'py, T> {
         // SAFETY: a `Bound` of a class of ours says what a `This` says; for PyO3's classes `holds` has asked PyO3.
@@ -124,7 +125,7 @@ impl<T: Held> Deref for This<'_, T> {
     }
 }
 
-/// Among the arguments of a call it is the object.
+/// As an argument of a call, it is the object.
 impl<'py, T> IntoPyObject<'py> for This<'py, T> {
     type Target = PyAny;
     type Output = Borrowed<'py>;

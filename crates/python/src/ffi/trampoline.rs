@@ -1,6 +1,7 @@
-//! How errors and panics cross from Rust into a C function that Python called.
+//! Passes errors and panics from Rust to a C function that Python called.
 //!
-//! A hot function returns `Result<_, ErrorSet>`: the error itself lies in the interpreter, so the result fits in a register.
+//! A hot function returns `Result<_, ErrorSet>`: the error itself is in the interpreter, so the result fits in a
+//! register.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,8 @@ use pyo3::prelude::*;
 
 use super::error::{new_error, no_memory, note_refused_memory};
 
-/// The interpreter's error indicator is set. The only ways to get one are a C call that said so and `PyErr::restore`.
+/// The interpreter's error indicator is set. The only ways to get one are a C call that reports an error and
+/// `PyErr::restore`.
 #[derive(Debug)]
 pub(crate) struct ErrorSet(());
 
@@ -25,7 +27,7 @@ impl ErrorSet {
     /// Takes the error out of the interpreter.
     pub(crate) fn take(self, py: Python<'_>) -> PyErr {
         let error = PyErr::take(py)
-            .unwrap_or_else(|| new_error::<PyRuntimeError>("a C function failed without saying why"));
+            .unwrap_or_else(|| new_error::<PyRuntimeError>("a C function failed without an exception"));
         if error.is_instance_of::<PyMemoryError>(py) {
             note_refused_memory();
         }
@@ -75,9 +77,9 @@ pub(crate) fn trampoline<R>(py: Python<'_>, failure: R, body: impl FnOnce() -> R
     }
 }
 
-/// The text of PyO3's panic where a C function made no object, which it has printed the reason of and forgotten. In the
-/// functions that PyO3 has no results for that is a lack of memory. Nothing of ours calls one
-/// (`tools/checks/panicking.py`); this is for what PyO3 does by itself.
+/// The text of PyO3's panic after a C function created no object, whose error it has printed and cleared. In the
+/// functions for which PyO3 returns no results the cause is a lack of memory. This crate calls none of them
+/// (`tools/checks/panicking.py`); this is for PyO3's own calls.
 const NULL_IN_PYO3: &str = "PyObject pointer is null";
 
 #[cold]
@@ -94,7 +96,7 @@ fn raise_panic(py: Python<'_>, payload: &(dyn Any + Send)) {
     }
 }
 
-/// An owned reference, or the error that its absence stands for.
+/// Returns an owned reference, or the error that its absence means.
 ///
 /// # Safety
 /// `pointer` is a new reference, which the caller gives up, or null with the indicator set.

@@ -1,4 +1,4 @@
-//! Attributes of Python's modules: one that is missing, as it may be in a Python newer than this, is an ImportError.
+//! Attributes of Python's modules: a missing one, as in a Python newer than this module, is an ImportError.
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -7,17 +7,17 @@ use pyo3::types::PyType;
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 
-/// An attribute of a module. ImportError where there is none.
+/// Returns an attribute of a module. ImportError if it is missing.
 pub(crate) fn attribute<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
     py.import(Text(module))?.getattr_opt(Text(name))?.ok_or_else(|| unusable(module, name, "is missing"))
 }
 
-/// A class of a module. ImportError where there is none.
+/// Returns a class of a module. ImportError if it is missing.
 pub(crate) fn class<'py>(py: Python<'py>, module: &str, name: &str) -> PyResult<Bound<'py, PyType>> {
     attribute(py, module, name)?.cast_into().map_err(|_| unusable(module, name, "is not a class"))
 }
 
-/// The ImportError for an attribute that is not what it has to be.
+/// Returns the ImportError for an attribute that is not as expected.
 #[cold]
 pub(super) fn unusable(module: &str, name: &str, fault: &str) -> PyErr {
     new_error::<PyImportError>(format!("{module}.{name} {fault}"))

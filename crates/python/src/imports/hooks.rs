@@ -1,7 +1,7 @@
 //! The functions of `vitok._hooks`, which the native code calls once per run, failure or close.
 //!
-//! They are loaded, and checked to take what they are given, when the module is imported: a name that is misspelled here
-//! or there is an ImportError. This file knows nothing of what they do.
+//! They are loaded, and their arguments are checked, when the module is imported: a name that is misspelled on either
+//! side is an ImportError. Their effects are defined in Python.
 
 use pyo3::prelude::*;
 
@@ -11,13 +11,13 @@ use crate::name;
 
 const MODULE: &str = "vitok._hooks";
 
-/// Makes the struct, its loading, and a method for each function that calls it.
+/// Defines the struct, its loading, and a method for each function that calls it.
 macro_rules! hooks {
     ($($(#[$doc:meta])* fn $hook:ident($($argument:ident),*);)*) => {
         /// The functions, by their names in Python.
         pub(crate) struct Hooks {
             module: Py<PyModule>,
-            /// Whether `create_task` hands any keyword on to the task: from 3.13.3.
+            /// Whether `create_task` passes any keyword on to the task: from 3.13.3.
             pub(crate) tasks_take_keywords: bool,
             /// Whether the stream readers of this Python are fed natively.
             pub(crate) feeds_readers: bool,
@@ -25,7 +25,7 @@ macro_rules! hooks {
         }
 
         impl Hooks {
-            /// ImportError for a function that is missing or takes other arguments.
+            /// Loads the functions. ImportError for one that is missing or takes other arguments.
             pub(crate) fn load(py: Python<'_>) -> PyResult<Self> {
                 Ok(Self {
                     tasks_take_keywords: attribute(py, MODULE, "TASKS_TAKE_KEYWORDS")?.is_truthy()?,
@@ -74,19 +74,19 @@ hooks! {
 }
 
 impl Hooks {
-    /// Whether the interpreter, which empties all modules at its end, has emptied this one.
+    /// Returns whether the interpreter, which empties all modules at its end, has emptied this one.
     pub(crate) fn are_emptied(&self, py: Python<'_>) -> PyResult<bool> {
         Ok(self.module.bind(py).getattr(name!("close_inherited"))?.is_none())
     }
 }
 
-/// A function of the module that takes so many arguments.
+/// Returns a function of the module that takes these arguments.
 fn function(py: Python<'_>, name: &str, given: &[&str]) -> PyResult<Py<PyAny>> {
     let found = attribute(py, MODULE, name)?;
     if !found.is_callable() {
         return Err(unusable(MODULE, name, "is not callable"));
     }
-    // Only functions written in Python tell how many arguments they take.
+    // Only functions written in Python have a count of arguments.
     if let Some(code) = found.getattr_opt(name!("__code__"))? {
         let taken: usize = code.getattr(name!("co_argcount"))?.extract()?;
         if taken != given.len() {

@@ -1,8 +1,8 @@
-//! What the extension takes from Python's own modules, all of it when the module is imported.
+//! Everything that the extension takes from Python's own modules, loaded when the module is imported.
 //!
-//! An attribute that is missing, as it may be in a Python that is newer than this, is an ImportError that names it. Names
-//! that tools are known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the module's dict,
-//! which is what is kept here.
+//! A missing attribute, as in a Python newer than this module, is an ImportError that names it. Names that tools are
+//! known to replace at run time (`asyncio.tasks.Task`) are looked up at each use through the module's dict, which is
+//! kept here.
 
 mod attributes;
 mod hooks;
@@ -34,7 +34,7 @@ pub(crate) struct Imports {
     pub(crate) keywords: Keywords,
 }
 
-/// The classes of handles, and what debug mode notes in one.
+/// The classes of handles, and the functions with which debug mode records their origin.
 pub(crate) struct Handles {
     /// `asyncio.Handle`, `asyncio.TimerHandle` and, from 3.14, the handle of `call_soon_threadsafe`.
     pub(crate) handle: Py<PyType>,
@@ -65,7 +65,7 @@ impl Handles {
     }
 }
 
-/// What makes futures and tasks.
+/// The functions and classes that create futures and tasks.
 pub(crate) struct Tasks {
     /// The dicts of `asyncio.tasks` and `asyncio.futures`.
     pub(crate) tasks_dict: Py<PyDict>,
@@ -73,7 +73,7 @@ pub(crate) struct Tasks {
     /// asyncio's own C classes, where they are built.
     pub(crate) c_task: Option<Py<PyAny>>,
     pub(crate) c_future: Option<Py<PyAny>>,
-    /// From 3.12.
+    /// Exists from 3.12 on.
     pub(crate) eager_task_factory: Option<Py<PyAny>>,
 }
 
@@ -94,8 +94,8 @@ impl Tasks {
     }
 }
 
-/// What a run asks of the thread and tells it, by the modules that hold the functions: a program may replace one, and then
-/// asyncio calls the new one too. Their own are C functions all, within which no handler of a signal can run.
+/// The functions that a run calls for its thread, with the modules that hold them: a program may replace one, and then
+/// asyncio calls the new one too. asyncio's own are all C functions, within which no signal handler can run.
 pub(crate) struct ThreadCalls {
     pub(crate) sys: Py<PyModule>,
     pub(crate) events: Py<PyModule>,
@@ -139,13 +139,13 @@ impl StreamReaders {
 
 static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
 
-/// Loads everything. Called once, by the module.
+/// Loads everything. The module calls this once.
 pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
     IMPORTS.get_or_try_init(py, || Imports::load(py)).map(drop)
 }
 
 impl Imports {
-    /// ImportError where the import of the module has failed.
+    /// Returns the imports. ImportError if the import of the module has failed.
     pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
         IMPORTS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
     }

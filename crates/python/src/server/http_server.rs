@@ -1,6 +1,6 @@
-//! `HttpServer`: what all connections of one server on one loop share.
+//! `HttpServer`: the shared state of all connections of one server on one loop.
 //!
-//! It is the factory of their protocols, counts them and their requests, holds the tasks that run, and ends them.
+//! It is the factory of their protocols, counts them and their requests, holds the running tasks, and ends them.
 
 use std::collections::HashMap;
 
@@ -24,29 +24,29 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// What all HTTP connections of one server share: the application, the limits, who is connected.
+/// The common state of all HTTP connections of one server: the application, the limits, the connections.
 #[pyclass(frozen, immutable_type, weakref, module = "vitok._native", name = "HttpServer")]
 pub(crate) struct HttpServer {
-    /// The loop: one of ours, or any other of asyncio's kind.
+    /// The loop: a vitok loop, or any other of asyncio's kind.
     pub(super) owner: Py<PyAny>,
-    /// The context that the server was made in: what the loop calls on its behalf runs there, and not in that of whichever
-    /// request has set it off.
+    /// The context in which the server was created: calls that the loop makes for the server run in it, and not in that
+    /// of a request that caused them.
     context: Py<PyAny>,
     pub(super) application: Py<PyAny>,
     pub(super) hooks: Py<PyAny>,
     pub(super) settings: Settings,
     /// A scope with everything that is the same for all requests.
     pub(super) prototype: Py<PyDict>,
-    /// What each scope gets a copy of.
+    /// The dict that each scope gets a copy of.
     pub(super) asgi: Py<PyDict>,
     pub(super) extensions: Py<PyDict>,
     pub(super) upgrade: Box<dyn Upgrade>,
     pub(super) shared: ClassCell<Shared>,
 }
 
-/// What changes while the server runs.
+/// The mutable part of a server.
 pub(super) struct Shared {
-    /// The protocols of open connections, each at a place that it knows.
+    /// The protocols of open connections, each at an index that it knows.
     connections: Vec<Option<Object<Protocol>>>,
     free: Vec<usize>,
     pub(super) open: usize,
@@ -55,15 +55,15 @@ pub(super) struct Shared {
     pub(super) running: usize,
     pub(super) begun: u64,
     pub(super) date: [u8; date::LENGTH],
-    /// The time of the server, in ticks; it stands still while nobody is connected.
+    /// The time of the server, in ticks; it stops while there are no connections.
     pub(super) tick: u32,
     pub(super) is_ticking: bool,
     pub(super) is_ending: bool,
-    /// Lines of the access log that this turn has brought.
+    /// Lines of the access log from this turn.
     pub(super) log: String,
-    /// Room for what is being written; absent while it is in use.
+    /// The buffer for encoding; absent while it is in use.
     pub(super) scratch: Vec<u8>,
-    /// The address that connections came in at last, which nearly all share.
+    /// The local address of the last connection, which nearly all share.
     pub(super) local: Option<Object>,
 }
 
@@ -92,7 +92,7 @@ impl HttpServer {
         })
     }
 
-    /// Forgets a connection; the caller drops what comes out.
+    /// Removes a connection; the caller drops the returned object.
     pub(super) fn end_connection(&self, py: Python<'_>, place: usize) -> Option<Object<Protocol>> {
         self.shared.with(py, |shared| {
             let protocol = shared.connections.get_mut(place)?.take()?;
@@ -102,21 +102,21 @@ impl HttpServer {
         })
     }
 
-    /// The protocols of all open connections.
+    /// Returns the protocols of all open connections.
     pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, Protocol>> {
         self.shared.with(py, |shared| {
             shared.connections.iter().flatten().map(|protocol| protocol.bind(py).clone()).collect()
         })
     }
 
-    /// Keeps a task, which the loop itself would hold weakly, and the exchange that its end is told to.
+    /// Keeps a task, to which the loop itself has only a weak reference, and the request cycle that learns of its end.
     pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: &Bound<'_, RequestCycle>, key: u64) {
         let running = Running { task: task.clone().into(), cycle: cycle.clone().into(), done_waiter: None };
         let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
     }
 
-    /// The requests that wait: key, exchange and task.
+    /// Returns the waiting requests: key, request cycle and task.
     pub(super) fn waiting<'py>(
         &self,
         py: Python<'py>,
@@ -127,7 +127,7 @@ impl HttpServer {
         self.shared.with(py, |shared| shared.tasks.iter().map(parts).collect())
     }
 
-    /// Notes the future that a task waits for although it is done; whether it was the same at the last tick.
+    /// Records the future that a task waits for although it is done. Returns whether it was the same at the last tick.
     pub(super) fn note_done_waiter(&self, py: Python<'_>, key: u64, waiter: Option<Object>) -> bool {
         let (is_same, before) = self.shared.with(py, |shared| {
             let Some(running) = shared.tasks.get_mut(&key) else { return (false, waiter) };
@@ -139,12 +139,12 @@ impl HttpServer {
         is_same
     }
 
-    /// The task of a request, if it waits.
+    /// Returns the task of a request, if it waits.
     pub(super) fn task<'py>(&self, py: Python<'py>, key: u64) -> Option<Bound<'py, PyAny>> {
         self.shared.with(py, |shared| shared.tasks.get(&key).map(|running| running.task.bind(py).clone()))
     }
 
-    /// A request's task has ended.
+    /// Records the end of a request's task.
     pub(super) fn end_request(&self, py: Python<'_>, number: u64) -> Option<Object> {
         self.shared.with(py, |shared| {
             shared.running -= 1;
@@ -152,7 +152,7 @@ impl HttpServer {
         })
     }
 
-    /// Has the loop call something at its next turn.
+    /// Schedules a call for the loop's next turn.
     pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
@@ -160,7 +160,7 @@ impl HttpServer {
         Ok(())
     }
 
-    /// Has the loop call something after a while.
+    /// Schedules a call after some time.
     pub(super) fn call_later(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
         let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
@@ -172,14 +172,14 @@ impl HttpServer {
         Ok(())
     }
 
-    /// `hooks.warning(message)`: what only uvicorn says.
+    /// Calls `hooks.warning(message)`, for messages that only uvicorn logs.
     #[cold]
     pub(super) fn warn(&self, py: Python<'_>, message: &str) -> Result<(), ErrorSet> {
         self.hooks.bind(py).call_method1(name!("warning"), (Text(message),))?;
         Ok(())
     }
 
-    /// `hooks.error(message, exception)`.
+    /// Calls `hooks.error(message, exception)`.
     #[cold]
     pub(super) fn report(
         &self,
@@ -195,7 +195,7 @@ impl HttpServer {
 
 #[pymethods]
 impl HttpServer {
-    /// A server for the connections of `loop`. ValueError or TypeError for a bad option.
+    /// Creates a server for the connections of `loop`. ValueError or TypeError for an invalid option.
     #[new]
     fn new(
         py: Python<'_>,
@@ -245,7 +245,7 @@ impl HttpServer {
         })
     }
 
-    /// A protocol for one connection: the server is the factory that `loop.create_server()` takes.
+    /// Return a protocol for one connection: the server is the factory that `loop.create_server()` takes.
     fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         class::make(slf).map_err(|raised| raised.take(slf.py()))
     }
@@ -267,30 +267,30 @@ impl HttpServer {
         self.each(py, close::abort)
     }
 
-    /// Connections that are open.
+    /// The number of open connections.
     #[getter]
     fn connections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(make::count(py, self.shared.with(py, |shared| shared.open))?)
     }
 
-    /// Requests whose task has not ended.
+    /// The number of requests whose task has not ended.
     #[getter]
     fn running<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(make::count(py, self.shared.with(py, |shared| shared.running))?)
     }
 
-    /// Requests that ever began.
+    /// The number of requests so far.
     #[getter]
     fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(make::integer(py, self.shared.with(py, |shared| shared.begun).cast_signed())?)
     }
 
-    /// What the loop calls once a tick.
+    /// Called by the loop once a tick.
     fn _tick(slf: &Bound<'_, Self>) -> PyResult<()> {
         deadline::tick(slf).map_err(|raised| raised.take(slf.py()))
     }
 
-    /// What the loop calls in the turn after one that has brought lines of the access log.
+    /// Called by the loop in the turn after one with lines of the access log.
     fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
         let lines = self.shared.with(py, |shared| std::mem::take(&mut shared.log));
         self.hooks.bind(py).call_method1(name!("access"), (Text(&lines),)).map(drop)
@@ -324,7 +324,7 @@ impl HttpServer {
 
 impl HttpServer {
     fn each(&self, py: Python<'_>, act: fn(This<'_, Protocol>) -> Result<(), ErrorSet>) -> PyResult<()> {
-        // All of them, whatever one raises; only one exception can be told.
+        // All of them, whatever one raises; only one exception can be returned.
         let act = |protocol: &Bound<'_, Protocol>| act(protocol.into()).map_err(|raised| raised.take(py));
         let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(act).collect();
         outcomes.into_iter().collect()

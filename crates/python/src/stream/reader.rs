@@ -1,8 +1,9 @@
-//! Feeding asyncio's own `StreamReader` without a Python frame: what arrives goes into its buffer, and its waiter is woken.
+//! Feeds asyncio's own `StreamReader` without a Python frame: received bytes go into its buffer, and its waiter is
+//! woken.
 //!
-//! This is what `StreamReaderProtocol.data_received` and `StreamReader.feed_data` do, step by step. It holds only for
-//! exactly those classes with exactly those methods; whether it does is asked at every read, because tools replace methods
-//! on classes and on instances. Everything else, the end of the stream and exceptions included, goes the ordinary way.
+//! This repeats `StreamReaderProtocol.data_received` and `StreamReader.feed_data` step by step. It is used only for
+//! exactly those classes with exactly those methods, which is checked at every read, because tools replace methods on
+//! classes and on instances. Everything else, including the end of the stream and exceptions, goes through the methods.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyInt, PyString, PyWeakrefMethods, PyWeakrefReference};
@@ -17,7 +18,7 @@ use crate::loop_state::EventLoop;
 use crate::name;
 use crate::stream_protocol;
 
-/// How a protocol takes what arrives, by its class.
+/// Returns how received bytes are passed to a protocol, by its class.
 pub(super) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
     let class = owner.get().imports.buffered_protocol.bind(owner.py());
     if protocol.is_instance(class)? {
@@ -29,13 +30,13 @@ pub(super) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, Py
     Ok(if may_feed(protocol)? { ReadMode::Reader } else { ReadMode::Bytes })
 }
 
-/// Whether the protocol's class is the one whose readers can be fed.
+/// Returns whether the protocol's class is the one whose readers can be fed.
 fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(known) = known(protocol.py())? else { return Ok(false) };
     Ok(protocol.get_type().is(&known.protocol))
 }
 
-/// The reader of a protocol, if it can be fed now.
+/// Returns the reader of a protocol, if it can be fed now.
 pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = protocol.py();
     let Some(known) = known(py)? else { return Ok(None) };
@@ -53,7 +54,7 @@ pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Boun
     Ok(is_plain.then_some(reader))
 }
 
-/// Receives into a reader's buffer and wakes who waits for it.
+/// Receives into a reader's buffer and wakes its waiter.
 pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Received, ErrorSet> {
     let py = reader.py();
     let array = reader.getattr(name!("_buffer"))?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
@@ -79,7 +80,7 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Rece
     Ok(received)
 }
 
-/// Whether a reader holds more than twice its limit, which is a number of any kind.
+/// Returns whether a reader holds more than twice its limit, which is a number of any type.
 #[inline(always)]
 fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
     match limit.cast_exact::<PyInt>().ok().and_then(|limit| limit.extract::<usize>().ok()) {
@@ -88,7 +89,7 @@ fn is_over(limit: &Bound<'_, PyAny>, length: usize) -> PyResult<bool> {
     }
 }
 
-/// Wakes who waits for a reader, if anybody does, and gives the future that was waited for.
+/// Wakes the waiter of a reader, if there is one, and returns its future.
 fn wake<'py>(reader: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let waiter = reader.getattr(name!("_waiter"))?;
     if waiter.is_none() {
@@ -102,7 +103,7 @@ fn wake<'py>(reader: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, Er
     Ok(Some(waiter))
 }
 
-/// Whether a method of an object is still the function of its class that it was at import.
+/// Returns whether a method of an object is still the function that its class had at import.
 #[inline(always)]
 fn has_method(object: &Bound<'_, PyAny>, name: &Py<PyString>, function: &Py<PyAny>) -> PyResult<bool> {
     let method = object.getattr(name)?;

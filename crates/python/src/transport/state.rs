@@ -1,6 +1,6 @@
-//! What every transport consists of, and what the functions of this folder have to be told of each kind.
+//! The value of every transport, and the functions that each kind provides.
 //!
-//! It knows no kind. The trait's functions are called with no borrow alive, unless they take `&self` or `&mut self`.
+//! The trait's functions are called with no borrow alive, unless they take `&self` or `&mut self`.
 
 use std::os::fd::RawFd;
 
@@ -21,17 +21,17 @@ use crate::registry::SourceKind;
 /// The value inside the object of a transport.
 pub(crate) struct Transport<I: Inner> {
     pub(crate) owner: Object<EventLoop>,
-    /// What the table of descriptors has it under.
+    /// The kind under which the table of descriptors has the transport.
     pub(crate) kind: SourceKind,
     pub(crate) inner: GilCell<I>,
 }
 
-/// What changes in a transport: of a stream, of datagrams, of a pipe.
+/// The mutable part of a transport: of a stream, of datagrams, of a pipe.
 pub(crate) trait Inner: Sized + 'static {
-    /// The classes whose objects are such transports: statics.
+    /// The classes of these transports: statics.
     fn classes() -> &'static [Class<Transport<Self>>];
 
-    /// That of a kind.
+    /// Returns the class for a kind.
     fn class_of(_kind: SourceKind) -> &'static Class<Transport<Self>> {
         &Self::classes()[0]
     }
@@ -40,58 +40,58 @@ pub(crate) trait Inner: Sized + 'static {
 
     fn state(&mut self) -> &mut State;
 
-    /// How much waits to be sent, in bytes, as `get_write_buffer_size()` counts them. 0 if nothing waits.
+    /// Returns the number of bytes in the queue, as `get_write_buffer_size()` counts them. 0 if the queue is empty.
     fn waiting(&self) -> usize;
 
-    /// Whether the descriptor is closed.
+    /// Returns whether the descriptor is closed.
     fn is_closed(&self) -> bool;
 
-    /// `connection_made` was called.
+    /// Records that `connection_made` was called.
     fn start(&mut self) {
         self.state().start();
     }
 
-    /// What the kernel should be asked for.
+    /// Returns the events to ask the kernel for.
     #[inline(always)]
     fn interest(&mut self) -> stream::Interest {
         self.state().interest()
     }
 
-    /// Shows the collector every object of its own.
+    /// Shows the collector the objects of this kind.
     fn visit(&self, visit: &mut Visit);
 
-    /// Lets go of what may be part of a cycle, but for the protocol.
+    /// Releases the objects that may be part of a cycle, except the protocol.
     fn clear(_transport: &Transport<Self>, _py: Python<'_>) {}
 
-    /// Called before the transport gets another protocol.
+    /// Prepares for another protocol. Called before the change.
     fn accept_protocol(_transport: This<'_, Transport<Self>>, _protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         Ok(())
     }
 
-    /// `resume_reading()` was called: has the loop deliver what was received before.
+    /// Schedules the delivery of held data after `resume_reading()`.
     fn deliver_later(_transport: This<'_, Transport<Self>>) -> Result<(), ErrorSet> {
         Ok(())
     }
 
-    /// Offers the kernel what was gathered during the turn.
+    /// Offers the bytes that were gathered during the turn to the kernel.
     fn flush(_transport: This<'_, Transport<Self>>) -> Result<(), ErrorSet> {
         Ok(())
     }
 
-    /// Forgets what waits to be sent, or to be delivered.
+    /// Discards data that waits to be sent or delivered.
     fn discard(transport: &Transport<Self>, py: Python<'_>);
 
-    /// The queue is empty: whoever waits for that is woken.
+    /// Wakes the tasks that wait for the queue to be empty.
     fn on_drained(_transport: This<'_, Transport<Self>>) -> Result<(), ErrorSet> {
         Ok(())
     }
 
-    /// Everything that was written before `write_eof()` is sent.
+    /// Ends the sending side after all bytes from before `write_eof()` are sent.
     fn shut_down(_transport: This<'_, Transport<Self>>) -> Result<(), ErrorSet> {
         Ok(())
     }
 
-    /// The kernel refuses to watch the descriptor, which ends the transport.
+    /// Reports that the kernel refuses to watch the descriptor, which ends the transport.
     fn report_unwatchable(_transport: This<'_, Transport<Self>>, _error: &PyErr) -> PyResult<()> {
         Ok(())
     }
@@ -99,21 +99,22 @@ pub(crate) trait Inner: Sized + 'static {
     /// Closes the descriptor.
     fn close_descriptor(transport: This<'_, Transport<Self>>) -> Result<(), ErrorSet>;
 
-    /// The descriptor is closed. `has_other_half`: another transport, of the other half of a pipe, has the same number.
+    /// Does the steps after the descriptor is closed. `has_other_half`: another transport, of the other half of a pipe,
+    /// has the same number.
     fn after_close(_transport: This<'_, Transport<Self>>, _has_other_half: bool) -> Result<(), ErrorSet> {
         Ok(())
     }
 
-    /// The representation, as asyncio writes it.
+    /// Returns the representation, as asyncio writes it.
     fn represent(transport: This<'_, Transport<Self>>) -> String;
 }
 
-/// What all transports have.
+/// The common fields of all transports.
 pub(crate) struct Common {
     pub(crate) flow: Flow,
-    /// What the kernel was asked for last.
+    /// The events that the kernel was asked for last.
     pub(crate) watched: Interest,
-    /// The descriptor as it was when the transport was made.
+    /// The number of the descriptor when the transport was created.
     pub(crate) number: RawFd,
     pub(crate) token: Option<Token>,
     /// Whether the loop will flush the transport at the end of its turn.
@@ -123,7 +124,8 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// For a transport that is not in the table of descriptors yet. Without a context, a copy of the current one.
+    /// Creates the fields for a transport that is not in the table of descriptors yet. The default context is a copy of
+    /// the current one.
     pub(crate) fn new(
         number: RawFd,
         protocol: Bound<'_, PyAny>,
@@ -150,7 +152,7 @@ impl Common {
         visit.object(&self.context);
     }
 
-    /// The protocol with its context; `None` once it is gone.
+    /// Returns the protocol with its context; `None` once it is gone.
     #[inline(always)]
     pub(crate) fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
         let protocol = self.protocol.as_ref()?.bind(py).clone();
@@ -159,7 +161,7 @@ impl Common {
 }
 
 impl<I: Inner> Transport<I> {
-    /// The protocol with its context; `None` once it is gone.
+    /// Returns the protocol with its context; `None` once it is gone.
     #[inline(always)]
     pub(crate) fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
         self.inner.with(py, |inner| inner.common().callee(py))
