@@ -31,11 +31,13 @@ pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<ReadyEvent>) -> 
 #[inline(always)]
 fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
     let object = due.object.bind_borrowed(py);
+    // Most events are those of streams, and the cast says so without the kind.
+    if let Some(stream) = This::cast(object) {
+        return stream::on_ready(stream, due.readiness);
+    }
     match due.recipient {
         Recipient::Operation => sock::on_ready(object, due.readiness),
-        Recipient::Source(SourceKind::Stream) => {
-            as_one(object, |stream| stream::on_ready(stream, due.readiness))
-        }
+        Recipient::Source(SourceKind::Stream) => Ok(()),
         Recipient::Source(SourceKind::Datagram) => {
             as_one(object, |endpoint| datagram::on_ready(endpoint, due.readiness))
         }
@@ -102,13 +104,13 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         .with(py, |queues| (std::mem::take(&mut queues.unsent), std::mem::take(&mut queues.owed_ends)));
     let mut outcome = schedule_owed_ends(py, &owed).map_err(|raised| raised.take(py));
     // Each is flushed, whatever another's protocol raised in `resume_writing`.
-    for (kind, transport) in unsent.drain(..) {
+    for transport in unsent.drain(..) {
         let transport = transport.bind_borrowed(py);
-        let flushed = match kind {
-            SourceKind::WritePipe => as_one(transport, pipe::flush),
-            SourceKind::Stream => as_one(transport, stream::flush),
-            // These write at once, or not at all.
-            SourceKind::Datagram | SourceKind::Listener | SourceKind::ReadPipe => Ok(()),
+        let flushed = if let Some(stream) = This::cast(transport) {
+            stream::flush(stream)
+        } else {
+            // The others write at once, or not at all.
+            as_one(transport, pipe::flush)
         };
         if let Err(raised) = flushed.or_else(|raised| outlive(this, raised.take(py))) {
             keep_first(&mut outcome, raised.take(py), transport);
@@ -120,17 +122,12 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
 }
 
 /// Schedules the ends of transports for which there was no memory before.
-fn schedule_owed_ends(py: Python<'_>, owed: &[(SourceKind, Object, Object)]) -> Result<(), ErrorSet> {
-    owed.iter().try_for_each(|(kind, transport, error)| {
+fn schedule_owed_ends(py: Python<'_>, owed: &[(Object, Object)]) -> Result<(), ErrorSet> {
+    owed.iter().try_for_each(|(transport, error)| {
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
-        match kind {
-            SourceKind::Stream => as_one::<stream::Stream>(transport, |it| schedule_end(it, error)),
-            SourceKind::Datagram => as_one::<datagram::Endpoint>(transport, |it| schedule_end(it, error)),
-            SourceKind::ReadPipe | SourceKind::WritePipe => {
-                as_one::<pipe::Pipe>(transport, |it| schedule_end(it, error))
-            }
-            SourceKind::Listener => Ok(()),
-        }
+        as_one::<stream::Stream>(transport, |stream| schedule_end(stream, error))?;
+        as_one::<datagram::Endpoint>(transport, |endpoint| schedule_end(endpoint, error))?;
+        as_one::<pipe::Pipe>(transport, |pipe| schedule_end(pipe, error))
     })
 }
 

@@ -29,8 +29,8 @@ impl EventLoop {
             .peek(|registry| registry.table.objects().try_for_each(|object| visit.call(&**object)));
         objects.unwrap_or(Ok(()))?;
         let in_line = self.queues.peek(|queues| {
-            queues.unsent.iter().try_for_each(|(_, object)| visit.call(&**object))?;
-            queues.owed_ends.iter().try_for_each(|(_, transport, error)| {
+            queues.unsent.iter().try_for_each(|object| visit.call(&**object))?;
+            queues.owed_ends.iter().try_for_each(|(transport, error)| {
                 visit.call(&**transport)?;
                 visit.call(&**error)
             })?;

@@ -26,7 +26,7 @@ use crate::ffi::object::Object;
 use crate::ffi::remote_queue::RemoteQueue;
 use crate::ffi::this::{ByPyO3, Held};
 use crate::imports::Imports;
-use crate::registry::{ReadyEvent, Registry, SourceKind};
+use crate::registry::{ReadyEvent, Registry};
 
 /// The environment variable whose value `0` forbids io_uring to loops created from then on.
 const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
@@ -68,10 +68,10 @@ pub(crate) struct Queues {
     /// The number of events of the turn that called no user code and sent nothing.
     pub(crate) harmless_events: usize,
     /// Transports that were written to in this turn, and are flushed at its end.
-    pub(crate) unsent: Vec<(SourceKind, Object)>,
+    pub(crate) unsent: Vec<Object>,
     /// Transports whose end could not be scheduled for lack of memory, with the exception or None. They are in `unsent`
     /// as well.
-    pub(crate) owed_ends: Vec<(SourceKind, Object, Object)>,
+    pub(crate) owed_ends: Vec<(Object, Object)>,
     /// The memory for the events of a poll; empty between two polls.
     pub(crate) due: Vec<ReadyEvent>,
     pub(crate) closed_check: ClosedCheck,
@@ -303,7 +303,7 @@ impl Queues {
     }
 
     /// Keeps the memory of a list that was processed.
-    pub(crate) fn keep_list(&mut self, mut list: Vec<(SourceKind, Object)>) -> Vec<(SourceKind, Object)> {
+    pub(crate) fn keep_list(&mut self, mut list: Vec<Object>) -> Vec<Object> {
         if self.unsent.is_empty() {
             std::mem::swap(&mut self.unsent, &mut list);
         }

@@ -13,7 +13,6 @@ use crate::ffi::call::in_context;
 use crate::ffi::error::no_memory;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::registry::SourceKind;
 use crate::stream_protocol::StreamProtocol;
 use crate::transport;
 
@@ -83,7 +82,7 @@ pub(crate) fn tell_at_turn_end(stream: This<'_, Stream>) -> Result<(), ErrorSet>
     });
     if is_new {
         let object = stream.object().to_owned().into();
-        stream.owner.get().queues.with(py, |queues| queues.unsent.push((SourceKind::Stream, object)));
+        stream.owner.get().queues.with(py, |queues| queues.unsent.push(object));
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ pub(crate) fn after_write<I: Inner>(
     match next {
         AfterWrite::Nothing => Ok(()),
         AfterWrite::List => {
-            let listed = (transport.kind, transport.object().to_owned().into());
+            let listed = transport.object().to_owned().into();
             let owner = transport.owner.get();
             owner.queues.with(transport.py(), |queues| queues.unsent.push(listed));
             Ok(())

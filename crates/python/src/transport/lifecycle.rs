@@ -228,8 +228,8 @@ fn owe_end<I: Inner>(
         return Err(failure.into());
     }
     let object = || transport.object().to_owned().into();
-    let listed = (transport.kind, object());
-    let owed = (transport.kind, object(), error.to_owned().into());
+    let listed = object();
+    let owed = (object(), error.to_owned().into());
     transport.owner.get().queues.with(py, |queues| {
         queues.owed_ends.push(owed);
         queues.unsent.push(listed);
