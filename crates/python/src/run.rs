@@ -60,11 +60,11 @@ pub(crate) fn set_up(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     if !state.claim_thread() {
         return Err(new_error::<PyRuntimeError>("This event loop is already running"));
     }
-    take(this).inspect_err(|_| drop(clean_up(this)))
+    take_thread(this).inspect_err(|_| drop(clean_up(this)))
 }
 
 /// Takes what belongs to the thread for the loop.
-fn take(this: &Bound<'_, EventLoop>) -> PyResult<()> {
+fn take_thread(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     let py = this.py();
     let state = this.get();
     let calls = &state.imports.thread_calls;

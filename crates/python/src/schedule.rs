@@ -60,7 +60,7 @@ fn call_soon<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Erro
     };
     let request = Request { callback: *callback, arguments, context: handle::context_of(call, "call_soon")? };
     let this = call.this().value();
-    let made = make(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
+    let made = make_checked_handle(call, this, &request, "call_soon", Flags::NONE, 0.0)?;
     let object = made.to_object(call.py);
     this.push_ready(call.py, made);
     Ok(object)
@@ -76,7 +76,7 @@ fn call_soon_threadsafe<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, P
         context: handle::context_of(call, "call_soon_threadsafe")?,
     };
     let this = call.this().value();
-    let made = make(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
+    let made = make_checked_handle(call, this, &request, "call_soon_threadsafe", Flags::THREADSAFE, 0.0)?;
     let object = made.to_object(call.py);
     this.post(call.py, made)?;
     Ok(object)
@@ -115,7 +115,7 @@ fn at<'py>(
     method: &'static str,
     when: f64,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let made = make(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
+    let made = make_checked_handle(call, this, request, method, Flags::TIMER.with(Flags::SCHEDULED), when)?;
     let object = made.to_object(call.py);
     this.queues.with(call.py, |queues| queues.push_timer(made));
     Ok(object)
@@ -123,7 +123,7 @@ fn at<'py>(
 
 /// Makes asyncio's checks, and creates the handle.
 #[inline(always)]
-fn make<'py>(
+fn make_checked_handle<'py>(
     call: &Call<'py, EventLoop>,
     this: &EventLoop,
     request: &Request<'py>,

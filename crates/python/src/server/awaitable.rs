@@ -74,20 +74,20 @@ pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 
 /// Returns the result of `receive()`.
 pub(super) fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make(cycle.py(), What::Event(cycle.to_owned().into()))
+    make_awaitable(cycle.py(), What::Event(cycle.to_owned().into()))
 }
 
 /// Returns the result of a call that has to wait until the peer reads.
 pub(super) fn drain(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make(cycle.py(), What::Drain(cycle.to_owned().into()))
+    make_awaitable(cycle.py(), What::Drain(cycle.to_owned().into()))
 }
 
 /// Returns the result of a call that has sent much without a wait: other tasks come first, once.
 pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make(py, What::Turn)
+    make_awaitable(py, What::Turn)
 }
 
-fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
+fn make_awaitable(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })?.into_any())
 }
 
@@ -243,7 +243,7 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
     });
     if let Some(transport) = transport {
         transport.write(py, &out, None, b"")?;
-        deadline::settle(object);
+        deadline::start_wait(object);
     }
     match found {
         Found::Nothing => Ok(None),

@@ -58,7 +58,7 @@ impl Deadline {
         if self.phase == phase {
             return;
         }
-        self.begin(phase, py, http_server);
+        self.begin_phase(phase, py, http_server);
     }
 
     /// Makes the next wait a new one after a head, even for the same phase; the rate of the content is measured
@@ -72,11 +72,11 @@ impl Deadline {
 
     /// Restarts a wait after some progress.
     pub(super) fn renew(&mut self, py: Python<'_>, http_server: &HttpServer) {
-        self.begin(self.phase, py, http_server);
+        self.begin_phase(self.phase, py, http_server);
     }
 
     #[inline]
-    fn begin(&mut self, phase: Phase, py: Python<'_>, http_server: &HttpServer) {
+    fn begin_phase(&mut self, phase: Phase, py: Python<'_>, http_server: &HttpServer) {
         let now = || http_server.shared.with(py, |shared| shared.tick);
         if self.phase == Phase::Body || phase == Phase::Body {
             self.body_rate.wait(phase == Phase::Body, now());
@@ -110,7 +110,7 @@ impl Deadline {
     #[cold]
     pub(super) fn extend_linger(&mut self, py: Python<'_>, http_server: &HttpServer) {
         if self.phase == Phase::Linger {
-            self.begin(Phase::Linger, py, http_server);
+            self.begin_phase(Phase::Linger, py, http_server);
             self.at = self.at.min(self.linger_end);
         }
     }
@@ -163,12 +163,12 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
     let scheduled = if goes_on { schedule(http_server) } else { Ok(()) };
     let scheduled = scheduled.map_err(|raised| raised.take(py));
     let ended = request::end_forgotten(http_server).map_err(|raised| raised.take(py));
-    let looked = look(http_server, tick).map_err(|raised| raised.take(py));
-    Ok(scheduled.and(ended).and(looked)?)
+    let checked = check_connections(http_server, tick).map_err(|raised| raised.take(py));
+    Ok(scheduled.and(ended).and(checked)?)
 }
 
 /// Checks every connection.
-fn look(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> {
+fn check_connections(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> {
     let py = http_server.py();
     tell_count(http_server)?;
     let mut late = http_server.get().protocols(py);
@@ -245,8 +245,8 @@ fn expire_unread(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     if is_stuck { close::abort(protocol) } else { Ok(()) }
 }
 
-/// Starts the wait for what comes next.
-pub(super) fn settle(protocol: This<'_, Protocol>) {
+/// Starts the wait for the next step of the peer.
+pub(super) fn start_wait(protocol: This<'_, Protocol>) {
     let value = protocol.value();
     let http_server = value.http_server.get();
     let py = protocol.py();

@@ -187,7 +187,7 @@ fn process_requests(
                 if draft.asks_for_upgrade && http_server.settings.reports_to_hooks {
                     http_server.warn(py, "Unsupported upgrade request.")?;
                 }
-                request::begin(protocol, value, draft)?;
+                request::begin_request(protocol, value, draft)?;
                 if !more {
                     return Ok(Processed::Done);
                 }

@@ -23,7 +23,7 @@ const CHAIN: usize = 16;
 
 /// Starts to answer a request.
 #[inline]
-pub(super) fn begin(
+pub(super) fn begin_request(
     protocol: This<'_, Protocol>,
     value: &Protocol,
     draft: ScopeBuilder<'_>,
@@ -66,7 +66,7 @@ pub(super) fn begin(
             .or_else(|raised| stop_following((&cycle).into(), &task, raised.take(py))),
         Err(raised) => {
             let error = raised.take(py);
-            settle((&cycle).into(), Err(error))
+            complete_request((&cycle).into(), Err(error))
         }
     }
 }
@@ -84,7 +84,7 @@ fn stop_following(
     }
     // A task that cannot be cancelled either has no request any more.
     drop(task.call_method0(name!("cancel")));
-    settle(cycle, Err(error))
+    complete_request(cycle, Err(error))
 }
 
 /// Calls the application and starts its task.
@@ -181,16 +181,16 @@ pub(super) fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result
         Ok(error) => Err(PyErr::from_value(error)),
         Err(raised) => Err(raised.take(py)),
     };
-    settle(cycle, outcome)
+    complete_request(cycle, outcome)
 }
 
 fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
     error.is_instance_of::<PySystemExit>() || error.is_instance_of::<PyKeyboardInterrupt>()
 }
 
-/// Completes what an application has left undone.
+/// Completes a request whose application has ended.
 #[inline]
-fn settle(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = cycle.py();
     let inner = cycle.value();
     if !inner.note_end() {
@@ -206,13 +206,17 @@ fn settle(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), Er
         }
         _ => Ok(()),
     };
-    let seen = see_to(protocol, inner, outcome).map_err(|raised| raised.take(py));
-    Ok(counted.and(seen)?)
+    let completed = complete_response(protocol, inner, outcome).map_err(|raised| raised.take(py));
+    Ok(counted.and(completed)?)
 }
 
-/// Does for the client what the end of a task requires.
+/// Completes the response that the client waits for.
 #[inline]
-fn see_to(protocol: This<'_, Protocol>, inner: &RequestCycle, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+fn complete_response(
+    protocol: This<'_, Protocol>,
+    inner: &RequestCycle,
+    outcome: PyResult<()>,
+) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
     let stage = value.state.with(py, |state| {

@@ -34,7 +34,7 @@ pub(super) fn send<'py>(
     let (number, protocol) = (inner.number, inner.protocol.this(py));
     let http_server = protocol.http_server.get();
     let wait = match message::kind_of(message)? {
-        Kind::Start => return start(cycle, message),
+        Kind::Start => return start_response(cycle, message),
         Kind::Path => return file::send_path(cycle, message),
         Kind::ZeroCopy => return file::send_file(cycle, message),
         Kind::Body => {
@@ -65,7 +65,10 @@ pub(super) fn send<'py>(
     }
 }
 
-fn start<'py>(cycle: This<'py, RequestCycle>, message: Borrowed<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn start_response<'py>(
+    cycle: This<'py, RequestCycle>,
+    message: Borrowed<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let started = Started {
         status: message::status(message)?,

@@ -137,8 +137,8 @@ fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAn
     let none = || py.None().into_bound(py);
     let Some(transport) = protocol.transport(py) else { return Ok([none(), none()]) };
     let [peer, own] = transport.addresses(py)?;
-    let client = end(peer, false)?;
-    let server = shared(protocol, end(own, true)?)?;
+    let client = endpoint(peer, false)?;
+    let server = shared(protocol, endpoint(own, true)?)?;
     // A native stream carries no TLS itself.
     let is_secure =
         !matches!(transport, Transport::Stream(_)) && !transport.fact(py, name!("sslcontext"))?.is_none();
@@ -168,7 +168,7 @@ fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'
 }
 
 /// Returns `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
-fn end<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
+fn endpoint<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
     let py = address.py();
     if let Ok(address) = address.cast::<PyTuple>()
         && address.len() >= 2

@@ -27,7 +27,7 @@ pub(crate) fn limit_sleep(
     let now_ns = reactor::monotonic_ns();
     let left = INTERVAL.saturating_sub(Duration::from_nanos(now_ns.saturating_sub(last_ns)));
     if left.is_zero() {
-        look(py, state, now_ns)?;
+        check_operations(py, state, now_ns)?;
         let is_busy = state.queues.with(py, |queues| queues.is_busy());
         return Ok(if is_busy { Timeout::Now } else { timeout });
     }
@@ -38,7 +38,7 @@ pub(crate) fn limit_sleep(
     })
 }
 
-fn look(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), ErrorSet> {
+fn check_operations(py: Python<'_>, state: &EventLoop, now_ns: u64) -> Result<(), ErrorSet> {
     let (operations, orphans) = state.registry.with(py, |registry| {
         let operations: Vec<_> =
             registry.table.operations().map(|operation| operation.clone_ref(py)).collect();

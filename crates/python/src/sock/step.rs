@@ -38,7 +38,7 @@ impl Coroutine for Operation {
             Stage::Created if !sends_none => {
                 Err(new_error::<PyTypeError>("can't send non-None value to a just-started coroutine").into())
             }
-            Stage::Created => start(operation),
+            Stage::Created => first_step(operation),
             Stage::Ready(outcome) => Ok(Step::Return(outcome?.into_bound(py))),
             Stage::Running => Err(new_error::<PyValueError>("coroutine already executing").into()),
             Stage::Waiting(_) => Err(new_error::<PyRuntimeError>("await wasn't used with future").into()),
@@ -65,14 +65,14 @@ impl Coroutine for Operation {
 }
 
 /// Makes the first step: tries, and waits if necessary.
-fn start(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
+fn first_step(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
     let py = operation.py();
     let (work, socket) = operation.inner.with(py, |inner| (inner.work.take(), inner.socket.take()));
     let (Some(mut work), Some(socket)) = (work, socket) else {
         operation.end(py);
         return Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into());
     };
-    match begin(py, &operation, &mut work, &socket) {
+    match first_attempt(py, &operation, &mut work, &socket) {
         Ok((Attempt::Done { result, .. }, _)) => {
             operation.end(py);
             Ok(Step::Return(result))
@@ -94,7 +94,7 @@ fn start(operation: This<'_, Operation>) -> Result<Step<'_>, ErrorSet> {
 }
 
 /// Makes the first attempt, and returns the number of the socket. A read is not tried if nothing is known to be there.
-fn begin<'py>(
+fn first_attempt<'py>(
     py: Python<'py>,
     operation: &Operation,
     work: &mut Work,
@@ -180,14 +180,14 @@ fn register(
         }
     };
     state.queues.with(py, |queues| queues.closed_check.has_waits = true);
-    release(py, evicted)?;
+    cancel_evicted(py, evicted)?;
     told.map_err(|error| os_error(&error))?;
     Ok(())
 }
 
 /// Handles what was evicted: callbacks are cancelled. An operation waits for ever, as in asyncio, unless its socket is
 /// closed.
-fn release(py: Python<'_>, evicted: Evicted) -> Result<(), ErrorSet> {
+fn cancel_evicted(py: Python<'_>, evicted: Evicted) -> Result<(), ErrorSet> {
     for handle in &evicted.handles {
         handle.to_object(py).call_method0(name!("cancel"))?;
     }
