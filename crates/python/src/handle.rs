@@ -1,8 +1,8 @@
-//! `Handle` and `TimerHandle`: what asyncio's classes of these names can do, and running a callback.
+//! `Handle` and `TimerHandle`: the interface of asyncio's classes of these names, and running a callback.
 //!
-//! User code is called from [`run`]. While a callback runs anything may have happened to the loop and to the handle itself
-//! when it comes back, so no borrow is alive across the call. What is rare (representation, order, attributes) is asked of
-//! asyncio's own functions, which take any object with the right attributes; `__class__` makes `isinstance` hold.
+//! [`run`] calls user code. While a callback runs anything may happen to the loop and to the handle itself, so no
+//! borrow is alive across the call. Rare operations (representation, order, attributes) use asyncio's own functions,
+//! which take any object with the right attributes; `__class__` makes `isinstance` true.
 
 use std::ffi::c_int;
 use std::time::Duration;
@@ -30,12 +30,12 @@ use crate::imports::Imports;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 
-/// How often a thread that waits for another thread's callback looks whether it has ended. It waits without the GIL; the
-/// callbacks that people cancel from other threads last longer than that.
+/// The interval at which a thread checks whether another thread's callback has ended. It waits without the GIL;
+/// callbacks that are cancelled from other threads usually run for longer than that.
 const CANCEL_POLL: Duration = Duration::from_micros(200);
 
-/// Calls the callback in its context. Its exception goes to the loop's exception handler; only `SystemExit` and
-/// `KeyboardInterrupt` come back, as in asyncio.
+/// Calls the callback in its context. Its exception is passed to the loop's exception handler; only `SystemExit` and
+/// `KeyboardInterrupt` are returned, as in asyncio.
 #[inline(always)]
 pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), ErrorSet> {
     if handle.flags().has(Flags::THREADSAFE) {
@@ -51,7 +51,7 @@ pub(crate) fn run(py: Python<'_>, handle: &Handle) -> Result<(), ErrorSet> {
     outcome
 }
 
-/// Hands the exception of a callback to the loop's exception handler, unless it is one that leaves the loop.
+/// Passes the exception of a callback to the loop's exception handler, unless it is one that leaves the loop.
 #[cold]
 pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: ErrorSet) -> Result<(), ErrorSet> {
     let error = raised.take(py);
@@ -71,7 +71,7 @@ pub(crate) fn report(py: Python<'_>, handle: &Handle, raised: ErrorSet) -> Resul
     Ok(())
 }
 
-/// The keyword `context`; `None` stands for a copy of the current one.
+/// Returns the keyword `context`; `None` stands for a copy of the current one.
 #[inline(always)]
 pub(crate) fn context_of<'py>(
     call: &Call<'py, EventLoop>,
@@ -103,7 +103,7 @@ fn context_among<'py>(call: &Call<'py, EventLoop>, method: &str) -> Result<Optio
     Ok(context)
 }
 
-/// A handle that no queue knows: a watcher's.
+/// Creates a handle that is in no queue: a watcher's.
 pub(crate) fn make_unscheduled<'py>(
     owner: This<'py, EventLoop>,
     callback: Borrowed<'py>,
@@ -118,7 +118,7 @@ pub(crate) fn make_unscheduled<'py>(
     Ok(made)
 }
 
-/// In debug mode a handle knows where it was made.
+/// Records where a handle was created, in debug mode.
 #[cold]
 pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle) -> PyResult<()> {
     let frame = this.imports.handles.get_frame.call1(py, (make::integer(py, 0)?,))?;
@@ -127,7 +127,7 @@ pub(crate) fn remember_origin(py: Python<'_>, this: &EventLoop, handle: &Handle)
     Ok(())
 }
 
-/// Makes both classes. Called once, by the module.
+/// Creates both classes. The module calls this once.
 pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let [handle, timer] = HandleValue::classes() else { return Ok(()) };
     let doc = "What call_soon() returns: asyncio.Handle, kept in one native object.";
@@ -208,7 +208,8 @@ fn cancel(handle: This<'_, HandleValue>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(none)
 }
 
-/// From Python 3.14, once `cancel()` of a thread-safe handle returns, its callback does not run (any more).
+/// Waits for the callback: from Python 3.14 on, a callback does not run after `cancel()` of a thread-safe handle has
+/// returned.
 fn wait_for_callback(py: Python<'_>, owner: &EventLoop, handle: &HandleValue) -> Result<(), ErrorSet> {
     if !handle.flags().has(Flags::THREADSAFE) || !owner.imports.handles.threadsafe_cancel_waits {
         return Ok(());
@@ -251,7 +252,7 @@ fn representation(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
     class(handle)?.call_method1(name!("__repr__"), (handle.object(),))
 }
 
-/// asyncio's class for this handle: what `isinstance` asks when the type itself does not answer.
+/// Returns asyncio's class for this handle, which `isinstance` uses if the type itself does not match.
 fn class(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAny>> {
     let py = handle.py();
     let imports = Imports::of(py)?;
@@ -322,7 +323,7 @@ fn kept_representation(handle: This<'_, HandleValue>) -> PyResult<Bound<'_, PyAn
     }
 }
 
-/// The order of timers, in asyncio's own words: by deadline, against any `asyncio.TimerHandle`.
+/// Compares timers by asyncio's own methods: by deadline, with any `asyncio.TimerHandle`.
 fn compare<'py>(left: Borrowed<'py>, right: Borrowed<'py>, operator: c_int) -> PyResult<Bound<'py, PyAny>> {
     const NAMES: [&str; 6] = ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"];
     let name = NAMES[usize::try_from(operator)?];
@@ -334,7 +335,7 @@ fn hash(handle: This<'_, HandleValue>) -> Result<isize, ErrorSet> {
     Ok(due(handle)?.hash()?)
 }
 
-/// The `context` dict of an exception that `details` describe, for callers without a handle.
+/// Returns the `context` dict of an exception, for callers without a handle.
 pub(crate) fn failure<'py>(py: Python<'py>, message: &str, error: PyErr) -> PyResult<Bound<'py, PyDict>> {
     let details = make::dict(py)?;
     details.set_item(name!("message"), Text(message))?;

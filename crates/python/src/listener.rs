@@ -1,10 +1,10 @@
-//! A listening socket: accepts what is there.
+//! A listening socket, which accepts connections.
 //!
-//! What becomes of a connection is `accept_task`'s affair; protocols of this library's own, which nobody sees being made,
-//! begin at once.
+//! `accept_task` handles a connection; native protocols of this package, whose creation is not visible to a program,
+//! start at once.
 //!
-//! The socket object stays its server's. Where the process has no descriptors left, accepting pauses for a second, as in asyncio, instead of being
-//! reported by the kernel over and over.
+//! The socket object belongs to its server. If the process has no descriptors left, accepting pauses for a second, as
+//! in asyncio; otherwise the kernel would report the socket over and over.
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -25,10 +25,10 @@ use crate::name;
 use crate::registry::{Evicted, Source, SourceKind};
 use crate::stream_protocol;
 
-/// Connections accepted for one event, so that a flood of them does not keep the loop from those that it has.
+/// The most connections accepted for one event, so that a flood of them does not delay existing ones.
 const ACCEPTED_AT_ONCE: usize = 64;
 
-/// What went wrong with one connection before it was accepted, so that the next one may be had: accept(2) on TCP.
+/// Errors of one connection before it was accepted, after which the next can be accepted: accept(2) on TCP.
 const OF_A_PEER: [i32; 7] = [
     libc::ENETDOWN,
     libc::EPROTO,
@@ -39,14 +39,14 @@ const OF_A_PEER: [i32; 7] = [
     libc::ENETUNREACH,
 ];
 
-/// How long accepting pauses when the process or the system has no descriptors or memory left: asyncio's number.
+/// The pause of accepting when the process or the system has no descriptors or memory left: asyncio's number.
 const RETRY_SECONDS: f64 = 1.0;
 
-/// What accepts on one socket.
+/// Accepts on one socket.
 #[pyclass(frozen, immutable_type, module = "vitok._native")]
 pub(crate) struct Listener {
     owner: Py<EventLoop>,
-    /// The number that the socket had at the beginning.
+    /// The number of the socket when it was registered.
     descriptor: RawFd,
     parts: ClassCell<Option<Parts>>,
     token: ClassCell<Option<Token>>,
@@ -55,7 +55,7 @@ pub(crate) struct Listener {
 struct Parts {
     acceptor: Acceptor,
     socket: SocketObject,
-    /// Whether connections begin in the turn in which they are accepted.
+    /// Whether connections start in the turn in which they are accepted.
     begins_at_once: bool,
 }
 
@@ -69,7 +69,7 @@ impl Parts {
     }
 }
 
-/// Begins to accept on a listening socket that does not block.
+/// Starts accepting on a non-blocking listening socket.
 pub(crate) fn listen<'py>(
     owner: &Bound<'py, EventLoop>,
     factory: Bound<'py, PyAny>,
@@ -79,7 +79,8 @@ pub(crate) fn listen<'py>(
 ) -> PyResult<()> {
     let py = owner.py();
     let descriptor = socket.descriptor(py);
-    // Accepted sockets inherit the option, which saves a call for each. Where it is no TCP socket that is no error.
+    // Accepted sockets inherit the option, which saves a call for each. Other sockets than TCP refuse it, which is no
+    // error.
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
         begins_at_once: stream_protocol::is_made_by(&factory),
@@ -101,7 +102,7 @@ pub(crate) fn listen<'py>(
     watch(&listener)
 }
 
-/// Whether a connection that comes in at this address has it for its own.
+/// Returns whether connections to this address all have it as their own address.
 fn is_specific(address: &Address) -> bool {
     match address {
         Address::V4 { addr, .. } => !addr.is_unspecified(),
@@ -111,7 +112,7 @@ fn is_specific(address: &Address) -> bool {
     }
 }
 
-/// Ceases to accept on the socket with this number; whether it did.
+/// Stops accepting on the socket with this number. Returns whether it was accepting.
 pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> bool {
     let mut evicted = Evicted::default();
     let detached = state.registry.with(py, |registry| {
@@ -126,13 +127,13 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
     true
 }
 
-/// Somebody wants to connect.
+/// Accepts connections after an event.
 pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = listener.py();
     let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
     let mut failures = 0;
     for _ in 0..ACCEPTED_AT_ONCE {
-        // The server may be closed by what the last connection set off.
+        // The code of the last connection may have closed the server.
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
         match accept(py, parts.socket.descriptor(py)) {
             Ok((file, peer)) => {
@@ -144,7 +145,7 @@ pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
                 }
             }
             Err(error) => match error.raw_os_error() {
-                // The peer was gone before it was accepted.
+                // The peer had left before it was accepted.
                 Some(libc::ECONNABORTED) => {}
                 _ if error.kind() == io::ErrorKind::WouldBlock => {
                     note_harmless(&listener, &parts, failures);
@@ -161,11 +162,11 @@ pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
             },
         }
     }
-    // Nothing but errors is no peer's doing.
+    // If there are only errors, no peer is the cause.
     if failures == ACCEPTED_AT_ONCE { pause(&listener) } else { Ok(()) }
 }
 
-/// Notes that nobody's code has run and nothing was sent, if that is so: the connections wait for their tasks.
+/// Records that no user code has run and nothing was sent, if that is so: the connections wait for their tasks.
 fn note_harmless(listener: &Bound<'_, Listener>, parts: &Parts, failures: usize) {
     let (py, owner) = (listener.py(), listener.get().owner.get());
     let has_task_factory = owner.settings.with(py, |settings| settings.task_factory.is_some());
@@ -174,7 +175,8 @@ fn note_harmless(listener: &Bound<'_, Listener>, parts: &Parts, failures: usize)
     }
 }
 
-/// The next connection. Where another process has made the listener block, and may be quicker, the GIL is free meanwhile.
+/// Accepts the next connection. If another process has made the listener blocking, and may be faster, the GIL is
+/// released.
 fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
     match socket::accept(descriptor) {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -184,7 +186,7 @@ fn accept(py: Python<'_>, descriptor: RawFd) -> io::Result<(OwnedFd, Address)> {
     }
 }
 
-/// Has Python tell of an error: of one a second, and how many others there were.
+/// Reports an error through Python: one per second, with the number of others.
 #[cold]
 fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> Result<(), ErrorSet> {
     let py = listener.py();
@@ -194,12 +196,12 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
     Ok(())
 }
 
-/// Accepting failed for a reason that will last: it is tried again in a second.
+/// Pauses after an error that will last: accepting is tried again in a second.
 #[cold]
 fn pause(listener: &Bound<'_, Listener>) -> Result<(), ErrorSet> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
-    // First: a listener that is paused and not resumed is lost.
+    // First, because a listener that is paused and not resumed is lost.
     owner.call_method1(
         name!("call_later"),
         (make::float(py, RETRY_SECONDS)?, listener.getattr(name!("_resume"))?),
@@ -255,7 +257,7 @@ impl Listener {
         listener.ask(slf.py(), Interest::READABLE, slf.as_any().clone())
     }
 
-    /// The kernel refuses to watch the socket: accept no more.
+    /// Stop accepting, since the kernel refuses to watch the socket.
     fn abort(slf: &Bound<'_, Self>) {
         slf.get().stop(slf.py());
     }

@@ -1,7 +1,7 @@
-//! Calling protocols: the methods that asyncio's protocol classes name, each in the context of its connection.
+//! Calls protocols: the methods of asyncio's protocol classes, each in the context of its connection.
 //!
-//! What an exception out of one means is the transport's affair; here stands only how it is told apart and reported. While
-//! a method runs anything may happen to its transport, so no borrow is alive across a call.
+//! Exceptions are classified and reported here; the transport decides what they mean. While a method runs anything may
+//! happen to its transport, so no borrow is alive across a call.
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PySystemExit};
 use pyo3::prelude::*;
@@ -22,7 +22,7 @@ pub(crate) struct Callee<'py> {
 }
 
 impl<'py> Callee<'py> {
-    /// `protocol.name(*arguments)` in the connection's context.
+    /// Calls `protocol.name(*arguments)` in the connection's context.
     #[inline(always)]
     pub(crate) fn call<const COUNT: usize>(
         &self,
@@ -32,12 +32,12 @@ impl<'py> Callee<'py> {
         in_context(self.context.as_borrowed(), || call_method(self.protocol.as_borrowed(), name, arguments))
     }
 
-    /// The same in whatever context is current: for what asyncio calls from within the user's own call.
+    /// Calls a method in the current context: for calls that asyncio makes within the user's own call.
     pub(crate) fn call_here(&self, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         self.call_here_with(name, &[])
     }
 
-    /// The same with arguments.
+    /// Does the same with arguments.
     pub(crate) fn call_here_with<const COUNT: usize>(
         &self,
         name: &Py<PyString>,
@@ -47,7 +47,7 @@ impl<'py> Callee<'py> {
     }
 }
 
-/// The exception that a protocol raised, unless it is one that has to leave the loop.
+/// Returns the exception that a protocol raised, unless it is one that leaves the loop.
 pub(crate) fn failure(py: Python<'_>, raised: ErrorSet) -> Result<PyErr, ErrorSet> {
     let error = raised.take(py);
     if error.is_instance_of::<PySystemExit>(py) || error.is_instance_of::<PyKeyboardInterrupt>(py) {
@@ -56,13 +56,13 @@ pub(crate) fn failure(py: Python<'_>, raised: ErrorSet) -> Result<PyErr, ErrorSe
     Ok(error)
 }
 
-/// Whether an exception is the network's doing rather than a mistake in the program: asyncio reports those in debug mode
-/// only.
+/// Returns whether an exception is caused by the network rather than by the program: asyncio reports those in debug
+/// mode only.
 pub(crate) fn is_network_error(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyOSError>(py)
 }
 
-/// Hands an exception of a protocol to the loop's exception handler.
+/// Passes an exception of a protocol to the loop's exception handler.
 pub(crate) fn report<'py>(
     owner: &Bound<'py, EventLoop>,
     message: &str,

@@ -1,7 +1,7 @@
-//! `create_future` and `create_task`: asyncio's own C objects, made without building keywords for each.
+//! `create_future` and `create_task`: asyncio's own C objects, created without building keywords for each.
 //!
-//! Whatever is not the plain case (a task factory, keywords, a class that somebody put in place of asyncio's) goes to
-//! CPython's own method.
+//! Everything but the plain case (a task factory, keywords, a class that replaces asyncio's) goes to CPython's own
+//! method.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
@@ -85,8 +85,8 @@ fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Er
     call_type(class, &arguments, &keywords)
 }
 
-/// A task for a coroutine that takes its first step before this returns, where the running Python has such tasks and nobody
-/// has put a factory or a class of his own in the way: then it is what `loop.create_task()` makes.
+/// Returns a task whose coroutine takes its first step before this returns, if the running Python has such tasks and no
+/// factory or class replaces asyncio's; otherwise what `loop.create_task()` returns.
 pub(crate) fn start<'py>(
     owner: &Bound<'py, EventLoop>,
     coroutine: Bound<'py, PyAny>,
@@ -116,7 +116,7 @@ fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one.is(other))
 }
 
-/// `BaseEventLoop.create_task`, of whichever Python runs.
+/// Calls `BaseEventLoop.create_task` of the running Python.
 fn inherited<'py>(call: &Call<'py, EventLoop>, state: &EventLoop) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = call.py;
     let (arguments, options) = call.unbound()?;
@@ -124,7 +124,7 @@ fn inherited<'py>(call: &Call<'py, EventLoop>, state: &EventLoop) -> Result<Boun
     Ok(method.call(make::tuple(py, arguments)?, Some(&options))?)
 }
 
-/// The class that a module of asyncio has under a name now: some tools replace it.
+/// Returns the class that has this name in a module of asyncio now: some tools replace it.
 #[inline(always)]
 fn named_class<'py>(
     py: Python<'py>,
@@ -137,7 +137,8 @@ fn named_class<'py>(
     }
 }
 
-/// `{"loop": self}`, for an eager task with `"eager_start": True`: made once a run, and kept while the loop runs.
+/// Returns `{"loop": self}`, with `"eager_start": True` for an eager task: created once per run, and kept while the
+/// loop runs.
 #[inline(always)]
 fn kept_keywords<'py>(
     receiver: Borrowed<'_, 'py, PyAny>,

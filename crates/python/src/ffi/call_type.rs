@@ -1,6 +1,6 @@
-//! Makes an instance of a class from an argument tuple and a keyword dict that already exist.
+//! Creates an instance of a class from an argument tuple and a keyword dict that already exist.
 //!
-//! `type.__call__` through vectorcall would build both for every call; a loop makes futures and tasks with the same
+//! `type.__call__` through vectorcall would build both for every call; a loop creates futures and tasks with the same
 //! keywords all the time.
 
 use pyo3::prelude::*;
@@ -8,8 +8,8 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::trampoline::{ErrorSet, owned};
 
-/// `class(*arguments, **keywords)` for a class that `type` made no `__call__` of its own for, and whose `__init__` does
-/// not keep the dict: asyncio's C classes.
+/// Calls `class(*arguments, **keywords)` for a class without a `__call__` of a metaclass, whose `__init__` does not
+/// keep the dict: asyncio's C classes.
 pub(crate) fn call_type<'py>(
     class: &Bound<'py, PyType>,
     arguments: &Bound<'py, PyTuple>,
@@ -26,7 +26,7 @@ pub(crate) fn call_type<'py>(
     let made = unsafe { new(raw, arguments.as_ptr(), keywords.as_ptr()) };
     // SAFETY: a new reference, or null.
     let instance = unsafe { owned(py, made) }?;
-    // SAFETY: as above; `instance` is what `tp_new` of this class gave.
+    // SAFETY: as above; `instance` is the result of this class's `tp_new`.
     if unsafe { init(instance.as_ptr(), arguments.as_ptr(), keywords.as_ptr()) } != 0 {
         return Err(ErrorSet::by_interpreter());
     }

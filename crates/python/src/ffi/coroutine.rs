@@ -1,7 +1,7 @@
-//! Coroutines in Rust: objects that `await` takes, steps, and throws into, as it does with those of `async def`.
+//! Coroutines in Rust: objects that `await` accepts, steps, and throws into, like those of `async def`.
 //!
-//! The interpreter steps what is awaited by `tp_iternext` or, in Python 3.11 and for a task's own coroutine, by `am_send`;
-//! both are here, and the methods that Python code calls. It knows nothing of what a step does.
+//! The interpreter steps an awaited object by `tp_iternext` or, in Python 3.11 and for a task's own coroutine, by
+//! `am_send`. Both are here, and the methods that Python code calls. The steps themselves are in other modules.
 
 use std::ffi::{CString, c_void};
 use std::ptr::null_mut;
@@ -21,24 +21,24 @@ use super::this::{Borrowed, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
 use crate::name;
 
-/// What a step comes to.
+/// The result of a step.
 pub(crate) enum Step<'py> {
     /// The task waits for this future.
     Yield(Bound<'py, PyAny>),
-    /// The end, with the result.
+    /// The coroutine ends with this result.
     Return(Bound<'py, PyAny>),
 }
 
-/// A value that is stepped.
+/// A value that can be stepped.
 pub(crate) trait Coroutine: ClassValue {
-    /// Runs to the next future or to the end. `sends_none` is false where a value is sent in.
+    /// Runs to the next future or to the end. `sends_none` is false if a value is sent in.
     fn step(this: This<'_, Self>, sends_none: bool) -> Result<Step<'_>, ErrorSet>;
 
-    /// `close()` and `throw()`: ceases to wait, and ends without a result. False if it had ended before.
+    /// Stops waiting, and ends without a result, for `close()` and `throw()`. Returns false if it had ended before.
     fn abandon(this: This<'_, Self>) -> bool;
 }
 
-/// Makes a class of coroutines out of what it has besides what all of them have.
+/// Creates a class of coroutines, with what all of them have added to the definition.
 pub(crate) fn make_class<'py, T: Coroutine>(
     module: &Bound<'py, PyModule>,
     class: &'static Class<T>,
@@ -54,7 +54,7 @@ pub(crate) fn make_class<'py, T: Coroutine>(
     definition.make(module, class)
 }
 
-/// What Python code calls.
+/// The methods that Python code calls.
 fn methods<T: Coroutine>() -> Vec<Method<T>> {
     let method =
         |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
@@ -80,7 +80,7 @@ fn close_by_method<T: Coroutine>(this: This<'_, T>) -> Result<Bound<'_, PyAny>, 
     Ok(none(this.py()))
 }
 
-/// `coroutine.send(value)`: the end comes as StopIteration.
+/// Implements `coroutine.send(value)`: the end is a StopIteration.
 fn send_by_method<'py, T: Coroutine>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let value = match call.positional() {
         [value] if !call.has_keywords() => *value,
@@ -92,7 +92,7 @@ fn send_by_method<'py, T: Coroutine>(call: &Call<'py, T>) -> Result<Bound<'py, P
     }
 }
 
-/// `coroutine.throw(type, value, traceback)`.
+/// Implements `coroutine.throw(type, value, traceback)`.
 fn throw_by_method<'py, T: Coroutine>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = match call.positional() {
         [kind, rest @ ..] if rest.len() <= 2 && !call.has_keywords() => {
@@ -106,7 +106,7 @@ fn throw_by_method<'py, T: Coroutine>(call: &Call<'py, T>) -> Result<Bound<'py, 
     Err(new_error::<PyRuntimeError>("cannot reuse already awaited coroutine").into())
 }
 
-/// The exception that the arguments of `throw` name.
+/// Returns the exception that the arguments of `throw` specify.
 fn thrown<'py>(
     kind: Borrowed<'py>,
     value: Option<Borrowed<'py>>,
@@ -141,7 +141,8 @@ fn thrown<'py>(
     Ok(PyErr::from_value(error))
 }
 
-/// StopIteration with the result. It is made here, because the interpreter would take a tuple for its arguments.
+/// Returns StopIteration with the result. It is created here, because the interpreter would take a tuple for its
+/// arguments.
 fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<ErrorSet, ErrorSet> {
     let class = py.get_type::<PyStopIteration>();
     // SAFETY: live objects.
@@ -153,7 +154,7 @@ fn stop(py: Python<'_>, result: &Bound<'_, PyAny>) -> Result<ErrorSet, ErrorSet>
     Ok(ErrorSet::by_interpreter())
 }
 
-/// `tp_iternext`. The end without an exception is the end with None.
+/// Implements `tp_iternext`. The end without an exception is the end with None.
 unsafe extern "C" fn next<T: Coroutine>(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the interpreter calls this, so the thread is attached.
     let py = unsafe { Python::assume_attached() };
@@ -168,7 +169,7 @@ unsafe extern "C" fn next<T: Coroutine>(object: *mut ffi::PyObject) -> *mut ffi:
     })
 }
 
-/// `am_send`.
+/// Implements `am_send`.
 unsafe extern "C" fn send<T: Coroutine>(
     object: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
@@ -191,7 +192,8 @@ unsafe extern "C" fn send<T: Coroutine>(
     outcome
 }
 
-/// What the interpreter warns of where a coroutine of `async def` was never awaited. An exception that is on its way stays.
+/// Warns as the interpreter does of a coroutine of `async def` that was never awaited. An exception that is being
+/// raised is kept.
 #[cold]
 pub(crate) fn warn_of_forgotten(py: Python<'_>, name: &str) -> Result<(), ErrorSet> {
     let pending = PyErr::take(py);

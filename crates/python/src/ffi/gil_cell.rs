@@ -1,7 +1,8 @@
 //! `GilCell<T>`: data of a loop that any thread may reach through the Python object, but only one at a time.
 //!
-//! With the GIL, holding it is the right to the data, and a flag catches re-entry. Without the GIL it is a mutex. In both
-//! builds the closure must be short and must neither call Python nor release an object: a finalizer could come back here.
+//! With the GIL, holding it gives access to the data, and a flag catches re-entry. Without the GIL it is a mutex. In
+//! both builds the closure must be short and must neither call Python nor release an object: a finalizer could enter it
+//! again.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -20,7 +21,7 @@ mod cell {
         busy: Cell<bool>,
     }
 
-    // SAFETY: `with` asks for a `Python` token, which one thread at a time holds, and it never lets go of it inside.
+    // SAFETY: `with` requires a `Python` token, which one thread at a time holds, and never releases it inside.
     unsafe impl<T> Sync for GilCell<T> {}
 
     impl<T> GilCell<T> {
@@ -39,7 +40,8 @@ mod cell {
             result
         }
 
-        /// The value for the garbage collector, which may only look; `None` while it is being changed.
+        /// Returns what `look` reads from the value, for the garbage collector; `None` while the value is being
+        /// changed.
         pub(crate) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
             // SAFETY: has no preconditions.
             if unsafe { ffi::PyGILState_Check() } == 0 || self.busy.replace(true) {
@@ -70,7 +72,7 @@ mod cell {
 
     pub(crate) struct GilCell<T>(Mutex<T>);
 
-    // SAFETY: the mutex serialises access; what it holds are references to Python objects, usable from any thread.
+    // SAFETY: the mutex serialises access, and its content is references to Python objects, which any thread may use.
     unsafe impl<T> Sync for GilCell<T> {}
     // SAFETY: as above.
     unsafe impl<T> Send for GilCell<T> {}

@@ -1,6 +1,7 @@
-//! Methods: C functions made of Rust ones that take the receiver or the whole call, without a tuple or a dict for a call.
+//! Methods: C functions made from Rust ones that take the receiver or the whole call, without a tuple or a dict per
+//! call.
 //!
-//! It knows nothing of what they do, nor how they come into a class.
+//! Their meaning, and how they are added to a class, is not known here.
 
 use std::ffi::CString;
 use std::marker::PhantomData;
@@ -40,7 +41,7 @@ pub(crate) unsafe fn enter<T>(
     unsafe { enter_with(receiver, arguments, positional, names, |call| body(call).map(Bound::into_ptr)) }
 }
 
-/// The same for a body that may give no object although nothing went wrong.
+/// Does the same for a body that may return no object without an error.
 ///
 /// # Safety
 /// As of [`enter`].
@@ -60,7 +61,7 @@ pub(super) unsafe fn enter_with<T>(
     })
 }
 
-/// The body of a vectorcall method of the objects that hold a `T`.
+/// The body of a vectorcall method of objects that hold a `T`.
 pub(crate) trait CallBody<T>:
     Copy + 'static + for<'a, 'py> Fn(&'a Call<'py, T>) -> Result<Bound<'py, PyAny>, ErrorSet>
 {
@@ -71,7 +72,7 @@ impl<T, F> CallBody<T> for F where
 {
 }
 
-/// A vectorcall method out of a Rust function that takes its [`Call`].
+/// Creates a vectorcall method from a Rust function that takes its [`Call`].
 pub(crate) fn fastcall<T: 'static, F: CallBody<T>>(_body: F) -> Entry<T> {
     unsafe extern "C" fn entry<T, F: CallBody<T>>(
         receiver: *mut ffi::PyObject,
@@ -87,7 +88,7 @@ pub(crate) fn fastcall<T: 'static, F: CallBody<T>>(_body: F) -> Entry<T> {
     Entry::new(Function::Fastcall(entry::<T, F>))
 }
 
-/// A method without arguments out of a Rust function that takes the receiver.
+/// Creates a method without arguments from a Rust function that takes the receiver.
 pub(crate) fn no_arguments<T, F>(_body: F) -> Entry<T>
 where
     T: Held,
@@ -114,10 +115,10 @@ where
     Entry::new(Function::NoArguments(entry::<T, F>))
 }
 
-/// A function that is known by its type: the item itself, or a closure without captures.
+/// Returns a function that is known by its type: the item itself, or a closure without captures.
 ///
 /// # Safety
-/// There is such a function: somebody has given one.
+/// The caller has received such a function as a value.
 #[inline(always)]
 pub(super) unsafe fn function<F: Copy + 'static>() -> F {
     const { assert!(size_of::<F>() == 0, "a pointer to a function, or a closure that captures") };
@@ -132,20 +133,20 @@ pub(crate) enum Function {
     NoArguments(NoArguments),
 }
 
-/// The C function behind a method of the classes whose objects hold a `T`.
+/// The C function behind a method of classes whose objects hold a `T`.
 pub(crate) struct Entry<T> {
     function: Function,
     receiver: PhantomData<fn(&T)>,
 }
 
 impl<T> Entry<T> {
-    /// The function takes receivers that hold a `T`.
+    /// Wraps a function for receivers that hold a `T`.
     pub(super) fn new(function: Function) -> Self {
         Self { function, receiver: PhantomData }
     }
 }
 
-/// A method to be hung into a class whose objects hold a `T`: its name, its C function, its signature line and its docstring.
+/// A method for a class whose objects hold a `T`: its name, its C function, its signature line and its docstring.
 pub(crate) struct Method<T> {
     pub(crate) name: &'static str,
     pub(crate) entry: Entry<T>,
@@ -175,7 +176,7 @@ impl<T> Method<T> {
     }
 }
 
-/// Whether `callable` is the C function of `entry`, a method without arguments, bound to some object.
+/// Returns whether `callable` is the C function of `entry`, a method without arguments, bound to some object.
 pub(crate) fn is_entry<T>(callable: &Bound<'_, PyAny>, entry: &Entry<T>) -> bool {
     let Function::NoArguments(own) = entry.function else { return false };
     // SAFETY: `callable` is a live object.
@@ -187,7 +188,7 @@ pub(crate) fn is_entry<T>(callable: &Bound<'_, PyAny>, entry: &Entry<T>) -> bool
     function.is_some_and(|function| std::ptr::fn_addr_eq(function, own))
 }
 
-/// A function that is bound to objects which hold a `T`: what Python code gets when it asks such an object for a method.
+/// A function that is bound to objects that hold a `T`: the result of reading a method of such an object in Python.
 pub(crate) struct BoundFunction<T>(&'static ffi::PyMethodDef, PhantomData<fn(&T)>);
 
 // SAFETY: the definition is leaked and never written to.
@@ -196,14 +197,14 @@ unsafe impl<T> Send for BoundFunction<T> {}
 unsafe impl<T> Sync for BoundFunction<T> {}
 
 impl<T> BoundFunction<T> {
-    /// Keeps the definition of a method for as long as the process lives.
+    /// Keeps the definition of a method for the life of the process.
     pub(crate) fn new(method: Method<T>) -> PyResult<Self> {
         Ok(Self(method.leak()?, PhantomData))
     }
 }
 
 impl<T: Held> BoundFunction<T> {
-    /// The function, bound to `this`.
+    /// Returns the function, bound to `this`.
     #[inline(always)]
     pub(crate) fn bind<'py>(&self, this: This<'py, T>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let definition = std::ptr::from_ref(self.0).cast_mut();

@@ -23,7 +23,7 @@ use crate::imports;
 use crate::name;
 use crate::transport::unchanging;
 
-/// Makes the class, puts it into the module, and gives it.
+/// Creates the class, adds it to the module, and returns it.
 pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyType>> {
     let py = module.py();
     let base = imports::class(py, "asyncio.protocols", "Protocol")?;
@@ -37,7 +37,7 @@ pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'
     definition.make(module, Protocol::class())
 }
 
-/// A protocol for one connection of a server.
+/// Creates a protocol for one connection of a server.
 pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = http_server.py();
     Ok(Protocol::class().instance(py, Protocol::new(http_server))?.into_any())

@@ -1,8 +1,9 @@
-//! `sock_recv`, `sock_sendall` and their kin: coroutines that try the call at once and wait natively if they have to.
+//! `sock_recv`, `sock_sendall` and similar calls: coroutines that try the call at once and wait natively if they have
+//! to.
 //!
-//! Here stand the methods: what is the plain case, and what operation it makes. All else (keywords, sockets that are not
-//! exactly `socket.socket`, arguments of the wrong kind) goes to asyncio's own method, in whose words it is refused.
-//! How one of them runs is in `operation`, what it does to its socket in `work`.
+//! This file has the methods: they recognise the plain case, and create its operation. Everything else (keywords,
+//! sockets that are not exactly `socket.socket`, arguments of the wrong type) goes to asyncio's own method, which
+//! raises its own errors. `operation` runs an operation, `work` has its system calls.
 
 mod class;
 mod closed_check;
@@ -26,7 +27,7 @@ use crate::imports;
 use crate::loop_state::EventLoop;
 use work::Work;
 
-/// Puts the class of operations into the module, and the methods into the class of the loop.
+/// Adds the class of operations to the module, and the methods to the class of the loop.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     class::make(module)?;
@@ -99,7 +100,7 @@ fn accept<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     operation::make(call, "Loop.sock_accept", socket, Work::Accept)
 }
 
-/// What `sock_connect` in Python ends with: the socket is a plain one.
+/// Implements the last step of the Python method `sock_connect`: the socket is a plain one.
 fn connect<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let Some((socket, [address])) = plain(call) else {
         return Err(
@@ -110,8 +111,8 @@ fn connect<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorS
     operation::instance(call, "Loop.sock_connect", socket, work)
 }
 
-/// The socket that a call has first and the arguments behind it, so many by position and none by keyword; `None` for a call
-/// that is not like that, or where the socket is not exactly a `socket.socket`.
+/// Returns the socket and the further arguments of a call, if there are `COUNT` by position and none by keyword; `None`
+/// for other calls, or if the socket is not exactly a `socket.socket`.
 #[inline(always)]
 fn plain<'py, const COUNT: usize>(
     call: &Call<'py, EventLoop>,

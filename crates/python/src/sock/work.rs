@@ -1,7 +1,7 @@
-//! What an operation does to its socket: one attempt, which succeeds, fails, or has to wait.
+//! The system calls of an operation: one attempt, which succeeds, fails, or has to wait.
 //!
-//! Bytes of streams are moved by the kernel's calls. Where addresses and new sockets come in, the method of the Python
-//! socket is called, which has words and types for every family. It knows nothing of tasks and of waiting.
+//! The kernel's calls move the bytes of streams. Operations with addresses and new sockets call the method of the
+//! Python socket, which has errors and types for every family. Tasks and waiting are not known here.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -27,10 +27,10 @@ use crate::name;
 use crate::registry::Direction;
 use crate::transport;
 
-/// Up to this size a read goes through the loop's buffer and is copied: the `bytes` asked for are seldom all there.
+/// The size up to which a read goes through the loop's buffer and is copied: seldom are all requested bytes there.
 const SHARED: usize = 256 * 1024;
 
-/// What is to be done.
+/// The task of an operation.
 pub(super) enum Work {
     Receive { size: usize },
     ReceiveInto { buffer: Object },
@@ -42,11 +42,11 @@ pub(super) enum Work {
     Connect { address: Object, is_begun: bool },
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 pub(super) enum Attempt<'py> {
     Done {
         result: Bound<'py, PyAny>,
-        /// Whether it took all there was to be read.
+        /// Whether it read all bytes that were there.
         is_drained: bool,
     },
     Wait,
@@ -58,7 +58,7 @@ impl<'py> Attempt<'py> {
     }
 }
 
-/// Where an attempt is made.
+/// The objects of an attempt.
 pub(super) struct Place<'a, 'py> {
     pub(super) py: Python<'py>,
     pub(super) owner: &'a EventLoop,
@@ -66,7 +66,7 @@ pub(super) struct Place<'a, 'py> {
 }
 
 impl Place<'_, '_> {
-    /// The number of the socket, for the system call that comes next: exporting a buffer may have run user code, which may
+    /// Returns the number of the socket for the next system call: exporting a buffer may have run user code, which may
     /// have closed the socket.
     fn descriptor(&self) -> RawFd {
         self.socket.descriptor(self.py)
@@ -85,13 +85,13 @@ impl Work {
         }
     }
 
-    /// Whether the kernel is asked on for the sake of the next operation. A socket that was just connected can nearly
-    /// always be written, so that would be an event for nothing.
+    /// Returns whether the kernel's interest is kept for the next operation. A socket that was just connected can
+    /// nearly always be written, so that would be a useless event.
     pub(super) const fn lingers(&self) -> bool {
         !matches!(self, Self::Connect { .. })
     }
 
-    /// Whether the first attempt could only say that there is nothing to be read yet.
+    /// Returns whether the first attempt could only find that there is nothing to be read yet.
     pub(super) fn may_wait_untried(&self, py: Python<'_>) -> bool {
         match self {
             Self::Receive { size } => *size > 0,
@@ -106,7 +106,7 @@ impl Work {
         }
     }
 
-    /// Tries it. Python code may run.
+    /// Makes an attempt. Python code may run.
     pub(super) fn attempt<'py>(&mut self, place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
         let py = place.py;
         match self {
@@ -120,7 +120,7 @@ impl Work {
             Self::SendAll { data, sent } => {
                 let attempt = send(place, data.bind_borrowed(py), sent)?;
                 if matches!(attempt, Attempt::Wait) && bytes::Bytes::of(data.bind_borrowed(py)).is_none() {
-                    // What is half sent must not be resized meanwhile: asyncio holds such a view as well.
+                    // Memory that is half sent must not be resized meanwhile: asyncio holds such a view as well.
                     pin(py, data)?;
                 }
                 Ok(attempt)
@@ -158,7 +158,7 @@ impl Work {
 fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, ErrorSet> {
     let py = place.py;
     if size == 0 {
-        // As `socket.recv(0)`, which does not ask the kernel.
+        // As in `socket.recv(0)`, which makes no system call.
         return make::bytes(py, &[]).map(|data| Attempt::done(data.into_any()));
     }
     let received = if size > SHARED {
@@ -180,7 +180,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Borrowed<'_>) -> Result<Att
     let mut view = match View::writable(buffer) {
         Ok(view) => view,
         Err(raised) => {
-            // The socket's own method says what is wrong with it.
+            // The socket's own method raises the error.
             drop(raised.take(place.py));
             return ask(place, name!("recv_into"), &[buffer]);
         }
@@ -197,7 +197,7 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Borrowed<'_>) -> Result<Att
     }
 }
 
-/// Sends what is left. As in asyncio, a part that was taken is no reason to try again at once.
+/// Sends the rest. As in asyncio, a part that was taken is no reason to try again at once.
 fn send<'py>(place: &Place<'_, 'py>, data: Borrowed<'_>, sent: &mut usize) -> Result<Attempt<'py>, ErrorSet> {
     let view = match View::of(data) {
         Ok(view) => view,
@@ -226,7 +226,7 @@ fn pin(py: Python<'_>, data: &mut Object) -> Result<(), ErrorSet> {
     Ok(())
 }
 
-/// How much `sock_recvfrom_into` asks for: the whole buffer, where nothing or zero was said.
+/// Returns the size of `sock_recvfrom_into`: by default, or with zero, the whole buffer.
 fn settled_size<'a>(buffer: &Bound<'_, PyAny>, size: &'a mut Option<Object>) -> PyResult<&'a Object> {
     let py = buffer.py();
     let said = match size.take() {
@@ -244,7 +244,7 @@ fn accept<'py>(place: &Place<'_, 'py>) -> Result<Attempt<'py>, ErrorSet> {
     Ok(attempt)
 }
 
-/// Begins to connect, or asks how that went.
+/// Starts to connect, or reads the result.
 fn connect<'py>(
     place: &Place<'_, 'py>,
     address: Borrowed<'_>,

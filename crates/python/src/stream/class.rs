@@ -1,5 +1,5 @@
-//! `vitok._native.SocketTransport` as Python sees it: asyncio's methods, the private ones that asyncio's own code calls, and
-//! the private attributes that CPython's tests and libraries look at.
+//! `vitok._native.SocketTransport` for Python: asyncio's methods, the private ones that asyncio's own code calls, and
+//! the private attributes that CPython's tests and libraries read.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -21,7 +21,7 @@ use crate::transport::{
     writing_methods,
 };
 
-/// Makes the class and puts it into the module.
+/// Creates the class and adds it to the module.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let doc = "A stream over a connected socket: asyncio.Transport, native.";
@@ -57,20 +57,20 @@ fn methods() -> [Method<Stream>; 8] {
             "can_write_eof",
             no_arguments(|stream: This<'_, Stream>| Ok(truth(stream.py(), true))),
             "($self)",
-            "True: a socket can be closed half-way.",
+            "Return True: one direction of a socket can be closed.",
         ),
         method(
             "get_extra_info",
             fastcall(get_extra_info),
             "($self, name, default=None)",
-            "A fact by name: socket, sockname, peername.",
+            "A value by name: socket, sockname, peername.",
         ),
         force_close_method(),
         method(
             "_make_empty_waiter",
             no_arguments(make_empty_waiter),
             "($self)",
-            "A future of the queue's being sent; writes are refused until it is reset.",
+            "A future that ends when the queue is sent; writes are refused until it is reset.",
         ),
         method("_reset_empty_waiter", no_arguments(reset_empty_waiter), "($self)", "Writes are taken again."),
     ]

@@ -1,4 +1,4 @@
-//! The methods and attributes that all transports have, as tables for their classes; and what the collector sees of them.
+//! The methods and attributes that all transports have, as tables for their classes, and garbage collection.
 
 use pyo3::prelude::*;
 
@@ -40,7 +40,8 @@ impl<I: Inner> ClassValue for Transport<I> {
     }
 }
 
-/// A class of transports that has nothing but what all of them have. Its bases are those of asyncio's.
+/// Defines a class of transports with the methods and attributes that all of them have. Its bases are classes of
+/// asyncio.
 pub(crate) fn definition<'py, I: Inner>(
     py: Python<'py>,
     name: &'static str,
@@ -59,7 +60,7 @@ pub(crate) fn definition<'py, I: Inner>(
     })
 }
 
-/// A line of a table of methods.
+/// Creates a line of a table of methods.
 pub(crate) fn method<T>(
     name: &'static str,
     entry: Entry<T>,
@@ -75,7 +76,7 @@ fn methods<I: Inner>() -> Vec<Method<Transport<I>>> {
             "close",
             no_arguments(|this| done(this, close(this))),
             "($self)",
-            "Send what was written, then close.",
+            "Send buffered data, then close.",
         ),
         method(
             "is_closing",
@@ -105,25 +106,25 @@ fn methods<I: Inner>() -> Vec<Method<Transport<I>>> {
             "_call_connection_lost",
             fastcall(call_connection_lost),
             "($self, exc)",
-            "What the loop calls at the end.",
+            "Call connection_lost() and close the descriptor; for the loop.",
         ),
     ]
 }
 
-/// The methods of transports that read.
+/// Returns the methods of transports that read.
 pub(crate) fn reading_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
         method(
             "pause_reading",
             no_arguments(|this| done(this, pause_reading(this))),
             "($self)",
-            "Call the protocol with nothing received until resume_reading().",
+            "Pass no data to the protocol until resume_reading().",
         ),
         method(
             "resume_reading",
             no_arguments(|this| done(this, resume_reading(this))),
             "($self)",
-            "Read again.",
+            "Resume reading after pause_reading().",
         ),
         method(
             "is_reading",
@@ -134,7 +135,7 @@ pub(crate) fn reading_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     ]
 }
 
-/// The methods of transports that write.
+/// Returns the methods of transports that write.
 pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     vec![
         method("abort", no_arguments(|this| done(this, abort(this, None))), "($self)", "Close at once."),
@@ -142,7 +143,7 @@ pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
             "get_write_buffer_size",
             no_arguments(buffer_size),
             "($self)",
-            "Bytes that wait for the kernel.",
+            "The number of bytes that wait for the kernel.",
         ),
         method(
             "get_write_buffer_limits",
@@ -159,7 +160,7 @@ pub(crate) fn writing_methods<I: Inner>() -> Vec<Method<Transport<I>>> {
     ]
 }
 
-/// The method of transports over sockets that asyncio's own code ends one by.
+/// Returns the method by which asyncio's own code ends a transport over a socket.
 pub(crate) fn force_close_method<I: Inner>() -> Method<Transport<I>> {
     method("_force_close", fastcall(force_close_with), "($self, exc)", "Lose the connection to an exception.")
 }
@@ -172,12 +173,12 @@ fn getters<I: Inner>() -> Vec<Getter<Transport<I>>> {
     ]
 }
 
-/// The attributes of transports that read.
+/// Returns the attributes of transports that read.
 pub(crate) fn reading_getters<I: Inner>() -> Vec<Getter<Transport<I>>> {
     vec![getter("_paused", |this| Ok(whether(this, |inner: &mut I| inner.state().is_paused())))]
 }
 
-/// The attributes of transports that write.
+/// Returns the attributes of transports that write.
 pub(crate) fn writing_getters<I: Inner>() -> Vec<Getter<Transport<I>>> {
     vec![
         getter("_protocol_paused", |this| Ok(whether(this, |inner: &mut I| inner.common().flow.is_paused()))),
@@ -190,7 +191,7 @@ fn done<I: Inner>(transport: This<'_, Transport<I>>, outcome: Result<(), ErrorSe
     outcome.map(|()| none(transport.py()))
 }
 
-/// What a closure says of the changing part of a transport.
+/// Returns the answer of a closure to the mutable part of a transport.
 fn whether<I: Inner>(
     transport: This<'_, Transport<I>>,
     question: impl FnOnce(&mut I) -> bool,
@@ -229,7 +230,7 @@ fn force_close_with<'py, I: Inner>(call: &Call<'py, Transport<I>>) -> Answer<'py
     done(call.this(), abort(call.this(), error))
 }
 
-/// `transport.pause_reading()`.
+/// Implements `transport.pause_reading()`.
 pub(crate) fn pause_reading<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     if transport.inner.with(transport.py(), |inner| inner.state().pause_reading()) {
         update_interest(transport)?;
@@ -237,7 +238,7 @@ pub(crate) fn pause_reading<I: Inner>(transport: This<'_, Transport<I>>) -> Resu
     Ok(())
 }
 
-/// `transport.resume_reading()`.
+/// Implements `transport.resume_reading()`.
 pub(crate) fn resume_reading<I: Inner>(transport: This<'_, Transport<I>>) -> Result<(), ErrorSet> {
     if transport.inner.with(transport.py(), |inner| inner.state().resume_reading()) {
         I::deliver_later(transport)?;
@@ -246,13 +247,13 @@ pub(crate) fn resume_reading<I: Inner>(transport: This<'_, Transport<I>>) -> Res
     Ok(())
 }
 
-/// What was gathered is offered to the kernel first, so that the figure is what asyncio would say.
+/// Offers gathered bytes to the kernel first, so that the size is what asyncio would return.
 fn buffer_size<I: Inner>(transport: This<'_, Transport<I>>) -> Answer<'_> {
     I::flush(transport)?;
     make::count(transport.py(), transport.inner.with(transport.py(), |inner| inner.waiting()))
 }
 
-/// The low and the high mark.
+/// Returns the low and the high mark.
 fn marks<I: Inner>(transport: This<'_, Transport<I>>) -> (usize, usize) {
     transport.inner.with(transport.py(), |inner| inner.common().flow.limits())
 }
@@ -263,7 +264,7 @@ fn limits<I: Inner>(transport: This<'_, Transport<I>>) -> Answer<'_> {
     Ok(make::tuple(py, [make::count(py, low)?, make::count(py, high)?])?.into_any())
 }
 
-/// An object that a transport may hold, or None.
+/// Returns an object that a transport may have, or None.
 pub(crate) fn held<'py, I: Inner>(
     transport: This<'py, Transport<I>>,
     place: impl FnOnce(&mut I) -> Option<&Object>,
@@ -273,7 +274,7 @@ pub(crate) fn held<'py, I: Inner>(
     Ok(object.map_or_else(|| none(py), |object| object.into_bound(py)))
 }
 
-/// The descriptor as it was when the transport was made, under whatever name asyncio's own has it.
+/// Returns the number of the descriptor at the creation of the transport. Its name in asyncio depends on the transport.
 pub(crate) fn number<I: Inner>(transport: This<'_, Transport<I>>) -> PyResult<Bound<'_, PyAny>> {
     let number = transport.inner.with(transport.py(), |inner| inner.common().number);
     Ok(make::integer(transport.py(), i64::from(number))?)
@@ -283,7 +284,7 @@ fn protocol<I: Inner>(transport: This<'_, Transport<I>>) -> PyResult<Bound<'_, P
     held(transport, |inner| inner.common().protocol.as_ref())
 }
 
-/// asyncio's transports let go of their loop at the end, and code asks for that.
+/// asyncio's transports release their loop at the end, and code checks for that.
 fn owner<I: Inner>(transport: This<'_, Transport<I>>) -> PyResult<Bound<'_, PyAny>> {
     let py = transport.py();
     let is_closed = transport.inner.with(py, |inner| inner.is_closed());
