@@ -11,7 +11,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::Borrowed;
 
 impl Registry {
-    /// Puts a callback in place, which displaces what waits in the same direction. `object` is what it was registered for.
+    /// Adds a callback, which evicts another of the same direction. `object` is the object that the user registered.
     pub(crate) fn add_callback(
         &mut self,
         descriptor: RawFd,
@@ -33,7 +33,7 @@ impl Registry {
         told
     }
 
-    /// Takes out what waits for a number in one direction.
+    /// Removes the callback or operation of a number in one direction.
     pub(crate) fn remove_callback(
         &mut self,
         descriptor: RawFd,
@@ -48,8 +48,8 @@ impl Registry {
         self.tell(token, before, Asker::Leaver, evicted)
     }
 
-    /// Puts a callback in place for an object that is registered and was closed since; asyncio does not tell its selector
-    /// of the same direction either. `Err` gives the callback back if nothing is registered for the object.
+    /// Replaces the callback of an object that is registered and was closed since; asyncio does not tell its selector
+    /// of the same direction either. `Err` returns the callback if nothing is registered for the object.
     pub(crate) fn replace_callback_of_closed(
         &mut self,
         object: Borrowed<'_>,
@@ -68,7 +68,8 @@ impl Registry {
         Ok(Err(io::Error::from_raw_os_error(libc::EBADF)))
     }
 
-    /// Takes out what waits in one direction for an object that was closed since; `None` if nothing is registered for it.
+    /// Removes the callback in one direction of an object that was closed since; `None` if nothing is registered for
+    /// it.
     pub(crate) fn remove_callback_of_closed(
         &mut self,
         object: Borrowed<'_>,
@@ -82,11 +83,11 @@ impl Registry {
         if entry.interest().is_empty() && !entry.has_source() {
             evicted.take_entry(self.table.remove(descriptor));
         }
-        // Also where the other direction is left: its file is closed.
+        // Also if the other direction is left: its file is closed.
         Some(self.poller.as_mut().map_or(Ok(()), |poller| poller.deregister(descriptor, before)))
     }
 
-    /// Ceases to watch for callbacks that were cancelled without being removed.
+    /// Stops watching for callbacks that were cancelled without being removed.
     pub(crate) fn drop_cancelled(&mut self, evicted: &mut Evicted) {
         for direction in [Direction::Read, Direction::Write] {
             let cancelled: Vec<_> = self
@@ -96,7 +97,7 @@ impl Registry {
                 .map(|entry| entry.descriptor)
                 .collect();
             for descriptor in cancelled {
-                // A kernel that refuses to forget a descriptor goes on reporting it, and the stale events are counted.
+                // A kernel that refuses to forget a descriptor keeps reporting it, and the stale events are counted.
                 drop(self.remove_callback(descriptor, direction, evicted));
             }
         }

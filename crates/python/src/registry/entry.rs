@@ -1,4 +1,4 @@
-//! What is registered for one descriptor: callbacks, operations of `sock_*`, transports. And what an event of it calls for.
+//! The registrations of one descriptor (callbacks, `sock_*` operations, transports) and those that an event concerns.
 
 use std::os::fd::RawFd;
 
@@ -7,7 +7,7 @@ use reactor::{Interest, Readiness};
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::object::Object;
 
-/// What a callback or an operation waits for: `selectors.EVENT_READ` or `selectors.EVENT_WRITE`.
+/// The direction of a callback or an operation: `selectors.EVENT_READ` or `selectors.EVENT_WRITE`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Direction {
     Read,
@@ -57,7 +57,7 @@ impl<T> ByDirection<T> {
         self.reader.take().into_iter().chain(self.writer.take())
     }
 
-    /// Those that an event calls for.
+    /// Iterates over the values that an event concerns.
     #[inline(always)]
     pub(crate) fn due(&self, readiness: Readiness) -> impl Iterator<Item = &T> {
         let reader = self.reader.as_ref().filter(|_| readiness.readable());
@@ -88,22 +88,22 @@ impl<T> ByDirection<T> {
 /// The callbacks of `add_reader` and `add_writer`.
 pub(crate) struct Callbacks {
     pub(crate) handles: ByDirection<Handle>,
-    /// What the first of them was registered for: a number, or an object that may be closed by now.
+    /// The object of the first of them: a number, or an object that may be closed by now.
     pub(crate) object: Option<Object>,
 }
 
-/// The operations of `sock_*` that wait, and what the kernel was asked for on their behalf.
+/// The waiting `sock_*` operations, and the kernel's interest on their behalf.
 ///
-/// The kernel's registration stays when an operation is done, so that the next one on the same socket finds it in place;
-/// an event that no operation waits for ends it.
+/// The kernel's registration stays when an operation is done, so that the next one on the same socket need not
+/// register; an event without a waiting operation ends it.
 pub(crate) struct Waits {
     pub(crate) operations: ByDirection<Object>,
     pub(super) armed: Interest,
     /// A weak reference to the socket object.
     pub(super) socket: Object,
-    /// Whether the descriptor is known to be no transport's, and to have no callbacks.
+    /// Whether the descriptor is known to have no transport and no callbacks.
     pub(super) is_checked: bool,
-    /// Whether the last read took all there was: the next one would only be told to wait.
+    /// Whether the last read returned all bytes, so that the next one would block.
     pub(super) is_drained: bool,
 }
 
@@ -118,18 +118,18 @@ impl Waits {
         }
     }
 
-    /// What the kernel was asked for and no operation waits for.
+    /// Returns the interest for which no operation waits.
     pub(super) fn idle(&self) -> Interest {
         self.armed.without(self.operations.interest())
     }
 
-    /// Whether an event is one that no operation waits for.
+    /// Returns whether no operation waits for an event.
     pub(crate) fn is_idle(&self, readiness: Readiness) -> bool {
         !readiness.answers(self.idle()).is_empty()
     }
 }
 
-/// Which class a [`Source`] is of.
+/// The class of a [`Source`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum SourceKind {
     Stream,
@@ -145,17 +145,17 @@ impl SourceKind {
         matches!(self, Self::ReadPipe | Self::WritePipe)
     }
 
-    /// The method that ends a source which the kernel refuses to watch any more.
+    /// Returns the method that ends a source which the kernel refuses to watch.
     pub(crate) const fn end_method(self) -> &'static str {
         match self {
-            // asyncio's reading transport has no `abort()`; there is nothing that its `close()` would wait for.
+            // asyncio's reading transport has no `abort()`; its `close()` waits for nothing.
             Self::ReadPipe => "close",
             Self::Stream | Self::Datagram | Self::Listener | Self::WritePipe => "abort",
         }
     }
 }
 
-/// A transport or a listener of this library's, which gets its events without a handle in between.
+/// A native transport or listener, which gets its events without a handle in between.
 pub(crate) struct Source {
     pub(crate) kind: SourceKind,
     /// The object, or a weak reference to it while the kernel is asked for nothing: a transport that is neither read nor
@@ -164,11 +164,11 @@ pub(crate) struct Source {
     pub(super) interest: Interest,
 }
 
-/// Who an event is delivered to.
+/// The receiver of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Recipient {
     Source(SourceKind),
-    /// An operation of `sock_*` that waits.
+    /// A waiting `sock_*` operation.
     Operation,
 }
 
@@ -179,15 +179,15 @@ pub(crate) struct ReadyEvent {
     pub(crate) readiness: Readiness,
 }
 
-/// One descriptor of the table. It may have a source and callbacks at once: asyncio's own `sendfile` waits by a callback on
-/// the descriptor of a transport that is paused meanwhile.
+/// One descriptor of the table. It may have a source and callbacks at once: asyncio's own `sendfile` waits by a
+/// callback on the descriptor of a transport that is paused meanwhile.
 pub(crate) struct Entry {
     pub(crate) descriptor: RawFd,
     source: Option<Source>,
     /// The writing transport of a pipe: see [`SourceKind::is_pipe`].
     pipe_writer: Option<Source>,
     pub(crate) callbacks: Callbacks,
-    /// Behind a pointer: few descriptors have them.
+    /// Boxed, since few descriptors have them.
     pub(crate) waits: Option<Box<Waits>>,
 }
 
@@ -197,13 +197,13 @@ impl Entry {
         Self { descriptor, source: None, pipe_writer: None, callbacks, waits: None }
     }
 
-    /// What the kernel is asked for.
+    /// Returns the kernel's interest.
     pub(super) fn interest(&self) -> Interest {
         let armed = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.armed);
         self.interest_with(armed)
     }
 
-    /// What a callback, an operation or a source waits for.
+    /// Returns the interest of callbacks, operations and sources.
     pub(super) fn wanted(&self) -> Interest {
         let wanted = self.waits.as_ref().map_or(Interest::NONE, |waits| waits.operations.interest());
         self.interest_with(wanted)
@@ -214,7 +214,7 @@ impl Entry {
         self.sources().fold(callbacks, |interest, source| interest.with(source.interest))
     }
 
-    /// Takes the operation that waits in one direction out, together with what was asked for on its behalf.
+    /// Removes the operation that waits in one direction, together with the interest on its behalf.
     pub(super) fn take_operation(&mut self, direction: Direction) -> Option<Object> {
         let waits = self.waits.as_mut()?;
         waits.is_checked = false;
@@ -241,26 +241,26 @@ impl Entry {
         self.source.is_some() || self.pipe_writer.is_some()
     }
 
-    /// The sources that asked for such an event.
+    /// Iterates over the sources that asked for such an event.
     #[inline(always)]
     pub(crate) fn due_sources(&self, readiness: Readiness) -> impl Iterator<Item = &Source> {
         self.sources().filter(move |source| !readiness.answers(source.interest).is_empty())
     }
 
-    /// Every object that is held, but for the handles.
+    /// Iterates over every object that is held, except the handles.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         let waits = self.waits.iter().flat_map(|waits| waits.operations.iter());
         self.callbacks.object.iter().chain(self.sources().map(|source| &source.object)).chain(waits)
     }
 }
 
-/// What a change takes out of the table. Handles are cancelled by the caller, operations wait on (see
+/// The registrations that a change removes from the table. The caller cancels handles, operations wait on (see
 /// [`Table::orphans`](super::table::Table::orphans)), and all of it is dropped outside every borrow.
 #[derive(Default)]
 pub(crate) struct Evicted {
     pub(crate) handles: Vec<Handle>,
     pub(crate) operations: Vec<Object>,
-    /// What is to be dropped and nothing else.
+    /// Objects that are only to be dropped.
     pub(super) rest: Vec<Object>,
 }
 
@@ -270,7 +270,7 @@ impl Evicted {
         self.operations.extend(entry.take_operation(direction));
     }
 
-    /// Takes the object that was registered, once no callback is left.
+    /// Removes the object of the registration, once no callback is left.
     pub(super) fn take_unused_object(&mut self, entry: &mut Entry) {
         if entry.callbacks.handles.is_empty() {
             self.rest.extend(entry.callbacks.object.take());
@@ -286,13 +286,13 @@ impl Evicted {
         self.rest.extend(entry.source.into_iter().chain(entry.pipe_writer).map(|source| source.object));
     }
 
-    /// Whether no callback and no operation was taken out.
+    /// Returns whether no callback and no operation was removed.
     pub(crate) const fn is_empty(&self) -> bool {
         self.handles.is_empty() && self.operations.is_empty()
     }
 }
 
-/// Whether a handle that an event called for was not cancelled.
+/// Returns whether a handle that an event concerns was not cancelled.
 pub(crate) fn is_live(handle: &Handle) -> bool {
     !handle.flags().has(Flags::CANCELLED)
 }

@@ -1,4 +1,4 @@
-//! Whether the file behind a number is still the one that was registered, and what follows if it is not.
+//! Checks whether the file behind a number is still the one that was registered, and handles the case that it is not.
 //!
 //! A program may close a registered number, and the next file that it opens gets the same number. The kernel does not report
 //! this. Five tests are used instead, and each has its own meaning of "the same":
@@ -11,7 +11,8 @@
 //! - A socket is the same if it is the object that an operation was made for, by a weak reference
 //!   ([`Registry::known_socket`]). The number inside the object shows whether it was closed (`ffi::socket_object`).
 //! - An object that was given to `add_reader` is the same by `is`, as in asyncio, also if its `fileno()` is -1
-//!   ([`Registry::entry_of_object`]). Its number may be another file's then, so the kernel is told nothing under that number.
+//!   ([`Registry::entry_of_object`]). Another file may have its number then, so the kernel is asked for nothing under
+//!   that number.
 //! - Two files are the same if their device and inode are (`reactor::file_behind`). This test is used for numbers that are
 //!   not registered here: the previous wake-up descriptor of signals, and a terminal's number whose other transport is closed.
 
@@ -27,7 +28,7 @@ use super::entry::{Direction, Entry, Evicted};
 use crate::ffi::interpreter::refers_to;
 use crate::ffi::this::Borrowed;
 
-/// The party that a change is made for. It decides what happens to the entry if its number is another file's.
+/// The party that asks for a change. It decides what happens to the entry if another file has the number.
 #[derive(Clone, Copy)]
 pub(super) enum Asker {
     /// A callback or an operation that begins to wait in this direction, for the new file: the new file takes the entry
@@ -41,17 +42,17 @@ pub(super) enum Asker {
     Leaver,
 }
 
-/// What the table has on a socket from earlier operations.
+/// The state of a socket from earlier operations.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownSocket {
     pub(super) token: Token,
-    /// The last read took everything, and the kernel reports when more arrives.
+    /// Whether the last read returned all bytes, and the kernel reports when more arrives.
     pub(crate) is_drained: bool,
 }
 
 impl Registry {
-    /// Tells the kernel the interest of an entry, which was `before` until now. An entry without interest is removed from the
-    /// table, unless it has a source.
+    /// Passes the interest of an entry to the kernel; `before` is the interest until now. An entry without interest is
+    /// removed from the table, unless it has a source.
     pub(super) fn tell(
         &mut self,
         token: Token,
@@ -96,7 +97,7 @@ impl Registry {
         }
     }
 
-    /// Another file takes the entry over; `direction` waits for that file.
+    /// Gives the entry to another file; `direction` waits for that file.
     #[cold]
     fn take_over(
         &mut self,
@@ -123,8 +124,9 @@ impl Registry {
         poller.reregister(descriptor, token, interest, Trigger::Level).map(drop)
     }
 
-    /// Tells the kernel of an entry that changed while the loop's thread had the poller. Either the number is new to the
-    /// kernel, or it is another file's: the entry gets a new token in both cases. A source keeps the token that it was given.
+    /// Passes an entry that changed while the loop's thread had the poller to the kernel. Either the number is new to
+    /// the kernel, or another file has it: the entry gets a new token in both cases. A source keeps the token that it
+    /// was given.
     pub(super) fn tell_late(&mut self, descriptor: RawFd) -> io::Result<()> {
         let Some(poller) = self.poller.as_mut() else { return Ok(()) };
         let token = self.table.token_of(descriptor);
@@ -138,8 +140,8 @@ impl Registry {
         }
     }
 
-    /// Whether the number of an entry is still that of the file that was registered. Without a registration in the kernel
-    /// there is no test, and the answer is yes. Another file is not watched afterwards.
+    /// Returns whether the file that was registered still has the number of an entry. Without a registration in the
+    /// kernel there is no test, and the answer is yes. Another file is not watched afterwards.
     pub(super) fn is_same_file(&mut self, token: Token) -> bool {
         let Some(entry) = self.table.get(token) else { return false };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
@@ -152,7 +154,7 @@ impl Registry {
         is_same
     }
 
-    /// What the table has on this socket; `None` if the entry of its number is another socket's.
+    /// Returns the state of this socket; `None` if the entry of its number belongs to another socket.
     #[inline]
     pub(crate) fn known_socket(&self, descriptor: RawFd, socket: Borrowed<'_>) -> Option<KnownSocket> {
         let token = self.table.token_of(descriptor)?;
@@ -164,8 +166,8 @@ impl Registry {
         Some(KnownSocket { token, is_drained: waits.is_drained && is_watched })
     }
 
-    /// The token for a socket that the table has nothing on. It is a new one, in case an earlier socket of this number is still
-    /// open under another number. A source keeps the token that it was given.
+    /// Returns the token for a socket that the table does not know. It is a new one, in case an earlier socket of this
+    /// number is still open under another number. A source keeps the token that it was given.
     pub(super) fn token_of_unknown(
         &mut self,
         descriptor: RawFd,
@@ -175,7 +177,7 @@ impl Registry {
         let is_owned = self.table.source_of(descriptor).is_some();
         let renewed = if is_owned { None } else { self.table.renew(descriptor) };
         let token = renewed.unwrap_or_else(|| self.table.token_or_new(descriptor));
-        // A callback that was registered by number may be this socket's.
+        // A callback that was registered by number may be for this socket.
         let is_for_another = |object: &Py<PyAny>| {
             !object.is(&*socket) && !object.bind_borrowed(socket.py()).is_instance_of::<PyInt>()
         };
@@ -186,7 +188,7 @@ impl Registry {
         token
     }
 
-    /// The entry whose callbacks were registered for this object, whatever its `fileno()` is by now.
+    /// Returns the entry whose callbacks were registered for this object, whatever its `fileno()` is by now.
     pub(super) fn entry_of_object(&mut self, object: Borrowed<'_>) -> Option<&mut Entry> {
         let is_for_it =
             |entry: &Entry| entry.callbacks.object.as_ref().is_some_and(|registered| registered.is(&*object));

@@ -1,17 +1,17 @@
-//! What a loop has registered with the kernel: its poller, and the table that the poller follows.
+//! The registrations of a loop with the kernel: its poller, and the table that the poller follows.
 //!
-//! The table is authoritative; the kernel is told of its changes. Nothing here calls Python: what a change takes out is given
-//! to the caller, who cancels and drops it outside every borrow.
+//! The table is authoritative; its changes are passed to the kernel. The registry does not call Python: it returns the
+//! objects that a change removes to the caller, who cancels and drops them outside every borrow.
 //!
-//! | file | what it has |
+//! | File | Contents |
 //! |---|---|
-//! | `entry` | what is registered for one descriptor: callbacks, operations of `sock_*`, transports |
+//! | `entry` | the registrations of one descriptor: callbacks, `sock_*` operations, transports |
 //! | `table` | the entries, by number and by token |
 //! | `identity` | whether the file behind a number is still the one that was registered, and what follows if not |
-//! | `callbacks` | `add_reader` and its kin |
+//! | `callbacks` | `add_reader` and similar calls |
 //! | `operations` | the waits of `sock_*` |
 //! | `sources` | transports and listeners |
-//! | `poller` | polls, and telling the kernel of everything anew |
+//! | `poller` | polls, and repeating registrations with the kernel |
 
 mod callbacks;
 mod entry;
@@ -36,18 +36,19 @@ pub(crate) struct Registry {
     /// each sleep.
     pub(crate) poller: Option<Box<Poller>>,
     pub(crate) table: Table,
-    /// Descriptors whose entry changed while the poller was away: the kernel is told afterwards.
+    /// Descriptors whose entry changed while the poller was away. Their changes are passed to the kernel afterwards.
     unsettled: Vec<RawFd>,
     pub(crate) signals: Option<SignalPipe>,
-    /// Whether the loop has handlers of signals, for whose numbers it has to poll.
+    /// Whether the loop has signal handlers, for whose numbers it has to poll.
     pub(crate) has_signal_handlers: bool,
-    /// The end of the pipe that is the process's wake-up descriptor, from when the loop took it until it is given back.
+    /// The end of the pipe that is the process's wake-up descriptor, while the loop has taken it.
     pub(crate) wakeup: Option<RawFd>,
-    /// Whether signal numbers are handed on to a previous owner of the wake-up descriptor, for which the loop has to poll.
+    /// Whether signal numbers are passed on to a previous owner of the wake-up descriptor, for which the loop has to
+    /// poll.
     pub(crate) hands_signals_on: bool,
-    /// The process that the descriptors belong to: after `fork()` they are shared and have to be made anew.
+    /// The process that the descriptors belong to: after `fork()` they are shared and have to be created again.
     pub(crate) process: u32,
-    /// Events since the last rebuild that reached no entry.
+    /// Events since the last rebuild that concerned no entry.
     stale_events: u32,
 }
 

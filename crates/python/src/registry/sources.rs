@@ -1,4 +1,4 @@
-//! Transports and listeners: attached when they are made, asked for on their behalf, detached at their end.
+//! Transports and listeners: attached when they are created, watched, and detached at their end.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -11,8 +11,8 @@ use super::identity::Asker;
 use crate::ffi::object::Object;
 
 impl Registry {
-    /// Puts a source into the table. The kernel is asked for nothing yet. Its descriptor is its own, so what is registered
-    /// under the number waits for another file and comes out; the other transport of a terminal stays.
+    /// Adds a source to the table. The kernel is asked for nothing yet. Its descriptor is its own, so registrations
+    /// under the number wait for another file and are removed; the other transport of a terminal stays.
     pub(crate) fn attach(
         &mut self,
         descriptor: RawFd,
@@ -38,7 +38,7 @@ impl Registry {
         (token, evicted)
     }
 
-    /// The entry with the other transport of a pipe that is read and written under one number.
+    /// Returns the entry with the other transport of a pipe that is read and written under one number.
     fn other_half(&mut self, descriptor: RawFd, kind: SourceKind) -> Option<Token> {
         let token = self.table.token_of(descriptor)?;
         let entry = self.table.get_mut(token)?;
@@ -48,8 +48,8 @@ impl Registry {
         (is_other_half && self.is_same_file(token)).then_some(token)
     }
 
-    /// Asks the kernel for something else on behalf of a source. `object` is what the table holds from now on: a weak
-    /// reference where nothing is asked for. What it held before comes out, to be dropped by the caller.
+    /// Changes the kernel's interest on behalf of a source. `object` is what the table holds from now on: a weak
+    /// reference without interest. The object that it held before is returned, to be dropped by the caller.
     pub(crate) fn ask(
         &mut self,
         kind: SourceKind,
@@ -62,12 +62,12 @@ impl Registry {
         let Some(source) = entry.source_place(kind) else { return (object, Ok(())) };
         source.interest = interest;
         let held = std::mem::replace(&mut source.object, object);
-        // An entry with a source stays in the table, so nothing is taken out.
+        // An entry with a source stays in the table, so nothing is removed.
         (held, self.tell(token, before, Asker::Source, &mut Evicted::default()))
     }
 
-    /// Takes a source out of the table, and out of the kernel's set. The other transport of a pipe goes on under the same
-    /// token; whether there is one.
+    /// Removes a source from the table, and from the kernel's set. The other transport of a pipe keeps the same token;
+    /// returns whether there is one.
     pub(crate) fn detach(
         &mut self,
         kind: SourceKind,
@@ -93,7 +93,7 @@ impl Registry {
     }
 }
 
-/// A source that was taken out of the table.
+/// A source that was removed from the table.
 pub(crate) struct Detached {
     pub(crate) object: Object,
     pub(crate) has_other_half: bool,
