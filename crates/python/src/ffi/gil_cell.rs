@@ -94,10 +94,10 @@ mod cell {
 
 pub(crate) use cell::GilCell;
 
-/// A [`GilCell`] of a `#[pyclass]`, whose values PyO3 wants to be `Send`. What is dropped without the GIL is leaked.
+/// A [`GilCell`] of a `#[pyclass]`, whose values PyO3 requires to be `Send`. A drop without the GIL leaks the value.
 pub(crate) struct ClassCell<T>(ManuallyDrop<GilCell<T>>);
 
-// SAFETY: the content is reached and dropped by attached threads only.
+// SAFETY: only attached threads reach and drop the content.
 unsafe impl<T> Send for ClassCell<T> {}
 
 impl<T> ClassCell<T> {

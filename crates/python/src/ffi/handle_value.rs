@@ -165,10 +165,10 @@ impl HandleValue {
         borrowed(py, self.owner)
     }
 
-    /// The same as a value of a known type.
+    /// Returns the loop as an object of a known type.
     #[inline(always)]
     pub(crate) fn owner_of_type<'a, O: PoolOwner>(&'a self, py: Python<'a>) -> Option<This<'a, O>> {
-        // SAFETY: the owner is alive, for the handle holds it, and the pool with it.
+        // SAFETY: the handle keeps the owner alive, and the owner keeps the pool.
         let memory = unsafe { &*self.memory };
         // SAFETY: the memory is a `Pool<O>`'s, so a handle in it was made for an object that holds an `O`.
         (memory.owner == TypeId::of::<O>()).then(|| unsafe { This::from_ptr(py, self.owner) })

@@ -109,7 +109,7 @@ pub(super) unsafe fn owned(
     unsafe { owned_as(py, pointer) }
 }
 
-/// The same for an object that is known to be a `T`.
+/// Takes a new reference as [`owned`] does, to an object that is known to be a `T`.
 ///
 /// # Safety
 /// As of [`owned`], and the object is a `T`.

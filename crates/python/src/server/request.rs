@@ -18,7 +18,7 @@ use crate::name;
 use crate::protocol;
 use crate::tasks;
 
-/// How many causes of an exception are checked.
+/// The number of causes of an exception that are checked.
 const CHAIN: usize = 16;
 
 /// Starts to answer a request.
