@@ -32,7 +32,9 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
     let state = this.get();
     let mut found = Found::default();
     state.registry.with(py, |registry| {
-        found.refused = registry.settle();
+        if registry.is_unsettled() {
+            found.refused = registry.settle();
+        }
         state.queues.with(py, |queues| found.collect(py, registry, count, queues));
     });
     if found.is_plain() { Ok(()) } else { found.handle_rest(this) }

@@ -51,14 +51,15 @@ impl Registry {
         poller.may_watch_a_writer()
     }
 
-    /// Passes the changes that other threads made during a wait to the kernel.
+    /// Returns whether other threads made changes during a wait, which the kernel has to be told of.
     #[inline(always)]
-    pub(crate) fn settle(&mut self) -> Refused {
-        if self.unsettled.is_empty() { Vec::new() } else { self.settle_all() }
+    pub(crate) fn is_unsettled(&self) -> bool {
+        !self.unsettled.is_empty()
     }
 
+    /// Passes the changes that other threads made during a wait to the kernel.
     #[cold]
-    fn settle_all(&mut self) -> Refused {
+    pub(crate) fn settle(&mut self) -> Refused {
         if self.poller.is_none() {
             return Vec::new();
         }

@@ -52,23 +52,26 @@ fn on_readable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
         Some(Plan { callee, read_mode, size, descriptor: inner.descriptor(py) })
     });
     let Some(plan) = plan else { return Ok(()) };
-    match plan.read_mode {
-        ReadMode::Bytes => receive_bytes(stream, &plan, plan.descriptor),
-        ReadMode::Buffer => receive_into_buffer(stream, &plan),
-        ReadMode::Reader => receive_for_reader(stream, &plan),
+    let descriptor = match plan.read_mode {
+        ReadMode::Bytes => plan.descriptor,
+        ReadMode::Buffer => return receive_into_buffer(stream, &plan),
+        ReadMode::Reader => match receive_for_reader(stream, &plan)? {
+            Some(descriptor) => descriptor,
+            None => return Ok(()),
+        },
         ReadMode::StreamProtocol(native) => {
-            after_read(stream, &plan, protocol::receive(stream, &plan, native))
+            return after_read(stream, &plan, protocol::receive(stream, &plan, native));
         }
-    }
+    };
+    receive_bytes(stream, &plan, descriptor)
 }
 
-/// Reads into asyncio's own reader, or by `data_received` if a class or method was replaced.
-fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), ErrorSet> {
+/// Reads into asyncio's own reader. If a class or method was replaced, it returns the number to read for `data_received`.
+fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<Option<RawFd>, ErrorSet> {
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
-        let Some(descriptor) = stream.descriptor_to_read(stream.py()) else { return Ok(()) };
-        return receive_bytes(stream, plan, descriptor);
+        return Ok(stream.descriptor_to_read(stream.py()));
     };
-    after_read(stream, plan, reader::receive(stream.value(), &reader))
+    after_read(stream, plan, reader::receive(stream.value(), &reader)).map(|()| None)
 }
 
 /// Handles the result of a read that called no Python code.
@@ -85,6 +88,7 @@ fn after_read(
     }
 }
 
+#[inline(always)]
 fn receive_bytes(stream: This<'_, Stream>, plan: &Plan<'_>, descriptor: RawFd) -> Result<(), ErrorSet> {
     let py = stream.py();
     let owner = stream.owner.get();
