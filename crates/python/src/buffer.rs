@@ -82,21 +82,17 @@ impl Inbound {
         Self(Vec::new())
     }
 
-    /// Returns the bytes that `fill` has written. It gets the whole buffer and returns how many bytes it has
-    /// initialised, from the start.
+    /// Returns the bytes that `fill` has written. It gets the whole buffer.
     #[inline(always)]
     pub(crate) fn receive(
         &mut self,
-        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+        fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]>,
     ) -> io::Result<&[u8]> {
         if self.0.is_empty() {
             self.0.try_reserve_exact(INBOUND).map_err(|_| io::ErrorKind::OutOfMemory)?;
             self.0.resize(INBOUND, MaybeUninit::uninit());
         }
-        let count = fill(&mut self.0)?;
-        let filled = &self.0[..count];
-        // SAFETY: the kernel has just written these bytes.
-        Ok(unsafe { std::slice::from_raw_parts(filled.as_ptr().cast(), filled.len()) })
+        fill(&mut self.0).map(|filled| &*filled)
     }
 }
 

@@ -27,7 +27,9 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use crate::sys::socket::{EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, SLICES_PER_CALL, fitted, transferred};
+use crate::sys::socket::{
+    EMPTY_MESSAGE, RECEIVE_FLAGS, SEND_FLAGS, SLICES_PER_CALL, fitted, initialised, transferred,
+};
 
 pub use crate::sys::socket::{
     DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, lingers, local_address,
@@ -35,7 +37,7 @@ pub use crate::sys::socket::{
     shutdown_write, write, write_vectored, write_when_ready,
 };
 
-/// Receives bytes into `room`, and returns how many. 0 is the end of the stream, or `room` is empty.
+/// Receives bytes into `room`, and returns them. No bytes are the end of the stream, or `room` is empty.
 ///
 /// ```
 /// use reactor::socket;
@@ -46,7 +48,7 @@ pub use crate::sys::socket::{
 /// let (here, there) = UnixStream::pair()?;
 /// assert_eq!(socket::send(there.as_raw_fd(), b"vitok")?, 5);
 /// let mut room = [MaybeUninit::uninit(); 64];
-/// assert_eq!(socket::receive(here.as_raw_fd(), &mut room)?, 5);
+/// assert_eq!(socket::receive(here.as_raw_fd(), &mut room)?, b"vitok");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
@@ -54,9 +56,12 @@ pub use crate::sys::socket::{
 ///
 /// The kernel's.
 #[inline]
-pub fn receive(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+pub fn receive(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]> {
     // SAFETY: `room` is as long as the call is told, and outlives it.
-    transferred(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), RECEIVE_FLAGS) })
+    let count =
+        transferred(|| unsafe { libc::recv(fd, room.as_mut_ptr().cast(), room.len(), RECEIVE_FLAGS) })?;
+    // SAFETY: the kernel has written that many.
+    Ok(unsafe { initialised(room, count) })
 }
 
 /// Sends as much as the kernel takes, and returns how much that is.

@@ -60,9 +60,9 @@ fn receive_one(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let mut from = Address::UNSPECIFIED;
     let received = endpoint.owner.get().inbound.with(py, |buffer| {
         let received = buffer.receive(|room| {
-            let (length, sender) = socket::receive_from(descriptor, room)?;
+            let (datagram, sender) = socket::receive_from(descriptor, room)?;
             from = sender;
-            Ok(length)
+            Ok(datagram)
         });
         match received {
             Ok(content) => make::bytes(py, content).map(|data| Ok(data.into_any())),

@@ -82,11 +82,15 @@ pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
 
 /// Returns a new `bytes` object with the bytes that `fill` writes, or `None` if it writes none.
 ///
-/// `fill` gets room for `capacity` bytes and returns how many it has initialised, from the start.
+/// `fill` gets room for `capacity` bytes and returns those that it has initialised, from the start.
+///
+/// # Panics
+///
+/// If `fill` returns bytes from elsewhere.
 pub(crate) fn filled<'py>(
     py: Python<'py>,
     capacity: usize,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]>,
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     let length = ffi::Py_ssize_t::try_from(capacity).map_err(|_| no_memory())?;
     // SAFETY: without a source the content is left uninitialised, to be written below.
@@ -99,7 +103,11 @@ pub(crate) fn filled<'py>(
     // SAFETY: its content, which only this function uses until the object is returned.
     let room = unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<u8>>(), capacity) };
     let written = match fill(room) {
-        Ok(written) if written > 0 => written.min(capacity),
+        Ok(written) if !written.is_empty() => {
+            // What begins where the room begins is a part of it, since no other object of Rust's is there.
+            assert!(std::ptr::eq(written.as_ptr(), start.cast()), "bytes that are not in the room");
+            written.len()
+        }
         outcome => {
             // SAFETY: the reference made above.
             unsafe { ffi::Py_DECREF(object) };

@@ -186,7 +186,11 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Borrowed<'_>) -> Result<Att
         }
     };
     let size = view.len();
-    let received = if size == 0 { Ok(0) } else { socket::receive(place.descriptor(), view.room()) };
+    let received = if size == 0 {
+        Ok(0)
+    } else {
+        socket::receive(place.descriptor(), view.room()).map(|received| received.len())
+    };
     drop(view);
     match received {
         Ok(count) => {

@@ -132,7 +132,7 @@ fn receive_into_buffer(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), 
     };
     // A protocol that has paused in that call still gets the bytes for which it has made room, as in asyncio.
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
-    let received = socket::receive(descriptor, view.room());
+    let received = socket::receive(descriptor, view.room()).map(|received| received.len());
     // The protocol may resize its buffer as soon as it is notified of the data.
     drop(view);
     let count = match received {

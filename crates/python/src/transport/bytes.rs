@@ -114,7 +114,7 @@ pub(crate) fn send(
 pub(crate) fn receive<'py>(
     py: Python<'py>,
     owner: &EventLoop,
-    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<usize>,
+    fill: impl FnOnce(&mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]>,
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
     owner.inbound.with(py, |buffer| match buffer.receive(fill) {
         Ok([]) => Ok(Ok(None)),

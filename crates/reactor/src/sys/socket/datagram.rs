@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
-use super::{RECEIVE_FLAGS, SEND_FLAGS, SockAddr, transferred};
+use super::{RECEIVE_FLAGS, SEND_FLAGS, SockAddr, initialised, transferred};
 use crate::Address;
 
 /// The most datagrams of one call, in either direction. Entering the kernel takes a tenth of the time of a datagram on
@@ -14,13 +14,13 @@ use crate::Address;
 /// longer than 30 µs. The headers of 32 take 7 KiB of stack. libuv takes 20.
 pub const DATAGRAMS_PER_CALL: usize = 32;
 
-/// Receives one datagram, and returns its sender. Bytes that do not fit into `room` are lost.
+/// Receives one datagram, and returns it and its sender. Bytes that do not fit into `room` are lost.
 ///
 /// # Errors
 ///
 /// The kernel's: [`io::ErrorKind::WouldBlock`] if there is none, and errors of datagrams sent before.
 #[inline]
-pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Address)> {
+pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(&mut [u8], Address)> {
     let mut name = SockAddr::ROOM;
     let (name_room, name_length) = name.as_mut_ptrs();
     let count = transferred(|| {
@@ -29,7 +29,8 @@ pub fn receive_from(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<(usiz
             libc::recvfrom(fd, room.as_mut_ptr().cast(), room.len(), RECEIVE_FLAGS, name_room, name_length)
         }
     })?;
-    Ok((count, name.address()))
+    // SAFETY: the kernel has written that many.
+    Ok((unsafe { initialised(room, count) }, name.address()))
 }
 
 /// Sends one datagram, to the peer that the socket is connected to if no address is given.

@@ -56,6 +56,18 @@ pub(crate) fn transferred(call: impl FnMut() -> libc::ssize_t) -> io::Result<usi
     retried(call).map(isize::cast_unsigned)
 }
 
+/// Returns the first `count` bytes of `room`.
+///
+/// # Safety
+///
+/// They are initialised: the kernel has just written them. So `count` is at most the length of `room`.
+#[inline]
+pub(crate) unsafe fn initialised(room: &mut [MaybeUninit<u8>], count: usize) -> &mut [u8] {
+    debug_assert!(count <= room.len(), "the kernel was told the length");
+    // SAFETY: the caller's promise; an initialised `MaybeUninit<u8>` has the layout of its byte.
+    unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), count) }
+}
+
 /// Converts the error of a call that may have waited. A signal ends the wait, and its handlers have to run before the
 /// next one.
 fn interrupted_is_would_block(error: io::Error) -> io::Error {

@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{OwnedFd, RawFd};
 
-use super::{SLICES_PER_CALL, connect, fitted, interrupted_is_would_block, retried};
+use super::{SLICES_PER_CALL, connect, fitted, initialised, interrupted_is_would_block, retried};
 use crate::Address;
 use crate::sys::checked;
 
@@ -24,20 +24,24 @@ const PIPE_PIECE: usize = if cfg!(any(target_os = "linux", target_os = "android"
 /// The most bytes written at once to a terminal, which promises room for no more.
 const TERMINAL_PIECE: usize = 1;
 
-/// Reads as much as is available and fits into `room` from a pipe or a terminal. 0 is the end, or `room` is empty.
+/// Reads what is available and fits into `room` from a pipe or a terminal, and returns it. No bytes are the end, or `room`
+/// is empty.
 ///
 /// # Errors
 ///
 /// The kernel's, which returns `EIO` for a terminal whose other side is gone. [`ErrorKind::Unsupported`] if the call
 /// might wait: use [`read_when_ready`].
 #[inline]
-pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    match nowait::read(fd, room) {
-        Err(error) if is_refusal(&error) => {}
-        outcome => return outcome,
-    }
-    refuse_to_wait(fd)?;
-    plain_read(fd, room)
+pub fn read(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]> {
+    let count = match nowait::read(fd, room) {
+        Err(error) if is_refusal(&error) => {
+            refuse_to_wait(fd)?;
+            plain_read(fd, room)?
+        }
+        outcome => outcome?,
+    };
+    // SAFETY: the kernel has written that many.
+    Ok(unsafe { initialised(room, count) })
 }
 
 /// Writes as much as the kernel takes to a pipe or a terminal, and returns how much that is.
@@ -80,9 +84,11 @@ pub fn write_vectored(fd: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 /// # Errors
 ///
 /// Those of [`read`].
-pub fn read_when_ready(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+pub fn read_when_ready(fd: RawFd, room: &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]> {
     refuse_unready(fd, libc::POLLIN)?;
-    plain_read(fd, room)
+    let count = plain_read(fd, room)?;
+    // SAFETY: the kernel has written that many.
+    Ok(unsafe { initialised(room, count) })
 }
 
 /// Does what [`write()`] does for a descriptor that blocks. It waits only if another process takes the room that was

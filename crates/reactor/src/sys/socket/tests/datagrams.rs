@@ -1,6 +1,7 @@
 //! Datagrams, one or several per call: by the kernel's own calls, and as on systems without them.
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
@@ -40,11 +41,8 @@ fn unix_pair() -> (UnixDatagram, UnixDatagram) {
 }
 
 fn received_from(fd: &impl AsRawFd, room: usize) -> io::Result<(Vec<u8>, Address)> {
-    let mut bytes = Vec::with_capacity(room);
-    let (count, from) = socket::receive_from(fd.as_raw_fd(), &mut bytes.spare_capacity_mut()[..room])?;
-    // SAFETY: the call has filled in that many.
-    unsafe { bytes.set_len(count) };
-    Ok((bytes, from))
+    let mut bytes = vec![MaybeUninit::uninit(); room];
+    socket::receive_from(fd.as_raw_fd(), &mut bytes).map(|(datagram, from)| (datagram.to_vec(), from))
 }
 
 /// Returns the contents of a batch, for comparison.

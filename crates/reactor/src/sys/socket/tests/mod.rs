@@ -25,15 +25,12 @@ use crate::sys::{checked, descriptor};
 use crate::{Address, Interest, Poller, Timeout, Token, Trigger, socket};
 
 /// A call that fills in room, such as `receive`.
-type Fill = fn(RawFd, &mut [MaybeUninit<u8>]) -> io::Result<usize>;
+type Fill = fn(RawFd, &mut [MaybeUninit<u8>]) -> io::Result<&mut [u8]>;
 
 /// Returns what a call fills in, given room for this many bytes.
 fn filled(fill: Fill, fd: &impl AsRawFd, room: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(room);
-    let count = fill(fd.as_raw_fd(), &mut bytes.spare_capacity_mut()[..room])?;
-    // SAFETY: the call has filled in that many.
-    unsafe { bytes.set_len(count) };
-    Ok(bytes)
+    let mut bytes = vec![MaybeUninit::uninit(); room];
+    fill(fd.as_raw_fd(), &mut bytes).map(|filled| filled.to_vec())
 }
 
 /// Returns what is received, given room for this many bytes.
