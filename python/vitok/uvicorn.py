@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from vitok import _native
+from vitok.http.native import LIMITS
 
 # The level of uvicorn's messages about each connection and, from its own middleware, about each ASGI message.
 _TRACE = 5
@@ -54,6 +55,7 @@ def _make_server(
     # h11 limits heads that are incomplete, vitok all heads, so that pieces make no difference.
     head_bytes = config.h11_max_incomplete_event_size or _HEAD_BYTES
     options = {
+        **LIMITS,
         "asgi_version": config.asgi_version,
         "refusal_text": _INVALID,
         "limit_request_line": head_bytes,

@@ -358,7 +358,12 @@ def test_wrong_calls(arguments: Any) -> None:
         ({"headers": [("a", "b")]}, TypeError),
         ({"state": []}, TypeError),
         ({"root_path": b"x"}, TypeError),
-        ({1: 2}, TypeError),
+        ({1: 2}, ValueError),
+        ({"backlog_bytes": -1}, ValueError),
+        ({"requests_per_turn": 1.5}, TypeError),
+        ({"linger_seconds": "2"}, TypeError),
+        ({"disconnect_grace_seconds": float("nan")}, ValueError),
+        ({"date_header": None}, TypeError),
     ],
 )
 def test_options_that_are_none(options: Any, kind: type[Exception]) -> None:
@@ -379,18 +384,16 @@ def test_options_that_are_none(options: Any, kind: type[Exception]) -> None:
 
 
 def test_an_option_without_a_default() -> None:
-    """Every option of the table has to be given: the native server has no defaults of its own."""
+    """Every option and every limit has to be given: the native server has no defaults of its own."""
     import vitok
     from vitok import _native
-    from vitok.http.options import table
 
     loop = vitok.new_event_loop()
     try:
-        for option in table():
-            if option.is_native:
-                given = native_options()
-                del given[option.name]
-                with pytest.raises(TypeError, match=f"the option {option.name} of an HTTP server is missing"):
-                    _native.HttpServer(loop, respond, given, None)
+        for name in native_options():
+            given = native_options()
+            del given[name]
+            with pytest.raises(TypeError, match=f"the option {name} of an HTTP server is missing"):
+                _native.HttpServer(loop, respond, given, None)
     finally:
         loop.close()

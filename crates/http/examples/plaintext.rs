@@ -27,7 +27,7 @@ fn main() {
 }
 
 fn serve(request: &[u8], rounds: usize) {
-    let mut connection = Connection::new(Limits::default());
+    let mut connection = Connection::new(Limits::UNLIMITED);
     let mut out = Vec::with_capacity(1024);
     for _ in 0..rounds {
         out.clear();

@@ -18,7 +18,7 @@ use crate::state::{Reading, State};
 /// ```
 /// use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
 ///
-/// let mut connection = Connection::new(Limits::default());
+/// let mut connection = Connection::new(Limits::UNLIMITED);
 /// let mut input = &b"POST /echo HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi"[..];
 /// let (mut content, mut output) = (Vec::new(), Vec::new());
 /// loop {

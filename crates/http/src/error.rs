@@ -64,7 +64,7 @@ impl RemoteProtocolErrorKind {
 /// The connection is closed because the start of the next request in its bytes is not known.
 ///
 /// ```
-/// let mut connection = http::Connection::new(http::Limits::default());
+/// let mut connection = http::Connection::new(http::Limits::UNLIMITED);
 /// let refusal = connection.receive(&mut &b"GET / HTTP/1.1\r\n\r\n"[..]).unwrap_err();
 /// assert_eq!(refusal.status(), 400);
 /// assert_eq!(refusal.to_string(), "400 Bad Request: no Host field (RFC 9112 section 3.2)");

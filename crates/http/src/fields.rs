@@ -67,7 +67,7 @@ pub(crate) struct Place {
 /// around them (RFC 9110 sections 5.1 and 5.5). Values may hold bytes above 127.
 ///
 /// ```
-/// let mut connection = http::Connection::new(http::Limits::default());
+/// let mut connection = http::Connection::new(http::Limits::UNLIMITED);
 /// let mut input = &b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Tag:  one \r\n\r\n"[..];
 /// let Ok(http::Event::Request(head)) = connection.receive(&mut input) else { panic!("a request") };
 /// let fields: Vec<(&[u8], &[u8])> = head.fields().iter().collect();

@@ -46,7 +46,7 @@ pub enum Version {
 /// The head of a request.
 ///
 /// ```
-/// let mut connection = http::Connection::new(http::Limits::default());
+/// let mut connection = http::Connection::new(http::Limits::UNLIMITED);
 /// let mut input = &b"GET /where?q=now HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
 /// let Ok(http::Event::Request(head)) = connection.receive(&mut input) else { panic!("a request") };
 /// assert_eq!((head.method(), head.path(), head.query()), (&b"GET"[..], &b"/where"[..], &b"q=now"[..]));

@@ -1,10 +1,9 @@
 //! Random sequences of valid requests are read as the requests they were made of.
 
-use http::Limits;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::reading::read_pieces;
+use crate::reading::{LIMITS, read_pieces};
 use crate::splits::cut;
 
 #[derive(Clone, Debug)]
@@ -56,6 +55,6 @@ proptest! {
         let input: String = requests.iter().map(written).collect();
         let reads: Vec<String> = requests.iter().map(read).collect();
         let pieces = cut(input.as_bytes(), &places);
-        prop_assert_eq!(read_pieces(&pieces, Limits::default()), reads.join("; "));
+        prop_assert_eq!(read_pieces(&pieces, LIMITS), reads.join("; "));
     }
 }

@@ -1,10 +1,9 @@
 //! An input is read as the same events, however it is split.
 
-use http::Limits;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::reading::{read_pieces, read_whole};
+use crate::reading::{LIMITS, read_pieces, read_whole};
 use crate::tables;
 
 #[test]
@@ -12,7 +11,7 @@ fn in_two_pieces_wherever_they_meet() {
     for vector in tables() {
         for at in 0..=vector.input.len() {
             let (one, two) = vector.input.split_at(at);
-            let reads = read_pieces(&[one, two], Limits::default());
+            let reads = read_pieces(&[one, two], LIMITS);
             assert_eq!(reads, vector.reads, "{} {}, split at {at}", vector.section, vector.rule);
         }
     }
@@ -22,7 +21,7 @@ fn in_two_pieces_wherever_they_meet() {
 fn byte_by_byte() {
     for vector in tables() {
         let pieces: Vec<&[u8]> = vector.input.chunks(1).collect();
-        let reads = read_pieces(&pieces, Limits::default());
+        let reads = read_pieces(&pieces, LIMITS);
         assert_eq!(reads, vector.reads, "{} {}", vector.section, vector.rule);
     }
 }
@@ -40,7 +39,7 @@ proptest! {
     fn in_any_pieces(which in any::<Index>(), places in prop::collection::vec(any::<Index>(), 0..6)) {
         let vectors: Vec<_> = tables().collect();
         let vector = vectors[which.index(vectors.len())];
-        prop_assert_eq!(read_pieces(&cut(vector.input, &places), Limits::default()), vector.reads);
+        prop_assert_eq!(read_pieces(&cut(vector.input, &places), LIMITS), vector.reads);
     }
 
     /// Changes one byte: most of these inputs are in no table.
@@ -55,6 +54,6 @@ proptest! {
         let mut input = vectors[which.index(vectors.len())].input.to_vec();
         let at = at.index(input.len());
         input[at] = byte;
-        prop_assert_eq!(read_pieces(&cut(&input, &places), Limits::default()), read_whole(&input));
+        prop_assert_eq!(read_pieces(&cut(&input, &places), LIMITS), read_whole(&input));
     }
 }

@@ -30,7 +30,7 @@ fn so_are_chunks_and_trailers() {
 
 #[test]
 fn more_than_is_worth_reading_closes() {
-    let limits = Limits { drain_bytes: 3, ..Limits::default() };
+    let limits = Limits { drain_bytes: 3, ..Limits::UNLIMITED };
     let mut connection = after_with("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", limits);
     assert_eq!(answer(&mut connection), Persistence::Close);
     let mut connection =
@@ -48,7 +48,7 @@ fn what_is_wrong_behind_an_answer_closes_without_another() {
 
 #[test]
 fn a_refusal_is_told_once_and_answered_with_its_status() {
-    let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+    let (mut connection, mut out) = (Connection::new(Limits::UNLIMITED), Vec::new());
     let defaults = DefaultHeaders { date: b"now", server: b"vitok", ..DefaultHeaders::default() };
     let refusal = connection.receive(&mut &b"GET / HTTP/3.0\r\n\r\n"[..]).map(|_| ()).expect_err("version 3");
     connection.refuse(refusal, defaults, &mut out);
@@ -68,7 +68,7 @@ fn a_refusal_has_the_content_that_the_server_gives_it() {
         ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "no"),
         ("HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ""),
     ] {
-        let (mut connection, mut out) = (Connection::new(Limits::default()), Vec::new());
+        let (mut connection, mut out) = (Connection::new(Limits::UNLIMITED), Vec::new());
         let mut input = request.as_bytes();
         let refusal = loop {
             if let Err(refusal) = connection.receive(&mut input).map(|_| ()) {
@@ -99,7 +99,7 @@ fn a_refusal_in_the_middle_of_a_response_writes_nothing() {
 
 #[test]
 fn the_end_of_the_input_is_fine_between_requests() {
-    let mut connection = Connection::new(Limits::default());
+    let mut connection = Connection::new(Limits::UNLIMITED);
     connection.end_input();
     assert_eq!(read(&mut connection, ""), ["closed"]);
     let mut connection = after(&format!("{GET}{GET}"));
@@ -137,7 +137,7 @@ fn the_last_response_says_close() {
     );
     assert!(text(&out).contains("\r\nconnection: close\r\n"));
     assert_eq!(connection.finish(&mut out), Ok(Persistence::Close));
-    let mut idle = Connection::new(Limits::default());
+    let mut idle = Connection::new(Limits::UNLIMITED);
     idle.end_after_response();
     assert_eq!(read(&mut idle, GET), ["closed"]);
     let mut draining = after("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
@@ -148,7 +148,7 @@ fn the_last_response_says_close() {
 
 #[test]
 fn what_is_pipelined_is_kept_within_its_bound_and_in_order() {
-    let limits = Limits { backlog_bytes: 8, ..Limits::default() };
+    let limits = Limits { backlog_bytes: 8, ..Limits::UNLIMITED };
     let mut connection = after_with(GET, limits);
     let (first, second) = ("GET /1 HTTP/1.0\r\n\r\n".as_bytes(), "GET /2".as_bytes());
     let mut input = first;

@@ -8,7 +8,7 @@ pub(crate) const OLD_GET: &str = "GET / HTTP/1.0\r\n\r\n";
 
 /// Returns a connection that has read this input, up to the end of a request.
 pub(crate) fn after(request: &str) -> Connection {
-    after_with(request, Limits::default())
+    after_with(request, Limits::UNLIMITED)
 }
 
 pub(crate) fn after_with(request: &str, limits: Limits) -> Connection {

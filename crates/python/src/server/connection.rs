@@ -118,9 +118,6 @@ pub(super) struct Content {
     rest: Vec<u8>,
 }
 
-/// The bytes of content that wait for the application before reading pauses: asyncio's high mark.
-pub(super) const CONTENT_AT_MOST: usize = 64 * 1024;
-
 impl Content {
     pub(super) fn push(&mut self, py: Python<'_>, part: &[u8]) -> Result<(), ErrorSet> {
         if self.first.is_none() {

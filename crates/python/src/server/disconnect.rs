@@ -4,13 +4,11 @@
 //! Frameworks learn it from `receive()`, in a task beside the one that sends, and cancel that one some turns of the
 //! loop later. Messages sent meanwhile are dropped: an exception would bypass their own clean-up.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::connection::State;
+use super::http_server::HttpServer;
 
-/// The time for which messages are dropped while the application listens: hundreds of turns of a busy loop, and half of
-/// the second within which a generator should end. An application that sends for longer gets the exception after all.
-const GRACE: Duration = Duration::from_millis(500);
 /// The messages that are dropped before the loop runs a turn: the task that listens needs some.
 pub(super) const DROPPED_AT_ONCE: usize = 64;
 
@@ -33,13 +31,14 @@ impl State {
     /// With an exception in a stream, Starlette 1.10 leaves its generator suspended and Django 5.2 its response
     /// unclosed; without one, an application that does not listen would go on for ever.
     #[cold]
-    pub(super) fn drops(&mut self, number: u32, is_last: bool) -> bool {
+    pub(super) fn drops(&mut self, number: u32, is_last: bool, http_server: &HttpServer) -> bool {
         if is_last && self.peer_left {
             return true;
         }
         if self.current(number).is_some_and(|request| !request.receivers.is_empty()) {
             self.note_listener(number);
         }
-        self.listener.as_ref().is_some_and(|known| known.number == number && known.since.elapsed() < GRACE)
+        let grace = http_server.settings.disconnect_grace;
+        self.listener.as_ref().is_some_and(|known| known.number == number && known.since.elapsed() < grace)
     }
 }

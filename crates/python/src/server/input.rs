@@ -7,7 +7,7 @@ use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 
 use super::close::Unread;
-use super::connection::{CONTENT_AT_MOST, Protocol, Request, State};
+use super::connection::{Protocol, Request, State};
 use super::http_server::HttpServer;
 use super::scope::ScopeBuilder;
 use super::{access, awaitable, close, request, respond, upgrade};
@@ -15,9 +15,6 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-
-/// The requests of one connection that are started before others get their turn.
-const REQUESTS_AT_ONCE: usize = 16;
 
 /// The next step of the input.
 enum Step<'py> {
@@ -180,7 +177,7 @@ fn process_requests(
 ) -> Result<Processed, ErrorSet> {
     let py = protocol.py();
     let http_server = value.http_server.get();
-    for _ in 0..REQUESTS_AT_ONCE {
+    for _ in 0..http_server.settings.requests_per_turn {
         let step = value.state.with(py, |state| state.advance(py, http_server, input))?;
         match step {
             Step::Begin(draft, more) => {
@@ -311,9 +308,10 @@ impl State {
     }
 
     /// Returns whether more input would only have to be kept.
-    fn is_full(&self) -> bool {
+    fn is_full(&self, http_server: &HttpServer) -> bool {
         let waiting = self.request.as_ref().map_or(0, |request| request.content.len());
-        !self.lingers && (waiting > CONTENT_AT_MOST || !self.read_buffer.is_empty() || !self.http.has_room())
+        let most = http_server.settings.waiting_body_bytes;
+        !self.lingers && (waiting > most || !self.read_buffer.is_empty() || !self.http.has_room())
     }
 }
 
@@ -322,13 +320,13 @@ pub(super) fn settle_reading(protocol: This<'_, Protocol>) -> Result<(), ErrorSe
     let py = protocol.py();
     let value = protocol.value();
     let change = value.state.with(py, |state| {
-        let is_full = state.is_full();
+        let http_server = value.http_server.get();
+        let is_full = state.is_full(http_server);
         if is_full == state.reads_paused {
             return None;
         }
         let transport = state.transport.as_ref()?.clone_ref(py);
         state.reads_paused = is_full;
-        let http_server = value.http_server.get();
         state.settle_deadline(py, http_server);
         Some((transport, is_full))
     });

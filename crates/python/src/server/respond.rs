@@ -101,7 +101,9 @@ fn start_response<'py>(
         Err((unfit, started)) => {
             drop(started);
             let is_dropped = matches!(unfit, SendError::Disconnected)
-                && protocol.state.with(py, |state| state.drops(inner.number, true));
+                && protocol
+                    .state
+                    .with(py, |state| state.drops(inner.number, true, protocol.http_server.get()));
             if is_dropped { awaitable::done(py) } else { Err(unfit.raise()) }
         }
     }
@@ -128,9 +130,6 @@ pub(super) enum Wait {
     Drain,
 }
 
-/// The bytes that one response may send before the loop runs a turn: some milliseconds. A peer that reads as fast as
-/// the application sends, one that has left, and a HEAD request never make it wait.
-const BYTES_BEFORE_YIELD: usize = 1024 * 1024;
 /// The number of bytes that each message counts in addition to its content.
 const MESSAGE_COUNTS: usize = 256;
 
@@ -163,8 +162,10 @@ pub(super) fn put(
     });
     let outcome = match encoded {
         Ok((encoded, transport)) => write(protocol, &transport, &out, encoded),
-        Err(SendError::Disconnected) if value.state.with(py, |state| state.drops(number, is_last)) => {
-            return Ok(value.state.with(py, State::wait_after_drop));
+        Err(SendError::Disconnected)
+            if value.state.with(py, |state| state.drops(number, is_last, http_server)) =>
+        {
+            return Ok(value.state.with(py, |state| state.wait_after_drop(http_server)));
         }
         Err(unfit) => Err(unfit.raise()),
     };
@@ -172,16 +173,16 @@ pub(super) fn put(
         http_server.shared.with(py, |shared| shared.scratch = out);
     }
     outcome?;
-    Ok(value.state.with(py, State::wait))
+    Ok(value.state.with(py, |state| state.wait(http_server)))
 }
 
 impl State {
     #[inline]
-    fn wait(&mut self) -> Wait {
+    fn wait(&mut self, http_server: &HttpServer) -> Wait {
         if self.writes_paused {
             return Wait::Drain;
         }
-        if self.bytes_since_yield < BYTES_BEFORE_YIELD || self.request.is_none() {
+        if self.bytes_since_yield < http_server.settings.response_bytes_per_turn || self.request.is_none() {
             return Wait::Nothing;
         }
         self.bytes_since_yield = 0;
@@ -190,9 +191,10 @@ impl State {
 
     /// Does what `wait` does, after a message that was dropped.
     #[cold]
-    fn wait_after_drop(&mut self) -> Wait {
-        self.bytes_since_yield += BYTES_BEFORE_YIELD / DROPPED_AT_ONCE;
-        if self.bytes_since_yield < BYTES_BEFORE_YIELD {
+    fn wait_after_drop(&mut self, http_server: &HttpServer) -> Wait {
+        let most = http_server.settings.response_bytes_per_turn;
+        self.bytes_since_yield = self.bytes_since_yield.saturating_add(most / DROPPED_AT_ONCE);
+        if self.bytes_since_yield < most {
             return Wait::Nothing;
         }
         self.bytes_since_yield = 0;
@@ -342,7 +344,7 @@ pub(super) fn with_stamp<R>(
         write(http::DefaultHeaders {
             date,
             server: &http_server.settings.server,
-            refusal: &http_server.settings.refusal,
+            refusal: http_server.settings.refusal.as_bytes(),
         })
     })
 }

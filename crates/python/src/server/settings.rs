@@ -1,21 +1,16 @@
-//! The options of an `HttpServer`: checks of their values, and times in ticks.
+//! The settings of an `HttpServer`, as Python passes them: checked, and with times in ticks.
 //!
-//! The module has no defaults: the caller gives every option of `vitok.http.options`. The limits of the parser are in
-//! `http::Limits`.
+//! There are no defaults here: every number comes from the tables of `vitok.http`, which say why it is what it is.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
+use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyDict;
 
 use crate::ffi::error::new_error;
-
-/// The longest silence of a peer after its last response before the connection is cut, and the longest time in which
-/// the peer may send bytes that are not read: without this time its kernel could discard the response unread (RFC 9112
-/// section 9.6). nginx 5 s and 30 s.
-const LINGER_SECONDS: f64 = 2.0;
-const LINGER_SECONDS_AT_MOST: f64 = 30.0;
+use crate::ffi::name::Text;
 
 /// The number of ticks in the shortest limit. Waits are counted in ticks, so no limit is exceeded by more than a part
 /// of it.
@@ -31,12 +26,18 @@ pub(super) struct Settings {
     /// The version of ASGI that the application was written for.
     pub(super) asgi_version: String,
     /// The text for a client whose request is refused; empty for the status alone.
-    pub(super) refusal: Vec<u8>,
+    pub(super) refusal: String,
     pub(super) fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub(super) limits: http::Limits,
     /// The limit on concurrent requests.
     pub(super) requests: usize,
     pub(super) connections: usize,
+    /// The bytes of content that wait for the application before reading pauses.
+    pub(super) waiting_body_bytes: usize,
+    /// The requests of one connection that are started before others get their turn.
+    pub(super) requests_per_turn: usize,
+    /// The bytes that one response may send before the loop runs a turn.
+    pub(super) response_bytes_per_turn: usize,
     pub(super) tick_seconds: f64,
     /// In ticks; `None` for no limit.
     pub(super) header: Option<u32>,
@@ -46,6 +47,8 @@ pub(super) struct Settings {
     pub(super) keep_alive: Option<u32>,
     pub(super) linger: u32,
     pub(super) linger_at_most: u32,
+    /// The time for which messages to a client that has left are dropped.
+    pub(super) disconnect_grace: Duration,
     pub(super) logs_access: bool,
     /// Whether `http.response.pathsend` and `http.response.zerocopysend` are announced.
     pub(super) announces_path_send: bool,
@@ -58,100 +61,105 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Reads the options. ValueError or TypeError names the invalid one.
+    /// Reads the settings. ValueError or TypeError names the one that is invalid, missing or unknown.
     pub(super) fn read(options: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let mut given = Given::new(options)?;
+        let given = Given(options.copy()?);
         let limits = http::Limits {
-            request_line_bytes: given.required("limit_request_line", count)?,
-            head_bytes: given.required("limit_request_head", count)?,
-            fields: given.required("limit_request_fields", count)?,
-            body_bytes: given.required("limit_request_body", bytes)?,
-            ..http::Limits::default()
+            request_line_bytes: given.take("limit_request_line", count)?,
+            head_bytes: given.take("limit_request_head", count)?,
+            fields: given.take("limit_request_fields", count)?,
+            method_bytes: given.take("method_bytes", count)?,
+            body_bytes: given.take("limit_request_body", bytes)?,
+            chunk_extension_bytes: given.take("chunk_extension_bytes", count)?,
+            chunk_extensions_bytes: given.take("chunk_extensions_bytes", count)?,
+            trailer_bytes: given.take("trailer_bytes", count)?,
+            backlog_bytes: given.take("backlog_bytes", count)?,
+            drain_bytes: given.take("drain_bytes", bytes)?,
         };
-        let header = given.required("timeout_header", duration)?;
-        let body = given.required("timeout_body", duration)?;
-        let body_rate = given.required("min_body_rate", duration)?;
-        let keep_alive = given.required("timeout_keep_alive", duration)?;
+        let header = given.take("timeout_header", number)?;
+        let body = given.take("timeout_body", number)?;
+        let keep_alive = given.take("timeout_keep_alive", number)?;
         let shortest = [header, body, keep_alive].into_iter().flatten().fold(f64::INFINITY, f64::min);
         let tick_seconds = (shortest / TICKS).clamp(SHORTEST_TICK, LONGEST_TICK);
         let ticks = |seconds: f64| whole(seconds / tick_seconds);
         let settings = Self {
-            root_path: given.required("root_path", |value| value.extract())?,
-            server: given.required("server_header", text_of_field)?,
-            has_date: given.required("date_header", truth)?,
-            asgi_version: given.required("asgi_version", |value| value.extract())?,
-            refusal: given.optional("refusal_text", |value| value.extract::<String>())?.into_bytes(),
-            fields: given.required("headers", fields)?,
+            root_path: given.take("root_path", plain)?,
+            server: given.take("server_header", server)?,
+            has_date: given.take("date_header", plain)?,
+            asgi_version: given.take("asgi_version", plain)?,
+            refusal: given.take("refusal_text", plain)?,
+            fields: given.take("headers", fields)?,
             limits,
-            requests: given.required("limit_concurrency", count)?,
-            connections: given.required("limit_connections", count)?,
+            requests: given.take("limit_concurrency", count)?,
+            connections: given.take("limit_connections", count)?,
+            waiting_body_bytes: given.take("waiting_body_bytes", count)?,
+            requests_per_turn: given.take("requests_per_turn", count)?,
+            response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
             tick_seconds,
             header: header.map(ticks),
             body: body.map(ticks),
-            body_pace: body_rate.map(|bytes| bytes * tick_seconds),
+            body_pace: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),
             keep_alive: keep_alive.map(ticks),
-            linger: ticks(LINGER_SECONDS),
-            linger_at_most: ticks(LINGER_SECONDS_AT_MOST),
-            logs_access: given.optional("access_log", truth)?,
-            announces_path_send: given.required("path_send", truth)?,
-            announces_zero_copy_send: given.required("zero_copy_send", truth)?,
-            state: given.optional("state", |value| Ok(value.extract()?))?,
-            allow_upgrade: given.optional("allow_upgrade", truth)?,
-            reports_to_hooks: given.optional("reports_to_hooks", truth)?,
+            linger: given.take("linger_seconds", number)?.map_or(u32::MAX, ticks),
+            linger_at_most: given.take("linger_seconds_at_most", number)?.map_or(u32::MAX, ticks),
+            disconnect_grace: given.take("disconnect_grace_seconds", number)?.map_or(Duration::MAX, duration),
+            logs_access: given.take("access_log", plain)?,
+            announces_path_send: given.take("path_send", plain)?,
+            announces_zero_copy_send: given.take("zero_copy_send", plain)?,
+            state: given.take("state", plain)?,
+            allow_upgrade: given.take("allow_upgrade", plain)?,
+            reports_to_hooks: given.take("reports_to_hooks", plain)?,
         };
-        given.finish()?;
-        Ok(settings)
+        match given.0.keys().iter().next() {
+            Some(name) => Err(new_error::<PyValueError>(format!("{name} is no option of an HTTP server"))),
+            None => Ok(settings),
+        }
     }
 }
 
-/// The options of the caller that were not read yet, by name.
-struct Given<'py> {
-    py: Python<'py>,
-    values: HashMap<String, Bound<'py, PyAny>>,
-}
-
-type Convert<T> = fn(&Bound<'_, PyAny>) -> PyResult<T>;
+/// The entries that were not read yet.
+struct Given<'py>(Bound<'py, PyDict>);
 
 impl<'py> Given<'py> {
-    fn new(options: &Bound<'py, PyDict>) -> PyResult<Self> {
-        let pairs = options.iter().map(|(name, value)| Ok((name.extract()?, value)));
-        Ok(Self { py: options.py(), values: pairs.collect::<PyResult<_>>()? })
-    }
-
-    /// Returns an option of `vitok.http.options`. TypeError if it is missing.
-    fn required<T>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
-        let Some(value) = self.values.remove(name) else {
-            return Err(new_error::<PyTypeError>(format!("the option {name} of an HTTP server is missing")));
+    /// Removes an entry and converts its value. TypeError if it is missing; other errors are made to name it.
+    fn take<T>(&self, name: &str, convert: fn(&Bound<'py, PyAny>) -> PyResult<T>) -> PyResult<T> {
+        let what = |text| format!("the option {name} of an HTTP server{text}");
+        let Some(value) = self.0.get_item(Text(name))? else {
+            return Err(new_error::<PyTypeError>(what(" is missing".to_owned())));
         };
-        convert(&value).map_err(|error| self.named(name, &error))
-    }
-
-    /// Returns an option that may be missing; its default is false, empty or `None`.
-    fn optional<T: Default>(&mut self, name: &str, convert: Convert<T>) -> PyResult<T> {
-        let Some(value) = self.values.remove(name) else { return Ok(T::default()) };
-        convert(&value).map_err(|error| self.named(name, &error))
-    }
-
-    /// ValueError if an option was not read.
-    fn finish(self) -> PyResult<()> {
-        match self.values.keys().next() {
-            Some(name) => Err(self.named(name, &new_error::<PyValueError>("unknown option"))),
-            None => Ok(()),
-        }
-    }
-
-    fn named(&self, name: &str, error: &PyErr) -> PyErr {
-        let text = format!("the option {name} of an HTTP server: {}", error.value(self.py));
-        if error.is_instance_of::<PyTypeError>(self.py) {
-            new_error::<PyTypeError>(text)
-        } else {
-            new_error::<PyValueError>(text)
-        }
+        self.0.del_item(Text(name))?;
+        convert(&value).map_err(|error| {
+            let text = what(format!(": {}", error.value(value.py())));
+            let is_type_error = error.is_instance_of::<PyTypeError>(value.py());
+            if is_type_error { new_error::<PyTypeError>(text) } else { new_error::<PyValueError>(text) }
+        })
     }
 }
 
-fn truth(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    value.is_truthy()
+fn plain<'py, T: FromPyObjectOwned<'py>>(value: &Bound<'py, PyAny>) -> PyResult<T> {
+    value.extract().map_err(Into::into)
+}
+
+/// Converts a number of bytes; None or 0 for no limit.
+fn bytes(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let bytes: Option<u64> = value.extract()?;
+    Ok(bytes.filter(|bytes| *bytes > 0).unwrap_or(u64::MAX))
+}
+
+/// Converts a count; None or 0 for no limit.
+fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
+    Ok(usize::try_from(bytes(value)?).unwrap_or(usize::MAX))
+}
+
+/// Converts a time in seconds, or a rate; None or 0 for no limit.
+fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    let number: Option<f64> = value.extract()?;
+    match number {
+        Some(number) if !(number >= 0.0 && number.is_finite()) => {
+            Err(new_error::<PyValueError>(format!("{number} is not a positive number")))
+        }
+        number => Ok(number.filter(|number| *number > 0.0)),
+    }
 }
 
 /// Returns a number of ticks that never pass before the time does: one has begun already.
@@ -164,53 +172,22 @@ fn whole(ticks: f64) -> u32 {
     (ticks.ceil() as u32).saturating_add(1)
 }
 
-fn is_absent(value: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(value.is_none() || (value.extract::<f64>().is_ok_and(|number| number == 0.0)))
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
-/// Reads a count; None or 0 for no limit.
-fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
-    if is_absent(value)? {
-        return Ok(usize::MAX);
-    }
-    let number: i64 = value.extract()?;
-    usize::try_from(number).map_err(|_| new_error::<PyValueError>(format!("{number} is negative")))
-}
-
-/// Converts a number of bytes; None or 0 means no limit.
-fn bytes(value: &Bound<'_, PyAny>) -> PyResult<u64> {
-    if is_absent(value)? { Ok(u64::MAX) } else { value.extract() }
-}
-
-/// Reads a time in seconds; None or 0 for no limit.
-fn duration(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
-    if is_absent(value)? {
-        return Ok(None);
-    }
-    let seconds: f64 = value.extract()?;
-    if seconds > 0.0 && seconds.is_finite() {
-        return Ok(Some(seconds));
-    }
-    Err(new_error::<PyValueError>(format!("{seconds} is not a number of seconds")))
-}
-
-fn text_of_field(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    if value.is_none() {
-        return Ok(Vec::new());
-    }
-    let text = value.cast::<PyBytes>()?.as_bytes();
-    http::check_field(b"server", text).map_err(|misuse| new_error::<PyValueError>(misuse.to_string()))?;
-    Ok(text.to_vec())
+fn server(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let server: Option<Vec<u8>> = value.extract()?;
+    let server = server.unwrap_or_default();
+    check(b"server", &server).map(|()| server)
 }
 
 fn fields(value: &Bound<'_, PyAny>) -> PyResult<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut fields = Vec::new();
-    for pair in value.try_iter()? {
-        let (name, text): (Vec<u8>, Vec<u8>) = pair?.extract()?;
-        http::check_field(&name, &text).map_err(|misuse| {
-            new_error::<PyValueError>(format!("{misuse}: {}", String::from_utf8_lossy(&name)))
-        })?;
-        fields.push((name, text));
-    }
-    Ok(fields)
+    let fields: Vec<(Vec<u8>, Vec<u8>)> = value.extract()?;
+    fields.iter().try_for_each(|(name, value)| check(name, value)).map(|()| fields)
+}
+
+fn check(name: &[u8], value: &[u8]) -> PyResult<()> {
+    http::check_field(name, value)
+        .map_err(|error| new_error::<PyValueError>(format!("{error}: {}", String::from_utf8_lossy(name))))
 }
