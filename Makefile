@@ -10,6 +10,11 @@ PYTEST_ARGS ?=
 CONFORMANCE_ARGS ?= --control
 BENCH_ARGS ?=
 GATE_ARGS ?=
+# Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
+SECONDS = 60
+TARGET =
+INPUT =
+SANITIZER =
 
 NAME := $(notdir $(PYTHON))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
@@ -41,8 +46,8 @@ INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance clean \
-        doctor doctor-tests absent
+.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance fuzz clean \
+        doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
@@ -52,6 +57,7 @@ help:
 	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
 	@echo 'make bench-gate                   compare instructions of the hottest paths with benchmarks/instructions.json'
 	@echo "make conformance                  run CPython's own asyncio tests on this loop"
+	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
 	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
@@ -84,6 +90,7 @@ check: check-rust check-python
 
 check-rust: $(MADE)
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@for target in aarch64-apple-darwin x86_64-unknown-freebsd; do \
 	  if rustup target list --installed 2>/dev/null | grep -qx $$target; then \
@@ -112,6 +119,10 @@ conformance: $(BUILT)
 	$(BIN)/python -m unittest -q tests.conformance.test_runner
 	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
 
+# Of Python it needs the standard library only.
+fuzz: | doctor-fuzz
+	@$(PYTHON) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
+
 clean:
 	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/vitok/_native*.so python/vitok/_native*.dwp
@@ -122,6 +133,9 @@ doctor:
 
 doctor-tests:
 	@sh tools/doctor.sh --tests
+
+doctor-fuzz:
+	@sh tools/doctor.sh --fuzz $(PYTHON)
 
 # pip supports dependency groups from 25.1 on; older Pythons include an older pip.
 $(MADE): | doctor

@@ -143,7 +143,7 @@ BAD = [
     ("examples", "examples/gather.py", "x = 1\n" * 61, 61, "61 lines, 60 at most"),
 ]
 GOOD = [
-    ("arrows", "crates/http/fuzz/Cargo.toml", '[dependencies]\nvitok-http = { path = ".." }\n'),
+    ("arrows", "fuzz/Cargo.toml", '[dependencies]\nvitok-http = { path = "../crates/http" }\n'),
     ("arrows", "crates/python/Cargo.toml", '[dependencies]\npyo3 = "0.30"\nvitok-http = { path = "../http" }\n'),
     (
         "arrows",

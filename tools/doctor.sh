@@ -3,6 +3,7 @@
 #
 #   sh tools/doctor.sh PYTHON     what a build needs; fails if anything is missing
 #   sh tools/doctor.sh --tests    what some tests need besides; never fails, since those tests then skip themselves
+#   sh tools/doctor.sh --fuzz PYTHON    what the fuzz targets need: no virtual environment, but a compiler of C++
 #
 # Packages from crates.io and PyPI are not checked: cargo and pip report what they cannot get.
 set -u
@@ -12,6 +13,13 @@ main() {
     if [ "${1-}" = --tests ]; then
         check_test_tools
         exit 0
+    fi
+    if [ "${1-}" = --fuzz ]; then
+        check_rust
+        check_linker
+        check_cplusplus
+        check_interpreter "${2:-python3}"
+        exit "$lacking"
     fi
     check_rust
     check_linker
@@ -43,16 +51,26 @@ check_linker() {
         say "cc is missing, which rustc needs to link: install gcc (Debian: apt install gcc libc6-dev)"
 }
 
-check_python() {
+# The fuzzing engine is written in C++, and is compiled from its source.
+check_cplusplus() {
+    command -v "${CXX:-c++}" >/dev/null 2>&1 ||
+        say "${CXX:-c++} is missing, which compiles the fuzzing engine: install g++ (Debian: apt install g++)"
+}
+
+check_interpreter() {
     if ! "$1" -c '' >/dev/null 2>&1; then
         say "$1 does not run: install Python 3.11 or newer, or name one: make ... PYTHON=python3.13"
-        return
+        return 1
     fi
     if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
         found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         say "$1 is Python $found, 3.11 or newer is needed: install one, or name one: make ... PYTHON=python3.13"
-        return
+        return 1
     fi
+}
+
+check_python() {
+    check_interpreter "$1" || return
     # Debian's python3 has a venv module that cannot make anything until ensurepip is installed too.
     if ! "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; then
         found=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')

@@ -1,5 +1,5 @@
-//! Any status and fields of an application are written as one well-formed head, or not at all. A test of the stable
-//! toolchain and a fuzz target share this file.
+//! Any status and fields of an application are written as one well-formed head, or not at all. A test and a fuzz
+//! target share this file.
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits};
 

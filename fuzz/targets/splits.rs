@@ -1,7 +1,7 @@
 //! An input is read as the same events, however it is split; and no input panics.
 #![no_main]
 
-#[path = "../../tests/properties/splits.rs"]
+#[path = "../../crates/http/tests/properties/splits.rs"]
 mod splits;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| splits::check(input));
