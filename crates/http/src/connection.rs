@@ -93,6 +93,13 @@ impl Connection {
         self.state.input_ended = true;
     }
 
+    /// Returns whether the peer has ended its sending side.
+    #[must_use]
+    #[inline]
+    pub fn has_input_ended(&self) -> bool {
+        self.state.input_ended
+    }
+
     /// Takes the input that was kept after the head of the current request, for a protocol that takes over the
     /// connection.
     pub fn take_backlog(&mut self) -> Vec<u8> {

@@ -25,6 +25,7 @@ mod event;
 mod fields;
 mod framing;
 mod head;
+mod head_of;
 mod limits;
 mod outgoing;
 mod read;

@@ -1,0 +1,268 @@
+//! The end of a request and of a connection.
+
+use std::mem;
+
+use super::connection::{Answer, Connection, Incoming, Phase, Request, Stand, Turn};
+use crate::action::{Action, Actions};
+use crate::log::{self, LogEnd, LogRecord};
+use crate::message::{Ending, Finished, Outcome, RequestId};
+use crate::settings::Context;
+
+/// Bytes that a peer may still send and that are not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unread {
+    /// The content of a request that is answered.
+    Upload,
+    /// Bytes that are not a request, or one that is not answered.
+    Anything,
+}
+
+/// A request that is refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refusal {
+    /// It breaks a rule.
+    Malformed(http::RemoteProtocolError),
+    /// It took too long to arrive (RFC 9110 section 15.5.9).
+    TimedOut(&'static str),
+}
+
+impl<B: AsRef<[u8]>> Connection<B> {
+    /// Completes a response, and decides on the connection.
+    #[inline]
+    pub(super) fn complete(&mut self, after: http::Persistence, context: Context<'_>) -> Actions {
+        let Stand::Open(phase) = &mut self.stand else { return Actions::NONE };
+        let Phase::Answering(request) = mem::replace(phase, Phase::Between) else { return Actions::NONE };
+        let was_read = request.incoming != Incoming::Arriving;
+        let actions = self.end_request(request, LogEnd::Complete);
+        if after == http::Persistence::Close {
+            let last = if was_read { self.close(context) } else { self.linger(Unread::Upload, context) };
+            return actions.and(last);
+        }
+        // The driver goes on with the input.
+        if self.turn != Turn::Free {
+            return actions;
+        }
+        let actions = actions.and(self.settle(context));
+        actions.and(self.yield_if_due())
+    }
+
+    /// Asks for another turn if input can be processed and nobody does that.
+    pub(super) fn yield_if_due(&mut self) -> Actions {
+        if self.turn != Turn::Free || !self.is_due() {
+            return Actions::NONE;
+        }
+        self.turn = Turn::Yielded;
+        Action::YieldTurn.into()
+    }
+
+    /// Ends a request for the log and for all calls that wait.
+    #[inline]
+    fn end_request(&mut self, request: Request<B>, end: LogEnd) -> Actions {
+        self.was_cut = end != LogEnd::Complete;
+        let mut actions = Actions::NONE;
+        if request.is_awaited {
+            actions = actions.with(Action::WakeReceive);
+        }
+        if let Some(line) = request.line {
+            let (status, sent) = (request.status, request.sent);
+            self.log.push(LogRecord { request: Some(self.latest), line: Some(line), status, sent, end });
+            actions = actions.with(Action::Log);
+        }
+        actions
+    }
+
+    /// Stands elsewhere than in `Open`, and ends the request that is being answered.
+    fn leave(&mut self, stand: Stand<B>) -> Actions {
+        self.read_buffer = Vec::new();
+        match mem::replace(&mut self.stand, stand) {
+            Stand::Open(Phase::Answering(request)) => self.end_request(request, LogEnd::CutShort),
+            _ => Actions::NONE,
+        }
+    }
+
+    /// Closes once everything written is sent. Bytes that the peer sends from here on are ignored.
+    pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
+        if matches!(self.stand, Stand::Draining | Stand::Closed { .. }) {
+            return Actions::NONE;
+        }
+        let actions = self.leave(Stand::Draining);
+        self.settle_deadline(context);
+        actions.with(Action::Close)
+    }
+
+    /// Closes at once.
+    pub(super) fn abort(&mut self, context: Context<'_>) -> Actions {
+        if matches!(self.stand, Stand::Closed { .. }) {
+            return Actions::NONE;
+        }
+        let actions = self.leave(Stand::Draining);
+        self.settle_deadline(context);
+        actions.with(Action::Abort)
+    }
+
+    /// Notes that the transport is lost or closes by itself.
+    pub(super) fn note_broken(&mut self, context: Context<'_>) -> Actions {
+        if !matches!(self.stand, Stand::Open(_) | Stand::Lingering { .. }) {
+            return Actions::NONE;
+        }
+        let actions = self.leave(Stand::Draining);
+        self.settle_deadline(context);
+        actions
+    }
+
+    /// Ends our side, and gives the peer some time to read the response and to close. Without that a response could be
+    /// lost: a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A
+    /// transport that can't end one side stays open as a whole, and bytes from the peer are dropped meanwhile.
+    pub(super) fn linger(&mut self, unread: Unread, context: Context<'_>) -> Actions {
+        if !matches!(self.stand, Stand::Open(_)) {
+            return Actions::NONE;
+        }
+        if self.http.has_input_ended() {
+            return self.close(context);
+        }
+        let settings = context.settings;
+        let is_long = unread == Unread::Upload && !context.is_ending;
+        let time = if is_long { settings.linger_time_at_most } else { settings.linger_time };
+        let actions = self.leave(Stand::Lingering { end: context.now.after(time), has_shut_down: false });
+        actions.and(self.settle(context)).with(Action::ShutdownWrite)
+    }
+
+    /// Gives a lingering peer that has sent something more time, up to the end of all lingering.
+    #[cold]
+    pub(super) fn extend_linger(&mut self, context: Context<'_>) {
+        if let Stand::Lingering { end, .. } = self.stand
+            && self.is_writable
+        {
+            self.deadline.renew(context);
+            self.deadline.limit(end);
+        }
+    }
+
+    /// Closes an idle connection because the server ends, and any other after its response. A peer that still sends to
+    /// a connection which is about to close gets little more time.
+    pub(super) fn shut_down(&mut self, context: Context<'_>) -> Actions {
+        if let Stand::Lingering { end, .. } = &mut self.stand {
+            let soon = context.now.after(context.settings.linger_time);
+            *end = soon.min(*end);
+            self.deadline.limit(soon);
+        }
+        let is_idle = self.is_between() && !self.has_input();
+        self.http.end_after_response();
+        if is_idle { self.close(context) } else { Actions::NONE }
+    }
+
+    /// Refuses a request: an error that the parser writes if no response has begun, and the end of the connection.
+    #[cold]
+    pub(super) fn refuse(&mut self, refusal: Refusal, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let (status, because) = match refusal {
+            Refusal::Malformed(error) => (error.status(), error.because()),
+            Refusal::TimedOut(because) => (408, because),
+        };
+        let mut actions = Actions::NONE;
+        if context.settings.logs_refusals {
+            self.log_refusal(status, because);
+            actions = actions.with(Action::Log);
+        }
+        let written = out.len();
+        match refusal {
+            Refusal::Malformed(error) => self.http.refuse(error, context.defaults(), out),
+            Refusal::TimedOut(_) => self.http.time_out(context.defaults(), out),
+        }
+        if out.len() > written {
+            actions = actions.with(Action::Write);
+        }
+        if let Stand::Open(phase) = &mut self.stand
+            && let Phase::Answering(mut request) = mem::replace(phase, Phase::Between)
+        {
+            if out.len() > written {
+                request.status = status;
+            }
+            actions = actions.and(self.end_request(request, LogEnd::CutShort));
+        }
+        actions.and(self.linger(if status == 413 { Unread::Upload } else { Unread::Anything }, context))
+    }
+
+    /// Records a refusal: the only record of its request.
+    fn log_refusal(&mut self, status: u16, because: &'static str) {
+        let end = LogEnd::Refused(because);
+        if let Stand::Open(Phase::Answering(request)) = &mut self.stand
+            && let Some(line) = request.line.take()
+        {
+            let status = if request.is_unanswered() { status } else { request.status };
+            let (request, sent) = (Some(self.latest), request.sent);
+            self.log.push(LogRecord { request, line: Some(line), status, sent, end });
+            return;
+        }
+        let line = self.http.request_line().map(|line| log::quotable(line).into_boxed_str());
+        self.log.push(LogRecord { request: None, line, status, sent: 0, end });
+    }
+
+    /// Answers a request instead of an application.
+    #[cold]
+    pub(super) fn answer(
+        &mut self,
+        (status, text): (u16, &str),
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        let Stand::Open(Phase::Answering(request)) = &mut self.stand else { return Actions::NONE };
+        (request.status, request.sent) = (status, text.len() as u64);
+        request.answer = Answer::Owed;
+        let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
+        let length = http::Length::Known(text.len() as u64);
+        let started = self.http.start(status, fields, length, context.defaults(), out);
+        let written = started.and_then(|()| self.http.write(text.as_bytes(), out));
+        let after = written.and_then(|()| self.http.finish(out)).unwrap_or(http::Persistence::Close);
+        self.complete(after, context).with(Action::Write)
+    }
+
+    /// Takes the end of an application, or an answer instead of one.
+    pub(super) fn end_application(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome<'_>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Finished {
+        let was_disconnected = self.is_gone();
+        let Some(current) = self.current(request) else {
+            return Finished { ending: Ending::Complete, was_disconnected, actions: Actions::NONE };
+        };
+        let is_unanswered = current.is_unanswered();
+        let (ending, actions) = match outcome {
+            Outcome::Answer { status, text, closes } if is_unanswered => {
+                if closes {
+                    self.http.end_after_response();
+                }
+                (Ending::Unanswered, self.answer((status, text), context, out))
+            }
+            Outcome::Ended if is_unanswered => (Ending::Unanswered, self.answer_failure(context, out)),
+            // The client can see from the framing that the response is not complete (RFC 9112 section 8). Nothing can
+            // be written: the head was sent.
+            Outcome::Answer { .. } | Outcome::Ended => {
+                self.http.fail(context.defaults(), &mut Vec::new());
+                (Ending::CutShort, self.close(context))
+            }
+        };
+        Finished { ending, was_disconnected, actions }
+    }
+
+    /// Answers for an application that has failed to, and ends the connection.
+    #[cold]
+    pub(super) fn answer_failure(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        self.http.end_after_response();
+        self.answer((500, "Internal Server Error\n"), context, out)
+    }
+
+    /// Ends everything: the connection is gone, or belongs to another protocol.
+    pub(super) fn lose(&mut self, by_peer: bool, context: Context<'_>) -> Actions {
+        let actions = self.leave(Stand::Closed { by_peer });
+        self.settle_deadline(context);
+        actions.with(Action::WakeSend)
+    }
+
+    /// Returns whether the peer is gone, or has ended its side, or soon is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        !matches!(self.stand, Stand::Open(_)) || self.http.has_input_ended()
+    }
+}

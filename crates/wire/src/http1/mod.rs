@@ -1,0 +1,25 @@
+//! HTTP/1.1 of a server (RFC 9110, RFC 9112): one connection, from its first byte to its last.
+//!
+//! | File         | What                                                                        |
+//! |--------------|-----------------------------------------------------------------------------|
+//! | `machine`    | which input means what                                                      |
+//! | `receive`    | bytes in: the next request, its content, errors                             |
+//! | `send`       | messages of an application become heads, content and trailers               |
+//! | `end`        | the end of a request and of a connection                                    |
+//! | `expire`     | a peer whose time is over                                                   |
+//! | `connection` | where a connection stands, as a table                                       |
+//! | `deadline`   | how long a peer may take for the next step                                  |
+//! | `body_rate`  | the required rate of content                                                |
+//!
+//! The crate `http` has the syntax: what is a request, and how a response is framed.
+
+mod body_rate;
+mod connection;
+mod deadline;
+mod end;
+mod expire;
+mod machine;
+mod receive;
+mod send;
+
+pub use connection::Connection;

@@ -1,0 +1,342 @@
+//! Bytes in: the events of the parser, and what follows from them.
+//!
+//! Pipelined requests are answered one after the other, some of them at once; then other connections have their turn
+//! (RFC 9112 section 9.3.2). Nothing more is parsed while the peer does not read its responses.
+
+use std::mem;
+
+use super::connection::{Connection, Incoming, Phase, Request, Stand, Turn};
+use super::end::{Refusal, Unread};
+use crate::action::{Action, Actions};
+use crate::log;
+use crate::machine::Interface;
+use crate::message::{Received, RequestId};
+use crate::settings::{Context, Upgrades};
+
+/// The next thing in the input.
+enum Next {
+    /// More input is needed, or the response to come. `has_news` says whether some of a request has arrived.
+    Wait {
+        has_news: bool,
+    },
+    /// A request begins.
+    Start,
+    /// A CONNECT request, which no application gets.
+    Connect,
+    /// A request for another protocol, which is refused.
+    RefuseUpgrade,
+    /// A request for another protocol.
+    Upgrade,
+    Refuse(http::RemoteProtocolError),
+    /// Further input is ignored.
+    Close,
+}
+
+impl<B: AsRef<[u8]>> Connection<B> {
+    /// Takes bytes that have arrived.
+    #[inline]
+    pub(super) fn take_bytes(
+        &mut self,
+        data: &[u8],
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        match self.stand {
+            Stand::Open(_) => {}
+            Stand::Lingering { .. } => {
+                self.extend_linger(context);
+                return Actions::NONE;
+            }
+            Stand::Draining | Stand::Closed { .. } => return Actions::NONE,
+        }
+        if self.turn != Turn::Free || !self.read_buffer.is_empty() {
+            self.read_buffer.extend_from_slice(data);
+            return self.settle(context);
+        }
+        let mut input = data;
+        let actions = self.process(&mut input, 0, context, interface, out);
+        if !input.is_empty() && matches!(self.stand, Stand::Open(_)) {
+            self.read_buffer.extend_from_slice(input);
+        }
+        self.after_processing(actions, context)
+    }
+
+    /// Goes on with the input that was kept, after some requests in a row.
+    pub(super) fn take_kept(
+        &mut self,
+        started: u8,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        let mut kept = mem::take(&mut self.read_buffer);
+        let mut input = &kept[..];
+        let actions = self.process(&mut input, started, context, interface, out);
+        let rest = input.len();
+        if rest > 0 && matches!(self.stand, Stand::Open(_)) {
+            kept.drain(..kept.len() - rest);
+            self.read_buffer = kept;
+        }
+        self.after_processing(actions, context)
+    }
+
+    /// Goes on once the application has taken its first step.
+    #[inline]
+    pub(super) fn go_on(
+        &mut self,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        let Turn::Starting(started) = self.turn else { return Actions::NONE };
+        self.turn = Turn::Free;
+        let is_open = matches!(self.stand, Stand::Open(_));
+        if is_open && (!self.read_buffer.is_empty() || self.is_due()) {
+            return self.take_kept(started, context, interface, out);
+        }
+        self.after_processing(Actions::NONE, context)
+    }
+
+    /// Settles what follows from processed input, unless a request is to be started first.
+    #[inline]
+    fn after_processing(&mut self, actions: Actions, context: Context<'_>) -> Actions {
+        if matches!(self.turn, Turn::Starting(_)) {
+            return actions;
+        }
+        let actions = actions.and(self.settle(context));
+        if self.http.has_input_ended() { actions.and(self.end_with_peer(context)) } else { actions }
+    }
+
+    /// Closes after the peer has ended its side, unless a response is still owed.
+    fn end_with_peer(&mut self, context: Context<'_>) -> Actions {
+        let is_over = matches!(self.stand, Stand::Open(_)) && (self.ends_with_peer || !self.is_busy());
+        if is_over || matches!(self.stand, Stand::Lingering { .. }) {
+            self.close(context)
+        } else {
+            Actions::NONE
+        }
+    }
+
+    /// Takes the end of the peer's side: what was kept is still answered. Calls that wait for the end are woken.
+    pub(super) fn take_eof(
+        &mut self,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        self.http.end_input();
+        let mut actions = Actions::NONE;
+        if self.turn == Turn::Free && matches!(self.stand, Stand::Open(_)) {
+            actions = self.take_kept(0, context, interface, out);
+        }
+        if let Stand::Open(Phase::Answering(request)) = &mut self.stand
+            && mem::take(&mut request.is_awaited)
+        {
+            actions = actions.with(Action::WakeReceive);
+        }
+        if matches!(self.turn, Turn::Starting(_)) {
+            actions
+        } else {
+            actions.and(self.end_with_peer(context))
+        }
+    }
+
+    /// Processes input up to the next request that is to be started, or to its end. Meanwhile it is nobody else's turn.
+    fn process(
+        &mut self,
+        input: &mut &[u8],
+        mut started: u8,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        let mut actions = Actions::NONE;
+        while started < context.settings.requests_per_turn {
+            started += 1;
+            self.turn = Turn::Starting(started);
+            let last = match self.advance(input, context, interface) {
+                Next::Start => return actions.with(Action::Start),
+                Next::Upgrade => return actions.and(self.offer()),
+                Next::Connect => {
+                    actions = actions.and(self.answer((501, "this server is no proxy\n"), context, out));
+                    continue;
+                }
+                Next::RefuseUpgrade => {
+                    let text = "this server does not speak WebSocket\n";
+                    actions = actions.and(self.answer((501, text), context, out));
+                    continue;
+                }
+                Next::Wait { has_news: false } => Actions::NONE,
+                Next::Wait { has_news: true } => self.note_progress(context),
+                Next::Refuse(error) => self.refuse(Refusal::Malformed(error), context, out),
+                Next::Close if self.is_between() => self.linger(Unread::Upload, context),
+                Next::Close => {
+                    *input = &[];
+                    Actions::NONE
+                }
+            };
+            self.turn = Turn::Free;
+            return actions.and(last);
+        }
+        let has_more = self.is_between() && self.is_writable && !input.is_empty();
+        if has_more || self.is_due() {
+            self.turn = Turn::Yielded;
+            return actions.with(Action::YieldTurn);
+        }
+        self.turn = Turn::Free;
+        actions
+    }
+
+    /// Offers the connection to another protocol, which reads.
+    fn offer(&mut self) -> Actions {
+        let actions = Actions::from(Action::Upgrade);
+        if mem::take(&mut self.reads_paused) { actions.with(Action::ResumeReading) } else { actions }
+    }
+
+    /// Renews the wait for content, and wakes the call that waits for it.
+    fn note_progress(&mut self, context: Context<'_>) -> Actions {
+        self.deadline.renew(context);
+        match &mut self.stand {
+            Stand::Open(Phase::Answering(request)) if request.is_awaited => {
+                request.is_awaited = false;
+                Action::WakeReceive.into()
+            }
+            _ => Actions::NONE,
+        }
+    }
+
+    /// Decides what comes next in the input.
+    fn advance(&mut self, input: &mut &[u8], context: Context<'_>, interface: &mut impl Interface) -> Next {
+        // A client that does not read its responses gets no further ones, and neither does a connection that ends.
+        match self.stand {
+            Stand::Open(Phase::Answering(_)) => {}
+            Stand::Open(Phase::Between) if self.is_writable => {}
+            _ => return Next::Wait { has_news: false },
+        }
+        let mut next = Next::Wait { has_news: false };
+        loop {
+            let Self { http, stand, latest, deadline, .. } = self;
+            let Stand::Open(phase) = stand else { return next };
+            match http.receive(input) {
+                Ok(http::Event::Request(head)) => {
+                    deadline.end_head();
+                    *latest = latest.next();
+                    let mut request = Request::new();
+                    if context.settings.logs_requests {
+                        request.line = Some(log::request_line(head));
+                    }
+                    *phase = Phase::Answering(request);
+                    (self.was_cut, self.bytes_since_turn) = (false, 0);
+                    match special(head, context.settings.upgrades) {
+                        Some(special) => return special,
+                        None => interface.request(*latest, head),
+                    }
+                    next = Next::Start;
+                }
+                Ok(http::Event::Body(part)) => {
+                    deadline.body_rate.add(part.len());
+                    if let Phase::Answering(request) = phase {
+                        request.unread += part.len();
+                        interface.content(*latest, part);
+                        next.note_news();
+                    }
+                }
+                Ok(http::Event::End { .. }) => {
+                    if let Phase::Answering(request) = phase {
+                        request.incoming = Incoming::Arrived;
+                        next.note_news();
+                    }
+                }
+                // A tunnel is impossible: no request is answered by one.
+                Ok(http::Event::NeedInput | http::Event::Paused | http::Event::Tunnel(_)) => return next,
+                // After the request that is started first, the parser says so again.
+                Ok(http::Event::Closed) if matches!(next, Next::Start) => return next,
+                Ok(http::Event::Closed) => return Next::Close,
+                Err(error) => return Next::Refuse(error),
+            }
+        }
+    }
+
+    /// Returns what an application that asks for the next event of its request gets.
+    #[inline]
+    pub(super) fn next_event(
+        &mut self,
+        request: RequestId,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> (Received, Actions) {
+        let is_cut = self.was_cut && self.latest == request;
+        let has_left = self.is_gone();
+        let Some(current) = self.current(request) else {
+            return (Received::Disconnect { is_cut }, Actions::NONE);
+        };
+        if current.unread > 0 || current.incoming == Incoming::Arrived {
+            let more = current.incoming == Incoming::Arriving;
+            current.unread = 0;
+            if !more {
+                current.incoming = Incoming::Told;
+            }
+            return (Received::Content { more }, self.settle(context));
+        }
+        if has_left {
+            return (Received::Disconnect { is_cut: true }, Actions::NONE);
+        }
+        current.is_awaited = true;
+        let may_continue = current.incoming == Incoming::Arriving && current.is_unanswered();
+        if may_continue && self.http.send_continue(out) {
+            self.settle_deadline(context);
+            return (Received::Nothing, Action::Write.into());
+        }
+        (Received::Nothing, Actions::NONE)
+    }
+
+    /// Returns the input for the protocol that takes over: the request as it would be sent again, for another parser,
+    /// and what has arrived after it.
+    pub(super) fn input_of_upgrade(&mut self) -> Vec<u8> {
+        let head = self.http.head();
+        let version: &[u8] =
+            if head.version() == http::Version::Http10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
+        let mut input = [head.method(), b" ", head.target(), version].concat();
+        for (name, value) in head.fields().iter() {
+            input.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
+        }
+        input.extend_from_slice(b"\r\n");
+        // What is not taken over is read as requests.
+        let mut rest = self.http.take_backlog();
+        rest.append(&mut self.read_buffer);
+        input.extend_from_slice(&rest);
+        self.read_buffer = rest;
+        input
+    }
+}
+
+impl Next {
+    fn note_news(&mut self) {
+        if let Self::Wait { has_news } = self {
+            *has_news = true;
+        }
+    }
+}
+
+/// Returns what is done with a request that no application gets.
+#[inline]
+fn special(head: &http::Head, upgrades: Upgrades) -> Option<Next> {
+    if head.target_form() == http::TargetForm::Authority {
+        return Some(Next::Connect);
+    }
+    match upgrades {
+        Upgrades::Ignored => None,
+        Upgrades::Refused => asks_for_websocket(head).then_some(Next::RefuseUpgrade),
+        Upgrades::TakenOver => asks_for_websocket(head).then_some(Next::Upgrade),
+    }
+}
+
+/// Returns whether a request asks for a protocol that can be taken over (RFC 6455 section 4.2). Any other request for a
+/// protocol is answered as it is, which is allowed (RFC 9110 section 7.8).
+#[inline]
+fn asks_for_websocket(head: &http::Head) -> bool {
+    head.upgrade().is_some_and(|names| {
+        names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    })
+}

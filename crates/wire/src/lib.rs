@@ -1,0 +1,33 @@
+//! What a peer speaks, as machines: inputs in, actions and encoded bytes out.
+//!
+//! A machine decides everything about one connection of a server: which request comes next, what is written and when,
+//! when reading pauses, how long a peer may take, and how the connection ends. It has no descriptor, no clock and no
+//! application. A driver feeds it and performs the actions; an interface (ASGI, for example) gets the requests and
+//! answers them. So a wire knows no interface, and an interface no wire:
+//!
+//! | To know                                            | Ask                                              |
+//! |----------------------------------------------------|--------------------------------------------------|
+//! | what a driver tells a machine, and what it gets    | [`Wire`], [`Input`], [`Action`]                  |
+//! | what an interface is given                         | [`Interface`]                                    |
+//! | what an application sends and receives             | [`Message`], [`Received`], [`Outcome`]           |
+//! | limits and times                                   | [`Settings`]                                     |
+//! | HTTP/1.1                                           | [`http1`]                                        |
+
+#![forbid(unsafe_code)]
+
+mod action;
+pub mod http1;
+mod input;
+mod log;
+mod machine;
+mod message;
+mod settings;
+
+pub use action::{Action, Actions};
+pub use input::{HalfClose, Input, Shutdown};
+pub use log::{LogEnd, LogRecord};
+pub use machine::{Interface, Wire};
+pub use message::{
+    Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, SendError, Sent, Wait,
+};
+pub use settings::{Context, Settings, Tick, Ticks, Upgrades};

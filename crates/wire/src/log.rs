@@ -1,0 +1,41 @@
+//! What there is to log about a request.
+
+use crate::message::RequestId;
+
+/// The end of a request, or of what was no request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogRecord {
+    /// The request, if it was one.
+    pub request: Option<RequestId>,
+    /// The request line in a form that can be quoted: without control characters, so that a log can't be forged.
+    /// `None` if none has arrived whole.
+    pub line: Option<Box<str>>,
+    /// The status of the response; 0 if none was sent.
+    pub status: u16,
+    /// The bytes of content that were sent.
+    pub sent: u64,
+    /// How it ended.
+    pub end: LogEnd,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LogEnd {
+    /// The response is complete.
+    Complete,
+    /// The connection ended before the response did.
+    CutShort,
+    /// The server refused it for this reason, before or after an application has seen it.
+    Refused(&'static str),
+}
+
+/// Returns a request line for a log.
+pub(crate) fn request_line(head: &http::Head) -> Box<str> {
+    let version = if head.version() == http::Version::Http10 { "1.0" } else { "1.1" };
+    format!("{} {} HTTP/{version}", quotable(head.method()), quotable(head.target())).into_boxed_str()
+}
+
+/// Returns bytes of a peer in a form that can stand between quotes.
+pub(crate) fn quotable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace('"', "%22")
+}

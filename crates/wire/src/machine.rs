@@ -1,0 +1,108 @@
+//! The two axes: what a peer speaks, and what an application speaks.
+//!
+//! Between them stands one request with its response, numbered within its connection.
+
+use crate::action::Actions;
+use crate::input::Input;
+use crate::log::LogRecord;
+use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::settings::{Context, Tick};
+
+/// A machine: the state of one connection, whatever its peer speaks.
+///
+/// Every call appends what it encodes to `out`, which is to be written if the answer has
+/// [`Action::Write`](crate::Action::Write). `B` are bytes of an application, which can be kept and sent without a copy.
+/// A driver may call a machine again while it performs the actions of an earlier answer: an application that is started
+/// sends, and a transport that is written to asks for a pause.
+pub trait Wire<B: AsRef<[u8]>> {
+    /// Takes an input.
+    fn on(
+        &mut self,
+        input: Input<'_>,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions;
+
+    /// Takes a message of the application that answers a request.
+    ///
+    /// # Errors
+    ///
+    /// The message can't be sent; nothing of it is, and the request is still to be answered.
+    fn send(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError>;
+
+    /// Returns what the sender of a message waits for, once that was written.
+    fn wait(&mut self, context: Context<'_>) -> Wait;
+
+    /// Returns what the application that asks for an event of its request gets. An application that asks for content is
+    /// ready for it, so a client that waits for permission gets it.
+    fn receive(&mut self, request: RequestId, context: Context<'_>, out: &mut Vec<u8>)
+    -> (Received, Actions);
+
+    /// Takes the end of an application, or an answer instead of one.
+    fn finished(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome<'_>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Finished;
+
+    /// Sends what waits for more from the application: the turn ends without it. An error says why that can't be sent;
+    /// the response is one of the server's own then.
+    fn turn_ends(
+        &mut self,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> (Option<http::LocalProtocolError>, Actions);
+
+    /// Returns the input for the protocol that takes over: the request that asks for it and everything after it.
+    fn upgrade(&mut self) -> Vec<u8>;
+
+    /// Takes what is to be logged.
+    fn take_log(&mut self) -> Vec<LogRecord>;
+
+    /// Returns the number of the latest request; 0 before the first.
+    fn latest(&self) -> RequestId;
+
+    /// Returns whether a request is being answered.
+    fn is_answering(&self) -> bool;
+
+    /// Returns whether a response has begun and waits for its content.
+    fn holds_head(&self) -> bool;
+
+    /// Returns whether requests are read and answered: the connection neither ends nor has ended.
+    fn is_open(&self) -> bool;
+
+    /// Returns whether the connection is gone, or not made yet.
+    fn is_closed(&self) -> bool;
+
+    /// Returns whether the peer is gone, or has ended its side, or soon is gone.
+    fn is_disconnected(&self) -> bool;
+
+    /// Returns whether the connection is gone and the peer has caused that.
+    fn was_left_by_peer(&self) -> bool;
+
+    /// Returns whether a time limit is over: the driver gives a [`Tick`](Input::Tick).
+    fn is_late(&self, now: Tick) -> bool;
+
+    /// Returns whether calls that sent something need not wait for the peer.
+    fn is_drained(&self) -> bool;
+}
+
+/// The driver's side of an interface, while a machine takes an input. The machine keeps neither heads for it nor
+/// content.
+pub trait Interface {
+    /// Takes the head of a request, before the machine asks to [start](crate::Action::Start) it.
+    fn request(&mut self, request: RequestId, head: &http::Head);
+
+    /// Takes a part of a request's content, in order. Whether it was the last one is known to
+    /// [`receive`](Wire::receive).
+    fn content(&mut self, request: RequestId, part: &[u8]);
+}

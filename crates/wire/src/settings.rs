@@ -1,0 +1,97 @@
+//! Limits and times, as values: the crate has no defaults.
+
+/// A point in time, in ticks of the server.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Tick(pub u32);
+
+/// A number of ticks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Ticks(pub u32);
+
+impl Tick {
+    /// The tick that never comes.
+    pub const NEVER: Self = Self(u32::MAX);
+
+    /// Returns the tick this many later.
+    #[inline]
+    #[must_use]
+    pub const fn after(self, ticks: Ticks) -> Self {
+        Self(self.0.saturating_add(ticks.0))
+    }
+
+    pub(crate) const fn since(self, before: Self) -> Ticks {
+        Ticks(self.0.saturating_sub(before.0))
+    }
+}
+
+/// What is the same for all connections of a server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How much a peer may send.
+    pub limits: http::Limits,
+    /// The time for a head, from its first byte or from the connection's; `None` for any.
+    pub head_time: Option<Ticks>,
+    /// The time without progress of a request's content, or of a response that is not read.
+    pub body_time: Option<Ticks>,
+    /// The bytes of content per tick that a request needs on average beyond that time, until its response begins.
+    pub body_bytes_per_tick: Option<f64>,
+    /// The time between two requests.
+    pub keep_alive_time: Option<Ticks>,
+    /// The silence of a peer that is told no more to which its connection is closed (RFC 9112 section 9.6).
+    pub linger_time: Ticks,
+    /// The time in which the rest of an announced upload is read and dropped.
+    pub linger_time_at_most: Ticks,
+    /// The bytes of content that wait for an application before reading pauses.
+    pub waiting_body_bytes: usize,
+    /// The requests of one connection that are started before others get their turn.
+    pub requests_per_turn: u8,
+    /// The bytes that one response may send before the loop runs a turn. Each message counts some in addition.
+    pub response_bytes_per_turn: usize,
+    /// The value of the `server` field; empty for none.
+    pub server: Vec<u8>,
+    /// The text for a client whose request is refused; empty for the status alone.
+    pub refusal: Vec<u8>,
+    /// Fields of every response.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether the end of each request is logged.
+    pub logs_requests: bool,
+    /// Whether refused requests are logged.
+    pub logs_refusals: bool,
+    /// What happens to requests for a WebSocket.
+    pub upgrades: Upgrades,
+}
+
+/// What happens to a request for another protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Upgrades {
+    /// It is refused with 501.
+    Refused,
+    /// It is answered as if it did not ask for that, which is allowed (RFC 9110 section 7.8).
+    Ignored,
+    /// The connection is [taken over](crate::Action::Upgrade).
+    TakenOver,
+}
+
+/// What a machine has to know at each call.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The settings of the server.
+    pub settings: &'a Settings,
+    /// The time.
+    pub now: Tick,
+    /// The value of the `date` field; empty for none.
+    pub date: &'a [u8],
+    /// Whether the server ends, so that nobody is given much time.
+    pub is_ending: bool,
+}
+
+impl<'a> Context<'a> {
+    #[inline]
+    pub(crate) fn defaults(&self) -> http::DefaultHeaders<'a> {
+        http::DefaultHeaders {
+            date: self.date,
+            server: &self.settings.server,
+            refusal: &self.settings.refusal,
+        }
+    }
+}

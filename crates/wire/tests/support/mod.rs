@@ -1,0 +1,226 @@
+//! A driver without an interpreter: it performs a machine's actions on a transport that is a buffer.
+//!
+//! It knows neither the wire nor the interface: both are parameters. Tests hold the machine against what the peer saw.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use wire::{
+    Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
+    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wire,
+};
+
+/// An application, as far as a driver knows one: it is started with a request, and may answer then.
+pub(crate) trait Application: Interface {
+    /// Returns the messages that it sends when its request is started.
+    fn start(&mut self, request: RequestId) -> Vec<Message<Vec<u8>>>;
+}
+
+/// A connection with its transport.
+pub(crate) struct Driver<W, A> {
+    pub(crate) wire: W,
+    pub(crate) application: A,
+    pub(crate) settings: Settings,
+    pub(crate) now: Tick,
+    pub(crate) is_ending: bool,
+    /// Everything that the peer got.
+    pub(crate) written: Vec<u8>,
+    /// Whether the peer sees the end of what it gets.
+    pub(crate) has_shut_down: bool,
+    pub(crate) is_closed: bool,
+    pub(crate) is_aborted: bool,
+    pub(crate) reads_paused: bool,
+    /// Whether the transport can end its side.
+    pub(crate) half_close: HalfClose,
+    /// Every action so far.
+    pub(crate) performed: Vec<Action>,
+    pub(crate) log: Vec<LogRecord>,
+    /// Turns of the loop that were asked for.
+    pub(crate) turns: usize,
+    pub(crate) turn_ends: bool,
+    pub(crate) errors: Vec<SendError>,
+    pub(crate) upgraded: Option<Vec<u8>>,
+}
+
+impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
+    /// Makes a connection.
+    pub(crate) fn connect(wire: W, application: A, settings: Settings) -> Self {
+        let mut driver = Self {
+            wire,
+            application,
+            settings,
+            now: Tick(0),
+            is_ending: false,
+            written: Vec::new(),
+            has_shut_down: false,
+            is_closed: false,
+            is_aborted: false,
+            reads_paused: false,
+            half_close: HalfClose::Done,
+            performed: Vec::new(),
+            log: Vec::new(),
+            turns: 0,
+            turn_ends: false,
+            errors: Vec::new(),
+            upgraded: None,
+        };
+        driver.feed(Input::Connected { ends_with_peer: false });
+        driver
+    }
+
+    /// Gives the machine an input, and performs what follows.
+    pub(crate) fn feed(&mut self, input: Input<'_>) {
+        let mut out = Vec::new();
+        let context = context(&self.settings, self.now, self.is_ending);
+        let actions = self.wire.on(input, context, &mut self.application, &mut out);
+        self.perform(actions, &out, None);
+    }
+
+    /// Sends a message of the application.
+    pub(crate) fn send(&mut self, request: RequestId, message: Message<Vec<u8>>) -> Result<bool, SendError> {
+        let mut out = Vec::new();
+        let context = context(&self.settings, self.now, self.is_ending);
+        let Sent { actions, content, split, is_sent, .. } =
+            self.wire.send(request, message, context, &mut out)?;
+        self.perform(actions, &out, content.map(|content| (content, split)));
+        Ok(is_sent)
+    }
+
+    /// Asks for an event of a request.
+    pub(crate) fn receive(&mut self, request: RequestId) -> wire::Received {
+        let mut out = Vec::new();
+        let context = context(&self.settings, self.now, self.is_ending);
+        let (received, actions) = self.wire.receive(request, context, &mut out);
+        self.perform(actions, &out, None);
+        received
+    }
+
+    /// Ends the application of a request.
+    pub(crate) fn finish(&mut self, request: RequestId, outcome: Outcome<'_>) -> wire::Ending {
+        let mut out = Vec::new();
+        let context = context(&self.settings, self.now, self.is_ending);
+        let finished = self.wire.finished(request, outcome, context, &mut out);
+        self.perform(finished.actions, &out, None);
+        finished.ending
+    }
+
+    /// Ends a turn of the loop: heads that wait are sent, and those that gave way go on.
+    pub(crate) fn end_turn(&mut self) {
+        if std::mem::take(&mut self.turn_ends) {
+            let mut out = Vec::new();
+            let context = context(&self.settings, self.now, self.is_ending);
+            let (_, actions) = self.wire.turn_ends(context, &mut out);
+            self.perform(actions, &out, None);
+        }
+        for _ in 0..std::mem::take(&mut self.turns) {
+            self.feed(Input::Resume);
+        }
+    }
+
+    /// Lets time pass; `unsent` bytes wait for the peer.
+    pub(crate) fn pass(&mut self, ticks: u32, unsent: usize) {
+        for _ in 0..ticks {
+            self.now = self.now.after(Ticks(1));
+            if self.wire.is_late(self.now) {
+                self.feed(Input::Tick(unsent));
+            }
+        }
+    }
+
+    /// Ends the server.
+    pub(crate) fn shut_down(&mut self, how: Shutdown) {
+        self.is_ending = true;
+        self.feed(Input::Shutdown(how));
+    }
+
+    /// Returns what the peer got as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.written).into_owned()
+    }
+
+    fn perform(&mut self, actions: Actions, out: &[u8], content: Option<(Vec<u8>, usize)>) {
+        let mut started = false;
+        for action in actions {
+            self.performed.push(action);
+            match action {
+                Action::Write => self.write(out, content.as_ref()),
+                Action::Log => self.log.extend(self.wire.take_log()),
+                Action::PauseReading => self.reads_paused = true,
+                Action::ResumeReading => self.reads_paused = false,
+                Action::Start => started = true,
+                Action::Upgrade => self.upgraded = Some(self.wire.upgrade()),
+                Action::NotifyTurnEnd => self.turn_ends = true,
+                Action::YieldTurn => self.turns += 1,
+                Action::ShutdownWrite => {
+                    self.has_shut_down |= self.half_close == HalfClose::Done;
+                    self.feed(Input::WriteShutdown(self.half_close));
+                }
+                Action::Close => self.is_closed = true,
+                Action::Abort => (self.is_closed, self.is_aborted) = (true, true),
+                Action::WakeReceive | Action::WakeSend => {}
+            }
+        }
+        if started {
+            self.start();
+            self.feed(Input::Started);
+        }
+    }
+
+    fn start(&mut self) {
+        let request = self.wire.latest();
+        for message in self.application.start(request) {
+            if let Err(error) = self.send(request, message) {
+                self.errors.push(error);
+            }
+        }
+    }
+
+    fn write(&mut self, out: &[u8], content: Option<&(Vec<u8>, usize)>) {
+        assert!(!self.is_closed && !self.has_shut_down, "nothing is written after the end");
+        let (head, tail) = out.split_at(content.map_or(out.len(), |(_, split)| *split));
+        self.written.extend_from_slice(head);
+        self.written.extend_from_slice(content.map_or(&[], |(content, _)| content));
+        self.written.extend_from_slice(tail);
+    }
+}
+
+fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
+    Context { settings, now, date: b"", is_ending }
+}
+
+/// The settings of the tests: small numbers, so that each limit can be met.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        limits: limits(),
+        head_time: Some(Ticks(8)),
+        body_time: Some(Ticks(8)),
+        body_bytes_per_tick: Some(10.0),
+        keep_alive_time: Some(Ticks(16)),
+        linger_time: Ticks(4),
+        linger_time_at_most: Ticks(20),
+        waiting_body_bytes: 1000,
+        requests_per_turn: 4,
+        response_bytes_per_turn: 10_000,
+        server: Vec::new(),
+        refusal: Vec::new(),
+        fields: Vec::new(),
+        logs_requests: true,
+        logs_refusals: true,
+        upgrades: Upgrades::Refused,
+    }
+}
+
+/// The limits of the tests.
+pub(crate) fn limits() -> http::Limits {
+    http::Limits {
+        request_line_bytes: 200,
+        head_bytes: 1000,
+        fields: 20,
+        method_bytes: 32,
+        body_bytes: 100_000,
+        chunk_extension_bytes: 64,
+        chunk_extensions_bytes: 128,
+        trailer_bytes: 200,
+        backlog_bytes: 500,
+        drain_bytes: 300,
+    }
+}
