@@ -22,7 +22,7 @@ pub enum Action {
     PauseReading,
     /// Read again.
     ResumeReading,
-    /// Give the request to the application; its head was given to the [`Interface`](crate::Interface).
+    /// Give the [latest](crate::Wire::latest) request to the application, with its [head](crate::Wire::head).
     Start,
     /// Give the connection to another protocol, with [`upgrade`](crate::Wire::upgrade).
     Upgrade,

@@ -8,7 +8,7 @@
 //! | To know                                            | Ask                                              |
 //! |----------------------------------------------------|--------------------------------------------------|
 //! | what a driver tells a machine, and what it gets    | [`Wire`], [`Input`], [`Action`]                  |
-//! | what an interface is given                         | [`Interface`]                                    |
+//! | what takes the content of requests                 | [`Interface`]                                    |
 //! | what an application sends and receives             | [`Message`], [`Received`], [`Outcome`]           |
 //! | limits and times                                   | [`Settings`]                                     |
 //! | HTTP/1.1                                           | [`http1`]                                        |

@@ -71,6 +71,9 @@ pub trait Wire<B: AsRef<[u8]>> {
     /// Returns the number of the latest request; 0 before the first.
     fn latest(&self) -> RequestId;
 
+    /// Returns the head of the latest request, until its response is complete.
+    fn head(&self) -> &http::Head;
+
     /// Returns whether a request is being answered.
     fn is_answering(&self) -> bool;
 
@@ -96,12 +99,8 @@ pub trait Wire<B: AsRef<[u8]>> {
     fn is_drained(&self) -> bool;
 }
 
-/// The driver's side of an interface, while a machine takes an input. The machine keeps neither heads for it nor
-/// content.
+/// What takes the content of requests while a machine takes an input. The machine only counts it.
 pub trait Interface {
-    /// Takes the head of a request, before the machine asks to [start](crate::Action::Start) it.
-    fn request(&mut self, request: RequestId, head: &http::Head);
-
     /// Takes a part of a request's content, in order. Whether it was the last one is known to
     /// [`receive`](Wire::receive).
     fn content(&mut self, request: RequestId, part: &[u8]);

@@ -11,22 +11,18 @@ use wire::{Input, Interface, Message, RequestId};
 /// Answers with the method's name, and with the content of its request after it.
 #[derive(Default)]
 struct MethodName {
-    answer: Vec<u8>,
+    content: Vec<u8>,
 }
 
 impl Interface for MethodName {
-    fn request(&mut self, _request: RequestId, head: &http::Head) {
-        self.answer = head.method().to_vec();
-    }
-
     fn content(&mut self, _request: RequestId, part: &[u8]) {
-        self.answer.extend_from_slice(part);
+        self.content.extend_from_slice(part);
     }
 }
 
 impl Application for MethodName {
-    fn start(&mut self, _request: RequestId) -> Vec<Message<Vec<u8>>> {
-        let content = Some(std::mem::take(&mut self.answer));
+    fn start(&mut self, _request: RequestId, head: &http::Head) -> Vec<Message<Vec<u8>>> {
+        let content = Some([head.method(), &std::mem::take(&mut self.content)].concat());
         vec![
             Message::Start { status: 200, fields: Vec::new(), has_trailers: false },
             Message::Content { content, more: false },

@@ -14,6 +14,7 @@ use wire::{
 #[derive(Default)]
 struct Lines {
     latest: RequestId,
+    head: http::Head,
     is_answering: bool,
     is_starting: bool,
     has_begun: bool,
@@ -23,7 +24,7 @@ struct Lines {
 
 impl Lines {
     /// Begins the next request, if its line is there.
-    fn next(&mut self, interface: &mut impl Interface, out: &mut Vec<u8>) -> Actions {
+    fn next(&mut self, out: &mut Vec<u8>) -> Actions {
         let end = self.input.iter().position(|byte| *byte == b'\n');
         let Some(end) = end.filter(|_| self.is_open && !self.is_answering) else { return Actions::NONE };
         let line: Vec<u8> = self.input.drain(..=end).collect();
@@ -31,11 +32,11 @@ impl Lines {
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let Ok(head) = http::Head::of(method, target, http::NO_FIELDS) else {
             out.extend_from_slice(b"what?\n");
-            return Actions::from(Action::Write).and(self.next(interface, out));
+            return Actions::from(Action::Write).and(self.next(out));
         };
         self.latest = RequestId(self.latest.0 + 1);
         (self.is_answering, self.is_starting, self.has_begun) = (true, true, false);
-        interface.request(self.latest, &head);
+        self.head = head;
         Action::Start.into()
     }
 
@@ -49,7 +50,7 @@ impl Wire<Vec<u8>> for Lines {
         &mut self,
         input: Input<'_>,
         _context: Context<'_>,
-        interface: &mut impl Interface,
+        _interface: &mut impl Interface,
         out: &mut Vec<u8>,
     ) -> Actions {
         match input {
@@ -60,7 +61,7 @@ impl Wire<Vec<u8>> for Lines {
             Input::WriteShutdown(HalfClose::Lost) | Input::Tick(_) => return self.close(),
             _ => {}
         }
-        if self.is_starting { Actions::NONE } else { self.next(interface, out) }
+        if self.is_starting { Actions::NONE } else { self.next(out) }
     }
 
     fn send(
@@ -135,6 +136,10 @@ impl Wire<Vec<u8>> for Lines {
         self.latest
     }
 
+    fn head(&self) -> &http::Head {
+        &self.head
+    }
+
     fn is_answering(&self) -> bool {
         self.is_answering
     }
@@ -169,45 +174,37 @@ impl Wire<Vec<u8>> for Lines {
 }
 
 /// An application that answers with its target. It knows no wire.
-#[derive(Default)]
-struct Target {
-    target: Vec<u8>,
-}
+struct Target;
 
 impl Interface for Target {
-    fn request(&mut self, _request: RequestId, head: &http::Head) {
-        self.target = head.target().to_vec();
-    }
-
     fn content(&mut self, _request: RequestId, _part: &[u8]) {}
 }
 
 impl Application for Target {
-    fn start(&mut self, _request: RequestId) -> Vec<Message<Vec<u8>>> {
-        let content = Some(std::mem::take(&mut self.target));
+    fn start(&mut self, _request: RequestId, head: &http::Head) -> Vec<Message<Vec<u8>>> {
         vec![
             Message::Start { status: 200, fields: Vec::new(), has_trailers: false },
-            Message::Content { content, more: false },
+            Message::Content { content: Some(head.target().to_vec()), more: false },
         ]
     }
 }
 
 #[test]
 fn an_application_is_served_over_lines_as_over_http() {
-    let mut over_lines = Driver::connect(Lines::default(), Target::default(), settings());
+    let mut over_lines = Driver::connect(Lines::default(), Target, settings());
     over_lines.feed(Input::Bytes(b"GET /one\nGET /t"));
     over_lines.feed(Input::Bytes(b"wo\nnonsense\n"));
     assert_eq!(over_lines.text(), "/one\n/two\nwhat?\n");
 
     let connection = wire::http1::Connection::new(support::limits());
-    let mut over_http = Driver::connect(connection, Target::default(), settings());
+    let mut over_http = Driver::connect(connection, Target, settings());
     over_http.feed(Input::Bytes(b"GET /one HTTP/1.1\r\nHost: a\r\n\r\n"));
     assert_eq!(over_http.text(), "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n/one");
 }
 
 #[test]
 fn a_server_that_ends_closes_either() {
-    let mut driver = Driver::connect(Lines::default(), Target::default(), settings());
+    let mut driver = Driver::connect(Lines::default(), Target, settings());
     driver.shut_down(Shutdown::Graceful);
     assert!(driver.is_closed);
     driver.feed(Input::Bytes(b"GET /late\n"));

@@ -82,6 +82,11 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         self.latest
     }
 
+    #[inline]
+    fn head(&self) -> &http::Head {
+        self.http.head()
+    }
+
     fn is_answering(&self) -> bool {
         self.request().is_some()
     }

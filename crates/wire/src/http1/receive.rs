@@ -228,9 +228,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
                     }
                     *phase = Phase::Answering(request);
                     (self.was_cut, self.bytes_since_turn) = (false, 0);
-                    match special(head, context.settings.upgrades) {
-                        Some(special) => return special,
-                        None => interface.request(*latest, head),
+                    if let Some(special) = special(head, context.settings.upgrades) {
+                        return special;
                     }
                     next = Next::Start;
                 }

@@ -11,8 +11,8 @@ use wire::{
 
 /// An application, as far as a driver knows one: it is started with a request, and may answer then.
 pub(crate) trait Application: Interface {
-    /// Returns the messages that it sends when its request is started.
-    fn start(&mut self, request: RequestId) -> Vec<Message<Vec<u8>>>;
+    /// Takes a request, and returns the messages that it sends at once.
+    fn start(&mut self, request: RequestId, head: &http::Head) -> Vec<Message<Vec<u8>>>;
 }
 
 /// A connection with its transport.
@@ -167,7 +167,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
 
     fn start(&mut self) {
         let request = self.wire.latest();
-        for message in self.application.start(request) {
+        for message in self.application.start(request, self.wire.head()) {
             if let Err(error) = self.send(request, message) {
                 self.errors.push(error);
             }
