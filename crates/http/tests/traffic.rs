@@ -64,7 +64,8 @@ fn every_recording_has_a_row() {
         .filter(|name| name != "README.md")
         .collect();
     let mut rows: Vec<String> = recordings().into_iter().map(|recording| recording.name).collect();
-    (files.sort(), rows.sort());
+    files.sort();
+    rows.sort();
     assert_eq!(files, rows);
 }
 
