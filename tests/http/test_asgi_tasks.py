@@ -17,7 +17,7 @@ from support import turn_until
 
 pytestmark = pytest.mark.vitok_only
 
-# From here on asyncio can start a task with its first step.
+# From here on asyncio can start a task with its first step, also within another task.
 IS_EAGER = sys.version_info >= (3, 12)
 
 visitor: contextvars.ContextVar[str] = contextvars.ContextVar("visitor", default="nobody")
@@ -118,53 +118,69 @@ def test_a_task_that_tells_of_its_end_twice() -> None:
         site.loop.set_task_factory(None)
 
 
-@pytest.mark.skipif(not IS_EAGER, reason="tasks have no first step of this kind before 3.12")
 def test_the_first_step_is_taken_at_once() -> None:
     """The application runs before `data_received` returns, and who needs not wait has answered by then."""
-    steps = []
+    steps: list[str] = []
+    with serving(_stepping(steps)) as site:
+        protocol, transport = site.http(), Transport()
+        site.loop.call_soon(_deliver, protocol, transport, steps)
+        site.turn()
+        assert steps == ["begins", "ends", "delivered"]
+        assert b"200 OK" in transport.written
+        protocol.connection_lost(None)
 
+
+def test_a_first_step_within_another_task() -> None:
+    """Before 3.12 asyncio enters no task within another: such a request begins in the next turn."""
+    steps: list[str] = []
+    with serving(_stepping(steps)) as site:
+        protocol, transport = site.http(), Transport()
+
+        async def deliver() -> None:
+            _deliver(protocol, transport, steps)
+
+        site.run(deliver())
+        site.turn()
+        assert steps == (["begins", "ends", "delivered"] if IS_EAGER else ["delivered", "begins", "ends"])
+        assert b"200 OK" in transport.written
+        protocol.connection_lost(None)
+
+
+@pytest.mark.skipif(IS_EAGER, reason="the first step is no handle of the loop")
+def test_a_first_step_with_other_callbacks() -> None:
+    """A callback that an overridden `call_soon` adds to the first step keeps its place before it."""
+    steps: list[str] = []
+
+    class Adding(vitok.Loop):
+        def call_soon(self, callback: Any, *arguments: Any, context: Any = None) -> Any:
+            if "TaskStep" in type(callback).__name__:
+                super().call_soon(steps.append, "added")
+            return super().call_soon(callback, *arguments, context=context)
+
+    with serving(_stepping(steps), loop=Adding()) as site:
+        protocol, transport = site.http(), Transport()
+        steps.clear()
+        site.loop.call_soon(_deliver, protocol, transport, steps)
+        site.turn()
+        assert steps == ["delivered", "added", "begins", "ends"]
+        assert b"200 OK" in transport.written
+        protocol.connection_lost(None)
+
+
+def _deliver(protocol: Any, transport: Any, steps: list[str]) -> None:
+    protocol.connection_made(transport)
+    protocol.data_received(GET)
+    steps.append("delivered")
+
+
+def _stepping(steps: list[str]) -> Any:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         steps.append("begins")
         await receive()
         await respond(send)
         steps.append("ends")
 
-    with serving(application) as site:
-        protocol = site.http()
-        transport = Transport()
-        protocol.connection_made(transport)
-
-        async def deliver() -> None:
-            protocol.data_received(GET)
-            steps.append("delivered")
-
-        site.run(deliver())
-        assert steps == ["begins", "ends", "delivered"]
-        assert b"200 OK" in transport.written
-        protocol.connection_lost(None)
-
-
-@pytest.mark.skipif(IS_EAGER, reason="the first step is taken at once")
-def test_the_first_step_is_taken_in_the_next_turn() -> None:
-    """Before 3.12 a request's task is scheduled as any other."""
-    steps = []
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        steps.append("begins")
-        await respond(send)
-
-    with serving(application) as site:
-        protocol = site.http()
-        protocol.connection_made(Transport())
-
-        async def deliver() -> None:
-            protocol.data_received(GET)
-            steps.append("delivered")
-
-        site.run(deliver())
-        site.turn()
-        assert steps == ["delivered", "begins"]
-        protocol.connection_lost(None)
+    return application
 
 
 class Transport(asyncio.Transport):

@@ -13,6 +13,7 @@ use crate::ffi::make;
 use crate::ffi::method::{Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
+use crate::handle;
 use crate::imports::{Imports, attribute};
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
@@ -85,31 +86,60 @@ fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Er
     call_type(class, &arguments, &keywords)
 }
 
-/// Returns a task whose coroutine takes its first step before this returns, if the running Python has such tasks and no
-/// factory or class replaces asyncio's; otherwise what `loop.create_task()` returns.
+/// Returns a task whose coroutine takes its first step before this returns, if no factory or class replaces asyncio's;
+/// otherwise what `loop.create_task()` returns.
 pub(crate) fn start<'py>(
     owner: &Bound<'py, EventLoop>,
     coroutine: Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = owner.py();
     let state = owner.get();
-    let imports = state.imports;
-    let class = named_class(py, &imports.tasks.tasks_dict, name!("Task"))?;
+    let tasks = &state.imports.tasks;
+    let class = named_class(py, &tasks.tasks_dict, name!("Task"))?;
     let has_factory = state.settings.with(py, |settings| {
         settings.task_factory.is_some()
-            && !is_same(settings.task_factory.as_ref(), imports.tasks.eager_task_factory.as_ref())
+            && !is_same(settings.task_factory.as_ref(), tasks.eager_task_factory.as_ref())
     });
-    let is_plain = imports.tasks.c_task.as_ref().is_some_and(|known| known.is(&class));
-    if !is_plain
-        || has_factory
-        || imports.tasks.eager_task_factory.is_none()
-        || state.modes.any(Modes::CLOSED | Modes::DEBUG)
-    {
+    let is_plain = tasks.c_task.as_ref().is_some_and(|known| known.is(&class));
+    if !is_plain || has_factory || state.modes.any(Modes::CLOSED | Modes::DEBUG) {
         return Ok(owner.call_method1(name!("create_task"), (coroutine,))?);
     }
+    let class: &Bound<'py, PyType> = class.cast().map_err(PyErr::from)?;
+    let is_eager = tasks.eager_task_factory.is_some();
     let arguments = make::tuple(py, [coroutine])?;
-    let keywords = kept_keywords(owner.as_any().as_borrowed(), state, true)?;
-    call_type(class.cast::<PyType>().map_err(PyErr::from)?, &arguments, &keywords)
+    let keywords = kept_keywords(owner.as_any().as_borrowed(), state, is_eager)?;
+    if is_eager {
+        return call_type(class, &arguments, &keywords);
+    }
+    let queued = state.queues.with(py, |queues| queues.ready.len());
+    let task = call_type(class, &arguments, &keywords)?;
+    take_first_step(owner, queued)?;
+    Ok(task)
+}
+
+/// Takes the first step of a task that was created just now, before which this many handles were in the queue: runs the
+/// handle that the task has scheduled. Before Python 3.12 that is the only way; there it is an argument of the class.
+///
+/// The step is left to the next turn while another task runs, within which asyncio refuses to enter one, and if other
+/// handles were queued meanwhile.
+fn take_first_step(owner: &Bound<'_, EventLoop>, queued: usize) -> Result<(), ErrorSet> {
+    let py = owner.py();
+    let state = owner.get();
+    let is_in_task = match &state.imports.tasks.current_tasks {
+        Some(current) => current.bind(py).get_item(owner)?.is_some(),
+        None => true,
+    };
+    if is_in_task {
+        return Ok(());
+    }
+    let step = state.queues.with(py, |queues| {
+        let is_last = queues.ready.len() == queued + 1;
+        if is_last { queues.ready.pop_back() } else { None }
+    });
+    let Some(step) = step else { return Ok(()) };
+    let outcome = handle::run(py, &step);
+    step.leave_queue(py);
+    outcome
 }
 
 fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {

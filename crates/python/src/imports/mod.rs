@@ -75,6 +75,8 @@ pub(crate) struct Tasks {
     pub(crate) c_future: Option<Py<PyAny>>,
     /// Exists from 3.12 on.
     pub(crate) eager_task_factory: Option<Py<PyAny>>,
+    /// The task that each loop is in, by loop; known before 3.12, where it decides on a first step.
+    pub(crate) current_tasks: Option<Py<PyDict>>,
 }
 
 impl Tasks {
@@ -84,10 +86,19 @@ impl Tasks {
         let has_c_module = py.import(name!("_asyncio")).is_ok();
         let from_c =
             |name: &str| has_c_module.then(|| attribute(py, "_asyncio", name).map(Bound::unbind)).transpose();
+        let eager_task_factory = tasks.getattr_opt(name!("eager_task_factory"))?.map(Bound::unbind);
+        let current_tasks = match &eager_task_factory {
+            None if has_c_module => {
+                let current = attribute(py, "_asyncio", "_current_tasks")?;
+                Some(current.cast_into::<PyDict>().map_err(PyErr::from)?.unbind())
+            }
+            _ => None,
+        };
         Ok(Self {
             c_task: from_c("Task")?,
             c_future: from_c("Future")?,
-            eager_task_factory: tasks.getattr_opt(name!("eager_task_factory"))?.map(Bound::unbind),
+            eager_task_factory,
+            current_tasks,
             tasks_dict: tasks.dict().unbind(),
             futures_dict: py.import(name!("asyncio.futures"))?.dict().unbind(),
         })
