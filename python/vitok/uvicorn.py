@@ -83,11 +83,16 @@ def _make_server(
         "reports_to_hooks": True,
     }
     hooks = _Hooks(config, server_state, app_state)
-    return _native.HttpServer(loop, config.loaded_app, options, hooks)
+    hooks.http = _native.HttpServer(loop, config.loaded_app, options, hooks)
+    if config.limit_max_requests is not None:
+        hooks.count_ended()
+    return hooks.http
 
 
 class _Hooks:
     """The callbacks of the native server, translated to uvicorn's objects."""
+
+    http: _native.HttpServer
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any]) -> None:
         self._config = config
@@ -133,18 +138,27 @@ class _Hooks:
 
     def connection_ended(self, protocol: asyncio.Protocol) -> None:
         self._state.connections.discard(protocol)
+        self._state.total_requests = self.http.requests
         client = self._traced.pop(protocol, None)
         if client is not None:
             self._errors.log(_TRACE, "%sHTTP connection lost", client)
 
     def task_begun(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.add(task)
+        if self._config.limit_max_requests is not None:
+            self._state.total_requests = self.http.requests
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.discard(task)
 
-    def counted(self, requests: int) -> None:
+    def count_ended(self) -> None:
+        """Count requests now, and after each turn of the loop in which some have ended.
+
+        Without a limit on them, `connection_ended` is enough: uvicorn reads the number to compare it with the limit.
+        """
+        requests, running = self.http.requests, self.http.running
         self._state.total_requests = requests
+        self.http.served(requests - running + 1).add_done_callback(lambda _: self.count_ended())
 
     def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes, has_ended: bool) -> bool:
         """Pass the connection to uvicorn's WebSocket protocol.

@@ -201,6 +201,29 @@ def test_the_limit_of_concurrency_counts_connections(
     assert lines(log, logging.WARNING) == ["Exceeded concurrency limit."]
 
 
+async def slow_app(scope: Any, receive: Any, send: Any) -> None:
+    """The same after some turns of the loop."""
+    await asyncio.sleep(0.001)
+    await app(scope, receive, send)
+
+
+@pytest.mark.parametrize("application", [app, slow_app])
+def test_requests_are_counted_while_their_number_is_limited(loop: Any, tls: Any, http: str, application: Any) -> None:
+    """A connection that stays open does not hide its requests from `--limit-max-requests`."""
+
+    async def main() -> None:
+        async with uvicorn_site(application, http=http, limit_max_requests=100, tls=tls) as site:
+            reader, writer = await site.connect()
+            for number in range(1, 6):
+                writer.write(GET.replace(b"connection: close\r\n", b""))
+                await reader.readuntil(b"\r\n\r\n")
+                await reader.readuntil(b" 1")
+                assert site.state.total_requests == number
+            writer.close()
+
+    run(loop, main())
+
+
 @pytest.mark.parametrize(("application", "version"), [(app, b"3.0"), (old_app, b"2.0")])
 def test_the_version_of_asgi_is_the_application_s(loop: Any, http: str, application: Any, version: bytes) -> None:
     """An application in two steps is one of ASGI 2."""

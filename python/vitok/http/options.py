@@ -165,7 +165,7 @@ class Options:
     limit_max_requests: int | None = _option(
         None,
         Whole("NUMBER", may_be_none=True),
-        "requests after which a worker is replaced, or a single process ends",
+        "requests, counted as they end, after which a worker is replaced or a single process ends",
         others="uvicorn and gunicorn none",
     )
     limit_max_requests_jitter: int = _option(

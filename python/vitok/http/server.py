@@ -29,9 +29,6 @@ from .options import Options
 from .run_until import run_until
 from .signals import handled
 
-# How often the number of requests is compared with its limit.
-_COUNT_SECONDS = 0.05
-
 
 class Server:
     """Serves an ASGI application over HTTP/1.1 in a vitok loop.
@@ -87,7 +84,7 @@ class Server:
         self.started = asyncio.Event()
         """Set when connections are accepted."""
         self.request_limit_reached = asyncio.Event()
-        """Set when the server has begun as many requests as `limit_max_requests` allows."""
+        """Set when as many requests as `limit_max_requests` allows have ended."""
         self.urls: tuple[str, ...] = ()
         """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
         self._options = options
@@ -172,7 +169,8 @@ class Server:
         try:
             await listeners.open(self._options.backlog)
             self._announce(bound)
-            await self._until_asked(http)
+            self._limit_requests(http)
+            await self._asked.wait()
         finally:
             seconds = self._options.timeout_graceful_shutdown
             await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
@@ -187,16 +185,16 @@ class Server:
         if not self._has_successor:
             self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
 
-    async def _until_asked(self, http: HttpServer) -> None:
-        """Wait until the end is requested, counting requests if they are limited."""
+    def _limit_requests(self, http: HttpServer) -> None:
         limit = self._options.limit_max_requests
         if limit is not None:
             limit += random.randint(0, self._options.limit_max_requests_jitter)
-            while not self._asked.is_set() and http.requests < limit:
-                await asyncio.sleep(_COUNT_SECONDS)
-            self.request_limit_reached.set()
-            if not self._asked.is_set():
-                self._log.logger.info("%d requests started: the process is due for replacement", http.requests)
-            if not self._has_successor:
-                self.stop()
-        await self._asked.wait()
+            http.served(limit).add_done_callback(lambda _: self._on_request_limit(http.requests))
+
+    def _on_request_limit(self, requests: int) -> None:
+        if self._asked.is_set():
+            return
+        self.request_limit_reached.set()
+        self._log.logger.info("%d requests started: the process is due for replacement", requests)
+        if not self._has_successor:
+            self.stop()

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 189] = [
+pub(super) const TEXTS: [&str; 188] = [
     "1.0",
     "1.1",
     "2.3",
@@ -103,7 +103,6 @@ pub(super) const TEXTS: [&str; 189] = [
     "context",
     "copy",
     "count",
-    "counted",
     "create_future",
     "create_task",
     "data_received",

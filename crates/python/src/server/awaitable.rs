@@ -11,6 +11,7 @@ use pyo3::types::PyBytes;
 
 use super::connection::Answer;
 use super::request_cycle::RequestCycle;
+pub(super) use super::waiters::wake;
 use super::{deadline, input};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
@@ -23,7 +24,7 @@ use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
 use crate::ffi::make;
 use crate::ffi::object::Object;
-use crate::ffi::this::{Borrowed, This};
+use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
@@ -89,25 +90,6 @@ pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 
 fn make_awaitable(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
     Ok(Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })?.into_any())
-}
-
-/// Wakes the waiters of these futures: all of them, whatever one raises.
-pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet> {
-    let mut outcome = Ok(());
-    for future in futures {
-        if let Err(raised) = wake_one(future.bind_borrowed(py)) {
-            outcome = Err(raised.take(py));
-        }
-    }
-    Ok(outcome?)
-}
-
-fn wake_one(future: Borrowed<'_>) -> Result<(), ErrorSet> {
-    let py = future.py();
-    if !call_method(future, name!("done"), &[])?.is_truthy()? {
-        call_method(future, name!("set_result"), &[py.None().bind_borrowed(py)])?;
-    }
-    Ok(())
 }
 
 impl Coroutine for Awaitable {

@@ -190,7 +190,6 @@ pub(super) fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     if let Some(place) = place {
         drop(value.http_server.get().end_connection(py, place));
         if value.http_server.get().settings.reports_to_hooks {
-            deadline::tell_count(value.http_server.bind(py))?;
             value.http_server.get().hooks.bind(py).call_method1(name!("connection_ended"), (protocol,))?;
         }
     }

@@ -11,7 +11,6 @@ use super::connection::{Protocol, State};
 use super::http_server::HttpServer;
 use super::{access, close, date, request};
 use crate::ffi::error::was_memory_refused;
-use crate::ffi::make;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -170,24 +169,9 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
 /// Checks every connection.
 fn check_connections(http_server: &Bound<'_, HttpServer>, tick: u32) -> Result<(), ErrorSet> {
     let py = http_server.py();
-    tell_count(http_server)?;
     let mut late = http_server.get().protocols(py);
     late.retain(|protocol| This::from(protocol).state.with(py, |state| state.deadline.is_over(tick)));
     late.iter().try_for_each(|protocol| expire(protocol.into()))
-}
-
-/// Calls `hooks.counted(requests)`, if the hooks want that.
-pub(super) fn tell_count(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
-    let py = http_server.py();
-    if http_server.get().settings.reports_to_hooks {
-        let begun = http_server.get().shared.with(py, |shared| shared.begun);
-        http_server
-            .get()
-            .hooks
-            .bind(py)
-            .call_method1(name!("counted"), (make::integer(py, begun.cast_signed())?,))?;
-    }
-    Ok(())
 }
 
 /// Handles a peer whose time is over.

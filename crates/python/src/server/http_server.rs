@@ -13,6 +13,7 @@ use super::connection::Protocol;
 use super::request_cycle::RequestCycle;
 use super::settings::Settings;
 use super::upgrade::{HandOver, Ignored, NotImplemented, Upgrade};
+use super::waiters::{Counts, Until, Waiters, wake};
 use super::{class, close, date, deadline, scope};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
@@ -54,6 +55,7 @@ pub(super) struct Shared {
     pub(super) tasks: HashMap<u64, Running>,
     pub(super) running: usize,
     pub(super) begun: u64,
+    waiters: Waiters,
     pub(super) date: [u8; date::LENGTH],
     /// The time of the server, in ticks; it stops while there are no connections.
     pub(super) tick: u32,
@@ -75,6 +77,18 @@ pub(super) struct Running {
     done_waiter: Option<Object>,
 }
 
+impl Shared {
+    /// Removes the futures that are due by the counts of now.
+    #[inline]
+    fn due_waiters(&mut self) -> Vec<Object> {
+        if self.waiters.0.is_empty() {
+            return Vec::new();
+        }
+        let ended = self.begun - self.running as u64;
+        self.waiters.take(Counts { connections: self.open, running: self.running, ended })
+    }
+}
+
 impl HttpServer {
     pub(super) fn begin_connection(&self, py: Python<'_>, protocol: Object<Protocol>) -> usize {
         self.shared.with(py, |shared| {
@@ -94,12 +108,14 @@ impl HttpServer {
 
     /// Removes a connection; the caller drops the returned object.
     pub(super) fn end_connection(&self, py: Python<'_>, place: usize) -> Option<Object<Protocol>> {
-        self.shared.with(py, |shared| {
+        let (protocol, due) = self.shared.with(py, |shared| {
             let protocol = shared.connections.get_mut(place)?.take()?;
             shared.open -= 1;
             shared.free.push(place);
-            Some(protocol)
-        })
+            Some((protocol, shared.due_waiters()))
+        })?;
+        self.wake_due(py, due);
+        Some(protocol)
     }
 
     /// Returns the protocols of all open connections.
@@ -146,10 +162,43 @@ impl HttpServer {
 
     /// Records the end of a request's task.
     pub(super) fn end_request(&self, py: Python<'_>, number: u64) -> Option<Object> {
-        self.shared.with(py, |shared| {
+        let (task, due) = self.shared.with(py, |shared| {
             shared.running -= 1;
-            shared.tasks.remove(&number).map(|running| running.task)
-        })
+            (shared.tasks.remove(&number).map(|running| running.task), shared.due_waiters())
+        });
+        self.wake_due(py, due);
+        task
+    }
+
+    /// Records that a request ends which was refused instead of being started.
+    #[cold]
+    pub(super) fn count_refused(&self, py: Python<'_>) {
+        let due = self.shared.with(py, Shared::due_waiters);
+        self.wake_due(py, due);
+    }
+
+    #[inline]
+    fn wake_due(&self, py: Python<'_>, due: Vec<Object>) {
+        // The end of a request or of a connection does not depend on those who wait for it.
+        if !due.is_empty()
+            && let Err(raised) = wake(py, due)
+        {
+            raised.take(py).write_unraisable(py, Some(self.owner.bind(py)));
+        }
+    }
+
+    /// Returns a future of the loop that is done once a condition holds.
+    fn wait<'py>(&self, py: Python<'py>, until: Until) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        let future = self.owner.bind(py).call_method0(name!("create_future"))?;
+        let mut waiters = self.shared.with(py, |shared| std::mem::take(&mut shared.waiters));
+        waiters.drop_cancelled(py);
+        waiters.0.push((until, future.clone().into()));
+        let due = self.shared.with(py, |shared| {
+            shared.waiters.0.append(&mut waiters.0);
+            shared.due_waiters()
+        });
+        wake(py, due)?;
+        Ok(future)
     }
 
     /// Schedules a call for the loop's next turn.
@@ -234,6 +283,7 @@ impl HttpServer {
                 tasks: HashMap::new(),
                 running: 0,
                 begun: 0,
+                waiters: Waiters::default(),
                 date: date::now(),
                 tick: 0,
                 is_ticking: false,
@@ -260,6 +310,21 @@ impl HttpServer {
     /// Cancel the task of every request that runs.
     fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
         self.waiting(py).into_iter().try_for_each(|(_, _, task)| task.call_method0(name!("cancel")).map(drop))
+    }
+
+    /// Return a future that is done once no connection is open and no request runs.
+    fn drained<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.wait(py, Until::Drained)?)
+    }
+
+    /// Return a future that is done once no connection is open.
+    fn disconnected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.wait(py, Until::Disconnected)?)
+    }
+
+    /// Return a future that is done once so many requests have ended since the server was created.
+    fn served<'py>(&self, py: Python<'py>, count: u64) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self.wait(py, Until::Ended(count))?)
     }
 
     /// Close every connection at once.
@@ -305,6 +370,7 @@ impl HttpServer {
         visit.call(&self.settings.state)?;
         let shared = self.shared.peek(|shared| {
             shared.connections.iter().flatten().try_for_each(|protocol| visit.call(&**protocol))?;
+            shared.waiters.0.iter().try_for_each(|(_, future)| visit.call(&**future))?;
             shared.tasks.values().try_for_each(|running| {
                 visit.call(&*running.task)?;
                 visit.call(&*running.cycle)?;
@@ -315,9 +381,11 @@ impl HttpServer {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let released = self
-            .shared
-            .with(py, |shared| (std::mem::take(&mut shared.connections), std::mem::take(&mut shared.tasks)));
+        let take = |shared: &mut Shared| {
+            let (connections, tasks) = (&mut shared.connections, &mut shared.tasks);
+            (std::mem::take(connections), std::mem::take(tasks), std::mem::take(&mut shared.waiters))
+        };
+        let released = self.shared.with(py, take);
         drop(released);
     }
 }

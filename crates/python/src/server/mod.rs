@@ -7,6 +7,7 @@
 //! | File            | What                                                                  |
 //! |-----------------|-----------------------------------------------------------------------|
 //! | `http_server`   | `HttpServer`: the shared state of all connections of one server       |
+//! | `waiters`       | futures that its counts complete: drained, requests that have ended   |
 //! | `settings`      | its options                                                           |
 //! | `connection`    | the protocol of one connection: its parts and its state               |
 //! | `class`         | the protocol as Python sees it                                        |
@@ -53,6 +54,7 @@ mod scope;
 mod settings;
 mod transport;
 mod upgrade;
+mod waiters;
 
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyTypeError;

@@ -41,6 +41,7 @@ pub(super) fn begin_request(
         Some(shared.begun)
     });
     let Some(key) = key else {
+        http_server.count_refused(py);
         if http_server.settings.reports_to_hooks {
             http_server.warn(py, "Exceeded concurrency limit.")?;
             return respond::answer_last(protocol, 503, "Service Unavailable");
