@@ -300,3 +300,23 @@ def test_scopes_share_nothing_that_changes(site: Site, seen: Seen) -> None:
         assert {name: repr(scope[name]) for name in KEYS if name != "client"} == {
             name: text for name, text in fresh.items() if name != "client"
         }
+
+
+def test_nothing_of_another_request_stays(site: Site, seen: Seen) -> None:
+    """Requests and connections in turn, of two listeners of one server, have their own method, query and addresses."""
+    server = site.run(site.loop.create_server(site.http, "127.0.0.1", 0))
+    listening = [site.address, server.sockets[0].getsockname()]
+    clients = [site.connect()]
+    site.server, server = server, site.server
+    clients.append(site.connect())
+    for _ in range(2):
+        for client in clients:
+            client.ask(request("/?a=1", method="POST"))
+            client.ask(request("/"))
+    site.server, server = server, site.server
+    server.close()
+    facts = [(scope["method"], scope["query_string"], scope["server"]) for scope in seen.scopes]
+    both = [[("POST", b"a=1", address), ("GET", b"", address)] for address in listening]
+    assert facts == (both[0] + both[1]) * 2
+    own = [client.sock.getsockname() for client in clients]
+    assert [scope["client"] for scope in seen.scopes] == [own[0], own[0], own[1], own[1]] * 2

@@ -10,13 +10,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 188] = [
+pub(super) const TEXTS: [&str; 189] = [
     "1.0",
     "1.1",
     "2.3",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
     "Future",
+    "GET",
     "TRY_NATIVE",
     "Task",
     "_ThreadSafeHandle",

@@ -19,7 +19,8 @@ pub(super) struct ScopeBuilder<'py> {
     method: Bound<'py, PyString>,
     path: Bound<'py, PyString>,
     raw_path: Bound<'py, PyBytes>,
-    query: Bound<'py, PyBytes>,
+    /// Absent if it is empty.
+    query: Option<Bound<'py, PyBytes>>,
     is_1_0: bool,
     fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
     /// Whether the client asks for another protocol, which is ignored.
@@ -42,7 +43,7 @@ impl<'py> ScopeBuilder<'py> {
             method: names.method(py, head.method())?,
             path,
             raw_path,
-            query: if query.is_empty() { make::bytes(py, b"")? } else { make::bytes(py, query)? },
+            query: if query.is_empty() { None } else { Some(make::bytes(py, query)?) },
             is_1_0: head.version() == http::Version::Http10,
             fields: fields.collect::<Result<_, ErrorSet>>()?,
             asks_for_upgrade: head.upgrade().is_some(),
@@ -55,13 +56,21 @@ impl<'py> ScopeBuilder<'py> {
         let py = self.method.py();
         let http_server = protocol.http_server.get();
         let [client, server] = ends(protocol, py)?;
+        // Most requests have some of the prototype's values.
         let scope = http_server.prototype.bind(py).copy()?;
-        scope.set_item(name!("method"), &self.method)?;
+        if !self.method.is(&**name!("GET")) {
+            scope.set_item(name!("method"), &self.method)?;
+        }
         scope.set_item(name!("path"), &self.path)?;
         scope.set_item(name!("raw_path"), &self.raw_path)?;
-        scope.set_item(name!("query_string"), &self.query)?;
+        if let Some(query) = &self.query {
+            scope.set_item(name!("query_string"), query)?;
+        }
         scope.set_item(name!("client"), client)?;
-        scope.set_item(name!("server"), server)?;
+        let is_shared = |local: &Object| local.is(&server);
+        if !http_server.shared.with(py, |shared| shared.local.as_ref().is_some_and(is_shared)) {
+            scope.set_item(name!("server"), server)?;
+        }
         let pair = |(name, value): (Bound<'py, PyBytes>, Bound<'py, PyBytes>)| {
             make::tuple(py, [name.into_any(), value.into_any()]).map(Bound::into_any)
         };
@@ -89,9 +98,7 @@ fn paths<'py>(
     root_path: &str,
 ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), ErrorSet> {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
-        // ASCII is UTF-8, too.
-        let text = std::str::from_utf8(raw).unwrap_or_default();
-        return Ok((make::text(py, text)?, make::bytes(py, raw)?));
+        return Ok((make::latin_1(py, raw)?, make::bytes(py, raw)?));
     }
     let decoded = unquoted(raw);
     let path = [root_path, &String::from_utf8_lossy(&decoded)].concat();
@@ -151,7 +158,8 @@ fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAn
     Ok([client, server])
 }
 
-/// Returns a shared object for the server's own address, which is the same for nearly all connections.
+/// Returns a shared object for the server's own address, which is the same for nearly all connections. The prototype has
+/// the latest.
 fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = server.py();
     let http_server = protocol.http_server.get();
@@ -162,6 +170,7 @@ fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'
         return Ok(last.into_bound(py));
     }
     let object: Object = server.clone().into();
+    http_server.prototype.bind(py).set_item(name!("server"), &server)?;
     let before = http_server.shared.with(py, |shared| shared.local.replace(object));
     drop(before);
     Ok(server)
@@ -184,17 +193,19 @@ fn endpoint<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<
     Ok(py.None().into_bound(py))
 }
 
-/// Creates a scope with everything that is the same for all requests, and a key for the rest, in the specification's
-/// order.
+/// Creates a scope with everything that is the same for all requests or for most, and a key for the rest, in the
+/// specification's order.
 pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let scope = make::dict(py)?;
     scope.set_item(name!("type"), name!("http"))?;
     scope.set_item(name!("asgi"), py.None())?;
     scope.set_item(name!("http_version"), name!("1.1"))?;
-    for name in [name!("method"), name!("scheme"), name!("path"), name!("raw_path"), name!("query_string")] {
+    scope.set_item(name!("method"), name!("GET"))?;
+    scope.set_item(name!("scheme"), name!("http"))?;
+    for name in [name!("path"), name!("raw_path")] {
         scope.set_item(name, py.None())?;
     }
-    scope.set_item(name!("scheme"), name!("http"))?;
+    scope.set_item(name!("query_string"), make::bytes(py, b"")?)?;
     scope.set_item(name!("root_path"), Text(&settings.root_path))?;
     for name in [name!("headers"), name!("client"), name!("server"), name!("extensions")] {
         scope.set_item(name, py.None())?;
