@@ -6,7 +6,7 @@ use crate::action::Actions;
 use crate::input::Input;
 use crate::log::LogRecord;
 use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
-use crate::settings::{Context, Tick};
+use crate::settings::{Context, Settings, Tick};
 
 /// A machine: the state of one connection, whatever its peer speaks.
 ///
@@ -38,7 +38,7 @@ pub trait Wire<B: AsRef<[u8]>> {
     ) -> Result<Sent<B>, SendError>;
 
     /// Returns what the sender of a message waits for, once that was written.
-    fn wait(&mut self, context: Context<'_>) -> Wait;
+    fn wait(&mut self, settings: &Settings) -> Wait;
 
     /// Returns what the application that asks for an event of its request gets. An application that asks for content is
     /// ready for it, so a client that waits for permission gets it.

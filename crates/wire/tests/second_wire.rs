@@ -89,7 +89,7 @@ impl Wire<Vec<u8>> for Lines {
         Ok(Sent { actions, content: None, split: out.len(), is_sent: true, left_out: None })
     }
 
-    fn wait(&mut self, _context: Context<'_>) -> Wait {
+    fn wait(&mut self, _settings: &wire::Settings) -> Wait {
         Wait::Nothing
     }
 

@@ -6,7 +6,7 @@ use crate::input::{HalfClose, Input, Shutdown};
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
 use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
-use crate::settings::{Context, Tick};
+use crate::settings::{Context, Settings, Tick};
 
 impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     #[inline]
@@ -36,8 +36,8 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     }
 
     #[inline]
-    fn wait(&mut self, context: Context<'_>) -> Wait {
-        self.wait_for(context)
+    fn wait(&mut self, settings: &Settings) -> Wait {
+        self.wait_for(settings)
     }
 
     #[inline]

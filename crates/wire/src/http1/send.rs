@@ -8,7 +8,7 @@ use std::mem;
 use super::connection::{Answer, Connection, Phase, Request, Stand, Started};
 use crate::action::{Action, Actions};
 use crate::message::{Message, OutOfOrder, RequestId, SendError, Sent, Wait};
-use crate::settings::Context;
+use crate::settings::{Context, Settings};
 
 /// Content up to this size is copied after its head, as the queue of a transport would.
 const COPY_AT_MOST: usize = 1024;
@@ -56,11 +56,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Returns what a sender waits for.
     #[inline]
-    pub(super) fn wait_for(&mut self, context: Context<'_>) -> Wait {
+    pub(super) fn wait_for(&mut self, settings: &Settings) -> Wait {
         if !self.is_writable && !matches!(self.stand, Stand::Closed { .. }) {
             return Wait::Drain;
         }
-        if self.bytes_since_turn < context.settings.response_bytes_per_turn || self.request().is_none() {
+        if self.bytes_since_turn < settings.response_bytes_per_turn || self.request().is_none() {
             return Wait::Nothing;
         }
         self.bytes_since_turn = 0;

@@ -6,7 +6,7 @@
 
 use wire::{
     Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
-    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wire,
+    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, Wire,
 };
 
 /// An application, as far as a driver knows one: it is started with a request, and may answer then.
@@ -38,12 +38,27 @@ pub(crate) struct Driver<W, A> {
     pub(crate) turns: usize,
     pub(crate) turn_ends: bool,
     pub(crate) errors: Vec<SendError>,
+    /// Why heads could not be sent at the end of a turn.
+    pub(crate) head_errors: Vec<http::LocalProtocolError>,
+    /// The statuses of responses whose content was left out.
+    pub(crate) left_out: Vec<u16>,
+    /// Whether another protocol takes over what the machine offers. Otherwise the request is answered with 501.
+    pub(crate) takes_over: bool,
     pub(crate) upgraded: Option<Vec<u8>>,
+    /// The bytes that wait for the peer when the transport is told to close.
+    pub(crate) unsent: usize,
+    /// Whether applications take their first step when the test calls [`begin`](Self::begin).
+    pub(crate) begins_later: bool,
 }
 
 impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     /// Makes a connection.
     pub(crate) fn connect(wire: W, application: A, settings: Settings) -> Self {
+        Self::connect_over(wire, application, settings, false)
+    }
+
+    /// Makes a connection over a transport that ends with the peer's side, or does not.
+    pub(crate) fn connect_over(wire: W, application: A, settings: Settings, ends_with_peer: bool) -> Self {
         let mut driver = Self {
             wire,
             application,
@@ -61,9 +76,14 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
             turns: 0,
             turn_ends: false,
             errors: Vec::new(),
+            head_errors: Vec::new(),
+            left_out: Vec::new(),
+            takes_over: true,
             upgraded: None,
+            unsent: 0,
+            begins_later: false,
         };
-        driver.feed(Input::Connected { ends_with_peer: false });
+        driver.feed(Input::Connected { ends_with_peer });
         driver
     }
 
@@ -79,8 +99,9 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     pub(crate) fn send(&mut self, request: RequestId, message: Message<Vec<u8>>) -> Result<bool, SendError> {
         let mut out = Vec::new();
         let context = context(&self.settings, self.now, self.is_ending);
-        let Sent { actions, content, split, is_sent, .. } =
+        let Sent { actions, content, split, is_sent, left_out } =
             self.wire.send(request, message, context, &mut out)?;
+        self.left_out.extend(left_out);
         self.perform(actions, &out, content.map(|content| (content, split)));
         Ok(is_sent)
     }
@@ -92,6 +113,11 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
         let (received, actions) = self.wire.receive(request, context, &mut out);
         self.perform(actions, &out, None);
         received
+    }
+
+    /// Returns what the sender of the last message waits for.
+    pub(crate) fn wait(&mut self) -> Wait {
+        self.wire.wait(&self.settings)
     }
 
     /// Ends the application of a request.
@@ -108,7 +134,8 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
         if std::mem::take(&mut self.turn_ends) {
             let mut out = Vec::new();
             let context = context(&self.settings, self.now, self.is_ending);
-            let (_, actions) = self.wire.turn_ends(context, &mut out);
+            let (error, actions) = self.wire.turn_ends(context, &mut out);
+            self.head_errors.extend(error);
             self.perform(actions, &out, None);
         }
         for _ in 0..std::mem::take(&mut self.turns) {
@@ -147,20 +174,39 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
                 Action::PauseReading => self.reads_paused = true,
                 Action::ResumeReading => self.reads_paused = false,
                 Action::Start => started = true,
-                Action::Upgrade => self.upgraded = Some(self.wire.upgrade()),
+                Action::Upgrade => self.hand_over(),
                 Action::NotifyTurnEnd => self.turn_ends = true,
                 Action::YieldTurn => self.turns += 1,
                 Action::ShutdownWrite => {
                     self.has_shut_down |= self.half_close == HalfClose::Done;
                     self.feed(Input::WriteShutdown(self.half_close));
                 }
-                Action::Close => self.is_closed = true,
+                Action::Close => {
+                    self.is_closed = true;
+                    self.feed(Input::Unsent(self.unsent));
+                }
                 Action::Abort => (self.is_closed, self.is_aborted) = (true, true),
                 Action::WakeReceive | Action::WakeSend => {}
             }
         }
-        if started {
-            self.start();
+        if started && !self.begins_later {
+            self.begin();
+        }
+    }
+
+    /// Has the application take its first step.
+    pub(crate) fn begin(&mut self) {
+        self.start();
+        self.feed(Input::Started);
+    }
+
+    fn hand_over(&mut self) {
+        self.upgraded = Some(self.wire.upgrade());
+        if self.takes_over {
+            self.feed(Input::TakenOver);
+        } else {
+            let answer = Outcome::Answer { status: 501, text: "not here\n", closes: false };
+            self.finish(self.wire.latest(), answer);
             self.feed(Input::Started);
         }
     }
