@@ -96,26 +96,22 @@ impl<B: AsRef<[u8]>> Connection<B> {
         begun
     }
 
-    /// Encodes the head for content of some length. Returns whether it was due.
+    /// Encodes the head for content of some length, if that is known. Returns whether it was due.
     #[inline]
     fn head_for(
         &mut self,
-        length: usize,
+        length: Option<u64>,
         more: bool,
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<bool, SendError> {
-        let is_to_head = self.http.head().method() == b"HEAD";
         let Some(request) = self.request() else { return Err(SendError::Complete) };
         match &request.answer {
             Answer::Sending { .. } => Ok(false),
             Answer::Started(started) => {
-                // An empty content says nothing about the length of the full one, and content that comes with a 304 is
-                // not that (RFC 9110 section 8.6).
-                let is_absent = started.status == 304 || (length == 0 && is_to_head);
-                let is_unknown = more || started.has_trailers || is_absent;
-                let known =
-                    if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
+                // Content that comes with a 304 is not what has the length (RFC 9110 section 8.6).
+                let is_unknown = more || started.has_trailers || started.status == 304;
+                let known = length.filter(|_| !is_unknown).map_or(http::Length::Unknown, http::Length::Known);
                 self.encode_head(known, context, out)?;
                 Ok(true)
             }
@@ -133,7 +129,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
         let length = content.as_ref().map_or(0, |content| content.as_ref().len());
-        let is_first = self.head_for(length, more, context, out)?;
+        // An empty content says nothing about the length that GET would have (RFC 9110 section 8.6).
+        let is_absent = length == 0 && self.http.head().method() == b"HEAD";
+        let known = if is_absent { None } else { Some(length as u64) };
+        let is_first = self.head_for(known, more, context, out)?;
         let encoded = self.encode_content(content, out).and_then(|(mut sent, frame)| {
             sent.left_out = self.note_left_out(frame);
             sent.actions = self.after_content(length, frame, more, context, out)?;
@@ -261,7 +260,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
-        let is_first = self.head_for(count, more, context, out)?;
+        let is_first = self.head_for(Some(count as u64), more, context, out)?;
         let frame = match self.http.frame(count, out) {
             Ok(frame) => frame,
             Err(error) => {
