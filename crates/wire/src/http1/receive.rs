@@ -152,8 +152,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         out: &mut Vec<u8>,
     ) -> Actions {
         let mut actions = Actions::NONE;
-        while started < context.settings.requests_per_turn {
-            started += 1;
+        // The rest of a request is processed in any case: only the next one waits for its turn.
+        while started < context.settings.requests_per_turn || self.request().is_some() {
+            started = started.saturating_add(1);
             self.turn = Turn::Starting(started);
             let last = match self.advance(input, context, interface) {
                 Next::Start => return actions.with(Action::Start),
