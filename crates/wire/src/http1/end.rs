@@ -144,7 +144,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if let Stand::Lingering { end, .. } = &mut self.stand {
             let soon = context.now.after(context.settings.linger_time);
             *end = soon.min(*end);
-            self.deadline.limit(soon);
+            // A peer that still reads is given the time for that.
+            if self.is_writable {
+                self.deadline.limit(soon);
+            }
         }
         let is_idle = self.is_between() && !self.has_input();
         self.http.end_after_response();
