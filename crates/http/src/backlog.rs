@@ -32,6 +32,12 @@ impl Backlog {
         *input = rest;
     }
 
+    /// Returns this many of the bytes that were read last.
+    #[inline]
+    pub(crate) fn latest(&self, count: usize) -> &[u8] {
+        &self.bytes[self.start - count..self.start]
+    }
+
     /// Takes the bytes that were not read yet.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         let unread = self.bytes.split_off(self.start);

@@ -62,29 +62,40 @@ impl Connection {
     /// call returns `Closed`.
     #[inline]
     pub fn receive<'a, 'i: 'a>(&'a mut self, input: &mut &'i [u8]) -> Result<Event<'a>, RemoteProtocolError> {
+        if !self.backlog.is_empty() {
+            match self.step_kept(input) {
+                // The kept bytes are used up. What there was no room for continues them.
+                Ok((_, Step::NeedInput)) if !input.is_empty() => {}
+                Ok((used, step)) => return Ok(event_of(step, &self.reader, self.backlog.latest(used))),
+                Err(refusal) => return refused(&mut self.state, refusal),
+            }
+        }
         let Self { limits, state, reader, backlog } = self;
-        if backlog.is_empty() {
-            let whole: &'i [u8] = input;
-            let (used, step) = match reader.step(state, limits, whole) {
-                Ok(next) => next,
-                Err(refusal) => return refused(state, refusal),
-            };
-            *input = &whole[used..];
-            if step == Step::Paused && !input.is_empty() {
-                backlog.keep(input, limits.backlog_bytes);
-            }
-            return Ok(event_of(step, reader, &whole[..used]));
+        let whole: &'i [u8] = input;
+        let (used, step) = match reader.step(state, limits, whole) {
+            Ok(next) => next,
+            Err(refusal) => return refused(state, refusal),
+        };
+        *input = &whole[used..];
+        if step == Step::Paused && !input.is_empty() {
+            backlog.keep(input, limits.backlog_bytes);
         }
+        Ok(event_of(step, reader, &whole[..used]))
+    }
+
+    /// Returns the next step in the kept bytes, with as much of the input as there is room for, and how many of them it
+    /// used. The end of the peer's side is behind the rest of the input.
+    fn step_kept(&mut self, input: &mut &[u8]) -> Result<(usize, Step), RemoteProtocolError> {
+        let Self { limits, state, reader, backlog } = self;
         backlog.keep(input, limits.backlog_bytes);
-        let Backlog { bytes, start } = backlog;
-        let whole = &bytes[*start..];
-        match reader.step(state, limits, whole) {
-            Ok((used, step)) => {
-                *start += used;
-                Ok(event_of(step, reader, &whole[..used]))
-            }
-            Err(refusal) => refused(state, refusal),
+        let has_ended = state.input_ended;
+        state.input_ended &= input.is_empty();
+        let next = reader.step(state, limits, &backlog.bytes[backlog.start..]);
+        state.input_ended = has_ended;
+        if let Ok((used, _)) = next {
+            backlog.start += used;
         }
+        next
     }
 
     /// Records that the peer has ended its sending side. Kept bytes are still read; then comes

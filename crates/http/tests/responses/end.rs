@@ -160,8 +160,20 @@ fn what_is_pipelined_is_kept_within_its_bound_and_in_order() {
     assert!(matches!(connection.receive(&mut more), Ok(Event::Paused)));
     assert_eq!(more, second);
     assert_eq!(answer(&mut connection), Persistence::KeepAlive);
-    assert!(matches!(connection.receive(&mut input), Ok(Event::NeedInput)));
-    assert!(connection.has_room());
     let Ok(Event::Request(head)) = connection.receive(&mut input) else { panic!("the second request") };
     assert_eq!(head.target(), b"/1");
+    assert!(connection.has_room());
+    assert!(input.is_empty());
+}
+
+#[test]
+fn the_end_of_the_input_is_behind_what_there_was_no_room_for() {
+    let limits = Limits { backlog_bytes: 8, ..Limits::UNLIMITED };
+    let mut connection = after_with(GET, limits);
+    let mut input = "GET /1 HTTP/1.0\r\n\r\n".as_bytes();
+    assert!(matches!(connection.receive(&mut input), Ok(Event::Paused)));
+    connection.end_input();
+    assert_eq!(answer(&mut connection), Persistence::KeepAlive);
+    assert!(matches!(connection.receive(&mut input), Ok(Event::Request(_))));
+    assert!(matches!(connection.receive(&mut input), Ok(Event::End { .. })));
 }
