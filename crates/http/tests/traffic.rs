@@ -2,10 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a table that can't be read fails the test")]
 
+#[path = "traffic/table.rs"]
+mod table;
+
 use std::fs;
-use std::path::PathBuf;
 
 use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
+use table::{Recording, folder, recordings};
 
 /// The limits of `vitok serve`: its options and `vitok.http.native`.
 const LIMITS: Limits = Limits {
@@ -20,13 +23,6 @@ const LIMITS: Limits = Limits {
     backlog_bytes: 256 * 1024,
     drain_bytes: 64 * 1024,
 };
-
-/// A row of the table beside the recordings.
-struct Recording {
-    name: String,
-    bytes: Vec<u8>,
-    reads: String,
-}
 
 #[test]
 fn every_recording_is_read_as_its_table_says() {
@@ -61,29 +57,12 @@ fn every_recording_has_a_row() {
     let mut files: Vec<String> = fs::read_dir(folder())
         .expect("the folder of recordings")
         .map(|entry| entry.expect("a file").file_name().into_string().expect("a name in ASCII"))
-        .filter(|name| name != "README.md")
+        .filter(|name| !name.contains('.'))
         .collect();
     let mut rows: Vec<String> = recordings().into_iter().map(|recording| recording.name).collect();
     files.sort();
     rows.sort();
     assert_eq!(files, rows);
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/traffic")
-}
-
-/// Returns the rows of the table that begin with the name of a file.
-fn recordings() -> Vec<Recording> {
-    let table = fs::read_to_string(folder().join("README.md")).expect("the table of recordings");
-    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |"));
-    rows.map(|row| {
-        let (name, rest) = row.split_once(" | ").expect("a name");
-        let (_, reads) = rest.rsplit_once(" | `").expect("what it is read as");
-        let bytes = fs::read(folder().join(name)).expect("a recording");
-        Recording { name: name.into(), bytes, reads: reads.into() }
-    })
-    .collect()
 }
 
 /// A request as far as it has been read.
