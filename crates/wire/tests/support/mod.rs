@@ -4,6 +4,9 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub(crate) mod feed;
+pub(crate) mod responses;
+
 use wire::{
     Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
     Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, Wire,

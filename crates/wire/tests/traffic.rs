@@ -3,15 +3,12 @@
 
 #![expect(clippy::expect_used, reason = "a table that can't be read fails the test")]
 
-mod feed;
-#[path = "../support/responses.rs"]
-mod responses;
-#[path = "../support/mod.rs"]
 mod support;
-#[path = "../../../http/tests/traffic/table.rs"]
+#[path = "../../http/tests/traffic/table.rs"]
 mod table;
 
-use feed::shown;
+use support::feed::{self, shown};
+use support::responses;
 use table::{Recording, recordings};
 
 /// The limits of `vitok serve`: its options and `vitok.http.native`.

@@ -3,7 +3,7 @@
 
 use wire::{Input, Interface, Message, Received, RequestId, Ticks, Upgrades};
 
-use crate::support::{Application, Driver, limits, settings};
+use super::{Application, Driver, limits, settings};
 
 /// The interim response whose sending depends on whether the content is there when the application asks for it.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
