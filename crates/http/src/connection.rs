@@ -168,7 +168,7 @@ fn event_of<'a>(step: Step, reader: &'a Reader, used: &'a [u8]) -> Event<'a> {
         Step::Request => Event::Request(&reader.head),
         Step::Content(length) => Event::Body(latest(length)),
         Step::Tunnel(length) => Event::Tunnel(latest(length)),
-        Step::End => Event::End { trailers: &reader.trailers },
+        Step::End => Event::End { trailers: reader.trailers() },
         Step::NeedInput => Event::NeedInput,
         Step::Paused => Event::Paused,
         Step::Closed => Event::Closed,

@@ -1,9 +1,10 @@
 //! The fields of a head or a trailer section: positions in one buffer, where the names are in lower case.
 //!
-//! One buffer holds the bytes and one list the positions; both are used again for the next section, so a field costs no
-//! allocation. The meaning of fields is not known here.
+//! One buffer holds the bytes and one list the positions; both are used again for the next section of the thread, so a
+//! field costs no allocation. The meaning of fields is not known here.
 
-use std::mem::MaybeUninit;
+use std::cell::Cell;
+use std::mem::{self, MaybeUninit};
 
 use crate::bytes;
 use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
@@ -14,9 +15,15 @@ const TOO_MANY: RemoteProtocolError =
 const BAD_FIELDS: RemoteProtocolError =
     RemoteProtocolError::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");
 
-/// The capacity that a buffer keeps between two requests: enough for a usual head, and little for an idle connection.
-const KEPT_BYTES: usize = 1024;
-const KEPT_FIELDS: usize = 32;
+/// The capacity of buffers that are kept for the next head of any connection: enough for nearly all heads.
+const KEPT_BYTES: usize = 16 * 1024;
+const KEPT_FIELDS: usize = 128;
+
+thread_local! {
+    /// The buffers of the last section that was dropped on this thread. An idle connection has none, and most requests
+    /// are answered before the next one is read.
+    static SPARE: Cell<Option<Fields>> = const { Cell::new(None) };
+}
 
 /// A range of bytes in a section. Sections are at most 16 MiB long, so 32 bits suffice, and a field takes 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -81,6 +88,9 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// No fields.
+    pub(crate) const EMPTY: Self = Self { bytes: Vec::new(), places: Vec::new() };
+
     /// Iterates over the name and value of each field.
     #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
@@ -93,16 +103,31 @@ impl Fields {
         self.iter().find(|field| field.0 == name).map(|field| field.1)
     }
 
-    /// Removes all fields, and gives back buffers that are larger than most requests need.
+    /// Removes all fields, and leaves the buffers to the next section of any connection.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        let mut fields = mem::take(self);
+        if fields.bytes.capacity() <= KEPT_BYTES && fields.places.capacity() <= KEPT_FIELDS {
+            fields.clear();
+            // There is no cell any more while the thread ends.
+            drop(SPARE.try_with(|spare| spare.replace(Some(fields))));
+        }
+    }
+
+    /// Takes the buffers that the last section has left, unless there are some.
+    #[inline]
+    pub(crate) fn prepare(&mut self) {
+        if self.bytes.capacity() == 0
+            && let Ok(Some(spare)) = SPARE.try_with(Cell::take)
+        {
+            *self = spare;
+        }
+    }
+
+    /// Removes all fields.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.places.clear();
-        if self.bytes.capacity() > KEPT_BYTES {
-            self.bytes.shrink_to(KEPT_BYTES);
-        }
-        if self.places.capacity() > KEPT_FIELDS {
-            self.places.shrink_to(KEPT_FIELDS);
-        }
     }
 
     /// Returns the position of a field in `section`, a copy of which is in `bytes`, and makes the name there
@@ -118,7 +143,7 @@ impl Fields {
 
     /// Parses the trailer section in `bytes`, up to and including its blank line. The scan has checked its line ends.
     pub(crate) fn parse_trailers(&mut self, most: usize) -> Result<(), RemoteProtocolError> {
-        let section = std::mem::take(&mut self.bytes);
+        let section = mem::take(&mut self.bytes);
         let mut slots = [httparse::EMPTY_HEADER; FIELDS_AT_MOST];
         let found = match httparse::parse_headers(&section, &mut slots[..most]) {
             Ok(httparse::Status::Complete((_, found))) => found,

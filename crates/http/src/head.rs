@@ -186,6 +186,7 @@ impl Head {
         if first.unwrap_or(length - 2) - 2 > limits.request_line_bytes {
             return None;
         }
+        self.fields.prepare();
         self.fields.bytes.clear();
         self.fields.bytes.extend_from_slice(section);
         self.read(&request, section, limits).ok().map(|()| length)

@@ -21,6 +21,8 @@ const INCOMPLETE: RemoteProtocolError =
 const FRAMING_TRAILER: RemoteProtocolError =
     RemoteProtocolError::malformed("a trailer that belongs in the head (RFC 9110 section 6.5.1)");
 
+static NO_TRAILERS: Fields = Fields::EMPTY;
+
 const LINE_END: &[u8] = b"\r\n";
 
 /// The most blank lines before a request: RFC 9112 section 2.2 asks servers to ignore at least one.
@@ -48,7 +50,8 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) head: Head,
-    pub(crate) trailers: Fields,
+    /// In a box, because few requests have some.
+    trailers: Option<Box<Fields>>,
     scan: Scan,
     pub(crate) body: Body,
     blank_lines: u8,
@@ -63,7 +66,7 @@ impl Reader {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             head: Head::default(),
-            trailers: Fields::default(),
+            trailers: None,
             scan: Scan::default(),
             body: Body::new(Framing::Length(0), limits),
             blank_lines: 0,
@@ -147,6 +150,7 @@ impl Reader {
             method: limits.method_bytes,
         };
         self.count_work(input.len());
+        self.head.fields.prepare();
         let end = match self.scan.scan(input, bounds) {
             Ok(Found::Blank(end)) => end,
             Ok(Found::Nothing) => {
@@ -177,6 +181,8 @@ impl Reader {
     #[inline]
     fn begin_body(&mut self, state: &mut State, limits: &Limits) {
         self.blank_lines = 0;
+        // Those of a request whose rest was dropped.
+        self.trailers = None;
         self.body = Body::new(self.head.framing(), limits);
         state.begin_request(&self.head);
     }
@@ -236,15 +242,16 @@ impl Reader {
         };
         self.count_work(input.len());
         let Found::Blank(end) = self.scan.scan(input, bounds)? else {
-            self.trailers.bytes.extend_from_slice(input);
+            self.trailers.get_or_insert_default().bytes.extend_from_slice(input);
             return Ok((input.len(), Some(Step::NeedInput)));
         };
         let has_none = self.scan.is_in_first_line();
         self.scan = Scan::default();
         if !has_none {
-            self.trailers.bytes.extend_from_slice(&input[..end]);
-            self.trailers.parse_trailers(limits.fields)?;
-            if self.trailers.iter().any(|(name, _)| NOT_IN_TRAILERS.contains(&name)) {
+            let trailers = self.trailers.get_or_insert_default();
+            trailers.bytes.extend_from_slice(&input[..end]);
+            trailers.parse_trailers(limits.fields)?;
+            if trailers.iter().any(|(name, _)| NOT_IN_TRAILERS.contains(&name)) {
                 return Err(FRAMING_TRAILER);
             }
         }
@@ -268,11 +275,17 @@ impl Reader {
         !self.scan.is_fresh()
     }
 
+    /// Returns the trailers of the request.
+    #[inline]
+    pub(crate) fn trailers(&self) -> &Fields {
+        self.trailers.as_deref().unwrap_or(&NO_TRAILERS)
+    }
+
     /// Clears the request that was answered.
     #[inline]
     pub(crate) fn forget(&mut self) {
-        self.head.fields.clear();
-        self.trailers.clear();
+        self.head.fields.release();
+        self.trailers = None;
     }
 
     #[cfg(test)]

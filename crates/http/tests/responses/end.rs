@@ -29,6 +29,21 @@ fn so_are_chunks_and_trailers() {
 }
 
 #[test]
+fn trailers_of_a_request_that_was_dropped_are_not_those_of_the_next() {
+    let mut connection = after("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(answer(&mut connection), Persistence::Drain);
+    let next = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nZ: 2\r\n\r\n";
+    let input = format!("0\r\nY: 1\r\n\r\n{next}");
+    let mut input = input.as_bytes();
+    let trailers: Vec<String> = loop {
+        if let http::Event::End { trailers } = connection.receive(&mut input).expect("valid") {
+            break trailers.iter().map(|(name, value)| format!("{} {}", text(name), text(value))).collect();
+        }
+    };
+    assert_eq!(trailers, ["z 2"]);
+}
+
+#[test]
 fn more_than_is_worth_reading_closes() {
     let limits = Limits { drain_bytes: 3, ..Limits::UNLIMITED };
     let mut connection = after_with("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n", limits);
