@@ -158,6 +158,12 @@ impl Connection {
             self.state.close();
         }
     }
+
+    /// Makes the current request the last one, or the next one if there is none. Input that the caller has kept may have
+    /// it, so an idle connection is not closed.
+    pub fn end_after_next_response(&mut self) {
+        self.state.is_last = true;
+    }
 }
 
 /// Returns the event for a step that used these bytes.

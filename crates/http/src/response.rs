@@ -182,6 +182,14 @@ impl Connection {
         }
     }
 
+    /// Takes back `length` bytes of the content that [`frame`](Self::frame) has counted: they are not sent, because the
+    /// response can't end after them.
+    pub fn take_back(&mut self, length: usize) {
+        if let Writing::Sending(Outgoing::Length(left)) = &mut self.state.writing {
+            *left = left.saturating_add(length as u64);
+        }
+    }
+
     /// Writes content.
     ///
     /// # Errors

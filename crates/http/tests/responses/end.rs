@@ -1,6 +1,8 @@
 //! The end of a connection, of its input and of the server: when it is kept, drained or closed.
 
-use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
+use http::{
+    Connection, DefaultHeaders, Event, Frame, Length, Limits, LocalProtocolError, NO_FIELDS, Persistence,
+};
 
 use crate::exchange::{GET, after, after_with, read, text};
 
@@ -191,4 +193,29 @@ fn the_end_of_the_input_is_behind_what_there_was_no_room_for() {
     assert_eq!(answer(&mut connection), Persistence::KeepAlive);
     assert!(matches!(connection.receive(&mut input), Ok(Event::Request(_))));
     assert!(matches!(connection.receive(&mut input), Ok(Event::End { .. })));
+}
+
+#[test]
+fn the_next_request_can_be_made_the_last_before_it_is_read() {
+    let (mut connection, mut out) = (Connection::new(Limits::UNLIMITED), Vec::new());
+    connection.end_after_next_response();
+    assert_eq!(read(&mut connection, GET), ["request", "end", "paused"]);
+    assert_eq!(
+        connection.start(200, NO_FIELDS, Length::Known(0), DefaultHeaders::default(), &mut out),
+        Ok(())
+    );
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::Close));
+    assert!(text(&out).contains("connection: close"));
+}
+
+#[test]
+fn content_that_is_taken_back_is_still_to_come() {
+    let (mut connection, mut out) = (after(GET), Vec::new());
+    let fields = [("content-length", "5")];
+    assert_eq!(connection.start(200, fields, Length::Unknown, DefaultHeaders::default(), &mut out), Ok(()));
+    assert_eq!(connection.frame(4, &mut out), Ok(Frame::Plain));
+    assert_eq!(connection.finish(&mut out), Err(LocalProtocolError::BodyTooShort));
+    connection.take_back(4);
+    assert_eq!(connection.frame(5, &mut out), Ok(Frame::Plain));
+    assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
 }

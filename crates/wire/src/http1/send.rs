@@ -138,8 +138,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
             sent.actions = self.after_content(length, frame, more, context, out)?;
             Ok(sent)
         });
-        if is_first && encoded.is_err() {
-            self.retract();
+        match encoded {
+            Err(_) if is_first => self.retract(),
+            Err(SendError::Invalid(http::LocalProtocolError::BodyTooShort)) => self.take_back(length),
+            _ => {}
         }
         encoded
     }
@@ -210,6 +212,15 @@ impl<B: AsRef<[u8]>> Connection<B> {
         self.http.retract();
         if let Some(request) = self.answering() {
             (request.answer, request.sent) = (Answer::Owed, 0);
+        }
+    }
+
+    /// Takes back content after which the response can't end, because more was announced: none of it is sent.
+    #[cold]
+    fn take_back(&mut self, length: usize) {
+        self.http.take_back(length);
+        if let Some(request) = self.answering() {
+            request.sent -= length as u64;
         }
     }
 
