@@ -150,7 +150,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             }
         }
         let is_idle = self.is_between() && !self.has_input();
-        self.http.end_after_response();
+        self.http.end_after_next_response();
         if is_idle { self.close(context) } else { Actions::NONE }
     }
 
