@@ -75,7 +75,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
     fn leave(&mut self, stand: Stand<B>) -> Actions {
         self.read_buffer = Vec::new();
         match mem::replace(&mut self.stand, stand) {
-            Stand::Open(Phase::Answering(request)) => self.end_request(request, LogEnd::CutShort),
+            Stand::Open(Phase::Answering(mut request)) => {
+                // A head that waits was not sent.
+                request.status = if request.is_unanswered() { 0 } else { request.status };
+                self.end_request(request, LogEnd::CutShort)
+            }
             _ => Actions::NONE,
         }
     }
@@ -208,14 +212,20 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Actions {
-        let Stand::Open(Phase::Answering(request)) = &mut self.stand else { return Actions::NONE };
-        (request.status, request.sent) = (status, text.len() as u64);
-        request.answer = Answer::Owed;
+        let Self { http, stand: Stand::Open(Phase::Answering(request)), .. } = self else {
+            return Actions::NONE;
+        };
+        (request.status, request.answer) = (status, Answer::Owed);
         let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
         let length = http::Length::Known(text.len() as u64);
-        let started = self.http.start(status, fields, length, context.defaults(), out);
-        let written = started.and_then(|()| self.http.write(text.as_bytes(), out));
-        let after = written.and_then(|()| self.http.finish(out)).unwrap_or(http::Persistence::Close);
+        let started = http.start(status, fields, length, context.defaults(), out);
+        let framed = started.and_then(|()| http.frame(text.len(), out));
+        // Not to HEAD.
+        if framed.is_ok_and(http::Frame::is_sent) {
+            out.extend_from_slice(text.as_bytes());
+            request.sent = text.len() as u64;
+        }
+        let after = framed.and_then(|_| http.finish(out)).unwrap_or(http::Persistence::Close);
         self.complete(after, context).with(Action::Write)
     }
 
