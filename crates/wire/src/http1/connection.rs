@@ -20,6 +20,7 @@
 //! This file has the state and questions about it. It encodes nothing and starts nothing.
 
 use super::deadline::{Deadline, Phase as Waits};
+use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log::LogRecord;
 use crate::message::RequestId;
@@ -40,7 +41,7 @@ pub struct Connection<B> {
     /// Whether the transport was told to read no more.
     pub(super) reads_paused: bool,
     /// Input that the parser has no room for yet, or that waits for its turn.
-    pub(super) read_buffer: Vec<u8>,
+    pub(super) read_buffer: ReadBuffer,
     /// The bytes of a response that were sent without a turn of the loop.
     pub(super) bytes_since_turn: usize,
     pub(super) deadline: Deadline,
@@ -154,7 +155,7 @@ impl<B> Connection<B> {
             ends_with_peer: false,
             is_writable: true,
             reads_paused: false,
-            read_buffer: Vec::new(),
+            read_buffer: ReadBuffer::new(),
             bytes_since_turn: 0,
             deadline: Deadline::new(),
             log: Vec::new(),

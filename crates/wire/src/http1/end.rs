@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::connection::{Answer, Connection, Incoming, Phase, Request, Stand, Turn};
+use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log::{self, LogEnd, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
@@ -73,7 +74,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Stands elsewhere than in `Open`, and ends the request that is being answered.
     fn leave(&mut self, stand: Stand<B>) -> Actions {
-        self.read_buffer = Vec::new();
+        self.read_buffer = ReadBuffer::new();
         match mem::replace(&mut self.stand, stand) {
             Stand::Open(Phase::Answering(mut request)) => {
                 // A head that waits was not sent.

@@ -10,6 +10,7 @@
 //! | `connection` | where a connection stands, as a table                                       |
 //! | `deadline`   | how long a peer may take for the next step                                  |
 //! | `body_rate`  | the required rate of content                                                |
+//! | `read_buffer`| input that is kept until its turn comes                                     |
 //!
 //! The crate `http` has the syntax: what is a request, and how a response is framed.
 
@@ -19,6 +20,7 @@ mod deadline;
 mod end;
 mod expire;
 mod machine;
+mod read_buffer;
 mod receive;
 mod send;
 

@@ -7,6 +7,7 @@ use std::mem;
 
 use super::connection::{Connection, Incoming, Phase, Request, Stand, Turn};
 use super::end::{Refusal, Unread};
+use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log;
 use crate::machine::Interface;
@@ -51,13 +52,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Stand::Draining | Stand::Closed { .. } => return Actions::NONE,
         }
         if self.turn != Turn::Free || !self.read_buffer.is_empty() {
-            self.read_buffer.extend_from_slice(data);
+            self.read_buffer.push(data);
             return self.settle(context);
         }
         let mut input = data;
         let actions = self.process(&mut input, 0, context, interface, out);
         if !input.is_empty() && matches!(self.stand, Stand::Open(_)) {
-            self.read_buffer.extend_from_slice(input);
+            self.read_buffer.push(input);
         }
         self.after_processing(actions, context)
     }
@@ -71,11 +72,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
         out: &mut Vec<u8>,
     ) -> Actions {
         let mut kept = mem::take(&mut self.read_buffer);
-        let mut input = &kept[..];
+        let mut input = kept.rest();
         let actions = self.process(&mut input, started, context, interface, out);
         let rest = input.len();
         if rest > 0 && matches!(self.stand, Stand::Open(_)) {
-            kept.drain(..kept.len() - rest);
+            kept.keep(rest);
             self.read_buffer = kept;
         }
         self.after_processing(actions, context)
@@ -303,9 +304,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         input.extend_from_slice(b"\r\n");
         // What is not taken over is read as requests.
-        let mut rest = self.http.take_backlog();
-        rest.append(&mut self.read_buffer);
-        input.extend_from_slice(&rest);
+        let mut rest = ReadBuffer::new();
+        rest.push(&self.http.take_backlog());
+        rest.push(self.read_buffer.rest());
+        input.extend_from_slice(rest.rest());
         self.read_buffer = rest;
         input
     }

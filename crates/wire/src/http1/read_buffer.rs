@@ -1,0 +1,70 @@
+//! Input that is kept until its turn comes.
+
+/// Bytes that have arrived, the first of which were processed.
+#[derive(Debug, Default)]
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    /// The number of bytes that were processed.
+    start: usize,
+}
+
+impl ReadBuffer {
+    pub(super) const fn new() -> Self {
+        Self { bytes: Vec::new(), start: 0 }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
+
+    pub(super) fn push(&mut self, data: &[u8]) {
+        self.bytes.extend_from_slice(data);
+    }
+
+    /// Returns the bytes that were not processed.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Drops all bytes but the last `rest`. They are moved once the dropped ones are the larger part: a request of a few
+    /// bytes does not move all those behind it.
+    pub(super) fn keep(&mut self, rest: usize) {
+        self.start = self.bytes.len().saturating_sub(rest);
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReadBuffer;
+
+    #[test]
+    fn what_is_kept_is_what_was_not_processed() {
+        let mut buffer = ReadBuffer::new();
+        assert!(buffer.is_empty());
+        buffer.push(b"abcdefgh");
+        for rest in [&b"bcdefgh"[..], b"cdefgh", b"gh", b"h", b""] {
+            buffer.keep(rest.len());
+            assert_eq!((buffer.rest(), buffer.is_empty()), (rest, rest.is_empty()));
+        }
+        buffer.push(b"more");
+        assert_eq!(buffer.rest(), b"more");
+    }
+
+    #[test]
+    fn many_small_steps_move_each_byte_a_few_times() {
+        let mut buffer = ReadBuffer::new();
+        buffer.push(&[0; 1 << 20]);
+        let mut moved = 0;
+        while !buffer.is_empty() {
+            let (before, rest) = (buffer.bytes.len(), buffer.rest().len().saturating_sub(20));
+            buffer.keep(rest);
+            moved += if buffer.bytes.len() < before { rest } else { 0 };
+        }
+        assert!(moved <= 1 << 20, "{moved}");
+    }
+}
