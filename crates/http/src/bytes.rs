@@ -73,6 +73,28 @@ pub(crate) fn run(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|byte| !is(*byte, class)).unwrap_or(bytes.len())
 }
 
+/// A byte in each place of a word.
+const fn everywhere(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// Returns whether the bytes are allowed in a field value, eight at a time: no byte is below a space or DEL, unless it is
+/// a tab, which is rare.
+#[inline]
+pub(crate) fn is_value(bytes: &[u8]) -> bool {
+    let (words, _) = bytes.as_chunks::<8>();
+    // The last word overlaps the one before.
+    let Some(last) = bytes.last_chunk::<8>() else { return all(bytes, VALUE) };
+    let doubtful = words.iter().chain([last]).fold(0, |doubtful, word| {
+        let word = u64::from_ne_bytes(*word);
+        let without_del = word ^ everywhere(0x7f);
+        let is_control = word.wrapping_sub(everywhere(b' ')) & !word;
+        let is_del = without_del.wrapping_sub(everywhere(1)) & !without_del;
+        doubtful | is_control | is_del
+    });
+    doubtful & everywhere(0x80) == 0 || all(bytes, VALUE)
+}
+
 /// Returns whether the bytes are a token: at least one byte, and all allowed in a token.
 #[inline]
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
@@ -103,4 +125,24 @@ pub(crate) fn decimal(bytes: &[u8]) -> Result<u64, bool> {
     }
     let add = |number: u64, byte: &u8| number.checked_mul(10)?.checked_add(u64::from(byte - b'0'));
     bytes.iter().try_fold(0, add).ok_or(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{VALUE, all, is_value};
+
+    #[test]
+    fn a_value_is_checked_like_its_bytes() {
+        for length in 0..40 {
+            let mut value = vec![b'v'; length];
+            assert!(is_value(&value), "{length}");
+            for place in 0..length {
+                for byte in 0..=255 {
+                    value[place] = byte;
+                    assert_eq!(is_value(&value), all(&value, VALUE), "{byte} at {place} of {length}");
+                }
+                value[place] = 0xe9;
+            }
+        }
+    }
 }

@@ -68,7 +68,7 @@ pub(crate) fn final_fields<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 impl Told {
     /// Notes a field that may concern the server. Returns whether it is written as it is.
     fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, LocalProtocolError> {
-        if name.eq_ignore_ascii_case(b"content-length") {
+        if name == b"content-length" || name.eq_ignore_ascii_case(b"content-length") {
             let length = bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))?;
             return match self.length.replace(length) {
                 Some(other) if other != length => Err(LocalProtocolError::BadContentLength),
