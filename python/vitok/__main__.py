@@ -76,7 +76,7 @@ def _bench(words: list[str]) -> NoReturn:
 
 def _serve(arguments: list[str]) -> None:
     """Serve an application. Options before the word `serve` belong to the package."""
-    from vitok.http.command import main as serve
+    from vitok.http.serving import main as serve
 
     place = arguments.index("serve")
     if arguments[:place]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitok.http.option_parsing import shown
-from vitok.http.options import Option, table
+from vitok.http.option_parsing import Option, shown
+from vitok.http.options import table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
 BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"

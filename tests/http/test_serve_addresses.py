@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from vitok.http import sockets
-from vitok.http.addresses import Address, Inherited, Tcp, Unix, of_options, parse
-from vitok.http.errors import OptionError
-from vitok.http.options import Options
+from vitok.http.options import OptionError, Options
+from vitok.http.sockets import Address, Inherited, Tcp, Unix
+from vitok.http.sockets import addresses_of as of_options
+from vitok.http.sockets import parse_address as parse
 
 pytestmark = pytest.mark.vitok_only
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from vitok.http.lifespan import Lifespan, LifespanError
+from vitok.http.application import Lifespan, LifespanError
 from vitok.http.log import Log
 
 pytestmark = pytest.mark.vitok_only

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vitok.http.errors import LoadingError
-from vitok.http.loading import Asgi2, load
+from vitok.http.application import Asgi2, LoadingError, load
 from vitok.http.options import Options
 
 pytestmark = pytest.mark.vitok_only

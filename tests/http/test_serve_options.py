@@ -8,10 +8,21 @@ from typing import Any
 
 import pytest
 import serve_table
-from vitok.http.errors import OptionError
-from vitok.http.option_parsing import from_command, from_keywords
-from vitok.http.option_types import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
-from vitok.http.options import Option, Options, table
+from vitok.http.option_parsing import (
+    Choice,
+    Fields,
+    Flag,
+    Kind,
+    Mode,
+    Option,
+    OptionError,
+    RootPath,
+    Seconds,
+    Text,
+    Whole,
+    Words,
+)
+from vitok.http.options import Options, from_command, from_keywords, table
 
 pytestmark = pytest.mark.vitok_only
 

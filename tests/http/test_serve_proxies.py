@@ -6,8 +6,7 @@ Connections are not tested here.
 from typing import Any
 
 import pytest
-from vitok.http.errors import OptionError
-from vitok.http.options import Options
+from vitok.http.options import OptionError, Options
 from vitok.http.proxies import ProxyHeaders, Trusted
 
 pytestmark = pytest.mark.vitok_only

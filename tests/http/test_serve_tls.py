@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from certificates_made import PASSWORD, Certificates
-from vitok.http.errors import OptionError
-from vitok.http.options import Options
-from vitok.http.tls import context
+from vitok.http.listening import tls_context as context
+from vitok.http.options import OptionError, Options
 
 pytestmark = pytest.mark.vitok_only
 

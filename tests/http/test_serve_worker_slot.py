@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from vitok.http import worker_slot
+from vitok.http import supervisor as worker_slot
 from vitok.http.log import Log
-from vitok.http.worker_slot import START_ATTEMPTS, WorkersError, WorkerSlot
+from vitok.http.supervisor import START_ATTEMPTS, WorkersError, WorkerSlot
 
 pytestmark = pytest.mark.vitok_only
 

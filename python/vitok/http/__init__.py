@@ -10,17 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .lifespan import LifespanError as LifespanError
+    from .application import LifespanError as LifespanError
     from .server import Server as Server
     from .serving import serve as serve
-    from .worker_slot import WorkersError as WorkersError
+    from .supervisor import WorkersError as WorkersError
 
 __all__ = ["LifespanError", "Server", "WorkersError", "serve"]
 
 _PLACES = {
-    "LifespanError": "lifespan",
+    "LifespanError": "application",
     "Server": "server",
-    "WorkersError": "worker_slot",
+    "WorkersError": "supervisor",
     "serve": "serving",
 }
 

@@ -1,7 +1,8 @@
-"""The end of the loop and of the process of a server, which nothing that an application leaves running can delay.
+"""The end of a server: the signals that ask for it, the work that it cuts short, and the end of the loop and of the
+process, which nothing that an application leaves running can delay.
 
 Tasks that swallow their cancellation, threads that never return and a loop that is blocked are waited for in bounded
-time and then abandoned. Requests and lifespans are not known here; ending.py and the server end those.
+time and then abandoned. Requests and lifespans are not known here.
 """
 
 from __future__ import annotations
@@ -10,18 +11,25 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from vitok import _native
 from vitok._loop import Loop
 
-from .ending import CANCEL_SECONDS
-from .errors import EXIT_START
 from .log import Log
 from .options import Options
 
+# The exit codes of `vitok serve` and of its workers. What is not understood: an option, a variable, the name of the
+# application.
+EXIT_USAGE = 2
+# What is understood, but impossible: an address in use, a key that can't be read, a module that raises, a failed
+# startup.
+EXIT_START = 3
+# The time for a cancelled request or task to clean up.
+CANCEL_SECONDS = 2.0
 # The time that an end may take beyond its limits: for turns of a machine under load, and for the interpreter.
 SLACK_SECONDS = 5.0
 
@@ -87,6 +95,89 @@ def run(work: Callable[[], Coroutine[Any, Any, None]], leaving: Leaving) -> None
         finally:
             # The runner would wait for the rest without a limit.
             (loop if left else runner).close()
+
+
+async def until_signal(
+    work: Callable[[], Coroutine[Any, Any, None]],
+    stop: Callable[..., object],
+    log: Log,
+    *,
+    notice: Callable[[signal.Signals], object] | None = None,
+) -> None:
+    """Do the work, and call stop(at_once=...) in the loop for SIGINT and SIGTERM: with True from the second one on.
+
+    After a second signal the last one has its usual effect once the work is done. `notice` is that of `handled`.
+    """
+    seen: list[signal.Signals] = []
+
+    def note(number: signal.Signals) -> None:
+        seen.append(number)
+        log.logger.info("%s: ending%s", number.name, " at once" if len(seen) > 1 else "")
+        stop(at_once=len(seen) > 1)
+
+    with handled((signal.SIGINT, signal.SIGTERM), note, notice=notice):
+        await work()
+    if len(seen) > 1:
+        signal.raise_signal(seen[-1])
+        # A handler that cancels this task, as asyncio.Runner's does, runs in this turn.
+        await asyncio.sleep(0)
+
+
+@contextmanager
+def handled(
+    numbers: Iterable[signal.Signals],
+    callback: Callable[[signal.Signals], object],
+    *,
+    notice: Callable[[signal.Signals], object] | None = None,
+) -> Iterator[None]:
+    """Call callback(number) in the running loop for each of these signals that arrives, until the end of the block.
+
+    `notice` is called before that, wherever the main thread is, even if the loop gets no turn.
+
+    Python delivers signals to the main thread only; in any other thread this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in before:
+        loop.add_signal_handler(number, callback, number)
+        if notice is not None:
+            # Instead of a handler that does nothing: the loop receives signals through the wake-up descriptor.
+            signal.signal(number, lambda number, _: notice(signal.Signals(number)))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            if handler is not None:
+                # None is a handler that C code installed, which Python can't restore.
+                signal.signal(number, handler)
+
+
+async def run_until(event: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Do the work unless the event is set first, which cancels it. Return whether the work was completed."""
+    if event.is_set():
+        work.close()
+        return False
+    task, waiter = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    both: set[asyncio.Future[Any]] = {task, waiter}
+    try:
+        await first_of(task, waiter)
+        is_done = task.done()
+    finally:
+        for one in both:
+            one.cancel()
+        await asyncio.wait(both)
+    if is_done:
+        task.result()
+    return is_done
+
+
+async def first_of(*futures: asyncio.Future[Any], seconds: float | None = None) -> None:
+    """Wait until one of them is done, at most this long."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED, timeout=seconds)
 
 
 async def _end_rest(leaving: Leaving) -> bool:

@@ -6,46 +6,29 @@ are all made from this table (option_parsing.py, tests/http/serve_table.py). The
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .option_types import Choice, Fields, Flag, Kind, Mode, RootPath, Seconds, Text, Whole, Words
+from .option_parsing import (
+    Choice,
+    Fields,
+    Flag,
+    Mode,
+    Option,
+    OptionError,
+    RootPath,
+    Seconds,
+    Text,
+    Whole,
+    Words,
+    option,
+    options_of,
+    read_command,
+    read_keywords,
+)
 
-_KEY = "vitok.option"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """The description of one option. `flags` are its names on the command line, its own name first."""
-
-    name: str
-    kind: Kind
-    default: Any
-    group: str
-    help: str
-    others: str
-    flags: tuple[str, ...]
-    is_native: bool
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it for the command."""
-        return f"VITOK_{self.name.upper()}"
-
-
-def _option(
-    default: Any,
-    kind: Kind,
-    help: str,  # noqa: A002 - argparse's word for it
-    *,
-    others: str = "",
-    flag: str = "",
-    also: str = "",
-    is_native: bool = False,
-) -> Any:
-    """`flag` is the name on the command line if it differs from that of the field, `also` a second one."""
-    facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also, "is_native": is_native}
-    return field(default=default, metadata={_KEY: facts})
+__all__ = ["OptionError", "Options", "from_command", "from_keywords", "table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,99 +39,99 @@ class Options:
     """
 
     # Addresses.
-    host: str = _option(
+    host: str = option(
         "127.0.0.1",
         Text("HOST"),
         "address or host name to listen on; empty for all interfaces",
         others="uvicorn, gunicorn and granian the same",
     )
-    port: int = _option(
+    port: int = option(
         8000,
         Whole("PORT", at_least=0, at_most=65535),
         "port to listen on; 0 lets the kernel choose",
         others="uvicorn, gunicorn and granian the same",
     )
-    bind: tuple[str, ...] = _option(
+    bind: tuple[str, ...] = option(
         (),
         Words("ADDRESS"),
         "address instead of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be given several times",
         others="gunicorn and hypercorn have it",
     )
-    uds: str | None = _option(None, Text("PATH"), "listen on this Unix socket", others="uvicorn and granian have it")
-    uds_permissions: int | None = _option(
+    uds: str | None = option(None, Text("PATH"), "listen on this Unix socket", others="uvicorn and granian have it")
+    uds_permissions: int | None = option(
         None,
         Mode("MODE"),
         "permissions of the Unix sockets, in octal digits; by default those of the file they replace, or by umask",
         others="uvicorn those of the file or 666, gunicorn by umask, granian has it",
     )
-    fd: int | None = _option(
+    fd: int | None = option(
         None,
         Whole("NUMBER", at_least=0, at_most=2**31 - 1),
         "listen on the socket with this descriptor number, opened by the process that started the server",
         others="uvicorn has it",
     )
-    backlog: int = _option(
+    backlog: int = option(
         2048,
         Whole("NUMBER", at_most=2**31 - 1),
         "connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)",
         others="uvicorn and gunicorn 2048, granian 1024, hypercorn 100",
     )
     # TLS.
-    ssl_certfile: str | None = _option(
+    ssl_certfile: str | None = option(
         None,
         Text("PATH"),
         "certificate and its chain, in PEM; enables TLS",
         also="--certfile",
         others="uvicorn, gunicorn and hypercorn have it",
     )
-    ssl_keyfile: str | None = _option(
+    ssl_keyfile: str | None = option(
         None,
         Text("PATH"),
         "private key of the certificate, if it is not in the same file",
         also="--keyfile",
         others="uvicorn, gunicorn and hypercorn have it",
     )
-    ssl_keyfile_password: str | None = _option(
+    ssl_keyfile_password: str | None = option(
         None, Text("PASSWORD"), "password of the private key; safer in the variable than on the command line"
     )
-    ssl_ca_certs: str | None = _option(
+    ssl_ca_certs: str | None = option(
         None, Text("PATH"), "certificates of the authorities that may sign client certificates"
     )
-    ssl_cert_reqs: str = _option(
+    ssl_cert_reqs: str = option(
         "none",
         Choice(("none", "optional", "required"), also=((0, "none"), (1, "optional"), (2, "required"))),
         "whether clients need a certificate (uvicorn's numbers 0, 1 and 2 are accepted)",
         others="uvicorn and gunicorn none",
     )
-    ssl_ciphers: str | None = _option(
+    ssl_ciphers: str | None = option(
         None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; by default those that Python chooses"
     )
     # The application.
-    factory: bool = _option(
+    factory: bool = option(
         False,
         Flag(),
         "the name is that of a function, which is called without arguments and returns the application",
         others="uvicorn the same",
     )
-    app_dir: str | None = _option(
+    app_dir: str | None = option(
         None,
         Text("PATH"),
         "folder to search for modules first; the current one for the command",
         others="uvicorn the same",
     )
-    interface: str = _option(
+    interface: str = option(
         "auto",
         Choice(("auto", "asgi3", "asgi2")),
         "calling convention of the application; auto inspects its parameters",
         others="uvicorn the same, and wsgi",
     )
-    lifespan: str = _option(
+    lifespan: str = option(
         "auto",
         Choice(("auto", "on", "off")),
         "startup and shutdown events; auto omits them if the application has no lifespan",
         others="uvicorn the same",
     )
-    root_path: str = _option(
+    root_path: str = option(
         "",
         RootPath("PATH"),
         "path under which a proxy publishes the application",
@@ -156,96 +139,96 @@ class Options:
         is_native=True,
     )
     # Processes.
-    workers: int = _option(
+    workers: int = option(
         1,
         Whole("NUMBER", at_most=1024),
         "processes, each with its own loop and listening socket",
         others="uvicorn, gunicorn and granian 1",
     )
-    limit_max_requests: int | None = _option(
+    limit_max_requests: int | None = option(
         None,
         Whole("NUMBER", may_be_none=True),
         "requests, counted as they end, after which a worker is replaced or a single process ends",
         others="uvicorn and gunicorn none",
     )
-    limit_max_requests_jitter: int = _option(
+    limit_max_requests_jitter: int = option(
         0,
         Whole("NUMBER", at_least=0),
         "random number of further requests, at most this many, so that workers are not replaced at the same time",
         others="uvicorn and gunicorn 0",
     )
     # Timeouts.
-    timeout_header: float | None = _option(
+    timeout_header: float | None = option(
         60.0,
         Seconds(),
         "time limit for the head of a request, the first byte after connecting, and a TLS handshake",
         others="nginx 60, node 60, uvicorn none",
         is_native=True,
     )
-    timeout_body: float | None = _option(
+    timeout_body: float | None = option(
         60.0,
         Seconds(),
         "time limit without progress of a request's body, or of a response that the client does not read",
         others="nginx 60, uvicorn none",
         is_native=True,
     )
-    min_body_rate: int | None = _option(
+    min_body_rate: int | None = option(
         500,
         Whole("BYTES", may_be_none=True),
         "bytes per second that a request's body needs on average, beyond --timeout-body and until the response begins",
         others="Apache 500, uvicorn and nginx none",
         is_native=True,
     )
-    timeout_keep_alive: float | None = _option(
+    timeout_keep_alive: float | None = option(
         75.0,
         Seconds(),
         "time limit of an idle connection; longer than that of the proxy in front (AWS 60)",
         others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
         is_native=True,
     )
-    timeout_graceful_shutdown: float | None = _option(
+    timeout_graceful_shutdown: float | None = option(
         30.0,
         Seconds(may_be_zero=True),
         "time limit of running requests after the shutdown begins; then they are cancelled",
         others="gunicorn 30, uvicorn none, hypercorn 3",
     )
     # Limits.
-    limit_request_line: int = _option(
+    limit_request_line: int = option(
         8192,
         Whole("BYTES", at_most=2**31 - 1),
         "largest request line, in bytes",
         others="nginx and Apache 8 KiB, gunicorn 4094",
         is_native=True,
     )
-    limit_request_head: int = _option(
+    limit_request_head: int = option(
         65536,
         Whole("BYTES", at_most=2**31 - 1),
         "largest head of a request, in bytes",
         others="uvicorn with h11 64 KiB, nginx 32 KiB, node 16 KiB",
         is_native=True,
     )
-    limit_request_fields: int = _option(
+    limit_request_fields: int = option(
         100,
         Whole("NUMBER", at_most=2**31 - 1),
         "most fields in the head of a request",
         others="gunicorn and Apache 100, node 2000",
         is_native=True,
     )
-    limit_request_body: int | None = _option(
+    limit_request_body: int | None = option(
         2**30,
         Whole("BYTES", may_be_none=True),
         "largest body of a request, in bytes",
         others="Apache 1 GiB, nginx 1 MiB, uvicorn none",
         is_native=True,
     )
-    limit_concurrency: int | None = _option(
+    limit_concurrency: int | None = option(
         None,
         Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
         "requests that run at a time in a process; more are answered with 503",
         others="uvicorn none",
         is_native=True,
     )
-    limit_connections: int | None = _option(
+    limit_connections: int | None = option(
         None,
         Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
         "connections open at a time in a process; more are closed at once",
@@ -253,9 +236,9 @@ class Options:
         is_native=True,
     )
     # Responses.
-    server_header: bool = _option(True, Flag(), "send the header Server: vitok", others="uvicorn yes", is_native=True)
-    date_header: bool = _option(True, Flag(), "send the header Date", others="uvicorn yes", is_native=True)
-    headers: tuple[tuple[str, str], ...] = _option(
+    server_header: bool = option(True, Flag(), "send the header Server: vitok", others="uvicorn yes", is_native=True)
+    date_header: bool = option(True, Flag(), "send the header Date", others="uvicorn yes", is_native=True)
+    headers: tuple[tuple[str, str], ...] = option(
         (),
         Fields(),
         "header added to each response; may be given several times (in the variable: one per line)",
@@ -263,14 +246,14 @@ class Options:
         others="uvicorn has it",
         is_native=True,
     )
-    path_send: bool = _option(
+    path_send: bool = option(
         False,
         Flag(),
         "announce http.response.pathsend: frameworks let the server send files, bypassing middleware that changes them",
         others="uvicorn no, granian yes",
         is_native=True,
     )
-    zero_copy_send: bool = _option(
+    zero_copy_send: bool = option(
         False,
         Flag(),
         "announce http.response.zerocopysend, with which an application sends from an open file",
@@ -278,23 +261,23 @@ class Options:
         is_native=True,
     )
     # A proxy in front.
-    proxy_headers: bool = _option(
+    proxy_headers: bool = option(
         False,
         Flag(),
         "trust X-Forwarded-For and X-Forwarded-Proto from the peers in --forwarded-allow-ips",
         others="uvicorn yes, gunicorn no",
     )
-    forwarded_allow_ips: tuple[str, ...] = _option(
+    forwarded_allow_ips: tuple[str, ...] = option(
         ("127.0.0.1", "::1"),
         Words("ADDRESSES"),
         "trusted peers: addresses, networks, unix for peers on Unix sockets, * for all",
         others="uvicorn and gunicorn 127.0.0.1 and ::1",
     )
     # Logs.
-    access_log: bool = _option(
+    access_log: bool = option(
         True, Flag(), "write a line per request to standard output", others="uvicorn yes, gunicorn no"
     )
-    log_level: str = _option(
+    log_level: str = option(
         "info",
         Choice(("debug", "info", "warning", "error", "critical")),
         "lowest level of messages written to standard error",
@@ -321,17 +304,18 @@ def table() -> tuple[Option, ...]:
     return _TABLE
 
 
-def _made() -> tuple[Option, ...]:
-    found = []
-    group = ""
-    for one in fields(Options):
-        group = _GROUPS.get(one.name, group)
-        facts = one.metadata[_KEY]
-        flag = facts["flag"] or f"--{one.name.replace('_', '-')}"
-        flags = (flag, facts["also"]) if facts["also"] else (flag,)
-        rest = {key: facts[key] for key in ("kind", "help", "others", "is_native")}
-        found.append(Option(name=one.name, default=one.default, group=group, flags=flags, **rest))
-    return tuple(found)
+def from_command(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Options]:
+    """Return the application's name and the options, from the command line and the environment.
+
+    SystemExit after `--help`, OptionError for what can't be parsed.
+    """
+    app, values = read_command(_TABLE, words, environment)
+    return app, Options(**values)
 
 
-_TABLE = _made()
+def from_keywords(keywords: Mapping[str, Any]) -> Options:
+    """Return the options of keywords. TypeError for an unknown one, OptionError for an invalid value."""
+    return Options(**read_keywords(_TABLE, keywords))
+
+
+_TABLE = options_of(Options, _GROUPS)

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from .errors import OptionError
-from .loading import Application
+from .application import Application
+from .options import OptionError
 
 # The most addresses to check: the client of the outermost trusted proxy may follow others that the proxy passed on.
 _HOPS_AT_MOST = 32

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import signal
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,19 +14,16 @@ from typing import Any
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import addresses, proxies, sockets, tls
-from .ending import end
-from .errors import OptionError
-from .leaving import Leaving
-from .lifespan import Lifespan
-from .listening import Listeners
-from .loading import Application, load
+from . import proxies, sockets
+from .application import Application, Lifespan, load
+from .leaving import CANCEL_SECONDS, Leaving, run_until, until_signal
+from .listening import Listeners, tls_context
 from .log import Log
 from .native import native_options
-from .option_parsing import from_keywords
-from .options import Options
-from .run_until import run_until
-from .signals import handled
+from .options import OptionError, Options, from_keywords
+
+# The time for an aborted connection to be told.
+_ABORT_SECONDS = 1.0
 
 
 class Server:
@@ -92,9 +88,9 @@ class Server:
         self._leaving = Leaving(options)
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._context = tls.context(options)
+        self._context = tls_context(options)
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
-        where = addresses.of_options(options)
+        where = sockets.addresses_of(options)
         self._bind: Callable[[], list[sockets.Bound]]
         self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
 
@@ -136,20 +132,7 @@ class Server:
 
     async def serve_until_signal(self) -> None:
         """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect."""
-        seen: list[signal.Signals] = []
-
-        def note(number: signal.Signals) -> None:
-            seen.append(number)
-            self._log.logger.info("%s: ending%s", number.name, " at once" if len(seen) > 1 else "")
-            self.stop(at_once=len(seen) > 1)
-
-        loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-        with handled(loop, numbers, note, notice=self._leaving.notice):
-            await self.serve()
-        if len(seen) > 1:
-            signal.raise_signal(seen[-1])
-            # A handler that cancels this task, as asyncio.Runner's does, runs in this turn.
-            await asyncio.sleep(0)
+        await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
 
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
@@ -172,8 +155,33 @@ class Server:
             self._limit_requests(http)
             await self._asked.wait()
         finally:
-            seconds = self._options.timeout_graceful_shutdown
-            await end(http, listeners, seconds=seconds, at_once=self._at_once, log=self._log)
+            await self._end(http, listeners)
+
+    async def _end(self, http: HttpServer, listeners: Listeners) -> None:
+        """Stop accepting, wait for requests and connections as long as the options say, cancel and close the rest.
+
+        Returns when no connection is open.
+        """
+        seconds = self._options.timeout_graceful_shutdown
+        try:
+            await listeners.close()
+            http.begin_shutdown()
+            if not await self._has_drained(http, seconds):
+                if http.running and not self._at_once.is_set():
+                    self._log.logger.warning("cancelling %d requests that still run after %g s", http.running, seconds)
+                http.cancel_requests()
+                await self._has_drained(http, CANCEL_SECONDS)
+        finally:
+            # For requests that are cancelled here; in the other cases nothing is left to close.
+            http.cancel_requests()
+            http.abort_connections()
+        await asyncio.wait({http.disconnected()}, timeout=_ABORT_SECONDS)
+
+    async def _has_drained(self, http: HttpServer, seconds: float | None) -> bool:
+        """Wait this long, or until nothing is waited for any more. Return whether nothing is left."""
+        drained = http.drained()
+        await run_until(self._at_once, asyncio.wait({drained}, timeout=seconds))
+        return drained.done()
 
     def _told(self, lifespan: Lifespan) -> dict[str, Any]:
         access_log = self._options.access_log and self._log.wants_access()

@@ -1,21 +1,31 @@
-"""`vitok.serve()`: serves an application by this process, or by workers that it supervises, until a signal.
+"""`vitok.serve()`, and the command `vitok serve`: serving by this process, or by workers, until a signal.
 
-The command line is not known here; errors are exceptions.
+The call raises exceptions. For the command, arguments and variables become options, and errors become one line each and
+an exit code.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import importlib
 import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from types import TracebackType
+from typing import Any, NoReturn
 
-from .leaving import Leaving, run
-from .loading import Application, load
-from .option_parsing import from_keywords
-from .options import table
+from . import application
+from .application import Application, LifespanError, LoadingError
+from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
+from .options import OptionError, Options, from_command, from_keywords, table
 from .server import Server
-from .supervisor import Supervisor
+from .supervisor import Supervisor, WorkersError
 
 
 def serve(app: Application | str, **options: Any) -> None:
@@ -32,11 +42,103 @@ def serve(app: Application | str, **options: Any) -> None:
     if asyncio.events._get_running_loop() is not None:
         raise RuntimeError("vitok.serve() cannot be called from a running event loop: use vitok.http.Server")
     given = from_keywords(options)
-    leaving = Leaving(given)
-    if given.workers == 1:
-        run(Server.of_process(given, partial(load, app, given), leaving=leaving).serve_until_signal, leaving)
+    _run(app, given, Leaving(given), application.load)
+
+
+def main(words: Sequence[str]) -> None:
+    """Serve until a signal. SystemExit with EXIT_USAGE or EXIT_START, after a line on standard error.
+
+    After a graceful shutdown the exit code is 0, whichever signal asked for it. A second signal kills the process as
+    that signal does.
+    """
+    # These end the process while the application is imported, and later at the second signal. The kernel does that at
+    # once; a handler in Python might have to wait for the call that the import is in.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, die if os.getpid() == 1 else signal.SIG_DFL)
+    with explained():
+        app, options = from_command(words, os.environ)
+        # The application is searched for in the folder in which the command was run.
+        options = dataclasses.replace(options, app_dir="." if options.app_dir is None else options.app_dir)
+        leaving = Leaving(options, owns_process=True)
+        with left(leaving), explained():
+            _run(app, options, leaving, load)
+
+
+def die(number: int, _: object) -> None:
+    """End the first process of a container, which a signal without a handler does not end (pid_namespaces(7))."""
+    os._exit(128 + number)
+
+
+@contextmanager
+def left(leaving: Leaving) -> Iterator[None]:
+    """Make the process end with the exit code of this block, whatever the application has left running."""
+    try:
+        yield
+    except SystemExit as exit_:
+        leaving.leave(exit_.code if isinstance(exit_.code, int) else 1)
+        raise
+    leaving.leave(0)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors that prevent serving into a line on standard error and an exit code."""
+    try:
+        yield
+    except WorkersError as error:
+        refuse(str(error), error.code)
+    except LifespanError as error:
+        if error.is_broken and error.__cause__ is not None:
+            _show(error.__cause__)
+        elif error.details:
+            print(error.details, file=sys.stderr)
+        refuse(error.summary, EXIT_START)
+    except OSError as error:
+        refuse(error.strerror or str(error), EXIT_START)
+    except OptionError as error:
+        refuse(str(error), EXIT_USAGE)
+
+
+def load(app: Any, options: Options) -> Application:
+    """Return the application. An exception of its module is shown as Python does, followed by an explanation."""
+    try:
+        return application.load(app, options)
+    except LoadingError:
+        raise
+    except Exception as error:
+        _show(error)
+        refuse(f"{app!r} raised {type(error).__name__} while it was being loaded", EXIT_START)
+
+
+def refuse(message: Any, code: int) -> NoReturn:
+    """Write the reason in one line, and exit."""
+    print("vitok serve:", " ".join(str(message).split()), file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _run(app: Any, options: Options, leaving: Leaving, load_application: Callable[[Any, Options], Application]) -> None:
+    if options.workers == 1:
+        server = Server.of_process(options, partial(load_application, app, options), leaving=leaving)
+        run(server.serve_until_signal, leaving)
     else:
-        run(Supervisor(app, given).run, leaving)
+        run(Supervisor(app, options).run, leaving)
+
+
+def _show(error: BaseException) -> None:
+    """Write the application's part of a traceback to standard error."""
+    lines = traceback.format_exception(type(error), error, _users_part(error.__traceback__))
+    print("".join(lines), end="", file=sys.stderr)
+
+
+def _users_part(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the leading frames of vitok and the import system."""
+    ours = (application.__file__, __file__, importlib.__file__)
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file not in ours and not file.startswith("<frozen importlib"):
+            break
+        trace = trace.tb_next
+    return trace
 
 
 def _signature() -> inspect.Signature:

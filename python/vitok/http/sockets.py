@@ -1,23 +1,92 @@
-"""The sockets of a server, bound and not yet listening, and one-line errors for addresses that can't be bound.
+"""The addresses that a server can listen on, and their sockets: bound, and not yet listening.
 
 A port in use, a path that is not a socket and a number that is not a socket are found here, before the application is
-started. Loops and HTTP are not known here.
+started; each is an error of one line that names the address. Loops and HTTP are not known here.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .addresses import Address, Inherited, Tcp, Unix
+from .options import OptionError, Options
 
 # The time to connect to a Unix socket, which shows whether a process listens on it: connecting to a live one is fast.
 _CONNECT_SECONDS = 1.0
+_BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\]:(?P<port>[0-9]+)", re.ASCII)
+_PLAIN = re.compile(r"(?P<host>[^:\[\]/]*):(?P<port>[0-9]+)", re.ASCII)
+_DESCRIPTOR = re.compile(r"fd://(?P<number>[0-9]{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A host name or address, and a port. An empty host means all interfaces."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """The path of a Unix socket."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """The number of a descriptor that another process opened."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"fd://{self.number}"
+
+
+Address = Tcp | Unix | Inherited
+
+
+def addresses_of(options: Options) -> list[Address]:
+    """Return the addresses of the options. OptionError for an address in no known form, and for a port without effect.
+
+    Host and port are used if no other address is given.
+    """
+    found = [parse_address(text) for text in options.bind]
+    if options.uds is not None:
+        found.append(Unix(options.uds))
+    if options.fd is not None:
+        found.append(Inherited(options.fd))
+    if not found:
+        return [Tcp(options.host, options.port)]
+    for name in ("host", "port"):
+        if getattr(options, name) != Options.__dataclass_fields__[name].default:
+            raise OptionError(f"--{name} cannot be combined with --bind, --uds or --fd: give the address with --bind")
+    return found
+
+
+def parse_address(text: str) -> Address:
+    """Parse HOST:PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER. OptionError for anything else."""
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:")
+        if path:
+            return Unix(path)
+    elif match := _DESCRIPTOR.fullmatch(text):
+        return Inherited(int(match["number"]))
+    elif (match := _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)) and int(match["port"]) <= 65535:
+        return Tcp(match["host"], int(match["port"]))
+    raise OptionError(f"--bind: {text!r} is not HOST:PORT, [::1]:PORT, unix:PATH or fd://NUMBER")
 
 
 @dataclass(slots=True)
@@ -78,10 +147,29 @@ def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_sha
     return made
 
 
+def join(family: int, place: tuple[object, ...]) -> Bound:
+    """Bind one more socket to a port that another process of this server holds and shares (`is_shared`)."""
+    sock = _new(family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(place)
+    except OSError as error:
+        sock.close()
+        raise failure(error, str(Tcp(str(place[0]), int(str(place[1]))))) from None
+    return Bound(sock)
+
+
 def close(bound: Iterable[Bound]) -> None:
     """Close all of them."""
     for one in bound:
         one.close()
+
+
+def failure(error: OSError, shown: str) -> OSError:
+    """Return the kernel's error, with the address."""
+    if error.errno == errno.EADDRINUSE:
+        return OSError(error.errno, f"{shown}: in use by another process")
+    return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")
 
 
 def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
@@ -127,18 +215,6 @@ def _bind_one(family: int, place: tuple[object, ...], *, shown: str, is_shared: 
         sock.close()
         raise failure(error, shown) from None
     return sock
-
-
-def join(family: int, place: tuple[object, ...]) -> Bound:
-    """Bind one more socket to a port that another process of this server holds and shares (`is_shared`)."""
-    sock = _new(family)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(place)
-    except OSError as error:
-        sock.close()
-        raise failure(error, str(Tcp(str(place[0]), int(str(place[1]))))) from None
-    return Bound(sock)
 
 
 def _new(family: int) -> socket.socket:
@@ -230,10 +306,3 @@ def _is_connected(sock: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def failure(error: OSError, shown: str) -> OSError:
-    """Return the kernel's error, with the address."""
-    if error.errno == errno.EADDRINUSE:
-        return OSError(error.errno, f"{shown}: in use by another process")
-    return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")

@@ -1,4 +1,4 @@
-"""The supervisor: keeps the requested number of workers until the end.
+"""The supervisor: keeps the requested number of workers until the end, each in a slot of its own.
 
 It binds the addresses first, so that a port in use is reported once and port 0 is one port, and never accepts: workers
 bind TCP sockets of their own to the port (SO_REUSEPORT) and the kernel distributes connections among them; Unix sockets
@@ -12,24 +12,27 @@ import dataclasses
 import json
 import signal
 import sys
-from typing import Any
+from typing import Any, Protocol
 
-from . import addresses, loading, proxies, sockets, tls
-from .ending import CANCEL_SECONDS
-from .errors import OptionError
-from .loading import Application
+from . import application, proxies, sockets
+from .application import Application
+from .leaving import CANCEL_SECONDS, EXIT_START, EXIT_USAGE, first_of, handled, run_until, until_signal
+from .listening import tls_context
 from .log import Log
-from .options import Options
-from .process import Process
-from .run_until import run_until
-from .signals import handled
-from .worker_slot import WorkersError, WorkerSlot
-
-__all__ = ["Supervisor", "WorkersError"]
+from .options import OptionError, Options
+from .process import Process, description
 
 # The extra time for a worker to end, and the time to end at once, before it is killed.
 KILL_SECONDS = 5.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+# The first pause before a worker that ended soon after its start is replaced; each further pause is twice as long.
+# Other workers are replaced at once.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 15.0
+# A worker that has run this long had a good start: the next pause is the first again.
+STEADY_SECONDS = 10.0
+# After this many successive workers that end before they are ready, the supervisor gives up unless others serve: 1.5 s
+# of pauses, and the time of the starts.
+START_ATTEMPTS = 5
 
 
 class Supervisor:
@@ -38,12 +41,12 @@ class Supervisor:
     def __init__(self, app: Application | str, options: Options) -> None:
         if not isinstance(app, str):
             raise OptionError("workers: expected the application as module:attribute, since workers import it")
-        loading.split(app)
+        application.split(app)
         if options.app_dir is not None:
-            loading.look_in(options.app_dir)
+            application.look_in(options.app_dir)
         proxies.Trusted(options.forwarded_allow_ips)
-        self._is_tls = tls.context(options) is not None
-        self._where = addresses.of_options(options)
+        self._is_tls = tls_context(options) is not None
+        self._where = sockets.addresses_of(options)
         self._app = app
         self._options = options
         self._log = Log(level=options.log_level, is_owner=True)
@@ -52,7 +55,6 @@ class Supervisor:
         self._rolling: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._seen: list[signal.Signals] = []
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM; SIGHUP replaces the workers one after the other.
@@ -60,12 +62,15 @@ class Supervisor:
         OSError for an address that can't be bound, WorkersError for workers that do not start. A second SIGINT or
         SIGTERM ends the workers at once, and then has its usual effect.
         """
+        await until_signal(self._run, self._stop, self._log)
+
+    async def _run(self) -> None:
         bound: list[sockets.Bound] = []
         try:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
             self._order, self._descriptors = self._written(bound)
-            self._places = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
-            with handled(asyncio.get_running_loop(), _SIGNALS, self._on_signal):
+            self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
+            with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
                 try:
                     await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
                 finally:
@@ -73,9 +78,9 @@ class Supervisor:
         finally:
             sockets.close(bound)
             self._log.close()
-        if len(self._seen) > 1:
-            signal.raise_signal(self._seen[-1])
-            await asyncio.sleep(0)
+
+    def _stop(self, *, at_once: bool) -> None:
+        (self._at_once if at_once or self._asked.is_set() else self._asked).set()
 
     def _written(self, bound: list[sockets.Bound]) -> tuple[bytes, list[int]]:
         """Return the order for each worker, and the descriptors that it inherits."""
@@ -96,16 +101,16 @@ class Supervisor:
 
     async def _keep_workers(self, urls: list[str]) -> None:
         """Keep a worker in each slot. The first one shows whether the application can be served at all."""
-        first, *others = self._places
+        first, *others = self._slots
         keepers: list[asyncio.Task[Any]] = [asyncio.create_task(first.keep())]
-        everyone = asyncio.create_task(_all_of([place.filled for place in self._places]))
+        everyone = asyncio.create_task(asyncio.wait([slot.filled for slot in self._slots]))
         try:
-            await _first_of(keepers[0], first.filled)
+            await first_of(keepers[0], first.filled)
             if not keepers[0].done():
-                keepers += [asyncio.create_task(place.keep()) for place in others]
-            await _first_of(everyone, *keepers)
+                keepers += [asyncio.create_task(slot.keep()) for slot in others]
+            await first_of(everyone, *keepers)
             if everyone.done():
-                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", " ".join(urls), len(self._places))
+                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", " ".join(urls), len(self._slots))
             await asyncio.gather(*keepers)
         finally:
             for task in (everyone, *keepers):
@@ -133,8 +138,8 @@ class Supervisor:
         """Replace the workers one after the other, once the replacement before is complete."""
         if before is not None:
             await asyncio.wait({before})
-        for place in self._places:
-            if not await place.renew():
+        for slot in self._slots:
+            if not await slot.renew():
                 self._log.logger.error("the remaining workers are not replaced")
                 return
         self._log.logger.info("all workers have been replaced")
@@ -145,14 +150,9 @@ class Supervisor:
                 process.look()
                 if process.ended.done():
                     self._processes.discard(process)
-        elif number == signal.SIGHUP:
-            if not self._asked.is_set():
-                self._log.logger.info("SIGHUP: replacing the workers one after the other")
-                self._rolling = asyncio.create_task(self._roll(self._rolling))
-        else:
-            self._seen.append(number)
-            self._log.logger.info("%s: ending%s", number.name, " at once" if self._asked.is_set() else "")
-            (self._at_once if self._asked.is_set() else self._asked).set()
+        elif not self._asked.is_set():
+            self._log.logger.info("SIGHUP: replacing the workers one after the other")
+            self._rolling = asyncio.create_task(self._roll(self._rolling))
 
     async def _end_workers(self) -> None:
         """End all workers, and wait for them."""
@@ -183,15 +183,143 @@ class Supervisor:
         await _gone(going, None)
 
 
-async def _all_of(waited: list[asyncio.Future[None]]) -> None:
-    await asyncio.wait(waited)
+class WorkersError(RuntimeError):
+    """The workers do not start. `code` is the exit code for that."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
-async def _first_of(*waited: asyncio.Future[Any]) -> None:
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+class WorkerPool(Protocol):
+    """All workers together, as one slot needs them."""
+
+    def start(self) -> Process:
+        """Start one more worker."""
+
+    def retire(self, process: Process) -> asyncio.Task[None]:
+        """End a worker that has a successor."""
+
+    def is_serving(self) -> bool:
+        """Return whether any worker accepts connections."""
+
+
+class WorkerSlot:
+    """The slot of one worker."""
+
+    def __init__(self, pool: WorkerPool, log: Log) -> None:
+        loop = asyncio.get_running_loop()
+        self.filled: asyncio.Future[None] = loop.create_future()
+        """Done when the first worker here accepts connections."""
+        self._pool = pool
+        self._log = log
+        self._failures = 0
+        self._pauses = 0
+        self._restart_request = _RestartRequest()
+
+    async def keep(self) -> None:
+        """Keep a worker here for ever. WorkersError when several successive workers end before they are ready."""
+        while True:
+            worker = await self._fill()
+            while not worker.ended.done():
+                await first_of(worker.ended, worker.request_limit_reached, self._restart_request.called)
+                if not worker.ended.done():
+                    worker = await self._exchange(worker)
+            self._log.logger.warning("worker %d ended (%s): starting another", worker.pid, _how(worker))
+            if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
+                await self._pause()
+            else:
+                self._pauses = 0
+
+    async def renew(self) -> bool:
+        """Replace the worker. Return whether that succeeded, once the old one has ended; if not, the old one stays."""
+        restart_request = self._restart_request
+        if not restart_request.called.done():
+            restart_request.called.set_result(None)
+        return await restart_request.answer
+
+    async def _fill(self) -> Process:
+        """Start workers until one is ready."""
+        while True:
+            worker = await self._ready_worker()
+            if worker is not None:
+                # A request that was made meanwhile has its new worker.
+                if self._restart_request.called.done():
+                    self._take_restart_request().fulfil(True)
+                return worker
+            await self._pause()
+
+    async def _exchange(self, worker: Process) -> Process:
+        """Start a successor, and end the worker when it is ready. Return the worker of the slot afterwards."""
+        restart_request = self._take_restart_request()
+        successor = await self._ready_worker()
+        if successor is not None:
+            self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
+            return successor
+        self._log.logger.error("worker %d is not replaced", worker.pid)
+        restart_request.fulfil(False)
+        if worker.request_limit_reached.done():
+            await self._pause()
+        return worker
+
+    async def _ready_worker(self) -> Process | None:
+        """Start a worker and wait until it is ready. None if it ended before, WorkersError if that is too often."""
+        try:
+            worker = self._pool.start()
+        except OSError as error:
+            self._fail(f"a worker can't be started: {error.strerror}", None)
+            return None
+        # There is no limit: it may have much to load.
+        await first_of(worker.ready, worker.ended)
+        if not worker.ready.done():
+            self._fail(f"worker {worker.pid} ended before it was ready ({_how(worker)})", worker.ended.result())
+            return None
+        self._log.logger.debug("worker %d is ready", worker.pid)
+        self._failures = 0
+        if not self.filled.done():
+            self.filled.set_result(None)
+        return worker
+
+    def _fail(self, message: str, code: int | None) -> None:
+        """Log the failure, or raise WorkersError if another attempt is useless."""
+        self._failures += 1
+        if not self._pool.is_serving():
+            if not self.filled.done() and code in (EXIT_USAGE, EXIT_START):
+                # The worker has logged the reason, and the next one would log the same.
+                raise WorkersError("the workers do not start", code)
+            if self._failures >= START_ATTEMPTS:
+                raise WorkersError(f"giving up after {self._failures} attempts: {message}", EXIT_START)
+        self._log.logger.warning("%s", message)
+
+    def _take_restart_request(self) -> _RestartRequest:
+        """Return the request made so far; later requests lead to another worker again."""
+        restart_request, self._restart_request = self._restart_request, _RestartRequest()
+        return restart_request
+
+    async def _pause(self) -> None:
+        seconds = min(FIRST_PAUSE_SECONDS * 2 ** min(self._pauses, 16), LONGEST_PAUSE_SECONDS)
+        self._pauses += 1
+        await asyncio.sleep(seconds)
+
+
+class _RestartRequest:
+    """A request for another worker, and its result."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.called: asyncio.Future[None] = loop.create_future()
+        self.answer: asyncio.Future[bool] = loop.create_future()
+
+    def fulfil(self, is_renewed: bool) -> None:
+        if not self.answer.done():
+            self.answer.set_result(is_renewed)
 
 
 async def _gone(processes: set[Process], seconds: float | None) -> None:
     """Wait this long for all of them to end."""
     if waited := {process.ended for process in processes if not process.ended.done()}:
         await asyncio.wait(waited, timeout=seconds)
+
+
+def _how(worker: Process) -> str:
+    return description(worker.ended.result())

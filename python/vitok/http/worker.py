@@ -16,12 +16,11 @@ from functools import partial
 from typing import Any
 
 from . import sockets
-from .command import explained, left, load
-from .leaving import Leaving, run
-from .option_parsing import from_keywords
+from .leaving import Leaving, handled, run
+from .options import from_keywords
 from .process import END, NOW, READY, REQUEST_LIMIT
 from .server import Server
-from .signals import handled
+from .serving import explained, left, load
 
 
 def main() -> None:
@@ -76,11 +75,10 @@ def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
 
 
 async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
-    loop = asyncio.get_running_loop()
     reader, writer = await asyncio.open_connection(sock=channel)
     tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_report_state(server, writer))]
     try:
-        with handled(loop, (signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice):
+        with handled((signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice):
             await server.serve()
     finally:
         for task in tasks:

@@ -194,7 +194,7 @@ pub(super) const TEXTS: [&str; 189] = [
     "type",
     "upgrade",
     "version",
-    "vitok.http.asgi_compat",
+    "vitok.http.application",
     "vitok.http.files",
     "warning",
     "with_traceback",

@@ -267,7 +267,7 @@ impl HttpServer {
             owner: r#loop,
             context: copy_context(py).map_err(|raised| raised.take(py))?.unbind(),
             application: py
-                .import(name!("vitok.http.asgi_compat"))?
+                .import(name!("vitok.http.application"))?
                 .call_method1(name!("as_coroutine_function"), (application,))?
                 .unbind(),
             hooks,
