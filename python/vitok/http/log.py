@@ -34,7 +34,8 @@ FLUSH_SECONDS = 1.0
 _SERVER_LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
 # If fewer bytes than this wait, a stream that was too slow counts as one that is read again: half of the limit.
 _MUCH = 512 * 1024
-_LOOK_SECONDS = 0.005
+# How often the progress of the thread that writes is looked at, when a log is flushed.
+_LOOK_SECONDS = 0.001
 
 
 class Log:
@@ -61,6 +62,10 @@ class Log:
             self.logger.propagate = False
             self._handler.addFilter(_is_ours)
             logging.getLogger(_LOOP).addHandler(self._handler)
+
+    def flush(self, seconds: float) -> None:
+        """Wait this long until the lines about requests are written."""
+        self._output.flush(seconds)
 
     def close(self) -> None:
         """Restore logging, once all lines are written or have failed."""

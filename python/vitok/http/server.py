@@ -24,6 +24,8 @@ from .options import OptionError, Options, from_keywords
 
 # The time for an aborted connection to be told.
 _ABORT_SECONDS = 1.0
+# The time to write the last lines about requests, if the log has a reader: a thread writes them at once.
+_FLUSH_SECONDS = 0.1
 
 
 class Server:
@@ -176,6 +178,8 @@ class Server:
             http.cancel_requests()
             http.abort_connections()
         await asyncio.wait({http.disconnected()}, timeout=_ABORT_SECONDS)
+        # What the application prints as it ends comes after the lines about its requests.
+        self._log.flush(_FLUSH_SECONDS)
 
     async def _has_drained(self, http: HttpServer, seconds: float | None) -> bool:
         """Wait this long, or until nothing is waited for any more. Return whether nothing is left."""
