@@ -61,6 +61,13 @@ impl Deadline {
         self.begin(self.phase, context);
     }
 
+    /// Restarts a wait for content. That of a peer which does not read goes on, whatever it sends.
+    pub(super) fn renew_for_content(&mut self, context: Context<'_>) {
+        if matches!(self.phase, Phase::Body | Phase::Exchange) {
+            self.renew(context);
+        }
+    }
+
     #[inline]
     fn begin(&mut self, phase: Phase, context: Context<'_>) {
         let (settings, now) = (context.settings, context.now);

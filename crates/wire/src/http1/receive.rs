@@ -198,7 +198,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Renews the wait for content, and wakes the call that waits for it.
     fn note_progress(&mut self, context: Context<'_>) -> Actions {
-        self.deadline.renew(context);
+        self.deadline.renew_for_content(context);
         match &mut self.stand {
             Stand::Open(Phase::Answering(request)) if request.is_awaited => {
                 request.is_awaited = false;

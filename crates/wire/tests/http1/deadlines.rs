@@ -265,6 +265,19 @@ fn a_pipeline_whose_responses_are_not_read_is_cut_off() {
 }
 
 #[test]
+fn a_client_that_sends_and_does_not_read_is_cut_off() {
+    let mut site = uploading("Content-Length: 9000\r\n\r\n");
+    site.sends_all([start(200), more("part")]);
+    site.feed(Input::Full(5000));
+    for _ in 0..8 {
+        assert!(!site.is_closed);
+        site.receives(b"x");
+        site.pass(1, 5000);
+    }
+    assert!(site.is_aborted);
+}
+
+#[test]
 fn a_last_response_is_given_the_time_to_be_read_and_not_more() {
     for (unsent, is_read) in [(5000, false), (100, true)] {
         let mut site = answering(silent);

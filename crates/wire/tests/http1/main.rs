@@ -25,5 +25,6 @@ mod refusals;
 mod shutdown;
 mod site;
 mod smuggling;
+mod starting;
 mod unread;
 mod upgrade;
