@@ -170,10 +170,21 @@ impl Connection {
     }
 
     /// Writes a short response of the server's own, unless another has begun, and closes.
-    pub(crate) fn answer_and_close(&mut self, status: u16, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn answer_and_close<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        status: u16,
+        fields: impl IntoIterator<Item = (N, V)>,
+        defaults: DefaultHeaders<'_>,
+        out: &mut Vec<u8>,
+    ) {
         if matches!(self.state.writing, Writing::Idle | Writing::Owed) {
             encode::status_line(status, out);
-            Self::write_defaults(&Told::default(), defaults, out);
+            let before = out.len();
+            let told = final_fields(fields, out).unwrap_or_else(|_| {
+                out.truncate(before);
+                Told::default()
+            });
+            Self::write_defaults(&told, defaults, out);
             if !defaults.refusal.is_empty() {
                 encode::field(b"content-type", b"text/plain; charset=utf-8", out);
             }

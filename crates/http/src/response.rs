@@ -252,21 +252,33 @@ impl Connection {
         Ok(after)
     }
 
+    /// Answers with an error of the server's own, as [`refuse`](Self::refuse) and [`time_out`](Self::time_out) do, and
+    /// with further fields; without them if one is invalid.
+    pub fn end_with<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        status: u16,
+        fields: impl IntoIterator<Item = (N, V)>,
+        defaults: DefaultHeaders<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        self.answer_and_close(status, fields, defaults, out);
+    }
+
     /// Answers a request that was refused, unless a response has begun, and closes the connection.
     pub fn refuse(&mut self, refusal: RemoteProtocolError, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(refusal.status(), defaults, out);
+        self.answer_and_close(refusal.status(), NO_FIELDS, defaults, out);
     }
 
     /// Ends a request that took the client too long: answers 408, unless a response has begun, and closes the
     /// connection (RFC 9110 section 15.5.9).
     pub fn time_out(&mut self, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(408, defaults, out);
+        self.answer_and_close(408, NO_FIELDS, defaults, out);
     }
 
     /// Ends a response after a failure of the application: answers 500 if no head was sent, and closes the connection
     /// in any case. A response that had begun is cut short; the client can see that from the framing (RFC 9112 section
     /// 8).
     pub fn fail(&mut self, defaults: DefaultHeaders<'_>, out: &mut Vec<u8>) {
-        self.answer_and_close(500, defaults, out);
+        self.answer_and_close(500, NO_FIELDS, defaults, out);
     }
 }

@@ -86,6 +86,12 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// Returns the fields of every response.
+    #[inline]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        self.settings.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
+    }
+
     #[inline]
     pub(crate) fn defaults(&self) -> http::DefaultHeaders<'a> {
         http::DefaultHeaders {

@@ -219,3 +219,16 @@ fn content_that_is_taken_back_is_still_to_come() {
     assert_eq!(connection.frame(5, &mut out), Ok(Frame::Plain));
     assert_eq!(connection.finish(&mut out), Ok(Persistence::KeepAlive));
 }
+
+#[test]
+fn an_error_has_the_fields_of_its_caller_unless_one_is_invalid() {
+    let defaults = DefaultHeaders { server: b"vitok", ..DefaultHeaders::default() };
+    for (name, wanted) in
+        [("x-a", "x-a: b\r\nserver: vitok\r\n"), ("Server", "Server: b\r\n"), ("x a", "server: vitok\r\n")]
+    {
+        let (mut connection, mut out) = (Connection::new(Limits::UNLIMITED), Vec::new());
+        connection.end_with(400, [(name, "b")], defaults, &mut out);
+        let line = "HTTP/1.1 400 Bad Request\r\n";
+        assert_eq!(text(&out), format!("{line}{wanted}content-length: 0\r\nconnection: close\r\n\r\n"));
+    }
+}

@@ -172,10 +172,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             actions = actions.with(Action::Log);
         }
         let written = out.len();
-        match refusal {
-            Refusal::Malformed(error) => self.http.refuse(error, context.defaults(), out),
-            Refusal::TimedOut(_) => self.http.time_out(context.defaults(), out),
-        }
+        self.http.end_with(status, context.fields(), context.defaults(), out);
         if out.len() > written {
             actions = actions.with(Action::Write);
         }
@@ -217,7 +214,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return Actions::NONE;
         };
         (request.status, request.answer) = (status, Answer::Owed);
-        let fields = [(&b"content-type"[..], &b"text/plain; charset=utf-8"[..])];
+        let kind = (&b"content-type"[..], &b"text/plain; charset=utf-8"[..]);
+        let fields = std::iter::once(kind).chain(context.fields());
         let length = http::Length::Known(text.len() as u64);
         let started = http.start(status, fields, length, context.defaults(), out);
         let framed = started.and_then(|()| http.frame(text.len(), out));

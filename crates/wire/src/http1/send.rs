@@ -89,8 +89,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let Self { http, stand: Stand::Open(Phase::Answering(request)), .. } = self else { return Ok(()) };
         let Answer::Started(started) = &request.answer else { return Ok(()) };
         let own = started.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        let every = context.settings.fields.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
-        let begun = http.start(started.status, own.chain(every), length, context.defaults(), out);
+        let begun = http.start(started.status, own.chain(context.fields()), length, context.defaults(), out);
         let has_trailers = started.has_trailers;
         request.answer = if begun.is_ok() { Answer::Sending { has_trailers } } else { Answer::Owed };
         begun

@@ -4,8 +4,8 @@
 use wire::{Action, Message, Wire};
 
 use crate::site::{
-    END, GET, OK, Site, answering, answering_with, last, more, owned, request_of, response, silent, start,
-    start_with,
+    END, GET, OK, Site, answering, answering_with, last, more, owned, request, request_of, response, silent,
+    start, start_with, statuses,
 };
 
 /// Returns the response to a request, on a connection that goes on.
@@ -153,6 +153,25 @@ fn fields_leave_in_their_order_and_before_those_of_every_response() {
         ["set-cookie: a=1", "X-Mixed: Case", "set-cookie: b=2", "x-empty: ", "x-twice: 1", "x-twice: 2"];
     assert_eq!(lines[1..7], wanted);
     assert!(lines.contains(&"server: vitok".to_owned()));
+}
+
+#[test]
+fn the_servers_own_responses_have_the_fields_of_every_response() {
+    let mut settings = crate::support::settings();
+    settings.fields = owned(&[("strict-transport-security", "max-age=1"), ("Server", "mine")]);
+    settings.server = b"vitok".to_vec();
+    let upgrade = request("/", &["Connection: upgrade", "Upgrade: websocket"]);
+    for (data, ticks) in [(&b"nonsense\r\n\r\n"[..], 0), (&GET[..9], 8), (GET, 0), (&upgrade, 0)] {
+        let mut site = answering_with(silent, settings.clone());
+        site.receives(data);
+        site.pass(ticks, 0);
+        if site.wire.is_answering() {
+            site.ends();
+        }
+        assert_eq!(statuses(&site.text()).len(), 1);
+        assert!(site.text().contains("\r\nstrict-transport-security: max-age=1\r\n"), "{}", site.text());
+        assert!(site.text().contains("\r\nServer: mine\r\n") && !site.text().contains("vitok"));
+    }
 }
 
 #[test]
