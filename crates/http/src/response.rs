@@ -252,6 +252,13 @@ impl Connection {
         Ok(after)
     }
 
+    /// Returns whether the content that is being sent ends with the connection. Only an abort then tells the client that
+    /// it is not complete (RFC 9112 section 8).
+    #[must_use]
+    pub fn ends_with_connection(&self) -> bool {
+        self.state.writing == Writing::Sending(Outgoing::UntilClose)
+    }
+
     /// Answers with an error of the server's own, as [`refuse`](Self::refuse) and [`time_out`](Self::time_out) do, and
     /// with further fields; without them if one is invalid.
     pub fn end_with<N: AsRef<[u8]>, V: AsRef<[u8]>>(

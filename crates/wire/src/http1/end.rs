@@ -171,6 +171,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
             self.log_refusal(status, because);
             actions = actions.with(Action::Log);
         }
+        if self.http.ends_with_connection() {
+            return actions.and(self.cut(context));
+        }
         let written = out.len();
         self.http.end_with(status, context.fields(), context.defaults(), out);
         if out.len() > written {
@@ -249,14 +252,17 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 (Ending::Unanswered, self.answer((status, text), context, out))
             }
             Outcome::Ended if is_unanswered => (Ending::Unanswered, self.answer_failure(context, out)),
-            // The client can see from the framing that the response is not complete (RFC 9112 section 8). Nothing can
-            // be written: the head was sent.
-            Outcome::Answer { .. } | Outcome::Ended => {
-                self.http.fail(context.defaults(), &mut Vec::new());
-                (Ending::CutShort, self.close(context))
-            }
+            // Nothing can be written: the head was sent.
+            Outcome::Answer { .. } | Outcome::Ended => (Ending::CutShort, self.cut(context)),
         };
         Finished { ending, was_disconnected, actions }
+    }
+
+    /// Ends the connection in the middle of a response. The client can see from the framing that it is not complete; if
+    /// it has none, an abort tells that (RFC 9112 section 8).
+    #[cold]
+    fn cut(&mut self, context: Context<'_>) -> Actions {
+        if self.http.ends_with_connection() { self.abort(context) } else { self.close(context) }
     }
 
     /// Answers for an application that has failed to, and ends the connection.
