@@ -5,7 +5,7 @@ from typing import Any
 
 from memory_kinds import Kind, cancel_all, nothing, turn
 from vitok import _native
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 GET = b"GET /path?query HTTP/1.1\r\nhost: a\r\nx-odd: b\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"

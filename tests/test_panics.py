@@ -13,7 +13,7 @@ PROGRAM = """
 import asyncio, contextvars, socket
 import vitok
 from vitok import _native
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 place = contextvars.ContextVar("place", default="outside")
 loop = vitok.new_event_loop()

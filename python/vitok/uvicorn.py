@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from vitok import _native
-from vitok.http.native import LIMITS
+from vitok.http.options import LIMITS
 
 # The level of uvicorn's messages about each connection and, from its own middleware, about each ASGI message.
 _TRACE = 5

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import vitok
 from support import turn, turn_until
 from vitok import _native
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 Result = TypeVar("Result")
 Application = Callable[..., Any]

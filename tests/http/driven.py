@@ -10,7 +10,7 @@ from typing import Any
 
 import vitok
 from vitok import _native
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: a\r\n"

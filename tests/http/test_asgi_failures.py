@@ -308,7 +308,7 @@ def test_a_server_in_a_loop_that_ends() -> None:
     script = """
     import asyncio, socket, gc
     from vitok import _native
-    from vitok.http.native import native_options
+    from vitok.http.options import native_options
 
     class Hooks:
         def error(self, message, exception):

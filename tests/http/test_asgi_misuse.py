@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgi_messages import body, start
 from asgi_support import GET, Answer, Site, request, respond, serving
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 pytestmark = pytest.mark.vitok_only
 

@@ -16,7 +16,7 @@ import vitok
 from driven import BODY, GET, POST, START, Driven, plain, run, turns
 from support import ErrorLog
 from vitok import uvicorn
-from vitok.http.native import native_options
+from vitok.http.options import native_options
 
 
 def test_a_hint_between_head_and_content_does_not_hold_the_head_back() -> None:

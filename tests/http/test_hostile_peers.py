@@ -222,7 +222,7 @@ def test_descriptors_run_out() -> None:
     script = """
     import asyncio, os, resource, socket, time
     from vitok import _native
-    from vitok.http.native import native_options
+    from vitok.http.options import native_options
 
     class Hooks:
         def error(self, message, exception):
@@ -287,7 +287,7 @@ def test_thousands_of_idle_connections() -> None:
     script = """
     import asyncio, resource, socket
     from vitok import _native
-    from vitok.http.native import native_options
+    from vitok.http.options import native_options
 
     def memory():
         return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()

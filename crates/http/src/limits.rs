@@ -1,7 +1,7 @@
 //! Limits on what a peer may send.
 //!
 //! The limits are on bytes and counts; times are limited by the server, which has a clock. There are no defaults here:
-//! the caller has one table of them (`vitok.http.native`), with the reason for each number.
+//! the caller has one table of them (`vitok.http.options`), with the reason for each number.
 
 /// The most fields of any head: they are collected in an array on the stack.
 pub(crate) const FIELDS_AT_MOST: usize = 256;

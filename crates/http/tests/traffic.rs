@@ -10,7 +10,7 @@ use std::fs;
 use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
 use table::{Recording, folder, recordings};
 
-/// The limits of `vitok serve`: its options and `vitok.http.native`.
+/// The limits of `vitok serve`: its options and `vitok.http.options`.
 const LIMITS: Limits = Limits {
     request_line_bytes: 8 * 1024,
     head_bytes: 64 * 1024,

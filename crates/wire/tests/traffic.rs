@@ -11,7 +11,7 @@ use support::feed::{self, shown};
 use support::responses;
 use table::{Recording, recordings};
 
-/// The limits of `vitok serve`: its options and `vitok.http.native`.
+/// The limits of `vitok serve`: its options and `vitok.http.options`.
 const LIMITS: http::Limits = http::Limits {
     request_line_bytes: 8 * 1024,
     head_bytes: 64 * 1024,

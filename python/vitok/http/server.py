@@ -19,8 +19,7 @@ from .application import Application, Lifespan, load
 from .leaving import CANCEL_SECONDS, Leaving, run_until, until_signal
 from .listening import Listeners, tls_context
 from .log import Log
-from .native import native_options
-from .options import OptionError, Options, from_keywords
+from .options import OptionError, Options, from_keywords, native_options
 
 # The time for an aborted connection to be told.
 _ABORT_SECONDS = 1.0
