@@ -35,7 +35,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"imports", "address", "buffer"}),
     frozenset({"registry"}),
     frozenset({"loop_state"}),
-    frozenset({"handle", "protocol", "stream_protocol"}),
+    frozenset({"handle", "protocol", "stream_protocol", "time"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})
     | frozenset({"stream", "sock", "datagram", "pipe"}),
@@ -46,7 +46,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"poll_events"}),
     frozenset({"event_loop"}),
     frozenset({"run", "close"}),
-    frozenset({"server"}),
+    frozenset({"server", "process"}),
     frozenset({"class"}),
     frozenset({"lib"}),
 )
@@ -54,8 +54,9 @@ RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
 # The same layers in words, the highest first, without `lib` and with the crates below them.
 DOCUMENT = "ARCHITECTURE.md"
 IN_WORDS = re.compile(r"`(?P<layers>[^`]*→\s+ffi\s+→[^`]*)`")
-# The only module of crates/python that may import the crate `http`.
+# The only module of crates/python that may import the crates `http` and `wire`.
 HTTP_USER = "server"
+HTTP_IMPORT = re.compile(r"\s*(pub(\([^)]*\))? )?use (::)?(?P<crate>http|wire)\b")
 
 DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 PYTHON_SOURCES = "crates/python/src/"
@@ -151,11 +152,12 @@ def check_arrow(arrow: Arrow) -> Iterator[Finding]:
 
 
 def check_http(path: str, *, code: str) -> Iterator[Finding]:
-    """The crate `http` may be named in the server's folder only."""
+    """The crates `http` and `wire` may be named in the server's folder only."""
     module = module_of(path)
     for number, line in enumerate(code.splitlines(), 1):
-        if module != HTTP_USER and line.lstrip().startswith(("use http::", "pub use http::", "use ::http")):
-            wrong = f"{module} imports the crate http"
+        found = HTTP_IMPORT.match(line)
+        if found and module != HTTP_USER:
+            wrong = f"{module} imports the crate {found['crate']}"
             yield Finding(path, number, wrong, f"only {HTTP_USER}/ may; go through its trait")
 
 

@@ -19,6 +19,7 @@ mod backlog;
 mod body;
 mod bytes;
 mod connection;
+mod date;
 mod encode;
 mod error;
 mod event;
@@ -36,6 +37,7 @@ mod status;
 mod target;
 
 pub use connection::Connection;
+pub use date::{DATE_LENGTH, date};
 pub use encode::{DefaultHeaders, check_field};
 pub use error::{LocalProtocolError, RemoteProtocolError, RemoteProtocolErrorKind};
 pub use event::Event;

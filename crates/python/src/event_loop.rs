@@ -12,7 +12,7 @@ use reactor::{Deadline, PollStep, Timeout};
 use crate::dispatch;
 use crate::ffi::constants::{none, truth};
 use crate::ffi::handle_object::{Flags, Handle};
-use crate::ffi::interpreter::{check_signals, to_seconds};
+use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
 use crate::ffi::method::{Entry, Method, is_entry, no_arguments};
 use crate::ffi::this::This;
@@ -21,7 +21,7 @@ use crate::loop_state::{EventLoop, Modes, Queues};
 use crate::name;
 use crate::poll_events::take_events;
 use crate::registry::Registry;
-use crate::{handle, sock};
+use crate::{handle, sock, time};
 
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let method = |name, entry, doc| Method { name, entry, signature: "($self)".to_owned(), doc };
@@ -61,7 +61,7 @@ fn get_debug(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 }
 
 fn time(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make::float(this.py(), clock())
+    make::float(this.py(), time::clock())
 }
 
 fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
@@ -70,22 +70,6 @@ fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     this.expect_events(py);
     turn(&this.to_owned())?;
     Ok(none(py))
-}
-
-#[inline(always)]
-fn clock() -> f64 {
-    reactor::seconds(reactor::monotonic_ns())
-}
-
-impl EventLoop {
-    /// Returns the time that deadlines are compared with: the clock's, or that of a replaced `loop.time`.
-    #[inline(always)]
-    pub(crate) fn now(&self, this: This<'_, Self>) -> Result<f64, ErrorSet> {
-        if self.modes.any(Modes::OWN_TIME) {
-            return to_seconds(this.object().call_method0(name!("time"))?.as_borrowed());
-        }
-        Ok(clock())
-    }
 }
 
 /// Runs turns until `stop()`, between the set-up and the clean-up of `run_forever`.
@@ -125,7 +109,7 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         glance(this)?;
     }
     if deadline.is_some() {
-        let now = state.now(this.into())?;
+        let now = time::now(state, this.into())?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
     call_ready(this, ready_before)?;
@@ -194,7 +178,7 @@ fn sleep(
     let py = this.py();
     let state = this.get();
     let mut timeout = match deadline {
-        Some(deadline) => deadline.wait_from(state.now(this.into())?),
+        Some(deadline) => deadline.wait_from(time::now(state, this.into())?),
         None => Timeout::Never,
     };
     if state.modes.any(Modes::OWN_TIME) && state.queues.with(py, |queues| !queues.ready.is_empty()) {
@@ -309,9 +293,9 @@ fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), 
     if next.flags().has(Flags::CANCELLED) {
         return Ok(());
     }
-    let started = clock();
+    let started = time::clock();
     let outcome = handle::run(py, next);
-    let seconds = clock() - started;
+    let seconds = time::clock() - started;
     let current = state.settings.with(py, |settings| settings.current_handle.take());
     drop(current);
     outcome?;

@@ -26,6 +26,7 @@ mod listener;
 mod loop_state;
 mod pipe;
 mod poll_events;
+mod process;
 mod protocol;
 mod rebuild;
 mod registry;
@@ -37,6 +38,7 @@ mod sock;
 mod stream;
 mod stream_protocol;
 mod tasks;
+mod time;
 mod transport;
 
 /// Returns what `vitok info` prints about the build.
@@ -69,5 +71,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::socket_object::find_class(module.py())?;
     class::add(module)?;
     signals::register_at_fork(module)?;
+    process::add(module)?;
     server::add(module)
 }

@@ -16,6 +16,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
+use crate::time;
 
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     vec![
@@ -92,7 +93,7 @@ fn call_later<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Err
     let request =
         Request { callback: *callback, arguments, context: handle::context_of(call, "call_later")? };
     let this = call.this().value();
-    let when = this.now(call.this())? + to_seconds(*delay)?;
+    let when = time::now(this, call.this())? + to_seconds(*delay)?;
     at(call, this, &request, "call_at", when)
 }
 

@@ -54,13 +54,16 @@ pub trait Wire<B: AsRef<[u8]>> {
         out: &mut Vec<u8>,
     ) -> Finished;
 
-    /// Sends what waits for more from the application: the turn ends without it. An error says why that can't be sent;
-    /// the response is one of the server's own then.
+    /// Sends what waits for more from the application: the turn ends without it.
+    ///
+    /// # Errors
+    ///
+    /// It can't be sent, and is dropped; the request is still to be answered.
     fn turn_ends(
         &mut self,
         context: Context<'_>,
         out: &mut Vec<u8>,
-    ) -> (Option<http::LocalProtocolError>, Actions);
+    ) -> Result<Actions, http::LocalProtocolError>;
 
     /// Returns the input for the protocol that takes over: the request that asks for it and everything after it.
     fn upgrade(&mut self) -> Vec<u8>;
@@ -88,6 +91,9 @@ pub trait Wire<B: AsRef<[u8]>> {
 
     /// Returns whether the peer is gone, or has ended its side, or soon is gone.
     fn is_disconnected(&self) -> bool;
+
+    /// Returns whether the client of the latest request has left, or is about to, before its response was complete.
+    fn has_lost_client(&self) -> bool;
 
     /// Returns whether the connection is gone and the peer has caused that.
     fn was_left_by_peer(&self) -> bool;

@@ -120,8 +120,8 @@ impl Wire<Vec<u8>> for Lines {
         Finished { ending: Ending::Unanswered, was_disconnected: false, actions }
     }
 
-    fn turn_ends(&mut self, _: Context<'_>, _: &mut Vec<u8>) -> (Option<http::LocalProtocolError>, Actions) {
-        (None, Actions::NONE)
+    fn turn_ends(&mut self, _: Context<'_>, _: &mut Vec<u8>) -> Result<Actions, http::LocalProtocolError> {
+        Ok(Actions::NONE)
     }
 
     fn upgrade(&mut self) -> Vec<u8> {
@@ -158,6 +158,10 @@ impl Wire<Vec<u8>> for Lines {
 
     fn is_disconnected(&self) -> bool {
         !self.is_open
+    }
+
+    fn has_lost_client(&self) -> bool {
+        self.is_answering && !self.is_open
     }
 
     fn was_left_by_peer(&self) -> bool {

@@ -1,4 +1,4 @@
-"""Responses from files: `loop.sendfile` sends the content, the native protocol everything around it.
+"""Responses from files: `loop.sendfile` sends the content, the native request cycle everything around it.
 
 This implements ASGI's "Path Send" and "Zero Copy Send" extensions. Heads and framing are not known here.
 """
@@ -17,10 +17,10 @@ _BLOCK = 256 * 1024
 _GONE = "the client has disconnected"
 
 
-async def send_path(loop: asyncio.AbstractEventLoop, protocol: Any, number: int, path: str | os.PathLike[str]) -> None:
+async def send_path(loop: asyncio.AbstractEventLoop, cycle: Any, path: str | os.PathLike[str]) -> None:
     """Send a file by its name as the whole content. OSError if it can't be opened or is not a regular file."""
     with open(path, "rb", opener=_open_at_once) as file:
-        await send_file(loop, protocol, number, file, None, None, False)
+        await send_file(loop, cycle, file, None, None, False)
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -30,8 +30,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 async def send_file(
     loop: asyncio.AbstractEventLoop,
-    protocol: Any,
-    number: int,
+    cycle: Any,
     file: Any,
     offset: int | None,
     count: int | None,
@@ -46,15 +45,15 @@ async def send_file(
     start = opened.tell() if offset is None else offset
     if count is None:
         count = max(0, size - start)
-    transport = protocol._begin_file(number, count, more_body)
+    transport = cycle._begin_file(count, more_body)
     if transport is not None:
-        await _held(protocol, transport, loop.create_task(_send(loop, protocol, transport, opened, start, count)))
-    protocol._end_file(number, more_body)
+        await _held(cycle, transport, loop.create_task(_send(loop, cycle, transport, opened, start, count)))
+    cycle._end_file(more_body)
 
 
-async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None:
+async def _held(cycle: Any, transport: Any, task: asyncio.Task[None]) -> None:
     """Await a task that ends with the connection, and tell that from a cancellation of this task."""
-    protocol._hold_file(task)
+    cycle._hold_file(task)
     try:
         await task
     except asyncio.CancelledError:
@@ -63,12 +62,10 @@ async def _held(protocol: Any, transport: Any, task: asyncio.Task[None]) -> None
             raise ConnectionResetError(_GONE) from None
         raise
     finally:
-        protocol._hold_file(None)
+        cycle._hold_file(None)
 
 
-async def _send(
-    loop: asyncio.AbstractEventLoop, protocol: Any, transport: Any, file: Any, start: int, count: int
-) -> None:
+async def _send(loop: asyncio.AbstractEventLoop, cycle: Any, transport: Any, file: Any, start: int, count: int) -> None:
     end = start + count
     while start < end:
         if transport.is_closing():
@@ -79,7 +76,7 @@ async def _send(
             transport.abort()
             raise OSError("the file was truncated while it was being sent")
         start += sent
-        protocol._file_goes_on()
+        cycle._file_goes_on()
 
 
 def _size(file: Any) -> int:

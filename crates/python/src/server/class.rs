@@ -3,13 +3,14 @@
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use super::awaitable;
+use wire::{Input, Shutdown, Wire as _};
+
 use super::connection::Protocol;
-use super::http_server::HttpServer;
+use super::driver;
+use super::shared::HttpServer;
+use super::ticks;
 use super::transport::Transport;
-use super::{close, deadline, file, input, respond};
-use crate::ffi::arguments::Call;
-use crate::ffi::arguments::one;
+use crate::ffi::arguments::{Call, one};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::class::Definition;
 use crate::ffi::constants::{none, truth};
@@ -70,25 +71,6 @@ fn methods() -> Vec<Method<Protocol>> {
             "Work off what has arrived meanwhile.",
         ),
         method("_turn_ends", no_arguments(turn_ends), "($self)", "Send a head that waits for content."),
-        method(
-            "_begin_file",
-            fastcall(file::begin),
-            "($self, number, count, more_body)",
-            "Send the head and what stands before a file; whether the file is to be sent, and by which transport.",
-        ),
-        method(
-            "_hold_file",
-            fastcall(file::hold),
-            "($self, task)",
-            "Cancel this task when the connection ends; None: no other.",
-        ),
-        method("_file_goes_on", no_arguments(file_goes_on), "($self)", "The peer has read some of a file."),
-        method(
-            "_end_file",
-            fastcall(file::end),
-            "($self, number, more_body)",
-            "A file has been sent: send what follows it.",
-        ),
     ]
 }
 
@@ -97,100 +79,85 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let protocol = call.this();
     let given = one(call, "connection_made", "transport")?;
     let transport = Transport::new(given)?;
+    let is_secure = transport.is_secure(py)?;
     let value = protocol.value();
-    let http_server = value.http_server.bind(py);
-    let server = http_server.get();
-    let place = server.begin_connection(py, protocol.to_owned().into());
-    let is_refused =
-        server.shared.with(py, |shared| shared.is_ending || shared.open > server.settings.connections);
+    let http_server = value.http_server.get();
+    let place = http_server.begin_connection(protocol.object());
+    let is_refused = http_server
+        .shared
+        .with(py, |shared| shared.is_ending || shared.open > http_server.settings.connections);
     let before = value.state.with(py, |state| {
-        state.place = Some(place);
-        let before = state.transport.replace(transport);
-        state.settle_deadline(py, server);
-        before
+        (state.place, state.is_secure) = (Some(place), is_secure);
+        state.transport.replace(transport)
     });
     drop(before);
-    deadline::keep_ticking(http_server)?;
-    if server.settings.reports_to_hooks {
-        server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, given))?;
+    // TLS has no half-closed connections.
+    driver::feed(protocol, Input::Connected { ends_with_peer: is_secure })?;
+    ticks::keep_ticking(value.http_server.bind(py))?;
+    if http_server.settings.reports_to_hooks {
+        http_server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, given))?;
     }
     if is_refused {
-        close::close(protocol)?;
+        driver::feed(protocol, Input::Shutdown(Shutdown::Graceful))?;
     }
     Ok(none(py))
 }
 
 fn data_received<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let data: Bytes = unchanging(one(call, "data_received", "data")?)?;
-    input::received(call.this(), data.as_ref())?;
+    driver::feed(call.this(), Input::Bytes(data.as_ref()))?;
     Ok(none(call.py))
 }
 
+/// Returns whether the connection stays open: for outstanding responses, or as that of another protocol.
 fn eof_received(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(truth(protocol.py(), input::ended(protocol)?))
+    let py = protocol.py();
+    driver::feed(protocol, Input::Eof)?;
+    let stays = protocol.state.with(py, |state| state.wire.is_open() || state.transport.is_none());
+    Ok(truth(py, stays))
 }
 
 fn connection_lost<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let error = one(call, "connection_lost", "exc")?;
-    close::lost(call.this(), !error.is_none())?;
+    driver::lose(call.this(), !error.is_none())?;
     Ok(none(call.py))
 }
 
 fn pause_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = protocol.py();
-    let value = protocol.value();
-    let http_server = value.http_server.get();
-    value.state.with(py, |state| {
-        state.writes_paused = true;
-        state.settle_deadline(py, http_server);
-    });
-    deadline::note_unsent(protocol)?;
-    Ok(none(py))
+    let unsent = driver::unsent(protocol)?;
+    driver::feed(protocol, Input::Full(unsent))?;
+    Ok(none(protocol.py()))
 }
 
 fn resume_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = protocol.py();
-    let value = protocol.value();
-    let http_server = value.http_server.get();
-    let drains = value.state.with(py, |state| {
-        state.writes_paused = false;
-        state.settle_deadline(py, http_server);
-        std::mem::take(&mut state.drains)
-    });
-    awaitable::wake(py, drains)?;
-    input::schedule_if_due(protocol)?;
-    Ok(none(py))
+    driver::feed(protocol, Input::Writable)?;
+    Ok(none(protocol.py()))
 }
 
 fn shutdown(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    close::end_after_response(protocol)?;
+    driver::feed(protocol, Input::Shutdown(Shutdown::Graceful))?;
     Ok(none(protocol.py()))
 }
 
 fn resume_input(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    input::resume_input(protocol)?;
+    driver::feed(protocol, Input::Resume)?;
     Ok(none(protocol.py()))
 }
 
 fn turn_ends(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    respond::turn_ends(protocol)?;
-    Ok(none(protocol.py()))
-}
-
-fn file_goes_on(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    deadline::renew(protocol);
+    driver::turn_ends(protocol)?;
     Ok(none(protocol.py()))
 }
 
 fn representation(protocol: This<'_, Protocol>) -> PyResult<Bound<'_, PyAny>> {
     let py = protocol.py();
     let (life, number) = protocol.state.with(py, |state| {
-        let life = match (&state.transport, &state.request) {
-            (None, _) => "closed",
-            (Some(_), Some(_)) => "answering",
-            (Some(_), None) => "idle",
+        let life = match (state.wire.is_closed(), state.wire.is_answering()) {
+            (true, _) => "closed",
+            (false, true) => "answering",
+            (false, false) => "idle",
         };
-        (life, state.number)
+        (life, state.wire.latest().0)
     });
     let text = format!("<HttpProtocol {life} requests={number} at {:#x}>", protocol.object().as_ptr().addr());
     Ok(make::text(py, &text)?.into_any())

@@ -4,72 +4,50 @@
 //! such as TLS. An application's task takes its first step at once; its messages are sent with the turn's writes. No
 //! Python code runs while a connection's state is borrowed: calls are decided first, then made.
 //!
-//! | File            | What                                                                  |
-//! |-----------------|-----------------------------------------------------------------------|
-//! | `http_server`   | `HttpServer`: the shared state of all connections of one server       |
-//! | `waiters`       | futures that its counts complete: drained, requests that have ended   |
-//! | `settings`      | its options                                                           |
-//! | `connection`    | the protocol of one connection: its parts and its state               |
-//! | `class`         | the protocol as Python sees it                                        |
-//! | `input`         | bytes in: events of the parser, new requests, errors                  |
-//! | `scope`         | the head of a request as ASGI's `scope`                               |
-//! | `request`       | one request: calling the application, the end of its task             |
-//! | `request_cycle` | `receive` and `send`, bound to one request                            |
-//! | `awaitable`     | their results: done already, or waiting                               |
-//! | `message`       | reading the messages of an application                                |
-//! | `respond`       | bytes out, and the end of a response                                  |
-//! | `encode`        | heads, content and trailers as bytes                                  |
-//! | `file`          | responses from files                                                  |
-//! | `disconnect`    | a client that leaves, and further messages to it                      |
-//! | `close`         | closing, losing and passing on a connection                           |
-//! | `deadline`      | time limits for peers                                                 |
-//! | `body_rate`     | the required rate of content                                          |
-//! | `upgrade`       | requests for another protocol than HTTP                               |
-//! | `access`        | lines of the access log                                               |
-//! | `date`          | the `date` field                                                      |
-//! | `transport`     | the transport: a native stream or any other                           |
-//! | `names`         | strings and bytes that every request needs                            |
-//! | `process`       | for `vitok.http`: non-blocking log lines, a bounded end of the process |
+//! Each file uses those below it only:
+//!
+//! | File            | What                                                                     |
+//! |-----------------|--------------------------------------------------------------------------|
+//! | `http_server`   | `HttpServer` as Python sees it: the factory of protocols, and its end    |
+//! | `class`         | the protocol of a connection as Python sees it                           |
+//! | `ticks`         | the server's clock: peers that are too late                              |
+//! | `asgi/`         | an interface: requests become calls of an application                    |
+//! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
+//! | `access_log`    | lines of the access log                                                  |
+//! | `connection`    | the protocol of a connection: its parts and its state                    |
+//! | `shared`        | what the connections of a server share                                   |
+//! | `settings`      | the options of a server                                                  |
+//! | `waiters`       | futures that the counts of a server complete                             |
+//! | `transport`     | where bytes go: a native stream or any other transport                   |
 
-mod access;
-mod awaitable;
-mod body_rate;
+mod access_log;
+mod asgi;
 mod class;
-mod close;
 mod connection;
-mod date;
-mod deadline;
-mod disconnect;
-mod encode;
-mod file;
+mod driver;
 mod http_server;
-mod input;
-mod message;
-mod names;
-mod process;
-mod request;
-mod request_cycle;
-mod respond;
-mod scope;
 mod settings;
+mod shared;
+mod ticks;
 mod transport;
-mod upgrade;
 mod waiters;
 
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
+use wire::Input;
 
 use self::connection::Protocol;
+use self::shared::HttpServer;
 use crate::ffi::error::new_error;
 use crate::ffi::this::{Borrowed, This};
 use crate::stream_protocol::{self, StreamProtocol};
 
 /// The functions that a stream calls without Python in between.
 static NATIVE: StreamProtocol = StreamProtocol {
-    received: |protocol, data| input::received(known(protocol)?, data),
-    turn_ends: |protocol| respond::turn_ends(known(protocol)?),
+    received: |protocol, data| driver::feed(known(protocol)?, Input::Bytes(data)),
+    turn_ends: |protocol| driver::turn_ends(known(protocol)?),
 };
 
 /// Returns a protocol of a stream as one of our class.
@@ -80,14 +58,11 @@ fn known(protocol: Borrowed<'_>) -> PyResult<This<'_, Protocol>> {
 
 /// Adds the classes to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<http_server::HttpServer>()?;
-    process::add(module)?;
-    stream_protocol::register_factory(module.py().get_type::<http_server::HttpServer>().as_any());
-    names::load(module.py())?;
+    module.add_class::<HttpServer>()?;
+    stream_protocol::register_factory(module.py().get_type::<HttpServer>().as_any());
     // PyO3 looks the class up at the first use, and panics if there is no memory for that.
     CancelledError::type_object(module.py());
-    awaitable::make_class(module)?;
-    request_cycle::make_class(module)?;
+    asgi::add(module)?;
     let protocol = class::make_class(module)?;
     stream_protocol::register(&protocol, &NATIVE);
     Ok(())

@@ -8,6 +8,7 @@ use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use wire::{Ticks, Upgrades};
 
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
@@ -19,43 +20,22 @@ const SHORTEST_TICK: f64 = 0.02;
 const LONGEST_TICK: f64 = 1.0;
 
 pub(super) struct Settings {
+    /// What a connection has to know.
+    pub(super) wire: wire::Settings,
     pub(super) root_path: String,
-    /// The value of the `server` field; empty for none.
-    pub(super) server: Vec<u8>,
     pub(super) has_date: bool,
     /// The version of ASGI that the application was written for.
     pub(super) asgi_version: String,
-    /// The text for a client whose request is refused; empty for the status alone.
-    pub(super) refusal: String,
-    pub(super) fields: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(super) limits: http::Limits,
     /// The limit on concurrent requests.
     pub(super) requests: usize,
     pub(super) connections: usize,
-    /// The bytes of content that wait for the application before reading pauses.
-    pub(super) waiting_body_bytes: usize,
-    /// The requests of one connection that are started before others get their turn.
-    pub(super) requests_per_turn: usize,
-    /// The bytes that one response may send before the loop runs a turn.
-    pub(super) response_bytes_per_turn: usize,
     pub(super) tick_seconds: f64,
-    /// In ticks; `None` for no limit.
-    pub(super) header: Option<u32>,
-    pub(super) body: Option<u32>,
-    /// The bytes of content required per tick on average; `None` for no limit.
-    pub(super) body_pace: Option<f64>,
-    pub(super) keep_alive: Option<u32>,
-    pub(super) linger: u32,
-    pub(super) linger_at_most: u32,
     /// The time for which messages to a client that has left are dropped.
     pub(super) disconnect_grace: Duration,
-    pub(super) logs_access: bool,
     /// Whether `http.response.pathsend` and `http.response.zerocopysend` are announced.
     pub(super) announces_path_send: bool,
     pub(super) announces_zero_copy_send: bool,
     pub(super) state: Option<Py<PyDict>>,
-    /// Whether requests for a WebSocket are passed to the hooks instead of being refused.
-    pub(super) allow_upgrade: bool,
     /// Whether connections, tasks and the count of requests are reported to the hooks, as uvicorn's server needs.
     pub(super) reports_to_hooks: bool,
 }
@@ -81,34 +61,45 @@ impl Settings {
         let keep_alive = given.take("timeout_keep_alive", number)?;
         let shortest = [header, body, keep_alive].into_iter().flatten().fold(f64::INFINITY, f64::min);
         let tick_seconds = (shortest / TICKS).clamp(SHORTEST_TICK, LONGEST_TICK);
-        let ticks = |seconds: f64| whole(seconds / tick_seconds);
-        let settings = Self {
-            root_path: given.take("root_path", plain)?,
+        let ticks = |seconds: f64| Ticks(whole(seconds / tick_seconds));
+        let (logs_access, reports_to_hooks) =
+            (given.take("access_log", plain)?, given.take("reports_to_hooks", plain)?);
+        let upgrades = match (given.take("allow_upgrade", plain)?, reports_to_hooks) {
+            (true, _) => Upgrades::TakenOver,
+            (false, true) => Upgrades::Ignored,
+            (false, false) => Upgrades::Refused,
+        };
+        let wire = wire::Settings {
+            limits,
+            head_time: header.map(ticks),
+            body_time: body.map(ticks),
+            body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),
+            keep_alive_time: keep_alive.map(ticks),
+            linger_time: given.take("linger_seconds", number)?.map_or(Ticks(u32::MAX), ticks),
+            linger_time_at_most: given.take("linger_seconds_at_most", number)?.map_or(Ticks(u32::MAX), ticks),
+            waiting_body_bytes: given.take("waiting_body_bytes", count)?,
+            requests_per_turn: given.take("requests_per_turn", count)?.try_into().unwrap_or(u8::MAX),
+            response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
             server: given.take("server_header", server)?,
+            refusal: given.take("refusal_text", plain::<String>)?.into_bytes(),
+            fields: given.take("headers", fields)?,
+            logs_requests: logs_access,
+            logs_refusals: logs_access || reports_to_hooks,
+            upgrades,
+        };
+        let settings = Self {
+            wire,
+            root_path: given.take("root_path", plain)?,
             has_date: given.take("date_header", plain)?,
             asgi_version: given.take("asgi_version", plain)?,
-            refusal: given.take("refusal_text", plain)?,
-            fields: given.take("headers", fields)?,
-            limits,
             requests: given.take("limit_concurrency", count)?,
             connections: given.take("limit_connections", count)?,
-            waiting_body_bytes: given.take("waiting_body_bytes", count)?,
-            requests_per_turn: given.take("requests_per_turn", count)?,
-            response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
             tick_seconds,
-            header: header.map(ticks),
-            body: body.map(ticks),
-            body_pace: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),
-            keep_alive: keep_alive.map(ticks),
-            linger: given.take("linger_seconds", number)?.map_or(u32::MAX, ticks),
-            linger_at_most: given.take("linger_seconds_at_most", number)?.map_or(u32::MAX, ticks),
             disconnect_grace: given.take("disconnect_grace_seconds", number)?.map_or(Duration::MAX, duration),
-            logs_access: given.take("access_log", plain)?,
             announces_path_send: given.take("path_send", plain)?,
             announces_zero_copy_send: given.take("zero_copy_send", plain)?,
             state: given.take("state", plain)?,
-            allow_upgrade: given.take("allow_upgrade", plain)?,
-            reports_to_hooks: given.take("reports_to_hooks", plain)?,
+            reports_to_hooks,
         };
         match given.0.keys().iter().next() {
             Some(name) => Err(new_error::<PyValueError>(format!("{name} is no option of an HTTP server"))),

@@ -6,6 +6,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use wire::HalfClose;
 
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
@@ -27,16 +28,6 @@ pub(super) enum Transport {
     /// asyncio's TLS transport.
     Tls(Object),
     Other(Object),
-}
-
-/// The result of ending our side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum HalfClose {
-    Done,
-    /// The transport can't do that: TLS.
-    Unsupported,
-    /// The peer has left already.
-    Lost,
 }
 
 impl Transport {
@@ -83,13 +74,22 @@ impl Transport {
         }
     }
 
-    /// Returns whether the connection is known to be lost, though the protocol was not told yet. Any other transport
-    /// accepts nothing once it is closing, which [`is_closing`](Self::is_closing) has checked.
+    /// Returns whether the connection is known to be lost, though the protocol was not told yet. Only a native stream
+    /// knows; [`is_closing`](Self::is_closing) asks the others.
     #[inline]
-    pub(super) fn is_lost(&self, py: Python<'_>, is_closing: bool) -> bool {
+    pub(super) fn is_lost(&self, py: Python<'_>) -> bool {
         match self {
             Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py).into()),
-            Self::Tls(_) | Self::Other(_) => is_closing,
+            Self::Tls(_) | Self::Other(_) => false,
+        }
+    }
+
+    /// Returns whether the transport carries TLS. A native stream does not.
+    pub(super) fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        match self {
+            Self::Stream(_) => Ok(false),
+            Self::Tls(_) => Ok(true),
+            Self::Other(_) => Ok(!self.fact(py, name!("sslcontext"))?.is_none()),
         }
     }
 

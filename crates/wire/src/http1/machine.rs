@@ -65,7 +65,7 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         &mut self,
         context: Context<'_>,
         out: &mut Vec<u8>,
-    ) -> (Option<http::LocalProtocolError>, Actions) {
+    ) -> Result<Actions, http::LocalProtocolError> {
         self.send_head(context, out)
     }
 
@@ -105,6 +105,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
 
     fn is_disconnected(&self) -> bool {
         self.is_gone()
+    }
+
+    fn has_lost_client(&self) -> bool {
+        self.was_cut || (self.request().is_some() && self.is_gone())
     }
 
     fn was_left_by_peer(&self) -> bool {

@@ -309,21 +309,19 @@ impl<B: AsRef<[u8]>> Connection<B> {
         Ok(Sent { actions, split: out.len(), ..Sent::NOTHING })
     }
 
-    /// Sends a head that waits for content without it. An error says why it can't be sent: the client gets another.
+    /// Sends a head that waits for content without it.
     pub(super) fn send_head(
         &mut self,
         context: Context<'_>,
         out: &mut Vec<u8>,
-    ) -> (Option<http::LocalProtocolError>, Actions) {
+    ) -> Result<Actions, http::LocalProtocolError> {
         let before = out.len();
-        match self.encode_head(http::Length::Unknown, context, out) {
-            Err(error) => (Some(error), self.answer_failure(context, out)),
-            Ok(()) if out.len() > before => {
-                self.settle_deadline(context);
-                (None, Action::Write.into())
-            }
-            Ok(()) => (None, Actions::NONE),
+        self.encode_head(http::Length::Unknown, context, out)?;
+        if out.len() == before {
+            return Ok(Actions::NONE);
         }
+        self.settle_deadline(context);
+        Ok(Action::Write.into())
     }
 
     /// Returns the request that is being answered.

@@ -137,9 +137,13 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
         if std::mem::take(&mut self.turn_ends) {
             let mut out = Vec::new();
             let context = context(&self.settings, self.now, self.is_ending);
-            let (error, actions) = self.wire.turn_ends(context, &mut out);
-            self.head_errors.extend(error);
-            self.perform(actions, &out, None);
+            match self.wire.turn_ends(context, &mut out) {
+                Ok(actions) => self.perform(actions, &out, None),
+                Err(error) => {
+                    self.head_errors.push(error);
+                    self.finish(self.wire.latest(), Outcome::Ended);
+                }
+            }
         }
         for _ in 0..std::mem::take(&mut self.turns) {
             self.feed(Input::Resume);

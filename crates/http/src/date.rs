@@ -1,22 +1,20 @@
-//! The `date` field (RFC 9110 sections 5.6.7 and 6.6.1), formatted once a second at most.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! The `date` field (RFC 9110 sections 5.6.7 and 6.6.1).
 
 /// The length of every date of this form, as in `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(super) const LENGTH: usize = 29;
+pub const DATE_LENGTH: usize = 29;
 
 const DAYS: [&[u8; 3]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"];
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 const SECONDS_A_DAY: u64 = 86_400;
 
-/// Returns the time in HTTP's format.
-pub(super) fn now() -> [u8; LENGTH] {
-    format(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
-}
-
-/// Formats seconds since 1970 for HTTP. Years after 9999 have no such form and become 9999.
-fn format(seconds: u64) -> [u8; LENGTH] {
+/// Formats seconds since 1970. Years after 9999 have no such form and become 9999.
+///
+/// ```
+/// assert_eq!(&http::date(784_111_777), b"Sun, 06 Nov 1994 08:49:37 GMT");
+/// ```
+#[must_use]
+pub fn date(seconds: u64) -> [u8; DATE_LENGTH] {
     let (days, second) = (seconds / SECONDS_A_DAY, seconds % SECONDS_A_DAY);
     let (year, month, day) = civil(days);
     let mut text = *b"___, __ ___ ____ __:__:__ GMT";

@@ -10,7 +10,7 @@ use crate::error::os_error;
 
 /// Lines for a descriptor, written by a thread that needs no interpreter.
 #[pyclass(frozen, immutable_type, module = "vitok._native")]
-pub(super) struct LineWriter {
+pub(crate) struct LineWriter {
     lines: Lines,
 }
 
@@ -44,7 +44,7 @@ fn exit_after(seconds: f64, code: i32, message: Vec<u8>) -> PyResult<()> {
 }
 
 /// Adds them to the module.
-pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<LineWriter>()?;
     module.add_function(wrap_pyfunction!(exit_after, module)?)
 }

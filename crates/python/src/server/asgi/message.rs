@@ -1,10 +1,11 @@
 //! Reads the messages that an application sends (ASGI HTTP specification and extensions).
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
+use wire::Message;
 
-use super::request_cycle::lacking;
+use super::send_error::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::this::Borrowed;
@@ -12,45 +13,79 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
 
-/// The type of a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    Start,
-    Body,
-    Trailers,
-    EarlyHint,
-    Path,
-    ZeroCopy,
+/// Fields as name and value, in bytes that never change.
+type Fields = Vec<(Bytes, Bytes)>;
+
+/// A message that was read.
+pub(super) enum Parsed<'py> {
+    Message(Message<Bytes>),
+    /// The path of a file that is the whole content.
+    Path(Bound<'py, PyAny>),
+    File(FilePart<'py>),
 }
 
-/// Fields as name and value, in bytes that never change.
-pub(super) type Fields = Vec<(Bytes, Bytes)>;
+/// A part of an open file, as content.
+pub(super) struct FilePart<'py> {
+    pub(super) file: Bound<'py, PyAny>,
+    pub(super) offset: Option<Bound<'py, PyAny>>,
+    pub(super) count: Option<Bound<'py, PyAny>>,
+    pub(super) more: bool,
+}
 
-/// Returns the type of a message. TypeError for an object that is not a message, ValueError for an unknown type.
+/// Reads a message. TypeError for an object that is not one, RuntimeError for a type that is not known here.
 #[inline]
-pub(super) fn kind_of(message: Borrowed<'_>) -> Result<Kind, ErrorSet> {
+pub(super) fn read(message: Borrowed<'_>) -> Result<Parsed<'_>, ErrorSet> {
     let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
     let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
-    match text.to_cow()?.as_ref() {
-        "http.response.body" => Ok(Kind::Body),
-        "http.response.start" => Ok(Kind::Start),
-        "http.response.trailers" => Ok(Kind::Trailers),
-        "http.response.early_hint" => Ok(Kind::EarlyHint),
-        "http.response.pathsend" => Ok(Kind::Path),
-        "http.response.zerocopysend" => Ok(Kind::ZeroCopy),
+    let message = match text.to_cow()?.as_ref() {
+        "http.response.body" => {
+            let content = content(message)?;
+            Message::Content { content, more: flag(message, name!("more_body"))? }
+        }
+        "http.response.start" => {
+            let (status, fields) = (status(message)?, fields(message)?);
+            Message::Start { status, fields, has_trailers: flag(message, name!("trailers"))? }
+        }
+        "http.response.trailers" => {
+            let fields = fields(message)?;
+            Message::Trailers { fields, more: flag(message, name!("more_trailers"))? }
+        }
+        "http.response.early_hint" => Message::EarlyHint { links: links(message)? },
+        "http.response.pathsend" => {
+            let path = item(message, name!("path"))?;
+            return Ok(Parsed::Path(path.ok_or_else(|| lacking("http.response.pathsend", "path"))?));
+        }
+        "http.response.zerocopysend" => {
+            let file = item(message, name!("file"))?;
+            let file = file.ok_or_else(|| lacking("http.response.zerocopysend", "file"))?;
+            let (offset, count) = (item(message, name!("offset"))?, item(message, name!("count"))?);
+            return Ok(Parsed::File(FilePart {
+                file,
+                offset,
+                count,
+                more: flag(message, name!("more_body"))?,
+            }));
+        }
         other => {
             let text = format!("this server knows no ASGI message of the type {other:?} here");
-            Err(new_error::<pyo3::exceptions::PyRuntimeError>(text).into())
+            return Err(new_error::<PyRuntimeError>(text).into());
         }
+    };
+    Ok(Parsed::Message(message))
+}
+
+/// Returns whether nothing of the response follows a message, or need not.
+pub(super) const fn is_last(message: &Message<Bytes>) -> bool {
+    match message {
+        Message::Content { more, .. } | Message::Trailers { more, .. } => !*more,
+        Message::File { .. } | Message::FileEnd { .. } => false,
+        Message::Start { .. } | Message::EarlyHint { .. } => true,
     }
 }
 
 /// Returns the item of a message with this name.
 #[inline]
-pub(super) fn item<'py>(
-    message: Borrowed<'py>,
-    name: &Py<PyString>,
-) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = message.py();
     if let Ok(message) = message.cast::<PyDict>() {
         return Ok(message.get_item(name)?);
@@ -64,7 +99,7 @@ pub(super) fn item<'py>(
 
 /// Returns a truth value; false if it is missing.
 #[inline]
-pub(super) fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
+fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
     match item(message, name)? {
         Some(value) => Ok(value.is_truthy()?),
         None => Ok(false),
@@ -73,7 +108,7 @@ pub(super) fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, E
 
 /// Returns the content of a body message; `None` if it is empty.
 #[inline]
-pub(super) fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
+fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
     let Some(value) = item(message, name!("body"))? else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
@@ -86,7 +121,7 @@ pub(super) fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> 
 
 /// Returns the status of a start message.
 #[inline]
-pub(super) fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
+fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
     let value = item(message, name!("status"))?;
     match value {
         Some(value) => Ok(value
@@ -98,7 +133,7 @@ pub(super) fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
 
 /// Returns the fields in `headers` of a message.
 #[inline]
-pub(super) fn fields(message: Borrowed<'_>) -> Result<Fields, ErrorSet> {
+fn fields(message: Borrowed<'_>) -> Result<Fields, ErrorSet> {
     let Some(headers) = item(message, name!("headers"))? else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
@@ -160,7 +195,7 @@ fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
 }
 
 /// Returns the links of an early hint.
-pub(super) fn links(message: Borrowed<'_>) -> Result<Vec<Bytes>, ErrorSet> {
+fn links(message: Borrowed<'_>) -> Result<Vec<Bytes>, ErrorSet> {
     let Some(links) = item(message, name!("links"))? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
 }

@@ -3,15 +3,14 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::connection::Protocol;
 use super::names::names;
-use super::settings::Settings;
-use super::transport::Transport;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
+use crate::server::connection::Protocol;
+use crate::server::settings::Settings;
 
 /// The contents of a head, as objects whose creation runs no user code: the rest is created when the connection is not
 /// borrowed any more.
@@ -52,12 +51,16 @@ impl<'py> ScopeBuilder<'py> {
 
     /// Returns the scope, a new dict for each request.
     #[inline]
-    pub(super) fn into_scope(self, protocol: &Protocol) -> Result<Bound<'py, PyDict>, ErrorSet> {
+    pub(super) fn into_scope(
+        self,
+        protocol: &Protocol,
+        prototype: &Prototype,
+    ) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let py = self.method.py();
         let http_server = protocol.http_server.get();
-        let [client, server] = ends(protocol, py)?;
+        let [client, server] = ends(protocol, prototype, py)?;
         // Most requests have some of the prototype's values.
-        let scope = http_server.prototype.bind(py).copy()?;
+        let scope = prototype.scope.bind(py).copy()?;
         if !self.method.is(&**name!("GET")) {
             scope.set_item(name!("method"), &self.method)?;
         }
@@ -76,8 +79,8 @@ impl<'py> ScopeBuilder<'py> {
         };
         let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
         scope.set_item(name!("headers"), make::list(py, pairs?)?)?;
-        scope.set_item(name!("asgi"), http_server.asgi.bind(py).copy()?)?;
-        scope.set_item(name!("extensions"), http_server.extensions.bind(py).copy()?)?;
+        scope.set_item(name!("asgi"), prototype.asgi.bind(py).copy()?)?;
+        scope.set_item(name!("extensions"), prototype.extensions.bind(py).copy()?)?;
         if self.is_1_0 {
             scope.set_item(name!("http_version"), name!("1.0"))?;
         }
@@ -128,39 +131,45 @@ fn unquoted(raw: &[u8]) -> Vec<u8> {
 
 /// Returns the client's address and the server's, looked up at a connection's first request.
 #[inline]
-fn ends<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+fn ends<'py>(
+    protocol: &Protocol,
+    prototype: &Prototype,
+    py: Python<'py>,
+) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let known = protocol.state.with(py, |state| {
-        let [client, server] = state.ends.as_ref()?;
+        let [client, server] = state.addresses.as_ref()?;
         Some([client.bind(py).clone(), server.bind(py).clone()])
     });
     match known {
         Some(known) => Ok(known),
-        None => look_up(protocol, py),
+        None => look_up(protocol, prototype, py),
     }
 }
 
 #[cold]
-fn look_up<'py>(protocol: &Protocol, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+fn look_up<'py>(
+    protocol: &Protocol,
+    prototype: &Prototype,
+    py: Python<'py>,
+) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
     let none = || py.None().into_bound(py);
     let Some(transport) = protocol.transport(py) else { return Ok([none(), none()]) };
     let [peer, own] = transport.addresses(py)?;
     let client = endpoint(peer, false)?;
-    let server = shared(protocol, endpoint(own, true)?)?;
-    // A native stream carries no TLS itself.
-    let is_secure =
-        !matches!(transport, Transport::Stream(_)) && !transport.fact(py, name!("sslcontext"))?.is_none();
+    let server = shared(protocol, prototype, endpoint(own, true)?)?;
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
-    let before = protocol.state.with(py, |state| {
-        state.is_secure = is_secure;
-        state.ends.replace([for_client, for_server])
-    });
+    let before = protocol.state.with(py, |state| state.addresses.replace([for_client, for_server]));
     drop(before);
     Ok([client, server])
 }
 
 /// Returns a shared object for the server's own address, which is the same for nearly all connections. The prototype has
 /// the latest.
-fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+fn shared<'py>(
+    protocol: &Protocol,
+    prototype: &Prototype,
+    server: Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = server.py();
     let http_server = protocol.http_server.get();
     let last = http_server.shared.with(py, |shared| shared.local.as_ref().map(|local| local.clone_ref(py)));
@@ -170,7 +179,7 @@ fn shared<'py>(protocol: &Protocol, server: Bound<'py, PyAny>) -> Result<Bound<'
         return Ok(last.into_bound(py));
     }
     let object: Object = server.clone().into();
-    http_server.prototype.bind(py).set_item(name!("server"), &server)?;
+    prototype.scope.bind(py).set_item(name!("server"), &server)?;
     let before = http_server.shared.with(py, |shared| shared.local.replace(object));
     drop(before);
     Ok(server)
@@ -193,9 +202,28 @@ fn endpoint<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<
     Ok(py.None().into_bound(py))
 }
 
+/// What is the same for all requests of a server.
+pub(super) struct Prototype {
+    /// A scope with a key for everything.
+    pub(super) scope: Py<PyDict>,
+    /// The dicts that each scope gets a copy of.
+    asgi: Py<PyDict>,
+    extensions: Py<PyDict>,
+}
+
+impl Prototype {
+    pub(super) fn make(py: Python<'_>, settings: &Settings) -> PyResult<Self> {
+        Ok(Self {
+            scope: scope(py, settings)?.unbind(),
+            asgi: asgi(py, &settings.asgi_version)?.unbind(),
+            extensions: extensions(py, settings)?.unbind(),
+        })
+    }
+}
+
 /// Creates a scope with everything that is the same for all requests or for most, and a key for the rest, in the
 /// specification's order.
-pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
+fn scope<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let scope = make::dict(py)?;
     scope.set_item(name!("type"), name!("http"))?;
     scope.set_item(name!("asgi"), py.None())?;
@@ -217,7 +245,7 @@ pub(super) fn prototype<'py>(py: Python<'py>, settings: &Settings) -> PyResult<B
 /// client has left, which it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer
 /// for `http.disconnect`, so that a response which waits for its next event outlives its client for ever. The servers
 /// that usually run it announce less (uvicorn 2.3, hypercorn 2.1), and no framework requires more.
-pub(super) fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, PyDict>> {
+fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, PyDict>> {
     let asgi = make::dict(py)?;
     asgi.set_item(name!("version"), make::text(py, version)?)?;
     asgi.set_item(name!("spec_version"), name!("2.3"))?;
@@ -227,7 +255,7 @@ pub(super) fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, P
 /// Returns the announced extensions (ASGI, "Extensions"). A framework that finds those for files uses them by itself,
 /// bypassing middleware that reads the content: Starlette's `body_iterator` gets a dict, and its compression nothing.
 /// So they are announced on request; the messages are understood in any case.
-pub(super) fn extensions<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
+fn extensions<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
     let extensions = make::dict(py)?;
     for (name, is_announced) in [
         ("http.response.early_hint", true),

@@ -9,10 +9,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
-use super::connection::Answer;
-use super::request_cycle::RequestCycle;
-pub(super) use super::waiters::wake;
-use super::{deadline, input};
+use wire::{Received, Wire as _};
+
+use super::cycle::RequestCycle;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Definition;
@@ -27,6 +26,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
+use crate::server::driver;
 
 /// A coroutine that waits for one thing.
 pub(super) struct Awaitable {
@@ -164,12 +164,8 @@ fn wait<'py>(value: &Awaitable, cycle: This<'py, RequestCycle>) -> Result<Step<'
     value.future.with(py, |place| *place = Some(copy));
     let is_event = matches!(value.what, What::Event(_));
     protocol.state.with(py, |state| {
-        let list = if is_event {
-            state.current(inner.number).map(|request| &mut request.receivers)
-        } else {
-            Some(&mut state.drains)
-        };
-        list.map(|list| list.push(listed))
+        let exchange = &mut state.exchange;
+        if is_event { exchange.receivers.push(listed) } else { exchange.drains.push(listed) }
     });
     Ok(Step::Yield(future))
 }
@@ -177,66 +173,27 @@ fn wait<'py>(value: &Awaitable, cycle: This<'py, RequestCycle>) -> Result<Step<'
 /// Returns whether the peer has read, or never will.
 fn is_drained(cycle: This<'_, RequestCycle>) -> bool {
     let py = cycle.py();
-    let inner = cycle.value();
-    let protocol = inner.protocol.this(py);
-    protocol.state.with(py, |state| !state.writes_paused || state.transport.is_none())
+    cycle.value().protocol.this(py).state.with(py, |state| state.wire.is_drained())
 }
 
-/// The result of a look at the connection.
-enum Found {
-    Nothing,
-    Disconnect,
-    /// Content, and whether there is more to come.
-    Content(Option<Bytes>, Vec<u8>, bool),
-}
-
-/// Returns the next event of a request, if there is one. An application that asks for content is ready for it: a client
-/// that waits for 100 (Continue) gets it (RFC 9110 section 10.1.1), and reading goes on.
+/// Returns the next event of a request, if there is one.
 fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
     let py = cycle.py();
-    let inner = cycle.value();
-    let object = inner.protocol.this(py);
-    let value = object.value();
-    let mut out = Vec::new();
-    let (found, transport) = value.state.with(py, |state| {
-        let is_disconnected = state.is_disconnected();
-        let Some(request) = state.current(inner.number) else {
-            if state.was_cut && state.number == inner.number {
-                state.note_listener(inner.number);
+    let request = cycle.request;
+    let protocol = cycle.value().protocol.this(py);
+    match driver::receive(protocol, request)? {
+        Received::Nothing => Ok(None),
+        Received::Content { more } => {
+            let (first, rest) = protocol.state.with(py, |state| state.exchange.take_content(request));
+            content_event(py, first, &rest, more).map(Some)
+        }
+        Received::Disconnect { is_cut } => {
+            if is_cut {
+                protocol.state.with(py, |state| state.exchange.note_listener(request));
             }
-            return (Found::Disconnect, None);
-        };
-        if request.content.len() > 0 || (request.has_ended && !request.was_told_end) {
-            let (first, rest) = request.content.take();
-            request.was_told_end = request.has_ended;
-            return (Found::Content(first, rest, !request.has_ended), None);
-        }
-        if is_disconnected {
-            state.note_listener(inner.number);
-            return (Found::Disconnect, None);
-        }
-        let awaits = !request.has_ended
-            && matches!(request.answer, Answer::Owed)
-            && state.http.send_continue(&mut out);
-        (
-            Found::Nothing,
-            if awaits { state.transport.as_ref().map(|transport| transport.clone_ref(py)) } else { None },
-        )
-    });
-    if let Some(transport) = transport {
-        transport.write(py, &out, None, b"")?;
-        deadline::start_wait(object);
-    }
-    match found {
-        Found::Nothing => Ok(None),
-        Found::Disconnect => {
             let event = make::dict(py)?;
             event.set_item(name!("type"), name!("http.disconnect"))?;
             Ok(Some(event.into_any()))
-        }
-        Found::Content(first, rest, more_body) => {
-            input::settle_reading(object)?;
-            content_event(py, first, &rest, more_body).map(Some)
         }
     }
 }
@@ -280,9 +237,7 @@ fn abandon(awaitable: This<'_, Awaitable>) {
             let place = list.iter().position(|listed| listed.is(&*future))?;
             Some(list.swap_remove(place))
         };
-        let from_drains = take(&mut state.drains);
-        let from_receivers = state.current(inner.number).and_then(|request| take(&mut request.receivers));
-        (from_drains, from_receivers)
+        (take(&mut state.exchange.drains), take(&mut state.exchange.receivers))
     });
     drop((removed, future));
 }

@@ -1,0 +1,97 @@
+//! `receive` and `send`: the two callables that an application gets, bound to one request.
+
+use pyo3::exceptions::PyImportError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use wire::{Message, SendError, Wait};
+
+use super::awaitable;
+use super::cycle::RequestCycle;
+use super::file;
+use super::message::{self, Parsed};
+use super::send_error;
+use crate::ffi::arguments::one;
+use crate::ffi::class::Definition;
+use crate::ffi::error::new_error;
+use crate::ffi::instance::ClassValue as _;
+use crate::ffi::method::{BoundFunction, Call, Entry, Method, fastcall, no_arguments};
+use crate::ffi::this::This;
+use crate::ffi::trampoline::ErrorSet;
+use crate::server::driver;
+
+struct Known {
+    receive: BoundFunction<RequestCycle>,
+    send: BoundFunction<RequestCycle>,
+}
+
+static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+
+/// Creates the class of what they are bound to, and adds it to the module.
+pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let doc = "A request and its response: what receive() and send() of an ASGI application are bound to.";
+    let definition = Definition { methods: file::methods(), ..Definition::new("HttpExchange", doc) };
+    definition.make(module, RequestCycle::class())?;
+    let known = Known {
+        receive: function("receive", no_arguments(receive), "()", "The next ASGI event of the request.")?,
+        send: function("send", fastcall(send), "(message)", "Take an ASGI event of the response.")?,
+    };
+    KNOWN.get_or_init(module.py(), || known);
+    Ok(())
+}
+
+/// Returns a function that can be bound to a request.
+pub(super) fn function(
+    name: &'static str,
+    entry: Entry<RequestCycle>,
+    signature: &str,
+    doc: &'static str,
+) -> PyResult<BoundFunction<RequestCycle>> {
+    BoundFunction::new(Method { name, entry, signature: signature.to_owned(), doc })
+}
+
+/// Returns `receive` and `send` of a request.
+#[inline]
+pub(super) fn of(cycle: This<'_, RequestCycle>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), ErrorSet> {
+    let Some(known) = KNOWN.get(cycle.py()) else {
+        return Err(new_error::<PyImportError>("vitok._native was not initialised").into());
+    };
+    Ok((known.receive.bind(cycle)?, known.send.bind(cycle)?))
+}
+
+fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    awaitable::receive(cycle)
+}
+
+/// The work is done at once, and the result waits if there is no room for more.
+fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let (py, cycle) = (call.py, call.this());
+    let message = match message::read(one(call, "send", "message")?)? {
+        Parsed::Message(message) => message,
+        Parsed::Path(path) => return file::send_path(cycle, path),
+        Parsed::File(file) => return file::send_file(cycle, file),
+    };
+    let is_last = message::is_last(&message);
+    let is_start = matches!(message, Message::Start { .. });
+    let protocol = cycle.protocol.this(py);
+    match driver::send(protocol, cycle.request, message)? {
+        Ok(delivered) => match delivered.wait {
+            Wait::Nothing => awaitable::done(py),
+            Wait::Turn => awaitable::turn(py),
+            Wait::Drain if is_start => awaitable::done(py),
+            Wait::Drain => awaitable::drain(cycle),
+        },
+        Err(SendError::Disconnected) => {
+            let drops = protocol.state.with(py, |state| {
+                let grace = protocol.http_server.get().settings.disconnect_grace;
+                let is_dropped = state.exchange.drops(&state.wire, cycle.request, is_last, grace);
+                is_dropped.then(|| !is_start && state.exchange.counts_drop())
+            });
+            match drops {
+                Some(true) => awaitable::turn(py),
+                Some(false) => awaitable::done(py),
+                None => Err(send_error::raise(SendError::Disconnected)),
+            }
+        }
+        Err(error) => Err(send_error::raise(error)),
+    }
+}

@@ -1,0 +1,64 @@
+//! One request and its response, as the application sees them: what `receive` and `send` are bound to.
+//!
+//! A connection answers one request at a time, so they work on the connection; the number of the request tells whether
+//! it is still the current one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::prelude::*;
+use wire::RequestId;
+
+use crate::ffi::instance::{Class, ClassValue, Plain, Visit};
+use crate::ffi::object::Object;
+use crate::ffi::this::This;
+use crate::ffi::trampoline::ErrorSet;
+use crate::server::connection::Protocol;
+
+/// One request and its response.
+pub(super) struct RequestCycle {
+    pub(super) protocol: Object<Protocol>,
+    /// The number of the request in the connection.
+    pub(super) request: RequestId,
+    /// The number of the request in the server.
+    pub(super) key: u64,
+    /// Whether the end of its task was handled: some tasks call back more than once.
+    has_ended: AtomicBool,
+}
+
+impl RequestCycle {
+    #[inline]
+    pub(super) fn make<'py>(
+        protocol: This<'py, Protocol>,
+        request: RequestId,
+        key: u64,
+    ) -> Result<Bound<'py, Self>, ErrorSet> {
+        let has_ended = AtomicBool::new(false);
+        let cycle = Self { protocol: protocol.to_owned().into(), request, key, has_ended };
+        Self::class().instance(protocol.py(), cycle)
+    }
+
+    /// Records that the task has ended. Returns whether that is new.
+    pub(super) fn note_end(&self) -> bool {
+        !self.has_ended.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns whether that was recorded.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
+    }
+}
+
+impl ClassValue for RequestCycle {
+    type Head = Plain;
+
+    fn classes() -> &'static [Class<Self>] {
+        static CLASSES: [Class<RequestCycle>; 1] = [Class::new()];
+        &CLASSES
+    }
+
+    fn visit(&self, visit: &mut Visit) {
+        visit.object(&self.protocol);
+    }
+
+    fn clear(&self, _py: Python<'_>) {}
+}

@@ -1,0 +1,113 @@
+//! Responses from files (ASGI, "Path Send" and "Zero Copy Send"): the head natively, the content by `loop.sendfile`.
+//!
+//! The coroutines that open and send are Python's (`vitok.http.files`); they call the methods here for everything
+//! around the content.
+
+use std::mem;
+
+use pyo3::prelude::*;
+use wire::{Input, Message};
+
+use super::cycle::RequestCycle;
+use super::message::FilePart;
+use super::send_error::{self, lacking};
+use crate::ffi::arguments::{named, one};
+use crate::ffi::constants::none;
+use crate::ffi::method::{Call, Method, fastcall, no_arguments};
+use crate::ffi::this::This;
+use crate::ffi::trampoline::ErrorSet;
+use crate::name;
+use crate::server::driver;
+
+/// The methods that the coroutines call.
+pub(super) fn methods() -> Vec<Method<RequestCycle>> {
+    let method =
+        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    vec![
+        method(
+            "_begin_file",
+            fastcall(begin),
+            "($self, count, more_body)",
+            "Send the head and what stands before a file; the transport if the file is to be sent, otherwise None.",
+        ),
+        method(
+            "_hold_file",
+            fastcall(hold),
+            "($self, task)",
+            "Cancel this task when the connection ends; None: no other.",
+        ),
+        method("_file_goes_on", no_arguments(goes_on), "($self)", "The peer has read some of a file."),
+        method(
+            "_end_file",
+            fastcall(end),
+            "($self, more_body)",
+            "A file has been sent: send what follows it.",
+        ),
+    ]
+}
+
+/// Returns a coroutine that sends a file, for `http.response.pathsend`.
+pub(super) fn send_path<'py>(
+    cycle: This<'py, RequestCycle>,
+    path: Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    let protocol = cycle.value().protocol.this(py);
+    let owner = protocol.value().http_server.get().owner.bind(py);
+    Ok(files(py)?.call_method1(name!("send_path"), (owner, cycle, path))?)
+}
+
+/// Returns a coroutine that sends from a descriptor, for `http.response.zerocopysend`.
+pub(super) fn send_file<'py>(
+    cycle: This<'py, RequestCycle>,
+    FilePart { file, offset, count, more }: FilePart<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    let protocol = cycle.value().protocol.this(py);
+    let owner = protocol.value().http_server.get().owner.bind(py);
+    Ok(files(py)?.call_method1(name!("send_file"), (owner, cycle, file, offset, count, more))?)
+}
+
+fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import(name!("vitok.http.files"))
+}
+
+fn begin<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = call.py;
+    let given = named(call, "_begin_file", &["count", "more_body"])?;
+    let [Some(count), Some(more)] = given[..] else { return Err(lacking("of a file", "arguments").into()) };
+    let message = Message::File { count: count.extract()?, more: more.is_truthy()? };
+    let cycle = call.this();
+    let protocol = cycle.value().protocol.this(py);
+    let delivered = driver::send(protocol, cycle.request, message)?.map_err(send_error::raise)?;
+    Ok(match protocol.transport(py) {
+        Some(transport) if delivered.is_sent => transport.object().bind(py).clone(),
+        _ => none(py),
+    })
+}
+
+/// The task waits for a descriptor, which reports nothing when it is closed.
+fn hold<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = call.py;
+    let task = one(call, "_hold_file", "task")?;
+    let task = if task.is_none() { None } else { Some(task.to_owned().into()) };
+    let protocol = call.this().value().protocol.this(py);
+    let before = protocol.state.with(py, |state| mem::replace(&mut state.exchange.file, task));
+    drop(before);
+    Ok(none(py))
+}
+
+fn goes_on(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    driver::feed(cycle.value().protocol.this(py), Input::Progress)?;
+    Ok(none(py))
+}
+
+fn end<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = call.py;
+    let more = one(call, "_end_file", "more_body")?.is_truthy()?;
+    let cycle = call.this();
+    let protocol = cycle.value().protocol.this(py);
+    driver::send(protocol, cycle.request, Message::FileEnd { more })?.map_err(send_error::raise)?;
+    Ok(none(py))
+}

@@ -1,0 +1,132 @@
+//! ASGI, an interface: requests become calls of an application, whose messages are the responses.
+//!
+//! The wire is not known here, only requests and responses. An application's task takes its first step at once; its
+//! messages are sent with the turn's writes.
+//!
+//! | File          | What                                                                  |
+//! |---------------|-----------------------------------------------------------------------|
+//! | `scope`       | the head of a request as ASGI's `scope`                               |
+//! | `names`       | strings and bytes that every scope needs                              |
+//! | `task`        | calling the application, and the end of its task                      |
+//! | `callables`   | `receive` and `send`, bound to one request                            |
+//! | `file`        | responses from files                                                  |
+//! | `awaitable`   | the results of `receive` and `send`: done already, or waiting         |
+//! | `message`     | reading the messages of an application                                |
+//! | `disconnect`  | further messages to a client that has left                            |
+//! | `send_error`  | why a message can't be sent, as exceptions                            |
+//! | `cycle`       | one request and its response                                          |
+
+mod awaitable;
+mod callables;
+mod cycle;
+mod disconnect;
+mod file;
+mod message;
+mod names;
+mod scope;
+mod send_error;
+mod task;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
+use wire::{Outcome, RequestId, Wire as _};
+
+use self::cycle::RequestCycle;
+use self::scope::{Prototype, ScopeBuilder};
+pub(super) use self::task::end_forgotten;
+use super::connection::Protocol;
+use super::driver;
+use super::settings::Settings;
+use super::shared::{HttpServer, Interface};
+use crate::ffi::error::new_error;
+use crate::ffi::this::{Borrowed, This};
+use crate::ffi::trampoline::ErrorSet;
+use crate::name;
+
+/// An ASGI application.
+pub(super) struct Asgi {
+    application: Py<PyAny>,
+    prototype: Prototype,
+}
+
+/// Adds the classes to the module.
+pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    names::load(module.py())?;
+    task::load(module.py())?;
+    awaitable::make_class(module)?;
+    callables::make_class(module)
+}
+
+impl Asgi {
+    /// Takes an application. TypeError if it is not a callable.
+    pub(super) fn new(application: &Bound<'_, PyAny>, settings: &Settings) -> PyResult<Self> {
+        let py = application.py();
+        if !application.is_callable() {
+            return Err(new_error::<PyTypeError>("an ASGI application is a callable"));
+        }
+        let module = py.import(name!("vitok.http.application"))?;
+        let application = module.call_method1(name!("as_coroutine_function"), (application,))?.unbind();
+        Ok(Self { application, prototype: Prototype::make(py, settings)? })
+    }
+}
+
+impl Interface for Asgi {
+    fn start(&self, connection: Borrowed<'_>) -> Result<(), ErrorSet> {
+        let py = connection.py();
+        let Some(protocol) = This::<Protocol>::cast(connection) else {
+            return Err(new_error::<PyTypeError>("not an HttpProtocol").into());
+        };
+        let http_server = protocol.value().http_server.get();
+        let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
+        let key = http_server.begin_request(py);
+        let (request, builder) = protocol.state.with(py, |state| {
+            let request = state.wire.latest();
+            state.exchange.began = began.map(|began| (request, began));
+            state.exchange.key = key.unwrap_or_default();
+            let builder = ScopeBuilder::take(py, state.wire.head(), &http_server.settings.root_path);
+            (request, builder)
+        });
+        let Some(key) = key else { return refuse(protocol, http_server, request) };
+        let cycle = RequestCycle::make(protocol, request, key);
+        let (builder, cycle) = match (builder, cycle) {
+            (Ok(builder), Ok(cycle)) => (builder, cycle),
+            (Err(raised), _) | (_, Err(raised)) => {
+                let error = raised.take(py);
+                drop(http_server.end_request(py, key));
+                return driver::finish(protocol, request, Outcome::Ended).1.and(Err(error.into()));
+            }
+        };
+        if builder.asks_for_upgrade && http_server.settings.reports_to_hooks {
+            http_server.warn(py, "Unsupported upgrade request.")?;
+        }
+        match builder.into_scope(protocol.value(), &self.prototype) {
+            Ok(scope) => {
+                task::start(&cycle, http_server, self.application.bind_borrowed(py), (*scope).as_borrowed())
+            }
+            Err(raised) => task::fail((&cycle).into(), raised),
+        }
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.application)?;
+        visit.call(&self.prototype.scope)
+    }
+}
+
+/// Answers a request that is one more than the server takes at a time.
+#[cold]
+fn refuse(
+    protocol: This<'_, Protocol>,
+    http_server: &HttpServer,
+    request: RequestId,
+) -> Result<(), ErrorSet> {
+    let outcome = if http_server.settings.reports_to_hooks {
+        http_server.warn(protocol.py(), "Exceeded concurrency limit.")?;
+        Outcome::Answer { status: 503, text: "Service Unavailable", closes: true }
+    } else {
+        let text = "the server has as many requests as it takes at a time\n";
+        Outcome::Answer { status: 503, text, closes: false }
+    };
+    driver::finish(protocol, request, outcome).1
+}

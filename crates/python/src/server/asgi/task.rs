@@ -1,0 +1,270 @@
+//! The task of a request: the application is called, its task takes the first step at once, and its end is handled.
+
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{
+    PyBaseExceptionGroup, PyConnectionError, PyImportError, PyKeyboardInterrupt, PySystemExit,
+};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use wire::{Ending, Outcome};
+
+use super::callables;
+use super::cycle::RequestCycle;
+use crate::ffi::arguments::one;
+use crate::ffi::call::{call_method, call_three};
+use crate::ffi::constants::none;
+use crate::ffi::error::{new_error, no_memory, was_memory_refused};
+use crate::ffi::method::{BoundFunction, Call, fastcall};
+use crate::ffi::this::{Borrowed, This};
+use crate::ffi::trampoline::ErrorSet;
+use crate::loop_state::EventLoop;
+use crate::name;
+use crate::protocol;
+use crate::server::connection::Protocol;
+use crate::server::driver;
+use crate::server::shared::HttpServer;
+use crate::tasks;
+
+/// The number of causes of an exception that are checked.
+const CHAIN: usize = 16;
+
+/// The callback for the end of a task.
+static ENDED: PyOnceLock<BoundFunction<RequestCycle>> = PyOnceLock::new();
+
+/// Creates the callback for the end of a task.
+pub(super) fn load(py: Python<'_>) -> PyResult<()> {
+    let doc = "Called by the task at its end.";
+    ENDED.get_or_try_init(py, || callables::function("ended", fastcall(call_ended), "(task)", doc))?;
+    Ok(())
+}
+
+/// Starts the task of a request: calls the application with a scope.
+#[inline]
+pub(super) fn start(
+    cycle: &Bound<'_, RequestCycle>,
+    http_server: &HttpServer,
+    application: Borrowed<'_>,
+    scope: Borrowed<'_>,
+) -> Result<(), ErrorSet> {
+    match call(cycle.into(), http_server, application, scope) {
+        Ok(task) => follow(cycle, http_server, &task)
+            .or_else(|raised| stop_following(cycle.into(), &task, raised.take(cycle.py()))),
+        Err(raised) => fail(cycle.into(), raised),
+    }
+}
+
+/// Completes a request whose application could not be called.
+#[cold]
+pub(super) fn fail(cycle: This<'_, RequestCycle>, raised: ErrorSet) -> Result<(), ErrorSet> {
+    let error = raised.take(cycle.py());
+    complete_request(cycle, Err(error))
+}
+
+/// Handles the end of a task that cannot be waited for, usually for lack of memory: it is cancelled, and counts as
+/// ended.
+#[cold]
+fn stop_following(
+    cycle: This<'_, RequestCycle>,
+    task: &Bound<'_, PyAny>,
+    error: PyErr,
+) -> Result<(), ErrorSet> {
+    if cycle.has_ended() {
+        return Err(error.into());
+    }
+    // A task that cannot be cancelled either has no request any more.
+    drop(task.call_method0(name!("cancel")));
+    complete_request(cycle, Err(error))
+}
+
+/// Calls the application and starts its task.
+#[inline]
+fn call<'py>(
+    cycle: This<'py, RequestCycle>,
+    http_server: &HttpServer,
+    application: Borrowed<'py>,
+    scope: Borrowed<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    let (receive, send) = callables::of(cycle)?;
+    let coroutine = call_three(application, [scope, receive.as_borrowed(), send.as_borrowed()])?;
+    match http_server.owner.bind(py).cast::<EventLoop>() {
+        Ok(owner) => tasks::start(owner, coroutine),
+        // On another loop a task starts by that loop's own rules.
+        Err(_) => Ok(http_server.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
+    }
+}
+
+/// Checks the task after its first step: it has ended, or is waited for.
+#[inline]
+fn follow(
+    cycle: &Bound<'_, RequestCycle>,
+    http_server: &HttpServer,
+    task: &Bound<'_, PyAny>,
+) -> Result<(), ErrorSet> {
+    let py = task.py();
+    let this = This::from(cycle);
+    if call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()? {
+        return ended(this, task.as_borrowed());
+    }
+    let Some(callback) = ENDED.get(py) else {
+        return Err(new_error::<PyImportError>("vitok._native was not initialised").into());
+    };
+    http_server.keep_task(task, this.object(), this.key);
+    let callback = callback.bind(this)?;
+    call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
+    if http_server.settings.reports_to_hooks {
+        http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
+    }
+    Ok(())
+}
+
+fn call_ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    ended(call.this(), one(call, "ended", "task")?)?;
+    Ok(none(call.py))
+}
+
+/// Ends requests that would never end otherwise. asyncio loses the callbacks of a future if it has no memory to
+/// schedule one: those of a task that has ended, and of a future that a task waits for. There are none before memory
+/// was refused.
+pub(in crate::server) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
+    let py = http_server.py();
+    if !was_memory_refused() {
+        return Ok(());
+    }
+    let mut outcome = Ok(());
+    for (key, cycle, task) in http_server.get().waiting(py) {
+        let Some(cycle) = This::cast(cycle.as_borrowed()) else { continue };
+        if let Err(raised) = end_if_forgotten(http_server.get(), key, cycle, task.as_borrowed()) {
+            outcome = Err(raised.take(py));
+        }
+    }
+    Ok(outcome?)
+}
+
+fn end_if_forgotten(
+    http_server: &HttpServer,
+    key: u64,
+    cycle: This<'_, RequestCycle>,
+    task: Borrowed<'_>,
+) -> Result<(), ErrorSet> {
+    let py = task.py();
+    let is_done =
+        |future: Borrowed<'_>| Ok::<_, ErrorSet>(call_method(future, name!("done"), &[])?.is_truthy()?);
+    if is_done(task)? {
+        return ended(cycle, task);
+    }
+    let waits_for = match task.getattr_opt(name!("_fut_waiter"))? {
+        Some(future) if !future.is_none() && is_done(future.as_borrowed())? => Some(future.into()),
+        _ => None,
+    };
+    // Every waiter is woken by the next tick.
+    if http_server.note_done_waiter(py, key, waits_for) {
+        return stop_following(cycle, &task.to_owned(), no_memory());
+    }
+    Ok(())
+}
+
+/// Handles the end of a request's task.
+fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
+    let py = cycle.py();
+    let outcome = match call_method(task, name!("exception"), &[]) {
+        Ok(error) if error.is_none() => Ok(()),
+        // Such an exception has left the loop already, when the task raised it.
+        Ok(error) if leaves_loop(&error) => Err(new_error::<CancelledError>("")),
+        Ok(error) => Err(PyErr::from_value(error)),
+        Err(raised) => Err(raised.take(py)),
+    };
+    complete_request(cycle, outcome)
+}
+
+fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
+    error.is_instance_of::<PySystemExit>() || error.is_instance_of::<PyKeyboardInterrupt>()
+}
+
+/// Completes a request whose application has ended.
+#[inline]
+fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+    let py = cycle.py();
+    if !cycle.note_end() {
+        return Ok(());
+    }
+    let protocol = cycle.value().protocol.this(py);
+    let http_server = protocol.value().http_server.get();
+    let kept = http_server.end_request(py, cycle.key);
+    let counted = match kept {
+        Some(task) if http_server.settings.reports_to_hooks => {
+            http_server.hooks.bind(py).call_method1(name!("task_ended"), (task.bind(py),)).map(drop)
+        }
+        _ => Ok(()),
+    };
+    let completed = complete_response(protocol, cycle, outcome).map_err(|raised| raised.take(py));
+    Ok(counted.and(completed)?)
+}
+
+/// Completes the response that the client waits for, and only then raises what was raised, even an exception that
+/// leaves the loop: no client is left waiting.
+#[inline]
+fn complete_response(
+    protocol: This<'_, Protocol>,
+    cycle: This<'_, RequestCycle>,
+    outcome: PyResult<()>,
+) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let (finished, performed) = driver::finish(protocol, cycle.request, Outcome::Ended);
+    if outcome.is_ok() && finished.ending == Ending::Complete {
+        return performed;
+    }
+    let performed = performed.map_err(|raised| raised.take(py));
+    let http_server = protocol.value().http_server.get();
+    let told = match outcome {
+        // An application that was told that the client has left may return.
+        Ok(()) if finished.was_disconnected => Ok(()),
+        Ok(()) => {
+            let is_unanswered = finished.ending == Ending::Unanswered;
+            let what = if is_unanswered { "without a response" } else { "in the middle of its response" };
+            http_server.report(py, &format!("The ASGI application returned {what}"), None)
+        }
+        Err(error) => report_failure(http_server, py, error, finished.was_disconnected),
+    };
+    let told = told.map_err(|raised| raised.take(py));
+    Ok(told.and(performed)?)
+}
+
+/// Reports the exception of an application, unless it is expected. One that leaves the loop is raised.
+#[cold]
+fn report_failure(
+    http_server: &HttpServer,
+    py: Python<'_>,
+    error: PyErr,
+    was_disconnected: bool,
+) -> Result<(), ErrorSet> {
+    let is_expected = error.is_instance_of::<CancelledError>(py)
+        || (was_disconnected && comes_of_disconnect(error.value(py), CHAIN)?);
+    match protocol::failure(py, error.into()) {
+        Ok(_) if is_expected => Ok(()),
+        Ok(error) => http_server.report(py, "Exception in ASGI application", Some(&error)),
+        Err(leaving) => Err(leaving),
+    }
+}
+
+/// Returns whether an exception is caused by the one that `send` raises once the client has left: frameworks wrap it in
+/// one of their own, and task groups in a group.
+fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool> {
+    if error.is_none() || steps == 0 {
+        return Ok(false);
+    }
+    if error.is_instance_of::<PyConnectionError>() {
+        return Ok(true);
+    }
+    if error.is_instance_of::<PyBaseExceptionGroup>() {
+        for member in error.getattr(name!("exceptions"))?.try_iter()? {
+            if !comes_of_disconnect(&member?, steps - 1)? {
+                return Ok(false);
+            }
+        }
+        return Ok(true);
+    }
+    let cause = error.getattr(name!("__cause__"))?;
+    let before = if cause.is_none() { error.getattr(name!("__context__"))? } else { cause };
+    comes_of_disconnect(&before, steps - 1)
+}

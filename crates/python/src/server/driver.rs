@@ -1,0 +1,336 @@
+//! The driver of a connection: it gives its machine inputs and performs the actions. No other file acts.
+//!
+//! User code may run in an action, and call in here again. The machine stands for that: it has decided before, and
+//! every action is still right when it is performed.
+
+use std::mem;
+
+use pyo3::prelude::*;
+use wire::{
+    Action, Actions, Finished, HalfClose, Input, Message, Outcome, Received, RequestId, SendError, Sent,
+};
+use wire::{Shutdown, Wait, Wire as _};
+
+use super::access_log;
+use super::connection::{Protocol, Sink, State};
+use super::shared::HttpServer;
+use super::transport::Transport;
+use super::waiters::wake;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::call::call_method;
+use crate::ffi::make;
+use crate::ffi::this::This;
+use crate::ffi::trampoline::ErrorSet;
+use crate::name;
+
+/// The capacity that the encoding buffer keeps.
+const SCRATCH_AT_MOST: usize = 64 * 1024;
+
+/// What the machine has encoded: the first `split` bytes, then `content`, then the rest.
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    content: Option<Bytes>,
+    split: usize,
+}
+
+/// Gives the machine an input and performs what follows. Requests are started one after the other, without recursion.
+pub(super) fn feed(protocol: This<'_, Protocol>, mut input: Input<'_>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let mut outcome = Ok(());
+    loop {
+        let actions = take_input(protocol, input);
+        let starts = matches!(actions, Ok((actions, _)) if has_start(actions));
+        let performed = actions.and_then(|(actions, bytes)| perform(protocol, actions, Output::of(bytes)));
+        // The first exception counts.
+        if let Err(raised) = performed {
+            outcome = outcome.and(Err(raised.take(py)));
+        }
+        if !starts {
+            return Ok(outcome?);
+        }
+        input = Input::Started;
+    }
+}
+
+const fn has_start(actions: Actions) -> bool {
+    actions.has(Action::Start) || actions.has(Action::Upgrade)
+}
+
+/// Gives the machine an input. A connection whose content can't be kept is aborted: callers would wait for it for ever.
+#[inline]
+fn take_input(protocol: This<'_, Protocol>, input: Input<'_>) -> Result<(Actions, Vec<u8>), ErrorSet> {
+    let py = protocol.py();
+    let ((actions, failure), bytes) = protocol.decide(py, |state, context, out| {
+        let State { wire, exchange, .. } = state;
+        let mut sink = Sink { py, exchange, failure: None };
+        let actions = wire.on(input, context, &mut sink, out);
+        (actions, sink.failure)
+    });
+    let Some(raised) = failure else { return Ok((actions, bytes)) };
+    let error = raised.take(py);
+    feed(protocol, Input::Shutdown(Shutdown::Immediate))?;
+    Err(error.into())
+}
+
+/// What came of a message.
+pub(super) struct Delivered {
+    pub(super) wait: Wait,
+    /// Whether content of its kind goes to the peer.
+    pub(super) is_sent: bool,
+}
+
+/// Sends a message of the application that answers a request.
+#[inline]
+pub(super) fn send(
+    protocol: This<'_, Protocol>,
+    request: RequestId,
+    message: Message<Bytes>,
+) -> Result<Result<Delivered, SendError>, ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let (sent, bytes) = value.decide(py, |state, context, out| {
+        // It may be some time until the loop reports that: an application that never waits would go on for ever.
+        if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py)) {
+            return None;
+        }
+        Some(state.wire.send(request, message, context, out))
+    });
+    let Sent { actions, content, split, is_sent, left_out } = match sent {
+        Some(Ok(sent)) => sent,
+        Some(Err(error)) => return Ok(Err(error)),
+        None => return feed(protocol, Input::Broken).map(|()| Err(SendError::Disconnected)),
+    };
+    perform(protocol, actions, Output { bytes, content, split })?;
+    if let Some(status) = left_out {
+        report_left_out(value.http_server.get(), py, status)?;
+    }
+    let wait = value.state.with(py, |state| state.wire.wait(&value.http_server.get().settings.wire));
+    Ok(Ok(Delivered { wait, is_sent }))
+}
+
+/// Asks for an event of a request.
+pub(super) fn receive(protocol: This<'_, Protocol>, request: RequestId) -> Result<Received, ErrorSet> {
+    let py = protocol.py();
+    let ((received, actions), bytes) =
+        protocol.decide(py, |state, context, out| state.wire.receive(request, context, out));
+    perform(protocol, actions, Output::of(bytes))?;
+    Ok(received)
+}
+
+/// Takes the end of an application, or an answer instead of one.
+#[inline]
+pub(super) fn finish(
+    protocol: This<'_, Protocol>,
+    request: RequestId,
+    outcome: Outcome<'_>,
+) -> (Finished, Result<(), ErrorSet>) {
+    let (finished, bytes) = protocol
+        .decide(protocol.py(), |state, context, out| state.wire.finished(request, outcome, context, out));
+    (finished, perform(protocol, finished.actions, Output::of(bytes)))
+}
+
+/// Sends a head that waits for content, at the end of the turn.
+pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let http_server = value.http_server.get();
+    let held = value
+        .state
+        .with(py, |state| state.wire.holds_head().then(|| (state.exchange.key, state.wire.latest())));
+    let Some((key, request)) = held else { return Ok(()) };
+    // An application that has ended is handled at once: an error response may be possible.
+    if let Some(task) = http_server.task(py, key)
+        && call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()?
+    {
+        return Ok(());
+    }
+    match value.decide(py, |state, context, out| state.wire.turn_ends(context, out)) {
+        (Ok(actions), bytes) => perform(protocol, actions, Output::of(bytes)),
+        (Err(error), _) => {
+            http_server.report(py, &format!("A response can't be sent: {error}"), None)?;
+            finish(protocol, request, Outcome::Ended).1
+        }
+    }
+}
+
+/// Handles a peer whose time is over.
+pub(super) fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let unsent = unsent(protocol)?;
+    feed(protocol, Input::Tick(unsent))
+}
+
+/// Handles the loss of the connection, with or without an error.
+pub(super) fn lose(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let lost = feed(protocol, Input::Lost { by_error }).and_then(|()| cancel_file(protocol));
+    // Also after an exception: a connection that is not removed would count for ever.
+    let lost = lost.map_err(|raised| raised.take(py));
+    forget(protocol)?;
+    Ok(lost?)
+}
+
+/// Returns the bytes that wait for the peer to read.
+pub(super) fn unsent(protocol: This<'_, Protocol>) -> Result<usize, ErrorSet> {
+    let py = protocol.py();
+    protocol.transport(py).map_or(Ok(0), |transport| transport.unsent(py))
+}
+
+impl Output {
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { split: bytes.len(), bytes, content: None }
+    }
+}
+
+/// Performs actions: all of them, whatever one raises.
+#[inline]
+fn perform(protocol: This<'_, Protocol>, actions: Actions, mut output: Output) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let mut outcome = Ok(());
+    for action in actions {
+        if let Err(raised) = act(protocol, action, &mut output) {
+            outcome = outcome.and(Err(raised.take(py)));
+        }
+    }
+    let mut scratch = output.bytes;
+    if scratch.capacity() > 0 && scratch.capacity() <= SCRATCH_AT_MOST {
+        scratch.clear();
+        protocol.http_server.get().shared.with(py, |shared| shared.scratch = scratch);
+    }
+    Ok(outcome?)
+}
+
+#[inline]
+fn act(protocol: This<'_, Protocol>, action: Action, output: &mut Output) -> Result<(), ErrorSet> {
+    let http_server = protocol.value().http_server.get();
+    match action {
+        Action::Write => write(protocol, output),
+        Action::Start => http_server.interface.start(protocol.object()),
+        _ => act_rarely(protocol, action),
+    }
+}
+
+/// Performs what a request that is sent and answered in one piece does not need.
+fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let http_server = value.http_server.get();
+    match action {
+        Action::Log => {
+            let records = value.state.with(py, |state| state.wire.take_log());
+            return access_log::write(protocol, records);
+        }
+        Action::WakeReceive => return wake_receivers(protocol),
+        Action::WakeSend => {
+            let drains = value.state.with(py, |state| mem::take(&mut state.exchange.drains));
+            return wake(py, drains);
+        }
+        _ => {}
+    }
+    let Some(transport) = value.transport(py) else { return Ok(()) };
+    match action {
+        Action::PauseReading => transport.pause_reading(py),
+        Action::ResumeReading => transport.resume_reading(py),
+        Action::Upgrade => upgrade(protocol, &transport),
+        Action::NotifyTurnEnd => match transport.tell_at_turn_end(py)? {
+            true => Ok(()),
+            false => http_server.call_soon(protocol.object().getattr(name!("_turn_ends"))?),
+        },
+        Action::YieldTurn => http_server.call_soon(protocol.object().getattr(name!("_resume_input"))?),
+        Action::ShutdownWrite => {
+            let is_closing = transport.is_closing(py)?;
+            let half_close = if is_closing { HalfClose::Lost } else { transport.end_writing(py)? };
+            feed(protocol, Input::WriteShutdown(half_close))
+        }
+        Action::Close => {
+            let unsent = transport.unsent(py)?;
+            feed(protocol, Input::Unsent(unsent))?;
+            transport.close(py)
+        }
+        Action::Abort => {
+            // While its descriptor is open, so that the task releases it.
+            cancel_file(protocol)?;
+            transport.abort(py)
+        }
+        Action::Write | Action::Start | Action::Log | Action::WakeReceive | Action::WakeSend => Ok(()),
+    }
+}
+
+#[inline]
+fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let Some(transport) = protocol.transport(py) else { return Ok(()) };
+    let (head, tail) = output.bytes.split_at(output.split);
+    transport.write(py, head, output.content.take(), tail)?;
+    // Only a native stream says so by itself.
+    if !matches!(transport, Transport::Stream(_)) && transport.is_closing(py)? {
+        feed(protocol, Input::Broken)?;
+    }
+    Ok(())
+}
+
+/// Wakes the calls that wait for an event. Those that learn of the end of their client are noted.
+fn wake_receivers(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let receivers = protocol.state.with(py, |state| {
+        if state.wire.has_lost_client() && !state.exchange.receivers.is_empty() {
+            state.exchange.note_listener(state.wire.latest());
+        }
+        mem::take(&mut state.exchange.receivers)
+    });
+    wake(py, receivers)
+}
+
+/// Offers the connection to another protocol: calls `hooks.upgrade(protocol, transport, received, has_ended)`, which
+/// creates a protocol of its own for the transport, or returns a false value. `has_ended` means that the peer has ended
+/// its side after the received bytes.
+fn upgrade(protocol: This<'_, Protocol>, transport: &Transport) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let (received, has_ended, request) = value
+        .state
+        .with(py, |state| (state.wire.upgrade(), state.wire.is_disconnected(), state.wire.latest()));
+    let hooks = value.http_server.get().hooks.bind(py);
+    let arguments = (protocol, transport.object().bind(py), make::bytes(py, &received)?, has_ended);
+    match hooks.call_method1(name!("upgrade"), arguments).and_then(|taken| taken.is_truthy()) {
+        Ok(true) => feed(protocol, Input::TakenOver).and_then(|()| forget(protocol)),
+        Ok(false) => {
+            let text = "this server does not speak WebSocket\n";
+            finish(protocol, request, Outcome::Answer { status: 501, text, closes: false }).1
+        }
+        Err(error) => {
+            // The transport may have another protocol by now, so this one would not get `connection_lost`.
+            let ended = feed(protocol, Input::TakenOver).and_then(|()| transport.abort(py));
+            ended.and_then(|()| forget(protocol)).and(Err(error.into()))
+        }
+    }
+}
+
+/// Cancels the task that sends a file.
+fn cancel_file(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    match protocol.state.with(py, |state| state.exchange.file.take()) {
+        Some(task) => Ok(task.bind(py).call_method0(name!("cancel")).map(drop)?),
+        None => Ok(()),
+    }
+}
+
+/// Removes the connection from the server.
+fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let (transport, place, addresses) =
+        value.state.with(py, |state| (state.transport.take(), state.place.take(), state.addresses.take()));
+    drop((transport, addresses));
+    match place {
+        Some(place) => value.http_server.get().end_connection(protocol.object(), place),
+        None => Ok(()),
+    }
+}
+
+/// Reports that an application's content was not sent. The client has its complete response.
+#[cold]
+fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: u16) -> Result<(), ErrorSet> {
+    let text = format!("A response with status {status} has no content: what was sent is left out");
+    http_server.report(py, &text, None)
+}
