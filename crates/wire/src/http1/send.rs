@@ -140,6 +140,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
         match encoded {
             Err(_) if is_first => self.retract(),
             Err(SendError::Invalid(http::LocalProtocolError::BodyTooShort)) => self.take_back(length),
+            // The response has begun: no rate is required of the request.
+            Ok(_) if is_first && more => self.settle_deadline(context),
             _ => {}
         }
         encoded

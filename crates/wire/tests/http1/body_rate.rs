@@ -96,6 +96,24 @@ fn no_rate_is_required_once_the_response_has_begun() {
 }
 
 #[test]
+fn the_time_for_silence_begins_with_the_response() {
+    for at_turn_end in [false, true] {
+        let mut site = uploading(b"");
+        assert_eq!(drip(&mut site, b"x", 1, 6), 6);
+        site.sends_all([start(200)]);
+        if at_turn_end {
+            site.end_turn();
+        } else {
+            site.sends_all([more("hello")]);
+        }
+        site.pass(7, 0);
+        assert!(!site.is_ending_for_peer());
+        site.pass(1, 0);
+        assert!(site.has_shut_down);
+    }
+}
+
+#[test]
 fn a_head_that_waits_is_no_response_yet() {
     let mut site = uploading(b"");
     site.sends_all([start(200)]);
