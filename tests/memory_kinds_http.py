@@ -1,6 +1,7 @@
 """Kinds of requests to which `memory_child` refuses memory, by the rules of `memory_kinds`."""
 
 import asyncio
+import socket
 from typing import Any
 
 from memory_kinds import Kind, cancel_all, nothing, turn
@@ -74,4 +75,25 @@ class RequestWithContent(Request):
     request = POST
 
 
-KINDS: list[type[Kind]] = [Request, RequestWithContent]
+class RequestWaitedFor(Request):
+    """One whose end, and that of its connection, others wait for."""
+
+    def set_up(self) -> None:
+        super().set_up()
+        self.waited = [self.server.drained(), self.server.disconnected(), self.server.served(1)]
+
+    def call(self) -> None:
+        super().call()
+        self.client.shutdown(socket.SHUT_WR)
+        turn(self.loop, 4)
+
+    def check(self, succeeded: bool) -> None:
+        super().check(succeeded)
+        turn(self.loop, 3)
+        if self.server.running or self.server.connections:
+            return
+        count = 3 if self.server.requests else 2
+        assert all(future.done() for future in self.waited[:count]), "nobody is told of the end"
+
+
+KINDS: list[type[Kind]] = [Request, RequestWithContent, RequestWaitedFor]
