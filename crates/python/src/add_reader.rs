@@ -24,8 +24,7 @@ pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let watching = "($self, fd, callback, *args)";
     let with_context = "($self, fd, callback, *args, context=None)";
     let removing = "($self, fd)";
-    let method =
-        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    let method = Method::new;
     vec![
         method("add_reader", fastcall(add_reader), watching, "Call callback(*args) whenever fd can be read."),
         method(

@@ -47,6 +47,22 @@ def load(app: Any, options: Options) -> Application:
     return Asgi2(found) if _is_asgi2(found, options.interface) else found
 
 
+def comes_of_disconnect(error: BaseException | None, steps: int = 16) -> bool:
+    """Return whether an exception is caused by the one that `send` raises once the client has left.
+
+    Frameworks wrap it in one of their own, and task groups in a group.
+    """
+    for _ in range(steps):
+        if isinstance(error, ConnectionError):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return all(comes_of_disconnect(member, steps - 1) for member in error.exceptions)
+        if error is None:
+            return False
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def split(name: str) -> tuple[str, str]:
     """Split a name into module and attribute. LoadingError if it has another form."""
     module, colon, attribute = name.partition(":")

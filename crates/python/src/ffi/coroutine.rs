@@ -56,8 +56,7 @@ pub(crate) fn make_class<'py, T: Coroutine>(
 
 /// The methods that Python code calls.
 fn methods<T: Coroutine>() -> Vec<Method<T>> {
-    let method =
-        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    let method = Method::new;
     vec![
         method(
             "send",

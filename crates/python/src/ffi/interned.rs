@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 189] = [
+pub(super) const TEXTS: [&str; 187] = [
     "1.0",
     "1.1",
     "2.3",
@@ -22,9 +22,7 @@ pub(super) const TEXTS: [&str; 189] = [
     "Task",
     "_ThreadSafeHandle",
     "__basicsize__",
-    "__cause__",
     "__code__",
-    "__context__",
     "__module__",
     "__name__",
     "__new__",
@@ -96,6 +94,7 @@ pub(super) const TEXTS: [&str; 189] = [
     "close",
     "close_inherited",
     "co_argcount",
+    "comes_of_disconnect",
     "connect",
     "connection_begun",
     "connection_ended",
@@ -116,7 +115,6 @@ pub(super) const TEXTS: [&str; 189] = [
     "error",
     "error_received",
     "exception",
-    "exceptions",
     "extensions",
     "family",
     "feed_data",

@@ -155,6 +155,10 @@ pub(crate) struct Method<T> {
 }
 
 impl<T> Method<T> {
+    pub(crate) fn new(name: &'static str, entry: Entry<T>, signature: &str, doc: &'static str) -> Self {
+        Self { name, entry, signature: signature.to_owned(), doc }
+    }
+
     pub(super) fn leak(self) -> PyResult<&'static mut ffi::PyMethodDef> {
         let doc = CString::new(format!("{}{}\n--\n\n{}", self.name, self.signature, self.doc))?;
         let (pointer, flags) = match self.entry.function {

@@ -9,7 +9,7 @@ use super::connection::Protocol;
 use super::driver;
 use super::shared::HttpServer;
 use super::ticks;
-use super::transport::Transport;
+use super::transport::AnyTransport;
 use crate::ffi::arguments::{Call, one};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::class::Definition;
@@ -17,7 +17,7 @@ use crate::ffi::constants::{none, truth};
 use crate::ffi::getter::repr;
 use crate::ffi::instance::ClassValue as _;
 use crate::ffi::make;
-use crate::ffi::method::{Entry, Method, fastcall, no_arguments};
+use crate::ffi::method::{Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
@@ -45,32 +45,22 @@ pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'p
 }
 
 fn methods() -> Vec<Method<Protocol>> {
-    let method = |name, entry: Entry<Protocol>, signature: &str, doc| Method {
-        name,
-        entry,
-        signature: signature.to_owned(),
-        doc,
-    };
+    let close = "Close if idle, otherwise after the response in progress.";
     vec![
-        method("connection_made", fastcall(connection_made), "($self, transport)", "A connection begins."),
-        method("data_received", fastcall(data_received), "($self, data)", "Some bytes have arrived."),
-        method("eof_received", no_arguments(eof_received), "($self)", "The peer has ended its side."),
-        method("connection_lost", fastcall(connection_lost), "($self, exc)", "The connection is gone."),
-        method("pause_writing", no_arguments(pause_writing), "($self)", "The peer does not read."),
-        method("resume_writing", no_arguments(resume_writing), "($self)", "The peer reads again."),
-        method(
-            "shutdown",
-            no_arguments(shutdown),
-            "($self)",
-            "Close if idle, otherwise after the response in progress.",
+        Method::new(
+            "connection_made",
+            fastcall(connection_made),
+            "($self, transport)",
+            "A connection begins.",
         ),
-        method(
-            "_resume_input",
-            no_arguments(resume_input),
-            "($self)",
-            "Work off what has arrived meanwhile.",
-        ),
-        method("_turn_ends", no_arguments(turn_ends), "($self)", "Send a head that waits for content."),
+        Method::new("data_received", fastcall(data_received), "($self, data)", "Some bytes have arrived."),
+        Method::new("eof_received", no_arguments(eof_received), "($self)", "The peer has ended its side."),
+        Method::new("connection_lost", fastcall(connection_lost), "($self, exc)", "The connection is gone."),
+        Method::new("pause_writing", no_arguments(pause_writing), "($self)", "The peer does not read."),
+        Method::new("resume_writing", no_arguments(resume_writing), "($self)", "The peer reads again."),
+        Method::new("shutdown", no_arguments(shutdown), "($self)", close),
+        Method::new("_resume_input", no_arguments(resume_input), "($self)", "Process what waits."),
+        Method::new("_turn_ends", no_arguments(turn_ends), "($self)", "Send a head that waits for content."),
     ]
 }
 
@@ -78,7 +68,7 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let py = call.py;
     let protocol = call.this();
     let given = one(call, "connection_made", "transport")?;
-    let transport = Transport::new(given)?;
+    let transport = AnyTransport::new(given)?;
     let is_secure = transport.is_secure(py)?;
     let value = protocol.value();
     let http_server = value.http_server.get();

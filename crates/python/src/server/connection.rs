@@ -11,7 +11,7 @@ use wire::http1::Connection;
 use wire::{Context, RequestId};
 
 use super::shared::HttpServer;
-use super::transport::Transport;
+use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
@@ -28,7 +28,7 @@ pub(super) struct Protocol {
 pub(super) struct State {
     pub(super) wire: Connection<Bytes>,
     /// Absent before `connection_made`, after `connection_lost`, and when another protocol has taken over.
-    pub(super) transport: Option<Transport>,
+    pub(super) transport: Option<AnyTransport>,
     /// The client's address and the server's, once a request has asked for them.
     pub(super) addresses: Option<[Object; 2]>,
     /// Whether the transport carries TLS.
@@ -125,7 +125,7 @@ impl Protocol {
     }
 
     /// Returns the transport, while there is one.
-    pub(super) fn transport(&self, py: Python<'_>) -> Option<Transport> {
+    pub(super) fn transport(&self, py: Python<'_>) -> Option<AnyTransport> {
         self.state.with(py, |state| state.transport.as_ref().map(|transport| transport.clone_ref(py)))
     }
 

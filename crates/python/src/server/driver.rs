@@ -6,15 +6,13 @@
 use std::mem;
 
 use pyo3::prelude::*;
-use wire::{
-    Action, Actions, Finished, HalfClose, Input, Message, Outcome, Received, RequestId, SendError, Sent,
-};
+use wire::{Action, Actions, Finished, Input, Message, Outcome, Received, RequestId, SendError, Sent};
 use wire::{Shutdown, Wait, Wire as _};
 
 use super::access_log;
 use super::connection::{Protocol, Sink, State};
 use super::shared::HttpServer;
-use super::transport::Transport;
+use super::transport::AnyTransport;
 use super::waiters::wake;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
@@ -237,11 +235,7 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
             false => http_server.call_soon(protocol.object().getattr(name!("_turn_ends"))?),
         },
         Action::YieldTurn => http_server.call_soon(protocol.object().getattr(name!("_resume_input"))?),
-        Action::ShutdownWrite => {
-            let is_closing = transport.is_closing(py)?;
-            let half_close = if is_closing { HalfClose::Lost } else { transport.end_writing(py)? };
-            feed(protocol, Input::WriteShutdown(half_close))
-        }
+        Action::ShutdownWrite => feed(protocol, Input::WriteShutdown(transport.end_writing(py)?)),
         Action::Close => {
             let unsent = transport.unsent(py)?;
             feed(protocol, Input::Unsent(unsent))?;
@@ -262,8 +256,7 @@ fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorS
     let Some(transport) = protocol.transport(py) else { return Ok(()) };
     let (head, tail) = output.bytes.split_at(output.split);
     transport.write(py, head, output.content.take(), tail)?;
-    // Only a native stream says so by itself.
-    if !matches!(transport, Transport::Stream(_)) && transport.is_closing(py)? {
+    if !transport.reports_loss() && transport.is_closing(py)? {
         feed(protocol, Input::Broken)?;
     }
     Ok(())
@@ -284,7 +277,7 @@ fn wake_receivers(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
 /// Offers the connection to another protocol: calls `hooks.upgrade(protocol, transport, received, has_ended)`, which
 /// creates a protocol of its own for the transport, or returns a false value. `has_ended` means that the peer has ended
 /// its side after the received bytes.
-fn upgrade(protocol: This<'_, Protocol>, transport: &Transport) -> Result<(), ErrorSet> {
+fn upgrade(protocol: This<'_, Protocol>, transport: &AnyTransport) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
     let (received, has_ended, request) = value

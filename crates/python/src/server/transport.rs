@@ -1,8 +1,7 @@
-//! The transport of a connection: a native stream, whose functions are called directly, or any other, whose methods are
-//! called.
-//!
-//! asyncio's TLS transport tells only that it was closed, not that the transport below it is lost, which alone warns of
-//! each late write: so that one is checked, too.
+//! Where the bytes of a connection go: a trait, for a native stream, whose functions are called directly, and for any
+//! other transport, whose methods are called. A further transport of ours is a further implementation.
+
+use std::ops::Deref;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -22,118 +21,56 @@ use crate::transport;
 /// The size of pieces that are joined for a transport that would send each separately: TLS makes a record of each.
 const JOIN_AT_MOST: usize = 16 * 1024;
 
-/// A transport.
-pub(super) enum Transport {
-    Stream(Object<Stream>),
-    /// asyncio's TLS transport.
-    Tls(Object),
-    Other(Object),
-}
-
-impl Transport {
-    pub(super) fn new(transport: Borrowed<'_>) -> PyResult<Self> {
-        if let Some(stream) = This::<Stream>::cast(transport) {
-            return Ok(Self::Stream(stream.to_owned().into()));
-        }
-        let object = transport.to_owned().into();
-        let is_tls = transport.getattr_opt(name!("_ssl_protocol"))?.is_some();
-        Ok(if is_tls { Self::Tls(object) } else { Self::Other(object) })
-    }
-
-    pub(super) fn object(&self) -> &Py<PyAny> {
-        match self {
-            Self::Stream(object) => object.as_any(),
-            Self::Tls(object) | Self::Other(object) => object,
-        }
-    }
-
-    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
-        match self {
-            Self::Stream(object) => Self::Stream(object.clone_ref(py)),
-            Self::Tls(object) => Self::Tls(object.clone_ref(py)),
-            Self::Other(object) => Self::Other(object.clone_ref(py)),
-        }
-    }
+/// A transport. What it does not do in its own way is done by its methods of asyncio's names.
+pub(super) trait Transport {
+    fn object(&self) -> &Py<PyAny>;
 
     /// Writes a head, content and what follows it.
-    #[inline]
-    pub(super) fn write(
-        &self,
-        py: Python<'_>,
-        head: &[u8],
-        content: Option<Bytes>,
-        tail: &[u8],
-    ) -> Result<(), ErrorSet> {
-        match self {
-            Self::Stream(transport) => {
-                stream::write_parts(transport.bind_borrowed(py).into(), head, content, tail)
-            }
-            Self::Tls(transport) | Self::Other(transport) => {
-                write_by_method(transport.bind_borrowed(py), head, content, tail)
-            }
-        }
+    fn write(&self, py: Python<'_>, head: &[u8], content: Option<Bytes>, tail: &[u8])
+    -> Result<(), ErrorSet>;
+
+    /// Returns whether the transport says by itself that it is lost: [`is_lost`](Self::is_lost).
+    fn reports_loss(&self) -> bool {
+        false
     }
 
-    /// Returns whether the connection is known to be lost, though the protocol was not told yet. Only a native stream
-    /// knows; [`is_closing`](Self::is_closing) asks the others.
-    #[inline]
-    pub(super) fn is_lost(&self, py: Python<'_>) -> bool {
-        match self {
-            Self::Stream(transport) => stream::is_lost(transport.bind_borrowed(py).into()),
-            Self::Tls(_) | Self::Other(_) => false,
-        }
+    /// Returns whether the connection is known to be lost, though the protocol was not told yet.
+    fn is_lost(&self, _py: Python<'_>) -> bool {
+        false
     }
 
-    /// Returns whether the transport carries TLS. A native stream does not.
-    pub(super) fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        match self {
-            Self::Stream(_) => Ok(false),
-            Self::Tls(_) => Ok(true),
-            Self::Other(_) => Ok(!self.fact(py, name!("sslcontext"))?.is_none()),
-        }
-    }
+    fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
 
-    /// Requests a call of the protocol at the end of the turn, before the stream sends. Returns false if this transport
+    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
+
+    /// Requests a call of the protocol at the end of the turn, before bytes are sent. Returns false if this transport
     /// can't do that.
-    pub(super) fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        match self {
-            Self::Stream(transport) => {
-                stream::tell_at_turn_end(transport.bind_borrowed(py).into()).map(|()| true)
-            }
-            Self::Tls(_) | Self::Other(_) => Ok(false),
-        }
+    fn tell_at_turn_end(&self, _py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(false)
     }
 
-    pub(super) fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        match self {
-            Self::Stream(transport) => transport::pause_reading(transport.bind_borrowed(py).into()),
-            Self::Tls(_) | Self::Other(_) => self.call(py, name!("pause_reading")).map(drop),
-        }
+    fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        self.call(py, name!("pause_reading")).map(drop)
     }
 
-    pub(super) fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        match self {
-            Self::Stream(transport) => transport::resume_reading(transport.bind_borrowed(py).into()),
-            Self::Tls(_) | Self::Other(_) => self.call(py, name!("resume_reading")).map(drop),
-        }
+    fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        self.call(py, name!("resume_reading")).map(drop)
     }
 
     /// Sends what was written, then closes.
-    pub(super) fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        match self {
-            Self::Stream(transport) => transport::close(transport.bind_borrowed(py).into()),
-            // asyncio's TLS transport can't be used any more after a second `close()`.
-            Self::Tls(_) | Self::Other(_) if self.is_closing(py)? => Ok(()),
-            Self::Tls(_) | Self::Other(_) => self.call(py, name!("close")).map(drop),
-        }
-    }
+    fn close(&self, py: Python<'_>) -> Result<(), ErrorSet>;
 
-    pub(super) fn abort(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+    fn abort(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         self.call(py, name!("abort")).map(drop)
     }
 
+    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
+
     /// Ends our side and leaves the peer's open.
-    pub(super) fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, ErrorSet> {
+    fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, ErrorSet> {
+        if self.is_closing(py)? {
+            return Ok(HalfClose::Lost);
+        }
         if !self.can_end_writing(py)? {
             return Ok(HalfClose::Unsupported);
         }
@@ -146,62 +83,23 @@ impl Transport {
         }
     }
 
-    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        match self {
-            Self::Stream(_) => Ok(true),
-            Self::Tls(_) => Ok(false),
-            Self::Other(_) => match self.call(py, name!("can_write_eof")) {
-                Ok(can) => Ok(can.is_truthy()?),
-                // Some transports do not have the method.
-                Err(raised) => protocol::failure(py, raised).map(|_| false),
-            },
-        }
-    }
-
     /// Returns the bytes that wait for the kernel; 0 if a closing transport does not tell.
-    pub(super) fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
+    fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
         match self.call(py, name!("get_write_buffer_size")) {
             Ok(size) => Ok(size.extract()?),
-            Err(raised) => {
-                protocol::failure(py, raised)?;
-                Ok(0)
-            }
+            Err(raised) => protocol::failure(py, raised).map(|_| 0),
         }
-    }
-
-    pub(super) fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(self.call(py, name!("is_closing"))?.is_truthy()? || self.is_lost_below(py)?)
-    }
-
-    /// Returns whether the transport under TLS is lost or closing.
-    fn is_lost_below(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        let Self::Tls(transport) = self else { return Ok(false) };
-        let Some(middle) = transport.bind(py).getattr_opt(name!("_ssl_protocol"))? else { return Ok(false) };
-        let below = middle.getattr_opt(name!("_transport"))?.filter(|below| !below.is_none());
-        let Some(below) = below else { return Ok(true) };
-        Ok(call_method(below.as_borrowed(), name!("is_closing"), &[])?.is_truthy()?)
     }
 
     /// Returns the peer's address and our own, as Python has them.
-    pub(super) fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
-        match self {
-            Self::Stream(transport) => {
-                Ok(stream::addresses(py, This::from(transport.bind_borrowed(py)).value())?)
-            }
-            Self::Tls(_) | Self::Other(_) => {
-                Ok([self.fact(py, name!("peername"))?, self.fact(py, name!("sockname"))?])
-            }
-        }
+    fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+        Ok([self.fact(py, name!("peername"))?, self.fact(py, name!("sockname"))?])
     }
 
     /// Returns `transport.get_extra_info(name)`.
-    pub(super) fn fact<'py>(
-        &self,
-        py: Python<'py>,
-        name: &Py<PyString>,
-    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-        let transport = self.object().bind_borrowed(py);
-        call_method(transport, name!("get_extra_info"), &[name.bind_borrowed(py).as_any().as_borrowed()])
+    fn fact<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        let (transport, name) = (self.object().bind_borrowed(py), name.bind_borrowed(py));
+        call_method(transport, name!("get_extra_info"), &[name.as_any().as_borrowed()])
     }
 
     fn call<'py>(&self, py: Python<'py>, name: &Py<PyString>) -> Result<Bound<'py, PyAny>, ErrorSet> {
@@ -209,26 +107,174 @@ impl Transport {
     }
 }
 
-fn write_by_method(
-    transport: Borrowed<'_>,
-    head: &[u8],
-    content: Option<Bytes>,
-    tail: &[u8],
-) -> Result<(), ErrorSet> {
-    let py = transport.py();
-    let write =
-        |piece: &Bound<'_, PyAny>| call_method(transport, name!("write"), &[piece.as_borrowed()]).map(drop);
-    let length = content.as_ref().map_or(0, |content| content.as_ref().len());
-    if head.len() + length + tail.len() <= JOIN_AT_MOST {
+/// Any of the transports.
+pub(super) enum AnyTransport {
+    Native(Native),
+    Foreign(Foreign),
+}
+
+/// A stream of the loop.
+pub(super) struct Native(Object<Stream>);
+
+/// A transport that is not ours, such as asyncio's for TLS. That one tells only that it was closed, not that the
+/// transport below it is lost, which alone warns of each late write: so that one is checked, too.
+pub(super) struct Foreign {
+    object: Object,
+    is_tls: bool,
+}
+
+impl AnyTransport {
+    pub(super) fn new(transport: Borrowed<'_>) -> PyResult<Self> {
+        if let Some(stream) = This::<Stream>::cast(transport) {
+            return Ok(Self::Native(Native(stream.to_owned().into())));
+        }
+        let is_tls = transport.getattr_opt(name!("_ssl_protocol"))?.is_some();
+        Ok(Self::Foreign(Foreign { object: transport.to_owned().into(), is_tls }))
+    }
+
+    pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Native(Native(object)) => Self::Native(Native(object.clone_ref(py))),
+            Self::Foreign(Foreign { object, is_tls }) => {
+                Self::Foreign(Foreign { object: object.clone_ref(py), is_tls: *is_tls })
+            }
+        }
+    }
+}
+
+impl Deref for AnyTransport {
+    type Target = dyn Transport;
+
+    #[inline(always)]
+    fn deref(&self) -> &(dyn Transport + 'static) {
+        match self {
+            Self::Native(native) => native,
+            Self::Foreign(foreign) => foreign,
+        }
+    }
+}
+
+impl Native {
+    #[inline(always)]
+    fn stream<'py>(&'py self, py: Python<'py>) -> This<'py, Stream> {
+        self.0.this(py)
+    }
+}
+
+impl Transport for Native {
+    fn object(&self) -> &Py<PyAny> {
+        self.0.as_any()
+    }
+
+    fn write(
+        &self,
+        py: Python<'_>,
+        head: &[u8],
+        content: Option<Bytes>,
+        tail: &[u8],
+    ) -> Result<(), ErrorSet> {
+        stream::write_parts(self.stream(py), head, content, tail)
+    }
+
+    fn reports_loss(&self) -> bool {
+        true
+    }
+
+    fn is_lost(&self, py: Python<'_>) -> bool {
+        stream::is_lost(self.stream(py))
+    }
+
+    fn is_secure(&self, _py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(false)
+    }
+
+    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(self.call(py, name!("is_closing"))?.is_truthy()?)
+    }
+
+    fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        stream::tell_at_turn_end(self.stream(py)).map(|()| true)
+    }
+
+    fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        transport::pause_reading(self.stream(py))
+    }
+
+    fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        transport::resume_reading(self.stream(py))
+    }
+
+    fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        transport::close(self.stream(py))
+    }
+
+    fn can_end_writing(&self, _py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(true)
+    }
+
+    fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
+        Ok(stream::addresses(py, self.stream(py).value())?)
+    }
+}
+
+impl Transport for Foreign {
+    fn object(&self) -> &Py<PyAny> {
+        &self.object
+    }
+
+    fn write(
+        &self,
+        py: Python<'_>,
+        head: &[u8],
+        content: Option<Bytes>,
+        tail: &[u8],
+    ) -> Result<(), ErrorSet> {
+        let transport = self.object.bind_borrowed(py);
+        let write = |piece: &[u8]| match piece {
+            [] => Ok(()),
+            _ => call_method(transport, name!("write"), &[make::bytes(py, piece)?.as_any().as_borrowed()])
+                .map(drop),
+        };
         let middle = content.as_ref().map_or(&[][..], AsRef::as_ref);
-        let joined = [head, middle, tail].concat();
-        return if joined.is_empty() { Ok(()) } else { write(make::bytes(py, &joined)?.as_any()) };
+        if head.len() + middle.len() + tail.len() <= JOIN_AT_MOST {
+            return write(&[head, middle, tail].concat());
+        }
+        write(head)?;
+        if let Some(content) = content {
+            call_method(transport, name!("write"), &[content.to_object(py).as_borrowed()])?;
+        }
+        write(tail)
     }
-    if !head.is_empty() {
-        write(make::bytes(py, head)?.as_any())?;
+
+    fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(self.is_tls || !self.fact(py, name!("sslcontext"))?.is_none())
     }
-    if let Some(content) = content {
-        write(&content.to_object(py))?;
+
+    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        if self.call(py, name!("is_closing"))?.is_truthy()? {
+            return Ok(true);
+        }
+        let middle =
+            if self.is_tls { self.object.bind(py).getattr_opt(name!("_ssl_protocol"))? } else { None };
+        let Some(middle) = middle else { return Ok(false) };
+        let below = middle.getattr_opt(name!("_transport"))?.filter(|below| !below.is_none());
+        let Some(below) = below else { return Ok(true) };
+        Ok(call_method(below.as_borrowed(), name!("is_closing"), &[])?.is_truthy()?)
     }
-    if tail.is_empty() { Ok(()) } else { write(make::bytes(py, tail)?.as_any()) }
+
+    fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        // asyncio's TLS transport can't be used any more after a second `close()`.
+        if self.is_closing(py)? { Ok(()) } else { self.call(py, name!("close")).map(drop) }
+    }
+
+    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        if self.is_tls {
+            return Ok(false);
+        }
+        match self.call(py, name!("can_write_eof")) {
+            Ok(can) => Ok(can.is_truthy()?),
+            // Some transports do not have the method.
+            Err(raised) => protocol::failure(py, raised).map(|_| false),
+        }
+    }
 }

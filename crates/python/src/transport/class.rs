@@ -67,7 +67,7 @@ pub(crate) fn method<T>(
     signature: &str,
     doc: &'static str,
 ) -> Method<T> {
-    Method { name, entry, signature: signature.to_owned(), doc }
+    Method::new(name, entry, signature, doc)
 }
 
 fn methods<I: Inner>() -> Vec<Method<Transport<I>>> {

@@ -14,7 +14,7 @@ use crate::ffi::arguments::one;
 use crate::ffi::class::Definition;
 use crate::ffi::error::new_error;
 use crate::ffi::instance::ClassValue as _;
-use crate::ffi::method::{BoundFunction, Call, Entry, Method, fastcall, no_arguments};
+use crate::ffi::method::{BoundFunction, Call, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::server::driver;
@@ -31,22 +31,13 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "A request and its response: what receive() and send() of an ASGI application are bound to.";
     let definition = Definition { methods: file::methods(), ..Definition::new("HttpExchange", doc) };
     definition.make(module, RequestCycle::class())?;
+    let (next, take) = ("The next ASGI event of the request.", "Take an ASGI event of the response.");
     let known = Known {
-        receive: function("receive", no_arguments(receive), "()", "The next ASGI event of the request.")?,
-        send: function("send", fastcall(send), "(message)", "Take an ASGI event of the response.")?,
+        receive: BoundFunction::new(Method::new("receive", no_arguments(receive), "()", next))?,
+        send: BoundFunction::new(Method::new("send", fastcall(send), "(message)", take))?,
     };
     KNOWN.get_or_init(module.py(), || known);
     Ok(())
-}
-
-/// Returns a function that can be bound to a request.
-pub(super) fn function(
-    name: &'static str,
-    entry: Entry<RequestCycle>,
-    signature: &str,
-    doc: &'static str,
-) -> PyResult<BoundFunction<RequestCycle>> {
-    BoundFunction::new(Method { name, entry, signature: signature.to_owned(), doc })
 }
 
 /// Returns `receive` and `send` of a request.
@@ -81,12 +72,12 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
             Wait::Drain => awaitable::drain(cycle),
         },
         Err(SendError::Disconnected) => {
-            let drops = protocol.state.with(py, |state| {
-                let grace = protocol.http_server.get().settings.disconnect_grace;
+            let grace = protocol.http_server.get().settings.disconnect_grace;
+            let dropped = protocol.state.with(py, |state| {
                 let is_dropped = state.exchange.drops(&state.wire, cycle.request, is_last, grace);
                 is_dropped.then(|| !is_start && state.exchange.counts_drop())
             });
-            match drops {
+            match dropped {
                 Some(true) => awaitable::turn(py),
                 Some(false) => awaitable::done(py),
                 None => Err(send_error::raise(SendError::Disconnected)),

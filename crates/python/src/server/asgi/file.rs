@@ -21,28 +21,14 @@ use crate::server::driver;
 
 /// The methods that the coroutines call.
 pub(super) fn methods() -> Vec<Method<RequestCycle>> {
-    let method =
-        |name, entry, signature: &str, doc| Method { name, entry, signature: signature.to_owned(), doc };
+    let begins =
+        "Send the head and what stands before a file; the transport if the file is to be sent, or None.";
+    let holds = "Cancel this task when the connection ends; None: no other.";
     vec![
-        method(
-            "_begin_file",
-            fastcall(begin),
-            "($self, count, more_body)",
-            "Send the head and what stands before a file; the transport if the file is to be sent, otherwise None.",
-        ),
-        method(
-            "_hold_file",
-            fastcall(hold),
-            "($self, task)",
-            "Cancel this task when the connection ends; None: no other.",
-        ),
-        method("_file_goes_on", no_arguments(goes_on), "($self)", "The peer has read some of a file."),
-        method(
-            "_end_file",
-            fastcall(end),
-            "($self, more_body)",
-            "A file has been sent: send what follows it.",
-        ),
+        Method::new("_begin_file", fastcall(begin), "($self, count, more_body)", begins),
+        Method::new("_hold_file", fastcall(hold), "($self, task)", holds),
+        Method::new("_file_goes_on", no_arguments(goes_on), "($self)", "The peer has read some of a file."),
+        Method::new("_end_file", fastcall(end), "($self, more_body)", "Send what follows a file."),
     ]
 }
 

@@ -10,55 +10,13 @@ use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 
 /// Header fields of clients and proxies, whose names are not created again for each request.
-const FIELDS: [&str; 46] = [
-    "host",
-    "accept",
-    "cookie",
-    "origin",
-    "referer",
-    "range",
-    "te",
-    "via",
-    "date",
-    "dnt",
-    "connection",
-    "user-agent",
-    "accept-encoding",
-    "accept-language",
-    "accept-charset",
-    "authorization",
-    "cache-control",
-    "content-length",
-    "content-type",
-    "content-encoding",
-    "transfer-encoding",
-    "expect",
-    "from",
-    "forwarded",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-    "if-range",
-    "keep-alive",
-    "pragma",
-    "upgrade",
-    "upgrade-insecure-requests",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-request-id",
-    "x-requested-with",
-    "sec-fetch-dest",
-    "sec-fetch-mode",
-    "sec-fetch-site",
-    "sec-fetch-user",
-    "traceparent",
-    "tracestate",
-];
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+const FIELDS: &str = "host accept cookie origin referer range te via date dnt connection user-agent accept-encoding \
+    accept-language accept-charset authorization cache-control content-length content-type content-encoding \
+    transfer-encoding expect from forwarded if-match if-none-match if-modified-since if-unmodified-since if-range \
+    keep-alive pragma upgrade upgrade-insecure-requests x-forwarded-for x-forwarded-host x-forwarded-port \
+    x-forwarded-proto x-real-ip x-request-id x-requested-with sec-fetch-dest sec-fetch-mode sec-fetch-site \
+    sec-fetch-user traceparent tracestate";
+const METHODS: &str = "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH";
 /// No name in the list is longer.
 const LONGEST: usize = 32;
 
@@ -86,11 +44,11 @@ pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
 impl Names {
     fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
         let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
-        for name in FIELDS {
+        for name in FIELDS.split_ascii_whitespace() {
             fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));
         }
         let method = |name: &'static str| Ok((name.as_bytes(), make::interned(py, name)?.unbind()));
-        let methods: Result<_, ErrorSet> = METHODS.into_iter().map(method).collect();
+        let methods: Result<_, ErrorSet> = METHODS.split_ascii_whitespace().map(method).collect();
         Ok(Self { methods: methods?, fields })
     }
 

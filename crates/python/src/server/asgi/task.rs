@@ -1,9 +1,7 @@
 //! The task of a request: the application is called, its task takes the first step at once, and its end is handled.
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{
-    PyBaseExceptionGroup, PyConnectionError, PyImportError, PyKeyboardInterrupt, PySystemExit,
-};
+use pyo3::exceptions::{PyImportError, PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use wire::{Ending, Outcome};
@@ -14,7 +12,7 @@ use crate::ffi::arguments::one;
 use crate::ffi::call::{call_method, call_three};
 use crate::ffi::constants::none;
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
-use crate::ffi::method::{BoundFunction, Call, fastcall};
+use crate::ffi::method::{BoundFunction, Call, Method, fastcall};
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
@@ -25,16 +23,15 @@ use crate::server::driver;
 use crate::server::shared::HttpServer;
 use crate::tasks;
 
-/// The number of causes of an exception that are checked.
-const CHAIN: usize = 16;
-
 /// The callback for the end of a task.
 static ENDED: PyOnceLock<BoundFunction<RequestCycle>> = PyOnceLock::new();
 
 /// Creates the callback for the end of a task.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
     let doc = "Called by the task at its end.";
-    ENDED.get_or_try_init(py, || callables::function("ended", fastcall(call_ended), "(task)", doc))?;
+    ENDED.get_or_try_init(py, || {
+        BoundFunction::new(Method::new("ended", fastcall(call_ended), "(task)", doc))
+    })?;
     Ok(())
 }
 
@@ -238,33 +235,15 @@ fn report_failure(
     error: PyErr,
     was_disconnected: bool,
 ) -> Result<(), ErrorSet> {
-    let is_expected = error.is_instance_of::<CancelledError>(py)
-        || (was_disconnected && comes_of_disconnect(error.value(py), CHAIN)?);
+    let comes_of_disconnect = || {
+        let module = py.import(name!("vitok.http.application"))?;
+        module.call_method1(name!("comes_of_disconnect"), (error.value(py),))?.is_truthy()
+    };
+    let is_expected =
+        error.is_instance_of::<CancelledError>(py) || (was_disconnected && comes_of_disconnect()?);
     match protocol::failure(py, error.into()) {
         Ok(_) if is_expected => Ok(()),
         Ok(error) => http_server.report(py, "Exception in ASGI application", Some(&error)),
         Err(leaving) => Err(leaving),
     }
-}
-
-/// Returns whether an exception is caused by the one that `send` raises once the client has left: frameworks wrap it in
-/// one of their own, and task groups in a group.
-fn comes_of_disconnect(error: &Bound<'_, PyAny>, steps: usize) -> PyResult<bool> {
-    if error.is_none() || steps == 0 {
-        return Ok(false);
-    }
-    if error.is_instance_of::<PyConnectionError>() {
-        return Ok(true);
-    }
-    if error.is_instance_of::<PyBaseExceptionGroup>() {
-        for member in error.getattr(name!("exceptions"))?.try_iter()? {
-            if !comes_of_disconnect(&member?, steps - 1)? {
-                return Ok(false);
-            }
-        }
-        return Ok(true);
-    }
-    let cause = error.getattr(name!("__cause__"))?;
-    let before = if cause.is_none() { error.getattr(name!("__context__"))? } else { cause };
-    comes_of_disconnect(&before, steps - 1)
 }
