@@ -69,7 +69,6 @@ BAD = [
     ("arrows", "crates/python/src/stream.rs", "\nuse http::Connection;\n", 2, "only server/ may"),
     ("arrows", "python/vitok/_loop.py", "import asyncio\nimport uvloop.loop\n", 2, "the package imports uvloop"),
     ("arrows", "python/vitok/_loop.py", "def f():\n    from attrs import define\n", 2, "the package imports attrs"),
-    ("circles", "tools/circles.txt", "# A comment.\ntools/gone.py\n", 2, "tools/gone.py is in no circle"),
     ("panicking", "crates/python/src/add_reader.rs", "let keys = PyDict::new(py);\n", 1, "take it from ffi::make"),
     ("panicking", "crates/python/src/add_reader.rs", "number.into_pyobject(py)?;\n", 1, "take it from ffi::make"),
     (

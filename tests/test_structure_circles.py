@@ -194,16 +194,6 @@ def test_a_circle_is_a_finding_in_each_of_its_files() -> None:
     assert "crate::b::B closes the circle a.rs -> b.rs -> a.rs" in str(findings[0])
 
 
-def test_a_listed_file_may_be_in_a_circle() -> None:
-    listed = {circles.RATCHET: "# Today's.\n\ncrates/stream/src/a.rs\n"}
-    assert [finding.path for finding in circles.check(Tree(CIRCLE | listed))] == ["crates/stream/src/b.rs"]
-
-
-def test_a_listed_file_must_be_in_a_circle() -> None:
-    files = CIRCLE | {"crates/stream/src/b.rs": "", circles.RATCHET: "crates/stream/src/a.rs\n"}
-    assert [(finding.path, finding.line) for finding in circles.check(Tree(files))] == [(circles.RATCHET, 1)]
-
-
 def test_a_package_of_python_is_in_no_circle_through_the_stub_of_its_native_module() -> None:
     files = {
         "python/vitok/__init__.py": "from .a import A\n",

@@ -12,32 +12,18 @@ from tools.graph import Arrow, circle_of, circles
 from tools.rust_modules import arrows_of
 from tools.tree import Finding, Tree
 
-# Files that are in a circle. Lines are only removed from this list.
-RATCHET = "tools/circles.txt"
 # Python finds the package here, and everything else from the root of the project.
 PACKAGE_FOLDER = "python/"
 REMEDY = "move what both use into a file below, or the caller into a file above"
 
 
 def check(tree: Tree) -> Iterator[Finding]:
-    """Files in a circle that are not listed, and listed ones that are in none."""
+    """Files in a circle."""
     arrows = sorted(set(all_arrows(tree)))
-    inside = {file for circle in circles(arrows) for file in circle}
-    listed = dict(read_list(tree.files.get(RATCHET, "")))
-    for file in sorted(inside - set(listed)):
+    for file in sorted(file for circle in circles(arrows) for file in circle):
         way = circle_of(file, arrows)
         arrow = next(arrow for arrow in arrows if (arrow.source, arrow.target) == tuple(way[:2]))
         yield Finding(file, arrow.line, f"{arrow.name} closes the circle {' -> '.join(map(short, way))}", REMEDY)
-    for file, line in listed.items():
-        if file not in inside:
-            yield Finding(RATCHET, line, f"{file} is in no circle", "remove its line from the list")
-
-
-def read_list(text: str) -> Iterator[tuple[str, int]]:
-    """The path in each line of the list with its number; a line that begins with # is a comment."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.startswith("#"):
-            yield line.strip(), number
 
 
 def short(path: str) -> str:
