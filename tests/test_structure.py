@@ -237,7 +237,8 @@ def test_a_check_lets_the_neighbour_of_a_mistake_pass(check: str, path: str, tex
 
 
 def test_every_check_is_tried_both_ways() -> None:
-    assert {check for check, *_ in BAD} == {check for check, *_ in GOOD} == set(structure.CHECKS)
+    # A circle takes two files: test_structure_circles.py has one.
+    assert {check for check, *_ in BAD} | {"circles"} == {check for check, *_ in GOOD} == set(structure.CHECKS)
 
 
 def test_the_ratchet_allows_the_length_it_names_and_no_line_more() -> None:
