@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from asgi_support import echo, serving
 from certificates_made import Certificates
-from driven import POST, START, Driven, Wire, run, turns
+from driven import POST, Driven, Wire, run, turns
 
 pytestmark = pytest.mark.vitok_only
 
@@ -52,105 +52,6 @@ def test_a_byte_now_and_then() -> None:
         assert wire.has_ended_writing
         assert '"POST / HTTP/1.1" 408 0B ' in driven.hooks.lines
         assert driven.server.running == 0
-
-    run(main)
-
-
-def test_what_came_quickly_counts() -> None:
-    """A hundred bytes at the beginning are ten seconds more."""
-
-    async def main() -> None:
-        driven = Driven(reads, **LIMITS)
-        wire = driven.connect()
-        wire.send(LONG + bytes(100))
-        await turns()
-        took = drip(driven, wire, b"x", every=5, at_most=1000)
-        assert SECONDS + 10 <= took <= SECONDS + 10 + 5
-
-    run(main)
-
-
-@pytest.mark.parametrize("rate", [None, 10])
-def test_fast_enough(rate: int | None) -> None:
-    """Who keeps the pace, or is asked for none, is never cut however long it takes; the next request begins anew."""
-
-    async def main() -> None:
-        driven = Driven(reads, **{**LIMITS, "min_body_rate": rate})
-        wire = driven.connect()
-        wire.send(LONG)
-        await turns()
-        data = bytes(10 if rate is not None else 1)
-        assert drip(driven, wire, data, every=1, at_most=1000) == 1000
-        assert not wire.closing
-
-    run(main)
-
-
-def test_each_request_has_its_own_pace() -> None:
-    """Time that an earlier request took is not a later one's."""
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await reads(scope, receive, send) if scope["path"] == "/never" else await echo(scope, receive, send)
-
-    async def main() -> None:
-        driven = Driven(application, **LIMITS)
-        wire = driven.connect()
-        for _ in range(5):
-            wire.send(POST + b"content-length: 2\r\n\r\na")
-            await turns()
-            driven.pass_time(SECONDS - 1)
-            wire.send(b"b")
-            await turns()
-            assert wire.read().endswith(b"ab")
-            wire.seen.clear()
-        assert not wire.closing
-
-    run(main)
-
-
-def test_an_application_that_is_slow_to_read() -> None:
-    """While content waits for the application the peer is not waited for."""
-    gate = asyncio.Event()
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await gate.wait()
-        await echo(scope, receive, send)
-
-    async def main() -> None:
-        driven = Driven(application, **{**LIMITS, "min_body_rate": 1000})
-        wire = driven.connect()
-        wire.send(POST + b"content-length: 100000\r\n\r\n" + bytes(99_999))
-        assert wire.reads_paused
-        driven.pass_time(1000)
-        gate.set()
-        await turns()
-        assert not wire.reads_paused
-        wire.send(b"x")
-        await turns()
-        assert wire.read().startswith(b"HTTP/1.1 200 ")
-
-    run(main)
-
-
-def test_a_conversation() -> None:
-    """Once the response has begun content may come as it likes, as long as it does not stop."""
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        await send({**START, "headers": []})
-        await send({"type": "http.response.body", "body": b"hello", "more_body": True})
-        await reads(scope, receive, send)
-
-    async def main() -> None:
-        driven = Driven(application, **LIMITS)
-        wire = driven.connect()
-        wire.send(LONG)
-        await turns()
-        wire.read()
-        assert drip(driven, wire, b"x", every=SECONDS - 1, at_most=1000) == 1000
-        assert not wire.closing
-        driven.pass_time(SECONDS + 1)
-        await turns()
-        assert wire.has_ended_writing
 
     run(main)
 
