@@ -1,6 +1,7 @@
 """Passing a connection on to another protocol: everything after the handshake reaches the successor.
 
-The successor is a list that collects bytes; tests/programs/test_uvicorn_websockets.py has real ones.
+The successor is a list that collects bytes; tests/programs/test_uvicorn_websockets.py has real ones. Every split of the
+bytes is tested in crates/wire.
 """
 
 import asyncio
@@ -70,77 +71,6 @@ def test_bytes_behind_a_handshake_reach_the_successor(requests: int) -> None:
         assert successor.bytes == HANDSHAKE + FRAME
         assert wire.read().count(b"HTTP/1.1 200 ") == requests
         assert driven.server.connections == 0
-
-    run(main)
-
-
-@pytest.mark.parametrize("is_slow", [False, True])
-def test_the_successor_gets_the_same_bytes_wherever_they_are_split(is_slow: bool) -> None:
-    """A request, a handshake and a frame in two pieces, split at each byte; the answer comes between or behind them."""
-    everything = GET + HANDSHAKE + FRAME
-
-    async def split_at(place: int, *, answers_between: bool) -> None:
-        application = Slow()
-        driven = Driven(application, allow_upgrade=True)
-        successor = Successor(driven)
-        wire = driven.connect()
-        if not is_slow:
-            application.is_open.set()
-        wire.send(everything[:place])
-        if answers_between:
-            application.is_open.set()
-            await turns()
-        wire.protocol.data_received(everything[place:])
-        await turns()
-        application.is_open.set()
-        await turns()
-        assert successor.bytes == HANDSHAKE + FRAME, place
-        assert wire.read().count(b"HTTP/1.1 200 ") == 1
-        assert driven.server.connections == 0
-
-    async def main() -> None:
-        for place in range(1, len(everything)):
-            await split_at(place, answers_between=False)
-            await split_at(place, answers_between=True)
-
-    run(main)
-
-
-def test_frames_that_arrive_byte_by_byte_during_a_slow_answer() -> None:
-    """Nothing is lost or doubled when each byte comes alone, most of them before the answer."""
-
-    async def main() -> None:
-        application = Slow()
-        driven = Driven(application, allow_upgrade=True)
-        successor = Successor(driven)
-        wire = driven.connect()
-        everything = GET + HANDSHAKE + FRAME
-        for byte in everything[:-100]:
-            wire.send(bytes([byte]))
-        application.is_open.set()
-        await turns()
-        for byte in everything[-100:]:
-            wire.protocol.data_received(bytes([byte]))
-        assert successor.bytes == HANDSHAKE + FRAME
-
-    run(main)
-
-
-def test_more_frames_than_the_server_keeps() -> None:
-    """Behind 256 KiB of frames reading pauses; the successor gets all of them, and finds the transport reading."""
-    frames = bytes(range(256)) * 1600
-
-    async def main() -> None:
-        application = Slow()
-        driven = Driven(application, allow_upgrade=True)
-        successor = Successor(driven)
-        wire = driven.connect()
-        wire.send(GET + HANDSHAKE + frames)
-        assert wire.reads_paused
-        application.is_open.set()
-        await turns()
-        assert successor.bytes == HANDSHAKE + frames
-        assert not wire.reads_paused
 
     run(main)
 
