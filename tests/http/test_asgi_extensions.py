@@ -50,20 +50,6 @@ def test_early_hints() -> None:
             assert links == [[b"</a>; rel=preload"], [b"</b>", b"</c>"], []]
 
 
-def test_an_early_hint_that_comes_late() -> None:
-    """Once the head has left, a hint is left out, as it may be."""
-    with serving(sends(start(), body(b"a", True), hint(b"</a>"), body(b"b"))) as site:
-        answer = site.ask()
-        assert (answer.interim, answer.body) == ([], b"ab")
-
-
-def test_early_hints_are_not_for_1_0() -> None:
-    """A client of 1.0 is sent no interim response (RFC 9110 section 15.2)."""
-    with serving(sends(hint(b"</a>"), start(), hint(b"</b>"), body(b"x"))) as site:
-        answer = site.ask(OLD)
-        assert (answer.status, answer.interim) == (200, [])
-
-
 @pytest.mark.parametrize("link", [b"</a>\r\nx: y", "text", None, 1])
 def test_links_that_are_none(link: Any) -> None:
     """A link that cannot be sent raises in `send()`."""
@@ -83,25 +69,6 @@ def test_trailers(pieces: list[bytes]) -> None:
         for _ in range(2):
             answer = client.ask(TAKES_TRAILERS)
             assert (answer.body, answer.trailers) == (b"".join(pieces), [(b"x-a", b"1"), (b"x-b", b"2")])
-
-
-@pytest.mark.parametrize("asking", [GET, OLD, HEAD], ids=["no te", "1.0", "head"])
-def test_trailers_for_who_takes_none(asking: bytes) -> None:
-    """Trailers are not sent to who has not said `TE: trailers`, and their absence changes nothing else."""
-    with serving(sends(start(trailers=True), body(b"hello"), trailers((b"x-a", b"1")))) as site:
-        answer = site.connect().ask(asking)
-        assert (answer.status, answer.trailers) == (200, [])
-        assert answer.body == (b"" if asking == HEAD else b"hello")
-
-
-def test_content_of_known_length_has_no_trailers() -> None:
-    """With a Content-Length there is no place for trailers (RFC 9110 section 6.5.1)."""
-    with serving(
-        sends(start(200, (b"content-length", b"5"), trailers=True), body(b"hello"), trailers((b"x", b"y")))
-    ) as site:
-        client = site.connect()
-        assert client.ask(TAKES_TRAILERS).body == b"hello"
-        assert client.ask(TAKES_TRAILERS).body == b"hello"
 
 
 def test_trailers_that_never_come() -> None:

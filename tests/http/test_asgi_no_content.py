@@ -1,7 +1,7 @@
 """Content for statuses that have none, 204, 205 and 304: the client gets the status without it, and the log a line.
 
-RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. Such responses without content are tested in
-test_asgi_send.py.
+RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5; RFC 9112 section 6.3. The decisions are tested in crates/wire;
+here they are looked at over each transport, and in the log.
 """
 
 import socket
@@ -19,22 +19,16 @@ pytestmark = pytest.mark.vitok_only
 STATUSES = (204, 205, 304)
 LAST = request("/last", "connection: close")
 LONG = b"x" * 70_000
-LENGTH = (b"content-length", b"5")
-HINT = {"type": "http.response.early_hint", "links": [b"</a>"]}
-TRAILERS = {"type": "http.response.trailers", "headers": [(b"x-a", b"1")]}
 CONTENTS: dict[str, list[Any]] = {
     "one message": [body(b"hello")],
-    "a long message": [body(LONG)],
     "several messages": [body(b"he", True), body(b"", True), body(LONG, True), body(b"o")],
-    "an end without content": [body(b"hello", True), body()],
-    "a hint": [HINT, body(b"hello")],
     "a file": [{"type": "http.response.pathsend", "path": __file__}],
 }
 
 
-def application(status: int, messages: list[Any], *fields: tuple[bytes, bytes], **more: Any) -> Any:
+def application(status: int, messages: list[Any]) -> Any:
     """Answers `/last` as usual and everything else with these messages."""
-    answer = sends(start(status, *fields, **more), *messages)
+    answer = sends(start(status), *messages)
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/last":
@@ -72,26 +66,6 @@ def test_content_is_left_out(place: Place, status: int, kind: str) -> None:
         assert site.hooks.take() == [message_of(status)] * 2
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_a_length_of_the_applications_own(place: Place, status: int) -> None:
-    """204 has no Content-Length and 205 is empty; 304 keeps what it says of the content that it stands for."""
-    with serving(application(status, [body(b"hello")], LENGTH), **place.options) as site:
-        first, _ = heads_of(place.exchange(site, GET + LAST))
-        lengths = [line for line in first.split(b"\r\n") if line.startswith(b"content-length")]
-        assert lengths == {204: [], 205: [b"content-length: 0"], 304: [b"content-length: 5"]}[status]
-        assert site.hooks.take() == [message_of(status)]
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_trailers(place: Place, status: int) -> None:
-    """Trailers have no place behind content that is left out."""
-    with serving(application(status, [body(b"hello"), TRAILERS], trailers=True), **place.options) as site:
-        text = place.exchange(site, request("/", "te: trailers") + LAST)
-        assert len(heads_of(text)) == 2
-        assert b"x-a" not in text
-        assert site.hooks.take() == [message_of(status)]
-
-
 @pytest.mark.parametrize("status", [200, *STATUSES])
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_content_for_head_is_no_mistake(place: Place, status: int, kind: str) -> None:
@@ -115,18 +89,6 @@ def test_an_open_file(tmp_path: Path, status: int) -> None:
                 assert client.head().status == status
             assert client.ask(request("/last")).body == b"the last one"
             assert site.hooks.take() == [message_of(status)] * 2
-
-
-@pytest.mark.parametrize("status", STATUSES)
-def test_the_access_log_counts_what_was_sent(status: int) -> None:
-    """The line has the status of the application's, and no bytes."""
-    with serving(application(status, [body(b"hello")]), access_log=True) as site:
-        client = site.connect()
-        client.send(GET)
-        assert client.head().status == status
-        site.turn()
-        assert f'"GET / HTTP/1.1" {status} 0B ' in site.hooks.lines[0]
-        site.hooks.take()
 
 
 def test_the_line_in_the_log_of_the_command() -> None:

@@ -1,7 +1,7 @@
 """`send()`: how messages become a response, and what the server adds to it.
 
-ASGI HTTP specification, "Response Start" and "Response Body"; RFC 9112 section 6.3 for the framing. Errors of
-applications are tested in test_asgi_misuse.py.
+ASGI HTTP specification, "Response Start" and "Response Body". The framing is tested in crates/wire and crates/http,
+errors of applications in test_asgi_misuse.py.
 """
 
 import asyncio
@@ -10,14 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from asgi_messages import HEAD, OLD, body, sends, start
-from asgi_places import Place
+from asgi_messages import body, sends, start
 from asgi_support import GET, Gate, request, respond, serving
 
 pytestmark = pytest.mark.vitok_only
-
-# The same name.
-NAMES = (b"content-length", b"Content-Length", b"CONTENT-LENGTH")
 
 
 def test_one_message_has_a_length() -> None:
@@ -43,12 +39,6 @@ def test_several_messages_are_chunks() -> None:
             assert answer.chunks == [b"ab", b"c" * 5000, b"d"]
 
 
-def test_a_last_message_that_is_empty() -> None:
-    """An empty last message ends chunked content without adding to it."""
-    with serving(sends(start(), body(b"ab", True), body())) as site:
-        assert site.ask().chunks == [b"ab"]
-
-
 def test_an_empty_response() -> None:
     """No content is a Content-Length of 0; `body`, `more_body` and `headers` may be left out."""
     bare = sends({"type": "http.response.start", "status": 200}, {"type": "http.response.body"})
@@ -56,109 +46,6 @@ def test_an_empty_response() -> None:
         with serving(application) as site:
             answer = site.ask()
             assert (answer.one(b"content-length"), answer.body) == (b"0", b"")
-
-
-@pytest.mark.parametrize("more", [False, True])
-def test_a_length_of_the_applications_own(more: bool) -> None:
-    """An application that tells the length gets it, in one message or in several, once and in its own words."""
-    messages = [body(b"hel", True), body(b"lo")] if more else [body(b"hello")]
-    with serving(sends(start(200, (b"Content-Length", b"5")), *messages)) as site:
-        client = site.connect()
-        for _ in range(2):
-            answer = client.ask()
-            assert (answer.one(b"content-length"), answer.one(b"transfer-encoding")) == (b"5", None)
-            assert answer.body == b"hello"
-
-
-def test_the_applications_wish_for_chunks() -> None:
-    """`transfer-encoding: chunked` of the application's own is not written twice, and the content is framed."""
-    with serving(sends(start(200, (b"transfer-encoding", b"chunked")), body(b"a", True), body(b"b"))) as site:
-        assert site.ask().body == b"ab"
-
-
-def test_head() -> None:
-    """A response to HEAD has the fields that GET would get, and no content (RFC 9110 section 9.3.2)."""
-    with serving(sends(start(), body(b"hello"))) as site:
-        client = site.connect()
-        answer = client.ask(HEAD)
-        assert (answer.status, answer.one(b"content-length")) == (200, b"5")
-        assert client.ask(GET).body == b"hello"
-    with serving(sends(start(200, (b"content-length", b"1000")), body())) as site:
-        client = site.connect()
-        assert client.ask(HEAD).one(b"content-length") == b"1000"
-        assert client.ask(HEAD).one(b"content-length") == b"1000"
-    with serving(sends(start(), body(b"a" * 3000, True), body(b"b"))) as site:
-        client = site.connect()
-        assert client.ask(HEAD).one(b"content-length") is None
-        assert client.ask(GET).body == b"a" * 3000 + b"b"
-
-
-def test_head_without_content_says_nothing_of_the_length() -> None:
-    """An application that sends no content to HEAD has not said that GET would get none."""
-    with serving(sends(start(), body())) as site:
-        assert site.ask(HEAD).one(b"content-length") is None
-
-
-@pytest.mark.parametrize("values", [[b"5", b"5"], [b"5, 5"], [b"5", b" 5,5", b"05"]])
-@pytest.mark.parametrize("pieces", [[b"hello"], [b"he", b"llo"]])
-def test_a_length_that_is_repeated(place: Place, values: list[bytes], pieces: list[bytes]) -> None:
-    """Equal Content-Lengths, in one field or several, are one (RFC 9110 section 8.6)."""
-    fields = [(name, value) for name, value in zip(NAMES, values, strict=False)]
-    messages = [body(piece, piece != pieces[-1]) for piece in pieces]
-    with serving(sends(start(200, *fields), *messages), **place.options) as site:
-        text = place.exchange(site, GET + request("/", "connection: close"))
-        assert text.lower().count(b"content-length: 5\r\n") == text.lower().count(b"content-length") == 2
-        assert text.count(b"\r\n\r\nhello") == 2
-
-
-@pytest.mark.parametrize(("status", "length"), [(204, None), (304, None), (205, b"0")])
-def test_statuses_without_content(status: int, length: bytes | None) -> None:
-    """204, 304 and 205 have no content, and the connection goes on behind them (RFC 9112 section 6.3)."""
-    with serving(sends(start(status), body())) as site:
-        client = site.connect()
-        for _ in range(2):
-            answer = client.ask()
-            assert (answer.status, answer.one(b"transfer-encoding"), answer.body) == (status, None, b"")
-            assert answer.one(b"content-length") == length
-
-
-def test_304_keeps_the_length_of_what_it_stands_for() -> None:
-    """A 304 may tell the length that a 200 would have (RFC 9110 section 8.6)."""
-    with serving(sends(start(304, (b"content-length", b"1000")), body())) as site:
-        client = site.connect()
-        assert client.ask().one(b"content-length") == b"1000"
-        assert client.ask().status == 304
-
-
-@pytest.mark.parametrize("status", [200, 201, 299, 301, 404, 418, 499, 500, 599, 999])
-def test_statuses(status: int) -> None:
-    """Every final status can be sent, known or not, and the line is well formed."""
-    with serving(sends(start(status), body(b"x"))) as site:
-        answer = site.ask()
-        assert answer.line.startswith(b"HTTP/1.1 %d " % status)
-        assert answer.body == b"x"
-
-
-def test_http_1_0_ends_by_closing() -> None:
-    """To 1.0, content of unknown length ends with the connection, whatever the client wished."""
-    with serving(sends(start(), body(b"a", True), body(b"b"))) as site:
-        for fields in ([], ["connection: keep-alive"]):
-            client = site.connect()
-            answer = client.ask(request("/", *fields, version="1.0"))
-            assert (answer.one(b"transfer-encoding"), answer.one(b"content-length")) == (None, None)
-            assert answer.body == b"ab"
-            assert answer.one(b"connection") in (b"close", None)
-
-
-def test_http_1_0_keep_alive() -> None:
-    """A client of 1.0 that asks for it keeps its connection, and is told so; one that does not is closed."""
-    with serving(sends(start(), body(b"hello"))) as site:
-        client = site.connect()
-        for _ in range(2):
-            answer = client.ask(request("/", "connection: keep-alive", version="1.0"))
-            assert (answer.one(b"content-length"), answer.one(b"connection")) == (b"5", b"keep-alive")
-        assert client.ask(OLD).body == b"hello"
-        assert client.end() == b""
 
 
 def test_headers_keep_order_duplicates_and_case() -> None:
@@ -285,16 +172,6 @@ def test_pieces_of_all_sizes(size: int, count: int) -> None:
         client = site.connect()
         assert client.ask().body == b"".join(pieces)
         assert client.ask().body == b"".join(pieces)
-
-
-@pytest.mark.parametrize("wish", [b"close", b"Close", b"keep-alive, close"])
-def test_the_application_may_close(wish: bytes) -> None:
-    """`connection: close` in a response ends the connection behind it; it is written once."""
-    with serving(sends(start(200, (b"connection", wish)), body(b"bye"))) as site:
-        client = site.connect()
-        answer = client.ask()
-        assert (answer.one(b"connection"), answer.body) == (b"close", b"bye")
-        assert client.end() == b""
 
 
 def test_server_and_date() -> None:
