@@ -1,0 +1,52 @@
+//! The settings of an order: small numbers, so that each limit is met.
+
+use wire::{Context, Settings, Tick, Ticks, Upgrades};
+
+use crate::draw::Draw;
+
+pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
+    Settings {
+        limits: http::Limits {
+            request_line_bytes: 200,
+            head_bytes: 1000,
+            fields: 20,
+            method_bytes: 32,
+            body_bytes: 100_000,
+            chunk_extension_bytes: 64,
+            chunk_extensions_bytes: 128,
+            trailer_bytes: 200,
+            backlog_bytes: draw.pick(&[500, 40, 3000]),
+            drain_bytes: 300,
+        },
+        head_time: Some(Ticks(8)),
+        body_time: Some(Ticks(8)),
+        body_bytes_per_tick: Some(10.0),
+        keep_alive_time: Some(Ticks(16)),
+        linger_time: Ticks(4),
+        linger_time_at_most: Ticks(20),
+        waiting_body_bytes: draw.pick(&[1000, 100]),
+        requests_per_turn: draw.pick(&[4, 1, 16]),
+        response_bytes_per_turn: draw.pick(&[10_000, 3000]),
+        server: Vec::new(),
+        refusal: Vec::new(),
+        fields: Vec::new(),
+        logs_requests: true,
+        logs_refusals: true,
+        upgrades: draw.pick(&[Upgrades::Refused, Upgrades::Ignored, Upgrades::TakenOver]),
+    }
+}
+
+/// Checks what waits in a machine: content that its application has not asked for, and bytes that are no content yet.
+pub(crate) fn check_waiting(settings: &Settings, unread: usize, kept: usize) -> Result<(), String> {
+    let limits = &settings.limits;
+    let is_within = unread <= settings.waiting_body_bytes;
+    // The size of a chunk may stand at the end.
+    if is_within && kept <= limits.backlog_bytes + limits.head_bytes + 20 {
+        return Ok(());
+    }
+    Err(format!("{unread} bytes of content wait, and {kept} others, but reading goes on"))
+}
+
+pub(crate) fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
+    Context { settings, now, date: b"", is_ending }
+}

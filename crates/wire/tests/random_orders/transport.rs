@@ -1,0 +1,150 @@
+//! A transport: a number of unsent bytes, and what may be done with it. What a machine must not ask of one is an error.
+
+use wire::HalfClose;
+
+use crate::draw::Draw;
+
+/// A pause is asked for above this many unsent bytes, and more below the other.
+const HIGH_WATER: usize = 4000;
+const LOW_WATER: usize = 1000;
+/// What one step of an application, or the machine itself, may write beyond that: a message with its framing, and a
+/// response for each request of a turn.
+const BEYOND: usize = 5200 + 16 * 200;
+
+/// The most bytes that arrive at once.
+pub(crate) const READ_BYTES: usize = 4000;
+
+/// A promise that was broken.
+pub(crate) type Broken = String;
+
+/// Where the transport stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stand {
+    Open,
+    /// Our side has ended.
+    HalfClosed,
+    /// Nothing is read any more; what was written is still sent.
+    Closing,
+    /// It will say so when the turn ends.
+    Aborted,
+    Gone,
+    TakenOver,
+}
+
+pub(crate) struct Transport {
+    pub(crate) stand: Stand,
+    pub(crate) half_close: HalfClose,
+    /// Whether bytes arrive although reading is paused.
+    pub(crate) is_pushy: bool,
+    /// Everything that was written.
+    pub(crate) written: Vec<u8>,
+    pub(crate) unsent: usize,
+    pub(crate) is_full: bool,
+    pub(crate) reads_paused: bool,
+}
+
+impl Transport {
+    pub(crate) fn draw(draw: &mut Draw<'_>) -> Self {
+        let half_close =
+            draw.pick(&[HalfClose::Done, HalfClose::Done, HalfClose::Unsupported, HalfClose::Lost]);
+        let is_pushy = draw.chance(10);
+        Self {
+            stand: Stand::Open,
+            half_close,
+            is_pushy,
+            written: Vec::new(),
+            unsent: 0,
+            is_full: false,
+            reads_paused: false,
+        }
+    }
+
+    /// Returns whether bytes of the peer arrive.
+    pub(crate) const fn reads(&self) -> bool {
+        (self.is_pushy || !self.reads_paused) && matches!(self.stand, Stand::Open | Stand::HalfClosed)
+    }
+
+    /// Checks that a request may start.
+    pub(crate) fn check_start(&self) -> Result<(), Broken> {
+        if self.stand == Stand::Open && !self.is_full {
+            return Ok(());
+        }
+        Err(format!("a request starts while the transport is {:?}, full: {}", self.stand, self.is_full))
+    }
+
+    /// Returns whether the machine has nothing to do with it any more.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.stand, Stand::Gone | Stand::TakenOver)
+    }
+
+    /// Writes, and returns whether that makes it full.
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<bool, Broken> {
+        if self.stand != Stand::Open {
+            return Err(format!("{:?} is written to: {}", self.stand, data.escape_ascii()));
+        }
+        self.written.extend_from_slice(data);
+        self.unsent += data.len();
+        if self.unsent > HIGH_WATER + BEYOND {
+            return Err(format!("{} bytes wait for a peer that does not read", self.unsent));
+        }
+        let was_full = self.is_full;
+        self.is_full |= self.unsent > HIGH_WATER;
+        Ok(self.is_full && !was_full)
+    }
+
+    /// Lets the peer read, and returns whether that makes room.
+    pub(crate) fn read(&mut self, count: usize) -> bool {
+        self.unsent -= count;
+        let makes_room = self.is_full && self.unsent <= LOW_WATER && self.stand != Stand::Gone;
+        self.is_full &= !makes_room;
+        makes_room
+    }
+
+    pub(crate) fn pause(&mut self, pauses: bool) -> Result<(), Broken> {
+        if self.reads_paused == pauses {
+            return Err(format!("reading is paused: {pauses}, for the second time"));
+        }
+        self.reads_paused = pauses;
+        Ok(())
+    }
+
+    pub(crate) fn shut_down_write(&mut self) -> Result<HalfClose, Broken> {
+        if self.stand != Stand::Open {
+            return Err(format!("our side of {:?} ends", self.stand));
+        }
+        if self.half_close == HalfClose::Done {
+            self.stand = Stand::HalfClosed;
+        }
+        Ok(self.half_close)
+    }
+
+    pub(crate) fn close(&mut self) -> Result<(), Broken> {
+        if !matches!(self.stand, Stand::Open | Stand::HalfClosed) {
+            return Err(format!("{:?} is closed", self.stand));
+        }
+        self.stand = Stand::Closing;
+        Ok(())
+    }
+
+    pub(crate) fn abort(&mut self) -> Result<(), Broken> {
+        if self.is_over() {
+            return Err(format!("{:?} is aborted", self.stand));
+        }
+        self.stand = Stand::Aborted;
+        Ok(())
+    }
+
+    /// Notes that the connection is gone.
+    pub(crate) const fn lose(&mut self) {
+        (self.stand, self.unsent) = (Stand::Gone, 0);
+    }
+
+    /// Returns whether the connection is gone when the turn ends.
+    pub(crate) const fn is_due_to_go(&self) -> bool {
+        match self.stand {
+            Stand::Closing => self.unsent == 0,
+            Stand::Aborted => true,
+            _ => false,
+        }
+    }
+}
