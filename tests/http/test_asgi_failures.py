@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgi_messages import body, sends, start
+from asgi_places import Place
 from asgi_support import BLOCK, GET, Gate, request, respond, serving
 from support import run_script
 
@@ -76,6 +77,21 @@ def test_an_exception_in_the_middle() -> None:
         text = client.end()
         assert text.endswith(b"\r\n\r\n4\r\npart\r\n")
         assert site.http.requests == 1
+        assert [type(error) for _, error in site.hooks.take()] == [Mistake]
+
+
+def test_a_response_to_1_0_that_fails_in_the_middle(place: Place) -> None:
+    """Its content ends with the connection: only a reset tells the client that this is not all."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"part", True))
+        await asyncio.sleep(0)
+        raise Mistake
+
+    with serving(application, **place.options) as site:
+        with pytest.raises(ConnectionResetError):
+            place.exchange(site, request(version="1.0"))
         assert [type(error) for _, error in site.hooks.take()] == [Mistake]
 
 

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// An action whose result the machine has to know is followed by an [`Input`](crate::Input): `Start` by `Started`,
 /// `YieldTurn` by `Resume`, `NotifyTurnEnd` by [`turn_ends`](crate::Wire::turn_ends), `ShutdownWrite` by
-/// `WriteShutdown`, `Close` and `Abort` by `Lost`.
+/// `WriteShutdown`, `Close`, `Abort` and `Reset` by `Lost`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Action {
@@ -36,9 +36,11 @@ pub enum Action {
     Close,
     /// Close the transport at once.
     Abort,
+    /// Close the transport at once so that the peer sees that it did not get everything: by a reset, where there is one.
+    Reset,
 }
 
-const EVERY: [Action; 13] = [
+const EVERY: [Action; 14] = [
     Action::Write,
     Action::Log,
     Action::WakeReceive,
@@ -52,6 +54,7 @@ const EVERY: [Action; 13] = [
     Action::ShutdownWrite,
     Action::Close,
     Action::Abort,
+    Action::Reset,
 ];
 
 /// A set of actions. Iteration yields them in the order of performing.

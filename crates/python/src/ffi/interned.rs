@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 187] = [
+pub(super) const TEXTS: [&str; 188] = [
     "1.0",
     "1.1",
     "2.3",
@@ -174,6 +174,7 @@ pub(super) const TEXTS: [&str; 187] = [
     "set_result",
     "set_wakeup_fd",
     "setblocking",
+    "setsockopt",
     "signal",
     "socket",
     "sockname",

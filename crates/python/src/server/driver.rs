@@ -246,6 +246,10 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
             cancel_file(protocol)?;
             transport.abort(py)
         }
+        Action::Reset => {
+            cancel_file(protocol)?;
+            transport.reset(py)
+        }
         Action::Write | Action::Start | Action::Log | Action::WakeReceive | Action::WakeSend => Ok(()),
     }
 }

@@ -64,6 +64,22 @@ pub(super) trait Transport {
         self.call(py, name!("abort")).map(drop)
     }
 
+    /// Aborts so that the peer sees a reset. A socket that has none, or is closed already, is aborted all the same.
+    fn reset(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        let prepared = self.reset_on_close(py).or_else(|raised| protocol::failure(py, raised).map(drop));
+        self.abort(py).and(prepared)
+    }
+
+    /// Has the kernel send a reset when the socket is closed: SO_LINGER without a time (socket(7)).
+    fn reset_on_close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        let socket = self.fact(py, name!("socket"))?;
+        let linger = [1, 0].map(i32::to_ne_bytes).concat();
+        let level = make::integer(py, i64::from(libc::SOL_SOCKET))?;
+        let option = make::integer(py, i64::from(libc::SO_LINGER))?;
+        let value = make::bytes(py, &linger)?;
+        Ok(socket.call_method1(name!("setsockopt"), (level, option, value)).map(drop)?)
+    }
+
     fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
 
     /// Ends our side and leaves the peer's open.

@@ -259,10 +259,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Ends the connection in the middle of a response. The client can see from the framing that it is not complete; if
-    /// it has none, an abort tells that (RFC 9112 section 8).
+    /// it has none, a reset tells that (RFC 9112 section 8).
     #[cold]
     fn cut(&mut self, context: Context<'_>) -> Actions {
-        if self.http.ends_with_connection() { self.abort(context) } else { self.close(context) }
+        if !self.http.ends_with_connection() {
+            return self.close(context);
+        }
+        self.abort(context).without(Action::Abort).with(Action::Reset)
     }
 
     /// Answers for an application that has failed to, and ends the connection.

@@ -54,15 +54,15 @@ fn a_response_that_ends_in_the_middle_is_cut_so_that_the_client_sees_it() {
 }
 
 #[test]
-fn a_response_that_ends_with_the_connection_is_cut_by_an_abort() {
+fn a_response_that_ends_with_the_connection_is_cut_by_a_reset() {
     let mut site = asked(&request_of("POST", "/", &["Content-Length: 9"], "1.0"));
     site.sends_all([start(200), more("part")]);
     assert_eq!(site.ends(), Ending::CutShort);
-    assert!(site.is_aborted, "the client would take the part for the whole");
+    assert!(site.is_reset, "the client would take the part for the whole");
     let mut site = asked(&request_of("POST", "/", &["Content-Length: 9"], "1.0"));
     site.sends_all([start(200), more("part")]);
     site.pass(8, 0);
-    assert!(site.is_aborted, "also for a client that is too slow");
+    assert!(site.is_reset, "also for a client that is too slow");
     assert_eq!(site.log[0].end, LogEnd::Refused("the content of a request took too long"));
     assert_eq!(site.log.len(), 1);
 }

@@ -297,7 +297,7 @@ impl<'a> World<'a> {
                     self.transport.close()?;
                     self.feed(Input::Unsent(self.transport.unsent))?;
                 }
-                Action::Abort => {
+                Action::Abort | Action::Reset => {
                     self.progress += 1;
                     self.transport.abort()?;
                 }

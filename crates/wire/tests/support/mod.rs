@@ -31,6 +31,8 @@ pub(crate) struct Driver<W, A> {
     pub(crate) has_shut_down: bool,
     pub(crate) is_closed: bool,
     pub(crate) is_aborted: bool,
+    /// Whether the peer sees a reset.
+    pub(crate) is_reset: bool,
     pub(crate) reads_paused: bool,
     /// Whether the transport can end its side.
     pub(crate) half_close: HalfClose,
@@ -72,6 +74,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
             has_shut_down: false,
             is_closed: false,
             is_aborted: false,
+            is_reset: false,
             reads_paused: false,
             half_close: HalfClose::Done,
             performed: Vec::new(),
@@ -193,6 +196,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
                     self.feed(Input::Unsent(self.unsent));
                 }
                 Action::Abort => (self.is_closed, self.is_aborted) = (true, true),
+                Action::Reset => (self.is_closed, self.is_reset) = (true, true),
                 Action::WakeReceive | Action::WakeSend => {}
             }
         }
