@@ -96,11 +96,6 @@ class Wire(asyncio.Transport):
         if not self.unread:
             self.lose(None)
 
-    @property
-    def is_ending(self) -> bool:
-        """Return whether the peer sees the end after what it reads."""
-        return self.closing or self.has_ended_writing
-
     def can_write_eof(self) -> bool:
         return self.can_half_close
 

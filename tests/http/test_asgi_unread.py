@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from asgi_support import GET, Gate, read_body, respond, serving
+from driven import Driven, plain, run, turns
 
 pytestmark = pytest.mark.vitok_only
 
@@ -53,3 +54,25 @@ def test_too_much_content_that_nobody_reads() -> None:
         assert client.answer().body == b"enough"
         client.send(bytes(10_000))
         assert client.end() == b""
+
+
+@pytest.mark.parametrize("can_half_close", [True, False])
+def test_an_upload_is_read_on_behind_its_answer(can_half_close: bool) -> None:
+    """The server ends its side, or keeps both where a transport can't do that, until the client has ended."""
+
+    async def main() -> None:
+        driven = Driven(plain)
+        wire = driven.connect(can_half_close=can_half_close)
+        wire.send(POST + b"content-length: 1000000\r\n\r\n")
+        await turns()
+        assert wire.read().startswith(b"HTTP/1.1 200 ")
+        assert wire.has_ended_writing is can_half_close
+        wire.send(bytes(10_000))
+        assert not wire.closing
+        wire.end()
+        await turns()
+        assert wire.is_over
+        assert not wire.is_aborted
+        assert driven.server.connections == 0
+
+    run(main)
