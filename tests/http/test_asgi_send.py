@@ -104,7 +104,20 @@ def test_content_that_changes_after_send() -> None:
         assert answer.one(b"x-a") == b"1"
 
 
-@pytest.mark.parametrize("kind", [MappingProxyType, UserDict])
+class Named(dict[str, Any]):
+    """A dict of another class."""
+
+
+def _with_made_keys(message: dict[str, Any]) -> dict[str, Any]:
+    """The same items with keys that are other objects than the names in the code."""
+    return {"".join(list(key)): value for key, value in message.items()}
+
+
+def _with_more(message: dict[str, Any]) -> dict[str, Any]:
+    return {"extra": None, **message, "more": 1, "trailers": False}
+
+
+@pytest.mark.parametrize("kind", [MappingProxyType, UserDict, Named, _with_made_keys, _with_more])
 def test_messages_of_all_kinds(kind: Any) -> None:
     """A message is a mapping; it need not be a dict."""
     with serving(sends(kind(start(200, (b"x-a", b"1"))), kind(body(b"hello")))) as site:

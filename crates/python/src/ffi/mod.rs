@@ -24,6 +24,7 @@ pub(crate) mod heap_type;
 pub(crate) mod instance;
 pub(crate) mod interned;
 pub(crate) mod interpreter;
+pub(crate) mod items;
 pub(crate) mod make;
 pub(crate) mod method;
 pub(crate) mod name;

@@ -8,6 +8,7 @@ use wire::Message;
 use super::send_error::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
+use crate::ffi::items::items;
 use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -35,19 +36,55 @@ pub(super) struct FilePart<'py> {
 /// Reads a message. TypeError for an object that is not one, RuntimeError for a type that is not known here.
 #[inline]
 pub(super) fn read(message: Borrowed<'_>) -> Result<Parsed<'_>, ErrorSet> {
+    match read_usual(message)? {
+        Some(message) => Ok(Parsed::Message(message)),
+        None => read_any(message),
+    }
+}
+
+/// Reads one of the two messages of a usual response, by one walk over its items.
+#[inline]
+fn read_usual(message: Borrowed<'_>) -> Result<Option<Message<Bytes>>, ErrorSet> {
+    let Ok(dict) = message.cast::<PyDict>() else { return Ok(None) };
+    let names = [
+        name!("type"),
+        name!("status"),
+        name!("headers"),
+        name!("trailers"),
+        name!("body"),
+        name!("more_body"),
+    ];
+    let Some(items) = items(dict, names) else { return Ok(None) };
+    let [Some(kind), status, headers, trailers, body, more_body] = items else { return Ok(None) };
+    let Ok(kind) = kind.cast::<PyString>() else { return Ok(None) };
+    match kind.to_cow()?.as_ref() {
+        "http.response.body" => {
+            Ok(Some(Message::Content { content: content(body)?, more: truth(more_body)? }))
+        }
+        "http.response.start" => {
+            let (status, fields) = (self::status(status)?, fields(headers)?);
+            Ok(Some(Message::Start { status, fields, has_trailers: truth(trailers)? }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Reads any message, by a search for each item.
+fn read_any(message: Borrowed<'_>) -> Result<Parsed<'_>, ErrorSet> {
     let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
     let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
     let message = match text.to_cow()?.as_ref() {
         "http.response.body" => {
-            let content = content(message)?;
+            let content = content(item(message, name!("body"))?)?;
             Message::Content { content, more: flag(message, name!("more_body"))? }
         }
         "http.response.start" => {
-            let (status, fields) = (status(message)?, fields(message)?);
+            let status = status(item(message, name!("status"))?)?;
+            let fields = fields(item(message, name!("headers"))?)?;
             Message::Start { status, fields, has_trailers: flag(message, name!("trailers"))? }
         }
         "http.response.trailers" => {
-            let fields = fields(message)?;
+            let fields = fields(item(message, name!("headers"))?)?;
             Message::Trailers { fields, more: flag(message, name!("more_trailers"))? }
         }
         "http.response.early_hint" => Message::EarlyHint { links: links(message)? },
@@ -100,16 +137,18 @@ fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound
 /// Returns a truth value; false if it is missing.
 #[inline]
 fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
-    match item(message, name)? {
-        Some(value) => Ok(value.is_truthy()?),
-        None => Ok(false),
-    }
+    truth(item(message, name)?)
+}
+
+#[inline]
+fn truth(value: Option<Bound<'_, PyAny>>) -> Result<bool, ErrorSet> {
+    value.map_or(Ok(false), |value| Ok(value.is_truthy()?))
 }
 
 /// Returns the content of a body message; `None` if it is empty.
 #[inline]
-fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
-    let Some(value) = item(message, name!("body"))? else { return Ok(None) };
+fn content(body: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
+    let Some(value) = body else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
     }
@@ -121,9 +160,8 @@ fn content(message: Borrowed<'_>) -> Result<Option<Bytes>, ErrorSet> {
 
 /// Returns the status of a start message.
 #[inline]
-fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
-    let value = item(message, name!("status"))?;
-    match value {
+fn status(status: Option<Bound<'_, PyAny>>) -> Result<u16, ErrorSet> {
+    match status {
         Some(value) => Ok(value
             .extract()
             .map_err(|_| lacking("http.response.start", "status: an int of three digits"))?),
@@ -133,8 +171,8 @@ fn status(message: Borrowed<'_>) -> Result<u16, ErrorSet> {
 
 /// Returns the fields in `headers` of a message.
 #[inline]
-fn fields(message: Borrowed<'_>) -> Result<Fields, ErrorSet> {
-    let Some(headers) = item(message, name!("headers"))? else { return Ok(Vec::new()) };
+fn fields(headers: Option<Bound<'_, PyAny>>) -> Result<Fields, ErrorSet> {
+    let Some(headers) = headers else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
         // By index, and not up to the current length: a pair of an unusual type may run code that changes the list.

@@ -1,0 +1,30 @@
+//! Several items of a dict, found by one walk over it.
+//!
+//! Code that makes a small dict has its keys as literals, which the compiler interns if they look like identifiers: then
+//! a key is known by its address, and a missing one costs no search.
+
+use std::ptr::null_mut;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::interned::Name;
+
+/// Returns the values of interned keys, or `None` if the dict has any other key, which may be equal to one of them.
+#[inline]
+pub(crate) fn items<'py, const COUNT: usize>(
+    dict: Borrowed<'_, 'py, PyDict>,
+    names: [&Name; COUNT],
+) -> Option<[Option<Bound<'py, PyAny>>; COUNT]> {
+    let names = names.map(|name| name.as_ptr());
+    let mut found = [const { None }; COUNT];
+    let (mut place, mut key, mut value) = (0, null_mut(), null_mut());
+    // SAFETY: a live dict, which does not change meanwhile: no code of Python's runs.
+    while unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut place, &raw mut key, &raw mut value) } != 0 {
+        let index = names.iter().position(|name| *name == key)?;
+        // SAFETY: a live object, which the dict holds; the result takes a reference of its own.
+        found[index] = Some(unsafe { Bound::from_borrowed_ptr(dict.py(), value) });
+    }
+    Some(found)
+}
