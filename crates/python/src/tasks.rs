@@ -7,11 +7,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple, PyType};
 
 use crate::ffi::arguments::Call;
+use crate::ffi::call::{call_method, call_one};
 use crate::ffi::call_type::call_type;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::method::{Method, fastcall, no_arguments};
-use crate::ffi::this::This;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::handle;
 use crate::imports::{Imports, attribute};
@@ -142,6 +143,33 @@ fn take_first_step(owner: &Bound<'_, EventLoop>, queued: usize) -> Result<(), Er
     outcome
 }
 
+/// Returns whether a task has ended.
+#[inline]
+pub(crate) fn is_done(task: Borrowed<'_>) -> Result<bool, ErrorSet> {
+    let done = match methods_of(task)? {
+        Some([done, _]) => call_one(done.bind_borrowed(task.py()), task)?,
+        None => call_method(task, name!("done"), &[])?,
+    };
+    Ok(done.is_truthy()?)
+}
+
+/// Returns the exception of a task that has ended, or None; CancelledError for one that was cancelled.
+#[inline]
+pub(crate) fn exception(task: Borrowed<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    match methods_of(task)? {
+        Some([_, exception]) => call_one(exception.bind_borrowed(task.py()), task),
+        None => call_method(task, name!("exception"), &[]),
+    }
+}
+
+/// Returns the methods of asyncio's own tasks.
+#[inline]
+fn methods_of(task: Borrowed<'_>) -> PyResult<Option<&'static [Py<PyAny>; 2]>> {
+    let tasks = &Imports::of(task.py())?.tasks;
+    let is_plain = tasks.c_task.as_ref().is_some_and(|class| task.get_type().is(class));
+    Ok(tasks.c_task_methods.as_ref().filter(|_| is_plain))
+}
+
 fn is_same(one: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one.is(other))
 }
@@ -171,7 +199,7 @@ fn named_class<'py>(
 /// loop runs.
 #[inline(always)]
 fn kept_keywords<'py>(
-    receiver: Borrowed<'_, 'py, PyAny>,
+    receiver: pyo3::Borrowed<'_, 'py, PyAny>,
     state: &EventLoop,
     eager: bool,
 ) -> PyResult<Bound<'py, PyDict>> {

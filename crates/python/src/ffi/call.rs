@@ -50,6 +50,22 @@ pub(crate) fn call_plain<'py>(callable: Borrowed<'_, 'py, PyAny>) -> Result<Boun
     unsafe { owned(callable.py(), result) }
 }
 
+/// Calls `callable(argument)`.
+#[inline(always)]
+pub(crate) fn call_one<'py>(
+    callable: Borrowed<'_, 'py, PyAny>,
+    argument: Borrowed<'_, '_, PyAny>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    // The first word is scratch room for the callee.
+    let stack = [null_mut(), argument.as_ptr()];
+    let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+    // SAFETY: a live callable; a live object behind a word that may be overwritten.
+    let result =
+        unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count, null_mut()) };
+    // SAFETY: a new reference, or null.
+    unsafe { owned(callable.py(), result) }
+}
+
 /// Calls `callable(first, second, third)`.
 #[inline(always)]
 pub(crate) fn call_three<'py>(

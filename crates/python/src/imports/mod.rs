@@ -73,6 +73,8 @@ pub(crate) struct Tasks {
     /// asyncio's own C classes, where they are built.
     pub(crate) c_task: Option<Py<PyAny>>,
     pub(crate) c_future: Option<Py<PyAny>>,
+    /// `done` and `exception` of its Task, which nobody can replace: called with the task, they need no search.
+    pub(crate) c_task_methods: Option<[Py<PyAny>; 2]>,
     /// Exists from 3.12 on.
     pub(crate) eager_task_factory: Option<Py<PyAny>>,
     /// The task that each loop is in, by loop; known before 3.12, where it decides on a first step.
@@ -94,8 +96,13 @@ impl Tasks {
             }
             _ => None,
         };
+        let c_task = from_c("Task")?;
+        let method = |task: &Py<PyAny>, name| task.bind(py).getattr(name).map(Bound::unbind);
+        let methods =
+            |task| Ok::<_, PyErr>([method(task, name!("done"))?, method(task, name!("exception"))?]);
         Ok(Self {
-            c_task: from_c("Task")?,
+            c_task_methods: c_task.as_ref().map(methods).transpose()?,
+            c_task,
             c_future: from_c("Future")?,
             eager_task_factory,
             current_tasks,

@@ -100,7 +100,7 @@ fn follow(
 ) -> Result<(), ErrorSet> {
     let py = task.py();
     let this = This::from(cycle);
-    if call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()? {
+    if tasks::is_done(task.as_borrowed())? {
         return ended(this, task.as_borrowed());
     }
     let Some(callback) = ENDED.get(py) else {
@@ -164,7 +164,7 @@ fn end_if_forgotten(
 /// Handles the end of a request's task.
 fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = cycle.py();
-    let outcome = match call_method(task, name!("exception"), &[]) {
+    let outcome = match tasks::exception(task) {
         Ok(error) if error.is_none() => Ok(()),
         // Such an exception has left the loop already, when the task raised it.
         Ok(error) if leaves_loop(&error) => Err(new_error::<CancelledError>("")),
