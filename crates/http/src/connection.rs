@@ -4,6 +4,7 @@
 //! an event borrows from them until the next call, so that only what must be kept is copied.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::backlog::Backlog;
 use crate::error::RemoteProtocolError;
@@ -35,7 +36,8 @@ use crate::state::{Reading, State};
 /// assert_eq!(output, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
 /// ```
 pub struct Connection {
-    pub(crate) limits: Limits,
+    /// Those of all connections of a server.
+    pub(crate) limits: Arc<Limits>,
     pub(crate) state: State,
     pub(crate) reader: Reader,
     backlog: Backlog,
@@ -44,9 +46,10 @@ pub struct Connection {
 impl Connection {
     /// Creates the state of a new connection. It allocates nothing before the first byte arrives.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        let limits = limits.clamped();
-        Self { limits, state: State::new(), reader: Reader::new(&limits), backlog: Backlog::default() }
+    pub fn new(limits: impl Into<Arc<Limits>>) -> Self {
+        let limits = clamped(limits.into());
+        let reader = Reader::new(&limits);
+        Self { limits, state: State::new(), reader, backlog: Backlog::default() }
     }
 
     /// Returns the next event: first from the bytes that were kept, then from `input`, which is advanced past the bytes
@@ -164,6 +167,12 @@ impl Connection {
     pub fn end_after_next_response(&mut self) {
         self.state.is_last = true;
     }
+}
+
+/// Returns the same limits, unless some are above what is supported.
+fn clamped(limits: Arc<Limits>) -> Arc<Limits> {
+    let supported = limits.clamped();
+    if *limits == supported { limits } else { Arc::new(supported) }
 }
 
 /// Returns the event for a step that used these bytes.

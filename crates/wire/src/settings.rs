@@ -1,5 +1,7 @@
 //! Limits and times, as values: the crate has no defaults.
 
+use std::sync::Arc;
+
 /// A point in time, in ticks of the server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Tick(pub u32);
@@ -28,7 +30,7 @@ impl Tick {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How much a peer may send.
-    pub limits: http::Limits,
+    pub limits: Arc<http::Limits>,
     /// The time for a head, from its first byte or from the connection's; `None` for any.
     pub head_time: Option<Ticks>,
     /// The time without progress of a request's content, or of a response that is not read.

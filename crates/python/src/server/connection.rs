@@ -114,7 +114,7 @@ impl wire::Interface for Sink<'_, '_> {
 impl Protocol {
     pub(super) fn new(http_server: &Bound<'_, HttpServer>) -> Self {
         let state = State {
-            wire: Connection::new(http_server.get().settings.wire.limits),
+            wire: Connection::new(http_server.get().settings.wire.limits.clone()),
             transport: None,
             addresses: None,
             is_secure: false,

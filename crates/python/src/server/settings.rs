@@ -70,7 +70,7 @@ impl Settings {
             (false, false) => Upgrades::Refused,
         };
         let wire = wire::Settings {
-            limits,
+            limits: limits.into(),
             head_time: header.map(ticks),
             body_time: body.map(ticks),
             body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),

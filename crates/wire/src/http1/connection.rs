@@ -19,6 +19,8 @@
 //!
 //! This file has the state and questions about it. It encodes nothing and starts nothing.
 
+use std::sync::Arc;
+
 use super::deadline::{Deadline, Phase as Waits};
 use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
@@ -145,7 +147,7 @@ impl<B> Request<B> {
 impl<B> Connection<B> {
     /// Creates the state of a connection that is not made yet.
     #[must_use]
-    pub fn new(limits: http::Limits) -> Self {
+    pub fn new(limits: impl Into<Arc<http::Limits>>) -> Self {
         Self {
             http: http::Connection::new(limits),
             stand: Stand::Closed { by_peer: false },

@@ -109,7 +109,7 @@ fn what_is_just_within_a_limit_is_served() {
 #[test]
 fn no_limit_is_none() {
     let mut unlimited = settings();
-    unlimited.limits = http::Limits::UNLIMITED;
+    unlimited.limits = http::Limits::UNLIMITED.into();
     let mut site = answering_with(plain, unlimited);
     site.receives(post(&format!("/{}", "a".repeat(20_000)), &[b'x'; 200_000]));
     assert_eq!(statuses(&site.text()), [200]);

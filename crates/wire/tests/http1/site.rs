@@ -43,7 +43,7 @@ pub(crate) fn answering(answer: fn(&http::Head) -> Vec<Message<Vec<u8>>>) -> Sit
 
 /// Returns a connection with other settings than those of the tests.
 pub(crate) fn answering_with(answer: fn(&http::Head) -> Vec<Message<Vec<u8>>>, settings: Settings) -> Site {
-    Driver::connect(Connection::new(settings.limits), app(answer), settings)
+    Driver::connect(Connection::new(settings.limits.clone()), app(answer), settings)
 }
 
 /// Returns a connection over a transport that ends with the peer's side, such as TLS.

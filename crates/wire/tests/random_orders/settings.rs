@@ -17,7 +17,8 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
             trailer_bytes: 200,
             backlog_bytes: draw.pick(&[500, 40, 3000]),
             drain_bytes: 300,
-        },
+        }
+        .into(),
         head_time: Some(Ticks(8)),
         body_time: Some(Ticks(8)),
         body_bytes_per_tick: Some(10.0),

@@ -48,7 +48,7 @@ impl<'a> World<'a> {
         let ends_with_peer = draw.chance(15);
         let mut world = Self {
             draw,
-            wire: Connection::new(settings.limits),
+            wire: Connection::new(settings.limits.clone()),
             settings,
             now: Tick(0),
             is_ending: false,

@@ -46,7 +46,7 @@ pub(crate) fn shown(output: &[u8]) -> String {
 /// Returns what the peer gets for its bytes, which arrive in these pieces, without 100 (Continue).
 pub(crate) fn output(pieces: &[&[u8]], limits: http::Limits) -> Vec<u8> {
     let mut settings = settings();
-    settings.limits = limits;
+    settings.limits = limits.into();
     settings.upgrades = Upgrades::Ignored;
     settings.body_bytes_per_tick = None;
     settings.head_time = Some(Ticks(8));

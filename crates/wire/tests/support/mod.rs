@@ -247,7 +247,7 @@ fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
 /// The settings of the tests: small numbers, so that each limit can be met.
 pub(crate) fn settings() -> Settings {
     Settings {
-        limits: limits(),
+        limits: limits().into(),
         head_time: Some(Ticks(8)),
         body_time: Some(Ticks(8)),
         body_bytes_per_tick: Some(10.0),
