@@ -47,4 +47,4 @@ pub use head::{Head, Version};
 pub use limits::Limits;
 pub use response::{CHUNK_END, Frame, Length, NO_FIELDS};
 pub use state::Persistence;
-pub use target::TargetForm;
+pub use target::{TargetForm, percent_decoded};

@@ -122,3 +122,27 @@ fn after_literal(rest: &[u8]) -> Result<&[u8], RemoteProtocolError> {
     }
     Ok(port)
 }
+
+/// Decodes a percent-encoded path or query (RFC 3986 section 2.1). A percent sign that begins no encoding stays as it is.
+///
+/// ```
+/// assert_eq!(http::percent_decoded(b"/caf%C3%a9%2"), "/caf\u{e9}%2".as_bytes());
+/// ```
+#[must_use]
+pub fn percent_decoded(raw: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let [byte, after @ ..] = rest {
+        if let (b'%', [high, low, behind @ ..]) = (byte, after)
+            && let Some((high, low)) = digit(*high).zip(digit(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = behind;
+        } else {
+            decoded.push(*byte);
+            rest = after;
+        }
+    }
+    decoded
+}

@@ -1,5 +1,7 @@
 //! What there is to log about a request.
 
+use std::time::Duration;
+
 use crate::message::RequestId;
 
 /// The end of a request, or of what was no request.
@@ -16,6 +18,32 @@ pub struct LogRecord {
     pub sent: u64,
     /// How it ended.
     pub end: LogEnd,
+}
+
+impl LogRecord {
+    /// Returns the record as a line of an access log. `taken` is the time from the request's start.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wire::{LogEnd, LogRecord};
+    ///
+    /// let line = Some("GET / HTTP/1.1".into());
+    /// let record = LogRecord { request: None, line, status: 200, sent: 5, end: LogEnd::CutShort };
+    /// let text = record.text(Duration::from_micros(1250));
+    /// assert_eq!(text, "\"GET / HTTP/1.1\" 200 5B 1.25ms (cut short)");
+    /// ```
+    #[must_use]
+    pub fn text(&self, taken: Duration) -> String {
+        let line = self.line.as_deref().unwrap_or("-");
+        let status = if self.status == 0 { "-".to_owned() } else { self.status.to_string() };
+        let milliseconds = taken.as_secs_f64() * 1000.0;
+        let more = match self.end {
+            LogEnd::Complete => String::new(),
+            LogEnd::CutShort => " (cut short)".to_owned(),
+            LogEnd::Refused(because) => format!(" ({because})"),
+        };
+        format!("\"{line}\" {status} {}B {milliseconds:.2}ms{more}", self.sent)
+    }
 }
 
 /// How a request ended.

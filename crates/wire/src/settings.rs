@@ -10,6 +10,35 @@ pub struct Tick(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Ticks(pub u32);
 
+impl Ticks {
+    /// More than pass while a process lives.
+    pub const FOREVER: Self = Self(u32::MAX);
+
+    /// Returns the length of a tick in seconds. Waits are counted in ticks, and the shortest of these limits takes 16, so
+    /// that none is exceeded by more than a part of it. A server with limits of any size wakes up 50 times a second at
+    /// most, and once a second at least: a tick also sets the date of responses.
+    #[must_use]
+    pub fn length(limits: [Option<f64>; 3]) -> f64 {
+        let shortest = limits.into_iter().flatten().fold(f64::INFINITY, f64::min);
+        (shortest / 16.0).clamp(0.02, 1.0)
+    }
+
+    /// Returns a number of ticks of this length that never pass before the time does: one has begun already.
+    ///
+    /// ```
+    /// assert_eq!(wire::Ticks::of(10.0, 0.625), wire::Ticks(17));
+    /// ```
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is positive, and a cast saturates"
+    )]
+    #[must_use]
+    pub fn of(seconds: f64, length: f64) -> Self {
+        Self(((seconds / length).ceil() as u32).saturating_add(1))
+    }
+}
+
 impl Tick {
     /// The tick that never comes.
     pub const NEVER: Self = Self(u32::MAX);

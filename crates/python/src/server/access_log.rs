@@ -1,5 +1,7 @@
 //! Lines of the access log: collected during a turn, passed to the hooks in the next one.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use wire::{LogEnd, LogRecord};
 
@@ -15,8 +17,11 @@ pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Re
     let value = protocol.value();
     let http_server = value.http_server.bind(py);
     let settings = &http_server.get().settings;
+    let began = value.state.with(py, |state| state.exchange.began);
     for record in records {
-        let line = format!("{} {}", peer(value, py)?, text_of(value, py, &record));
+        let began = began.filter(|(request, _)| record.request == Some(*request));
+        let taken = began.map_or(Duration::ZERO, |(_, began)| began.elapsed());
+        let line = format!("{} {}", peer(value, py)?, record.text(taken));
         // uvicorn warns of refused requests, with and without an access log.
         if settings.reports_to_hooks && matches!(record.end, LogEnd::Refused(_)) {
             http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
@@ -33,20 +38,6 @@ pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Re
         }
     }
     Ok(())
-}
-
-fn text_of(value: &Protocol, py: Python<'_>, record: &LogRecord) -> String {
-    let began = value.state.with(py, |state| state.exchange.began);
-    let began = began.filter(|(request, _)| record.request == Some(*request));
-    let milliseconds = began.map_or(0.0, |(_, began)| began.elapsed().as_secs_f64() * 1000.0);
-    let line = record.line.as_deref().unwrap_or("-");
-    let status = if record.status == 0 { "-".to_owned() } else { record.status.to_string() };
-    let more = match record.end {
-        LogEnd::Complete => String::new(),
-        LogEnd::CutShort => " (cut short)".to_owned(),
-        LogEnd::Refused(because) => format!(" ({because})"),
-    };
-    format!("\"{line}\" {status} {}B {milliseconds:.2}ms{more}", record.sent)
 }
 
 /// Returns `127.0.0.1:53210`, or `-` for a peer without such an address.

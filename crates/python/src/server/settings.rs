@@ -13,12 +13,6 @@ use wire::{Ticks, Upgrades};
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 
-/// The number of ticks in the shortest limit. Waits are counted in ticks, so no limit is exceeded by more than a part
-/// of it.
-const TICKS: f64 = 16.0;
-const SHORTEST_TICK: f64 = 0.02;
-const LONGEST_TICK: f64 = 1.0;
-
 pub(super) struct Settings {
     /// What a connection has to know.
     pub(super) wire: wire::Settings,
@@ -59,9 +53,8 @@ impl Settings {
         let header = given.take("timeout_header", number)?;
         let body = given.take("timeout_body", number)?;
         let keep_alive = given.take("timeout_keep_alive", number)?;
-        let shortest = [header, body, keep_alive].into_iter().flatten().fold(f64::INFINITY, f64::min);
-        let tick_seconds = (shortest / TICKS).clamp(SHORTEST_TICK, LONGEST_TICK);
-        let ticks = |seconds: f64| Ticks(whole(seconds / tick_seconds));
+        let tick_seconds = Ticks::length([header, body, keep_alive]);
+        let ticks = |seconds: f64| Ticks::of(seconds, tick_seconds);
         let (logs_access, reports_to_hooks) =
             (given.take("access_log", plain)?, given.take("reports_to_hooks", plain)?);
         let upgrades = match (given.take("allow_upgrade", plain)?, reports_to_hooks) {
@@ -75,8 +68,8 @@ impl Settings {
             body_time: body.map(ticks),
             body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),
             keep_alive_time: keep_alive.map(ticks),
-            linger_time: given.take("linger_seconds", number)?.map_or(Ticks(u32::MAX), ticks),
-            linger_time_at_most: given.take("linger_seconds_at_most", number)?.map_or(Ticks(u32::MAX), ticks),
+            linger_time: given.take("linger_seconds", number)?.map_or(Ticks::FOREVER, ticks),
+            linger_time_at_most: given.take("linger_seconds_at_most", number)?.map_or(Ticks::FOREVER, ticks),
             waiting_body_bytes: given.take("waiting_body_bytes", count)?,
             requests_per_turn: given.take("requests_per_turn", count)?.try_into().unwrap_or(u8::MAX),
             response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
@@ -151,16 +144,6 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
         }
         number => Ok(number.filter(|number| *number > 0.0)),
     }
-}
-
-/// Returns a number of ticks that never pass before the time does: one has begun already.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is positive, and a cast saturates"
-)]
-fn whole(ticks: f64) -> u32 {
-    (ticks.ceil() as u32).saturating_add(1)
 }
 
 fn duration(seconds: f64) -> Duration {

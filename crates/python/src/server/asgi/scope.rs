@@ -103,30 +103,9 @@ fn paths<'py>(
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
         return Ok((make::latin_1(py, raw)?, make::bytes(py, raw)?));
     }
-    let decoded = unquoted(raw);
+    let decoded = http::percent_decoded(raw);
     let path = [root_path, &String::from_utf8_lossy(&decoded)].concat();
     Ok((make::text(py, &path)?, make::bytes(py, &[root_path.as_bytes(), raw].concat())?))
-}
-
-/// Decodes a percent-encoded path (RFC 3986 section 2.1). A percent sign that begins no encoding stays as it is.
-fn unquoted(raw: &[u8]) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut decoded = Vec::with_capacity(raw.len());
-    let mut place = 0;
-    while let Some(&byte) = raw.get(place) {
-        let pair = if byte == b'%' { digit(raw.get(place + 1)).zip(digit(raw.get(place + 2))) } else { None };
-        match pair {
-            Some((high, low)) => {
-                decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                place += 3;
-            }
-            None => {
-                decoded.push(byte);
-                place += 1;
-            }
-        }
-    }
-    decoded
 }
 
 /// Returns the client's address and the server's, looked up at a connection's first request.
