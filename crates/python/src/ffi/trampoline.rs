@@ -64,6 +64,33 @@ impl From<ErrorSet> for PyErr {
     }
 }
 
+/// Takes every step, whatever one raises. The first error counts.
+pub(crate) fn take_all(
+    py: Python<'_>,
+    steps: impl IntoIterator<Item = Result<(), ErrorSet>>,
+) -> Result<(), ErrorSet> {
+    let mut outcome = Ok(());
+    for step in steps {
+        if let Err(raised) = step {
+            outcome = outcome.and(Err(raised.take(py)));
+        }
+    }
+    Ok(outcome?)
+}
+
+/// Takes a further step, whatever the first one raised. The first error counts.
+#[inline(always)]
+pub(crate) fn and_also(
+    py: Python<'_>,
+    first: Result<(), ErrorSet>,
+    further: impl FnOnce() -> Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
+    let Err(raised) = first else { return further() };
+    let error = raised.take(py);
+    drop(further().map_err(|raised| raised.take(py)));
+    Err(error.into())
+}
+
 /// Runs `body` for a C caller: an error becomes `failure` with the indicator set, a panic becomes `PanicException`.
 #[inline(always)]
 pub(crate) fn trampoline<R>(py: Python<'_>, failure: R, body: impl FnOnce() -> Result<R, ErrorSet>) -> R {

@@ -72,12 +72,12 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let is_secure = transport.is_secure(py)?;
     let value = protocol.value();
     let http_server = value.http_server.get();
-    let place = http_server.begin_connection(protocol.object());
-    let is_refused = http_server
-        .shared
-        .with(py, |shared| shared.is_ending || shared.open > http_server.settings.connections);
+    http_server.begin_connection(protocol.object());
+    let most = http_server.settings.connections;
+    let is_refused =
+        http_server.shared.with(py, |shared| shared.is_ending || shared.connections.len() > most);
     let before = value.state.with(py, |state| {
-        (state.place, state.is_secure) = (Some(place), is_secure);
+        state.is_secure = is_secure;
         state.transport.replace(transport)
     });
     drop(before);

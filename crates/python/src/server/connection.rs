@@ -33,8 +33,6 @@ pub(super) struct State {
     pub(super) addresses: Option<[Object; 2]>,
     /// Whether the transport carries TLS.
     pub(super) is_secure: bool,
-    /// The index of this connection in the server's list.
-    pub(super) place: Option<usize>,
     pub(super) exchange: Exchange,
 }
 
@@ -118,7 +116,6 @@ impl Protocol {
             transport: None,
             addresses: None,
             is_secure: false,
-            place: None,
             exchange: Exchange::default(),
         };
         Self { http_server: http_server.clone().into(), state: GilCell::new(state) }

@@ -316,13 +316,9 @@ fn cancel_file(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
 fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
-    let (transport, place, addresses) =
-        value.state.with(py, |state| (state.transport.take(), state.place.take(), state.addresses.take()));
-    drop((transport, addresses));
-    match place {
-        Some(place) => value.http_server.get().end_connection(protocol.object(), place),
-        None => Ok(()),
-    }
+    let released = value.state.with(py, |state| (state.transport.take(), state.addresses.take()));
+    drop(released);
+    value.http_server.get().end_connection(protocol.object())
 }
 
 /// Reports that an application's content was not sent. The client has its complete response.

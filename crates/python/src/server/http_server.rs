@@ -1,5 +1,7 @@
 //! `HttpServer` as Python sees it: the factory of protocols, and how a server ends.
 
+use std::mem;
+
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
@@ -15,6 +17,7 @@ use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::this::This;
+use crate::ffi::trampoline::take_all;
 use crate::name;
 
 #[pymethods]
@@ -48,7 +51,7 @@ impl HttpServer {
 
     /// Cancel the task of every request that runs.
     fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
-        self.waiting(py).into_iter().try_for_each(|(_, _, task)| task.call_method0(name!("cancel")).map(drop))
+        self.waiting(py).into_iter().try_for_each(|[_, task]| task.call_method0(name!("cancel")).map(drop))
     }
 
     /// Return a future that is done once no connection is open and no request runs.
@@ -74,7 +77,7 @@ impl HttpServer {
     /// The number of open connections.
     #[getter]
     fn connections<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        Ok(make::count(py, self.shared.with(py, |shared| shared.open))?)
+        Ok(make::count(py, self.shared.with(py, |shared| shared.connections.len()))?)
     }
 
     /// The number of requests whose task has not ended.
@@ -96,7 +99,7 @@ impl HttpServer {
 
     /// Called by the loop in the turn after one with lines of the access log.
     fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
-        let lines = self.shared.with(py, |shared| std::mem::take(&mut shared.log));
+        let lines = self.shared.with(py, |shared| mem::take(&mut shared.log));
         self.hooks.bind(py).call_method1(name!("access"), (Text(&lines),)).map(drop)
     }
 
@@ -106,32 +109,22 @@ impl HttpServer {
         visit.call(&self.hooks)?;
         visit.call(&self.settings.state)?;
         self.interface.traverse(&visit)?;
-        let shared = self.shared.peek(|shared| {
-            shared.connections.iter().flatten().try_for_each(|protocol| visit.call(&**protocol))?;
-            shared.waiters.0.iter().try_for_each(|(_, future)| visit.call(&**future))?;
-            shared.tasks.values().try_for_each(|running| running.traverse(&visit))
-        });
-        shared.unwrap_or(Ok(()))
+        self.shared.peek(|shared| shared.traverse(&visit)).unwrap_or(Ok(()))
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        let take = |shared: &mut Shared| {
-            let (connections, tasks) = (&mut shared.connections, &mut shared.tasks);
-            (std::mem::take(connections), std::mem::take(tasks), std::mem::take(&mut shared.waiters))
-        };
-        let released = self.shared.with(py, take);
+        let released = self.shared.with(py, |shared| {
+            let (waiters, done) = (mem::take(&mut shared.waiters), mem::take(&mut shared.done_futures));
+            (mem::take(&mut shared.connections), mem::take(&mut shared.tasks), waiters, done)
+        });
         drop(released);
     }
 }
 
 impl HttpServer {
     fn end_connections(&self, py: Python<'_>, how: Shutdown) -> PyResult<()> {
-        let end = |object: &Bound<'_, PyAny>| match This::cast(object.as_borrowed()) {
-            Some(protocol) => driver::feed(protocol, Input::Shutdown(how)).map_err(|raised| raised.take(py)),
-            None => Ok(()),
-        };
-        // All of them, whatever one raises; only one exception can be returned.
-        let outcomes: Vec<PyResult<()>> = self.protocols(py).iter().map(end).collect();
-        outcomes.into_iter().collect()
+        let protocols = self.protocols(py);
+        let protocols = protocols.iter().filter_map(|object| This::cast(object.as_borrowed()));
+        Ok(take_all(py, protocols.map(|protocol| driver::feed(protocol, Input::Shutdown(how))))?)
     }
 }

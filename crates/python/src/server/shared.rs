@@ -3,7 +3,7 @@
 //! The class of Python's is here; its methods are in `http_server`. Connections and request cycles are objects of
 //! classes that are not known here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use wire::Tick;
 
 use super::settings::Settings;
-use super::waiters::{Counts, Until, Waiters, wake};
+use super::waiters::{Until, is_done, wake};
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
@@ -48,15 +48,15 @@ pub(crate) struct HttpServer {
 /// The mutable part of a server.
 #[derive(Default)]
 pub(super) struct Shared {
-    /// The protocols of open connections, each at an index that it knows.
-    pub(super) connections: Vec<Option<Object>>,
-    free: Vec<usize>,
-    pub(super) open: usize,
+    /// The protocols of open connections, by address.
+    pub(super) connections: BTreeMap<usize, Object>,
     /// The tasks of requests, from their first wait to their end.
     pub(super) tasks: HashMap<u64, Running>,
+    /// The futures that tasks waited for at the last tick although they were done.
+    pub(super) done_futures: Vec<Object>,
     pub(super) running: usize,
     pub(super) begun: u64,
-    pub(super) waiters: Waiters,
+    pub(super) waiters: Vec<(Until, Object)>,
     pub(super) date: [u8; http::DATE_LENGTH],
     /// The time of the server; it stops while there are no connections.
     pub(super) now: Tick,
@@ -74,8 +74,6 @@ pub(super) struct Shared {
 pub(super) struct Running {
     pub(super) task: Object,
     pub(super) cycle: Object,
-    /// The future that the task waited for at the last tick, if that was done already.
-    done_waiter: Option<Object>,
 }
 
 impl Shared {
@@ -90,52 +88,42 @@ pub(super) fn date() -> [u8; http::DATE_LENGTH] {
     http::date(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-impl Running {
-    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&*self.task)?;
-        visit.call(&*self.cycle)?;
-        self.done_waiter.iter().try_for_each(|future| visit.call(&**future))
-    }
-}
-
 impl Shared {
     /// Removes the futures that are due by the counts of now.
     #[inline]
     fn due_waiters(&mut self) -> Vec<Object> {
-        if self.waiters.0.is_empty() {
+        if self.waiters.is_empty() {
             return Vec::new();
         }
-        let ended = self.begun - self.running as u64;
-        self.waiters.take(Counts { connections: self.open, running: self.running, ended })
+        let is_due = |until: &Until| match *until {
+            Until::Disconnected => self.connections.is_empty(),
+            Until::Drained => self.connections.is_empty() && self.running == 0,
+            Until::Ended(count) => self.begun - self.running as u64 >= count,
+        };
+        self.waiters.extract_if(.., |(until, _)| is_due(until)).map(|(_, future)| future).collect()
+    }
+
+    /// Shows the garbage collector what is kept here.
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let tasks = self.tasks.values().flat_map(|running| [&running.task, &running.cycle]);
+        let futures = self.waiters.iter().map(|(_, future)| future).chain(&self.done_futures);
+        self.connections.values().chain(tasks).chain(futures).try_for_each(|object| visit.call(&**object))
     }
 }
 
 impl HttpServer {
-    /// Adds a connection, and returns its index.
-    pub(super) fn begin_connection(&self, protocol: Borrowed<'_>) -> usize {
-        let object = protocol.to_owned().into();
-        self.shared.with(protocol.py(), |shared| {
-            shared.open += 1;
-            match shared.free.pop() {
-                Some(place) => {
-                    shared.connections[place] = Some(object);
-                    place
-                }
-                None => {
-                    shared.connections.push(Some(object));
-                    shared.connections.len() - 1
-                }
-            }
-        })
+    /// Adds a connection.
+    pub(super) fn begin_connection(&self, protocol: Borrowed<'_>) {
+        let (address, object) = (protocol.as_ptr().addr(), protocol.to_owned().into());
+        let before = self.shared.with(protocol.py(), |shared| shared.connections.insert(address, object));
+        drop(before);
     }
 
     /// Removes a connection.
-    pub(super) fn end_connection(&self, protocol: Borrowed<'_>, place: usize) -> Result<(), ErrorSet> {
+    pub(super) fn end_connection(&self, protocol: Borrowed<'_>) -> Result<(), ErrorSet> {
         let py = protocol.py();
         let removed = self.shared.with(py, |shared| {
-            let removed = shared.connections.get_mut(place)?.take()?;
-            shared.open -= 1;
-            shared.free.push(place);
+            let removed = shared.connections.remove(&protocol.as_ptr().addr())?;
             Some((removed, shared.due_waiters()))
         });
         let Some((object, due)) = removed else { return Ok(()) };
@@ -150,7 +138,7 @@ impl HttpServer {
     /// Returns the protocols of all open connections.
     pub(super) fn protocols<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyAny>> {
         self.shared.with(py, |shared| {
-            shared.connections.iter().flatten().map(|protocol| protocol.bind(py).clone()).collect()
+            shared.connections.values().map(|protocol| protocol.bind(py).clone()).collect()
         })
     }
 
@@ -160,7 +148,7 @@ impl HttpServer {
         let begun = self.shared.with(py, |shared| {
             shared.begun += 1;
             // uvicorn counts connections, too.
-            let open = if self.settings.reports_to_hooks { shared.open } else { 0 };
+            let open = if self.settings.reports_to_hooks { shared.connections.len() } else { 0 };
             if shared.running.max(open) >= self.settings.requests {
                 return None;
             }
@@ -201,10 +189,12 @@ impl HttpServer {
     pub(super) fn wait<'py>(&self, py: Python<'py>, until: Until) -> Result<Bound<'py, PyAny>, ErrorSet> {
         let future = self.owner.bind(py).call_method0(name!("create_future"))?;
         let mut waiters = self.shared.with(py, |shared| mem::take(&mut shared.waiters));
-        waiters.drop_cancelled(py);
-        waiters.0.push((until, future.clone().into()));
+        // Nobody waits for a cancelled one any more. One whose state can't be read stays.
+        let is_done = |future: &Object| is_done(future.bind_borrowed(py)).map_err(|raised| raised.take(py));
+        waiters.retain(|(_, future)| !is_done(future).unwrap_or(false));
+        waiters.push((until, future.clone().into()));
         let due = self.shared.with(py, |shared| {
-            shared.waiters.0.append(&mut waiters.0);
+            shared.waiters.append(&mut waiters);
             shared.due_waiters()
         });
         wake(py, due)?;
@@ -213,30 +203,15 @@ impl HttpServer {
 
     /// Keeps a task, to which the loop itself has only a weak reference, and the request cycle that learns of its end.
     pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: Borrowed<'_>, key: u64) {
-        let cycle = cycle.to_owned().into();
-        let running = Running { task: task.clone().into(), cycle, done_waiter: None };
+        let running = Running { task: task.clone().into(), cycle: cycle.to_owned().into() };
         let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
     }
 
-    /// Returns the waiting requests: key, request cycle and task.
-    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<(u64, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-        let parts = |(key, running): (&u64, &Running)| {
-            (*key, running.cycle.bind(py).clone(), running.task.bind(py).clone())
-        };
-        self.shared.with(py, |shared| shared.tasks.iter().map(parts).collect())
-    }
-
-    /// Records the future that a task waits for although it is done. Returns whether it was the same at the last tick.
-    pub(super) fn note_done_waiter(&self, py: Python<'_>, key: u64, waiter: Option<Object>) -> bool {
-        let (is_same, before) = self.shared.with(py, |shared| {
-            let Some(running) = shared.tasks.get_mut(&key) else { return (false, waiter) };
-            let before = mem::replace(&mut running.done_waiter, waiter);
-            let both = running.done_waiter.as_ref().zip(before.as_ref());
-            (both.is_some_and(|(now, before)| now.as_ptr() == before.as_ptr()), before)
-        });
-        drop(before);
-        is_same
+    /// Returns the waiting requests: request cycle and task.
+    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<[Bound<'py, PyAny>; 2]> {
+        let parts = |running: &Running| [&running.cycle, &running.task].map(|part| part.bind(py).clone());
+        self.shared.with(py, |shared| shared.tasks.values().map(parts).collect())
     }
 
     /// Returns the task of a request, if it waits.

@@ -10,7 +10,7 @@ use super::shared::{HttpServer, date};
 use super::{asgi, driver};
 use crate::ffi::error::was_memory_refused;
 use crate::ffi::this::This;
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
 
 /// Makes the server tick while there are connections.
@@ -39,14 +39,13 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
     let goes_on = http_server.get().shared.with(py, |shared| {
         shared.now = shared.now.after(Ticks(1));
         shared.date = date();
-        shared.is_ticking = shared.open > 0 || (was_memory_refused() && !shared.tasks.is_empty());
+        shared.is_ticking =
+            !shared.connections.is_empty() || (was_memory_refused() && !shared.tasks.is_empty());
         shared.is_ticking
     });
     let scheduled = if goes_on { schedule(http_server) } else { Ok(()) };
-    let scheduled = scheduled.map_err(|raised| raised.take(py));
-    let ended = asgi::end_forgotten(http_server).map_err(|raised| raised.take(py));
-    let expired = expire_late(http_server).map_err(|raised| raised.take(py));
-    Ok(scheduled.and(ended).and(expired)?)
+    let ended = and_also(py, scheduled, || asgi::end_forgotten(http_server));
+    and_also(py, ended, || expire_late(http_server))
 }
 
 /// Handles every peer that is too late.

@@ -1,5 +1,7 @@
 //! The task of a request: the application is called, its task takes the first step at once, and its end is handled.
 
+use std::mem;
+
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyImportError, PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
@@ -13,14 +15,16 @@ use crate::ffi::call::{call_method, call_three};
 use crate::ffi::constants::none;
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
 use crate::ffi::method::{BoundFunction, Call, Method, fastcall};
+use crate::ffi::object::Object;
 use crate::ffi::this::{Borrowed, This};
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, take_all};
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol;
 use crate::server::connection::Protocol;
 use crate::server::driver;
 use crate::server::shared::HttpServer;
+use crate::server::waiters::is_done;
 use crate::tasks;
 
 /// The callback for the end of a task.
@@ -128,36 +132,34 @@ pub(in crate::server) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> R
     if !was_memory_refused() {
         return Ok(());
     }
-    let mut outcome = Ok(());
-    for (key, cycle, task) in http_server.get().waiting(py) {
-        let Some(cycle) = This::cast(cycle.as_borrowed()) else { continue };
-        if let Err(raised) = end_if_forgotten(http_server.get(), key, cycle, task.as_borrowed()) {
-            outcome = Err(raised.take(py));
-        }
-    }
-    Ok(outcome?)
+    let server = http_server.get();
+    let before = server.shared.with(py, |shared| mem::take(&mut shared.done_futures));
+    let requests = server.waiting(py);
+    take_all(py, requests.iter().map(|[cycle, task]| end_if_forgotten(server, cycle, task, &before)))
 }
 
 fn end_if_forgotten(
     http_server: &HttpServer,
-    key: u64,
-    cycle: This<'_, RequestCycle>,
-    task: Borrowed<'_>,
+    cycle: &Bound<'_, PyAny>,
+    task: &Bound<'_, PyAny>,
+    before: &[Object],
 ) -> Result<(), ErrorSet> {
     let py = task.py();
-    let is_done =
-        |future: Borrowed<'_>| Ok::<_, ErrorSet>(call_method(future, name!("done"), &[])?.is_truthy()?);
-    if is_done(task)? {
-        return ended(cycle, task);
+    let Some(cycle) = This::cast(cycle.as_borrowed()) else { return Ok(()) };
+    if is_done(task.as_borrowed())? {
+        return ended(cycle, task.as_borrowed());
     }
-    let waits_for = match task.getattr_opt(name!("_fut_waiter"))? {
-        Some(future) if !future.is_none() && is_done(future.as_borrowed())? => Some(future.into()),
-        _ => None,
-    };
+    let waits_for = task.getattr_opt(name!("_fut_waiter"))?.filter(|future| !future.is_none());
+    let Some(future) = waits_for else { return Ok(()) };
+    if !is_done(future.as_borrowed())? {
+        return Ok(());
+    }
     // Every waiter is woken by the next tick.
-    if http_server.note_done_waiter(py, key, waits_for) {
-        return stop_following(cycle, &task.to_owned(), no_memory());
+    if before.iter().any(|known| known.is(&future)) {
+        return stop_following(cycle, task, no_memory());
     }
+    let future = future.into();
+    http_server.shared.with(py, |shared| shared.done_futures.push(future));
     Ok(())
 }
 
