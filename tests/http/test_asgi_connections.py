@@ -109,6 +109,21 @@ def test_half_closed_clients_get_their_answers(count: int) -> None:
         site.wait(lambda: site.http.connections == 0)
 
 
+def test_a_last_response_before_a_long_pipeline() -> None:
+    """It arrives whole, though a kernel that closes with unread input would discard it (RFC 9112 section 9.6)."""
+    content = bytes(3_000_000)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0)
+        await respond(send, content, headers=[(b"connection", b"close")])
+
+    with serving(application) as site:
+        client = site.connect(receive_buffer=4096)
+        client.offer(GET * 60_000)
+        assert client.answer().body == content
+        assert client.rest() == b""
+
+
 def test_counters() -> None:
     """`connections`, `running` and `requests` tell what is, at each moment."""
     held = Held()
@@ -155,6 +170,7 @@ def test_shutdown_lets_requests_end() -> None:
         answer = client.answer()
         assert (answer.body, answer.one(b"connection")) == (b"/held", b"close")
         assert client.end() == b""
+        client.close()
         assert streaming.answer().body == b"/stream"
         assert streaming.end() == b""
         site.wait(lambda: site.http.connections == 0)

@@ -120,6 +120,12 @@ impl Connection {
         self.backlog.take()
     }
 
+    /// Returns whether bytes behind the current request are kept.
+    #[must_use]
+    pub fn has_kept_input(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
     /// Returns the head of the request that is being read or answered. The head is empty when both have ended.
     #[must_use]
     pub fn head(&self) -> &Head {

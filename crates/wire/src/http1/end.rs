@@ -36,8 +36,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let was_read = request.incoming != Incoming::Arriving;
         let actions = self.end_request(request, LogEnd::Complete);
         if after == http::Persistence::Close {
-            let last = if was_read { self.close(context) } else { self.linger(Unread::Upload, context) };
-            return actions.and(last);
+            return actions.and(self.end_after_last(was_read, context));
         }
         // The driver goes on with the input.
         if self.turn != Turn::Free {
@@ -45,6 +44,17 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         let actions = actions.and(self.settle(context));
         actions.and(self.yield_if_due())
+    }
+
+    /// Ends the connection after its last response. What else has arrived is not answered, and more of it may wait in the
+    /// kernel, which would discard the response.
+    fn end_after_last(&mut self, was_read: bool, context: Context<'_>) -> Actions {
+        let has_more = self.reads_paused || !self.read_buffer.is_empty() || self.http.has_kept_input();
+        match (was_read, has_more) {
+            (false, _) => self.linger(Unread::Upload, context),
+            (true, true) => self.linger(Unread::Anything, context),
+            (true, false) => self.close(context),
+        }
     }
 
     /// Asks for another turn if input can be processed and nobody does that.

@@ -25,7 +25,7 @@ fn a_client_that_says_close_is_told_so_and_closed() {
         site.receives([&request("/", &[&format!("Connection: {wish}")])[..], GET].concat());
         site.settles();
         assert_eq!(site.text(), format!("{OK}content-length: 2\r\nconnection: close\r\n\r\nok"), "{wish}");
-        assert!(site.is_closed && !site.is_aborted);
+        assert!(site.has_shut_down && !site.is_aborted);
         assert_eq!(site.application.targets.len(), 1, "what follows is not looked at");
     }
 }
@@ -38,7 +38,7 @@ fn an_application_may_close() {
         site.sends_all([start_with(200, &[("connection", wish)]), last("bye")]);
         assert_eq!(site.text().to_lowercase().matches("connection: ").count(), 1, "{wish}");
         assert!(site.text().contains("connection: close\r\n") && site.text().ends_with("bye"));
-        assert!(site.is_closed);
+        assert!(site.has_shut_down);
         site.settles();
         assert_eq!(site.application.targets.len(), 1);
     }

@@ -3,7 +3,7 @@
 
 use wire::{Action, HalfClose, Input, Received, Shutdown, Wire};
 
-use crate::site::{GET, POST, Site, answering, last, plain, response, silent, start, statuses};
+use crate::site::{GET, POST, Site, answering, last, plain, request, response, silent, start, statuses};
 
 const BOTH: [HalfClose; 2] = [HalfClose::Done, HalfClose::Unsupported];
 
@@ -128,6 +128,27 @@ fn a_peer_that_has_ended_its_side_needs_no_time() {
     site.feed(Input::Eof);
     site.sends_all([start(200), last("ok")]);
     assert!(site.is_closed && !site.has_shut_down);
+}
+
+#[test]
+fn requests_behind_the_last_response_do_not_discard_it() {
+    let closing = request("/", &["Connection: close"]);
+    for behind in [&GET[..1], GET, &GET.repeat(100)] {
+        let mut site = answered(&[&closing[..], behind].concat(), HalfClose::Done);
+        assert!(site.text().ends_with("ok") && !site.reads_paused);
+        site.receives(GET);
+        site.pass(3, 0);
+        assert!(!site.is_closed);
+        site.pass(1, 0);
+        assert!(site.is_aborted);
+        assert_eq!(statuses(&site.text()), [200]);
+    }
+    let mut site = answering(silent);
+    site.receives(&closing);
+    site.receives(GET.repeat(100));
+    assert!(site.reads_paused, "more may wait in the kernel");
+    site.sends_all([start(200), last("ok")]);
+    assert!(site.has_shut_down && !site.is_closed && !site.reads_paused);
 }
 
 #[test]

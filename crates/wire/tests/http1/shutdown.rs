@@ -31,7 +31,7 @@ fn a_request_that_runs_is_answered_and_told_that_the_connection_ends() {
     site.sends_all([start(200), last("/1")]);
     site.settles();
     assert!(site.text().contains("\r\nconnection: close\r\n") && site.text().ends_with("/1"));
-    assert!(site.is_closed && !site.is_aborted);
+    assert!(site.has_shut_down && !site.is_aborted);
     assert_eq!(site.application.targets, ["/1"], "what is pipelined is not begun");
 }
 
@@ -68,7 +68,7 @@ fn requests_that_wait_for_their_turn_or_a_reader_are_not_forgotten() {
     ended(&mut site);
     site.settles();
     assert_eq!(statuses(&site.text()), [200; 5]);
-    assert!(site.is_closed);
+    assert!(site.is_ending_for_peer());
     let mut site = answering(plain);
     site.feed(Input::Full(5000));
     site.receives(GET);
@@ -77,7 +77,7 @@ fn requests_that_wait_for_their_turn_or_a_reader_are_not_forgotten() {
     site.feed(Input::Writable);
     site.settles();
     assert_eq!(statuses(&site.text()), [200]);
-    assert!(site.is_closed);
+    assert!(site.is_ending_for_peer());
 }
 
 #[test]
