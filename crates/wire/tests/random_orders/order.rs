@@ -119,7 +119,7 @@ fn special(world: &mut World<'_>) -> Result<(), Broken> {
         4 if world.transport.reads() => {
             // The transport closes by itself.
             world.feed(Input::Broken)?;
-            world.transport.stand = Stand::Aborted;
+            (world.transport.stand, world.lost_early) = (Stand::Aborted, true);
             Ok(())
         }
         _ => {

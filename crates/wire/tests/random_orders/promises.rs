@@ -59,6 +59,11 @@ fn check_response(world: &World<'_>, app: &App, response: &Response) -> Result<(
         return Err(format!("the response to {} has no end", app.number));
     }
     if !app.is_complete() {
+        let looks_complete = response.is_until_close && response.status == app.status;
+        let has_left = world.has_ended_side || world.lost_early;
+        if looks_complete && !world.transport.was_aborted && !has_left {
+            return Err(format!("the client can't see that the response to {} is cut short", app.number));
+        }
         // The server answers, or the response is cut short.
         let is_own = matches!(response.status, 400..=599) && response.content.len() < 100;
         let is_cut = response.status == 0 || response.status == app.status;

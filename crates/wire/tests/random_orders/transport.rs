@@ -41,6 +41,8 @@ pub(crate) struct Transport {
     pub(crate) unsent: usize,
     pub(crate) is_full: bool,
     pub(crate) reads_paused: bool,
+    /// Whether the peer sees that something is missing.
+    pub(crate) was_aborted: bool,
 }
 
 impl Transport {
@@ -56,6 +58,7 @@ impl Transport {
             unsent: 0,
             is_full: false,
             reads_paused: false,
+            was_aborted: false,
         }
     }
 
@@ -65,11 +68,11 @@ impl Transport {
     }
 
     /// Checks that a request may start.
-    pub(crate) fn check_start(&self) -> Result<(), Broken> {
-        if self.stand == Stand::Open && !self.is_full {
+    pub(crate) fn check_start(&self, was_full: bool) -> Result<(), Broken> {
+        if self.stand == Stand::Open && !was_full {
             return Ok(());
         }
-        Err(format!("a request starts while the transport is {:?}, full: {}", self.stand, self.is_full))
+        Err(format!("a request starts while the transport is {:?}, full: {was_full}", self.stand))
     }
 
     /// Returns whether the machine has nothing to do with it any more.
@@ -130,7 +133,7 @@ impl Transport {
         if self.is_over() {
             return Err(format!("{:?} is aborted", self.stand));
         }
-        self.stand = Stand::Aborted;
+        (self.stand, self.was_aborted) = (Stand::Aborted, true);
         Ok(())
     }
 

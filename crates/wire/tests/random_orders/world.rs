@@ -33,6 +33,8 @@ pub(crate) struct World<'a> {
     pub(crate) is_wild: bool,
     /// Whether anything has happened but requests, responses and turns.
     pub(crate) is_disturbed: bool,
+    /// Whether the connection was lost without a decision of the machine.
+    pub(crate) lost_early: bool,
     /// Changes at every step that does something.
     pub(crate) progress: usize,
     pub(crate) log: Vec<LogRecord>,
@@ -62,6 +64,7 @@ impl<'a> World<'a> {
             apps: Vec::new(),
             is_wild,
             is_disturbed: ends_with_peer,
+            lost_early: false,
             progress: 0,
             log: Vec::new(),
             trace: traces.then(Vec::new),
@@ -153,6 +156,7 @@ impl<'a> World<'a> {
     /// Tells the machine that the connection is gone.
     pub(crate) fn lose(&mut self, by_error: bool) -> Result<(), Broken> {
         self.progress += 1;
+        self.lost_early |= !self.transport.is_due_to_go();
         self.transport.lose();
         self.feed(Input::Lost { by_error })
     }
@@ -265,6 +269,8 @@ impl<'a> World<'a> {
         if actions.has(Action::Write) == (out.is_empty() && content.is_none()) {
             return Err(format!("{actions:?} with {} bytes", out.len()));
         }
+        // A refusal of the server that makes it full may be written with the next start.
+        let was_full = self.transport.is_full;
         for action in actions {
             match action {
                 Action::Write => {
@@ -278,7 +284,7 @@ impl<'a> World<'a> {
                 Action::PauseReading | Action::ResumeReading => {
                     self.transport.pause(action == Action::PauseReading)?;
                 }
-                Action::Start => self.start()?,
+                Action::Start => self.start(was_full)?,
                 Action::Upgrade => self.upgrade()?,
                 Action::NotifyTurnEnd => self.turn_ends = true,
                 Action::YieldTurn if mem::replace(&mut self.yields, true) => {
@@ -322,8 +328,8 @@ impl<'a> World<'a> {
         if self.transport.write(data)? { self.feed(Input::Full(self.transport.unsent)) } else { Ok(()) }
     }
 
-    fn start(&mut self) -> Result<(), Broken> {
-        self.transport.check_start()?;
+    fn start(&mut self, was_full: bool) -> Result<(), Broken> {
+        self.transport.check_start(was_full)?;
         let id = self.wire.latest();
         let number = self.script.next(self.wire.head(), self.delivered)?;
         if let Some(last) = self.apps.iter().find(|app| !app.is_complete() && !app.is_cut_off && !app.is_over)
