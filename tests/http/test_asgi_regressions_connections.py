@@ -8,7 +8,7 @@ import socket
 from typing import Any
 
 import pytest
-from driven import BODY, POST, START, Driven, plain, run, turns
+from driven import BODY, GET, POST, START, Driven, Wire, plain, run, turns
 
 
 def test_ending_our_side_of_a_connection_that_is_reset_is_no_mistake_of_the_application() -> None:
@@ -81,5 +81,30 @@ def test_one_connection_that_can_not_be_closed_does_not_keep_the_others_open() -
         first.lose(None)
         await turns()
         assert driven.server.connections == 0
+
+    run(main)
+
+
+def test_a_peer_that_reads_while_the_transport_asks_for_a_pause_is_written_to_again() -> None:
+    """The server asks how much is unsent, which makes a transport try to send: the peer may read everything then."""
+
+    class ReadWhenAsked(Wire):
+        def get_write_buffer_size(self) -> int:
+            self.read()
+            return len(self.unread)
+
+    async def application(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({**START, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(Wire.HIGH + 1), "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async def main() -> None:
+        driven = Driven(application)
+        protocol: Any = driven.server()
+        wire = ReadWhenAsked(protocol)
+        protocol.connection_made(wire)
+        wire.send(GET)
+        await turns()
+        assert wire.read().endswith(b"0\r\n\r\n")
 
     run(main)

@@ -114,8 +114,10 @@ fn connection_lost<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
 }
 
 fn pause_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    driver::feed(protocol, Input::Full(0))?;
+    // A transport that is asked may send, and ask for more, before it answers.
     let unsent = driver::unsent(protocol)?;
-    driver::feed(protocol, Input::Full(unsent))?;
+    driver::feed(protocol, Input::Unsent(unsent))?;
     Ok(none(protocol.py()))
 }
 
