@@ -260,10 +260,12 @@ fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorS
     let Some(transport) = protocol.transport(py) else { return Ok(()) };
     let (head, tail) = output.bytes.split_at(output.split);
     transport.write(py, head, output.content.take(), tail)?;
-    if !transport.reports_loss() && transport.is_closing(py)? {
-        feed(protocol, Input::Broken)?;
+    if transport.reports_loss() {
+        return Ok(());
     }
-    Ok(())
+    // The sender of a response that goes on learns of it.
+    let goes_on = protocol.state.with(py, |state| state.wire.is_answering());
+    if goes_on && transport.is_closing(py)? { feed(protocol, Input::Broken) } else { Ok(()) }
 }
 
 /// Wakes the calls that wait for an event. Those that learn of the end of their client are noted.
