@@ -45,23 +45,26 @@ pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'p
 }
 
 fn methods() -> Vec<Method<Protocol>> {
+    let made = "A connection begins.";
     let close = "Close if idle, otherwise after the response in progress.";
+    let writable = no_arguments(|protocol| feed(protocol, Input::Writable));
+    let shutdown = no_arguments(|protocol| feed(protocol, Input::Shutdown(Shutdown::Graceful)));
+    let resume = no_arguments(|protocol| feed(protocol, Input::Resume));
     vec![
-        Method::new(
-            "connection_made",
-            fastcall(connection_made),
-            "($self, transport)",
-            "A connection begins.",
-        ),
+        Method::new("connection_made", fastcall(connection_made), "($self, transport)", made),
         Method::new("data_received", fastcall(data_received), "($self, data)", "Some bytes have arrived."),
         Method::new("eof_received", no_arguments(eof_received), "($self)", "The peer has ended its side."),
         Method::new("connection_lost", fastcall(connection_lost), "($self, exc)", "The connection is gone."),
         Method::new("pause_writing", no_arguments(pause_writing), "($self)", "The peer does not read."),
-        Method::new("resume_writing", no_arguments(resume_writing), "($self)", "The peer reads again."),
-        Method::new("shutdown", no_arguments(shutdown), "($self)", close),
-        Method::new("_resume_input", no_arguments(resume_input), "($self)", "Process what waits."),
+        Method::new("resume_writing", writable, "($self)", "The peer reads again."),
+        Method::new("shutdown", shutdown, "($self)", close),
+        Method::new("_resume_input", resume, "($self)", "Process what waits."),
         Method::new("_turn_ends", no_arguments(turn_ends), "($self)", "Send a head that waits for content."),
     ]
+}
+
+fn feed<'py>(protocol: This<'py, Protocol>, input: Input<'_>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    driver::feed(protocol, input).map(|()| none(protocol.py()))
 }
 
 fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
@@ -69,7 +72,7 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let protocol = call.this();
     let given = one(call, "connection_made", "transport")?;
     let transport = AnyTransport::new(given)?;
-    let is_secure = transport.is_secure(py)?;
+    let is_secure = transport.is_secure();
     let value = protocol.value();
     let http_server = value.http_server.get();
     http_server.begin_connection(protocol.object());
@@ -95,8 +98,7 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
 
 fn data_received<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let data: Bytes = unchanging(one(call, "data_received", "data")?)?;
-    driver::feed(call.this(), Input::Bytes(data.as_ref()))?;
-    Ok(none(call.py))
+    feed(call.this(), Input::Bytes(data.as_ref()))
 }
 
 /// Returns whether the connection stays open: for outstanding responses, or as that of another protocol.
@@ -116,24 +118,7 @@ fn connection_lost<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
 fn pause_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     driver::feed(protocol, Input::Full(0))?;
     // A transport that is asked may send, and ask for more, before it answers.
-    let unsent = driver::unsent(protocol)?;
-    driver::feed(protocol, Input::Unsent(unsent))?;
-    Ok(none(protocol.py()))
-}
-
-fn resume_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    driver::feed(protocol, Input::Writable)?;
-    Ok(none(protocol.py()))
-}
-
-fn shutdown(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    driver::feed(protocol, Input::Shutdown(Shutdown::Graceful))?;
-    Ok(none(protocol.py()))
-}
-
-fn resume_input(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    driver::feed(protocol, Input::Resume)?;
-    Ok(none(protocol.py()))
+    feed(protocol, Input::Unsent(driver::unsent(protocol)?))
 }
 
 fn turn_ends(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {

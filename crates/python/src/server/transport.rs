@@ -39,9 +39,13 @@ pub(super) trait Transport {
         false
     }
 
-    fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
+    fn is_secure(&self) -> bool {
+        false
+    }
 
-    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
+    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        Ok(self.call(py, name!("is_closing"))?.is_truthy()?)
+    }
 
     /// Requests a call of the protocol at the end of the turn, before bytes are sent. Returns false if this transport
     /// can't do that.
@@ -80,7 +84,13 @@ pub(super) trait Transport {
         Ok(socket.call_method1(name!("setsockopt"), (level, option, value)).map(drop)?)
     }
 
-    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet>;
+    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        match self.call(py, name!("can_write_eof")) {
+            Ok(can) => Ok(can.is_truthy()?),
+            // Some transports do not have the method.
+            Err(raised) => protocol::failure(py, raised).map(|_| false),
+        }
+    }
 
     /// Ends our side and leaves the peer's open.
     fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, ErrorSet> {
@@ -125,34 +135,33 @@ pub(super) trait Transport {
 
 /// Any of the transports.
 pub(super) enum AnyTransport {
-    Native(Native),
+    /// A stream of the loop.
+    Native(Object<Stream>),
     Foreign(Foreign),
 }
-
-/// A stream of the loop.
-pub(super) struct Native(Object<Stream>);
 
 /// A transport that is not ours, such as asyncio's for TLS. That one tells only that it was closed, not that the
 /// transport below it is lost, which alone warns of each late write: so that one is checked, too.
 pub(super) struct Foreign {
     object: Object,
-    is_tls: bool,
+    is_secure: bool,
 }
 
 impl AnyTransport {
-    pub(super) fn new(transport: Borrowed<'_>) -> PyResult<Self> {
+    pub(super) fn new(transport: Borrowed<'_>) -> Result<Self, ErrorSet> {
         if let Some(stream) = This::<Stream>::cast(transport) {
-            return Ok(Self::Native(Native(stream.to_owned().into())));
+            return Ok(Self::Native(stream.to_owned().into()));
         }
-        let is_tls = transport.getattr_opt(name!("_ssl_protocol"))?.is_some();
-        Ok(Self::Foreign(Foreign { object: transport.to_owned().into(), is_tls }))
+        let mut foreign = Foreign { object: transport.to_owned().into(), is_secure: false };
+        foreign.is_secure = !foreign.fact(transport.py(), name!("sslcontext"))?.is_none();
+        Ok(Self::Foreign(foreign))
     }
 
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
-            Self::Native(Native(object)) => Self::Native(Native(object.clone_ref(py))),
-            Self::Foreign(Foreign { object, is_tls }) => {
-                Self::Foreign(Foreign { object: object.clone_ref(py), is_tls: *is_tls })
+            Self::Native(object) => Self::Native(object.clone_ref(py)),
+            Self::Foreign(Foreign { object, is_secure }) => {
+                Self::Foreign(Foreign { object: object.clone_ref(py), is_secure: *is_secure })
             }
         }
     }
@@ -170,16 +179,9 @@ impl Deref for AnyTransport {
     }
 }
 
-impl Native {
-    #[inline(always)]
-    fn stream<'py>(&'py self, py: Python<'py>) -> This<'py, Stream> {
-        self.0.this(py)
-    }
-}
-
-impl Transport for Native {
+impl Transport for Object<Stream> {
     fn object(&self) -> &Py<PyAny> {
-        self.0.as_any()
+        self.as_any()
     }
 
     fn write(
@@ -189,7 +191,7 @@ impl Transport for Native {
         content: Option<Bytes>,
         tail: &[u8],
     ) -> Result<(), ErrorSet> {
-        stream::write_parts(self.stream(py), head, content, tail)
+        stream::write_parts(self.this(py), head, content, tail)
     }
 
     fn reports_loss(&self) -> bool {
@@ -197,39 +199,27 @@ impl Transport for Native {
     }
 
     fn is_lost(&self, py: Python<'_>) -> bool {
-        stream::is_lost(self.stream(py))
-    }
-
-    fn is_secure(&self, _py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(false)
-    }
-
-    fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(self.call(py, name!("is_closing"))?.is_truthy()?)
+        stream::is_lost(self.this(py))
     }
 
     fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        stream::tell_at_turn_end(self.stream(py)).map(|()| true)
+        stream::tell_at_turn_end(self.this(py)).map(|()| true)
     }
 
     fn pause_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        transport::pause_reading(self.stream(py))
+        transport::pause_reading(self.this(py))
     }
 
     fn resume_reading(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        transport::resume_reading(self.stream(py))
+        transport::resume_reading(self.this(py))
     }
 
     fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
-        transport::close(self.stream(py))
-    }
-
-    fn can_end_writing(&self, _py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(true)
+        transport::close(self.this(py))
     }
 
     fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
-        Ok(stream::addresses(py, self.stream(py).value())?)
+        Ok(stream::addresses(py, self.this(py).value())?)
     }
 }
 
@@ -262,16 +252,16 @@ impl Transport for Foreign {
         write(tail)
     }
 
-    fn is_secure(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        Ok(self.is_tls || !self.fact(py, name!("sslcontext"))?.is_none())
+    fn is_secure(&self) -> bool {
+        self.is_secure
     }
 
     fn is_closing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
         if self.call(py, name!("is_closing"))?.is_truthy()? {
             return Ok(true);
         }
-        let middle =
-            if self.is_tls { self.object.bind(py).getattr_opt(name!("_ssl_protocol"))? } else { None };
+        let transport = self.object.bind(py);
+        let middle = if self.is_secure { transport.getattr_opt(name!("_ssl_protocol"))? } else { None };
         let Some(middle) = middle else { return Ok(false) };
         let below = middle.getattr_opt(name!("_transport"))?.filter(|below| !below.is_none());
         let Some(below) = below else { return Ok(true) };
@@ -281,16 +271,5 @@ impl Transport for Foreign {
     fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
         // asyncio's TLS transport can't be used any more after a second `close()`.
         if self.is_closing(py)? { Ok(()) } else { self.call(py, name!("close")).map(drop) }
-    }
-
-    fn can_end_writing(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
-        if self.is_tls {
-            return Ok(false);
-        }
-        match self.call(py, name!("can_write_eof")) {
-            Ok(can) => Ok(can.is_truthy()?),
-            // Some transports do not have the method.
-            Err(raised) => protocol::failure(py, raised).map(|_| false),
-        }
     }
 }
