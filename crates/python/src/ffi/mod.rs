@@ -4,6 +4,7 @@
 //! of the C API; loops, polls and asyncio are not known here.
 
 pub(crate) mod arguments;
+pub(crate) mod at_import;
 pub(crate) mod bytes;
 pub(crate) mod call;
 pub(crate) mod call_type;

@@ -7,14 +7,12 @@
 mod attributes;
 mod hooks;
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 pub(crate) use self::attributes::{attribute, class};
 use self::hooks::Hooks;
-use crate::ffi::error::new_error;
+use crate::ffi::at_import::AtImport;
 use crate::ffi::method::Keyword;
 use crate::name;
 
@@ -155,17 +153,17 @@ impl StreamReaders {
     }
 }
 
-static IMPORTS: PyOnceLock<Imports> = PyOnceLock::new();
+static IMPORTS: AtImport<Imports> = AtImport::new();
 
 /// Loads everything. The module calls this once.
 pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
-    IMPORTS.get_or_try_init(py, || Imports::load(py)).map(drop)
+    IMPORTS.make(py, || Imports::load(py))
 }
 
 impl Imports {
     /// Returns the imports. ImportError if the import of the module has failed.
     pub(crate) fn of(py: Python<'_>) -> PyResult<&'static Self> {
-        IMPORTS.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
+        IMPORTS.get(py)
     }
 
     fn load(py: Python<'_>) -> PyResult<Self> {

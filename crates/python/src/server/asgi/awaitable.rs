@@ -4,20 +4,18 @@
 //! that has to wait for the peer to read gets a coroutine of its own. `receive()` looks for an event when it is first
 //! stepped.
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use wire::{Received, Wire as _};
 
 use super::cycle::RequestCycle;
+use crate::ffi::at_import::AtImport;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
 use crate::ffi::coroutine::{self, Coroutine, Step};
-use crate::ffi::error::new_error;
 use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
@@ -35,19 +33,20 @@ pub(super) struct Awaitable {
     future: GilCell<Option<Object>>,
 }
 
-enum What {
-    /// No wait: the coroutine returns at once.
+/// What a coroutine waits for.
+pub(super) enum What {
+    /// Nothing: it returns at once.
     Done,
-    /// An event of the request.
+    /// An event of the request: `receive()`.
     Event(Object<RequestCycle>),
     /// The peer to read.
     Drain(Object<RequestCycle>),
-    /// The loop to have a turn.
+    /// The loop to have a turn: much was sent without a wait, so other tasks come first, once.
     Turn,
 }
 
 /// The shared result of all calls that need not wait.
-static DONE: PyOnceLock<Py<Awaitable>> = PyOnceLock::new();
+static DONE: AtImport<Py<Awaitable>> = AtImport::new();
 
 /// Creates the class and adds it to the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -58,38 +57,22 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ..Definition::new("HttpAwaitable", "A coroutine of receive() or of send().")
     };
     coroutine::make_class(module, Awaitable::class(), definition)?;
-    let done = Awaitable { what: What::Done, future: GilCell::new(None) };
-    let done = Awaitable::class().instance(py, done).map_err(|raised| raised.take(py))?.unbind();
-    DONE.get_or_init(py, || done);
-    Ok(())
+    Ok(DONE.make(py, || Ok::<_, ErrorSet>(instance(py, What::Done)?.unbind()))?)
 }
 
 /// Returns the result of a call that need not wait.
 #[inline]
 pub(super) fn done(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    match DONE.get(py) {
-        Some(done) => Ok(done.bind(py).clone().into_any()),
-        None => Err(new_error::<PyImportError>("vitok._native was not initialised").into()),
-    }
+    Ok(DONE.get(py)?.bind(py).clone().into_any())
 }
 
-/// Returns the result of `receive()`.
-pub(super) fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make_awaitable(cycle.py(), What::Event(cycle.to_owned().into()))
+/// Returns the result of a call that has to wait.
+pub(super) fn make(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    Ok(instance(py, what)?.into_any())
 }
 
-/// Returns the result of a call that has to wait until the peer reads.
-pub(super) fn drain(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make_awaitable(cycle.py(), What::Drain(cycle.to_owned().into()))
-}
-
-/// Returns the result of a call that has sent much without a wait: other tasks come first, once.
-pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    make_awaitable(py, What::Turn)
-}
-
-fn make_awaitable(py: Python<'_>, what: What) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    Ok(Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })?.into_any())
+fn instance(py: Python<'_>, what: What) -> Result<Bound<'_, Awaitable>, ErrorSet> {
+    Awaitable::class().instance(py, Awaitable { what, future: GilCell::new(None) })
 }
 
 impl Coroutine for Awaitable {
@@ -103,7 +86,11 @@ impl Coroutine for Awaitable {
         };
         let found = match value.what {
             What::Event(_) => next_event(cycle)?,
-            _ => is_drained(cycle).then(|| none(py)),
+            _ => {
+                let protocol = cycle.value().protocol.this(py);
+                let is_drained = protocol.state.with(py, |state| state.wire.is_drained());
+                is_drained.then(|| none(py))
+            }
         };
         let before = value.future.with(py, Option::take);
         drop(before);
@@ -114,7 +101,17 @@ impl Coroutine for Awaitable {
     }
 
     fn abandon(this: This<'_, Self>) -> bool {
-        abandon(this);
+        let py = this.py();
+        let future = this.future.with(py, Option::take);
+        if let (Some(future), What::Event(cycle) | What::Drain(cycle)) = (future, &this.what) {
+            let is_other = |listed: &Object| !listed.is(&*future);
+            let protocol = cycle.this(py).value().protocol.this(py);
+            // These are not the last references to it.
+            protocol.state.with(py, |state| {
+                state.exchange.drains.retain(is_other);
+                state.exchange.receivers.retain(is_other);
+            });
+        }
         true
     }
 }
@@ -170,12 +167,6 @@ fn wait<'py>(value: &Awaitable, cycle: This<'py, RequestCycle>) -> Result<Step<'
     Ok(Step::Yield(future))
 }
 
-/// Returns whether the peer has read, or never will.
-fn is_drained(cycle: This<'_, RequestCycle>) -> bool {
-    let py = cycle.py();
-    cycle.value().protocol.this(py).state.with(py, |state| state.wire.is_drained())
-}
-
 /// Returns the next event of a request, if there is one.
 fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
     let py = cycle.py();
@@ -223,23 +214,6 @@ fn content_event<'py>(
     event.set_item(name!("body"), content)?;
     event.set_item(name!("more_body"), more_body)?;
     Ok(event.into_any())
-}
-
-/// Stops waiting.
-fn abandon(awaitable: This<'_, Awaitable>) {
-    let py = awaitable.py();
-    let Some(future) = awaitable.future.with(py, Option::take) else { return };
-    let (What::Event(cycle) | What::Drain(cycle)) = &awaitable.what else { return };
-    let inner = cycle.this(py);
-    let protocol = inner.protocol.this(py);
-    let removed = protocol.state.with(py, |state| {
-        let take = |list: &mut Vec<Object>| {
-            let place = list.iter().position(|listed| listed.is(&*future))?;
-            Some(list.swap_remove(place))
-        };
-        (take(&mut state.exchange.drains), take(&mut state.exchange.receivers))
-    });
-    drop((removed, future));
 }
 
 fn name(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {

@@ -1,18 +1,16 @@
 //! `receive` and `send`: the two callables that an application gets, bound to one request.
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use wire::{Message, SendError, Wait};
 
-use super::awaitable;
+use super::awaitable::{self, What};
 use super::cycle::RequestCycle;
 use super::file;
 use super::message::{self, Parsed};
 use super::send_error;
 use crate::ffi::arguments::one;
+use crate::ffi::at_import::AtImport;
 use crate::ffi::class::Definition;
-use crate::ffi::error::new_error;
 use crate::ffi::instance::ClassValue as _;
 use crate::ffi::method::{BoundFunction, Call, Method, fastcall, no_arguments};
 use crate::ffi::this::This;
@@ -24,7 +22,7 @@ struct Known {
     send: BoundFunction<RequestCycle>,
 }
 
-static KNOWN: PyOnceLock<Known> = PyOnceLock::new();
+static KNOWN: AtImport<Known> = AtImport::new();
 
 /// Creates the class of what they are bound to, and adds it to the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -32,25 +30,22 @@ pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition { methods: file::methods(), ..Definition::new("HttpExchange", doc) };
     definition.make(module, RequestCycle::class())?;
     let (next, take) = ("The next ASGI event of the request.", "Take an ASGI event of the response.");
-    let known = Known {
-        receive: BoundFunction::new(Method::new("receive", no_arguments(receive), "()", next))?,
-        send: BoundFunction::new(Method::new("send", fastcall(send), "(message)", take))?,
-    };
-    KNOWN.get_or_init(module.py(), || known);
-    Ok(())
+    KNOWN.make(module.py(), || {
+        let receive = BoundFunction::new(Method::new("receive", no_arguments(receive), "()", next))?;
+        let send = BoundFunction::new(Method::new("send", fastcall(send), "(message)", take))?;
+        Ok(Known { receive, send })
+    })
 }
 
 /// Returns `receive` and `send` of a request.
 #[inline]
 pub(super) fn of(cycle: This<'_, RequestCycle>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyAny>), ErrorSet> {
-    let Some(known) = KNOWN.get(cycle.py()) else {
-        return Err(new_error::<PyImportError>("vitok._native was not initialised").into());
-    };
+    let known = KNOWN.get(cycle.py())?;
     Ok((known.receive.bind(cycle)?, known.send.bind(cycle)?))
 }
 
 fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    awaitable::receive(cycle)
+    awaitable::make(cycle.py(), What::Event(cycle.to_owned().into()))
 }
 
 /// The work is done at once, and the result waits if there is no room for more.
@@ -67,9 +62,9 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
     match driver::send(protocol, cycle.request, message)? {
         Ok(delivered) => match delivered.wait {
             Wait::Nothing => awaitable::done(py),
-            Wait::Turn => awaitable::turn(py),
+            Wait::Turn => awaitable::make(py, What::Turn),
             Wait::Drain if is_start => awaitable::done(py),
-            Wait::Drain => awaitable::drain(cycle),
+            Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
         },
         Err(SendError::Disconnected) => {
             let grace = protocol.http_server.get().settings.disconnect_grace;
@@ -78,7 +73,7 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
                 is_dropped.then(|| !is_start && state.exchange.counts_drop())
             });
             match dropped {
-                Some(true) => awaitable::turn(py),
+                Some(true) => awaitable::make(py, What::Turn),
                 Some(false) => awaitable::done(py),
                 None => Err(send_error::raise(SendError::Disconnected)),
             }

@@ -1,11 +1,9 @@
 //! The methods of requests and the names of their fields as Python objects, created once for known ones.
 
-use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::ffi::error::new_error;
+use crate::ffi::at_import::AtImport;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 
@@ -27,18 +25,17 @@ pub(super) struct Names {
     fields: Vec<Vec<(&'static [u8], Py<PyBytes>)>>,
 }
 
-static NAMES: PyOnceLock<Names> = PyOnceLock::new();
+static NAMES: AtImport<Names> = AtImport::new();
 
 /// Creates them, when the module is imported.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
-    NAMES.get_or_try_init(py, || Names::make(py))?;
-    Ok(())
+    Ok(NAMES.make(py, || Names::make(py))?)
 }
 
 /// Returns the names that [`load`] has created.
 #[inline(always)]
 pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
-    NAMES.get(py).ok_or_else(|| new_error::<PyImportError>("vitok._native was not initialised"))
+    NAMES.get(py)
 }
 
 impl Names {
