@@ -47,6 +47,21 @@ def load(app: Any, options: Options) -> Application:
     return Asgi2(found) if _is_asgi2(found, options.interface) else found
 
 
+def unexpected_end(error: BaseException | None, was_disconnected: bool, is_unanswered: bool) -> str | None:
+    """Return what to report of an application that has ended with an error, or before its response is complete.
+
+    None if that is expected: the request was cancelled, or the application was told that the client has left. The
+    native server calls this.
+    """
+    if error is None:
+        if was_disconnected:
+            return None
+        return f"The ASGI application returned {'without a' if is_unanswered else 'in the middle of its'} response"
+    if isinstance(error, asyncio.CancelledError) or (was_disconnected and comes_of_disconnect(error)):
+        return None
+    return "Exception in ASGI application"
+
+
 def comes_of_disconnect(error: BaseException | None, steps: int = 16) -> bool:
     """Return whether an exception is caused by the one that `send` raises once the client has left.
 

@@ -3,14 +3,14 @@
 use std::mem;
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyImportError, PyKeyboardInterrupt, PySystemExit};
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use wire::{Ending, Outcome};
+use wire::{Ending, Finished, Outcome};
 
 use super::callables;
 use super::cycle::RequestCycle;
 use crate::ffi::arguments::one;
+use crate::ffi::at_import::AtImport;
 use crate::ffi::call::{call_method, call_three};
 use crate::ffi::constants::none;
 use crate::ffi::error::{new_error, no_memory, was_memory_refused};
@@ -28,15 +28,12 @@ use crate::server::waiters::is_done;
 use crate::tasks;
 
 /// The callback for the end of a task.
-static ENDED: PyOnceLock<BoundFunction<RequestCycle>> = PyOnceLock::new();
+static ENDED: AtImport<BoundFunction<RequestCycle>> = AtImport::new();
 
 /// Creates the callback for the end of a task.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
     let doc = "Called by the task at its end.";
-    ENDED.get_or_try_init(py, || {
-        BoundFunction::new(Method::new("ended", fastcall(call_ended), "(task)", doc))
-    })?;
-    Ok(())
+    ENDED.make(py, || BoundFunction::new(Method::new("ended", fastcall(call_ended), "(task)", doc)))
 }
 
 /// Starts the task of a request: calls the application with a scope.
@@ -107,11 +104,8 @@ fn follow(
     if tasks::is_done(task.as_borrowed())? {
         return ended(this, task.as_borrowed());
     }
-    let Some(callback) = ENDED.get(py) else {
-        return Err(new_error::<PyImportError>("vitok._native was not initialised").into());
-    };
+    let callback = ENDED.get(py)?.bind(this)?;
     http_server.keep_task(task, this.object(), this.key);
-    let callback = callback.bind(this)?;
     call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
     if http_server.settings.reports_to_hooks {
         http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
@@ -214,38 +208,25 @@ fn complete_response(
         return performed;
     }
     let performed = performed.map_err(|raised| raised.take(py));
-    let http_server = protocol.value().http_server.get();
-    let told = match outcome {
-        // An application that was told that the client has left may return.
-        Ok(()) if finished.was_disconnected => Ok(()),
-        Ok(()) => {
-            let is_unanswered = finished.ending == Ending::Unanswered;
-            let what = if is_unanswered { "without a response" } else { "in the middle of its response" };
-            http_server.report(py, &format!("The ASGI application returned {what}"), None)
-        }
-        Err(error) => report_failure(http_server, py, error, finished.was_disconnected),
-    };
+    let told = report_end(protocol.value().http_server.get(), py, outcome.err(), finished);
     let told = told.map_err(|raised| raised.take(py));
     Ok(told.and(performed)?)
 }
 
-/// Reports the exception of an application, unless it is expected. One that leaves the loop is raised.
+/// Reports the end of an application, unless it is expected. An exception that leaves the loop is raised.
 #[cold]
-fn report_failure(
+fn report_end(
     http_server: &HttpServer,
     py: Python<'_>,
-    error: PyErr,
-    was_disconnected: bool,
+    error: Option<PyErr>,
+    finished: Finished,
 ) -> Result<(), ErrorSet> {
-    let comes_of_disconnect = || {
-        let module = py.import(name!("vitok.http.application"))?;
-        module.call_method1(name!("comes_of_disconnect"), (error.value(py),))?.is_truthy()
-    };
-    let is_expected =
-        error.is_instance_of::<CancelledError>(py) || (was_disconnected && comes_of_disconnect()?);
-    match protocol::failure(py, error.into()) {
-        Ok(_) if is_expected => Ok(()),
-        Ok(error) => http_server.report(py, "Exception in ASGI application", Some(&error)),
-        Err(leaving) => Err(leaving),
+    let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
+    let is_unanswered = finished.ending == Ending::Unanswered;
+    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered);
+    let module = py.import(name!("vitok.http.application"))?;
+    match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
+        Some(message) => http_server.report(py, &message, error.as_ref()),
+        None => Ok(()),
     }
 }
