@@ -142,11 +142,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
         actions.and(self.settle(context)).with(Action::ShutdownWrite)
     }
 
-    /// Gives a lingering peer that has sent something more time, up to the end of all lingering.
+    /// Gives a lingering peer that has sent something more time, up to the end of all lingering. From there on only a
+    /// peer that reads gets any.
     #[cold]
     pub(super) fn extend_linger(&mut self, context: Context<'_>) {
         if let Stand::Lingering { end, .. } = self.stand
             && self.is_writable
+            && context.now < end
         {
             self.deadline.renew(context);
             self.deadline.limit(end);

@@ -71,6 +71,21 @@ fn an_upload_without_end_is_cut() {
     }
 }
 
+/// Each byte that it sends gave it more time, for ever: the end of lingering was past, but nothing told that it had not
+/// read anything since.
+#[test]
+fn nor_does_a_byte_now_and_then_keep_a_client_that_does_not_read() {
+    for half_close in BOTH {
+        let mut site = answered(&upload(), half_close);
+        for _ in 0..24 {
+            assert!(!site.is_closed);
+            site.receives(b"x");
+            site.pass(1, 70);
+        }
+        assert!(site.is_aborted);
+    }
+}
+
 #[test]
 fn an_announced_upload_has_more_time_than_what_is_no_request() {
     let long = [b"GET /", &[b'a'; 300][..], b" HTTP/1.1\r\n"].concat();
