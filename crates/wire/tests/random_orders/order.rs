@@ -15,12 +15,16 @@ enum Ending {
     Willing,
     /// The peer does nothing any more.
     Silent,
+    /// The peer sends a byte now and then, and reads nothing.
+    Dripping,
 }
 
 /// More steps than any order needs to come to rest.
 const STEPS_AT_MOST: usize = 10_000;
 /// More ticks than all waits of a connection take one after the other.
-const TICKS_AT_MOST: u32 = 300;
+const TICKS_AT_MOST: u32 = 4000;
+/// More ticks than a peer gets to read anything.
+const TICKS_FULL_AT_MOST: u32 = 30;
 
 /// Goes through an order, and returns what happened if that is to be traced.
 ///
@@ -45,7 +49,12 @@ fn go(world: &mut World<'_>) -> Result<(), Broken> {
         }
         step(world, specials)?;
     }
-    let ending = world.draw.pick(&[Ending::Silent, Ending::Willing, Ending::Willing, Ending::Willing]);
+    let ending = world.draw.below(16);
+    let ending = match ending {
+        0..3 => Ending::Silent,
+        15 => Ending::Dripping,
+        _ => Ending::Willing,
+    };
     match world.draw.below(20) {
         18 => shut_down(world, Shutdown::Graceful)?,
         19 => shut_down(world, Shutdown::Immediate)?,
@@ -57,12 +66,20 @@ fn go(world: &mut World<'_>) -> Result<(), Broken> {
         check_rested(world)?;
     }
     // Time ends whatever goes on.
+    let mut ticks_full = 0;
     for _ in 0..TICKS_AT_MOST {
         if world.transport.is_over() {
             break;
         }
+        if ending == Ending::Dripping {
+            drip(world)?;
+        }
         rest(world, Ending::Silent)?;
         world.pass(1)?;
+        ticks_full = if world.transport.is_full && !world.transport.is_over() { ticks_full + 1 } else { 0 };
+        if ticks_full > TICKS_FULL_AT_MOST {
+            return Err("a peer that does not read is not cut off".into());
+        }
     }
     rest(world, Ending::Silent)?;
     if !world.transport.is_over() && world.apps.iter().any(App::awaits_disconnect) {
@@ -106,6 +123,19 @@ fn step(world: &mut World<'_>, specials: usize) -> Result<(), Broken> {
         }
         _ => Ok(()),
     }
+}
+
+/// Sends a byte, of a request or of nothing.
+fn drip(world: &mut World<'_>) -> Result<(), Broken> {
+    if world.delivered < world.script.until {
+        return world.deliver(1);
+    }
+    // After a cut the byte would count as content.
+    if world.transport.reads() && !world.script.ends_side && !world.script.is_cut {
+        world.has_babbled = true;
+        world.feed(Input::Bytes(b"~"))?;
+    }
+    Ok(())
 }
 
 /// Does something that happens once in the life of a connection.

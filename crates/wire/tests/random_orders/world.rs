@@ -33,6 +33,8 @@ pub(crate) struct World<'a> {
     pub(crate) is_wild: bool,
     /// Whether anything has happened but requests, responses and turns.
     pub(crate) is_disturbed: bool,
+    /// Whether the peer has sent bytes that are in no script.
+    pub(crate) has_babbled: bool,
     /// Whether the connection was lost without a decision of the machine.
     pub(crate) lost_early: bool,
     /// Changes at every step that does something.
@@ -64,6 +66,7 @@ impl<'a> World<'a> {
             apps: Vec::new(),
             is_wild,
             is_disturbed: ends_with_peer,
+            has_babbled: false,
             lost_early: false,
             progress: 0,
             log: Vec::new(),
@@ -153,7 +156,6 @@ impl<'a> World<'a> {
         if self.transport.is_due_to_go() { self.lose(false) } else { Ok(()) }
     }
 
-    /// Tells the machine that the connection is gone.
     pub(crate) fn lose(&mut self, by_error: bool) -> Result<(), Broken> {
         self.progress += 1;
         self.lost_early |= !self.transport.is_due_to_go();
@@ -161,7 +163,6 @@ impl<'a> World<'a> {
         self.feed(Input::Lost { by_error })
     }
 
-    /// Lets time pass.
     pub(crate) fn pass(&mut self, ticks: u32) -> Result<(), Broken> {
         for _ in 0..ticks {
             self.now = self.now.after(Ticks(1));
@@ -349,7 +350,8 @@ impl<'a> World<'a> {
         let number = self.script.next(self.wire.head(), self.delivered)?;
         let input = self.wire.upgrade();
         self.progress += 1;
-        if !input.ends_with(&self.script.stream[self.script.exchanges[number].head_end..self.delivered]) {
+        let rest = &self.script.stream[self.script.exchanges[number].head_end..self.delivered];
+        if !self.has_babbled && !input.ends_with(rest) {
             return Err("the protocol that takes over does not get the rest of the input".into());
         }
         if self.draw.chance(50) {
