@@ -10,10 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 188] = [
+pub(super) const TEXTS: [&str; 185] = [
     "1.0",
-    "1.1",
-    "2.3",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
     "Future",
@@ -127,7 +125,6 @@ pub(super) const TEXTS: [&str; 188] = [
     "get_write_buffer_size",
     "gettimeout",
     "headers",
-    "http",
     "http.disconnect",
     "http.request",
     "http_version",
@@ -148,6 +145,7 @@ pub(super) const TEXTS: [&str; 188] = [
     "poller",
     "profile",
     "protocol",
+    "prototype",
     "query_string",
     "raw_path",
     "recv_into",
@@ -158,7 +156,6 @@ pub(super) const TEXTS: [&str; 188] = [
     "result",
     "resume_reading",
     "resume_writing",
-    "root_path",
     "run",
     "run_in_executor",
     "scheme",
@@ -177,7 +174,6 @@ pub(super) const TEXTS: [&str; 188] = [
     "signal",
     "socket",
     "sockname",
-    "spec_version",
     "sslcontext",
     "state",
     "status",
@@ -195,6 +191,7 @@ pub(super) const TEXTS: [&str; 188] = [
     "version",
     "vitok.http.application",
     "vitok.http.files",
+    "vitok.http.scope",
     "warning",
     "with_traceback",
     "write",

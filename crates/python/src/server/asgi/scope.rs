@@ -192,59 +192,10 @@ pub(super) struct Prototype {
 
 impl Prototype {
     pub(super) fn make(py: Python<'_>, settings: &Settings) -> PyResult<Self> {
-        Ok(Self {
-            scope: scope(py, settings)?.unbind(),
-            asgi: asgi(py, &settings.asgi_version)?.unbind(),
-            extensions: extensions(py, settings)?.unbind(),
-        })
+        let (root_path, version) = (Text(&settings.root_path), Text(&settings.asgi_version));
+        let facts = (root_path, version, settings.announces_path_send, settings.announces_zero_copy_send);
+        let made = py.import(name!("vitok.http.scope"))?.call_method1(name!("prototype"), facts)?;
+        let (scope, asgi, extensions) = made.extract()?;
+        Ok(Self { scope, asgi, extensions })
     }
-}
-
-/// Creates a scope with everything that is the same for all requests or for most, and a key for the rest, in the
-/// specification's order.
-fn scope<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
-    let scope = make::dict(py)?;
-    scope.set_item(name!("type"), name!("http"))?;
-    scope.set_item(name!("asgi"), py.None())?;
-    scope.set_item(name!("http_version"), name!("1.1"))?;
-    scope.set_item(name!("method"), name!("GET"))?;
-    scope.set_item(name!("scheme"), name!("http"))?;
-    for name in [name!("path"), name!("raw_path")] {
-        scope.set_item(name, py.None())?;
-    }
-    scope.set_item(name!("query_string"), make::bytes(py, b"")?)?;
-    scope.set_item(name!("root_path"), Text(&settings.root_path))?;
-    for name in [name!("headers"), name!("client"), name!("server"), name!("extensions")] {
-        scope.set_item(name, py.None())?;
-    }
-    Ok(scope)
-}
-
-/// Returns the version of the specification. Versions 2.4 and 2.5 add one thing to HTTP, that `send()` raises once the
-/// client has left, which it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer
-/// for `http.disconnect`, so that a response which waits for its next event outlives its client for ever. The servers
-/// that usually run it announce less (uvicorn 2.3, hypercorn 2.1), and no framework requires more.
-fn asgi<'py>(py: Python<'py>, version: &str) -> PyResult<Bound<'py, PyDict>> {
-    let asgi = make::dict(py)?;
-    asgi.set_item(name!("version"), make::text(py, version)?)?;
-    asgi.set_item(name!("spec_version"), name!("2.3"))?;
-    Ok(asgi)
-}
-
-/// Returns the announced extensions (ASGI, "Extensions"). A framework that finds those for files uses them by itself,
-/// bypassing middleware that reads the content: Starlette's `body_iterator` gets a dict, and its compression nothing.
-/// So they are announced on request; the messages are understood in any case.
-fn extensions<'py>(py: Python<'py>, settings: &Settings) -> PyResult<Bound<'py, PyDict>> {
-    let extensions = make::dict(py)?;
-    for (name, is_announced) in [
-        ("http.response.early_hint", true),
-        ("http.response.trailers", true),
-        ("http.response.pathsend", settings.announces_path_send),
-        ("http.response.zerocopysend", settings.announces_zero_copy_send),
-    ] {
-        if is_announced {
-            extensions.set_item(Text(name), make::dict(py)?)?;
-        }
-    }
-    Ok(extensions)
 }

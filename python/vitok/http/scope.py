@@ -1,0 +1,46 @@
+"""What is the same in the scopes of all requests of a server (ASGI HTTP specification, "HTTP Connection Scope").
+
+The native server calls this once, and fills in copies. Requests are not known here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Versions 2.4 and 2.5 of the specification add one thing to HTTP, that `send()` raises once the client has left, which
+# it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer for `http.disconnect`, so
+# that a response which waits for its next event outlives its client for ever. The servers that usually run it announce
+# less (uvicorn 2.3, hypercorn 2.1), and no framework requires more.
+_SPEC_VERSION = "2.3"
+
+
+def prototype(
+    root_path: str, asgi_version: str, path_send: bool, zero_copy_send: bool
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a scope, and the dicts for its `asgi` and `extensions`, of which each request gets copies.
+
+    The scope has what is the same for all requests or for most, and a key for the rest, in the specification's order.
+    """
+    scope = {
+        "type": "http",
+        "asgi": None,
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": None,
+        "raw_path": None,
+        "query_string": b"",
+        "root_path": root_path,
+        "headers": None,
+        "client": None,
+        "server": None,
+        "extensions": None,
+    }
+    extensions: dict[str, Any] = {"http.response.early_hint": {}, "http.response.trailers": {}}
+    # A framework that finds those for files uses them by itself, bypassing middleware that reads the content:
+    # Starlette's `body_iterator` gets a dict, and its compression nothing. The messages are understood in any case.
+    if path_send:
+        extensions["http.response.pathsend"] = {}
+    if zero_copy_send:
+        extensions["http.response.zerocopysend"] = {}
+    return scope, {"version": asgi_version, "spec_version": _SPEC_VERSION}, extensions
