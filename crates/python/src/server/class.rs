@@ -87,9 +87,7 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     // TLS has no half-closed connections.
     driver::feed(protocol, Input::Connected { ends_with_peer: is_secure })?;
     ticks::keep_ticking(value.http_server.bind(py))?;
-    if http_server.settings.reports_to_hooks {
-        http_server.hooks.bind(py).call_method1(name!("connection_begun"), (protocol, given))?;
-    }
+    http_server.notify(py, name!("connection_begun"), (protocol, given))?;
     if is_refused {
         driver::feed(protocol, Input::Shutdown(Shutdown::Graceful))?;
     }

@@ -18,7 +18,7 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::this::This;
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, take_all};
 use crate::name;
 
 /// The capacity that the encoding buffer keeps.
@@ -150,6 +150,16 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
             finish(protocol, request, Outcome::Ended).1
         }
     }
+}
+
+/// Takes a step with every connection of a server, whatever one raises.
+pub(super) fn for_each(
+    http_server: &HttpServer,
+    py: Python<'_>,
+    step: impl FnMut(This<'_, Protocol>) -> Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
+    let protocols = http_server.protocols(py);
+    take_all(py, protocols.iter().filter_map(|object| This::cast(object.as_borrowed())).map(step))
 }
 
 /// Handles a peer whose time is over.

@@ -16,8 +16,6 @@ use crate::ffi::call::copy_context;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
-use crate::ffi::this::This;
-use crate::ffi::trampoline::take_all;
 use crate::name;
 
 #[pymethods]
@@ -46,7 +44,7 @@ impl HttpServer {
     /// Close idle connections now, the others after the response in progress, and new ones at once.
     fn begin_shutdown(&self, py: Python<'_>) -> PyResult<()> {
         self.shared.with(py, |shared| shared.is_ending = true);
-        self.end_connections(py, Shutdown::Graceful)
+        Ok(driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Graceful)))?)
     }
 
     /// Cancel the task of every request that runs.
@@ -71,7 +69,7 @@ impl HttpServer {
 
     /// Close every connection at once.
     fn abort_connections(&self, py: Python<'_>) -> PyResult<()> {
-        self.end_connections(py, Shutdown::Immediate)
+        Ok(driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Immediate)))?)
     }
 
     /// The number of open connections.
@@ -118,13 +116,5 @@ impl HttpServer {
             (mem::take(&mut shared.connections), mem::take(&mut shared.tasks), waiters, done)
         });
         drop(released);
-    }
-}
-
-impl HttpServer {
-    fn end_connections(&self, py: Python<'_>, how: Shutdown) -> PyResult<()> {
-        let protocols = self.protocols(py);
-        let protocols = protocols.iter().filter_map(|object| This::cast(object.as_borrowed()));
-        Ok(take_all(py, protocols.map(|protocol| driver::feed(protocol, Input::Shutdown(how))))?)
     }
 }

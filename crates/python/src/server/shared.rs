@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
-use pyo3::types::IntoPyDict;
+use pyo3::types::{IntoPyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 use wire::Tick;
 
@@ -129,10 +130,7 @@ impl HttpServer {
         let Some((object, due)) = removed else { return Ok(()) };
         drop(object);
         self.wake_due(py, due);
-        if self.settings.reports_to_hooks {
-            self.hooks.bind(py).call_method1(name!("connection_ended"), (protocol,))?;
-        }
-        Ok(())
+        Ok(self.notify(py, name!("connection_ended"), (protocol,))?)
     }
 
     /// Returns the protocols of all open connections.
@@ -221,25 +219,37 @@ impl HttpServer {
 
     /// Schedules a call for the loop's next turn.
     pub(super) fn call_soon(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
-        let py = callback.py();
-        let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
-        self.owner.bind(py).call_method(name!("call_soon"), (callback,), Some(&keywords))?;
-        Ok(())
+        self.schedule(callback.py(), name!("call_soon"), (callback.clone(),))
     }
 
     /// Schedules a call after a tick.
     pub(super) fn call_after_tick(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
-        let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
         let seconds = make::float(py, self.settings.tick_seconds)?;
-        self.owner.bind(py).call_method(name!("call_later"), (seconds, callback), Some(&keywords))?;
-        Ok(())
+        self.schedule(py, name!("call_later"), (seconds, callback))
     }
 
-    /// Calls `hooks.warning(message)`, for messages that only uvicorn logs.
-    #[cold]
-    pub(super) fn warn(&self, py: Python<'_>, message: &str) -> Result<(), ErrorSet> {
-        self.hooks.bind(py).call_method1(name!("warning"), (Text(message),))?;
+    fn schedule<'py>(
+        &self,
+        py: Python<'py>,
+        method: &Py<PyString>,
+        arguments: impl PyCallArgs<'py>,
+    ) -> Result<(), ErrorSet> {
+        let keywords = [("context", self.context.bind(py))].into_py_dict(py)?;
+        Ok(self.owner.bind(py).call_method(method, arguments, Some(&keywords)).map(drop)?)
+    }
+
+    /// Calls a hook that only uvicorn's server needs.
+    #[inline]
+    pub(super) fn notify<'py>(
+        &self,
+        py: Python<'py>,
+        hook: &Py<PyString>,
+        arguments: impl PyCallArgs<'py>,
+    ) -> PyResult<()> {
+        if self.settings.reports_to_hooks {
+            self.hooks.bind(py).call_method1(hook, arguments)?;
+        }
         Ok(())
     }
 

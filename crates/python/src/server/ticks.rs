@@ -5,11 +5,9 @@
 use pyo3::prelude::*;
 use wire::{Ticks, Wire as _};
 
-use super::connection::Protocol;
 use super::shared::{HttpServer, date};
 use super::{asgi, driver};
 use crate::ffi::error::was_memory_refused;
-use crate::ffi::this::This;
 use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
 
@@ -45,22 +43,11 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
     });
     let scheduled = if goes_on { schedule(http_server) } else { Ok(()) };
     let ended = and_also(py, scheduled, || asgi::end_forgotten(http_server));
-    and_also(py, ended, || expire_late(http_server))
-}
-
-/// Handles every peer that is too late.
-fn expire_late(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
-    let py = http_server.py();
     let now = http_server.get().shared.with(py, |shared| shared.now);
-    let late: Vec<_> = http_server
-        .get()
-        .protocols(py)
-        .into_iter()
-        .filter(|object| {
-            This::<Protocol>::cast(object.as_borrowed())
-                .is_some_and(|protocol| protocol.state.with(py, |state| state.wire.is_late(now)))
+    and_also(py, ended, || {
+        driver::for_each(http_server.get(), py, |protocol| {
+            let is_late = protocol.state.with(py, |state| state.wire.is_late(now));
+            if is_late { driver::expire(protocol) } else { Ok(()) }
         })
-        .collect();
-    let mut protocols = late.iter().filter_map(|object| This::cast(object.as_borrowed()));
-    protocols.try_for_each(driver::expire)
+    })
 }

@@ -40,6 +40,7 @@ use super::driver;
 use super::settings::Settings;
 use super::shared::{HttpServer, Interface};
 use crate::ffi::error::new_error;
+use crate::ffi::name::Text;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -97,8 +98,8 @@ impl Interface for Asgi {
                 return driver::finish(protocol, request, Outcome::Ended).1.and(Err(error.into()));
             }
         };
-        if builder.asks_for_upgrade && http_server.settings.reports_to_hooks {
-            http_server.warn(py, "Unsupported upgrade request.")?;
+        if builder.asks_for_upgrade {
+            http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),))?;
         }
         match builder.into_scope(protocol.value(), &self.prototype) {
             Ok(scope) => {
@@ -122,7 +123,7 @@ fn refuse(
     request: RequestId,
 ) -> Result<(), ErrorSet> {
     let outcome = if http_server.settings.reports_to_hooks {
-        http_server.warn(protocol.py(), "Exceeded concurrency limit.")?;
+        http_server.notify(protocol.py(), name!("warning"), (Text("Exceeded concurrency limit."),))?;
         Outcome::Answer { status: 503, text: "Service Unavailable", closes: true }
     } else {
         let text = "the server has as many requests as it takes at a time\n";

@@ -17,7 +17,7 @@ use crate::ffi::error::{new_error, no_memory, was_memory_refused};
 use crate::ffi::method::{BoundFunction, Call, Method, fastcall};
 use crate::ffi::object::Object;
 use crate::ffi::this::{Borrowed, This};
-use crate::ffi::trampoline::{ErrorSet, take_all};
+use crate::ffi::trampoline::{ErrorSet, and_also, take_all};
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol;
@@ -107,10 +107,7 @@ fn follow(
     let callback = ENDED.get(py)?.bind(this)?;
     http_server.keep_task(task, this.object(), this.key);
     call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
-    if http_server.settings.reports_to_hooks {
-        http_server.hooks.bind(py).call_method1(name!("task_begun"), (task,))?;
-    }
-    Ok(())
+    Ok(http_server.notify(py, name!("task_begun"), (task,))?)
 }
 
 fn call_ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
@@ -184,14 +181,9 @@ fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Res
     let protocol = cycle.value().protocol.this(py);
     let http_server = protocol.value().http_server.get();
     let kept = http_server.end_request(py, cycle.key);
-    let counted = match kept {
-        Some(task) if http_server.settings.reports_to_hooks => {
-            http_server.hooks.bind(py).call_method1(name!("task_ended"), (task.bind(py),)).map(drop)
-        }
-        _ => Ok(()),
-    };
-    let completed = complete_response(protocol, cycle, outcome).map_err(|raised| raised.take(py));
-    Ok(counted.and(completed)?)
+    let counted =
+        kept.map_or(Ok(()), |task| http_server.notify(py, name!("task_ended"), (task.into_bound(py),)));
+    and_also(py, counted.map_err(ErrorSet::from), || complete_response(protocol, cycle, outcome))
 }
 
 /// Completes the response that the client waits for, and only then raises what was raised, even an exception that
