@@ -112,7 +112,7 @@ def build(*, sanitizer: str) -> Places:
         environment["RUSTC_BOOTSTRAP"] = "1"
     environment["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
     # With --target, the flags are not applied to build scripts.
-    command = ["cargo", "build", "--manifest-path", str(CRATE / "Cargo.toml"), "--locked", "--quiet"]
+    command = ["cargo", "build", "--manifest-path", str(CRATE / "Cargo.toml"), "--quiet"]
     command += ["--profile", "fuzz", "--target", host, "--target-dir", str(built)]
     if subprocess.run(command, env=environment, check=False).returncode != 0:
         sys.exit("make fuzz: the targets could not be built")
