@@ -34,6 +34,8 @@ pub(crate) enum Stand {
 pub(crate) struct Transport {
     pub(crate) stand: Stand,
     pub(crate) half_close: HalfClose,
+    /// Whether the end of the peer's side is that of the connection.
+    pub(crate) ends_with_peer: bool,
     /// Whether bytes arrive although reading is paused.
     pub(crate) is_pushy: bool,
     /// Everything that was written.
@@ -49,10 +51,11 @@ impl Transport {
     pub(crate) fn draw(draw: &mut Draw<'_>) -> Self {
         let half_close =
             draw.pick(&[HalfClose::Done, HalfClose::Done, HalfClose::Unsupported, HalfClose::Lost]);
-        let is_pushy = draw.chance(10);
+        let (is_pushy, ends_with_peer) = (draw.chance(10), draw.chance(15));
         Self {
             stand: Stand::Open,
             half_close,
+            ends_with_peer,
             is_pushy,
             written: Vec::new(),
             unsent: 0,

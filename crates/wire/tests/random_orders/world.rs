@@ -49,7 +49,6 @@ impl<'a> World<'a> {
         let settings = settings(&mut draw);
         let transport = Transport::draw(&mut draw);
         let is_wild = draw.chance(30);
-        let ends_with_peer = draw.chance(15);
         let mut world = Self {
             draw,
             wire: Connection::new(settings.limits.clone()),
@@ -65,7 +64,7 @@ impl<'a> World<'a> {
             content: Content::default(),
             apps: Vec::new(),
             is_wild,
-            is_disturbed: ends_with_peer,
+            is_disturbed: false,
             has_babbled: false,
             lost_early: false,
             progress: 0,
@@ -73,7 +72,7 @@ impl<'a> World<'a> {
             trace: traces.then(Vec::new),
         };
         world.note(|world| format!("wild: {is_wild}; {}", world.script));
-        world.feed(Input::Connected { ends_with_peer })?;
+        world.feed(Input::Connected { ends_with_peer: world.transport.ends_with_peer })?;
         Ok(world)
     }
 
@@ -103,6 +102,7 @@ impl<'a> World<'a> {
         } else if self.script.ends_side && !self.has_ended_side {
             self.progress += 1;
             self.has_ended_side = true;
+            self.is_disturbed |= self.transport.ends_with_peer;
             self.feed(Input::Eof)
         } else {
             Ok(())
