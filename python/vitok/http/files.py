@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 # The bytes sent at a time: a peer that reads fewer within the time limit of a body counts as one that does not read.
@@ -17,10 +18,24 @@ _BLOCK = 256 * 1024
 _GONE = "the client has disconnected"
 
 
-async def send_path(loop: asyncio.AbstractEventLoop, cycle: Any, path: str | os.PathLike[str]) -> None:
+def send(cycle: Any, message: Mapping[str, Any]) -> Coroutine[Any, Any, None]:
+    """Return a coroutine that sends the file of a message. TypeError for a message that names none.
+
+    The native server calls this.
+    """
+    is_path = message["type"] == "http.response.pathsend"
+    file = message.get("path" if is_path else "file")
+    if file is None:
+        raise TypeError(f"the ASGI message {message['type']} has no valid {'path' if is_path else 'file'}")
+    if is_path:
+        return send_path(cycle, file)
+    return send_file(cycle, file, message.get("offset"), message.get("count"), bool(message.get("more_body")))
+
+
+async def send_path(cycle: Any, path: str | os.PathLike[str]) -> None:
     """Send a file by its name as the whole content. OSError if it can't be opened or is not a regular file."""
     with open(path, "rb", opener=_open_at_once) as file:
-        await send_file(loop, cycle, file, None, None, False)
+        await send_file(cycle, file, None, None, False)
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -28,14 +43,7 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
-async def send_file(
-    loop: asyncio.AbstractEventLoop,
-    cycle: Any,
-    file: Any,
-    offset: int | None,
-    count: int | None,
-    more_body: bool,
-) -> None:
+async def send_file(cycle: Any, file: Any, offset: int | None, count: int | None, more_body: bool) -> None:
     """Send `count` bytes of a file object or descriptor from `offset` on, or from its position to its end.
 
     OSError for a descriptor that is not a regular file: the length of its content, and when that comes, are unknown.
@@ -47,7 +55,7 @@ async def send_file(
         count = max(0, size - start)
     transport = cycle._begin_file(count, more_body)
     if transport is not None:
-        await _held(cycle, transport, loop.create_task(_send(loop, cycle, transport, opened, start, count)))
+        await _held(cycle, transport, asyncio.create_task(_send(cycle, transport, opened, start, count)))
     cycle._end_file(more_body)
 
 
@@ -65,7 +73,8 @@ async def _held(cycle: Any, transport: Any, task: asyncio.Task[None]) -> None:
         cycle._hold_file(None)
 
 
-async def _send(loop: asyncio.AbstractEventLoop, cycle: Any, transport: Any, file: Any, start: int, count: int) -> None:
+async def _send(cycle: Any, transport: Any, file: Any, start: int, count: int) -> None:
+    loop = asyncio.get_running_loop()
     end = start + count
     while start < end:
         if transport.is_closing():

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 185] = [
+pub(super) const TEXTS: [&str; 180] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -99,7 +99,6 @@ pub(super) const TEXTS: [&str; 185] = [
     "connection_made",
     "context",
     "copy",
-    "count",
     "create_future",
     "create_task",
     "data_received",
@@ -115,7 +114,6 @@ pub(super) const TEXTS: [&str; 185] = [
     "extensions",
     "family",
     "feed_data",
-    "file",
     "fileno",
     "get",
     "get_asyncgen_hooks",
@@ -136,7 +134,6 @@ pub(super) const TEXTS: [&str; 185] = [
     "method",
     "more_body",
     "more_trailers",
-    "offset",
     "os",
     "path",
     "pause_reading",
@@ -160,8 +157,6 @@ pub(super) const TEXTS: [&str; 185] = [
     "run_in_executor",
     "scheme",
     "send",
-    "send_file",
-    "send_path",
     "sendto",
     "server",
     "set_asyncgen_hooks",

@@ -6,7 +6,7 @@ use wire::{Message, SendError, Wait};
 use super::awaitable::{self, What};
 use super::cycle::RequestCycle;
 use super::file;
-use super::message::{self, Parsed};
+use super::message;
 use super::send_error;
 use crate::ffi::arguments::one;
 use crate::ffi::at_import::AtImport;
@@ -51,11 +51,8 @@ fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> 
 /// The work is done at once, and the result waits if there is no room for more.
 fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let (py, cycle) = (call.py, call.this());
-    let message = match message::read(one(call, "send", "message")?)? {
-        Parsed::Message(message) => message,
-        Parsed::Path(path) => return file::send_path(cycle, path),
-        Parsed::File(file) => return file::send_file(cycle, file),
-    };
+    let given = one(call, "send", "message")?;
+    let Some(message) = message::read(given)? else { return file::send(cycle, given) };
     let is_last = message::is_last(&message);
     let is_start = matches!(message, Message::Start { .. });
     let protocol = cycle.protocol.this(py);

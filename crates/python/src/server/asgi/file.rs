@@ -9,12 +9,11 @@ use pyo3::prelude::*;
 use wire::{Input, Message};
 
 use super::cycle::RequestCycle;
-use super::message::FilePart;
 use super::send_error::{self, lacking};
 use crate::ffi::arguments::{named, one};
 use crate::ffi::constants::none;
 use crate::ffi::method::{Call, Method, fastcall, no_arguments};
-use crate::ffi::this::This;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::server::driver;
@@ -32,30 +31,13 @@ pub(super) fn methods() -> Vec<Method<RequestCycle>> {
     ]
 }
 
-/// Returns a coroutine that sends a file, for `http.response.pathsend`.
-pub(super) fn send_path<'py>(
+/// Returns a coroutine that sends the file of a message.
+pub(super) fn send<'py>(
     cycle: This<'py, RequestCycle>,
-    path: Bound<'py, PyAny>,
+    message: Borrowed<'py>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = cycle.py();
-    let protocol = cycle.value().protocol.this(py);
-    let owner = protocol.value().http_server.get().owner.bind(py);
-    Ok(files(py)?.call_method1(name!("send_path"), (owner, cycle, path))?)
-}
-
-/// Returns a coroutine that sends from a descriptor, for `http.response.zerocopysend`.
-pub(super) fn send_file<'py>(
-    cycle: This<'py, RequestCycle>,
-    FilePart { file, offset, count, more }: FilePart<'py>,
-) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = cycle.py();
-    let protocol = cycle.value().protocol.this(py);
-    let owner = protocol.value().http_server.get().owner.bind(py);
-    Ok(files(py)?.call_method1(name!("send_file"), (owner, cycle, file, offset, count, more))?)
-}
-
-fn files(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
-    py.import(name!("vitok.http.files"))
+    let files = cycle.py().import(name!("vitok.http.files"))?;
+    Ok(files.call_method1(name!("send"), (cycle, message))?)
 }
 
 fn begin<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {

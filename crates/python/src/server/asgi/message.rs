@@ -17,35 +17,36 @@ use crate::transport::{is_bytes_like, unchanging};
 /// Fields as name and value, in bytes that never change.
 type Fields = Vec<(Bytes, Bytes)>;
 
-/// A message that was read.
-pub(super) enum Parsed<'py> {
-    Message(Message<Bytes>),
-    /// The path of a file that is the whole content.
-    Path(Bound<'py, PyAny>),
-    File(FilePart<'py>),
-}
-
-/// A part of an open file, as content.
-pub(super) struct FilePart<'py> {
-    pub(super) file: Bound<'py, PyAny>,
-    pub(super) offset: Option<Bound<'py, PyAny>>,
-    pub(super) count: Option<Bound<'py, PyAny>>,
-    pub(super) more: bool,
-}
-
-/// Reads a message. TypeError for an object that is not one, RuntimeError for a type that is not known here.
+/// Reads a message; `None` if it is one of those that send a file. TypeError for an object that is no message,
+/// RuntimeError for a type that is not known here.
 #[inline]
-pub(super) fn read(message: Borrowed<'_>) -> Result<Parsed<'_>, ErrorSet> {
-    match read_usual(message)? {
-        Some(message) => Ok(Parsed::Message(message)),
-        None => read_any(message),
-    }
+pub(super) fn read(message: Borrowed<'_>) -> Result<Option<Message<Bytes>>, ErrorSet> {
+    let [kind, status, headers, trailers, body, more_body] = usual_items(message)?;
+    let kind = kind.ok_or_else(|| lacking("without a type", "type"))?;
+    let Ok(kind) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
+    Ok(Some(match kind.to_cow()?.as_ref() {
+        "http.response.body" => Message::Content { content: content(body)?, more: truth(more_body)? },
+        "http.response.start" => {
+            let (status, fields) = (self::status(status)?, fields(headers)?);
+            Message::Start { status, fields, has_trailers: truth(trailers)? }
+        }
+        "http.response.trailers" => {
+            let fields = fields(headers)?;
+            Message::Trailers { fields, more: truth(item(message, name!("more_trailers"))?)? }
+        }
+        "http.response.early_hint" => Message::EarlyHint { links: links(message)? },
+        "http.response.pathsend" | "http.response.zerocopysend" => return Ok(None),
+        other => {
+            let text = format!("this server knows no ASGI message of the type {other:?} here");
+            return Err(new_error::<PyRuntimeError>(text).into());
+        }
+    }))
 }
 
-/// Reads one of the two messages of a usual response, by one walk over its items.
+/// Returns the items that the two messages of a usual response have: by one walk over a usual message, otherwise by a
+/// search for each.
 #[inline]
-fn read_usual(message: Borrowed<'_>) -> Result<Option<Message<Bytes>>, ErrorSet> {
-    let Ok(dict) = message.cast::<PyDict>() else { return Ok(None) };
+fn usual_items(message: Borrowed<'_>) -> Result<[Option<Bound<'_, PyAny>>; 6], ErrorSet> {
     let names = [
         name!("type"),
         name!("status"),
@@ -54,61 +55,16 @@ fn read_usual(message: Borrowed<'_>) -> Result<Option<Message<Bytes>>, ErrorSet>
         name!("body"),
         name!("more_body"),
     ];
-    let Some(items) = items(dict, names) else { return Ok(None) };
-    let [Some(kind), status, headers, trailers, body, more_body] = items else { return Ok(None) };
-    let Ok(kind) = kind.cast::<PyString>() else { return Ok(None) };
-    match kind.to_cow()?.as_ref() {
-        "http.response.body" => {
-            Ok(Some(Message::Content { content: content(body)?, more: truth(more_body)? }))
-        }
-        "http.response.start" => {
-            let (status, fields) = (self::status(status)?, fields(headers)?);
-            Ok(Some(Message::Start { status, fields, has_trailers: truth(trailers)? }))
-        }
-        _ => Ok(None),
+    if let Ok(dict) = message.cast::<PyDict>()
+        && let Some(found) = items(dict, names)
+    {
+        return Ok(found);
     }
-}
-
-/// Reads any message, by a search for each item.
-fn read_any(message: Borrowed<'_>) -> Result<Parsed<'_>, ErrorSet> {
-    let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
-    let Ok(text) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
-    let message = match text.to_cow()?.as_ref() {
-        "http.response.body" => {
-            let content = content(item(message, name!("body"))?)?;
-            Message::Content { content, more: flag(message, name!("more_body"))? }
-        }
-        "http.response.start" => {
-            let status = status(item(message, name!("status"))?)?;
-            let fields = fields(item(message, name!("headers"))?)?;
-            Message::Start { status, fields, has_trailers: flag(message, name!("trailers"))? }
-        }
-        "http.response.trailers" => {
-            let fields = fields(item(message, name!("headers"))?)?;
-            Message::Trailers { fields, more: flag(message, name!("more_trailers"))? }
-        }
-        "http.response.early_hint" => Message::EarlyHint { links: links(message)? },
-        "http.response.pathsend" => {
-            let path = item(message, name!("path"))?;
-            return Ok(Parsed::Path(path.ok_or_else(|| lacking("http.response.pathsend", "path"))?));
-        }
-        "http.response.zerocopysend" => {
-            let file = item(message, name!("file"))?;
-            let file = file.ok_or_else(|| lacking("http.response.zerocopysend", "file"))?;
-            let (offset, count) = (item(message, name!("offset"))?, item(message, name!("count"))?);
-            return Ok(Parsed::File(FilePart {
-                file,
-                offset,
-                count,
-                more: flag(message, name!("more_body"))?,
-            }));
-        }
-        other => {
-            let text = format!("this server knows no ASGI message of the type {other:?} here");
-            return Err(new_error::<PyRuntimeError>(text).into());
-        }
-    };
-    Ok(Parsed::Message(message))
+    let mut found = [const { None }; 6];
+    for (place, name) in found.iter_mut().zip(names) {
+        *place = item(message, name)?;
+    }
+    Ok(found)
 }
 
 /// Returns whether nothing of the response follows a message, or need not.
@@ -135,11 +91,6 @@ fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound
 }
 
 /// Returns a truth value; false if it is missing.
-#[inline]
-fn flag(message: Borrowed<'_>, name: &Py<PyString>) -> Result<bool, ErrorSet> {
-    truth(item(message, name)?)
-}
-
 #[inline]
 fn truth(value: Option<Bound<'_, PyAny>>) -> Result<bool, ErrorSet> {
     value.map_or(Ok(false), |value| Ok(value.is_truthy()?))
