@@ -65,6 +65,7 @@ impl From<ErrorSet> for PyErr {
 }
 
 /// Takes every step, whatever one raises. The first error counts.
+#[inline]
 pub(crate) fn take_all(
     py: Python<'_>,
     steps: impl IntoIterator<Item = Result<(), ErrorSet>>,

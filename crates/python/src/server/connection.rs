@@ -56,13 +56,13 @@ pub(super) struct Exchange {
     pub(super) key: u64,
 }
 
-/// Content that has arrived and that the application has not asked for.
+/// Content that has arrived and that the application has not asked for: nearly always one piece.
 #[derive(Default)]
 struct Content {
     request: RequestId,
-    first: Option<Bytes>,
-    /// Later content, in one piece: an object for each of many tiny chunks would take thirty times their memory.
-    rest: Vec<u8>,
+    only: Option<Bytes>,
+    /// Several pieces, joined: an object for each of many tiny chunks would take thirty times their memory.
+    joined: Vec<u8>,
 }
 
 impl Exchange {
@@ -70,9 +70,14 @@ impl Exchange {
         if self.content.request != request {
             self.content = Content { request, ..Content::default() };
         }
-        match self.content.first {
-            None => self.content.first = Some(bytes::kept(py, part)?),
-            Some(_) => self.content.rest.extend_from_slice(part),
+        let Content { only, joined, .. } = &mut self.content;
+        if only.is_none() && joined.is_empty() {
+            *only = Some(bytes::kept(py, part)?);
+        } else {
+            if let Some(only) = only.take() {
+                joined.extend_from_slice(only.as_ref());
+            }
+            joined.extend_from_slice(part);
         }
         Ok(())
     }
@@ -84,12 +89,12 @@ impl Exchange {
         }
     }
 
-    /// Takes the content of a request: nearly always all of it arrived first.
-    pub(super) fn take_content(&mut self, request: RequestId) -> (Option<Bytes>, Vec<u8>) {
-        if self.content.request != request {
-            return (None, Vec::new());
-        }
-        (self.content.first.take(), mem::take(&mut self.content.rest))
+    /// Takes the content of a request.
+    pub(super) fn take_content(&mut self, py: Python<'_>, request: RequestId) -> Result<Bytes, ErrorSet> {
+        let is_its = self.content.request == request;
+        let Content { only, joined, .. } =
+            if is_its { mem::take(&mut self.content) } else { Content::default() };
+        only.map_or_else(|| bytes::kept(py, &joined), Ok)
     }
 }
 

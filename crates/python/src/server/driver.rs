@@ -18,7 +18,7 @@ use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::this::This;
-use crate::ffi::trampoline::{ErrorSet, take_all};
+use crate::ffi::trampoline::{ErrorSet, and_also, take_all};
 use crate::name;
 
 /// The capacity that the encoding buffer keeps.
@@ -101,7 +101,9 @@ pub(super) fn send(
     };
     perform(protocol, actions, Output { bytes, content, split })?;
     if let Some(status) = left_out {
-        report_left_out(value.http_server.get(), py, status)?;
+        // The client has its complete response.
+        let text = format!("A response with status {status} has no content: what was sent is left out");
+        value.http_server.get().report(py, &text, None)?;
     }
     let wait = value.state.with(py, |state| state.wire.wait(&value.http_server.get().settings.wire));
     Ok(Ok(Delivered { wait, is_sent }))
@@ -173,9 +175,7 @@ pub(super) fn lose(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), E
     let py = protocol.py();
     let lost = feed(protocol, Input::Lost { by_error }).and_then(|()| cancel_file(protocol));
     // Also after an exception: a connection that is not removed would count for ever.
-    let lost = lost.map_err(|raised| raised.take(py));
-    forget(protocol)?;
-    Ok(lost?)
+    and_also(py, lost, || forget(protocol))
 }
 
 /// Returns the bytes that wait for the peer to read.
@@ -194,18 +194,13 @@ impl Output {
 #[inline]
 fn perform(protocol: This<'_, Protocol>, actions: Actions, mut output: Output) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let mut outcome = Ok(());
-    for action in actions {
-        if let Err(raised) = act(protocol, action, &mut output) {
-            outcome = outcome.and(Err(raised.take(py)));
-        }
-    }
+    let outcome = take_all(py, actions.map(|action| act(protocol, action, &mut output)));
     let mut scratch = output.bytes;
     if scratch.capacity() > 0 && scratch.capacity() <= SCRATCH_AT_MOST {
         scratch.clear();
         protocol.http_server.get().shared.with(py, |shared| shared.scratch = scratch);
     }
-    Ok(outcome?)
+    outcome
 }
 
 #[inline]
@@ -331,11 +326,4 @@ fn forget(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let released = value.state.with(py, |state| (state.transport.take(), state.addresses.take()));
     drop(released);
     value.http_server.get().end_connection(protocol.object())
-}
-
-/// Reports that an application's content was not sent. The client has its complete response.
-#[cold]
-fn report_left_out(http_server: &HttpServer, py: Python<'_>, status: u16) -> Result<(), ErrorSet> {
-    let text = format!("A response with status {status} has no content: what was sent is left out");
-    http_server.report(py, &text, None)
 }

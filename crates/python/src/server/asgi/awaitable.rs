@@ -5,13 +5,11 @@
 //! stepped.
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
 use wire::{Received, Wire as _};
 
 use super::cycle::RequestCycle;
 use crate::ffi::at_import::AtImport;
-use crate::ffi::bytes::Bytes;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
@@ -175,8 +173,12 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
     match driver::receive(protocol, request)? {
         Received::Nothing => Ok(None),
         Received::Content { more } => {
-            let (first, rest) = protocol.state.with(py, |state| state.exchange.take_content(request));
-            content_event(py, first, &rest, more).map(Some)
+            let content = protocol.state.with(py, |state| state.exchange.take_content(py, request))?;
+            let event = make::dict(py)?;
+            event.set_item(name!("type"), name!("http.request"))?;
+            event.set_item(name!("body"), content.to_object(py))?;
+            event.set_item(name!("more_body"), more)?;
+            Ok(Some(event.into_any()))
         }
         Received::Disconnect { is_cut } => {
             if is_cut {
@@ -187,33 +189,6 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
             Ok(Some(event.into_any()))
         }
     }
-}
-
-fn content_event<'py>(
-    py: Python<'py>,
-    first: Option<Bytes>,
-    rest: &[u8],
-    more_body: bool,
-) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let content = match first {
-        None => make::bytes(py, b"")?.into_any(),
-        Some(first) if rest.is_empty() => first.to_object(py),
-        Some(first) => {
-            let (head, length) = (first.as_ref(), first.as_ref().len() + rest.len());
-            let join = |room: &mut [u8]| {
-                let (front, back) = room.split_at_mut(head.len());
-                front.copy_from_slice(head);
-                back.copy_from_slice(rest);
-                Ok(())
-            };
-            PyBytes::new_with(py, length, join)?.into_any()
-        }
-    };
-    let event = make::dict(py)?;
-    event.set_item(name!("type"), name!("http.request"))?;
-    event.set_item(name!("body"), content)?;
-    event.set_item(name!("more_body"), more_body)?;
-    Ok(event.into_any())
 }
 
 fn name(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {
