@@ -324,6 +324,13 @@ pub(crate) struct Content {
     pub(crate) total: usize,
 }
 
+impl Content {
+    /// Returns how many bytes of a request wait, and how many have come.
+    pub(crate) const fn of(&self, request: RequestId) -> [usize; 2] {
+        if self.request.0 == request.0 { [self.bytes.len(), self.total] } else { [0, 0] }
+    }
+}
+
 impl Interface for Content {
     fn content(&mut self, request: RequestId, part: &[u8]) {
         if self.request != request {

@@ -3,6 +3,7 @@
 use wire::{Context, Settings, Tick, Ticks, Upgrades};
 
 use crate::draw::Draw;
+use crate::peer::Exchange;
 
 pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
     Settings {
@@ -38,11 +39,20 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
 }
 
 /// Checks what waits in a machine: content that its application has not asked for, and bytes that are no content yet.
-pub(crate) fn check_waiting(settings: &Settings, unread: usize, kept: usize) -> Result<(), String> {
-    let limits = &settings.limits;
-    let is_within = unread <= settings.waiting_body_bytes;
-    // The size of a chunk may stand at the end.
-    if is_within && kept <= limits.backlog_bytes + limits.head_bytes + 20 {
+pub(crate) fn check_waiting(
+    settings: &Settings,
+    exchange: &Exchange,
+    delivered: usize,
+    [unread, content]: [usize; 2],
+) -> Result<(), String> {
+    let backlog = settings.limits.backlog_bytes;
+    let (kept, most) = match delivered.checked_sub(exchange.end) {
+        // With a full buffer reading is paused.
+        Some(kept) => (kept, backlog - 1),
+        // A chunk has a size in front and an end, and so may the next one.
+        None => (delivered.saturating_sub(exchange.head_end + content + content / 40 * 6), backlog + 20),
+    };
+    if unread <= settings.waiting_body_bytes && kept <= most {
         return Ok(());
     }
     Err(format!("{unread} bytes of content wait, and {kept} others, but reading goes on"))

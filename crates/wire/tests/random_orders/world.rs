@@ -380,15 +380,11 @@ impl<'a> World<'a> {
             return Ok(());
         }
         let Some(app) = self.apps.last().filter(|app| self.is_current(app.id)) else { return Ok(()) };
-        let has_content = self.content.request == app.id;
-        let (unread, total) =
-            if has_content { (self.content.bytes.len(), self.content.total) } else { (0, 0) };
-        // A chunk has a size in front and an end.
-        let read = self.script.exchanges[app.number].head_end + total + total / 40 * 6;
         // One read may be too much.
         let room = if self.transport.reads_paused { READ_BYTES } else { 0 };
-        let (unread, kept) = (unread.saturating_sub(room), self.delivered.saturating_sub(read + room));
-        check_waiting(&self.settings, unread, kept)
+        let [unread, total] = self.content.of(app.id);
+        let (delivered, unread) = (self.delivered.saturating_sub(room), unread.saturating_sub(room));
+        check_waiting(&self.settings, &self.script.exchanges[app.number], delivered, [unread, total])
     }
 
     pub(crate) fn note(&mut self, text: impl FnOnce(&Self) -> String) {
