@@ -57,6 +57,18 @@ pub enum Message<B> {
     },
 }
 
+impl<B> Message<B> {
+    /// Returns whether nothing of the response follows, or need not.
+    #[must_use]
+    pub const fn may_be_last(&self) -> bool {
+        match self {
+            Self::Content { more, .. } | Self::Trailers { more, .. } => !*more,
+            Self::File { .. } | Self::FileEnd { .. } => false,
+            Self::Start { .. } | Self::EarlyHint { .. } => true,
+        }
+    }
+}
+
 /// What comes of a message. The driver writes the first `split` bytes that were encoded, then `content`, then the rest.
 #[derive(Debug)]
 pub struct Sent<B> {

@@ -7,7 +7,6 @@ use wire::{Input, Shutdown, Wire as _};
 
 use super::connection::Protocol;
 use super::driver;
-use super::shared::HttpServer;
 use super::ticks;
 use super::transport::AnyTransport;
 use crate::ffi::arguments::{Call, one};
@@ -36,12 +35,6 @@ pub(super) fn make_class<'py>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'
         ..Definition::new("HttpProtocol", doc)
     };
     definition.make(module, Protocol::class())
-}
-
-/// Creates a protocol for one connection of a server.
-pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = http_server.py();
-    Ok(Protocol::class().instance(py, Protocol::new(http_server))?.into_any())
 }
 
 fn methods() -> Vec<Method<Protocol>> {
@@ -75,14 +68,8 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let is_secure = transport.is_secure();
     let value = protocol.value();
     let http_server = value.http_server.get();
-    http_server.begin_connection(protocol.object());
-    let most = http_server.settings.connections;
-    let is_refused =
-        http_server.shared.with(py, |shared| shared.is_ending || shared.connections.len() > most);
-    let before = value.state.with(py, |state| {
-        state.is_secure = is_secure;
-        state.transport.replace(transport)
-    });
+    let is_refused = http_server.begin_connection(protocol.object());
+    let before = value.state.with(py, |state| state.transport.replace(transport));
     drop(before);
     // TLS has no half-closed connections.
     driver::feed(protocol, Input::Connected { ends_with_peer: is_secure })?;

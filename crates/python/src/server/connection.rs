@@ -6,6 +6,7 @@
 use std::mem;
 use std::time::Instant;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use wire::http1::Connection;
 use wire::{Context, RequestId};
@@ -13,9 +14,11 @@ use wire::{Context, RequestId};
 use super::shared::HttpServer;
 use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
 use crate::ffi::object::Object;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 
 /// The value inside a protocol.
@@ -31,8 +34,6 @@ pub(super) struct State {
     pub(super) transport: Option<AnyTransport>,
     /// The client's address and the server's, once a request has asked for them.
     pub(super) addresses: Option<[Object; 2]>,
-    /// Whether the transport carries TLS.
-    pub(super) is_secure: bool,
     pub(super) exchange: Exchange,
 }
 
@@ -115,15 +116,22 @@ impl wire::Interface for Sink<'_, '_> {
 }
 
 impl Protocol {
-    pub(super) fn new(http_server: &Bound<'_, HttpServer>) -> Self {
+    /// Creates the protocol of one connection.
+    pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, Self>, ErrorSet> {
         let state = State {
             wire: Connection::new(http_server.get().settings.wire.limits.clone()),
             transport: None,
             addresses: None,
-            is_secure: false,
             exchange: Exchange::default(),
         };
-        Self { http_server: http_server.clone().into(), state: GilCell::new(state) }
+        let value = Self { http_server: http_server.clone().into(), state: GilCell::new(state) };
+        Self::class().instance(http_server.py(), value)
+    }
+
+    /// Returns an object as such a protocol. TypeError if it is none.
+    #[inline(always)]
+    pub(super) fn known(object: Borrowed<'_>) -> PyResult<This<'_, Self>> {
+        This::cast(object).ok_or_else(|| new_error::<PyTypeError>("not an HttpProtocol"))
     }
 
     /// Returns the transport, while there is one.

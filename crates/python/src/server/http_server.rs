@@ -8,10 +8,11 @@ use pyo3::{PyTraverseError, PyVisit};
 use wire::{Input, Shutdown};
 
 use super::asgi::Asgi;
+use super::connection::Protocol;
 use super::settings::Settings;
 use super::shared::{HttpServer, Shared};
 use super::waiters::Until;
-use super::{class, driver, ticks};
+use super::{driver, ticks};
 use crate::ffi::call::copy_context;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
@@ -38,7 +39,7 @@ impl HttpServer {
 
     /// Return a protocol for one connection: the server is the factory that `loop.create_server()` takes.
     fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        class::make(slf).map_err(|raised| raised.take(slf.py()))
+        Ok(Protocol::make(slf)?.into_any())
     }
 
     /// Close idle connections now, the others after the response in progress, and new ones at once.
@@ -92,7 +93,7 @@ impl HttpServer {
 
     /// Called by the loop once a tick.
     fn _tick(slf: &Bound<'_, Self>) -> PyResult<()> {
-        ticks::tick(slf).map_err(|raised| raised.take(slf.py()))
+        Ok(ticks::tick(slf)?)
     }
 
     /// Called by the loop in the turn after one with lines of the access log.

@@ -33,28 +33,19 @@ mod transport;
 mod waiters;
 
 use pyo3::PyTypeInfo;
-use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
 use wire::Input;
 
 use self::connection::Protocol;
 use self::shared::HttpServer;
-use crate::ffi::error::new_error;
-use crate::ffi::this::{Borrowed, This};
 use crate::stream_protocol::{self, StreamProtocol};
 
 /// The functions that a stream calls without Python in between.
 static NATIVE: StreamProtocol = StreamProtocol {
-    received: |protocol, data| driver::feed(known(protocol)?, Input::Bytes(data)),
-    turn_ends: |protocol| driver::turn_ends(known(protocol)?),
+    received: |protocol, data| driver::feed(Protocol::known(protocol)?, Input::Bytes(data)),
+    turn_ends: |protocol| driver::turn_ends(Protocol::known(protocol)?),
 };
-
-/// Returns a protocol of a stream as one of our class.
-#[inline(always)]
-fn known(protocol: Borrowed<'_>) -> PyResult<This<'_, Protocol>> {
-    This::cast(protocol).ok_or_else(|| new_error::<PyTypeError>("not an HttpProtocol"))
-}
 
 /// Adds the classes to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -88,7 +88,11 @@ impl Settings {
             requests: given.take("limit_concurrency", count)?,
             connections: given.take("limit_connections", count)?,
             tick_seconds,
-            disconnect_grace: given.take("disconnect_grace_seconds", number)?.map_or(Duration::MAX, duration),
+            disconnect_grace: given
+                .take("disconnect_grace_seconds", number)?
+                .map_or(Duration::MAX, |seconds| {
+                    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+                }),
             announces_path_send: given.take("path_send", plain)?,
             announces_zero_copy_send: given.take("zero_copy_send", plain)?,
             state: given.take("state", plain)?,
@@ -144,10 +148,6 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
         }
         number => Ok(number.filter(|number| *number > 0.0)),
     }
-}
-
-fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 fn server(value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {

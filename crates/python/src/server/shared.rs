@@ -113,11 +113,15 @@ impl Shared {
 }
 
 impl HttpServer {
-    /// Adds a connection.
-    pub(super) fn begin_connection(&self, protocol: Borrowed<'_>) {
+    /// Adds a connection. Returns whether it is one that the server does not take.
+    pub(super) fn begin_connection(&self, protocol: Borrowed<'_>) -> bool {
         let (address, object) = (protocol.as_ptr().addr(), protocol.to_owned().into());
-        let before = self.shared.with(protocol.py(), |shared| shared.connections.insert(address, object));
+        let (before, is_refused) = self.shared.with(protocol.py(), |shared| {
+            let before = shared.connections.insert(address, object);
+            (before, shared.is_ending || shared.connections.len() > self.settings.connections)
+        });
         drop(before);
+        is_refused
     }
 
     /// Removes a connection.

@@ -53,7 +53,7 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
     let (py, cycle) = (call.py, call.this());
     let given = one(call, "send", "message")?;
     let Some(message) = message::read(given)? else { return file::send(cycle, given) };
-    let is_last = message::is_last(&message);
+    let is_last = message.may_be_last();
     let is_start = matches!(message, Message::Start { .. });
     let protocol = cycle.protocol.this(py);
     match driver::send(protocol, cycle.request, message)? {

@@ -67,15 +67,6 @@ fn usual_items(message: Borrowed<'_>) -> Result<[Option<Bound<'_, PyAny>>; 6], E
     Ok(found)
 }
 
-/// Returns whether nothing of the response follows a message, or need not.
-pub(super) const fn is_last(message: &Message<Bytes>) -> bool {
-    match message {
-        Message::Content { more, .. } | Message::Trailers { more, .. } => !*more,
-        Message::File { .. } | Message::FileEnd { .. } => false,
-        Message::Start { .. } | Message::EarlyHint { .. } => true,
-    }
-}
-
 /// Returns the item of a message with this name.
 #[inline]
 fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {

@@ -33,6 +33,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use wire::{Outcome, RequestId, Wire as _};
 
 use self::cycle::RequestCycle;
+use self::names::{NAMES, Names};
 use self::scope::{Prototype, ScopeBuilder};
 pub(super) use self::task::end_forgotten;
 use super::connection::Protocol;
@@ -53,7 +54,7 @@ pub(super) struct Asgi {
 
 /// Adds the classes to the module.
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    names::load(module.py())?;
+    NAMES.make(module.py(), || Names::make(module.py()))?;
     task::load(module.py())?;
     awaitable::make_class(module)?;
     callables::make_class(module)
@@ -75,9 +76,7 @@ impl Asgi {
 impl Interface for Asgi {
     fn start(&self, connection: Borrowed<'_>) -> Result<(), ErrorSet> {
         let py = connection.py();
-        let Some(protocol) = This::<Protocol>::cast(connection) else {
-            return Err(new_error::<PyTypeError>("not an HttpProtocol").into());
-        };
+        let protocol = Protocol::known(connection)?;
         let http_server = protocol.value().http_server.get();
         let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
         let key = http_server.begin_request(py);

@@ -25,21 +25,11 @@ pub(super) struct Names {
     fields: Vec<Vec<(&'static [u8], Py<PyBytes>)>>,
 }
 
-static NAMES: AtImport<Names> = AtImport::new();
-
-/// Creates them, when the module is imported.
-pub(super) fn load(py: Python<'_>) -> PyResult<()> {
-    Ok(NAMES.make(py, || Names::make(py))?)
-}
-
-/// Returns the names that [`load`] has created.
-#[inline(always)]
-pub(super) fn names(py: Python<'_>) -> PyResult<&'static Names> {
-    NAMES.get(py)
-}
+/// They are made when the module is imported.
+pub(super) static NAMES: AtImport<Names> = AtImport::new();
 
 impl Names {
-    fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
+    pub(super) fn make(py: Python<'_>) -> Result<Self, ErrorSet> {
         let mut fields: Vec<Vec<_>> = (0..=LONGEST).map(|_| Vec::new()).collect();
         for name in FIELDS.split_ascii_whitespace() {
             fields[name.len()].push((name.as_bytes(), make::bytes(py, name.as_bytes())?.unbind()));

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::names::names;
+use super::names::NAMES;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
@@ -29,7 +29,7 @@ pub(super) struct ScopeBuilder<'py> {
 impl<'py> ScopeBuilder<'py> {
     #[inline]
     pub(super) fn take(py: Python<'py>, head: &http::Head, root_path: &str) -> Result<Self, ErrorSet> {
-        let names = names(py)?;
+        let names = NAMES.get(py)?;
         // An absolute target without a path means the root (RFC 9110 section 4.2.3).
         let raw = if head.path().is_empty() { b"/" } else { head.path() };
         let fields =
@@ -58,7 +58,11 @@ impl<'py> ScopeBuilder<'py> {
     ) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let py = self.method.py();
         let http_server = protocol.http_server.get();
-        let [client, server] = ends(protocol, prototype, py)?;
+        let (known, is_secure) = protocol.state.with(py, |state| {
+            let known = state.addresses.as_ref().map(|ends| ends.each_ref().map(|end| end.bind(py).clone()));
+            (known, state.transport.as_ref().is_some_and(|transport| transport.is_secure()))
+        });
+        let [client, server] = known.map_or_else(|| look_up(protocol, prototype, py), Ok)?;
         // Most requests have some of the prototype's values.
         let scope = prototype.scope.bind(py).copy()?;
         if !self.method.is(&**name!("GET")) {
@@ -87,7 +91,7 @@ impl<'py> ScopeBuilder<'py> {
         if let Some(state) = &http_server.settings.state {
             scope.set_item(name!("state"), state.bind(py).copy()?)?;
         }
-        if protocol.state.with(py, |state| state.is_secure) {
+        if is_secure {
             scope.set_item(name!("scheme"), name!("https"))?;
         }
         Ok(scope)
@@ -108,23 +112,7 @@ fn paths<'py>(
     Ok((make::text(py, &path)?, make::bytes(py, &[root_path.as_bytes(), raw].concat())?))
 }
 
-/// Returns the client's address and the server's, looked up at a connection's first request.
-#[inline]
-fn ends<'py>(
-    protocol: &Protocol,
-    prototype: &Prototype,
-    py: Python<'py>,
-) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
-    let known = protocol.state.with(py, |state| {
-        let [client, server] = state.addresses.as_ref()?;
-        Some([client.bind(py).clone(), server.bind(py).clone()])
-    });
-    match known {
-        Some(known) => Ok(known),
-        None => look_up(protocol, prototype, py),
-    }
-}
-
+/// Returns the client's address and the server's, at a connection's first request.
 #[cold]
 fn look_up<'py>(
     protocol: &Protocol,
