@@ -1,6 +1,6 @@
-//! Where a connection stands, and the state of the request that is being answered.
+//! The state of a connection, and of the request that is being answered.
 //!
-//! | Stands      | Input is                                 | Output is                         | Becomes                       | Sections        |
+//! | State       | Input is                                 | Output is                         | Becomes                       | Sections        |
 //! |-------------|------------------------------------------|-----------------------------------|-------------------------------|-----------------|
 //! | `Closed`    | ignored                                  | none                              | `Open` when it is made, once  | 9112: 9         |
 //! | `Open`      | requests, one after the other            | their responses, in order         | any of the others             | 9112: 9.3       |
@@ -31,7 +31,7 @@ use crate::settings::{Context, Tick};
 /// The state of one connection.
 pub struct Connection<B> {
     pub(super) http: http::Connection,
-    pub(super) stand: Stand<B>,
+    pub(super) state: State<B>,
     pub(super) turn: Turn,
     /// The number of the latest request. Calls with another number belong to a request that has ended.
     pub(super) latest: RequestId,
@@ -50,8 +50,8 @@ pub struct Connection<B> {
     pub(super) log: Vec<LogRecord>,
 }
 
-/// Where a connection stands.
-pub(super) enum Stand<B> {
+/// The state of a connection.
+pub(super) enum State<B> {
     Open(Phase<B>),
     Lingering {
         /// The tick that ends it, whatever the peer sends.
@@ -150,7 +150,7 @@ impl<B> Connection<B> {
     pub fn new(limits: impl Into<Arc<http::Limits>>) -> Self {
         Self {
             http: http::Connection::new(limits),
-            stand: Stand::Closed { by_peer: false },
+            state: State::Closed { by_peer: false },
             turn: Turn::Free,
             latest: RequestId(0),
             was_cut: false,
@@ -167,8 +167,8 @@ impl<B> Connection<B> {
     /// Returns the request that is being answered.
     #[inline]
     pub(super) const fn request(&self) -> Option<&Request<B>> {
-        match &self.stand {
-            Stand::Open(Phase::Answering(request)) => Some(request),
+        match &self.state {
+            State::Open(Phase::Answering(request)) => Some(request),
             _ => None,
         }
     }
@@ -176,8 +176,8 @@ impl<B> Connection<B> {
     /// Returns the request with this number, if it is being answered.
     #[inline]
     pub(super) fn current(&mut self, request: RequestId) -> Option<&mut Request<B>> {
-        match &mut self.stand {
-            Stand::Open(Phase::Answering(current)) if self.latest == request => Some(current),
+        match &mut self.state {
+            State::Open(Phase::Answering(current)) if self.latest == request => Some(current),
             _ => None,
         }
     }
@@ -185,7 +185,7 @@ impl<B> Connection<B> {
     /// Returns whether no request is being answered, and requests are read.
     #[inline]
     pub(super) const fn is_between(&self) -> bool {
-        matches!(self.stand, Stand::Open(Phase::Between))
+        matches!(self.state, State::Open(Phase::Between))
     }
 
     /// Returns whether input waits that is no complete request yet, or whose turn has not come.
@@ -209,15 +209,15 @@ impl<B> Connection<B> {
     /// Returns what the connection waits for.
     #[inline]
     fn waits(&self) -> Waits {
-        match &self.stand {
-            Stand::Closed { .. } => Waits::None,
+        match &self.state {
+            State::Closed { .. } => Waits::None,
             // Not before the peer has read nearly everything.
-            Stand::Lingering { .. } if self.is_writable => Waits::Linger,
-            Stand::Lingering { .. } | Stand::Draining => Waits::Write,
-            Stand::Open(_) if !self.is_writable => Waits::Write,
-            Stand::Open(Phase::Between) if self.latest.0 > 0 && self.http.is_idle() => Waits::KeepAlive,
-            Stand::Open(Phase::Between) => Waits::Header,
-            Stand::Open(Phase::Answering(request)) => match &request.answer {
+            State::Lingering { .. } if self.is_writable => Waits::Linger,
+            State::Lingering { .. } | State::Draining => Waits::Write,
+            State::Open(_) if !self.is_writable => Waits::Write,
+            State::Open(Phase::Between) if self.latest.0 > 0 && self.http.is_idle() => Waits::KeepAlive,
+            State::Open(Phase::Between) => Waits::Header,
+            State::Open(Phase::Answering(request)) => match &request.answer {
                 Answer::File { .. } => Waits::Write,
                 _ if request.incoming != Incoming::Arriving => Waits::None,
                 _ if self.reads_paused || self.http.awaits_continue() => Waits::None,
@@ -236,15 +236,15 @@ impl<B> Connection<B> {
     /// Starts the next wait, and pauses or resumes reading: input that has no room stays in the kernel.
     #[inline]
     pub(super) fn settle(&mut self, context: Context<'_>) -> Actions {
-        let is_full = match &self.stand {
-            Stand::Open(_) => {
+        let is_full = match &self.state {
+            State::Open(_) => {
                 let unread = self.request().map_or(0, |request| request.unread);
                 unread > context.settings.waiting_body_bytes
                     || !self.read_buffer.is_empty()
                     || !self.http.has_room()
             }
-            Stand::Lingering { .. } => false,
-            Stand::Draining | Stand::Closed { .. } => self.reads_paused,
+            State::Lingering { .. } => false,
+            State::Draining | State::Closed { .. } => self.reads_paused,
         };
         let changes = is_full != self.reads_paused;
         self.reads_paused = is_full;

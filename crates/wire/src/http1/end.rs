@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::connection::{Answer, Connection, Incoming, Phase, Request, Stand, Turn};
+use super::connection::{Answer, Connection, Incoming, Phase, Request, State, Turn};
 use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log::{self, LogEnd, LogRecord};
@@ -31,7 +31,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Completes a response, and decides on the connection.
     #[inline]
     pub(super) fn complete(&mut self, after: http::Persistence, context: Context<'_>) -> Actions {
-        let Stand::Open(phase) = &mut self.stand else { return Actions::NONE };
+        let State::Open(phase) = &mut self.state else { return Actions::NONE };
         let Phase::Answering(request) = mem::replace(phase, Phase::Between) else { return Actions::NONE };
         let was_read = request.incoming != Incoming::Arriving;
         let actions = self.end_request(request, LogEnd::Complete);
@@ -82,11 +82,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
         actions
     }
 
-    /// Stands elsewhere than in `Open`, and ends the request that is being answered.
-    fn leave(&mut self, stand: Stand<B>) -> Actions {
+    /// Enters another state than `Open`, and ends the request that is being answered.
+    fn leave(&mut self, state: State<B>) -> Actions {
         self.read_buffer = ReadBuffer::new();
-        match mem::replace(&mut self.stand, stand) {
-            Stand::Open(Phase::Answering(mut request)) => {
+        match mem::replace(&mut self.state, state) {
+            State::Open(Phase::Answering(mut request)) => {
                 // A head that waits was not sent.
                 request.status = if request.is_unanswered() { 0 } else { request.status };
                 self.end_request(request, LogEnd::CutShort)
@@ -97,30 +97,30 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Closes once everything written is sent. Bytes that the peer sends from here on are ignored.
     pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
-        if matches!(self.stand, Stand::Draining | Stand::Closed { .. }) {
+        if matches!(self.state, State::Draining | State::Closed { .. }) {
             return Actions::NONE;
         }
-        let actions = self.leave(Stand::Draining);
+        let actions = self.leave(State::Draining);
         self.settle_deadline(context);
         actions.with(Action::Close)
     }
 
     /// Closes at once.
     pub(super) fn abort(&mut self, context: Context<'_>) -> Actions {
-        if matches!(self.stand, Stand::Closed { .. }) {
+        if matches!(self.state, State::Closed { .. }) {
             return Actions::NONE;
         }
-        let actions = self.leave(Stand::Draining);
+        let actions = self.leave(State::Draining);
         self.settle_deadline(context);
         actions.with(Action::Abort)
     }
 
     /// Notes that the transport is lost or closes by itself.
     pub(super) fn note_broken(&mut self, context: Context<'_>) -> Actions {
-        if !matches!(self.stand, Stand::Open(_) | Stand::Lingering { .. }) {
+        if !matches!(self.state, State::Open(_) | State::Lingering { .. }) {
             return Actions::NONE;
         }
-        let actions = self.leave(Stand::Draining);
+        let actions = self.leave(State::Draining);
         self.settle_deadline(context);
         actions
     }
@@ -129,7 +129,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// lost: a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A
     /// transport that can't end one side stays open as a whole, and bytes from the peer are dropped meanwhile.
     pub(super) fn linger(&mut self, unread: Unread, context: Context<'_>) -> Actions {
-        if !matches!(self.stand, Stand::Open(_)) {
+        if !matches!(self.state, State::Open(_)) {
             return Actions::NONE;
         }
         if self.http.has_input_ended() {
@@ -138,7 +138,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let settings = context.settings;
         let is_long = unread == Unread::Upload && !context.is_ending;
         let time = if is_long { settings.linger_time_at_most } else { settings.linger_time };
-        let actions = self.leave(Stand::Lingering { end: context.now.after(time), has_shut_down: false });
+        let actions = self.leave(State::Lingering { end: context.now.after(time), has_shut_down: false });
         actions.and(self.settle(context)).with(Action::ShutdownWrite)
     }
 
@@ -146,7 +146,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// peer that reads gets any.
     #[cold]
     pub(super) fn extend_linger(&mut self, context: Context<'_>) {
-        if let Stand::Lingering { end, .. } = self.stand
+        if let State::Lingering { end, .. } = self.state
             && self.is_writable
             && context.now < end
         {
@@ -158,7 +158,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Closes an idle connection because the server ends, and any other after its response. A peer that still sends to
     /// a connection which is about to close gets little more time.
     pub(super) fn shut_down(&mut self, context: Context<'_>) -> Actions {
-        if let Stand::Lingering { end, .. } = &mut self.stand {
+        if let State::Lingering { end, .. } = &mut self.state {
             let soon = context.now.after(context.settings.linger_time);
             *end = soon.min(*end);
             // A peer that still reads is given the time for that.
@@ -191,7 +191,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if out.len() > written {
             actions = actions.with(Action::Write);
         }
-        if let Stand::Open(phase) = &mut self.stand
+        if let State::Open(phase) = &mut self.state
             && let Phase::Answering(mut request) = mem::replace(phase, Phase::Between)
         {
             if out.len() > written {
@@ -205,7 +205,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Records a refusal: the only record of its request.
     fn log_refusal(&mut self, status: u16, because: &'static str) {
         let end = LogEnd::Refused(because);
-        if let Stand::Open(Phase::Answering(request)) = &mut self.stand
+        if let State::Open(Phase::Answering(request)) = &mut self.state
             && let Some(line) = request.line.take()
         {
             let status = if request.is_unanswered() { status } else { request.status };
@@ -225,7 +225,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Actions {
-        let Self { http, stand: Stand::Open(Phase::Answering(request)), .. } = self else {
+        let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Actions::NONE;
         };
         (request.status, request.answer) = (status, Answer::Owed);
@@ -289,13 +289,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Ends everything: the connection is gone, or belongs to another protocol.
     pub(super) fn lose(&mut self, by_peer: bool, context: Context<'_>) -> Actions {
-        let actions = self.leave(Stand::Closed { by_peer });
+        let actions = self.leave(State::Closed { by_peer });
         self.settle_deadline(context);
         actions.with(Action::WakeSend)
     }
 
     /// Returns whether the peer is gone, or has ended its side, or soon is gone.
     pub(super) fn is_gone(&self) -> bool {
-        !matches!(self.stand, Stand::Open(_)) || self.http.has_input_ended()
+        !matches!(self.state, State::Open(_)) || self.http.has_input_ended()
     }
 }

@@ -1,6 +1,6 @@
 //! A peer whose time is over.
 
-use super::connection::{Connection, Stand};
+use super::connection::{Connection, State};
 use super::deadline::Phase;
 use super::end::Refusal;
 use crate::action::Actions;
@@ -32,7 +32,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// A silent peer may wait for the end of our side, if that has not ended; any other that has read everything is cut
     /// off.
     fn expire_lingering(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let Stand::Lingering { end, has_shut_down } = self.stand else { return Actions::NONE };
+        let State::Lingering { end, has_shut_down } = self.state else { return Actions::NONE };
         if unsent == 0 && context.now < end && !has_shut_down {
             return self.close(context);
         }
@@ -42,7 +42,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Cuts off a peer that does not read, but not one that reads slowly.
     fn expire_unread(&mut self, unsent: usize, context: Context<'_>) -> Actions {
         let before = self.deadline.unsent;
-        let has_read_all = matches!(self.stand, Stand::Lingering { .. }) && unsent == 0;
+        let has_read_all = matches!(self.state, State::Lingering { .. }) && unsent == 0;
         if has_read_all || unsent >= before {
             return self.abort(context);
         }

@@ -1,6 +1,6 @@
 //! HTTP/1.1 as a [`Wire`]: which input means what.
 
-use super::connection::{Answer, Connection, Phase, Stand, Turn};
+use super::connection::{Answer, Connection, Phase, State, Turn};
 use crate::action::{Action, Actions};
 use crate::input::{HalfClose, Input, Shutdown};
 use crate::log::LogRecord;
@@ -96,11 +96,11 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.stand, Stand::Open(_))
+        matches!(self.state, State::Open(_))
     }
 
     fn is_closed(&self) -> bool {
-        matches!(self.stand, Stand::Closed { .. })
+        matches!(self.state, State::Closed { .. })
     }
 
     fn is_disconnected(&self) -> bool {
@@ -112,7 +112,7 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     }
 
     fn was_left_by_peer(&self) -> bool {
-        matches!(self.stand, Stand::Closed { by_peer: true })
+        matches!(self.state, State::Closed { by_peer: true })
     }
 
     #[inline]
@@ -138,7 +138,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         match input {
             Input::Connected { ends_with_peer } => {
                 self.ends_with_peer = ends_with_peer;
-                self.stand = Stand::Open(Phase::Between);
+                self.state = State::Open(Phase::Between);
                 self.settle(context)
             }
             Input::Eof => self.take_eof(context, interface, out),
@@ -168,7 +168,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 Actions::NONE
             }
             Input::WriteShutdown(HalfClose::Done) => {
-                if let Stand::Lingering { has_shut_down, .. } = &mut self.stand {
+                if let State::Lingering { has_shut_down, .. } = &mut self.state {
                     *has_shut_down = true;
                 }
                 Actions::NONE

@@ -7,7 +7,7 @@
 //! | `send`       | messages of an application become heads, content and trailers               |
 //! | `end`        | the end of a request and of a connection                                    |
 //! | `expire`     | a peer whose time is over                                                   |
-//! | `connection` | where a connection stands, as a table                                       |
+//! | `connection` | the state of a connection, as a table                                       |
 //! | `deadline`   | how long a peer may take for the next step                                  |
 //! | `body_rate`  | the required rate of content                                                |
 //! | `read_buffer`| input that is kept until its turn comes                                     |

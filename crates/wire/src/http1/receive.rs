@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use super::connection::{Connection, Incoming, Phase, Request, Stand, Turn};
+use super::connection::{Connection, Incoming, Phase, Request, State, Turn};
 use super::end::{Refusal, Unread};
 use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
@@ -43,13 +43,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
         interface: &mut impl Interface,
         out: &mut Vec<u8>,
     ) -> Actions {
-        match self.stand {
-            Stand::Open(_) => {}
-            Stand::Lingering { .. } => {
+        match self.state {
+            State::Open(_) => {}
+            State::Lingering { .. } => {
                 self.extend_linger(context);
                 return Actions::NONE;
             }
-            Stand::Draining | Stand::Closed { .. } => return Actions::NONE,
+            State::Draining | State::Closed { .. } => return Actions::NONE,
         }
         if self.turn != Turn::Free || !self.read_buffer.is_empty() {
             self.read_buffer.push(data);
@@ -57,7 +57,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         let mut input = data;
         let actions = self.process(&mut input, 0, context, interface, out);
-        if !input.is_empty() && matches!(self.stand, Stand::Open(_)) {
+        if !input.is_empty() && matches!(self.state, State::Open(_)) {
             self.read_buffer.push(input);
         }
         self.after_processing(actions, context)
@@ -75,7 +75,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let mut input = kept.rest();
         let actions = self.process(&mut input, started, context, interface, out);
         let rest = input.len();
-        if rest > 0 && matches!(self.stand, Stand::Open(_)) {
+        if rest > 0 && matches!(self.state, State::Open(_)) {
             kept.keep(rest);
             self.read_buffer = kept;
         }
@@ -92,7 +92,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     ) -> Actions {
         let Turn::Starting(started) = self.turn else { return Actions::NONE };
         self.turn = Turn::Free;
-        let is_open = matches!(self.stand, Stand::Open(_));
+        let is_open = matches!(self.state, State::Open(_));
         if is_open && (!self.read_buffer.is_empty() || self.is_due()) {
             return self.take_kept(started, context, interface, out);
         }
@@ -111,8 +111,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Closes after the peer has ended its side, unless a response is still owed.
     fn end_with_peer(&mut self, context: Context<'_>) -> Actions {
-        let is_over = matches!(self.stand, Stand::Open(_)) && (self.ends_with_peer || !self.is_busy());
-        if is_over || matches!(self.stand, Stand::Lingering { .. }) {
+        let is_over = matches!(self.state, State::Open(_)) && (self.ends_with_peer || !self.is_busy());
+        if is_over || matches!(self.state, State::Lingering { .. }) {
             self.close(context)
         } else {
             Actions::NONE
@@ -128,10 +128,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
     ) -> Actions {
         self.http.end_input();
         let mut actions = Actions::NONE;
-        if self.turn == Turn::Free && matches!(self.stand, Stand::Open(_)) {
+        if self.turn == Turn::Free && matches!(self.state, State::Open(_)) {
             actions = self.take_kept(0, context, interface, out);
         }
-        if let Stand::Open(Phase::Answering(request)) = &mut self.stand
+        if let State::Open(Phase::Answering(request)) = &mut self.state
             && mem::take(&mut request.is_awaited)
         {
             actions = actions.with(Action::WakeReceive);
@@ -199,8 +199,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Renews the wait for content, and wakes the call that waits for it.
     fn note_progress(&mut self, context: Context<'_>) -> Actions {
         self.deadline.renew_for_content(context);
-        match &mut self.stand {
-            Stand::Open(Phase::Answering(request)) if request.is_awaited => {
+        match &mut self.state {
+            State::Open(Phase::Answering(request)) if request.is_awaited => {
                 request.is_awaited = false;
                 Action::WakeReceive.into()
             }
@@ -211,15 +211,15 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Decides what comes next in the input.
     fn advance(&mut self, input: &mut &[u8], context: Context<'_>, interface: &mut impl Interface) -> Next {
         // A client that does not read its responses gets no further ones, and neither does a connection that ends.
-        match self.stand {
-            Stand::Open(Phase::Answering(_)) => {}
-            Stand::Open(Phase::Between) if self.is_writable => {}
+        match self.state {
+            State::Open(Phase::Answering(_)) => {}
+            State::Open(Phase::Between) if self.is_writable => {}
             _ => return Next::Wait { has_news: false },
         }
         let mut next = Next::Wait { has_news: false };
         loop {
-            let Self { http, stand, latest, deadline, .. } = self;
-            let Stand::Open(phase) = stand else { return next };
+            let Self { http, state, latest, deadline, .. } = self;
+            let State::Open(phase) = state else { return next };
             match http.receive(input) {
                 Ok(http::Event::Request(head)) => {
                     deadline.end_head();

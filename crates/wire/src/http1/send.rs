@@ -5,7 +5,7 @@
 
 use std::mem;
 
-use super::connection::{Answer, Connection, Phase, Request, Stand, Started};
+use super::connection::{Answer, Connection, Phase, Request, Started, State};
 use crate::action::{Action, Actions};
 use crate::message::{Message, OutOfOrder, RequestId, SendError, Sent, Wait};
 use crate::settings::{Context, Settings};
@@ -51,13 +51,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Returns why there is no request with some number any more.
     #[cold]
     fn gone(&self) -> SendError {
-        if matches!(self.stand, Stand::Open(_)) { SendError::Complete } else { SendError::Disconnected }
+        if matches!(self.state, State::Open(_)) { SendError::Complete } else { SendError::Disconnected }
     }
 
     /// Returns what a sender waits for.
     #[inline]
     pub(super) fn wait_for(&mut self, settings: &Settings) -> Wait {
-        if !self.is_writable && !matches!(self.stand, Stand::Closed { .. }) {
+        if !self.is_writable && !matches!(self.state, State::Closed { .. }) {
             return Wait::Drain;
         }
         if self.bytes_since_turn < settings.response_bytes_per_turn || self.request().is_none() {
@@ -86,7 +86,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), http::LocalProtocolError> {
-        let Self { http, stand: Stand::Open(Phase::Answering(request)), .. } = self else { return Ok(()) };
+        let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else { return Ok(()) };
         let Answer::Started(started) = &request.answer else { return Ok(()) };
         let own = started.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
         let begun = http.start(started.status, own.chain(context.fields()), length, context.defaults(), out);
@@ -233,7 +233,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
-        let Self { http, stand: Stand::Open(Phase::Answering(request)), .. } = self else {
+        let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Err(SendError::Complete);
         };
         let Answer::Trailers(gathered) = &mut request.answer else {
@@ -329,8 +329,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Returns the request that is being answered.
     #[inline]
     fn answering(&mut self) -> Option<&mut Request<B>> {
-        match &mut self.stand {
-            Stand::Open(Phase::Answering(request)) => Some(request),
+        match &mut self.state {
+            State::Open(Phase::Answering(request)) => Some(request),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use wire::{Input, Shutdown, Wire};
 use crate::application::App;
 use crate::draw::Draw;
 use crate::promises;
-use crate::transport::{Broken, READ_BYTES, Stand};
+use crate::transport::{Broken, READ_BYTES, State};
 use crate::world::World;
 
 /// How the rest of an order goes.
@@ -89,7 +89,7 @@ fn go(world: &mut World<'_>) -> Result<(), Broken> {
         rest(world, Ending::Silent)?;
     }
     if !world.transport.is_over() {
-        return Err(format!("the connection is still {:?}", world.transport.stand));
+        return Err(format!("the connection is still {:?}", world.transport.state));
     }
     if let Some(app) = world.apps.iter().find(|app| !app.is_over) {
         return Err(format!("a call of {:?} waits for {:?} when everything is over", app.id, app.waits));
@@ -149,7 +149,7 @@ fn special(world: &mut World<'_>) -> Result<(), Broken> {
         4 if world.transport.reads() => {
             // The transport closes by itself.
             world.feed(Input::Broken)?;
-            (world.transport.stand, world.lost_early) = (Stand::Aborted, true);
+            (world.transport.state, world.lost_early) = (State::Aborted, true);
             Ok(())
         }
         _ => {
@@ -165,9 +165,9 @@ fn shut_down(world: &mut World<'_>, how: Shutdown) -> Result<(), Broken> {
     (world.is_ending, world.is_disturbed) = (true, true);
     let was_over = world.transport.is_over();
     world.feed(Input::Shutdown(how))?;
-    let is_ending = was_over || matches!(world.transport.stand, Stand::Aborted | Stand::Gone);
+    let is_ending = was_over || matches!(world.transport.state, State::Aborted | State::Gone);
     if how == Shutdown::Immediate && !is_ending {
-        return Err(format!("{:?} after an immediate end", world.transport.stand));
+        return Err(format!("{:?} after an immediate end", world.transport.state));
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ fn rest(world: &mut World<'_>, ending: Ending) -> Result<(), Broken> {
 
 /// Checks that nothing waits that a willing peer and its applications could go on with.
 fn check_rested(world: &World<'_>) -> Result<(), Broken> {
-    if world.transport.is_over() || matches!(world.transport.stand, Stand::HalfClosed | Stand::Closing) {
+    if world.transport.is_over() || matches!(world.transport.state, State::HalfClosed | State::Closing) {
         return Ok(());
     }
     if world.apps.iter().any(App::awaits_disconnect) {
@@ -214,7 +214,7 @@ fn check_rested(world: &World<'_>) -> Result<(), Broken> {
     if world.delivered < world.script.until {
         return Err("the input is not read".into());
     }
-    if world.script.ends_side && world.transport.stand == Stand::Open {
+    if world.script.ends_side && world.transport.state == State::Open {
         return Err("the end of the peer's side does not end the connection".into());
     }
     match world.apps.iter().find(|app| !app.is_over && !app.awaits_disconnect()) {

@@ -10,7 +10,7 @@ use wire::LogEnd;
 
 use crate::application::App;
 use crate::peer::Kind;
-use crate::transport::{Broken, Stand};
+use crate::transport::{Broken, State};
 use crate::world::World;
 
 /// Checks that every request is answered once, in order, by its own application or by the server.
@@ -87,7 +87,7 @@ fn check_response(world: &World<'_>, app: &App, response: &Response) -> Result<(
 /// Checks that every request has a response, up to one that ends the connection, if nothing else has happened.
 fn check_all_answered(world: &World<'_>, responses: &[Response]) -> Result<(), Broken> {
     let exchanges = &world.script.exchanges;
-    if world.is_disturbed || world.transport.stand == Stand::TakenOver {
+    if world.is_disturbed || world.transport.state == State::TakenOver {
         return Ok(());
     }
     let complete = exchanges.iter().filter(|exchange| exchange.end <= world.script.until).count();
@@ -110,7 +110,7 @@ fn check_log(world: &World<'_>, responses: &[Response]) -> Result<(), Broken> {
             return Err(format!("{id:?} is logged twice"));
         }
     }
-    if world.transport.stand == Stand::TakenOver {
+    if world.transport.state == State::TakenOver {
         return Ok(());
     }
     for app in &world.apps {

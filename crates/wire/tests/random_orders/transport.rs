@@ -17,9 +17,9 @@ pub(crate) const READ_BYTES: usize = 4000;
 /// A promise that was broken.
 pub(crate) type Broken = String;
 
-/// Where the transport stands.
+/// The state of the transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Stand {
+pub(crate) enum State {
     Open,
     /// Our side has ended.
     HalfClosed,
@@ -32,7 +32,7 @@ pub(crate) enum Stand {
 }
 
 pub(crate) struct Transport {
-    pub(crate) stand: Stand,
+    pub(crate) state: State,
     pub(crate) half_close: HalfClose,
     /// Whether the end of the peer's side is that of the connection.
     pub(crate) ends_with_peer: bool,
@@ -53,7 +53,7 @@ impl Transport {
             draw.pick(&[HalfClose::Done, HalfClose::Done, HalfClose::Unsupported, HalfClose::Lost]);
         let (is_pushy, ends_with_peer) = (draw.chance(10), draw.chance(15));
         Self {
-            stand: Stand::Open,
+            state: State::Open,
             half_close,
             ends_with_peer,
             is_pushy,
@@ -67,26 +67,26 @@ impl Transport {
 
     /// Returns whether bytes of the peer arrive.
     pub(crate) const fn reads(&self) -> bool {
-        (self.is_pushy || !self.reads_paused) && matches!(self.stand, Stand::Open | Stand::HalfClosed)
+        (self.is_pushy || !self.reads_paused) && matches!(self.state, State::Open | State::HalfClosed)
     }
 
     /// Checks that a request may start.
     pub(crate) fn check_start(&self, was_full: bool) -> Result<(), Broken> {
-        if self.stand == Stand::Open && !was_full {
+        if self.state == State::Open && !was_full {
             return Ok(());
         }
-        Err(format!("a request starts while the transport is {:?}, full: {was_full}", self.stand))
+        Err(format!("a request starts while the transport is {:?}, full: {was_full}", self.state))
     }
 
     /// Returns whether the machine has nothing to do with it any more.
     pub(crate) const fn is_over(&self) -> bool {
-        matches!(self.stand, Stand::Gone | Stand::TakenOver)
+        matches!(self.state, State::Gone | State::TakenOver)
     }
 
     /// Writes, and returns whether that makes it full.
     pub(crate) fn write(&mut self, data: &[u8]) -> Result<bool, Broken> {
-        if self.stand != Stand::Open {
-            return Err(format!("{:?} is written to: {}", self.stand, data.escape_ascii()));
+        if self.state != State::Open {
+            return Err(format!("{:?} is written to: {}", self.state, data.escape_ascii()));
         }
         self.written.extend_from_slice(data);
         self.unsent += data.len();
@@ -101,7 +101,7 @@ impl Transport {
     /// Lets the peer read, and returns whether that makes room.
     pub(crate) fn read(&mut self, count: usize) -> bool {
         self.unsent -= count;
-        let makes_room = self.is_full && self.unsent <= LOW_WATER && self.stand != Stand::Gone;
+        let makes_room = self.is_full && self.unsent <= LOW_WATER && self.state != State::Gone;
         self.is_full &= !makes_room;
         makes_room
     }
@@ -115,41 +115,41 @@ impl Transport {
     }
 
     pub(crate) fn shut_down_write(&mut self) -> Result<HalfClose, Broken> {
-        if self.stand != Stand::Open {
-            return Err(format!("our side of {:?} ends", self.stand));
+        if self.state != State::Open {
+            return Err(format!("our side of {:?} ends", self.state));
         }
         if self.half_close == HalfClose::Done {
-            self.stand = Stand::HalfClosed;
+            self.state = State::HalfClosed;
         }
         Ok(self.half_close)
     }
 
     pub(crate) fn close(&mut self) -> Result<(), Broken> {
-        if !matches!(self.stand, Stand::Open | Stand::HalfClosed) {
-            return Err(format!("{:?} is closed", self.stand));
+        if !matches!(self.state, State::Open | State::HalfClosed) {
+            return Err(format!("{:?} is closed", self.state));
         }
-        self.stand = Stand::Closing;
+        self.state = State::Closing;
         Ok(())
     }
 
     pub(crate) fn abort(&mut self) -> Result<(), Broken> {
         if self.is_over() {
-            return Err(format!("{:?} is aborted", self.stand));
+            return Err(format!("{:?} is aborted", self.state));
         }
-        (self.stand, self.was_aborted) = (Stand::Aborted, true);
+        (self.state, self.was_aborted) = (State::Aborted, true);
         Ok(())
     }
 
     /// Notes that the connection is gone.
     pub(crate) const fn lose(&mut self) {
-        (self.stand, self.unsent) = (Stand::Gone, 0);
+        (self.state, self.unsent) = (State::Gone, 0);
     }
 
     /// Returns whether the connection is gone when the turn ends.
     pub(crate) const fn is_due_to_go(&self) -> bool {
-        match self.stand {
-            Stand::Closing => self.unsent == 0,
-            Stand::Aborted => true,
+        match self.state {
+            State::Closing => self.unsent == 0,
+            State::Aborted => true,
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ use crate::application::{Answer, App, Call, Content, Waits, described};
 use crate::draw::Draw;
 use crate::peer::Script;
 use crate::settings::{check_waiting, context, settings};
-use crate::transport::{Broken, READ_BYTES, Stand, Transport};
+use crate::transport::{Broken, READ_BYTES, State, Transport};
 
 pub(crate) struct World<'a> {
     pub(crate) draw: Draw<'a>,
@@ -295,7 +295,7 @@ impl<'a> World<'a> {
                 Action::ShutdownWrite => {
                     let half_close = self.transport.shut_down_write()?;
                     self.feed(Input::WriteShutdown(half_close))?;
-                    if half_close == HalfClose::Lost && self.transport.stand == Stand::Open {
+                    if half_close == HalfClose::Lost && self.transport.state == State::Open {
                         return Err("a transport that is lost stays open".into());
                     }
                 }
@@ -355,7 +355,7 @@ impl<'a> World<'a> {
             return Err("the protocol that takes over does not get the rest of the input".into());
         }
         if self.draw.chance(50) {
-            self.transport.stand = Stand::TakenOver;
+            self.transport.state = State::TakenOver;
             return self.feed(Input::TakenOver);
         }
         let answer = Outcome::Answer { status: 501, text: "not here\n", closes: false };
