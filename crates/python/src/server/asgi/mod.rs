@@ -88,10 +88,10 @@ impl Interface for Asgi {
             (request, builder)
         });
         let Some(key) = key else { return refuse(protocol, http_server, request) };
-        let cycle = RequestCycle::make(protocol, request, key);
-        let (builder, cycle) = match (builder, cycle) {
-            (Ok(builder), Ok(cycle)) => (builder, cycle),
-            (Err(raised), _) | (_, Err(raised)) => {
+        let made = builder.and_then(|builder| Ok((builder, RequestCycle::make(protocol, request, key)?)));
+        let (builder, cycle) = match made {
+            Ok(made) => made,
+            Err(raised) => {
                 let error = raised.take(py);
                 drop(http_server.end_request(py, key));
                 return driver::finish(protocol, request, Outcome::Ended).1.and(Err(error.into()));
@@ -100,12 +100,11 @@ impl Interface for Asgi {
         if builder.asks_for_upgrade {
             http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),))?;
         }
-        match builder.into_scope(protocol.value(), &self.prototype) {
-            Ok(scope) => {
-                task::start(&cycle, http_server, self.application.bind_borrowed(py), (*scope).as_borrowed())
-            }
-            Err(raised) => task::fail((&cycle).into(), raised),
-        }
+        let cycle = This::from(&cycle);
+        let called = builder
+            .into_scope(protocol.value(), &self.prototype)
+            .and_then(|scope| task::call(cycle, http_server, self.application.bind(py), &scope));
+        task::follow(cycle, http_server, called)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -36,28 +36,6 @@ pub(super) fn load(py: Python<'_>) -> PyResult<()> {
     ENDED.make(py, || BoundFunction::new(Method::new("ended", fastcall(call_ended), "(task)", doc)))
 }
 
-/// Starts the task of a request: calls the application with a scope.
-#[inline]
-pub(super) fn start(
-    cycle: &Bound<'_, RequestCycle>,
-    http_server: &HttpServer,
-    application: Borrowed<'_>,
-    scope: Borrowed<'_>,
-) -> Result<(), ErrorSet> {
-    match call(cycle.into(), http_server, application, scope) {
-        Ok(task) => follow(cycle, http_server, &task)
-            .or_else(|raised| stop_following(cycle.into(), &task, raised.take(cycle.py()))),
-        Err(raised) => fail(cycle.into(), raised),
-    }
-}
-
-/// Completes a request whose application could not be called.
-#[cold]
-pub(super) fn fail(cycle: This<'_, RequestCycle>, raised: ErrorSet) -> Result<(), ErrorSet> {
-    let error = raised.take(cycle.py());
-    complete_request(cycle, Err(error))
-}
-
 /// Handles the end of a task that cannot be waited for, usually for lack of memory: it is cancelled, and counts as
 /// ended.
 #[cold]
@@ -74,17 +52,18 @@ fn stop_following(
     complete_request(cycle, Err(error))
 }
 
-/// Calls the application and starts its task.
+/// Calls the application with a scope, and starts its task.
 #[inline]
-fn call<'py>(
+pub(super) fn call<'py>(
     cycle: This<'py, RequestCycle>,
     http_server: &HttpServer,
-    application: Borrowed<'py>,
-    scope: Borrowed<'py>,
+    application: &Bound<'py, PyAny>,
+    scope: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let (receive, send) = callables::of(cycle)?;
-    let coroutine = call_three(application, [scope, receive.as_borrowed(), send.as_borrowed()])?;
+    let arguments = [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()];
+    let coroutine = call_three(application.as_borrowed(), arguments)?;
     match http_server.owner.bind(py).cast::<EventLoop>() {
         Ok(owner) => tasks::start(owner, coroutine),
         // On another loop a task starts by that loop's own rules.
@@ -92,20 +71,34 @@ fn call<'py>(
     }
 }
 
+/// Follows the task of a request until its end, or completes the request if the application could not be called.
+#[inline]
+pub(super) fn follow(
+    cycle: This<'_, RequestCycle>,
+    http_server: &HttpServer,
+    called: Result<Bound<'_, PyAny>, ErrorSet>,
+) -> Result<(), ErrorSet> {
+    let py = cycle.py();
+    match called {
+        Ok(task) => wait_for(cycle, http_server, &task)
+            .or_else(|raised| stop_following(cycle, &task, raised.take(py))),
+        Err(raised) => complete_request(cycle, Err(raised.take(py))),
+    }
+}
+
 /// Checks the task after its first step: it has ended, or is waited for.
 #[inline]
-fn follow(
-    cycle: &Bound<'_, RequestCycle>,
+fn wait_for(
+    cycle: This<'_, RequestCycle>,
     http_server: &HttpServer,
     task: &Bound<'_, PyAny>,
 ) -> Result<(), ErrorSet> {
     let py = task.py();
-    let this = This::from(cycle);
     if tasks::is_done(task.as_borrowed())? {
-        return ended(this, task.as_borrowed());
+        return ended(cycle, task.as_borrowed());
     }
-    let callback = ENDED.get(py)?.bind(this)?;
-    http_server.keep_task(task, this.object(), this.key);
+    let callback = ENDED.get(py)?.bind(cycle)?;
+    http_server.keep_task(task, cycle.object(), cycle.key);
     call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
     Ok(http_server.notify(py, name!("task_begun"), (task,))?)
 }
