@@ -108,3 +108,24 @@ def test_a_peer_that_reads_while_the_transport_asks_for_a_pause_is_written_to_ag
         assert wire.read().endswith(b"0\r\n\r\n")
 
     run(main)
+
+
+def test_a_transport_that_raises_keeps_no_other_late_peer_connected() -> None:
+    """A tick handles every peer that is too late, whatever the transport of one of them raises."""
+
+    class Faulty(Wire):
+        def write(self, data: Any) -> None:
+            raise LookupError
+
+    async def main() -> None:
+        driven = Driven(plain, timeout_header=1)
+        wires = [Faulty(driven.server()) for _ in range(3)]
+        for wire in wires:
+            wire.protocol.connection_made(wire)
+            wire.send(b"GET / HT")
+        with pytest.raises(LookupError):
+            driven.pass_time(40)
+        assert [wire.has_ended_writing for wire in wires] == [True] * 3
+        await turns()
+
+    run(main)

@@ -143,7 +143,7 @@ fn take_first_step(owner: &Bound<'_, EventLoop>, queued: usize) -> Result<(), Er
     outcome
 }
 
-/// Returns whether a task has ended.
+/// Returns whether a task has ended, or any other future is done.
 #[inline]
 pub(crate) fn is_done(task: Borrowed<'_>) -> Result<bool, ErrorSet> {
     let done = match methods_of(task)? {

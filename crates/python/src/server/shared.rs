@@ -14,7 +14,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use wire::Tick;
 
 use super::settings::Settings;
-use super::waiters::{Until, is_done, wake};
+use super::waiters::{Until, wake};
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
@@ -22,6 +22,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
+use crate::tasks;
 
 /// What an application speaks.
 pub(super) trait Interface: Send + Sync {
@@ -192,7 +193,8 @@ impl HttpServer {
         let future = self.owner.bind(py).call_method0(name!("create_future"))?;
         let mut waiters = self.shared.with(py, |shared| mem::take(&mut shared.waiters));
         // Nobody waits for a cancelled one any more. One whose state can't be read stays.
-        let is_done = |future: &Object| is_done(future.bind_borrowed(py)).map_err(|raised| raised.take(py));
+        let is_done =
+            |future: &Object| tasks::is_done(future.bind_borrowed(py)).map_err(|raised| raised.take(py));
         waiters.retain(|(_, future)| !is_done(future).unwrap_or(false));
         waiters.push((until, future.clone().into()));
         let due = self.shared.with(py, |shared| {

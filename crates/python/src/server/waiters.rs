@@ -7,6 +7,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::{ErrorSet, take_all};
 use crate::name;
+use crate::tasks;
 
 /// A condition on the counts.
 pub(super) enum Until {
@@ -24,13 +25,8 @@ pub(super) fn wake(py: Python<'_>, futures: Vec<Object>) -> Result<(), ErrorSet>
 }
 
 fn wake_one(future: Borrowed<'_>) -> Result<(), ErrorSet> {
-    if !is_done(future)? {
+    if !tasks::is_done(future)? {
         call_method(future, name!("set_result"), &[future.py().None().bind_borrowed(future.py())])?;
     }
     Ok(())
-}
-
-/// Returns whether a future or a task is done.
-pub(super) fn is_done(future: Borrowed<'_>) -> Result<bool, ErrorSet> {
-    Ok(call_method(future, name!("done"), &[])?.is_truthy()?)
 }

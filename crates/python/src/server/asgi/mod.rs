@@ -88,10 +88,10 @@ impl Interface for Asgi {
             (request, builder)
         });
         let Some(key) = key else { return refuse(protocol, http_server, request) };
-        let made = builder.and_then(|builder| Ok((builder, RequestCycle::make(protocol, request, key)?)));
-        let (builder, cycle) = match made {
-            Ok(made) => made,
-            Err(raised) => {
+        let cycle = RequestCycle::make(protocol, request, key);
+        let (builder, cycle) = match (builder, cycle) {
+            (Ok(builder), Ok(cycle)) => (builder, cycle),
+            (Err(raised), _) | (_, Err(raised)) => {
                 let error = raised.take(py);
                 drop(http_server.end_request(py, key));
                 return driver::finish(protocol, request, Outcome::Ended).1.and(Err(error.into()));

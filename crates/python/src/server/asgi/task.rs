@@ -24,7 +24,6 @@ use crate::protocol;
 use crate::server::connection::Protocol;
 use crate::server::driver;
 use crate::server::shared::HttpServer;
-use crate::server::waiters::is_done;
 use crate::tasks;
 
 /// The callback for the end of a task.
@@ -130,12 +129,12 @@ fn end_if_forgotten(
 ) -> Result<(), ErrorSet> {
     let py = task.py();
     let Some(cycle) = This::cast(cycle.as_borrowed()) else { return Ok(()) };
-    if is_done(task.as_borrowed())? {
+    if tasks::is_done(task.as_borrowed())? {
         return ended(cycle, task.as_borrowed());
     }
     let waits_for = task.getattr_opt(name!("_fut_waiter"))?.filter(|future| !future.is_none());
     let Some(future) = waits_for else { return Ok(()) };
-    if !is_done(future.as_borrowed())? {
+    if !tasks::is_done(future.as_borrowed())? {
         return Ok(());
     }
     // Every waiter is woken by the next tick.
@@ -173,9 +172,10 @@ fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Res
     }
     let protocol = cycle.value().protocol.this(py);
     let http_server = protocol.value().http_server.get();
-    let kept = http_server.end_request(py, cycle.key);
-    let counted =
-        kept.map_or(Ok(()), |task| http_server.notify(py, name!("task_ended"), (task.into_bound(py),)));
+    let Some(task) = http_server.end_request(py, cycle.key) else {
+        return complete_response(protocol, cycle, outcome);
+    };
+    let counted = http_server.notify(py, name!("task_ended"), (task.into_bound(py),));
     and_also(py, counted.map_err(ErrorSet::from), || complete_response(protocol, cycle, outcome))
 }
 
