@@ -18,7 +18,7 @@ use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::error::new_error;
 use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
+use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
@@ -184,10 +184,7 @@ impl Coroutine for AcceptTask {
 impl ClassValue for AcceptTask {
     type Head = Weak;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<AcceptTask>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(AcceptTask);
 
     fn visit(&self, visit: &mut Visit) {
         self.stage.peek(|stage| match stage {

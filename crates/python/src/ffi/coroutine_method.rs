@@ -17,7 +17,7 @@ use super::class::{Definition, More};
 use super::getter::repr;
 use super::head::member;
 use super::heap_type::slot;
-use super::instance::{Class, ClassValue, Instance, Plain, Visit};
+use super::instance::{ClassValue, Instance, Plain, Visit, one_class};
 use super::make;
 use super::method::{enter_with, function};
 use super::object::Object;
@@ -62,10 +62,7 @@ unsafe impl Sync for Descriptor {}
 impl ClassValue for Descriptor {
     type Head = Plain;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<Descriptor>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(Descriptor);
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.inherited);

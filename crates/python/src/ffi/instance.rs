@@ -74,6 +74,17 @@ pub(crate) trait ClassValue: Sized + Sync + 'static {
     }
 }
 
+/// Implements [`ClassValue::classes`] for values of one class.
+macro_rules! one_class {
+    ($value:ty) => {
+        fn classes() -> &'static [$crate::ffi::instance::Class<Self>] {
+            static CLASS: [$crate::ffi::instance::Class<$value>; 1] = [$crate::ffi::instance::Class::new()];
+            &CLASS
+        }
+    };
+}
+pub(crate) use one_class;
+
 impl<T: ClassValue> Held for T {
     type Layout = Instance<T>;
 }

@@ -16,7 +16,7 @@ use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::instance::{Class, ClassValue, Subclass, Visit};
+use crate::ffi::instance::{ClassValue, Subclass, Visit, one_class};
 use crate::ffi::object::Object;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
@@ -164,10 +164,7 @@ impl Protocol {
 impl ClassValue for Protocol {
     type Head = Subclass;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<Protocol>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(Protocol);
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.http_server);

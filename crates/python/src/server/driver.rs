@@ -15,11 +15,11 @@ use super::shared::HttpServer;
 use super::transport::AnyTransport;
 use super::waiters::wake;
 use crate::ffi::bytes::Bytes;
-use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::{ErrorSet, and_also, take_all};
 use crate::name;
+use crate::tasks;
 
 /// The capacity that the encoding buffer keeps.
 const SCRATCH_AT_MOST: usize = 64 * 1024;
@@ -141,7 +141,7 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let Some((key, request)) = held else { return Ok(()) };
     // An application that has ended is handled at once: an error response may be possible.
     if let Some(task) = http_server.task(py, key)
-        && call_method(task.as_borrowed(), name!("done"), &[])?.is_truthy()?
+        && tasks::is_done(task.as_borrowed())?
     {
         return Ok(());
     }
@@ -246,14 +246,10 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
             feed(protocol, Input::Unsent(unsent))?;
             transport.close(py)
         }
-        Action::Abort => {
+        Action::Abort | Action::Reset => {
             // While its descriptor is open, so that the task releases it.
             cancel_file(protocol)?;
-            transport.abort(py)
-        }
-        Action::Reset => {
-            cancel_file(protocol)?;
-            transport.reset(py)
+            if action == Action::Abort { transport.abort(py) } else { transport.reset(py) }
         }
         Action::Write | Action::Start | Action::Log | Action::WakeReceive | Action::WakeSend => Ok(()),
     }

@@ -18,7 +18,7 @@ use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::warn_of_forgotten;
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
+use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::method::Call;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
@@ -82,10 +82,7 @@ pub(super) fn instance<'py>(
 impl ClassValue for Operation {
     type Head = Weak;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<Operation>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(Operation);
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);

@@ -16,7 +16,7 @@ use crate::ffi::constants::none;
 use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
-use crate::ffi::instance::{Class, ClassValue, Visit, Weak};
+use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
@@ -117,10 +117,7 @@ impl Coroutine for Awaitable {
 impl ClassValue for Awaitable {
     type Head = Weak;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<Awaitable>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(Awaitable);
 
     fn visit(&self, visit: &mut Visit) {
         if let What::Event(cycle) | What::Drain(cycle) = &self.what {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::prelude::*;
 use wire::RequestId;
 
-use crate::ffi::instance::{Class, ClassValue, Plain, Visit};
+use crate::ffi::instance::{ClassValue, Plain, Visit, one_class};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
@@ -51,10 +51,7 @@ impl RequestCycle {
 impl ClassValue for RequestCycle {
     type Head = Plain;
 
-    fn classes() -> &'static [Class<Self>] {
-        static CLASSES: [Class<RequestCycle>; 1] = [Class::new()];
-        &CLASSES
-    }
+    one_class!(RequestCycle);
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.protocol);
