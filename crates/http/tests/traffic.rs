@@ -7,22 +7,8 @@ mod table;
 
 use std::fs;
 
-use http::{Connection, DefaultHeaders, Event, Length, Limits, NO_FIELDS, Persistence};
-use table::{Recording, folder, recordings};
-
-/// The limits of `vitok serve`: its options and `vitok.http.options`.
-const LIMITS: Limits = Limits {
-    request_line_bytes: 8 * 1024,
-    head_bytes: 64 * 1024,
-    fields: 100,
-    method_bytes: 32,
-    body_bytes: 1024 * 1024 * 1024,
-    chunk_extension_bytes: 256,
-    chunk_extensions_bytes: 16 * 1024,
-    trailer_bytes: 16 * 1024,
-    backlog_bytes: 256 * 1024,
-    drain_bytes: 64 * 1024,
-};
+use http::{Connection, DefaultHeaders, Event, Length, NO_FIELDS, Persistence};
+use table::{LIMITS, Recording, folder, recordings};
 
 #[test]
 fn every_recording_is_read_as_its_table_says() {

@@ -9,21 +9,7 @@ mod table;
 
 use support::feed::{self, shown};
 use support::responses;
-use table::{Recording, recordings};
-
-/// The limits of `vitok serve`: its options and `vitok.http.options`.
-const LIMITS: http::Limits = http::Limits {
-    request_line_bytes: 8 * 1024,
-    head_bytes: 64 * 1024,
-    fields: 100,
-    method_bytes: 32,
-    body_bytes: 1024 * 1024 * 1024,
-    chunk_extension_bytes: 256,
-    chunk_extensions_bytes: 16 * 1024,
-    trailer_bytes: 16 * 1024,
-    backlog_bytes: 256 * 1024,
-    drain_bytes: 64 * 1024,
-};
+use table::{LIMITS, Recording, recordings};
 
 #[test]
 fn every_recording_is_answered_as_its_table_says() {

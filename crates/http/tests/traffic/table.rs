@@ -3,6 +3,20 @@
 use std::fs;
 use std::path::PathBuf;
 
+/// The limits of `vitok serve`: its options and `vitok.http.options`.
+pub(crate) const LIMITS: http::Limits = http::Limits {
+    request_line_bytes: 8 * 1024,
+    head_bytes: 64 * 1024,
+    fields: 100,
+    method_bytes: 32,
+    body_bytes: 1024 * 1024 * 1024,
+    chunk_extension_bytes: 256,
+    chunk_extensions_bytes: 16 * 1024,
+    trailer_bytes: 16 * 1024,
+    backlog_bytes: 256 * 1024,
+    drain_bytes: 64 * 1024,
+};
+
 /// A row of the table, with the bytes that it is about.
 pub(crate) struct Recording {
     pub(crate) name: String,
