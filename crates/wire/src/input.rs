@@ -13,8 +13,8 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// The peer has ended its side.
     Eof,
-    /// The transport asks for no more output (`pause_writing`), with the number of bytes that wait for the peer.
-    Full(usize),
+    /// The transport asks for no more output (`pause_writing`); [`Unsent`](Self::Unsent) follows.
+    Full,
     /// The transport accepts output again (`resume_writing`).
     Writable,
     /// The application has taken its first step with the request of the last [`Start`](crate::Action::Start).
@@ -23,7 +23,7 @@ pub enum Input<'a> {
     Resume,
     /// A time limit is over, see [`is_late`](crate::Wire::is_late); with the number of bytes that wait for the peer.
     Tick(usize),
-    /// The number of bytes that wait for the peer when the transport is told to close.
+    /// The number of bytes that wait for the peer, when the transport is full or is told to close.
     Unsent(usize),
     /// The peer has read some of a file that is sent past the machine.
     Progress,

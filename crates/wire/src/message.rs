@@ -151,6 +151,8 @@ pub enum Received {
 pub enum Outcome<'a> {
     /// It has returned, or raised an exception.
     Ended,
+    /// Another protocol was [offered](crate::Action::Upgrade) the connection and did not take it over.
+    NotTakenOver,
     /// It was not called: this is the answer.
     Answer {
         /// 200 to 999.

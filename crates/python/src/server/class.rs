@@ -101,7 +101,7 @@ fn connection_lost<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
 }
 
 fn pause_writing(protocol: This<'_, Protocol>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    driver::feed(protocol, Input::Full(0))?;
+    driver::feed(protocol, Input::Full)?;
     // A transport that is asked may send, and ask for more, before it answers.
     feed(protocol, Input::Unsent(driver::unsent(protocol)?))
 }

@@ -9,6 +9,9 @@ use crate::log::{self, LogEnd, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::settings::Context;
 
+/// The answer to a request for a protocol that is not spoken here.
+pub(super) const NO_WEBSOCKET: &str = "this server does not speak WebSocket\n";
+
 /// Bytes that a peer may still send and that are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Unread {
@@ -100,9 +103,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if matches!(self.state, State::Draining | State::Closed { .. }) {
             return Actions::NONE;
         }
-        let actions = self.leave(State::Draining);
-        self.settle_deadline(context);
-        actions.with(Action::Close)
+        self.drain(context).with(Action::Close)
     }
 
     /// Closes at once.
@@ -110,9 +111,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if matches!(self.state, State::Closed { .. }) {
             return Actions::NONE;
         }
+        self.drain(context).with(Action::Abort)
+    }
+
+    /// Waits only for the transport from here on.
+    fn drain(&mut self, context: Context<'_>) -> Actions {
         let actions = self.leave(State::Draining);
         self.settle_deadline(context);
-        actions.with(Action::Abort)
+        actions
     }
 
     /// Notes that the transport is lost or closes by itself.
@@ -120,9 +126,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if !matches!(self.state, State::Open(_) | State::Lingering { .. }) {
             return Actions::NONE;
         }
-        let actions = self.leave(State::Draining);
-        self.settle_deadline(context);
-        actions
+        self.drain(context)
     }
 
     /// Ends our side, and gives the peer some time to read the response and to close. Without that a response could be
@@ -264,8 +268,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 (Ending::Unanswered, self.answer((status, text), context, out))
             }
             Outcome::Ended if is_unanswered => (Ending::Unanswered, self.answer_failure(context, out)),
+            Outcome::NotTakenOver if is_unanswered => {
+                (Ending::Unanswered, self.answer((501, NO_WEBSOCKET), context, out))
+            }
             // Nothing can be written: the head was sent.
-            Outcome::Answer { .. } | Outcome::Ended => (Ending::CutShort, self.cut(context)),
+            Outcome::Answer { .. } | Outcome::NotTakenOver | Outcome::Ended => {
+                (Ending::CutShort, self.cut(context))
+            }
         };
         Finished { ending, was_disconnected, actions }
     }
@@ -274,10 +283,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// it has none, a reset tells that (RFC 9112 section 8).
     #[cold]
     fn cut(&mut self, context: Context<'_>) -> Actions {
-        if !self.http.ends_with_connection() {
-            return self.close(context);
+        if self.http.ends_with_connection() {
+            return self.drain(context).with(Action::Reset);
         }
-        self.abort(context).without(Action::Abort).with(Action::Reset)
+        self.close(context)
     }
 
     /// Answers for an application that has failed to, and ends the connection.

@@ -142,10 +142,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 self.settle(context)
             }
             Input::Eof => self.take_eof(context, interface, out),
-            Input::Full(unsent) => {
+            Input::Full => {
                 self.is_writable = false;
                 self.settle_deadline(context);
-                self.deadline.unsent = unsent;
                 Actions::NONE
             }
             Input::Writable => {

@@ -6,7 +6,7 @@
 use std::mem;
 
 use super::connection::{Connection, Incoming, Phase, Request, State, Turn};
-use super::end::{Refusal, Unread};
+use super::end::{NO_WEBSOCKET, Refusal, Unread};
 use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log;
@@ -22,10 +22,8 @@ enum Next {
     },
     /// A request begins.
     Start,
-    /// A CONNECT request, which no application gets.
-    Connect,
-    /// A request for another protocol, which is refused.
-    RefuseUpgrade,
+    /// A request that no application gets: it is not implemented, as this text says.
+    NotImplemented(&'static str),
     /// A request for another protocol.
     Upgrade,
     Refuse(http::RemoteProtocolError),
@@ -160,12 +158,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             let last = match self.advance(input, context, interface) {
                 Next::Start => return actions.with(Action::Start),
                 Next::Upgrade => return actions.and(self.offer()),
-                Next::Connect => {
-                    actions = actions.and(self.answer((501, "this server is no proxy\n"), context, out));
-                    continue;
-                }
-                Next::RefuseUpgrade => {
-                    let text = "this server does not speak WebSocket\n";
+                Next::NotImplemented(text) => {
                     actions = actions.and(self.answer((501, text), context, out));
                     continue;
                 }
@@ -325,11 +318,11 @@ impl Next {
 #[inline]
 fn special(head: &http::Head, upgrades: Upgrades) -> Option<Next> {
     if head.target_form() == http::TargetForm::Authority {
-        return Some(Next::Connect);
+        return Some(Next::NotImplemented("this server is no proxy\n"));
     }
     match upgrades {
         Upgrades::Ignored => None,
-        Upgrades::Refused => asks_for_websocket(head).then_some(Next::RefuseUpgrade),
+        Upgrades::Refused => asks_for_websocket(head).then_some(Next::NotImplemented(NO_WEBSOCKET)),
         Upgrades::TakenOver => asks_for_websocket(head).then_some(Next::Upgrade),
     }
 }

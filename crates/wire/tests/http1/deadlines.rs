@@ -135,7 +135,8 @@ fn no_limit_is_none() {
         site.receives(data);
         site.pass(10_000, 0);
         assert!(!site.is_ending_for_peer());
-        site.feed(Input::Full(5000));
+        site.feed(Input::Full);
+        site.feed(Input::Unsent(5000));
         site.pass(10_000, 5000);
         assert!(!site.is_ending_for_peer());
     }
@@ -218,7 +219,8 @@ fn unread(messages: &[wire::Message<Vec<u8>>]) -> Site {
     let mut site = answering(silent);
     site.receives(GET);
     site.sends_all([start(200)]);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.sends_all(messages.iter().cloned());
     site
 }
@@ -257,7 +259,8 @@ fn neither_is_the_time_of_the_application_that_of_a_reader() {
 fn a_pipeline_whose_responses_are_not_read_is_cut_off() {
     let mut site = answering(plain);
     site.receives(GET);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.receives(GET.repeat(30));
     site.pass(8, 5000);
     assert!(site.is_aborted);
@@ -268,7 +271,8 @@ fn a_pipeline_whose_responses_are_not_read_is_cut_off() {
 fn a_client_that_sends_and_does_not_read_is_cut_off() {
     let mut site = uploading("Content-Length: 9000\r\n\r\n");
     site.sends_all([start(200), more("part")]);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     for _ in 0..8 {
         assert!(!site.is_closed);
         site.receives(b"x");

@@ -72,7 +72,7 @@ fn nothing_happens_to_a_connection_that_is_gone() {
     let inputs = [
         Input::Bytes(GET),
         Input::Eof,
-        Input::Full(1),
+        Input::Full,
         Input::Resume,
         Input::Started,
         Input::Tick(0),

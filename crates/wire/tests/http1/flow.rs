@@ -74,7 +74,8 @@ fn a_sender_waits_until_the_peer_reads() {
     let mut site = streaming(GET);
     site.sends_all([more("a")]);
     assert_eq!(site.wait(), Wait::Nothing);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     assert!(!site.wire.is_drained());
     site.sends_all([more("b")]);
     assert_eq!(site.wait(), Wait::Drain);
@@ -90,7 +91,8 @@ fn a_sender_waits_until_the_peer_reads() {
 #[test]
 fn a_lost_connection_wakes_the_senders() {
     let mut site = streaming(GET);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.sends_all([more("a")]);
     assert_eq!(site.wait(), Wait::Drain);
     site.feed(Input::Lost { by_error: true });
@@ -150,7 +152,8 @@ fn nobody_waits_after_a_response() {
 fn content_is_received_though_its_sender_does_not_read() {
     let mut site = uploading(b"Content-Length: 4\r\n\r\n");
     site.sends_all([start(200), more("a")]);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     assert_eq!(site.asks(), Received::Nothing);
     site.receives(b"data");
     assert!(site.did(Action::WakeReceive));

@@ -178,7 +178,8 @@ fn a_response_is_not_cut_while_its_client_reads_what_is_left() {
     let mut site = answering(silent);
     site.receives(upload());
     site.sends_all([start(200)]);
-    site.feed(Input::Full(1000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(1000));
     site.sends_all([last("ok")]);
     assert!(site.has_shut_down);
     for unsent in (1..100).rev() {
@@ -209,7 +210,8 @@ fn a_client_that_reads_what_is_left_is_not_cut_because_the_server_ends() {
     let mut site = answering(silent);
     site.receives(upload());
     site.sends_all([start(200)]);
-    site.feed(Input::Full(1000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(1000));
     site.sends_all([last("ok")]);
     site.pass(1, 1000);
     site.shut_down(Shutdown::Graceful);

@@ -121,7 +121,8 @@ fn a_turn_is_asked_for_once() {
     let mut site = answering(target);
     site.receives(GET.repeat(6));
     site.receives(GET);
-    site.feed(Input::Full(1));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(1));
     site.feed(Input::Writable);
     assert_eq!(site.turns, 1);
     site.settles();
@@ -132,7 +133,8 @@ fn a_turn_is_asked_for_once() {
 fn a_peer_that_does_not_read_gets_no_further_responses() {
     let mut site = answering(silent);
     site.receives(GET.repeat(3));
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.sends_all([start(200), last("1")]);
     site.settles();
     assert_eq!(site.application.targets.len(), 1);
@@ -147,7 +149,8 @@ fn a_peer_that_does_not_read_gets_no_further_responses() {
 #[test]
 fn requests_that_wait_for_a_slow_reader_are_answered_after_its_end() {
     let mut site = answering(target);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.receives(GET.repeat(9));
     site.feed(Input::Eof);
     site.settles();

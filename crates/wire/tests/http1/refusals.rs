@@ -130,7 +130,8 @@ fn a_refusal_waits_for_the_responses_before_it() {
 fn a_refusal_is_complete_though_the_peer_does_not_read_yet() {
     let mut site = answering(silent);
     site.receives([POST, b"Transfer-Encoding: chunked\r\n\r\n"].concat());
-    site.feed(wire::Input::Full(5000));
+    site.feed(wire::Input::Full);
+    site.feed(wire::Input::Unsent(5000));
     site.receives(b"no chunk\r\n");
     assert_eq!(statuses(&site.text()), [400]);
     site.pass(7, 5000);

@@ -70,7 +70,8 @@ fn requests_that_wait_for_their_turn_or_a_reader_are_not_forgotten() {
     assert_eq!(statuses(&site.text()), [200; 5]);
     assert!(site.is_ending_for_peer());
     let mut site = answering(plain);
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.receives(GET);
     ended(&mut site);
     assert!(!site.is_closed);
@@ -154,7 +155,8 @@ fn in_every_state() -> Vec<(&'static str, Site)> {
     yielded.receives(GET.repeat(10));
     let mut full = answering(silent);
     full.receives(&upload);
-    full.feed(Input::Full(5000));
+    full.feed(Input::Full);
+    full.feed(Input::Unsent(5000));
     sites.extend([("lingering", lingering), ("draining", draining), ("yielded", yielded), ("full", full)]);
     sites
 }

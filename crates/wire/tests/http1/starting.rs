@@ -93,7 +93,8 @@ fn no_limit_is_on() {
 #[test]
 fn a_peer_that_does_not_read_is_waited_for_afterwards() {
     let mut site = starting(target, &GET.repeat(2));
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     begin_all(&mut site);
     assert_eq!(statuses(&site.text()), [200]);
     site.feed(Input::Writable);
@@ -104,7 +105,8 @@ fn a_peer_that_does_not_read_is_waited_for_afterwards() {
 #[test]
 fn a_peer_that_reads_again_before_it_changes_nothing() {
     let mut site = starting(silent, &GET.repeat(2));
-    site.feed(Input::Full(5000));
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(5000));
     site.feed(Input::Writable);
     assert_eq!(site.turns, 0);
     begin_all(&mut site);

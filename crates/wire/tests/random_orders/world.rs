@@ -326,7 +326,11 @@ impl<'a> World<'a> {
     }
 
     fn write(&mut self, data: &[u8]) -> Result<(), Broken> {
-        if self.transport.write(data)? { self.feed(Input::Full(self.transport.unsent)) } else { Ok(()) }
+        if !self.transport.write(data)? {
+            return Ok(());
+        }
+        self.feed(Input::Full)?;
+        self.feed(Input::Unsent(self.transport.unsent))
     }
 
     fn start(&mut self, was_full: bool) -> Result<(), Broken> {
