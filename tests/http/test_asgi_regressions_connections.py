@@ -8,7 +8,9 @@ import socket
 from typing import Any
 
 import pytest
-from driven import BODY, GET, POST, START, Driven, Wire, plain, run, turns
+from driven import BODY, GET, POST, START, Driven, Hooks, Wire, plain, run, turns
+from vitok import _native
+from vitok.http.options import native_options
 
 
 def test_ending_our_side_of_a_connection_that_is_reset_is_no_mistake_of_the_application() -> None:
@@ -127,5 +129,57 @@ def test_a_transport_that_raises_keeps_no_other_late_peer_connected() -> None:
             driven.pass_time(40)
         assert [wire.has_ended_writing for wire in wires] == [True] * 3
         await turns()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("options", "request_line", "status"),
+    [
+        ({}, GET.replace(b"\r\n\r\n", b"\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"), b"500"),
+        ({"limit_concurrency": 1}, GET, b"503"),
+    ],
+)
+def test_a_request_is_answered_and_counted_as_ended_if_its_warning_raises(
+    options: dict[str, Any], request_line: bytes, status: bytes
+) -> None:
+    class Warned(Hooks):
+        def warning(self, _message: str) -> None:
+            raise ZeroDivisionError
+
+        def __getattr__(self, name: str) -> Any:
+            return lambda *_: None
+
+    async def main() -> None:
+        driven = Driven(plain)
+        driven.server = _native.HttpServer(
+            asyncio.get_running_loop(), plain, {**native_options(), "reports_to_hooks": True, **options}, Warned()
+        )
+        wire = driven.connect()
+        try:
+            wire.send(request_line)
+        except ZeroDivisionError:
+            # The warning about the limit is raised; the other one is the application's failure.
+            assert status == b"503"
+        await turns()
+        assert wire.read().startswith(b"HTTP/1.1 " + status)
+        assert driven.server.running == 0
+
+    run(main)
+
+
+def test_a_connection_is_closed_if_the_size_of_its_queue_can_not_be_had() -> None:
+    class Unknown(Wire):
+        def get_write_buffer_size(self) -> int:
+            raise KeyboardInterrupt
+
+    async def main() -> None:
+        driven = Driven(plain)
+        protocol: Any = driven.server()
+        wire = Unknown(protocol)
+        protocol.connection_made(wire)
+        with pytest.raises(KeyboardInterrupt):
+            driven.server.begin_shutdown()
+        assert wire.closing
 
     run(main)

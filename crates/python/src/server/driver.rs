@@ -173,7 +173,7 @@ pub(super) fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
 /// Handles the loss of the connection, with or without an error.
 pub(super) fn lose(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let lost = feed(protocol, Input::Lost { by_error }).and_then(|()| cancel_file(protocol));
+    let lost = and_also(py, feed(protocol, Input::Lost { by_error }), || cancel_file(protocol));
     // Also after an exception: a connection that is not removed would count for ever.
     and_also(py, lost, || forget(protocol))
 }
@@ -242,14 +242,16 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
         Action::YieldTurn => http_server.call_soon(protocol.object().getattr(name!("_resume_input"))?),
         Action::ShutdownWrite => feed(protocol, Input::WriteShutdown(transport.end_writing(py)?)),
         Action::Close => {
-            let unsent = transport.unsent(py)?;
-            feed(protocol, Input::Unsent(unsent))?;
-            transport.close(py)
+            let noted = transport.unsent(py).and_then(|unsent| feed(protocol, Input::Unsent(unsent)));
+            and_also(py, noted, || transport.close(py))
         }
         Action::Abort | Action::Reset => {
             // While its descriptor is open, so that the task releases it.
-            cancel_file(protocol)?;
-            if action == Action::Abort { transport.abort(py) } else { transport.reset(py) }
+            let cancelled = cancel_file(protocol);
+            and_also(py, cancelled, || match action {
+                Action::Abort => transport.abort(py),
+                _ => transport.reset(py),
+            })
         }
         Action::Write | Action::Start | Action::Log | Action::WakeReceive | Action::WakeSend => Ok(()),
     }
@@ -291,17 +293,18 @@ fn upgrade(protocol: This<'_, Protocol>, transport: &AnyTransport) -> Result<(),
         .state
         .with(py, |state| (state.wire.upgrade(), state.wire.is_disconnected(), state.wire.latest()));
     let hooks = value.http_server.get().hooks.bind(py);
-    let arguments = (protocol, transport.object().bind(py), make::bytes(py, &received)?, has_ended);
-    match hooks.call_method1(name!("upgrade"), arguments).and_then(|taken| taken.is_truthy()) {
-        Ok(true) => feed(protocol, Input::TakenOver).and_then(|()| forget(protocol)),
-        Ok(false) => {
-            let text = "this server does not speak WebSocket\n";
-            finish(protocol, request, Outcome::Answer { status: 501, text, closes: false }).1
-        }
-        Err(error) => {
+    let taken = make::bytes(py, &received).and_then(|received| {
+        let arguments = (protocol, transport.object().bind(py), received, has_ended);
+        Ok(hooks.call_method1(name!("upgrade"), arguments)?.is_truthy()?)
+    });
+    match taken {
+        Ok(true) => and_also(py, feed(protocol, Input::TakenOver), || forget(protocol)),
+        Ok(false) => finish(protocol, request, Outcome::NotTakenOver).1,
+        Err(raised) => {
             // The transport may have another protocol by now, so this one would not get `connection_lost`.
-            let ended = feed(protocol, Input::TakenOver).and_then(|()| transport.abort(py));
-            ended.and_then(|()| forget(protocol)).and(Err(error.into()))
+            let told = and_also(py, Err(raised), || feed(protocol, Input::TakenOver));
+            let ended = and_also(py, told, || transport.abort(py));
+            and_also(py, ended, || forget(protocol))
         }
     }
 }

@@ -43,7 +43,7 @@ use super::shared::{HttpServer, Interface};
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 use crate::ffi::this::{Borrowed, This};
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
 
 /// An ASGI application.
@@ -94,15 +94,19 @@ impl Interface for Asgi {
             (Err(raised), _) | (_, Err(raised)) => {
                 let error = raised.take(py);
                 drop(http_server.end_request(py, key));
-                return driver::finish(protocol, request, Outcome::Ended).1.and(Err(error.into()));
+                return and_also(py, Err(error.into()), || {
+                    driver::finish(protocol, request, Outcome::Ended).1
+                });
             }
         };
-        if builder.asks_for_upgrade {
-            http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),))?;
-        }
+        let warned = match builder.asks_for_upgrade {
+            true => http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),)),
+            false => Ok(()),
+        };
         let cycle = This::from(&cycle);
-        let called = builder
-            .into_scope(protocol.value(), &self.prototype)
+        let called = warned
+            .map_err(ErrorSet::from)
+            .and_then(|()| builder.into_scope(protocol.value(), &self.prototype))
             .and_then(|scope| task::call(cycle, http_server, self.application.bind(py), &scope));
         task::follow(cycle, http_server, called)
     }
@@ -120,12 +124,13 @@ fn refuse(
     http_server: &HttpServer,
     request: RequestId,
 ) -> Result<(), ErrorSet> {
+    let py = protocol.py();
     let outcome = if http_server.settings.reports_to_hooks {
-        http_server.notify(protocol.py(), name!("warning"), (Text("Exceeded concurrency limit."),))?;
         Outcome::Answer { status: 503, text: "Service Unavailable", closes: true }
     } else {
         let text = "the server has as many requests as it takes at a time\n";
         Outcome::Answer { status: 503, text, closes: false }
     };
-    driver::finish(protocol, request, outcome).1
+    let warned = http_server.notify(py, name!("warning"), (Text("Exceeded concurrency limit."),));
+    and_also(py, warned.map_err(ErrorSet::from), || driver::finish(protocol, request, outcome).1)
 }
