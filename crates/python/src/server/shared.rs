@@ -78,19 +78,17 @@ pub(super) struct Running {
     pub(super) cycle: Object,
 }
 
-impl Shared {
-    /// Returns the state of a server that has no connection yet.
-    pub(super) fn new() -> Self {
-        Self { date: date(), ..Self::default() }
-    }
-}
-
 /// Returns the time in HTTP's format.
 pub(super) fn date() -> [u8; http::DATE_LENGTH] {
     http::date(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 impl Shared {
+    /// Returns the state of a server that has no connection yet.
+    pub(super) fn new() -> Self {
+        Self { date: date(), ..Self::default() }
+    }
+
     /// Removes the futures that are due by the counts of now.
     #[inline]
     fn due_waiters(&mut self) -> Vec<Object> {

@@ -34,16 +34,15 @@ fn schedule(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
 /// Runs a tick.
 pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
     let py = http_server.py();
-    let goes_on = http_server.get().shared.with(py, |shared| {
+    let (goes_on, now) = http_server.get().shared.with(py, |shared| {
         shared.now = shared.now.after(Ticks(1));
         shared.date = date();
         shared.is_ticking =
             !shared.connections.is_empty() || (was_memory_refused() && !shared.tasks.is_empty());
-        shared.is_ticking
+        (shared.is_ticking, shared.now)
     });
     let scheduled = if goes_on { schedule(http_server) } else { Ok(()) };
     let ended = and_also(py, scheduled, || asgi::end_forgotten(http_server));
-    let now = http_server.get().shared.with(py, |shared| shared.now);
     and_also(py, ended, || {
         driver::for_each(http_server.get(), py, |protocol| {
             let is_late = protocol.state.with(py, |state| state.wire.is_late(now));
