@@ -26,9 +26,7 @@ class Certificates:
 
 def make_certificates(folder: Path) -> Certificates:
     """Make a certificate and keys in this folder."""
-    if shutil.which("openssl") is None:
-        give_up = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
-        give_up("openssl is missing (Debian: apt install openssl)")
+    need_openssl()
     made = Certificates(*(folder / name for name in ("cert.pem", "key.pem", "locked.pem", "both.pem", "other.pem")))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     # From 3.13 on Python checks the allowed use of a certificate.
@@ -40,6 +38,13 @@ def make_certificates(folder: Path) -> Certificates:
     openssl("ec", "-aes128", "-in", made.key, "-passout", f"pass:{PASSWORD}", "-out", made.locked_key)
     made.both.write_text(made.key.read_text() + made.certificate.read_text())
     return made
+
+
+def need_openssl() -> None:
+    """Skip the test if openssl is missing; fail it where all requirements of tests are installed."""
+    if shutil.which("openssl") is None:
+        give_up = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
+        give_up("openssl is missing (Debian: apt install openssl)")
 
 
 def openssl(*words: str | Path) -> None:
