@@ -10,8 +10,10 @@ import importlib
 import sys
 import types
 import unittest
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from . import engines
 
 PACKAGE = "test.test_asyncio"
 # Modules whose tests make loops through asyncio's public names, or test what tasks and futures do on one. Left out are
@@ -105,11 +107,12 @@ MIXIN_USES = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One test: its name, the row of the table that it counts in, and what makes it."""
+    """One test: its name, the row of the table that it counts in, what makes it, and the TLS engine that it selects."""
 
     name: str
     group: str
     make: Callable[[], unittest.TestCase]
+    engine: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,8 +123,11 @@ class Catalogue:
     missing: dict[str, str]
 
 
-def find_cases(factory: Callable[[], Any]) -> Catalogue:
-    """Import every module and list its tests; raise ModuleNotFoundError where Python came without its own tests."""
+def find_cases(factory: Callable[[], Any], package: str) -> Catalogue:
+    """Import every module and list its tests; raise ModuleNotFoundError where Python came without its own tests.
+
+    The tests of TLS are listed once for each TLS engine of the package's loop.
+    """
     importlib.import_module(PACKAGE)
     catalogue = Catalogue([], {})
     for name in MODULES:
@@ -134,9 +140,20 @@ def find_cases(factory: Callable[[], Any]) -> Catalogue:
         except unittest.SkipTest as reason:
             catalogue.missing[name] = f"the module skips itself: {reason}"
         else:
-            catalogue.cases.extend(cases_of_mixins(module, factory, catalogue.missing))
-            catalogue.cases.extend(cases_as_they_stand(module))
+            cases = [*cases_of_mixins(module, factory, catalogue.missing), *cases_as_they_stand(module)]
+            catalogue.cases.extend(on_each_engine(cases, package))
     return catalogue
+
+
+def on_each_engine(cases: Iterable[Case], package: str) -> Iterator[Case]:
+    """Give every case, and those of TLS once for each engine of the package's loop."""
+    for case in cases:
+        chosen = engines.of(case.name, package)
+        if not chosen:
+            yield case
+        for engine in chosen:
+            name, group = engines.with_engine(case.name, engine), f"{case.group}, {engine}"
+            yield dataclasses.replace(case, name=name, group=group, engine=engine)
 
 
 def cases_of_mixins(module: types.ModuleType, factory: Callable[[], Any], missing: dict[str, str]) -> Iterator[Case]:

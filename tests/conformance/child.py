@@ -20,6 +20,7 @@ import unittest
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from . import engines
 from .catalogue import Case
 from .chosen_loop import ChosenLoop
 from .outcome import Outcome
@@ -32,6 +33,8 @@ def run_and_exit(case: Case, chosen: ChosenLoop, *, folder: Path, output: Binary
     """Run the test in `folder`, with what it prints in `output` and one JSON object of the outcome in `answer`."""
     try:
         become_independent(folder, output)
+        if case.engine:
+            engines.choose(case.engine)
         outcome = run(case)
         outcome["loops"] = chosen.made
         answer.write(json.dumps(outcome).encode())

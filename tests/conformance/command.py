@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import catalogue, chosen_loop, fork_server, report, verdict
+from . import catalogue, chosen_loop, engines, fork_server, report, verdict
 from .outcome import Outcome, Result
 from .reasons import REASONS
 
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     try:
         chosen = chosen_loop.put_in_place(options.loop)
         resources_off()
-        found = catalogue.find_cases(chosen.factory)
+        found = catalogue.find_cases(chosen.factory, chosen.package)
     except chosen_loop.UnknownLoopError as error:
         return refuse(f"conformance: {error}")
     except ModuleNotFoundError as error:
@@ -87,7 +87,7 @@ def resources_off() -> None:
 def select(cases: list[catalogue.Case], options: argparse.Namespace) -> list[catalogue.Case]:
     """The tests that were asked for."""
     if options.exactly:
-        names = set(options.exactly.read_text().split())
+        names = set(options.exactly.read_text().splitlines())
         cases = [case for case in cases if case.name in names]
     if options.only:
         cases = [case for case in cases if any(part in case.name for part in options.only)]
@@ -133,7 +133,8 @@ def run_twice(cases: list[catalogue.Case], chosen: chosen_loop.ChosenLoop, optio
 
 def run_control(results: list[Result], options: argparse.Namespace) -> list[Result]:
     """Run what did not pass on asyncio's own loop, in an interpreter where no other loop was put in place."""
-    names = [result.case for result in results if not result.outcome.is_fine]
+    failed = [result.case for result in results if not result.outcome.is_fine]
+    names = list(dict.fromkeys(map(engines.without_engine, failed)))
     if not names:
         return []
     with tempfile.TemporaryDirectory() as folder:

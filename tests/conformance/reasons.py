@@ -10,6 +10,7 @@ import datetime
 import fnmatch
 import sys
 
+from . import engines
 from .outcome import Outcome, Result
 
 Version = tuple[int, ...]
@@ -40,8 +41,9 @@ class Reason:
         return self.since <= running and running[: len(self.until)] <= self.until and self.loop in (ANY_LOOP, package)
 
     def names(self, result: Result) -> bool:
-        """Whether the result is of a test that it speaks of."""
-        return fnmatch.fnmatchcase(result.case, self.tests)
+        """Whether the result is of a test that it speaks of, on any TLS engine unless it names one."""
+        names = (result.case, engines.without_engine(result.case))
+        return any(fnmatch.fnmatchcase(name, self.tests) for name in names)
 
 
 REASONS: tuple[Reason, ...] = (

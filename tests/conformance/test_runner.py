@@ -12,10 +12,12 @@ import os
 import subprocess
 import sys
 import threading
+import types
 import unittest
+import unittest.mock
 from pathlib import Path
 
-from . import catalogue, chosen_loop, fork_server, verdict
+from . import catalogue, chosen_loop, engines, fork_server, verdict
 from .outcome import Outcome, Result
 from .reasons import REASONS, Reason
 
@@ -139,6 +141,33 @@ class OutcomeTests(unittest.TestCase):
         assert os.read(reader, 1) == b"", "the other test lives on"
 
 
+class EngineTests(unittest.TestCase):
+    """Tests of TLS are listed once for each engine, on the loop that has engines."""
+
+    def listed(self, name: str, package: str) -> list[tuple[str, str, str]]:
+        case = catalogue.Case(name, "group", unittest.TestCase)
+        return [(each.name, each.group, each.engine) for each in catalogue.on_each_engine([case], package)]
+
+    def test_tests_of_tls_are_listed_for_each_engine(self) -> None:
+        for name in ("test_ssl.Tests.test_one", "test_events.Tests.test_create_ssl_connection"):
+            direct, memory = self.listed(name, "vitok")
+            assert direct == (name, "group, direct", "direct")
+            assert memory == (f"{name} (memory)", "group, memory", "memory")
+            assert engines.without_engine(memory[0]) == name
+
+    def test_other_tests_and_loops_are_listed_once(self) -> None:
+        assert self.listed("test_events.Tests.test_call_soon", "vitok") == [
+            ("test_events.Tests.test_call_soon", "group", "")
+        ]
+        assert self.listed("test_ssl.Tests.test_one", "asyncio") == [("test_ssl.Tests.test_one", "group", "")]
+
+    def test_engine_is_chosen_in_the_environment_and_in_the_loop(self) -> None:
+        module = types.ModuleType(engines.SETTING[0])
+        with unittest.mock.patch.dict(sys.modules, {module.__name__: module}), unittest.mock.patch.dict(os.environ):
+            engines.choose("memory")
+            assert (os.environ["VITOK_TLS"], module.wanted) == ("memory", "memory")
+
+
 class VerdictTests(unittest.TestCase):
     """What is forgiven, and what is not."""
 
@@ -160,6 +189,11 @@ class VerdictTests(unittest.TestCase):
         for reason in (some_reason("test_tasks.*"), some_reason("test_gone.*")):
             assert len(self.judge(Outcome.PASSED, reason).stale) == 1
             assert self.judge(Outcome.PASSED, reason, is_complete=False).is_good
+
+    def test_reason_names_a_test_on_every_engine_or_on_one(self) -> None:
+        result = Result(case="test_ssl.Tests.test_one (memory)", group="test_ssl", outcome=Outcome.FAILED)
+        for tests, is_named in (("test_ssl.*.test_one", True), ("*(memory)", True), ("*(direct)", False)):
+            assert some_reason(tests).names(result) is is_named
 
     def test_every_reason_is_dated_and_a_sentence(self) -> None:
         for reason in REASONS:
