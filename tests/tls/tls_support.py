@@ -121,6 +121,13 @@ def connected(
         end(loop, accepting, theirs)
 
 
-def recorder_of(kind: str, **inside: Any) -> Any:
-    """Return a protocol of the kind "plain" or "buffered", with these hooks."""
-    return Recorder(**inside) if kind == "plain" else BufferedRecorder(**inside)
+def recorder_of(kind: str, *, size: int = 65536, **inside: Any) -> Any:
+    """Return a protocol of the kind "plain" or "buffered", with these hooks.
+
+    The buffer is a view: asyncio's own transport puts a second record into a copy of anything else.
+    """
+    if kind == "plain":
+        return Recorder(**inside)
+    protocol = BufferedRecorder(**inside)
+    protocol.buffer = memoryview(bytearray(size))
+    return protocol
