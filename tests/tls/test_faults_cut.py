@@ -1,0 +1,84 @@
+"""A peer whose bytes end, stop, are reset or are changed, at every record of an exchange: what asyncio makes of it.
+
+Each fault happens once on asyncio's loop and once on each engine, and both ends must see the same: the calls of the
+protocol, the result of the call that made the connection, reports to the exception handler, and the peer's alerts.
+VITOK_EVERY_BYTE=1 tries every byte of every record, which takes a minute.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+from fault_compare import Known, comparing
+from fault_exchange import Fault, FaultyPeer
+from tls_certificates import Contexts
+from tls_peer import HEADER_SIZE
+from tls_support import SIDES
+
+pytestmark = pytest.mark.vitok_only
+
+VERSIONS = ("TLSv1_2", "TLSv1_3")
+EVERY_BYTE = os.environ.get("VITOK_EVERY_BYTE") == "1"
+# A record's content is cut in so many places, beside those in and at its header and before its last byte.
+PLACES = 8
+# An encrypted record of TLS 1.2 comes after one of this type: only from there on is a change found by its signature.
+CHANGE_CIPHER_SPEC_SIZE = 6
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    """What asyncio's loop made of each fault."""
+    return {}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("action", ["end", "reset", "stop", "flip"])
+def test_fault(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Known, *, side: str, version: str, action: str
+) -> None:
+    """Issue 12, item 5: truncated records, a reset at every point, a peer that stops, a bit flipped in a record."""
+    with comparing(loop, contexts, known, side=side, version=version) as compare:
+        compare.all(faults(compare.sound_peer(), action))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("side", SIDES)
+def test_slow_bytes(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Known, *, side: str, version: str
+) -> None:
+    """Issue 12, item 5: a peer that sends one byte at a time, to its goodbye and to an end without one."""
+    with comparing(loop, contexts, known, side=side, version=version) as compare:
+        last = len(compare.sound_peer().lengths) - 1
+        compare.all([None, Fault("end", last), Fault("end", last - 1, HEADER_SIZE)], name="slow", is_slow=True)
+
+
+def faults(peer: FaultyPeer, action: str) -> Iterator[Fault]:
+    """The faults of one kind, in the records that a peer has sent in an exchange without one."""
+    is_sealed = peer.tls.version() == "TLSv1.3"
+    for record, length in enumerate(peer.lengths):
+        if action == "flip":
+            for byte in flipped_bytes(length, is_sealed=is_sealed):
+                yield Fault(byte % 8, record, byte)
+        else:
+            for byte in cut_bytes(length, is_often=action == "end"):
+                yield Fault(action, record, byte)
+        is_sealed = is_sealed or length == CHANGE_CIPHER_SPEC_SIZE
+
+
+def cut_bytes(length: int, *, is_often: bool) -> list[int]:
+    """Where a record of this length is cut."""
+    if EVERY_BYTE:
+        return list(range(length))
+    content = length - HEADER_SIZE
+    if is_often:
+        steps = [HEADER_SIZE + content * place // PLACES for place in range(PLACES)]
+        return sorted({*range(HEADER_SIZE + 2), *steps, length - 1} & set(range(length)))
+    return sorted({0, 1, HEADER_SIZE, HEADER_SIZE + content // 2, length - 1})
+
+
+def flipped_bytes(length: int, *, is_sealed: bool) -> list[int]:
+    """Where a bit of a record of this length is flipped: in its header, and elsewhere if the change is found there."""
+    header = list(range(HEADER_SIZE))
+    return header + [HEADER_SIZE, HEADER_SIZE + (length - HEADER_SIZE) // 2, length - 1] * is_sealed
