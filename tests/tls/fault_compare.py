@@ -1,12 +1,13 @@
-"""Compares what exchanges with faults come to on a loop of ours and on asyncio's, whose results are kept."""
+"""Compares what exchanges come to on a loop of ours and on asyncio's, whose results are kept."""
 
 import asyncio
 import gc
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from fault_exchange import Exchanges, Fault, FaultyPeer, Seen
+from fault_exchange import Course, Exchanges, Plan
+from fault_peer import Fault, FaultyPeer
+from fault_ways import Seen
 from tls_certificates import Contexts
 
 # What asyncio's loop made of each exchange, for the second engine.
@@ -27,21 +28,22 @@ class Comparison:
 
     def sound_peer(self) -> FaultyPeer:
         """A peer after an exchange without a fault."""
-        return self.ours.run(None)[1]
+        return self.ours.run(Plan()).peer
 
-    def all(self, faults: Iterable[Fault | None], **options: Any) -> None:
+    def faults(self, faults: Iterable[Fault]) -> None:
         """Run an exchange with each of these faults."""
         for fault in faults:
-            self.one(fault, **options)
+            self.run(Plan(fault=fault), fault)
 
-    def one(self, fault: Fault | None, name: Hashable = None, **options: Any) -> None:
-        """Run one exchange; `name` tells apart those that differ by their options."""
-        key = (self.key, fault, name)
+    def run(self, plan: Plan, name: Hashable) -> Course:
+        """Run one exchange, whose name is its own. Return its course on our loop."""
+        key = (self.key, name)
         if key not in self.known:
-            self.known[key] = self.oracle.run(fault, **options)[0]
-        seen = self.ours.run(fault, **options)[0]
-        if seen != self.known[key]:
-            self.differences.append(f"{name or fault}\n  asyncio: {self.known[key]}\n  ours:    {seen}")
+            self.known[key] = self.oracle.run(plan).seen
+        course = self.ours.run(plan)
+        if course.seen != self.known[key]:
+            self.differences.append(f"{name}\n  asyncio: {self.known[key]}\n  ours:    {course.seen}")
+        return course
 
     def check(self) -> None:
         """Check that there was no difference, and that nothing is left of the exchanges."""

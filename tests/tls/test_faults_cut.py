@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 from fault_compare import Known, comparing
-from fault_exchange import Fault, FaultyPeer
+from fault_exchange import Plan
+from fault_peer import Fault, FaultyPeer
 from tls_certificates import Contexts
 from tls_peer import HEADER_SIZE
 from tls_support import SIDES
@@ -40,7 +41,7 @@ def test_fault(
 ) -> None:
     """Issue 12, item 5: truncated records, a reset at every point, a peer that stops, a bit flipped in a record."""
     with comparing(loop, contexts, known, side=side, version=version) as compare:
-        compare.all(faults(compare.sound_peer(), action))
+        compare.faults(faults(compare.sound_peer(), action))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -51,7 +52,8 @@ def test_slow_bytes(
     """Issue 12, item 5: a peer that sends one byte at a time, to its goodbye and to an end without one."""
     with comparing(loop, contexts, known, side=side, version=version) as compare:
         last = len(compare.sound_peer().lengths) - 1
-        compare.all([None, Fault("end", last), Fault("end", last - 1, HEADER_SIZE)], name="slow", is_slow=True)
+        for fault in (None, Fault("end", last), Fault("end", last - 1, HEADER_SIZE)):
+            compare.run(Plan(fault=fault, is_slow=True), ("slow", fault))
 
 
 def faults(peer: FaultyPeer, action: str) -> Iterator[Fault]:

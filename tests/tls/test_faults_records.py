@@ -9,7 +9,8 @@ import struct
 
 import pytest
 from fault_compare import Known, comparing
-from fault_exchange import Fault
+from fault_exchange import Plan
+from fault_peer import Fault
 from tls_certificates import CLIENT, OTHER_SERVER, Contexts
 from tls_peer import ALERT, APPLICATION_DATA, HANDSHAKE, HEADER_SIZE
 from tls_support import SIDES
@@ -75,7 +76,7 @@ def test_not_tls(loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Kno
     with comparing(loop, contexts, known, side=side) as compare:
         for number in range(len(compare.sound_peer().lengths)):
             for afterwards in ("on", "end", "stop"):
-                compare.one(Fault("instead", number, sent=NOT_TLS[name], afterwards=afterwards))
+                compare.faults([Fault("instead", number, sent=NOT_TLS[name], afterwards=afterwards)])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -86,9 +87,9 @@ def test_records_that_are_not_allowed(
     """Issue 12, item 5: oversized headers, alerts and other records, before every record and after close_notify."""
     with comparing(loop, contexts, known, side=side, version=version) as compare:
         for number in range(len(compare.sound_peer().lengths)):
-            compare.all(Fault("before", number, sent=sent) for sent in RECORDS.values())
+            compare.faults(Fault("before", number, sent=sent) for sent in RECORDS.values())
         last = len(compare.sound_peer().lengths) - 1
-        compare.all(Fault("after", last, sent=sent) for sent in RECORDS.values())
+        compare.faults(Fault("after", last, sent=sent) for sent in RECORDS.values())
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -100,7 +101,7 @@ def test_alerts_before_an_end(
     with comparing(loop, contexts, known, side=side) as compare:
         for number in range(len(compare.sound_peer().lengths)):
             for name in ("close_notify in clear", "handshake_failure", "user_canceled"):
-                compare.one(Fault("instead", number, sent=RECORDS[name], afterwards=afterwards))
+                compare.faults([Fault("instead", number, sent=RECORDS[name], afterwards=afterwards)])
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -113,7 +114,7 @@ def test_disagreements(
     with comparing(loop, contexts, known, side=side, version=version) as compare:
         for exchanges in (compare.ours, compare.oracle):
             exchanges.server, exchanges.client = disagreeing(contexts, name, ssl.TLSVersion[version])
-        compare.one(None, name=name)
+        compare.run(Plan(), name)
 
 
 def disagreeing(contexts: Contexts, name: str, version: ssl.TLSVersion) -> tuple[ssl.SSLContext, ssl.SSLContext]:

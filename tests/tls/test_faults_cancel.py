@@ -1,0 +1,112 @@
+"""close(), abort() and cancel() at every turn of a connection, and inside every call of its protocol.
+
+What both ends see is compared with asyncio's loop, as in test_faults_cut.py.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from fault_compare import Comparison, Known, comparing
+from fault_exchange import Act, Plan
+from fault_peer import Fault
+from fault_ways import STREAMS, WAYS, Log
+from tls_certificates import Contexts
+from tls_support import SIDES
+
+pytestmark = pytest.mark.vitok_only
+
+VERSIONS = ("TLSv1_2", "TLSv1_3")
+# An exchange takes less than half as many turns.
+TURNS_AT_MOST = 100
+HANDSHAKE_SECONDS = 7.5
+WAYS_OF_SIDES = [(side, way) for side in SIDES for way in WAYS if side == "client" or way not in STREAMS]
+
+
+@pytest.fixture(scope="module")
+def known() -> Known:
+    """What asyncio's loop made of each exchange."""
+    return {}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("side", "way"), WAYS_OF_SIDES)
+@pytest.mark.parametrize("name", ["cancel", "close", "abort"])
+def test_act_at_every_turn(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Known, *, side: str, version: str, way: str, name: str
+) -> None:
+    """Issue 12, item 5: close at every await of each way to make a connection, and at every turn after that."""
+    if way in STREAMS and name != "cancel":
+        pytest.skip("the streams keep their transport to themselves")
+    with comparing(loop, contexts, known, side=side, version=version) as compare:
+        for fault in (None, Fault("stop", len(compare.sound_peer().lengths) - 1)):
+            act_at_every_turn(compare, way, name, fault)
+
+
+def act_at_every_turn(compare: Comparison, way: str, name: str, fault: Fault | None) -> None:
+    """Run exchanges until one is over before the application acts."""
+    for turn in range(TURNS_AT_MOST):
+        plan = Plan(act=Act(name, turn), way=way, fault=fault)
+        if not compare.run(plan, (way, name, turn, fault)).has_acted:
+            return
+    raise AssertionError("an exchange takes very many turns")
+
+
+def fail(log: Log) -> None:
+    """Raise an exception of the application."""
+    raise LookupError("by the test")
+
+
+INSIDE: dict[str, Callable[[Log], object]] = {
+    "close": lambda log: log.transport.close(),
+    "abort": lambda log: log.transport.abort(),
+    "close and abort": lambda log: (log.transport.close(), log.transport.abort()),
+    "write and close": lambda log: (log.transport.write(b"more"), log.transport.close()),
+    "write and abort": lambda log: (log.transport.write(b"more"), log.transport.abort()),
+    "close and write": lambda log: (log.transport.close(), log.transport.write(b"more")),
+    "pause": lambda log: log.transport.pause_reading(),
+    "fail": fail,
+}
+
+
+def hangs_asyncio(way: str, call: str, name: str, fault: Fault | None) -> bool:
+    """Whether asyncio's loop never comes to an end.
+
+    Its `start_tls()` waits for ever for the handshake on a transport that has been closed; and a connection that is
+    closed while reading is paused, after an end of file without a goodbye, stays open.
+    """
+    if call == "connection_made" and way == "start_tls":
+        return "close" in name or "abort" in name
+    return call == "data_received" and name == "pause" and fault is not None and fault.action == "end"
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("way", ["create", "start_tls"])
+@pytest.mark.parametrize("call", ["connection_made", "data_received", "eof_received", "connection_lost"])
+def test_act_inside_a_call(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Known, *, side: str, way: str, call: str
+) -> None:
+    """The application closes, aborts or fails inside a call of its protocol; the peer is sound, or leaves, or stops."""
+    with comparing(loop, contexts, known, side=side) as compare:
+        last = len(compare.sound_peer().lengths) - 1
+        for fault in (None, Fault("stop", last), Fault("end", last)):
+            for name, act in INSIDE.items():
+                if not hangs_asyncio(way, call, name, fault):
+                    compare.run(Plan(inside={call: act}, way=way, fault=fault), (way, call, name, fault))
+
+
+@pytest.mark.parametrize(("side", "way"), WAYS_OF_SIDES)
+@pytest.mark.parametrize("fault", ["end", "reset", "stop", "instead"])
+def test_fault_in_the_handshake(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, known: Known, *, side: str, way: str, fault: str
+) -> None:
+    """Issue 12, item 5: whatever way makes the connection, a handshake that fails or stops is asyncio's exception."""
+    options = {"ssl_handshake_timeout": HANDSHAKE_SECONDS}
+    if way == "upgrade":
+        # StreamWriter.start_tls() of 3.11 has no argument for it.
+        options = {}
+    with comparing(loop, contexts, known, side=side) as compare:
+        for number in range(len(compare.sound_peer().lengths)):
+            for byte in (0, 1):
+                wrong = Fault(fault, number, byte, sent=b"no TLS\r\n" if fault == "instead" else b"")
+                compare.run(Plan(fault=wrong, way=way, options=options), (way, wrong))
