@@ -137,7 +137,8 @@ def _measure_part(
             _measure_rows(part, session, progress, rows, deadline_s=deadline_s)
         finally:
             versions.update(session.versions)
-            measured.append(dataclasses.replace(result, rows=tuple(rows), missing=session.missing))
+            method = ", ".join(filter(None, [result.method, session.note]))
+            measured.append(dataclasses.replace(result, rows=tuple(rows), missing=session.missing, method=method))
 
 
 def _measure_rows(part: Part, session: Session, progress: Progress, rows: list[Row], *, deadline_s: float) -> None:

@@ -7,7 +7,7 @@ statistics are not known here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from stream_rows import StreamRow
 from suites import Cores
 
 HOST: Final = "127.0.0.1"
+SERVING: Final = str(Path(__file__).with_name("serving.py"))
 # Opening ten thousand connections takes seconds, and more after the kernel's queue was full once.
 OPEN_LIMIT_S: Final = 30.0
 
@@ -41,16 +42,40 @@ class StreamSample:
         return self.cost / self.operations
 
 
+@dataclass(frozen=True, kw_only=True)
+class Commands:
+    """How the programs of a row are started, without the options of the row."""
+
+    client: tuple[str, ...]
+    # The raw server; None where there is none.
+    raw: tuple[str, ...] | None
+    # The options of the servers on loops.
+    serving: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, binary: Path) -> Commands:
+        """Client and raw server are the load generator."""
+        return cls(client=(str(binary),), raw=(str(binary), "raw"))
+
+    def server(self, row: StreamRow, spec: LoopSpec | None, *, core: int | None) -> list[str]:
+        """The command of the server on a loop, or of the raw one."""
+        pinned = [] if core is None else ["--core", str(core)]
+        if spec is None:
+            assert self.raw is not None
+            return [*self.raw, *row.raw, *pinned]
+        return [sys.executable, SERVING, "--loop", spec.text, "--family", row.family, *self.serving, *pinned]
+
+
 class Cell:
     """A loop in a row. Every method raises ChildError."""
 
-    def __init__(self, row: StreamRow, spec: LoopSpec | None, *, binary: Path, cores: Cores) -> None:
+    def __init__(self, row: StreamRow, spec: LoopSpec | None, *, commands: Commands, cores: Cores) -> None:
         """Without a loop, the server is the raw one."""
         self.row = row
         self.version = ""
-        self._binary = binary
+        self._commands = commands
         self._cores = cores
-        self.server = Child(_server_command(row, spec, binary=binary, core=cores.server))
+        self.server = Child(commands.server(row, spec, core=cores.server))
         self._client: Child | None = None
 
     def start(self) -> None:
@@ -99,7 +124,7 @@ class Cell:
         return StreamSample(operations=self.row.idle, cost=cost)
 
     def _start_client(self, *options: str) -> Child:
-        command = [str(self._binary), *self.row.client, "--connect", f"{HOST}:{self._port}", *options]
+        command = [*self._commands.client, *self.row.client, "--connect", f"{HOST}:{self._port}", *options]
         if self._cores.client is not None:
             command += ["--core", str(self._cores.client)]
         client = Child(command, answer_limit_s=OPEN_LIMIT_S)
@@ -121,14 +146,6 @@ class Cell:
             if isinstance(error, OSError):
                 raise ChildError("wrong", str(error)) from error
             raise
-
-
-def _server_command(row: StreamRow, spec: LoopSpec | None, *, binary: Path, core: int | None) -> Sequence[str]:
-    pinned = [] if core is None else ["--core", str(core)]
-    if spec is None:
-        return [str(binary), "raw", *row.raw, *pinned]
-    serving = str(Path(__file__).with_name("serving.py"))
-    return [sys.executable, serving, "--loop", spec.text, "--family", row.family, *pinned]
 
 
 def _sample(said: dict[str, Any], cpu_ns: int) -> StreamSample:

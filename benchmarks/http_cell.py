@@ -7,6 +7,7 @@ keep connections during the turns of the others. Rounds and statistics are not k
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,11 +52,11 @@ class Served(Protocol):
 
 
 class RawServer:
-    """The server of the load generator, which answers without parsing (`load/src/raw/http.rs`)."""
+    """A server that answers without parsing, in a process of its own: `load/src/raw/http.rs`, or `tls_raw.c`."""
 
-    def __init__(self, binary: Path, options: Sequence[str], *, core: int | None) -> None:
+    def __init__(self, command: Sequence[str], *, core: int | None) -> None:
         pinned = [] if core is None else ["--core", str(core)]
-        self._child = Child([str(binary), "raw", *options, *pinned])
+        self._child = Child([*command, *pinned])
         self.port = 0
         self.version = ""
 
@@ -186,7 +187,7 @@ def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
 
     Of the raw server, whose answers are made up, only the length is compared.
     """
-    connection = http.client.HTTPConnection(HOST, port, timeout=CHECK_LIMIT_S)
+    connection = _connection(port, is_secure=row.is_secure)
     try:
         connection.request("POST" if row.body else "GET", row.path, body=row.body or None)
         response = connection.getresponse()
@@ -204,6 +205,14 @@ def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
         raise ChildError("wrong", f"{row.path} was answered by {len(answer)} bytes: {answer[:SHOWN_BYTES]!r}")
     if row.is_chunked and response.getheader("transfer-encoding", "").lower() != "chunked":
         raise ChildError("wrong", f"{row.path} was not answered in chunks")
+
+
+def _connection(port: int, *, is_secure: bool) -> http.client.HTTPConnection:
+    if not is_secure:
+        return http.client.HTTPConnection(HOST, port, timeout=CHECK_LIMIT_S)
+    # The certificate is made for the run.
+    context = ssl._create_unverified_context()
+    return http.client.HTTPSConnection(HOST, port, timeout=CHECK_LIMIT_S, context=context)
 
 
 def _sample(said: dict[str, Any], cpu_ns: int, client_ns: int) -> HttpSample:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from http_app import LARGE, MESSAGE, PART, PARTS, TEXT
@@ -43,6 +43,8 @@ class HttpRow:
     # The body of the request; a request with one is a POST.
     body: bytes = b""
     is_chunked: bool = False
+    # Asked over TLS.
+    is_secure: bool = False
     # The unit that is counted.
     operation: str = "request"
     is_quick: bool = False
@@ -57,6 +59,14 @@ class HttpRow:
 def rows() -> tuple[HttpRow, ...]:
     """Every row, in the order of the table."""
     return (*_small(), *_large(), *_others(), *_latency(), _memory(idle_connections()))
+
+
+def secure_rows() -> tuple[HttpRow, ...]:
+    """Those of the suite over TLS: a small answer, and one of almost a record."""
+    return tuple(
+        replace(row, name=name, title=f"{row.title}, over TLS", client=(*row.client, "--tls"), is_secure=True)
+        for name, row in (("https_get", _small()[0]), ("https_body_out", replace(_large()[0], is_quick=False)))
+    )
 
 
 def _small() -> tuple[HttpRow, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
-from loops import SUBJECT, label_of
+from loops import ENVIRONMENTS, SUBJECT, label_of
 
 HOST: Final = "127.0.0.1"
 APPLICATION: Final = "http_app:app"
@@ -30,6 +31,9 @@ UVICORN: Final = (
     *("uvicorn", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log", "--log-level", "warning"),
     *("--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
 )
+UVICORN_TLS: Final = ("--ssl-certfile", "{certificate}", "--ssl-keyfile", "{key}")
+GRANIAN_TLS: Final = ("--ssl-certificate", "{certificate}", "--ssl-keyfile", "{key}")
+PLAIN_TLS: Final = ("--certfile", "{certificate}", "--keyfile", "{key}")
 GRANIAN: Final = (
     *("granian", "--host", HOST, "--port", "{port}", "--workers", "1", "--loop", "uvloop", "--no-access-log"),
     # Its limit on requests counts connections, also idle ones.
@@ -48,6 +52,10 @@ class Server:
     packages: tuple[str, ...]
     # Used if installed, and then named.
     optional: tuple[str, ...] = ()
+    # The words for a server over TLS, `{certificate}` and `{key}` among them; none if it is not measured there.
+    tls: tuple[str, ...] = ()
+    # The variables that make it another column; such a server differs from another one in TLS only.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def _uvicorn(title: str, loop: str, http: str, *packages: str) -> Server:
@@ -55,18 +63,29 @@ def _uvicorn(title: str, loop: str, http: str, *packages: str) -> Server:
         title=f"uvicorn on {title}",
         command=(*UVICORN, "--loop", loop, "--http", http),
         packages=("uvicorn", *packages),
+        tls=UVICORN_TLS,
     )
 
 
-SERVERS: Final = {
-    SUBJECT: Server(
-        title="`vitok serve`",
-        command=(
-            *("vitok", "serve", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log"),
-            *("--log-level", "warning", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
-        ),
-        packages=("vitok",),
+VITOK: Final = Server(
+    title="`vitok serve`",
+    command=(
+        *("vitok", "serve", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log"),
+        *("--log-level", "warning", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
     ),
+    packages=("vitok",),
+    tls=UVICORN_TLS,
+)
+SERVERS: Final = {
+    SUBJECT: VITOK,
+    **{
+        name: replace(
+            VITOK,
+            title=f"`vitok serve`, {' '.join(f'{key}={value}' for key, value in variables.items())}",
+            environment=variables,
+        )
+        for name, variables in ENVIRONMENTS.items()
+    },
     "vitok.uvicorn": _uvicorn("vitok's loop and protocol", "vitok:new_event_loop", "vitok.uvicorn:Protocol", "vitok"),
     BASE: _uvicorn("uvloop and httptools", "uvloop", "httptools", "httptools", "uvloop"),
     "uvicorn+zuvloop": _uvicorn("zuvloop and httptools", "zuvloop", "httptools", "httptools", "zuvloop"),
@@ -75,11 +94,22 @@ SERVERS: Final = {
         title="granian by ASGI, on uvloop",
         command=(*GRANIAN, "--interface", "asgi", APPLICATION),
         packages=("granian", "uvloop"),
+        tls=GRANIAN_TLS,
     ),
     "granian-rsgi": Server(
         title="granian by RSGI, on uvloop",
         command=(*GRANIAN, "--interface", "rsgi", "http_app:rsgi"),
         packages=("granian", "uvloop"),
+        tls=GRANIAN_TLS,
+    ),
+    "h2corn": Server(
+        title="h2corn on uvloop",
+        command=(
+            *("h2corn", APPLICATION, "--host", HOST, "--port", "{port}", "--workers", "1", "--loop", "uvloop"),
+            *("--no-access-log", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
+        ),
+        packages=("h2corn", "uvloop"),
+        tls=PLAIN_TLS,
     ),
     "hypercorn": Server(
         title="hypercorn on uvloop",
@@ -88,6 +118,7 @@ SERVERS: Final = {
             *("--log-level", "warning", "--keep-alive", KEEP_S, "--backlog", BACKLOG),
         ),
         packages=("hypercorn", "uvloop"),
+        tls=PLAIN_TLS,
     ),
     "gunicorn": Server(
         title="gunicorn's ASGI worker on uvloop",
@@ -98,6 +129,7 @@ SERVERS: Final = {
             *("--worker-connections", BACKLOG, "--no-control-socket"),
         ),
         packages=("gunicorn", "uvloop"),
+        tls=PLAIN_TLS,
         optional=("gunicorn_h1c",),
     ),
     "socketify": Server(
@@ -132,9 +164,29 @@ class ServerSpec:
         """The name of the column."""
         return label_of(self.text, self.directory)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables of its process."""
+        return SERVERS[self.name].environment
+
+    @property
+    def is_for_tls(self) -> bool:
+        """Whether it differs from another column in TLS only."""
+        return bool(self.environment)
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether it is measured over TLS."""
+        return bool(SERVERS[self.name].tls)
+
     def command(self, port: int) -> list[str]:
         """The command, to be run in the folder of `http_app.py`."""
         return [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[self.name].command)]
+
+    def tls_command(self, port: int, *, certificate: Path, key: Path) -> list[str]:
+        """The same over TLS."""
+        words = (word.format(certificate=certificate, key=key) for word in SERVERS[self.name].tls)
+        return [*self.command(port), *words]
 
     def is_installed(self) -> bool:
         """Return whether the packages are installed, which does not mean that they work."""

@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,10 @@ FACTORIES: Final = {
     "aiofastnet": "stacked:aiofastnet_on_asyncio",
     "aiofastnet+uvloop": "stacked:aiofastnet_on_uvloop",
     "vitok": "vitok:new_event_loop",
+    "vitok.memory": "vitok:new_event_loop",
 }
+# Columns that differ by an environment variable: the engine of vitok's TLS, which only the suites over TLS use.
+ENVIRONMENTS: Final = {"vitok.memory": {"VITOK_TLS": "memory"}}
 # Two packages make one loop; the name has the package below after this sign.
 ON: Final = "+"
 # It replaces transports and leaves scheduling to the loop below it.
@@ -66,11 +70,22 @@ class LoopSpec:
         return label_of(self.text, self.directory)
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make it another column."""
+        return ENVIRONMENTS.get(self.text.partition("@")[0], {})
+
+    @property
+    def is_for_tls(self) -> bool:
+        """Whether it differs from another column in TLS only."""
+        return bool(self.environment)
+
+    @property
     def is_transports_only(self) -> bool:
         return self.module == TRANSPORTS_ONLY
 
     def load(self) -> LoopFactory:
-        """Import the module and return its factory; raises what the import raises."""
+        """Import the module and return its factory; raises what the import raises. Its variables are set before."""
+        os.environ.update(self.environment)
         if self.directory:
             sys.path.insert(0, self.directory)
         return cast(LoopFactory, getattr(importlib.import_module(self.module), self.factory))
@@ -105,9 +120,14 @@ def specs(names: Sequence[str] | None) -> list[LoopSpec]:
     return list(default_specs()) if names is None else [LoopSpec.parse(name) for name in names]
 
 
+def installed_specs() -> Iterator[LoopSpec]:
+    """Every known loop that is installed."""
+    return (spec for name in FACTORIES if (spec := LoopSpec.parse(name)).is_installed())
+
+
 def default_specs() -> Iterator[LoopSpec]:
     """Every known loop that is installed. Of the pairs with aiofastnet, the faster one."""
-    installed = {name: spec for name in FACTORIES if (spec := LoopSpec.parse(name)).is_installed()}
+    installed = {spec.text: spec for spec in installed_specs() if not spec.is_for_tls}
     if "aiofastnet+uvloop" in installed:
         del installed["aiofastnet"]
     yield from installed.values()

@@ -17,7 +17,7 @@ import plot
 from figure_text import cell, short_number
 from figures import BASE
 from http_servers import SERVERS
-from loops import FACTORIES, ON
+from loops import ENVIRONMENTS, FACTORIES, ON
 from results import FormatError, Row, Run, SuiteResult
 from suites import suites
 
@@ -118,7 +118,8 @@ def _packages(run: Run) -> list[str]:
     """The packages to install for the columns of the run."""
     servers = (SERVERS[name] for name in run.loops if name in SERVERS)
     served = (package for server in servers for package in (*server.packages, *server.optional))
-    loops = (part for name in run.versions for part in name.split(ON) if part in FACTORIES)
+    names = (name for name in run.versions if name not in ENVIRONMENTS)
+    loops = (part for name in names for part in name.split(ON) if part in FACTORIES)
     return list(dict.fromkeys((*loops, *served)))
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,22 @@ FATAL: Final = "Fatal Python error"
 class ServerProcess:
     """One server; it can be started again after it has ended."""
 
-    def __init__(self, command: Callable[[int], Sequence[str]], *, core: int | None, directory: str = "") -> None:
-        """`command` returns the words for a port; `directory` is where Python searches for modules first."""
+    def __init__(
+        self,
+        command: Callable[[int], Sequence[str]],
+        *,
+        core: int | None,
+        directory: str = "",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`command` returns the words for a port; `directory` is where Python searches for modules first.
+
+        `variables` are added to its environment.
+        """
         self._command = command
         self._core = core
         self._directory = directory
+        self._variables = variables or {}
         self._process: subprocess.Popen[bytes] | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the server; close() ends both)
         self.port = 0
@@ -105,10 +116,11 @@ class ServerProcess:
         self._said.close()
 
     def _environment(self) -> dict[str, str]:
+        variables = {**os.environ, **self._variables}
         if not self._directory:
-            return dict(os.environ)
+            return variables
         path = [str(Path(self._directory).resolve()), os.environ.get("PYTHONPATH", "")]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+        return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, path))}
 
     def _wait_until_it_listens(self) -> None:
         deadline_s = time.monotonic() + START_LIMIT_S

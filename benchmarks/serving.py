@@ -13,11 +13,13 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Final
 
+import stream_servers
+import tls_servers
 from loops import LoopSpec
-from stream_servers import FAMILIES
 from worker import claim_stdout, describe
 
 # More than any loop's receive buffer, less than the size that the allocator does not learn from (32 MiB).
@@ -41,13 +43,19 @@ def main() -> None:
     try:
         loop = spec.load()()
         loop.set_exception_handler(_handler(answer))
-        port = loop.run_until_complete(FAMILIES[options.family]())
+        port = loop.run_until_complete(_families(options)[options.family]())
     except Exception as error:
         answer({"error": describe(error)})
         return
     _leave_with_parent(loop)
     answer({"port": port, "module": spec.module, "version": spec.version()})
     loop.run_forever()
+
+
+def _families(options: argparse.Namespace) -> dict[str, Callable[[], Awaitable[int]]]:
+    if options.certificate is None:
+        return stream_servers.FAMILIES
+    return tls_servers.families(options.certificate, options.key)
 
 
 def _handler(answer: Answer) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
@@ -94,7 +102,9 @@ def _raise_descriptors() -> None:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The server process of the stream rows.")
     parser.add_argument("--loop", required=True)
-    parser.add_argument("--family", required=True, choices=FAMILIES)
+    parser.add_argument("--family", required=True)
+    parser.add_argument("--certificate", type=Path)
+    parser.add_argument("--key", type=Path)
     parser.add_argument("--core", type=int)
     return parser.parse_args(arguments)
 

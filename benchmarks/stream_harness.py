@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import rounds
-from cell import Cell, StreamSample
+from cell import Cell, Commands, StreamSample
 from child import ChildError
 from loops import LoopSpec
 from stream_rows import StreamRow
@@ -36,14 +35,16 @@ class StreamResult:
 class Bench:
     """The compared loops, and what is needed to run each row on them."""
 
-    def __init__(self, specs: Sequence[LoopSpec], *, binary: Path, cores: Cores) -> None:
-        self.columns: dict[str, LoopSpec | None] = {RAW: None, **{spec.label: spec for spec in specs}}
-        self.binary = binary
+    def __init__(self, specs: Sequence[LoopSpec], *, commands: Commands, cores: Cores, raw: str = RAW) -> None:
+        """`raw` is the column of the raw server."""
+        floor = {} if commands.raw is None else {raw: None}
+        self.columns: dict[str, LoopSpec | None] = {**floor, **{spec.label: spec for spec in specs}}
+        self.commands = commands
         self.cores = cores
 
     def cell(self, row: StreamRow, column: str) -> Cell:
         """Return a cell that is not started yet."""
-        return Cell(row, self.columns[column], binary=self.binary, cores=self.cores)
+        return Cell(row, self.columns[column], commands=self.commands, cores=self.cores)
 
     def measure(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, cast
 
@@ -144,11 +145,13 @@ class EchoDatagramProtocol(asyncio.DatagramProtocol):
         self.transport.sendto(data, addr)
 
 
-def _by(protocol: Callable[[], asyncio.BaseProtocol]) -> Callable[[], Awaitable[int]]:
-    """Return a function that starts a TCP server of that protocol."""
+def by(
+    protocol: Callable[[], asyncio.BaseProtocol], *, tls: ssl.SSLContext | None = None
+) -> Callable[[], Awaitable[int]]:
+    """Return a function that starts a server of that protocol over TCP, or over TLS with that context."""
 
     async def start() -> int:
-        server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, backlog=BACKLOG)
+        server = await asyncio.get_running_loop().create_server(protocol, HOST, 0, backlog=BACKLOG, ssl=tls)
         _keep(server)
         return _port(server.sockets[0].getsockname())
 
@@ -203,16 +206,16 @@ async def _udp() -> int:
 
 # The functions that start a server and return its port, by name.
 FAMILIES: Final[dict[str, Callable[[], Awaitable[int]]]] = {
-    "echo_protocol": _by(EchoProtocol),
-    "echo_buffered": _by(EchoBufferedProtocol),
+    "echo_protocol": by(EchoProtocol),
+    "echo_buffered": by(EchoBufferedProtocol),
     "echo_streams": _streams,
     "echo_sock": _sock,
-    "small_writes": _by(SmallWritesProtocol),
-    "bulk_out": _by(SourceProtocol),
-    "bulk_in": _by(SinkProtocol),
-    "connect": _by(AbortProtocol),
+    "small_writes": by(SmallWritesProtocol),
+    "bulk_out": by(SourceProtocol),
+    "bulk_in": by(SinkProtocol),
+    "connect": by(AbortProtocol),
     "udp": _udp,
-    "http": _by(HttpProtocol),
+    "http": by(HttpProtocol),
 }
 
 # Servers and tasks live as long as the process; a loop only holds what it waits for.

@@ -58,7 +58,7 @@ class Scheduling:
         return None
 
     def specs(self, names: Sequence[str] | None) -> Sequence[LoopSpec]:
-        return [spec for spec in specs(names) if not spec.is_transports_only]
+        return [spec for spec in specs(names) if not spec.is_transports_only and not spec.is_for_tls]
 
     def effort(self, *, is_quick: bool) -> Effort:
         return QUICK if is_quick else FULL

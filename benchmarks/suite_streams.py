@@ -15,7 +15,7 @@ from typing import Final
 
 import load_generator
 import results
-from cell import StreamSample
+from cell import Commands, StreamSample
 from figures import BASE
 from loops import LoopSpec, specs
 from results import Column
@@ -53,7 +53,7 @@ class Streams:
         return load_generator.lacks(settings.load)
 
     def specs(self, names: Sequence[str] | None) -> Sequence[LoopSpec]:
-        return specs(names)
+        return [spec for spec in specs(names) if not spec.is_for_tls]
 
     def effort(self, *, is_quick: bool) -> Effort:
         return QUICK if is_quick else FULL
@@ -66,7 +66,8 @@ class Streams:
     @contextlib.contextmanager
     def session(self, specs: Sequence[LoopSpec], settings: Settings) -> Iterator[Session]:
         # A loop that is named twice is measured once; the floor is in every run and may be named.
-        bench = Bench(specs, binary=settings.load or load_generator.find_or_build(), cores=settings.cores)
+        commands = Commands.of(settings.load or load_generator.find_or_build())
+        bench = Bench(specs, commands=commands, cores=settings.cores)
         by_name = {row.name: row for row in rows()}
         session = Session(measure=lambda *_: results.Row(name="", title=""))
 

@@ -75,6 +75,8 @@ class Session:
     versions: dict[str, str] = field(default_factory=dict)
     # Why a loop is in no row, by loop.
     missing: dict[str, str] = field(default_factory=dict)
+    # What the line of the method says in addition.
+    note: str = ""
 
 
 class Spec(Protocol):

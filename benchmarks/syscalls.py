@@ -21,6 +21,7 @@ from typing import Final
 import load_generator
 import usage
 from bench import default_client_core, default_core
+from cell import Commands
 from child import ChildError
 from loops import LoopSpec, default_specs
 from stream_harness import Bench
@@ -47,7 +48,7 @@ def main() -> None:
     names = options.loop.split(",") if options.loop else None
     specs = [LoopSpec.parse(name) for name in names] if names else list(default_specs())
     cores = Cores(server=default_core(), client=default_client_core())
-    bench = Bench(specs, binary=load_generator.find_or_build(), cores=cores)
+    bench = Bench(specs, commands=Commands.of(load_generator.find_or_build()), cores=cores)
     for line in count(bench, [row for row in rows() if fnmatch.fnmatch(row.name, options.rows)]):
         print(line, flush=True)
 

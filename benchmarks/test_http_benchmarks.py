@@ -178,7 +178,7 @@ def test_a_server_is_pinned_and_has_all_descriptors() -> None:
 def test_the_raw_server_answers_every_row(row: HttpRow) -> None:
     """It passes the check, and the client of the row gets as many answers as it asks for."""
     assert BINARY is not None
-    server = RawServer(BINARY, row.raw, core=None)
+    server = RawServer([str(BINARY), "raw", *row.raw], core=None)
     try:
         made = cell(row, server)
         made.start()

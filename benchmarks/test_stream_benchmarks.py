@@ -19,6 +19,7 @@ import pytest
 import suite_streams
 import syscalls
 import usage
+from cell import Commands
 from child import Child, ChildError
 from loops import LoopSpec
 from stream_harness import RAW, Bench
@@ -139,7 +140,7 @@ def test_what_a_task_of_the_server_lacks_is_said() -> None:
 def _bench(*loops: str) -> Bench:
     assert BINARY is not None
     cores = Cores(server=None, client=None)
-    return Bench([LoopSpec.parse(loop) for loop in loops], binary=BINARY, cores=cores)
+    return Bench([LoopSpec.parse(loop) for loop in loops], commands=Commands.of(BINARY), cores=cores)
 
 
 class _LoopThatLacks(asyncio.SelectorEventLoop):

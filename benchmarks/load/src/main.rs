@@ -30,14 +30,15 @@ const USAGE: &str = "\
 vitok-load COMMAND OPTIONS; see benchmarks/README.md
   raw     --mode echo|answer|http|source|sink|close|udp [--port 0] [--answer BYTES]
           http also: [--parts N] [--body BYTES] [--close]
-  echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] EXTENT
-  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES] [--rate PER_SECOND] EXTENT
+  echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] [--tls] EXTENT
+  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES] [--rate PER_SECOND] [--tls] EXTENT
   visit   --connect HOST:PORT [--concurrency N] [--path /] EXTENT
   udp     --connect HOST:PORT [--sockets N] [--size BYTES] EXTENT
   connect --connect HOST:PORT [--concurrency N] EXTENT
   pull    --connect HOST:PORT [--connections N] EXTENT
   push    --connect HOST:PORT [--connections N] EXTENT
-  idle    --connect HOST:PORT [--connections N] [--greet BYTES | --path /]
+  handshake --connect HOST:PORT [--concurrency N] [--resume] EXTENT
+  idle    --connect HOST:PORT [--connections N] [--greet BYTES | --path /] [--tls]
 EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
 Every command takes --core N; clients take --spin: never sleep while an answer is due.";
 
@@ -73,6 +74,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
         "connect" => client::connect::run(arguments),
         "pull" => client::pull::run(arguments),
         "push" => client::push::run(arguments),
+        "handshake" => client::handshake::run(arguments),
         "idle" => client::idle::run(arguments),
         "visit" => client::visit::run(arguments),
         _ => Err(Failure::Usage(format!("unknown command {command:?}"))),

@@ -4,11 +4,11 @@
 //! (`echo.rs`) or at a rate (`rated.rs`).
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::Waiting;
 use super::carrier::{Answered, Carrier};
+use super::stream::Stream;
 use crate::failure::{Doing, Failure};
 use crate::sys::epoll::{Event, Interest};
 
@@ -27,7 +27,7 @@ pub(super) struct Exchange {
 
 struct Connection {
     /// `None` after it has broken.
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
     interest: Interest,
     unsent: usize,
     unanswered: usize,
@@ -38,12 +38,12 @@ impl Exchange {
     /// An answer that is as long as the message is checked to be the message.
     pub(super) fn new(
         waiting: Waiting,
-        streams: Vec<TcpStream>,
+        streams: Vec<Stream>,
         message_bytes: usize,
         answer_bytes: usize,
     ) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream.socket(), key, Interest::Readable).doing("epoll_ctl")?;
         }
         let connection = |stream| Connection {
             stream: Some(stream),
@@ -66,17 +66,18 @@ impl Exchange {
     #[inline]
     fn send(&mut self, number: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
-        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        let Some(stream) = connection.stream.as_mut() else { return Ok(()) };
         let from = self.message.len() - connection.unsent;
         match stream.write(&self.message[from..]) {
             Ok(sent) => connection.unsent -= sent,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return self.lose(number),
         }
-        let interest = if connection.unsent > 0 { Interest::Both } else { Interest::Readable };
+        let interest =
+            if connection.unsent > 0 || stream.has_unsent() { Interest::Both } else { Interest::Readable };
         if interest != connection.interest {
             connection.interest = interest;
-            self.waiting.epoll.rewatch(stream, number, interest).doing("epoll_ctl")?;
+            self.waiting.epoll.rewatch(stream.socket(), number, interest).doing("epoll_ctl")?;
         }
         Ok(())
     }
@@ -84,7 +85,7 @@ impl Exchange {
     #[inline]
     fn receive(&mut self, number: usize) -> Result<Option<Answered>, Failure> {
         let connection = &mut self.connections[number];
-        let Some(mut stream) = connection.stream.as_ref() else { return Ok(None) };
+        let Some(stream) = connection.stream.as_mut() else { return Ok(None) };
         match stream.read(&mut self.buffer) {
             Ok(count) if count > 0 => self.take(number, count),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
@@ -184,7 +185,7 @@ impl Carrier for Exchange {
     #[inline]
     fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
-        if is_writable && self.connections[key].unsent > 0 {
+        if is_writable && self.connections[key].interest != Interest::Readable {
             self.send(key)?;
         }
         if is_readable {

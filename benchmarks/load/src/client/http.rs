@@ -5,13 +5,14 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::carrier::{Answered, Carrier, run_closed};
 use super::request::{Request, path};
 use super::response::Responses;
-use super::{Waiting, connections_to, rated, target};
+use super::stream::Stream;
+use super::tls::Tls;
+use super::{Waiting, rated, streams_to, target};
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::{Event, Interest};
@@ -27,11 +28,13 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let path = path(&mut arguments)?;
     let body = arguments.value("--body")?.unwrap_or(0);
     let rate = rated::rate(&mut arguments)?;
+    let tls = Tls::from(&mut arguments)?;
     let asked = Asked::from(&mut arguments)?;
     let waiting = Waiting::from(&mut arguments)?;
     arguments.finish()?;
     let request = Request { path: &path, target, body, is_last: false }.to_bytes();
-    let mut requests = Requests::new(waiting, connections_to(target, count)?, request, depth)?;
+    let streams = streams_to(target, count, tls.as_ref())?;
+    let mut requests = Requests::new(waiting, streams, request, depth)?;
     asked.serve(count, |extent| match rate {
         None => run_closed(&mut requests, extent),
         Some(per_second) => rated::run(&mut requests, extent, per_second),
@@ -52,7 +55,7 @@ struct Requests {
 
 struct Connection {
     /// `None` after it has broken.
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
     interest: Interest,
     unsent: Vec<u8>,
     responses: Responses,
@@ -61,14 +64,9 @@ struct Connection {
 }
 
 impl Requests {
-    fn new(
-        waiting: Waiting,
-        streams: Vec<TcpStream>,
-        request: Vec<u8>,
-        depth: usize,
-    ) -> Result<Self, Failure> {
+    fn new(waiting: Waiting, streams: Vec<Stream>, request: Vec<u8>, depth: usize) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream.socket(), key, Interest::Readable).doing("epoll_ctl")?;
         }
         let connection = |stream| Connection {
             stream: Some(stream),
@@ -92,16 +90,17 @@ impl Requests {
     #[inline]
     fn send(&mut self, number: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
-        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        let Some(stream) = connection.stream.as_mut() else { return Ok(()) };
         match stream.write(&connection.unsent) {
             Ok(sent) => drop(connection.unsent.drain(..sent)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => return self.lose(number),
         }
-        let interest = if connection.unsent.is_empty() { Interest::Readable } else { Interest::Both };
+        let is_sent = connection.unsent.is_empty() && !stream.has_unsent();
+        let interest = if is_sent { Interest::Readable } else { Interest::Both };
         if interest != connection.interest {
             connection.interest = interest;
-            self.waiting.epoll.rewatch(stream, number, interest).doing("epoll_ctl")?;
+            self.waiting.epoll.rewatch(stream.socket(), number, interest).doing("epoll_ctl")?;
         }
         Ok(())
     }
@@ -109,7 +108,7 @@ impl Requests {
     #[inline]
     fn receive(&mut self, number: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
         let connection = &mut self.connections[number];
-        let Some(mut stream) = connection.stream.as_ref() else { return Ok(()) };
+        let Some(stream) = connection.stream.as_mut() else { return Ok(()) };
         let count = match stream.read(&mut self.buffer) {
             Ok(count) if count > 0 => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -210,7 +209,7 @@ impl Carrier for Requests {
     #[inline]
     fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
-        if is_writable && !self.connections[key].unsent.is_empty() {
+        if is_writable && self.connections[key].interest != Interest::Readable {
             self.send(key)?;
         }
         if is_readable { self.receive(key, answers) } else { Ok(()) }

@@ -4,10 +4,13 @@
 //! connections that are still open: a server that has closed some has less to hold.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Instant;
 
 use super::request::Request;
 use super::response::Responses;
+use super::stream::Stream;
+use super::tls::Tls;
 use super::{STALL_LIMIT, target};
 use crate::answer;
 use crate::failure::{Doing, Failure};
@@ -26,6 +29,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let count = arguments.count("--connections", 1)?;
     let greeting: Option<usize> = arguments.value("--greet")?;
     let path: Option<String> = arguments.value("--path")?;
+    let tls = Tls::from(&mut arguments)?;
     arguments.finish()?;
     if count > CONNECTIONS_PER_ADDRESS * ADDRESSES {
         return Err(Failure::Usage(format!("--connections {count}: more than there are addresses for")));
@@ -39,7 +43,8 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         }
         (greeting, None) => First::Greeting(vec![b'g'; greeting.unwrap_or(0)]),
     };
-    let held = (0..count).map(|number| open(number, target, &first)).collect::<Result<Vec<_>, _>>()?;
+    let opened = |number| open(number, target, tls.as_ref(), &first);
+    let held = (0..count).map(opened).collect::<Result<Vec<_>, _>>()?;
     answer::line(&format!("{{\"connections\": {}}}", held.len()))?;
     for line in io::stdin().lines() {
         line.doing("reading stdin")?;
@@ -57,32 +62,55 @@ enum First {
 }
 
 /// Opens a connection and uses it once.
-fn open(number: usize, target: SocketAddrV4, first: &First) -> Result<TcpStream, Failure> {
+fn open(number: usize, target: SocketAddrV4, tls: Option<&Tls>, first: &First) -> Result<Stream, Failure> {
     let last_octet = u8::try_from(1 + number / CONNECTIONS_PER_ADDRESS).unwrap_or(u8::MAX);
     let source = Ipv4Addr::new(127, 0, 0, last_octet);
-    let stream = socket::connect_from(source, target).doing("connecting")?;
-    stream.set_read_timeout(Some(STALL_LIMIT)).doing("SO_RCVTIMEO")?;
+    let socket = socket::connect_from(source, target).doing("connecting")?;
+    socket.set_read_timeout(Some(STALL_LIMIT)).doing("SO_RCVTIMEO")?;
+    let mut stream = Stream::new(socket, tls)?;
+    stream
+        .shake_hands()
+        .map_err(|error| Failure::Peer(format!("the handshake of connection {number}: {error}")))?;
     match first {
         First::Greeting(greeting) if greeting.is_empty() => {}
-        First::Greeting(greeting) => greet(&stream, greeting).map_err(|error| {
+        First::Greeting(greeting) => greet(&mut stream, greeting).map_err(|error| {
             Failure::Peer(format!("the server did not echo the greeting of connection {number}: {error}"))
         })?,
-        First::Request(request) => ask(&stream, request)
+        First::Request(request) => ask(&mut stream, request)
             .map_err(|why| Failure::Peer(format!("the request of connection {number}: {why}")))?,
     }
     Ok(stream)
 }
 
-fn greet(mut stream: &TcpStream, greeting: &[u8]) -> io::Result<()> {
+fn greet(stream: &mut Stream, greeting: &[u8]) -> io::Result<()> {
     stream.write_all(greeting)?;
-    stream.read_exact(&mut vec![0; greeting.len()])
+    let (mut buffer, mut missing) = (vec![0; BUFFER_BYTES.max(greeting.len())], greeting.len());
+    while missing > 0 {
+        match receive(stream, &mut buffer)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            count if count > missing => return Err(io::Error::other("it sent more")),
+            count => missing -= count,
+        }
+    }
+    Ok(())
 }
 
-fn ask(mut stream: &TcpStream, request: &[u8]) -> Result<(), String> {
+/// Receives at least one byte. A read of a connection over TLS may be without one, when the session gets a ticket.
+fn receive(stream: &mut Stream, buffer: &mut [u8]) -> io::Result<usize> {
+    let begun = Instant::now();
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < STALL_LIMIT => {}
+            result => return result,
+        }
+    }
+}
+
+fn ask(stream: &mut Stream, request: &[u8]) -> Result<(), String> {
     stream.write_all(request).map_err(|error| error.to_string())?;
     let (mut responses, mut buffer) = (Responses::default(), [0; BUFFER_BYTES]);
     loop {
-        let count = stream.read(&mut buffer).map_err(|error| error.to_string())?;
+        let count = receive(stream, &mut buffer).map_err(|error| error.to_string())?;
         if count == 0 {
             return Err("the server closed it".into());
         }
@@ -96,13 +124,16 @@ fn ask(mut stream: &TcpStream, request: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Returns how many have neither ended nor received anything more.
-fn count_open(held: &[TcpStream]) -> Result<usize, Failure> {
+/// Returns how many have neither ended nor received anything more. Over TLS they may have: tickets.
+fn count_open(held: &[Stream]) -> Result<usize, Failure> {
     let mut open = 0;
     for stream in held {
-        stream.set_nonblocking(true).doing("FIONBIO")?;
-        let seen = stream.peek(&mut [0]);
-        open += usize::from(seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
+        stream.socket().set_nonblocking(true).doing("FIONBIO")?;
+        let is_open = match stream.socket().peek(&mut [0]) {
+            Ok(count) => count > 0 && stream.is_secure(),
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        open += usize::from(is_open);
     }
     Ok(open)
 }

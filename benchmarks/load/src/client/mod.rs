@@ -4,6 +4,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod echo;
+pub(crate) mod handshake;
 pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod pull;
@@ -16,6 +17,8 @@ mod exchange;
 mod rated;
 mod request;
 mod response;
+mod stream;
+mod tls;
 
 use std::net::{SocketAddrV4, TcpStream};
 use std::time::{Duration, Instant};
@@ -24,6 +27,8 @@ use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
 use crate::sys::epoll::Epoll;
 use crate::sys::{clock, limits};
+use stream::Stream;
+use tls::Tls;
 
 /// The slowest answer here takes milliseconds; a server that has not answered for this long hangs.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
@@ -43,6 +48,20 @@ fn connections_to(target: SocketAddrV4, count: usize) -> Result<Vec<TcpStream>, 
         Ok(stream)
     };
     (0..count).map(connection).collect()
+}
+
+/// Returns such connections with their handshakes done, if there are settings for TLS.
+fn streams_to(target: SocketAddrV4, count: usize, tls: Option<&Tls>) -> Result<Vec<Stream>, Failure> {
+    let secured = |socket: TcpStream| {
+        let mut stream = Stream::new(socket, tls)?;
+        if stream.is_secure() {
+            stream.socket().set_nonblocking(false).doing("FIONBIO")?;
+            stream.shake_hands().doing("the handshake")?;
+            stream.socket().set_nonblocking(true).doing("FIONBIO")?;
+        }
+        Ok(stream)
+    };
+    connections_to(target, count)?.into_iter().map(secured).collect()
 }
 
 /// An epoll set and how to wait for it.
