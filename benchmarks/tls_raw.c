@@ -294,6 +294,8 @@ static SSL_CTX *make_context(const char *certificate, const char *key)
     }
     /* As in CPython's contexts: an idle connection holds no buffers of OpenSSL. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    /* A record in one call of the BIO, instead of its header and then the rest. */
+    SSL_CTX_set_read_ahead(context, 1);
     return context;
 }
 
