@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from net_protocols import Recorder
-from net_support import bad, run, unix_pair
+from net_support import bad, receive_now, run, unix_pair
 from support import turn, turn_until
 from tls_certificates import SERVER, Contexts
 from tls_servers import HOST, factory, serving
@@ -57,8 +57,8 @@ def test_timeouts_are_positive(loop: asyncio.AbstractEventLoop, contexts: Contex
     with ours, theirs:
         with pytest.raises(ValueError, match=f"{option} should be a positive number, got {value}"):
             run(loop, loop.create_connection(Recorder, sock=ours, **options))
-        with pytest.raises(BlockingIOError):
-            theirs.recv(1)
+        # From 3.14 on the call closes its socket.
+        assert not receive_now(theirs)
     ours, theirs = unix_pair()
     with ours, theirs, pytest.raises(ValueError, match=f"{option} should be a positive number, got {value}"):
         run(loop, loop.connect_accepted_socket(Recorder, ours, ssl=contexts.server(), **{option: value}))
@@ -74,7 +74,7 @@ def test_a_server_needs_a_context(loop: asyncio.AbstractEventLoop) -> None:
 
 def test_an_accepted_socket_and_a_wrong_context(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
     """Neither `True` nor a client's context serves."""
-    for wrong, error in ((True, Exception), (contexts.client(), ssl.SSLError), ("context", Exception)):
+    for wrong, error in ((True, Exception), (contexts.client(), (ssl.SSLError, ValueError)), ("context", Exception)):
         ours, theirs = unix_pair()
         with ours, theirs, pytest.raises(error):
             run(loop, loop.connect_accepted_socket(Recorder, ours, ssl=bad(wrong)))
