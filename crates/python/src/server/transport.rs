@@ -223,6 +223,18 @@ impl Transport for Object<Stream> {
     }
 }
 
+impl Foreign {
+    /// Returns the transport below asyncio's for TLS, or None in Python once it is lost.
+    fn below<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+        let middle = match self.is_secure {
+            true => self.object.bind(py).getattr_opt(name!("_ssl_protocol"))?,
+            false => None,
+        };
+        let Some(middle) = middle else { return Ok(None) };
+        Ok(Some(middle.getattr_opt(name!("_transport"))?.unwrap_or_else(|| py.None().into_bound(py))))
+    }
+}
+
 impl Transport for Foreign {
     fn object(&self) -> &Py<PyAny> {
         &self.object
@@ -260,12 +272,23 @@ impl Transport for Foreign {
         if self.call(py, name!("is_closing"))?.is_truthy()? {
             return Ok(true);
         }
-        let transport = self.object.bind(py);
-        let middle = if self.is_secure { transport.getattr_opt(name!("_ssl_protocol"))? } else { None };
-        let Some(middle) = middle else { return Ok(false) };
-        let below = middle.getattr_opt(name!("_transport"))?.filter(|below| !below.is_none());
-        let Some(below) = below else { return Ok(true) };
+        let Some(below) = self.below(py)? else { return Ok(false) };
+        if below.is_none() {
+            return Ok(true);
+        }
         Ok(call_method(below.as_borrowed(), name!("is_closing"), &[])?.is_truthy()?)
+    }
+
+    fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
+        let size = |transport: Borrowed<'_>| match call_method(transport, name!("get_write_buffer_size"), &[])
+        {
+            Ok(size) => Ok(size.extract()?),
+            Err(raised) => protocol::failure(py, raised).map(|_| 0),
+        };
+        let own: usize = size(self.object.bind_borrowed(py))?;
+        // asyncio's TLS transport counts only what it has not passed on.
+        let below = self.below(py)?.filter(|below| !below.is_none());
+        Ok(own + below.map_or(Ok(0), |below| size(below.as_borrowed()))?)
     }
 
     fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {

@@ -59,7 +59,10 @@ pub(super) enum State<B> {
         /// Whether the peer sees the end of our side.
         has_shut_down: bool,
     },
-    Draining,
+    Draining {
+        /// When the peer was last seen to have read something.
+        read_at: Tick,
+    },
     Closed {
         /// Whether the peer has caused that.
         by_peer: bool,
@@ -213,7 +216,8 @@ impl<B> Connection<B> {
             State::Closed { .. } => Waits::None,
             // Not before the peer has read nearly everything.
             State::Lingering { .. } if self.is_writable => Waits::Linger,
-            State::Lingering { .. } | State::Draining => Waits::Write,
+            State::Lingering { .. } => Waits::Write,
+            State::Draining { .. } => Waits::Drain,
             State::Open(_) if !self.is_writable => Waits::Write,
             State::Open(Phase::Between) if self.latest.0 > 0 && self.http.is_idle() => Waits::KeepAlive,
             State::Open(Phase::Between) => Waits::Header,
@@ -244,7 +248,7 @@ impl<B> Connection<B> {
                     || !self.http.has_room()
             }
             State::Lingering { .. } => false,
-            State::Draining | State::Closed { .. } => self.reads_paused,
+            State::Draining { .. } | State::Closed { .. } => self.reads_paused,
         };
         let changes = is_full != self.reads_paused;
         self.reads_paused = is_full;

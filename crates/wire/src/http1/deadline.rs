@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Write,
     /// The peer to close, after it was told that further input is ignored.
     Linger,
+    /// The peer to read the rest, and to end the connection where a transport waits for that (TLS).
+    Drain,
     /// The next request.
     KeepAlive,
 }
@@ -84,6 +86,11 @@ impl Deadline {
             Phase::Exchange | Phase::Write => settings.body_time,
             Phase::KeepAlive => settings.keep_alive_time,
             Phase::Linger => Some(settings.linger_time),
+            // The time of a peer that has read everything. One that does not read has `body_time`, which is counted in
+            // steps of this length.
+            Phase::Drain => {
+                Some(settings.body_time.map_or(settings.linger_time, |time| time.min(settings.linger_time)))
+            }
         };
         self.phase = phase;
         // A lingering peer is cut off at the end of its time, unless it is reading bytes that were unsent.

@@ -100,7 +100,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Closes once everything written is sent. Bytes that the peer sends from here on are ignored.
     pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
-        if matches!(self.state, State::Draining | State::Closed { .. }) {
+        if matches!(self.state, State::Draining { .. } | State::Closed { .. }) {
             return Actions::NONE;
         }
         self.drain(context).with(Action::Close)
@@ -116,7 +116,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Waits only for the transport from here on.
     fn drain(&mut self, context: Context<'_>) -> Actions {
-        let actions = self.leave(State::Draining);
+        let actions = self.leave(State::Draining { read_at: context.now });
         self.settle_deadline(context);
         actions
     }

@@ -17,6 +17,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Phase::None => Actions::NONE,
             Phase::KeepAlive => self.close(context),
             Phase::Linger => self.expire_lingering(unsent, context),
+            Phase::Drain => self.expire_draining(unsent, context),
             // A peer that still reads is given the time for that.
             Phase::Write => self.expire_unread(unsent, context),
             Phase::Header if self.owes_nothing() => self.close(context),
@@ -37,6 +38,23 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return self.close(context);
         }
         self.expire_unread(unsent, context)
+    }
+
+    /// Cuts off a peer that has read everything and does not end the connection, over TLS, and one that does not read. A
+    /// transport can't tell the two apart: its own limit, asyncio's `ssl_shutdown_timeout`, also cuts off a slow reader.
+    fn expire_draining(&mut self, unsent: usize, context: Context<'_>) -> Actions {
+        let State::Draining { read_at } = &mut self.state else { return Actions::NONE };
+        let before = self.deadline.unsent;
+        if unsent < before {
+            *read_at = context.now;
+        }
+        let is_stalled = context.settings.body_time.is_some_and(|time| read_at.after(time) <= context.now);
+        if (unsent, before) == (0, 0) || is_stalled {
+            return self.abort(context);
+        }
+        self.deadline.renew(context);
+        self.deadline.unsent = unsent;
+        Actions::NONE
     }
 
     /// Cuts off a peer that does not read, but not one that reads slowly.

@@ -47,7 +47,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 self.extend_linger(context);
                 return Actions::NONE;
             }
-            State::Draining | State::Closed { .. } => return Actions::NONE,
+            State::Draining { .. } | State::Closed { .. } => return Actions::NONE,
         }
         if self.turn != Turn::Free || !self.read_buffer.is_empty() {
             self.read_buffer.push(data);

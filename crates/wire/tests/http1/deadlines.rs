@@ -314,3 +314,44 @@ fn a_lost_connection_is_never_late() {
     site.feed(Input::Tick(0));
     assert!(!site.is_closed && site.text().is_empty());
 }
+
+/// Returns a connection over TLS that closes after its response, of which so many bytes wait for the client.
+fn closing_over_tls(unsent: usize) -> Site {
+    let mut site = over_tls(plain);
+    site.unsent = unsent;
+    site.receives(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assert!(site.is_closed && !site.is_aborted);
+    site
+}
+
+/// A transport for TLS waits until the peer has said goodbye too: for thirty seconds, with asyncio's limit.
+#[test]
+fn a_client_that_has_its_response_and_does_not_end_is_cut() {
+    let mut site = closing_over_tls(0);
+    site.pass(3, 0);
+    assert!(!site.is_aborted);
+    site.pass(1, 0);
+    assert!(site.is_aborted);
+}
+
+#[test]
+fn a_client_that_reads_its_last_response_slowly_is_not_cut() {
+    let mut site = closing_over_tls(9000);
+    for unsent in (1..=90).rev() {
+        site.pass(1, 100 * unsent);
+        assert!(!site.is_aborted, "{unsent}");
+    }
+    site.pass(4, 0);
+    assert!(!site.is_aborted, "it has just read the last of it");
+    site.pass(4, 0);
+    assert!(site.is_aborted);
+}
+
+#[test]
+fn a_client_that_does_not_read_its_last_response_is_cut() {
+    let mut site = closing_over_tls(9000);
+    site.pass(7, 9000);
+    assert!(!site.is_aborted);
+    site.pass(1, 9000);
+    assert!(site.is_aborted);
+}
