@@ -5,7 +5,10 @@ The native server calls this once, and fills in copies. Requests are not known h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from . import tls_extension
 
 # Versions 2.4 and 2.5 of the specification add one thing to HTTP, that `send()` raises once the client has left, which
 # it does here. From 2.4 on, however, Starlette (1.10) waits for that exception and no longer for `http.disconnect`, so
@@ -16,8 +19,9 @@ _SPEC_VERSION = "2.3"
 
 def prototype(
     root_path: str, asgi_version: str, path_send: bool, zero_copy_send: bool
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return a scope, and the dicts for its `asgi` and `extensions`, of which each request gets copies.
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], Callable[[Any], dict[str, Any]]]:
+    """Return a scope, and the dicts for its `asgi` and `extensions`, of which each request gets copies, and the
+    function that makes the extension of a connection over TLS.
 
     The scope has what is the same for all requests or for most, and a key for the rest, in the specification's order.
     """
@@ -43,4 +47,4 @@ def prototype(
         extensions["http.response.pathsend"] = {}
     if zero_copy_send:
         extensions["http.response.zerocopysend"] = {}
-    return scope, {"version": asgi_version, "spec_version": _SPEC_VERSION}, extensions
+    return scope, {"version": asgi_version, "spec_version": _SPEC_VERSION}, extensions, tls_extension.make

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 180] = [
+pub(super) const TEXTS: [&str; 182] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -169,6 +169,7 @@ pub(super) const TEXTS: [&str; 180] = [
     "signal",
     "socket",
     "sockname",
+    "ssl_object",
     "sslcontext",
     "state",
     "status",
@@ -177,6 +178,7 @@ pub(super) const TEXTS: [&str; 180] = [
     "task_begun",
     "task_ended",
     "time",
+    "tls",
     "tobytes",
     "trailers",
     "transport",

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) transport: Option<AnyTransport>,
     /// The client's address and the server's, once a request has asked for them.
     pub(super) addresses: Option<[Object; 2]>,
+    /// ASGI's extension `tls` of a connection over TLS, once a request has asked for it: a dict of text and numbers.
+    pub(super) tls: Option<Object>,
     pub(super) exchange: Exchange,
 }
 
@@ -122,6 +124,7 @@ impl Protocol {
             wire: Connection::new(http_server.get().settings.wire.limits.clone()),
             transport: None,
             addresses: None,
+            tls: None,
             exchange: Exchange::default(),
         };
         let value = Self { http_server: http_server.clone().into(), state: GilCell::new(state) };

@@ -84,15 +84,17 @@ impl<'py> ScopeBuilder<'py> {
         let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
         scope.set_item(name!("headers"), make::list(py, pairs?)?)?;
         scope.set_item(name!("asgi"), prototype.asgi.bind(py).copy()?)?;
-        scope.set_item(name!("extensions"), prototype.extensions.bind(py).copy()?)?;
+        let extensions = prototype.extensions.bind(py).copy()?;
+        if is_secure {
+            scope.set_item(name!("scheme"), name!("https"))?;
+            extensions.set_item(name!("tls"), tls(protocol, prototype, py)?.copy()?)?;
+        }
+        scope.set_item(name!("extensions"), extensions)?;
         if self.is_1_0 {
             scope.set_item(name!("http_version"), name!("1.0"))?;
         }
         if let Some(state) = &http_server.settings.state {
             scope.set_item(name!("state"), state.bind(py).copy()?)?;
-        }
-        if is_secure {
-            scope.set_item(name!("scheme"), name!("https"))?;
         }
         Ok(scope)
     }
@@ -128,6 +130,27 @@ fn look_up<'py>(
     let before = protocol.state.with(py, |state| state.addresses.replace([for_client, for_server]));
     drop(before);
     Ok([client, server])
+}
+
+/// Returns the extension `tls`, which is the same for all requests of a connection: made at the first one.
+fn tls<'py>(
+    protocol: &Protocol,
+    prototype: &Prototype,
+    py: Python<'py>,
+) -> Result<Bound<'py, PyDict>, ErrorSet> {
+    let known = protocol.state.with(py, |state| state.tls.as_ref().map(|tls| tls.bind(py).clone()));
+    if let Some(known) = known {
+        return Ok(known.cast_into().map_err(PyErr::from)?);
+    }
+    let ssl_object = match protocol.transport(py) {
+        Some(transport) => transport.fact(py, name!("ssl_object"))?,
+        None => py.None().into_bound(py),
+    };
+    let made = prototype.tls.bind(py).call1((ssl_object,))?.cast_into::<PyDict>().map_err(PyErr::from)?;
+    let object: Object = made.clone().into_any().into();
+    let before = protocol.state.with(py, |state| state.tls.replace(object));
+    drop(before);
+    Ok(made)
 }
 
 /// Returns a shared object for the server's own address, which is the same for nearly all connections. The prototype has
@@ -176,6 +199,8 @@ pub(super) struct Prototype {
     /// The dicts that each scope gets a copy of.
     asgi: Py<PyDict>,
     extensions: Py<PyDict>,
+    /// Makes the extension `tls` of a connection from its `ssl.SSLObject`.
+    tls: Py<PyAny>,
 }
 
 impl Prototype {
@@ -183,7 +208,7 @@ impl Prototype {
         let (root_path, version) = (Text(&settings.root_path), Text(&settings.asgi_version));
         let facts = (root_path, version, settings.announces_path_send, settings.announces_zero_copy_send);
         let made = py.import(name!("vitok.http.scope"))?.call_method1(name!("prototype"), facts)?;
-        let (scope, asgi, extensions) = made.extract()?;
-        Ok(Self { scope, asgi, extensions })
+        let (scope, asgi, extensions, tls) = made.extract()?;
+        Ok(Self { scope, asgi, extensions, tls })
     }
 }
