@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from asgi_places import KINDS, Place
 from certificates_made import Certificates, make_certificates
+from tls_engines import ENGINES, choose
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,11 @@ def place(request: pytest.FixtureRequest, certificates: Certificates) -> Iterato
     place = Place(request.param, certificates)
     yield place
     place.close()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each engine of TLS transports."""
+    choose(request.param, monkeypatch)
+    name: str = request.param
+    return name

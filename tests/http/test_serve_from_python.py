@@ -120,5 +120,6 @@ def test_the_signature_has_all_options() -> None:
     """`help(vitok.serve)` shows each option with its default."""
     parameters = inspect.signature(vitok.serve).parameters
     assert {name: one.default for name, one in parameters.items() if name != "app"} == {
-        option.name: option.default for option in table()
+        "ssl": None,
+        **{option.name: option.default for option in table()},
     }

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from certificates_made import Certificates, openssl
 from served import CHILD_SECONDS, Served, ask, serving
-from vitok.http.listening import tls_context as context
 from vitok.http.options import Options
+from vitok.http.tls import context
 
 pytestmark = pytest.mark.vitok_only
 

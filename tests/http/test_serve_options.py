@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import serve_table
-from vitok.http.option_parsing import (
+from vitok.http.option_parsing import Option, OptionError
+from vitok.http.option_types import (
+    Certificates,
     Choice,
     Fields,
     Flag,
     Kind,
     Mode,
-    Option,
-    OptionError,
     RootPath,
     Seconds,
     Text,
@@ -37,6 +37,7 @@ SAMPLES: dict[type[Kind], tuple[str, Any, str | None]] = {
     Mode: ("660", 0o660, "999"),
     Words: ("10.0.0.1", ("10.0.0.1",), None),
     Fields: ("X-One: 1", (("X-One", "1"),), "no colon"),
+    Certificates: ("a.example=c.pem:k.pem", (("a.example", "c.pem", "k.pem"),), "a.example"),
 }
 
 
@@ -116,6 +117,37 @@ def test_options_that_may_be_given_several_times() -> None:
     variables = {"VITOK_BIND": "[::1]:80 unix:/x", "VITOK_HEADERS": "A: 1\nB: 2, 3\n"}
     assert from_command(["a:b"], variables)[1] == expected
     assert from_keywords({"bind": ["[::1]:80", "unix:/x"], "headers": [("A", "1"), ("B", "2, 3")]}) == expected
+
+
+def test_certificates_for_names() -> None:
+    """--ssl-sni adds up; in its variable each is on a line. Names are those that clients send; a key may be absent."""
+    words = ["a:b", "--ssl-sni", "A.example.=a b.pem", "--ssl-sni", "*.bücher.example=c.pem:k,1.pem"]
+    expected = Options(
+        ssl_sni=(("a.example", "a b.pem", None), ("*.xn--bcher-kva.example", "c.pem", "k,1.pem")),
+    )
+    assert from_command(words, {})[1] == expected
+    variable = "a.example=a b.pem\n\n *.bücher.example=c.pem:k,1.pem\n"
+    assert from_command(["a:b"], {"VITOK_SSL_SNI": variable})[1] == expected
+    assert from_keywords({"ssl_sni": [words[2], ("*.bücher.example", Path("c.pem"), "k,1.pem")]}) == expected
+    assert from_keywords({"ssl_sni": [list(entry) for entry in expected.ssl_sni]}) == expected
+
+
+@pytest.mark.parametrize(
+    "host", ["", "*", "*.", "a.*.example", "*a.example", "127.0.0.1", "::1", "a b", "a..b", "-a.b"]
+)
+def test_names_that_no_client_asks_for(host: str) -> None:
+    """What is not a host name, or a wildcard within one, is refused."""
+    with pytest.raises(OptionError, match=r"^--ssl-sni: .* is not a host name, such as www.example.org"):
+        from_command(["a:b", f"--ssl-sni={host}=a.pem"], {})
+
+
+@pytest.mark.parametrize(
+    "entry", ["a.example", "a.example=", "=a.pem:", ("a.example",), ("a", "b", "c", "d"), 3, ("a", "b", "")]
+)
+def test_certificates_without_a_form(entry: Any) -> None:
+    """What is not a name with files is refused."""
+    with pytest.raises(OptionError, match=r"^ssl_sni: .* is not "):
+        from_keywords({"ssl_sni": [entry]})
 
 
 def test_no_limit_is_written_none() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from certificates_made import PASSWORD, Certificates
-from vitok.http.listening import tls_context as context
 from vitok.http.options import OptionError, Options
+from vitok.http.tls import context
 
 pytestmark = pytest.mark.vitok_only
 

@@ -12,22 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .option_parsing import (
+from .option_parsing import Option, OptionError, option, options_of, read_command, read_keywords
+from .option_types import (
+    Certificates,
     Choice,
     Fields,
     Flag,
     Mode,
-    Option,
-    OptionError,
     RootPath,
     Seconds,
     Text,
     Whole,
     Words,
-    option,
-    options_of,
-    read_command,
-    read_keywords,
 )
 
 __all__ = ["LIMITS", "OptionError", "Options", "from_command", "from_keywords", "native_options", "table"]
@@ -37,7 +33,7 @@ _NAME = b"vitok"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve: one value for each option, checked by `vitok.http.option_parsing`.
+    """How to serve: one value for each option, checked by `vitok.http.option_types`.
 
     Times are in seconds and sizes in bytes; None means no limit.
     """
@@ -109,6 +105,17 @@ class Options:
     )
     ssl_ciphers: str | None = option(
         None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; by default those that Python chooses"
+    )
+    ssl_sni: tuple[tuple[str, str, str | None], ...] = option(
+        (),
+        Certificates(),
+        "certificate for clients that ask for this host name, such as www.example.org or *.example.org, and its key if "
+        "that is not in the same file; may be given several times (in the variable: one per line)",
+    )
+    ssl_reload_interval: float | None = option(
+        None,
+        Seconds(),
+        "check this often whether the files of TLS have changed, and load them again; SIGHUP does that at any time",
     )
     # The application.
     factory: bool = option(

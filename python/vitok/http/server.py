@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Callable
 from functools import partial
+from ssl import SSLContext
 from typing import Any
 
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import proxies, sockets
+from . import proxies, sockets, tls
 from .application import Application, Lifespan, load
-from .leaving import CANCEL_SECONDS, Leaving, run_until, until_signal
-from .listening import Listeners, tls_context
+from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
+from .listening import Listeners
 from .log import Log
 from .options import OptionError, Options, from_keywords, native_options
+from .reloading import Reloading
 
 # The time for an aborted connection to be told.
 _ABORT_SECONDS = 1.0
@@ -30,8 +33,9 @@ _FLUSH_SECONDS = 0.1
 class Server:
     """Serves an ASGI application over HTTP/1.1 in a vitok loop.
 
-    `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`. ValueError,
-    OSError or an exception of the module if the application can't be served.
+    `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`, and `ssl` is a
+    context for TLS, instead of the options for it. ValueError, OSError or an exception of the module if the application
+    can't be served.
 
         async def main():
             server = vitok.http.Server(app, port=0)
@@ -44,11 +48,11 @@ class Server:
         vitok.run(main())
     """
 
-    def __init__(self, app: Application | str, **options: Any) -> None:
+    def __init__(self, app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
         given = from_keywords(options)
         if given.workers != 1:
             raise OptionError("workers: a Server has one process; use vitok.serve() for several")
-        self._prepare(given)
+        self._prepare(given, ssl)
         self._set_application(load(app, given))
         self._log = Log()
 
@@ -59,6 +63,7 @@ class Server:
         load_application: Callable[[], Application],
         *,
         leaving: Leaving,
+        context: SSLContext | None = None,
         bind: Callable[[], list[sockets.Bound]] | None = None,
         has_successor: bool = False,
     ) -> Server:
@@ -69,7 +74,7 @@ class Server:
         `request_limit_reached` is set.
         """
         self = cls.__new__(cls)
-        self._prepare(options)
+        self._prepare(options, context)
         self._set_application(load_application())
         self._bind = bind or self._bind
         self._has_successor = has_successor
@@ -77,7 +82,7 @@ class Server:
         self._log = Log(level=options.log_level, is_owner=True)
         return self
 
-    def _prepare(self, options: Options) -> None:
+    def _prepare(self, options: Options, context: SSLContext | None) -> None:
         self.started = asyncio.Event()
         """Set when connections are accepted."""
         self.request_limit_reached = asyncio.Event()
@@ -89,7 +94,10 @@ class Server:
         self._leaving = Leaving(options)
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._context = tls_context(options)
+        # Before the files are read, so that a later change is noticed.
+        self._loaded = tls.status(options)
+        self._context = tls.context(options) if context is None else tls.given(context, options)
+        self._reloading: Reloading | None = None
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
         where = sockets.addresses_of(options)
         self._bind: Callable[[], list[sockets.Bound]]
@@ -110,6 +118,16 @@ class Server:
         self._asked.set()
         if at_once:
             self._at_once.set()
+
+    async def reload_certificates(self) -> None:
+        """Load the files of TLS again, and use them for new connections; others keep theirs.
+
+        OSError if they can't be used: then the certificates stay as they are. RuntimeError if the server does not
+        accept connections, or has none of the options for files of TLS.
+        """
+        if self._reloading is None:
+            raise RuntimeError("reload_certificates() needs a server that is serving, with ssl_certfile")
+        await self._reloading.load()
 
     async def serve(self) -> None:
         """Serve until `stop()`, until the task is cancelled or `limit_max_requests` is reached; then shut down
@@ -132,8 +150,18 @@ class Server:
             self._log.close()
 
     async def serve_until_signal(self) -> None:
-        """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect."""
-        await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
+        """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect.
+
+        SIGHUP loads the files of TLS again. Without any it has its usual effect.
+        """
+        with handled([signal.SIGHUP] if self._loaded else [], self.on_hangup):
+            await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
+
+    def on_hangup(self, _: signal.Signals) -> None:
+        """Handle SIGHUP: load the files of TLS again, if there are any."""
+        if self._reloading is not None:
+            self._log.logger.info("SIGHUP: loading the certificates again")
+            self._reloading.request()
 
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
@@ -150,12 +178,19 @@ class Server:
     async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
         seconds = self._options.timeout_header
         listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log)
+        reloader: asyncio.Task[None] | None = None
         try:
             await listeners.open(self._options.backlog)
+            if self._loaded:
+                self._reloading = Reloading(self._options, listeners.replace, loaded=self._loaded, log=self._log)
+                reloader = asyncio.create_task(self._reloading.run())
             self._announce(bound)
             self._limit_requests(http)
             await self._asked.wait()
         finally:
+            self._reloading = None
+            if reloader is not None:
+                reloader.cancel()
             await self._end(http, listeners)
 
     async def _end(self, http: HttpServer, listeners: Listeners) -> None:
@@ -176,6 +211,7 @@ class Server:
             # For requests that are cancelled here; in the other cases nothing is left to close.
             http.cancel_requests()
             http.abort_connections()
+            listeners.abort()
         await asyncio.wait({http.disconnected()}, timeout=_ABORT_SECONDS)
         # What the application prints as it ends comes after the lines about its requests.
         self._log.flush(_FLUSH_SECONDS)

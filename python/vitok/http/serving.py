@@ -17,10 +17,11 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, NoReturn
 
-from . import application
+from . import application, tls
 from .application import Application, LifespanError, LoadingError
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .options import OptionError, Options, from_command, from_keywords, table
@@ -28,21 +29,21 @@ from .server import Server
 from .supervisor import Supervisor, WorkersError
 
 
-def serve(app: Application | str, **options: Any) -> None:
+def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
     """Serve an ASGI application over HTTP/1.1 until SIGINT or SIGTERM; then shut down gracefully and return.
 
     `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. docs/serve.md lists
-    the options. Errors: TypeError for an unknown option, ValueError for an invalid one, OSError for an address or a
-    file that can't be used, LifespanError and WorkersError (both RuntimeErrors) for an application or workers that
-    fail; exceptions of the module during its import are raised as they are. Outside the main thread signals are not
-    handled.
+    the options; `ssl` is a context for TLS, instead of the options for it. Errors: TypeError for an unknown option,
+    ValueError for an invalid one, OSError for an address or a file that can't be used, LifespanError and WorkersError
+    (both RuntimeErrors) for an application or workers that fail; exceptions of the module during its import are raised
+    as they are. Outside the main thread signals are not handled.
 
         vitok.serve("package.module:app", host="127.0.0.1", port=8000)
     """
     if asyncio.events._get_running_loop() is not None:
         raise RuntimeError("vitok.serve() cannot be called from a running event loop: use vitok.http.Server")
     given = from_keywords(options)
-    _run(app, given, Leaving(given), application.load)
+    _run(app, given, Leaving(given), application.load, ssl)
 
 
 def main(words: Sequence[str]) -> None:
@@ -116,9 +117,18 @@ def refuse(message: Any, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _run(app: Any, options: Options, leaving: Leaving, load_application: Callable[[Any, Options], Application]) -> None:
+def _run(
+    app: Any,
+    options: Options,
+    leaving: Leaving,
+    load_application: Callable[[Any, Options], Application],
+    context: SSLContext | None = None,
+) -> None:
+    if context is not None:
+        # A supervisor has no use for it, and says so before it starts anything.
+        tls.given(context, options)
     if options.workers == 1:
-        server = Server.of_process(options, partial(load_application, app, options), leaving=leaving)
+        server = Server.of_process(options, partial(load_application, app, options), leaving=leaving, context=context)
         run(server.serve_until_signal, leaving)
     else:
         run(Supervisor(app, options).run, leaving)
@@ -145,7 +155,9 @@ def _signature() -> inspect.Signature:
     """Return a signature with each option as a keyword, for `help()`."""
     app = inspect.Parameter("app", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature([app, *(inspect.Parameter(one.name, kind, default=one.default) for one in table())])
+    context = inspect.Parameter("ssl", kind, default=None)
+    options = [inspect.Parameter(one.name, kind, default=one.default) for one in table()]
+    return inspect.Signature([app, context, *options])
 
 
 serve.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -14,10 +14,9 @@ import signal
 import sys
 from typing import Any, Protocol
 
-from . import application, proxies, sockets
+from . import application, proxies, sockets, tls
 from .application import Application
 from .leaving import CANCEL_SECONDS, EXIT_START, EXIT_USAGE, first_of, handled, run_until, until_signal
-from .listening import tls_context
 from .log import Log
 from .options import OptionError, Options
 from .process import Process, description
@@ -45,7 +44,7 @@ class Supervisor:
         if options.app_dir is not None:
             application.look_in(options.app_dir)
         proxies.Trusted(options.forwarded_allow_ips)
-        self._is_tls = tls_context(options) is not None
+        self._is_tls = tls.context(options) is not None
         self._where = sockets.addresses_of(options)
         self._app = app
         self._options = options

@@ -1,7 +1,7 @@
 """The program of a worker: `python -m vitok.http.worker CHANNEL`, started only by the supervisor.
 
 It serves until the supervisor sends `end` or has ended, or until SIGTERM; SIGINT is left to the supervisor, since
-Ctrl-C at a terminal reaches both. Other workers are not known here.
+Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates again. Other workers are not known here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from .serving import explained, left, load
 
 def main() -> None:
     """Serve according to the order on the channel. SystemExit with the codes of `vitok serve`."""
-    signal.signal(signal.SIGINT, _ignore)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _ignore)
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The channel was inheritable for this process; processes started by the application must not inherit it.
     channel.set_inheritable(False)
@@ -78,7 +79,10 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> No
     reader, writer = await asyncio.open_connection(sock=channel)
     tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_report_state(server, writer))]
     try:
-        with handled((signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice):
+        with (
+            handled((signal.SIGHUP,), server.on_hangup),
+            handled((signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice),
+        ):
             await server.serve()
     finally:
         for task in tasks:
