@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,11 @@ REMARK = "socket.send() raised exception."
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """A loop, and the flags under which Python runs."""
+    """A loop, and the flags under which Python runs; for a program that uses TLS, its engine."""
 
     loop: str
     flags: tuple[str, ...]
+    tls: str = ""
 
 
 # Development mode looks for misuse of memory and switches asyncio's debug mode on, which is another path through the
@@ -43,6 +44,13 @@ FLAVOURS = {
     "asyncio": Flavour("asyncio", ("-W", "always::ResourceWarning")),
     "vitok": Flavour("vitok", ("-W", "always::ResourceWarning")),
     "vitok-dev": Flavour("vitok", ("-X", "dev")),
+}
+
+# For programs of which TLS is the main thing: they run with each engine of our loop.
+TLS_FLAVOURS = {
+    "asyncio": FLAVOURS["asyncio"],
+    "direct": Flavour("vitok", ("-W", "always::ResourceWarning"), tls="direct"),
+    "memory": Flavour("vitok", ("-X", "dev"), tls="memory"),
 }
 
 
@@ -85,6 +93,27 @@ def run_to_end(words: Sequence[str], flavour: Flavour, **environment: str) -> st
     judge(child.returncode, child.stdout, expected=0)
     # In debug mode asyncio says before it what took long.
     return child.stdout.splitlines()[-1]
+
+
+@contextmanager
+def beside(words: Sequence[str], flavour: Flavour, **environment: str) -> Iterator[Callable[[], list[str]]]:
+    """Run a program beside the test. Gives a function that waits for its end and returns the lines of its output.
+
+    The program must succeed and complain of nothing.
+    """
+
+    def end() -> list[str]:
+        output, _ = child.communicate(timeout=CHILD_SECONDS)
+        judge(child.returncode, output, expected=0)
+        return output.splitlines()
+
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings(flavour, environment)
+    ) as child:
+        try:
+            yield end
+        finally:
+            child.kill()
 
 
 @contextmanager
@@ -152,4 +181,5 @@ def judge(exit_code: int, output: str, *, expected: int) -> None:
 def surroundings(flavour: Flavour, more: dict[str, str]) -> dict[str, str]:
     """The environment of a program: which loop it runs on, and nothing that would change which loop that is."""
     own = {"PROGRAM_LOOP": flavour.loop, "PYTHONUNBUFFERED": "1", "VITOK_AS_UVLOOP": "", "PYTHONASYNCIODEBUG": ""}
-    return {**os.environ, **own, **more}
+    engine = {"VITOK_TLS": flavour.tls} if flavour.tls else {}
+    return {**os.environ, **own, **engine, **more}

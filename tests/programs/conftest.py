@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from children import FLAVOURS
+from children import FLAVOURS, TLS_FLAVOURS
 from needs import need_command
-from services import Service, postgres_server, redis_server
+from services import Service, postgres_server, redis_server, redis_tls_server
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once in each flavour; `--loop` chooses, as everywhere."""
-    if "flavour" in metafunc.fixturenames:
-        only = metafunc.config.getoption("--loop")
-        names = [name for name, flavour in FLAVOURS.items() if only in (None, flavour.loop)]
-        flavours = [FLAVOURS[name] for name in names]
-        metafunc.parametrize("flavour", flavours, ids=names, scope="module")
+    only = metafunc.config.getoption("--loop")
+    for fixture, flavours in (("flavour", FLAVOURS), ("tls_flavour", TLS_FLAVOURS)):
+        if fixture in metafunc.fixturenames:
+            chosen = {name: flavour for name, flavour in flavours.items() if only in (None, flavour.loop)}
+            metafunc.parametrize(fixture, list(chosen.values()), ids=list(chosen), scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +31,16 @@ def redis() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Service]:
+def redis_tls(certificate: Path) -> Iterator[Service]:
+    """A Redis server for the session, for TLS alone."""
+    with redis_tls_server(certificate) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def postgres(certificate: Path) -> Iterator[Service]:
     """A PostgreSQL server for the session."""
-    with postgres_server() as service:
+    with postgres_server(certificate) as service:
         yield service
 
 

@@ -45,13 +45,30 @@ def redis_server() -> Iterator[Service]:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Service]:
-    """A PostgreSQL server with an empty database `postgres`, whose user `tester` needs no password."""
+def redis_tls_server(certificate: Path) -> Iterator[Service]:
+    """A Redis server for TLS alone, with a certificate that has its key in the same file."""
+    command = need_command("redis-server", package="redis-server")
+    with folder_of("redis") as folder:
+        mine = copied(certificate, folder)
+        words = [str(command), "--bind", "127.0.0.1", "--save", "", "--port", "0", "--tls-cert-file", str(mine)]
+        words += ["--tls-key-file", str(mine), "--tls-ca-cert-file", str(mine), "--tls-auth-clients", "no"]
+        with started([*words, "--tls-port"], folder, ready="Ready to accept", stop=signal.SIGTERM) as port:
+            yield Service(port, folder)
+
+
+@contextmanager
+def postgres_server(certificate: Path) -> Iterator[Service]:
+    """A PostgreSQL server with an empty database `postgres`, whose user `tester` needs no password.
+
+    Clients on its port may ask for TLS, with a certificate that has its key in the same file.
+    """
     command = need_command("postgres", package="postgresql")
     with folder_of("postgres") as folder:
         make_cluster(command.with_name("initdb"), folder)
         # Durability costs time and is not what is tried here. Errors that clients cause are the clients' affair.
         settings = ["fsync=off", "log_min_messages=log", f"unix_socket_directories={folder}"]
+        mine = copied(certificate, folder)
+        settings += ["ssl=on", f"ssl_cert_file={mine}", f"ssl_key_file={mine}"]
         options = [word for setting in settings for word in ("-c", setting)]
         words = [str(command), "-D", f"{folder}/cluster", *options, "-h", "127.0.0.1", "-p"]
         # SIGINT is the stop that does not wait for clients.
@@ -87,6 +104,16 @@ def started(words: Sequence[str], folder: Path, *, ready: str, stop: signal.Sign
                 if process.poll() is None:
                     process.kill()
     raise AssertionError(f"{words[0]} does not start:\n{said}")
+
+
+def copied(certificate: Path, folder: Path) -> Path:
+    """A copy of a certificate and its key in a server's folder, which only the server's user may read."""
+    copy = folder / "certificate.pem"
+    shutil.copy(certificate, copy)
+    copy.chmod(0o600)
+    owner = folder.stat()
+    os.chown(copy, owner.st_uid, owner.st_gid)
+    return copy
 
 
 def read_until(process: subprocess.Popen[str], ready: str) -> str:

@@ -5,7 +5,6 @@ Each is a program of apps/ that checks its answers, prints at its end on which l
 
 from pathlib import Path
 
-import pytest
 from children import Flavour, run_to_end, serving, words_of
 from needs import need_library
 from services import Service
@@ -29,16 +28,6 @@ def test_websockets(flavour: Flavour) -> None:
         assert run_to_end([*words_of("websockets_client.py", flavour), server.address], flavour) == LOOPS[flavour.loop]
 
 
-@pytest.mark.parametrize("begin", ["at-once", "upgraded"])
-def test_tls(flavour: Flavour, certificate: Path, begin: str) -> None:
-    """TLS by the standard library's streams, from the first byte and later; the client is run by our command."""
-    by_command = ("-m", "vitok") if flavour.loop == "vitok" else ()
-    with serving([*words_of("tls_server.py", flavour), str(certificate), begin], flavour) as server:
-        client = words_of("tls_client.py", flavour, by_command=by_command)
-        words = [*client, str(server.port), str(certificate), begin]
-        assert run_to_end(words, flavour) == LOOPS[flavour.loop]
-
-
 def test_anyio(flavour: Flavour, certificate: Path, tmp_path: Path) -> None:
     """anyio on both sides, within one program."""
     need_library("anyio")
@@ -57,5 +46,7 @@ def test_asyncpg(flavour: Flavour, postgres: Service) -> None:
     """Issue 3, item 9: asyncpg against PostgreSQL from Debian's packages, over TCP and over its Unix socket."""
     need_library("asyncpg")
     hosts = ["127.0.0.1", str(postgres.folder)]
-    addresses = [f"postgresql:///postgres?user=tester&host={host}&port={postgres.port}" for host in hosts]
+    addresses = [
+        f"postgresql:///postgres?user=tester&host={host}&port={postgres.port}&sslmode=disable" for host in hosts
+    ]
     assert run_to_end([*words_of("asyncpg_client.py", flavour), *addresses], flavour) == LOOPS[flavour.loop]

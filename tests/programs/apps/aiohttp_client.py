@@ -1,9 +1,11 @@
 """An aiohttp client of aiohttp_server.py, whose address is its argument, as in a program that calls services.
 
-It knows nothing of how the server is run.
+Over TLS, PROGRAM_CERTIFICATE names the certificate that it trusts. It knows nothing of how the server is run.
 """
 
 import asyncio
+import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 
@@ -19,7 +21,9 @@ PATIENCE_SECONDS = 0.3
 
 async def main(address: str) -> None:
     """Do one thing after the other."""
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    certificate = os.environ.get("PROGRAM_CERTIFICATE")
+    trusting = ssl.create_default_context(cafile=certificate) if certificate else True
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=trusting)
     async with aiohttp.ClientSession(address, connector=connector) as session:
         await exchange_bodies(session)
         await ask_often(session)
