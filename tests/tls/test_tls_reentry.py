@@ -3,6 +3,7 @@
 For each pair of a callback and an action a whole connection is recorded, on asyncio's loop and on ours.
 """
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +96,9 @@ def read_all(loop: Any, peer: Peer) -> bytes:
 def connection(trace: Trace, kind: str, callback: str, action: str) -> None:
     """A connection with everything that can happen to it."""
     loop = trace.loop
-    ours, theirs = unix_pair(send_buffer=SMALL_BUFFER)
+    ours, theirs = unix_pair()
+    # Of our end only: the peer never has to wait, and all turns are counted.
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
     is_armed = [True]
     other = trace.protocol(name="other")
     hook = act_once(callback, action, other, trace, is_armed)
@@ -172,15 +175,41 @@ def recorded(make: Callable[[], Any], contexts: Contexts, side: str, *case: str)
         loop.close()
 
 
+ENDING = ("close", "close and abort", "write and close")
+# Pairs for which asyncio's own transport is no oracle: it keeps the last message of its handshake back, it counts that
+# for the marks, and after `close` it gives a buffered protocol more data and calls what is left then an error.
+FAULTS_OF_ASYNCIO = {
+    ("connection_made", "pause"),
+    ("connection_made", "limits"),
+    *((callback, action) for callback in ("get_buffer", "buffer_updated") for action in ENDING),
+}
 # One side for each kind of protocol, so that all cases take seconds.
-CASES = [("client", "plain", name) for name in PLAIN] + [("server", "buffered", name) for name in BUFFERED]
+CASES = [
+    (side, kind, callback, action)
+    for side, kind, callbacks in (("client", "plain", PLAIN), ("server", "buffered", BUFFERED))
+    for callback in callbacks
+    for action in ACTIONS
+    if (callback, action) not in FAULTS_OF_ASYNCIO
+]
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize(("side", "kind", "callback"), CASES)
+@pytest.mark.parametrize(("side", "kind", "callback", "action"), CASES)
 def test_actions_in_callbacks(
     new_loop: NewLoop, contexts: Contexts, side: str, kind: str, callback: str, action: str
 ) -> None:
     """The same callbacks in the same turns, with the same data."""
     expected = recorded(loop_factory("asyncio"), contexts, side, kind, callback, action)
-    assert recorded(new_loop, contexts, side, kind, callback, action) == expected
+    got = recorded(new_loop, contexts, side, kind, callback, action)
+    if callback == "pause_writing" and action in ENDING:
+        # What is written is passed to the transport below at once, so that the protocol can be resumed earlier.
+        got, expected = ([call for call in trace if call[0] != "resume_writing"] for trace in (got, expected))
+    assert got == expected
+
+
+@pytest.mark.parametrize("callback", ["get_buffer", "buffer_updated"])
+def test_no_data_after_close_for_a_buffered_protocol(new_loop: NewLoop, contexts: Contexts, callback: str) -> None:
+    """A `close` inside a callback for data: `connection_lost` is called once, and nothing is delivered after it."""
+    trace = recorded(new_loop, contexts, "server", "buffered", callback, "close")
+    names = [call[0] for call in trace]
+    assert names.count("connection_lost") == 1
+    assert "buffer_updated" not in names[names.index("connection_lost") :]
