@@ -118,8 +118,9 @@ def run_twice(cases: list[catalogue.Case], chosen: chosen_loop.ChosenLoop, optio
     """Run all, then alone those that failed; hangs and crashes are no matter of timing and get no second try."""
     progress = report.Progress([case.group for case in cases])
     results: dict[str, Result] = {}
+    limits = {"timeout": options.timeout, "known_to_hang": known_to_hang(cases, chosen)}
     # Closed by name, so that Ctrl-C ends the tests which run.
-    with contextlib.closing(fork_server.run_cases(cases, chosen, jobs=options.jobs, timeout=options.timeout)) as first:
+    with contextlib.closing(fork_server.run_cases(cases, chosen, jobs=options.jobs, **limits)) as first:
         for result in first:
             results[result.case] = result
             progress.add(result)
@@ -129,6 +130,12 @@ def run_twice(cases: list[catalogue.Case], chosen: chosen_loop.ChosenLoop, optio
             for result in second:
                 results[result.case] = dataclasses.replace(result, first_failure=results[result.case].detail)
     return [results[case.name] for case in cases]
+
+
+def known_to_hang(cases: list[catalogue.Case], chosen: chosen_loop.ChosenLoop) -> set[str]:
+    """The tests of which a reason says that they hang."""
+    reasons = [reason for reason in REASONS if reason.outcome is Outcome.HUNG and reason.applies_to(chosen.package)]
+    return {case.name for case in cases if any(reason.names(case.name) for reason in reasons)}
 
 
 def run_control(results: list[Result], options: argparse.Namespace) -> list[Result]:

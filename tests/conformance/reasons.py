@@ -11,7 +11,7 @@ import fnmatch
 import sys
 
 from . import engines
-from .outcome import Outcome, Result
+from .outcome import Outcome
 
 Version = tuple[int, ...]
 OLDEST: Version = (3, 11)
@@ -40,10 +40,9 @@ class Reason:
         running = sys.version_info[:3]
         return self.since <= running and running[: len(self.until)] <= self.until and self.loop in (ANY_LOOP, package)
 
-    def names(self, result: Result) -> bool:
-        """Whether the result is of a test that it speaks of, on any TLS engine unless it names one."""
-        names = (result.case, engines.without_engine(result.case))
-        return any(fnmatch.fnmatchcase(name, self.tests) for name in names)
+    def names(self, case: str) -> bool:
+        """Whether it speaks of the test of this name, on any TLS engine unless it names one."""
+        return any(fnmatch.fnmatchcase(name, self.tests) for name in (case, engines.without_engine(case)))
 
 
 REASONS: tuple[Reason, ...] = (

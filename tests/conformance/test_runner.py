@@ -128,6 +128,13 @@ class OutcomeTests(unittest.TestCase):
         assert "in hangs" in result.output
         assert os.read(reader, 1) == b"", "a process that the test started lives on"
 
+    def test_known_to_hang_is_ended_sooner(self) -> None:
+        case = catalogue.Case("hangs", "small", lambda: Small.Ends("hangs"))
+        with unittest.mock.patch.object(fork_server, "IMPATIENT_SECONDS", SCANT_SECONDS):
+            (result,) = fork_server.run_cases([case], CHOSEN, jobs=1, timeout=AMPLE_SECONDS, known_to_hang={case.name})
+        assert result.outcome == Outcome.HUNG
+        assert result.seconds < AMPLE_SECONDS
+
     def test_run_that_ends_early_leaves_no_test_running(self) -> None:
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
@@ -191,9 +198,8 @@ class VerdictTests(unittest.TestCase):
             assert self.judge(Outcome.PASSED, reason, is_complete=False).is_good
 
     def test_reason_names_a_test_on_every_engine_or_on_one(self) -> None:
-        result = Result(case="test_ssl.Tests.test_one (memory)", group="test_ssl", outcome=Outcome.FAILED)
         for tests, is_named in (("test_ssl.*.test_one", True), ("*(memory)", True), ("*(direct)", False)):
-            assert some_reason(tests).names(result) is is_named
+            assert some_reason(tests).names("test_ssl.Tests.test_one (memory)") is is_named
 
     def test_every_reason_is_dated_and_a_sentence(self) -> None:
         for reason in REASONS:

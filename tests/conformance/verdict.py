@@ -36,7 +36,7 @@ def judge(results: list[Result], reasons: Sequence[Reason], *, package: str, is_
     for result in results:
         if result.outcome.is_fine:
             continue
-        found = [reason for reason in applicable if reason.names(result) and reason.outcome is result.outcome]
+        found = [reason for reason in applicable if reason.names(result.case) and reason.outcome is result.outcome]
         if found:
             verdict.explained.append((result, found[0]))
         else:
@@ -48,7 +48,7 @@ def judge(results: list[Result], reasons: Sequence[Reason], *, package: str, is_
 
 def why_stale(reason: Reason, results: list[Result]) -> str:
     """Why the entry is not needed; empty if it is."""
-    outcomes = {result.outcome for result in results if reason.names(result)}
+    outcomes = {result.outcome for result in results if reason.names(result.case)}
     if reason.outcome in outcomes:
         return ""
     return f"none of its tests is {reason.outcome}" if outcomes else "no test has such a name"
