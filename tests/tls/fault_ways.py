@@ -27,6 +27,8 @@ class Log(asyncio.Protocol):
         self.is_lost = False
         # Whether the peer may begin: what it sends before that would not be for TLS.
         self.is_ready = False
+        # What may not be sent yet, because `start_tls()` has not returned the transport for it.
+        self.held: bytes | None = None
 
     def called(self, name: str, *details: Any) -> None:
         """Record the call, and run the hook of this name."""
@@ -42,7 +44,10 @@ class Log(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Send it back."""
         self.received(data)
-        self.transport.write(data)
+        if self.held is None:
+            self.transport.write(data)
+        else:
+            self.held += data
 
     def received(self, data: bytes) -> None:
         """Record data."""
@@ -89,9 +94,15 @@ async def start_tls(end: End, log: Log, **options: Any) -> None:
     """TLS on a connection in clear."""
     transport, _ = await end.loop.connect_accepted_socket(lambda: log, end.sock)
     log.is_ready = True
+    log.held = b""
     options = {"server_side": end.is_server, "server_hostname": end.name, **options}
-    log.transport = await end.loop.start_tls(transport, log, end.context, **options)
+    upgraded: Any = await end.loop.start_tls(transport, log, end.context, **options)
+    # Of a transport that was closed meanwhile asyncio returns None; no protocol is told of its end.
+    log.transport = None if upgraded is None or upgraded.is_closing() else upgraded
     log.seen.append(("start_tls",))
+    held, log.held = log.held, None
+    if log.transport is not None:
+        log.transport.write(held)
 
 
 async def open_connection(end: End, log: Log, **options: Any) -> None:
