@@ -204,3 +204,20 @@ def test_a_client_that_leaves_ends_the_request(loop: Any, tls: Any, http: str) -
 
     run(loop, main())
     assert events == ["http.request", "http.disconnect"]
+
+
+def test_the_scope_tells_about_tls(loop: Any, tls: Any) -> None:
+    """Ours has the extension `tls` of ASGI, which uvicorn's own does not, over TLS only."""
+    told: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told.append(scope["extensions"].get("tls"))
+        await respond(send)
+
+    for _ in range(2):
+        assert asked(loop, OURS, app, request(LAST), tls=tls).endswith(b"\r\n\r\nok")
+    if tls is None:
+        assert told == [None, None]
+    else:
+        assert [one["tls_version"] for one in told] == [0x0304] * 2
+        assert None not in [one["cipher_suite"] for one in told]
