@@ -1,6 +1,8 @@
 """Fixtures of the tests of the HTTP server: certificates, made once, and the kinds of transports."""
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from asgi_places import KINDS, Place
@@ -28,3 +30,15 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     choose(request.param, monkeypatch)
     name: str = request.param
     return name
+
+
+@pytest.fixture(params=[*ENGINES, "asyncio's loop"])
+def tls_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What `serving` takes as `loop`: a loop of ours with each engine, and asyncio's."""
+    if request.param in ENGINES:
+        choose(request.param, monkeypatch)
+        yield None
+        return
+    loop = asyncio.SelectorEventLoop()
+    yield loop
+    loop.close()

@@ -6,7 +6,6 @@ Names of certificates are tested in test_distinguished_name.py.
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 from asgi_support import GET, Site, respond, serving
 from certificates_made import Certificates
 from tls_authority import Authority, pem_of
-from tls_engines import ENGINES, choose
 from vitok.http import tls, tls_extension
 from vitok.http.options import Options
 
@@ -51,18 +49,6 @@ def authority(certificates: Certificates, tmp_path_factory: pytest.TempPathFacto
     return Authority.make(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(params=[*ENGINES, "asyncio's loop"])
-def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """What `serving` takes as `loop`: a loop of ours with each engine, and asyncio's."""
-    if request.param in ENGINES:
-        choose(request.param, monkeypatch)
-        yield None
-        return
-    loop = asyncio.SelectorEventLoop()
-    yield loop
-    loop.close()
-
-
 def ask(site: Site, trusting: ssl.SSLContext, requests: int = 1) -> None:
     """Send requests on one connection."""
 
@@ -86,18 +72,18 @@ def asking(certificates: Certificates, authority: Authority, how: str = "optiona
     return server_context(certificates, ssl_ca_certs=str(authority.certificate), ssl_cert_reqs=how)
 
 
-def test_there_is_none_in_clear_text(loop: Any) -> None:
+def test_there_is_none_in_clear_text(tls_loop: Any) -> None:
     """The specification forbids it without TLS."""
     scopes = Scopes()
-    with serving(scopes, loop=loop) as site:
+    with serving(scopes, loop=tls_loop) as site:
         site.ask()
     assert "tls" not in scopes.seen[0]
 
 
-def test_each_request_has_its_own(loop: Any, certificates: Certificates) -> None:
+def test_each_request_has_its_own(tls_loop: Any, certificates: Certificates) -> None:
     """Each request of each connection has the same, whatever an application has done to that of another."""
     scopes = Scopes()
-    with serving(scopes, loop=loop, tls=server_context(certificates)) as site:
+    with serving(scopes, loop=tls_loop, tls=server_context(certificates)) as site:
         for _ in range(2):
             ask(site, ssl.create_default_context(cafile=str(certificates.certificate)), requests=3)
     assert len(scopes.seen) == 6
@@ -112,10 +98,10 @@ def test_each_request_has_its_own(loop: Any, certificates: Certificates) -> None
     }
 
 
-def test_versions_and_ciphers_are_numbers(loop: Any, certificates: Certificates) -> None:
+def test_versions_and_ciphers_are_numbers(tls_loop: Any, certificates: Certificates) -> None:
     """They are those of the specifications of TLS."""
     scopes = Scopes()
-    with serving(scopes, loop=loop, tls=server_context(certificates)) as site:
+    with serving(scopes, loop=tls_loop, tls=server_context(certificates)) as site:
         trusting = ssl.create_default_context(cafile=str(certificates.certificate))
         trusting.maximum_version = ssl.TLSVersion.TLSv1_2
         trusting.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
@@ -124,11 +110,11 @@ def test_versions_and_ciphers_are_numbers(loop: Any, certificates: Certificates)
     assert (told["tls_version"], told["cipher_suite"]) == (0x0303, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
 
 
-def test_a_client_with_a_certificate(loop: Any, certificates: Certificates, authority: Authority) -> None:
+def test_a_client_with_a_certificate(tls_loop: Any, certificates: Certificates, authority: Authority) -> None:
     """The certificate is told with its name; a client without one, where that is allowed, has neither."""
     client = authority.sign("client", subject="/C=NL/O=Example, Inc./CN=Ann")
     scopes = Scopes()
-    with serving(scopes, loop=loop, tls=asking(certificates, authority)) as site:
+    with serving(scopes, loop=tls_loop, tls=asking(certificates, authority)) as site:
         trusting = ssl.create_default_context(cafile=str(certificates.certificate))
         ask(site, trusting)
         assert scopes.take()["client_cert_chain"] == ()
@@ -139,14 +125,14 @@ def test_a_client_with_a_certificate(loop: Any, certificates: Certificates, auth
     assert (told["client_cert_name"], told["client_cert_error"]) == (r"CN=Ann,O=Example\, Inc.,C=NL", None)
 
 
-def test_the_chain_of_a_client(loop: Any, certificates: Certificates, authority: Authority, tmp_path: Path) -> None:
+def test_the_chain_of_a_client(tls_loop: Any, certificates: Certificates, authority: Authority, tmp_path: Path) -> None:
     """The authorities between are told, too, in order, and nothing that a client sends but that signs nothing."""
     between = authority.between("between")
     leaf = between.sign("leaf")
     chain = tmp_path / "chain.pem"
     chain.write_text(leaf.read_text() + certificates.certificate.read_text() + between.certificate.read_text())
     scopes = Scopes()
-    with serving(scopes, loop=loop, tls=asking(certificates, authority, "required")) as site:
+    with serving(scopes, loop=tls_loop, tls=asking(certificates, authority, "required")) as site:
         trusting = ssl.create_default_context(cafile=str(certificates.certificate))
         trusting.load_cert_chain(chain)
         ask(site, trusting)
@@ -186,12 +172,12 @@ def resumed(address: Any, trusting: ssl.SSLContext) -> list[bool]:
     return found
 
 
-def test_a_context_of_a_program(loop: Any, certificates: Certificates) -> None:
+def test_a_context_of_a_program(tls_loop: Any, certificates: Certificates) -> None:
     """Which certificate a program has loaded is not known; the rest is told all the same."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.both)
     scopes = Scopes()
-    with serving(scopes, loop=loop, tls=context) as site:
+    with serving(scopes, loop=tls_loop, tls=context) as site:
         ask(site, ssl.create_default_context(cafile=str(certificates.certificate)))
     told = scopes.take()
     assert told["server_cert"] is None

@@ -4,8 +4,6 @@ The same over plain TCP is tested in test_serve_ending.py and in test_serve_leav
 """
 
 import asyncio
-import socket
-import ssl
 import time
 from typing import Any
 
@@ -15,67 +13,13 @@ import vitok.http
 from asgi_messages import body, start
 from certificates_made import Certificates
 from embedded import GET, port_of, run, serving
+from tls_driven import DrivenClient
 
 pytestmark = [pytest.mark.vitok_only, pytest.mark.usefixtures("engine")]
 
 KEPT = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 # Twice `linger_seconds` and a machine under load; asyncio's own limit is 30 s.
 SOON_SECONDS = 15
-
-
-class Silent:
-    """A client whose side is driven by hand: it says nothing that a test does not ask for, not even goodbye."""
-
-    def __init__(self, port: int, certificates: Certificates, *, receive_buffer: int | None = None) -> None:
-        self.sock = socket.socket()
-        if receive_buffer is not None:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.connect(("127.0.0.1", port))
-        self.sock.setblocking(False)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        trusting = ssl.create_default_context(cafile=str(certificates.certificate))
-        self.tls = trusting.wrap_bio(self._incoming, self._outgoing, server_hostname="127.0.0.1")
-
-    async def shake_hands(self, *, is_whole: bool = True) -> None:
-        """Do the handshake, or only its first half."""
-        while True:
-            try:
-                self.tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self.flush()
-                if not is_whole:
-                    return
-                await self.receive()
-            else:
-                await self.flush()
-                return
-
-    async def send(self, data: bytes) -> None:
-        """Send some bytes."""
-        self.tls.write(data)
-        await self.flush()
-
-    async def read(self, size: int = 65536) -> bytes:
-        """Read some bytes of a response; none if the server has said goodbye, or cut the connection."""
-        while True:
-            try:
-                return self.tls.read(size)
-            except ssl.SSLZeroReturnError:
-                return b""
-            except ssl.SSLWantReadError:
-                if not await self.receive(size):
-                    return b""
-
-    async def receive(self, size: int = 65536) -> bool:
-        """Take bytes from the network. Return whether there are any before the end."""
-        data = await asyncio.get_running_loop().sock_recv(self.sock, size)
-        self._incoming.write(data)
-        return bool(data)
-
-    async def flush(self) -> None:
-        """Send what waits for the network."""
-        if self._outgoing.pending:
-            await asyncio.get_running_loop().sock_sendall(self.sock, self._outgoing.read())
 
 
 async def ended(server: vitok.http.Server, task: "asyncio.Task[None]") -> None:
@@ -105,7 +49,7 @@ def test_a_client_that_never_says_goodbye(certificates: Certificates) -> None:
 
     async def main() -> None:
         server, task = await started(certificates)
-        client = Silent(port_of(server), certificates)
+        client = DrivenClient(port_of(server), certificates)
         await client.shake_hands()
         await client.send(KEPT)
         assert (await client.read()).startswith(b"HTTP/1.1 200 ")
@@ -120,27 +64,17 @@ def test_a_client_that_keeps_its_last_connection(certificates: Certificates) -> 
 
     async def main() -> None:
         async with serving(hello, ssl_certfile=certificates.both) as server:
-            client = Silent(port_of(server), certificates)
+            client = DrivenClient(port_of(server), certificates)
             await client.shake_hands()
             await client.send(GET)
             answer = b""
             while data := await asyncio.wait_for(client.read(), SOON_SECONDS):
                 answer += data
             assert answer.startswith(b"HTTP/1.1 200 ")
-            async with asyncio.timeout(SOON_SECONDS):
-                while await receives(client):
-                    pass
+            await asyncio.wait_for(client.wait_for_end(), SOON_SECONDS)
             client.sock.close()
 
     run(main())
-
-
-async def receives(client: Silent) -> bool:
-    """Whether the connection is still there when something comes from it, or its end."""
-    try:
-        return await client.receive()
-    except ConnectionResetError:
-        return False
 
 
 def test_a_client_that_reads_its_last_response_slowly(certificates: Certificates) -> None:
@@ -155,7 +89,7 @@ def test_a_client_that_reads_its_last_response_slowly(certificates: Certificates
 
     async def main() -> None:
         async with serving(large, lifespan="off", timeout_body=2, ssl_certfile=certificates.both) as server:
-            client = Silent(port_of(server), certificates, receive_buffer=65536)
+            client = DrivenClient(port_of(server), certificates, receive_buffer=65536)
             await client.shake_hands()
             await client.send(GET)
             answer, before = bytearray(), time.monotonic()
@@ -174,7 +108,7 @@ def test_a_handshake_in_progress_is_completed(certificates: Certificates) -> Non
 
     async def main() -> None:
         server, task = await started(certificates)
-        client = Silent(port_of(server), certificates)
+        client = DrivenClient(port_of(server), certificates)
         await client.shake_hands(is_whole=False)
         await client.receive()
         server.stop()
@@ -196,7 +130,7 @@ def test_a_handshake_that_goes_no_further(
 
     async def main() -> None:
         server, task = await started(certificates)
-        client = Silent(port_of(server), certificates)
+        client = DrivenClient(port_of(server), certificates)
         if says_hello:
             await client.shake_hands(is_whole=False)
             await client.receive()
@@ -204,9 +138,7 @@ def test_a_handshake_that_goes_no_further(
             # The server accepts it.
             await asyncio.sleep(0.05)
         await ended(server, task)
-        async with asyncio.timeout(SOON_SECONDS):
-            while await receives(client):
-                pass
+        await asyncio.wait_for(client.wait_for_end(), SOON_SECONDS)
         client.sock.close()
         assert len(asyncio.all_tasks()) == 1
 

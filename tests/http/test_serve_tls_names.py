@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import served
 import vitok
 import vitok.http
 from certificates_made import Certificates
 from embedded import port_of, run, serving
 from tls_authority import Authority, pem_of
-from tls_clients import certificate_of, put, trusting_anything
+from tls_clients import certificate_at, certificate_of, put, trusting_anything
 from vitok.http.options import OptionError, Options
 from vitok.http.tls import context as context_of
 
@@ -214,3 +215,14 @@ def test_contexts_that_can_not_be_used(sign: Sign) -> None:
                 serve("asgi_apps:app", **given)
     with pytest.raises(OptionError, match="ssl: a context can't be passed to workers"):
         vitok.serve("asgi_apps:app", ssl=server, workers=2)
+
+
+def test_workers_have_them_too(sign: Sign) -> None:
+    """The supervisor passes the option on, also from the environment, where each certificate is on a line."""
+    named = f"www.example.org={sign('www.example.org')}\n*.example.org={sign('any.example.org')}"
+    words = ("--workers", "2", "--ssl-certfile", sign("default"))
+    with served.serving(*words, environment={"VITOK_SSL_SNI": named}) as child:
+        for name, expected in ASKED:
+            if name not in ("b.example.org", None):
+                assert certificate_at(child.port, name) == pem_of(sign(expected)), name
+        assert child.end() == 0
