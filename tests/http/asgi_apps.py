@@ -6,6 +6,7 @@ They know nothing of who serves them.
 import asyncio
 import json
 import os
+import signal
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -115,6 +116,16 @@ async def starts_for_ever(scope: dict[str, Any], receive: Receive, send: Send) -
     await receive()
     say("starting")
     await asyncio.Event().wait()
+
+
+async def hung_up_while_it_starts(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Gets SIGHUP before it is ready, and some turns to hear of it."""
+    await receive()
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(0.05)
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 def make_app() -> Any:

@@ -184,9 +184,10 @@ def test_a_context_of_a_program(tls_loop: Any, certificates: Certificates) -> No
     assert (told["tls_version"], told["cipher_suite"]) == (0x0304, TLS_AES_256_GCM_SHA384)
 
 
-def test_a_transport_without_an_object() -> None:
-    """All that is mandatory is there, as unknown."""
-    told = tls_extension.make(None)
+@pytest.mark.parametrize("ssl_object", [None, object()])
+def test_a_transport_without_an_object(ssl_object: object) -> None:
+    """All that is mandatory is there, as unknown, also for an object of another library."""
+    told = tls_extension.make(ssl_object)
     assert {told["server_cert"], told["tls_version"], told["cipher_suite"]} == {None}
 
 

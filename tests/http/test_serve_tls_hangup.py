@@ -66,6 +66,13 @@ def test_a_single_process(files: Files) -> None:
     assert served.errors.count("SIGHUP: ") == 2
 
 
+def test_a_signal_during_the_startup(files: Files) -> None:
+    """It is not lost: the certificates, which were loaded before, are loaded again after the startup."""
+    with serving("--ssl-certfile", files.path, app="asgi_apps:hung_up_while_it_starts") as served:
+        served.read_until(LOADED)
+        assert served.end() == 0
+
+
 def test_a_file_that_changes(files: Files) -> None:
     """--ssl-reload-interval needs no signal."""
     with serving("--ssl-certfile", files.path, "--ssl-reload-interval", "0.05") as served:

@@ -27,6 +27,8 @@ class Reloading:
         self._replace = replace
         self._log = log
         self._asked = asyncio.Event()
+        # The last one to be loaded is the last one to be used.
+        self._lock = asyncio.Lock()
         self._tried = self._seen = loaded
 
     def request(self) -> None:
@@ -35,11 +37,12 @@ class Reloading:
 
     async def load(self) -> None:
         """Load the certificates, and use them for new connections. OSError if they can't be used."""
-        self._tried = self._seen = tls.status(self._options)
-        context = tls.context(self._options)
-        if context is not None:
-            await self._replace(context)
-            self._log.logger.info("the certificates were loaded again")
+        async with self._lock:
+            self._tried = self._seen = tls.status(self._options)
+            context = tls.context(self._options)
+            if context is not None:
+                await self._replace(context)
+                self._log.logger.info("the certificates were loaded again")
 
     async def run(self) -> None:
         """Load the certificates at each request, and after each change of their files, for ever."""

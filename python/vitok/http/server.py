@@ -98,6 +98,7 @@ class Server:
         self._loaded = tls.status(options)
         self._context = tls.context(options) if context is None else tls.given(context, options)
         self._reloading: Reloading | None = None
+        self._was_hung_up = False
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
         where = sockets.addresses_of(options)
         self._bind: Callable[[], list[sockets.Bound]]
@@ -158,7 +159,8 @@ class Server:
             await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
 
     def on_hangup(self, _: signal.Signals) -> None:
-        """Handle SIGHUP: load the files of TLS again, if there are any."""
+        """Handle SIGHUP: load the files of TLS again, if there are any; after the startup, if it is not complete."""
+        self._was_hung_up = True
         if self._reloading is not None:
             self._log.logger.info("SIGHUP: loading the certificates again")
             self._reloading.request()
@@ -183,6 +185,8 @@ class Server:
             await listeners.open(self._options.backlog)
             if self._loaded:
                 self._reloading = Reloading(self._options, listeners.replace, loaded=self._loaded, log=self._log)
+                if self._was_hung_up:
+                    self._reloading.request()
                 reloader = asyncio.create_task(self._reloading.run())
             self._announce(bound)
             self._limit_requests(http)

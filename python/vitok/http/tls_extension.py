@@ -36,9 +36,12 @@ def note_certificate(context: ssl.SSLContext, certificate: str | None) -> None:
     _known(context).certificate = certificate
 
 
-def make(ssl_object: ssl.SSLObject | None) -> dict[str, Any]:
-    """Return the extension for a connection, which others may share. A transport may have no such object."""
-    if ssl_object is None:
+def make(ssl_object: object) -> dict[str, Any]:
+    """Return the extension for a connection, which others may share.
+
+    The transport of another library may have no such object, or one of another kind: then nothing is known.
+    """
+    if not isinstance(ssl_object, ssl.SSLObject | ssl.SSLSocket):
         return _extension(None, None, None)
     known = _known(ssl_object.context)
     version, cipher = ssl_object.version(), (ssl_object.cipher() or (None,))[0]
@@ -78,7 +81,7 @@ def _cipher_suite(context: ssl.SSLContext, name: str | None) -> int | None:
     return numbers[name] & 0xFFFF if name in numbers else None
 
 
-def _chain(ssl_object: ssl.SSLObject, leaf: bytes) -> tuple[str, ...]:
+def _chain(ssl_object: ssl.SSLObject | ssl.SSLSocket, leaf: bytes) -> tuple[str, ...]:
     """Return the client's certificates in PEM: those of the chain that was verified which the client has sent.
 
     Others that it may have sent sign nothing, and those of authorities it need not send. A resumed session has only the
@@ -89,7 +92,7 @@ def _chain(ssl_object: ssl.SSLObject, leaf: bytes) -> tuple[str, ...]:
     return tuple(ssl.DER_cert_to_PEM_cert(der) for der in verified or [leaf])
 
 
-def _certificates(ssl_object: ssl.SSLObject, method: str) -> list[bytes]:
+def _certificates(ssl_object: ssl.SSLObject | ssl.SSLSocket, method: str) -> list[bytes]:
     """Call a method which is public from Python 3.13 on, and before that one of a private attribute, or missing."""
     found = getattr(ssl_object, method, None) or getattr(getattr(ssl_object, "_sslobj", None), method, None)
     return [one if isinstance(one, bytes) else one.public_bytes(_DER) for one in (found and found()) or ()]
