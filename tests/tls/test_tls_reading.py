@@ -161,6 +161,26 @@ def test_the_protocol_is_changed_between_kinds(loop: asyncio.AbstractEventLoop, 
         assert protocols[1].calls == ["get_buffer", "buffer_updated"]
 
 
+def test_a_stream_reader_takes_over(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """From a protocol to a stream reader and back, as servers do that begin with a line of their own."""
+    reader = asyncio.StreamReader(limit=100, loop=loop)
+    streams = asyncio.StreamReaderProtocol(reader, loop=loop)
+    with secured(loop, contexts) as wire:
+        wire.peer.write(b"first")
+        turn_until(loop, lambda: wire.protocol.data == b"first")
+        wire.transport.set_protocol(streams)
+        reader.set_transport(wire.transport)
+        wire.peer.write(b"line\n" + bytes(1000))
+        assert loop.run_until_complete(reader.readline()) == b"line\n"
+        # More than twice its limit is buffered.
+        assert not wire.transport.is_reading()
+        assert loop.run_until_complete(reader.readexactly(1000)) == bytes(1000)
+        assert wire.transport.is_reading()
+        wire.transport.set_protocol(wire.protocol)
+        wire.peer.write(b"last")
+        turn_until(loop, lambda: wire.protocol.data == b"firstlast")
+
+
 def test_the_protocol_is_changed_while_it_receives(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
     """A protocol that hands over inside `data_received` gets nothing that is delivered later."""
     later = BufferedRecorder()

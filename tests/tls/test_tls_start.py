@@ -1,11 +1,12 @@
 """`loop.start_tls` and `StreamWriter.start_tls`: TLS in the middle of a connection, and TLS in TLS."""
 
 import asyncio
+import os
 import ssl
 from typing import Any
 
 import pytest
-from net_protocols import Recorder
+from net_protocols import DatagramRecorder, Recorder
 from net_support import A_FEW, bad, connect, receive, run, unix_pair
 from support import result, turn, turn_until
 from tls_certificates import SERVER, Contexts
@@ -287,6 +288,23 @@ def test_wrong_arguments(loop: asyncio.AbstractEventLoop, contexts: Contexts) ->
         assert receive(loop, theirs, 14) == b"still in clear"
         transport.abort()
         turn_until(loop, lambda: ours.fileno() == -1)
+
+
+def test_pipes_and_datagrams(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """Transports that are no streams of sockets are refused, and go on."""
+    reading, writing = os.pipe()
+    pipe, _ = run(loop, loop.connect_write_pipe(Recorder, os.fdopen(writing, "wb", buffering=0)))
+    datagrams, _ = run(loop, loop.create_datagram_endpoint(DatagramRecorder, local_addr=(HOST, 0)))
+    for wrong in (pipe, datagrams):
+        with pytest.raises(TypeError, match=r"transport .* is not supported by start_tls"):
+            run(loop, loop.start_tls(bad(wrong), Recorder(), contexts.client()))
+    pipe.write(b"still a pipe")
+    turn(loop, A_FEW)
+    assert os.read(reading, 100) == b"still a pipe"
+    for transport in (pipe, datagrams):
+        transport.abort()
+    turn(loop, A_FEW)
+    os.close(reading)
 
 
 def test_a_client_without_a_name(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
