@@ -103,10 +103,11 @@ def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
 
     A loop that fired early did not do what the row asks, so it does not count.
     """
+    part = f"{subject.partition('@')[0]}."
     peers = [
         name
         for name, column in row.measured.items()
-        if name not in (subject, floor) and not name.startswith(f"{subject}.") and not column.notes.get("early")
+        if name not in (subject, floor) and not name.startswith(part) and not column.notes.get("early")
     ]
     return min(peers, key=lambda name: statistics.median(row.columns[name].costs), default=None)
 

@@ -44,11 +44,12 @@ def main() -> None:
         loop = spec.load()()
         loop.set_exception_handler(_handler(answer))
         port = loop.run_until_complete(_families(options)[options.family]())
+        versions = [spec.version(), tls_servers.engine() if options.certificate else ""]
     except Exception as error:
         answer({"error": describe(error)})
         return
     _leave_with_parent(loop)
-    answer({"port": port, "module": spec.module, "version": spec.version()})
+    answer({"port": port, "module": spec.module, "version": ", ".join(filter(None, versions))})
     loop.run_forever()
 
 

@@ -223,6 +223,10 @@ def test_the_engines_of_vitok_are_columns_of_tls_only() -> None:
     assert [spec.text for spec in suite_https.SUITE.specs(["vitok.memory", "socketify"])] == ["vitok.memory"]
     columns = {name: Column(costs=(1.0,)) for name in ("vitok", "vitok.memory", "C", "uvloop")}
     assert figures.best_peer(Row(name="row", title="", columns=columns), "vitok", floor="C") == "uvloop"
+    builds = {f"{name}@old/python": Column(costs=(1.0,)) for name in ("vitok", "vitok.memory")}
+    row = Row(name="row", title="", columns={"vitok": Column(costs=(2.0,)), **builds})
+    assert figures.best_peer(row, "vitok", floor="C") == "vitok@old/python"
+    assert figures.best_peer(row, "vitok@old/python", floor="C") == "vitok"
 
 
 def test_a_server_over_tls_is_given_its_certificate() -> None:
