@@ -41,7 +41,9 @@ def test_act_at_every_turn(
     with comparing(loop, contexts, known, side=side, version=version) as compare:
         last = len(compare.sound_peer().lengths) - 1
         garbage = Fault("instead", last, sent=b"no TLS\r\n", afterwards="end")
-        for fault in (None, Fault("stop", last), Fault("end", last), garbage):
+        faults = (None, Fault("stop", last), Fault("end", last), garbage)
+        # With the older version, whose handshake takes more turns, the peer is sound.
+        for fault in faults if version == "TLSv1_3" else faults[:1]:
             act_at_every_turn(compare, way, name, fault)
 
 
