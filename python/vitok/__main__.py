@@ -163,7 +163,20 @@ def _print_info() -> None:
     print(f"python   {platform.python_implementation()} {platform.python_version()}")
     print(f"system   {platform.system()} {platform.release()} {platform.machine()}")
     print(f"poller   {facts['poller']}")
+    print(f"tls      {_tls_text()}")
     print(f"native   {', '.join(native)}")
+
+
+def _tls_text() -> str:
+    """Describe the engine of TLS, and why it is that one."""
+    try:
+        import ssl
+    except ImportError:
+        return "none: this Python has no module ssl"
+    from vitok import _tls
+
+    name, reason = _tls.engine()
+    return f"{name}, {ssl.OPENSSL_VERSION}" + (f" ({reason})" if reason else "")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -212,3 +212,26 @@ def close_again(loop: _base_events.BaseEventLoop, handlers: dict[int, Any]) -> N
         if signal.getsignal(number) is _sighandler_noop:
             own._signal_handlers[number] = handlers[number]
     close_inherited(loop)
+
+
+def log_handshake(transport: Any, seconds: float | None) -> None:
+    """Log the beginning of a TLS handshake, or its end after so many seconds, in debug mode."""
+    if seconds is None:
+        base_events.logger.debug("%r starts SSL handshake", transport)
+    else:
+        base_events.logger.debug("%r: SSL handshake took %.1f ms", transport, seconds * 1e3)
+
+
+def log_end_of_peer(transport: Any) -> None:
+    """Log that the peer of a TLS connection has ended its side, in debug mode."""
+    base_events.logger.debug("%r received EOF", transport)
+
+
+def warn_of_lost_tls_writes() -> None:
+    """Log that a program goes on writing to a TLS connection that has ended."""
+    base_events.logger.warning("SSL connection is closed")
+
+
+def warn_of_half_open_tls() -> None:
+    """Log that the result of `eof_received()` has no effect over TLS."""
+    base_events.logger.warning("returning true from eof_received() has no effect when using ssl")

@@ -12,13 +12,13 @@ import inspect
 import socket
 import weakref
 from asyncio import base_events as _base_events
-from asyncio import constants, futures, sslproto, tasks, unix_events
+from asyncio import constants, futures, tasks, unix_events
 from collections.abc import Mapping
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _compat, _pipes
+from . import _compat, _pipes, _tls
 from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_info
@@ -213,21 +213,43 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         ssl_shutdown_timeout: float | None = None,
         context: contextvars.Context | None = None,
     ) -> Any:
-        ssl_protocol: Any = sslproto.SSLProtocol
-        engine = ssl_protocol(
+        made = _tls.open_transport(
             self,
             protocol,
             sslcontext,
             waiter,
-            server_side,
-            server_hostname,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            handshake_timeout=ssl_handshake_timeout,
+            shutdown_timeout=ssl_shutdown_timeout,
         )
-        transport = self._make_socket_transport(rawsock, engine, extra=extra, server=server, context=context)
+        transport = self._make_socket_transport(rawsock, made, extra=extra, server=server, context=context)
         if isinstance(server, Server) and waiter is not None:
             waiter.add_done_callback(partial(server._note_handshake, transport))
-        return engine._app_transport
+        return made
+
+    async def start_tls(
+        self,
+        transport: Any,
+        protocol: Any,
+        sslcontext: Any,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> Any:
+        """Make an open connection a TLS connection. Arguments, result and errors are those of asyncio's method."""
+        return await _tls.upgrade(
+            self,
+            transport,
+            protocol,
+            sslcontext,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            handshake_timeout=ssl_handshake_timeout,
+            shutdown_timeout=ssl_shutdown_timeout,
+        )
 
     def _start_serving(
         self,

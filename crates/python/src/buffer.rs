@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::ffi::room::Room;
 use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
 
@@ -59,6 +60,14 @@ impl<'py> View<'py> {
         }
         // SAFETY: as above; the exporter gave the memory for writing.
         unsafe { std::slice::from_raw_parts_mut(self.raw.buf.cast(), self.len()) }
+    }
+}
+
+impl View<'_> {
+    /// Returns the memory to write to, in which the values that are not written over stay.
+    pub(crate) fn fillable(&mut self) -> Room<'_> {
+        // SAFETY: an object of Python's has values in all of its memory.
+        unsafe { Room::over(self.room()) }
     }
 }
 

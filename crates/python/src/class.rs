@@ -24,7 +24,7 @@ use crate::name;
 use crate::rebuild::rebuild_after_fork;
 use crate::{
     accept_task, add_reader, close, datagram, dispatch, event_loop, executor, handle, listener, pipe, run,
-    schedule, signals, sock, stream, tasks,
+    schedule, signals, sock, stream, tasks, tls,
 };
 
 /// Adds the class to the module.
@@ -40,6 +40,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(executor::methods());
     accept_task::make_class(module)?;
     stream::make_class(module)?;
+    tls::make_class(module)?;
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
@@ -159,6 +160,37 @@ impl EventLoop {
         stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
             .map(Bound::into_any)
             .map_err(|raised| raised.take(slf.py()))
+    }
+
+    /// Return a TLS transport, to be given the transport below by its `connection_made`, and why its engine is not the
+    /// wanted one, or None. `made`: context, `ssl.SSLObject`, and its two BIOs. `roles`: whether it is a server's, and
+    /// whether its protocol has its `connection_made` already.
+    #[pyo3(signature = (protocol, made, waiter, *, roles, is_direct, timeouts))]
+    fn _open_tls<'py>(
+        slf: &Bound<'py, Self>,
+        protocol: Bound<'py, PyAny>,
+        made: [Bound<'py, PyAny>; 4],
+        waiter: Option<Bound<'py, PyAny>>,
+        roles: [bool; 2],
+        is_direct: bool,
+        timeouts: [f64; 2],
+    ) -> PyResult<(Bound<'py, PyAny>, Option<String>)> {
+        let [context, ssl_object, incoming, outgoing] = made;
+        let ([is_server, is_upgrade], [handshake_timeout, shutdown_timeout]) = (roles, timeouts);
+        let parts = tls::Parts {
+            protocol,
+            context,
+            ssl_object,
+            bios: [incoming, outgoing],
+            waiter,
+            is_server,
+            is_upgrade,
+            is_direct,
+            handshake_timeout,
+            shutdown_timeout,
+        };
+        let (opened, obstacle) = tls::open(slf, parts).map_err(|raised| raised.take(slf.py()))?;
+        Ok((opened.into_any(), obstacle))
     }
 
     /// Return the transport of a datagram socket. `connection_made` is called at the next turn, then the waiter is

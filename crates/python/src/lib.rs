@@ -39,6 +39,7 @@ mod stream;
 mod stream_protocol;
 mod tasks;
 mod time;
+mod tls;
 mod transport;
 
 /// Returns what `vitok info` prints about the build.
@@ -59,6 +60,12 @@ fn is_plain_socket(sock: &Bound<'_, PyAny>) -> bool {
     ffi::socket_object::SocketObject::of(sock).is_some()
 }
 
+/// Returns why TLS can't use the connections inside `ssl.SSLObject`s in this process, or None if it can.
+#[pyfunction]
+fn tls_obstacle(py: Python<'_>) -> PyResult<Option<String>> {
+    tls::obstacle(py)
+}
+
 #[pymodule(gil_used = true)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // This check comes first: the calls below fill statics, which all interpreters of the process share.
@@ -68,6 +75,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(is_plain_socket, module)?)?;
+    module.add_function(wrap_pyfunction!(tls_obstacle, module)?)?;
     ffi::socket_object::find_class(module.py())?;
     class::add(module)?;
     signals::register_at_fork(module)?;

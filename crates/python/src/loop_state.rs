@@ -50,10 +50,22 @@ pub(crate) struct EventLoop {
     /// finalizer.
     pub(crate) asyncgen_hooks_before: ClassCell<Option<Py<PyTuple>>>,
     pub(crate) inbound: ClassCell<Inbound>,
+    pub(crate) tls_buffers: ClassCell<TlsBuffers>,
     /// Room for several datagrams, allocated at the first use; absent while an endpoint uses it.
     pub(crate) batch: ClassCell<Option<DatagramBatch>>,
     pub(crate) remote_queue: RemoteQueue,
     pub(crate) wakeup: Wakeup,
+}
+
+/// The buffers of all TLS transports of the loop. Each is taken out while it is used, and has no memory before.
+#[derive(Default)]
+pub(crate) struct TlsBuffers {
+    /// What was decrypted.
+    pub(crate) plain: Inbound,
+    /// What was encrypted.
+    pub(crate) output: Vec<u8>,
+    /// Short pieces that become one record.
+    pub(crate) gathered: Vec<u8>,
 }
 
 /// The handles and events to be processed, in order.
@@ -181,6 +193,7 @@ impl EventLoop {
             settings: ClassCell::new(Settings::default()),
             asyncgen_hooks_before: ClassCell::new(None),
             inbound: ClassCell::new(Inbound::new()),
+            tls_buffers: ClassCell::new(TlsBuffers::default()),
             batch: ClassCell::new(None),
         })
     }

@@ -19,6 +19,8 @@ pub(crate) struct StreamProtocol {
     /// Called at the end of a turn, before the stream sends what was written, if the protocol has asked for it; in any
     /// context.
     pub(crate) turn_ends: fn(Borrowed<'_>) -> Result<(), ErrorSet>,
+    /// What the exception handler is told of an exception of `received`.
+    pub(crate) failure: &'static str,
 }
 
 struct Known {

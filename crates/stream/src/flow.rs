@@ -45,6 +45,16 @@ impl fmt::Display for BadLimits {
 
 impl std::error::Error for BadLimits {}
 
+/// Returns the high and the low mark by asyncio's rule for those that are not given.
+pub(crate) fn marks(high: Option<i64>, low: Option<i64>, default: i64) -> Result<(usize, usize), BadLimits> {
+    const FACTOR: i64 = 4;
+    let high = high.unwrap_or_else(|| low.map_or(default, |low| low.saturating_mul(FACTOR)));
+    let low = low.unwrap_or_else(|| high.div_euclid(FACTOR));
+    let refused = BadLimits { high, low };
+    let (high, low) = usize::try_from(high).ok().zip(usize::try_from(low).ok()).ok_or(refused)?;
+    if high < low { Err(refused) } else { Ok((high, low)) }
+}
+
 impl Flow {
     /// Creates the default marks, 64 KiB and a quarter of it.
     #[must_use]
@@ -72,14 +82,7 @@ impl Flow {
     /// [`BadLimits`] unless high >= low >= 0. The marks stay as they were.
     pub fn set_limits(&mut self, high: Option<i64>, low: Option<i64>) -> Result<(), BadLimits> {
         const DEFAULT: i64 = 64 * 1024;
-        const FACTOR: i64 = 4;
-        let high = high.unwrap_or_else(|| low.map_or(DEFAULT, |low| low.saturating_mul(FACTOR)));
-        let low = low.unwrap_or_else(|| high.div_euclid(FACTOR));
-        let refused = BadLimits { high, low };
-        let (high, low) = usize::try_from(high).ok().zip(usize::try_from(low).ok()).ok_or(refused)?;
-        if high < low {
-            return Err(refused);
-        }
+        let (high, low) = marks(high, low, DEFAULT)?;
         self.high = high;
         self.low = low;
         Ok(())

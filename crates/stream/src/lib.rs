@@ -10,6 +10,8 @@
 //! | the same for one end of a pipe                     | [`PipeEnd`]     |
 //! | what is still to be sent                           | [`WriteQueue`]  |
 //! | whether the writer has to pause or may resume      | [`Flow`]        |
+//! | the life of a TLS connection, and its flow control | [`Tls`]         |
+//! | which records of TLS have arrived                  | [`Records`] |
 //! | how much to read next                              | [`ReadSize`]    |
 //! | which datagrams are queued, and their size         | [`DatagramQueue`] |
 //! | what was made for the address of a recent sender   | [`AddressCache`] |
@@ -23,7 +25,9 @@ mod datagram;
 mod flow;
 mod pipe;
 mod read_size;
+mod records;
 mod state;
+mod tls;
 mod write_queue;
 
 pub use address_cache::AddressCache;
@@ -32,5 +36,7 @@ pub use datagram::DatagramQueue;
 pub use flow::{BadLimits, Flow};
 pub use pipe::PipeEnd;
 pub use read_size::ReadSize;
+pub use records::{DATA_AT_MOST, Records, WholeRecords};
 pub use state::{Admission, Closing, Drained, Interest, State, WriteEnd};
+pub use tls::{Change, Level, Phase, Tls, Told, Written};
 pub use write_queue::WriteQueue;

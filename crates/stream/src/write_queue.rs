@@ -143,6 +143,28 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         self.front.as_ref().map(|piece| &piece.bytes()[self.sent..])
     }
 
+    /// Returns what is left of the front piece; nothing if the queue is empty.
+    #[inline]
+    #[must_use]
+    pub fn first(&self) -> &[u8] {
+        self.front.as_ref().map_or(&[], |piece| &piece.bytes()[self.sent..])
+    }
+
+    /// Adds what another queue has left.
+    ///
+    /// # Errors
+    ///
+    /// There is not enough memory: the rest is lost.
+    pub fn append(&mut self, mut other: Self) -> Result<(), TryReserveError> {
+        while !other.is_empty() {
+            let first = other.first();
+            let length = first.len();
+            self.push_copied(first)?;
+            other.advance(length);
+        }
+        Ok(())
+    }
+
     /// Fills `room` with slices from the front, and returns how many there are.
     pub fn slices<'a>(&'a self, room: &mut [IoSlice<'a>]) -> usize {
         let pieces = self.front.iter().chain(self.rest.iter());

@@ -71,6 +71,11 @@ hooks! {
     fn warn_of_lost_pipe_writes();
     fn warn_of_resource(text, category, source);
     fn log_network_error(transport, message, error);
+    // TLS.
+    fn log_handshake(transport, seconds);
+    fn log_end_of_peer(transport);
+    fn warn_of_lost_tls_writes();
+    fn warn_of_half_open_tls();
 }
 
 impl Hooks {

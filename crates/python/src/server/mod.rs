@@ -39,12 +39,14 @@ use wire::Input;
 
 use self::connection::Protocol;
 use self::shared::HttpServer;
+use crate::stream::DATA_FAILED;
 use crate::stream_protocol::{self, StreamProtocol};
 
 /// The functions that a stream calls without Python in between.
 static NATIVE: StreamProtocol = StreamProtocol {
     received: |protocol, data| driver::feed(Protocol::known(protocol)?, Input::Bytes(data)),
     turn_ends: |protocol| driver::turn_ends(Protocol::known(protocol)?),
+    failure: DATA_FAILED,
 };
 
 /// Adds the classes to the module.

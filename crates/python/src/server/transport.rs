@@ -16,6 +16,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol;
 use crate::stream::{self, Stream};
+use crate::tls::{self, Tls};
 use crate::transport;
 
 /// The size of pieces that are joined for a transport that would send each separately: TLS makes a record of each.
@@ -137,6 +138,8 @@ pub(super) trait Transport {
 pub(super) enum AnyTransport {
     /// A stream of the loop.
     Native(Object<Stream>),
+    /// TLS of the loop.
+    Tls(Object<Tls>),
     Foreign(Foreign),
 }
 
@@ -152,6 +155,9 @@ impl AnyTransport {
         if let Some(stream) = This::<Stream>::cast(transport) {
             return Ok(Self::Native(stream.to_owned().into()));
         }
+        if let Some(tls) = This::<Tls>::cast(transport) {
+            return Ok(Self::Tls(tls.to_owned().into()));
+        }
         let mut foreign = Foreign { object: transport.to_owned().into(), is_secure: false };
         foreign.is_secure = !foreign.fact(transport.py(), name!("sslcontext"))?.is_none();
         Ok(Self::Foreign(foreign))
@@ -160,6 +166,7 @@ impl AnyTransport {
     pub(super) fn clone_ref(&self, py: Python<'_>) -> Self {
         match self {
             Self::Native(object) => Self::Native(object.clone_ref(py)),
+            Self::Tls(object) => Self::Tls(object.clone_ref(py)),
             Self::Foreign(Foreign { object, is_secure }) => {
                 Self::Foreign(Foreign { object: object.clone_ref(py), is_secure: *is_secure })
             }
@@ -174,6 +181,7 @@ impl Deref for AnyTransport {
     fn deref(&self) -> &(dyn Transport + 'static) {
         match self {
             Self::Native(native) => native,
+            Self::Tls(tls) => tls,
             Self::Foreign(foreign) => foreign,
         }
     }
@@ -220,6 +228,57 @@ impl Transport for Object<Stream> {
 
     fn addresses<'py>(&self, py: Python<'py>) -> Result<[Bound<'py, PyAny>; 2], ErrorSet> {
         Ok(stream::addresses(py, self.this(py).value())?)
+    }
+}
+
+impl Transport for Object<Tls> {
+    fn object(&self) -> &Py<PyAny> {
+        self.as_any()
+    }
+
+    fn write(
+        &self,
+        py: Python<'_>,
+        head: &[u8],
+        content: Option<Bytes>,
+        tail: &[u8],
+    ) -> Result<(), ErrorSet> {
+        tls::write_parts(self.this(py), head, content, tail)
+    }
+
+    fn reports_loss(&self) -> bool {
+        true
+    }
+
+    fn is_lost(&self, py: Python<'_>) -> bool {
+        tls::is_lost(self.this(py))
+    }
+
+    fn is_secure(&self) -> bool {
+        true
+    }
+
+    fn tell_at_turn_end(&self, py: Python<'_>) -> Result<bool, ErrorSet> {
+        tls::tell_at_turn_end(self.this(py)).map(|()| true)
+    }
+
+    fn close(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        tls::close(self.this(py))
+    }
+
+    fn end_writing(&self, py: Python<'_>) -> Result<HalfClose, ErrorSet> {
+        match tls::end_writing(self.this(py)) {
+            Ok(true) => Ok(HalfClose::Done),
+            Ok(false) => Ok(HalfClose::Lost),
+            Err(raised) => match raised.take(py) {
+                error if protocol::is_network_error(py, &error) => Ok(HalfClose::Lost),
+                error => Err(error.into()),
+            },
+        }
+    }
+
+    fn unsent(&self, py: Python<'_>) -> Result<usize, ErrorSet> {
+        tls::unsent(self.this(py))
     }
 }
 

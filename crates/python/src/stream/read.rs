@@ -29,6 +29,9 @@ use crate::transport::{self, close, force_close, update_interest};
 /// copy costs more than cutting the object to size.
 const OWN_OBJECT: usize = 64 * 1024;
 
+/// What the exception handler is told of an exception of `data_received`.
+pub(crate) const DATA_FAILED: &str = "Fatal error: protocol.data_received() call failed.";
+
 /// Handles an event of a stream.
 #[inline]
 pub(crate) fn on_ready(stream: This<'_, Stream>, readiness: Readiness) -> Result<(), ErrorSet> {
@@ -60,7 +63,8 @@ fn on_readable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
             None => return Ok(()),
         },
         ReadMode::StreamProtocol(native) => {
-            return after_read(stream, &plan, protocol::receive(stream, &plan, native));
+            let received = protocol::receive(stream, &plan, native);
+            return after_read(stream, &plan, received, native.failure);
         }
     };
     receive_bytes(stream, &plan, descriptor)
@@ -71,7 +75,7 @@ fn receive_for_reader(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<Optio
     let Some(reader) = reader::reader_of(&plan.callee.protocol)? else {
         return Ok(stream.descriptor_to_read(stream.py()));
     };
-    after_read(stream, plan, reader::receive(stream.value(), &reader)).map(|()| None)
+    after_read(stream, plan, reader::receive(stream.value(), &reader), DATA_FAILED).map(|()| None)
 }
 
 /// Handles the result of a read that called no Python code.
@@ -79,12 +83,13 @@ fn after_read(
     stream: This<'_, Stream>,
     plan: &Plan<'_>,
     received: Result<Received, ErrorSet>,
+    failure: &str,
 ) -> Result<(), ErrorSet> {
     match received {
         Ok(Received::Handled) => Ok(()),
         Ok(Received::End) => on_end(stream, plan),
         Ok(Received::Refused(error)) => on_error(stream, &error),
-        Err(raised) => end::fail(stream, raised, "Fatal error: protocol.data_received() call failed."),
+        Err(raised) => end::fail(stream, raised, failure),
     }
 }
 
@@ -106,7 +111,7 @@ fn receive_bytes(stream: This<'_, Stream>, plan: &Plan<'_>, descriptor: RawFd) -
     stream.inner.with(py, |inner| inner.read_size.note(length));
     match plan.callee.call(name!("data_received"), &[data.as_borrowed()]) {
         Ok(_) => Ok(()),
-        Err(raised) => end::fail(stream, raised, "Fatal error: protocol.data_received() call failed."),
+        Err(raised) => end::fail(stream, raised, DATA_FAILED),
     }
 }
 

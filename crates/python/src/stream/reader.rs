@@ -19,7 +19,7 @@ use crate::name;
 use crate::stream_protocol;
 
 /// Returns how received bytes are passed to a protocol, by its class.
-pub(super) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
+pub(crate) fn read_mode_of(owner: &Bound<'_, EventLoop>, protocol: &Bound<'_, PyAny>) -> PyResult<ReadMode> {
     let class = owner.get().imports.buffered_protocol.bind(owner.py());
     if protocol.is_instance(class)? {
         return Ok(ReadMode::Buffer);
@@ -37,7 +37,7 @@ fn may_feed(protocol: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// Returns the reader of a protocol, if it can be fed now.
-pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+pub(crate) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = protocol.py();
     let Some(known) = known(py)? else { return Ok(None) };
     if !has_method(protocol, name!("data_received"), &known.data_received)? {
@@ -57,7 +57,7 @@ pub(super) fn reader_of<'py>(protocol: &Bound<'py, PyAny>) -> Result<Option<Boun
 /// Receives into a reader's buffer and wakes its waiter.
 pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Received, ErrorSet> {
     let py = reader.py();
-    let array = reader.getattr(name!("_buffer"))?.cast_into::<PyByteArray>().map_err(PyErr::from)?;
+    let array = buffer_of(reader)?;
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Received::Handled) };
     let received = stream.owner.get().inbound.with(py, |inbound| {
         match inbound.receive(|room| socket::receive(descriptor, room)) {
@@ -67,17 +67,39 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Rece
         }
     })?;
     if matches!(received, Received::Handled) {
-        let waiter = wake(reader)?;
-        if is_over(&reader.getattr(name!("_limit"))?, array.len())? {
-            Imports::of(py)?.hooks.pause_for_reader(py, reader)?;
-        } else {
-            match waiter {
-                Some(waiter) => stream.owner.get().note_harmless_wakeup(&waiter),
-                None => stream.owner.get().note_harmless_event(py),
-            }
-        }
+        after_feed(stream.owner.get(), reader, &array)?;
     }
     Ok(received)
+}
+
+/// Puts bytes that were received in another way into a reader's buffer and wakes its waiter.
+pub(crate) fn feed(owner: &EventLoop, reader: &Bound<'_, PyAny>, content: &[u8]) -> Result<(), ErrorSet> {
+    let array = buffer_of(reader)?;
+    buffer::extend(&array, content)?;
+    after_feed(owner, reader, &array)
+}
+
+fn buffer_of<'py>(reader: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyByteArray>> {
+    Ok(reader.getattr(name!("_buffer"))?.cast_into::<PyByteArray>()?)
+}
+
+/// Wakes the waiter of a reader that was fed, and pauses the transport of one that is full.
+fn after_feed(
+    owner: &EventLoop,
+    reader: &Bound<'_, PyAny>,
+    array: &Bound<'_, PyByteArray>,
+) -> Result<(), ErrorSet> {
+    let py = reader.py();
+    let waiter = wake(reader)?;
+    if is_over(&reader.getattr(name!("_limit"))?, array.len())? {
+        Imports::of(py)?.hooks.pause_for_reader(py, reader)?;
+    } else {
+        match waiter {
+            Some(waiter) => owner.note_harmless_wakeup(&waiter),
+            None => owner.note_harmless_event(py),
+        }
+    }
+    Ok(())
 }
 
 /// Returns whether a reader holds more than twice its limit, which is a number of any type.

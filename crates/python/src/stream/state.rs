@@ -49,7 +49,7 @@ pub(super) enum Socket {
 
 /// How received bytes are passed to the protocol.
 #[derive(Clone, Copy)]
-pub(super) enum ReadMode {
+pub(crate) enum ReadMode {
     /// `data_received(bytes)`.
     Bytes,
     /// `get_buffer()` and `buffer_updated()`.

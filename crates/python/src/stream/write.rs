@@ -232,27 +232,39 @@ enum Direct {
 
 /// Offers long memory to the kernel at once, after the queue; only bytes that it does not take are copied.
 fn write_long(stream: This<'_, Stream>, view: &View<'_>) -> Result<(), ErrorSet> {
-    let py = stream.py();
     flush(stream)?;
+    offer(stream, || view.bytes())
+}
+
+/// Sends bytes of a protocol in Rust at once, after the queue; only bytes that the kernel does not take are copied.
+pub(crate) fn send_now(stream: This<'_, Stream>, bytes: &[u8]) -> Result<(), ErrorSet> {
+    flush(stream)?;
+    offer(stream, || bytes)
+}
+
+/// Offers bytes to the kernel behind a queue that was flushed. Nothing of Python's runs before they are read.
+fn offer<'a>(stream: This<'_, Stream>, bytes: impl FnOnce() -> &'a [u8]) -> Result<(), ErrorSet> {
+    let py = stream.py();
     let direct = stream.inner.with(py, |inner| {
         match inner.state.admit(false) {
             Admission::Queue => {}
             refused => return Err(refused),
         }
+        let bytes = bytes();
         let mut taken = 0;
         let is_first = inner.queue.is_empty() && !inner.state.is_blocked();
         if is_first {
-            match socket::send(inner.descriptor(py), view.bytes()) {
+            match socket::send(inner.descriptor(py), bytes) {
                 Ok(count) => taken = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Ok(Direct::Failed(error)),
             }
         }
-        if inner.queue.push_copied(&view.bytes()[taken..]).is_err() {
+        if inner.queue.push_copied(&bytes[taken..]).is_err() {
             return Ok(Direct::NoMemory { is_torn: taken > 0 });
         }
         if is_first {
-            inner.state.set_blocked(taken < view.len());
+            inner.state.set_blocked(taken < bytes.len());
         }
         Ok(Direct::Done)
     });

@@ -1,0 +1,222 @@
+//! The `SSL*` of an `ssl.SSLObject`, and the raw calls on it.
+//!
+//! The pointer is the second field after the header of the object, behind the socket that an object over BIOs has not.
+//! Two things prove it: OpenSSL's first extra data of the connection is the object itself, as CPython sets it for its
+//! callbacks, and its context is the one that the object was made from.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::channel::{Channel, make_bio};
+use super::library::{Functions, Ssl, find_functions};
+use crate::ffi::error::{new_error, no_memory};
+use crate::ffi::make;
+use crate::ffi::object::Object;
+use crate::ffi::room::Room;
+use crate::ffi::trampoline::ErrorSet;
+use crate::name;
+
+/// `SSL_ERROR_WANT_READ`, `SSL_ERROR_WANT_WRITE` and `SSL_ERROR_ZERO_RETURN` of ssl.h.
+const WANT_READ: c_int = 2;
+const WANT_WRITE: c_int = 3;
+const ZERO_RETURN: c_int = 6;
+
+/// The newest CPython in whose objects the pointer was seen.
+const NEWEST: (u8, u8) = (3, 15);
+
+/// What came of a raw call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// So many bytes were read or written.
+    Moved(usize),
+    /// The peer has to send more first.
+    Want,
+    /// The peer has said goodbye: close_notify.
+    Closed,
+}
+
+/// The start of a `_ssl._SSLSocket`.
+#[repr(C)]
+struct SocketLayout {
+    head: ffi::PyObject,
+    socket: *mut ffi::PyObject,
+    ssl: *mut Ssl,
+}
+
+/// The start of a `_ssl._SSLContext`.
+#[repr(C)]
+struct ContextLayout {
+    head: ffi::PyObject,
+    context: *mut c_void,
+}
+
+/// A connection of OpenSSL, inside a Python object that owns it.
+pub(crate) struct Session {
+    /// The `_ssl._SSLSocket`, which frees the connection, and its BIO with the channel.
+    object: Object,
+    ssl: NonNull<Ssl>,
+    channel: NonNull<Channel>,
+    functions: &'static Functions,
+}
+
+impl Session {
+    /// Returns the reason for which no connection of this process can be used in this way.
+    pub(crate) fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
+        let version = py.version_info();
+        let is_known = (version.major, version.minor) <= NEWEST && cfg!(not(any(PyPy, GraalPy)));
+        if !is_known {
+            let text = format!("the objects of Python {}.{} are not known", version.major, version.minor);
+            return Ok(Some(text));
+        }
+        Ok(find_functions(py)?.err().map(str::to_owned))
+    }
+
+    /// Takes over the connection of a `_ssl._SSLSocket` that was made over memory BIOs: they are replaced by one of
+    /// ours. Returns why that can't be done.
+    pub(crate) fn of(
+        object: &Bound<'_, PyAny>,
+        context: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<Self, String>> {
+        let py = object.py();
+        if let Some(obstacle) = Self::obstacle(py)? {
+            return Ok(Err(obstacle));
+        }
+        let functions = match find_functions(py)? {
+            Ok(functions) => functions,
+            Err(reason) => return Ok(Err(reason.to_owned())),
+        };
+        let module = py.import(name!("_ssl"))?;
+        let is_plain = object.get_type().is(&module.getattr(name!("_SSLSocket"))?)
+            && context.is_instance(&module.getattr(name!("_SSLContext"))?)?
+            && has_size::<SocketLayout>(object)?
+            && has_size::<ContextLayout>(context)?;
+        if !is_plain {
+            return Ok(Err("the object is not one of the standard library's".to_owned()));
+        }
+        // SAFETY: an object of the class, which is at least as large as the layout.
+        let ssl = unsafe { (*object.as_ptr().cast::<SocketLayout>()).ssl };
+        // SAFETY: as above.
+        let expected = unsafe { (*context.as_ptr().cast::<ContextLayout>()).context };
+        let Some(ssl) = NonNull::new(ssl).filter(|ssl| ssl.as_ptr().addr() % align_of::<usize>() == 0) else {
+            return Ok(Err("the object has no connection where it was expected".to_owned()));
+        };
+        // SAFETY: in the versions that `obstacle` lets pass the field is the connection.
+        let owner = unsafe { (functions.extra_data)(ssl.as_ptr(), 0) };
+        // SAFETY: as above.
+        let context = unsafe { (functions.context_of)(ssl.as_ptr()) };
+        if owner != object.as_ptr().cast() || context != expected {
+            return Ok(Err("the connection does not belong to the object".to_owned()));
+        }
+        let Some((bio, channel)) = make_bio(functions) else { return Err(no_memory()) };
+        // SAFETY: a connection of this library, and a new BIO that is given to it for both directions. It releases
+        // the BIOs that it had.
+        unsafe { (functions.set_bio)(ssl.as_ptr(), bio.as_ptr(), bio.as_ptr()) };
+        Ok(Ok(Self { object: object.clone().into(), ssl, channel, functions }))
+    }
+
+    /// The `_ssl._SSLSocket`.
+    pub(crate) const fn object(&self) -> &Object {
+        &self.object
+    }
+
+    fn channel(&self) -> &Channel {
+        // SAFETY: the object keeps the connection and so its BIO, which owns the channel.
+        unsafe { self.channel.as_ref() }
+    }
+
+    /// Calls a method of the object, for which some ciphertext is lent.
+    pub(crate) fn with_input<R>(&mut self, input: &mut &[u8], call: impl FnOnce(&Object) -> R) -> R {
+        let loan = self.channel().lend(input);
+        let result = call(&self.object);
+        let left = loan.end().len();
+        *input = &input[input.len() - left..];
+        result
+    }
+
+    /// Decrypts the data of at most one record, from the front of the ciphertext, which advances.
+    #[inline]
+    pub(crate) fn read(
+        &mut self,
+        py: Python<'_>,
+        input: &mut &[u8],
+        room: &mut Room<'_>,
+    ) -> Result<Outcome, ErrorSet> {
+        let functions = self.functions;
+        let loan = self.channel().lend(input);
+        let (rest, mut count) = (room.rest(), 0);
+        // SAFETY: has no preconditions: the errors of this thread.
+        unsafe { (functions.clear_errors)() };
+        // SAFETY: a live connection, and room for so many bytes.
+        let status = unsafe {
+            (functions.read)(self.ssl.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &raw mut count)
+        };
+        let left = loan.end().len();
+        *input = &input[input.len() - left..];
+        if status == 1 {
+            // SAFETY: OpenSSL has written so many bytes.
+            unsafe { room.advance(count) };
+        }
+        self.outcome(py, status, count)
+    }
+
+    /// Encrypts data, of which at most one record is made.
+    #[inline]
+    pub(crate) fn write(&mut self, py: Python<'_>, data: &[u8]) -> Result<Outcome, ErrorSet> {
+        let functions = self.functions;
+        let mut count = 0;
+        // SAFETY: has no preconditions: the errors of this thread.
+        unsafe { (functions.clear_errors)() };
+        // SAFETY: a live connection, and so many bytes.
+        let status =
+            unsafe { (functions.write)(self.ssl.as_ptr(), data.as_ptr().cast(), data.len(), &raw mut count) };
+        self.outcome(py, status, count)
+    }
+
+    /// Returns what was encrypted, and puts an empty buffer in its place, whose capacity is used next.
+    #[inline]
+    pub(crate) fn exchange_output(&mut self, empty: Vec<u8>) -> Vec<u8> {
+        self.channel().exchange_output(empty)
+    }
+
+    #[inline]
+    fn outcome(&self, py: Python<'_>, status: c_int, count: usize) -> Result<Outcome, ErrorSet> {
+        // A callback of the context may have raised: from 3.15 on that is left to whoever made the call.
+        if PyErr::occurred(py) {
+            return Err(ErrorSet::by_interpreter());
+        }
+        if status == 1 { Ok(Outcome::Moved(count)) } else { self.failure(py, status) }
+    }
+
+    #[cold]
+    fn failure(&self, py: Python<'_>, status: c_int) -> Result<Outcome, ErrorSet> {
+        // SAFETY: a live connection, right after the call that failed.
+        match unsafe { (self.functions.error_of)(self.ssl.as_ptr(), status) } {
+            WANT_READ | WANT_WRITE => Ok(Outcome::Want),
+            ZERO_RETURN => Ok(Outcome::Closed),
+            _ if self.channel().was_refused() => Err(no_memory().into()),
+            _ => Err(self.raise(py)),
+        }
+    }
+
+    /// Raises the exception of a failed call. OpenSSL's errors are still in its queue, and the connection fails again:
+    /// so the object makes of them the exception that it would have raised.
+    fn raise(&self, py: Python<'_>) -> ErrorSet {
+        let one = match make::integer(py, 1) {
+            Ok(one) => one,
+            Err(raised) => return raised,
+        };
+        match self.object.bind(py).call_method1(name!("read"), (one,)) {
+            Err(error) => error.into(),
+            Ok(_) => new_error::<PyRuntimeError>("OpenSSL reports an error and none").into(),
+        }
+    }
+}
+
+/// Returns whether the objects of the class are at least as large as a layout.
+fn has_size<T>(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(object.get_type().getattr(name!("__basicsize__"))?.extract::<usize>()? >= size_of::<T>())
+}

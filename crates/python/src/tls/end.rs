@@ -1,0 +1,48 @@
+//! The methods that end a transport.
+
+use pyo3::exceptions::PyResourceWarning;
+use pyo3::prelude::*;
+use stream::Phase;
+
+use super::state::Tls;
+use super::{goodbye, write};
+use crate::ffi::name::Text;
+use crate::ffi::this::This;
+use crate::ffi::trampoline::ErrorSet;
+
+/// Implements `transport.close()`.
+pub(crate) fn close(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
+    let py = tls.py();
+    if !tls.inner.with(py, |inner| inner.state.close()) {
+        return Ok(());
+    }
+    if tls.phase(py) == Phase::Handshake { abort(tls, None) } else { goodbye::start(tls) }
+}
+
+/// Implements `transport.abort()`, and `_force_close(exc)`. What was written in this turn is still sent if there is room.
+pub(super) fn abort(tls: This<'_, Tls>, error: Option<&PyErr>) -> Result<(), ErrorSet> {
+    let py = tls.py();
+    write::send_or_fail(tls)?;
+    tls.inner.with(py, |inner| {
+        inner.state.close();
+        // The handshake's caller is told by `connection_lost`.
+        inner.state.advance(Phase::Closed)
+    });
+    match tls.below(py) {
+        Some(below) => below.force_close(py, error),
+        None => Ok(()),
+    }
+}
+
+/// Implements `__del__`: warns of a transport that is garbage and was not closed.
+pub(super) fn finalize(tls: This<'_, Tls>) -> PyResult<()> {
+    let py = tls.py();
+    let is_open = tls.inner.with(py, |inner| inner.state.close());
+    if !is_open {
+        return Ok(());
+    }
+    let category = py.get_type::<PyResourceWarning>();
+    let hooks = &tls.owner.get().imports.hooks;
+    let text = Text("unclosed transport <vitok._native.SSLTransport object>");
+    hooks.warn_of_resource(py, text, category, tls.object()).map(drop)
+}

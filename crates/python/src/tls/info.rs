@@ -1,0 +1,72 @@
+//! The values of `get_extra_info()`: those of TLS, and of the transport below.
+//!
+//! What the `ssl.SSLObject` knows is asked when somebody wants it: most servers never do.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use super::state::Tls;
+use crate::ffi::make;
+use crate::ffi::this::{Borrowed, This};
+use crate::name;
+
+/// Implements `transport.get_extra_info(name, default)`.
+pub(super) fn extra<'py>(
+    tls: This<'py, Tls>,
+    name: Borrowed<'py>,
+    default: Option<Borrowed<'py>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = tls.py();
+    if let Ok(text) = name.cast::<PyString>()
+        && let Some(value) = own(tls, &text.to_cow()?)?
+    {
+        return Ok(value);
+    }
+    let default = default.map_or_else(|| py.None().into_bound(py), |default| default.to_owned());
+    match tls.below(py) {
+        Some(below) => below.object().bind(py).call_method1(name!("get_extra_info"), (name, default)),
+        None => Ok(default),
+    }
+}
+
+/// Returns a value of TLS. The handshake decides on all but the context.
+fn own<'py>(tls: This<'py, Tls>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = tls.py();
+    if name == "sslcontext" {
+        return Ok(Some(tls.context.bind(py).clone()));
+    }
+    let (is_agreed, known) =
+        tls.inner.with(py, |inner| (inner.is_agreed, inner.extra.as_ref().map(|known| known.clone_ref(py))));
+    if !is_agreed {
+        return Ok(None);
+    }
+    let ssl_object = tls.ssl_object.bind(py);
+    let method = match name {
+        "ssl_object" => return Ok(Some(ssl_object.clone())),
+        "peercert" => name!("getpeercert"),
+        "cipher" => name!("cipher"),
+        "compression" => name!("compression"),
+        _ => return Ok(None),
+    };
+    if let Some(known) = &known
+        && let Some(value) = known.bind(py).get_item(method)?
+    {
+        return Ok(Some(value));
+    }
+    let value = ssl_object.call_method0(method)?;
+    let known = match known {
+        Some(known) => known.into_bound(py),
+        None => keep(tls)?,
+    };
+    known.set_item(method, &value)?;
+    Ok(Some(value))
+}
+
+/// Returns the dict of known values, created at the first request.
+fn keep(tls: This<'_, Tls>) -> PyResult<Bound<'_, PyDict>> {
+    let fresh = make::dict(tls.py())?;
+    let copy = fresh.clone().into();
+    let before = tls.inner.with(tls.py(), |inner| inner.extra.replace(copy));
+    drop(before);
+    Ok(fresh)
+}
