@@ -161,10 +161,19 @@ class Course:
         while quiet < QUIET_TURNS and not self.is_over:
             before = len(self.seen)
             self.act()
-            turn(self.loop)
-            self.turns += 1
+            self.turn()
             has_changed = self.log.is_ready and self.peer.advance()
             quiet = 0 if has_changed or len(self.seen) != before else quiet + 1
+
+    def turn(self) -> None:
+        """Run a turn of the loop, which an interrupt may leave."""
+        self.turns += 1
+        try:
+            turn(self.loop)
+        except KeyboardInterrupt:
+            self.seen.append(("interrupted",))
+            # What was to run in this turn runs in the next one.
+            turn(self.loop)
 
     def act(self) -> None:
         """Do what the application does in this turn."""
@@ -187,7 +196,8 @@ class Course:
             return False
         # asyncio's start_tls() returns None for a connection that was lost in the handshake, ours a closed transport.
         transport = self.log.transport
-        is_told = self.log.is_lost or transport is None or self.has_failed or transport.is_closing()
+        is_told = self.log.is_lost or transport is None or self.has_failed
+        is_told = is_told or (not self.plan.inside and transport.is_closing())
         return is_told and (self.sock.fileno() == -1 or self.is_untouched)
 
     @property

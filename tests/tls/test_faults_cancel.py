@@ -61,6 +61,11 @@ def fail(log: Log) -> None:
     raise LookupError("by the test")
 
 
+def interrupt(log: Log) -> None:
+    """Raise what Ctrl-C raises."""
+    raise KeyboardInterrupt
+
+
 INSIDE: dict[str, Callable[[Log], object]] = {
     "close": lambda log: log.transport.close(),
     "abort": lambda log: log.transport.abort(),
@@ -70,6 +75,7 @@ INSIDE: dict[str, Callable[[Log], object]] = {
     "close and write": lambda log: (log.transport.close(), log.transport.write(b"more")),
     "pause": lambda log: log.transport.pause_reading(),
     "fail": fail,
+    "interrupt": interrupt,
 }
 
 
@@ -79,9 +85,12 @@ def has_no_oracle(side: str, way: str, call: str, name: str, fault: Fault | None
     Its `start_tls()` waits for ever on a transport that has been closed. A connection that is closed while reading is
     paused, after an end of file without a goodbye, stays open. Data are received after `close()` if they came with the
     last message of the handshake, and writing in `connection_lost` is an AttributeError. A client whose reading is
-    paused in `connection_made` keeps the last message of its handshake back.
+    paused in `connection_made` keeps the last message of its handshake back, and after an interrupt there the data that
+    came with the handshake are not received.
     """
     is_end = "close" in name or "abort" in name
+    if call == "connection_made" and way == "create" and name == "interrupt":
+        return True
     if call == "connection_made":
         return name == "pause" if way == "create" and side == "client" else is_end or name == "pause"
     if call == "connection_lost":

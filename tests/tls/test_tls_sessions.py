@@ -1,16 +1,17 @@
 """Versions, sessions, keys and messages after the handshake."""
 
 import asyncio
-import os
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates_made import need_openssl
+from net_protocols import Recorder
+from net_support import run
 from support import private, turn, turn_until
-from tls_certificates import CLIENT, Contexts
+from tls_certificates import CLIENT, SERVER, Contexts
+from tls_openssl import OpenSSL
 from tls_servers import HOST, factory, serving
 from tls_support import SIDES, secured
 
@@ -128,58 +129,13 @@ def test_the_transport_asks_for_a_certificate_later(loop: asyncio.AbstractEventL
         assert tls.getpeercert()["subject"] == ((("commonName", CLIENT),),)
 
 
-class SClient:
-    """`openssl s_client`: a line of one letter is a command, all others are sent."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, address: tuple[str, int], *words: str) -> None:
-        need_openssl()
-        command = ["openssl", "s_client", "-brief", "-connect", f"{address[0]}:{address[1]}", *words]
-        self.loop = loop
-        pipe = subprocess.PIPE
-        self.child = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe)
-        for output in (self.child.stdout, self.child.stderr):
-            assert output is not None
-            os.set_blocking(output.fileno(), False)
-
-    def send(self, line: bytes) -> None:
-        """Type a line."""
-        assert self.child.stdin is not None
-        self.child.stdin.write(line)
-
-    def received(self, count: int) -> bytes:
-        """Return so many bytes of what has arrived, fewer at the end."""
-        got = b""
-        while len(got) < count and (piece := self._next(self.child.stdout, count - len(got))):
-            got += piece
-        return got
-
-    def wait_for_message(self, text: bytes) -> None:
-        """Run the loop until the child has written this text about itself."""
-        got = b""
-        while text not in got:
-            piece = self._next(self.child.stderr, 1000)
-            assert piece, got
-            got += piece
-
-    def _next(self, output: Any, count: int) -> bytes:
-        while (piece := output.read(count)) is None:
-            turn(self.loop)
-        found: bytes = piece
-        return found
-
-    def end(self) -> None:
-        """End the child."""
-        with self.child:
-            self.child.kill()
-
-
 @pytest.fixture
-def s_client(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., SClient]]:
+def openssl(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., OpenSSL]]:
     """Start children, and end them afterwards."""
-    children: list[SClient] = []
+    children: list[OpenSSL] = []
 
-    def start(*arguments: Any) -> SClient:
-        children.append(SClient(loop, *arguments))
+    def start(*words: str | Path) -> OpenSSL:
+        children.append(OpenSSL(loop, *words))
         return children[-1]
 
     yield start
@@ -187,15 +143,21 @@ def s_client(loop: asyncio.AbstractEventLoop) -> Iterator[Callable[..., SClient]
         child.end()
 
 
+def s_client(openssl: Callable[..., OpenSSL], server: Any, *words: str) -> OpenSSL:
+    """A client of a server of the loop."""
+    address = server.sockets[0].getsockname()
+    return openssl("s_client", "-brief", "-connect", f"{address[0]}:{address[1]}", *words)
+
+
 @pytest.mark.parametrize("command", [b"k\n", b"K\n"])
 def test_new_keys_in_the_middle(
-    loop: asyncio.AbstractEventLoop, contexts: Contexts, s_client: Callable[..., SClient], command: bytes
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, openssl: Callable[..., OpenSSL], command: bytes
 ) -> None:
     """A key update of TLS 1.3 by the peer, alone or with the demand for one of ours."""
     protocols: list[Any] = []
     creating = loop.create_server(factory(protocols), HOST, 0, ssl=contexts.server())
     with serving(loop, creating, protocols) as server:
-        client = s_client(server.sockets[0].getsockname())
+        client = s_client(openssl, server)
         for line in (b"before\n", b"between\n", b"after\n"):
             client.send(line)
             assert client.received(len(line)) == line
@@ -205,16 +167,41 @@ def test_new_keys_in_the_middle(
 
 
 def test_renegotiation_is_refused(
-    loop: asyncio.AbstractEventLoop, contexts: Contexts, s_client: Callable[..., SClient]
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, openssl: Callable[..., OpenSSL]
 ) -> None:
     """A client of TLS 1.2 that asks for a new handshake is refused by OpenSSL, and its connection ends."""
     protocols: list[Any] = []
     creating = loop.create_server(factory(protocols), HOST, 0, ssl=contexts.server())
     with serving(loop, creating, protocols) as server:
-        client = s_client(server.sockets[0].getsockname(), "-tls1_2")
+        client = s_client(openssl, server, "-tls1_2")
         client.send(b"before\n")
         assert client.received(7) == b"before\n"
         client.send(b"R\n")
         assert client.received(1) == b""
         turn_until(loop, lambda: protocols[0].lost)
         assert protocols[0].data == b"before\n"
+
+
+@pytest.mark.parametrize(("version", "command"), [("-tls1_2", b"r\n"), ("-tls1_3", b"k\n"), ("-tls1_3", b"K\n")])
+def test_a_server_that_begins_anew(
+    loop: asyncio.AbstractEventLoop,
+    contexts: Contexts,
+    openssl: Callable[..., OpenSSL],
+    version: str,
+    command: bytes,
+) -> None:
+    """A server that asks for a new handshake or sends new keys, between lines in both directions."""
+    files = ("-cert", contexts.folder / f"{SERVER}.pem", "-key", contexts.folder / f"{SERVER}.key")
+    server = openssl("s_server", "-accept", f"{HOST}:0", *files, version)
+    server.wait_for_output(b"ACCEPT ")
+    port = int(server.wait_for_output(b"\n").split(b":")[1])
+    connecting = loop.create_connection(Recorder, HOST, port, ssl=contexts.client(), server_hostname=SERVER)
+    transport, protocol = run(loop, connecting)
+    for number in range(3):
+        transport.write(b"line %d\n" % number)
+        server.wait_for_output(b"line %d\n" % number)
+        server.send(b"answer %d\n" % number)
+        turn_until(loop, lambda number=number: protocol.data.endswith(b"answer %d\n" % number))
+        server.send(command)
+    transport.abort()
+    turn_until(loop, lambda: protocol.lost)
