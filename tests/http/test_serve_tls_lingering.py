@@ -126,3 +126,20 @@ def test_an_ordinary_last_response(site: Site, client: DrivenClient) -> None:
     assert time.monotonic() - began < LATE
     client.sock.close()
     site.wait(lambda: site.http.connections == 0)
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_our_side_ends_behind_a_refusal(engine: str, certificates: Certificates, kind: str) -> None:
+    """A client sees the end of the connection behind its refusal at once, while what it sends is still taken."""
+    data, status = REFUSED[kind]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.both)
+    with serving(hello, tls=context, limit_request_body=1000, linger_seconds=60, linger_seconds_at_most=60) as site:
+        client = DrivenClient(site.address[1], certificates)
+        site.run(client.shake_hands())
+        site.run(client.send(data))
+        assert site.run(client.rest()).startswith(b"HTTP/1.1 %d " % status)
+        assert site.run(upload(client, 4 * MEBIBYTE))
+        assert site.http.connections == 1
+        client.sock.close()
+        site.wait(lambda: site.http.connections == 0)
