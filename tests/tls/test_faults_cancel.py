@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from fault_compare import Comparison, Known, comparing
-from fault_exchange import Act, Plan
+from fault_exchange import Act, Exchanges, Plan
 from fault_peer import Fault
 from fault_ways import STREAMS, WAYS, Log
 from tls_certificates import Contexts
@@ -128,3 +128,31 @@ def test_fault_in_the_handshake(
             for byte in (0, 1):
                 wrong = Fault(fault, number, byte, sent=b"no TLS\r\n" if fault == "instead" else b"")
                 compare.run(Plan(fault=wrong, way=way, options=options), (way, wrong))
+
+
+@pytest.mark.parametrize("name", ["close", "close and write", "write and close"])
+def test_no_data_after_close(loop: asyncio.AbstractEventLoop, contexts: Contexts, name: str) -> None:
+    """Line "`close()` stops delivering data": those that came with the last message of the handshake are dropped."""
+    seen = Exchanges(loop, contexts, side="server").run(Plan(inside={"connection_made": INSIDE[name]})).seen
+    assert [call[0] for call in seen][:3] == ["connection_made", "eof_received", "connection_lost"]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("name", ["close", "abort"])
+def test_start_tls_on_a_closed_transport(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, side: str, name: str
+) -> None:
+    """The handshake of a connection that was lost before it began is ended by its timeout."""
+    exchange = Exchanges(loop, contexts, side=side).run(Plan(inside={"connection_made": INSIDE[name]}, way="start_tls"))
+    ((_, result),) = [call for call in exchange.seen if call[0] == "result"]
+    assert result[0] == "ConnectionAbortedError"
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_close_after_an_end_while_paused(loop: asyncio.AbstractEventLoop, contexts: Contexts, side: str) -> None:
+    """A connection is closed although reading is paused and the peer has left without a goodbye."""
+    exchanges = Exchanges(loop, contexts, side=side)
+    last = len(exchanges.run(Plan()).peer.lengths) - 1
+    plan = Plan(inside={"data_received": INSIDE["pause"]}, fault=Fault("end", last))
+    names = [call[0] for call in exchanges.run(plan).seen]
+    assert names[-5:-2] == ["closed by the test", "eof_received", "connection_lost"]

@@ -16,7 +16,12 @@ pub(crate) fn close(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
     if !tls.inner.with(py, |inner| inner.state.close()) {
         return Ok(());
     }
-    if tls.phase(py) == Phase::Handshake { abort(tls, None) } else { goodbye::start(tls) }
+    match tls.phase(py) {
+        Phase::Handshake => abort(tls, None),
+        // The peer has ended while reading was paused: nothing else would go on with that.
+        Phase::Flushing => goodbye::flush_kept(tls),
+        _ => goodbye::start(tls),
+    }
 }
 
 /// Implements `transport.abort()`, and `_force_close(exc)`. What was written in this turn is still sent if there is room.

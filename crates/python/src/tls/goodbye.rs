@@ -25,14 +25,20 @@ pub(super) fn start(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
                 inner.state.close();
                 inner.state.advance(Phase::Flushing)
             });
-            set_timer(tls, tls.shutdown_timeout, name!("_check_shutdown_timeout"))?;
-            let kept = tls.inner.with(py, |inner| std::mem::take(&mut inner.incoming));
-            let mut input = &kept[..];
-            let flushed = flush(tls, &mut input);
-            and_also(py, flushed, || keep(tls, &mut input))
+            flush_kept(tls)
         }
         Phase::Unconnected | Phase::Handshake | Phase::Flushing | Phase::Shutdown | Phase::Closed => Ok(()),
     }
+}
+
+/// Deals with what was kept before the end, within the time for the goodbye.
+pub(super) fn flush_kept(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
+    let py = tls.py();
+    set_timer(tls, tls.shutdown_timeout, name!("_check_shutdown_timeout"))?;
+    let kept = tls.inner.with(py, |inner| std::mem::take(&mut inner.incoming));
+    let mut input = &kept[..];
+    let flushed = flush(tls, &mut input);
+    and_also(py, flushed, || keep(tls, &mut input))
 }
 
 /// Deals with what was received and written before the end, then says goodbye.

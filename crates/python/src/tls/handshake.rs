@@ -13,7 +13,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::openssl::Outcome;
 use crate::ffi::this::This;
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::loop_state::Modes;
 use crate::name;
 
@@ -87,5 +87,18 @@ pub(super) fn check_timeout(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
     let seconds = make::float(py, tls.handshake_timeout)?;
     let text = format!("SSL handshake is taking longer than {seconds} seconds: aborting the connection");
     let error = new_error::<PyConnectionAbortedError>(text);
-    failure::fail(tls, &error, "Fatal error on transport")
+    let is_over = match tls.below(py) {
+        Some(below) => below.is_closing(py)?,
+        None => true,
+    };
+    let failed = failure::fail(tls, &error, "Fatal error on transport");
+    if !is_over {
+        return failed;
+    }
+    // The transport below was closed before it had this protocol, which it may never tell of the end.
+    tls.inner.with(py, |inner| {
+        inner.state.close();
+        inner.state.advance(Phase::Closed)
+    });
+    and_also(py, failed, || failure::wake(tls, Some(&error)))
 }
