@@ -127,7 +127,8 @@ fn schedule_owed_ends(py: Python<'_>, owed: &[(Object, Object)]) -> Result<(), E
         let (transport, error) = (transport.bind_borrowed(py), error.bind_borrowed(py));
         as_one::<stream::Stream>(transport, |stream| schedule_end(stream, error))?;
         as_one::<datagram::Endpoint>(transport, |endpoint| schedule_end(endpoint, error))?;
-        as_one::<pipe::Pipe>(transport, |pipe| schedule_end(pipe, error))
+        as_one::<pipe::Pipe>(transport, |pipe| schedule_end(pipe, error))?;
+        as_one::<tls::Tls>(transport, |tls| tls::schedule_end(tls, error))
     })
 }
 

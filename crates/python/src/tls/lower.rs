@@ -15,7 +15,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::loop_state::Modes;
 use crate::name;
-use crate::transport::schedule;
+use crate::transport::{owe_end, schedule};
 
 /// Takes the transport below, and begins.
 pub(super) fn connection_made(tls: This<'_, Tls>, transport: Borrowed<'_>) -> Result<(), ErrorSet> {
@@ -99,20 +99,34 @@ pub(super) fn connection_lost(tls: This<'_, Tls>, error: Borrowed<'_>) -> Result
         let is_due = inner.state.lose();
         inner.queue.clear();
         inner.incoming = Vec::new();
-        (is_due, (inner.protocol.take(), inner.below.take()))
+        let protocol = if is_due { None } else { inner.protocol.take() };
+        (is_due, (protocol, inner.below.take()))
     });
-    let (protocol, below) = released;
-    let told = match protocol.filter(|_| is_due) {
-        Some(protocol) => {
-            let method = protocol.bind(py).getattr(name!("connection_lost"))?;
-            schedule(tls.owner.bind(py), method.as_borrowed(), &[error], None)
-        }
-        None => Ok(()),
-    };
-    drop(below);
+    drop(released);
+    let told = if is_due { schedule_end(tls, error) } else { Ok(()) };
     let given = (!error.is_none()).then(|| PyErr::from_value(error.to_owned()));
     let woken = and_also(py, told, || wake(tls, given.as_ref()));
     and_also(py, woken, || cancel_timer(tls))
+}
+
+/// Schedules `connection_lost` of the protocol, for an exception or None. If there is no memory for it the loop tries
+/// again at the end of each turn.
+pub(crate) fn schedule_end(tls: This<'_, Tls>, error: Borrowed<'_>) -> Result<(), ErrorSet> {
+    let py = tls.py();
+    let Some(protocol) = tls.protocol(py) else { return Ok(()) };
+    let owner = tls.owner.bind(py);
+    let scheduled = protocol
+        .getattr(name!("connection_lost"))
+        .map_err(ErrorSet::from)
+        .and_then(|method| schedule(owner, method.as_borrowed(), &[error], None));
+    match scheduled {
+        Ok(()) => {
+            let told = tls.inner.with(py, |inner| inner.protocol.take());
+            drop(told);
+            Ok(())
+        }
+        Err(raised) => owe_end(owner.get(), tls.object(), error, raised.take(py)),
+    }
 }
 
 /// The transport below asks for a pause of writing.

@@ -48,6 +48,7 @@ mod write;
 
 pub(crate) use class::{make_class, obstacle};
 pub(crate) use end::close;
+pub(crate) use lower::schedule_end;
 pub(crate) use native::{end_writing, is_lost, tell_at_turn_end, unsent, write_parts};
 pub(crate) use open::{Parts, open};
 pub(crate) use state::Tls;

@@ -214,12 +214,14 @@ pub(crate) fn schedule_end<I: Inner>(
     let method = transport.object().get_type().getattr(name!("_call_connection_lost"))?;
     let (owner, context) = (transport.owner.bind(py), context.bind_borrowed(py));
     let scheduled = schedule(owner, method.as_borrowed(), &[transport.object(), error], Some(context));
-    scheduled.or_else(|raised| owe_end(transport, error, raised.take(py)))
+    scheduled.or_else(|raised| owe_end(transport.owner.get(), transport.object(), error, raised.take(py)))
 }
 
+/// Lets the loop try again to schedule the end of a transport, if `failure` is a lack of memory.
 #[cold]
-fn owe_end<I: Inner>(
-    transport: This<'_, Transport<I>>,
+pub(crate) fn owe_end(
+    owner: &EventLoop,
+    transport: Borrowed<'_>,
     error: Borrowed<'_>,
     failure: PyErr,
 ) -> Result<(), ErrorSet> {
@@ -227,10 +229,10 @@ fn owe_end<I: Inner>(
     if !failure.is_instance_of::<PyMemoryError>(py) {
         return Err(failure.into());
     }
-    let object = || transport.object().to_owned().into();
+    let object = || transport.to_owned().into();
     let listed = object();
     let owed = (object(), error.to_owned().into());
-    transport.owner.get().queues.with(py, |queues| {
+    owner.queues.with(py, |queues| {
         queues.owed_ends.push(owed);
         queues.unsent.push(listed);
     });
