@@ -5,7 +5,6 @@ and on ours with each of the engines.
 """
 
 import asyncio
-import importlib.util
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,8 +40,7 @@ def new_loop(
     if engine != "asyncio":
         # For a child of the test.
         monkeypatch.setenv("VITOK_TLS", engine)
-        if importlib.util.find_spec("vitok._tls"):
-            monkeypatch.setattr("vitok._tls.wanted", engine, raising=False)
+        monkeypatch.setattr("vitok._tls.wanted", engine)
     factory = loop_factory("asyncio" if engine == "asyncio" else "vitok")
     made: list[asyncio.AbstractEventLoop] = []
 

@@ -119,11 +119,11 @@ impl Level {
     }
 
     /// Takes note of a size, and returns what follows. At the high mark it is a pause already, as asyncio has it for
-    /// TLS.
+    /// TLS, but never with nothing: marks of zero would pause for ever.
     #[inline]
     pub fn note(&mut self, size: usize) -> Change {
         let change = match self.paused {
-            false if size >= self.high => Change::Pause,
+            false if size >= self.high && size > 0 => Change::Pause,
             true if size <= self.low => Change::Resume,
             _ => return Change::Nothing,
         };
@@ -263,7 +263,8 @@ impl Tls {
     #[inline]
     #[must_use]
     pub const fn may_send(&self) -> bool {
-        !self.is_blocked && matches!(self.phase, Phase::Open)
+        // The peer may have ended while reading is paused: what was written before is sent all the same.
+        !self.is_blocked && matches!(self.phase, Phase::Open | Phase::Flushing)
     }
 
     /// Returns what happens to bytes that the program writes.

@@ -95,3 +95,31 @@ fn marks_that_contradict_each_other_are_refused() {
     tls.reading.set_limits(None, Some(10)).expect("good marks");
     assert_eq!(tls.reading.limits(), (10, 40));
 }
+
+#[test]
+fn marks_of_zero_pause_for_every_byte_and_not_for_none() {
+    let mut level = Tls::new(false).reading;
+    level.set_limits(Some(0), None).expect("good marks");
+    let steps = [(0, Change::Nothing), (1, Change::Pause), (1, Change::Nothing), (0, Change::Resume)];
+    for (size, change) in steps {
+        assert_eq!(level.note(size), change, "{size} bytes");
+    }
+}
+
+#[test]
+fn data_is_sent_from_the_handshake_to_the_goodbye() {
+    for (phase, may_send) in [
+        (Phase::Unconnected, false),
+        (Phase::Handshake, false),
+        (Phase::Open, true),
+        // The peer may have ended while reading is paused: what was written before is not held back.
+        (Phase::Flushing, true),
+        (Phase::Shutdown, false),
+        (Phase::Closed, false),
+    ] {
+        let mut tls = in_phase(phase);
+        assert_eq!(tls.may_send(), may_send, "{phase:?}");
+        tls.set_blocked(true);
+        assert!(!tls.may_send(), "{phase:?}");
+    }
+}
