@@ -267,3 +267,29 @@ def test_a_message_callback_that_raises_later(loop: asyncio.AbstractEventLoop, c
         assert (type(error), error.args) == (LookupError, (moment,))
         assert [report["exception"] for report in reports] == [error]
         assert reports[0]["message"] == "Fatal error on SSL protocol"
+
+
+@pytest.mark.parametrize("moment", ["reading", "writing"])
+def test_a_name_chooses_a_context_whose_message_callback_raises(
+    loop: asyncio.AbstractEventLoop, contexts: Contexts, moment: str
+) -> None:
+    """The callback of the chosen context counts, and not that of the one that was given."""
+    reports = reports_of(loop)
+    fails: list[str] = []
+    given, chosen = contexts.server(), failing_on_request(contexts.server(), fails)
+
+    def choose(tls: Any, *_: object) -> None:
+        tls.context = chosen
+
+    given.sni_callback = choose
+    with secured(loop, contexts, side="server", context=given) as wire:
+        fails.append(moment)
+        if moment == "writing":
+            wire.transport.write(b"x")
+        else:
+            wire.peer.write(b"x")
+        turn_until(loop, lambda: wire.protocol.lost)
+        fails.clear()
+        (error,) = wire.protocol.lost
+        assert (type(error), error.args) == (LookupError, (moment,))
+        assert [report["exception"] for report in reports] == [error]

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 211] = [
+pub(super) const TEXTS: [&str; 212] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -61,6 +61,7 @@ pub(super) const TEXTS: [&str; 211] = [
     "_force_close",
     "_fut_waiter",
     "_limit",
+    "_msg_callback",
     "_process_self_data",
     "_repr_info",
     "_resume",

@@ -53,9 +53,15 @@ impl Engine {
     /// Takes a step of the handshake. `Moved` means that it is over.
     pub(super) fn handshake(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<Outcome, ErrorSet> {
         match self {
-            Self::Direct(session) => step(session, py, input, |object| {
-                object.bind(py).call_method0(name!("do_handshake")).map(drop)
-            }),
+            Self::Direct(session) => {
+                let outcome = step(session, py, input, |object| {
+                    object.bind(py).call_method0(name!("do_handshake")).map(drop)
+                })?;
+                if matches!(outcome, Outcome::Moved(_)) {
+                    session.look_for_callback(py)?;
+                }
+                Ok(outcome)
+            }
             Self::Memory(memory) => memory.handshake(py, input),
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct Session {
     ssl: NonNull<Ssl>,
     channel: NonNull<Channel>,
     functions: &'static Functions,
+    /// Whether there is a callback for messages. Before 3.15 the object keeps its exception for its own methods.
+    is_reporting: bool,
 }
 
 impl Session {
@@ -115,12 +117,20 @@ impl Session {
         // SAFETY: a connection of this library, and a new BIO that is given to it for both directions. It releases
         // the BIOs that it had.
         unsafe { (functions.set_bio)(ssl.as_ptr(), bio.as_ptr(), bio.as_ptr()) };
-        Ok(Ok(Self { object: object.clone().into(), ssl, channel, functions }))
+        Ok(Ok(Self { object: object.clone().into(), ssl, channel, functions, is_reporting: false }))
     }
 
     /// The `_ssl._SSLSocket`.
     pub(crate) const fn object(&self) -> &Object {
         &self.object
+    }
+
+    /// Looks for a callback for messages after the handshake, in which the connection may have got another context.
+    pub(crate) fn look_for_callback(&mut self, py: Python<'_>) -> PyResult<()> {
+        let context = self.object.bind(py).getattr(name!("context"))?;
+        self.is_reporting =
+            context.getattr_opt(name!("_msg_callback"))?.is_some_and(|callback| !callback.is_none());
+        Ok(())
     }
 
     fn channel(&self) -> &Channel {
@@ -188,7 +198,19 @@ impl Session {
         if PyErr::occurred(py) {
             return Err(ErrorSet::by_interpreter());
         }
-        if status == 1 { Ok(Outcome::Moved(count)) } else { self.failure(py, status) }
+        let outcome = if status == 1 { Outcome::Moved(count) } else { self.failure(py, status)? };
+        if self.is_reporting {
+            self.raise_kept(py)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Raises the exception of a callback that the object has kept: its method does nothing else after the handshake.
+    #[cold]
+    fn raise_kept(&self, py: Python<'_>) -> Result<(), ErrorSet> {
+        let Err(error) = self.object.bind(py).call_method0(name!("do_handshake")) else { return Ok(()) };
+        let ssl_error = py.import(name!("_ssl"))?.getattr(name!("SSLError"))?;
+        if error.is_instance(py, &ssl_error) { Ok(()) } else { Err(error.into()) }
     }
 
     #[cold]
