@@ -1,4 +1,7 @@
-"""`loop.start_tls` and `StreamWriter.start_tls`: TLS in the middle of a connection, and TLS in TLS."""
+"""`loop.start_tls` and `StreamWriter.start_tls`: TLS in the middle of a connection.
+
+TLS in TLS is tested in test_tls_layers.py.
+"""
 
 import asyncio
 import os
@@ -10,8 +13,7 @@ from net_protocols import DatagramRecorder, Recorder
 from net_support import A_FEW, bad, connect, receive, run, unix_pair
 from support import result, turn, turn_until
 from tls_certificates import SERVER, Contexts
-from tls_peer import Peer
-from tls_support import SIDES, peer_of, secured
+from tls_support import SIDES, peer_of
 
 HOST = "127.0.0.1"
 SECONDS = 30
@@ -180,53 +182,6 @@ def test_streams(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
 
     ended = loop.create_future()
     run(loop, asyncio.wait_for(both(), SECONDS))
-
-
-@pytest.mark.parametrize("side", SIDES)
-def test_tls_in_tls(loop: asyncio.AbstractEventLoop, contexts: Contexts, side: str) -> None:
-    """A second TLS inside the first, as through an HTTPS proxy: large data both ways, and the end of both."""
-    outer_protocol = Recorder()
-    with secured(loop, contexts, outer_protocol, side=side) as wire:
-        inner_protocol = Recorder()
-        starting = loop.start_tls(wire.transport, inner_protocol, **options_of(contexts, side))
-        task = loop.create_task(starting)
-        inner = Inner(loop, wire.peer, contexts, side)
-        inner.handshake()
-        transport = result(loop, task)
-        assert transport.get_extra_info("ssl_object") is not wire.transport.get_extra_info("ssl_object")
-        transport.write(bytes(200_000))
-        inner.write(b"y" * 100_000)
-        assert inner.receive(200_000) == bytes(200_000)
-        turn_until(loop, lambda: len(inner_protocol.data) == 100_000)
-        transport.close()
-        inner.unwrap()
-        wire.peer.unwrap()
-        turn_until(loop, lambda: inner_protocol.lost)
-        assert inner_protocol.lost == [None]
-
-
-class Inner(Peer):
-    """The peer of the inner TLS, whose ciphertext is the data of another peer."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, outer: Peer, contexts: Contexts, side: str) -> None:
-        context = contexts.client() if side == "server" else contexts.server()
-        name = SERVER if side == "server" else None
-        super().__init__(loop, outer.sock, context, server_side=side == "client", server_hostname=name)
-        self.outer = outer
-
-    def flush(self) -> None:
-        """Send through the outer peer."""
-        if self.outgoing.pending:
-            self.outer.write(self.outgoing.read())
-
-    def pull(self) -> None:
-        """Take what the outer peer has."""
-        self.outer.pull()
-        try:
-            while piece := self.outer.tls.read(1 << 16):
-                self.incoming.write(piece)
-        except ssl.SSLWantReadError:
-            self.outer.flush()
 
 
 @pytest.mark.parametrize("side", SIDES)
