@@ -115,7 +115,13 @@ class Play:
         self.quietly(self.wire.transport.set_write_buffer_limits, self.choices.choice([1000, 50_000, None]))
 
     def close(self) -> None:
-        """Close, once: asyncio's own transport is of no use after the second time."""
+        """Close, once: asyncio's own transport is of no use after the second time.
+
+        If the peer has ended while reading is paused, asyncio's own transport would never end.
+        """
+        if self.has_shut_down and not self.wire.transport.is_closing():
+            self.wire.transport.resume_reading()
+            turn(self.trace.loop, A_FEW)
         if not self.wire.transport.is_closing():
             self.wire.transport.close()
 
