@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fault_peer import describe
+from support import private
 from tls_certificates import SERVER
 
 # What an application saw, in its order.
@@ -97,12 +98,13 @@ async def start_tls(end: End, log: Log, **options: Any) -> None:
     log.held = b""
     options = {"server_side": end.is_server, "server_hostname": end.name, **options}
     upgraded: Any = await end.loop.start_tls(transport, log, end.context, **options)
-    # Of a transport that was closed meanwhile asyncio returns None; no protocol is told of its end.
-    log.transport = None if upgraded is None or upgraded.is_closing() else upgraded
+    if upgraded is None:
+        # asyncio returns this for a transport that was closed meanwhile.
+        raise ConnectionResetError("Connection lost during the SSL handshake")
+    log.transport = upgraded
     log.seen.append(("start_tls",))
     held, log.held = log.held, None
-    if log.transport is not None:
-        log.transport.write(held)
+    log.transport.write(held)
 
 
 async def open_connection(end: End, log: Log, **options: Any) -> None:
@@ -116,12 +118,20 @@ async def open_connection(end: End, log: Log, **options: Any) -> None:
 async def upgrade(end: End, log: Log, **options: Any) -> None:
     """A client on streams that begins in clear."""
     reader, writer = await asyncio.open_connection(sock=end.sock)
+    # Nobody waits for the end of a connection without TLS; collected in an unlucky order, it would log its exception.
+    private(writer.transport.get_protocol())._closed.add_done_callback(retrieve)
     try:
         log.is_ready = True
         await writer.start_tls(end.context, server_hostname=SERVER, **options)
         await echo(reader, writer, log)
     finally:
         writer.close()
+
+
+def retrieve(ended: asyncio.Future[None]) -> None:
+    """Mark the exception of a future as seen."""
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: Log) -> None:

@@ -219,6 +219,12 @@ impl Tls {
         is_due
     }
 
+    /// Returns whether the protocol knows that it has a connection, or had one.
+    #[must_use]
+    pub fn was_made(&self) -> bool {
+        self.told != Told::Nothing
+    }
+
     /// Ends everything. Returns whether `connection_lost` is due.
     pub fn lose(&mut self) -> bool {
         let is_due = self.phase != Phase::Handshake && matches!(self.told, Told::Made | Told::End);

@@ -36,6 +36,7 @@ class Echo(asyncio.Protocol):
             "is_reused": tls.session_reused,
             "client": (self.transport.get_extra_info("peercert") or {}).get("subject", ()),
             "loop": loop_name(),
+            "engine": getattr(self.transport, "_engine", None),
         }
         return json.dumps(found).encode()
 

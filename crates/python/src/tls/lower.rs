@@ -95,16 +95,24 @@ pub(super) fn eof_received(tls: This<'_, Tls>) -> Result<bool, ErrorSet> {
 /// Ends everything, after the transport below has.
 pub(super) fn connection_lost(tls: This<'_, Tls>, error: Borrowed<'_>) -> Result<(), ErrorSet> {
     let py = tls.py();
-    let (is_due, released) = tls.inner.with(py, |inner| {
+    let (is_due, is_upgrading, released) = tls.inner.with(py, |inner| {
+        let is_upgrading = inner.waiter.is_some() && inner.state.was_made();
         let is_due = inner.state.lose();
         inner.queue.clear();
         inner.incoming = Vec::new();
         let protocol = if is_due { None } else { inner.protocol.take() };
-        (is_due, (protocol, inner.below.take()))
+        (is_due, is_upgrading, (protocol, inner.below.take()))
     });
     drop(released);
     let told = if is_due { schedule_end(tls, error) } else { Ok(()) };
-    let given = (!error.is_none()).then(|| PyErr::from_value(error.to_owned()));
+    let given = if !error.is_none() {
+        Some(PyErr::from_value(error.to_owned()))
+    } else if is_upgrading {
+        // asyncio's start_tls() returns None, as if there were a connection.
+        Some(new_error::<PyConnectionResetError>("Connection lost during the SSL handshake"))
+    } else {
+        None
+    };
     let woken = and_also(py, told, || wake(tls, given.as_ref()));
     and_also(py, woken, || cancel_timer(tls))
 }
