@@ -163,6 +163,20 @@ def test_a_read_limit_of_zero(loop: asyncio.AbstractEventLoop, contexts: Context
         turn_until(loop, lambda: len(wire.protocol.data) == 150_000)
 
 
+def test_a_write_limit_of_zero(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """The protocol is paused while anything is buffered; asyncio's own transport pauses it for nothing at all."""
+    with secured(loop, contexts, pair=unix_pair(send_buffer=SMALL_BUFFER)) as wire:
+        wire.transport.set_write_buffer_limits(high=0)
+        assert wire.protocol.calls == ["connection_made"]
+        written = 0
+        while "pause_writing" not in wire.protocol.calls:
+            wire.transport.write(bytes(100_000))
+            written += 100_000
+            turn(loop)
+        assert wire.peer.receive(written) == bytes(written)
+        turn_until(loop, lambda: wire.protocol.calls[-1] == "resume_writing")
+
+
 def test_a_client_that_is_paused_at_once(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
     """The end of its handshake is sent all the same: asyncio's own client lets the server wait."""
     protocol = Recorder(connection_made=lambda transport: transport.pause_reading())
