@@ -61,7 +61,7 @@ pub(crate) struct EventLoop {
 #[derive(Default)]
 pub(crate) struct TlsBuffers {
     /// What was decrypted.
-    pub(crate) plain: Inbound,
+    pub(crate) plain: Vec<u8>,
     /// What was encrypted.
     pub(crate) output: Vec<u8>,
     /// Short pieces that become one record.

@@ -54,10 +54,15 @@ impl Records {
     /// assert_eq!((found.count, found.length), (1, 7));
     /// ```
     pub fn take(&mut self, bytes: &[u8]) -> WholeRecords {
+        self.take_some(bytes, usize::MAX)
+    }
+
+    /// Does the same for no more than so many records.
+    pub fn take_some(&mut self, bytes: &[u8], at_most: usize) -> WholeRecords {
         let length = self.missing.min(bytes.len());
         self.missing -= length;
         let mut found = WholeRecords { count: usize::from(length > 0 && self.missing == 0), length };
-        while found.length < bytes.len() {
+        while found.length < bytes.len() && found.count < at_most {
             let rest = &bytes[found.length..];
             match first(rest) {
                 First::Of(length) if length <= rest.len() => found.length += length,

@@ -16,6 +16,17 @@ impl<'a> Room<'a> {
         Self { memory, filled: 0, is_initialised: false }
     }
 
+    /// Wraps bytes that are written over.
+    pub(crate) const fn of(bytes: &'a mut [u8]) -> Self {
+        let (start, length) = (bytes.as_mut_ptr().cast(), bytes.len());
+        // SAFETY: the same memory, borrowed as long; a room only puts values into it.
+        Self {
+            memory: unsafe { std::slice::from_raw_parts_mut(start, length) },
+            filled: 0,
+            is_initialised: true,
+        }
+    }
+
     /// Wraps memory that has values, of which those that are not written over stay.
     ///
     /// # Safety

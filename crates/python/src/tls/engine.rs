@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::memory::{Memory, Names};
 use crate::ffi::bytes::Bytes;
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::instance::Visit;
 use crate::ffi::object::Object;
 use crate::ffi::openssl::{Outcome, Session};
@@ -108,15 +108,24 @@ impl Engine {
         }
     }
 
-    /// Gives the engine an empty buffer for what it encrypts next.
-    pub(super) fn give_buffer(&mut self, empty: Vec<u8>) {
-        if let Self::Direct(session) = self {
-            let before = session.exchange_output(empty);
-            if !before.is_empty() {
-                // What a program has written by the `ssl.SSLObject` itself comes first.
-                drop(session.exchange_output(before));
-            }
+    /// Gives the engine an empty buffer for what it encrypts next. It is returned if the engine has its own.
+    pub(super) fn give_buffer(&mut self, empty: Vec<u8>) -> Option<Vec<u8>> {
+        let Self::Direct(session) = self else { return Some(empty) };
+        let before = session.exchange_output(empty);
+        if !before.is_empty() {
+            // What a program has written by the `ssl.SSLObject` itself comes first.
+            drop(session.exchange_output(before));
         }
+        None
+    }
+
+    /// Moves what was encrypted to the end of a buffer: a `MemoryBIO` keeps the memory that it once had.
+    pub(super) fn drain_output(&self, py: Python<'_>, output: &mut Vec<u8>) -> Result<(), ErrorSet> {
+        let Self::Memory(memory) = self else { return Ok(()) };
+        let record = memory.take_output(py)?;
+        output.try_reserve(record.as_ref().len()).map_err(|_| no_memory())?;
+        output.extend_from_slice(record.as_ref());
+        Ok(())
     }
 
     /// Returns what was encrypted.

@@ -97,7 +97,7 @@ impl Memory {
 
     pub(super) fn handshake(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<Outcome, ErrorSet> {
         let is_first = input.is_empty();
-        if self.accept(py, input)? == 0 && !is_first {
+        if self.accept(py, input, usize::MAX)? == 0 && !is_first {
             // A part of a record changes nothing.
             return Ok(Outcome::Want);
         }
@@ -107,7 +107,7 @@ impl Memory {
     }
 
     pub(super) fn shut_down(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<Outcome, ErrorSet> {
-        self.accept(py, input)?;
+        self.accept(py, input, usize::MAX)?;
         self.step(py, if self.is_plain { name!("shutdown") } else { name!("unwrap") })
     }
 
@@ -119,9 +119,9 @@ impl Memory {
         }
     }
 
-    /// Moves the whole records at the front of the ciphertext to the incoming BIO. Returns how many there were.
-    fn accept(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<usize, ErrorSet> {
-        let found = self.place.take(input);
+    /// Moves whole records at the front of the ciphertext to the incoming BIO. Returns how many there were.
+    fn accept(&mut self, py: Python<'_>, input: &mut &[u8], at_most: usize) -> Result<usize, ErrorSet> {
+        let found = self.place.take_some(input, at_most);
         if found.length == 0 {
             return Ok(0);
         }
@@ -154,15 +154,19 @@ impl Memory {
         input: &mut &[u8],
         room: &mut Room<'_>,
     ) -> Result<Outcome, ErrorSet> {
-        if self.records == 0 && self.accept(py, input)? == 0 {
-            return Ok(Outcome::Want);
-        }
-        let count = match self.read_some(py, room) {
-            Ok(0) => return Ok(Outcome::Closed),
-            Ok(count) => count,
-            Err(raised) => {
-                self.records = 0;
-                return want(py, raised);
+        let count = loop {
+            // One by one, since the BIO keeps the memory that it once had.
+            if self.records == 0 && self.accept(py, input, 1)? == 0 {
+                return Ok(Outcome::Want);
+            }
+            match self.read_some(py, room) {
+                Ok(0) => return Ok(Outcome::Closed),
+                Ok(count) => break count,
+                Err(raised) => {
+                    // A record without data, such as a session ticket. The next one may be there.
+                    self.records = 0;
+                    want(py, raised)?;
+                }
             }
         };
         // A record that did not fit is read in parts.

@@ -11,10 +11,10 @@ use super::engine::Engine;
 use super::failure::{fail, fail_if_caught};
 use super::state::{Tls, keep, with_engine};
 use super::{flow, write};
-use crate::buffer::{Inbound, View};
+use crate::buffer::View;
 use crate::ffi::bytes;
 use crate::ffi::call::call_method;
-use crate::ffi::error::new_error;
+use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::make;
 use crate::ffi::openssl::Outcome;
 use crate::ffi::room::Room;
@@ -27,6 +27,9 @@ use crate::stream_protocol::StreamProtocol;
 
 /// From this size on, data is decrypted into a `bytes` object of its own: a copy costs more than cutting it to size.
 const OWN_OBJECT: usize = 64 * 1024;
+
+/// The size of the loop's buffer for decrypted data.
+const PLAIN: usize = 256 * 1024;
 
 /// What OpenSSL may hold of an incomplete record from before, which the next ciphertext completes.
 const HELD: usize = 17 * 1024;
@@ -101,19 +104,17 @@ fn with_plain<R>(
 ) -> Result<(R, Delivered), ErrorSet> {
     let py = tls.py();
     let owner = tls.owner.get();
-    let mut plain: Inbound = owner.tls_buffers.with(py, |buffers| std::mem::take(&mut buffers.plain));
-    let mut delivered = Ok(Delivered::All);
-    let content = plain.receive(|memory| {
-        let mut room = Room::new(memory);
-        delivered = fill(tls, input, &mut room);
-        Ok(room.into_filled())
-    });
-    let result = match (content, delivered) {
-        (Ok(content), Ok(delivered)) => {
-            keep(tls, input).and_then(|()| body(content)).map(|result| (result, delivered))
-        }
-        (_, Err(error)) => Err(error.into()),
-        (Err(_), _) => Err(crate::ffi::error::no_memory().into()),
+    let mut plain = owner.tls_buffers.with(py, |buffers| std::mem::take(&mut buffers.plain));
+    if plain.is_empty() {
+        plain.try_reserve_exact(PLAIN).map_err(|_| no_memory())?;
+        plain.resize(PLAIN, 0);
+    }
+    let mut room = Room::of(&mut plain);
+    let delivered = fill(tls, input, &mut room);
+    let content = room.into_filled();
+    let result = match delivered {
+        Ok(delivered) => keep(tls, input).and_then(|()| body(content)).map(|result| (result, delivered)),
+        Err(error) => Err(error.into()),
     };
     owner.tls_buffers.with(py, |buffers| buffers.plain = plain);
     result

@@ -188,7 +188,7 @@ fn encrypt(
 ) -> Result<(Output, bool), ErrorSet> {
     let py = tls.py();
     let buffers = &tls.owner.get().tls_buffers;
-    engine.give_buffer(buffers.with(py, |buffers| mem::take(&mut buffers.output)));
+    let mut drained = engine.give_buffer(buffers.with(py, |buffers| mem::take(&mut buffers.output)));
     let mut gathered = buffers.with(py, |buffers| mem::take(&mut buffers.gathered));
     let mut count = 0;
     let mut outcome = Ok(false);
@@ -197,6 +197,12 @@ fn encrypt(
             Ok(Outcome::Moved(written)) => {
                 queue.advance(written);
                 count += written;
+                if let Some(drained) = drained.as_mut().filter(|_| !queue.is_empty())
+                    && let Err(raised) = engine.drain_output(py, drained)
+                {
+                    outcome = Err(raised.take(py));
+                    break;
+                }
             }
             Ok(_) => {
                 outcome = Ok(true);
@@ -210,7 +216,18 @@ fn encrypt(
     }
     buffers.with(py, |buffers| buffers.gathered = gathered);
     let is_stuck = outcome?;
-    Ok((engine.take_output(py)?, is_stuck))
+    match drained {
+        Some(mut drained) if !drained.is_empty() => {
+            engine.drain_output(py, &mut drained)?;
+            Ok((Output::Buffer(drained), is_stuck))
+        }
+        unused => {
+            if let Some(unused) = unused {
+                buffers.with(py, |buffers| buffers.output = unused);
+            }
+            Ok((engine.take_output(py)?, is_stuck))
+        }
+    }
 }
 
 /// Returns the data of the next record: a part of a long piece, or short pieces together.
