@@ -5,6 +5,7 @@
 //! `ssl.SSLObject`; so the two ends meet in a mutex.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
+use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null};
 use std::slice;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -66,15 +67,23 @@ pub(super) struct Loan<'a> {
 impl<'a> Loan<'a> {
     /// Takes back what OpenSSL has not read.
     pub(super) fn end(self) -> &'a [u8] {
-        let left = self.channel.ends().left;
-        &self.input[self.input.len() - left..]
+        let this = ManuallyDrop::new(self);
+        let left = this.channel.ends().take_back();
+        &this.input[this.input.len() - left..]
     }
 }
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        let mut ends = self.channel.ends();
-        (ends.input, ends.left) = (null(), 0);
+        self.channel.ends().take_back();
+    }
+}
+
+impl Ends {
+    /// Ends a loan, and returns how much of it is left.
+    fn take_back(&mut self) -> usize {
+        self.input = null();
+        std::mem::take(&mut self.left)
     }
 }
 

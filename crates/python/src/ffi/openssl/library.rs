@@ -4,7 +4,7 @@
 //! up in the module's own file and what it depends on. An interpreter that has OpenSSL linked into itself has no such
 //! file, or exports no such names.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong, c_void};
 use std::mem::transmute_copy;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -61,6 +61,7 @@ functions! {
     extra_data: c"SSL_get_ex_data" = fn(*const Ssl, c_int) -> *mut c_void;
     context_of: c"SSL_get_SSL_CTX" = fn(*const Ssl) -> *mut c_void;
     set_bio: c"SSL_set_bio" = fn(*mut Ssl, *mut Bio, *mut Bio);
+    first_error: c"ERR_peek_error" = fn() -> c_ulong;
     clear_errors: c"ERR_clear_error" = fn();
     new_method: c"BIO_meth_new" = fn(c_int, *const c_char) -> *mut BioMethod;
     new_index: c"BIO_get_new_index" = fn() -> c_int;
@@ -74,6 +75,19 @@ functions! {
     set_init: c"BIO_set_init" = fn(*mut Bio, c_int);
     set_flags: c"BIO_set_flags" = fn(*mut Bio, c_int);
     clear_flags: c"BIO_clear_flags" = fn(*mut Bio, c_int);
+}
+
+impl Functions {
+    /// Removes errors that other code of this thread has left: OpenSSL would take them for those of the next call.
+    #[inline]
+    pub(super) fn forget_errors(&self) {
+        // Clearing costs several times as much as looking, also if there are none.
+        // SAFETY: has no preconditions: the errors of this thread.
+        if unsafe { (self.first_error)() } != 0 {
+            // SAFETY: as above.
+            unsafe { (self.clear_errors)() };
+        }
+    }
 }
 
 /// A library that the process has loaded.

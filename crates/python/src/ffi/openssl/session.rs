@@ -158,8 +158,7 @@ impl Session {
         let functions = self.functions;
         let loan = self.channel().lend(input);
         let (rest, mut count) = (room.rest(), 0);
-        // SAFETY: has no preconditions: the errors of this thread.
-        unsafe { (functions.clear_errors)() };
+        functions.forget_errors();
         // SAFETY: a live connection, and room for so many bytes.
         let status = unsafe {
             (functions.read)(self.ssl.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &raw mut count)
@@ -178,8 +177,7 @@ impl Session {
     pub(crate) fn write(&mut self, py: Python<'_>, data: &[u8]) -> Result<Outcome, ErrorSet> {
         let functions = self.functions;
         let mut count = 0;
-        // SAFETY: has no preconditions: the errors of this thread.
-        unsafe { (functions.clear_errors)() };
+        functions.forget_errors();
         // SAFETY: a live connection, and so many bytes.
         let status =
             unsafe { (functions.write)(self.ssl.as_ptr(), data.as_ptr().cast(), data.len(), &raw mut count) };
