@@ -57,15 +57,6 @@ REASONS: tuple[Reason, ...] = (
         "(python/cpython#109862, mended in 3.12.2).",
     ),
     Reason(
-        tests="test_ssl.TestSSL.test_create_connection_memory_leak",
-        outcome=Outcome.FAILED,
-        date=datetime.date(2026, 11, 29),
-        since=(3, 12),
-        why="It stops the loop in the turn before `connection_lost` of its protocol, which refers to the transport. "
-        "A native transport keeps its SSLContext as long as it lives; asyncio's has let go of it by then. No garbage "
-        "is left a turn later (tests/tls/test_tls_memory.py).",
-    ),
-    Reason(
         tests="test_unix_events.PidfdChildWatcherTests.test_pidfd_closed_when_waitpid_raises",
         outcome=Outcome.FAILED,
         date=datetime.date(2026, 11, 29),

@@ -20,11 +20,8 @@ impl<'a> Room<'a> {
     pub(crate) const fn of(bytes: &'a mut [u8]) -> Self {
         let (start, length) = (bytes.as_mut_ptr().cast(), bytes.len());
         // SAFETY: the same memory, borrowed as long; a room only puts values into it.
-        Self {
-            memory: unsafe { std::slice::from_raw_parts_mut(start, length) },
-            filled: 0,
-            is_initialised: true,
-        }
+        let memory = unsafe { std::slice::from_raw_parts_mut(start, length) };
+        Self { memory, filled: 0, is_initialised: true }
     }
 
     /// Wraps memory that has values, of which those that are not written over stay.

@@ -53,7 +53,9 @@ fn getters() -> [Getter<Tls>; 9] {
             let below = tls.below(tls.py());
             Ok(below.map_or_else(|| none(tls.py()), |below| below.object().bind(tls.py()).clone()))
         }),
-        getter("_sslobj", |tls: This<'_, Tls>| Ok(tls.ssl_object.bind(tls.py()).clone())),
+        getter("_sslobj", |tls: This<'_, Tls>| {
+            Ok(tls.objects(tls.py()).map_or_else(|| none(tls.py()), |[_, ssl_object]| ssl_object))
+        }),
         getter("_closed", |tls: This<'_, Tls>| {
             Ok(truth(tls.py(), tls.inner.with(tls.py(), |inner| inner.state.is_closing())))
         }),
@@ -86,8 +88,6 @@ impl ClassValue for Tls {
 
     fn visit(&self, visit: &mut Visit) {
         visit.object(&self.owner);
-        visit.object(&self.context);
-        visit.object(&self.ssl_object);
         self.inner.peek(|inner| {
             if let Some(engine) = &inner.engine {
                 engine.visit(visit);
@@ -96,6 +96,10 @@ impl ClassValue for Tls {
                 Some(Below::Stream(object)) => visit.object(object),
                 Some(Below::Foreign(object)) => visit.object(object),
                 None => {}
+            }
+            if let Some(objects) = &inner.objects {
+                visit.object(&objects.context);
+                visit.object(&objects.ssl_object);
             }
             visit.maybe(inner.protocol.as_ref());
             visit.maybe(inner.waiter.as_ref());

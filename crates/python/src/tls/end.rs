@@ -10,10 +10,16 @@ use crate::ffi::name::Text;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 
-/// Implements `transport.close()`.
+/// Implements `transport.close()`. A second call lets go of the context once the connection is lost, as in asyncio.
 pub(crate) fn close(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
     let py = tls.py();
-    if !tls.inner.with(py, |inner| inner.state.close()) {
+    let (is_first, unneeded) = tls.inner.with(py, |inner| {
+        let is_first = inner.state.close();
+        inner.is_done_with |= !is_first;
+        (is_first, inner.take_unneeded())
+    });
+    drop(unneeded);
+    if !is_first {
         return Ok(());
     }
     match tls.phase(py) {

@@ -33,16 +33,16 @@ pub(super) fn extra<'py>(
 fn own<'py>(tls: This<'py, Tls>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = tls.py();
     if name == "sslcontext" {
-        return Ok(Some(tls.context.bind(py).clone()));
+        return Ok(tls.objects(py).map(|[context, _]| context));
     }
     let (is_agreed, known) =
         tls.inner.with(py, |inner| (inner.is_agreed, inner.extra.as_ref().map(|known| known.clone_ref(py))));
     if !is_agreed {
         return Ok(None);
     }
-    let ssl_object = tls.ssl_object.bind(py);
+    let Some([_, ssl_object]) = tls.objects(py) else { return Ok(None) };
     let method = match name {
-        "ssl_object" => return Ok(Some(ssl_object.clone())),
+        "ssl_object" => return Ok(Some(ssl_object)),
         "peercert" => name!("getpeercert"),
         "cipher" => name!("cipher"),
         "compression" => name!("compression"),

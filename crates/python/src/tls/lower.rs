@@ -101,7 +101,8 @@ pub(super) fn connection_lost(tls: This<'_, Tls>, error: Borrowed<'_>) -> Result
         inner.queue.clear();
         inner.incoming = Vec::new();
         let protocol = if is_due { None } else { inner.protocol.take() };
-        (is_due, is_upgrading, (protocol, inner.below.take()))
+        let below = inner.below.take();
+        (is_due, is_upgrading, (protocol, below, inner.take_unneeded()))
     });
     drop(released);
     let told = if is_due { schedule_end(tls, error) } else { Ok(()) };

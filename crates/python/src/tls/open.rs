@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use stream::WriteQueue;
 
 use super::engine::engine_for;
-use super::state::{Inner, Tls};
+use super::state::{Inner, Objects, Tls};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::ClassValue as _;
 use crate::ffi::object::Object;
@@ -40,6 +40,8 @@ pub(crate) fn open<'py>(
         queue: WriteQueue::new(),
         incoming: Vec::new(),
         engine: Some(engine),
+        objects: Some(Objects { context: parts.context.into(), ssl_object: parts.ssl_object.into() }),
+        is_done_with: false,
         below: None,
         protocol: Some(parts.protocol.into()),
         read_mode,
@@ -53,8 +55,6 @@ pub(crate) fn open<'py>(
     };
     let value = Tls {
         owner: owner.clone().into(),
-        context: parts.context.into(),
-        ssl_object: parts.ssl_object.into(),
         is_server: parts.is_server,
         handshake_timeout: parts.handshake_timeout,
         shutdown_timeout: parts.shutdown_timeout,

@@ -22,14 +22,19 @@ use crate::stream::{ReadMode, read_mode_of};
 /// The value inside a transport.
 pub(crate) struct Tls {
     pub(super) owner: Object<EventLoop>,
-    /// The user's `ssl.SSLContext`, and the `ssl.SSLObject` that it has made.
-    pub(super) context: Object,
-    pub(super) ssl_object: Object,
     pub(super) is_server: bool,
     /// Limits in seconds.
     pub(super) handshake_timeout: f64,
     pub(super) shutdown_timeout: f64,
     pub(super) inner: GilCell<Inner>,
+}
+
+/// The objects of the module `ssl`.
+pub(super) struct Objects {
+    /// The user's `ssl.SSLContext`.
+    pub(super) context: Object,
+    /// The `ssl.SSLObject` that it has made.
+    pub(super) ssl_object: Object,
 }
 
 /// The mutable part of a transport.
@@ -41,6 +46,9 @@ pub(super) struct Inner {
     pub(super) incoming: Vec<u8>,
     /// Absent while it is in use.
     pub(super) engine: Option<Engine>,
+    pub(super) objects: Option<Objects>,
+    /// Whether the program has closed the transport once more, and so needs it no longer.
+    pub(super) is_done_with: bool,
     pub(super) below: Option<Below>,
     pub(super) protocol: Option<Object>,
     pub(super) read_mode: ReadMode,
@@ -68,7 +76,23 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Takes what belongs to a connection that is lost and of which the program wants to know nothing more.
+    pub(super) fn take_unneeded(&mut self) -> Option<(Option<Engine>, Option<Objects>)> {
+        let is_unneeded = self.is_done_with && self.state.phase() == Phase::Closed && self.below.is_none();
+        is_unneeded.then(|| (self.engine.take(), self.objects.take()))
+    }
+}
+
 impl Tls {
+    /// Returns the context and the `ssl.SSLObject`; `None` once nobody needs them.
+    pub(super) fn objects<'py>(&self, py: Python<'py>) -> Option<[Bound<'py, PyAny>; 2]> {
+        self.inner.with(py, |inner| {
+            let Objects { context, ssl_object } = inner.objects.as_ref()?;
+            Some([context.bind(py).clone(), ssl_object.bind(py).clone()])
+        })
+    }
+
     pub(super) fn phase(&self, py: Python<'_>) -> Phase {
         self.inner.with(py, |inner| inner.state.phase())
     }
