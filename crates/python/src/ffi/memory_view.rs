@@ -1,4 +1,7 @@
-//! Lends memory of Rust's to a Python function, as a memoryview for one call.
+//! Lends memory of Rust's to a C function of Python's, as a memoryview for one call.
+//!
+//! It is for functions that keep no view of what they get: `read` and `write` of exactly the classes of `_ssl`. A view that
+//! has a reference left is released, and one that can't be released ends the process; a view of a view would not be seen.
 
 use std::ffi::c_int;
 use std::process::abort;
@@ -64,13 +67,18 @@ unsafe fn lend_raw<R>(
     result
 }
 
-/// Releases a view when it is dropped, also while a panic passes. A view that somebody still uses can't be released: then
-/// the memory would be used after its end, so the process ends.
+/// Releases a view when it is dropped, also while a panic passes. The memory of a view that somebody still uses would be
+/// used after its end, so then the process ends.
 struct Release<'a, 'py>(&'a Bound<'py, PyAny>);
 
 impl Drop for Release<'_, '_> {
     fn drop(&mut self) {
         let py = self.0.py();
+        // Whoever uses the memory has a reference to the view.
+        // SAFETY: a live object.
+        if cfg!(not(Py_GIL_DISABLED)) && unsafe { ffi::Py_REFCNT(self.0.as_ptr()) } == 1 {
+            return;
+        }
         let pending = PyErr::take(py);
         if self.0.call_method0(name!("release")).is_err() {
             abort();

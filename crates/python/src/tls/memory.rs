@@ -178,7 +178,6 @@ impl Memory {
 
     fn read_some(&self, py: Python<'_>, room: &mut Room<'_>) -> Result<usize, ErrorSet> {
         let object = self.object.bind_borrowed(py);
-        let length = make::count(py, DATA_AT_MOST)?;
         if self.is_plain {
             return lend_room(py, room, DATA_AT_MOST, |view| {
                 let length = make::count(py, view.len()?)?;
@@ -186,6 +185,7 @@ impl Memory {
                 Ok(count.extract()?)
             });
         }
+        let length = make::count(py, DATA_AT_MOST)?;
         let data = call_method(object, name!("read"), &[length.as_borrowed()])?;
         let data = data.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes();
         if room.push(data) < data.len() {
