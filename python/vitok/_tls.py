@@ -69,6 +69,8 @@ def open_transport(
         is_direct=wanted != "memory" and _may_be_direct(context),
         timeouts=limits,
     )
+    if obstacle is None and not _may_be_direct(context):
+        obstacle = "the context has a message callback"
     if obstacle is not None and wanted == "direct" and obstacle not in _said:
         _said.add(obstacle)
         _logger.warning("TLS uses the engine 'memory' instead of 'direct': %s", obstacle)

@@ -6,7 +6,7 @@ import ssl
 from typing import Any
 
 import pytest
-from net_protocols import Recorder
+from net_protocols import BufferedRecorder, Recorder
 from net_support import tcp_pair, unix_pair
 from support import private, result, turn_until
 from tls_certificates import SERVER, Contexts
@@ -101,6 +101,18 @@ def test_a_subclass_of_the_object(
         assert type(wire.transport.get_extra_info("ssl_object")) is Object
         assert Object.handshakes >= 2
         exchange(loop, wire)
+
+
+def test_a_subclass_of_the_object_and_a_small_buffer(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """A record that is larger than the protocol's buffer arrives in parts."""
+    context = prepared(contexts, ssl.SSLContext, "client")
+    context.sslobject_class = Object
+    protocol = BufferedRecorder(1000)
+    data = bytes(range(250)) * 60
+    with secured(loop, contexts, protocol, context=context) as wire:
+        wire.peer.write(data)
+        turn_until(loop, lambda: sum(protocol.sizes) == len(data))
+        assert set(protocol.sizes) == {1000}
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 212] = [
+pub(super) const TEXTS: [&str; 213] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -23,6 +23,7 @@ pub(super) const TEXTS: [&str; 212] = [
     "SSLObject",
     "SSLSyscallError",
     "SSLWantReadError",
+    "SSLZeroReturnError",
     "TRY_NATIVE",
     "Task",
     "TimeoutError",

@@ -37,6 +37,11 @@ impl<'a> Room<'a> {
         self.filled
     }
 
+    /// Returns how many more bytes there is room for.
+    pub(crate) const fn left(&self) -> usize {
+        self.memory.len() - self.filled
+    }
+
     /// Returns whether there is no more room.
     pub(crate) const fn is_full(&self) -> bool {
         self.filled == self.memory.len()

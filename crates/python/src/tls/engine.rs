@@ -146,6 +146,8 @@ fn step(
 ) -> Result<Outcome, ErrorSet> {
     match session.with_input(input, call) {
         Ok(()) => Ok(Outcome::Moved(0)),
+        // The object takes that for a peer that is slow.
+        Err(_) if session.was_refused() => Err(no_memory().into()),
         Err(error) if Names::of(py)?.is_want(py, &error) => Ok(Outcome::Want),
         Err(error) => Err(error.into()),
     }
@@ -162,7 +164,7 @@ pub(super) fn engine_for<'py>(
     let names = Names::of(py)?;
     let is_plain = ssl_object.get_type().is(&names.ssl_object);
     let inside = if is_plain { Some(ssl_object.getattr(name!("_sslobj"))?) } else { None };
-    let mut obstacle = None;
+    let mut obstacle = is_direct.then(|| "the object is not an ssl.SSLObject itself".to_owned());
     if let Some(inside) = inside.as_ref().filter(|_| is_direct) {
         match Session::of(inside, context)? {
             Ok(session) => return Ok((Engine::Direct(session), None)),

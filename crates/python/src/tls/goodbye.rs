@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use stream::Phase;
 
-use super::failure::fail;
+use super::failure::{fail, fail_if_caught};
 use super::memory::Names;
 use super::read::{self, Delivered};
 use super::state::{Tls, keep, with_engine};
@@ -46,8 +46,7 @@ pub(super) fn flush(tls: This<'_, Tls>, input: &mut &[u8]) -> Result<(), ErrorSe
     let py = tls.py();
     while read::deliver(tls, input)? == Delivered::Some {}
     if let Err(raised) = write::send(tls, true) {
-        let error = raised.take(py);
-        return fail(tls, &error, "Fatal error on SSL protocol");
+        return fail_if_caught(tls, raised.take(py));
     }
     if tls
         .inner

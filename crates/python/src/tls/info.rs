@@ -2,6 +2,7 @@
 //!
 //! What the `ssl.SSLObject` knows is asked when somebody wants it: most servers never do.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -53,7 +54,12 @@ fn own<'py>(tls: This<'py, Tls>, name: &str) -> PyResult<Option<Bound<'py, PyAny
     {
         return Ok(Some(value));
     }
-    let value = ssl_object.call_method0(method)?;
+    let value = match ssl_object.call_method0(method) {
+        Ok(value) => value,
+        // After a fatal error OpenSSL does not know its peer any more.
+        Err(error) if error.is_instance_of::<PyValueError>(py) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let known = match known {
         Some(known) => known.into_bound(py),
         None => keep(tls)?,

@@ -27,6 +27,7 @@ pub(super) struct Names {
     pub(super) ssl_error: Py<PyType>,
     /// `SSLWantReadError` and `SSLSyscallError`: asyncio's `SSLAgainErrors`.
     again: [Py<PyType>; 2],
+    zero_return: Py<PyType>,
     memory_bio: Py<PyType>,
 }
 
@@ -41,6 +42,7 @@ impl Names {
                 ssl_object: class(name!("SSLObject"))?,
                 ssl_error: class(name!("SSLError"))?,
                 again: [class(name!("SSLWantReadError"))?, class(name!("SSLSyscallError"))?],
+                zero_return: class(name!("SSLZeroReturnError"))?,
                 memory_bio: class(name!("MemoryBIO"))?,
             })
         })
@@ -163,9 +165,17 @@ impl Memory {
                 Ok(0) => return Ok(Outcome::Closed),
                 Ok(count) => break count,
                 Err(raised) => {
+                    let error = raised.take(py);
+                    let names = Names::of(py)?;
+                    if error.is_instance(py, names.zero_return.bind(py)) {
+                        // The peer's goodbye, after ours.
+                        return Ok(Outcome::Closed);
+                    }
+                    if !names.is_want(py, &error) {
+                        return Err(error.into());
+                    }
                     // A record without data, such as a session ticket. The next one may be there.
                     self.records = 0;
-                    want(py, raised)?;
                 }
             }
         };
@@ -185,7 +195,7 @@ impl Memory {
                 Ok(count.extract()?)
             });
         }
-        let length = make::count(py, DATA_AT_MOST)?;
+        let length = make::count(py, DATA_AT_MOST.min(room.left()))?;
         let data = call_method(object, name!("read"), &[length.as_borrowed()])?;
         let data = data.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes();
         if room.push(data) < data.len() {

@@ -10,7 +10,7 @@ use super::{end, input};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::no_memory;
 use crate::ffi::this::{Borrowed, This};
-use crate::ffi::trampoline::ErrorSet;
+use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
 use crate::stream_protocol::StreamProtocol;
 
@@ -86,10 +86,8 @@ pub(crate) fn end_writing(tls: This<'_, Tls>) -> Result<bool, ErrorSet> {
     }
     // The peer's goodbye is not there yet, and no data is left unread.
     let said = with_engine(tls, |engine| engine.shut_down(py, &mut &[][..]));
-    write::send_output(tls)?;
-    if let Some(Err(raised)) = said {
-        return Err(raised);
-    }
+    let said = said.map_or(Ok(()), |said| said.map(drop));
+    and_also(py, said, || write::send_output(tls))?;
     let Some(below) = tls.below(py) else { return Ok(false) };
     below.call(py, name!("write_eof"))?;
     Ok(true)

@@ -190,9 +190,10 @@ fn encrypt(
     let buffers = &tls.owner.get().tls_buffers;
     let mut drained = engine.give_buffer(buffers.with(py, |buffers| mem::take(&mut buffers.output)));
     let mut gathered = buffers.with(py, |buffers| mem::take(&mut buffers.gathered));
+    gathered.clear();
     let mut count = 0;
-    let mut outcome = Ok(false);
-    while !queue.is_empty() && count < BATCH {
+    let mut outcome = gathered.try_reserve(DATA_AT_MOST).map(|()| false).map_err(|_| no_memory());
+    while outcome.is_ok() && !queue.is_empty() && count < BATCH {
         match engine.write(py, next_record(queue, &mut gathered)) {
             Ok(Outcome::Moved(written)) => {
                 queue.advance(written);

@@ -69,6 +69,10 @@ impl Session {
     /// Returns the reason for which no connection of this process can be used in this way.
     pub(crate) fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
         let version = py.version_info();
+        if cfg!(Py_GIL_DISABLED) {
+            // The object has a lock that the raw calls would not take.
+            return Ok(Some("the interpreter has no GIL".to_owned()));
+        }
         let is_known = (version.major, version.minor) <= NEWEST && cfg!(not(any(PyPy, GraalPy)));
         if !is_known {
             let text = format!("the objects of Python {}.{} are not known", version.major, version.minor);
@@ -184,6 +188,11 @@ impl Session {
         self.outcome(py, status, count)
     }
 
+    /// Returns whether memory for what was encrypted was refused since the last call.
+    pub(crate) fn was_refused(&self) -> bool {
+        self.channel().was_refused()
+    }
+
     /// Returns what was encrypted, and puts an empty buffer in its place, whose capacity is used next.
     #[inline]
     pub(crate) fn exchange_output(&mut self, empty: Vec<u8>) -> Vec<u8> {
@@ -217,7 +226,7 @@ impl Session {
         match unsafe { (self.functions.error_of)(self.ssl.as_ptr(), status) } {
             WANT_READ | WANT_WRITE => Ok(Outcome::Want),
             ZERO_RETURN => Ok(Outcome::Closed),
-            _ if self.channel().was_refused() => Err(no_memory().into()),
+            _ if self.was_refused() => Err(no_memory().into()),
             _ => Err(self.raise(py)),
         }
     }
