@@ -30,11 +30,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the real standard error for the watchdog before pytest captures it, and enable Ctrl-C."""
+    """Keep the real standard error for the watchdog before pytest captures it, and enable Ctrl-C and SIGHUP."""
     global watchdog_output
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell ignores the signal for background processes, and every child of a test would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # nohup ignores this one.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "vitok_only: a promise of ours alone, for which asyncio is no oracle")
     watchdog_output = os.dup(2)
 
