@@ -10,7 +10,7 @@ from net_protocols import Recorder
 from net_support import bad, receive_now, run, unix_pair
 from support import turn, turn_until
 from tls_certificates import SERVER, Contexts
-from tls_servers import HOST, factory, serving
+from tls_served import HOST, factory, serving
 
 ONLY = "is only meaningful with ssl"
 CONNECTION_ERRORS: dict[str, tuple[dict[str, Any], str]] = {

@@ -10,7 +10,7 @@ from net_protocols import Recorder
 from net_support import run, unix_pair
 from support import turn_until
 from tls_certificates import SERVER, Contexts
-from tls_servers import EXCHANGE_SECONDS, HOST, Echo, exchange, factory, serving
+from tls_served import EXCHANGE_SECONDS, HOST, Echo, exchange, factory, serving
 
 
 def test_tcp(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:

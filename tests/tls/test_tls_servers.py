@@ -15,7 +15,7 @@ from net_support import A_FEW, reports_of, run, skip_asyncio
 from support import NewLoop, pending, turn, turn_until
 from tls_certificates import SERVER, Contexts
 from tls_peer import Peer
-from tls_servers import HOST, factory
+from tls_served import HOST, factory
 
 SECONDS = 30
 

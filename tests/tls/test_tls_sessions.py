@@ -12,7 +12,7 @@ from net_support import run
 from support import private, turn, turn_until
 from tls_certificates import CLIENT, SERVER, Contexts
 from tls_openssl import OpenSSL
-from tls_servers import HOST, factory, serving
+from tls_served import HOST, factory, serving
 from tls_support import SIDES, secured
 
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
