@@ -144,8 +144,8 @@ def test_abort(loop: asyncio.AbstractEventLoop, contexts: Contexts, layer: str, 
 
 @pytest.mark.parametrize("kind", SOCKETS)
 def test_garbage_inside(loop: asyncio.AbstractEventLoop, contexts: Contexts, kind: str, engine: str) -> None:
-    """A broken inner record ends both layers, with its error; 3.11's own transport raises a TypeError."""
-    skip_asyncio(engine, below=(3, 12))
+    """A broken inner record ends both layers, with its error; asyncio before 3.13 raises a TypeError."""
+    skip_asyncio(engine, below=(3, 13))
     with layered(loop, contexts, Recorder(), "client", kind) as layers:
         layers.outer.peer.write(b"this is not a record")
         turn_until(loop, lambda: layers.protocol.lost)

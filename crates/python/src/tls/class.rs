@@ -43,7 +43,7 @@ pub(crate) fn obstacle(py: Python<'_>) -> PyResult<Option<String>> {
     Session::obstacle(py)
 }
 
-fn getters() -> [Getter<Tls>; 9] {
+fn getters() -> [Getter<Tls>; 10] {
     [
         getter("_loop", |tls: This<'_, Tls>| Ok(tls.owner.bind(tls.py()).clone().into_any())),
         getter("_protocol", protocol),
@@ -58,6 +58,9 @@ fn getters() -> [Getter<Tls>; 9] {
         }),
         getter("_closed", |tls: This<'_, Tls>| {
             Ok(truth(tls.py(), tls.inner.with(tls.py(), |inner| inner.state.is_closing())))
+        }),
+        getter("_app_reading_paused", |tls: This<'_, Tls>| {
+            Ok(truth(tls.py(), tls.inner.with(tls.py(), |inner| inner.state.is_paused())))
         }),
         getter("_protocol_paused", |tls: This<'_, Tls>| {
             Ok(truth(tls.py(), tls.inner.with(tls.py(), |inner| inner.state.writing.is_paused())))
