@@ -36,7 +36,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
             // An exception of the protocol leaves the pipe open, as in asyncio.
             let message = "Exception in callback protocol.data_received()";
-            transport::report_failure(owner, &callee, pipe.object(), told, message)
+            transport::report_failure(owner, &callee.protocol, pipe.object(), told, message)
         }
         Ok(None) => on_end(pipe, &callee),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
@@ -71,7 +71,7 @@ fn on_end(pipe: This<'_, Pipe>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
     let scheduled = method.map_err(ErrorSet::from).and_then(|method| {
         schedule(owner, method.as_borrowed(), &[], Some(callee.context.as_borrowed())).map(|()| none(py))
     });
-    let told = transport::report_failure(owner, callee, pipe.object(), scheduled, FAILED);
+    let told = transport::report_failure(owner, &callee.protocol, pipe.object(), scheduled, FAILED);
     let told = told.map_err(|raised| raised.take(py));
     // Also after a failed report: nothing else would end the pipe.
     schedule_lost(pipe, None)?;

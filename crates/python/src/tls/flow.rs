@@ -5,13 +5,13 @@ use pyo3::prelude::*;
 use stream::{Change, Level};
 
 use super::state::Tls;
-use crate::ffi::arguments::named;
+use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::method::Call;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-use crate::transport::{report_failure, schedule};
+use crate::transport::{given_limits, report_failure, schedule};
 
 /// Pauses or resumes the protocol, by the size of the queue.
 #[inline]
@@ -26,9 +26,9 @@ pub(super) fn control_writing(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
         Change::Pause => (name!("pause_writing"), "protocol.pause_writing() failed"),
         Change::Resume => (name!("resume_writing"), "protocol.resume_writing() failed"),
     };
-    let Some(callee) = tls.callee(py) else { return Ok(()) };
-    let told = callee.call_here(method);
-    report_failure(tls.owner.bind(py), &callee, tls.object(), told, message)
+    let Some(protocol) = tls.protocol(py) else { return Ok(()) };
+    let told = call_method(protocol.as_borrowed(), method, &[]);
+    report_failure(tls.owner.bind(py), &protocol, tls.object(), told, message)
 }
 
 /// Pauses or resumes the transport below, by the size of the ciphertext that is kept.
@@ -78,14 +78,7 @@ pub(super) fn set_limits(
     method: &str,
     level: impl Fn(&mut stream::Tls) -> &mut Level,
 ) -> Result<(), ErrorSet> {
-    let arguments = named(call, method, &["high", "low"])?;
-    let number = |place: usize| -> PyResult<Option<i64>> {
-        match arguments[place].filter(|value| !value.is_none()) {
-            None => Ok(None),
-            Some(value) => value.extract::<i64>().map(Some),
-        }
-    };
-    let (high, low) = (number(0)?, number(1)?);
+    let (high, low) = given_limits(call, method)?;
     let set = call.this().inner.with(call.py, |inner| level(&mut inner.state).set_limits(high, low));
     set.map_err(|refused| new_error::<PyValueError>(refused.to_string()).into())
 }

@@ -19,16 +19,14 @@ use crate::transport::schedule;
 /// Begins the goodbye. What was written before is sent first, and what has arrived is dealt with.
 pub(super) fn start(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
     let py = tls.py();
-    match tls.phase(py) {
-        Phase::Open => {
-            tls.inner.with(py, |inner| {
-                inner.state.close();
-                inner.state.advance(Phase::Flushing)
-            });
-            flush_kept(tls)
-        }
-        Phase::Unconnected | Phase::Handshake | Phase::Flushing | Phase::Shutdown | Phase::Closed => Ok(()),
+    if tls.phase(py) != Phase::Open {
+        return Ok(());
     }
+    tls.inner.with(py, |inner| {
+        inner.state.close();
+        inner.state.advance(Phase::Flushing)
+    });
+    flush_kept(tls)
 }
 
 /// Deals with what was kept before the end, within the time for the goodbye.
@@ -60,12 +58,12 @@ pub(super) fn flush(tls: This<'_, Tls>, input: &mut &[u8]) -> Result<(), ErrorSe
 /// Says goodbye, unless the peer has ended without that, and looks for the peer's.
 pub(super) fn shut_down(tls: This<'_, Tls>, input: &mut &[u8]) -> Result<(), ErrorSet> {
     let py = tls.py();
-    if tls.inner.with(py, |inner| inner.state.has_peer_ended()) {
-        write::send_output(tls)?;
-        read::call_eof_received(tls)?;
-        return complete(tls, None);
-    }
-    let Some(outcome) = with_engine(tls, |engine| engine.shut_down(py, input)) else { return Ok(()) };
+    let outcome = if tls.inner.with(py, |inner| inner.state.has_peer_ended()) {
+        Some(Ok(Outcome::Moved(0)))
+    } else {
+        with_engine(tls, |engine| engine.shut_down(py, input))
+    };
+    let Some(outcome) = outcome else { return Ok(()) };
     match outcome {
         Ok(Outcome::Moved(_)) => {
             write::send_output(tls)?;

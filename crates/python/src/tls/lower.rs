@@ -41,14 +41,11 @@ pub(super) fn connection_made(tls: This<'_, Tls>, transport: Borrowed<'_>) -> Re
         inner.state.advance(Phase::Handshake);
         std::mem::take(&mut inner.incoming)
     });
-    if kept.is_empty() && tls.is_server {
+    match &kept[..] {
         // The client speaks first.
-        return Ok(());
-    }
-    if kept.is_empty() {
-        handshake::advance(tls, &mut &[][..]).map(drop)
-    } else {
-        input::received(tls, &kept)
+        [] if tls.is_server => Ok(()),
+        [] => handshake::advance(tls, &mut &[][..]).map(drop),
+        kept => input::received(tls, kept),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
-use crate::protocol::Callee;
 use crate::stream::{ReadMode, read_mode_of};
 
 /// The value inside a transport.
@@ -103,12 +102,6 @@ impl Tls {
 
     pub(super) fn protocol<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.inner.with(py, |inner| inner.protocol.as_ref().map(|protocol| protocol.bind(py).clone()))
-    }
-
-    /// Returns the protocol, to be called in the current context: that of the transport below.
-    pub(super) fn callee<'py>(&self, py: Python<'py>) -> Option<Callee<'py>> {
-        let protocol = self.protocol(py)?;
-        Some(Callee { context: protocol.clone(), protocol })
     }
 
     /// Hands the connection to another protocol.

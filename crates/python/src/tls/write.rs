@@ -138,10 +138,9 @@ pub(super) fn send(tls: This<'_, Tls>, all: bool) -> Result<(), ErrorSet> {
         });
         let Some(mut queue) = queue else { return flow::control_writing(tls) };
         let encrypted = with_engine(tls, |engine| encrypt(tls, engine, &mut queue));
-        let is_stuck = matches!(encrypted, Some(Ok((_, true))) | Some(Err(_)) | None);
         put_back(tls, queue)?;
         let Some(encrypted) = encrypted else { return Ok(()) };
-        let (output, _) = encrypted?;
+        let (output, is_stuck) = encrypted?;
         pass_on(tls, output)?;
         if is_stuck {
             return flow::control_writing(tls);

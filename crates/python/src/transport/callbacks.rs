@@ -95,7 +95,7 @@ pub(crate) fn call_connection_lost(callee: Option<Callee<'_>>, error: Borrowed<'
 #[inline(always)]
 pub(crate) fn report_failure(
     owner: &Bound<'_, EventLoop>,
-    callee: &Callee<'_>,
+    protocol: &Bound<'_, PyAny>,
     transport: Borrowed<'_>,
     outcome: Result<Bound<'_, PyAny>, ErrorSet>,
     message: &str,
@@ -104,7 +104,7 @@ pub(crate) fn report_failure(
         Ok(_) => Ok(()),
         Err(raised) => {
             let error = protocol::failure(owner.py(), raised)?;
-            protocol::report(owner, message, &error, transport, Some(&callee.protocol))
+            protocol::report(owner, message, &error, transport, Some(protocol))
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use class::{
     definition, force_close_method, held, method, number, pause_reading, reading_getters, reading_methods,
     resume_reading, writing_getters, writing_methods,
 };
-pub(crate) use flow::pause_if_high;
+pub(crate) use flow::{given_limits, pause_if_high};
 pub(crate) use interest::alive;
 pub(crate) use lifecycle::{
     after_send, begin, close, dispose, force_close, open, owe_end, schedule_begin, schedule_end,
