@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import logging
 import os
+import resource
 import subprocess
 import sys
 import textwrap
@@ -19,6 +20,7 @@ LOOP_NAMES = ("asyncio", "vitok")
 PROJECT = Path(__file__).resolve().parent.parent
 # A child that hangs is ended before the time limit of its test, so that its output is seen.
 CHILD_SECONDS = 25
+MIB = 1024 * 1024
 
 
 class NewLoop(Protocol):
@@ -95,6 +97,11 @@ def open_descriptors() -> dict[int, str]:
             # The descriptor for listing the folder, which is closed by now.
             continue
     return found
+
+
+def resident() -> int:
+    """Return the memory of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def wait_until_polling(process: int, thread: int | None = None) -> None:

@@ -4,24 +4,17 @@ Memory is limited, and everything else continues. Time limits are tested in test
 """
 
 import asyncio
-import resource
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asgi_messages import body, start
 from asgi_support import BLOCK, GET, Gate, Site, request, respond, serving
+from support import MIB, resident
 
 pytestmark = pytest.mark.vitok_only
 
-MIB = 1024 * 1024
 # A read of the loop's, asyncio's mark for content, and what allocators keep: nowhere near what is sent here.
 GROWTH_AT_MOST = 8 * MIB
-
-
-def resident() -> int:
-    """The memory of this process, in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 class Reader:

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from asgi_messages import body, start
 from asgi_support import BLOCK, GET, Client, Gate, Site, hello, read_body, request, respond, serving
-from support import open_descriptors, run_script
-from test_asgi_flow import MIB, resident
+from support import MIB, open_descriptors, resident, run_script
 
 pytestmark = pytest.mark.vitok_only
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parent
+# The applications of tests/http.
+FOLDER = Path(__file__).resolve().parent / "http"
 # A child that hangs is ended before the time limit of its test, so that its output is seen.
 CHILD_SECONDS = 25
 UP = re.compile(r"vitok serve: ((?:\S+:\S+ )+)\(")
@@ -65,11 +66,12 @@ class Served:
 def started(
     *words: str | Path,
     app: str = "asgi_apps:app",
+    folder: Path = FOLDER,
     environment: dict[str, str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> Iterator[Served]:
-    """Run the command, and end it afterwards in any case."""
-    command = [sys.executable, "-m", "vitok", "serve", app, "--app-dir", str(FOLDER), *map(str, words)]
+    """Run the command, and end it afterwards in any case. The application is in a module of the folder."""
+    command = [sys.executable, "-m", "vitok", "serve", app, "--app-dir", str(folder), *map(str, words)]
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
