@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from vitok import _native
-from vitok.http.options import LIMITS
+from vitok.http.limits import LIMITS
 
 # The level of uvicorn's messages about each connection and, from its own middleware, about each ASGI message.
 _TRACE = 5
@@ -79,6 +79,12 @@ def _make_server(
         "min_body_rate": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
+        "ws": "none",
+        "ws_max_size": config.ws_max_size,
+        "ws_max_queue": config.ws_max_queue,
+        "ws_ping_interval": config.ws_ping_interval,
+        "ws_ping_timeout": config.ws_ping_timeout,
+        "ws_per_message_deflate": config.ws_per_message_deflate,
         "allow_upgrade": config.ws_protocol_class is not None,
         "reports_to_hooks": True,
     }

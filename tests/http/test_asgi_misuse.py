@@ -342,6 +342,10 @@ def test_wrong_calls(arguments: Any) -> None:
         ({"linger_seconds": "2"}, TypeError),
         ({"disconnect_grace_seconds": float("nan")}, ValueError),
         ({"date_header": None}, TypeError),
+        ({"ws": "websockets"}, ValueError),
+        ({"ws_max_queue": -1}, ValueError),
+        ({"ws_ping_interval": float("inf")}, ValueError),
+        ({"ws_window_bits": 8}, ValueError),
     ],
 )
 def test_options_that_are_none(options: Any, kind: type[Exception]) -> None:

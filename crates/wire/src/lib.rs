@@ -30,4 +30,4 @@ pub use machine::{Interface, Wire};
 pub use message::{
     Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, SendError, Sent, Wait,
 };
-pub use settings::{Context, Settings, Tick, Ticks, Upgrades};
+pub use settings::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};

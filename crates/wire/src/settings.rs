@@ -18,7 +18,7 @@ impl Ticks {
     /// that none is exceeded by more than a part of it. A server with limits of any size wakes up 50 times a second at
     /// most, and once a second at least: a tick also sets the date of responses.
     #[must_use]
-    pub fn length(limits: [Option<f64>; 3]) -> f64 {
+    pub fn length(limits: impl IntoIterator<Item = Option<f64>>) -> f64 {
         let shortest = limits.into_iter().flatten().fold(f64::INFINITY, f64::min);
         (shortest / 16.0).clamp(0.02, 1.0)
     }
@@ -90,6 +90,28 @@ pub struct Settings {
     pub logs_refusals: bool,
     /// What happens to requests for a WebSocket.
     pub upgrades: Upgrades,
+    /// The limits and times of WebSockets.
+    pub websocket: WebSocketSettings,
+}
+
+/// What is the same for all WebSockets of a server.
+#[derive(Clone, Debug)]
+pub struct WebSocketSettings {
+    /// The bytes of a message, counted after decompression.
+    pub message_bytes: usize,
+    /// The messages that wait for an application before reading pauses.
+    pub waiting_messages: usize,
+    /// The bytes of messages that wait for an application before reading pauses.
+    pub waiting_bytes: usize,
+    /// The time between two pings; `None` for no pings.
+    pub ping_interval: Option<Ticks>,
+    /// The time after a ping in which a peer has to send something; `None` for any.
+    pub ping_timeout: Option<Ticks>,
+    /// The time for a peer's close frame after the server's.
+    pub close_time: Ticks,
+    /// The window bits of permessage-deflate, the bytes of the shortest message that is compressed, and the level of
+    /// compression; `None` if the extension is not accepted.
+    pub deflate: Option<(u8, usize, u32)>,
 }
 
 /// What happens to a request for another protocol.
@@ -101,6 +123,8 @@ pub enum Upgrades {
     Ignored,
     /// The connection is [taken over](crate::Action::Upgrade).
     TakenOver,
+    /// The connection goes on as a WebSocket.
+    WebSocket,
 }
 
 /// What a machine has to know at each call.
@@ -114,6 +138,8 @@ pub struct Context<'a> {
     pub date: &'a [u8],
     /// Whether the server ends, so that nobody is given much time.
     pub is_ending: bool,
+    /// Whether another server goes on at the address after the end of this one.
+    pub restarts: bool,
 }
 
 impl<'a> Context<'a> {

@@ -1,17 +1,17 @@
-"""The numbers of the server, each in one place: options, with name, type, default, what they do and what other servers
-chose, and the limits that are no options.
+"""The options of the server, each in one place, with name, type, default, what it does and what other servers chose.
 
 The command line, the environment, the keywords of `vitok.serve` and `vitok.http.Server`, and the table in docs/serve.md
-are all made from the table of options (option_parsing.py, tests/http/serve_table.py). The native server has no numbers
-of its own. The use of the values is not known here.
+are all made from this table (option_parsing.py, tests/http/serve_table.py). Numbers that are no options are in
+limits.py; the native server has none of its own. The use of the values is not known here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from .limits import LIMITS
 from .option_parsing import Option, OptionError, option, options_of, read_command, read_keywords
 from .option_types import (
     Certificates,
@@ -26,7 +26,7 @@ from .option_types import (
     Words,
 )
 
-__all__ = ["LIMITS", "OptionError", "Options", "from_command", "from_keywords", "native_options", "table"]
+__all__ = ["OptionError", "Options", "from_command", "from_keywords", "native_options", "table"]
 
 _NAME = b"vitok"
 
@@ -246,6 +246,49 @@ class Options:
         others="gunicorn 1000, uvicorn none",
         is_native=True,
     )
+    # WebSockets.
+    ws: str = option(
+        "auto",
+        Choice(("auto", "none")),
+        "whether WebSockets are served; none refuses them with 501",
+        others="uvicorn auto, if a library is installed",
+        is_native=True,
+    )
+    ws_max_size: int = option(
+        16 * 2**20,
+        Whole("BYTES", at_most=2**31 - 1),
+        "largest message, in bytes, counted after decompression",
+        others="uvicorn and hypercorn 16 MiB",
+        is_native=True,
+    )
+    ws_max_queue: int = option(
+        32,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "messages that wait for the application before reading pauses",
+        others="uvicorn 32",
+        is_native=True,
+    )
+    ws_ping_interval: float | None = option(
+        20.0,
+        Seconds(may_be_zero=True),
+        "a ping is sent this often; 0 or none for no pings",
+        others="uvicorn 20, hypercorn none",
+        is_native=True,
+    )
+    ws_ping_timeout: float | None = option(
+        20.0,
+        Seconds(may_be_zero=True),
+        "time limit for a sign of life after a ping; 0 or none for no limit",
+        others="uvicorn 20",
+        is_native=True,
+    )
+    ws_per_message_deflate: bool = option(
+        True,
+        Flag(),
+        "compress messages if the client offers permessage-deflate",
+        others="uvicorn yes",
+        is_native=True,
+    )
     # Responses.
     server_header: bool = option(True, Flag(), "send the header Server: vitok", others="uvicorn yes", is_native=True)
     date_header: bool = option(True, Flag(), "send the header Date", others="uvicorn yes", is_native=True)
@@ -296,42 +339,6 @@ class Options:
     )
 
 
-# What no user has had to change: sizes in bytes, times in seconds. Beside each number stands the reason for it, with
-# the choices of other servers as documented in 2026.
-LIMITS: Final[Mapping[str, float]] = {
-    # A method; a longer one is answered with 501. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
-    "method_bytes": 32,
-    # The extensions of one chunk, which have no use in practice, and those of all chunks of a request. hyper 16 KiB.
-    "chunk_extension_bytes": 256,
-    "chunk_extensions_bytes": 16 * 1024,
-    # The trailer section. Node and hyper count it as part of the head.
-    "trailer_bytes": 16 * 1024,
-    # Further requests that are kept while one is answered, before reading pauses: one large read. Go keeps 4 KiB,
-    # uvicorn whatever one read brought.
-    "backlog_bytes": 256 * 1024,
-    # The rest of a request that was answered early: so much is read and discarded, so that the connection can be used
-    # again. With more, it closes. Go 256 KiB, nginx by time.
-    "drain_bytes": 64 * 1024,
-    # Content that waits for the application, before reading pauses: asyncio's high-water mark, and uvicorn's.
-    "waiting_body_bytes": 64 * 1024,
-    # Requests of one connection that are started before other connections get their turn. A connection of a benchmark
-    # that pipelines has 16; browsers and proxies don't pipeline.
-    "requests_per_turn": 16,
-    # Content of one response that is sent before the loop runs a turn: some milliseconds. A client that reads as fast
-    # as the application sends, one that has left, and a HEAD request never make the application wait.
-    "response_bytes_per_turn": 1024 * 1024,
-    # The longest silence of a client after its last response before the connection is cut, and the longest time in
-    # which it may send bytes that are not read: without this time its kernel could discard the response unread (RFC
-    # 9112, section 9.6). nginx 5 and 30.
-    "linger_seconds": 2.0,
-    "linger_seconds_at_most": 30.0,
-    # How long messages to a client that has left are dropped while the application waits for `http.disconnect`:
-    # hundreds of turns of a busy loop, and half of the second within which a generator should end. Then `send()`
-    # raises.
-    "disconnect_grace_seconds": 0.5,
-}
-
-
 def table() -> tuple[Option, ...]:
     """Return all options, in the order in which they are shown."""
     return _TABLE
@@ -372,6 +379,7 @@ _GROUPS = {
     "workers": "Processes",
     "timeout_header": "Timeouts",
     "limit_request_line": "Limits",
+    "ws": "WebSockets",
     "server_header": "Responses",
     "proxy_headers": "A proxy in front",
     "access_log": "Logs",

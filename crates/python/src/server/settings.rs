@@ -8,7 +8,7 @@ use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use wire::{Ticks, Upgrades};
+use wire::{Ticks, Upgrades, WebSocketSettings};
 
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
@@ -38,48 +38,9 @@ impl Settings {
     /// Reads the settings. ValueError or TypeError names the one that is invalid, missing or unknown.
     pub(super) fn read(options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let given = Given(options.copy()?);
-        let limits = http::Limits {
-            request_line_bytes: given.take("limit_request_line", count)?,
-            head_bytes: given.take("limit_request_head", count)?,
-            fields: given.take("limit_request_fields", count)?,
-            method_bytes: given.take("method_bytes", count)?,
-            body_bytes: given.take("limit_request_body", bytes)?,
-            chunk_extension_bytes: given.take("chunk_extension_bytes", count)?,
-            chunk_extensions_bytes: given.take("chunk_extensions_bytes", count)?,
-            trailer_bytes: given.take("trailer_bytes", count)?,
-            backlog_bytes: given.take("backlog_bytes", count)?,
-            drain_bytes: given.take("drain_bytes", bytes)?,
-        };
-        let header = given.take("timeout_header", number)?;
-        let body = given.take("timeout_body", number)?;
-        let keep_alive = given.take("timeout_keep_alive", number)?;
-        let tick_seconds = Ticks::length([header, body, keep_alive]);
-        let ticks = |seconds: f64| Ticks::of(seconds, tick_seconds);
-        let (logs_access, reports_to_hooks) =
-            (given.take("access_log", plain)?, given.take("reports_to_hooks", plain)?);
-        let upgrades = match (given.take("allow_upgrade", plain)?, reports_to_hooks) {
-            (true, _) => Upgrades::TakenOver,
-            (false, true) => Upgrades::Ignored,
-            (false, false) => Upgrades::Refused,
-        };
-        let wire = wire::Settings {
-            limits: limits.into(),
-            head_time: header.map(ticks),
-            body_time: body.map(ticks),
-            body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * tick_seconds),
-            keep_alive_time: keep_alive.map(ticks),
-            linger_time: given.take("linger_seconds", number)?.map_or(Ticks::FOREVER, ticks),
-            linger_time_at_most: given.take("linger_seconds_at_most", number)?.map_or(Ticks::FOREVER, ticks),
-            waiting_body_bytes: given.take("waiting_body_bytes", count)?,
-            requests_per_turn: given.take("requests_per_turn", count)?.try_into().unwrap_or(u8::MAX),
-            response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
-            server: given.take("server_header", server)?,
-            refusal: given.take("refusal_text", plain::<String>)?.into_bytes(),
-            fields: given.take("headers", fields)?,
-            logs_requests: logs_access,
-            logs_refusals: logs_access || reports_to_hooks,
-            upgrades,
-        };
+        let times = Times::read(&given)?;
+        let reports_to_hooks = given.take("reports_to_hooks", plain)?;
+        let wire = read_wire(&given, &times, reports_to_hooks)?;
         let settings = Self {
             wire,
             root_path: given.take("root_path", plain)?,
@@ -87,7 +48,7 @@ impl Settings {
             asgi_version: given.take("asgi_version", plain)?,
             requests: given.take("limit_concurrency", count)?,
             connections: given.take("limit_connections", count)?,
-            tick_seconds,
+            tick_seconds: times.tick_seconds,
             disconnect_grace: given
                 .take("disconnect_grace_seconds", number)?
                 .map_or(Duration::MAX, |seconds| {
@@ -103,6 +64,101 @@ impl Settings {
             None => Ok(settings),
         }
     }
+}
+
+/// The times that decide how long a tick is, in seconds.
+struct Times {
+    header: Option<f64>,
+    body: Option<f64>,
+    keep_alive: Option<f64>,
+    ping_interval: Option<f64>,
+    ping_timeout: Option<f64>,
+    serves_websockets: bool,
+    tick_seconds: f64,
+}
+
+impl Times {
+    fn read(given: &Given<'_>) -> PyResult<Self> {
+        let header = given.take("timeout_header", number)?;
+        let body = given.take("timeout_body", number)?;
+        let keep_alive = given.take("timeout_keep_alive", number)?;
+        let ping_interval = given.take("ws_ping_interval", number)?;
+        let ping_timeout = given.take("ws_ping_timeout", number)?;
+        let serves_websockets = given.take("ws", is_auto)?;
+        let pings = [ping_interval, ping_timeout].map(|time| time.filter(|_| serves_websockets));
+        let tick_seconds = Ticks::length([header, body, keep_alive].into_iter().chain(pings));
+        Ok(Self { header, body, keep_alive, ping_interval, ping_timeout, serves_websockets, tick_seconds })
+    }
+
+    fn ticks(&self, seconds: f64) -> Ticks {
+        Ticks::of(seconds, self.tick_seconds)
+    }
+
+    /// Returns the option of this name in ticks.
+    fn take(&self, given: &Given<'_>, name: &str) -> PyResult<Ticks> {
+        Ok(given.take(name, number)?.map_or(Ticks::FOREVER, |seconds| self.ticks(seconds)))
+    }
+}
+
+fn read_wire(given: &Given<'_>, times: &Times, reports_to_hooks: bool) -> PyResult<wire::Settings> {
+    let logs_access = given.take("access_log", plain)?;
+    let allows_upgrade = given.take("allow_upgrade", plain)?;
+    let ticks = |seconds| times.ticks(seconds);
+    Ok(wire::Settings {
+        limits: read_limits(given)?.into(),
+        head_time: times.header.map(ticks),
+        body_time: times.body.map(ticks),
+        body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * times.tick_seconds),
+        keep_alive_time: times.keep_alive.map(ticks),
+        linger_time: times.take(given, "linger_seconds")?,
+        linger_time_at_most: times.take(given, "linger_seconds_at_most")?,
+        waiting_body_bytes: given.take("waiting_body_bytes", count)?,
+        requests_per_turn: given.take("requests_per_turn", count)?.try_into().unwrap_or(u8::MAX),
+        response_bytes_per_turn: given.take("response_bytes_per_turn", count)?,
+        server: given.take("server_header", server)?,
+        refusal: given.take("refusal_text", plain::<String>)?.into_bytes(),
+        fields: given.take("headers", fields)?,
+        logs_requests: logs_access,
+        logs_refusals: logs_access || reports_to_hooks,
+        upgrades: match (times.serves_websockets, allows_upgrade, reports_to_hooks) {
+            (true, _, _) => Upgrades::WebSocket,
+            (false, true, _) => Upgrades::TakenOver,
+            (false, false, true) => Upgrades::Ignored,
+            (false, false, false) => Upgrades::Refused,
+        },
+        websocket: read_websocket(given, times)?,
+    })
+}
+
+fn read_limits(given: &Given<'_>) -> PyResult<http::Limits> {
+    Ok(http::Limits {
+        request_line_bytes: given.take("limit_request_line", count)?,
+        head_bytes: given.take("limit_request_head", count)?,
+        fields: given.take("limit_request_fields", count)?,
+        method_bytes: given.take("method_bytes", count)?,
+        body_bytes: given.take("limit_request_body", bytes)?,
+        chunk_extension_bytes: given.take("chunk_extension_bytes", count)?,
+        chunk_extensions_bytes: given.take("chunk_extensions_bytes", count)?,
+        trailer_bytes: given.take("trailer_bytes", count)?,
+        backlog_bytes: given.take("backlog_bytes", count)?,
+        drain_bytes: given.take("drain_bytes", bytes)?,
+    })
+}
+
+fn read_websocket(given: &Given<'_>, times: &Times) -> PyResult<WebSocketSettings> {
+    let window_bits = given.take("ws_window_bits", window_bits)?;
+    let at_least = given.take("ws_compress_at_least", plain)?;
+    let level = given.take("ws_compress_level", plain)?;
+    let compresses: bool = given.take("ws_per_message_deflate", plain)?;
+    Ok(WebSocketSettings {
+        message_bytes: given.take("ws_max_size", count)?,
+        waiting_messages: given.take("ws_max_queue", count)?,
+        waiting_bytes: given.take("ws_queue_bytes", count)?,
+        ping_interval: times.ping_interval.map(|seconds| times.ticks(seconds)),
+        ping_timeout: times.ping_timeout.map(|seconds| times.ticks(seconds)),
+        close_time: times.take(given, "ws_close_seconds")?,
+        deflate: compresses.then_some((window_bits, at_least, level)),
+    })
 }
 
 /// The entries that were not read yet.
@@ -147,6 +203,23 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
             Err(new_error::<PyValueError>(format!("{number} is not a positive number")))
         }
         number => Ok(number.filter(|number| *number > 0.0)),
+    }
+}
+
+/// Converts the choice of what serves WebSockets.
+fn is_auto(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match value.extract::<String>()?.as_str() {
+        "auto" => Ok(true),
+        "none" => Ok(false),
+        other => Err(new_error::<PyValueError>(format!("{other} is neither auto nor none"))),
+    }
+}
+
+/// Converts the logarithm of a window of DEFLATE (RFC 7692 section 7.1.2); zlib has no window of 8 bits.
+fn window_bits(value: &Bound<'_, PyAny>) -> PyResult<u8> {
+    match value.extract()? {
+        bits @ 9..=15 => Ok(bits),
+        bits => Err(new_error::<PyValueError>(format!("{bits} is not from 9 to 15"))),
     }
 }
 

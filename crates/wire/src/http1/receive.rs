@@ -322,7 +322,9 @@ fn special(head: &http::Head, upgrades: Upgrades) -> Option<Next> {
     }
     match upgrades {
         Upgrades::Ignored => None,
-        Upgrades::Refused => asks_for_websocket(head).then_some(Next::NotImplemented(NO_WEBSOCKET)),
+        Upgrades::Refused | Upgrades::WebSocket => {
+            asks_for_websocket(head).then_some(Next::NotImplemented(NO_WEBSOCKET))
+        }
         Upgrades::TakenOver => asks_for_websocket(head).then_some(Next::Upgrade),
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of an order: small numbers, so that each limit is met.
 
-use wire::{Context, Settings, Tick, Ticks, Upgrades};
+use wire::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
 
 use crate::draw::Draw;
 use crate::peer::Exchange;
@@ -35,6 +35,15 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
         logs_requests: true,
         logs_refusals: true,
         upgrades: draw.pick(&[Upgrades::Refused, Upgrades::Ignored, Upgrades::TakenOver]),
+        websocket: WebSocketSettings {
+            message_bytes: 10_000,
+            waiting_messages: 4,
+            waiting_bytes: 5000,
+            ping_interval: Some(Ticks(16)),
+            ping_timeout: Some(Ticks(8)),
+            close_time: Ticks(10),
+            deflate: None,
+        },
     }
 }
 
@@ -59,5 +68,5 @@ pub(crate) fn check_waiting(
 }
 
 pub(crate) fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
-    Context { settings, now, date: b"", is_ending }
+    Context { settings, now, date: b"", is_ending, restarts: false }
 }

@@ -9,7 +9,7 @@ pub(crate) mod responses;
 
 use wire::{
     Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
-    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, Wire,
+    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, WebSocketSettings, Wire,
 };
 
 /// An application, as far as a driver knows one: it is started with a request, and may answer then.
@@ -241,7 +241,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
 }
 
 fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
-    Context { settings, now, date: b"", is_ending }
+    Context { settings, now, date: b"", is_ending, restarts: false }
 }
 
 /// The settings of the tests: small numbers, so that each limit can be met.
@@ -263,6 +263,20 @@ pub(crate) fn settings() -> Settings {
         logs_requests: true,
         logs_refusals: true,
         upgrades: Upgrades::Refused,
+        websocket: websocket(),
+    }
+}
+
+/// The settings of WebSockets in the tests.
+pub(crate) fn websocket() -> WebSocketSettings {
+    WebSocketSettings {
+        message_bytes: 10_000,
+        waiting_messages: 4,
+        waiting_bytes: 5000,
+        ping_interval: Some(Ticks(16)),
+        ping_timeout: Some(Ticks(8)),
+        close_time: Ticks(10),
+        deflate: None,
     }
 }
 

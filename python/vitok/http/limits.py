@@ -1,0 +1,55 @@
+"""The numbers of the server that are no options, because no user has had to change them.
+
+Sizes are in bytes, times in seconds. Beside each number stands the reason for it, with the choices of other servers as
+documented in 2026. Options are not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+LIMITS: Final[Mapping[str, float]] = {
+    # A method; a longer one is answered with 501. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
+    "method_bytes": 32,
+    # The extensions of one chunk, which have no use in practice, and those of all chunks of a request. hyper 16 KiB.
+    "chunk_extension_bytes": 256,
+    "chunk_extensions_bytes": 16 * 1024,
+    # The trailer section. Node and hyper count it as part of the head.
+    "trailer_bytes": 16 * 1024,
+    # Further requests that are kept while one is answered, before reading pauses: one large read. Go keeps 4 KiB,
+    # uvicorn whatever one read brought.
+    "backlog_bytes": 256 * 1024,
+    # The rest of a request that was answered early: so much is read and discarded, so that the connection can be used
+    # again. With more, it closes. Go 256 KiB, nginx by time.
+    "drain_bytes": 64 * 1024,
+    # Content that waits for the application, before reading pauses: asyncio's high-water mark, and uvicorn's.
+    "waiting_body_bytes": 64 * 1024,
+    # Requests of one connection that are started before other connections get their turn. A connection of a benchmark
+    # that pipelines has 16; browsers and proxies don't pipeline.
+    "requests_per_turn": 16,
+    # Content of one response that is sent before the loop runs a turn: some milliseconds. A client that reads as fast
+    # as the application sends, one that has left, and a HEAD request never make the application wait.
+    "response_bytes_per_turn": 1024 * 1024,
+    # The longest silence of a client after its last response before the connection is cut, and the longest time in
+    # which it may send bytes that are not read: without this time its kernel could discard the response unread (RFC
+    # 9112, section 9.6). nginx 5 and 30.
+    "linger_seconds": 2.0,
+    "linger_seconds_at_most": 30.0,
+    # How long messages to a client that has left are dropped while the application waits for `http.disconnect`:
+    # hundreds of turns of a busy loop, and half of the second within which a generator should end. Then `send()`
+    # raises.
+    "disconnect_grace_seconds": 0.5,
+    # Messages that wait for the application of a WebSocket, before reading pauses: with 32 messages of the largest size
+    # a connection would take 512 MiB. The message that exceeds the number is still kept.
+    "ws_queue_bytes": 1024 * 1024,
+    # The time for a peer's close frame after the server's (RFC 6455, section 7.1.1). websockets and hypercorn 10.
+    "ws_close_seconds": 10.0,
+    # The logarithm of the window of permessage-deflate: 4 KiB, in which most messages fit. With 32 KiB, its largest, a
+    # connection whose client keeps its context would take eight times the memory. websockets 12.
+    "ws_window_bits": 12,
+    # A shorter message fits into one packet either way, and is not compressed.
+    "ws_compress_at_least": 1024,
+    # The level of compression, zlib's default.
+    "ws_compress_level": 6,
+}
