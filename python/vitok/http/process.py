@@ -1,8 +1,8 @@
 """A worker as the supervisor sees it: a process of its own, and a channel with a few messages.
 
-The supervisor sends one line of JSON (what to serve), then `end` or `now`; the worker sends `ready` when it accepts
-connections and `request_limit_reached` when it has served its number of requests. A closed channel means that the other
-side has gone. The need for workers is decided elsewhere.
+The supervisor sends one line of JSON (what to serve), then `end`, `end_replaced` or `now`; the worker sends `ready`
+when it accepts connections and `request_limit_reached` when it has served its number of requests. A closed channel
+means that the other side has gone. The need for workers is decided elsewhere.
 
 A worker is a new interpreter, neither forked nor spawned by multiprocessing: it inherits no open files, locks or
 threads of the parent, its `__main__` is not imported a second time, and workers share no memory. Pages that a fork
@@ -19,7 +19,8 @@ import sys
 from collections.abc import Sequence
 
 # The messages on the channel, one line each.
-READY, REQUEST_LIMIT, END, NOW = b"ready\n", b"request_limit_reached\n", b"end\n", b"now\n"
+READY, REQUEST_LIMIT = b"ready\n", b"request_limit_reached\n"
+END, END_REPLACED, NOW = b"end\n", b"end_replaced\n", b"now\n"
 # Flags of this interpreter that a worker needs as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
@@ -67,10 +68,13 @@ class Process:
             self._hang_up()
             self.ended.set_result(code)
 
-    def end(self) -> None:
-        """Ask the worker to end gracefully. One that is still starting has nothing to finish."""
+    def end(self, *, is_replaced: bool) -> None:
+        """Ask the worker to end gracefully, and tell it whether another one serves in its place.
+
+        A worker that is still starting has nothing to finish.
+        """
         if self.ready.done() and self._channel.fileno() != -1:
-            self._say(END)
+            self._say(END_REPLACED if is_replaced else END)
         else:
             self._signal(signal.SIGTERM)
 

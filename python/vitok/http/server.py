@@ -94,6 +94,7 @@ class Server:
         self._leaving = Leaving(options)
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._restarts = False
         # Before the files are read, so that a later change is noticed.
         self._loaded = tls.status(options)
         self._context = tls.context(options) if context is None else tls.given(context, options)
@@ -110,12 +111,17 @@ class Server:
         is_behind = self._options.proxy_headers
         self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
 
-    def stop(self, *, at_once: bool = False) -> None:
+    def stop(self, *, at_once: bool = False, restarts: bool = False) -> None:
         """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.
+
+        `restarts` says that a server goes on at the same address: clients of WebSockets get the close code 1012 instead
+        of 1001. The first call decides.
 
         Call this in the loop's thread; another thread calls `loop.call_soon_threadsafe(server.stop)`.
         """
         self._leaving.start_time()
+        if not self._asked.is_set():
+            self._restarts = restarts
         self._asked.set()
         if at_once:
             self._at_once.set()
@@ -205,7 +211,7 @@ class Server:
         seconds = self._options.timeout_graceful_shutdown
         try:
             await listeners.close()
-            http.begin_shutdown()
+            http.begin_shutdown(restarts=self._restarts)
             if not await self._has_drained(http, seconds):
                 if http.running and not self._at_once.is_set():
                     self._log.logger.warning("cancelling %d requests that still run after %g s", http.running, seconds)
@@ -248,4 +254,5 @@ class Server:
         self.request_limit_reached.set()
         self._log.logger.info("%d requests started: the process is due for replacement", requests)
         if not self._has_successor:
-            self.stop()
+            # The limit is for processes that something starts again.
+            self.stop(restarts=True)

@@ -128,7 +128,7 @@ class Supervisor:
 
     def retire(self, process: Process) -> asyncio.Task[None]:
         """End a worker that was replaced."""
-        task = asyncio.create_task(self._see_off({process}))
+        task = asyncio.create_task(self._see_off({process}, are_replaced=True))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
         return task
@@ -161,16 +161,16 @@ class Supervisor:
             task.cancel()
         if waiting:
             await asyncio.wait(waiting)
-        await self._see_off(self._processes)
+        await self._see_off(self._processes, are_replaced=False)
 
-    async def _see_off(self, processes: set[Process]) -> None:
+    async def _see_off(self, processes: set[Process], *, are_replaced: bool) -> None:
         """Ask workers to end; those that take too long are asked to end at once, and then killed."""
         going = set(processes)
         seconds = self._options.timeout_graceful_shutdown
         # Once for requests and once for the lifespan.
         patience = None if seconds is None else 2 * seconds + CANCEL_SECONDS + KILL_SECONDS
         for process in going:
-            process.end()
+            process.end(is_replaced=are_replaced)
         await run_until(self._at_once, _gone(going, patience))
         for process in going:
             process.end_at_once()

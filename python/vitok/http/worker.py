@@ -1,6 +1,6 @@
 """The program of a worker: `python -m vitok.http.worker CHANNEL`, started only by the supervisor.
 
-It serves until the supervisor sends `end` or has ended, or until SIGTERM; SIGINT is left to the supervisor, since
+It serves until the supervisor asks it to end or has ended, or until SIGTERM; SIGINT is left to the supervisor, since
 Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates again. Other workers are not known here.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from . import sockets
 from .leaving import Leaving, handled, run
 from .options import from_keywords
-from .process import END, NOW, READY, REQUEST_LIMIT
+from .process import END, END_REPLACED, NOW, READY, REQUEST_LIMIT
 from .server import Server
 from .serving import explained, left, load
 
@@ -94,8 +94,8 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> No
 async def _obey(server: Server, reader: asyncio.StreamReader) -> None:
     """Follow the messages of the supervisor. If the supervisor has ended, the worker ends too."""
     try:
-        while (word := await reader.readline()) in (END, NOW):
-            server.stop(at_once=word == NOW)
+        while (word := await reader.readline()) in (END, END_REPLACED, NOW):
+            server.stop(at_once=word == NOW, restarts=word == END_REPLACED)
     finally:
         server.stop()
 

@@ -153,8 +153,13 @@ impl Protocol {
         self.http_server.get().shared.with(py, |shared| {
             let mut out = mem::take(&mut shared.scratch);
             let date = if settings.has_date { &shared.date[..] } else { b"" };
-            let context =
-                Context { settings: &settings.wire, now: shared.now, date, is_ending: shared.is_ending };
+            let context = Context {
+                settings: &settings.wire,
+                now: shared.now,
+                date,
+                is_ending: shared.is_ending,
+                restarts: shared.restarts,
+            };
             let answer = self.state.with(py, |state| decide(state, context, &mut out));
             if out.is_empty() {
                 shared.scratch = mem::take(&mut out);

@@ -33,7 +33,7 @@ impl HttpServer {
         let settings = Settings::read(options)?;
         let interface = Box::new(Asgi::new(application, &settings)?);
         let context = copy_context(py).map_err(|raised| raised.take(py))?.unbind();
-        let shared = ClassCell::new(Shared::new());
+        let shared = ClassCell::new(Shared::new(settings.reports_to_hooks));
         Ok(Self { owner: r#loop, context, hooks, settings, interface, shared })
     }
 
@@ -42,9 +42,11 @@ impl HttpServer {
         Ok(Protocol::make(slf)?.into_any())
     }
 
-    /// Close idle connections now, the others after the response in progress, and new ones at once.
-    fn begin_shutdown(&self, py: Python<'_>) -> PyResult<()> {
-        self.shared.with(py, |shared| shared.is_ending = true);
+    /// Close idle connections now, the others after the response in progress, and new ones at once. `restarts` says
+    /// whether another server goes on at the address, of which WebSockets are told by their close code.
+    #[pyo3(signature = (restarts = false))]
+    fn begin_shutdown(&self, py: Python<'_>, restarts: bool) -> PyResult<()> {
+        self.shared.with(py, |shared| (shared.is_ending, shared.restarts) = (true, restarts));
         Ok(driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Graceful)))?)
     }
 

@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) now: Tick,
     pub(super) is_ticking: bool,
     pub(super) is_ending: bool,
+    /// Whether another server goes on at the address after the end of this one.
+    pub(super) restarts: bool,
     /// Lines of the access log from this turn.
     pub(super) log: String,
     /// The buffer for encoding; absent while it is in use.
@@ -84,9 +86,10 @@ pub(super) fn date() -> [u8; http::DATE_LENGTH] {
 }
 
 impl Shared {
-    /// Returns the state of a server that has no connection yet.
-    pub(super) fn new() -> Self {
-        Self { date: date(), ..Self::default() }
+    /// Returns the state of a server that has no connection yet. uvicorn ends connections one by one and always tells
+    /// WebSockets that it `restarts`.
+    pub(super) fn new(restarts: bool) -> Self {
+        Self { date: date(), restarts, ..Self::default() }
     }
 
     /// Removes the futures that are due by the counts of now.
