@@ -1,6 +1,7 @@
-"""What is the same in the scopes of all requests of a server (ASGI HTTP specification, "HTTP Connection Scope").
+"""What is the same in the scopes of all requests, and of all WebSockets, of a server (ASGI HTTP and WebSocket
+specification, "HTTP Connection Scope" and "Websocket Connection Scope").
 
-The native server calls this once, and fills in copies. Requests are not known here.
+The native server calls each function once, and fills in copies. Requests are not known here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from . import tls_extension
 # that a response which waits for its next event outlives its client for ever. The servers that usually run it announce
 # less (uvicorn 2.3, hypercorn 2.1), and no framework requires more.
 _SPEC_VERSION = "2.3"
+# With 2.5 a disconnect has a reason.
+_WEBSOCKET_SPEC_VERSION = "2.5"
 
 
 def prototype(
@@ -48,3 +51,27 @@ def prototype(
     if zero_copy_send:
         extensions["http.response.zerocopysend"] = {}
     return scope, {"version": asgi_version, "spec_version": _SPEC_VERSION}, extensions, tls_extension.make
+
+
+def websocket_prototype(root_path: str, asgi_version: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a scope for WebSockets, and the dicts for its `asgi` and `extensions`, as `prototype` does.
+
+    With `websocket.http.response` an application may refuse a client with a response of its own.
+    """
+    scope = {
+        "type": "websocket",
+        "asgi": None,
+        "http_version": "1.1",
+        "scheme": "ws",
+        "path": None,
+        "raw_path": None,
+        "query_string": b"",
+        "root_path": root_path,
+        "headers": None,
+        "client": None,
+        "server": None,
+        "subprotocols": None,
+        "extensions": None,
+    }
+    asgi = {"version": asgi_version, "spec_version": _WEBSOCKET_SPEC_VERSION}
+    return scope, asgi, {"websocket.http.response": {}}
