@@ -8,12 +8,12 @@ pytestmark = pytest.mark.vitok_only
 
 def test_the_scope_of_a_websocket() -> None:
     """It has a key for everything in the specification except the state, and none of a request's own."""
-    scope, asgi, extensions = websocket_prototype("/root", "3.0")
+    scope, asgi, extensions = websocket_prototype("/api", "3.0")
     assert list(scope) == [
         *("type", "asgi", "http_version", "scheme", "path", "raw_path", "query_string", "root_path"),
         *("headers", "client", "server", "subprotocols", "extensions"),
     ]
-    assert (scope["type"], scope["scheme"], scope["root_path"]) == ("websocket", "ws", "/root")
+    assert (scope["type"], scope["scheme"], scope["root_path"]) == ("websocket", "ws", "/api")
     assert asgi == {"version": "3.0", "spec_version": "2.5"}
     assert extensions == {"websocket.http.response": {}}
 
