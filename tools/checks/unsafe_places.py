@@ -15,6 +15,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "reactor": ("src/sys/", "src/socket.rs"),
     "stream": (),
     "http": (),
+    "websocket": (),
     "python": ("src/ffi/", "src/buffer.rs"),
 }
 FORBID = "#![forbid(unsafe_code)]"
