@@ -23,8 +23,8 @@ use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
 
 /// What rustls keeps for one server, and each connection takes one.
 const TICKETS: usize = 8;
-/// Enough for the answer of one byte and for messages of the protocol.
-const BUFFER_BYTES: usize = 4096;
+/// Enough for the answer of one byte; more than a record, as a stream needs it.
+const BUFFER_BYTES: usize = 32 * 1024;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;

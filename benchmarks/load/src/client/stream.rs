@@ -12,6 +12,9 @@ use rustls::ClientConnection;
 use super::tls::{Ciphertext, Tls};
 use crate::failure::Failure;
 
+/// The longest record: its header, its content and what encryption adds (RFC 8446, section 5.2).
+const RECORD_BYTES: usize = 5 + 16 * 1024 + 256;
+
 pub(super) enum Stream {
     Plain(TcpStream),
     Secure(Box<SecureStream>),
@@ -101,11 +104,15 @@ impl SecureStream {
 
 impl Read for SecureStream {
     /// Receives once. `WouldBlock` if no byte of the application has come of it, 0 when the socket has ended.
+    ///
+    /// The buffer has room for more than a record. No byte is left in the session, since no event would tell of it.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let shared = Rc::clone(&self.ciphertext);
         let mut ciphertext = shared.borrow_mut();
-        // Decrypted bytes are fewer, so all of them fit into the buffer.
-        let room = ciphertext.len().min(buffer.len());
+        // The session may have all but the last byte of a record already. The bytes of that one, and of what is received
+        // now, are fewer when they are decrypted.
+        let room = ciphertext.len().min(buffer.len().saturating_sub(RECORD_BYTES));
+        debug_assert!(room > 0, "the buffer has no room for a record");
         let received = self.socket.read(&mut ciphertext[..room])?;
         if received == 0 {
             return Ok(0);
@@ -141,5 +148,108 @@ impl Write for SecureStream {
             };
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::thread;
+
+    use rustls::client::Resumption;
+    use rustls::pki_types::CertificateDer;
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::{CertifiedKey, Signer, SigningKey};
+    use rustls::{Error, ServerConfig, ServerConnection, SignatureAlgorithm, SignatureScheme};
+
+    use super::*;
+
+    /// A certificate and a key that only a client can accept which checks neither, as this one.
+    #[derive(Debug)]
+    struct Unchecked;
+
+    impl ResolvesServerCert for Unchecked {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::new(CertifiedKey::new(vec![CertificateDer::from(vec![0])], Arc::new(Self))))
+        }
+    }
+
+    impl SigningKey for Unchecked {
+        fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+            Some(Box::new(Self))
+        }
+
+        fn algorithm(&self) -> SignatureAlgorithm {
+            SignatureAlgorithm::ECDSA
+        }
+    }
+
+    impl Signer for Unchecked {
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, Error> {
+            Ok(vec![0])
+        }
+
+        fn scheme(&self) -> SignatureScheme {
+            SignatureScheme::ECDSA_NISTP256_SHA256
+        }
+    }
+
+    /// Returns a client and its server, after the handshake.
+    fn pair() -> (SecureStream, TcpStream, ServerConnection) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut accepted = listener.accept().unwrap().0;
+        let mut config =
+            ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(Unchecked));
+        // A ticket would be read together with the first record of data.
+        config.send_tls13_tickets = 0;
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let mut client = SecureStream::new(socket, &Tls::new(Resumption::disabled()).unwrap()).unwrap();
+        while client.session.is_handshaking() || server.is_handshaking() {
+            client.flush().unwrap();
+            while server.is_handshaking() && server.wants_read() {
+                server.read_tls(&mut accepted).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            while server.wants_write() {
+                server.write_tls(&mut accepted).unwrap();
+            }
+            if client.session.is_handshaking() {
+                client.session.read_tls(&mut client.socket).unwrap();
+                client.session.process_new_packets().unwrap();
+            }
+        }
+        (client, accepted, server)
+    }
+
+    #[test]
+    fn no_byte_is_left_in_the_session_whose_last_record_was_cut() {
+        let (mut client, mut socket, mut server) = pair();
+        let message: Vec<u8> = (0..3 * 16 * 1024_u32).map(|number| number.to_be_bytes()[2]).collect();
+        server.writer().write_all(&message).unwrap();
+        let mut sent = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut sent).unwrap();
+        }
+        // All but the last byte of a record, and then everything: two records end in the next read.
+        let cut = sent.len() / 3 - 1;
+        let mut buffer = vec![0; 2 * RECORD_BYTES];
+        let mut got = Vec::new();
+        client.socket.set_nonblocking(true).unwrap();
+        for piece in [&sent[..cut], &sent[cut..]] {
+            socket.write_all(piece).unwrap();
+            while client.socket.peek(&mut vec![0; piece.len()]).unwrap_or_default() < piece.len() {
+                thread::yield_now();
+            }
+            while client.socket.peek(&mut [0]).is_ok() {
+                match client.read(&mut buffer) {
+                    Ok(count) => got.extend_from_slice(&buffer[..count]),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                }
+            }
+        }
+        assert_eq!(got.len(), message.len());
+        assert_eq!(got, message);
     }
 }
