@@ -23,8 +23,12 @@ VERSIONS = ("TLSv1_2", "TLSv1_3")
 EVERY_BYTE = os.environ.get("VITOK_EVERY_BYTE") == "1"
 # A record's content is cut in so many places, beside those in and at its header and before its last byte.
 PLACES = 8
-# An encrypted record of TLS 1.2 comes after one of this type: only from there on is a change found by its signature.
+# A peer encrypts what follows a record of this type, in both versions: every change there is found by its signature.
 CHANGE_CIPHER_SPEC_SIZE = 6
+# A byte of the random number of a hello, which is the first message of either end.
+RANDOM_BYTE = HEADER_SIZE + 20
+# Where the header of a record has its length.
+LENGTH_BYTES = (3, 4)
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +62,17 @@ def test_slow_bytes(
 
 def faults(peer: FaultyPeer, action: str) -> Iterator[Fault]:
     """The faults of one kind, in the records that a peer has sent in an exchange without one."""
-    is_sealed = peer.tls.version() == "TLSv1.3"
+    is_encrypted = False
     for record, length in enumerate(peer.lengths):
         if action == "flip":
-            for byte in flipped_bytes(length, is_sealed=is_sealed):
-                yield Fault(byte % 8, record, byte)
+            # TLS 1.3 finds any change of a hello, by the keys that both ends derive from it.
+            is_found = is_encrypted or peer.tls.version() == "TLSv1.3"
+            for byte in flipped_bytes(length, is_found=is_found, is_encrypted=is_encrypted):
+                yield Fault(flipped_bit(length, byte, is_encrypted=is_encrypted), record, byte)
         else:
             for byte in cut_bytes(length, is_often=action == "end"):
                 yield Fault(action, record, byte)
-        is_sealed = is_sealed or length == CHANGE_CIPHER_SPEC_SIZE
+        is_encrypted = is_encrypted or length == CHANGE_CIPHER_SPEC_SIZE
 
 
 def cut_bytes(length: int, *, is_often: bool) -> list[int]:
@@ -80,7 +86,24 @@ def cut_bytes(length: int, *, is_often: bool) -> list[int]:
     return sorted({0, 1, HEADER_SIZE, HEADER_SIZE + content // 2, length - 1})
 
 
-def flipped_bytes(length: int, *, is_sealed: bool) -> list[int]:
-    """Where a bit of a record of this length is flipped: in its header, and elsewhere if the change is found there."""
-    header = list(range(HEADER_SIZE))
-    return header + [HEADER_SIZE, HEADER_SIZE + (length - HEADER_SIZE) // 2, length - 1] * is_sealed
+def flipped_bytes(length: int, *, is_found: bool, is_encrypted: bool) -> list[int]:
+    """Where a bit of a record of this length is flipped: in its header, and elsewhere if the change is found there.
+
+    In clear, elsewhere is where a change has the same effect whatever the random bytes are: most changes of a key share
+    make it another key, and a few an invalid one.
+    """
+    middle = HEADER_SIZE + (length - HEADER_SIZE) // 2 if is_encrypted else RANDOM_BYTE
+    content = {HEADER_SIZE, min(middle, length - 1), length - 1} if is_found else set()
+    return [*range(HEADER_SIZE), *sorted(content)]
+
+
+def flipped_bit(length: int, byte: int, *, is_encrypted: bool) -> int:
+    """Which bit is flipped there. In clear, a flipped bit of a length makes it greater.
+
+    After a shorter record its rest would be the header of the next one: random bytes, which may begin an SSL 2 hello.
+    """
+    bits = range(byte % 8, 8)
+    if is_encrypted or byte not in LENGTH_BYTES:
+        return bits[0]
+    size = (length - HEADER_SIZE).to_bytes(len(LENGTH_BYTES), "big")[byte - LENGTH_BYTES[0]]
+    return next(bit for bit in bits if not size >> bit & 1)
