@@ -114,7 +114,8 @@ def info(client: Any) -> dict[str, Any]:
 def test_s_server(tls_flavour: Flavour, certificate: Path, version: str) -> None:
     """Issue 12, item 5: s_server as the server of a client on the loop; it asks for a certificate and changes keys."""
     options = (VERSIONS[version], *certified(certificate), "-alpn", "lines", "-Verify", "1", "-verify_return_error")
-    with s_server(*options, "-naccept", "1") as (port, server):
+    # Without a form, each version of openssl writes names in one of its own.
+    with s_server(*options, "-nameopt", "RFC2253", "-naccept", "1") as (port, server):
         with beside([*words_of("tls_answers.py", tls_flavour), str(port), str(certificate)], tls_flavour) as end:
             server.expect("CIPHER is")
             server.expect("\n")
@@ -128,6 +129,6 @@ def test_s_server(tls_flavour: Flavour, certificate: Path, version: str) -> None
                 server.expect(f"HELLO {number}\n")
             server.say("end")
             *_, found, loop = end()
-        assert "subject=CN = localhost" in server.ended()
+        assert "subject=CN=localhost\n" in server.ended()
     assert json.loads(found) == {"version": version, "alpn": "lines", "is_ended": True}
     assert loop == LOOPS[tls_flavour.loop]
