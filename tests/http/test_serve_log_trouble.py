@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -64,6 +65,19 @@ class Client:
             answer.read()
             assert answer.status == status
             self.count += 1
+
+    def ask_until(self, served: Served, what: str, target: str = "/") -> None:
+        """Requests until the standard error says this of their lines: a line that is lost is told with a later one."""
+        with ThreadPoolExecutor(1) as pool:
+            said = pool.submit(served.read_until, what)
+            try:
+                while not said.done():
+                    self.ask(target)
+            except BaseException:
+                # The thread reads to the end of the output.
+                served.child.kill()
+                raise
+            said.result()
 
 
 def end(served: Served) -> None:
@@ -128,8 +142,8 @@ def test_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
     with path.open("a") as output, serving(stdout=output) as served, Client(served) as client:
         _, most = resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE, (1000, most))
-        client.ask("/some/target", 40)
-        served.read_until(r"WARNING .* the access log: it can't be written \(File too large\): lines are lost")
+        said = r"WARNING .* the access log: it can't be written \(File too large\): lines are lost"
+        client.ask_until(served, said, "/some/target")
         client.ask("/some/target", 3)
         resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE, (most, most))
         while not (found := LOST.search(path.read_text())):
@@ -150,8 +164,7 @@ def test_a_full_device(stream: str) -> None:
     with Path("/dev/full").open("w") as full:
         if stream == "stdout":
             with serving(stdout=full) as served, Client(served) as client:
-                client.ask(times=20)
-                served.read_until(r"the access log: it can't be written \(No space left on device\)")
+                client.ask_until(served, r"the access log: it can't be written \(No space left on device\)")
                 client.ask(times=20)
                 end(served)
             return
