@@ -101,13 +101,14 @@ def ratio_above_floor(row: Row, name: str, reference: str, *, floor: str) -> Spr
 def best_peer(row: Row, subject: str, *, floor: str) -> str | None:
     """The cheapest column that is neither the subject, nor a part of its package (`vitok.uvicorn`), nor the floor.
 
-    A loop that fired early did not do what the row asks, so it does not count.
+    A loop that fired early did not do what the row asks, so it does not count; nor does a column that is a limit.
     """
     part = f"{subject.partition('@')[0]}."
     peers = [
         name
         for name, column in row.measured.items()
-        if name not in (subject, floor) and not name.startswith(part) and not column.notes.get("early")
+        if name not in (subject, floor) and not name.startswith(part)
+        if not column.notes.get("early") and not column.notes.get("limit")
     ]
     return min(peers, key=lambda name: statistics.median(row.columns[name].costs), default=None)
 

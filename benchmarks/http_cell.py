@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import usage
 from child import Child, ChildError
-from http_rows import CONNECTIONS, HttpRow
+from http_rows import HttpRow
 from http_servers import HOST
 from suites import Cores
 
@@ -24,8 +24,6 @@ from suites import Cores
 CHECK_LIMIT_S: Final = 10.0
 # Opening ten thousand connections, with a request on each, takes the slowest servers some seconds.
 OPEN_LIMIT_S: Final = 60.0
-# Requests before a sample, uncounted: every connection is accepted and has had its first request.
-WARM_UP_REQUESTS: Final = 4 * CONNECTIONS
 # Python closes its connections and reports the reason some time before it has exited, more on a busy machine.
 DYING_S: Final = 2.0
 OK: Final = 200
@@ -114,7 +112,7 @@ class HttpCell:
         if not self._server.is_running:
             self._server.start()
         with self._blaming_server():
-            check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
+            self._check()
 
     def sample(self, seconds: float) -> HttpSample:
         """Return the server's cost for that long, or the cost of holding the connections of the row."""
@@ -123,8 +121,8 @@ class HttpCell:
     def run(self, extent: str) -> HttpSample:
         """Run one window of a client."""
         spinning = () if self._cores.is_shared() else ("--spin",)
-        with self._blaming_server(), self._client("--stdin", *spinning) as client:
-            client.ask(f"operations {WARM_UP_REQUESTS}")
+        with self._blaming_server(), self._client(self.row.client, "--stdin", *spinning) as client:
+            client.ask(f"operations {self.row.warm_up}")
             before, client_before_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
             said = client.ask(extent)
             after, client_ns = usage.family_cpu_ns(self._server.family()), usage.cpu_ns(client.process_id)
@@ -139,10 +137,10 @@ class HttpCell:
         self._server.end()
         self._server.start()
         with self._blaming_server():
-            check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
+            self._check()
             usage.wait_until_quiet(self._server.family())
             before = usage.own_bytes(self._server.family())
-            with self._client() as client:
+            with self._client(self.row.client) as client:
                 usage.wait_until_quiet(self._server.family())
                 cost = usage.own_bytes(self._server.family()) - before
                 still_open = client.ask("open")["open"]
@@ -151,13 +149,24 @@ class HttpCell:
             raise ChildError("wrong", f"{self.row.idle - still_open} of {self.row.idle} connections were closed")
         return HttpSample(operations=self.row.idle, cost=cost)
 
+    def _check(self) -> None:
+        """Check one answer."""
+        if not self.row.check:
+            check(self.row, self._server.port, is_raw=isinstance(self._server, RawServer))
+        elif self.row.is_memory:
+            with self._client(self.row.check, limit_s=CHECK_LIMIT_S):
+                pass
+        else:
+            with self._client(self.row.check, "--stdin", limit_s=CHECK_LIMIT_S) as client:
+                client.ask("operations 1")
+
     @contextmanager
-    def _client(self, *options: str) -> Iterator[Child]:
+    def _client(self, words: Sequence[str], *options: str, limit_s: float = OPEN_LIMIT_S) -> Iterator[Child]:
         address = f"{HOST}:{self._server.port}"
-        command = [str(self._binary), *self.row.client, "--path", self.row.path, "--connect", address, *options]
+        command = [str(self._binary), *words, "--path", self.row.path, "--connect", address, *options]
         if self._cores.client is not None:
             command += ["--core", str(self._cores.client)]
-        client = Child(command, answer_limit_s=OPEN_LIMIT_S)
+        client = Child(command, answer_limit_s=limit_s)
         try:
             client.start()
             yield client

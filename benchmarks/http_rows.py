@@ -38,11 +38,15 @@ class HttpRow:
     client: tuple[str, ...]
     # The options of the raw server that does the same.
     raw: tuple[str, ...]
-    # The answer of the application.
-    answer: bytes
+    # The answer of the application; empty where the client compares answers itself.
+    answer: bytes = b""
     # The body of the request; a request with one is a POST.
     body: bytes = b""
     is_chunked: bool = False
+    # The command that checks an answer once, of a client that compares answers itself.
+    check: tuple[str, ...] = ()
+    # Operations before a sample, uncounted: every connection is accepted and has had its first request.
+    warm_up: int = 4 * CONNECTIONS
     # Asked over TLS.
     is_secure: bool = False
     # The unit that is counted.

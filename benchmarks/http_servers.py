@@ -1,4 +1,4 @@
-"""The HTTP servers that can be measured, how each is started, and which ones are installed.
+"""The servers of HTTP and WebSocket that can be measured, how each is started, and which ones are installed.
 
 Each is started by its own command, as its users do, with one worker and without an access log; other options are those
 that a row needs, with their reason. Measuring is not known here.
@@ -18,6 +18,7 @@ from loops import ENVIRONMENTS, SUBJECT, label_of
 
 HOST: Final = "127.0.0.1"
 APPLICATION: Final = "http_app:app"
+WEBSOCKET_APPLICATION: Final = "websocket_app:app"
 # The server whose cost is the unit of the others: most ASGI applications run on it.
 BASE: Final = "uvicorn"
 # Servers close idle connections after some seconds, and a server is idle during the turns of the others.
@@ -54,16 +55,23 @@ class Server:
     optional: tuple[str, ...] = ()
     # The words for a server over TLS, `{certificate}` and `{key}` among them; none if it is not measured there.
     tls: tuple[str, ...] = ()
+    # The words for a server of WebSocket, which has another application; None if it is not measured there.
+    websocket: tuple[str, ...] | None = None
+    # Whether it is measured there only.
+    is_for_websocket: bool = False
+    # Whether it does less than the others have to, and so is no peer but a limit.
+    is_limit: bool = False
     # The variables that make it another column; such a server differs from another one in TLS only.
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _uvicorn(title: str, loop: str, http: str, *packages: str) -> Server:
+def _uvicorn(title: str, loop: str, http: str, *packages: str, websocket: tuple[str, ...] | None = None) -> Server:
     return Server(
         title=f"uvicorn on {title}",
         command=(*UVICORN, "--loop", loop, "--http", http),
         packages=("uvicorn", *packages),
         tls=UVICORN_TLS,
+        websocket=websocket,
     )
 
 
@@ -75,6 +83,7 @@ VITOK: Final = Server(
     ),
     packages=("vitok",),
     tls=UVICORN_TLS,
+    websocket=(),
 )
 SERVERS: Final = {
     SUBJECT: VITOK,
@@ -86,8 +95,22 @@ SERVERS: Final = {
         )
         for name, variables in ENVIRONMENTS.items()
     },
-    "vitok.uvicorn": _uvicorn("vitok's loop and protocol", "vitok:new_event_loop", "vitok.uvicorn:Protocol", "vitok"),
-    BASE: _uvicorn("uvloop and httptools", "uvloop", "httptools", "httptools", "uvloop"),
+    "vitok.uvicorn": _uvicorn(
+        *("vitok's loop and protocol", "vitok:new_event_loop", "vitok.uvicorn:Protocol", "vitok"),
+        websocket=("--ws", "vitok.uvicorn:WebSocket"),
+    ),
+    BASE: replace(
+        _uvicorn("uvloop and httptools", "uvloop", "httptools", "httptools", "uvloop"),
+        # What `--ws auto` chooses.
+        websocket=("--ws", "websockets-sansio"),
+        optional=("websockets",),
+    ),
+    "uvicorn+wsproto": replace(
+        _uvicorn("uvloop, httptools and wsproto", "uvloop", "httptools", "httptools", "uvloop", "wsproto"),
+        websocket=("--ws", "wsproto"),
+        tls=(),
+        is_for_websocket=True,
+    ),
     "uvicorn+zuvloop": _uvicorn("zuvloop and httptools", "zuvloop", "httptools", "httptools", "zuvloop"),
     "uvicorn+zttp": _uvicorn("uvloop and zttp", "uvloop", "zttp", "zttp", "uvloop"),
     "granian": Server(
@@ -95,6 +118,7 @@ SERVERS: Final = {
         command=(*GRANIAN, "--interface", "asgi", APPLICATION),
         packages=("granian", "uvloop"),
         tls=GRANIAN_TLS,
+        websocket=(),
     ),
     "granian-rsgi": Server(
         title="granian by RSGI, on uvloop",
@@ -110,6 +134,7 @@ SERVERS: Final = {
         ),
         packages=("h2corn", "uvloop"),
         tls=PLAIN_TLS,
+        websocket=(),
     ),
     "hypercorn": Server(
         title="hypercorn on uvloop",
@@ -119,6 +144,7 @@ SERVERS: Final = {
         ),
         packages=("hypercorn", "uvloop"),
         tls=PLAIN_TLS,
+        websocket=(),
     ),
     "gunicorn": Server(
         title="gunicorn's ASGI worker on uvloop",
@@ -130,6 +156,7 @@ SERVERS: Final = {
         ),
         packages=("gunicorn", "uvloop"),
         tls=PLAIN_TLS,
+        websocket=(),
         optional=("gunicorn_h1c",),
     ),
     "socketify": Server(
@@ -139,6 +166,14 @@ SERVERS: Final = {
             *("--interface", "asgi", "--disable-listen-log", "True"),
         ),
         packages=("socketify",),
+    ),
+    "picows": Server(
+        title="picows by its callbacks, on uvloop",
+        command=("picows_server", "{port}"),
+        packages=("picows", "uvloop"),
+        websocket=(),
+        is_for_websocket=True,
+        is_limit=True,
     ),
 }
 
@@ -175,18 +210,38 @@ class ServerSpec:
         return bool(self.environment)
 
     @property
+    def is_limit(self) -> bool:
+        """Whether it does less than the others have to."""
+        return SERVERS[self.name].is_limit
+
+    @property
     def has_tls(self) -> bool:
         """Whether it is measured over TLS."""
         return bool(SERVERS[self.name].tls)
 
+    @property
+    def has_http(self) -> bool:
+        """Whether it is measured in clear text, by requests."""
+        return not self.is_for_tls and not SERVERS[self.name].is_for_websocket
+
+    @property
+    def has_websocket(self) -> bool:
+        """Whether it is measured in clear text, by messages of WebSocket."""
+        return not self.is_for_tls and SERVERS[self.name].websocket is not None
+
     def command(self, port: int) -> list[str]:
-        """The command, to be run in the folder of `http_app.py`."""
+        """The command, to be run in the folder of the applications."""
         return [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[self.name].command)]
 
     def tls_command(self, port: int, *, certificate: Path, key: Path) -> list[str]:
         """The same over TLS."""
         words = (word.format(certificate=certificate, key=key) for word in SERVERS[self.name].tls)
         return [*self.command(port), *words]
+
+    def websocket_command(self, port: int) -> list[str]:
+        """The command for the application of WebSocket."""
+        words = [WEBSOCKET_APPLICATION if word == APPLICATION else word for word in self.command(port)]
+        return [*words, *(SERVERS[self.name].websocket or ())]
 
     def is_installed(self) -> bool:
         """Return whether the packages are installed, which does not mean that they work."""

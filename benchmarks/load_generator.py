@@ -32,6 +32,7 @@ license = "MIT OR Apache-2.0"
 repository = "https://github.com/vitok-loop/vitok"
 [workspace.dependencies]
 libc = "0.2"
+flate2 = { version = "1.1", default-features = false, features = ["zlib-rs", "runtime_detection"] }
 rustls = { version = "0.23", default-features = false, features = ["ring", "std"] }
 [workspace.lints.rust]
 [profile.release]

@@ -45,7 +45,7 @@ class Http:
         return [_entry(row) for row in rows()]
 
     def specs(self, names: Sequence[str] | None) -> Sequence[ServerSpec]:
-        return [spec for spec in server_specs(names) if not spec.is_for_tls]
+        return [spec for spec in server_specs(names) if spec.has_http]
 
     def lacks(self, settings: Settings) -> str | None:
         if sys.platform != "linux":

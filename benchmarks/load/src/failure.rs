@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The kernel returned an error.
     Kernel { doing: &'static str, error: io::Error },
+    /// The other side has not the feature that is measured.
+    Lacking(String),
     /// The other side closed, or sent an unexpected answer.
     Peer(String),
     /// The other side did not answer.
@@ -19,7 +21,7 @@ impl Failure {
     /// The status in the table.
     pub(crate) fn status(&self) -> &'static str {
         match self {
-            Self::Usage(_) | Self::Kernel { .. } => "n/a",
+            Self::Usage(_) | Self::Kernel { .. } | Self::Lacking(_) => "n/a",
             Self::Peer(_) => "wrong",
             Self::Silence(_) => "hang",
         }
@@ -29,7 +31,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Peer(text) | Self::Silence(text) => formatter.write_str(text),
+            Self::Usage(text) | Self::Lacking(text) | Self::Peer(text) | Self::Silence(text) => {
+                formatter.write_str(text)
+            }
             Self::Kernel { doing, error } => write!(formatter, "{doing}: {error}"),
         }
     }

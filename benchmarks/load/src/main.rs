@@ -28,10 +28,12 @@ use options::Arguments;
 
 const USAGE: &str = "\
 vitok-load COMMAND OPTIONS; see benchmarks/README.md
-  raw     --mode echo|answer|http|source|sink|close|udp [--port 0] [--answer BYTES]
-          http also: [--parts N] [--body BYTES] [--close]
+  raw     --mode echo|answer|http|websocket|source|sink|close|udp [--port 0] [--answer BYTES]
+          http also: [--parts N] [--body BYTES] [--close]; websocket also: [--broadcast]
   echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] [--tls] EXTENT
   http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES] [--rate PER_SECOND] [--tls] EXTENT
+  websocket --connect HOST:PORT [--connections N] [--path /] [--size BYTES] [--binary] [--deflate] [--broadcast]
+          [--rate PER_SECOND] [--tls] EXTENT
   visit   --connect HOST:PORT [--concurrency N] [--path /] EXTENT
   udp     --connect HOST:PORT [--sockets N] [--size BYTES] EXTENT
   connect --connect HOST:PORT [--concurrency N] EXTENT
@@ -39,6 +41,7 @@ vitok-load COMMAND OPTIONS; see benchmarks/README.md
   push    --connect HOST:PORT [--connections N] EXTENT
   handshake --connect HOST:PORT [--concurrency N] [--resume] EXTENT
   idle    --connect HOST:PORT [--connections N] [--greet BYTES | --path /] [--tls]
+          or: --websocket [--path /] [--greet BYTES] [--deflate]
 EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
 Every command takes --core N; clients take --spin: never sleep while an answer is due.";
 
@@ -77,6 +80,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
         "handshake" => client::handshake::run(arguments),
         "idle" => client::idle::run(arguments),
         "visit" => client::visit::run(arguments),
+        "websocket" => client::websocket::run(arguments),
         _ => Err(Failure::Usage(format!("unknown command {command:?}"))),
     }
 }

@@ -185,3 +185,43 @@ fn a_server_that_speaks_no_http_is_the_peers_fault() {
     assert!(!is_content);
     assert!(said.contains("not HTTP/1.1"), "{said}");
 }
+
+#[test]
+fn messages_of_websockets_come_back() {
+    let client = "websocket --connections 5";
+    assert_done("--mode websocket", &format!("{client} --size 64"), 500);
+    assert_done("--mode websocket", &format!("{client} --size 300 --binary --spin"), 500);
+    assert_done("--mode websocket", &format!("{client} --size 100000"), 100);
+    assert_done("--mode websocket", &format!("{client} --size 900000"), 12);
+    assert_done("--mode websocket", &format!("{client} --size 1024 --deflate"), 500);
+    assert_done("--mode websocket", &format!("{client} --size 64 --rate 20000"), 400);
+}
+
+#[test]
+fn broadcasts_reach_every_websocket() {
+    assert_done("--mode websocket --broadcast", "websocket --broadcast --connections 30 --size 256", 100);
+    assert_done("--mode websocket --broadcast", "websocket --broadcast --connections 1 --deflate", 100);
+    let (said, is_content) =
+        Server::start("--mode websocket").visit("websocket --broadcast --connections 2 --operations 1");
+    assert!(!is_content);
+    assert!(said.contains("has not answered"), "{said}");
+}
+
+#[test]
+fn idle_websockets_are_opened_greeted_and_held() {
+    for options in ["", "--greet 300", "--greet 300 --deflate"] {
+        let server = Server::start("--mode websocket");
+        let line = format!("idle --websocket --connections 30 {options} --connect {}", server.address);
+        let mut client = command(&line).spawn().unwrap();
+        client.stdin.take().unwrap().write_all(b"open\n").unwrap();
+        let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+        assert_eq!(said, "{\"connections\": 30}\n{\"open\": 30}\n", "{options}");
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_websocket_is_the_peers_fault() {
+    let (said, is_content) = Server::start("--mode http --answer 13").visit("websocket --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("answered by") && said.contains("200 OK"), "{said}");
+}

@@ -1,6 +1,6 @@
 //! Opens connections and holds them until stdin ends, so that the server's memory for them can be measured.
 //!
-//! Each can be used once before it is idle, by an echo or by a request. A line on stdin is answered by the number of
+//! Each can be used before it is idle, by an echo, by a request, or as a WebSocket. A line on stdin is answered by the number of
 //! connections that are still open: a server that has closed some has less to hold.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,6 +11,7 @@ use super::request::Request;
 use super::response::Responses;
 use super::stream::Stream;
 use super::tls::Tls;
+use super::websocket::Greetings;
 use super::{STALL_LIMIT, target};
 use crate::answer;
 use crate::failure::{Doing, Failure};
@@ -29,12 +30,18 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let count = arguments.count("--connections", 1)?;
     let greeting: Option<usize> = arguments.value("--greet")?;
     let path: Option<String> = arguments.value("--path")?;
+    let is_websocket = arguments.flag("--websocket");
+    let is_deflated = is_websocket && arguments.flag("--deflate");
     let tls = Tls::from(&mut arguments)?;
     arguments.finish()?;
     if count > CONNECTIONS_PER_ADDRESS * ADDRESSES {
         return Err(Failure::Usage(format!("--connections {count}: more than there are addresses for")));
     }
-    let first = match (greeting, path) {
+    let mut first = match (greeting, path) {
+        (greeting, path) if is_websocket => {
+            let path = path.unwrap_or_else(|| "/".to_owned());
+            First::WebSocket(Greetings::new(path, greeting.unwrap_or(0), is_deflated))
+        }
         (Some(_), Some(_)) => {
             return Err(Failure::Usage("--greet and --path are two ways of using it".into()));
         }
@@ -43,7 +50,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         }
         (greeting, None) => First::Greeting(vec![b'g'; greeting.unwrap_or(0)]),
     };
-    let opened = |number| open(number, target, tls.as_ref(), &first);
+    let opened = |number| open(number, target, tls.as_ref(), &mut first);
     let held = (0..count).map(opened).collect::<Result<Vec<_>, _>>()?;
     answer::line(&format!("{{\"connections\": {}}}", held.len()))?;
     for line in io::stdin().lines() {
@@ -59,10 +66,17 @@ enum First {
     Greeting(Vec<u8>),
     /// Sent, and answered by HTTP/1.1.
     Request(Vec<u8>),
+    /// A handshake, and messages that are echoed.
+    WebSocket(Greetings),
 }
 
 /// Opens a connection and uses it once.
-fn open(number: usize, target: SocketAddrV4, tls: Option<&Tls>, first: &First) -> Result<Stream, Failure> {
+fn open(
+    number: usize,
+    target: SocketAddrV4,
+    tls: Option<&Tls>,
+    first: &mut First,
+) -> Result<Stream, Failure> {
     let last_octet = u8::try_from(1 + number / CONNECTIONS_PER_ADDRESS).unwrap_or(u8::MAX);
     let source = Ipv4Addr::new(127, 0, 0, last_octet);
     let socket = socket::connect_from(source, target).doing("connecting")?;
@@ -72,6 +86,7 @@ fn open(number: usize, target: SocketAddrV4, tls: Option<&Tls>, first: &First) -
         .shake_hands()
         .map_err(|error| Failure::Peer(format!("the handshake of connection {number}: {error}")))?;
     match first {
+        First::WebSocket(greetings) => greetings.exchange(&mut stream, target)?,
         First::Greeting(greeting) if greeting.is_empty() => {}
         First::Greeting(greeting) => greet(&mut stream, greeting).map_err(|error| {
             Failure::Peer(format!("the server did not echo the greeting of connection {number}: {error}"))

@@ -11,6 +11,7 @@ pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod udp;
 pub(crate) mod visit;
+pub(crate) mod websocket;
 
 mod carrier;
 mod exchange;

@@ -7,6 +7,7 @@ mod datagrams;
 mod http;
 mod parent;
 mod services;
+mod websocket;
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
@@ -18,12 +19,14 @@ use crate::sys::{limits, socket};
 use http::{Http, Shape};
 use parent::{STDIN_KEY, key_of, say_port, watch_stdin};
 use services::{After, Answer, Echo, Service, Sink, Source};
+use websocket::WebSocket;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let port = arguments.value("--port")?.unwrap_or(0);
     let mode: String = arguments.required("--mode")?;
     let answer_bytes: Option<usize> = arguments.value("--answer")?;
     let shape = if mode == "http" { Shape::from(&mut arguments)? } else { Shape::default() };
+    let is_broadcast = mode == "websocket" && arguments.flag("--broadcast");
     arguments.finish()?;
     limits::raise_descriptors()?;
     match (mode.as_str(), answer_bytes) {
@@ -32,13 +35,14 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         ("answer", None) => Err(Failure::Usage("--mode answer needs --answer BYTES".into())),
         ("http", Some(bytes)) => Server::new(port, Http::new(bytes, shape))?.serve(),
         ("http", None) => Err(Failure::Usage("--mode http needs --answer BYTES".into())),
+        ("websocket", None) => Server::new(port, WebSocket::new(is_broadcast))?.serve(),
         ("source", None) => Server::new(port, Source::new())?.serve(),
         ("sink", None) => Server::new(port, Sink::new())?.serve(),
         ("close", None) => close_at_once(port),
         ("udp", None) => datagrams::serve(port),
         (_, Some(_)) => Err(Failure::Usage(format!("--answer has no place with --mode {mode}"))),
         _ => Err(Failure::Usage(format!(
-            "--mode {mode}: none of echo, answer, http, source, sink, close, udp"
+            "--mode {mode}: none of echo, answer, http, websocket, source, sink, close, udp"
         ))),
     }
 }
@@ -97,6 +101,10 @@ impl<S: Service> Server<S> {
         let Some(connection) = &mut self.connections[key] else { return Ok(()) };
         let wanted = match self.service.attend(&connection.stream, &mut connection.state) {
             Ok(After::Read) => Interest::Readable,
+            Ok(After::Broadcast) => {
+                self.broadcast();
+                return Ok(());
+            }
             Ok(After::Write) => Interest::Writable,
             // A client that resets its connection has ended it as well as one that closes it.
             Ok(After::Close) | Err(_) => {
@@ -109,6 +117,14 @@ impl<S: Service> Server<S> {
             self.epoll.rewatch(&connection.stream, key, wanted).doing("epoll_ctl")?;
         }
         Ok(())
+    }
+
+    /// Sends on every connection. Nothing but a broadcast is sent, and the next is not requested until the client has
+    /// the last, so the kernel has room for it; a connection without is broken, and its end comes as an event.
+    fn broadcast(&mut self) {
+        for connection in self.connections.iter().flatten() {
+            drop(services::send(&connection.stream, self.service.broadcast()));
+        }
     }
 }
 

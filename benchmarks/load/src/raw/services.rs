@@ -15,6 +15,11 @@ pub(super) trait Service {
 
     /// Handles a connection. An error means that it is gone.
     fn attend(&mut self, stream: &TcpStream, state: &mut Self::State) -> io::Result<After>;
+
+    /// Returns what is sent on every connection after `After::Broadcast`.
+    fn broadcast(&self) -> &[u8] {
+        &[]
+    }
 }
 
 /// What a connection waits for next.
@@ -23,6 +28,8 @@ pub(super) enum After {
     Read,
     Write,
     Close,
+    /// Something else is sent first, on every connection; then it is read.
+    Broadcast,
 }
 
 /// Sends back what it receives.
