@@ -242,10 +242,10 @@ print("end", sorted(served))
 """
 
 
-# Half a second more than the one to wait leaves room for a busy machine.
+# The 0.3 seconds above and the one to wait; ten more leave room for a busy machine.
 ALL_ARE_SERVED = """while len(served) < len(clients):
         await asyncio.sleep(0.01)
-    assert time.monotonic() - start < 1.5 + 0.3"""
+    assert time.monotonic() - start < 0.3 + 1 + 10"""
 NOBODY_IS_SERVED = """await asyncio.sleep(1.1)
     assert not reports, reports"""
 
