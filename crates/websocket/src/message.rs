@@ -1,14 +1,13 @@
 //! A message whose bytes are kept: because it arrives in several reads or frames, or has to be inflated.
 //!
-//! The buffer grows with the bytes that have arrived, not by what a frame announces. If the client keeps its context from
-//! message to message, the connection has an inflater of its own, and a message is inflated while it arrives. Otherwise
-//! all connections share one, so the compressed bytes are kept until the message is complete.
+//! The buffer grows with the bytes that have arrived, not by what a frame announces. A compressed message is inflated when
+//! it is complete; until then its compressed bytes are kept.
 
 use std::mem;
 
 use crate::error::ProtocolError;
 use crate::event::Kind;
-use crate::inflate::Inflater;
+use crate::inflate::Context;
 use crate::limits::Limits;
 use crate::mask;
 use crate::negotiation::Agreed;
@@ -30,10 +29,10 @@ pub(crate) struct PartialMessage {
     /// Whether nothing of a payload has been taken.
     is_untouched: bool,
     text: TextCheck,
-    /// The window of an inflater of its own, if the connection needs one.
-    own_window_bits: Option<u8>,
-    /// That inflater, from the first compressed message on.
-    inflater: Option<Box<Inflater>>,
+    /// The window of the client's compressor, if it keeps its context.
+    window_bits: Option<u8>,
+    /// That context, from the first compressed message on.
+    context: Option<Box<Context>>,
 }
 
 impl PartialMessage {
@@ -45,8 +44,8 @@ impl PartialMessage {
             is_compressed: false,
             is_untouched: true,
             text: TextCheck::default(),
-            own_window_bits: agreed.and_then(Agreed::own_window_bits),
-            inflater: None,
+            window_bits: agreed.and_then(|agreed| agreed.client_window_bits),
+            context: None,
         }
     }
 
@@ -56,7 +55,7 @@ impl PartialMessage {
         self.kind.is_some()
     }
 
-    /// Returns whether no byte of the message has been taken.
+    /// Returns whether nothing of a payload has been taken.
     pub(crate) const fn is_untouched(&self) -> bool {
         self.is_untouched
     }
@@ -84,7 +83,7 @@ impl PartialMessage {
     }
 
     /// Takes the payload of the only frame of a message, which lies whole in the input. Returns the kind of the message if
-    /// the payload can be reported as it lies there; otherwise its bytes are kept.
+    /// the payload can be reported as it lies there; otherwise the message is ready to be finished.
     pub(crate) fn take_whole(
         &mut self,
         payload: &[u8],
@@ -92,55 +91,30 @@ impl PartialMessage {
         limits: &Limits,
         workspace: &Workspace,
     ) -> Result<Option<Kind>, ProtocolError> {
-        if !self.is_compressed && (self.kind == Some(Kind::Binary) || mask::is_ascii(payload, mask)) {
+        if self.is_compressed {
+            return self.inflate(payload, mask, limits, workspace).map(|()| None);
+        }
+        if self.kind == Some(Kind::Binary) || mask::is_ascii(payload, mask) {
             return Ok(self.kind.take());
         }
         self.bytes = workspace.take_spare();
-        if self.is_compressed && self.own_window_bits.is_none() {
-            self.inflate_whole(payload, mask, limits, workspace)?;
-        } else {
-            self.append(payload, mask, 0, limits)?;
-        }
-        Ok(None)
+        self.append(payload, mask, 0).map(|()| None)
     }
 
     /// Takes a part of a payload, of which `left` bytes have not arrived.
-    pub(crate) fn append(
-        &mut self,
-        part: &[u8],
-        mask: [u8; 4],
-        left: u64,
-        limits: &Limits,
-    ) -> Result<(), ProtocolError> {
+    pub(crate) fn append(&mut self, part: &[u8], mask: [u8; 4], left: u64) -> Result<(), ProtocolError> {
         self.is_untouched = false;
         let start = self.bytes.len();
-        match (self.is_compressed, self.own_window_bits) {
-            (true, Some(window_bits)) => {
-                let inflater =
-                    self.inflater.get_or_insert_with(|| Box::new(Inflater::of_connection(window_bits)));
-                let result = inflater.append(part, mask, &mut self.bytes, limits.message_bytes);
-                self.check_text(start).and(result)
-            }
-            (true, None) => {
-                self.keep(part, mask, left);
-                Ok(())
-            }
-            (false, _) => {
-                self.keep(part, mask, left);
-                self.check_text(start)
-            }
-        }
+        self.reserve(part.len(), left);
+        mask::append(part, &mut self.bytes, mask);
+        if self.is_compressed { Ok(()) } else { self.check_text(start) }
     }
 
     /// Ends the message after its last frame: its bytes are complete, and valid.
     pub(crate) fn finish(&mut self, limits: &Limits, workspace: &Workspace) -> Result<Kind, ProtocolError> {
         if self.is_compressed && !self.is_untouched {
-            if self.own_window_bits.is_none() {
-                let compressed = mem::replace(&mut self.bytes, workspace.take_spare());
-                self.inflate_whole(&compressed, [0; 4], limits, workspace)?;
-            } else {
-                self.end_own_inflater()?;
-            }
+            let compressed = mem::take(&mut self.bytes);
+            self.inflate(&compressed, [0; 4], limits, workspace)?;
         }
         self.text.end()?;
         Ok(self.kind.take().unwrap_or(Kind::Binary))
@@ -153,48 +127,38 @@ impl PartialMessage {
         }
     }
 
-    /// Inflates a message without context.
-    fn inflate_whole(
+    /// Inflates the whole message.
+    fn inflate(
         &mut self,
         compressed: &[u8],
         mask: [u8; 4],
         limits: &Limits,
         workspace: &Workspace,
     ) -> Result<(), ProtocolError> {
-        let message = &mut self.bytes;
+        self.bytes = workspace.take_spare();
+        if let Some(window_bits) = self.window_bits {
+            self.context.get_or_insert_with(|| Box::new(Context::new(window_bits)));
+        }
+        let (message, context) = (&mut self.bytes, self.context.as_deref_mut());
         let result = workspace.with_inflater(|inflater| {
-            inflater.begin_message();
-            inflater.append(compressed, mask, message, limits.message_bytes)?;
-            if compressed.is_empty() { Ok(()) } else { inflater.end_message(message) }
+            inflater.message(compressed, mask, context, message, limits.message_bytes)
         });
+        // What is wrong with the text comes before what is wrong behind it.
         self.check_text(0).and(result)
     }
 
-    /// Ends the message for the connection's own inflater. A compressor that was flushed twice has put nothing into an
-    /// empty message.
-    fn end_own_inflater(&mut self) -> Result<(), ProtocolError> {
-        match &mut self.inflater {
-            Some(inflater) if self.is_compressed && self.announced > 0 => {
-                inflater.end_message(&mut self.bytes)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks the text from `start` on. An error in it comes before one that was found while inflating what is behind it, so
-    /// that the split of the input does not decide.
+    /// Checks the text from `start` on, if it is one.
     fn check_text(&mut self, start: usize) -> Result<(), ProtocolError> {
         if self.kind == Some(Kind::Text) { self.text.grow(&self.bytes, start) } else { Ok(()) }
     }
 
-    /// Appends bytes unmasked. Room is made for as much again as has arrived, but not for more than the frame has.
-    fn keep(&mut self, part: &[u8], mask: [u8; 4], left: u64) {
-        if self.bytes.capacity() - self.bytes.len() < part.len() {
+    /// Makes room for a part, and for as much again as has arrived, but not for more than the frame has.
+    fn reserve(&mut self, part: usize, left: u64) {
+        if self.bytes.capacity() - self.bytes.len() < part {
             let left = usize::try_from(left).unwrap_or(usize::MAX);
-            let ahead = (self.bytes.len() + part.len()).max(STEP_BYTES).min(left);
-            self.bytes.reserve_exact(part.len() + ahead);
+            let ahead = (self.bytes.len() + part).max(STEP_BYTES).min(left);
+            self.bytes.reserve_exact(part + ahead);
         }
-        mask::append(part, &mut self.bytes, mask);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Agreeing on permessage-deflate (RFC 7692 sections 5 and 7.1): what a client offers, and what is answered.
 //!
 //! The answer always has `server_no_context_takeover`, so that all connections of a thread share one compressor. A client
-//! may keep its context if it allows a bound on its window; otherwise it must not, so that no connection ever has an
-//! inflater with a window of 32 kB.
+//! may keep its context if it allows a bound on its window; otherwise it must not, so that no connection ever holds a
+//! window of 32 kB.
 
 use crate::list::{Items, Malformed};
 
-/// The smallest window that zlib compresses with; for an inflater the same.
+/// The smallest window that zlib compresses with.
 const LEAST_WINDOW_BITS: u8 = 9;
 /// The largest window of deflate, which a peer may use unless another was agreed (RFC 7692 section 7.1.2).
 pub(crate) const MOST_WINDOW_BITS: u8 = 15;
@@ -24,7 +24,7 @@ pub struct DeflateSettings {
 }
 
 impl DeflateSettings {
-    fn supported_window_bits(&self) -> u8 {
+    pub(crate) fn supported_window_bits(&self) -> u8 {
         self.window_bits.clamp(LEAST_WINDOW_BITS, MOST_WINDOW_BITS)
     }
 }
@@ -36,14 +36,6 @@ pub struct Agreed {
     pub(crate) server_window_bits: u8,
     /// The window of the client's compressor as it was agreed, if it keeps its context.
     pub(crate) client_window_bits: Option<u8>,
-}
-
-impl Agreed {
-    /// The window that an inflater for this connection alone needs, if the client keeps its context. zlib has no window of
-    /// 8 bits; a larger one understands what was compressed with it.
-    pub(crate) fn own_window_bits(self) -> Option<u8> {
-        self.client_window_bits.map(|bits| bits.max(LEAST_WINDOW_BITS))
-    }
 }
 
 /// An offer of permessage-deflate.

@@ -213,7 +213,7 @@ impl Receiver {
                 return Ok(Some(Step::InPlace(kind, part, mask)));
             }
         } else {
-            self.message.append(part, mask, self.frame.left, limits)?;
+            self.message.append(part, mask, self.frame.left)?;
         }
         if self.frame.left > 0 || !self.frame.is_final {
             return Ok(None);

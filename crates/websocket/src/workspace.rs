@@ -10,8 +10,8 @@ use crate::negotiation::{Agreed, DeflateSettings};
 /// The capacity of a buffer that is kept for the next message: as much as a typical read brings.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// What the connections of a thread share: a buffer for the message that is being delivered, the compressor, and the
-/// inflater of connections whose clients keep no context. Each is made when it is needed first.
+/// What the connections of a thread share: a buffer for the message that is being delivered, a compressor and an inflater.
+/// Each is made when it is needed first.
 ///
 /// ```
 /// let workspace = websocket::Workspace::default();
@@ -51,8 +51,11 @@ impl Workspace {
         out: &mut Vec<u8>,
     ) -> bool {
         let window_bits = agreed.server_window_bits;
-        let place =
-            if window_bits < settings.window_bits { &self.narrow_compressor } else { &self.compressor };
+        let place = if window_bits < settings.supported_window_bits() {
+            &self.narrow_compressor
+        } else {
+            &self.compressor
+        };
         let mut compressor = place
             .take()
             .filter(|compressor| compressor.suits(window_bits, settings))
@@ -62,9 +65,9 @@ impl Workspace {
         is_shorter
     }
 
-    /// Lends the inflater of messages without context.
+    /// Lends the inflater.
     pub(crate) fn with_inflater<T>(&self, inflate: impl FnOnce(&mut Inflater) -> T) -> T {
-        let mut inflater = self.inflater.take().unwrap_or_else(|| Box::new(Inflater::of_messages()));
+        let mut inflater = self.inflater.take().unwrap_or_else(|| Box::new(Inflater::new()));
         let result = inflate(&mut inflater);
         self.inflater.set(Some(inflater));
         result
