@@ -8,6 +8,7 @@ PYTHON ?= python3
 ARGS ?=
 PYTEST_ARGS ?=
 CONFORMANCE_ARGS ?= --control
+AUTOBAHN_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
 # Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
@@ -41,13 +42,14 @@ BUILDER := $(VENV)/.builder-$(STAMP)
 DEV := $(VENV)/.dev-$(STAMP)
 PROGRAMS := $(VENV)/.programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
+AUTOBAHN := $(VENV)/.autobahn-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
 INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance fuzz clean \
-        doctor doctor-tests doctor-fuzz absent
+.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance autobahn fuzz \
+        clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
@@ -57,6 +59,7 @@ help:
 	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
 	@echo 'make bench-gate                   compare instructions of the hottest paths with benchmarks/instructions.json'
 	@echo "make conformance                  run CPython's own asyncio tests on this loop"
+	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
@@ -119,6 +122,9 @@ conformance: $(BUILT)
 	$(BIN)/python -m unittest -q tests.conformance.test_runner
 	$(BIN)/python -m tests.conformance $(CONFORMANCE_ARGS)
 
+autobahn: $(BUILT) $(AUTOBAHN)
+	$(BIN)/python -m tests.autobahn $(AUTOBAHN_ARGS)
+
 # Of Python it needs the standard library only.
 fuzz: | doctor-fuzz
 	@$(PYTHON) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
@@ -155,6 +161,10 @@ $(DEV): pyproject.toml $(MADE)
 $(PROGRAMS): pyproject.toml $(MADE)
 	@echo 'Installing the programs that are tested on the loop into $(VENV)'
 	@$(INSTALL) programs && touch $@
+
+$(AUTOBAHN): pyproject.toml $(MADE)
+	@echo 'Installing the Autobahn test cases into $(VENV)'
+	@$(INSTALL) autobahn && touch $@
 
 # A peer without a wheel for this Python is left out of the comparison.
 $(PEERS): pyproject.toml $(MADE)
