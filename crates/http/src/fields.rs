@@ -93,7 +93,7 @@ impl Fields {
 
     /// Iterates over the name and value of each field.
     #[inline]
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
         self.places.iter().map(|place| (place.name.of(&self.bytes), place.value.of(&self.bytes)))
     }
 

@@ -93,6 +93,30 @@ impl Connection {
         written
     }
 
+    /// Writes 101 (Switching Protocols): what follows on both sides belongs to the protocol that `upgrade` among the fields
+    /// names (RFC 9110 sections 7.8 and 15.2.2). Fields about framing and the connection are left out.
+    ///
+    /// # Errors
+    ///
+    /// A field is invalid, or the final head was written already.
+    pub fn switch<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        &mut self,
+        fields: impl IntoIterator<Item = (N, V)>,
+        defaults: DefaultHeaders<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LocalProtocolError> {
+        if self.state.writing != Writing::Owed {
+            return Err(LocalProtocolError::OutOfOrder);
+        }
+        let start = out.len();
+        encode::status_line(101, out);
+        let told = final_fields(fields, out).inspect_err(|_| out.truncate(start))?;
+        Self::write_defaults(&told, defaults, out);
+        out.extend_from_slice(b"connection: Upgrade\r\n\r\n");
+        self.state.switch();
+        Ok(())
+    }
+
     /// Writes the final head. This call decides on the framing and on whether the connection is used again; fields of
     /// the application that concern either are read as requests and rewritten.
     ///

@@ -13,7 +13,7 @@
 //! | `Idle`   | a refusal                                    | `Owed` with a request                        | 9112: 9.3           |
 //! | `Owed`   | 1xx heads (not to 1.0), then a final head    | `Sending`                                    | 9110: 15.2          |
 //! | `Sending`| content within its framing, then the end     | `Idle`                                       | 9112: 6.1, 6.3      |
-//! | `Over`   | nothing: closed, or a successful CONNECT     | (stays)                                      | 9110: 9.3.6         |
+//! | `Over`   | nothing: closed, or of another protocol      | (stays)                                      | 9110: 7.8, 9.3.6    |
 //!
 //! After a response the connection is used again (9112: 9.3) unless either side has said `close`, the end of the
 //! content was the end of the connection, the client still waits for 100 (9110: 10.1.1), or the rest of the request is
@@ -146,7 +146,7 @@ impl State {
         self.reading = Reading::Closed;
     }
 
-    /// Makes the connection a tunnel, after a successful CONNECT.
+    /// Makes the connection a tunnel, after a successful CONNECT or 101 (Switching Protocols).
     pub(crate) fn switch(&mut self) {
         (self.reading, self.writing) = (Reading::Tunnel, Writing::Over);
     }

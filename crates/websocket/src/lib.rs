@@ -49,6 +49,7 @@ pub use event::{Event, Kind, Payload};
 pub use handshake::{Handshake, HandshakeError, subprotocols};
 pub use limits::Limits;
 pub use list::is_token;
+pub use mask::unmask;
 pub use negotiation::{Agreed, DeflateSettings};
 pub use receiver::Receiver;
 pub use sender::{Sender, close, ping, pong};

@@ -17,9 +17,9 @@ pub(crate) fn rotated(mut mask: [u8; 4], by: usize) -> [u8; 4] {
     mask
 }
 
-/// Unmasks the bytes in place.
+/// Unmasks the bytes of a [`Payload::Masked`](crate::Payload::Masked) in place (RFC 6455 section 5.3).
 #[inline]
-pub(crate) fn apply(bytes: &mut [u8], mask: [u8; 4]) {
+pub fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     let key = lane(mask);
     let (lanes, rest) = bytes.as_chunks_mut::<LANE>();
     for lane in lanes {
@@ -48,7 +48,7 @@ pub(crate) fn append(from: &[u8], to: &mut Vec<u8>, mask: [u8; 4]) {
     for block in from.chunks(BLOCK) {
         let start = to.len();
         to.extend_from_slice(block);
-        apply(&mut to[start..], mask);
+        unmask(&mut to[start..], mask);
     }
 }
 

@@ -11,19 +11,25 @@
 //! | what takes the content of requests                 | [`Interface`]                                    |
 //! | what an application sends and receives             | [`Message`], [`Received`], [`Outcome`]           |
 //! | limits and times                                   | [`Settings`]                                     |
+//! | a connection, whatever is spoken over it           | [`Connection`]                                   |
 //! | HTTP/1.1                                           | [`http1`]                                        |
+//! | WebSocket                                          | [`websocket`]                                    |
 
 #![forbid(unsafe_code)]
 
 mod action;
+mod connection;
 pub mod http1;
 mod input;
 mod log;
 mod machine;
 mod message;
+mod read_buffer;
 mod settings;
+pub mod websocket;
 
 pub use action::{Action, Actions};
+pub use connection::Connection;
 pub use input::{HalfClose, Input, Shutdown};
 pub use log::{LogEnd, LogRecord};
 pub use machine::{Interface, Wire};

@@ -63,6 +63,11 @@ pub(crate) fn request_line(head: &http::Head) -> Box<str> {
     format!("{} {} HTTP/{version}", quotable(head.method()), quotable(head.target())).into_boxed_str()
 }
 
+/// Returns the name of a WebSocket for a log, in the form of a request line.
+pub(crate) fn websocket_line(head: &http::Head) -> Box<str> {
+    format!("WebSocket {} HTTP/1.1", quotable(head.target())).into_boxed_str()
+}
+
 /// Returns bytes of a peer in a form that can stand between quotes.
 pub(crate) fn quotable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('"', "%22")

@@ -2,6 +2,8 @@
 //!
 //! Between them stands one request with its response, numbered within its connection.
 
+use ::websocket::{Kind, Payload};
+
 use crate::action::Actions;
 use crate::input::Input;
 use crate::log::LogRecord;
@@ -71,6 +73,16 @@ pub trait Wire<B: AsRef<[u8]>> {
     /// Takes what is to be logged.
     fn take_log(&mut self) -> Vec<LogRecord>;
 
+    /// Returns whether the latest request asks for a WebSocket, and its application may accept that.
+    fn asks_for_websocket(&self) -> bool {
+        false
+    }
+
+    /// Returns why a WebSocket has [ended](Received::Closed), in the words of who has ended it.
+    fn close_reason(&self) -> &str {
+        ""
+    }
+
     /// Returns the number of the latest request; 0 before the first.
     fn latest(&self) -> RequestId;
 
@@ -110,4 +122,8 @@ pub trait Interface {
     /// Takes a part of a request's content, in order. Whether it was the last one is known to
     /// [`receive`](Wire::receive).
     fn content(&mut self, request: RequestId, part: &[u8]);
+
+    /// Takes a whole message of a WebSocket, which [`receive`](Wire::receive) asks for later, the oldest first. An
+    /// interface that accepts no WebSocket gets none.
+    fn message(&mut self, _request: RequestId, _kind: Kind, _payload: Payload<'_>) {}
 }

@@ -1,5 +1,7 @@
 //! What an application sends and receives, whatever interface it uses.
 
+use ::websocket::Kind;
+
 use crate::action::Actions;
 
 /// The number of a request within its connection, from 1. It wraps around.
@@ -55,6 +57,27 @@ pub enum Message<B> {
         /// Whether more content follows.
         more: bool,
     },
+    /// The acceptance of a WebSocket (RFC 6455 section 4.2.2).
+    Accept {
+        /// One of those that the client offers; `None` for none.
+        subprotocol: Option<B>,
+        /// Names and values.
+        fields: Vec<(B, B)>,
+    },
+    /// A message to the peer of a WebSocket (RFC 6455 section 6.1).
+    Data {
+        /// Text is UTF-8.
+        kind: Kind,
+        /// The message as a whole.
+        data: B,
+    },
+    /// The end of a WebSocket (RFC 6455 section 7.1.2). Before its acceptance that is refused with 403.
+    Close {
+        /// See [`websocket::may_be_sent`].
+        code: u16,
+        /// At most 123 bytes of it are sent.
+        reason: String,
+    },
 }
 
 impl<B> Message<B> {
@@ -63,8 +86,8 @@ impl<B> Message<B> {
     pub const fn may_be_last(&self) -> bool {
         match self {
             Self::Content { more, .. } | Self::Trailers { more, .. } => !*more,
-            Self::File { .. } | Self::FileEnd { .. } => false,
-            Self::Start { .. } | Self::EarlyHint { .. } => true,
+            Self::File { .. } | Self::FileEnd { .. } | Self::Accept { .. } | Self::Data { .. } => false,
+            Self::Start { .. } | Self::EarlyHint { .. } | Self::Close { .. } => true,
         }
     }
 }
@@ -84,6 +107,11 @@ pub struct Sent<B> {
     pub left_out: Option<u16>,
 }
 
+impl<B> Sent<B> {
+    pub(crate) const NOTHING: Self =
+        Self { actions: Actions::NONE, content: None, split: 0, is_sent: false, left_out: None };
+}
+
 /// Why a message can't be sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SendError {
@@ -95,6 +123,8 @@ pub enum SendError {
     OutOfOrder(OutOfOrder),
     /// What it says can't be sent.
     Invalid(http::LocalProtocolError),
+    /// What it says about a WebSocket can't be sent, as this text says.
+    Misused(&'static str),
 }
 
 impl From<http::LocalProtocolError> for SendError {
@@ -116,6 +146,12 @@ pub enum OutOfOrder {
     TrailersAreDue,
     /// A file is being sent.
     FileIsDue,
+    /// A WebSocket is accepted or refused first.
+    AcceptIsDue,
+    /// A WebSocket is accepted once.
+    HasAccepted,
+    /// The request does not ask for a WebSocket.
+    NoWebSocket,
 }
 
 /// What a sender waits for before it sends more.
@@ -139,18 +175,27 @@ pub enum Received {
     },
     /// There is none yet: the call waits until [`WakeReceive`](crate::Action::WakeReceive).
     Nothing,
+    /// A message of the peer of a WebSocket, the oldest that the interface has.
+    Message,
     /// The client has left, or the response is over.
     Disconnect {
         /// Whether the response is not complete.
         is_cut: bool,
+    },
+    /// A WebSocket has ended, see [`close_reason`](crate::Wire::close_reason).
+    Closed {
+        /// RFC 6455 section 7.4: 1005 for none, 1006 without a close frame.
+        code: u16,
     },
 }
 
 /// The end of an application.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome<'a> {
-    /// It has returned, or raised an exception.
+    /// It has returned.
     Ended,
+    /// It has raised an exception.
+    Failed,
     /// Another protocol was [offered](crate::Action::Upgrade) the connection and did not take it over.
     NotTakenOver,
     /// It was not called: this is the answer.

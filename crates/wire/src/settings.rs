@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ::websocket::{DeflateSettings, Limits, Workspace};
+
 /// A point in time, in ticks of the server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Tick(pub u32);
@@ -97,8 +99,8 @@ pub struct Settings {
 /// What is the same for all WebSockets of a server.
 #[derive(Clone, Debug)]
 pub struct WebSocketSettings {
-    /// The bytes of a message, counted after decompression.
-    pub message_bytes: usize,
+    /// How much a peer may send.
+    pub limits: Limits,
     /// The messages that wait for an application before reading pauses.
     pub waiting_messages: usize,
     /// The bytes of messages that wait for an application before reading pauses.
@@ -109,9 +111,8 @@ pub struct WebSocketSettings {
     pub ping_timeout: Option<Ticks>,
     /// The time for a peer's close frame after the server's.
     pub close_time: Ticks,
-    /// The window bits of permessage-deflate, the bytes of the shortest message that is compressed, and the level of
-    /// compression; `None` if the extension is not accepted.
-    pub deflate: Option<(u8, usize, u32)>,
+    /// permessage-deflate; `None` if it is not accepted.
+    pub deflate: Option<DeflateSettings>,
 }
 
 /// What happens to a request for another protocol.
@@ -140,6 +141,8 @@ pub struct Context<'a> {
     pub is_ending: bool,
     /// Whether another server goes on at the address after the end of this one.
     pub restarts: bool,
+    /// What the WebSockets of a loop share.
+    pub workspace: &'a Workspace,
 }
 
 impl<'a> Context<'a> {

@@ -254,7 +254,7 @@ impl Inner {
 /// Returns whether there may be room for more.
 fn send_kept_by_name(endpoint: This<'_, Endpoint>, data: Bytes, name: Object) -> Result<bool, ErrorSet> {
     let py = endpoint.py();
-    let object = data.to_object(py);
+    let object = data.to_object(py)?;
     match send_by_name(endpoint, object.as_borrowed(), name.bind(py).as_borrowed())? {
         Sent::Whole => Ok(true),
         Sent::Later => {

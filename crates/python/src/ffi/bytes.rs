@@ -1,7 +1,8 @@
 //! `bytes` objects: shared without copying, or created from what the kernel delivers.
 //!
-//! Only exact `bytes` are shared: they never change, and releasing one runs no user code.
+//! Only exact `bytes` and `str` are shared: they never change, and releasing one runs no user code.
 
+use std::ffi::c_char;
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
@@ -19,12 +20,18 @@ unsafe extern "C" {
     fn _PyBytes_Resize(object: *mut *mut ffi::PyObject, length: ffi::Py_ssize_t) -> std::ffi::c_int;
 }
 
-/// A strong reference to an exact `bytes` object. It is dropped by attached threads only, which runs no user code, so
-/// it may be dropped anywhere.
-pub(crate) struct Bytes(NonNull<ffi::PyObject>);
+/// Bytes that never change, inside an exact `bytes` object or an exact `str` (its UTF-8), and a strong reference to that.
+/// It is dropped by attached threads only, which runs no user code, so it may be dropped anywhere.
+pub(crate) struct Bytes {
+    object: NonNull<ffi::PyObject>,
+    start: NonNull<u8>,
+    length: usize,
+}
 
 // SAFETY: the content never changes, and a shared reference does not touch the reference count.
 unsafe impl Sync for Bytes {}
+// SAFETY: it is dropped by attached threads only, and the object belongs to no thread.
+unsafe impl Send for Bytes {}
 
 impl Bytes {
     /// Returns a reference to the object if it is exactly `bytes`.
@@ -34,8 +41,11 @@ impl Bytes {
         if unsafe { ffi::PyBytes_CheckExact(object.as_ptr()) } == 0 {
             return None;
         }
-        // SAFETY: a live object; the new reference is this value's.
-        NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) }).map(Self)
+        // SAFETY: a live bytes object.
+        let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+        // SAFETY: as above.
+        let length = unsafe { ffi::PyBytes_Size(object.as_ptr()) };
+        Self::inside(object, start, length)
     }
 
     /// Does the same for a reference of another type.
@@ -45,22 +55,47 @@ impl Bytes {
         Self::of(unsafe { Borrowed::from_ptr(object.py(), object.as_ptr()) })
     }
 
-    /// Returns the object itself, for a call of Python.
-    pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+    /// Returns the UTF-8 of an object if it is exactly `str`: without a copy if it is ASCII, otherwise with one that the
+    /// object keeps. UnicodeEncodeError for a text with surrogates, which has no UTF-8.
+    #[inline]
+    pub(crate) fn of_text(object: Borrowed<'_>) -> Result<Option<Self>, ErrorSet> {
         // SAFETY: a live object.
-        unsafe { Bound::from_borrowed_ptr(py, self.0.as_ptr()) }
+        if unsafe { ffi::PyUnicode_CheckExact(object.as_ptr()) } == 0 {
+            return Ok(None);
+        }
+        let mut length = 0;
+        // SAFETY: a live string.
+        let start = unsafe { ffi::PyUnicode_AsUTF8AndSize(object.as_ptr(), &raw mut length) };
+        if start.is_null() {
+            return Err(ErrorSet::by_interpreter());
+        }
+        Ok(Self::inside(object, start, length))
+    }
+
+    #[inline(always)]
+    fn inside(object: Borrowed<'_>, start: *const c_char, length: ffi::Py_ssize_t) -> Option<Self> {
+        let start = NonNull::new(start.cast_mut().cast())?;
+        // SAFETY: a live object; the new reference is this value's.
+        let object = NonNull::new(unsafe { ffi::Py_NewRef(object.as_ptr()) })?;
+        Some(Self { object, start, length: length.unsigned_abs() })
+    }
+
+    /// Returns a `bytes` object for a call of Python: the object itself, unless it is a string.
+    pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        // SAFETY: a live object.
+        if unsafe { ffi::PyBytes_CheckExact(self.object.as_ptr()) } == 0 {
+            return Ok(make::bytes(py, self.as_ref())?.into_any());
+        }
+        // SAFETY: a live object.
+        Ok(unsafe { Bound::from_borrowed_ptr(py, self.object.as_ptr()) })
     }
 }
 
 impl AsRef<[u8]> for Bytes {
     #[inline(always)]
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: a live bytes object.
-        let start = unsafe { ffi::PyBytes_AsString(self.0.as_ptr()) };
-        // SAFETY: as above.
-        let length = unsafe { ffi::PyBytes_Size(self.0.as_ptr()) };
         // SAFETY: the object's content, which never changes and lives as long as the reference.
-        unsafe { std::slice::from_raw_parts(start.cast(), length.unsigned_abs()) }
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
 
@@ -68,16 +103,15 @@ impl Drop for Bytes {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: this value owns one reference; see the type.
-        unsafe { ffi::Py_DECREF(self.0.as_ptr()) }
+        unsafe { ffi::Py_DECREF(self.object.as_ptr()) }
     }
 }
 
 /// Returns a copy of `content` as a reference that is kept.
 #[inline(always)]
 pub(crate) fn kept(py: Python<'_>, content: &[u8]) -> Result<Bytes, ErrorSet> {
-    let object = make::bytes(py, content)?;
-    let pointer = NonNull::new(object.into_ptr()).ok_or_else(ErrorSet::by_interpreter)?;
-    Ok(Bytes(pointer))
+    let object = make::bytes(py, content)?.into_any();
+    Bytes::of_borrowed(&object.as_borrowed()).ok_or_else(ErrorSet::by_interpreter)
 }
 
 /// Returns a new `bytes` object with the bytes that `fill` writes, or `None` if it writes none.

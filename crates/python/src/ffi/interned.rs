@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 213] = [
+pub(super) const TEXTS: [&str; 227] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -101,6 +101,7 @@ pub(super) const TEXTS: [&str; 213] = [
     "asyncio.tasks",
     "body",
     "buffer_updated",
+    "bytes",
     "call_exception_handler",
     "call_later",
     "call_soon",
@@ -113,6 +114,7 @@ pub(super) const TEXTS: [&str; 213] = [
     "close",
     "close_inherited",
     "co_argcount",
+    "code",
     "compression",
     "connect",
     "connection_begun",
@@ -154,6 +156,7 @@ pub(super) const TEXTS: [&str; 213] = [
     "is_closing",
     "links",
     "loop",
+    "make",
     "message",
     "method",
     "more_body",
@@ -171,6 +174,7 @@ pub(super) const TEXTS: [&str; 213] = [
     "query_string",
     "raw_path",
     "read",
+    "reason",
     "recv_into",
     "recvfrom",
     "recvfrom_into",
@@ -203,11 +207,15 @@ pub(super) const TEXTS: [&str; 213] = [
     "state",
     "status",
     "submit",
+    "subprotocol",
+    "subprotocols",
     "sys",
     "task_begun",
     "task_ended",
+    "text",
     "time",
     "tls",
+    "tls_extension",
     "tobytes",
     "trailers",
     "transport",
@@ -221,9 +229,15 @@ pub(super) const TEXTS: [&str; 213] = [
     "vitok.http.files",
     "vitok.http.scope",
     "warning",
+    "websocket.connect",
+    "websocket.disconnect",
+    "websocket.receive",
+    "websocket.send",
+    "websocket_prototype",
     "with_traceback",
     "write",
     "write_eof",
+    "wss",
 ];
 
 #[expect(clippy::declare_interior_mutable_const, reason = "each place of the array is a new one")]

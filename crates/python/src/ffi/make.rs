@@ -17,6 +17,15 @@ pub(crate) fn text<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyStri
     unsafe { owned_as(py, made) }
 }
 
+/// Creates a string of UTF-8. UnicodeDecodeError if it is not.
+#[inline]
+pub(crate) fn decoded<'py>(py: Python<'py>, text: &[u8]) -> Result<Bound<'py, PyString>, ErrorSet> {
+    // SAFETY: the text is as long as said and is copied.
+    let made = unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len().cast_signed()) };
+    // SAFETY: that function makes strings.
+    unsafe { owned_as(py, made) }
+}
+
 /// Creates a string of Latin-1 characters, which ASCII is a part of: cheaper than decoding UTF-8.
 pub(crate) fn latin_1<'py>(py: Python<'py>, text: &[u8]) -> Result<Bound<'py, PyString>, ErrorSet> {
     let kind = ffi::PyUnicode_1BYTE_KIND.cast_signed();

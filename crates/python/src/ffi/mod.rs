@@ -8,6 +8,7 @@ pub(crate) mod at_import;
 pub(crate) mod bytes;
 pub(crate) mod call;
 pub(crate) mod call_type;
+pub(crate) mod changed;
 pub(crate) mod class;
 pub(crate) mod constants;
 pub(crate) mod coroutine;

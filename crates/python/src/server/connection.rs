@@ -3,20 +3,23 @@
 //! This file has data and the one way to ask the machine; it calls Python only to create bytes, which runs no user
 //! code.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::time::Instant;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use wire::http1::Connection;
-use wire::{Context, RequestId};
+use websocket::{Kind, Payload};
+use wire::{Connection, Context, RequestId};
 
 use super::shared::HttpServer;
 use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
+use crate::ffi::changed;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Subclass, Visit, one_class};
+use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
@@ -43,6 +46,8 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Exchange {
     content: Content,
+    /// Messages of a WebSocket that the application has not received: strings and bytes.
+    pub(super) messages: VecDeque<Object>,
     /// Calls that wait for an event of the request.
     pub(super) receivers: Vec<Object>,
     /// Calls that wait for the peer to read.
@@ -115,6 +120,31 @@ impl wire::Interface for Sink<'_, '_> {
             self.failure = self.exchange.push(self.py, request, part).err();
         }
     }
+
+    fn message(&mut self, _request: RequestId, kind: Kind, payload: Payload<'_>) {
+        if self.failure.is_some() {
+            return;
+        }
+        match message(self.py, kind, payload) {
+            Ok(message) => self.exchange.messages.push_back(message),
+            Err(raised) => self.failure = Some(raised),
+        }
+    }
+}
+
+/// Returns a message of a WebSocket as one object, made of the bytes where they have arrived.
+#[inline]
+fn message(py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Result<Object, ErrorSet> {
+    Ok(match (kind, payload) {
+        (Kind::Text, Payload::Plain(text)) => make::decoded(py, text)?.into_any().into(),
+        (Kind::Binary, Payload::Plain(data)) => make::bytes(py, data)?.into_any().into(),
+        (Kind::Text, Payload::Masked { bytes, mask }) => {
+            changed::ascii(py, bytes, |text| websocket::unmask(text, mask))?.into_any().into()
+        }
+        (Kind::Binary, Payload::Masked { bytes, mask }) => {
+            changed::bytes(py, bytes, |data| websocket::unmask(data, mask))?.into_any().into()
+        }
+    })
 }
 
 impl Protocol {
@@ -159,6 +189,7 @@ impl Protocol {
                 date,
                 is_ending: shared.is_ending,
                 restarts: shared.restarts,
+                workspace: &shared.workspace,
             };
             let answer = self.state.with(py, |state| decide(state, context, &mut out));
             if out.is_empty() {

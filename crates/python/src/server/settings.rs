@@ -8,6 +8,7 @@ use pyo3::conversion::FromPyObjectOwned;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use websocket::DeflateSettings;
 use wire::{Ticks, Upgrades, WebSocketSettings};
 
 use crate::ffi::error::new_error;
@@ -121,8 +122,8 @@ fn read_wire(given: &Given<'_>, times: &Times, reports_to_hooks: bool) -> PyResu
         logs_requests: logs_access,
         logs_refusals: logs_access || reports_to_hooks,
         upgrades: match (times.serves_websockets, allows_upgrade, reports_to_hooks) {
-            (true, _, _) => Upgrades::WebSocket,
-            (false, true, _) => Upgrades::TakenOver,
+            (_, true, _) => Upgrades::TakenOver,
+            (true, false, _) => Upgrades::WebSocket,
             (false, false, true) => Upgrades::Ignored,
             (false, false, false) => Upgrades::Refused,
         },
@@ -149,15 +150,16 @@ fn read_websocket(given: &Given<'_>, times: &Times) -> PyResult<WebSocketSetting
     let window_bits = given.take("ws_window_bits", window_bits)?;
     let at_least = given.take("ws_compress_at_least", plain)?;
     let level = given.take("ws_compress_level", plain)?;
+    let message_bytes = given.take("ws_max_size", bytes)?;
     let compresses: bool = given.take("ws_per_message_deflate", plain)?;
     Ok(WebSocketSettings {
-        message_bytes: given.take("ws_max_size", count)?,
+        limits: websocket::Limits { frame_bytes: message_bytes, message_bytes },
         waiting_messages: given.take("ws_max_queue", count)?,
         waiting_bytes: given.take("ws_queue_bytes", count)?,
         ping_interval: times.ping_interval.map(|seconds| times.ticks(seconds)),
         ping_timeout: times.ping_timeout.map(|seconds| times.ticks(seconds)),
         close_time: times.take(given, "ws_close_seconds")?,
-        deflate: compresses.then_some((window_bits, at_least, level)),
+        deflate: compresses.then_some(DeflateSettings { window_bits, at_least, level }),
     })
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Shared {
     pub(super) log: String,
     /// The buffer for encoding; absent while it is in use.
     pub(super) scratch: Vec<u8>,
+    /// What the WebSockets of a server share.
+    pub(super) workspace: websocket::Workspace,
     /// The local address of the last connection, which nearly all share.
     pub(super) local: Option<Object>,
 }

@@ -318,7 +318,7 @@ impl Transport for Foreign {
         }
         write(head)?;
         if let Some(content) = content {
-            call_method(transport, name!("write"), &[content.to_object(py).as_borrowed()])?;
+            call_method(transport, name!("write"), &[content.to_object(py)?.as_borrowed()])?;
         }
         write(tail)
     }

@@ -21,11 +21,13 @@
 
 use std::sync::Arc;
 
+use ::websocket::Handshake;
+
 use super::deadline::{Deadline, Phase as Waits};
-use super::read_buffer::ReadBuffer;
 use crate::action::{Action, Actions};
 use crate::log::LogRecord;
 use crate::message::RequestId;
+use crate::read_buffer::ReadBuffer;
 use crate::settings::{Context, Tick};
 
 /// The state of one connection.
@@ -101,6 +103,8 @@ pub(super) struct Request<B> {
     pub(super) sent: u64,
     /// The request line, for the log.
     pub(super) line: Option<Box<str>>,
+    /// The handshake of a WebSocket, which may be accepted.
+    pub(super) handshake: Option<Box<Handshake>>,
 }
 
 /// The state of a request's content.
@@ -138,6 +142,7 @@ impl<B> Request<B> {
             status: 0,
             sent: 0,
             line: None,
+            handshake: None,
         }
     }
 

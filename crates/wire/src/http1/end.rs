@@ -3,14 +3,15 @@
 use std::mem;
 
 use super::connection::{Answer, Connection, Incoming, Phase, Request, State, Turn};
-use super::read_buffer::ReadBuffer;
+use super::upgrade::{NO_WEBSOCKET, Reply};
 use crate::action::{Action, Actions};
 use crate::log::{self, LogEnd, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
+use crate::read_buffer::ReadBuffer;
 use crate::settings::Context;
 
-/// The answer to a request for a protocol that is not spoken here.
-pub(super) const NO_WEBSOCKET: &str = "this server does not speak WebSocket\n";
+/// The answer for an application that has failed.
+const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n", field: None };
 
 /// Bytes that a peer may still send and that are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,7 +72,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Ends a request for the log and for all calls that wait.
     #[inline]
-    fn end_request(&mut self, request: Request<B>, end: LogEnd) -> Actions {
+    pub(super) fn end_request(&mut self, request: Request<B>, end: LogEnd) -> Actions {
         self.was_cut = end != LogEnd::Complete;
         let mut actions = Actions::NONE;
         if request.is_awaited {
@@ -223,18 +224,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Answers a request instead of an application.
     #[cold]
-    pub(super) fn answer(
-        &mut self,
-        (status, text): (u16, &str),
-        context: Context<'_>,
-        out: &mut Vec<u8>,
-    ) -> Actions {
+    pub(super) fn answer(&mut self, reply: Reply<'_>, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let Reply { status, text, field } = reply;
         let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Actions::NONE;
         };
         (request.status, request.answer) = (status, Answer::Owed);
         let kind = (&b"content-type"[..], &b"text/plain; charset=utf-8"[..]);
-        let fields = std::iter::once(kind).chain(context.fields());
+        let fields = std::iter::once(kind).chain(field).chain(context.fields());
         let length = http::Length::Known(text.len() as u64);
         let started = http.start(status, fields, length, context.defaults(), out);
         let framed = started.and_then(|()| http.frame(text.len(), out));
@@ -265,14 +262,16 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 if closes {
                     self.http.end_after_response();
                 }
-                (Ending::Unanswered, self.answer((status, text), context, out))
+                (Ending::Unanswered, self.answer(Reply { status, text, field: None }, context, out))
             }
-            Outcome::Ended if is_unanswered => (Ending::Unanswered, self.answer_failure(context, out)),
+            Outcome::Ended | Outcome::Failed if is_unanswered => {
+                (Ending::Unanswered, self.answer_failure(context, out))
+            }
             Outcome::NotTakenOver if is_unanswered => {
-                (Ending::Unanswered, self.answer((501, NO_WEBSOCKET), context, out))
+                (Ending::Unanswered, self.answer(NO_WEBSOCKET, context, out))
             }
             // Nothing can be written: the head was sent.
-            Outcome::Answer { .. } | Outcome::NotTakenOver | Outcome::Ended => {
+            Outcome::Answer { .. } | Outcome::NotTakenOver | Outcome::Ended | Outcome::Failed => {
                 (Ending::CutShort, self.cut(context))
             }
         };
@@ -293,7 +292,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     #[cold]
     pub(super) fn answer_failure(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         self.http.end_after_response();
-        self.answer((500, "Internal Server Error\n"), context, out)
+        self.answer(FAILURE, context, out)
     }
 
     /// Ends everything: the connection is gone, or belongs to another protocol.

@@ -91,6 +91,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         self.request().is_some()
     }
 
+    fn asks_for_websocket(&self) -> bool {
+        self.request().is_some_and(|request| request.handshake.is_some())
+    }
+
     fn holds_head(&self) -> bool {
         self.request().is_some_and(|request| matches!(request.answer, Answer::Started(_)))
     }

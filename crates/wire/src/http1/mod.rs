@@ -10,7 +10,7 @@
 //! | `connection` | the state of a connection, as a table                                       |
 //! | `deadline`   | how long a peer may take for the next step                                  |
 //! | `body_rate`  | the required rate of content                                                |
-//! | `read_buffer`| input that is kept until its turn comes                                     |
+//! | `upgrade`    | a request for another protocol, and what is passed on to that               |
 //!
 //! The crate `http` has the syntax: what is a request, and how a response is framed.
 
@@ -20,8 +20,9 @@ mod deadline;
 mod end;
 mod expire;
 mod machine;
-mod read_buffer;
 mod receive;
 mod send;
+mod upgrade;
 
 pub use connection::Connection;
+pub(crate) use upgrade::Upgraded;

@@ -6,13 +6,13 @@
 use std::mem;
 
 use super::connection::{Connection, Incoming, Phase, Request, State, Turn};
-use super::end::{NO_WEBSOCKET, Refusal, Unread};
-use super::read_buffer::ReadBuffer;
+use super::end::{Refusal, Unread};
+use super::upgrade::{self, Reply, Special};
 use crate::action::{Action, Actions};
 use crate::log;
 use crate::machine::Interface;
 use crate::message::{Received, RequestId};
-use crate::settings::{Context, Upgrades};
+use crate::settings::Context;
 
 /// The next thing in the input.
 enum Next {
@@ -22,8 +22,8 @@ enum Next {
     },
     /// A request begins.
     Start,
-    /// A request that no application gets: it is not implemented, as this text says.
-    NotImplemented(&'static str),
+    /// A request that no application gets.
+    Reply(Reply<'static>),
     /// A request for another protocol.
     Upgrade,
     Refuse(http::RemoteProtocolError),
@@ -158,8 +158,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
             let last = match self.advance(input, context, interface) {
                 Next::Start => return actions.with(Action::Start),
                 Next::Upgrade => return actions.and(self.offer()),
-                Next::NotImplemented(text) => {
-                    actions = actions.and(self.answer((501, text), context, out));
+                Next::Reply(reply) => {
+                    actions = actions.and(self.answer(reply, context, out));
                     continue;
                 }
                 Next::Wait { has_news: false } => Actions::NONE,
@@ -221,12 +221,18 @@ impl<B: AsRef<[u8]>> Connection<B> {
                     if context.settings.logs_requests {
                         request.line = Some(log::request_line(head));
                     }
+                    next = Next::Start;
+                    match upgrade::special(head, context) {
+                        None => {}
+                        Some(Special::Handshake(handshake)) => request.handshake = Some(handshake),
+                        Some(Special::Reply(reply)) => next = Next::Reply(reply),
+                        Some(Special::TakenOver) => next = Next::Upgrade,
+                    }
                     *phase = Phase::Answering(request);
                     (self.was_cut, self.bytes_since_turn) = (false, 0);
-                    if let Some(special) = special(head, context.settings.upgrades) {
-                        return special;
+                    if !matches!(next, Next::Start) {
+                        return next;
                     }
-                    next = Next::Start;
                 }
                 Ok(http::Event::Body(part)) => {
                     deadline.body_rate.add(part.len());
@@ -284,26 +290,6 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         (Received::Nothing, Actions::NONE)
     }
-
-    /// Returns the input for the protocol that takes over: the request as it would be sent again, for another parser,
-    /// and what has arrived after it.
-    pub(super) fn input_of_upgrade(&mut self) -> Vec<u8> {
-        let head = self.http.head();
-        let version: &[u8] =
-            if head.version() == http::Version::Http10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" };
-        let mut input = [head.method(), b" ", head.target(), version].concat();
-        for (name, value) in head.fields().iter() {
-            input.extend_from_slice(&[name, b": ", value, b"\r\n"].concat());
-        }
-        input.extend_from_slice(b"\r\n");
-        // What is not taken over is read as requests.
-        let mut rest = ReadBuffer::new();
-        rest.push(&self.http.take_backlog());
-        rest.push(self.read_buffer.rest());
-        input.extend_from_slice(rest.rest());
-        self.read_buffer = rest;
-        input
-    }
 }
 
 impl Next {
@@ -312,28 +298,4 @@ impl Next {
             *has_news = true;
         }
     }
-}
-
-/// Returns what is done with a request that no application gets.
-#[inline]
-fn special(head: &http::Head, upgrades: Upgrades) -> Option<Next> {
-    if head.target_form() == http::TargetForm::Authority {
-        return Some(Next::NotImplemented("this server is no proxy\n"));
-    }
-    match upgrades {
-        Upgrades::Ignored => None,
-        Upgrades::Refused | Upgrades::WebSocket => {
-            asks_for_websocket(head).then_some(Next::NotImplemented(NO_WEBSOCKET))
-        }
-        Upgrades::TakenOver => asks_for_websocket(head).then_some(Next::Upgrade),
-    }
-}
-
-/// Returns whether a request asks for a protocol that can be taken over (RFC 6455 section 4.2). Any other request for a
-/// protocol is answered as it is, which is allowed (RFC 9110 section 7.8).
-#[inline]
-fn asks_for_websocket(head: &http::Head) -> bool {
-    head.upgrade().is_some_and(|names| {
-        names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    })
 }

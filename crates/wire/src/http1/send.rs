@@ -38,6 +38,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Message::EarlyHint { links } => self.hint(&links, out),
             Message::File { count, more } => self.file(count, more, context, out),
             Message::FileEnd { more } => self.end_file(more, context, out),
+            Message::Accept { subprotocol, fields } => {
+                self.accept(subprotocol.as_ref(), &fields, context, out)
+            }
+            Message::Data { .. } => Err(SendError::OutOfOrder(OutOfOrder::AcceptIsDue)),
+            Message::Close { .. } => self.forbid(context, out),
         };
         let mut sent = sent.inspect_err(|_| out.truncate(before))?;
         let length = sent.content.as_ref().map_or(0, |content| content.as_ref().len());
@@ -334,11 +339,6 @@ impl<B: AsRef<[u8]>> Connection<B> {
             _ => None,
         }
     }
-}
-
-impl<B> Sent<B> {
-    const NOTHING: Self =
-        Self { actions: Actions::NONE, content: None, split: 0, is_sent: false, left_out: None };
 }
 
 /// Returns what this state of a response expects.

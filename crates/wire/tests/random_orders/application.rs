@@ -209,6 +209,8 @@ impl App {
                 self.hints += usize::from(matches!(self.answer, Answer::Owed | Answer::Started));
                 self.answer
             }
+            // They are not sent in these orders.
+            Message::Accept { .. } | Message::Data { .. } | Message::Close { .. } => self.answer,
         };
     }
 
@@ -229,6 +231,7 @@ impl App {
         match received {
             Received::Nothing => self.waits = Waits::Event,
             Received::Disconnect { .. } => self.is_cut_off = true,
+            Received::Message | Received::Closed { .. } => return Err("a WebSocket".into()),
             Received::Content { more } => {
                 if self.has_got_all {
                     return Err("content after its end".into());

@@ -1,5 +1,6 @@
 //! The settings of an order: small numbers, so that each limit is met.
 
+use websocket::Workspace;
 use wire::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
 
 use crate::draw::Draw;
@@ -36,7 +37,7 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
         logs_refusals: true,
         upgrades: draw.pick(&[Upgrades::Refused, Upgrades::Ignored, Upgrades::TakenOver]),
         websocket: WebSocketSettings {
-            message_bytes: 10_000,
+            limits: websocket::Limits { frame_bytes: 10_000, message_bytes: 10_000 },
             waiting_messages: 4,
             waiting_bytes: 5000,
             ping_interval: Some(Ticks(16)),
@@ -67,6 +68,12 @@ pub(crate) fn check_waiting(
     Err(format!("{unread} bytes of content wait, and {kept} others, but reading goes on"))
 }
 
+thread_local! {
+    /// HTTP/1.1 has no use for it.
+    static WORKSPACE: &'static Workspace = Box::leak(Box::default());
+}
+
 pub(crate) fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
-    Context { settings, now, date: b"", is_ending, restarts: false }
+    let workspace = WORKSPACE.with(|workspace| *workspace);
+    Context { settings, now, date: b"", is_ending, restarts: false, workspace }
 }

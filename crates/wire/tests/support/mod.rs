@@ -7,6 +7,7 @@
 pub(crate) mod feed;
 pub(crate) mod responses;
 
+use websocket::Workspace;
 use wire::{
     Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
     Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, WebSocketSettings, Wire,
@@ -25,6 +26,9 @@ pub(crate) struct Driver<W, A> {
     pub(crate) settings: Settings,
     pub(crate) now: Tick,
     pub(crate) is_ending: bool,
+    /// Whether another server goes on after the end.
+    pub(crate) restarts: bool,
+    workspace: Workspace,
     /// Everything that the peer got.
     pub(crate) written: Vec<u8>,
     /// Whether the peer sees the end of what it gets.
@@ -70,6 +74,8 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
             settings,
             now: Tick(0),
             is_ending: false,
+            restarts: false,
+            workspace: Workspace::default(),
             written: Vec::new(),
             has_shut_down: false,
             is_closed: false,
@@ -96,7 +102,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     /// Gives the machine an input, and performs what follows.
     pub(crate) fn feed(&mut self, input: Input<'_>) {
         let mut out = Vec::new();
-        let context = context(&self.settings, self.now, self.is_ending);
+        let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
         let actions = self.wire.on(input, context, &mut self.application, &mut out);
         self.perform(actions, &out, None);
     }
@@ -104,7 +110,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     /// Sends a message of the application.
     pub(crate) fn send(&mut self, request: RequestId, message: Message<Vec<u8>>) -> Result<bool, SendError> {
         let mut out = Vec::new();
-        let context = context(&self.settings, self.now, self.is_ending);
+        let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
         let Sent { actions, content, split, is_sent, left_out } =
             self.wire.send(request, message, context, &mut out)?;
         self.left_out.extend(left_out);
@@ -115,7 +121,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     /// Asks for an event of a request.
     pub(crate) fn receive(&mut self, request: RequestId) -> wire::Received {
         let mut out = Vec::new();
-        let context = context(&self.settings, self.now, self.is_ending);
+        let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
         let (received, actions) = self.wire.receive(request, context, &mut out);
         self.perform(actions, &out, None);
         received
@@ -129,7 +135,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     /// Ends the application of a request.
     pub(crate) fn finish(&mut self, request: RequestId, outcome: Outcome<'_>) -> wire::Ending {
         let mut out = Vec::new();
-        let context = context(&self.settings, self.now, self.is_ending);
+        let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
         let finished = self.wire.finished(request, outcome, context, &mut out);
         self.perform(finished.actions, &out, None);
         finished.ending
@@ -139,7 +145,7 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     pub(crate) fn end_turn(&mut self) {
         if std::mem::take(&mut self.turn_ends) {
             let mut out = Vec::new();
-            let context = context(&self.settings, self.now, self.is_ending);
+            let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
             match self.wire.turn_ends(context, &mut out) {
                 Ok(actions) => self.perform(actions, &out, None),
                 Err(error) => {
@@ -240,8 +246,14 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
     }
 }
 
-fn context(settings: &Settings, now: Tick, is_ending: bool) -> Context<'_> {
-    Context { settings, now, date: b"", is_ending, restarts: false }
+fn context<'a>(
+    settings: &'a Settings,
+    now: Tick,
+    is_ending: bool,
+    restarts: bool,
+    workspace: &'a Workspace,
+) -> Context<'a> {
+    Context { settings, now, date: b"", is_ending, restarts, workspace }
 }
 
 /// The settings of the tests: small numbers, so that each limit can be met.
@@ -270,7 +282,7 @@ pub(crate) fn settings() -> Settings {
 /// The settings of WebSockets in the tests.
 pub(crate) fn websocket() -> WebSocketSettings {
     WebSocketSettings {
-        message_bytes: 10_000,
+        limits: websocket::Limits { frame_bytes: 10_000, message_bytes: 10_000 },
         waiting_messages: 4,
         waiting_bytes: 5000,
         ping_interval: Some(Ticks(16)),

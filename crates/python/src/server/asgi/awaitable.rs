@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use wire::{Received, Wire as _};
 
 use super::cycle::RequestCycle;
+use super::websocket;
 use crate::ffi::at_import::AtImport;
 use crate::ffi::call::call_method;
 use crate::ffi::class::Definition;
@@ -167,18 +168,22 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
     let py = cycle.py();
     let request = cycle.request;
     let protocol = cycle.value().protocol.this(py);
-    match driver::receive(protocol, request)? {
-        Received::Nothing => Ok(None),
+    let received = driver::receive(protocol, request)?;
+    if cycle.is_websocket {
+        return websocket::event(cycle, received);
+    }
+    match received {
+        Received::Nothing | Received::Message => Ok(None),
         Received::Content { more } => {
             let content = protocol.state.with(py, |state| state.exchange.take_content(py, request))?;
             let event = make::dict(py)?;
             event.set_item(name!("type"), name!("http.request"))?;
-            event.set_item(name!("body"), content.to_object(py))?;
+            event.set_item(name!("body"), content.to_object(py)?)?;
             event.set_item(name!("more_body"), more)?;
             Ok(Some(event.into_any()))
         }
-        Received::Disconnect { is_cut } => {
-            if is_cut {
+        Received::Disconnect { .. } | Received::Closed { .. } => {
+            if received == (Received::Disconnect { is_cut: true }) {
                 protocol.state.with(py, |state| state.exchange.note_listener(request));
             }
             let event = make::dict(py)?;

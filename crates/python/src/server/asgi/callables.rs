@@ -8,12 +8,13 @@ use super::cycle::RequestCycle;
 use super::file;
 use super::message;
 use super::send_error;
+use super::websocket;
 use crate::ffi::arguments::one;
 use crate::ffi::at_import::AtImport;
 use crate::ffi::class::Definition;
 use crate::ffi::instance::ClassValue as _;
 use crate::ffi::method::{BoundFunction, Call, Method, fastcall, no_arguments};
-use crate::ffi::this::This;
+use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::server::driver;
 
@@ -52,6 +53,9 @@ fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> 
 fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let (py, cycle) = (call.py, call.this());
     let given = one(call, "send", "message")?;
+    if cycle.is_websocket {
+        return send_to_websocket(cycle, given);
+    }
     let Some(message) = message::read(given)? else { return file::send(cycle, given) };
     let is_last = message.may_be_last();
     let is_start = matches!(message, Message::Start { .. });
@@ -75,6 +79,23 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
                 None => Err(send_error::raise(SendError::Disconnected)),
             }
         }
+        Err(error) => Err(send_error::raise(error)),
+    }
+}
+
+/// Does the same for a WebSocket. A message after its end is an error (ASGI, "Send - send event").
+fn send_to_websocket<'py>(
+    cycle: This<'py, RequestCycle>,
+    given: Borrowed<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    let message = websocket::read(given)?;
+    match driver::send(cycle.protocol.this(py), cycle.request, message)? {
+        Ok(delivered) => match delivered.wait {
+            Wait::Nothing => awaitable::done(py),
+            Wait::Turn => awaitable::make(py, What::Turn),
+            Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
+        },
         Err(error) => Err(send_error::raise(error)),
     }
 }

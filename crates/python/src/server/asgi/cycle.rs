@@ -21,6 +21,8 @@ pub(super) struct RequestCycle {
     pub(super) request: RequestId,
     /// The number of the request in the server.
     pub(super) key: u64,
+    /// Whether the request asks for a WebSocket, which is what the application then speaks.
+    pub(super) is_websocket: bool,
     /// Whether the end of its task was handled: some tasks call back more than once.
     has_ended: AtomicBool,
 }
@@ -31,9 +33,10 @@ impl RequestCycle {
         protocol: This<'py, Protocol>,
         request: RequestId,
         key: u64,
+        is_websocket: bool,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
         let has_ended = AtomicBool::new(false);
-        let cycle = Self { protocol: protocol.to_owned().into(), request, key, has_ended };
+        let cycle = Self { protocol: protocol.to_owned().into(), request, key, is_websocket, has_ended };
         Self::class().instance(protocol.py(), cycle)
     }
 

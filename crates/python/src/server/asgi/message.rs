@@ -15,7 +15,7 @@ use crate::name;
 use crate::transport::{is_bytes_like, unchanging};
 
 /// Fields as name and value, in bytes that never change.
-type Fields = Vec<(Bytes, Bytes)>;
+pub(super) type Fields = Vec<(Bytes, Bytes)>;
 
 /// Reads a message; `None` if it is one of those that send a file. TypeError for an object that is no message,
 /// RuntimeError for a type that is not known here.
@@ -27,7 +27,7 @@ pub(super) fn read(message: Borrowed<'_>) -> Result<Option<Message<Bytes>>, Erro
     Ok(Some(match kind.to_cow()?.as_ref() {
         "http.response.body" => Message::Content { content: content(body)?, more: truth(more_body)? },
         "http.response.start" => {
-            let (status, fields) = (self::status(status)?, fields(headers)?);
+            let (status, fields) = (self::status("http.response.start", status)?, fields(headers)?);
             Message::Start { status, fields, has_trailers: truth(trailers)? }
         }
         "http.response.trailers" => {
@@ -69,7 +69,10 @@ fn usual_items(message: Borrowed<'_>) -> Result<[Option<Bound<'_, PyAny>>; 6], E
 
 /// Returns the item of a message with this name.
 #[inline]
-fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+pub(super) fn item<'py>(
+    message: Borrowed<'py>,
+    name: &Py<PyString>,
+) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
     let py = message.py();
     if let Ok(message) = message.cast::<PyDict>() {
         return Ok(message.get_item(name)?);
@@ -83,13 +86,13 @@ fn item<'py>(message: Borrowed<'py>, name: &Py<PyString>) -> Result<Option<Bound
 
 /// Returns a truth value; false if it is missing.
 #[inline]
-fn truth(value: Option<Bound<'_, PyAny>>) -> Result<bool, ErrorSet> {
+pub(super) fn truth(value: Option<Bound<'_, PyAny>>) -> Result<bool, ErrorSet> {
     value.map_or(Ok(false), |value| Ok(value.is_truthy()?))
 }
 
 /// Returns the content of a body message; `None` if it is empty.
 #[inline]
-fn content(body: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
+pub(super) fn content(body: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
     let Some(value) = body else { return Ok(None) };
     if let Some(bytes) = Bytes::of(value.as_borrowed()) {
         return Ok(if bytes.as_ref().is_empty() { None } else { Some(bytes) });
@@ -102,18 +105,16 @@ fn content(body: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
 
 /// Returns the status of a start message.
 #[inline]
-fn status(status: Option<Bound<'_, PyAny>>) -> Result<u16, ErrorSet> {
+pub(super) fn status(kind: &str, status: Option<Bound<'_, PyAny>>) -> Result<u16, ErrorSet> {
     match status {
-        Some(value) => Ok(value
-            .extract()
-            .map_err(|_| lacking("http.response.start", "status: an int of three digits"))?),
-        None => Err(lacking("http.response.start", "status").into()),
+        Some(value) => Ok(value.extract().map_err(|_| lacking(kind, "status: an int of three digits"))?),
+        None => Err(lacking(kind, "status").into()),
     }
 }
 
 /// Returns the fields in `headers` of a message.
 #[inline]
-fn fields(headers: Option<Bound<'_, PyAny>>) -> Result<Fields, ErrorSet> {
+pub(super) fn fields(headers: Option<Bound<'_, PyAny>>) -> Result<Fields, ErrorSet> {
     let Some(headers) = headers else { return Ok(Vec::new()) };
     if let Ok(list) = headers.cast::<PyList>() {
         let mut fields = Vec::with_capacity(list.len());
@@ -159,7 +160,7 @@ fn odd_field(pair: &Bound<'_, PyAny>) -> Result<(Bytes, Bytes), ErrorSet> {
 }
 
 /// Returns bytes that never change, of any object that has bytes.
-fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
+pub(super) fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
     if value.is_instance_of::<PyString>() {
         return Err(new_error::<PyTypeError>("an ASGI message has str where bytes belong").into());
     }

@@ -1,4 +1,5 @@
-//! ASGI, an interface: requests become calls of an application, whose messages are the responses.
+//! ASGI, an interface: requests become calls of an application, whose messages are the responses, or what a WebSocket
+//! carries.
 //!
 //! The wire is not known here, only requests and responses. An application's task takes its first step at once; its
 //! messages are sent with the turn's writes.
@@ -11,6 +12,7 @@
 //! | `callables`   | `receive` and `send`, bound to one request                            |
 //! | `file`        | responses from files                                                  |
 //! | `awaitable`   | the results of `receive` and `send`: done already, or waiting         |
+//! | `websocket`   | events and messages of a WebSocket                                    |
 //! | `message`     | reading the messages of an application                                |
 //! | `disconnect`  | further messages to a client that has left                            |
 //! | `send_error`  | why a message can't be sent, as exceptions                            |
@@ -26,6 +28,7 @@ mod names;
 mod scope;
 mod send_error;
 mod task;
+mod websocket;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -80,15 +83,17 @@ impl Interface for Asgi {
         let http_server = protocol.value().http_server.get();
         let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
         let key = http_server.begin_request(py);
-        let (request, builder) = protocol.state.with(py, |state| {
+        let (request, is_websocket, builder) = protocol.state.with(py, |state| {
             let request = state.wire.latest();
+            let is_websocket = state.wire.asks_for_websocket();
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
-            let builder = ScopeBuilder::take(py, state.wire.head(), &http_server.settings.root_path);
-            (request, builder)
+            let root_path = &http_server.settings.root_path;
+            let builder = ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path);
+            (request, is_websocket, builder)
         });
         let Some(key) = key else { return refuse(protocol, http_server, request) };
-        let cycle = RequestCycle::make(protocol, request, key);
+        let cycle = RequestCycle::make(protocol, request, key, is_websocket);
         let (builder, cycle) = match (builder, cycle) {
             (Ok(builder), Ok(cycle)) => (builder, cycle),
             (Err(raised), _) | (_, Err(raised)) => {
@@ -113,7 +118,8 @@ impl Interface for Asgi {
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.application)?;
-        visit.call(&self.prototype.scope)
+        visit.call(&self.prototype.http.scope)?;
+        visit.call(&self.prototype.websocket.scope)
     }
 }
 

@@ -22,13 +22,20 @@ pub(super) struct ScopeBuilder<'py> {
     query: Option<Bound<'py, PyBytes>>,
     is_1_0: bool,
     fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
+    /// What the client of a WebSocket offers; `None` for another request.
+    subprotocols: Option<Vec<Bound<'py, PyAny>>>,
     /// Whether the client asks for another protocol, which is ignored.
     pub(super) asks_for_upgrade: bool,
 }
 
 impl<'py> ScopeBuilder<'py> {
     #[inline]
-    pub(super) fn take(py: Python<'py>, head: &http::Head, root_path: &str) -> Result<Self, ErrorSet> {
+    pub(super) fn take(
+        py: Python<'py>,
+        head: &http::Head,
+        is_websocket: bool,
+        root_path: &str,
+    ) -> Result<Self, ErrorSet> {
         let names = NAMES.get(py)?;
         // An absolute target without a path means the root (RFC 9110 section 4.2.3).
         let raw = if head.path().is_empty() { b"/" } else { head.path() };
@@ -45,7 +52,8 @@ impl<'py> ScopeBuilder<'py> {
             query: if query.is_empty() { None } else { Some(make::bytes(py, query)?) },
             is_1_0: head.version() == http::Version::Http10,
             fields: fields.collect::<Result<_, ErrorSet>>()?,
-            asks_for_upgrade: head.upgrade().is_some(),
+            subprotocols: is_websocket.then(|| subprotocols(py, head)).transpose()?,
+            asks_for_upgrade: !is_websocket && head.upgrade().is_some(),
         })
     }
 
@@ -63,9 +71,13 @@ impl<'py> ScopeBuilder<'py> {
             (known, state.transport.as_ref().is_some_and(|transport| transport.is_secure()))
         });
         let [client, server] = known.map_or_else(|| look_up(protocol, prototype, py), Ok)?;
+        let is_websocket = self.subprotocols.is_some();
+        let kind = if is_websocket { &prototype.websocket } else { &prototype.http };
         // Most requests have some of the prototype's values.
-        let scope = prototype.scope.bind(py).copy()?;
-        if !self.method.is(&**name!("GET")) {
+        let scope = kind.scope.bind(py).copy()?;
+        if let Some(offered) = self.subprotocols {
+            scope.set_item(name!("subprotocols"), make::list(py, offered)?)?;
+        } else if !self.method.is(&**name!("GET")) {
             scope.set_item(name!("method"), &self.method)?;
         }
         scope.set_item(name!("path"), &self.path)?;
@@ -83,10 +95,11 @@ impl<'py> ScopeBuilder<'py> {
         };
         let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
         scope.set_item(name!("headers"), make::list(py, pairs?)?)?;
-        scope.set_item(name!("asgi"), prototype.asgi.bind(py).copy()?)?;
-        let extensions = prototype.extensions.bind(py).copy()?;
+        scope.set_item(name!("asgi"), kind.asgi.bind(py).copy()?)?;
+        let extensions = kind.extensions.bind(py).copy()?;
         if is_secure {
-            scope.set_item(name!("scheme"), name!("https"))?;
+            let scheme = if is_websocket { name!("wss") } else { name!("https") };
+            scope.set_item(name!("scheme"), scheme)?;
             extensions.set_item(name!("tls"), tls(protocol, prototype, py)?.copy()?)?;
         }
         scope.set_item(name!("extensions"), extensions)?;
@@ -169,7 +182,8 @@ fn shared<'py>(
         return Ok(last.into_bound(py));
     }
     let object: Object = server.clone().into();
-    prototype.scope.bind(py).set_item(name!("server"), &server)?;
+    prototype.http.scope.bind(py).set_item(name!("server"), &server)?;
+    prototype.websocket.scope.bind(py).set_item(name!("server"), &server)?;
     let before = http_server.shared.with(py, |shared| shared.local.replace(object));
     drop(before);
     Ok(server)
@@ -194,21 +208,40 @@ fn endpoint<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<
 
 /// What is the same for all requests of a server.
 pub(super) struct Prototype {
-    /// A scope with a key for everything.
-    pub(super) scope: Py<PyDict>,
-    /// The dicts that each scope gets a copy of.
-    asgi: Py<PyDict>,
-    extensions: Py<PyDict>,
+    pub(super) http: Scopes,
+    pub(super) websocket: Scopes,
     /// Makes the extension `tls` of a connection from its `ssl.SSLObject`.
     tls: Py<PyAny>,
 }
 
+/// What is the same for all requests of a kind.
+#[derive(FromPyObject)]
+pub(super) struct Scopes {
+    /// A scope with a key for everything.
+    #[pyo3(item(0))]
+    pub(super) scope: Py<PyDict>,
+    /// The dicts that each scope gets a copy of.
+    #[pyo3(item(1))]
+    asgi: Py<PyDict>,
+    #[pyo3(item(2))]
+    extensions: Py<PyDict>,
+}
+
 impl Prototype {
     pub(super) fn make(py: Python<'_>, settings: &Settings) -> PyResult<Self> {
+        let module = py.import(name!("vitok.http.scope"))?;
         let (root_path, version) = (Text(&settings.root_path), Text(&settings.asgi_version));
         let facts = (root_path, version, settings.announces_path_send, settings.announces_zero_copy_send);
-        let made = py.import(name!("vitok.http.scope"))?.call_method1(name!("prototype"), facts)?;
-        let (scope, asgi, extensions, tls) = made.extract()?;
-        Ok(Self { scope, asgi, extensions, tls })
+        let http = module.call_method1(name!("prototype"), facts)?.extract()?;
+        let (root_path, version) = (Text(&settings.root_path), Text(&settings.asgi_version));
+        let websocket = module.call_method1(name!("websocket_prototype"), (root_path, version))?.extract()?;
+        let tls = module.getattr(name!("tls_extension"))?.getattr(name!("make"))?.unbind();
+        Ok(Self { http, websocket, tls })
     }
+}
+
+/// Returns the subprotocols that the client of a WebSocket offers.
+fn subprotocols<'py>(py: Python<'py>, head: &http::Head) -> Result<Vec<Bound<'py, PyAny>>, ErrorSet> {
+    let names = websocket::subprotocols(head.fields().iter());
+    names.map(|name| Ok(make::latin_1(py, name)?.into_any())).collect()
 }

@@ -18,6 +18,7 @@ pub(super) fn raise(error: SendError) -> ErrorSet {
         SendError::Complete => "the response is complete: nothing can follow it".to_owned(),
         SendError::OutOfOrder(expected) => expectation(expected).to_owned(),
         SendError::Invalid(error) => error.to_string(),
+        SendError::Misused(text) => text.to_owned(),
     };
     new_error::<PyRuntimeError>(text).into()
 }
@@ -29,6 +30,9 @@ const fn expectation(expected: OutOfOrder) -> &'static str {
         OutOfOrder::ContentIsDue => "trailers come after the last content of a response that has them",
         OutOfOrder::TrailersAreDue => "after the content of this response come its trailers",
         OutOfOrder::FileIsDue => "a file of this response is being sent",
+        OutOfOrder::AcceptIsDue => "a WebSocket begins with websocket.accept",
+        OutOfOrder::HasAccepted => "the WebSocket is accepted already",
+        OutOfOrder::NoWebSocket => "the request does not ask for a WebSocket",
     }
 }
 

@@ -188,7 +188,8 @@ fn complete_response(
     outcome: PyResult<()>,
 ) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let (finished, performed) = driver::finish(protocol, cycle.request, Outcome::Ended);
+    let end = if outcome.is_ok() { Outcome::Ended } else { Outcome::Failed };
+    let (finished, performed) = driver::finish(protocol, cycle.request, end);
     if outcome.is_ok() && finished.ending == Ending::Complete {
         return performed;
     }

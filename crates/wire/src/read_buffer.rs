@@ -2,34 +2,34 @@
 
 /// Bytes that have arrived, the first of which were processed.
 #[derive(Debug, Default)]
-pub(super) struct ReadBuffer {
+pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     /// The number of bytes that were processed.
     start: usize,
 }
 
 impl ReadBuffer {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { bytes: Vec::new(), start: 0 }
     }
 
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.bytes.len()
     }
 
-    pub(super) fn push(&mut self, data: &[u8]) {
+    pub(crate) fn push(&mut self, data: &[u8]) {
         self.bytes.extend_from_slice(data);
     }
 
     /// Returns the bytes that were not processed.
-    pub(super) fn rest(&self) -> &[u8] {
+    pub(crate) fn rest(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
     /// Drops all bytes but the last `rest`. They are moved once the dropped ones are the larger part: a request of a few
     /// bytes does not move all those behind it.
-    pub(super) fn keep(&mut self, rest: usize) {
+    pub(crate) fn keep(&mut self, rest: usize) {
         self.start = self.bytes.len().saturating_sub(rest);
         if self.start > self.bytes.len() / 2 {
             self.bytes.drain(..self.start);

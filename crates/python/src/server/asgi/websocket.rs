@@ -1,0 +1,163 @@
+//! ASGI's `websocket`: the events that an application receives, and the messages that it sends (ASGI WebSocket
+//! specification, and its extension "Websocket Denial Response").
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use websocket::Kind;
+use wire::{Message, Received, Wire as _};
+
+use super::cycle::RequestCycle;
+use super::message::{Fields, bytes_of, content, fields, item, status, truth};
+use super::send_error::lacking;
+use crate::ffi::bytes::Bytes;
+use crate::ffi::error::new_error;
+use crate::ffi::items::items;
+use crate::ffi::make;
+use crate::ffi::this::{Borrowed, This};
+use crate::ffi::trampoline::ErrorSet;
+use crate::name;
+use crate::server::connection::Protocol;
+
+/// The code of a message that has none.
+const NORMAL: u16 = 1000;
+
+/// Returns the event for what an application has received, if there is one.
+#[inline]
+pub(super) fn event<'py>(
+    cycle: This<'py, RequestCycle>,
+    received: Received,
+) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+    let py = cycle.py();
+    let protocol = cycle.value().protocol.this(py);
+    match received {
+        Received::Nothing => Ok(None),
+        Received::Message => {
+            let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) else {
+                return Ok(None);
+            };
+            let message = message.bind(py);
+            let is_text = message.is_instance_of::<PyString>();
+            let event = make::dict(py)?;
+            event.set_item(name!("type"), name!("websocket.receive"))?;
+            event.set_item(if is_text { name!("text") } else { name!("bytes") }, message)?;
+            Ok(Some(event.into_any()))
+        }
+        // The handshake has no content: its end is the first event.
+        Received::Content { .. } => {
+            let event = make::dict(py)?;
+            event.set_item(name!("type"), name!("websocket.connect"))?;
+            Ok(Some(event.into_any()))
+        }
+        Received::Disconnect { .. } => disconnect(protocol, 1006).map(Some),
+        Received::Closed { code } => disconnect(protocol, code).map(Some),
+    }
+}
+
+#[cold]
+fn disconnect(protocol: This<'_, Protocol>, code: u16) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = protocol.py();
+    let reason = protocol.state.with(py, |state| state.wire.close_reason().to_owned());
+    let event = make::dict(py)?;
+    event.set_item(name!("type"), name!("websocket.disconnect"))?;
+    event.set_item(name!("code"), make::integer(py, i64::from(code))?)?;
+    event.set_item(name!("reason"), make::text(py, &reason)?)?;
+    Ok(event.into_any())
+}
+
+/// Reads a message. TypeError for an object that is no message, RuntimeError for a type that is not known here.
+#[inline]
+pub(super) fn read(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
+    if let Ok(dict) = message.cast::<PyDict>()
+        && let Some([Some(kind), bytes, text]) = items(dict, [name!("type"), name!("bytes"), name!("text")])
+        && kind.is(&**name!("websocket.send"))
+    {
+        return data(bytes, text);
+    }
+    let kind = item(message, name!("type"))?.ok_or_else(|| lacking("without a type", "type"))?;
+    let Ok(kind) = kind.cast::<PyString>() else { return Err(lacking("without a type", "type").into()) };
+    Ok(match kind.to_cow()?.as_ref() {
+        "websocket.send" => return data(item(message, name!("bytes"))?, item(message, name!("text"))?),
+        "websocket.accept" => Message::Accept {
+            subprotocol: subprotocol(item(message, name!("subprotocol"))?)?,
+            fields: fields(item(message, name!("headers"))?)?,
+        },
+        "websocket.close" => close(message)?,
+        "websocket.http.response.start" => {
+            let status = status("websocket.http.response.start", item(message, name!("status"))?)?;
+            let fields: Fields = fields(item(message, name!("headers"))?)?;
+            Message::Start { status, fields, has_trailers: false }
+        }
+        "websocket.http.response.body" => Message::Content {
+            content: content(item(message, name!("body"))?)?,
+            more: truth(item(message, name!("more_body"))?)?,
+        },
+        other => {
+            let text = format!("this server knows no ASGI message of the type {other:?} for a WebSocket");
+            return Err(new_error::<PyRuntimeError>(text).into());
+        }
+    })
+}
+
+/// Returns what a message to the peer says: exactly one of bytes and text.
+#[inline]
+fn data(bytes: Option<Bound<'_, PyAny>>, text: Option<Bound<'_, PyAny>>) -> Result<Message<Bytes>, ErrorSet> {
+    let (kind, data) = match (present(bytes), present(text)) {
+        (None, Some(text)) => (Kind::Text, text_of(&text)?),
+        (Some(bytes), None) => (Kind::Binary, binary(bytes.as_borrowed())?),
+        (Some(_), Some(_)) => {
+            return Err(lacking("websocket.send", "single value: it has bytes and text").into());
+        }
+        (None, None) => return Err(lacking("websocket.send", "bytes and no valid text").into()),
+    };
+    Ok(Message::Data { kind, data })
+}
+
+fn present(value: Option<Bound<'_, PyAny>>) -> Option<Bound<'_, PyAny>> {
+    value.filter(|value| !value.is_none())
+}
+
+#[inline]
+fn binary(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
+    match Bytes::of(value) {
+        Some(bytes) => Ok(bytes),
+        None => bytes_of(value),
+    }
+}
+
+#[inline]
+fn text_of(text: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
+    match Bytes::of_text(text.as_borrowed())? {
+        Some(bytes) => Ok(bytes),
+        None => odd_text(text),
+    }
+}
+
+/// Returns the text of a subclass, which is copied: releasing it could run user code.
+#[cold]
+fn odd_text(text: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
+    let Ok(string) = text.cast::<PyString>() else {
+        let kind = text.get_type().name()?;
+        return Err(new_error::<PyTypeError>(format!("an ASGI message has {kind} where str belongs")).into());
+    };
+    crate::ffi::bytes::kept(text.py(), string.to_cow()?.as_bytes())
+}
+
+fn subprotocol(name: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
+    name.filter(|name| !name.is_none()).map(|name| text_of(&name)).transpose()
+}
+
+fn close(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
+    let code = match item(message, name!("code"))?.filter(|code| !code.is_none()) {
+        None => NORMAL,
+        Some(code) => code.extract().map_err(|_| lacking("websocket.close", "code: an int below 65536"))?,
+    };
+    let reason = match item(message, name!("reason"))?.filter(|reason| !reason.is_none()) {
+        None => String::new(),
+        Some(reason) => match reason.cast::<PyString>() {
+            Ok(reason) => reason.to_cow()?.into_owned(),
+            Err(_) => return Err(lacking("websocket.close", "reason: a str").into()),
+        },
+    };
+    Ok(Message::Close { code, reason })
+}

@@ -1,0 +1,203 @@
+//! A connection of a server, whatever is spoken over it: HTTP/1.1 first, and WebSocket once a handshake was accepted.
+//!
+//! This file is the only one that knows several wires.
+
+use std::sync::Arc;
+
+use crate::action::Actions;
+use crate::http1;
+use crate::input::Input;
+use crate::log::LogRecord;
+use crate::machine::{Interface, Wire};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::settings::{Context, Settings, Tick};
+use crate::websocket;
+
+/// The state of one connection.
+pub struct Connection<B> {
+    spoken: Spoken<B>,
+}
+
+/// What is spoken.
+enum Spoken<B> {
+    Http1(http1::Connection<B>),
+    WebSocket(websocket::Connection),
+}
+
+impl<B> Connection<B> {
+    /// Creates the state of a connection that is not made yet.
+    #[must_use]
+    pub fn new(limits: impl Into<Arc<http::Limits>>) -> Self {
+        Self { spoken: Spoken::Http1(http1::Connection::new(limits)) }
+    }
+}
+
+/// Calls a method of what is spoken.
+macro_rules! call {
+    ($self:ident.$method:ident($($argument:expr),*)) => {
+        match &$self.spoken {
+            Spoken::Http1(wire) => Wire::<B>::$method(wire, $($argument),*),
+            Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
+        }
+    };
+    (mut $self:ident.$method:ident($($argument:expr),*)) => {
+        match &mut $self.spoken {
+            Spoken::Http1(wire) => Wire::<B>::$method(wire, $($argument),*),
+            Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
+        }
+    };
+}
+
+impl<B: AsRef<[u8]>> Connection<B> {
+    /// Accepts a WebSocket: HTTP ends on this connection with the response.
+    #[cold]
+    fn accept(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        let mut sent = call!(mut self.send(request, message, context, out))?;
+        let Spoken::Http1(http) = &mut self.spoken else { return Ok(sent) };
+        if let Some((upgraded, actions)) = http.upgraded(context) {
+            let (websocket, more) = websocket::Connection::accepted(upgraded, context, out);
+            self.spoken = Spoken::WebSocket(websocket);
+            sent.split = out.len();
+            sent.actions = sent.actions.and(actions).and(more);
+        }
+        Ok(sent)
+    }
+}
+
+impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
+    #[inline]
+    fn on(
+        &mut self,
+        input: Input<'_>,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        call!(mut self.on(input, context, interface, out))
+    }
+
+    #[inline]
+    fn send(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        if matches!(message, Message::Accept { .. }) {
+            return self.accept(request, message, context, out);
+        }
+        call!(mut self.send(request, message, context, out))
+    }
+
+    #[inline]
+    fn wait(&mut self, settings: &Settings) -> Wait {
+        call!(mut self.wait(settings))
+    }
+
+    #[inline]
+    fn receive(
+        &mut self,
+        request: RequestId,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> (Received, Actions) {
+        call!(mut self.receive(request, context, out))
+    }
+
+    #[inline]
+    fn finished(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome<'_>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Finished {
+        call!(mut self.finished(request, outcome, context, out))
+    }
+
+    fn turn_ends(
+        &mut self,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Actions, http::LocalProtocolError> {
+        call!(mut self.turn_ends(context, out))
+    }
+
+    fn upgrade(&mut self) -> Vec<u8> {
+        call!(mut self.upgrade())
+    }
+
+    fn take_log(&mut self) -> Vec<LogRecord> {
+        call!(mut self.take_log())
+    }
+
+    fn asks_for_websocket(&self) -> bool {
+        call!(self.asks_for_websocket())
+    }
+
+    fn close_reason(&self) -> &str {
+        call!(self.close_reason())
+    }
+
+    #[inline]
+    fn latest(&self) -> RequestId {
+        call!(self.latest())
+    }
+
+    #[inline]
+    fn head(&self) -> &http::Head {
+        call!(self.head())
+    }
+
+    #[inline]
+    fn is_answering(&self) -> bool {
+        call!(self.is_answering())
+    }
+
+    #[inline]
+    fn holds_head(&self) -> bool {
+        call!(self.holds_head())
+    }
+
+    #[inline]
+    fn is_open(&self) -> bool {
+        call!(self.is_open())
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        call!(self.is_closed())
+    }
+
+    #[inline]
+    fn is_disconnected(&self) -> bool {
+        call!(self.is_disconnected())
+    }
+
+    #[inline]
+    fn has_lost_client(&self) -> bool {
+        call!(self.has_lost_client())
+    }
+
+    #[inline]
+    fn was_left_by_peer(&self) -> bool {
+        call!(self.was_left_by_peer())
+    }
+
+    #[inline]
+    fn is_late(&self, now: Tick) -> bool {
+        call!(self.is_late(now))
+    }
+
+    #[inline]
+    fn is_drained(&self) -> bool {
+        call!(self.is_drained())
+    }
+}

@@ -1,0 +1,191 @@
+//! WebSocket as a [`Wire`]: which input means what.
+
+use std::sync::LazyLock;
+
+use super::connection::{Connection, State};
+use crate::action::{Action, Actions};
+use crate::input::{HalfClose, Input, Shutdown};
+use crate::log::LogRecord;
+use crate::machine::{Interface, Wire};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::settings::{Context, Settings, Tick};
+
+/// There is no request any more.
+static NO_HEAD: LazyLock<http::Head> = LazyLock::new(http::Head::default);
+
+impl<B: AsRef<[u8]>> Wire<B> for Connection {
+    #[inline]
+    fn on(
+        &mut self,
+        input: Input<'_>,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        match input {
+            Input::Bytes(data) => self.take_bytes(data, context, interface, out),
+            other => self.take_event(other, context, interface, out),
+        }
+    }
+
+    #[inline]
+    fn send(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        self.take_message(request, message, context, out)
+    }
+
+    #[inline]
+    fn wait(&mut self, settings: &Settings) -> Wait {
+        self.wait_for(settings)
+    }
+
+    #[inline]
+    fn receive(
+        &mut self,
+        request: RequestId,
+        context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> (Received, Actions) {
+        self.next_event(request, context)
+    }
+
+    fn finished(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome<'_>,
+        context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Finished {
+        self.end_application(request, outcome, context, out)
+    }
+
+    fn turn_ends(
+        &mut self,
+        _context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Actions, http::LocalProtocolError> {
+        Ok(Actions::NONE)
+    }
+
+    fn upgrade(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn take_log(&mut self) -> Vec<LogRecord> {
+        std::mem::take(&mut self.log)
+    }
+
+    fn asks_for_websocket(&self) -> bool {
+        true
+    }
+
+    fn close_reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn latest(&self) -> RequestId {
+        self.request
+    }
+
+    fn head(&self) -> &http::Head {
+        &NO_HEAD
+    }
+
+    fn is_answering(&self) -> bool {
+        self.is_open()
+    }
+
+    fn holds_head(&self) -> bool {
+        false
+    }
+
+    fn is_open(&self) -> bool {
+        Self::is_open(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
+    fn is_disconnected(&self) -> bool {
+        !Self::is_open(self)
+    }
+
+    fn has_lost_client(&self) -> bool {
+        false
+    }
+
+    fn was_left_by_peer(&self) -> bool {
+        false
+    }
+
+    fn is_late(&self, now: Tick) -> bool {
+        self.is_over(now)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.is_writable || matches!(self.state, State::Closed { .. })
+    }
+}
+
+impl Connection {
+    /// Returns whether the time for what is waited for is over.
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        self.late <= now && self.late != Tick::NEVER
+    }
+
+    /// Takes an input that is not part of every message.
+    #[cold]
+    fn take_event(
+        &mut self,
+        input: Input<'_>,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        out: &mut Vec<u8>,
+    ) -> Actions {
+        match input {
+            Input::Eof => self.take_eof(context),
+            Input::Full => {
+                self.is_writable = false;
+                self.settle_wait(context);
+                Actions::NONE
+            }
+            Input::Writable => {
+                self.is_writable = true;
+                let actions = self.answer_ping(out).with(Action::WakeSend);
+                actions.and(self.settle(context))
+            }
+            Input::Started | Input::Resume if self.is_resumed => {
+                self.is_resumed = false;
+                self.take_kept(context, interface, out)
+            }
+            Input::Tick(unsent) => self.expire(unsent, context, out),
+            Input::Unsent(unsent) => {
+                self.unsent = unsent;
+                Actions::NONE
+            }
+            Input::WriteShutdown(HalfClose::Done) => {
+                if let State::Lingering { has_shut_down, .. } = &mut self.state {
+                    *has_shut_down = true;
+                }
+                Actions::NONE
+            }
+            Input::WriteShutdown(HalfClose::Lost) => self.end_with_peer(context),
+            Input::Broken => self.note_broken(context),
+            Input::Lost { .. } | Input::TakenOver => self.lose(context),
+            Input::Shutdown(Shutdown::Graceful) => self.shut_down(context, out),
+            Input::Shutdown(Shutdown::Immediate) => self.abort("", context),
+            Input::Connected { .. }
+            | Input::Bytes(_)
+            | Input::Started
+            | Input::Resume
+            | Input::Progress
+            | Input::WriteShutdown(HalfClose::Unsupported) => Actions::NONE,
+        }
+    }
+}
