@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -35,24 +35,35 @@ def begun(path: str, *words: str | Path, hangs: str = "") -> Iterator[Served]:
         client.close()
 
 
+@contextmanager
+def all_ending(paths: Iterable[str], *words: str | Path) -> Iterator[dict[str, Served]]:
+    """A server for each of these paths, which are all asked to end: that takes seconds, the same ones for all."""
+    with ExitStack() as stack:
+        servers = {path: stack.enter_context(begun(path, *words)) for path in paths}
+        for served in servers.values():
+            served.child.send_signal(signal.SIGTERM)
+        yield servers
+
+
+LEFT_BEHIND = {
+    "/request": "1 cancelled tasks do not end",
+    "/task": "1 cancelled tasks do not end",
+    "/generator": "1 cancelled tasks do not end",
+    "/executor": "a thread of the loop's executor does not end",
+    "/thread": ENDED,
+    "/atexit": ENDED,
+}
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [
-        ("/request", "1 cancelled tasks do not end"),
-        ("/task", "1 cancelled tasks do not end"),
-        ("/generator", "1 cancelled tasks do not end"),
-        ("/executor", "a thread of the loop's executor does not end"),
-        ("/thread", ENDED),
-        ("/atexit", ENDED),
-    ],
-)
-def test_what_is_left_behind(path: str, said: str, workers: str) -> None:
+def test_what_is_left_behind(workers: str, subtests: pytest.Subtests) -> None:
     """Tasks, generators and threads that do not end are left behind; the code is that of an end that was asked for."""
-    with begun(path, "--workers", workers) as served:
-        assert served.end() == 0
-    assert said in served.errors
-    assert "shutdown\n" in served.output
+    with all_ending(LEFT_BEHIND, "--workers", workers) as servers:
+        for path, served in servers.items():
+            with subtests.test(path):
+                assert served.wait() == 0
+                assert LEFT_BEHIND[path] in served.errors
+                assert "shutdown\n" in served.output
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -63,12 +74,13 @@ def test_a_lifespan_that_hangs(workers: str) -> None:
     assert "vitok serve: the application did not end within 0.2 s" in served.errors
 
 
-@pytest.mark.parametrize("path", ["/sleep", "/spin"])
-def test_a_loop_that_is_blocked(path: str) -> None:
+def test_a_loop_that_is_blocked(subtests: pytest.Subtests) -> None:
     """A loop that gets no turn can't end anything: after the times that its end may take the process ends with 3."""
-    with begun(path) as served:
-        assert served.end() == 3
-    assert served.errors.splitlines()[-1] == ENDED
+    with all_ending(["/sleep", "/spin"]) as servers:
+        for path, served in servers.items():
+            with subtests.test(path):
+                assert served.wait() == 3
+                assert served.errors.splitlines()[-1] == ENDED
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
