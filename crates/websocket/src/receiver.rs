@@ -113,10 +113,13 @@ impl Receiver {
         limits: &Limits,
         workspace: &Workspace,
     ) -> Result<Event<'e>, ProtocolError> {
-        if self.phase == Phase::Fresh
-            && let Some((kind, bytes, mask)) = take_in_place(input, limits)
-        {
-            return Ok(Event::Message { kind, payload: Payload::Masked { bytes, mask } });
+        if self.phase == Phase::Fresh {
+            if input.is_empty() {
+                return Ok(Event::NeedInput);
+            }
+            if let Some((kind, bytes, mask)) = take_in_place(input, limits) {
+                return Ok(Event::Message { kind, payload: Payload::Masked { bytes, mask } });
+            }
         }
         match self.step(input, limits, workspace) {
             Ok(step) => self.event_of(step),
@@ -144,19 +147,21 @@ impl Receiver {
         match self.phase {
             Phase::Failed(error) => return Err(error),
             Phase::Closed => *input = &[],
-            Phase::Head => self.release(workspace),
+            Phase::Head => {
+                self.release(workspace);
+                if self.phase == Phase::Fresh
+                    && let Some((kind, bytes, mask)) = take_in_place(input, limits)
+                {
+                    return Ok(Step::InPlace(kind, bytes, mask));
+                }
+            }
             Phase::Fresh | Phase::Payload => {}
         }
         loop {
             match self.phase {
                 Phase::Closed | Phase::Failed(_) => return Ok(Step::NeedInput),
                 Phase::Fresh if input.is_empty() => return Ok(Step::NeedInput),
-                Phase::Fresh => {
-                    if let Some((kind, bytes, mask)) = take_in_place(input, limits) {
-                        return Ok(Step::InPlace(kind, bytes, mask));
-                    }
-                    self.phase = Phase::Head;
-                }
+                Phase::Fresh => self.phase = Phase::Head,
                 Phase::Head => {
                     let expected = Expected {
                         is_inside_message: self.message.has_begun(),

@@ -6,6 +6,7 @@ mod support;
 mod control;
 mod heads;
 mod limits;
+mod masking;
 mod messages;
 mod sending;
 mod text;

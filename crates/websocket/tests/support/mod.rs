@@ -20,6 +20,11 @@ pub(crate) const FIN: u8 = 0x80;
 
 /// A masked frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    frame_with(MASK, first, payload)
+}
+
+/// A frame that is masked with this key.
+pub(crate) fn frame_with(mask: [u8; 4], first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ 0..126 => frame.push(0x80 | u8::try_from(short).unwrap()),
@@ -32,8 +37,8 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
             frame.extend((long as u64).to_be_bytes());
         }
     }
-    frame.extend(MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame.extend(mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
     frame
 }
 
