@@ -1,6 +1,7 @@
-"""The class for `uvicorn --http vitok.uvicorn:Protocol`: vitok's parser and request cycle in uvicorn's server.
+"""The classes for `uvicorn --http vitok.uvicorn:Protocol` and `--ws vitok.uvicorn:WebSocket`: vitok's server code in
+uvicorn's server.
 
-It takes uvicorn's settings and reports connections, tasks and requests to uvicorn as uvicorn's own protocols do. With
+They take uvicorn's settings and report connections, tasks and requests to uvicorn as uvicorn's own protocols do. With
 `--loop vitok:new_event_loop` a request passes from the socket to the application without Python code in between; other
 loops work, too. How a request is served is not known here.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from vitok import _native
 from vitok.http.limits import LIMITS
@@ -25,6 +28,9 @@ _HEAD_BYTES = 256 * 1024
 # The largest number of fields of the parser. uvicorn has no limit on it.
 _FIELDS = 256
 _LINE = re.compile(r'(\S+) "(\S+) (.*) HTTP/([\d.]+)" (\d+|-) ')
+_STATUSES = frozenset(HTTPStatus)
+# What uvicorn's log calls the protocol of a connection.
+_HTTP, _WEBSOCKET = "HTTP", "WebSocket"
 # The attribute of a server's state that has what its connections share.
 _SHARED = "_vitok_http_server"
 
@@ -35,6 +41,9 @@ class Protocol:
     Arguments are those of uvicorn's own protocol classes.
     """
 
+    # What a connection speaks when it is passed to this class.
+    _begins_with = _HTTP
+
     def __new__(  # type: ignore[misc]
         cls, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
     ) -> asyncio.Protocol:
@@ -42,16 +51,28 @@ class Protocol:
         shared = getattr(server_state, _SHARED, None)
         if shared is None:
             loop = _loop or asyncio.get_running_loop()
-            shared = _make_server(loop, config, server_state, app_state)
+            if not config.loaded:
+                config.load()
+            shared = _make_server(loop, config, server_state, app_state, begins_with=cls._begins_with)
             setattr(server_state, _SHARED, shared)
         return shared()
 
 
+class WebSocket(Protocol):
+    """Called by uvicorn for each request for a WebSocket; returns a native `asyncio.Protocol`.
+
+    uvicorn's HTTP protocols pass on the connection, and the request as it would be sent again. `Protocol` does not: its
+    connections become WebSockets themselves if this class is chosen.
+    """
+
+    _begins_with = _WEBSOCKET
+
+
 def _make_server(
-    loop: asyncio.AbstractEventLoop, config: Any, server_state: Any, app_state: dict[str, Any]
+    loop: asyncio.AbstractEventLoop, config: Any, server_state: Any, app_state: dict[str, Any], *, begins_with: str
 ) -> _native.HttpServer:
-    if not config.loaded:
-        config.load()
+    websocket = config.ws_protocol_class
+    is_ours = isinstance(websocket, type) and issubclass(websocket, WebSocket)
     # h11 limits heads that are incomplete, vitok all heads, so that pieces make no difference.
     head_bytes = config.h11_max_incomplete_event_size or _HEAD_BYTES
     options = {
@@ -67,7 +88,8 @@ def _make_server(
         "server_header": None,
         "date_header": config.date_header,
         "headers": list(config.encoded_headers),
-        "limit_concurrency": config.limit_concurrency,
+        # uvicorn's own HTTP protocols don't count what they pass on.
+        "limit_concurrency": config.limit_concurrency if begins_with == _HTTP else None,
         # uvicorn does not have these.
         "limit_connections": None,
         "path_send": False,
@@ -79,16 +101,16 @@ def _make_server(
         "min_body_rate": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
-        "ws": "none",
+        "ws": "auto" if is_ours else "none",
         "ws_max_size": config.ws_max_size,
         "ws_max_queue": config.ws_max_queue,
         "ws_ping_interval": config.ws_ping_interval,
         "ws_ping_timeout": config.ws_ping_timeout,
         "ws_per_message_deflate": config.ws_per_message_deflate,
-        "allow_upgrade": config.ws_protocol_class is not None,
+        "allow_upgrade": websocket is not None and not is_ours,
         "reports_to_hooks": True,
     }
-    hooks = _Hooks(config, server_state, app_state)
+    hooks = _Hooks(config, server_state, app_state, begins_with=begins_with)
     hooks.http = _native.HttpServer(loop, config.loaded_app, options, hooks)
     if config.limit_max_requests is not None:
         hooks.count_ended()
@@ -100,14 +122,19 @@ class _Hooks:
 
     http: _native.HttpServer
 
-    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any]) -> None:
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], *, begins_with: str) -> None:
         self._config = config
         self._state = server_state
         self._app_state = app_state
         self._errors = logging.getLogger("uvicorn.error")
         self._accesses = logging.getLogger("uvicorn.access")
-        # The clients of connections that uvicorn traces, as prefixes of log lines.
-        self._traced: dict[asyncio.Protocol, str] = {}
+        self._begins_with = begins_with
+        self._counted = 0
+        # The scopes of handshakes that have no response yet, and the WebSockets that were accepted.
+        self._handshakes: dict[asyncio.Protocol, dict[str, Any]] = {}
+        self._open: set[asyncio.Protocol] = set()
+        # The connections that uvicorn traces: what each speaks, and its client as the prefix of log lines.
+        self._traced: dict[asyncio.Protocol, tuple[str, str]] = {}
 
     def error(self, message: str, exception: BaseException | None) -> None:
         if exception is None:
@@ -132,27 +159,66 @@ class _Hooks:
         if "upgrade" in message and self._config.ws_protocol_class is None:
             self._errors.warning("No supported WebSocket library detected: install websockets or wsproto.")
 
+    def websocket_begun(self, protocol: asyncio.Protocol, scope: dict[str, Any]) -> None:
+        self._handshakes[protocol] = scope
+        spoken, client = self._traced.get(protocol, (_WEBSOCKET, ""))
+        if spoken != _WEBSOCKET:
+            self._traced[protocol] = _WEBSOCKET, client
+            self._errors.log(_TRACE, "%sUpgrading to WebSocket", client)
+            self._errors.log(_TRACE, "%sWebSocket connection made", client)
+
+    def websocket_answered(self, protocol: asyncio.Protocol, status: int) -> None:
+        """Write the lines of uvicorn's default, which does not take handshakes for accesses, and of its library.
+
+        A message that closes a WebSocket after its handshake comes here, too.
+        """
+        scope = self._handshakes.pop(protocol, None)
+        if scope is None:
+            return
+        # Middleware for proxies has replaced the client.
+        host, port = scope["client"] or ("", 0)
+        client = f"{host}:{port}" if host else ""
+        target = quote(scope["path"])
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._open.add(protocol)
+            self._errors.info('%s - "WebSocket %s" [accepted]', client, target)
+            self._errors.info("connection open")
+        else:
+            self._errors.info('%s - "WebSocket %s" %d', client, target, status)
+            self._reject(status)
+
+    def websocket_failed(self, protocol: asyncio.Protocol) -> None:
+        if self._handshakes.pop(protocol, None) is not None:
+            self._reject(HTTPStatus.INTERNAL_SERVER_ERROR)
+
     def refused(self, line: str) -> None:
         self._errors.warning("%s %s", _INVALID, line)
 
     def connection_begun(self, protocol: asyncio.Protocol, transport: Any) -> None:
         self._state.connections.add(protocol)
         if self._errors.isEnabledFor(_TRACE):
-            client = transport.get_extra_info("peername")
-            self._traced[protocol] = f"{client[0]}:{client[1]} - " if isinstance(client, tuple) else ""
-            self._errors.log(_TRACE, "%sHTTP connection made", self._traced[protocol])
+            peer = transport.get_extra_info("peername")
+            client = f"{peer[0]}:{peer[1]} - " if isinstance(peer, tuple) else ""
+            self._traced[protocol] = self._begins_with, client
+            self._errors.log(_TRACE, "%s%s connection made", client, self._begins_with)
 
     def connection_ended(self, protocol: asyncio.Protocol) -> None:
         self._state.connections.discard(protocol)
-        self._state.total_requests = self.http.requests
-        client = self._traced.pop(protocol, None)
-        if client is not None:
-            self._errors.log(_TRACE, "%sHTTP connection lost", client)
+        self._count()
+        self._handshakes.pop(protocol, None)
+        if protocol in self._open:
+            self._open.discard(protocol)
+            self._errors.info("connection closed")
+        if protocol in self._traced:
+            spoken, client = self._traced.pop(protocol)
+            self._errors.log(_TRACE, "%s%s connection lost", client, spoken)
 
     def task_begun(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.add(task)
         if self._config.limit_max_requests is not None:
-            self._state.total_requests = self.http.requests
+            self._count()
 
     def task_ended(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.discard(task)
@@ -162,9 +228,8 @@ class _Hooks:
 
         Without a limit on them, `connection_ended` is enough: uvicorn reads the number to compare it with the limit.
         """
-        requests, running = self.http.requests, self.http.running
-        self._state.total_requests = requests
-        self.http.served(requests - running + 1).add_done_callback(lambda _: self.count_ended())
+        self._count()
+        self.http.served(self.http.requests - self.http.running + 1).add_done_callback(lambda _: self.count_ended())
 
     def upgrade(self, protocol: asyncio.Protocol, transport: Any, received: bytes, has_ended: bool) -> bool:
         """Pass the connection to uvicorn's WebSocket protocol.
@@ -174,8 +239,8 @@ class _Hooks:
         """
         websocket = self._config.ws_protocol_class
         self._state.connections.discard(protocol)
-        client = self._traced.pop(protocol, None)
-        if client is not None:
+        if protocol in self._traced:
+            _, client = self._traced.pop(protocol)
             self._errors.log(_TRACE, "%sUpgrading to WebSocket", client)
         successor = websocket(config=self._config, server_state=self._state, app_state=self._app_state)
         transport.set_protocol(successor)
@@ -184,3 +249,13 @@ class _Hooks:
         if has_ended and not successor.eof_received():
             transport.close()
         return True
+
+    def _reject(self, status: int) -> None:
+        phrase = HTTPStatus(status).phrase if status in _STATUSES else ""
+        self._errors.info("connection rejected (%d %s)", status, phrase)
+
+    def _count(self) -> None:
+        """Add the requests since the last call: uvicorn's own HTTP protocols count theirs in the same place."""
+        requests = self.http.requests
+        self._state.total_requests += requests - self._counted
+        self._counted = requests

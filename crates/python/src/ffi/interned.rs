@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 227] = [
+pub(super) const TEXTS: [&str; 230] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -233,6 +233,9 @@ pub(super) const TEXTS: [&str; 227] = [
     "websocket.disconnect",
     "websocket.receive",
     "websocket.send",
+    "websocket_answered",
+    "websocket_begun",
+    "websocket_failed",
     "websocket_prototype",
     "with_traceback",
     "write",

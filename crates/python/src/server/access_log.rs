@@ -17,7 +17,7 @@ pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Re
     let value = protocol.value();
     let http_server = value.http_server.bind(py);
     let settings = &http_server.get().settings;
-    let began = value.state.with(py, |state| state.exchange.began);
+    let (began, websocket) = value.state.with(py, |state| (state.exchange.began, state.exchange.websocket));
     for record in records {
         let began = began.filter(|(request, _)| record.request == Some(*request));
         let taken = began.map_or(Duration::ZERO, |(_, began)| began.elapsed());
@@ -25,6 +25,10 @@ pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Re
         // uvicorn warns of refused requests, with and without an access log.
         if settings.reports_to_hooks && matches!(record.end, LogEnd::Refused(_)) {
             http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
+            continue;
+        }
+        // uvicorn does not take WebSockets for accesses: it is told of their handshakes.
+        if settings.reports_to_hooks && websocket.is_some() && record.request == websocket {
             continue;
         }
         let is_first = http_server.get().shared.with(py, |shared| {

@@ -58,6 +58,8 @@ pub(super) struct Exchange {
     pub(super) listener: Option<(RequestId, Instant)>,
     /// When the latest request was started, for the access log.
     pub(super) began: Option<(RequestId, Instant)>,
+    /// The latest request for a WebSocket.
+    pub(super) websocket: Option<RequestId>,
     /// Messages to a client that has left, since the loop last had a turn.
     pub(super) dropped: u8,
     /// The number of the latest request in the server.

@@ -16,6 +16,7 @@ use crate::ffi::instance::ClassValue as _;
 use crate::ffi::method::{BoundFunction, Call, Method, fastcall, no_arguments};
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 use crate::server::driver;
 
 struct Known {
@@ -90,12 +91,20 @@ fn send_to_websocket<'py>(
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = cycle.py();
     let message = websocket::read(given)?;
-    match driver::send(cycle.protocol.this(py), cycle.request, message)? {
-        Ok(delivered) => match delivered.wait {
-            Wait::Nothing => awaitable::done(py),
-            Wait::Turn => awaitable::make(py, What::Turn),
-            Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
-        },
+    let status = websocket::status_of(&message);
+    let protocol = cycle.protocol.this(py);
+    match driver::send(protocol, cycle.request, message)? {
+        Ok(delivered) => {
+            if let Some(status) = status {
+                let http_server = protocol.http_server.get();
+                http_server.notify(py, name!("websocket_answered"), (protocol, status))?;
+            }
+            match delivered.wait {
+                Wait::Nothing => awaitable::done(py),
+                Wait::Turn => awaitable::make(py, What::Turn),
+                Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
+            }
+        }
         Err(error) => Err(send_error::raise(error)),
     }
 }

@@ -88,6 +88,9 @@ impl Interface for Asgi {
             let is_websocket = state.wire.asks_for_websocket();
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
+            if is_websocket {
+                state.exchange.websocket = Some(request);
+            }
             let root_path = &http_server.settings.root_path;
             let builder = ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path);
             (request, is_websocket, builder)
@@ -109,9 +112,16 @@ impl Interface for Asgi {
             false => Ok(()),
         };
         let cycle = This::from(&cycle);
-        let called = warned
+        let scope = warned
             .map_err(ErrorSet::from)
-            .and_then(|()| builder.into_scope(protocol.value(), &self.prototype))
+            .and_then(|()| builder.into_scope(protocol.value(), &self.prototype));
+        let called = scope
+            .and_then(|scope| {
+                if is_websocket {
+                    http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
+                }
+                Ok(scope)
+            })
             .and_then(|scope| task::call(cycle, http_server, self.application.bind(py), &scope));
         task::follow(cycle, http_server, called)
     }

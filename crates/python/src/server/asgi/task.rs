@@ -194,7 +194,13 @@ fn complete_response(
         return performed;
     }
     let performed = performed.map_err(|raised| raised.take(py));
-    let told = report_end(protocol.value().http_server.get(), py, outcome.err(), finished);
+    let http_server = protocol.value().http_server.get();
+    let has_failed =
+        cycle.is_websocket && finished.ending == Ending::Unanswered && !finished.was_disconnected;
+    let told = report_end(http_server, py, outcome.err(), finished).and_then(|()| match has_failed {
+        true => Ok(http_server.notify(py, name!("websocket_failed"), (protocol,))?),
+        false => Ok(()),
+    });
     let told = told.map_err(|raised| raised.take(py));
     Ok(told.and(performed)?)
 }

@@ -99,6 +99,17 @@ pub(super) fn read(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
     })
 }
 
+/// Returns the status with which a message answers a handshake, if the handshake waits for one.
+#[inline]
+pub(super) const fn status_of(message: &Message<Bytes>) -> Option<u16> {
+    match message {
+        Message::Accept { .. } => Some(101),
+        Message::Close { .. } => Some(403),
+        Message::Start { status, .. } => Some(*status),
+        _ => None,
+    }
+}
+
 /// Returns what a message to the peer says: exactly one of bytes and text.
 #[inline]
 fn data(bytes: Option<Bound<'_, PyAny>>, text: Option<Bound<'_, PyAny>>) -> Result<Message<Bytes>, ErrorSet> {
