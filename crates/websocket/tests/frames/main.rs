@@ -4,6 +4,7 @@
 mod support;
 
 mod control;
+mod errors;
 mod heads;
 mod limits;
 mod masking;
