@@ -9,6 +9,7 @@ exception is a warning to pytest).
 import asyncio
 import faulthandler
 import gc
+import itertools
 import logging
 import os
 import signal
@@ -20,8 +21,12 @@ from support import LOOP_NAMES, ErrorLog, loop_factory, open_descriptors
 # pytest-timeout ends a test that hangs after a minute, by a signal. If native code holds the interpreter, so that the
 # signal has no effect, the watchdog ends the run from a thread of its own.
 WATCHDOG_SECONDS = 90
+# The full collection after each test visits every object that there is, and pytest keeps some of each test: in the end
+# collections would take more time than tests. The objects of this many tests take a fraction of a millisecond.
+TESTS_PER_FREEZE = 50
 
 watchdog_output: int | None = None
+finished = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +71,13 @@ def pytest_collection_finish() -> None:
     """Exclude everything imported by now from the full garbage collection after each test, which is then fast."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Exclude now and then what is kept of the tests so far: reports. Nothing of a running test exists now."""
+    if next(finished) % TESTS_PER_FREEZE == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

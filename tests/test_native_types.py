@@ -5,7 +5,6 @@ not tested here.
 """
 
 import asyncio
-import gc
 
 import pytest
 import vitok
@@ -22,8 +21,14 @@ IMMUTABLE = 1 << 8
 def native_classes() -> list[type]:
     """Every class of the native module: those that it shows, and those that only their objects are known by."""
     shown = {value for value in vars(_native).values() if isinstance(value, type)}
-    hidden = {entry for entry in gc.get_objects() if isinstance(entry, type) and entry.__module__ == "vitok._native"}
+    hidden = {entry for entry in descendants(object) if entry.__module__ == "vitok._native"}
     return sorted(shown | hidden, key=lambda entry: entry.__name__)
+
+
+def descendants(base: type) -> set[type]:
+    """Every class below this one. The garbage collector does not know those that it has been told to leave out."""
+    below = set(type.__subclasses__(base))
+    return below.union(*map(descendants, below))
 
 
 @pytest.fixture(scope="module", autouse=True)
