@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from children import FLAVOURS, TLS_FLAVOURS
-from needs import need_command
+from needs import need_command, need_library
 from services import Service, postgres_server, redis_server, redis_tls_server
+from uvicorn_site import OURS
+from uvicorn_websocket import CLASS, CONTROL
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -74,3 +76,21 @@ def tls(request: pytest.FixtureRequest) -> tuple[ssl.SSLContext, ssl.SSLContext]
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate)
     return serving, ssl.create_default_context(cafile=str(certificate))
+
+
+@pytest.fixture(params=[OURS, "h11", "httptools"])
+def http(request: pytest.FixtureRequest) -> str:
+    """What uvicorn takes for `--http`: ours, and its own."""
+    name: str = request.param
+    if name != OURS:
+        need_library(name)
+    return name
+
+
+@pytest.fixture(params=[CLASS, CONTROL])
+def ws(request: pytest.FixtureRequest) -> str:
+    """What uvicorn takes for `--ws`: ours, and its default."""
+    name: str = request.param
+    if name == CONTROL:
+        need_library("websockets")
+    return name

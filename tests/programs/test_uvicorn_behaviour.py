@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 import pytest
-from uvicorn_site import OURS, run, uvicorn_site
+from uvicorn_site import run, uvicorn_site
 
 TRACE = 5
 INVALID = b"Invalid HTTP request received."
@@ -30,15 +30,6 @@ def old_app(scope: Any) -> Any:
         await app(scope, receive, send)
 
     return instance
-
-
-@pytest.fixture(params=[OURS, "httptools", "h11"])
-def http(request: pytest.FixtureRequest) -> str:
-    """Ours, and uvicorn's own."""
-    name: str = request.param
-    if name == "httptools":
-        pytest.importorskip("httptools")
-    return name
 
 
 @pytest.fixture

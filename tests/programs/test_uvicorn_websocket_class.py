@@ -1,113 +1,18 @@
 """`vitok.uvicorn:WebSocket`: with `vitok.uvicorn:Protocol`, where the connection goes on natively, and with uvicorn's
 own HTTP protocols, which pass the handshake on. uvicorn's default for `--ws` is the control where both should agree.
+
+uvicorn's log is tested in test_uvicorn_websocket_log.py.
 """
 
 import asyncio
-import logging
 from typing import Any
 
 import pytest
-from needs import need_library
 from raw_websocket import TEXT, close_frame, frame, handshake, read_close, read_frame, read_head
-from uvicorn_site import OURS, UvicornSite, run, uvicorn_site
+from uvicorn_site import OURS, run, uvicorn_site
+from uvicorn_websocket import CLASS, Application, closed, hung_up, left, opened
 
-CLASS = "vitok.uvicorn:WebSocket"
-CONTROL = "websockets-sansio"
-TRACE = 5
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
-
-
-class Application:
-    """Does what the path says to a WebSocket, and answers requests. It keeps the scopes and what ends a connection."""
-
-    def __init__(self) -> None:
-        self.scopes: list[dict[str, Any]] = []
-        self.ends: list[dict[str, Any]] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-            await send({"type": "http.response.body", "body": b"ok"})
-            return
-        self.scopes.append(scope)
-        assert (await receive())["type"] == "websocket.connect"
-        if scope["path"] == "/forbidden":
-            await send({"type": "websocket.close"})
-        elif scope["path"] == "/failing":
-            raise LookupError(scope["path"])
-        elif scope["path"] == "/denied":
-            await send({"type": "websocket.http.response.start", "status": 418, "headers": [(b"x-why", b"tea")]})
-            await send({"type": "websocket.http.response.body", "body": b"no"})
-        else:
-            await self.echo(receive, send)
-
-    async def echo(self, receive: Any, send: Any) -> None:
-        """Send each message back."""
-        await send({"type": "websocket.accept", "headers": [(b"x-own", b"1")]})
-        while (message := await receive())["type"] == "websocket.receive":
-            await send({"type": "websocket.send", "text": message["text"]})
-        self.ends.append(message)
-
-
-@pytest.fixture(params=[OURS, "h11", "httptools"])
-def http(request: pytest.FixtureRequest) -> str:
-    """Ours, and uvicorn's own."""
-    name: str = request.param
-    if name != OURS:
-        need_library(name)
-    return name
-
-
-@pytest.fixture(params=[CLASS, CONTROL])
-def ws(request: pytest.FixtureRequest) -> str:
-    """Ours, and uvicorn's default."""
-    name: str = request.param
-    if name == CONTROL:
-        need_library("websockets")
-    return name
-
-
-@pytest.fixture
-def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """What uvicorn logs, down to its own level TRACE."""
-    for name in ("uvicorn.error", "uvicorn.access"):
-        caplog.set_level(TRACE, logger=name)
-    return caplog
-
-
-def lines(log: pytest.LogCaptureFixture, level: int, port: int) -> list[str]:
-    """The lines of a level, without the address of the client."""
-    found = [record.getMessage() for record in log.records if record.levelno == level]
-    return [line.removeprefix(f"127.0.0.1:{port} - ") for line in found]
-
-
-async def opened(site: UvicornSite, target: str = "/echo") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """An accepted WebSocket of a client."""
-    reader, writer = await site.connect()
-    writer.write(handshake(target))
-    status, fields = await read_head(reader)
-    assert (status, fields["upgrade"], fields["x-own"]) == (101, "websocket", "1")
-    return reader, writer
-
-
-async def closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the WebSocket in order."""
-    writer.write(close_frame(1000))
-    assert await read_close(reader) == 1000
-    assert await reader.read() == b""
-    await hung_up(writer)
-
-
-async def hung_up(writer: asyncio.StreamWriter) -> None:
-    """End the connection of a client."""
-    writer.close()
-    await writer.wait_closed()
-
-
-async def left(site: UvicornSite) -> None:
-    """Wait until uvicorn knows of no connection and of no task."""
-    while site.state.connections or site.state.tasks:
-        await asyncio.sleep(0.001)
 
 
 def test_messages_go_both_ways(loop: Any, tls: Any, http: str, ws: str) -> None:
@@ -285,84 +190,6 @@ def test_options_of_uvicorn_are_taken(loop: Any, http: str) -> None:
                 await left(site)
 
     run(loop, main())
-
-
-@pytest.mark.parametrize("has_log", [True, False])
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("/echo/%20?x=1", ['"WebSocket /echo/%20?x=1" [accepted]', "connection open", "connection closed"]),
-        ("/forbidden", ['"WebSocket /forbidden" 403', "connection rejected (403 Forbidden)"]),
-        ("/failing", ["connection rejected (500 Internal Server Error)"]),
-        ("/denied", ['"WebSocket /denied" 418', "connection rejected (418 I'm a Teapot)"]),
-    ],
-)
-def test_the_log_has_the_lines_of_uvicorn(
-    loop: Any,
-    http: str,
-    ws: str,
-    log: pytest.LogCaptureFixture,
-    target: str,
-    expected: list[str],
-    has_log: bool,
-) -> None:
-    """A handshake is no access: it is logged without an access log, too."""
-
-    async def main() -> int:
-        async with uvicorn_site(Application(), http=http, ws=ws, access_log=has_log) as site:
-            reader, writer = await site.connect()
-            port: int = writer.get_extra_info("sockname")[1]
-            writer.write(handshake(target))
-            if (await read_head(reader))[0] == 101:
-                await closed(reader, writer)
-            else:
-                await hung_up(writer)
-            await left(site)
-            return port
-
-    ports: list[int] = []
-
-    async def noted() -> None:
-        ports.append(await main())
-
-    run(loop, noted())
-    seen = lines(log, logging.INFO, ports[0])
-    if ws == CONTROL:
-        # The library has no line for an end of which uvicorn does not tell it.
-        expected = [line for line in expected if line != "connection closed"]
-    assert seen == expected
-
-
-def test_connections_are_traced(loop: Any, http: str, ws: str, log: pytest.LogCaptureFixture) -> None:
-    """At the level TRACE uvicorn says what becomes of a connection."""
-    ports: list[int] = []
-
-    async def main() -> None:
-        async with uvicorn_site(Application(), http=http, ws=ws) as site:
-            reader, writer = await opened(site)
-            ports.append(writer.get_extra_info("sockname")[1])
-            await closed(reader, writer)
-            await left(site)
-
-    run(loop, main())
-    assert lines(log, TRACE, ports[0]) == [
-        *("HTTP connection made", "Upgrading to WebSocket", "WebSocket connection made", "WebSocket connection lost")
-    ]
-
-
-def test_the_client_behind_a_proxy_is_logged(loop: Any, http: str, ws: str, log: pytest.LogCaptureFixture) -> None:
-    """uvicorn's middleware replaces the client before the application accepts."""
-
-    async def main() -> None:
-        async with uvicorn_site(Application(), http=http, ws=ws, proxy_headers=True) as site:
-            reader, writer = await site.connect()
-            writer.write(handshake("/echo", "x-forwarded-for: 192.0.2.7", "x-forwarded-proto: wss"))
-            assert (await read_head(reader))[0] == 101
-            await closed(reader, writer)
-            await left(site)
-
-    run(loop, main())
-    assert lines(log, logging.INFO, 0)[0] == '192.0.2.7:0 - "WebSocket /echo" [accepted]'
 
 
 def test_websockets_count_as_requests(loop: Any, http: str) -> None:
