@@ -100,7 +100,8 @@ impl Receiver {
     /// Returns the next event and advances the input past the bytes that were used.
     ///
     /// Call it until it returns [`NeedInput`](Event::NeedInput) or [`Close`](Event::Close): before `NeedInput` the whole
-    /// input is used, and parts of frames are kept. What an event borrows is released by the next call. After `Close`
+    /// input is used, and parts of frames are kept. What an event borrows is released by the next call, or by
+    /// [`release`](Receiver::release). After `Close`
     /// further input is discarded.
     ///
     /// # Errors
@@ -127,6 +128,14 @@ impl Receiver {
         }
     }
 
+    /// Releases what the last event borrowed, for a caller that does not go on at once: a message that was inflated or has
+    /// arrived in parts is as long as the limits allow. Going on does the same.
+    pub fn release(&mut self, workspace: &Workspace) {
+        if self.phase == Phase::Head {
+            self.release_kept(workspace);
+        }
+    }
+
     /// Returns whether no part of a frame or of a message is kept: the next byte begins one.
     #[must_use]
     pub fn is_between_messages(&self) -> bool {
@@ -148,7 +157,7 @@ impl Receiver {
             Phase::Failed(error) => return Err(error),
             Phase::Closed => *input = &[],
             Phase::Head => {
-                self.release(workspace);
+                self.release_kept(workspace);
                 if self.phase == Phase::Fresh
                     && let Some((kind, bytes, mask)) = take_in_place(input, limits)
                 {
@@ -266,8 +275,8 @@ impl Receiver {
         Ok(Event::Close { code, reason })
     }
 
-    /// Releases what the last event borrowed.
-    fn release(&mut self, workspace: &Workspace) {
+    /// Releases what the last event borrowed. `Fresh` is the phase if nothing else is kept.
+    fn release_kept(&mut self, workspace: &Workspace) {
         self.control = None;
         if !self.message.has_begun() {
             self.message.release(workspace);

@@ -4,7 +4,7 @@ use allocation_counter::{AllocationInfo, measure};
 use websocket::{Agreed, DeflateSettings, Kind, Limits, Receiver, Sender, Workspace};
 
 use crate::peer::{Deflater, deflated};
-use crate::support::{BINARY, CONTINUATION, FIN, PING, RSV1, Seen, TEXT, agreed, frame};
+use crate::support::{BINARY, CONTINUATION, Connection, FIN, PING, RSV1, Seen, TEXT, agreed, frame};
 use crate::{OWN, SHARED};
 
 /// Gives the reads to a receiver and drops what it reports.
@@ -98,6 +98,36 @@ fn a_workspace_costs_what_the_documentation_says() {
     // The buffer for messages is at most 64 KiB.
     let most = 48_000 + 65_536 + of_receiver;
     assert!((40_000..=most).contains(&inflater.bytes_current), "{} bytes", inflater.bytes_current);
+}
+
+#[test]
+fn a_message_is_released_before_the_next_call() {
+    let long = "größer".repeat(100_000);
+    let fragments = [frame(BINARY - FIN, &[1; 90_000]), frame(CONTINUATION, &[1; 90_000])].concat();
+    for read in [frame(TEXT, long.as_bytes()), frame(TEXT | RSV1, &deflated(long.as_bytes())), fragments] {
+        let workspace = Workspace::default();
+        let mut receiver = Receiver::new(Some(agreed(SHARED)));
+        let pings = [&read[..], &frame(PING, b"data")].concat();
+        let info = measure(|| {
+            let mut input = &pings[..];
+            for _ in 0..2 {
+                assert!(receiver.receive(&mut input, &Limits::UNLIMITED, &workspace).is_ok());
+                receiver.release(&workspace);
+                assert!(receiver.is_between_messages());
+            }
+        });
+        // An inflater may be made, no more.
+        assert!(info.bytes_current < 50_000, "{} bytes", info.bytes_current);
+    }
+    // Nothing of a message that has not ended is released.
+    let mut connection = Connection::new(None);
+    let text = frame(TEXT, "ä".repeat(100).as_bytes());
+    for at in 0..text.len() {
+        assert_eq!(connection.feed(&text[..at]), []);
+        connection.receiver.release(&connection.workspace);
+        assert_eq!(connection.feed(&text[at..]), [Seen::Text("ä".repeat(100))]);
+        connection.receiver.release(&connection.workspace);
+    }
 }
 
 #[test]
