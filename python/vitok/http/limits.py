@@ -50,6 +50,7 @@ LIMITS: Final[Mapping[str, float]] = {
     "ws_window_bits": 12,
     # A shorter message fits into one packet either way, and is not compressed.
     "ws_compress_at_least": 1024,
-    # The level of compression, zlib's default.
-    "ws_compress_level": 6,
+    # The level of compression. Of 16 KiB of JSON, level 2 leaves 2351 bytes and 6, zlib's default, 1978, which takes
+    # twice the time.
+    "ws_compress_level": 2,
 }
