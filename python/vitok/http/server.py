@@ -31,7 +31,7 @@ _FLUSH_SECONDS = 0.1
 
 
 class Server:
-    """Serves an ASGI application over HTTP/1.1 in a vitok loop.
+    """Serves an ASGI application over HTTP/1.1 and WebSocket in a vitok loop.
 
     `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`, and `ssl` is a
     context for TLS, instead of the options for it. ValueError, OSError or an exception of the module if the application

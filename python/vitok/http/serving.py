@@ -30,7 +30,7 @@ from .supervisor import Supervisor, WorkersError
 
 
 def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
-    """Serve an ASGI application over HTTP/1.1 until SIGINT or SIGTERM; then shut down gracefully and return.
+    """Serve an ASGI application over HTTP/1.1 and WebSocket until SIGINT or SIGTERM; then end gracefully.
 
     `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. docs/serve.md lists
     the options; `ssl` is a context for TLS, instead of the options for it. Errors: TypeError for an unknown option,
