@@ -11,7 +11,7 @@ use crate::read_buffer::ReadBuffer;
 use crate::settings::Context;
 
 /// The answer for an application that has failed.
-const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n", field: None };
+const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n", end: "", fields: &[] };
 
 /// Bytes that a peer may still send and that are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,20 +225,22 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Answers a request instead of an application.
     #[cold]
     pub(super) fn answer(&mut self, reply: Reply<'_>, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        let Reply { status, text, field } = reply;
+        let Reply { status, text, end, fields: needed } = reply;
+        let content = text.len() + end.len();
         let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Actions::NONE;
         };
         (request.status, request.answer) = (status, Answer::Owed);
         let kind = (&b"content-type"[..], &b"text/plain; charset=utf-8"[..]);
-        let fields = std::iter::once(kind).chain(field).chain(context.fields());
-        let length = http::Length::Known(text.len() as u64);
+        let fields = std::iter::once(kind).chain(needed.iter().copied()).chain(context.fields());
+        let length = http::Length::Known(content as u64);
         let started = http.start(status, fields, length, context.defaults(), out);
-        let framed = started.and_then(|()| http.frame(text.len(), out));
+        let framed = started.and_then(|()| http.frame(content, out));
         // Not to HEAD.
         if framed.is_ok_and(http::Frame::is_sent) {
             out.extend_from_slice(text.as_bytes());
-            request.sent = text.len() as u64;
+            out.extend_from_slice(end.as_bytes());
+            request.sent = content as u64;
         }
         let after = framed.and_then(|_| http.finish(out)).unwrap_or(http::Persistence::Close);
         self.complete(after, context).with(Action::Write)
@@ -262,7 +264,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 if closes {
                     self.http.end_after_response();
                 }
-                (Ending::Unanswered, self.answer(Reply { status, text, field: None }, context, out))
+                (Ending::Unanswered, self.answer(Reply { status, text, end: "", fields: &[] }, context, out))
             }
             Outcome::Ended | Outcome::Failed if is_unanswered => {
                 (Ending::Unanswered, self.answer_failure(context, out))

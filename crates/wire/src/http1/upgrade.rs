@@ -17,18 +17,24 @@ pub(super) struct Reply<'a> {
     pub(super) status: u16,
     /// Plain text.
     pub(super) text: &'a str,
-    /// A field that this status needs.
-    pub(super) field: Option<(&'static [u8], &'static [u8])>,
+    /// What follows the text.
+    pub(super) end: &'static str,
+    /// Fields that this status needs.
+    pub(super) fields: &'static [(&'static [u8], &'static [u8])],
 }
 
 /// The refusal of a WebSocket by its application (ASGI, "Close - send event").
-pub(super) const FORBIDDEN: Reply<'_> = Reply { status: 403, text: "", field: None };
+pub(super) const FORBIDDEN: Reply<'_> = Reply { status: 403, text: "", end: "", fields: &[] };
 /// The answer to a request for a protocol that is not spoken here.
 pub(super) const NO_WEBSOCKET: Reply<'_> =
-    Reply { status: 501, text: "this server does not speak WebSocket\n", field: None };
-const NO_PROXY: Reply<'_> = Reply { status: 501, text: "this server is no proxy\n", field: None };
+    Reply { status: 501, text: "this server does not speak WebSocket\n", end: "", fields: &[] };
+const NO_PROXY: Reply<'_> = Reply { status: 501, text: "this server is no proxy\n", end: "", fields: &[] };
 const HAS_CONTENT: Reply<'_> =
-    Reply { status: 400, text: "a handshake of WebSocket has no content\n", field: None };
+    Reply { status: 400, text: "a handshake of WebSocket has no content\n", end: "", fields: &[] };
+
+/// What a client is told that speaks another version (RFC 6455 section 4.2.2, RFC 9110 section 15.5.22).
+const OTHER_VERSION: &[(&[u8], &[u8])] =
+    &[(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"connection", b"upgrade")];
 
 /// What is done with a request that is not an ordinary one.
 pub(super) enum Special {
@@ -94,9 +100,8 @@ fn handshake(head: &http::Head, context: Context<'_>) -> Special {
     match Handshake::read(head.method(), is_recent, head.fields().iter(), deflate) {
         Ok(handshake) => Special::Handshake(Box::new(handshake)),
         Err(error) => {
-            let version = (&b"sec-websocket-version"[..], &b"13"[..]);
-            let field = (error == HandshakeError::Version).then_some(version);
-            Special::Reply(Reply { status: error.status(), text: error.because(), field })
+            let fields = if error == HandshakeError::Version { OTHER_VERSION } else { &[] };
+            Special::Reply(Reply { status: error.status(), text: error.because(), end: "\n", fields })
         }
     }
 }

@@ -60,7 +60,10 @@ fn what_a_handshake_must_not_say_is_refused_and_the_connection_goes_on() {
         let shown = String::from_utf8_lossy(&wrong).into_owned();
         assert_eq!(site.application.started, 0, "{shown}");
         assert!(site.text().starts_with(&format!("HTTP/1.1 {status} ")), "{shown}{}", site.text());
-        assert_eq!(site.text().contains("sec-websocket-version: 13\r\n"), status == 426);
+        for field in ["sec-websocket-version: 13\r\n", "upgrade: websocket\r\n", "connection: upgrade\r\n"] {
+            assert_eq!(site.text().contains(field), status == 426, "{field}");
+        }
+        assert!(site.text().ends_with('\n'));
         if !site.is_closed {
             site.receives(GET);
             assert_eq!(site.application.started, 1, "{shown}");
