@@ -42,9 +42,9 @@ impl Bytes {
             return None;
         }
         // SAFETY: a live bytes object.
-        let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+        let start = unsafe { ffi::PyBytes_AS_STRING(object.as_ptr()) };
         // SAFETY: as above.
-        let length = unsafe { ffi::PyBytes_Size(object.as_ptr()) };
+        let length = unsafe { ffi::Py_SIZE(object.as_ptr()) };
         Self::inside(object, start, length)
     }
 

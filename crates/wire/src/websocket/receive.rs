@@ -88,7 +88,11 @@ impl Connection {
         let mut has_news = false;
         let last = loop {
             match self.state {
-                State::Open if self.is_full(context) => break Actions::NONE,
+                State::Open if self.is_full(context) => {
+                    // It keeps what it reported last until it is called again, which may take a while.
+                    self.receiver.release(context.workspace);
+                    break Actions::NONE;
+                }
                 State::Open | State::Closing { .. } => {}
                 State::Lingering { .. } => {
                     self.extend_linger(context);
