@@ -115,7 +115,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         context: Context<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
-        let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else {
+        let Self { http, read_buffer: kept, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Err(SendError::Complete);
         };
         let Some(handshake) = &request.handshake else {
@@ -123,6 +123,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
         };
         if !matches!(request.answer, Answer::Owed) {
             return Err(SendError::OutOfOrder(OutOfOrder::HasBegun));
+        }
+        if http.has_input_ended() && !http.has_kept_input() && kept.is_empty() {
+            // The peer has ended its side without a message. The application has been told.
+            return Err(SendError::Disconnected);
         }
         let own = subprotocol.map(AsRef::as_ref);
         check(own, fields)?;

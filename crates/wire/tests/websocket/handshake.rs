@@ -115,6 +115,20 @@ fn an_application_that_ends_without_an_answer_is_answered_for() {
 }
 
 #[test]
+fn a_peer_that_has_ended_its_side_is_accepted_only_for_what_it_has_sent() {
+    let mut site = asked();
+    site.feed(Input::Eof);
+    assert_eq!(site.sends(accept()).unwrap_err(), SendError::Disconnected);
+    let mut site = site_with(speaking());
+    site.receives([HANDSHAKE, &frame(TEXT, b"last")].concat());
+    site.feed(Input::Eof);
+    site.accepts();
+    site.settles();
+    assert_eq!(site.takes().1, b"last");
+    assert_eq!(site.end().0, 1006);
+}
+
+#[test]
 fn misuse_is_refused_and_nothing_is_lost() {
     let mut site = asked();
     assert_eq!(site.sends(text("early")).unwrap_err(), SendError::OutOfOrder(OutOfOrder::AcceptIsDue));

@@ -168,10 +168,10 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
     let py = cycle.py();
     let request = cycle.request;
     let protocol = cycle.value().protocol.this(py);
-    let received = driver::receive(protocol, request)?;
     if cycle.is_websocket {
-        return websocket::event(cycle, received);
+        return websocket::next_event(cycle);
     }
+    let received = driver::receive(protocol, request)?;
     match received {
         Received::Nothing | Received::Message => Ok(None),
         Received::Content { more } => {

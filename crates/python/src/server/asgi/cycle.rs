@@ -23,6 +23,8 @@ pub(super) struct RequestCycle {
     pub(super) key: u64,
     /// Whether the request asks for a WebSocket, which is what the application then speaks.
     pub(super) is_websocket: bool,
+    /// Whether the application has received the first event of a WebSocket, which is the server's own.
+    has_begun: AtomicBool,
     /// Whether the end of its task was handled: some tasks call back more than once.
     has_ended: AtomicBool,
 }
@@ -35,9 +37,20 @@ impl RequestCycle {
         key: u64,
         is_websocket: bool,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
-        let has_ended = AtomicBool::new(false);
-        let cycle = Self { protocol: protocol.to_owned().into(), request, key, is_websocket, has_ended };
+        let protocol_reference = protocol.to_owned().into();
+        let [has_begun, has_ended] = [AtomicBool::new(false), AtomicBool::new(false)];
+        let cycle = Self { protocol: protocol_reference, request, key, is_websocket, has_begun, has_ended };
         Self::class().instance(protocol.py(), cycle)
+    }
+
+    /// Returns whether the application has received the first event of a WebSocket.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Records that.
+    pub(super) fn note_begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
     }
 
     /// Records that the task has ended. Returns whether that is new.

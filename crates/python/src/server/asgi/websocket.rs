@@ -18,20 +18,26 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::server::connection::Protocol;
+use crate::server::driver;
 
 /// The code of a message that has none.
 const NORMAL: u16 = 1000;
 
-/// Returns the event for what an application has received, if there is one.
+/// Returns the next event, if there is one. The first is the connection, whatever has become of it.
 #[inline]
-pub(super) fn event<'py>(
-    cycle: This<'py, RequestCycle>,
-    received: Received,
-) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+pub(super) fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>, ErrorSet> {
+    if !cycle.has_begun() {
+        return connect(cycle).map(Some);
+    }
     let py = cycle.py();
     let protocol = cycle.value().protocol.this(py);
+    let received = match driver::receive(protocol, cycle.request)? {
+        // The handshake has no content. HTTP tells of that first.
+        Received::Content { .. } => driver::receive(protocol, cycle.request)?,
+        received => received,
+    };
     match received {
-        Received::Nothing => Ok(None),
+        Received::Nothing | Received::Content { .. } => Ok(None),
         Received::Message => {
             let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) else {
                 return Ok(None);
@@ -43,15 +49,17 @@ pub(super) fn event<'py>(
             event.set_item(if is_text { name!("text") } else { name!("bytes") }, message)?;
             Ok(Some(event.into_any()))
         }
-        // The handshake has no content: its end is the first event.
-        Received::Content { .. } => {
-            let event = make::dict(py)?;
-            event.set_item(name!("type"), name!("websocket.connect"))?;
-            Ok(Some(event.into_any()))
-        }
         Received::Disconnect { .. } => disconnect(protocol, 1006).map(Some),
         Received::Closed { code } => disconnect(protocol, code).map(Some),
     }
+}
+
+#[cold]
+fn connect(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let event = make::dict(cycle.py())?;
+    event.set_item(name!("type"), name!("websocket.connect"))?;
+    cycle.note_begin();
+    Ok(event.into_any())
 }
 
 #[cold]
@@ -114,7 +122,7 @@ pub(super) const fn status_of(message: &Message<Bytes>) -> Option<u16> {
 #[inline]
 fn data(bytes: Option<Bound<'_, PyAny>>, text: Option<Bound<'_, PyAny>>) -> Result<Message<Bytes>, ErrorSet> {
     let (kind, data) = match (present(bytes), present(text)) {
-        (None, Some(text)) => (Kind::Text, text_of(&text)?),
+        (None, Some(text)) => (Kind::Text, text_of(&text, "websocket.send", "text")?),
         (Some(bytes), None) => (Kind::Binary, binary(bytes.as_borrowed())?),
         (Some(_), Some(_)) => {
             return Err(lacking("websocket.send", "single value: it has bytes and text").into());
@@ -137,25 +145,27 @@ fn binary(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
 }
 
 #[inline]
-fn text_of(text: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
+fn text_of(text: &Bound<'_, PyAny>, message: &str, key: &str) -> Result<Bytes, ErrorSet> {
     match Bytes::of_text(text.as_borrowed())? {
         Some(bytes) => Ok(bytes),
-        None => odd_text(text),
+        None => odd_text(text, message, key),
     }
 }
 
 /// Returns the text of a subclass, which is copied: releasing it could run user code.
 #[cold]
-fn odd_text(text: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
+fn odd_text(text: &Bound<'_, PyAny>, message: &str, key: &str) -> Result<Bytes, ErrorSet> {
     let Ok(string) = text.cast::<PyString>() else {
         let kind = text.get_type().name()?;
-        return Err(new_error::<PyTypeError>(format!("an ASGI message has {kind} where str belongs")).into());
+        return Err(new_error::<PyTypeError>(format!("{message} has {kind} where {key} is a str")).into());
     };
     crate::ffi::bytes::kept(text.py(), string.to_cow()?.as_bytes())
 }
 
 fn subprotocol(name: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
-    name.filter(|name| !name.is_none()).map(|name| text_of(&name)).transpose()
+    name.filter(|name| !name.is_none())
+        .map(|name| text_of(&name, "websocket.accept", "subprotocol"))
+        .transpose()
 }
 
 fn close(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
