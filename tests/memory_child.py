@@ -20,9 +20,17 @@ import memory_kinds_http
 import memory_kinds_io
 import memory_kinds_sock
 import memory_kinds_tls
+import memory_kinds_websocket
 from support import loop_factory
 
-MODULES = (memory_kinds, memory_kinds_sock, memory_kinds_io, memory_kinds_http, memory_kinds_tls)
+MODULES = (
+    memory_kinds,
+    memory_kinds_sock,
+    memory_kinds_io,
+    memory_kinds_http,
+    memory_kinds_websocket,
+    memory_kinds_tls,
+)
 KINDS = {kind.__name__: kind for module in MODULES for kind in module.KINDS}
 # After this many successive attempts without a failure, there are no further allocations.
 CALM = 8

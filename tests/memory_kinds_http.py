@@ -39,10 +39,13 @@ class Request(Kind):
     """A request, after which the server's counts are as before."""
 
     request = GET
+    # What is sent back, from its beginning.
+    expected = b"HTTP/1.1 200 OK"
+    application = staticmethod(application)
 
     def set_up(self) -> None:
         self.hooks = Hooks()
-        self.server: Any = _native.HttpServer(self.loop, application, native_options(), self.hooks)
+        self.server: Any = _native.HttpServer(self.loop, self.application, native_options(), self.hooks)
         ours, self.client = self.pair()
         self.loop.run_until_complete(self.loop.connect_accepted_socket(self.server, ours))
 
@@ -54,7 +57,7 @@ class Request(Kind):
         turn(self.loop, 3)
         self.met_failure = self.hooks.is_told
         if succeeded and not self.met_failure:
-            assert self.client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+            assert self.client.recv(1000).startswith(self.expected)
         self.client.close()
         turn(self.loop, 5)
         cancel_all(self.loop)
