@@ -40,7 +40,8 @@ pub(super) fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'
         Received::Nothing | Received::Content { .. } => Ok(None),
         Received::Message => {
             let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) else {
-                return Ok(None);
+                // There was no memory for it, and the connection has ended for that.
+                return event(cycle, driver::receive(protocol, cycle.request)?);
             };
             let message = message.bind(py);
             let is_text = message.is_instance_of::<PyString>();
