@@ -41,7 +41,7 @@ pub(super) fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'
         Received::Message => {
             let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) else {
                 // There was no memory for it, and the connection has ended for that.
-                return event(cycle, driver::receive(protocol, cycle.request)?);
+                return next_event(cycle);
             };
             let message = message.bind(py);
             let is_text = message.is_instance_of::<PyString>();
