@@ -271,7 +271,7 @@ class Options:
     ws_ping_interval: float | None = option(
         20.0,
         Seconds(may_be_zero=True),
-        "a ping is sent this often; 0 or none for no pings",
+        "silence of a client after which it gets a ping; 0 or none for no pings",
         others="uvicorn 20, hypercorn none",
         is_native=True,
     )
