@@ -46,6 +46,9 @@ FLAVOURS = {
     "vitok-dev": Flavour("vitok", ("-X", "dev")),
 }
 
+# Without development mode, for programs that other tests run in it, or that start slowly in it.
+PLAIN_FLAVOURS = {name: FLAVOURS[name] for name in ("asyncio", "vitok")}
+
 # For programs of which TLS is the main thing: they run with each engine of our loop.
 TLS_FLAVOURS = {
     "asyncio": FLAVOURS["asyncio"],

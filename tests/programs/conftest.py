@@ -1,4 +1,4 @@
-"""Fixtures of the real programs: their loop, a certificate, and the two services that they use.
+"""Fixtures of the real programs: their loop, a certificate, a browser, and the two services that they use.
 
 The conftest.py above this one checks after every test that no descriptor is left open.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from children import FLAVOURS, TLS_FLAVOURS
+from browser import running_browser
+from children import FLAVOURS, PLAIN_FLAVOURS, TLS_FLAVOURS
 from needs import need_command, need_library
 from services import Service, postgres_server, redis_server, redis_tls_server
 from uvicorn_site import OURS
@@ -19,10 +20,18 @@ from uvicorn_websocket import CLASS, CONTROL
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once in each flavour; `--loop` chooses, as everywhere."""
     only = metafunc.config.getoption("--loop")
-    for fixture, flavours in (("flavour", FLAVOURS), ("tls_flavour", TLS_FLAVOURS)):
+    kinds = {"flavour": FLAVOURS, "plain_flavour": PLAIN_FLAVOURS, "tls_flavour": TLS_FLAVOURS}
+    for fixture, flavours in kinds.items():
         if fixture in metafunc.fixturenames:
             chosen = {name: flavour for name, flavour in flavours.items() if only in (None, flavour.loop)}
             metafunc.parametrize(fixture, list(chosen.values()), ids=list(chosen), scope="module")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The host and port of a browser's DevTools, for the session."""
+    with running_browser(tmp_path_factory.mktemp("browser")) as place:
+        yield place
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The example of `make run`, examples/page: app.py, measures.py and streams.py, and their page in a browser.
+"""The example of `make run`, examples/page, in a browser: app.py, answers.py, measures.py, streams.py and wall.py.
 
 browser.py drives the browser.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from asgi import PAGE, served
-from browser import ANSWER_SECONDS, Page, new_page, running_browser
+from browser import ANSWER_SECONDS, Page, new_page
 from children import Flavour
 
 # What somebody may write who wants to be more than text.
@@ -24,13 +24,6 @@ WATCH = """window.shown = [];
 new MutationObserver(() => shown.push(document.querySelector('#lines').textContent))
   .observe(document.querySelector('#lines'), { childList: true }); true"""
 PAPERS = {"light": "rgb(246, 244, 240)", "dark": "rgb(23, 21, 19)"}
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A browser for the session."""
-    with running_browser(tmp_path_factory.mktemp("browser")) as place:
-        yield place
 
 
 @pytest.fixture
@@ -95,6 +88,27 @@ def test_stream(page: Page) -> None:
     assert shown[-1].splitlines() == [f"line {number} of 5" for number in range(1, 6)]
     assert len(shown) > 2
     assert all(later.startswith(earlier) for earlier, later in pairwise(shown))
+
+
+def test_wall(page: Page, browser: str) -> None:
+    """What is written on one page is on all that are open, and on those that are opened later; it stays text."""
+    page.wait_for("document.querySelector('#pages').textContent === '1'")
+    with new_page(browser) as other:
+        other.open(page.value("location.href"))
+        page.wait_for("document.querySelector('#pages').textContent === '2'")
+        other.click("#line")
+        other.type(NAME)
+        other.click("#wall button")
+        page.wait_for("document.querySelector('#written li')")
+        assert page.text("#written li") == NAME
+        # Its own page has it from the server, too.
+        other.wait_for("document.querySelector('#written li')")
+        assert other.complaints() == []
+    page.wait_for("document.querySelector('#pages').textContent === '1'")
+    with new_page(browser) as later:
+        later.open(page.value("location.href"))
+        later.wait_for("document.querySelector('#written li')")
+        assert (later.text("#written li"), later.text("#pages")) == (NAME, "2")
 
 
 def test_it_fits(page: Page, tmp_path: Path) -> None:
