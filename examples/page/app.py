@@ -4,23 +4,25 @@
 and page.js are what a browser gets.
 """
 
-import html
 import json
 from pathlib import Path
-from urllib.parse import parse_qs
 
+from answers import answer_form, respond
 from measures import Measures
 from streams import Receive, Scope, Send, lines_of, stream
+from wall import Wall
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 FILES = {f"/{path.name}": path for path in Path(__file__).parent.iterdir() if path.suffix in TYPES}
-FORM_BYTES_AT_MOST = 64 * 1024  # More than any name has.
 measures = Measures()
+wall = Wall()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request."""
-    assert scope["type"] == "http", "there is nothing to start and nothing to end"
+    """Answer one request, or serve one WebSocket."""
+    assert scope["type"] != "lifespan", "there is nothing to start and nothing to end"
+    if scope["type"] == "websocket":
+        return await answer_socket(scope, receive, send)
     path = "/page.html" if scope["path"] == "/" else scope["path"]
     with measures.request(scope["client"]):
         if path in FILES:
@@ -35,23 +37,15 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await stream(receive, send, measures.live(), kind="text/event-stream")
         else:
             await respond(send, b"There is no such page.", status=404)
+    return None
 
 
-async def respond(send: Send, body: bytes, *, kind: str = "text/plain", status: int = 200) -> None:
-    """Send a whole response. Its policy keeps a browser from running anything but files of this server."""
-    headers = [(b"content-type", f"{kind}; charset=utf-8".encode()), (b"content-length", b"%d" % len(body))]
-    headers.append((b"content-security-policy", b"default-src 'self'; img-src data:"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def answer_form(receive: Receive, send: Send) -> None:
-    """Greet the person who filled in the form; the name is text, whatever it contains."""
-    body, is_complete = b"", False
-    while not is_complete and len(body) <= FORM_BYTES_AT_MOST:
-        message = await receive()
-        body, is_complete = body + message.get("body", b""), not message.get("more_body")
-    if not is_complete or len(body) > FORM_BYTES_AT_MOST:
-        return await respond(send, b"The form is too long.", status=413)
-    name = parse_qs(body.decode(errors="replace")).get("name", ["stranger"])[0]
-    return await respond(send, f"<p>Good day, <b>{html.escape(name)}</b>.</p>".encode(), kind="text/html")
+async def answer_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Let a page of this site at the wall; a page of another site, which its browser names, gets 403."""
+    await receive()
+    fields = dict(scope["headers"])
+    site = fields.get(b"origin", b"").partition(b"://")[2]
+    if scope["path"] == "/wall" and site == fields.get(b"host"):
+        await wall.serve(receive, send)
+    else:
+        await send({"type": "websocket.close"})

@@ -1,4 +1,5 @@
-// Shows each event of /live, sends the form without leaving the page, and shows /lines as they arrive.
+// Shows each event of /live, sends the form without leaving the page, shows /lines as they arrive, and what is written on
+// /wall.
 // Rates are differences between two events; how the server measures is not known here.
 "use strict";
 
@@ -7,6 +8,8 @@ const show = (id, text) => { element(id).textContent = text; };
 const REQUESTS = 300;
 const AT_ONCE = 6; // No browser opens more connections to one site.
 const SECONDS_SHOWN = 60;
+const LINES_SHOWN = 5;
+const PAUSE_MS = 1000; // As long as EventSource waits until it connects again, or so.
 const curve = [];
 let last = null;
 
@@ -52,6 +55,23 @@ function follow() {
   events.onmessage = showEvent;
 }
 
+function openWall() {
+  const socket = new WebSocket(location.href.replace(/^http/, "ws").replace(/[^/]*$/, "wall"));
+  const form = element("wall");
+  const button = form.querySelector("button");
+  socket.onopen = () => { element("written").replaceChildren(); button.disabled = false; };
+  socket.onmessage = (event) => showNews(JSON.parse(event.data));
+  socket.onclose = () => { show("pages", "-"); button.disabled = true; setTimeout(openWall, PAUSE_MS); };
+  form.onsubmit = (event) => { event.preventDefault(); socket.send(form.line.value); form.reset(); };
+}
+
+function showNews(news) {
+  if ("pages" in news) show("pages", news.pages);
+  const written = element("written");
+  for (const line of news.lines ?? []) written.append(Object.assign(document.createElement("li"), { textContent: line }));
+  while (written.children.length > LINES_SHOWN) written.firstChild.remove();
+}
+
 async function sendForm(event) {
   event.preventDefault();
   const body = new URLSearchParams(new FormData(element("form")));
@@ -87,3 +107,4 @@ element("form").addEventListener("submit", sendForm);
 element("start").addEventListener("click", readLines);
 element("work").addEventListener("click", work);
 follow();
+openWall();
