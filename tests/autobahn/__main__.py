@@ -9,16 +9,18 @@ missing.
 import argparse
 import asyncio
 import collections
+import importlib
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import kosoku
+from kosoku import _caseindex
 
 FOLDER = Path(__file__).resolve().parent
 # All of them, 1.* to 13.*: fewer are a fault of this run.
@@ -66,8 +68,30 @@ def serving(server: str) -> Iterator[str]:
                 process.kill()
 
 
+def mend_cases() -> None:
+    """Let the cases 12.* and 13.* take a text that was not compressed.
+
+    kosoku gives them bytes for what was compressed and str for other texts, whose hash they can't compute. A server may
+    leave short messages uncompressed (RFC 7692, section 6).
+    """
+    _caseindex.initialize_shims()
+    compression = importlib.import_module("case12_x_x")
+    for case in (*compression.Case12_X_X, *compression.Case13_X_X):
+        case.onMessage = taking_text(case.onMessage)
+
+
+def taking_text(on_message: Callable[[Any, bytes, bool], None]) -> Callable[[Any, str | bytes, bool], None]:
+    """The method of a case, with bytes for each message."""
+
+    def taken(case: Any, message: str | bytes, binary: bool) -> None:
+        on_message(case, message.encode() if isinstance(message, str) else message, binary)
+
+    return taken
+
+
 async def outcomes(place: str, cases: list[str]) -> list[Any]:
     """The result of each case."""
+    mend_cases()
     try:
         return await kosoku.run_fuzzingclient(f"ws://{place}/", cases or None, concurrency=AT_ONCE)
     except kosoku.FailureError as failure:
