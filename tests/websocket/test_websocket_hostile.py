@@ -198,7 +198,7 @@ def test_pings_in_a_flood() -> None:
         peer = Peer(client)
         peer.accepted()
         before = resident()
-        count = 100_000
+        count = 50_000
         data = ping(b"p" * 100) * 1000
         task = here.site.loop.create_task(flood_and_last(here, client, data, count // 1000))
         here.site.wait(task.done)

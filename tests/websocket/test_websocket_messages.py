@@ -44,7 +44,7 @@ def test_texts(here: Served) -> None:
     """Characters of all widths pass in both directions, whatever the mask makes of them."""
     peer, call = here.open()
     for mask in (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x80\x00\x7f\x01"):
-        for content in (TEXT_OF_ALL_WIDTHS, TEXT_OF_ALL_WIDTHS * 5000, "", "a" * 1000 + "é"):
+        for content in (TEXT_OF_ALL_WIDTHS, TEXT_OF_ALL_WIDTHS * 5000, "", "a" * 1000 + "é", "é" * 999, "€" * 999):
             peer.send(frame(TEXT, content.encode(), mask=mask))
             assert call.content() == content
             call.send("send", text=content)
