@@ -339,6 +339,8 @@ def test_a_server_in_a_loop_that_ends() -> None:
 
     async def main():
         loop = asyncio.get_running_loop()
+        # Development mode would report what takes long on a busy machine.
+        loop.slow_callback_duration = 60
         http = _native.HttpServer(loop, application, native_options(), Hooks())
         server = await loop.create_server(http, "127.0.0.1", 0)
         global client
