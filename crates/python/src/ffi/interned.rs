@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 230] = [
+pub(super) const TEXTS: [&str; 229] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -232,7 +232,6 @@ pub(super) const TEXTS: [&str; 230] = [
     "websocket.connect",
     "websocket.disconnect",
     "websocket.receive",
-    "websocket.send",
     "websocket_answered",
     "websocket_begun",
     "websocket_failed",

@@ -79,7 +79,7 @@ fn disconnect(protocol: This<'_, Protocol>, code: u16) -> Result<Bound<'_, PyAny
 pub(super) fn read(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
     if let Ok(dict) = message.cast::<PyDict>()
         && let Some([Some(kind), bytes, text]) = items(dict, [name!("type"), name!("bytes"), name!("text")])
-        && kind.is(&**name!("websocket.send"))
+        && is_send(&kind)
     {
         return data(bytes, text);
     }
@@ -117,6 +117,13 @@ pub(super) const fn status_of(message: &Message<Bytes>) -> Option<u16> {
         Message::Start { status, .. } => Some(*status),
         _ => None,
     }
+}
+
+/// Returns whether this is the type of a message to the peer. Its name has a dot, so the compiler of Python does not
+/// intern it, and it has no known address.
+#[inline]
+fn is_send(kind: &Bound<'_, PyAny>) -> bool {
+    kind.cast::<PyString>().is_ok_and(|kind| kind.to_cow().is_ok_and(|kind| kind == "websocket.send"))
 }
 
 /// Returns what a message to the peer says: exactly one of bytes and text.
