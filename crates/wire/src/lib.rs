@@ -26,6 +26,7 @@ mod machine;
 mod message;
 mod read_buffer;
 mod settings;
+mod upgraded;
 pub mod websocket;
 
 pub use action::{Action, Actions};

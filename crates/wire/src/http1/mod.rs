@@ -25,4 +25,3 @@ mod send;
 mod upgrade;
 
 pub use connection::Connection;
-pub(crate) use upgrade::Upgraded;

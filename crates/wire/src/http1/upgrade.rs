@@ -6,10 +6,11 @@ use ::websocket::{Handshake, HandshakeError};
 
 use super::connection::{Answer, Connection, Phase, State, Turn};
 use crate::action::{Action, Actions};
-use crate::log::{LogEnd, LogRecord};
-use crate::message::{OutOfOrder, RequestId, SendError, Sent};
+use crate::log::LogEnd;
+use crate::message::{OutOfOrder, SendError, Sent};
 use crate::read_buffer::ReadBuffer;
 use crate::settings::{Context, Upgrades};
+use crate::upgraded::Upgraded;
 
 /// A response of the server's own.
 #[derive(Clone, Copy, Debug)]
@@ -44,25 +45,6 @@ pub(super) enum Special {
     Reply(Reply<'static>),
     /// Another protocol is offered the connection.
     TakenOver,
-}
-
-/// What WebSocket needs of a connection that was HTTP's.
-pub(crate) struct Upgraded {
-    pub(crate) request: RequestId,
-    pub(crate) handshake: Box<Handshake>,
-    /// What to call it in a log.
-    pub(crate) target: Option<Box<str>>,
-    /// What has arrived after the handshake.
-    pub(crate) input: ReadBuffer,
-    /// Whether the peer has ended its side after that.
-    pub(crate) has_input_ended: bool,
-    /// Whether the driver gives [`Started`](crate::Input::Started).
-    pub(crate) is_starting: bool,
-    pub(crate) is_writable: bool,
-    pub(crate) reads_paused: bool,
-    pub(crate) is_awaited: bool,
-    /// What there is to log, the handshake among it.
-    pub(crate) log: Vec<LogRecord>,
 }
 
 /// Returns what is done with a request, unless an application answers it.

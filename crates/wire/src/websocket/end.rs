@@ -6,11 +6,11 @@ use super::connection::{
     ABNORMAL, Connection, GOING_AWAY, INTERNAL_ERROR, NO_CODE, NORMAL, SERVICE_RESTART, State, Wait,
 };
 use crate::action::{Action, Actions};
-use crate::http1::Upgraded;
 use crate::log::{LogEnd, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::read_buffer::ReadBuffer;
 use crate::settings::{Context, Tick};
+use crate::upgraded::Upgraded;
 
 impl Connection {
     /// Creates the state of a connection whose handshake was accepted.

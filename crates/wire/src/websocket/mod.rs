@@ -10,7 +10,7 @@
 //! | `connection` | the state of a connection, as a table                                         |
 //!
 //! The crate `websocket` has the syntax: what is a frame, and what is a message. How the handshake got here is not known:
-//! by an upgrade of HTTP/1.1, or by any other way that gives such a [`Start`].
+//! by an upgrade of HTTP/1.1, or by another wire that passes on the same (`upgraded`).
 
 mod connection;
 mod end;
