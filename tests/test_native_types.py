@@ -5,6 +5,7 @@ not tested here.
 """
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 import vitok
@@ -25,10 +26,14 @@ def native_classes() -> list[type]:
     return sorted(shown | hidden, key=lambda entry: entry.__name__)
 
 
-def descendants(base: type) -> set[type]:
-    """Every class below this one. The garbage collector does not know those that it has been told to leave out."""
-    below = set(type.__subclasses__(base))
-    return below.union(*map(descendants, below))
+def descendants(base: type) -> Iterator[type]:
+    """Every class below this one. The garbage collector does not know those that it has been told to leave out.
+
+    Some come more than once: a set would compare them, and one of typing's complains of that.
+    """
+    for entry in type.__subclasses__(base):
+        yield entry
+        yield from descendants(entry)
 
 
 @pytest.fixture(scope="module", autouse=True)
