@@ -213,6 +213,8 @@ def test_the_connection_is_always_the_first_event(here: Served) -> None:
         (handshake(version=None), 426),
         (handshake().replace(b"GET", b"POST"), 400),
         (handshake().replace(b"GET", b"HEAD"), 400),
+        (handshake("/", "content-length: 5") + b"hello", 400),
+        (handshake("/", "transfer-encoding: chunked") + b"0\r\n\r\n", 400),
     ],
 )
 def test_invalid_handshakes(here: Served, data: bytes, status: int) -> None:
@@ -229,6 +231,7 @@ def test_invalid_handshakes(here: Served, data: bytes, status: int) -> None:
 def test_no_websocket_is_asked_for(here: Served) -> None:
     """Without the token in Connection, or in HTTP/1.0, an Upgrade is no wish: the request is answered as any other."""
     for data in (
+        handshake().replace(b"HTTP/1.1", b"HTTP/1.0"),
         handshake().replace(b"connection: Upgrade\r\n", b""),
         handshake().replace(b"upgrade: websocket", b"upgrade: h2c"),
     ):

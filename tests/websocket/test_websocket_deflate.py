@@ -131,6 +131,37 @@ def test_compressed_messages_of_a_client(here: Served) -> None:
     assert call.content() == LINES
 
 
+# Examples of RFC 7692, section 7.2.3; the second one refers to the first, and two have a last block.
+HELLOS = [
+    "f2 48 cd c9 c9 07 00",
+    "f2 00 11 00 00",
+    "00 05 00 fa ff 48 65 6c 6c 6f 00",
+    "f3 48 cd c9 c9 07 00 00",
+    "f2 48 05 00 00 00 ff ff ca c9 c9 07 00",
+    "f2 48 cd c9 c9 07 00",
+]
+
+
+def test_the_examples_of_the_standard(here: Served) -> None:
+    """Each of them is the same word, also after another one."""
+    peer, call = agreed(here, DEFLATE.partition(": ")[2])[1:]
+    for data in HELLOS:
+        peer.send(frame(TEXT, bytes.fromhex(data), reserved=COMPRESSED))
+        assert call.content() == "Hello"
+
+
+def test_fragments_of_a_compressed_message(here: Served) -> None:
+    """Compressed content in fragments of one byte, and blocks without content, cost time for what they bring."""
+    peer, call = agreed(here, "permessage-deflate")[1:]
+    packed = bytes.fromhex(HELLOS[0])
+    frames = [frame(TEXT, b"", is_final=False, reserved=COMPRESSED)]
+    frames += [frame(0, packed[at : at + 1], is_final=False) for at in range(len(packed))]
+    peer.send(*frames, frame(0, b""))
+    assert call.content() == "Hello"
+    peer.send(frame(TEXT, b"\0\0\0\xff\xff" * 100_000 + b"\0", reserved=COMPRESSED))
+    assert call.content() == ""
+
+
 def test_what_is_compressed(here: Served) -> None:
     """Short messages go as they are, long ones compressed unless that makes them longer."""
     _, peer, call = agreed(here, "permessage-deflate")
