@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fault_peer import Fault, FaultyPeer, describe
+from fault_peer import DELIVERY_MILLISECONDS, Fault, FaultyPeer, describe
 from fault_ways import WAYS, End, Log, Seen
 from net_support import tcp_pair, unix_pair
 from support import private, turn, turn_until
@@ -23,8 +23,6 @@ QUIET_TURNS = 6
 # asyncio's limits are 60 seconds for a handshake and 30 for a shutdown.
 STEP_SECONDS = 31.0
 STEPS = 3
-# The kernel of a busy machine delivers within a fraction of this, and nearly no exchange waits for it.
-DELIVERY_MILLISECONDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ class Course:
         context, other = contexts if is_server else reversed(contexts)
         name = SERVER if is_server else None
         self.peer = FaultyPeer(self.loop, theirs, other, server_side=not is_server, server_hostname=name)
-        self.peer.start(plan.fault, is_slow=plan.is_slow)
+        self.peer.start(plan.fault, is_slow=plan.is_slow, other=self.sock)
         end = End(self.loop, self.sock, context, is_server)
         self.loop.set_exception_handler(self.report)
         self.task = self.loop.create_task(WAYS[plan.way](end, self.log, **(plan.options or {})))

@@ -4,6 +4,8 @@ Faults are placed by record and byte within it, because the length of a signatur
 """
 
 import re
+import select
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from tls_peer import HEADER_SIZE, Peer
 
 # What is exchanged: the peer's data, in two records, come back, and then the peer says goodbye.
 MESSAGES = (b"first " * 10, b"second" * 20)
+# The kernel of a busy machine delivers within a fraction of this, and nearly no exchange waits for it.
+DELIVERY_MILLISECONDS = 500
 # The number of a line of CPython's source at the end of the text of an error of TLS.
 SOURCE_LINE = re.compile(r"\s*\(_ssl\.c:\d+\)")
 
@@ -37,9 +41,10 @@ class Fault:
 class FaultyPeer(Peer):
     """A peer that sends record by record, with a fault in one of them. `lengths` has those of all records so far."""
 
-    def start(self, fault: Fault | None, *, is_slow: bool) -> None:
-        """Begin the exchange. A slow peer sends byte by byte, with a turn of the loop after each."""
+    def start(self, fault: Fault | None, *, is_slow: bool, other: socket.socket) -> None:
+        """Begin the exchange with another end. A slow peer sends byte by byte, with a turn of the loop after each."""
         self.fault = fault
+        self.other = other
         self.is_slow = is_slow
         self.lengths: list[int] = []
         self.is_silent = False
@@ -116,6 +121,16 @@ class FaultyPeer(Peer):
             self.shutdown()
         elif ending == "reset":
             reset(self.sock)
+            self.wait_for_reset()
+
+    def wait_for_reset(self) -> None:
+        """Wait until the other end has the reset: until then, it could still send, and complete a handshake."""
+        if self.other.fileno() == -1:
+            return
+        poll = select.poll()
+        # An error is always reported.
+        poll.register(self.other, 0)
+        poll.poll(DELIVERY_MILLISECONDS)
 
     def send(self, data: bytes) -> None:
         """Send these bytes; the sockets have room for a whole exchange."""
