@@ -60,6 +60,17 @@ def test_the_peer_is_gone(here: Served, leave: str) -> None:
     here.ended()
 
 
+def test_the_peer_closes_and_ends_its_side(here: Served) -> None:
+    """A peer that ends its side right behind its close frame has closed properly: it gets the answer."""
+    peer, call = here.open()
+    peer.client.offer(text("last") + close(4000, "bye"))
+    peer.client.half_close()
+    assert peer.closed()[0] == 4000
+    assert peer.stream.end() == b""
+    assert call.content() == "last"
+    assert call.disconnected() == (4000, "bye")
+
+
 def test_the_peer_ends_its_side(here: Served) -> None:
     """A peer that ends only its side without a close frame is gone: the connection closes."""
     peer, call = here.open()

@@ -71,6 +71,34 @@ def test_a_reader_that_never_reads(size: int) -> None:
         here.site.turn()
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_reader_that_stops_on_every_transport(place: Place, leaves: bool) -> None:
+    """The same on every transport: `send()` waits, and goes on once the peer reads, or raises once it is gone."""
+    with served(**place.options) as here:
+        # Its buffers fill while the test does not read from it.
+        peer = connect(place, here)
+        peer.send(handshake())
+        call = here.calls.next()
+        call.accept()
+        peer.accepted()
+        sending = Sending(call, 50_000)
+        sent = sending.wait_until_full()
+        assert not sending.task.done()
+        assert sent * 50_000 < 20 * MIB
+        if leaves:
+            peer.stream.close()
+            here.site.wait(sending.task.done)
+            assert isinstance(sending.error, OSError)
+            assert call.disconnected()[0] == 1006
+            call.returns()
+            here.ended()
+            return
+        for number in range(sent + 5):
+            assert peer.frame().data[:4] == number.to_bytes(4, "big")
+        sending.task.cancel()
+        here.site.turn()
+
+
 @pytest.mark.parametrize("leave", ["close", "reset"])
 def test_a_reader_that_leaves_while_send_waits(leave: str) -> None:
     """A waiting `send()` ends with an OSError once the peer is gone, and `receive()` has the end."""

@@ -7,7 +7,7 @@ import pytest
 from asgi_places import Place
 from asgi_support import Client
 from ws_calls import Served, connect, served
-from ws_frames import KEY, handshake
+from ws_frames import KEY, handshake, text
 from ws_peer import Peer
 
 pytestmark = pytest.mark.vitok_only
@@ -133,6 +133,10 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         scope = scope_of(here)
         assert scope["server"] == (path, None)
         assert scope["client"] is None
+        peer, call = here.open()
+        peer.send(text("over a socket"))
+        assert call.content() == "over a socket"
+        peer.leave()
 
 
 def test_the_next_request_of_a_connection(here: Served) -> None:

@@ -166,3 +166,18 @@ def served(**options: Any) -> Iterator[Served]:
 def connect(place: Place, here: Served) -> Peer:
     """Return a client by this kind of transport, which has sent nothing."""
     return Peer(StreamsClient(here.site, place.trusting))
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Echoes, and takes it calmly when the peer leaves."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await send({"type": "http.response.body", "body": b"plain"})
+        return
+    await receive()
+    try:
+        await send({"type": "websocket.accept"})
+        while (event := await receive())["type"] == "websocket.receive":
+            await send({**event, "type": "websocket.send"})
+    except OSError:
+        pass
