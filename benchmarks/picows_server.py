@@ -1,7 +1,7 @@
 """A server of picows by its own callbacks, without ASGI: `python -m picows_server PORT`.
 
 It does what `websocket_app.py` does, at the least cost that the package allows: on uvloop, with a frame taken for a
-message, and its payload sent back as bytes. Text is not decoded, which ASGI requires.
+message, and its payload sent back from where it was received. Text is not decoded, which ASGI requires.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ uvloop: Final[Any] = importlib.import_module("uvloop")
 
 # Many connections arrive at once.
 BACKLOG: Final = 16_384
-MESSAGES: Final = (picows.WSMsgType.TEXT, picows.WSMsgType.BINARY)
+CLOSE: Final = picows.WSMsgType.CLOSE
 
 members: Final[set[Any]] = set()
 
@@ -27,11 +27,13 @@ class Echo(picows.WSListener):  # type: ignore[misc]
     """Sends each message back."""
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:  # noqa: ANN401
-        if frame.msg_type in MESSAGES:
-            transport.send(frame.msg_type, frame.get_payload_as_bytes())
-        elif frame.msg_type == picows.WSMsgType.CLOSE:
+        # Each look at it makes an object. Pings are answered before.
+        kind = frame.msg_type
+        if kind is CLOSE:
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
+        else:
+            transport.send(kind, frame.get_payload_as_bytes())
 
 
 class Broadcast(Echo):
@@ -41,12 +43,13 @@ class Broadcast(Echo):
         members.add(transport)
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:  # noqa: ANN401
-        if frame.msg_type in MESSAGES:
-            payload = frame.get_payload_as_bytes()
-            for member in members:
-                member.send(frame.msg_type, payload)
-        else:
+        kind = frame.msg_type
+        if kind is CLOSE:
             super().on_ws_frame(transport, frame)
+            return
+        payload = frame.get_payload_as_bytes()
+        for member in members:
+            member.send(kind, payload)
 
     def on_ws_disconnected(self, transport: Any) -> None:  # noqa: ANN401
         members.discard(transport)
