@@ -189,7 +189,7 @@ def test_uvicorn_hears_nothing_of_a_client_that_left_before_the_response(caplog:
     class Config:
         config = None
 
-    hooks = uvicorn._Hooks(Config(), Config(), {})
+    hooks = uvicorn._Hooks(Config(), Config(), {}, begins_with="HTTP")
     with caplog.at_level("INFO"):
         hooks.access('127.0.0.1:1 "GET / HTTP/1.1" - 0B 1.00ms (cut short)\n')
         assert caplog.records == []
