@@ -135,6 +135,27 @@ fn a_peer_that_never_reads_is_cut_off_and_one_that_reads_is_not() {
 }
 
 #[test]
+fn a_peer_that_reads_less_than_is_sent_meanwhile_reads() {
+    let mut site = accepted();
+    site.feed(Input::Full);
+    site.feed(Input::Unsent(1000));
+    let mut unsent = 1000;
+    for _ in 0..100 {
+        // Tasks of the application that each send once, and wait.
+        assert!(site.sends(binary(&[0; 98])).is_ok());
+        unsent += 100 - 10;
+        site.pass(1, unsent);
+    }
+    assert!(!site.is_aborted);
+    for length in [98, 2000].repeat(20) {
+        assert!(site.is_aborted || site.sends(binary(&vec![0; length])).is_ok());
+        unsent += length + if length > 125 { 4 } else { 2 };
+        site.pass(1, unsent);
+    }
+    assert!(site.is_aborted, "it has read nothing of all that");
+}
+
+#[test]
 fn many_empty_messages_count() {
     let mut site = accepted();
     site.receives(frame(TEXT, b"").repeat(10_000));
