@@ -183,3 +183,35 @@ def test_a_connection_is_closed_if_the_size_of_its_queue_can_not_be_had() -> Non
         assert wire.closing
 
     run(main)
+
+
+def test_a_call_that_waits_for_content_learns_that_there_was_no_memory_for_it() -> None:
+    """The connection is aborted, and `receive()` returns `http.disconnect`."""
+    refusing = pytest.importorskip("_testcapi", reason="this Python has no module that refuses memory")
+    received: list[dict[str, Any]] = []
+
+    async def application(_scope: Any, receive: Any, _send: Any) -> None:
+        while not received or received[-1]["type"] != "http.disconnect":
+            received.append(await receive())
+
+    async def main() -> None:
+        driven = Driven(application)
+        wire = driven.connect()
+        wire.send(POST + b"content-length: 100\r\n\r\n")
+        await turns()
+        take, content = wire.protocol.data_received, b"x" * 50
+        refusing.set_nomemory(0, 1)
+        try:
+            take(content)
+        except MemoryError:
+            pass
+        else:
+            pytest.fail("no memory was asked for")
+        finally:
+            refusing.remove_mem_hooks()
+        await turns()
+        assert received == [{"type": "http.disconnect"}]
+        assert wire.is_aborted
+        assert driven.server.running == driven.server.connections == 0
+
+    run(main)

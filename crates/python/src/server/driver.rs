@@ -55,7 +55,8 @@ const fn has_start(actions: Actions) -> bool {
     actions.has(Action::Start) || actions.has(Action::Upgrade)
 }
 
-/// Gives the machine an input. A connection whose content can't be kept is aborted: callers would wait for it for ever.
+/// Gives the machine an input. A connection whose content can't be kept is aborted, and callers that wait for the content
+/// are woken: they would wait for ever.
 #[inline]
 fn take_input(protocol: This<'_, Protocol>, input: Input<'_>) -> Result<(Actions, Vec<u8>), ErrorSet> {
     let py = protocol.py();
@@ -66,9 +67,9 @@ fn take_input(protocol: This<'_, Protocol>, input: Input<'_>) -> Result<(Actions
         (actions, sink.failure)
     });
     let Some(raised) = failure else { return Ok((actions, bytes)) };
-    let error = raised.take(py);
-    feed(protocol, Input::Shutdown(Shutdown::Immediate))?;
-    Err(error.into())
+    let aborted = and_also(py, Err(raised), || feed(protocol, Input::Shutdown(Shutdown::Immediate)));
+    // The machine takes them for woken.
+    and_also(py, aborted, || wake_receivers(protocol)).map(|()| (actions, bytes))
 }
 
 /// What came of a message.
