@@ -17,7 +17,7 @@ use crate::action::{Action, Actions};
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::read_buffer::ReadBuffer;
-use crate::settings::{Context, Tick};
+use crate::settings::{Context, Settings, Tick, Ticks};
 
 /// Codes of RFC 6455 section 7.4.1 and of the registry that it founds.
 pub(super) const NORMAL: u16 = 1000;
@@ -109,6 +109,11 @@ pub(super) enum Wait {
     Drain,
 }
 
+/// Returns the time of a peer that does not read.
+pub(super) fn reading_time(settings: &Settings) -> Option<Ticks> {
+    settings.body_time.or(settings.websocket.ping_timeout)
+}
+
 impl State {
     /// Returns why the connection has ended, if it has.
     pub(super) const fn code(self) -> Option<u16> {
@@ -171,14 +176,14 @@ impl Connection {
             Wait::None => None,
             Wait::Ping => settings.websocket.ping_interval,
             Wait::Pong => settings.websocket.ping_timeout,
-            Wait::Write => settings.body_time.or(settings.websocket.ping_timeout),
+            Wait::Write => reading_time(settings),
             Wait::Close => Some(settings.websocket.close_time),
             Wait::Linger => Some(settings.linger_time),
-            // The time of a peer that has read everything. One that does not read has `body_time`, which is counted in
-            // steps of this length.
-            Wait::Drain => {
-                Some(settings.body_time.map_or(settings.linger_time, |time| time.min(settings.linger_time)))
-            }
+            // The time of a peer that has read everything. That of one that does not read is counted in steps of this
+            // length.
+            Wait::Drain => Some(
+                reading_time(settings).map_or(settings.linger_time, |time| time.min(settings.linger_time)),
+            ),
         };
         self.wait = wait;
         self.unsent = if wait == Wait::Linger { usize::MAX } else { 0 };

@@ -1,6 +1,6 @@
 //! Keepalive, and a peer whose time is over.
 
-use super::connection::{ABNORMAL, Connection, INTERNAL_ERROR, State, Wait};
+use super::connection::{ABNORMAL, Connection, INTERNAL_ERROR, State, Wait, reading_time};
 use crate::action::{Action, Actions};
 use crate::settings::Context;
 
@@ -51,7 +51,8 @@ impl Connection {
         if unsent < before {
             *read_at = context.now;
         }
-        let is_stalled = context.settings.body_time.is_some_and(|time| read_at.after(time) <= context.now);
+        let is_stalled =
+            reading_time(context.settings).is_some_and(|time| read_at.after(time) <= context.now);
         if (unsent, before) == (0, 0) || is_stalled {
             return self.abort("", context);
         }

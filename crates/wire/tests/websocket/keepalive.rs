@@ -1,6 +1,10 @@
 //! Pings of the server: whether a silent peer is there (RFC 6455 section 5.5.2).
 
-use crate::site::{BINARY, CLOSE, PING, PONG, TEXT, accepted_with, frame, speaking, with_pings};
+use wire::Input;
+
+use crate::site::{
+    BINARY, CLOSE, PING, PONG, Site, TEXT, accepted_with, closing_frame, frame, speaking, with_pings,
+};
 
 #[test]
 fn a_silent_peer_is_asked_and_stays_if_it_answers() {
@@ -40,6 +44,21 @@ fn a_peer_that_is_not_there_is_given_up() {
     assert_eq!(site.end(), (1006, "keepalive ping timeout".to_owned()));
     site.pass(50, 100);
     assert!(site.is_aborted, "what it does not read is not kept for ever");
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_given_up_without_a_limit_of_its_own() {
+    let mut settings = with_pings(10, 5);
+    settings.body_time = None;
+    let endings: [fn(&mut Site); 3] =
+        [|site| site.waits(15), |site| site.receives(closing_frame(1000, "")), |site| site.feed(Input::Eof)];
+    for ends in endings {
+        let mut site = accepted_with(settings.clone());
+        ends(&mut site);
+        assert!(site.is_closed && !site.is_aborted);
+        site.pass(50, 100);
+        assert!(site.is_aborted);
+    }
 }
 
 #[test]
