@@ -17,6 +17,10 @@ use crate::negotiation::MOST_WINDOW_BITS;
 const END: [u8; 9] = [0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff];
 /// Bytes that are unmasked at a time. A multiple of the key's length.
 const BLOCK_BYTES: usize = 2048;
+/// How many final blocks a message may have: some, and one for so many bytes of the payload. After each the inflater is
+/// given its whole window again, so a message of nothing else would take a thousand times as long as any other.
+const FINAL_BLOCKS: usize = 64;
+const BYTES_FOR_FINAL_BLOCK: usize = 64;
 /// The least by which a message grows.
 const STEP_BYTES: usize = 4096;
 
@@ -44,11 +48,16 @@ impl Context {
 }
 
 /// An inflater, which knows nothing of a message that it has inflated.
-pub(crate) struct Inflater(Decompress);
+pub(crate) struct Inflater {
+    inflate: Decompress,
+    /// How many more final blocks the current message may have.
+    final_blocks_left: usize,
+}
 
 impl Inflater {
     pub(crate) fn new() -> Self {
-        Self(Decompress::new_with_window_bits(false, MOST_WINDOW_BITS))
+        let inflate = Decompress::new_with_window_bits(false, MOST_WINDOW_BITS);
+        Self { inflate, final_blocks_left: 0 }
     }
 
     /// Inflates the payload of a message and appends it to `message`, which is empty. With an error it has what was
@@ -63,6 +72,7 @@ impl Inflater {
     ) -> Result<(), ProtocolError> {
         self.begin(context.as_deref().map_or(&[], |context| &context.bytes))?;
         let mut plain = [0; BLOCK_BYTES];
+        self.final_blocks_left = FINAL_BLOCKS + payload.len() / BYTES_FOR_FINAL_BLOCK;
         for block in payload.chunks(BLOCK_BYTES) {
             let plain = &mut plain[..block.len()];
             mask::copy(block, plain, mask);
@@ -80,8 +90,8 @@ impl Inflater {
 
     /// Begins a message, or goes on with it, with this context.
     fn begin(&mut self, context: &[u8]) -> Result<(), ProtocolError> {
-        self.0.reset(false);
-        let is_set = context.is_empty() || self.0.set_dictionary(context).is_ok();
+        self.inflate.reset(false);
+        let is_set = context.is_empty() || self.inflate.set_dictionary(context).is_ok();
         if is_set { Ok(()) } else { Err(ProtocolError::Deflate) }
     }
 
@@ -94,9 +104,9 @@ impl Inflater {
     ) -> Result<(), ProtocolError> {
         loop {
             make_room(message, bytes_at_most);
-            let before = (self.0.total_in(), message.len());
-            let status = self.0.decompress_vec(input, message, FlushDecompress::None);
-            let used = usize::try_from(self.0.total_in() - before.0).unwrap_or(usize::MAX);
+            let before = (self.inflate.total_in(), message.len());
+            let status = self.inflate.decompress_vec(input, message, FlushDecompress::None);
+            let used = usize::try_from(self.inflate.total_in() - before.0).unwrap_or(usize::MAX);
             input = input.get(used..).unwrap_or_default();
             if message.len() as u64 > bytes_at_most {
                 message.truncate(usize::try_from(bytes_at_most).unwrap_or(usize::MAX));
@@ -125,6 +135,7 @@ impl Inflater {
         context: Option<&Context>,
         message: &[u8],
     ) -> Result<(), ProtocolError> {
+        self.final_blocks_left = self.final_blocks_left.checked_sub(1).ok_or(ProtocolError::Deflate)?;
         let mut whole = context.cloned().unwrap_or(Context::new(MOST_WINDOW_BITS));
         whole.push(message);
         self.begin(&whole.bytes)
@@ -133,9 +144,9 @@ impl Inflater {
     /// Ends a message: what its sender has left out adds nothing.
     fn end(&mut self, message: &mut Vec<u8>) -> Result<(), ProtocolError> {
         message.reserve(1);
-        let (length, before) = (message.len(), self.0.total_in());
-        let status = self.0.decompress_vec(&END, message, FlushDecompress::None);
-        let is_used = self.0.total_in() - before == END.len() as u64;
+        let (length, before) = (message.len(), self.inflate.total_in());
+        let status = self.inflate.decompress_vec(&END, message, FlushDecompress::None);
+        let is_used = self.inflate.total_in() - before == END.len() as u64;
         if matches!(status, Ok(Status::StreamEnd)) && is_used && message.len() == length {
             return Ok(());
         }

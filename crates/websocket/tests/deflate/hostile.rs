@@ -134,6 +134,17 @@ fn compressed_bytes_that_become_nothing_have_a_limit() {
 }
 
 #[test]
+fn final_blocks_without_end() {
+    // After each of them the inflater is given its window again.
+    let empty = |count| [&with_final_block(&noise(5000))[..], &b"\x03\x00".repeat(count), b"\x00"].concat();
+    for offer in [SHARED, OWN] {
+        let some = read(Some(agreed(offer)), &frame(BINARY | RSV1, &empty(100)));
+        assert_eq!(some, [Seen::Binary(noise(5000))]);
+    }
+    assert_eq!(errors(&frame(BINARY | RSV1, &empty(2000))), [ProtocolError::Deflate; 2]);
+}
+
+#[test]
 fn a_bomb_is_refused_when_the_limit_is_passed() {
     let bomb = frame(BINARY | RSV1, &deflated(&vec![0; BOMB_BYTES]));
     assert!(bomb.len() < 17_000, "{} bytes", bomb.len());
