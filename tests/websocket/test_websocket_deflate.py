@@ -3,6 +3,7 @@
 Each parameter of an offer and each block of a stream is tested in crates/websocket.
 """
 
+import os
 import zlib
 from typing import Any
 
@@ -218,6 +219,11 @@ def test_the_limit_counts_what_a_message_becomes(size: int) -> None:
         _, peer, call = agreed(here, "permessage-deflate")
         peer.send(deflated("a" * size))
         assert call.content() == "a" * size
+        # A frame of what can't be compressed is longer than its message.
+        noise = os.urandom(size)
+        assert len(deflated(noise)) > len(message(noise))
+        peer.send(deflated(noise))
+        assert call.content() == noise
         peer.send(deflated("a" * (size + 1)))
         assert peer.closed()[0] == 1009
         assert call.disconnected()[0] == 1009

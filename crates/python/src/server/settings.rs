@@ -153,7 +153,8 @@ fn read_websocket(given: &Given<'_>, times: &Times) -> PyResult<WebSocketSetting
     let message_bytes = given.take("ws_max_size", bytes)?;
     let compresses: bool = given.take("ws_per_message_deflate", plain)?;
     Ok(WebSocketSettings {
-        limits: websocket::Limits { frame_bytes: message_bytes, message_bytes },
+        // A frame that is longer than a message can be is refused as that, and one of a compressed message may be longer.
+        limits: websocket::Limits { frame_bytes: u64::MAX, message_bytes },
         waiting_messages: given.take("ws_max_queue", count)?,
         waiting_bytes: given.take("ws_queue_bytes", count)?,
         ping_interval: times.ping_interval.map(|seconds| times.ticks(seconds)),
