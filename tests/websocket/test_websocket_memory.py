@@ -13,17 +13,18 @@ pytestmark = pytest.mark.vitok_only
 refusing = pytest.importorskip("_testcapi", reason="this Python has no module that refuses memory")
 
 
+@pytest.mark.parametrize("count", [1, 200_000])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_message_without_memory(opcode: int) -> None:
+def test_a_message_without_memory(opcode: int, count: int) -> None:
     """The connection is aborted, and the call that waits for the message returns the disconnect."""
 
     async def main() -> None:
         application = Accepting()
-        site = Driven(application)
+        site = Driven(application, ws_max_queue=None, ws_queue_bytes=None)
         wire = await accepted(site)
         waiting = asyncio.ensure_future(application.told())
         await turns()
-        take, message = wire.protocol.data_received, frame(opcode, b"x" * 50)
+        take, message = wire.protocol.data_received, frame(opcode, b"x" * 50) * count
         refusing.set_nomemory(0, 1)
         try:
             take(message)

@@ -31,28 +31,27 @@ pub(super) fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'
     }
     let py = cycle.py();
     let protocol = cycle.value().protocol.this(py);
-    let received = match driver::receive(protocol, cycle.request)? {
-        // The handshake has no content. HTTP tells of that first.
-        Received::Content { .. } => driver::receive(protocol, cycle.request)?,
-        received => received,
-    };
-    match received {
-        Received::Nothing | Received::Content { .. } => Ok(None),
-        Received::Message => {
-            let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) else {
-                // There was no memory for it, and the connection has ended for that.
-                return next_event(cycle);
-            };
-            let message = message.bind(py);
-            let is_text = message.is_instance_of::<PyString>();
-            let event = make::dict(py)?;
-            event.set_item(name!("type"), name!("websocket.receive"))?;
-            event.set_item(if is_text { name!("text") } else { name!("bytes") }, message)?;
-            Ok(Some(event.into_any()))
+    let message = loop {
+        match driver::receive(protocol, cycle.request)? {
+            Received::Message => {
+                // If there was no memory for it, the connection has ended for that.
+                if let Some(message) = protocol.state.with(py, |state| state.exchange.messages.pop_front()) {
+                    break message;
+                }
+            }
+            // The handshake has no content. HTTP tells of that once.
+            Received::Content { .. } => {}
+            Received::Nothing => return Ok(None),
+            Received::Disconnect { .. } => return disconnect(protocol, 1006).map(Some),
+            Received::Closed { code } => return disconnect(protocol, code).map(Some),
         }
-        Received::Disconnect { .. } => disconnect(protocol, 1006).map(Some),
-        Received::Closed { code } => disconnect(protocol, code).map(Some),
-    }
+    };
+    let message = message.bind(py);
+    let is_text = message.is_instance_of::<PyString>();
+    let event = make::dict(py)?;
+    event.set_item(name!("type"), name!("websocket.receive"))?;
+    event.set_item(if is_text { name!("text") } else { name!("bytes") }, message)?;
+    Ok(Some(event.into_any()))
 }
 
 #[cold]
