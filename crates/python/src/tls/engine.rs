@@ -50,6 +50,14 @@ impl Engine {
         }
     }
 
+    /// Returns whether it has ciphertext that it has not used yet.
+    pub(super) const fn has_input(&self) -> bool {
+        match self {
+            Self::Direct(_) => false,
+            Self::Memory(memory) => memory.has_input(),
+        }
+    }
+
     /// Takes a step of the handshake. `Moved` means that it is over.
     pub(super) fn handshake(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<Outcome, ErrorSet> {
         match self {

@@ -52,8 +52,12 @@ fn complete(tls: This<'_, Tls>) -> Result<(), ErrorSet> {
         let now: f64 = owner.call_method0(name!("time"))?.extract()?;
         owner.get().imports.hooks.log_handshake(py, tls.object(), make::float(py, now - began)?)?;
     }
-    // The peer may wait for the end of our side before it sends anything.
-    write::send_output(tls)?;
+    // The peer may wait for the end of our side before it sends anything. What it has sent already is delivered first: if
+    // a reset is behind that, sending fails.
+    let has_input = with_engine(tls, |engine| engine.has_input()).unwrap_or_default();
+    if !has_input && tls.inner.with(py, |inner| inner.incoming.is_empty()) {
+        write::send_output(tls)?;
+    }
     if tls.inner.with(py, |inner| inner.state.tell_made())
         && let Some(protocol) = tls.protocol(py)
     {

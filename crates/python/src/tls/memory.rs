@@ -97,6 +97,10 @@ impl Memory {
         visit.object(&self.outgoing);
     }
 
+    pub(super) const fn has_input(&self) -> bool {
+        self.records > 0
+    }
+
     pub(super) fn handshake(&mut self, py: Python<'_>, input: &mut &[u8]) -> Result<Outcome, ErrorSet> {
         let is_first = input.is_empty();
         if self.accept(py, input, usize::MAX)? == 0 && !is_first {

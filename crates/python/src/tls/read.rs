@@ -62,6 +62,8 @@ fn deliver_and_answer(tls: This<'_, Tls>, input: &mut &[u8]) -> Result<Delivered
         (is_due, inner.state.delivers(), inner.read_mode)
     });
     if !is_due {
+        // The end of our side of the handshake may wait for this.
+        write::send_output(tls)?;
         return flow::control_reading(tls).map(|()| Delivered::All);
     }
     let delivered = match mode {
