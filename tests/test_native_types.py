@@ -22,7 +22,7 @@ IMMUTABLE = 1 << 8
 def native_classes() -> list[type]:
     """Every class of the native module: those that it shows, and those that only their objects are known by."""
     shown = {value for value in vars(_native).values() if isinstance(value, type)}
-    hidden = {entry for entry in descendants(object) if entry.__module__ == "vitok._native"}
+    hidden = {entry for entry in descendants(object) if getattr(entry, "__module__", None) == "vitok._native"}
     return sorted(shown | hidden, key=lambda entry: entry.__name__)
 
 
