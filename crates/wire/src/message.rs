@@ -4,6 +4,11 @@ use ::websocket::Kind;
 
 use crate::action::Actions;
 
+/// Content up to this size is copied after what precedes it, as the queue of a transport would.
+pub(crate) const COPY_AT_MOST: usize = 1024;
+/// The number of bytes that each message counts in addition to its content.
+pub(crate) const MESSAGE_COUNTS: usize = 256;
+
 /// The number of a request within its connection, from 1. It wraps around.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RequestId(pub u32);

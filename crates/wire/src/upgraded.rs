@@ -11,7 +11,7 @@ pub(crate) struct Upgraded {
     pub(crate) request: RequestId,
     pub(crate) handshake: Box<Handshake>,
     /// What to call it in a log.
-    pub(crate) target: Option<Box<str>>,
+    pub(crate) name: Option<Box<str>>,
     /// What has arrived after the handshake.
     pub(crate) input: ReadBuffer,
     /// Whether the peer has ended its side after that.

@@ -30,8 +30,6 @@ pub(crate) struct Bytes {
 
 // SAFETY: the content never changes, and a shared reference does not touch the reference count.
 unsafe impl Sync for Bytes {}
-// SAFETY: it is dropped by attached threads only, and the object belongs to no thread.
-unsafe impl Send for Bytes {}
 
 impl Bytes {
     /// Returns a reference to the object if it is exactly `bytes`.

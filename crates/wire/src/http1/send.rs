@@ -7,13 +7,8 @@ use std::mem;
 
 use super::connection::{Answer, Connection, Phase, Request, Started, State};
 use crate::action::{Action, Actions};
-use crate::message::{Message, OutOfOrder, RequestId, SendError, Sent, Wait};
+use crate::message::{COPY_AT_MOST, MESSAGE_COUNTS, Message, OutOfOrder, RequestId, SendError, Sent, Wait};
 use crate::settings::{Context, Settings};
-
-/// Content up to this size is copied after its head, as the queue of a transport would.
-const COPY_AT_MOST: usize = 1024;
-/// The number of bytes that each message counts in addition to its content.
-const MESSAGE_COUNTS: usize = 256;
 
 impl<B: AsRef<[u8]>> Connection<B> {
     /// Takes a message.

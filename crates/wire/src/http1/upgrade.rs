@@ -4,7 +4,7 @@ use std::mem;
 
 use ::websocket::{Handshake, HandshakeError};
 
-use super::connection::{Answer, Connection, Phase, State, Turn};
+use super::connection::{Answer, Connection, Phase, Request, State, Turn};
 use crate::action::{Action, Actions};
 use crate::log::LogEnd;
 use crate::message::{OutOfOrder, SendError, Sent};
@@ -53,7 +53,7 @@ pub(super) fn special(head: &http::Head, context: Context<'_>) -> Option<Special
     if head.target_form() == http::TargetForm::Authority {
         return Some(Special::Reply(NO_PROXY));
     }
-    if head.upgrade().is_none() || !asks_for_websocket(head) {
+    if !asks_for_websocket(head) {
         return None;
     }
     match context.settings.upgrades {
@@ -66,6 +66,7 @@ pub(super) fn special(head: &http::Head, context: Context<'_>) -> Option<Special
 
 /// Returns whether a request asks for a protocol that can be taken over (RFC 6455 section 4.2). Any other request for a
 /// protocol is answered as it is, which is allowed (RFC 9110 section 7.8).
+#[inline]
 fn asks_for_websocket(head: &http::Head) -> bool {
     head.upgrade().is_some_and(|names| {
         names.split(|byte| *byte == b',').any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
@@ -88,6 +89,17 @@ fn handshake(head: &http::Head, context: Context<'_>) -> Special {
     }
 }
 
+impl<B> Request<B> {
+    /// Returns the handshake of a WebSocket that was neither accepted nor refused.
+    fn waiting_handshake(&self) -> Result<&Handshake, SendError> {
+        match (&self.handshake, &self.answer) {
+            (None, _) => Err(SendError::OutOfOrder(OutOfOrder::NoWebSocket)),
+            (Some(handshake), Answer::Owed) => Ok(handshake),
+            (Some(_), _) => Err(SendError::OutOfOrder(OutOfOrder::HasBegun)),
+        }
+    }
+}
+
 impl<B: AsRef<[u8]>> Connection<B> {
     /// Accepts a WebSocket: writes the response to its handshake. [`upgraded`](Self::upgraded) follows.
     pub(super) fn accept(
@@ -100,12 +112,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let Self { http, read_buffer: kept, state: State::Open(Phase::Answering(request)), .. } = self else {
             return Err(SendError::Complete);
         };
-        let Some(handshake) = &request.handshake else {
-            return Err(SendError::OutOfOrder(OutOfOrder::NoWebSocket));
-        };
-        if !matches!(request.answer, Answer::Owed) {
-            return Err(SendError::OutOfOrder(OutOfOrder::HasBegun));
-        }
+        let handshake = request.waiting_handshake()?;
         if http.has_input_ended() && !http.has_kept_input() && kept.is_empty() {
             // The peer has ended its side without a message. The application has been told.
             return Err(SendError::Disconnected);
@@ -129,12 +136,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Refuses a WebSocket.
     pub(super) fn forbid(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Result<Sent<B>, SendError> {
         let Some(request) = self.request() else { return Err(SendError::Complete) };
-        if request.handshake.is_none() {
-            return Err(SendError::OutOfOrder(OutOfOrder::NoWebSocket));
-        }
-        if !matches!(request.answer, Answer::Owed) {
-            return Err(SendError::OutOfOrder(OutOfOrder::HasBegun));
-        }
+        request.waiting_handshake()?;
         let actions = self.answer(FORBIDDEN, context, out);
         Ok(Sent { split: out.len(), actions, ..Sent::NOTHING })
     }
@@ -148,14 +150,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         let handshake = request.handshake.take()?;
         let is_awaited = mem::take(&mut request.is_awaited);
-        let target = context.settings.logs_requests.then(|| crate::log::websocket_line(self.http.head()));
+        let name = context.settings.logs_requests.then(|| crate::log::websocket_line(self.http.head()));
         let mut input = ReadBuffer::new();
         input.push(&self.http.take_backlog());
         input.push(self.read_buffer.rest());
         let mut upgraded = Upgraded {
             request: self.latest,
             handshake,
-            target,
+            name,
             input,
             has_input_ended: self.http.has_input_ended(),
             is_starting: matches!(self.turn, Turn::Starting(_)),

@@ -36,7 +36,7 @@ impl Connection {
             late: Tick::NEVER,
             unsent: 0,
             reason: Box::default(),
-            name: upgraded.target,
+            name: upgraded.name,
             log: upgraded.log,
         };
         let mut actions = Actions::NONE;

@@ -4,13 +4,8 @@ use ::websocket::Kind;
 
 use super::connection::{Connection, State};
 use crate::action::{Action, Actions};
-use crate::message::{Message, OutOfOrder, RequestId, SendError, Sent, Wait};
+use crate::message::{COPY_AT_MOST, MESSAGE_COUNTS, Message, OutOfOrder, RequestId, SendError, Sent, Wait};
 use crate::settings::{Context, Settings};
-
-/// Content up to this size is copied after its header, as the queue of a transport would.
-const COPY_AT_MOST: usize = 1024;
-/// The number of bytes that each message counts in addition to its content.
-const MESSAGE_COUNTS: usize = 256;
 
 impl Connection {
     /// Takes a message of the application.

@@ -62,12 +62,8 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
     let is_start = matches!(message, Message::Start { .. });
     let protocol = cycle.protocol.this(py);
     match driver::send(protocol, cycle.request, message)? {
-        Ok(delivered) => match delivered.wait {
-            Wait::Nothing => awaitable::done(py),
-            Wait::Turn => awaitable::make(py, What::Turn),
-            Wait::Drain if is_start => awaitable::done(py),
-            Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
-        },
+        Ok(delivered) if is_start && delivered.wait == Wait::Drain => awaitable::done(py),
+        Ok(delivered) => after(cycle, delivered.wait),
         Err(SendError::Disconnected) => {
             let grace = protocol.http_server.get().settings.disconnect_grace;
             let dropped = protocol.state.with(py, |state| {
@@ -99,12 +95,19 @@ fn send_to_websocket<'py>(
                 let http_server = protocol.http_server.get();
                 http_server.notify(py, name!("websocket_answered"), (protocol, status))?;
             }
-            match delivered.wait {
-                Wait::Nothing => awaitable::done(py),
-                Wait::Turn => awaitable::make(py, What::Turn),
-                Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
-            }
+            after(cycle, delivered.wait)
         }
         Err(error) => Err(send_error::raise(error)),
+    }
+}
+
+/// Returns the result of a call that has sent something.
+#[inline]
+fn after(cycle: This<'_, RequestCycle>, wait: Wait) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = cycle.py();
+    match wait {
+        Wait::Nothing => awaitable::done(py),
+        Wait::Turn => awaitable::make(py, What::Turn),
+        Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
     }
 }

@@ -170,17 +170,15 @@ fn odd_text(text: &Bound<'_, PyAny>, message: &str, key: &str) -> Result<Bytes, 
 }
 
 fn subprotocol(name: Option<Bound<'_, PyAny>>) -> Result<Option<Bytes>, ErrorSet> {
-    name.filter(|name| !name.is_none())
-        .map(|name| text_of(&name, "websocket.accept", "subprotocol"))
-        .transpose()
+    present(name).map(|name| text_of(&name, "websocket.accept", "subprotocol")).transpose()
 }
 
 fn close(message: Borrowed<'_>) -> Result<Message<Bytes>, ErrorSet> {
-    let code = match item(message, name!("code"))?.filter(|code| !code.is_none()) {
+    let code = match present(item(message, name!("code"))?) {
         None => NORMAL,
         Some(code) => code.extract().map_err(|_| lacking("websocket.close", "code: an int below 65536"))?,
     };
-    let reason = match item(message, name!("reason"))?.filter(|reason| !reason.is_none()) {
+    let reason = match present(item(message, name!("reason"))?) {
         None => String::new(),
         Some(reason) => match reason.cast::<PyString>() {
             Ok(reason) => reason.to_cow()?.into_owned(),
