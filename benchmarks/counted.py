@@ -20,6 +20,7 @@ from typing import Final
 
 import round_trips
 import rows
+import system_rows
 from loops import LoopSpec
 from row import Row
 from worker import RowRunner, claim_stdout, describe
@@ -50,7 +51,7 @@ def main() -> None:
 
 def countable() -> tuple[Row, ...]:
     """The rows of this Python whose count depends neither on threads nor on the clock."""
-    known = (*rows.rows(), *round_trips.rows())
+    known = (*rows.rows(), *system_rows.rows(), *round_trips.rows())
     return tuple(row for row in known if row.counted is not None and sys.version_info >= row.since)
 
 

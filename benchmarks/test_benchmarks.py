@@ -1,4 +1,4 @@
-"""Tests of the scheduling rows: each on asyncio's loop, and peers that misbehave.
+"""Tests of the rows within one process: each on asyncio's loop, and peers that misbehave.
 
 Run by `pytest benchmarks`. Speed is not tested, so the tests pass on a busy machine. The factories at the end are loops
 that a worker imports by the name `test_benchmarks:FACTORY`.
@@ -13,16 +13,17 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import suite_scheduling
+import system_rows
 from child import ChildError
 from harness import Fleet
+from in_process import as_row
 from loops import LoopSpec
 from remote import Worker
 from row import Row
 from rows import rows
 from suites import Effort
 
-AVAILABLE = [row for row in rows() if sys.version_info >= row.since]
+AVAILABLE = [row for row in (*rows(), *system_rows.rows()) if sys.version_info >= row.since]
 
 
 def test_reason_leaves_directories_out() -> None:
@@ -69,7 +70,7 @@ def test_failures_are_lines_and_the_rest_goes_on(fleet: Fleet) -> None:
         assert result.failures["test_benchmarks:lacking"].status == "n/a"
     # A feature that a loop lacks in one row does not exclude it from another.
     assert "test_benchmarks:lacking" in results[2].samples
-    shown = suite_scheduling.as_row(results[0])
+    shown = as_row(results[0])
     assert (shown.columns["test_benchmarks:crashing"].status, len(shown.measured["asyncio"].costs)) == ("crash", 2)
 
 
