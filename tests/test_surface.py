@@ -5,6 +5,7 @@ Signatures, transports and the replacement of uvloop are tested in files of thei
 
 import asyncio
 import contextvars
+import pickle
 import sys
 import textwrap
 import threading
@@ -29,6 +30,23 @@ def test_public_names() -> None:
     assert vitok.__version__ == version("vitok")
     assert {"run", "new_event_loop", "Loop", "EventLoop", "Server", "__version__"} <= set(dir(vitok))
     assert {"run", "new_event_loop", "Loop", "EventLoop", "Server"} <= set(vitok.__all__)
+
+
+@pytest.mark.vitok_only
+def test_loops_and_classes_show_the_name_of_the_package() -> None:
+    """Issue 14, item 8: `repr` and `__module__` have the public name; a subclass has asyncio's text."""
+    import vitok
+
+    own = type("Own", (vitok.Loop,), {})
+    for kind, name in ((vitok.Loop, "vitok.Loop"), (own, "Own")):
+        loop = kind()
+        assert repr(loop) == f"<{name} running=False closed=False debug=False>"
+        loop.close()
+        assert repr(loop) == f"<{name} running=False closed=True debug=False>"
+    assert (vitok.Loop.__module__, vitok.Server.__module__) == ("vitok", "vitok")
+    assert pickle.loads(pickle.dumps(vitok.Loop)) is vitok.Loop
+    if sys.version_info < (3, 16):
+        assert vitok.EventLoopPolicy.__module__ == "vitok"
 
 
 @pytest.mark.vitok_only
@@ -144,7 +162,8 @@ def test_run_refuses_what_asyncio_refuses(loop_name: str) -> None:
 def test_is_a_loop_of_asyncio(loop: asyncio.AbstractEventLoop) -> None:
     """Design, "How exactness is had": `isinstance(loop, asyncio.BaseEventLoop)` is true."""
     assert isinstance(loop, asyncio.BaseEventLoop)
-    assert repr(loop).startswith(f"<{type(loop).__name__} running=False closed=False debug=")
+    name = "vitok.Loop" if type(loop).__module__ == "vitok" else type(loop).__name__
+    assert repr(loop).startswith(f"<{name} running=False closed=False debug=")
 
 
 def test_has_attributes_and_weak_references(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,9 +13,7 @@ import socket
 import weakref
 from asyncio import base_events as _base_events
 from asyncio import constants, futures, tasks, unix_events
-from collections.abc import Mapping
 from functools import partial
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _compat, _pipes, _tls
@@ -23,10 +21,11 @@ from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_info
 from ._native import EventLoop, is_plain_socket
+from ._poller_view import PollerView, WakeupEnd
 from ._server import Server, adopt, started
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterable
 
 _T = TypeVar("_T")
 _Base: Any = unix_events._UnixSelectorEventLoop
@@ -45,6 +44,9 @@ _NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     """An event loop with native scheduling and polling, which implements all of asyncio.AbstractEventLoop."""
+
+    # The public name, which error messages, logs and pickles show.
+    __module__ = "vitok"
 
     # Attributes that asyncio's constructors assign have slots, so that the instance gets a dict only when a user
     # assigns another attribute: the interpreter calls methods of an instance without a dict faster, by
@@ -65,6 +67,11 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
         super().__init__(view)
         if type(self).time is not EventLoop.time:
             self._follow_own_time()
+
+    def __repr__(self) -> str:
+        """Return asyncio's text, with the name of the package: several packages call their loop `Loop`."""
+        text: str = super().__repr__()
+        return text.replace("<Loop ", "<vitok.Loop ", 1) if type(self) is Loop else text
 
     def run_until_complete(self, future: Generator[Any, None, _T] | Awaitable[_T]) -> _T:
         """Run until the future is done and return its result or raise its exception. A coroutine becomes a task."""
@@ -325,67 +332,3 @@ def _is_native(sock: Any, kind: int) -> bool:
     The name `socket.socket` is not used, since tests and libraries replace it.
     """
     return is_plain_socket(sock) and sock.type == kind and sock.family in _NATIVE_FAMILIES
-
-
-class WakeupEnd:
-    """The writing end of the pipe for signal numbers, with what asyncio asks of it."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-
-    def fileno(self) -> int:
-        return self._loop._wakeup_descriptor()
-
-
-class WatchedMap(Mapping[Any, SelectorKey]):
-    """The watched descriptors by number or by the object that was registered, which may be closed by now."""
-
-    def __init__(self, keys: Iterable[SelectorKey]) -> None:
-        self._keys = {key.fd: key for key in keys}
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._keys)
-
-    def __getitem__(self, fileobj: Any) -> SelectorKey:
-        try:
-            return self._keys[descriptor_of(fileobj)]
-        except ValueError:
-            for key in self._keys.values():
-                if key.fileobj is fileobj:
-                    return key
-            raise
-
-
-class PollerView:
-    """The selector of the loop: a view of what the native poller watches. It cannot be polled."""
-
-    def __init__(self, loop: weakref.ref[Loop]) -> None:
-        self._loop = loop
-
-    def get_map(self) -> WatchedMap:
-        loop = self._loop()
-        watched = loop._watched() if loop is not None else []
-        return WatchedMap(
-            SelectorKey(
-                fd if fileobj is None else fileobj,
-                fd,
-                (EVENT_READ if reader else 0) | (EVENT_WRITE if writer else 0),
-                None,
-            )
-            for fd, reader, writer, fileobj in watched
-        )
-
-    def get_key(self, fileobj: Any) -> SelectorKey:
-        try:
-            return self.get_map()[fileobj]
-        except KeyError:
-            raise KeyError(f"{fileobj!r} is not registered") from None
-
-    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
-        raise RuntimeError("the selector of a vitok loop cannot be polled: override _run_once instead")
-
-    def close(self) -> None:
-        """Do nothing: the loop closes its poller."""

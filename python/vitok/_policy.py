@@ -19,6 +19,9 @@ _set_policy = getattr(events, "_set_event_loop_policy", None) or events.set_even
 class EventLoopPolicy(_Base):  # type: ignore[misc]
     """asyncio's default policy of this platform, with vitok's loop."""
 
+    # The public name.
+    __module__ = "vitok"
+
     def _loop_factory(self) -> AbstractEventLoop:
         return Loop()
 

@@ -27,6 +27,9 @@ class Server(base_events.Server):
     https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.Server
     """
 
+    # The public name, which error messages and logs show.
+    __module__ = "vitok"
+
     # An instance is created as asyncio's class and changed to this class before it accepts, so no constructor runs.
     _connections = 0
     _foreign: weakref.WeakSet[Any] | None = None

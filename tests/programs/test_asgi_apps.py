@@ -19,7 +19,7 @@ from children import Flavour, Judge, judge
 from needs import need_command, need_library
 from sites import Site, leave_without_a_word
 
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 # What the programs in apps/ say of themselves, in apps/routes.py.
 GOODBYE = "the hook of the end ran"
 BROKEN = "broken on purpose"

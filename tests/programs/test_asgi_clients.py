@@ -17,7 +17,7 @@ from children import Flavour, run_to_end, words_of
 from needs import need_command, need_library
 from sites import Site, leave_without_a_word
 
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 APP = "plain_asgi:app"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "X-OWN")
 HEADS = ("--dump-header", "-")

@@ -9,7 +9,7 @@ from children import Flavour, run_to_end, serving, words_of
 from needs import need_library
 from services import Service
 
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 
 
 def test_aiohttp(flavour: Flavour) -> None:

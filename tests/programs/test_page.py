@@ -57,7 +57,7 @@ def fetch(address: str, body: bytes | None = None) -> bytes:
 
 def test_measurements_change(page: Page, flavour: Flavour) -> None:
     """The figures are there, name the loop, and follow what the server does without the page being loaded again."""
-    loops = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+    loops = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
     assert page.text("#loop") == loops[flavour.loop]
     assert page.text("#memory").endswith(" MiB")
     before = int(page.text("#requests"))

@@ -17,7 +17,7 @@ from uvicorn_site import OURS, UvicornSite, run, uvicorn_site
 
 CLASS = "vitok.uvicorn:WebSocket"
 HTTP = {"protocol": OURS, "h11": "h11", "httptools": "httptools"}
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 CLASSES = {"ours": CLASS, "wsproto": "wsproto"}
 
 Tls = tuple[ssl.SSLContext, ssl.SSLContext] | None

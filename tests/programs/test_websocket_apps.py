@@ -19,7 +19,7 @@ from children import Flavour, run_to_end, words_of
 from needs import need_library
 from sites import ANSWER_SECONDS
 
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 GUESTS = ("ada", "bob", "eve")
 TEXT = "gr\u00fc\u00df dich \U0001f44b"
 # So many messages for one that a guest sends. The layer of Channels in memory drops what is more than a hundred.

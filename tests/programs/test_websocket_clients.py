@@ -11,7 +11,7 @@ from browser import new_page
 from children import APPS, Flavour, run_to_end, words_of
 from needs import need_library
 
-LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok._loop.Loop"}
+LOOPS = {"asyncio": "asyncio.unix_events._UnixSelectorEventLoop", "vitok": "vitok.Loop"}
 CLIENTS = {
     "websockets": ("websockets",),
     "websockets_sync": ("websockets",),
