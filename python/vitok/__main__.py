@@ -6,15 +6,14 @@ It starts programs and makes vitok's loop their default; loops are not known oth
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import platform
-import runpy
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import vitok
+from vitok import _children, _program
 
 _COMMANDS = ("run", "serve", "info", "bench")
 # In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, not a package.
@@ -85,73 +84,21 @@ def _serve(arguments: list[str]) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    _become_default()
-    if options.module is not None:
-        _run_module(options.module)
-    elif options.code is not None:
-        _run_code(options.code)
-    elif options.script:
-        _run_script(options.script)
-    else:
-        _refuse("run: expected a script, '-m module' or '-c code'")
-
-
-def _become_default() -> None:
-    """Make `asyncio.run` and `asyncio.new_event_loop` of the program use vitok's loop."""
-    vitok.install()
-
-
-def _run_script(words: list[str]) -> None:
-    path = Path(words[0])
-    if not path.exists():
-        _refuse(f"cannot run {words[0]!r}: no such file")
-    if path.is_dir() and not (path / "__main__.py").is_file():
-        _refuse(f"cannot run {words[0]!r}: a folder without __main__.py")
-    if path.is_file() and path.suffix not in (".zip", ".pyz", ".pyc"):
-        _check_source(path)
-    sys.argv[:] = words
-    sys.path.insert(0, str(path.resolve() if path.is_dir() else path.resolve().parent))
-    runpy.run_path(words[0], run_name="__main__")
-
-
-def _check_source(path: Path) -> None:
+    _children.make_default()
     try:
-        source = path.read_bytes()
-    except OSError as error:
-        _refuse(f"cannot run {str(path)!r}: {error.strerror}")
-    try:
-        compile(source, str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        _refuse(f"cannot run {str(path)!r}: not Python (line {error.lineno}: {error.msg})")
-    except ValueError as error:
-        _refuse(f"cannot run {str(path)!r}: not Python ({error})")
-
-
-def _run_module(words: list[str]) -> None:
-    if not words:
-        _refuse("run: -m expects the name of a module")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = importlib.util.find_spec(words[0])
-    except (ImportError, ValueError):
-        found = None
-    if found is None:
-        _refuse(f"cannot run module {words[0]!r}: no such module")
-    sys.argv[:] = words
-    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
-
-
-def _run_code(words: list[str]) -> None:
-    if not words:
-        _refuse("run: -c expects a string of code")
-    try:
-        code = compile(words[0], "<string>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        _refuse(f"cannot run the code after -c: not Python ({error})")
-    sys.argv[:] = ["-c", *words[1:]]
-    sys.path.insert(0, "")
-    namespace = sys.modules["__main__"].__dict__
-    exec(code, namespace)
+        if options.module is not None:
+            _program.run_module(options.module)
+        elif options.code is not None:
+            _program.run_code(options.code)
+        elif options.script:
+            _program.run_script(options.script)
+        else:
+            _refuse("run: expected a script, '-m module' or '-c code'")
+    except _program.ProgramError as error:
+        _refuse(str(error))
+    except BaseException as error:
+        _program.hide_frames(error, __file__)
+        raise
 
 
 def _print_info() -> None:

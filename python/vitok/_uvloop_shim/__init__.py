@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-_FOLDER = str(Path(__file__).with_name("path"))
+FOLDER = str(Path(__file__).with_name("path"))
+"""The folder whose only module is called uvloop."""
 
 
 def activate(package: ModuleType) -> None:
@@ -21,5 +22,5 @@ def activate(package: ModuleType) -> None:
     sys.modules["uvloop"] = package
     sys.modules["uvloop.loop"] = loop
     os.environ["VITOK_AS_UVLOOP"] = "1"
-    if _FOLDER not in sys.path:
-        sys.path.insert(0, _FOLDER)
+    if FOLDER not in sys.path:
+        sys.path.insert(0, FOLDER)
