@@ -16,7 +16,7 @@ from asyncio import constants, futures, tasks, unix_events
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _compat, _pipes, _tls
+from . import _compat, _pipes, _processes, _tls
 from ._accepting import GuardedSocket
 from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_info
@@ -297,6 +297,8 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     def _make_write_pipe_transport(self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None) -> Any:
         descriptor, hears_reader = _pipes.prepare_writer(pipe)
         return self._open_write_pipe(pipe, descriptor, protocol, waiter, _pipes.extra_info(pipe, extra), hears_reader)
+
+    _make_subprocess_transport = _processes.make_transport
 
     def _ensure_fd_no_transport(self, fd: Any) -> None:
         # Called first: it refuses what is not a descriptor, and accepts a closed socket, as the native code expects.
