@@ -82,14 +82,14 @@ def words_of(program: str, flavour: Flavour, *, by_command: Sequence[str] = ()) 
     return [sys.executable, *flavour.flags, *by_command, str(APPS / program)]
 
 
-def run_to_end(words: Sequence[str], flavour: Flavour, **environment: str) -> str:
-    """Run a program, which must succeed and complain of nothing. Gives the last line of its output."""
+def run_to_end(words: Sequence[str], flavour: Flavour, *, seconds: int = CHILD_SECONDS, **environment: str) -> str:
+    """Run a program, which must succeed in this time and complain of nothing. Gives the last line of its output."""
     child = subprocess.run(
         words,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=CHILD_SECONDS,
+        timeout=seconds,
         check=False,
         env=surroundings(flavour, environment),
     )
