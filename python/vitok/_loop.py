@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _compat, _pipes, _processes, _tls
 from ._accepting import GuardedSocket
-from ._connect import connect, plain_address
 from ._hooks import descriptor_of, endpoint_info
-from ._native import EventLoop, is_plain_socket
+from ._native import EventLoop, is_plain_socket, know_loop_class
 from ._poller_view import PollerView, WakeupEnd
 from ._server import Server, adopt, started
 
@@ -157,15 +156,6 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             server = await super().create_unix_server(*args, start_serving=False, **kwargs)
             return await started(adopt(server)) if start_serving else adopt(server)
 
-        async def create_connection(
-            self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
-        ) -> tuple[Any, Any]:
-            """Connect to a stream server. Arguments, result and errors are those of asyncio's method."""
-            info = None if self._debug else plain_address(host, port, options)
-            if info is not None:
-                return await connect(self, protocol_factory, info)
-            return await super().create_connection(protocol_factory, host, port, **options)
-
         async def sock_connect(self, sock: Any, address: Any) -> None:
             """Connect a socket that does not block. Arguments, result and errors are those of asyncio's method."""
             if not is_plain_socket(sock):
@@ -177,7 +167,6 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
                 *_, address = (await self._ensure_resolved(address, **kind, loop=self))[0]
             return await self._sock_connect_resolved(sock, address)
 
-        create_connection.__signature__ = inspect.signature(_Base.create_connection)
         create_server.__signature__ = inspect.signature(_Base.create_server)
         create_unix_server.__signature__ = inspect.signature(_Base.create_unix_server)
 
@@ -322,6 +311,9 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
             transp._reset_empty_waiter()
             if resume:
                 transp.resume_reading()
+
+
+know_loop_class(Loop)
 
 
 def _is_native_stream(sock: Any) -> bool:

@@ -40,7 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})
     | frozenset({"stream", "sock", "datagram", "pipe"}),
-    frozenset({"tls"}),
+    frozenset({"tls", "connect"}),
     frozenset({"accept_task"}),
     frozenset({"listener"}),
     frozenset({"gc"}),

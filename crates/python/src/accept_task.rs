@@ -135,7 +135,7 @@ impl Acceptor {
         let protocol = in_context(context.as_borrowed(), || call_plain(self.factory.bind_borrowed(py)))?;
         let Accepted { file, peer } = accepted;
         Ok(Connection {
-            socket: NewSocket::Accepted { file, local: self.local.clone(), peer },
+            socket: NewSocket::Owned { file, local: self.local.clone(), peer },
             protocol,
             context: Some(context),
             server: self.server.as_ref().map(|server| server.bind(py).clone()),

@@ -23,8 +23,8 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::rebuild::rebuild_after_fork;
 use crate::{
-    accept_task, add_reader, close, datagram, dispatch, event_loop, executor, handle, listener, pipe, run,
-    schedule, signals, sock, stream, tasks, tls,
+    accept_task, add_reader, close, connect, datagram, dispatch, event_loop, executor, handle, listener,
+    pipe, run, schedule, signals, sock, stream, tasks, tls,
 };
 
 /// Adds the class to the module.
@@ -45,6 +45,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
     sock::add(module)?;
+    connect::add(module)?;
     add_methods::<EventLoop>(py, methods)?;
     finish::<EventLoop>(py);
     half_made::guard::<EventLoop>(py);
@@ -382,6 +383,8 @@ impl EventLoop {
     fn note_attribute(&self, name: &Bound<'_, PyAny>, set: bool) -> PyResult<()> {
         if name.eq(name!("time"))? {
             self.modes.set(Modes::OWN_TIME, set);
+        } else if set && connect::is_replaceable(name) {
+            self.modes.set(Modes::OWN_CONNECT, true);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{ReadyEvent, Recipient, SourceKind};
 use crate::transport::{alive, schedule_end};
-use crate::{datagram, listener, pipe, sock, stream, tls};
+use crate::{connect, datagram, listener, pipe, sock, stream, tls};
 
 /// Delivers the events of one poll, in order. After an exception that leaves the loop the rest is left to the next
 /// poll: the kernel reports it again.
@@ -110,7 +110,9 @@ pub(crate) fn flush(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
             stream::flush(stream)
         } else {
             // The others write at once, or not at all.
-            as_one(transport, tls::flush).and_then(|()| as_one(transport, pipe::flush))
+            as_one(transport, tls::flush)
+                .and_then(|()| as_one(transport, pipe::flush))
+                .and_then(|()| as_one(transport, connect::at_turn_end))
         };
         if let Err(raised) = flushed.or_else(|raised| outlive(this, raised.take(py))) {
             keep_first(&mut outcome, raised.take(py), transport);

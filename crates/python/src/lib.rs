@@ -13,6 +13,7 @@ mod address;
 mod buffer;
 mod class;
 mod close;
+mod connect;
 mod datagram;
 mod dispatch;
 mod error;
@@ -75,6 +76,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(build_info, module)?)?;
     module.add_function(wrap_pyfunction!(is_plain_socket, module)?)?;
+    module.add_function(wrap_pyfunction!(connect::know_loop_class, module)?)?;
     module.add_function(wrap_pyfunction!(tls_obstacle, module)?)?;
     ffi::socket_object::find_class(module.py())?;
     class::add(module)?;

@@ -79,7 +79,7 @@ pub(crate) struct Queues {
     pub(crate) has_acted: bool,
     /// The number of events of the turn that called no user code and sent nothing.
     pub(crate) harmless_events: usize,
-    /// Transports that were written to in this turn, and are flushed at its end.
+    /// Transports that were written to in this turn and are flushed at its end, and connections that were just made.
     pub(crate) unsent: Vec<Object>,
     /// Transports whose end could not be scheduled for lack of memory, with the exception or None. They are in `unsent`
     /// as well.
@@ -124,8 +124,9 @@ impl Modes {
     pub(crate) const CLOSED: u8 = 1;
     pub(crate) const DEBUG: u8 = 2;
     pub(crate) const STOPPING: u8 = 4;
-    /// `loop.time` was replaced on this loop, and deadlines follow the replacement.
+    /// `loop.time`, which deadlines follow then, or a method that `create_connection` uses was replaced on this loop.
     pub(crate) const OWN_TIME: u8 = 8;
+    pub(crate) const OWN_CONNECT: u8 = 32;
     /// The loop was constructed.
     const MADE: u8 = 16;
 

@@ -19,6 +19,7 @@
 //! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`]                                   |
 //! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
+//! | open a connection        | [`connect`]                                                                |
 //! | accept a connection      | [`accept`], [`accept_when_ready`]                                          |
 //! | ask a socket             | [`local_address`], [`peer_address`], [`pending_error`], [`lingers`]        |
 //! | configure or close one   | [`set_nodelay`], [`shutdown_write`], [`close`]                             |
@@ -32,9 +33,9 @@ use crate::sys::socket::{
 };
 
 pub use crate::sys::socket::{
-    DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, lingers, local_address,
-    peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to, set_nodelay,
-    shutdown_write, write, write_vectored, write_when_ready,
+    Connect, DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, lingers,
+    local_address, peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to,
+    set_nodelay, shutdown_write, write, write_vectored, write_when_ready,
 };
 
 /// Receives bytes into `room`, and returns them. No bytes are the end of the stream, or `room` is empty.

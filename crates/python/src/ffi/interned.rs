@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 229] = [
+pub(super) const TEXTS: [&str; 230] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -94,6 +94,7 @@ pub(super) const TEXTS: [&str; 229] = [
     "after_in_child",
     "as_coroutine_function",
     "asgi",
+    "asyncio.base_events",
     "asyncio.constants",
     "asyncio.events",
     "asyncio.exceptions",

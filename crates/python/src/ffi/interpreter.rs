@@ -4,6 +4,7 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use super::error::new_error;
 use super::trampoline::{ErrorSet, owned};
@@ -54,6 +55,14 @@ pub(crate) fn set_attribute(
         return Err(ErrorSet::by_interpreter());
     }
     Ok(())
+}
+
+/// Returns the number of the present state of a class, which no other state and no other class has; 0 if it has none,
+/// as before the first look-up of an attribute.
+#[inline(always)]
+pub(crate) fn class_version(class: &Bound<'_, PyType>) -> u32 {
+    // SAFETY: a live class, changed only with the GIL held.
+    unsafe { (*class.as_type_ptr()).tp_version_tag }
 }
 
 /// Converts a number of seconds as `float()` does.

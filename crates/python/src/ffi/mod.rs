@@ -5,6 +5,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod at_import;
+pub(crate) mod audit;
 pub(crate) mod bytes;
 pub(crate) mod call;
 pub(crate) mod call_type;

@@ -14,7 +14,7 @@ mod work;
 use pyo3::prelude::*;
 
 pub(crate) use closed_check::limit_sleep;
-pub(crate) use operation::{on_ready, refuse};
+pub(crate) use operation::{Operation, connecting, on_ready, refuse};
 
 use crate::ffi::coroutine_method::{add_coroutine_methods, coroutine_method};
 use crate::ffi::error::new_error;

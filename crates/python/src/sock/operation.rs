@@ -73,10 +73,28 @@ pub(super) fn instance<'py>(
     work: Work,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let owner = call.receiver().to_owned().cast_into::<EventLoop>().map_err(PyErr::from)?;
+    create(&owner, name, socket, work).map(Bound::into_any)
+}
+
+/// Creates an operation that waits until a connection is made which was requested already.
+pub(crate) fn connecting<'py>(
+    owner: &Bound<'py, EventLoop>,
+    socket: SocketObject,
+    address: Bound<'py, PyAny>,
+) -> Result<Bound<'py, Operation>, ErrorSet> {
+    create(owner, "Loop.sock_connect", socket, Work::Connect { address: address.into(), is_begun: true })
+}
+
+fn create<'py>(
+    owner: &Bound<'py, EventLoop>,
+    name: &'static str,
+    socket: SocketObject,
+    work: Work,
+) -> Result<Bound<'py, Operation>, ErrorSet> {
     let inner =
         Inner { stage: Stage::Created, work: Some(work), socket: Some(socket), future: None, descriptor: -1 };
-    let operation = Operation { owner: owner.into(), name, inner: GilCell::new(inner) };
-    Ok(Operation::class().instance(call.py, operation)?.into_any())
+    let operation = Operation { owner: owner.clone().into(), name, inner: GilCell::new(inner) };
+    Operation::class().instance(owner.py(), operation)
 }
 
 impl ClassValue for Operation {

@@ -107,6 +107,9 @@ fn first_attempt<'py>(
         return Err(new_error::<PyValueError>("the socket must be non-blocking").into());
     }
     let descriptor = socket.descriptor(py);
+    if work.is_begun() {
+        return Ok((Attempt::Wait, descriptor));
+    }
     let object = socket.bind(py).as_borrowed();
     let known = owner.registry.with(py, |registry| registry.known_socket(descriptor, object));
     if known.is_some_and(|known| known.is_drained) && work.may_wait_untried(py) {

@@ -91,6 +91,11 @@ impl Work {
         !matches!(self, Self::Connect { .. })
     }
 
+    /// Returns whether there is nothing to be tried before the socket is ready.
+    pub(super) const fn is_begun(&self) -> bool {
+        matches!(self, Self::Connect { is_begun: true, .. })
+    }
+
     /// Returns whether the first attempt could only find that there is nothing to be read yet.
     pub(super) fn may_wait_untried(&self, py: Python<'_>) -> bool {
         match self {

@@ -34,8 +34,8 @@ pub(crate) struct Connection<'py> {
 
 /// The socket of a new transport.
 pub(crate) enum NewSocket {
-    /// A socket that the loop has accepted, with its peer and, if the listener knows it, its own address.
-    Accepted { file: OwnedFd, local: Option<Address>, peer: Address },
+    /// A socket that the loop has opened or accepted, with its peer and, if the listener knows it, its own address.
+    Owned { file: OwnedFd, local: Option<Address>, peer: Address },
     /// A socket that the user has created.
     Object(SocketObject),
 }
@@ -49,7 +49,7 @@ pub(crate) fn open<'py>(
     check_protocol(&connection.protocol)?;
     let read_mode = read_mode_of(owner, &connection.protocol)?;
     let (socket, descriptor, local, peer) = match connection.socket {
-        NewSocket::Accepted { file, local, peer } => {
+        NewSocket::Owned { file, local, peer } => {
             let descriptor = file.as_raw_fd();
             (Socket::Owned(file), descriptor, local, Some(peer))
         }

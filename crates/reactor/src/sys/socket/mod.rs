@@ -15,7 +15,7 @@ use std::io;
 use std::mem::MaybeUninit;
 
 pub use batch::DatagramBatch;
-pub use connect::{local_address, peer_address, pending_error};
+pub use connect::{Connect, connect, local_address, peer_address, pending_error};
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
 pub use options::{close, lingers, set_nodelay, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};

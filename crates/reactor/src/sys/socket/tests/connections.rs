@@ -41,6 +41,36 @@ fn connected(to: &Address) -> io::Result<OwnedFd> {
     }
 }
 
+/// Requests a connection, and waits until it is made or has failed.
+fn requested(to: &Address) -> io::Result<OwnedFd> {
+    let (client, state) = socket::connect(to)?;
+    match state {
+        socket::Connect::Done(peer) => assert_eq!(peer, *to),
+        socket::Connect::Pending => {
+            super::wait_for(&client, Interest::WRITABLE);
+            if let Some(error) = socket::pending_error(client.as_raw_fd())? {
+                return Err(error);
+            }
+        }
+    }
+    Ok(client)
+}
+
+#[test]
+fn a_requested_connection_is_made_or_refused() {
+    let listener = listening(&LOOPBACK, BACKLOG).unwrap();
+    let bound = socket::local_address(listener.as_raw_fd()).unwrap();
+    let client = requested(&bound).unwrap();
+    super::wait_for(&listener, Interest::READABLE);
+    let (server, peer) = socket::accept(listener.as_raw_fd()).unwrap();
+    assert!(is_quiet_and_private(&client));
+    assert_eq!(peer, socket::local_address(client.as_raw_fd()).unwrap());
+    drop((server, client, listener));
+    assert_eq!(kind_of(requested(&bound)), Some(ErrorKind::ConnectionRefused));
+    let other = Address::Other { family: libc::AF_APPLETALK };
+    assert_eq!(kind_of(requested(&other)), Some(ErrorKind::InvalidInput));
+}
+
 /// Listens at an address, connects to it, and compares the addresses that both sides return.
 fn connects(at: &Address) {
     let listener = listening(at, BACKLOG).unwrap();

@@ -1,0 +1,38 @@
+//! `create_connection` to one literal address, without options: a coroutine that connects, creates the protocol and its
+//! transport, and waits until `connection_made` was called.
+//!
+//! This file has the method. Every other call (names, TLS, several addresses, options, debug mode, a loop whose methods
+//! were replaced, a program with audit hooks) goes to asyncio's own method.
+//!
+//! | File       | Contents                                                                |
+//! |------------|-------------------------------------------------------------------------|
+//! | `request`  | the calls that are answered here                                        |
+//! | `replaced` | whether a method or class that asyncio would use is not the known one   |
+//! | `task`     | the coroutine: connecting, waiting, opening the transport               |
+
+mod replaced;
+mod request;
+mod task;
+
+use pyo3::prelude::*;
+
+pub(crate) use replaced::{is_replaceable, know_loop_class};
+pub(crate) use task::at_turn_end;
+
+use crate::ffi::coroutine_method::{add_coroutine_methods, coroutine_method};
+use crate::imports;
+use crate::loop_state::EventLoop;
+
+/// Adds the class of the coroutines to the module, and the method to the class of the loop.
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    task::make_class(module)?;
+    let base = imports::class(module.py(), "asyncio.base_events", "BaseEventLoop")?;
+    add_coroutine_methods::<EventLoop, 1>(
+        module,
+        &base,
+        [coroutine_method("create_connection", |call| match request::of(call)? {
+            Some(request) => task::create(call, request).map(Some),
+            None => Ok(None),
+        })],
+    )
+}

@@ -1,0 +1,42 @@
+//! Audit events: PEP 578. The arguments of an event are made only if a program has hooks, and so it is seen whether it
+//! has any.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use pyo3::ffi;
+
+use super::this::Borrowed;
+use super::trampoline::ErrorSet;
+
+unsafe extern "C" {
+    // pyo3's bindings omit it.
+    fn PySys_Audit(event: *const c_char, format: *const c_char, ...) -> c_int;
+}
+
+/// Raises an audit event with two arguments, and returns whether any hook was called. A hook may raise an exception.
+pub(crate) fn has_hooks(event: &CStr, first: Borrowed<'_>, second: Borrowed<'_>) -> Result<bool, ErrorSet> {
+    let mut called = Asked { first: first.as_ptr(), is_asked: false };
+    let converter = note as extern "C" fn(*mut c_void) -> *mut ffi::PyObject;
+    // SAFETY: as `O&O` says, a function with its argument, and a live object. `called` outlives the call.
+    let outcome =
+        unsafe { PySys_Audit(event.as_ptr(), c"O&O".as_ptr(), converter, &raw mut called, second.as_ptr()) };
+    if outcome != 0 {
+        return Err(ErrorSet::by_interpreter());
+    }
+    Ok(called.is_asked)
+}
+
+struct Asked {
+    first: *mut ffi::PyObject,
+    is_asked: bool,
+}
+
+/// Returns the first argument of the event for the hooks.
+extern "C" fn note(asked: *mut c_void) -> *mut ffi::PyObject {
+    let asked = asked.cast::<Asked>();
+    // SAFETY: `has_hooks` passes its own value, which nobody else uses meanwhile.
+    let asked = unsafe { &mut *asked };
+    asked.is_asked = true;
+    // SAFETY: the caller's argument is alive for the length of the call.
+    unsafe { ffi::Py_NewRef(asked.first) }
+}
