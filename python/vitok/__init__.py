@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._loop import Loop
 from ._native import __version__
+from ._resolver import configure_resolver
 from ._server import Server
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from ._policy import install as install
     from .http.serving import serve as serve
 
-__all__ = ["EventLoop", "Loop", "Server", "__version__", "as_uvloop", "new_event_loop", "run", "serve"]
+__all__ = [
+    "EventLoop",
+    "Loop",
+    "Server",
+    "__version__",
+    "as_uvloop",
+    "configure_resolver",
+    "new_event_loop",
+    "run",
+    "serve",
+]
 
 EventLoop = Loop
 """The same class by asyncio's newer name."""

@@ -20,6 +20,7 @@ from asyncio import format_helpers, trsock, unix_events
 from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
 
+from . import _resolver
 from ._sparse import Sparse
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ def log_network_error(transport: object, message: str, error: BaseException) -> 
 
 
 def close_inherited(loop: _base_events.BaseEventLoop) -> None:
-    """Do the remaining steps of asyncio's `close()`: signal handlers, the default executor, the log."""
+    """Do the remaining steps of asyncio's `close()`: signal handlers, the default executor, the log; and the pool's."""
+    _resolver.release(loop)
     unix_events._UnixSelectorEventLoop.close(loop)
 
 

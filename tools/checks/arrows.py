@@ -39,7 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"handle", "protocol", "stream_protocol", "time"}),
     frozenset({"transport"}),
     frozenset({"schedule", "tasks", "executor", "signals", "add_reader"})
-    | frozenset({"stream", "sock", "datagram", "pipe"}),
+    | frozenset({"stream", "sock", "names", "datagram", "pipe"}),
     frozenset({"tls", "connect"}),
     frozenset({"accept_task"}),
     frozenset({"listener"}),

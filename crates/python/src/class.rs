@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
 
 use crate::ffi::constants::{none, truth};
+use crate::ffi::coroutine_method;
 use crate::ffi::error::new_error;
 use crate::ffi::half_made::{self, Marked as _};
 use crate::ffi::handle_object::Handle;
@@ -24,7 +25,7 @@ use crate::name;
 use crate::rebuild::rebuild_after_fork;
 use crate::{
     accept_task, add_reader, close, connect, datagram, dispatch, event_loop, executor, handle, listener,
-    pipe, run, schedule, signals, sock, stream, tasks, tls,
+    names, pipe, run, schedule, signals, sock, stream, tasks, tls,
 };
 
 /// Adds the class to the module.
@@ -44,8 +45,10 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pipe::make_classes(module)?;
     methods.extend(pipe::methods());
     datagram::make_class(module)?;
+    coroutine_method::make_class(module)?;
     sock::add(module)?;
     connect::add(module)?;
+    names::add(module)?;
     add_methods::<EventLoop>(py, methods)?;
     finish::<EventLoop>(py);
     half_made::guard::<EventLoop>(py);

@@ -25,6 +25,7 @@ mod handle;
 mod imports;
 mod listener;
 mod loop_state;
+mod names;
 mod pipe;
 mod poll_events;
 mod process;

@@ -28,7 +28,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     task::make_class(module)?;
     let base = imports::class(module.py(), "asyncio.base_events", "BaseEventLoop")?;
     add_coroutine_methods::<EventLoop, 1>(
-        module,
+        module.py(),
         &base,
         [coroutine_method("create_connection", |call| match request::of(call)? {
             Some(request) => task::create(call, request).map(Some),

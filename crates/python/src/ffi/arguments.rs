@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTypeInfo, ffi};
 
 use super::error::new_error;
@@ -103,14 +103,20 @@ impl<'py> Arguments<'py> {
 
     /// Returns the keyword arguments as pairs of name and value.
     pub(crate) fn keywords(&self) -> Vec<(Bound<'py, PyAny>, Borrowed<'py>)> {
-        if self.names.is_null() {
-            return Vec::new();
-        }
-        // SAFETY: the interpreter passes a tuple of names, alive for the length of the call.
-        let names = unsafe { Borrowed::from_ptr(self.py, self.names) };
-        // SAFETY: `names` is a tuple by the calling convention.
-        let names = unsafe { names.cast_unchecked::<PyTuple>() };
-        names.iter().zip(self.arguments[self.positional..].iter().copied()).collect()
+        self.each_keyword().map(|(name, value)| ((*name).to_owned(), value)).collect()
+    }
+
+    /// Goes through the keyword arguments: name and value.
+    #[inline(always)]
+    pub(crate) fn each_keyword(&self) -> impl Iterator<Item = (Borrowed<'py>, Borrowed<'py>)> {
+        let (py, names) = (self.py, self.names);
+        let values = self.arguments[self.positional..].iter().copied();
+        values.zip(0..).map(move |(value, place)| {
+            // SAFETY: there is a value, so the interpreter has passed a tuple of names, with one for each value.
+            let name = unsafe { ffi::PyTuple_GET_ITEM(names, place) };
+            // SAFETY: the tuple and its items are alive for the length of the call.
+            (unsafe { Borrowed::from_ptr(py, name) }, value)
+        })
     }
 
     /// Returns the value of the only keyword argument if its name is known to be the wanted one without comparing

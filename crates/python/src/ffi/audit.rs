@@ -40,3 +40,25 @@ extern "C" fn note(asked: *mut c_void) -> *mut ffi::PyObject {
     // SAFETY: the caller's argument is alive for the length of the call.
     unsafe { ffi::Py_NewRef(asked.first) }
 }
+
+/// Raises the event of `socket.getaddrinfo`. `numbers`: family, type and protocol.
+#[inline(always)]
+pub(crate) fn getaddrinfo(
+    host: Borrowed<'_>,
+    port: Borrowed<'_>,
+    numbers: [c_int; 3],
+) -> Result<(), ErrorSet> {
+    let [family, kind, proto] = numbers;
+    let (event, format) = (c"socket.getaddrinfo".as_ptr(), c"OOiii".as_ptr());
+    // SAFETY: as the format says, live objects and three numbers.
+    let outcome = unsafe { PySys_Audit(event, format, host.as_ptr(), port.as_ptr(), family, kind, proto) };
+    if outcome == 0 { Ok(()) } else { Err(ErrorSet::by_interpreter()) }
+}
+
+/// Raises the event of `socket.getnameinfo`.
+pub(crate) fn getnameinfo(sockaddr: Borrowed<'_>) -> Result<(), ErrorSet> {
+    let (event, format) = (c"socket.getnameinfo".as_ptr(), c"(O)".as_ptr());
+    // SAFETY: as the format says, a live object.
+    let outcome = unsafe { PySys_Audit(event, format, sockaddr.as_ptr()) };
+    if outcome == 0 { Ok(()) } else { Err(ErrorSet::by_interpreter()) }
+}

@@ -1,4 +1,4 @@
-//! Methods that create native coroutines, in place of inherited ones made by `async def`.
+//! Methods that create native coroutines, in place of functions made by `async def`, most of them inherited ones.
 //!
 //! For the interpreter such a method is a vectorcall method; for inspection it is the function that it replaces:
 //! `inspect` gets name, signature and the mark of a coroutine function from that. A call that is not the plain case
@@ -82,13 +82,8 @@ const ATTRIBUTES: [&CStr; 7] = [
     c"__annotations__",
 ];
 
-/// Adds methods to the class of `T`, each in place of the function of the same name in `base`.
-pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
-    module: &Bound<'_, PyModule>,
-    base: &Bound<'_, PyAny>,
-    methods: [CoroutineMethod<T>; COUNT],
-) -> PyResult<()> {
-    let py = module.py();
+/// Creates the class of the methods. The module calls this once.
+pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let vectorcall = Instance::<Descriptor>::VALUE + offset_of!(Descriptor, vectorcall);
     let more = More {
         slots: vec![
@@ -107,7 +102,15 @@ pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
         more,
         ..Definition::new("_CoroutineMethod", doc)
     };
-    definition.make(module, Descriptor::class())?;
+    definition.make(module, Descriptor::class()).map(drop)
+}
+
+/// Adds methods to the class of `T`, each in place of the function of the same name in `base`, a class or a module.
+pub(crate) fn add_coroutine_methods<T: Held + PyTypeInfo, const COUNT: usize>(
+    py: Python<'_>,
+    base: &Bound<'_, PyAny>,
+    methods: [CoroutineMethod<T>; COUNT],
+) -> PyResult<()> {
     let class = T::type_object(py);
     for CoroutineMethod { name, vectorcall, .. } in methods {
         let inherited = base.getattr(name)?.into();

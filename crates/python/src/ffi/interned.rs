@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 230] = [
+pub(super) const TEXTS: [&str; 235] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -141,12 +141,15 @@ pub(super) const TEXTS: [&str; 230] = [
     "family",
     "feed_data",
     "fileno",
+    "flags",
     "get",
     "get_asyncgen_hooks",
     "get_buffer",
     "get_coroutine_origin_tracking_depth",
     "get_extra_info",
     "get_write_buffer_size",
+    "getaddrinfo",
+    "getnameinfo",
     "getpeercert",
     "gettimeout",
     "headers",
@@ -170,6 +173,7 @@ pub(super) const TEXTS: [&str; 230] = [
     "pending",
     "poller",
     "profile",
+    "proto",
     "protocol",
     "prototype",
     "query_string",
@@ -226,6 +230,7 @@ pub(super) const TEXTS: [&str; 230] = [
     "upgrade",
     "verify_code",
     "version",
+    "vitok._names",
     "vitok.http.application",
     "vitok.http.files",
     "vitok.http.scope",

@@ -6,12 +6,14 @@
 
 mod attributes;
 mod hooks;
+mod names;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 pub(crate) use self::attributes::{attribute, class};
 use self::hooks::Hooks;
+pub(crate) use self::names::{Names, OwnFunction};
 use crate::ffi::at_import::AtImport;
 use crate::ffi::method::Keyword;
 use crate::name;
@@ -20,6 +22,7 @@ pub(crate) struct Imports {
     pub(crate) handles: Handles,
     pub(crate) tasks: Tasks,
     pub(crate) thread_calls: ThreadCalls,
+    pub(crate) names: Names,
     /// `asyncio.base_events.BaseEventLoop`.
     pub(crate) base_loop: Py<PyType>,
     /// `asyncio.BufferedProtocol`.
@@ -172,6 +175,7 @@ impl Imports {
             handles: Handles::load(py)?,
             tasks: Tasks::load(py)?,
             thread_calls: ThreadCalls::load(py)?,
+            names: Names::load(py)?,
             base_loop: class(py, "asyncio.base_events", "BaseEventLoop")?.unbind(),
             buffered_protocol: class(py, "asyncio.protocols", "BufferedProtocol")?.unbind(),
             deque: class(py, "collections", "deque")?.unbind(),

@@ -41,7 +41,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         coroutine_method("sock_sendto", sendto),
         coroutine_method("sock_accept", accept),
     ];
-    add_coroutine_methods(module, &base, methods)?;
+    add_coroutine_methods(py, &base, methods)?;
     let connect = Method {
         name: "_sock_connect_resolved",
         entry: fastcall(connect),
