@@ -1,4 +1,4 @@
-"""Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, and children.
+"""Twisted's reactor on the loop: an echo for many connections at once, for one that reads late, children, coroutines.
 
 The tests talk to the server by plain sockets.
 """
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from apps.scene import LARGE_BODY
 from children import Flavour, Server, run_to_end, serving, words_of
 from needs import need_library
+from test_clients import LOOPS
 
 CONNECTIONS = 20
 # Sent by each of them: more than the kernel takes in on the way back while nobody reads.
@@ -31,6 +32,12 @@ def test_twisted_reaps_its_children(flavour: Flavour) -> None:
     """Children of `spawnProcess`, whose ends Twisted hears of by the wake-up descriptor of signals."""
     need_library("twisted")
     assert "Loop" in run_to_end(words_of("twisted_processes.py", flavour), flavour)
+
+
+def test_twisted_coroutines(flavour: Flavour) -> None:
+    """Issue 14, item 7: `inlineCallbacks`, `deferToThread`, and coroutines that wait for asyncio's."""
+    need_library("twisted")
+    assert run_to_end(words_of("twisted_coroutines.py", flavour), flavour) == LOOPS[flavour.loop]
 
 
 def echo(server: Server) -> bool:
