@@ -20,6 +20,7 @@ from ._server import Server
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from ._metrics import Metrics as Metrics
     from ._policy import EventLoopPolicy as EventLoopPolicy
     from ._policy import install as install
     from .http.serving import serve as serve
@@ -80,8 +81,13 @@ def as_uvloop() -> None:
 def __getattr__(name: str) -> Any:
     """Import names that few programs need at their first use.
 
-    These are the HTTP server, and event loop policies, which are deprecated and were removed in Python 3.16.
+    These are the HTTP server, the class of metrics, and event loop policies, which are deprecated and were removed in
+    Python 3.16.
     """
+    if name == "Metrics":
+        from ._metrics import Metrics
+
+        return Metrics
     if name == "serve":
         from .http.serving import serve
 

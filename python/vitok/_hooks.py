@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 import weakref
 from asyncio import base_events as _base_events
@@ -56,10 +57,28 @@ def describe_failure(
     return details
 
 
-def report_slow_callback(loop: AbstractEventLoop, handle: Any, seconds: float) -> None:
-    """Log a callback that took `slow_callback_duration` seconds or longer, in debug mode."""
-    if seconds >= loop.slow_callback_duration:
+def report_slow_callback(loop: Any, handle: Any, seconds: float) -> None:
+    """Pass a callback that took `slow_callback_duration` or longer to the log of debug mode, the hook and `vitok top`.
+
+    An exception of the hook goes to the exception handler.
+    """
+    if seconds < loop.slow_callback_duration:
+        return
+    if loop.get_debug():
         base_events.logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), seconds)
+    hook, slow = loop._measurement.hook, loop._measurement.slow
+    if slow is not None:
+        slow.append((time.time(), seconds, base_events._format_handle(handle)))
+    if hook is None:
+        return
+    try:
+        hook(handle, seconds)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        loop.call_exception_handler(
+            {"message": "Exception in slow_callback_hook", "exception": error, "handle": handle}
+        )
 
 
 def descriptor_of(file: Any) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import _compat, _pipes, _processes, _tls
 from ._accepting import GuardedSocket
 from ._hooks import descriptor_of, endpoint_info
+from ._measuring import MeasuredLoop
 from ._native import EventLoop, is_plain_socket, know_loop_class
 from ._poller_view import PollerView, WakeupEnd
 from ._server import Server, adopt, started
@@ -41,7 +42,7 @@ _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 _NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
-class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
+class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
     """An event loop with native scheduling and polling, which implements all of asyncio.AbstractEventLoop."""
 
     # The public name, which error messages, logs and pickles show.
@@ -50,7 +51,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
     # Attributes that asyncio's constructors assign have slots, so that the instance gets a dict only when a user
     # assigns another attribute: the interpreter calls methods of an instance without a dict faster, by
     # LOAD_ATTR_METHOD_LAZY_DICT.
-    __slots__ = _compat.LOOP_ATTRIBUTES
+    __slots__ = (*_compat.LOOP_ATTRIBUTES, "_measurement")
 
     if TYPE_CHECKING:
         # An attribute of asyncio's that typeshed does not have.
@@ -62,6 +63,7 @@ class Loop(EventLoop, unix_events._UnixSelectorEventLoop):
 
     def __init__(self) -> None:
         """Create an open loop. OSError if the process has no descriptors left."""
+        self._prepare_measurement()
         view: Any = PollerView(weakref.ref(self))
         super().__init__(view)
         if type(self).time is not EventLoop.time:

@@ -33,7 +33,7 @@ ONLY_USER = {"pyo3": "python", "pyo3-ffi": "python"}
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"ffi"}),
     frozenset({"error"}),
-    frozenset({"imports", "address", "buffer"}),
+    frozenset({"imports", "address", "buffer", "counters", "settings"}),
     frozenset({"registry"}),
     frozenset({"loop_state"}),
     frozenset({"handle", "protocol", "stream_protocol", "time"}),
@@ -44,7 +44,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"accept_task"}),
     frozenset({"listener"}),
     frozenset({"gc"}),
-    frozenset({"dispatch", "rebuild"}),
+    frozenset({"dispatch", "rebuild", "metrics", "attributes"}),
     frozenset({"poll_events"}),
     frozenset({"event_loop"}),
     frozenset({"run", "close"}),

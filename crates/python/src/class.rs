@@ -6,7 +6,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use pyo3::{PyTraverseError, PyTypeInfo, PyVisit};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::ffi::constants::{none, truth};
 use crate::ffi::coroutine_method;
@@ -14,7 +14,6 @@ use crate::ffi::error::new_error;
 use crate::ffi::half_made::{self, Marked as _};
 use crate::ffi::handle_object::Handle;
 use crate::ffi::heap_type::{add_methods, finish};
-use crate::ffi::interpreter::set_attribute;
 use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
@@ -24,8 +23,8 @@ use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::rebuild::rebuild_after_fork;
 use crate::{
-    accept_task, add_reader, close, connect, datagram, dispatch, event_loop, executor, handle, listener,
-    names, pipe, run, schedule, signals, sock, stream, tasks, tls,
+    accept_task, add_reader, attributes, close, connect, datagram, dispatch, event_loop, executor, handle,
+    listener, metrics, names, pipe, run, schedule, signals, sock, stream, tasks, tls,
 };
 
 /// Adds the class to the module.
@@ -39,6 +38,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     methods.extend(add_reader::methods());
     methods.extend(tasks::methods(py)?);
     methods.extend(executor::methods());
+    methods.extend(metrics::methods());
     accept_task::make_class(module)?;
     stream::make_class(module)?;
     tls::make_class(module)?;
@@ -249,13 +249,11 @@ impl EventLoop {
     }
 
     fn __setattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        set_attribute(slf.as_any(), name, Some(value)).map_err(|raised| raised.take(slf.py()))?;
-        slf.get().note_attribute(name, true)
+        attributes::set(slf, name, value)
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        set_attribute(slf.as_any(), name, None).map_err(|raised| raised.take(slf.py()))?;
-        slf.get().note_attribute(name, overrides_time(slf)?)
+        attributes::delete(slf, name)
     }
 
     #[getter]
@@ -365,12 +363,6 @@ impl EventLoop {
     }
 }
 
-/// Returns whether the class of the loop overrides `time`.
-fn overrides_time(this: &Bound<'_, EventLoop>) -> PyResult<bool> {
-    let py = this.py();
-    Ok(!this.get_type().getattr(name!("time"))?.is(&EventLoop::type_object(py).getattr(name!("time"))?))
-}
-
 /// Refuses an assignment with content: the queues are native, and only asyncio's constructor assigns empty ones.
 fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     if handles.len()? == 0 {
@@ -379,16 +371,4 @@ fn refuse_content(handles: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     Err(new_error::<PyTypeError>(format!(
         "{name} of a vitok loop is a copy and cannot be assigned; use call_soon() or call_at()"
     )))
-}
-
-impl EventLoop {
-    /// Records that the program has replaced a method that the native code would not call otherwise.
-    fn note_attribute(&self, name: &Bound<'_, PyAny>, set: bool) -> PyResult<()> {
-        if name.eq(name!("time"))? {
-            self.modes.set(Modes::OWN_TIME, set);
-        } else if set && connect::is_replaceable(name) {
-            self.modes.set(Modes::OWN_CONNECT, true);
-        }
-        Ok(())
-    }
 }

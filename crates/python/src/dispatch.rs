@@ -18,12 +18,17 @@ use crate::transport::{alive, schedule_end};
 use crate::{connect, datagram, listener, pipe, sock, stream, tls};
 
 /// Delivers the events of one poll, in order. After an exception that leaves the loop the rest is left to the next
-/// poll: the kernel reports it again.
-pub(crate) fn deliver(this: &Bound<'_, EventLoop>, mut due: Vec<ReadyEvent>) -> Result<(), ErrorSet> {
+/// poll: the kernel reports it again. `delivered` is called after each.
+pub(crate) fn deliver(
+    this: &Bound<'_, EventLoop>,
+    mut due: Vec<ReadyEvent>,
+    mut delivered: impl FnMut(&ReadyEvent) -> Result<(), ErrorSet>,
+) -> Result<(), ErrorSet> {
     let (py, state) = (this.py(), this.get());
-    let outcome = due
-        .drain(..)
-        .try_for_each(|event| on_ready(py, &event).or_else(|raised| outlive(this, raised.take(py))));
+    let outcome = due.drain(..).try_for_each(|event| {
+        on_ready(py, &event).or_else(|raised| outlive(this, raised.take(py)))?;
+        delivered(&event)
+    });
     state.queues.with(py, |queues| queues.due = due);
     outcome
 }

@@ -9,19 +9,19 @@ use std::io;
 use pyo3::prelude::*;
 use reactor::{Deadline, PollStep, Timeout};
 
-use crate::dispatch;
 use crate::ffi::constants::{none, truth};
-use crate::ffi::handle_object::{Flags, Handle};
+use crate::ffi::handle_object::Flags;
 use crate::ffi::interpreter::check_signals;
 use crate::ffi::make;
 use crate::ffi::method::{Entry, Method, is_entry, no_arguments};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes, Queues};
+use crate::metrics::Clock;
 use crate::name;
 use crate::poll_events::take_events;
 use crate::registry::Registry;
-use crate::{handle, sock, time};
+use crate::{dispatch, handle, metrics, sock, time};
 
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let method = |name, entry, doc| Method { name, entry, signature: "($self)".to_owned(), doc };
@@ -68,7 +68,7 @@ fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = this.py();
     this.check_open()?;
     this.expect_events(py);
-    turn(&this.to_owned())?;
+    one_turn(&this.to_owned())?;
     Ok(none(py))
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         if replaced {
             own.call0()?;
         } else {
-            turn(this).map_err(|raised| raised.take(py))?;
+            one_turn(this).map_err(|raised| raised.take(py))?;
         }
         if state.modes.any(Modes::STOPPING | Modes::CLOSED) {
             // Closed during the run, which close() refuses but other code may do: nothing would wake the loop again.
@@ -91,10 +91,16 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     }
 }
 
-/// Runs one turn.
-fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
+/// Runs one turn. Only a loop that measures pays for its clock.
+#[inline(always)]
+fn one_turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
+    if this.get().modes.any(Modes::DEBUG | Modes::TIMED) { turn::<true>(this) } else { turn::<false>(this) }
+}
+
+fn turn<const TIMED: bool>(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
+    let mut clock = Clock::<TIMED>::start();
     if !state.remote_queue.is_empty() {
         state.collect_mail(py);
     }
@@ -108,11 +114,12 @@ fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     } else if state.is_due(py, look) {
         glance(this)?;
     }
+    clock.end_poll(state);
     if deadline.is_some() {
         let now = time::now(state, this.into())?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
-    call_ready(this, ready_before)?;
+    call_ready(this, ready_before, &mut clock)?;
     if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
         dispatch::flush(this)?;
     }
@@ -161,6 +168,7 @@ fn glance(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
         queues.has_acted = false;
         queues.poll_budget.renew(reactor::monotonic_ns())
     });
+    this.get().counters.polls.add(1);
     let outcome = match step {
         PollStep::Poll => this.get().registry.with(py, Registry::poll),
         PollStep::PollAndShare => wait_without_gil(py, this.get(), Timeout::Now),
@@ -199,6 +207,8 @@ fn sleep(
         queues.has_acted = outcome.is_err();
         queues.poll_budget.slept();
     });
+    state.counters.polls.add(1);
+    state.counters.wakeups.add(1);
     if !state.remote_queue.is_empty() {
         state.collect_mail(py);
     }
@@ -231,7 +241,11 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
 
 /// Calls the handles that are ready, and delivers events between the handles from before the poll and those from it:
 /// the order in which asyncio calls them, where all of these are handles.
-fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet> {
+fn call_ready<const TIMED: bool>(
+    this: &Bound<'_, EventLoop>,
+    before: usize,
+    clock: &mut Clock<TIMED>,
+) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
     let (count, has_events) = state.queues.with(py, |queues| {
@@ -242,63 +256,49 @@ fn call_ready(this: &Bound<'_, EventLoop>, before: usize) -> Result<(), ErrorSet
         queues.closed_check.is_due |= count > 0 || has_events;
         (count, has_events)
     });
+    state.counters.note_turn(count);
     if !has_events {
-        return call_handles(this, count);
+        return call_handles(this, count, clock);
     }
     let before = before.min(count);
-    let called = call_handles(this, before);
+    let called = call_handles(this, before, clock);
     // The events leave the list in any case: the kernel reports again what an exception leaves undelivered.
     let events = state.queues.with(py, |queues| std::mem::take(&mut queues.due));
-    called?;
+    called.inspect_err(|_| state.counters.callbacks.take_back(count - before))?;
     let event_count = events.len();
-    let delivered = dispatch::deliver(this, events);
+    state.counters.callbacks.add(event_count);
+    let delivered = dispatch::deliver(this, events, |event| clock.end_event(this, event));
     state.queues.with(py, |queues| {
         queues.has_acted |= std::mem::take(&mut queues.harmless_events) < event_count;
     });
-    delivered?;
-    call_handles(this, count - before)
+    delivered.inspect_err(|_| state.counters.callbacks.take_back(count - before))?;
+    call_handles(this, count - before, clock)
 }
 
 /// Calls this many handles from the front of the queue.
 #[inline(always)]
-fn call_handles(this: &Bound<'_, EventLoop>, count: usize) -> Result<(), ErrorSet> {
+fn call_handles<const TIMED: bool>(
+    this: &Bound<'_, EventLoop>,
+    count: usize,
+    clock: &mut Clock<TIMED>,
+) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
-    for _ in 0..count {
+    for called in 0..count {
         let Some(next) = state.queues.with(py, |queues| queues.ready.pop_front()) else {
+            state.counters.callbacks.take_back(count - called);
             break;
         };
         let outcome = if next.flags().has(Flags::CANCELLED) {
+            state.counters.callbacks.take_back(1);
             Ok(())
-        } else if state.modes.any(Modes::DEBUG) {
-            call_in_debug_mode(this, &next)
+        } else if TIMED || state.modes.any(Modes::DEBUG) {
+            metrics::call(this, &next, clock)
         } else {
             handle::run(py, &next)
         };
         next.leave_queue(py);
-        outcome?;
+        outcome.inspect_err(|_| state.counters.callbacks.take_back(count - called - 1))?;
     }
-    Ok(())
-}
-
-/// Calls a handle in debug mode, which times each callback and records which handle runs.
-#[cold]
-fn call_in_debug_mode(this: &Bound<'_, EventLoop>, next: &Handle) -> Result<(), ErrorSet> {
-    let py = this.py();
-    let state = this.get();
-    let object = next.to_object(py);
-    let previous =
-        state.settings.with(py, |settings| settings.current_handle.replace(object.clone().unbind()));
-    drop(previous);
-    if next.flags().has(Flags::CANCELLED) {
-        return Ok(());
-    }
-    let started = time::clock();
-    let outcome = handle::run(py, next);
-    let seconds = time::clock() - started;
-    let current = state.settings.with(py, |settings| settings.current_handle.take());
-    drop(current);
-    outcome?;
-    state.imports.hooks.report_slow_callback(py, this, object, make::float(py, seconds)?)?;
     Ok(())
 }

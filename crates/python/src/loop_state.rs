@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::types::PyTuple;
 use reactor::socket::DatagramBatch;
 use reactor::{Deadline, PollBudget, Poller, Timers, Wakeup};
 
 use crate::buffer::Inbound;
+use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
@@ -27,6 +27,7 @@ use crate::ffi::remote_queue::RemoteQueue;
 use crate::ffi::this::{ByPyO3, Held};
 use crate::imports::Imports;
 use crate::registry::{ReadyEvent, Registry};
+use crate::settings::Settings;
 
 /// The environment variable whose value `0` forbids io_uring to loops created from then on.
 const IO_URING_VARIABLE: &str = "VITOK_IO_URING";
@@ -46,6 +47,7 @@ pub(crate) struct EventLoop {
     pub(crate) queues: ClassCell<Queues>,
     pub(crate) registry: ClassCell<Registry>,
     pub(crate) settings: ClassCell<Settings>,
+    pub(crate) counters: Counters,
     /// While the loop runs: the thread's previous hooks of asynchronous generators, for a first iteration and a
     /// finalizer.
     pub(crate) asyncgen_hooks_before: ClassCell<Option<Py<PyTuple>>>,
@@ -107,16 +109,6 @@ impl ClosedCheck {
     }
 }
 
-/// Settings of the program, and values kept for speed while the loop runs.
-#[derive(Default)]
-pub(crate) struct Settings {
-    pub(crate) task_factory: Option<Py<PyAny>>,
-    pub(crate) current_handle: Option<Py<PyAny>>,
-    /// The keywords of futures and tasks, and of eager tasks. They exist only while the loop runs, so that no cycle
-    /// outlives a run.
-    pub(crate) keywords: [Option<Py<PyDict>>; 2],
-}
-
 /// Modes of the loop that the hot path reads, in one byte. Zeros are those of a closed loop: `half_made`.
 pub(crate) struct Modes(AtomicU8);
 
@@ -127,6 +119,8 @@ impl Modes {
     /// `loop.time`, which deadlines follow then, or a method that `create_connection` uses was replaced on this loop.
     pub(crate) const OWN_TIME: u8 = 8;
     pub(crate) const OWN_CONNECT: u8 = 32;
+    /// The loop measures the time of each callback and of each poll.
+    pub(crate) const TIMED: u8 = 64;
     /// The loop was constructed.
     const MADE: u8 = 16;
 
@@ -192,6 +186,7 @@ impl EventLoop {
             }),
             registry: ClassCell::new(Registry::new(poller)),
             settings: ClassCell::new(Settings::default()),
+            counters: Counters::new(),
             asyncgen_hooks_before: ClassCell::new(None),
             inbound: ClassCell::new(Inbound::new()),
             tls_buffers: ClassCell::new(TlsBuffers::default()),
@@ -330,6 +325,11 @@ impl Queues {
         self.timers.drain()
     }
 
+    /// Returns the number of timers that are not cancelled.
+    pub(crate) fn live_timers(&self) -> usize {
+        self.timers.len().saturating_sub(self.cancelled_timers)
+    }
+
     /// Adds a timer to the heap.
     #[inline(always)]
     pub(crate) fn push_timer(&mut self, handle: Handle) {
@@ -388,13 +388,4 @@ enum Released {
     None,
     One(Handle),
     Many(Vec<Handle>),
-}
-
-impl Settings {
-    /// Visits the objects in the queues, for the garbage collector.
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.task_factory)?;
-        visit.call(&self.current_handle)?;
-        self.keywords.iter().try_for_each(|keywords| visit.call(keywords))
-    }
 }

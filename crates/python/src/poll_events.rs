@@ -30,6 +30,7 @@ pub(crate) fn take_events(this: &Bound<'_, EventLoop>, outcome: io::Result<usize
         Err(error) => return Err(os_error(&error).into()),
     };
     let state = this.get();
+    state.counters.events.add(count);
     let mut found = Found::default();
     state.registry.with(py, |registry| {
         if registry.is_unsettled() {

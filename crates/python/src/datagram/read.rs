@@ -58,11 +58,12 @@ fn receive_one(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> {
     let py = endpoint.py();
     let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
     let mut from = Address::UNSPECIFIED;
-    let received = endpoint.owner.get().inbound.with(py, |buffer| {
+    let owner = endpoint.owner.get();
+    let received = owner.inbound.with(py, |buffer| {
         let received = buffer.receive(|room| {
             let (datagram, sender) = socket::receive_from(descriptor, room)?;
             from = sender;
-            Ok(datagram)
+            owner.counters.received(Ok(datagram))
         });
         match received {
             Ok(content) => make::bytes(py, content).map(|data| Ok(data.into_any())),
@@ -120,6 +121,7 @@ fn deliver_batch(endpoint: This<'_, Endpoint>, batch: &DatagramBatch, count: usi
     let mut raised = None;
     for index in 0..count {
         let (content, from) = batch.datagram(index);
+        endpoint.owner.get().counters.bytes_received.add(content.len());
         let (must_wait, is_closing) = endpoint
             .inner
             .with(py, |inner| (!inner.state.may_read() || !inner.held.is_empty(), inner.state.is_closing()));

@@ -18,6 +18,7 @@ use stream::Admission;
 use super::state::{Endpoint, Inner, Target};
 use super::{end, route};
 use crate::buffer::View;
+use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
@@ -91,7 +92,7 @@ fn send_directly(
     let sent = with_content(data, |content| {
         // Exporting the bytes may have run user code, which may have closed the endpoint.
         let descriptor = endpoint.inner.with(py, |inner| inner.descriptor(py));
-        socket::send_to(descriptor, content, to)
+        endpoint.owner.get().counters.sent(socket::send_to(descriptor, content, to))
     })?;
     Ok(match sent {
         Ok(_) => Sent::Whole,
@@ -109,8 +110,12 @@ fn send_by_name(
     let py = data.py();
     let socket = endpoint.inner.with(py, |inner| inner.socket.as_ref().map(|socket| socket.clone_ref(py)));
     let Some(socket) = socket else { return Ok(Sent::Whole) };
-    let Err(error) = socket.bind(py).call_method1(name!("sendto"), (data, name)) else {
-        return Ok(Sent::Whole);
+    let error = match socket.bind(py).call_method1(name!("sendto"), (data, name)) {
+        Ok(count) => {
+            endpoint.owner.get().counters.bytes_sent.add(count.extract()?);
+            return Ok(Sent::Whole);
+        }
+        Err(error) => error,
     };
     if error.is_instance_of::<PyBlockingIOError>(py) || error.is_instance_of::<PyInterruptedError>(py) {
         return Ok(Sent::Later);
@@ -195,8 +200,9 @@ pub(super) fn on_writable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> 
     if !endpoint.inner.with(py, |inner| inner.state.is_blocked()) {
         return Ok(());
     }
+    let counters = &endpoint.owner.get().counters;
     loop {
-        match endpoint.inner.with(py, |inner| inner.send_some(py)) {
+        match endpoint.inner.with(py, |inner| inner.send_some(py, counters)) {
             Progress::Some => {}
             Progress::Nothing | Progress::Full => break,
             Progress::Refused(error) => {
@@ -215,7 +221,7 @@ pub(super) fn on_writable(endpoint: This<'_, Endpoint>) -> Result<(), ErrorSet> 
 
 impl Inner {
     /// Sends the first datagrams of the queue, as many as one call takes.
-    fn send_some(&mut self, py: Python<'_>) -> Progress {
+    fn send_some(&mut self, py: Python<'_>, counters: &Counters) -> Progress {
         let is_named = matches!(self.queue.iter().next(), Some((_, Target::Named(_))));
         if is_named && let Some((data, Target::Named(name))) = self.queue.pop() {
             return Progress::Named(data, name);
@@ -236,8 +242,8 @@ impl Inner {
         };
         match sent {
             Ok(count) => {
-                for _ in 0..count {
-                    drop(self.queue.pop());
+                for (data, _) in (0..count).filter_map(|_| self.queue.pop()) {
+                    counters.bytes_sent.add(data.as_ref().len());
                 }
                 Progress::Some
             }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 235] = [
+pub(super) const TEXTS: [&str; 237] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -147,6 +147,7 @@ pub(super) const TEXTS: [&str; 235] = [
     "get_buffer",
     "get_coroutine_origin_tracking_depth",
     "get_extra_info",
+    "get_protocol",
     "get_write_buffer_size",
     "getaddrinfo",
     "getnameinfo",
@@ -204,6 +205,7 @@ pub(super) const TEXTS: [&str; 235] = [
     "setsockopt",
     "shutdown",
     "signal",
+    "slow_callback_duration",
     "socket",
     "sockname",
     "ssl",

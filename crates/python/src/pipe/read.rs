@@ -49,10 +49,12 @@ fn receive<'py>(
     owner: &Bound<'py, EventLoop>,
     descriptor: RawFd,
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
-    let py = owner.py();
-    match transport::receive(py, owner.get(), |room| socket::read(descriptor, room))? {
+    let (py, counters) = (owner.py(), &owner.get().counters);
+    match transport::receive(py, owner.get(), |room| counters.received(socket::read(descriptor, room)))? {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            bytes::filled(py, READ_WHEN_READY, |room| py.detach(|| socket::read_when_ready(descriptor, room)))
+            bytes::filled(py, READ_WHEN_READY, |room| {
+                counters.received(py.detach(|| socket::read_when_ready(descriptor, room)))
+            })
         }
         outcome => Ok(outcome),
     }

@@ -14,6 +14,7 @@ use reactor::{Readiness, socket};
 use stream::Admission;
 
 use super::state::{Inner, Pipe, open_descriptor};
+use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
 use crate::ffi::this::{Borrowed, This};
@@ -64,11 +65,11 @@ fn drop_write(pipe: This<'_, Pipe>, refused: Admission) -> Result<(), ErrorSet> 
 
 impl Inner {
     /// Offers the queue to the kernel. `Ok(true)` means that all is sent.
-    fn send(&mut self, number: RawFd) -> io::Result<bool> {
+    fn send(&mut self, number: RawFd, counters: &Counters) -> io::Result<bool> {
         let sent = transport::send(
             &mut self.queue,
-            |bytes| socket::write(number, bytes),
-            |slices| socket::write_vectored(number, slices),
+            |bytes| counters.sent(socket::write(number, bytes)),
+            |slices| counters.sent(socket::write_vectored(number, slices)),
         );
         if matches!(sent, Ok(false)) {
             self.end.state.set_blocked(true);
@@ -89,9 +90,10 @@ pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
         return Ok(());
     }
     let descriptor = descriptor_or_wait(pipe)?;
-    let sent = pipe
-        .inner
-        .with(py, |inner| if inner.may_send() { inner.send(descriptor).map(|_| true) } else { Ok(false) });
+    let counters = &pipe.owner.get().counters;
+    let sent = pipe.inner.with(py, |inner| {
+        if inner.may_send() { inner.send(descriptor, counters).map(|_| true) } else { Ok(false) }
+    });
     match sent {
         Ok(false) => Ok(()),
         Ok(true) => after_send(pipe),
@@ -121,6 +123,7 @@ fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
         let descriptor = descriptor_or_wait(pipe)?;
         let Some(count) = pipe.inner.with(py, |inner| inner.begin_copy(&mut copy)) else { break };
         let sent = py.detach(|| socket::write_when_ready(descriptor, &copy[..count]));
+        let sent = pipe.owner.get().counters.sent(sent);
         match pipe.inner.with(py, |inner| inner.end_copy(count, sent)) {
             Ok(true) => {}
             Ok(false) => break,

@@ -12,6 +12,7 @@ use pyo3::types::{PyMemoryView, PyString};
 use reactor::socket;
 
 use crate::buffer::View;
+use crate::counters::Count;
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::call::call_method;
@@ -55,6 +56,18 @@ pub(super) enum Attempt<'py> {
 impl<'py> Attempt<'py> {
     const fn done(result: Bound<'py, PyAny>) -> Self {
         Self::Done { result, is_drained: false }
+    }
+
+    /// Adds the number of bytes that the result of a method tells, if the attempt was made.
+    fn count(
+        self,
+        bytes: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<usize>,
+        sum: &Count,
+    ) -> Result<Self, ErrorSet> {
+        if let Self::Done { result, .. } = &self {
+            sum.add(bytes(result)?);
+        }
+        Ok(self)
     }
 }
 
@@ -117,10 +130,15 @@ impl Work {
         match self {
             Self::Receive { size } => receive(place, *size),
             Self::ReceiveInto { buffer } => receive_into(place, buffer.bind_borrowed(py)),
-            Self::ReceiveFrom { size } => ask(place, name!("recvfrom"), &[size.bind_borrowed(py)]),
+            Self::ReceiveFrom { size } => {
+                let attempt = ask(place, name!("recvfrom"), &[size.bind_borrowed(py)])?;
+                attempt.count(|result| result.get_item(0)?.len(), &place.owner.counters.bytes_received)
+            }
             Self::ReceiveFromInto { buffer, size } => {
                 let size = settled_size(buffer.bind(py), size)?;
-                ask(place, name!("recvfrom_into"), &[buffer.bind_borrowed(py), size.bind_borrowed(py)])
+                let arguments = [buffer.bind_borrowed(py), size.bind_borrowed(py)];
+                let attempt = ask(place, name!("recvfrom_into"), &arguments)?;
+                attempt.count(|result| result.get_item(0)?.extract(), &place.owner.counters.bytes_received)
             }
             Self::SendAll { data, sent } => {
                 let attempt = send(place, data.bind_borrowed(py), sent)?;
@@ -131,7 +149,9 @@ impl Work {
                 Ok(attempt)
             }
             Self::SendTo { data, address } => {
-                ask(place, name!("sendto"), &[data.bind_borrowed(py), address.bind_borrowed(py)])
+                let arguments = [data.bind_borrowed(py), address.bind_borrowed(py)];
+                let attempt = ask(place, name!("sendto"), &arguments)?;
+                attempt.count(|count| count.extract(), &place.owner.counters.bytes_sent)
             }
             Self::Accept => accept(place),
             Self::Connect { address, is_begun } => {
@@ -166,10 +186,13 @@ fn receive<'py>(place: &Place<'_, 'py>, size: usize) -> Result<Attempt<'py>, Err
         // As in `socket.recv(0)`, which makes no system call.
         return make::bytes(py, &[]).map(|data| Attempt::done(data.into_any()));
     }
+    let counters = &place.owner.counters;
     let received = if size > SHARED {
-        bytes::filled(py, size, |room| socket::receive(place.descriptor(), room))?
+        bytes::filled(py, size, |room| counters.received(socket::receive(place.descriptor(), room)))?
     } else {
-        transport::receive(py, place.owner, |room| socket::receive(place.descriptor(), &mut room[..size]))?
+        transport::receive(py, place.owner, |room| {
+            counters.received(socket::receive(place.descriptor(), &mut room[..size]))
+        })?
     };
     match received {
         Ok(Some(data)) => {
@@ -194,7 +217,8 @@ fn receive_into<'py>(place: &Place<'_, 'py>, buffer: Borrowed<'_>) -> Result<Att
     let received = if size == 0 {
         Ok(0)
     } else {
-        socket::receive(place.descriptor(), view.room()).map(|received| received.len())
+        let received = socket::receive(place.descriptor(), view.room());
+        place.owner.counters.received(received).map(|received| received.len())
     };
     drop(view);
     match received {
@@ -220,6 +244,7 @@ fn send<'py>(place: &Place<'_, 'py>, data: Borrowed<'_>, sent: &mut usize) -> Re
     drop(view);
     match taken {
         Ok(count) => {
+            place.owner.counters.bytes_sent.add(count);
             *sent += count;
             let is_done = *sent >= size;
             Ok(if is_done { Attempt::done(place.py.None().into_bound(place.py)) } else { Attempt::Wait })

@@ -25,7 +25,8 @@ pub(super) fn receive(
     let py = stream.py();
     let owner = stream.owner.get();
     let mut inbound = owner.inbound.with(py, std::mem::take);
-    let received = match inbound.receive(|room| socket::receive(plan.descriptor, room)) {
+    let counters = &owner.counters;
+    let received = match inbound.receive(|room| counters.received(socket::receive(plan.descriptor, room))) {
         Ok([]) => Ok(Received::End),
         Ok(content) => {
             let protocol = plan.callee.protocol.as_borrowed();

@@ -98,9 +98,10 @@ fn receive_bytes(stream: This<'_, Stream>, plan: &Plan<'_>, descriptor: RawFd) -
     let py = stream.py();
     let owner = stream.owner.get();
     let received = if plan.size.next() >= OWN_OBJECT {
-        bytes::filled(py, plan.size.next(), |room| socket::receive(descriptor, room))?
+        let size = plan.size.next();
+        bytes::filled(py, size, |room| owner.counters.received(socket::receive(descriptor, room)))?
     } else {
-        transport::receive(py, owner, |room| socket::receive(descriptor, room))?
+        transport::receive(py, owner, |room| owner.counters.received(socket::receive(descriptor, room)))?
     };
     let data = match received {
         Ok(Some(data)) => data,
@@ -137,7 +138,8 @@ fn receive_into_buffer(stream: This<'_, Stream>, plan: &Plan<'_>) -> Result<(), 
     };
     // A protocol that has paused in that call still gets the bytes for which it has made room, as in asyncio.
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(()) };
-    let received = socket::receive(descriptor, view.room()).map(|received| received.len());
+    let received = stream.owner.get().counters.received(socket::receive(descriptor, view.room()));
+    let received = received.map(|received| received.len());
     // The protocol may resize its buffer as soon as it is notified of the data.
     drop(view);
     let count = match received {

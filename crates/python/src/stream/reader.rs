@@ -59,15 +59,16 @@ pub(super) fn receive(stream: &Stream, reader: &Bound<'_, PyAny>) -> Result<Rece
     let py = reader.py();
     let array = buffer_of(reader)?;
     let Some(descriptor) = stream.descriptor_to_read(py) else { return Ok(Received::Handled) };
-    let received = stream.owner.get().inbound.with(py, |inbound| {
-        match inbound.receive(|room| socket::receive(descriptor, room)) {
+    let owner = stream.owner.get();
+    let received = owner.inbound.with(py, |inbound| {
+        match inbound.receive(|room| owner.counters.received(socket::receive(descriptor, room))) {
             Ok([]) => Ok(Received::End),
             Ok(content) => buffer::extend(&array, content).map(|()| Received::Handled),
             Err(error) => Ok(Received::Refused(error)),
         }
     })?;
     if matches!(received, Received::Handled) {
-        after_feed(stream.owner.get(), reader, &array)?;
+        after_feed(owner, reader, &array)?;
     }
     Ok(received)
 }

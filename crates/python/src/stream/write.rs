@@ -15,6 +15,7 @@ use stream::Admission;
 
 use super::state::{Inner, ReadMode, Stream};
 use crate::buffer::View;
+use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::{new_error, no_memory};
@@ -68,12 +69,12 @@ pub(super) fn enqueue(
 
 impl Inner {
     /// Offers the queue to the kernel. `Ok(true)` means that all is sent.
-    fn send(&mut self, py: Python<'_>) -> io::Result<bool> {
+    fn send(&mut self, py: Python<'_>, counters: &Counters) -> io::Result<bool> {
         let number = self.descriptor(py);
         let sent = transport::send(
             &mut self.queue,
-            |bytes| socket::send(number, bytes),
-            |slices| socket::send_vectored(number, slices),
+            |bytes| counters.sent(socket::send(number, bytes)),
+            |slices| counters.sent(socket::send_vectored(number, slices)),
         );
         if matches!(sent, Ok(false)) {
             self.state.set_blocked(true);
@@ -86,6 +87,7 @@ impl Inner {
 /// the kernel has room again, and before anything that has to come after the bytes.
 pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
+    let counters = &stream.owner.get().counters;
     let sent = stream.inner.with(py, |inner| {
         if inner.tells_turn_end {
             return Ok(None);
@@ -95,7 +97,7 @@ pub(crate) fn flush(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
             return Ok(Some(false));
         }
         // If nothing waits for the queue to be sent, that is all.
-        inner.send(py).map(|drained| Some(!drained || inner.has_plans()))
+        inner.send(py, counters).map(|drained| Some(!drained || inner.has_plans()))
     });
     match sent {
         Ok(Some(false)) => Ok(()),
@@ -145,7 +147,8 @@ pub(super) fn on_writable(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     if !was_blocked {
         return Ok(());
     }
-    let sent = stream.inner.with(stream.py(), |inner| inner.send(stream.py()));
+    let counters = &stream.owner.get().counters;
+    let sent = stream.inner.with(stream.py(), |inner| inner.send(stream.py(), counters));
     match sent {
         Ok(_) => after_send(stream),
         Err(error) => fail(stream, &error),
@@ -254,7 +257,7 @@ fn offer<'a>(stream: This<'_, Stream>, bytes: impl FnOnce() -> &'a [u8]) -> Resu
         let mut taken = 0;
         let is_first = inner.queue.is_empty() && !inner.state.is_blocked();
         if is_first {
-            match socket::send(inner.descriptor(py), bytes) {
+            match stream.owner.get().counters.sent(socket::send(inner.descriptor(py), bytes)) {
                 Ok(count) => taken = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Ok(Direct::Failed(error)),
