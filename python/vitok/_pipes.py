@@ -1,6 +1,7 @@
 """Checks of a file that becomes a pipe transport: its type, and whether it shows that the reader has left.
 
-A file that is refused stays unchanged and open.
+A file that is refused stays open. `O_NONBLOCK` is not set, since it belongs to the open file, which other processes may
+share: the native transport does what its kind of file needs.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ _NAMED_FIFOS_ARE_MUTE = sys.platform in {"darwin", "ios", "tvos", "watchos", "su
 
 
 def prepare_reader(pipe: Any) -> int:
-    """Make a pipe, socket or character device non-blocking and return its descriptor. Otherwise ValueError."""
+    """Return the descriptor of a pipe, socket or character device. Otherwise ValueError."""
     descriptor: int = pipe.fileno()
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
         raise ValueError("Pipe transport is for pipes/sockets only.")
-    os.set_blocking(descriptor, False)
     return descriptor
 
 
 def prepare_writer(pipe: Any) -> tuple[int, bool]:
-    """Do the same for a writer, and return whether readability shows that the reader has left.
+    """Return that of a writer as well, and whether readability shows that the reader has left.
 
     It does not for terminals, which have input of their own.
     """
@@ -35,7 +35,6 @@ def prepare_writer(pipe: Any) -> tuple[int, bool]:
     is_fifo, is_socket = stat.S_ISFIFO(status.st_mode), stat.S_ISSOCK(status.st_mode)
     if not (is_fifo or is_socket or stat.S_ISCHR(status.st_mode)):
         raise ValueError("Pipe transport is only for pipes, sockets and character devices")
-    os.set_blocking(descriptor, False)
     is_mute = _NAMED_FIFOS_ARE_MUTE and status.st_nlink > 0
     return descriptor, is_socket or (is_fifo and not is_mute)
 

@@ -40,7 +40,7 @@ pub use poll_budget::{PollBudget, PollStep};
 pub use poller::Poller;
 pub use signals::SignalPipe;
 pub use slab::Slab;
-pub use sys::descriptor::{file_behind, offer};
+pub use sys::descriptor::{file_behind, offer, reopen, set_blocking};
 pub use sys::{Backend, Waker};
 pub use timers::{Deadline, Timers};
 pub use token::Token;

@@ -3,9 +3,9 @@
 use std::io;
 
 use pyo3::prelude::*;
-use reactor::file_behind;
+use reactor::{file_behind, set_blocking};
 
-use super::state::Pipe;
+use super::state::{Nonblocking, Pipe, open_descriptor};
 use crate::error::os_error;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
@@ -14,9 +14,27 @@ use crate::transport::{self, alive};
 
 /// Closes the file object, once.
 pub(super) fn close_file(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
-    let file = pipe.inner.with(pipe.py(), |inner| inner.file.take());
+    let given_back = give_back_flag(pipe).map_err(|raised| raised.take(pipe.py()));
+    let (file, nonblocking) = pipe.inner.with(pipe.py(), |inner| {
+        (inner.file.take(), std::mem::replace(&mut inner.nonblocking, Nonblocking::AsItIs))
+    });
+    drop(nonblocking);
     if let Some(file) = file {
         file.bind(pipe.py()).call_method0(name!("close"))?;
+    }
+    Ok(given_back?)
+}
+
+/// Makes the file block again, for the processes that share it, if it does not because of this transport.
+fn give_back_flag(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let is_flagged = pipe.inner.with(pipe.py(), |inner| matches!(inner.nonblocking, Nonblocking::Flagged));
+    if !is_flagged {
+        return Ok(());
+    }
+    let descriptor = open_descriptor(pipe)?;
+    if set_blocking(descriptor, true).is_err() {
+        // The file was closed meanwhile, so that there is nothing to give back.
+        pipe.inner.with(pipe.py(), |inner| inner.nonblocking = Nonblocking::AsItIs);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use stream::{PipeEnd, WriteQueue};
 
-use super::state::Inner;
+use super::state::{Inner, Nonblocking};
 use crate::ffi::error::new_error;
 use crate::ffi::method::{Call, Method, fastcall};
 use crate::ffi::this::This;
@@ -63,6 +63,7 @@ fn open_end<'py>(
         is_sending: false,
         // A file that does not tell of its reader is a terminal or another device.
         writes_at_once: !hears_reader,
+        nonblocking: Nonblocking::AsItIs,
         file: Some(file.to_owned().into()),
         extra: extra.to_owned().into(),
     };

@@ -7,13 +7,12 @@ use pyo3::prelude::*;
 use reactor::socket;
 use stream::Closing;
 
-use super::state::{Pipe, open_descriptor};
+use super::state::{Pipe, open_descriptor, stop_blocking};
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::constants::none;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::EventLoop;
 use crate::name;
 use crate::protocol::Callee;
 use crate::transport::{self, report_fatal, schedule, schedule_lost, update_interest};
@@ -31,7 +30,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     let callee =
         pipe.inner.with(py, |inner| if inner.end.state.may_read() { inner.common.callee(py) } else { None });
     let Some(callee) = callee else { return Ok(()) };
-    match receive(owner, descriptor)? {
+    match receive(pipe, descriptor)? {
         Ok(Some(data)) => {
             let told = callee.call(name!("data_received"), &[data.as_borrowed()]);
             // An exception of the protocol leaves the pipe open, as in asyncio.
@@ -44,20 +43,39 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Reads once. If another process has made the descriptor blocking, and may be faster, the GIL is released.
+/// Reads once. A file that may block is kept from that first, and where that fails the GIL is released: another process
+/// may be faster.
 fn receive<'py>(
-    owner: &Bound<'py, EventLoop>,
+    pipe: This<'py, Pipe>,
     descriptor: RawFd,
 ) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
-    let (py, counters) = (owner.py(), &owner.get().counters);
-    match transport::receive(py, owner.get(), |room| counters.received(socket::read(descriptor, room)))? {
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            bytes::filled(py, READ_WHEN_READY, |room| {
-                counters.received(py.detach(|| socket::read_when_ready(descriptor, room)))
-            })
-        }
-        outcome => Ok(outcome),
+    let py = pipe.py();
+    let outcome = receive_now(pipe, descriptor)?;
+    if !may_block(&outcome) {
+        return Ok(outcome);
     }
+    if let Some(number) = stop_blocking(pipe, false) {
+        let outcome = receive_now(pipe, number)?;
+        if !may_block(&outcome) {
+            return Ok(outcome);
+        }
+    }
+    let counters = &pipe.owner.get().counters;
+    bytes::filled(py, READ_WHEN_READY, |room| {
+        counters.received(py.detach(|| socket::read_when_ready(descriptor, room)))
+    })
+}
+
+fn receive_now<'py>(
+    pipe: This<'py, Pipe>,
+    descriptor: RawFd,
+) -> Result<io::Result<Option<Bound<'py, PyAny>>>, ErrorSet> {
+    let owner = pipe.owner.get();
+    transport::receive(pipe.py(), owner, |room| owner.counters.received(socket::read(descriptor, room)))
+}
+
+fn may_block<T>(outcome: &io::Result<T>) -> bool {
+    matches!(outcome, Err(error) if error.kind() == io::ErrorKind::Unsupported)
 }
 
 /// Ends the pipe because every writer has left. Unlike a socket's, the result of `eof_received` keeps nothing open.

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use reactor::{Readiness, socket};
 use stream::Admission;
 
-use super::state::{Inner, Pipe, open_descriptor};
+use super::state::{Inner, Pipe, open_descriptor, stop_blocking};
 use crate::counters::Counters;
 use crate::error::os_error;
 use crate::ffi::error::{new_error, no_memory};
@@ -90,16 +90,26 @@ pub(crate) fn flush(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
         return Ok(());
     }
     let descriptor = descriptor_or_wait(pipe)?;
-    let counters = &pipe.owner.get().counters;
-    let sent = pipe.inner.with(py, |inner| {
-        if inner.may_send() { inner.send(descriptor, counters).map(|_| true) } else { Ok(false) }
-    });
+    let mut sent = send_to(pipe, descriptor);
+    if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::Unsupported)
+        && let Some(number) = stop_blocking(pipe, true)
+    {
+        sent = send_to(pipe, number);
+    }
     match sent {
         Ok(false) => Ok(()),
         Ok(true) => after_send(pipe),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => flush_when_ready(pipe),
         Err(error) => fail(pipe, &error),
     }
+}
+
+/// Returns whether anything was offered.
+fn send_to(pipe: This<'_, Pipe>, descriptor: RawFd) -> io::Result<bool> {
+    let counters = &pipe.owner.get().counters;
+    pipe.inner.with(pipe.py(), |inner| {
+        if inner.may_send() { inner.send(descriptor, counters).map(|_| true) } else { Ok(false) }
+    })
 }
 
 /// Returns the number to write to. If that fails, the bytes wait until the kernel reports room, and the next write
@@ -113,7 +123,7 @@ fn descriptor_or_wait(pipe: This<'_, Pipe>) -> Result<RawFd, ErrorSet> {
     })
 }
 
-/// Does the same for a descriptor that was made blocking. The GIL is released, in case another process takes the room
+/// Does the same for a descriptor that blocks, whatever was tried. The GIL is released, in case another process takes the room
 /// that was there; so a copy is sent, and another flush in between does nothing.
 #[cold]
 fn flush_when_ready(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {

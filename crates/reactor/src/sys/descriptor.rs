@@ -1,21 +1,57 @@
 //! Calls on a single descriptor of any kind.
 
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 
 use super::checked;
 use super::socket::SEND_FLAGS;
 
 /// Makes reads and writes return `EAGAIN` where they would block.
 pub(crate) fn set_nonblocking(descriptor: &impl AsFd) -> io::Result<()> {
-    let fd = descriptor.as_fd().as_raw_fd();
-    // SAFETY: the descriptor is borrowed, hence open; the command takes no pointer.
-    let flags = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    set_blocking(descriptor.as_fd().as_raw_fd(), false)
+}
+
+/// Clears or sets `O_NONBLOCK`, for every process that shares the open file.
+///
+/// # Errors
+///
+/// The kernel's, `EBADF` for a number that is not open.
+pub fn set_blocking(fd: RawFd, blocks: bool) -> io::Result<()> {
+    // SAFETY: the command takes no pointer, and the call refuses a number that is not open.
+    let before = checked(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
+    let flags = if blocks { before & !libc::O_NONBLOCK } else { before | libc::O_NONBLOCK };
     // SAFETY: as above; the flags are those that the kernel returned, and one that it documents.
-    checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    checked(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) })?;
     Ok(())
 }
+
+/// Opens the FIFO or terminal behind a descriptor again, to read or to write without blocking. `O_NONBLOCK` belongs to
+/// the open file, and other processes that share the first one expect it to block.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::Unsupported`] for other files: opening a device again, such as the master of a terminal, may make
+/// another one. The kernel's, for example where `/proc` is missing, or the terminal belongs to another user.
+pub fn reopen(fd: RawFd, writes: bool) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{fd}");
+    let status = fs::metadata(&path)?;
+    let is_terminal = status.file_type().is_char_device() && TERMINALS.contains(&libc::major(status.rdev()));
+    if !status.file_type().is_fifo() && !is_terminal {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let file = OpenOptions::new()
+        .read(!writes)
+        .write(writes)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(&path)?;
+    Ok(file.into())
+}
+
+/// The device numbers of the slaves of pseudo-terminals on Linux.
+const TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Returns the device and inode of the open file, or `None` if the descriptor is not open. The number alone may have
 /// been reused.

@@ -114,3 +114,35 @@ fn a_pipe_that_blocks_takes_what_there_is_room_for() {
     drop(writer);
     assert_eq!(filled(socket::read_when_ready, &reader, 1).unwrap(), b"");
 }
+
+#[test]
+fn a_pipe_that_is_opened_again_has_a_flag_of_its_own() {
+    let (reader, writer) = io::pipe().unwrap();
+    let (own_reader, own_writer) = (
+        descriptor::reopen(reader.as_raw_fd(), false).unwrap(),
+        descriptor::reopen(writer.as_raw_fd(), true).unwrap(),
+    );
+    assert_eq!(kind_of(filled(socket::read_when_ready, &own_reader, 64)), Some(ErrorKind::WouldBlock));
+    socket::write(own_writer.as_raw_fd(), b"x").unwrap();
+    assert_eq!(filled(socket::read, &own_reader, 64).unwrap(), b"x");
+    assert!(is_blocking(reader.as_raw_fd()) && !is_blocking(own_reader.as_raw_fd()));
+    descriptor::set_blocking(own_reader.as_raw_fd(), true).unwrap();
+    assert!(is_blocking(own_reader.as_raw_fd()));
+    descriptor::set_blocking(own_reader.as_raw_fd(), false).unwrap();
+    drop((writer, own_writer));
+    assert_eq!(filled(socket::read, &own_reader, 64).unwrap(), b"");
+}
+
+#[test]
+fn a_device_is_not_opened_again() {
+    // Opening the master of a terminal would make another terminal.
+    let device = std::fs::File::open("/dev/ptmx").unwrap();
+    assert_eq!(kind_of(descriptor::reopen(device.as_raw_fd(), false)), Some(ErrorKind::Unsupported));
+    let (here, _there) = std::os::unix::net::UnixStream::pair().unwrap();
+    assert_eq!(kind_of(descriptor::reopen(here.as_raw_fd(), false)), Some(ErrorKind::Unsupported));
+}
+
+fn is_blocking(fd: std::os::fd::RawFd) -> bool {
+    // SAFETY: the command takes no pointer, and the call refuses a number that is not open.
+    unsafe { libc::fcntl(fd, libc::F_GETFL) & libc::O_NONBLOCK == 0 }
+}
