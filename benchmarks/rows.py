@@ -56,6 +56,7 @@ def rows() -> tuple[Row, ...]:
         Row(name="threadsafe_wake", title="the same from another thread, a wake-up each", body=single),
         Row(name="timer_cancel", title="call_later + cancel", body=_timer_cancel, batch=BATCH, counted=4_000),
         Row(name="timer_fire", title="a timer that fires, 1000 due at once", body=_timer_fire, batch=BATCH),
+        Row(name="timer_0", title="call_later(0), and run it", body=_timer_0, batch=BATCH, counted=4_000),
         Row(name="sleep_0", title="sleep(0)", body=_sleep_0, counted=2_000),
         Row(name="future", title="create_future, call_soon(set_result), await", body=_future, counted=1_000),
         Row(name="gather_100", title="gather of 100 coroutines", body=_gather, counted=20),
@@ -195,6 +196,17 @@ def _timer_fire(loop: Loop, operations: int) -> None:
 
     loop.call_soon(schedule)
     loop.run_forever()
+
+
+def _timer_0(loop: Loop, operations: int) -> None:
+    """Make timers that are due at once. Some loops turn them into a plain `call_soon`."""
+
+    def schedule() -> None:
+        call_later = loop.call_later
+        for _ in range(BATCH):
+            call_later(0, _nothing)
+
+    _in_batches(loop, operations, schedule=schedule)
 
 
 def _sleep_0(loop: Loop, operations: int) -> None:

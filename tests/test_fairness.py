@@ -42,9 +42,13 @@ class Flood:
             self.schedule(self.again)
 
 
-@pytest.fixture(params=["call_soon", "call_soon_threadsafe", "call_later"])
+@pytest.fixture(params=["call_soon", "call_soon_threadsafe", "call_later", "call_very_soon"])
 def flood_of(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop) -> Callable[[int | None], Flood]:
-    """Starts a flood of each kind: plain callbacks, thread-safe ones, and timers that are due at once."""
+    """Starts a flood of each kind: plain callbacks, thread-safe ones, timers that are due at once, and timers that
+    are due sooner than a loop can sleep and wake.
+    """
+    if request.param == "call_very_soon":
+        return lambda limit: Flood(loop, functools.partial(loop.call_later, 2e-6), limit)
     if request.param == "call_later":
         return lambda limit: Flood(loop, functools.partial(loop.call_later, 0), limit)
     return lambda limit: Flood(loop, getattr(loop, request.param), limit)

@@ -338,13 +338,14 @@ impl Queues {
 
     /// Moves every due timer to the end of the queue, in the order of deadlines.
     pub(crate) fn move_due(&mut self, now: Deadline) {
-        while let Some(handle) = self.timers.pop_due(now) {
+        let Self { timers, ready, cancelled_timers, .. } = self;
+        timers.take_due(now, |handle| {
             handle.unmark(Flags::SCHEDULED);
             if handle.flags().has(Flags::CANCELLED) {
-                self.cancelled_timers = self.cancelled_timers.saturating_sub(1);
+                *cancelled_timers = cancelled_timers.saturating_sub(1);
             }
-            self.ready.push_back(handle);
-        }
+            ready.push_back(handle);
+        });
     }
 
     /// Returns the next deadline that is not cancelled; cancelled timers before it move to the queue, where they are

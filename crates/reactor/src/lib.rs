@@ -17,6 +17,7 @@
 
 mod address;
 pub mod clock;
+mod deadline;
 mod exit;
 mod interest;
 mod lines;
@@ -33,6 +34,7 @@ mod wakeup;
 
 pub use address::Address;
 pub use clock::{monotonic_ns, seconds};
+pub use deadline::Deadline;
 pub use exit::{Exit, exit_after};
 pub use interest::{Interest, Modified, Readiness, Trigger};
 pub use lines::{Lines, Progress, WAITING_AT_MOST};
@@ -42,7 +44,7 @@ pub use signals::SignalPipe;
 pub use slab::Slab;
 pub use sys::descriptor::{file_behind, offer, reopen, set_blocking};
 pub use sys::{Backend, Waker};
-pub use timers::{Deadline, Timers};
+pub use timers::Timers;
 pub use token::Token;
 pub use wait::{Event, MAX_WAIT, Timeout};
 pub use wakeup::Wakeup;

@@ -21,6 +21,17 @@ pub enum Timeout {
 }
 
 impl Timeout {
+    /// Returns whether the wait is shorter than this.
+    #[inline]
+    #[must_use]
+    pub fn is_below(self, limit: Duration) -> bool {
+        match self {
+            Timeout::Now => true,
+            Timeout::After(wait) => wait < limit,
+            Timeout::Never => false,
+        }
+    }
+
     /// Returns the same timeout within what the backends accept.
     #[inline]
     pub(crate) fn within_limit(self) -> Self {

@@ -11,7 +11,7 @@ use reactor::{Deadline, MAX_WAIT, Timeout, Timers};
 enum Step {
     Push(f64),
     Pop,
-    PopDue(f64),
+    TakeDue(f64),
     /// Push, and remove the item just pushed if it can still be removed in one step.
     PushAndTakeBack(f64),
     /// Remove the last leaf if its number is divisible by this.
@@ -33,7 +33,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => any_seconds().prop_map(Step::Push),
         3 => Just(Step::Pop),
-        3 => any_seconds().prop_map(Step::PopDue),
+        3 => any_seconds().prop_map(Step::TakeDue),
         3 => any_seconds().prop_map(Step::PushAndTakeBack),
         1 => (1_usize..4).prop_map(Step::TakeMultipleOf),
         1 => (1_usize..6).prop_map(Step::SweepMultiplesOf),
@@ -69,11 +69,13 @@ impl Model {
                 let expected = (!self.waiting.is_empty()).then(|| self.waiting.remove(0));
                 assert_eq!(timers.pop(), expected);
             }
-            Step::PopDue(seconds) => {
+            Step::TakeDue(seconds) => {
                 let now = Deadline::from_seconds(seconds);
-                let is_due = self.waiting.first().is_some_and(|(deadline, _)| *deadline <= now);
-                let expected = is_due.then(|| self.waiting.remove(0).1);
-                assert_eq!(timers.pop_due(now), expected);
+                let due = self.waiting.partition_point(|(deadline, _)| *deadline <= now);
+                let expected: Vec<usize> = self.waiting.drain(..due).map(|(_, number)| number).collect();
+                let mut taken = Vec::new();
+                timers.take_due(now, |number| taken.push(number));
+                assert_eq!(taken, expected);
             }
             Step::PushAndTakeBack(seconds) => self.push_and_take_back(timers, seconds),
             Step::TakeMultipleOf(divisor) => {
