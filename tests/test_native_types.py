@@ -15,7 +15,7 @@ from vitok import _native
 pytestmark = pytest.mark.vitok_only
 
 # Those that Python code makes.
-MADE_BY_USERS = {"EventLoop", "HttpServer"}
+MADE_BY_USERS = {"ConnectionCount", "EventLoop", "HttpServer"}
 IMMUTABLE = 1 << 8
 
 

@@ -51,6 +51,38 @@ def test_closing_refuses_those_who_wait(loop: asyncio.AbstractEventLoop) -> None
             assert receive_all(loop, peer) == b""
 
 
+@pytest.mark.parametrize("where", ["instance", "subclass"])
+def test_reports_to_a_server_are_replaced(loop: asyncio.AbstractEventLoop, where: str) -> None:
+    """A program that counts connections by `_attach` and `_detach`, on a server or in a subclass, is told of each."""
+    server: Any = run(loop, loop.create_server(Recorder, "127.0.0.1", 0, start_serving=False))
+    reports: list[str] = []
+
+    def reporting(name: str) -> Any:
+        inherited = getattr(type(server), name)
+
+        def report(*arguments: Any) -> None:
+            reports.append(name)
+            # On an instance it is called without the server.
+            inherited(*(arguments if arguments[:1] == (server,) else (server, *arguments)))
+
+        return report
+
+    replaced = {name: reporting(name) for name in ("_attach", "_detach")}
+    if where == "instance":
+        vars(server).update(replaced)
+    else:
+        server.__class__ = type("Counted", (type(server),), replaced)
+    run(loop, server.start_serving())
+    with socket.create_connection(server.sockets[0].getsockname()):
+        turn_until(loop, lambda: reports)
+        turn(loop, A_FEW)
+        waiting = loop.create_task(server.wait_closed())
+        server.close()
+    turn_until(loop, lambda: len(reports) == 2)
+    run(loop, waiting)
+    assert reports == ["_attach", "_detach"]
+
+
 def test_wait_closed_of_an_open_server(loop: asyncio.AbstractEventLoop) -> None:
     """Line "`wait_closed()`": waits for `close()` even without clients, and returns at once afterwards."""
     with serving(loop) as served:

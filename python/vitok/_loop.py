@@ -22,7 +22,7 @@ from ._hooks import descriptor_of, endpoint_info
 from ._measuring import MeasuredLoop
 from ._native import EventLoop, is_plain_socket, know_loop_class
 from ._poller_view import PollerView, WakeupEnd
-from ._server import Server, adopt, started
+from ._server import Server, adopt, count_of, started
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable
@@ -263,7 +263,7 @@ class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
         if server is not None:
             adopt(server)
         if sslcontext is None and _is_native_stream(sock):
-            self._listen(protocol_factory, sock, server, context or contextvars.copy_context())
+            self._listen(protocol_factory, sock, server, count_of(server), context or contextvars.copy_context())
             return
         options = () if context is None else (context,)
         rest = (sslcontext, server, backlog, ssl_handshake_timeout, ssl_shutdown_timeout, *options)

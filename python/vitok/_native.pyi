@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 __all__ = [
+    "ConnectionCount",
     "DatagramTransport",
     "EventLoop",
     "Handle",
@@ -163,6 +164,7 @@ class EventLoop:
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         sock: Any,
         server: asyncio.AbstractServer | None,
+        count: ConnectionCount | None,
         context: Context,
     ) -> None: ...
     def _unlisten(self, descriptor: int) -> bool: ...
@@ -198,6 +200,13 @@ class EventLoop:
     _current_handle: asyncio.Handle | None
     _ready: deque[asyncio.Handle]
     _scheduled: list[asyncio.TimerHandle]
+
+@final
+class ConnectionCount:
+    @property
+    def open(self) -> int: ...
+    def add(self) -> None: ...
+    def remove(self) -> int: ...
 
 # What handles have alike.
 @type_check_only

@@ -1,6 +1,7 @@
 """The result of `create_server()`: asyncio's Server with the methods of its newest version on every version.
 
-Accepting is native. Transports report to their server when they start and when they end; the loop has the list of them.
+Accepting is native. Transports report to their server when they start and when they end: the loop's own by a native
+count, others by `_attach` and `_detach`. The loop has the list of them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import weakref
 from asyncio import base_events
 from typing import TYPE_CHECKING, Any, cast
 
-from ._native import SocketTransport
+from ._native import ConnectionCount, SocketTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +32,18 @@ class Server(base_events.Server):
     __module__ = "vitok"
 
     # An instance is created as asyncio's class and changed to this class before it accepts, so no constructor runs.
-    _connections = 0
+    _count: ConnectionCount
     _foreign: weakref.WeakSet[Any] | None = None
     # Called with the address of the peer and the exception of a handshake that failed, if set.
     _handshake_failed: Callable[[Any, BaseException], object] | None = None
 
+    @property
+    def _connections(self) -> int:
+        return self._count.open
+
     def _attach(self, transport: Any = None) -> None:
         """Count a connection. Transports that are not the loop's own are kept here."""
-        self._connections += 1
+        self._count.add()
         if type(transport) is not SocketTransport and transport is not None:
             if self._foreign is None:
                 self._foreign = weakref.WeakSet()
@@ -46,10 +51,10 @@ class Server(base_events.Server):
 
     def _detach(self, transport: Any = None) -> None:
         """Count a connection as ended. The last one of a closed server ends `wait_closed()`."""
-        self._connections -= 1
+        left = self._count.remove()
         if self._foreign is not None:
             self._foreign.discard(transport)
-        if self._connections == 0 and _private(self)._sockets is None:
+        if left == 0 and _private(self)._sockets is None:
             self._wakeup()
 
     def _note_handshake(self, transport: Any, waiter: asyncio.Future[None]) -> None:
@@ -123,11 +128,24 @@ class Server(base_events.Server):
         return [*loop._transports_of(self), *(self._foreign or ())]
 
 
+# The methods by which transports report to their server, which a program may replace.
+_REPORTS: dict[str, Any] = {name: vars(Server)[name] for name in ("_attach", "_detach", "_wakeup")}
+
+
 def adopt(server: Any) -> Server:
     """Change one of asyncio's servers to this class."""
     if type(server) is _Base:
         server.__class__ = Server
+        server._count = ConnectionCount()
     return cast("Server", server)
+
+
+def count_of(server: Any) -> ConnectionCount | None:
+    """Return the count by which native transports report; None for a server that has to be told by its methods."""
+    if not isinstance(server, Server) or not vars(server).keys().isdisjoint(_REPORTS):
+        return None
+    replaced = any(getattr(type(server), name) is not report for name, report in _REPORTS.items())
+    return None if replaced else server._count
 
 
 async def started(server: Server) -> Server:

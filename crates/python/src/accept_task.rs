@@ -26,7 +26,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::name;
 use crate::protocol;
-use crate::stream::{self, Connection, NewSocket};
+use crate::stream::{self, Connection, NewSocket, Served};
 use crate::transport;
 
 /// asyncio's name of the task.
@@ -38,7 +38,7 @@ const TURNS: u8 = 1;
 /// The parts that all connections of one listening socket share.
 pub(crate) struct Acceptor {
     pub(crate) factory: Py<PyAny>,
-    pub(crate) server: Option<Py<PyAny>>,
+    pub(crate) server: Option<Served>,
     pub(crate) context: Py<PyAny>,
     /// The local address of every connection, unless the socket listens on all of the machine's.
     pub(crate) local: Option<Address>,
@@ -117,7 +117,7 @@ impl Acceptor {
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             factory: self.factory.clone_ref(py),
-            server: self.server.as_ref().map(|server| server.clone_ref(py)),
+            server: self.server.as_ref().map(|served| served.clone_ref(py)),
             context: self.context.clone_ref(py),
             local: self.local.clone(),
         }
@@ -138,7 +138,7 @@ impl Acceptor {
             socket: NewSocket::Owned { file, local: self.local.clone(), peer },
             protocol,
             context: Some(context),
-            server: self.server.as_ref().map(|server| server.bind(py).clone()),
+            server: self.server.as_ref().map(|served| served.clone_ref(py)),
             extra: None,
         })
     }
@@ -192,8 +192,8 @@ impl ClassValue for AcceptTask {
                 visit.object(owner);
                 visit.reference(&acceptor.factory);
                 visit.reference(&acceptor.context);
-                if let Some(server) = &acceptor.server {
-                    visit.reference(server);
+                if let Some(served) = &acceptor.server {
+                    served.visit(visit);
                 }
             }
             Stage::Opened(transport, _) => visit.object(transport),

@@ -161,6 +161,7 @@ impl EventLoop {
         context: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let socket = stream::NewSocket::Object(SocketObject::expect(sock)?);
+        let server = server.map(|server| stream::Served::new(server, None));
         stream::open_later(slf, stream::Connection { socket, protocol, context, server, extra }, waiter)
             .map(Bound::into_any)
             .map_err(|raised| raised.take(slf.py()))
@@ -212,15 +213,18 @@ impl EventLoop {
             .map_err(|raised| raised.take(slf.py()))
     }
 
-    /// Accept connections on a listening socket, each with a protocol of the factory.
-    #[pyo3(signature = (protocol_factory, sock, server, context))]
+    /// Accept connections on a listening socket, each with a protocol of the factory. The server is told of each by its
+    /// methods, unless it has given its count.
+    #[pyo3(signature = (protocol_factory, sock, server, count, context))]
     fn _listen<'py>(
         slf: &Bound<'py, Self>,
         protocol_factory: Bound<'py, PyAny>,
         sock: &Bound<'py, PyAny>,
         server: Option<Bound<'py, PyAny>>,
+        count: Option<Bound<'py, stream::ConnectionCount>>,
         context: Bound<'py, PyAny>,
     ) -> PyResult<()> {
+        let server = server.map(|server| stream::Served::new(server, count));
         listener::listen(slf, protocol_factory, SocketObject::expect(sock)?, server, context)
     }
 

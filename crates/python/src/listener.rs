@@ -23,6 +23,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Evicted, Source, SourceKind};
+use crate::stream::Served;
 use crate::stream_protocol;
 
 /// The most connections accepted for one event, so that a flood of them does not delay existing ones.
@@ -74,7 +75,7 @@ pub(crate) fn listen<'py>(
     owner: &Bound<'py, EventLoop>,
     factory: Bound<'py, PyAny>,
     socket: SocketObject,
-    server: Option<Bound<'py, PyAny>>,
+    server: Option<Served>,
     context: Bound<'py, PyAny>,
 ) -> PyResult<()> {
     let py = owner.py();
@@ -86,7 +87,7 @@ pub(crate) fn listen<'py>(
         begins_at_once: stream_protocol::is_made_by(&factory),
         acceptor: Acceptor {
             factory: factory.unbind(),
-            server: server.map(Bound::unbind),
+            server,
             context: context.unbind(),
             local: socket::local_address(descriptor).ok().filter(is_specific),
         },
@@ -268,7 +269,7 @@ impl Listener {
             Some(parts) => {
                 visit.call(&**parts.socket.object())?;
                 visit.call(&parts.acceptor.factory)?;
-                visit.call(&parts.acceptor.server)?;
+                parts.acceptor.server.as_ref().map_or(Ok(()), |served| served.traverse(&visit))?;
                 visit.call(&parts.acceptor.context)
             }
             None => Ok(()),

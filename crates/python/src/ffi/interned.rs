@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 237] = [
+pub(super) const TEXTS: [&str; 239] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -76,6 +76,7 @@ pub(super) const TEXTS: [&str; 237] = [
     "_set_running_loop",
     "_signal_handlers",
     "_socket",
+    "_sockets",
     "_ssl",
     "_ssl_protocol",
     "_sslobj",
@@ -85,6 +86,7 @@ pub(super) const TEXTS: [&str; 237] = [
     "_transport",
     "_turn_ends",
     "_waiter",
+    "_wakeup",
     "_wakeup_waiter",
     "_write_log",
     "abort",

@@ -4,6 +4,7 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+use super::served::ConnectionCount;
 use super::state::{CLASSES, Inner, Stream};
 use super::{end, info, write};
 use crate::ffi::arguments::{named, one};
@@ -33,6 +34,7 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class.getters.extend(writing_getters());
     class.getters.extend(getters());
     let class = class.make(module, &CLASSES[0])?;
+    module.add_class::<ConnectionCount>()?;
     add_constant(&class, name!("_start_tls_compatible"), &truth(py, true))?;
     let modes = imports::attribute(py, "asyncio.constants", "_SendfileMode")?;
     add_constant(&class, name!("_sendfile_compatible"), &modes.getattr(name!("TRY_NATIVE"))?)
@@ -82,7 +84,9 @@ fn getters() -> [Getter<Stream>; 5] {
             Ok(info::socket_object(stream)?.unwrap_or_else(|| none(stream.py())))
         }),
         getter("_sock_fd", number),
-        getter("_server", |stream| held(stream, |inner: &mut Inner| inner.server.as_ref())),
+        getter("_server", |stream| {
+            held(stream, |inner: &mut Inner| inner.server.as_ref().map(|served| &served.server))
+        }),
         getter("_extra", info::all),
         getter("_eof", eof),
     ]

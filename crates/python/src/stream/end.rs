@@ -2,7 +2,7 @@
 
 use std::os::fd::AsRawFd;
 
-use pyo3::exceptions::{PyConnectionError, PyMemoryError};
+use pyo3::exceptions::PyConnectionError;
 use pyo3::prelude::*;
 use reactor::socket;
 use stream::WriteEnd;
@@ -10,7 +10,6 @@ use stream::WriteEnd;
 use super::state::{Socket, Stream};
 use super::write;
 use crate::error::os_error;
-use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
@@ -80,15 +79,8 @@ pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
 pub(super) fn after_close(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let (server, waiter) = stream.inner.with(py, |inner| (inner.server.take(), inner.file_waiter.take()));
-    if let Some(server) = server {
-        let name = name!("_detach");
-        let detach = || call_method(server.bind(py).as_borrowed(), name, &[stream.object()]);
-        let detached = detach().or_else(|raised| match raised.take(py) {
-            // There may be memory now for what failed at first; a server that still counts the connection never ends.
-            error if error.is_instance_of::<PyMemoryError>(py) => detach(),
-            error => Err(error.into()),
-        });
-        detached?;
+    if let Some(served) = server {
+        served.detach(stream.object())?;
     }
     if let Some(waiter) = waiter
         && !waiter.bind(py).call_method0(name!("done"))?.is_truthy()?

@@ -16,6 +16,7 @@
 //! | `transport` | the differences from other transports                           |
 //! | `class`     | the methods and attributes for Python                           |
 //! | `open`      | creating a transport, and listing those of a server             |
+//! | `served`    | the server that counts a transport                              |
 
 mod class;
 mod end;
@@ -24,6 +25,7 @@ mod open;
 mod protocol;
 mod read;
 mod reader;
+mod served;
 mod state;
 mod transport;
 mod write;
@@ -34,5 +36,6 @@ pub(crate) use open::{Connection, NewSocket, open, open_later, transports_of};
 pub(crate) use protocol::{is_lost, tell_at_turn_end, write_parts};
 pub(crate) use read::{DATA_FAILED, on_ready};
 pub(crate) use reader::{feed, read_mode_of, reader_of};
+pub(crate) use served::{ConnectionCount, Served};
 pub(crate) use state::{ReadMode, Stream, owns_descriptor};
 pub(crate) use write::{flush, send_now};

@@ -9,15 +9,14 @@ use stream::{ReadSize, State, WriteQueue};
 
 use super::end;
 use super::reader::read_mode_of;
+use super::served::Served;
 use super::state::{ExtraInfo, Inner, Socket, Stream};
-use crate::ffi::call::call_method;
 use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::EventLoop;
-use crate::name;
 use crate::registry::{Entry, SourceKind};
 use crate::transport::{self, Common, alive, check_protocol, schedule_begin};
 
@@ -27,7 +26,7 @@ pub(crate) struct Connection<'py> {
     pub(crate) protocol: Bound<'py, PyAny>,
     /// The context of the protocol's callbacks; a copy of the current one by default.
     pub(crate) context: Option<Bound<'py, PyAny>>,
-    pub(crate) server: Option<Bound<'py, PyAny>>,
+    pub(crate) server: Option<Served>,
     /// The `extra` of asyncio's own constructor.
     pub(crate) extra: Option<Bound<'py, PyAny>>,
 }
@@ -67,22 +66,21 @@ pub(crate) fn open<'py>(
         queue: WriteQueue::new(),
         socket,
         read_mode,
-        server: connection.server.as_ref().map(|server| server.clone().into()),
+        server: connection.server.as_ref().map(|served| served.clone_ref(py)),
         extra: ExtraInfo { local, peer, known: copy_of(connection.extra)? },
         file_waiter: None,
     };
     let opened = transport::open(owner, SourceKind::Stream, inner)?;
     let stream = This::from(&opened);
-    if let Some(server) = connection.server {
-        let name = name!("_attach");
-        if let Err(raised) = call_method(server.as_borrowed(), name, &[stream.object()]) {
-            let error = raised.take(py);
-            // The server does not count this connection.
-            let uncounted = stream.inner.with(py, |inner| inner.server.take());
-            drop(uncounted);
-            drop(end::give_up(stream).map_err(|raised| raised.take(py)));
-            return Err(error.into());
-        }
+    if let Some(served) = connection.server
+        && let Err(raised) = served.attach(stream.object())
+    {
+        let error = raised.take(py);
+        // The server does not count this connection.
+        let uncounted = stream.inner.with(py, |inner| inner.server.take());
+        drop(uncounted);
+        drop(end::give_up(stream).map_err(|raised| raised.take(py)));
+        return Err(error.into());
     }
     Ok(opened)
 }
@@ -135,7 +133,9 @@ pub(crate) fn transports_of<'py>(
     let transports = objects.into_iter().filter_map(|object| alive(object.into_bound(py)));
     let is_its = |transport: &Bound<'py, PyAny>| {
         This::<Stream>::cast(transport.as_borrowed()).is_some_and(|stream| {
-            stream.inner.with(py, |inner| inner.server.as_ref().is_some_and(|own| own.is(server)))
+            stream
+                .inner
+                .with(py, |inner| inner.server.as_ref().is_some_and(|served| served.server.is(server)))
         })
     };
     Ok(transports.filter(is_its).collect())

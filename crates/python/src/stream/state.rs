@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 use reactor::Address;
 use stream::{ReadSize, State, WriteQueue};
 
+use super::served::Served;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::instance::Class;
 use crate::ffi::object::Object;
@@ -32,7 +33,7 @@ pub(crate) struct Inner {
     pub(super) queue: WriteQueue<Bytes>,
     pub(super) socket: Socket,
     pub(super) read_mode: ReadMode,
-    pub(super) server: Option<Object>,
+    pub(super) server: Option<Served>,
     pub(super) extra: ExtraInfo,
     /// The future of a `sendfile` that waits for the queue to be sent.
     pub(super) file_waiter: Option<Object>,

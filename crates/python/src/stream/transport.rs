@@ -37,7 +37,9 @@ impl transport::Inner for Inner {
 
     fn visit(&self, visit: &mut Visit) {
         self.common.visit(visit);
-        visit.maybe(self.server.as_ref());
+        if let Some(served) = &self.server {
+            served.visit(visit);
+        }
         visit.maybe(self.file_waiter.as_ref());
         if let Socket::Object(object) = &self.socket {
             visit.object(object.object());
