@@ -127,6 +127,19 @@ def test_the_wrong_thread_is_refused(loop: asyncio.AbstractEventLoop, method: st
     assert "Non-thread-safe operation" in str(ended[0])
 
 
+def test_the_right_thread_by_another_number_is_not_refused(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gevent replaces `threading.get_ident`, the function by which asyncio knows threads."""
+    number_of = threading.get_ident
+    monkeypatch.setattr(threading, "get_ident", lambda: -number_of())
+    loop.set_debug(True)
+    ended: list[BaseException | None] = []
+    loop.call_soon(lambda: loop.call_soon(lambda: ended.append(in_thread(lambda: loop.call_soon(named)))))
+    turn(loop, times=2)
+    assert "Non-thread-safe operation" in str(ended[0])
+
+
 def test_without_debug_mode_the_thread_is_not_checked(loop: asyncio.AbstractEventLoop) -> None:
     """Line "`debug` mode (... wrong-thread checks ...)": nobody pays for the check who did not ask for it."""
     ended: list[BaseException | None] = []

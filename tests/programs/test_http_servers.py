@@ -52,6 +52,9 @@ FRAMEWORKS = {
     "sanic": Framework(
         "sanic_server.py", ("sanic",), by_command=("-m", "vitok", "--as-uvloop"), ends_idle_connections=False
     ),
+    "sanic-without-uvloop": Framework(
+        "sanic_without_uvloop.py", ("sanic",), by_command=("-m", "vitok"), ends_idle_connections=False
+    ),
     "tornado": Framework("tornado_server.py", ("tornado",)),
     "fastapi": Framework("fastapi_server.py", ("fastapi", "uvicorn"), exit_code=-signal.SIGTERM),
     "django": Framework("django_app:application", ("django", "uvicorn"), exit_code=-signal.SIGTERM),

@@ -302,6 +302,10 @@ impl EventLoop {
         self.set_thread(thread);
     }
 
+    fn _check_thread(&self) -> PyResult<()> {
+        schedule::check_thread(self)
+    }
+
     #[getter]
     fn _task_factory(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.settings.with(py, |settings| settings.task_factory.as_ref().map(|factory| factory.clone_ref(py)))

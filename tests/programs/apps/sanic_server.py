@@ -78,6 +78,11 @@ async def say_where(app: Sanic[Any, Any]) -> None:
     announce(listener.getsockname()[1])
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Serve until told to stop."""
     with listener:
         app.run(sock=listener, single_process=True, access_log=False, motd=False)
+
+
+if __name__ == "__main__":
+    serve()
