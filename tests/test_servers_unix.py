@@ -150,6 +150,26 @@ def test_a_given_socket(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None
     assert bound.fileno() == -1
 
 
+@pytest.mark.parametrize("cleans_up", [None, True, False])
+def test_the_file_of_a_given_socket_stays(
+    loop: asyncio.AbstractEventLoop, loop_name: str, tmp_path: Path, cleans_up: bool | None
+) -> None:
+    """Issue 14, item 5: "`create_unix_server(sock=)` unlinks nothing that it did not make", unless it is asked to.
+
+    asyncio from 3.13 on does: several processes that serve one socket then lose its file with the first that ends.
+    """
+    if cleans_up is not None and sys.version_info < (3, 13):
+        pytest.skip("`cleanup_socket` is new in Python 3.13")
+    path = tmp_path / "socket"
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(path))
+    options = {} if cleans_up is None else {"cleanup_socket": cleans_up}
+    with serving_at(loop, None, sock=bound, **options):
+        assert path.is_socket()
+    by_asyncio = loop_name == "asyncio" and sys.version_info >= (3, 13)
+    assert path.exists() == (not (by_asyncio if cleans_up is None else cleans_up))
+
+
 def test_not_serving_at_first(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
     """`start_serving=False`: the file is there, but who connects is refused until it serves."""
     path = str(tmp_path / "socket")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import vitok
-from vitok import _children, _program
+from vitok import _children, _program, _sigterm
 
 _COMMANDS = ("run", "serve", "info", "bench")
 # In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, not a package.
@@ -85,6 +86,7 @@ def _serve(arguments: list[str]) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     _children.make_default()
+    _sigterm.handle_while_running()
     try:
         if options.module is not None:
             _program.run_module(options.module)
@@ -97,6 +99,9 @@ def _run(options: argparse.Namespace) -> None:
     except _program.ProgramError as error:
         _refuse(str(error))
     except BaseException as error:
+        if _sigterm.has_ended(error):
+            # The exit code of a process that does not die of signals, the first of a container.
+            raise SystemExit(128 + signal.SIGTERM) from None
         _program.hide_frames(error, __file__)
         raise
 

@@ -17,7 +17,7 @@ import time
 import warnings
 import weakref
 from asyncio import base_events as _base_events
-from asyncio import format_helpers, trsock, unix_events
+from asyncio import format_helpers, streams, trsock, unix_events
 from asyncio import futures as _futures
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +198,17 @@ def pause_for_reader(reader: Any) -> None:
         reader._transport = None
     else:
         reader._paused = True
+
+
+def reads_on(protocol: Any) -> bool:
+    """Call `eof_received` at the end of what was typed on a terminal, and return whether the protocol wants more.
+
+    A stream reader takes no data behind an end; its protocol returns a true value to keep the other direction of a
+    socket open. So a program that reads a terminal by streams overrides `eof_received` if it wants more.
+    """
+    wants_more = bool(protocol.eof_received())
+    method = getattr(type(protocol), "eof_received", None)
+    return wants_more and method is not streams.StreamReaderProtocol.eof_received
 
 
 def warn_of_lost_writes() -> None:

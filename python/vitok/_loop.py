@@ -35,6 +35,9 @@ _ensure_future: Any = tasks.ensure_future
 # The callback of a future that stops its loop. anyio finds the root task by this very function.
 _stop_when_done: Any = _base_events._run_until_complete_cb  # type: ignore[attr-defined]
 
+# From Python 3.13 on a server unlinks the file of its Unix socket when it closes.
+_UNLINKS_SOCKETS = "cleanup_socket" in inspect.signature(_Base.create_unix_server).parameters
+
 # Families whose transports are native; others (Bluetooth, vsock) keep asyncio's own transports.
 _NATIVE_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
@@ -155,6 +158,9 @@ class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
 
         async def create_unix_server(self, *args: Any, start_serving: bool = True, **kwargs: Any) -> Server:
             """Listen on a Unix socket. Arguments, result and errors are those of asyncio's method."""
+            if _UNLINKS_SOCKETS and kwargs.get("sock") is not None:
+                # Whoever made the socket owns its file, too.
+                kwargs.setdefault("cleanup_socket", False)
             server = await super().create_unix_server(*args, start_serving=False, **kwargs)
             return await started(adopt(server)) if start_serving else adopt(server)
 

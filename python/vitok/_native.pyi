@@ -34,6 +34,7 @@ __all__ = [
     "WritePipeTransport",
     "__version__",
     "build_info",
+    "end_by_signal",
     "exit_after",
     "is_plain_socket",
     "know_loop_class",
@@ -319,7 +320,8 @@ class SSLTransport(asyncio.transports._FlowControlMixin, asyncio.Transport):
     def _force_close(self, exc: BaseException | None) -> None: ...
 
 @final
-class ReadPipeTransport(_AnyTransport, asyncio.ReadTransport): ...
+class ReadPipeTransport(_AnyTransport, asyncio.ReadTransport):
+    def _ask_protocol(self) -> None: ...
 
 @final
 class WritePipeTransport(_WritingTransport, asyncio.transports._FlowControlMixin):
@@ -333,6 +335,7 @@ class DatagramTransport(_WritingTransport, asyncio.transports._FlowControlMixin,
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
     def _force_close(self, exc: BaseException | None) -> None: ...
 
+def end_by_signal(signal: int) -> None: ...
 def exit_after(seconds: float, code: int, message: bytes) -> None: ...
 
 @final

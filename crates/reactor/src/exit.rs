@@ -75,7 +75,8 @@ fn write_message(message: Vec<u8>) {
     }
 }
 
-fn end_process(exit: Exit) -> ! {
+/// Ends the process now; nothing more of the program runs.
+pub fn end_process(exit: Exit) -> ! {
     let code = match exit {
         Exit::Code(code) => code,
         Exit::Signal(signal) => {

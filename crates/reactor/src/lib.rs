@@ -13,7 +13,7 @@
 //! | receive signals                           | [`SignalPipe`]                      |
 //! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
 //! | write lines without waiting               | [`Lines`]                           |
-//! | end the process at a set time             | [`exit_after`]                      |
+//! | end the process, now or at a set time     | [`end_process`], [`exit_after`]     |
 
 mod address;
 pub mod clock;
@@ -35,7 +35,7 @@ mod wakeup;
 pub use address::Address;
 pub use clock::{monotonic_ns, seconds};
 pub use deadline::Deadline;
-pub use exit::{Exit, exit_after};
+pub use exit::{Exit, end_process, exit_after};
 pub use interest::{Interest, Modified, Readiness, Trigger};
 pub use lines::{Lines, Progress, WAITING_AT_MOST};
 pub use poll_budget::{PollBudget, PollStep};

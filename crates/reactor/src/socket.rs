@@ -22,6 +22,7 @@
 //! | open a connection        | [`connect`]                                                                |
 //! | accept a connection      | [`accept`], [`accept_when_ready`]                                          |
 //! | ask a socket             | [`local_address`], [`peer_address`], [`pending_error`], [`lingers`]        |
+//! | ask a terminal           | [`is_open_terminal`]                                                       |
 //! | configure or close one   | [`set_nodelay`], [`shutdown_write`], [`close`]                             |
 
 use std::io::{self, IoSlice};
@@ -33,9 +34,9 @@ use crate::sys::socket::{
 };
 
 pub use crate::sys::socket::{
-    Connect, DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, lingers,
-    local_address, peer_address, pending_error, read, read_when_ready, receive_from, send_many, send_to,
-    set_nodelay, shutdown_write, write, write_vectored, write_when_ready,
+    Connect, DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, is_open_terminal,
+    lingers, local_address, peer_address, pending_error, read, read_when_ready, receive_from, send_many,
+    send_to, set_nodelay, shutdown_write, write, write_vectored, write_when_ready,
 };
 
 /// Receives bytes into `room`, and returns them. No bytes are the end of the stream, or `room` is empty.

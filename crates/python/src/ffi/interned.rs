@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 239] = [
+pub(super) const TEXTS: [&str; 240] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -39,6 +39,7 @@ pub(super) const TEXTS: [&str; 239] = [
     "__qualname__",
     "__repr__",
     "__subclasses__",
+    "_ask_protocol",
     "_asyncgen_finalizer_hook",
     "_asyncgen_firstiter_hook",
     "_asyncio",

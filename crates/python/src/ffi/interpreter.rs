@@ -1,7 +1,7 @@
 //! Access to functions of the interpreter that PyO3 does not wrap: the current interpreter, threads, signals, plain
 //! attribute assignment.
 
-use pyo3::exceptions::PyImportError;
+use pyo3::exceptions::{PyImportError, PyRuntimeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -31,6 +31,17 @@ pub(crate) fn require_main(_py: Python<'_>) -> PyResult<()> {
         return Ok(());
     }
     Err(new_error::<PyImportError>("vitok can be imported in the main interpreter only"))
+}
+
+/// Calls a function at the end of the interpreter's finalization, after which nothing can be written in Python.
+///
+/// Errors: RuntimeError if the interpreter has no place for it; it has 32.
+pub(crate) fn call_after_finalization(function: extern "C" fn()) -> PyResult<()> {
+    // SAFETY: the interpreter copies the pointer, and this library is never unloaded.
+    if unsafe { ffi::Py_AtExit(Some(function)) } == 0 {
+        return Ok(());
+    }
+    Err(new_error::<PyRuntimeError>("there is no place for another function at the end of the interpreter"))
 }
 
 /// Runs the Python-level handlers of signals that have arrived, and returns their exceptions.

@@ -54,6 +54,8 @@ hooks! {
     // Descriptors.
     fn descriptor_of(file);
     fn descriptor_or_none(file);
+    // Pipes.
+    fn reads_on(protocol);
     // Runs.
     fn in_main_thread();
     fn close_inherited(owner);

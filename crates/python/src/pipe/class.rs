@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+use super::read::ask_protocol;
 use super::state::{CLASSES, Inner, Pipe};
 use super::write;
 use crate::ffi::arguments::one;
@@ -22,6 +23,12 @@ pub(crate) fn make_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let doc = "The reading end of a pipe: asyncio.ReadTransport, native.";
     let mut reader = definition::<Inner>(py, "ReadPipeTransport", doc, &["ReadTransport"])?;
     reader.methods.extend(reading_methods());
+    reader.methods.push(method(
+        "_ask_protocol",
+        no_arguments(|pipe| ask_protocol(pipe).map(|()| none(pipe.py()))),
+        "($self)",
+        "Call eof_received() at the end of a terminal's input, and close unless the protocol reads on; for the loop.",
+    ));
     reader.getters.extend(reading_getters().into_iter().chain(getters()));
     reader.make(module, &CLASSES[0])?;
 

@@ -60,6 +60,7 @@ fn open_end<'py>(
         common: Common::new(descriptor.extract()?, protocol.to_owned(), None)?,
         end: if kind == SourceKind::ReadPipe { PipeEnd::reader() } else { PipeEnd::writer(hears_reader) },
         queue: WriteQueue::new(),
+        asks_protocol: false,
         is_sending: false,
         // A file that does not tell of its reader is a terminal or another device.
         writes_at_once: !hears_reader,

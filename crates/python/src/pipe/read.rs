@@ -10,12 +10,12 @@ use stream::Closing;
 use super::state::{Pipe, open_descriptor, stop_blocking};
 use crate::error::os_error;
 use crate::ffi::bytes;
-use crate::ffi::constants::none;
+use crate::ffi::constants::{none, truth};
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::protocol::Callee;
-use crate::transport::{self, report_fatal, schedule, schedule_lost, update_interest};
+use crate::transport::{self, connection_lost, report_fatal, schedule, schedule_lost, update_interest};
 
 const FAILED: &str = "Fatal read error on pipe transport";
 
@@ -37,6 +37,7 @@ pub(crate) fn on_readable(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
             let message = "Exception in callback protocol.data_received()";
             transport::report_failure(owner, &callee.protocol, pipe.object(), told, message)
         }
+        Ok(None) if socket::is_open_terminal(descriptor) => on_end_of_input(pipe, &callee),
         Ok(None) => on_end(pipe, &callee),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
         Err(error) => on_error(pipe, &error),
@@ -76,6 +77,41 @@ fn receive_now<'py>(
 
 fn may_block<T>(outcome: &io::Result<T>) -> bool {
     matches!(outcome, Err(error) if error.kind() == io::ErrorKind::Unsupported)
+}
+
+/// Asks the protocol at the next turn whether the end of what was typed so far is the end of the terminal.
+#[cold]
+fn on_end_of_input(pipe: This<'_, Pipe>, callee: &Callee<'_>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
+    let method = pipe.object().get_type().getattr(name!("_ask_protocol"))?;
+    let context = Some(callee.context.as_borrowed());
+    schedule(pipe.owner.bind(py), method.as_borrowed(), &[pipe.object()], context)?;
+    pipe.inner.with(py, |inner| inner.asks_protocol = true);
+    update_interest(pipe)
+}
+
+/// Does that, in the transport's context, and reads on or ends the transport.
+pub(super) fn ask_protocol(pipe: This<'_, Pipe>) -> Result<(), ErrorSet> {
+    let py = pipe.py();
+    let owner = pipe.owner.bind(py);
+    let callee = pipe.inner.with(py, |inner| {
+        inner.asks_protocol = false;
+        if inner.end.state.is_closing() { None } else { inner.common.callee(py) }
+    });
+    let Some(callee) = callee else { return Ok(()) };
+    let answer = owner.get().imports.hooks.reads_on(py, &callee.protocol);
+    let reads_on = answer.as_ref().is_ok_and(|answer| answer.is(truth(py, true)));
+    let answer = answer.map_err(ErrorSet::from);
+    let message = "Exception in callback protocol.eof_received()";
+    let told = transport::report_failure(owner, &callee.protocol, pipe.object(), answer, message);
+    let told = told.map_err(|raised| raised.take(py));
+    let is_lost = !reads_on && pipe.inner.with(py, |inner| inner.end.state.lose()) == Closing::Lose;
+    let settled = update_interest(pipe).map_err(|raised| raised.take(py));
+    if is_lost {
+        // Also while an exception leaves the loop: nothing else would end the pipe.
+        connection_lost(pipe, none(py).as_borrowed())?;
+    }
+    Ok(told.and(settled)?)
 }
 
 /// Ends the pipe because every writer has left. Unlike a socket's, the result of `eof_received` keeps nothing open.

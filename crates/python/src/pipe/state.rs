@@ -25,6 +25,8 @@ pub(crate) struct Inner {
     pub(super) common: Common,
     pub(super) end: PipeEnd,
     pub(super) queue: WriteQueue<Bytes>,
+    /// Whether a terminal's input has ended for now, and the protocol has not been asked yet whether it reads on.
+    pub(super) asks_protocol: bool,
     /// Whether bytes are being written without the GIL; others wait in the queue behind them.
     pub(super) is_sending: bool,
     /// Whether a write is sent at once: to a terminal, to which `print` writes as well, in order.

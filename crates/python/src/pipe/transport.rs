@@ -45,7 +45,8 @@ impl transport::Inner for Inner {
 
     #[inline(always)]
     fn interest(&mut self) -> stream::Interest {
-        self.end.interest()
+        let interest = self.end.interest();
+        stream::Interest { readable: interest.readable && !self.asks_protocol, ..interest }
     }
 
     fn visit(&self, visit: &mut Visit) {

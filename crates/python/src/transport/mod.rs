@@ -33,8 +33,8 @@ pub(crate) use class::{
 pub(crate) use flow::{given_limits, pause_if_high};
 pub(crate) use interest::alive;
 pub(crate) use lifecycle::{
-    after_send, begin, close, dispose, force_close, open, owe_end, schedule_begin, schedule_end,
-    schedule_lost, update_interest,
+    after_send, begin, close, connection_lost, dispose, force_close, open, owe_end, schedule_begin,
+    schedule_end, schedule_lost, update_interest,
 };
 pub(crate) use repr::{polling, repr, stage};
 pub(crate) use state::{Common, Inner, Transport};

@@ -7,6 +7,7 @@ mod datagram;
 mod options;
 mod pipe;
 mod sock_addr;
+mod terminal;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
 pub use options::{close, lingers, set_nodelay, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
 pub(crate) use sock_addr::SockAddr;
+pub use terminal::is_open_terminal;
 
 /// A read does not wait, whatever mode the descriptor is in: another process may have changed it.
 pub(crate) const RECEIVE_FLAGS: libc::c_int = libc::MSG_DONTWAIT;
