@@ -172,8 +172,11 @@ def _parts(options: argparse.Namespace) -> list[Part]:
     parts, known = [], []
     for suite in _chosen_suites(options.suite):
         settings = Settings(effort=_effort(suite, options), cores=cores, load=options.load)
-        entries = _chosen_rows(suite.entries(), options)
+        chosen = _chosen_rows(suite.entries(), options)
         known += [entry.name for entry in suite.entries()]
+        for entry in filter(lambda entry: entry.lacks, chosen):
+            print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
+        entries = [entry for entry in chosen if not entry.lacks]
         specs = _specs(suite, options)
         lacking = suite.lacks(settings) if entries else None
         if lacking:

@@ -29,6 +29,8 @@ class Row:
     tail_percent: int = 90
     # The first Python that has the feature.
     since: tuple[int, int] = (3, 11)
+    # Ends what the body has left in the loop, before the loop is closed.
+    close: Callable[[asyncio.AbstractEventLoop], None] | None = None
     # How many operations the instruction counter runs; None where the count depends on threads or on the clock.
     counted: int | None = None
 

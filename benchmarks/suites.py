@@ -64,6 +64,8 @@ class Entry:
     fixed_s: float | None = None
     # The largest number of rounds that is useful.
     rounds_at_most: int | None = None
+    # Why it cannot be measured here, in one line; empty if it can.
+    lacks: str = ""
 
 
 @dataclass(kw_only=True)

@@ -55,6 +55,9 @@ class RowRunner:
 
     def close(self) -> None:
         if self._loop is not None:
+            end = self._rows[self._row_name].close
+            if end is not None:
+                end(self._loop)
             self._loop.close()
         self._loop, self._row_name = None, ""
 
