@@ -205,7 +205,7 @@ def test_version_and_help() -> None:
     assert package.__version__ in vitok("--version").stdout
     child = vitok("--help")
     assert child.returncode == 0
-    for word in ("run", "info", "serve", "--as-uvloop"):
+    for word in ("run", "info", "serve", "top", "--as-uvloop"):
         assert word in child.stdout
 
 

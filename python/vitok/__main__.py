@@ -1,4 +1,4 @@
-"""The command `vitok` (or `python -m vitok`): `run script.py`, `serve module:app`, `info` and `bench`.
+"""The command `vitok` (or `python -m vitok`): `run script.py`, `serve module:app`, `top PID`, `info` and `bench`.
 
 It starts programs and makes vitok's loop their default; loops are not known otherwise.
 """
@@ -16,7 +16,7 @@ from typing import NoReturn
 import vitok
 from vitok import _children, _program, _sigterm
 
-_COMMANDS = ("run", "serve", "info", "bench")
+_COMMANDS = ("run", "serve", "top", "info", "bench")
 # In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, not a package.
 _BENCHMARKS = Path(__file__).with_name("_benchmarks")
 _USAGE_ERROR = 2
@@ -34,6 +34,12 @@ def main(arguments: list[str] | None = None) -> None:
     if first == "serve":
         # So has this one.
         _serve(arguments)
+        return
+    if first == "top":
+        # And this one.
+        from vitok import _top
+
+        _top.main(arguments[arguments.index("top") + 1 :])
         return
     options = _parser().parse_args(arguments)
     if options.as_uvloop or os.environ.get("VITOK_AS_UVLOOP") == "1":
@@ -55,12 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--as-uvloop", action="store_true", default=argparse.SUPPRESS, help="make 'import uvloop' import vitok"
     )
+    run.add_argument("--inspect", action="store_true", help="let `vitok top` of this user look at the process")
     how = run.add_mutually_exclusive_group()
     how.add_argument("-m", dest="module", metavar="MODULE", nargs=argparse.REMAINDER, help="run a module")
     how.add_argument("-c", dest="code", metavar="CODE", nargs=argparse.REMAINDER, help="run code given as a string")
     run.add_argument("script", nargs=argparse.REMAINDER, metavar="script.py [argument ...]")
     commands.add_parser("info", help="print the versions, the poller and the native parts")
     commands.add_parser("serve", help="serve an ASGI application over HTTP; see `vitok serve --help`", add_help=False)
+    commands.add_parser("top", help="show what a running process does; see `vitok top --help`", add_help=False)
     commands.add_parser("bench", help="compare this loop with others; see `vitok bench --help`", add_help=False)
     return parser
 
@@ -87,6 +95,8 @@ def _serve(arguments: list[str]) -> None:
 def _run(options: argparse.Namespace) -> None:
     _children.make_default()
     _sigterm.handle_while_running()
+    if options.inspect or os.environ.get("VITOK_INSPECT") == "1":
+        _listen()
     try:
         if options.module is not None:
             _program.run_module(options.module)
@@ -104,6 +114,16 @@ def _run(options: argparse.Namespace) -> None:
             raise SystemExit(128 + signal.SIGTERM) from None
         _program.hide_frames(error, __file__)
         raise
+
+
+def _listen() -> None:
+    """Let `vitok top` look at this process."""
+    from vitok import _inspect
+
+    try:
+        _inspect.listen()
+    except OSError as error:
+        _refuse(f"run: --inspect: {error}")
 
 
 def _print_info() -> None:

@@ -337,6 +337,9 @@ class Options:
         "lowest level of messages written to standard error",
         others="uvicorn and gunicorn info",
     )
+    inspect: bool = option(
+        False, Flag(), "let `vitok top` of this user look at each process that serves", others="no other has it"
+    )
 
 
 def table() -> tuple[Option, ...]:

@@ -73,6 +73,10 @@ class Server:
         sockets if they come from elsewhere; with `has_successor` the caller ends the server when
         `request_limit_reached` is set.
         """
+        if options.inspect:
+            from vitok import _inspect
+
+            _inspect.listen()
         self = cls.__new__(cls)
         self._prepare(options, context)
         self._set_application(load_application())
