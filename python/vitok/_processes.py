@@ -104,7 +104,7 @@ class SubprocessTransport(asyncio.SubprocessTransport):
         # Calls of the protocol that wait for `connection_made`.
         self._pending_calls: list[tuple[Any, ...]] | None = []
         self._pid: int | None = None
-        self._proc = proc = start(args, **options)
+        self._proc = proc = start(args, options)
         self._closed = False
         self._pid = proc.pid
         self._extra["subprocess"] = proc  # type: ignore[attr-defined]

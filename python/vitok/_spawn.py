@@ -1,15 +1,18 @@
-"""Starting a child process by `subprocess.Popen`, as asyncio does, and what Popen leaves open.
+"""Starting a child process by `subprocess.Popen`, as asyncio does, and with what Popen leaves open.
 
-All arguments keep the meaning and the checks of the running Python. The end of a child is not noticed here: see
-`_exit`.
+All arguments keep the meaning and the checks of the running Python. The most frequent ones take a shorter way to the
+same call; whatever fails there is tried again by Popen, which raises the exception. The end of a child is not noticed
+here: see `_exit`.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
+import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Some of the names used here are private and unknown to typeshed.
+_subprocess: Any = subprocess
 _Popen: Any = subprocess.Popen
 
 # From Python 3.13 on Popen may call `posix_spawn()`, for which Python code copies the whole environment. `fork_exec()`
@@ -53,10 +57,15 @@ class Child(_Popen):  # type: ignore[misc]
 
     def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, *rest: Any) -> None:
         """Execute the program, or raise what the child reports."""
-        _MODULE["_USE_VFORK"] = getattr(subprocess, "_USE_VFORK", True)
+        _MODULE["_USE_VFORK"] = _may_vfork()
         if preexec_fn is not None and _FORK_KEEPS_WAKEUP_DESCRIPTOR:
             preexec_fn = _Isolated(preexec_fn)
         _execute_child(self, args, executable, preexec_fn, *rest)
+
+
+def _may_vfork() -> bool:
+    """Return the module's other switch for users, which Python 3.14 does not have."""
+    return bool(getattr(subprocess, "_USE_VFORK", True))
 
 
 class _Isolated:
@@ -73,7 +82,118 @@ class _Isolated:
         return self._preexec_fn()
 
 
-def start(args: Any, **options: Any) -> Any:
-    """Return the Popen object of a new child. A program may have replaced `subprocess.Popen`, and then makes it."""
-    make = Child if subprocess.Popen is _Popen else subprocess.Popen
-    return make(args, universal_newlines=False, **options)
+def start(args: Any, options: dict[str, Any]) -> Any:
+    """Return the Popen object of a new child. What a program has put in the place of Popen's makes it instead."""
+    if not _is_untouched():
+        return subprocess.Popen(args, universal_newlines=False, **options)
+    child = _start_shortly(args, options) if options.keys() <= _FREQUENT else None
+    return child or Child(args, universal_newlines=False, **options)
+
+
+# The shorter way. Popen's own takes longer than the kernel's part, most of it for arguments that were not given.
+
+_FREQUENT = frozenset({"shell", "stdin", "stdout", "stderr", "bufsize", "cwd", "start_new_session"})
+
+_init, _original_execute_child = _Popen.__init__, _Popen._execute_child
+
+# The last arguments of `fork_exec()`: no group, groups, user, mask or function; and, before Python 3.14, `vfork()`.
+_NOTHING_ELSE = (-1, None, None, None, -1, None, *((True,) if sys.version_info < (3, 14) else ()))
+
+_NO_FILES = (-1,) * 6
+
+
+def _is_untouched() -> bool:
+    """Return whether Popen is as it was: tools for tracing replace it or its methods, and have to see each child."""
+    return _subprocess.Popen is _Popen and _Popen.__init__ is _init and _Popen._execute_child is _original_execute_child
+
+
+def _start_shortly(args: Any, options: dict[str, Any]) -> Child | None:
+    """Return a new child, or None if Popen has to try; nothing is left of the attempt then."""
+    command = ["/bin/sh", "-c", args] if options["shell"] else list(args)
+    program, standard = command[0], (options["stdin"], options["stdout"], options["stderr"])
+    if type(program) is not str or options["bufsize"] != 0 or standard[1] == subprocess.STDOUT or not _may_vfork():
+        return None
+    if _subprocess._active:
+        _subprocess._cleanup()
+    sys.audit("subprocess.Popen", program, command, options.get("cwd"), None)
+    child: Any = Child.__new__(Child)
+    vars(child).update(_attributes(), args=args, _waitpid_lock=threading.Lock())
+    if standard == (None, None, None):
+        return child if _execute(child, command, _NO_FILES, options) else None
+    files = child._get_handles(*standard)
+    is_started = False
+    try:
+        _open_files(child, files)
+        is_started = _execute(child, command, files, options)
+    finally:
+        child._close_pipe_fds(*files)
+        if not is_started:
+            for file in (child.stdin, child.stdout, child.stderr):
+                if file is not None:
+                    file.close()
+    return child if is_started else None
+
+
+def _open_files(child: Any, files: tuple[int, ...]) -> None:
+    """Make file objects of the parent's ends of the pipes."""
+    _, writing, reading, _, errors, _ = files
+    if writing >= 0:
+        child.stdin = os.fdopen(writing, "wb", 0)
+    if reading >= 0:
+        child.stdout = os.fdopen(reading, "rb", 0)
+    if errors >= 0:
+        child.stderr = os.fdopen(errors, "rb", 0)
+
+
+def _execute(child: Any, command: list[Any], files: tuple[int, ...], options: dict[str, Any]) -> bool:
+    """Execute the program. Return false, without a child, if that fails in any way."""
+    reading, writing = os.pipe()
+    try:
+        try:
+            if writing <= 2:
+                # The child would overwrite it with one of its standard files.
+                return False
+            child.pid = _subprocess._fork_exec(
+                *(command, _places(command[0]), True, (writing,), options.get("cwd"), None, *files, reading, writing),
+                *(True, options.get("start_new_session", False), *_NOTHING_ELSE),
+            )
+        except Exception:
+            # Popen raises it again, with what else it has to say.
+            return False
+        finally:
+            os.close(writing)
+        child._child_created = True
+        # The child writes what has failed, and its end is closed when the program is executed.
+        if not os.read(reading, 1):
+            return True
+    finally:
+        os.close(reading)
+    child._child_created = False
+    try:
+        os.waitpid(child.pid, 0)
+    except ChildProcessError:
+        # Another caller has waited for it.
+        pass
+    return False
+
+
+def _places(program: str) -> tuple[bytes, ...]:
+    """Return the paths at which a program may be."""
+    if "/" in program:
+        return (os.fsencode(program),)
+    # An empty folder is the current one.
+    return tuple(os.fsencode(f"{folder}/{program}" if folder else program) for folder in os.get_exec_path())
+
+
+@functools.cache
+def _attributes() -> dict[str, Any]:
+    """Return the attributes that Popen gives to a child with the default arguments, in the version that runs."""
+
+    class NeverStarted(_Popen):  # type: ignore[misc]
+        def _execute_child(self, *arguments: Any) -> None:
+            pass
+
+    return vars(NeverStarted([""], bufsize=0, universal_newlines=False)) | {
+        "_child_created": False,
+        "_closed_child_pipe_fds": True,
+    }
