@@ -103,10 +103,23 @@ class SockConnect(Kind):
         super().close()
 
 
+class LookUp(Kind):
+    """getaddrinfo() and getnameinfo() of a literal."""
+
+    def call(self) -> None:
+        self.drive(self.main())
+
+    async def main(self) -> None:
+        await self.loop.getaddrinfo("127.0.0.1", 80)
+        await self.loop.getaddrinfo("::1", "80", type=socket.SOCK_STREAM)
+        await self.loop.getnameinfo(("::1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+
+
 KINDS: list[type[Kind]] = [
     AddReader,
     ReaderRuns,
     RemoveReader,
+    LookUp,
     SockCalls,
     SockConnect,
 ]

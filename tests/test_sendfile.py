@@ -4,12 +4,9 @@ TLS, where files are always read, is not tested here.
 """
 
 import asyncio
-import functools
 import io
-import random
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,6 @@ from net_protocols import Recorder
 from net_support import (
     A_FEW,
     SMALL_BUFFER,
-    Pair,
     bad,
     fill,
     receive,
@@ -30,11 +26,8 @@ from net_support import (
     unix_pair,
     wired,
 )
+from sendfile_support import CONTENT, KINDS, Send, opened, sending, sent
 from support import turn, turn_until
-
-CONTENT = random.Random(9).randbytes(1_000_000)
-KINDS = ["by the kernel", "by reading"]
-Send = Callable[..., Coroutine[Any, Any, int]]
 
 
 @pytest.fixture
@@ -45,42 +38,12 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def opened(path: Path, kind: str) -> Any:
-    """The content as a file, which the kernel can send, or as an object that can only be read."""
-    return path.open("rb") if kind == "by the kernel" else io.BytesIO(CONTENT)
-
-
-@contextmanager
-def sending(loop: asyncio.AbstractEventLoop, way: str, pair: Pair) -> Iterator[Send]:
-    """A function that sends files over one end of a pair: through a transport or over the bare socket."""
-    if way == "socket":
-        with pair[0], pair[1]:
-            yield functools.partial(loop.sock_sendfile, pair[0])
-    else:
-        with wired(loop, pair=pair) as (transport, _):
-            yield functools.partial(loop.sendfile, transport)
-
-
 @pytest.fixture(params=["transport", "socket"])
 def way(loop: asyncio.AbstractEventLoop, request: pytest.FixtureRequest) -> Iterator[tuple[Send, socket.socket]]:
     """Both ways to send a file, over TCP: a function that sends, and the peer."""
     pair = tcp_pair()
     with sending(loop, request.param, pair) as send:
         yield send, pair[1]
-
-
-def sent(loop: asyncio.AbstractEventLoop, sending: Coroutine[Any, Any, int], peer: socket.socket) -> tuple[int, bytes]:
-    """What a sending gives and what its peer gets until it is done."""
-    task = loop.create_task(sending)
-    got = bytearray()
-    while not task.done():
-        turn(loop)
-        got += receive_now(peer) or b""
-    turn(loop, A_FEW)
-    got += receive_now(peer) or b""
-    while len(got) < task.result():
-        got += receive(loop, peer, task.result() - len(got))
-    return task.result(), bytes(got)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ asyncio.sleep(0)`. Each case runs on both loops, at several moments of a busy lo
 """
 
 import pytest
+import turns_cases
+import turns_cases_files
 from support import loop_factory
-from turns_cases import CASES
 from turns_support import Turns
+
+CASES = {**turns_cases.CASES, **turns_cases_files.CASES}
 
 # Turns for which the loop was busy before the cause: a few after a sleep, and so many that it has found means of saving
 # polls.

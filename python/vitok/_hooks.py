@@ -41,6 +41,10 @@ _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callba
 # The native code feeds the stream readers of these versions; what a newer `feed_data` does is unknown.
 FEEDS_READERS = sys.version_info < (3, 16)
 
+# Newer Pythons set the position of a file after `sock_sendfile` also if nothing was sent.
+_update_filepos: Any = unix_events._UnixSelectorEventLoop._sock_sendfile_update_filepos  # type: ignore[attr-defined]
+SENDFILE_ALWAYS_MOVES = "total_sent" not in inspect.signature(_update_filepos).parameters
+
 # Newer Pythons let `create_task` pass any keyword on to the task.
 TASKS_TAKE_KEYWORDS = "kwargs" in inspect.signature(_base_events.BaseEventLoop.create_task).parameters
 

@@ -18,6 +18,7 @@
 //! |--------------------------|----------------------------------------------------------------------------|
 //! | move bytes of a stream   | [`receive`], [`send`], [`send_vectored`]                                   |
 //! | move bytes of a pipe     | [`read`], [`write()`], [`write_vectored`]; [`read_when_ready`], [`write_when_ready`] |
+//! | send a file              | [`send_file`], [`file_size`], [`set_position`]                             |
 //! | move datagrams           | [`receive_from`], [`send_to`], [`DatagramBatch`], [`send_many`]            |
 //! | open a connection        | [`connect`]                                                                |
 //! | accept a connection      | [`accept`], [`accept_when_ready`]                                          |
@@ -34,9 +35,10 @@ use crate::sys::socket::{
 };
 
 pub use crate::sys::socket::{
-    Connect, DATAGRAMS_PER_CALL, DatagramBatch, accept, accept_when_ready, close, connect, is_open_terminal,
-    lingers, local_address, peer_address, pending_error, read, read_when_ready, receive_from, send_many,
-    send_to, set_nodelay, shutdown_write, write, write_vectored, write_when_ready,
+    Connect, DATAGRAMS_PER_CALL, DatagramBatch, SENDS_FILES, accept, accept_when_ready, close, connect,
+    file_size, is_open_terminal, lingers, local_address, peer_address, pending_error, read, read_when_ready,
+    receive_from, send_file, send_many, send_to, set_nodelay, set_position, shutdown_write, write,
+    write_vectored, write_when_ready,
 };
 
 /// Receives bytes into `room`, and returns them. No bytes are the end of the stream, or `room` is empty.

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 240] = [
+pub(super) const TEXTS: [&str; 242] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -103,6 +103,7 @@ pub(super) const TEXTS: [&str; 240] = [
     "asyncio.exceptions",
     "asyncio.futures",
     "asyncio.tasks",
+    "asyncio.unix_events",
     "body",
     "buffer_updated",
     "bytes",
@@ -197,6 +198,7 @@ pub(super) const TEXTS: [&str; 240] = [
     "run_in_executor",
     "scheme",
     "send",
+    "sendfile",
     "sendto",
     "server",
     "set_asyncgen_hooks",

@@ -6,14 +6,14 @@
 
 mod attributes;
 mod hooks;
-mod names;
+mod own_function;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 pub(crate) use self::attributes::{attribute, class};
 use self::hooks::Hooks;
-pub(crate) use self::names::{Names, OwnFunction};
+pub(crate) use self::own_function::{Names, OwnFunction, SendFile};
 use crate::ffi::at_import::AtImport;
 use crate::ffi::method::Keyword;
 use crate::name;
@@ -23,6 +23,7 @@ pub(crate) struct Imports {
     pub(crate) tasks: Tasks,
     pub(crate) thread_calls: ThreadCalls,
     pub(crate) names: Names,
+    pub(crate) send_file: SendFile,
     /// `asyncio.base_events.BaseEventLoop`.
     pub(crate) base_loop: Py<PyType>,
     /// `asyncio.BufferedProtocol`.
@@ -176,6 +177,7 @@ impl Imports {
             tasks: Tasks::load(py)?,
             thread_calls: ThreadCalls::load(py)?,
             names: Names::load(py)?,
+            send_file: SendFile::load(py)?,
             base_loop: class(py, "asyncio.base_events", "BaseEventLoop")?.unbind(),
             buffered_protocol: class(py, "asyncio.protocols", "BufferedProtocol")?.unbind(),
             deque: class(py, "collections", "deque")?.unbind(),

@@ -85,6 +85,5 @@ fn own_function<'py>(
     if state.modes.any(Modes::DEBUG | Modes::CLOSED) {
         return Ok(None);
     }
-    let names = &state.imports.names;
-    Ok(names.in_use(call.py, choose(names))?)
+    Ok(choose(&state.imports.names).in_use(call.py)?)
 }

@@ -179,8 +179,8 @@ pub(crate) struct ReadyEvent {
     pub(crate) readiness: Readiness,
 }
 
-/// One descriptor of the table. It may have a source and callbacks at once: asyncio's own `sendfile` waits by a
-/// callback on the descriptor of a transport that is paused meanwhile.
+/// One descriptor of the table. It may have a source and an operation at once: `sendfile` waits on the descriptor of a
+/// transport that is paused meanwhile; asyncio's own code does so by a callback.
 pub(crate) struct Entry {
     pub(crate) descriptor: RawFd,
     source: Option<Source>,

@@ -83,6 +83,8 @@ impl Registry {
             drop(self.tell(token, before, Asker::Leaver, evicted));
         } else {
             evicted.take_entry(self.table.remove(descriptor));
+            // The `sock_sendfile` of a transport whose socket is about to be closed: it is told by the next check.
+            self.table.orphans.append(&mut evicted.operations);
             match self.poller.as_mut() {
                 _ if before.is_empty() => {}
                 Some(poller) => drop(poller.deregister(descriptor, before)),

@@ -5,13 +5,16 @@
 //! sockets that are not exactly `socket.socket`, arguments of the wrong type) goes to asyncio's own method, which
 //! raises its own errors. `operation` runs an operation, `work` has its system calls.
 
+mod attempt;
 mod class;
 mod closed_check;
 mod operation;
+mod send_file;
 mod step;
 mod work;
 
 use pyo3::prelude::*;
+use reactor::socket::SENDS_FILES;
 
 pub(crate) use closed_check::limit_sleep;
 pub(crate) use operation::{Operation, connecting, on_ready, refuse};
@@ -42,6 +45,8 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         coroutine_method("sock_accept", accept),
     ];
     add_coroutine_methods(py, &base, methods)?;
+    let base = imports::class(py, "asyncio.unix_events", "_UnixSelectorEventLoop")?;
+    add_coroutine_methods(py, &base, [coroutine_method("_sock_sendfile_native", sendfile)])?;
     let connect = Method {
         name: "_sock_connect_resolved",
         entry: fastcall(connect),
@@ -98,6 +103,20 @@ fn sendto<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
 fn accept<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
     let Some((socket, [])) = plain(call) else { return Ok(None) };
     operation::make(call, "Loop.sock_accept", socket, Work::Accept)
+}
+
+/// Implements the part of `sock_sendfile` in which the kernel sends.
+fn sendfile<'py>(call: &Call<'py, EventLoop>) -> Made<'py> {
+    let py = call.py;
+    let Some((socket, [file, offset, count])) = plain(call) else { return Ok(None) };
+    let imports = call.this().value().imports;
+    if !SENDS_FILES || imports.send_file.sendfile.in_use(py)?.is_none() {
+        return Ok(None);
+    }
+    match send_file::file_work(py, file, offset, count)? {
+        Some(work) => operation::make(call, "Loop._sock_sendfile_native", socket, Work::SendFile(work)),
+        None => Ok(None),
+    }
 }
 
 /// Implements the last step of the Python method `sock_connect`: the socket is a plain one.

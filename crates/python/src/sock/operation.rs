@@ -13,7 +13,8 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
-use super::work::{Attempt, Place, Work};
+use super::attempt::{Attempt, Place};
+use super::work::Work;
 use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::warn_of_forgotten;

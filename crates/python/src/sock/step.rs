@@ -8,8 +8,9 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use super::attempt::{Attempt, Place};
 use super::operation::{Operation, Stage, closed, fail_if_closed, leave};
-use super::work::{Attempt, Place, Work};
+use super::work::Work;
 use crate::error::os_error;
 use crate::ffi::call::call_method;
 use crate::ffi::coroutine::{Coroutine, Step};

@@ -4,15 +4,15 @@
 //! Python socket, which has errors and types for every family. Tasks and waiting are not known here.
 
 use std::io;
-use std::os::fd::RawFd;
 
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::{PyMemoryView, PyString};
 use reactor::socket;
 
+use super::attempt::{Attempt, Place};
+use super::send_file::FileWork;
 use crate::buffer::View;
-use crate::counters::Count;
 use crate::error::os_error;
 use crate::ffi::bytes;
 use crate::ffi::call::call_method;
@@ -20,10 +20,8 @@ use crate::ffi::error::new_numbered_error;
 use crate::ffi::instance::Visit;
 use crate::ffi::make;
 use crate::ffi::object::Object;
-use crate::ffi::socket_object::SocketObject;
 use crate::ffi::this::Borrowed;
 use crate::ffi::trampoline::ErrorSet;
-use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::Direction;
 use crate::transport;
@@ -39,51 +37,9 @@ pub(super) enum Work {
     ReceiveFromInto { buffer: Object, size: Option<Object> },
     SendAll { data: Object, sent: usize },
     SendTo { data: Object, address: Object },
+    SendFile(FileWork),
     Accept,
     Connect { address: Object, is_begun: bool },
-}
-
-/// The result of an attempt.
-pub(super) enum Attempt<'py> {
-    Done {
-        result: Bound<'py, PyAny>,
-        /// Whether it read all bytes that were there.
-        is_drained: bool,
-    },
-    Wait,
-}
-
-impl<'py> Attempt<'py> {
-    const fn done(result: Bound<'py, PyAny>) -> Self {
-        Self::Done { result, is_drained: false }
-    }
-
-    /// Adds the number of bytes that the result of a method tells, if the attempt was made.
-    fn count(
-        self,
-        bytes: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<usize>,
-        sum: &Count,
-    ) -> Result<Self, ErrorSet> {
-        if let Self::Done { result, .. } = &self {
-            sum.add(bytes(result)?);
-        }
-        Ok(self)
-    }
-}
-
-/// The objects of an attempt.
-pub(super) struct Place<'a, 'py> {
-    pub(super) py: Python<'py>,
-    pub(super) owner: &'a EventLoop,
-    pub(super) socket: &'a SocketObject,
-}
-
-impl Place<'_, '_> {
-    /// Returns the number of the socket for the next system call: exporting a buffer may have run user code, which may
-    /// have closed the socket.
-    fn descriptor(&self) -> RawFd {
-        self.socket.descriptor(self.py)
-    }
 }
 
 impl Work {
@@ -94,14 +50,16 @@ impl Work {
             | Self::ReceiveFrom { .. }
             | Self::ReceiveFromInto { .. }
             | Self::Accept => Direction::Read,
-            Self::SendAll { .. } | Self::SendTo { .. } | Self::Connect { .. } => Direction::Write,
+            Self::SendAll { .. } | Self::SendTo { .. } | Self::SendFile(_) | Self::Connect { .. } => {
+                Direction::Write
+            }
         }
     }
 
-    /// Returns whether the kernel's interest is kept for the next operation. A socket that was just connected can
-    /// nearly always be written, so that would be a useless event.
+    /// Returns whether the kernel's interest is kept for the next operation. A socket that was just connected, or has
+    /// taken a whole file, can nearly always be written, so that would be a useless event.
     pub(super) const fn lingers(&self) -> bool {
-        !matches!(self, Self::Connect { .. })
+        !matches!(self, Self::Connect { .. } | Self::SendFile(_))
     }
 
     /// Returns whether there is nothing to be tried before the socket is ready.
@@ -153,6 +111,7 @@ impl Work {
                 let attempt = ask(place, name!("sendto"), &arguments)?;
                 attempt.count(|count| count.extract(), &place.owner.counters.bytes_sent)
             }
+            Self::SendFile(work) => work.attempt(place),
             Self::Accept => accept(place),
             Self::Connect { address, is_begun } => {
                 let begun = std::mem::replace(is_begun, true);
@@ -172,6 +131,7 @@ impl Work {
                 visit.object(buffer);
                 visit.maybe(size.as_ref());
             }
+            Self::SendFile(work) => work.visit(visit),
             Self::SendTo { data, address } => {
                 visit.object(data);
                 visit.object(address);

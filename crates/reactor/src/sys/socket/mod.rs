@@ -4,6 +4,7 @@
 mod batch;
 mod connect;
 mod datagram;
+mod file;
 mod options;
 mod pipe;
 mod sock_addr;
@@ -18,6 +19,7 @@ use std::mem::MaybeUninit;
 pub use batch::DatagramBatch;
 pub use connect::{Connect, connect, local_address, peer_address, pending_error};
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
+pub use file::{SENDS_FILES, file_size, send_file, set_position};
 pub use options::{close, lingers, set_nodelay, shutdown_write};
 pub use pipe::{accept, accept_when_ready, read, read_when_ready, write, write_vectored, write_when_ready};
 pub(crate) use sock_addr::SockAddr;

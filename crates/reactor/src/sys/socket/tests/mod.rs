@@ -4,6 +4,8 @@
 mod addresses;
 mod connections;
 mod datagrams;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod files;
 mod names;
 mod pipes;
 mod signals;
