@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _compat, _pipes, _processes, _tls
 from ._accepting import GuardedSocket
+from ._connect import create_connection
 from ._hooks import descriptor_of, endpoint_info
 from ._measuring import MeasuredLoop
 from ._native import EventLoop, is_plain_socket, know_loop_class
@@ -175,6 +176,8 @@ class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
                 *_, address = (await self._ensure_resolved(address, **kind, loop=self))[0]
             return await self._sock_connect_resolved(sock, address)
 
+        # The native `create_connection` calls this unless a literal address is all that it is given.
+        _create_connection = create_connection
         create_server.__signature__ = inspect.signature(_Base.create_server)
         create_unix_server.__signature__ = inspect.signature(_Base.create_unix_server)
 

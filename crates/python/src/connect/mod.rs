@@ -2,7 +2,7 @@
 //! transport, and waits until `connection_made` was called.
 //!
 //! This file has the method. Every other call (names, TLS, several addresses, options, debug mode, a loop whose methods
-//! were replaced, a program with audit hooks) goes to asyncio's own method.
+//! were replaced, a program with audit hooks) goes to `vitok._connect`.
 //!
 //! | File       | Contents                                                                |
 //! |------------|-------------------------------------------------------------------------|
@@ -20,8 +20,12 @@ pub(crate) use replaced::{is_replaceable, know_loop_class};
 pub(crate) use task::at_turn_end;
 
 use crate::ffi::coroutine_method::{add_coroutine_methods, coroutine_method};
+use crate::ffi::make;
+use crate::ffi::method::Call;
+use crate::ffi::trampoline::ErrorSet;
 use crate::imports;
 use crate::loop_state::EventLoop;
+use crate::name;
 
 /// Adds the class of the coroutines to the module, and the method to the class of the loop.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -32,7 +36,15 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         &base,
         [coroutine_method("create_connection", |call| match request::of(call)? {
             Some(request) => task::create(call, request).map(Some),
-            None => Ok(None),
+            None => in_python(call),
         })],
     )
+}
+
+/// Returns the coroutine of the function in Python, which `vitok.Loop` has as a method.
+fn in_python<'py>(call: &Call<'py, EventLoop>) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
+    let Some(method) = call.receiver().getattr_opt(name!("_create_connection"))? else { return Ok(None) };
+    let (mut arguments, options) = call.unbound()?;
+    let arguments = make::tuple(call.py, arguments.drain(1..))?;
+    Ok(Some(method.call(arguments, Some(&options))?))
 }

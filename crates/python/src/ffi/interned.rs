@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 242] = [
+pub(super) const TEXTS: [&str; 243] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -56,6 +56,7 @@ pub(super) const TEXTS: [&str; 242] = [
     "_check_thread",
     "_coroutine_origin_tracking_enabled",
     "_coroutine_origin_tracking_saved_depth",
+    "_create_connection",
     "_deliver_held",
     "_detach",
     "_ensure_fd_no_transport",
