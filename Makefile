@@ -41,6 +41,7 @@ MADE := $(VENV)/.made-$(STAMP)
 BUILDER := $(VENV)/.builder-$(STAMP)
 DEV := $(VENV)/.dev-$(STAMP)
 PROGRAMS := $(VENV)/.programs-$(STAMP)
+MORE_PROGRAMS := $(VENV)/.more-programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
 AUTOBAHN := $(VENV)/.autobahn-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
@@ -48,13 +49,14 @@ INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build run test test-rust test-python check check-rust check-python bench bench-gate conformance autobahn fuzz \
+.PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
         clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
 	@echo 'make run ARGS="script.py --flag"  run an asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
+	@echo 'make programs                     run programs that take long to install: grpc, Jupyter, dask, Ray and others'
 	@echo 'make check                        check formats, lints, types, the stub and the structure'
 	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
 	@echo 'make bench-gate                   compare instructions of the hottest paths with benchmarks/instructions.json'
@@ -88,6 +90,10 @@ test-rust: | doctor
 test-python: $(BUILT) $(DEV) $(PROGRAMS) | doctor-tests
 	cargo build --release --quiet --package vitok-load && touch $(CARGO_TARGET_DIR)/release/vitok-load
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Redis and PostgreSQL are those of the tests.
+programs: $(BUILT) $(DEV) $(MORE_PROGRAMS) | doctor-tests
+	VITOK_REQUIRE_MORE_PROGRAMS=1 $(BIN)/python -m pytest tests/programs/test_more_*.py tests/programs/test_clusters.py $(PYTEST_ARGS)
 
 check: check-rust check-python
 
@@ -161,6 +167,10 @@ $(DEV): pyproject.toml $(MADE)
 $(PROGRAMS): pyproject.toml $(MADE)
 	@echo 'Installing the programs that are tested on the loop into $(VENV)'
 	@$(INSTALL) programs && touch $@
+
+$(MORE_PROGRAMS): pyproject.toml $(MADE)
+	@echo 'Installing more programs that are tested on the loop into $(VENV)'
+	@$(INSTALL) more-programs && touch $@
 
 $(AUTOBAHN): pyproject.toml $(MADE)
 	@echo 'Installing the Autobahn test cases into $(VENV)'

@@ -84,6 +84,12 @@ def words_of(program: str, flavour: Flavour, *, by_command: Sequence[str] = ()) 
 
 def run_to_end(words: Sequence[str], flavour: Flavour, *, seconds: int = CHILD_SECONDS, **environment: str) -> str:
     """Run a program, which must succeed in this time and complain of nothing. Gives the last line of its output."""
+    # In debug mode asyncio says before it what took long.
+    return lines_of(words, flavour, seconds=seconds, **environment)[-1]
+
+
+def lines_of(words: Sequence[str], flavour: Flavour, *, seconds: int = CHILD_SECONDS, **environment: str) -> list[str]:
+    """Run a program, which must succeed in this time and complain of nothing. Gives its output."""
     child = subprocess.run(
         words,
         stdout=subprocess.PIPE,
@@ -94,8 +100,7 @@ def run_to_end(words: Sequence[str], flavour: Flavour, *, seconds: int = CHILD_S
         env=surroundings(flavour, environment),
     )
     judge(child.returncode, child.stdout, expected=0)
-    # In debug mode asyncio says before it what took long.
-    return child.stdout.splitlines()[-1]
+    return child.stdout.splitlines()
 
 
 @contextmanager

@@ -1,0 +1,84 @@
+"""A server and a client of grpc.aio in one program: one answer, streams in both directions, a deadline, a cancellation.
+
+Its messages are bytes, so no compiler of messages is needed. It knows nothing of who runs it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+from scene import HOST, LARGE_BODY, chosen, loop_name
+
+CALLS = 50
+WORDS = [b"word %d" % number for number in range(CALLS)]
+
+
+async def shout(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    """One answer to one request."""
+    await asyncio.sleep(0)
+    return request.upper()
+
+
+async def shout_each(
+    requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
+) -> AsyncIterator[bytes]:
+    """An answer to each request of a stream."""
+    async for request in requests:
+        yield request.upper()
+
+
+async def hang(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+    """No answer."""
+    await asyncio.Event().wait()
+    return b""
+
+
+async def serve() -> tuple[grpc.aio.Server, int]:
+    """A server on a port that the kernel chooses."""
+    server = grpc.aio.server()
+    handlers = {
+        "shout": grpc.unary_unary_rpc_method_handler(shout),
+        "shout_each": grpc.stream_stream_rpc_method_handler(shout_each),
+        "hang": grpc.unary_unary_rpc_method_handler(hang),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("words", handlers),))
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    return server, port
+
+
+async def call(channel: grpc.aio.Channel) -> None:
+    """The calls of a client."""
+    shouted = await asyncio.gather(*(channel.unary_unary("/words/shout")(word) for word in WORDS))
+    assert shouted == [word.upper() for word in WORDS]
+    assert await channel.unary_unary("/words/shout")(LARGE_BODY) == LARGE_BODY.upper()
+
+    async def each() -> AsyncIterator[bytes]:
+        for word in WORDS:
+            yield word
+
+    assert [answer async for answer in channel.stream_stream("/words/shout_each")(each())] == shouted
+    try:
+        await channel.unary_unary("/words/hang")(b"", timeout=0.05)
+    except grpc.aio.AioRpcError as failure:
+        code = failure.code()
+    else:
+        code = grpc.StatusCode.OK
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    hanging = channel.unary_unary("/words/hang")(b"")
+    await asyncio.sleep(0)
+    hanging.cancel()
+    assert await hanging.code() is grpc.StatusCode.CANCELLED
+
+
+async def main() -> None:
+    """The program, and the last word."""
+    server, port = await serve()
+    async with grpc.aio.insecure_channel(f"{HOST}:{port}") as channel:
+        await call(channel)
+    await server.stop(None)
+    print(loop_name())
+
+
+if __name__ == "__main__":
+    chosen().run(main())
