@@ -1,6 +1,7 @@
-"""The end of a child process: its exit code, whoever waits for it, and signals that concern it.
+"""The end of a child process: its exit code, whoever waits for it, and what is left of it.
 
-The arguments, pipes and callbacks of children are tested in test_processes.py.
+The arguments, pipes and callbacks of children are tested in test_processes.py, signals while they start in
+test_processes_signals.py.
 """
 
 import asyncio
@@ -10,13 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from net_support import run
-from support import ErrorLog, loop_factory, open_descriptors, private, turn, turn_until
+from support import ErrorLog, loop_factory, open_descriptors, private, turn
 
 PIPE = asyncio.subprocess.PIPE
 NO_PIPES: dict[str, Any] = {"stdin": None, "stdout": None, "stderr": None}
@@ -302,55 +303,6 @@ def test_a_transport_that_is_forgotten_warns(ours: asyncio.AbstractEventLoop) ->
     assert transport.is_closing()
     run(ours, private(transport)._wait())
     turn(ours, 3)
-
-
-HANDLED: dict[str, Callable[[asyncio.AbstractEventLoop, list[str]], object]] = {
-    "of the loop": lambda loop, calls: loop.add_signal_handler(signal.SIGUSR1, calls.append, "called"),
-    "of the program": lambda loop, calls: signal.signal(signal.SIGUSR1, lambda *_: calls.append("called")),
-}
-
-
-@pytest.mark.vitok_only
-@pytest.mark.parametrize("kind", HANDLED)
-def test_a_signal_for_a_starting_child_calls_no_handler_of_its_parent(
-    ours: asyncio.AbstractEventLoop, kind: str
-) -> None:
-    """The child wrote the number to the parent's wake-up descriptor: asyncio 3.11 calls its handler."""
-    calls: list[str] = []
-    before = signal.getsignal(signal.SIGUSR1)
-    HANDLED[kind](ours, calls)
-
-    async def main() -> None:
-        child = await asyncio.create_subprocess_exec("true", preexec_fn=lambda: os.kill(os.getpid(), signal.SIGUSR1))
-        assert await child.wait() == 0
-        for _ in range(3):
-            await asyncio.sleep(0)
-
-    try:
-        run(ours, main())
-        assert calls == []
-        os.kill(os.getpid(), signal.SIGUSR1)
-        turn_until(ours, lambda: calls)
-    finally:
-        ours.remove_signal_handler(signal.SIGUSR1)
-        signal.signal(signal.SIGUSR1, before)
-
-
-@pytest.mark.vitok_only
-def test_hooks_of_fork_do_not_run(ours: asyncio.AbstractEventLoop) -> None:
-    """They run for a child with `preexec_fn` only, as everywhere."""
-    calls: list[str] = []
-    os.register_at_fork(before=lambda: calls.append("fork"))
-
-    async def main(**options: Any) -> None:
-        child = await asyncio.create_subprocess_exec("true", **options)
-        assert await child.wait() == 0
-
-    run(ours, main())
-    run(ours, main(user=os.getuid()))
-    assert calls == []
-    run(ours, main(preexec_fn=lambda: None))
-    assert calls == ["fork"]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="Python 3.14 has no child watchers")

@@ -17,7 +17,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # Some of the names used here are private and unknown to typeshed.
 _subprocess: Any = subprocess
@@ -28,9 +28,6 @@ _Popen: Any = subprocess.Popen
 # is called with the switch off that the module has for users, without switching it off for everybody.
 _MODULE: dict[str, Any] = {**vars(subprocess), "_USE_POSIX_SPAWN": False}
 _execute_child: Any = FunctionType(_Popen._execute_child.__code__, _MODULE)
-
-# From Python 3.12 on asyncio does this at each fork that runs hooks, and so before `preexec_fn`.
-_FORK_KEEPS_WAKEUP_DESCRIPTOR = sys.version_info < (3, 12)
 
 
 class Child(_Popen):  # type: ignore[misc]
@@ -58,9 +55,14 @@ class Child(_Popen):  # type: ignore[misc]
     def _execute_child(self, args: Any, executable: Any, preexec_fn: Any, *rest: Any) -> None:
         """Execute the program, or raise what the child reports."""
         _MODULE["_USE_VFORK"] = _may_vfork()
-        if preexec_fn is not None and _FORK_KEEPS_WAKEUP_DESCRIPTOR:
-            preexec_fn = _Isolated(preexec_fn)
-        _execute_child(self, args, executable, preexec_fn, *rest)
+        if preexec_fn is None:
+            _execute_child(self, args, executable, None, *rest)
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            _execute_child(self, args, executable, _Isolated(preexec_fn, before), *rest)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _may_vfork() -> bool:
@@ -69,16 +71,18 @@ def _may_vfork() -> bool:
 
 
 class _Isolated:
-    """A `preexec_fn` of a child that must not write to its parent's wake-up descriptor.
+    """A `preexec_fn` of a child that must not write to its parent's wake-up descriptor, and is forked without signals.
 
-    Otherwise a signal for the child calls the handlers of the parent.
+    Otherwise a signal for the child calls the handlers of the parent. With `vfork()` CPython does this itself.
     """
 
-    def __init__(self, preexec_fn: Callable[[], object]) -> None:
+    def __init__(self, preexec_fn: Callable[[], object], signals: Iterable[int]) -> None:
         self._preexec_fn = preexec_fn
+        self._signals = signals
 
     def __call__(self) -> object:
         signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._signals)
         return self._preexec_fn()
 
 
