@@ -9,6 +9,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::handle_object::{Flags, Handle};
 use crate::ffi::handle_pool::{Content, make_handle};
 use crate::ffi::interpreter::to_seconds;
+use crate::ffi::make;
 use crate::ffi::method::{Method, fastcall};
 use crate::ffi::name::Text;
 use crate::ffi::this::Borrowed;
@@ -93,8 +94,18 @@ fn call_later<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Err
     let request =
         Request { callback: *callback, arguments, context: handle::context_of(call, "call_later")? };
     let this = call.this().value();
-    let when = time::now(this, call.this())? + to_seconds(*delay)?;
+    let now = time::now(this, call.this())?;
+    let when = now + to_seconds(*delay).or_else(|raised| wrong_delay(call.py, now, *delay, raised))?;
     at(call, this, &request, "call_at", when)
+}
+
+/// Returns the sum of the time and a delay that is no number, less the time, or what the addition raises: asyncio adds
+/// them.
+#[cold]
+fn wrong_delay(py: Python<'_>, now: f64, delay: Borrowed<'_>, raised: ErrorSet) -> Result<f64, ErrorSet> {
+    drop(raised.take(py));
+    let sum = make::float(py, now)?.add(delay)?;
+    Ok(to_seconds(sum.as_borrowed())? - now)
 }
 
 fn call_at<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, ErrorSet> {

@@ -154,13 +154,21 @@ impl<'py> Arguments<'py> {
             return Err(new_error::<PyTypeError>(text).into());
         }
         let (mut leading, options) = self.unbound()?;
+        let mut missing = Vec::new();
         for &parameter in &parameters[self.positional.min(parameters.len())..] {
-            let Some(value) = options.get_item(parameter)? else {
-                let text = format!("{method}() missing required argument: '{parameter}'");
-                return Err(new_error::<PyTypeError>(text).into());
-            };
-            leading.push(value);
-            options.del_item(parameter)?;
+            match options.get_item(parameter)? {
+                Some(value) => {
+                    leading.push(value);
+                    options.del_item(parameter)?;
+                }
+                None => missing.push(format!("'{parameter}'")),
+            }
+        }
+        if !missing.is_empty() {
+            let (count, plural) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
+            let names = missing.join(" and ");
+            let text = format!("{method}() missing {count} required positional argument{plural}: {names}");
+            return Err(new_error::<PyTypeError>(text).into());
         }
         let own = T::type_object(py).getattr(method)?;
         Ok(own.call(make::tuple(py, leading)?, Some(&options))?)

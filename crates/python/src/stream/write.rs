@@ -23,7 +23,8 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::transport::{
-    self, AfterWrite, after_send, after_write, is_bytes_like, pause_if_high, unchanging, update_interest,
+    self, AfterWrite, LineCall, after_send, after_write, is_bytes_like, pause_if_high, unchanging_lines,
+    update_interest,
 };
 
 /// The largest memory that is copied; longer memory is offered to the kernel first, and only the rest is copied.
@@ -288,32 +289,22 @@ fn offer<'a>(stream: This<'_, Stream>, bytes: impl FnOnce() -> &'a [u8]) -> Resu
     }
 }
 
+/// Whether asyncio's `writelines()` of this Python joins the lines and passes them to `write()`.
+const IS_JOINED: bool = cfg!(not(Py_3_12));
+
 /// Implements `transport.writelines(list_of_data)`: everything is queued before anything is sent, or nothing if one
 /// item has the wrong type.
 pub(super) fn write_lines(stream: This<'_, Stream>, lines: Borrowed<'_>) -> Result<(), ErrorSet> {
     let refused = stream.inner.with(stream.py(), |inner| inner.state.admit(true));
     if !matches!(refused, Admission::Queue | Admission::Nothing) {
-        return refuse(stream, refused, "writelines");
+        return refuse(stream, refused, if IS_JOINED { "write" } else { "writelines" });
     }
-    let mut pieces = Vec::new();
-    for line in lines.try_iter()? {
-        let piece = shared(&line?)?;
-        pieces.try_reserve(1).map_err(|_| no_memory())?;
-        pieces.push(piece);
-    }
+    let pieces = unchanging_lines(lines, if IS_JOINED { LineCall::Join } else { LineCall::View })?;
     // Iterating ran user code, which may have ended or closed the stream.
     let is_empty = pieces.iter().all(|piece| piece.as_ref().is_empty());
     enqueue("writelines", stream, is_empty, |inner| {
         pieces.into_iter().try_for_each(|piece| inner.queue.push_shared(piece))
     })
-}
-
-/// Returns a line that never changes.
-fn shared(line: &Bound<'_, PyAny>) -> Result<Bytes, ErrorSet> {
-    if !is_bytes_like(line.as_borrowed()) {
-        return Err(wrong_type(line.as_borrowed())?.into());
-    }
-    unchanging(line.as_borrowed())
 }
 
 #[cold]

@@ -20,7 +20,7 @@ use crate::ffi::openssl::Outcome;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::stream::ReadMode;
-use crate::transport::{is_bytes_like, unchanging};
+use crate::transport::{LineCall, is_bytes_like, unchanging, unchanging_lines};
 
 /// What is encrypted before it is sent: more would leave the cache.
 const BATCH: usize = 256 * 1024;
@@ -86,15 +86,7 @@ pub(super) fn enqueue(tls: This<'_, Tls>, push: impl FnOnce(&mut Inner) -> bool)
 
 /// Implements `transport.writelines(list_of_data)`.
 pub(super) fn write_lines(tls: This<'_, Tls>, lines: Borrowed<'_>) -> Result<(), ErrorSet> {
-    let mut pieces = Vec::new();
-    for line in lines.try_iter()? {
-        let line = line?;
-        if !is_bytes_like(line.as_borrowed()) {
-            return Err(wrong_type(line.as_borrowed())?.into());
-        }
-        pieces.try_reserve(1).map_err(|_| no_memory())?;
-        pieces.push(unchanging(line.as_borrowed())?);
-    }
+    let pieces = unchanging_lines(lines, LineCall::Join)?;
     enqueue(tls, |inner| pieces.into_iter().all(|piece| inner.queue.push_shared(piece).is_ok()))
 }
 

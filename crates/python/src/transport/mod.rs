@@ -21,6 +21,7 @@ mod class;
 mod flow;
 mod interest;
 mod lifecycle;
+mod lines;
 mod repr;
 mod state;
 
@@ -36,5 +37,6 @@ pub(crate) use lifecycle::{
     after_send, begin, close, connection_lost, dispose, force_close, open, owe_end, schedule_begin,
     schedule_end, schedule_lost, update_interest,
 };
+pub(crate) use lines::{LineCall, unchanging_lines};
 pub(crate) use repr::{polling, repr, stage};
 pub(crate) use state::{Common, Inner, Transport};
