@@ -4,6 +4,7 @@ How the end of a child is noticed is tested in test_processes_ends.py.
 """
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -336,3 +337,20 @@ def test_a_replaced_popen_is_used(loop: asyncio.AbstractEventLoop, monkeypatch: 
     turn_until(loop, lambda: protocol.lost)
     assert transport.get_returncode() == 0
     transport.close()
+
+
+@pytest.mark.vitok_only
+@pytest.mark.parametrize("name", ["_make_write_pipe_transport", "_make_read_pipe_transport"])
+def test_a_pipe_that_gets_no_transport(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The exception reaches the caller, the child is killed and waited for, and its pipes are closed."""
+    loop = loop_factory("vitok")()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "refused")
+
+    monkeypatch.setattr(loop, name, fail)
+    with pytest.raises(OSError, match="refused"):
+        run(loop, asyncio.create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE, stderr=PIPE))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    loop.close()

@@ -124,8 +124,9 @@ class SubprocessTransport(asyncio.SubprocessTransport):
         for number, file in enumerate(_files(self._proc)):
             if file is not None:
                 make, protocol = self._kind_of_pipe(number)
-                self._pipes[number] = protocol
                 protocol.pipe = make(file, protocol)
+                # A file without a transport is closed by `_abandon`.
+                self._pipes[number] = protocol
 
     def _kind_of_pipe(self, number: int) -> tuple[Any, Any]:
         if number == 0:

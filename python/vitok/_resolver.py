@@ -126,13 +126,22 @@ class LookUp:
         self.settle((None, socket.gaierror(socket.EAI_AGAIN, text)))
 
 
+class Place:
+    """The place of one thread in the counts of a pool."""
+
+    is_counted = False
+    is_taken = False
+
+
 class Pool:
     """The threads of one process, and the look-ups that wait for one."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[LookUp, None] = OrderedDict()
         # Held for a few steps only, in which the garbage collector may close a loop. Waiting threads are woken by it.
-        self._changed = threading.Condition(threading.RLock())
+        # It is entered directly: a signal handler may raise within `Condition.__enter__()`, with the lock held.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._users: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self._is_unused = False
         self._threads = 0
@@ -141,26 +150,39 @@ class Pool:
 
     def add(self, look_up: LookUp, max_threads: int) -> None:
         """Make the look-up as soon as a thread is free. RuntimeError if there is none and none can be started."""
-        with self._changed:
+        place = Place()
+        try:
+            if self._needs_thread(look_up, max_threads, place):
+                threading.Thread(target=self._work, args=(place,), name="vitok-resolver", daemon=True).start()
+        except BaseException as error:
+            # A signal handler may have raised at any step, also in `start()` while the thread begins.
+            with self._lock:
+                self._take_back(place)
+                is_made_later = self._threads > 0 and look_up in self._waiting
+            if not (is_made_later and isinstance(error, Exception)):
+                raise
+
+    def _needs_thread(self, look_up: LookUp, max_threads: int, place: Place) -> bool:
+        """Queue the look-up. Return whether it needs another thread, which then counts as idle and has the place."""
+        with self._lock:
             self._users.add(look_up.loop)
             self._is_unused = False
             self._max_threads = max_threads
             self._waiting[look_up] = None
             if self._idle >= len(self._waiting) or self._threads >= max_threads:
                 self._changed.notify()
-                return
+                return False
+            place.is_counted = True
             self._threads += 1
             self._idle += 1
-        try:
-            threading.Thread(target=self._work, name="vitok-resolver", daemon=True).start()
-        except Exception:
-            # Not after a KeyboardInterrupt: `start()` waits for the thread, which runs by then.
-            with self._changed:
-                self._threads -= 1
-                self._idle -= 1
-                if self._threads:
-                    return
-            raise
+            return True
+
+    def _take_back(self, place: Place) -> None:
+        """Count a thread no longer if it has not begun. It ends when it does."""
+        if place.is_counted and not place.is_taken:
+            place.is_counted = False
+            self._threads -= 1
+            self._idle -= 1
 
     def discard(self, look_up: LookUp) -> None:
         """Forget a look-up that no thread has taken.
@@ -172,16 +194,20 @@ class Pool:
 
     def release(self, loop: asyncio.AbstractEventLoop) -> None:
         """Forget a loop that is closed. Idle threads end with the last one."""
-        with self._changed:
+        with self._lock:
             self._users.discard(loop)
             if not self._users:
                 self._is_unused = True
                 self._changed.notify_all()
 
-    def _work(self) -> None:
+    def _work(self, place: Place) -> None:
+        with self._lock:
+            if not place.is_counted:
+                return
+            place.is_taken = True
         while (look_up := self._next()) is not None:
             look_up.make()
-            with self._changed:
+            with self._lock:
                 # Before the loop knows, which may go on with another look-up at once.
                 self._idle += 1
             look_up.post()
@@ -190,7 +216,7 @@ class Pool:
 
     def _next(self) -> LookUp | None:
         """Wait for a look-up and take it. None if this thread, which counts as idle until then, is to end."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(self._has_news, IDLE_SECONDS)
             self._idle -= 1
             if self._threads <= self._max_threads:
