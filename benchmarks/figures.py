@@ -181,7 +181,8 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread | None:
     # A loop that costs no more than the floor is no unit; in a single round, that is noise.
     if statistics.median(theirs) <= 0:
         return None
-    return spread(list(_quotients(zip(ours, theirs, strict=True))))
+    # A round in which no event came is missing among the waits of that loop; those that are left are near neighbours.
+    return spread(list(_quotients(zip(ours, theirs, strict=False))))
 
 
 def _quotients(pairs: Iterable[tuple[float, float]]) -> Iterable[float]:

@@ -56,6 +56,13 @@ def test_a_loop_that_adds_nothing_is_no_unit() -> None:
     assert figures.ratio_above_floor(row, "one", "other", floor="raw") is None
 
 
+def test_round_without_an_event_is_missing_in_one_column() -> None:
+    row = _row(vitok=[10, 10], peer=[20, 20, 20])
+    found = figures.ratio(row, "vitok", "peer")
+    assert found is not None
+    assert found.median == 0.5
+
+
 def test_best_peer_is_neither_the_subject_nor_the_floor() -> None:
     assert figures.best_peer(_row(raw=[1], vitok=[2], slow=[9], fast=[5]), "vitok", floor="raw") == "fast"
 
