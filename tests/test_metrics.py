@@ -166,8 +166,10 @@ def test_bytes_of_sock_calls(loop: vitok.Loop) -> None:
             assert await loop.sock_recv_into(right, bytearray(100)) == 40
             one.send(b"y" * 7)
             assert len((await loop.sock_recvfrom(other, 100))[0]) == 7
+            with Path(__file__).open("rb") as file:
+                assert await loop.sock_sendfile(left, file, 0, 30) == 30
             after = loop.metrics()
-        assert after.bytes_sent - before.bytes_sent == 100
+        assert after.bytes_sent - before.bytes_sent == 130
         assert after.bytes_received - before.bytes_received == 107
 
     loop.run_until_complete(main())

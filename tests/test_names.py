@@ -340,7 +340,9 @@ def test_audit_events() -> None:
 
 
 @pytest.mark.vitok_only
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "127.1", "fe80::1%lo", "1:0:2:3:4:5:6:7", b"::1", None], ids=repr)
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "::1.2.3.4", "127.1", "fe80::1%lo", "1:0:2:3:4:5:6:7", b"::1", None], ids=repr
+)
 @pytest.mark.parametrize("port", [80, "80", b"80", None], ids=repr)
 def test_a_literal_needs_no_thread(host: Any, port: Any) -> None:
     """Line "`getaddrinfo` of a literal address answers at once": with the first step, without the help of a thread."""

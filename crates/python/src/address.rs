@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyInt, PyString, PyTuple};
 use reactor::Address;
+use reactor::socket::ipv6_text;
 
 use crate::ffi::make;
 
@@ -19,7 +20,7 @@ pub(crate) fn to_object<'py>(py: Python<'py>, address: &Address) -> PyResult<Bou
             make::tuple(py, [host, make::integer(py, i64::from(*port))?])?.into_any()
         }
         Address::V6 { addr, port, flowinfo, scope_id } => {
-            let host = make::text(py, &addr.to_string())?.into_any();
+            let host = make::text(py, &ipv6_text(*addr))?.into_any();
             let [port, flowinfo, scope] =
                 [u32::from(*port), *flowinfo, *scope_id].map(|number| make::integer(py, i64::from(number)));
             make::tuple(py, [host, port?, flowinfo?, scope?])?.into_any()

@@ -24,6 +24,7 @@
 //! | accept a connection      | [`accept`], [`accept_when_ready`]                                          |
 //! | ask a socket             | [`local_address`], [`peer_address`], [`pending_error`], [`lingers`]        |
 //! | ask a terminal           | [`is_open_terminal`]                                                       |
+//! | write an address         | [`ipv6_text`]                                                               |
 //! | configure or close one   | [`set_nodelay`], [`shutdown_write`], [`close`]                             |
 
 use std::io::{self, IoSlice};
@@ -36,9 +37,9 @@ use crate::sys::socket::{
 
 pub use crate::sys::socket::{
     Connect, DATAGRAMS_PER_CALL, DatagramBatch, SENDS_FILES, accept, accept_when_ready, close, connect,
-    file_size, is_open_terminal, lingers, local_address, peer_address, pending_error, read, read_when_ready,
-    receive_from, send_file, send_many, send_to, set_nodelay, set_position, shutdown_write, write,
-    write_vectored, write_when_ready,
+    file_size, ipv6_text, is_open_terminal, lingers, local_address, peer_address, pending_error, read,
+    read_when_ready, receive_from, send_file, send_many, send_to, set_nodelay, set_position, shutdown_write,
+    write, write_vectored, write_when_ready,
 };
 
 /// Receives bytes into `room`, and returns them. No bytes are the end of the stream, or `room` is empty.

@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString, PyTuple};
 use reactor::Address;
+use reactor::socket::ipv6_text;
 
 use crate::address;
 use crate::ffi::make;
@@ -112,7 +113,7 @@ impl<'py> Query<'py> {
             // The only usual form of an IPv4 address is its canonical one.
             Literal::V4 => make::tuple(py, [(*self.host).to_owned(), port]),
             Literal::V6(addr) => {
-                let host = make::text(py, &addr.to_string())?.into_any();
+                let host = make::text(py, &ipv6_text(*addr))?.into_any();
                 make::tuple(py, [host, port, make::integer(py, 0)?, make::integer(py, 0)?])
             }
         }
@@ -127,14 +128,8 @@ impl Literal {
         if text.as_bytes().first()?.is_ascii_digit() && text.parse::<Ipv4Addr>().is_ok() {
             return Some(Self::V4);
         }
-        text.parse().ok().filter(has_common_text).map(Self::V6)
+        text.parse().ok().map(Self::V6)
     }
-}
-
-/// Returns whether all systems write an address alike: some show its last four bytes as an IPv4 address if all others
-/// are zeros.
-fn has_common_text(addr: &Ipv6Addr) -> bool {
-    !matches!(addr.segments(), [0, 0, 0, 0, 0, 0, high, low] if high != 0 || low > 1)
 }
 
 fn port(given: Borrowed<'_>) -> Option<u16> {
@@ -182,7 +177,7 @@ pub(super) fn name_query<'py>(call: &Call<'py, EventLoop>) -> Option<NameQuery<'
     let family = if is_v6 { libc::AF_INET6 } else { libc::AF_INET };
     let (host, port) = match address::from_object(&sockaddr, family)? {
         Address::V4 { addr, port } => (addr.to_string(), port),
-        Address::V6 { addr, port, scope_id: 0, .. } if has_common_text(&addr) => (addr.to_string(), port),
+        Address::V6 { addr, port, scope_id: 0, .. } => (ipv6_text(addr), port),
         _ => return None,
     };
     Some(NameQuery { sockaddr, host, port })

@@ -1,6 +1,7 @@
 //! What the calls on sockets have in common: they are repeated after a signal, and they use the same structures. The
 //! purpose of each is documented with it.
 
+mod address_text;
 mod batch;
 mod connect;
 mod datagram;
@@ -16,6 +17,7 @@ mod tests;
 use std::io;
 use std::mem::MaybeUninit;
 
+pub use address_text::ipv6_text;
 pub use batch::DatagramBatch;
 pub use connect::{Connect, connect, local_address, peer_address, pending_error};
 pub use datagram::{DATAGRAMS_PER_CALL, receive_from, send_many, send_to};
