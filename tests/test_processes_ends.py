@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from net_support import run
-from support import ErrorLog, loop_factory, open_descriptors, private, turn
+from support import ErrorLog, loop_factory, open_descriptors, private, turn, turn_until
 
 PIPE = asyncio.subprocess.PIPE
 NO_PIPES: dict[str, Any] = {"stdin": None, "stdout": None, "stderr": None}
@@ -94,6 +94,25 @@ def test_another_caller_has_waited(ours: asyncio.AbstractEventLoop, caplog: pyte
         assert code == 7 or (code == 255 and "will report returncode 255" in caplog.text)
 
     run(ours, main())
+
+
+@pytest.mark.vitok_only
+def test_an_error_of_the_wait(ours: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reported once, and the descriptor of the process is closed."""
+    reports: list[dict[str, Any]] = []
+    ours.set_exception_handler(lambda _, details: reports.append(details))
+    pipes: dict[str, Any] = {**NO_PIPES, "stdin": PIPE}
+    transport, _ = run(ours, ours.subprocess_exec(asyncio.SubprocessProtocol, "cat", **pipes))
+    popen: Any = transport.get_extra_info("subprocess")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "waitid", lambda *_: 1 / 0)
+        private(transport).get_pipe_transport(0).close()
+        turn_until(ours, lambda: reports)
+        turn(ours, 3)
+    assert [type(report["exception"]) for report in reports] == [ZeroDivisionError]
+    assert popen.pidfd == -1
+    assert popen.wait() == 0
+    transport.close()
 
 
 @pytest.mark.vitok_only

@@ -59,9 +59,11 @@ class ExitWatch:
             os.close(pidfd)
 
     def _on_readable(self) -> None:
-        code = self._take_code()
-        self._loop._remove_reader(self._pidfd)
-        self._close()
+        try:
+            code = self._take_code()
+        finally:
+            self._loop._remove_reader(self._pidfd)
+            self._close()
         self._report(code)
 
     def _report(self, code: int | None) -> None:
