@@ -246,6 +246,25 @@ class Accepts(Kind):
         self.loop.run_until_complete(wait())
 
 
+class Connects(Kind):
+    """create_connection() to a literal address."""
+
+    def set_up(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.open.append(self.listener.close)
+        self.protocol = Echo()
+
+    def call(self) -> None:
+        self.drive(self.loop.create_connection(lambda: self.protocol, *self.listener.getsockname()))
+
+    def check(self, succeeded: bool) -> None:
+        cancel_all(self.loop)
+        if self.protocol.transport is not None:
+            self.protocol.transport.abort()
+        turn(self.loop, 4)
+        assert self.protocol.transport is None or self.protocol.is_lost
+
+
 class Collects(asyncio.DatagramProtocol):
     """Keeps what it receives."""
 
@@ -368,6 +387,7 @@ KINDS: list[type[Kind]] = [
     StreamInfo,
     ReaderEcho,
     Accepts,
+    Connects,
     Datagrams,
     Pipes,
     Sendfile,

@@ -10,7 +10,7 @@
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use reactor::{Address, socket};
 
@@ -203,24 +203,35 @@ fn list(task: This<'_, ConnectTask>) {
 /// Completes the future of a connection that is made, at the end of the turn after that of its request.
 pub(crate) fn at_turn_end(task: This<'_, ConnectTask>) -> Result<(), ErrorSet> {
     let py = task.py();
-    let (future, is_due) = match task.stage.with(py, |stage| match stage {
+    let listed = task.stage.with(py, |stage| match stage {
         Stage::Connected { future, turns, .. } => {
             let is_due = *turns == 0;
             *turns = turns.saturating_sub(1);
             Some((future.clone_ref(py), is_due))
         }
-        _ => None,
-    }) {
-        Some(listed) => listed,
         // Cancelled meanwhile.
-        None => return Ok(()),
-    };
+        _ => None,
+    });
+    let Some((future, is_due)) = listed else { return Ok(()) };
     if !is_due {
         list(task);
-    } else if !call_method(future.bind_borrowed(py), name!("done"), &[])?.is_truthy()? {
-        call_method(future.bind_borrowed(py), name!("set_result"), &[py.None().bind_borrowed(py)])?;
+        return Ok(());
     }
-    Ok(())
+    let future = future.bind_borrowed(py);
+    let completed = call_method(future, name!("done"), &[]).and_then(|is_done| {
+        if is_done.is_truthy()? {
+            return Ok(());
+        }
+        call_method(future, name!("set_result"), &[py.None().bind_borrowed(py)]).map(drop)
+    });
+    completed.map_err(|raised| {
+        let error = raised.take(py);
+        if error.is_instance_of::<PyMemoryError>(py) {
+            // The next turn tries again: nothing else would complete it.
+            list(task);
+        }
+        error.into()
+    })
 }
 
 /// Returns a socket object that owns the descriptor.
