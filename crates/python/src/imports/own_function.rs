@@ -71,7 +71,7 @@ pub(crate) struct SendFile {
     pub(crate) sendfile: OwnFunction,
     /// `asyncio.SendfileNotAvailableError`.
     pub(crate) not_available: Py<PyAny>,
-    /// Whether the position of the file is set at the end also if nothing was sent: asyncio from 3.12 on.
+    /// Whether the position of the file is set at the end also if nothing was sent, as newer versions of asyncio do.
     pub(crate) always_moves: bool,
 }
 
