@@ -7,7 +7,6 @@ here: see `_exit`.
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import subprocess
@@ -189,15 +188,20 @@ def _places(program: str) -> tuple[bytes, ...]:
     return tuple(os.fsencode(f"{folder}/{program}" if folder else program) for folder in os.get_exec_path())
 
 
-@functools.cache
+class _NeverStarted(_Popen):  # type: ignore[misc]
+    """A Popen that starts nothing."""
+
+    def _execute_child(self, *arguments: Any) -> None:
+        pass
+
+
+# What `_attributes` returns; empty before its first call.
+_found: dict[str, Any] = {}
+
+
 def _attributes() -> dict[str, Any]:
     """Return the attributes that Popen gives to a child with the default arguments, in the version that runs."""
-
-    class NeverStarted(_Popen):  # type: ignore[misc]
-        def _execute_child(self, *arguments: Any) -> None:
-            pass
-
-    return vars(NeverStarted([""], bufsize=0, universal_newlines=False)) | {
-        "_child_created": False,
-        "_closed_child_pipe_fds": True,
-    }
+    if not _found:
+        popen = _NeverStarted([""], bufsize=0, universal_newlines=False)
+        _found.update(vars(popen) | {"_child_created": False, "_closed_child_pipe_fds": True})
+    return _found
