@@ -1,15 +1,15 @@
-"""A program on gevent, with everything replaced that gevent replaces, beside the chosen loop.
+"""A program on gevent, with sockets and clocks replaced by gevent's, beside the chosen loop.
 
 gevent's hub has the main thread. The loop has a real thread of its own, because its poller would otherwise stop all
-greenlets. The bridge has two functions: greenlets wait for coroutines by `ask`, coroutines for greenlets by
-`in_greenlet`.
+greenlets; and the threads of its executors and look-ups stay real ones, because nothing would switch to them. The
+bridge has two functions: greenlets wait for coroutines by `ask`, coroutines for greenlets by `in_greenlet`.
 It knows nothing of who runs it.
 """
 
 # gevent wants to be first.
 from gevent import monkey
 
-monkey.patch_all()
+monkey.patch_all(thread=False, queue=False, subprocess=False)
 
 import asyncio  # noqa: E402
 import socket  # noqa: E402
@@ -115,6 +115,15 @@ async def close(server: asyncio.Server) -> str:
     return loop_name()
 
 
+async def use_threads() -> list[str]:
+    """Look names up and work in threads, again and again."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(3):
+            assert await loop.getaddrinfo("localhost", 80)
+        return [await asyncio.to_thread(str.upper, word) for word in ("one", "two", "three")]
+
+
 async def fail() -> None:
     """A failure."""
     raise ZeroDivisionError
@@ -143,6 +152,7 @@ def main() -> None:
         return squared
 
     assert [bridge.ask(square(number)) for number in range(CLIENTS)] == [number**2 for number in range(CLIENTS)]
+    assert bridge.ask(use_threads()) == ["ONE", "TWO", "THREE"]
     try:
         bridge.ask(fail())
     except ZeroDivisionError:
