@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from net_support import run
-from support import NewLoop, loop_factory, private, turn_until
+from support import NewLoop, loop_factory, private, run_python, turn_until
 
 PIPE = asyncio.subprocess.PIPE
 MORE_THAN_A_PIPE = 1 << 20
@@ -354,3 +355,33 @@ def test_a_pipe_that_gets_no_transport(monkeypatch: pytest.MonkeyPatch, name: st
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
     loop.close()
+
+
+FOREIGN = """
+    import subprocess
+
+    class Foreign:
+        standard = subprocess.Popen
+
+        def __init__(self, *args, **options):
+            self.proc = self.standard(*args, **options)
+            self.stdin, self.stdout, self.stderr = self.proc.stdin, self.proc.stdout, self.proc.stderr
+            self.pid, self.returncode = self.proc.pid, None
+
+    subprocess.Popen = Foreign
+    import asyncio, vitok
+
+    async def main():
+        child = await asyncio.create_subprocess_exec("sh", "-c", "echo out; exit 3", stdout=-1)
+        print(await child.communicate(), child.returncode)
+
+    with asyncio.Runner(loop_factory=vitok.new_event_loop) as runner:
+        runner.run(main())
+"""
+
+
+@pytest.mark.vitok_only
+def test_popen_was_replaced_before_the_import() -> None:
+    """As gevent does it: its class has no more of Popen than what is public."""
+    child = run_python("-c", textwrap.dedent(FOREIGN))
+    assert (child.stdout, child.stderr) == ("(b'out\\n', None) 3\n", "")

@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 from asyncio.log import logger
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class ExitWatch:
     def _take_code(self) -> int | None:
         """Return the exit code, which the Popen object has if its user has polled it; None for a running child."""
         child = self._child
-        with child._waitpid_lock:
+        # Other classes than Popen may have no lock.
+        with getattr(child, "_waitpid_lock", None) or nullcontext():
             if child.returncode is None:
                 child.returncode = self._wait_now()
             code: int | None = child.returncode

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
 
 # Some of the names used here are private and unknown to typeshed.
 _subprocess: Any = subprocess
-_Popen: Any = subprocess.Popen
+
+
+def _is_standard(popen: Any) -> bool:
+    """Return whether a class is the standard library's with its own methods. gevent, for example, has another."""
+    methods = (getattr(popen, name, None) for name in ("__init__", "_execute_child"))
+    return isinstance(popen, type) and all(getattr(it, "__globals__", None) is vars(subprocess) for it in methods)
+
+
+class _NoPopen:
+    """Stands for a class that a program has replaced before this module was imported: no child is of it."""
+
+    def _execute_child(self, *arguments: Any) -> None:
+        raise NotImplementedError
+
+
+_Popen: Any = subprocess.Popen if _is_standard(subprocess.Popen) else _NoPopen
 
 # From Python 3.13 on Popen may call `posix_spawn()`, for which Python code copies the whole environment. `fork_exec()`
 # takes the environment of the process as it is, and starts by `vfork()` as well. So the method of the running version
