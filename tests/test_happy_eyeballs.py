@@ -159,6 +159,34 @@ def test_a_race_that_is_cancelled_twice(racing: asyncio.AbstractEventLoop) -> No
             turn(racing, A_FEW)
 
 
+def test_a_cancellation_after_the_race(racing: asyncio.AbstractEventLoop, loop_name: str) -> None:
+    """A connection that has won is closed if the caller is cancelled while the attempts that lost end."""
+    skip_asyncio(loop_name)
+    inherited = bad(racing)._connect_sock
+    has_lost = asyncio.Event()
+
+    async def connect_sock(exceptions: Any, info: Any, local: Any = None) -> socket.socket:
+        if info[4][0] != "127.0.0.2":
+            connected: socket.socket = await inherited(exceptions, info, local)
+            return connected
+        try:
+            await asyncio.sleep(NEVER)
+        finally:
+            has_lost.set()
+            await asyncio.sleep(0.01)
+        raise AssertionError
+
+    bad(racing)._connect_sock = connect_sock
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        answer(racing, ("127.0.0.2", 1), listener.getsockname())
+        with same_descriptors():
+            task = racing.create_task(connecting(racing, 0))
+            run(racing, has_lost.wait())
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                run(racing, task)
+
+
 def test_a_time_limit(racing: asyncio.AbstractEventLoop, loop_name: str) -> None:
     """`wait_for` around a race ends it. asyncio leaves a task pending before Python 3.14."""
     skip_asyncio(loop_name, below=(3, 14))

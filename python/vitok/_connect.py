@@ -148,7 +148,7 @@ async def _side_by_side(
         winner = await _first_connected(attempts, lambda: all(attempt.done() for attempt in attempts), None)
         return None if winner is None else winner.result()
     finally:
-        await _end([attempt for attempt in attempts if attempt is not winner])
+        await _end(attempts, winner)
         attempts.clear()
 
 
@@ -172,8 +172,11 @@ def _is_connected(attempt: asyncio.Task[socket.socket]) -> bool:
     return attempt.done() and not attempt.cancelled() and attempt.exception() is None
 
 
-async def _end(attempts: list[asyncio.Task[socket.socket]]) -> None:
-    """Cancel attempts, wait until they have ended, and close the connections that they have made nevertheless."""
+async def _end(attempts: list[asyncio.Task[socket.socket]], winner: asyncio.Task[socket.socket] | None) -> None:
+    """Cancel the attempts that are left, wait until they have ended, and close all connections but the winner's.
+
+    If this is cancelled, nobody gets the winner's, which is closed as well.
+    """
     interrupted: asyncio.CancelledError | None = None
     while running := [attempt for attempt in attempts if not attempt.done()]:
         for attempt in running:
@@ -183,7 +186,7 @@ async def _end(attempts: list[asyncio.Task[socket.socket]]) -> None:
         except asyncio.CancelledError as error:
             interrupted = error
     for attempt in attempts:
-        if _is_connected(attempt):
+        if _is_connected(attempt) and (attempt is not winner or interrupted is not None):
             attempt.result().close()
     if interrupted is not None:
         raise interrupted
