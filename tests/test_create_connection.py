@@ -107,6 +107,22 @@ def test_a_class_of_sockets_that_a_program_replaces(
     end(loop, transport, listener)
 
 
+def test_a_method_of_sockets_that_a_program_replaces(
+    loop: asyncio.AbstractEventLoop, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools that forbid connections to some hosts assign a guard to `socket.socket.connect`."""
+
+    def refuse(_: socket.socket, address: Any) -> None:
+        raise PermissionError(f"not to {address}")
+
+    for _ in range(2):
+        connect_once(loop, listener)
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        with pytest.raises(PermissionError, match="not to"):
+            run(loop, loop.create_connection(Recorder, *listener.getsockname()))
+        monkeypatch.undo()
+
+
 AUDITED = """
 import asyncio, socket, sys
 
