@@ -102,6 +102,40 @@ def test_a_thousand_loops_in_a_thousand_threads_leave_nothing(loop_name: str) ->
     assert threading.active_count() == 1
 
 
+def test_a_thousand_loops_at_work_in_eight_threads_leave_nothing(loop_name: str) -> None:
+    """Issue 14, item 4: the same for loops that listen, connect, look names up, have a pool and end with work left."""
+    factory = loop_factory(loop_name)
+    made: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        reader, writer = await asyncio.open_connection(host, port)
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        server.close()
+        await loop.getaddrinfo("localhost", port)
+        assert await loop.run_in_executor(None, int, "1") == 1
+        loop.call_later(3600, print)
+
+    def live() -> None:
+        for _ in range(125):
+            with asyncio.Runner(loop_factory=factory) as runner:
+                made.add(runner.get_loop())
+                runner.run(work())
+
+    before, threads = open_descriptors(), [threading.Thread(target=live) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert len(made) == 0
+    assert open_descriptors().keys() == before.keys()
+
+
 def test_a_thousand_loops_leave_no_memory_behind(loop_name: str) -> None:
     """Line "a loop per thread started and closed a thousand times: nothing leaks": memory, of a process of its own."""
     grown = run_script(
