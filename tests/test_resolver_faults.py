@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support import private, turn_until
+from support import ErrorLog, pending, private, turn_until
 
 pytestmark = pytest.mark.vitok_only
 
@@ -92,3 +92,24 @@ def test_no_thread_can_be_started(loop: asyncio.AbstractEventLoop, hosts: list[s
             look_up(loop, "a.example")
     assert look_up(loop, "b.example") == "b.example"
     assert hosts == ["b.example"]
+
+
+def test_an_outcome_that_does_not_reach_its_loop(
+    loop: asyncio.AbstractEventLoop, hosts: list[str], error_log: ErrorLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception of a program's own `call_soon_threadsafe` is logged, and the thread makes the next look-up."""
+    called = threading.Event()
+
+    def refuse(*_: object) -> None:
+        called.set()
+        raise LookupError("no way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon_threadsafe", refuse)
+        task = pending(loop, loop.getaddrinfo("a.example", 80))
+        assert called.wait(20)
+    assert look_up(loop, "b.example") == "b.example"
+    task.cancel()
+    turn_until(loop, task.done)
+    assert hosts == ["a.example", "b.example"]
+    assert [record.getMessage() for record in error_log.take()] == [f"the outcome of a look-up did not reach {loop!r}"]

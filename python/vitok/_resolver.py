@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 import weakref
+from asyncio.log import logger
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,9 +105,14 @@ class LookUp:
     def post(self) -> None:
         """Pass the outcome to the loop's thread."""
         made, self._made = self._made, (None, None)
-        # A closed loop has nobody who waits.
-        with suppress(RuntimeError):
+        try:
             self.loop.call_soon_threadsafe(self.settle, made)
+        except RuntimeError:
+            # A closed loop has nobody who waits.
+            pass
+        except Exception:
+            # A program's own method; the thread goes on, for it is counted.
+            logger.exception("the outcome of a look-up did not reach %r", self.loop)
         del made
 
     def settle(self, outcome: Outcome) -> None:
