@@ -152,6 +152,26 @@ def test_someone_who_asks_takes_nothing_from_the_program(loop: vitok.Loop) -> No
     assert loop.metrics().longest_callback > 0
 
 
+def test_several_ask_at_once_and_leave_one_after_another(loop: vitok.Loop) -> None:
+    """Slow callbacks are kept until the last has left, and a hook of the program's stays."""
+    seen: list[float] = []
+    loop.slow_callback_duration = 0.0
+    loop.slow_callback_hook = lambda handle, seconds: seen.append(seconds)
+    with asker() as first:
+        with asker() as second:
+            first()
+            second()
+        loop.call_soon(int)
+        turn(loop)
+        assert described(loop, first())["slow"]
+    assert private(loop)._measurement.slow is None
+    before = len(seen)
+    loop.call_soon(int)
+    turn(loop)
+    assert len(seen) > before
+    loop.slow_callback_hook = None
+
+
 def test_the_socket_is_of_the_user_alone(tmp_path: Path) -> None:
     """Folder and socket are closed to others, and the socket goes with the process."""
     code = "from vitok import _inspect; p = _inspect.listen(); print(p, oct(p.stat().st_mode), _inspect.listen() == p)"

@@ -90,7 +90,7 @@ def test_shows_loops_tasks_and_stacks() -> None:
     assert loop.startswith("<vitok.Loop running=True closed=False debug=False> runs in MainThread   in callbacks ")
     text = "\n".join(rest)
     assert "ready 0   timers 7   tasks 8   " in text
-    assert "      7  handler, as Task-" in text
+    assert "      7  handler (Task-" in text
     assert "             handler (<string>:5)" in text
 
 

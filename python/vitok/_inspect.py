@@ -123,12 +123,12 @@ def serve(asker: socket.socket) -> None:
                 for loop in _measuring.loops():
                     if id(loop) not in inspected and not loop.is_closed():
                         inspected[id(loop)] = loop
-                        loop._measurement.inspect(loop, 1)
+                        loop._measurement.inspect(loop, asker)
                 file.write(json.dumps(snapshot()).encode() + b"\n")
                 file.flush()
     finally:
         for loop in list(inspected.values()):
-            loop._measurement.inspect(loop, -1)
+            loop._measurement.leave(loop, asker)
 
 
 def snapshot() -> dict[str, Any]:

@@ -6,7 +6,6 @@ first call of `metrics()` on, and while `vitok top` looks at it. The numbers the
 
 from __future__ import annotations
 
-import threading
 import time
 import weakref
 from collections import deque
@@ -34,18 +33,21 @@ def loops() -> list[MeasuredLoop]:
 
 
 class Measurement:
-    """Why, and for how long, a loop measures time."""
+    """Why, and for how long, a loop measures time.
 
-    __slots__ = ("_before", "_inspectors", "_is_asked", "_lock", "_since", "hook", "slow")
+    Threads of inspectors change it beside the loop's own. There is no lock, which a fork could leave locked: a reason
+    is set or removed at once, and the reasons are compared again after acting on them.
+    """
+
+    __slots__ = ("_before", "_inspectors", "_is_asked", "_since", "hook", "slow")
 
     def __init__(self) -> None:
         self.hook: Callable[[asyncio.Handle, float], object] | None = None
         self.slow: deque[tuple[float, float, str]] | None = None
         self._is_asked = False
-        self._inspectors = 0
+        self._inspectors: set[object] = set()
         self._since: float | None = None
         self._before = 0.0
-        self._lock = threading.Lock()
 
     def seconds(self) -> float:
         """Return for how many seconds the loop has measured time."""
@@ -54,34 +56,45 @@ class Measurement:
 
     def set_hook(self, loop: EventLoop, hook: Callable[[asyncio.Handle, float], object] | None) -> None:
         """Set the function that is called with slow callbacks."""
-        with self._lock:
-            self.hook = hook
-            self._settle(loop)
+        self.hook = hook
+        self._settle(loop)
 
     def ask(self, loop: EventLoop) -> None:
         """Measure from now on, for the program."""
         if not self._is_asked:
-            with self._lock:
-                self._is_asked = True
-                self._settle(loop)
+            self._is_asked = True
+            self._settle(loop)
 
-    def inspect(self, loop: EventLoop, change: int) -> None:
-        """Count an inspector that comes (1) or goes (-1). Slow callbacks are kept while there is one."""
-        with self._lock:
-            self._inspectors += change
-            if self._inspectors == 0:
+    def inspect(self, loop: EventLoop, inspector: object) -> None:
+        """Keep slow callbacks for an inspector, and measure time, until it leaves."""
+        self._inspectors.add(inspector)
+        self._settle(loop)
+
+    def leave(self, loop: EventLoop, inspector: object) -> None:
+        """End that."""
+        self._inspectors.discard(inspector)
+        self._settle(loop)
+
+    def _settle(self, loop: EventLoop) -> None:
+        while True:
+            wanted = self._wanted()
+            is_on, is_inspected = wanted
+            if is_on and self._since is None:
+                self._since = time.monotonic()
+            elif not is_on and self._since is not None:
+                self._before, self._since = self.seconds(), None
+            if not is_inspected:
                 self.slow = None
             elif self.slow is None:
                 self.slow = deque(maxlen=_KEPT_SLOW)
-            self._settle(loop)
+            loop._set_timed(is_on)
+            if self._wanted() == wanted:
+                return
 
-    def _settle(self, loop: EventLoop) -> None:
-        is_on = self._is_asked or self.hook is not None or self._inspectors > 0
-        if is_on and self._since is None:
-            self._since = time.monotonic()
-        elif not is_on and self._since is not None:
-            self._before, self._since = self.seconds(), None
-        loop._set_timed(is_on)
+    def _wanted(self) -> tuple[bool, bool]:
+        """Return whether there is a reason to measure time, and one to keep slow callbacks."""
+        is_inspected = bool(self._inspectors)
+        return self._is_asked or self.hook is not None or is_inspected, is_inspected
 
 
 class MeasuredLoop(EventLoop):

@@ -159,7 +159,8 @@ def _task_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
         yield "  tasks"
     for group in groups[:_SHOWN_GROUPS]:
         waits = f" for {group['waits']}" if group["waits"] else ""
-        yield _cut(f"  {group['count']:>7,}  {group['coroutine']}, as {group['name']}: {group['state']}{waits}")
+        names = group["name"] if group["count"] == 1 else f"{group['name']}, ..."
+        yield _cut(f"  {group['count']:>7,}  {group['coroutine']} ({names}) {group['state']}{waits}")
         yield from _stack_lines(group["stack"][-_SHOWN_FRAMES:])
     if len(groups) > _SHOWN_GROUPS:
         yield f"           and {len(groups) - _SHOWN_GROUPS} other groups"

@@ -74,7 +74,7 @@ fn run_once(this: This<'_, EventLoop>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = this.py();
     this.check_open()?;
     this.expect_events(py);
-    one_turn(&this.to_owned())?;
+    turn(&this.to_owned())?;
     Ok(none(py))
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
         if replaced {
             own.call0()?;
         } else {
-            one_turn(this).map_err(|raised| raised.take(py))?;
+            turn(this).map_err(|raised| raised.take(py))?;
         }
         if state.modes.any(Modes::STOPPING | Modes::CLOSED) {
             // Closed during the run, which close() refuses but other code may do: nothing would wake the loop again.
@@ -97,16 +97,11 @@ pub(crate) fn run(this: &Bound<'_, EventLoop>) -> PyResult<()> {
     }
 }
 
-/// Runs one turn. Only a loop that measures pays for its clock.
-#[inline(always)]
-fn one_turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
-    if this.get().modes.any(Modes::DEBUG | Modes::TIMED) { turn::<true>(this) } else { turn::<false>(this) }
-}
-
-fn turn<const TIMED: bool>(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
+/// Runs one turn.
+fn turn(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> {
     let py = this.py();
     let state = this.get();
-    let mut clock = Clock::<TIMED>::start();
+    let started = if state.modes.any(Modes::DEBUG | Modes::TIMED) { reactor::monotonic_ns() } else { 0 };
     if !state.remote_queue.is_empty() {
         state.collect_mail(py);
     }
@@ -121,12 +116,15 @@ fn turn<const TIMED: bool>(this: &Bound<'_, EventLoop>) -> Result<(), ErrorSet> 
     } else if state.is_due(py, look) {
         glance(this)?;
     }
-    clock.end_poll(state);
     if deadline.is_some() {
         let now = now.map_or_else(|| time::now(state, this.into()), Ok)?;
         state.queues.with(py, |queues| queues.move_due(Deadline::from_seconds(now)));
     }
-    call_ready(this, ready_before, &mut clock)?;
+    if started == 0 {
+        call_ready(this, ready_before, &mut Clock::off())?;
+    } else {
+        call_ready_timed(this, ready_before, started)?;
+    }
     if state.queues.with(py, |queues| !queues.unsent.is_empty()) {
         dispatch::flush(this)?;
     }
@@ -256,8 +254,15 @@ fn wait_without_gil(py: Python<'_>, state: &EventLoop, timeout: Timeout) -> io::
     outcome
 }
 
+/// Does what [`call_ready`] does, and measures. Only a loop that does has this instance of it; the other has no clock.
+#[cold]
+fn call_ready_timed(this: &Bound<'_, EventLoop>, before: usize, started: u64) -> Result<(), ErrorSet> {
+    call_ready(this, before, &mut Clock::after_poll(this.get(), started))
+}
+
 /// Calls the handles that are ready, and delivers events between the handles from before the poll and those from it:
 /// the order in which asyncio calls them, where all of these are handles.
+#[inline(always)]
 fn call_ready<const TIMED: bool>(
     this: &Bound<'_, EventLoop>,
     before: usize,

@@ -14,29 +14,31 @@ use crate::registry::{ReadyEvent, Recipient, SourceKind};
 use crate::transport::alive;
 use crate::{handle, name};
 
-/// The clock of a turn. It does nothing unless the loop measures.
+/// The clock of a turn, in a loop that measures or is in debug mode; in others it does nothing.
 pub(crate) struct Clock<const TIMED: bool> {
     /// The end of what was measured last, in nanoseconds.
     at: u64,
 }
 
-impl<const TIMED: bool> Clock<TIMED> {
-    #[inline(always)]
-    pub(crate) fn start() -> Self {
-        Self { at: if TIMED { reactor::monotonic_ns() } else { 0 } }
+impl Clock<false> {
+    pub(crate) const fn off() -> Self {
+        Self { at: 0 }
     }
+}
 
-    /// Ends the part of the turn that waits for events.
-    #[inline(always)]
-    pub(crate) fn end_poll(&mut self, state: &EventLoop) {
-        if TIMED {
-            let took = self.lap();
-            if state.modes.any(Modes::TIMED) {
-                state.counters.in_polls.add_ns(took);
-            }
+impl Clock<true> {
+    /// Starts the clock at the end of the part of a turn that waits for events, and began at `started`.
+    pub(crate) fn after_poll(state: &EventLoop, started: u64) -> Self {
+        let mut clock = Self { at: started };
+        let took = clock.lap();
+        if state.modes.any(Modes::TIMED) {
+            state.counters.in_polls.add_ns(took);
         }
+        clock
     }
+}
 
+impl<const TIMED: bool> Clock<TIMED> {
     /// Ends the delivery of an event, which counts as a callback.
     #[inline(always)]
     pub(crate) fn end_event(
