@@ -8,6 +8,7 @@ import gc
 import logging
 import socket
 import time
+import unittest.mock
 import weakref
 from collections.abc import Iterator
 from contextlib import closing
@@ -124,6 +125,26 @@ def test_an_event_of_a_protocol_has_a_handle_too(loop: vitok.Loop, seen: Seen) -
     loop.run_until_complete(main())
     turn(loop, 2)
     assert [text for text in seen.texts() if "Slow.data_received()" in text]
+
+
+def test_a_protocol_with_the_methods_of_a_transport(loop: vitok.Loop, seen: Seen) -> None:
+    """The name of the handle is found without calls of the protocol: a mock has every method, also `get_protocol()`."""
+    protocol = unittest.mock.Mock()
+
+    async def main() -> None:
+        left, right = socket.socketpair()
+        received = loop.create_future()
+        protocol.data_received.side_effect = received.set_result
+        transport, _ = await loop.create_connection(lambda: protocol, sock=left)
+        with right:
+            right.send(b"x")
+            assert await received == b"x"
+            transport.abort()
+
+    loop.run_until_complete(main())
+    turn(loop, 2)
+    assert not protocol.get_protocol.called
+    assert [text for text in seen.texts() if "data_received" in text]
 
 
 def test_is_called_in_debug_mode_beside_the_log(loop: vitok.Loop, seen: Seen, caplog: pytest.LogCaptureFixture) -> None:

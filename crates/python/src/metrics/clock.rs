@@ -11,6 +11,7 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::loop_state::{EventLoop, Modes};
 use crate::registry::{ReadyEvent, Recipient, SourceKind};
+use crate::tls::Tls;
 use crate::transport::alive;
 use crate::{handle, name};
 
@@ -135,10 +136,10 @@ fn method_of<'py>(object: &Bound<'py, PyAny>, kind: SourceKind) -> Option<Bound<
         SourceKind::Datagram => &[name!("datagram_received")],
         SourceKind::Listener | SourceKind::WritePipe => return None,
     };
-    let mut protocol = alive(object.clone())?;
-    // A stream below TLS has the TLS transport as its protocol.
-    while let Ok(inner) = protocol.call_method0(name!("get_protocol")) {
-        protocol = inner;
+    let mut protocol = alive(object.clone())?.call_method0(name!("get_protocol")).ok()?;
+    // A stream below TLS has the TLS transport as its protocol. A protocol of a program may have such a method as well.
+    while This::<Tls>::cast(protocol.as_borrowed()).is_some() {
+        protocol = protocol.call_method0(name!("get_protocol")).ok()?;
     }
     names.iter().find_map(|name| protocol.getattr(*name).ok())
 }
