@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from net_support import run
-from support import ErrorLog, loop_factory, turn_until
+from support import ErrorLog, loop_factory, run_script, turn_until
 
 PIPE = asyncio.subprocess.PIPE
 
@@ -104,3 +104,27 @@ def test_hooks_of_fork_do_not_run(ours: asyncio.AbstractEventLoop) -> None:
     assert calls == []
     run(ours, main(preexec_fn=lambda: None))
     assert calls == ["fork"]
+
+
+FORGOTTEN = """
+    import asyncio, os, sys
+
+    async def main():
+        child = await asyncio.create_subprocess_exec("cat", stdin=-1)
+        forked = os.fork()
+        if forked == 0:
+            child._transport.close()
+            os._exit(0)
+        os.waitpid(forked, 0)
+        child.stdin.close()
+        print(await child.wait())
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
+"""
+
+
+@pytest.mark.vitok_only
+def test_a_forked_process_does_not_kill_its_parents_child() -> None:
+    """It has a copy of the transport, which may be closed at its exit. asyncio's polls, and finds that too."""
+    assert run_script("vitok", FORGOTTEN) == "0\n"
