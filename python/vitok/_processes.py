@@ -7,7 +7,6 @@ protocols. The order of callbacks is asyncio's; but the pipes need no task, sinc
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import warnings
 from asyncio import base_subprocess as _base_subprocess
@@ -108,7 +107,6 @@ class SubprocessTransport(asyncio.SubprocessTransport):
         self._proc = proc = start(args, options)
         self._closed = False
         self._pid = proc.pid
-        self._parent = os.getpid()
         self._extra["subprocess"] = proc  # type: ignore[attr-defined]
         self._pipes = {number: None for number, file in enumerate(_files(proc)) if file is not None}
         try:
@@ -222,8 +220,7 @@ class SubprocessTransport(asyncio.SubprocessTransport):
             for pipe in self._pipes.values():
                 if pipe is not None:
                     pipe.pipe.close()
-        if self._returncode is not None or self._proc.returncode is not None or self._parent != os.getpid():
-            # A process that was forked from the parent forgets a copy of the transport.
+        if self._returncode is not None or self._proc.returncode is not None:
             return
         if self._loop.get_debug():
             logger.warning("Close running child process: kill %r", self)

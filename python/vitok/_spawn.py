@@ -50,12 +50,15 @@ class Child(_Popen):  # type: ignore[misc]
     pidfd = -1
     """A descriptor of the process, from `os.pidfd_open()`, as long as the loop watches it."""
 
+    parent = -1
+    """The process whose child it is. One that was forked from that signals nobody."""
+
     def send_signal(self, sig: int) -> None:
         """Send a signal to the process, unless it has ended.
 
         Popen polls first, and takes the exit code to be zero if another caller has waited for the child.
         """
-        if self.returncode is not None:
+        if self.returncode is not None or self.parent != os.getpid():
             return
         try:
             if self.pidfd >= 0:
@@ -105,7 +108,9 @@ def start(args: Any, options: dict[str, Any]) -> Any:
     if not _is_untouched():
         return subprocess.Popen(args, universal_newlines=False, **options)
     child = _start_shortly(args, options) if options.keys() <= _FREQUENT else None
-    return child or Child(args, universal_newlines=False, **options)
+    child = child or Child(args, universal_newlines=False, **options)
+    child.parent = os.getpid()
+    return child
 
 
 # The shorter way. Popen's own takes longer than the kernel's part, most of it for arguments that were not given.
