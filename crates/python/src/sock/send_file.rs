@@ -22,7 +22,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::imports::SendFile;
 use crate::name;
 
-/// A file that is being sent.
+/// A file that is being sent. It is in a box, so that the work of every other operation stays small.
 pub(super) struct FileWork {
     file: Object,
     /// The number of the file at the beginning.
@@ -44,7 +44,7 @@ pub(super) fn file_work(
     file: Borrowed<'_>,
     offset: Borrowed<'_>,
     count: Borrowed<'_>,
-) -> Result<Option<FileWork>, ErrorSet> {
+) -> Result<Option<Box<FileWork>>, ErrorSet> {
     let Some(offset) = whole(offset) else { return Ok(None) };
     let count = match whole(count).filter(|&count| count > 0) {
         None if !count.is_none() => return Ok(None),
@@ -56,7 +56,7 @@ pub(super) fn file_work(
         return Ok(None);
     }
     let file = file.to_owned().into();
-    Ok(Some(FileWork { file, number, offset, count, size, sent: 0, is_begun: false }))
+    Ok(Some(Box::new(FileWork { file, number, offset, count, size, sent: 0, is_begun: false })))
 }
 
 fn whole(number: Borrowed<'_>) -> Option<u64> {

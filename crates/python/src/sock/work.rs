@@ -37,7 +37,7 @@ pub(super) enum Work {
     ReceiveFromInto { buffer: Object, size: Option<Object> },
     SendAll { data: Object, sent: usize },
     SendTo { data: Object, address: Object },
-    SendFile(FileWork),
+    SendFile(Box<FileWork>),
     Accept,
     Connect { address: Object, is_begun: bool },
 }
