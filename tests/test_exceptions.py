@@ -5,6 +5,7 @@ Ctrl-C from outside is tested in test_keyboard_interrupt.py.
 
 import asyncio
 import contextvars
+import gc
 import socket
 import sys
 from collections.abc import Callable
@@ -264,6 +265,25 @@ def test_in_whose_context_the_handler_runs(loop: asyncio.AbstractEventLoop) -> N
     turn(loop)
     assert seen == ["inside" if sys.version_info >= (3, 12) else "outside"]
     assert variable.get() == "outside"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_exit_from_the_main_task_is_no_lost_exception(new_loop: NewLoop, error: type[BaseException]) -> None:
+    """`sys.exit()` in the main task of a Runner is not reported as an exception that was never retrieved."""
+    reported: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+        raise error
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(main())
+
+    with pytest.raises(error):
+        run()
+    gc.collect()
+    assert reported == []
 
 
 def test_run_until_complete_and_an_interrupted_task(loop: asyncio.AbstractEventLoop) -> None:

@@ -107,12 +107,12 @@ class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
         """Keep the future of a run that an exception has ended from stopping a later run."""
         future.remove_done_callback(_stop_when_done)
         ready: Iterable[Any] = self._ready
-        for handle in ready:
-            if handle._callback is _stop_when_done and handle._args[0] is future:
-                handle.cancel()
-        if is_new and future.done() and not future.cancelled():
-            # The caller cannot ask for this exception, so that it counts as retrieved.
+        handles = [it for it in ready if it._callback is _stop_when_done and it._args[0] is future]
+        if (is_new or handles) and future.done() and not future.cancelled():
+            # It counts as retrieved: the caller cannot ask a new task, and the callback would have asked any other.
             future.exception()
+        for handle in handles:
+            handle.cancel()
 
     @property
     def _csock(self) -> WakeupEnd | None:
