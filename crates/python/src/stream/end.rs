@@ -11,6 +11,7 @@ use super::state::{Socket, Stream};
 use super::write;
 use crate::error::os_error;
 use crate::ffi::error::new_error;
+use crate::ffi::interpreter::check_signals;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -61,7 +62,11 @@ pub(super) fn close_socket(stream: This<'_, Stream>) -> Result<(), ErrorSet> {
     match stream.inner.with(py, |inner| std::mem::replace(&mut inner.socket, Socket::Closed)) {
         Socket::Owned(file) => {
             let closed = if socket::lingers(file.as_raw_fd()) {
-                py.detach(|| socket::close(file))
+                let closed = py.detach(|| socket::close(file));
+                // One may have ended the wait. The next Python code may be a callback of a weak reference, which would
+                // swallow its exception.
+                check_signals(py)?;
+                closed
             } else {
                 socket::close(file)
             };
