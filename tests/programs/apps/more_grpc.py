@@ -27,19 +27,30 @@ async def shout_each(
         yield request.upper()
 
 
-async def hang(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-    """No answer."""
-    await asyncio.Event().wait()
-    return b""
+class Hanging:
+    """A method without an answer, and what there is to know of its calls."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Semaphore(0)
+        self.ended = asyncio.Semaphore(0)
+
+    async def answer(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        """No answer."""
+        self.begun.release()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.release()
+        return b""
 
 
-async def serve() -> tuple[grpc.aio.Server, int]:
+async def serve(hanging: Hanging) -> tuple[grpc.aio.Server, int]:
     """A server on a port that the kernel chooses."""
     server = grpc.aio.server()
     handlers = {
         "shout": grpc.unary_unary_rpc_method_handler(shout),
         "shout_each": grpc.stream_stream_rpc_method_handler(shout_each),
-        "hang": grpc.unary_unary_rpc_method_handler(hang),
+        "hang": grpc.unary_unary_rpc_method_handler(hanging.answer),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("words", handlers),))
     port = server.add_insecure_port(f"{HOST}:0")
@@ -47,8 +58,8 @@ async def serve() -> tuple[grpc.aio.Server, int]:
     return server, port
 
 
-async def call(channel: grpc.aio.Channel) -> None:
-    """The calls of a client."""
+async def call(channel: grpc.aio.Channel, hanging: Hanging) -> None:
+    """The calls of a client. One that the server has not begun when it is cancelled makes grpc log that."""
     shouted = await asyncio.gather(*(channel.unary_unary("/words/shout")(word) for word in WORDS))
     assert shouted == [word.upper() for word in WORDS]
     assert await channel.unary_unary("/words/shout")(LARGE_BODY) == LARGE_BODY.upper()
@@ -59,23 +70,27 @@ async def call(channel: grpc.aio.Channel) -> None:
 
     assert [answer async for answer in channel.stream_stream("/words/shout_each")(each())] == shouted
     try:
-        await channel.unary_unary("/words/hang")(b"", timeout=0.05)
+        await channel.unary_unary("/words/hang")(b"", timeout=0.5)
     except grpc.aio.AioRpcError as failure:
         code = failure.code()
     else:
         code = grpc.StatusCode.OK
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
-    hanging = channel.unary_unary("/words/hang")(b"")
-    await asyncio.sleep(0)
-    hanging.cancel()
-    assert await hanging.code() is grpc.StatusCode.CANCELLED
+    await hanging.ended.acquire()
+    await hanging.begun.acquire()
+    cancelled = channel.unary_unary("/words/hang")(b"")
+    await hanging.begun.acquire()
+    cancelled.cancel()
+    assert await cancelled.code() is grpc.StatusCode.CANCELLED
+    await hanging.ended.acquire()
 
 
 async def main() -> None:
     """The program, and the last word."""
-    server, port = await serve()
+    hanging = Hanging()
+    server, port = await serve(hanging)
     async with grpc.aio.insecure_channel(f"{HOST}:{port}") as channel:
-        await call(channel)
+        await call(channel, hanging)
     await server.stop(None)
     print(loop_name())
 

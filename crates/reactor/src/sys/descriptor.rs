@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use super::checked;
 use super::socket::SEND_FLAGS;
@@ -38,8 +38,7 @@ pub fn set_blocking(fd: RawFd, blocks: bool) -> io::Result<()> {
 pub fn reopen(fd: RawFd, writes: bool) -> io::Result<OwnedFd> {
     let path = format!("/proc/self/fd/{fd}");
     let status = fs::metadata(&path)?;
-    let is_terminal = status.file_type().is_char_device() && TERMINALS.contains(&libc::major(status.rdev()));
-    if !status.file_type().is_fifo() && !is_terminal {
+    if !status.file_type().is_fifo() && !is_terminal(&status) {
         return Err(io::ErrorKind::Unsupported.into());
     }
     let file = OpenOptions::new()
@@ -50,8 +49,20 @@ pub fn reopen(fd: RawFd, writes: bool) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// The device numbers of the slaves of pseudo-terminals on Linux.
-const TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
+/// Returns whether a file is the slave of a pseudo-terminal, by its device number.
+#[cfg(target_os = "linux")]
+fn is_terminal(status: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    const SLAVES: std::ops::RangeInclusive<u32> = 136..=143;
+    status.file_type().is_char_device() && SLAVES.contains(&libc::major(status.rdev()))
+}
+
+/// Other systems have other device numbers, and no `/proc/self/fd` to open one by.
+#[cfg(not(target_os = "linux"))]
+fn is_terminal(_status: &fs::Metadata) -> bool {
+    false
+}
 
 /// Returns the device and inode of the open file, or `None` if the descriptor is not open. The number alone may have
 /// been reused.
