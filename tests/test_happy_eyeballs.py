@@ -253,3 +253,14 @@ def test_a_factory_that_fails(racing: asyncio.AbstractEventLoop, loop_name: str)
         answer(racing, listener.getsockname())
         with same_descriptors(), pytest.raises(LookupError):
             run(racing, racing.create_connection(factory, "some.example", 1, happy_eyeballs_delay=NEVER))
+
+
+def test_a_race_of_the_programs_own(loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio's function for attempts side by side, if a program has replaced it, is the one that is called."""
+
+    async def race(*_: object, **__: object) -> None:
+        raise LookupError("replaced")
+
+    monkeypatch.setattr("asyncio.staggered.staggered_race", race)
+    with pytest.raises(LookupError, match="replaced"):
+        run(loop, loop.create_connection(Recorder, "localhost", 1, happy_eyeballs_delay=NEVER))

@@ -97,15 +97,16 @@ def test_another_caller_has_waited(ours: asyncio.AbstractEventLoop, caplog: pyte
 
 
 @pytest.mark.vitok_only
-def test_an_error_of_the_wait(ours: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is reported once, and the descriptor of the process is closed."""
+@pytest.mark.parametrize("call", ["waitid", "waitpid"])
+def test_an_error_of_the_wait(ours: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """It is reported once, and the descriptor of the process is closed. A replaced `os.waitpid` is called as well."""
     reports: list[dict[str, Any]] = []
     ours.set_exception_handler(lambda _, details: reports.append(details))
     pipes: dict[str, Any] = {**NO_PIPES, "stdin": PIPE}
     transport, _ = run(ours, ours.subprocess_exec(asyncio.SubprocessProtocol, "cat", **pipes))
     popen: Any = transport.get_extra_info("subprocess")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "waitid", lambda *_: 1 / 0)
+        patch.setattr(os, call, lambda *_: 1 / 0)
         private(transport).get_pipe_transport(0).close()
         turn_until(ours, lambda: reports)
         turn(ours, 3)

@@ -51,6 +51,10 @@ class _Options:
         return all(option is None for option in tls_only)
 
 
+# Attempts side by side by asyncio's own code. A program that replaces it, as tests do, has it called.
+_staggered: Any = _base_events.staggered  # type: ignore[attr-defined]
+_staggered_race = _staggered.staggered_race
+
 # Options of a newer Python are left to its own method, as are those that this one does not have.
 _KNOWN = {field.name for field in fields(_Options)} & set(inspect.signature(_Base.create_connection).parameters)
 
@@ -62,7 +66,8 @@ async def create_connection(
     is_address = (host is not None or port is not None) and options.get("sock") is None
     if is_address and options.keys() <= _KNOWN:
         given = _Options(**options)
-        if given.belong_together(host):
+        is_raced_by_others = given.happy_eyeballs_delay is not None and _staggered.staggered_race is not _staggered_race
+        if given.belong_together(host) and not is_raced_by_others:
             return await _create_connection(self, protocol_factory, (host, port), given)
     created: tuple[Any, Any] = await _Base.create_connection(self, protocol_factory, host, port, **options)
     return created

@@ -47,14 +47,6 @@ class Reason:
 
 REASONS: tuple[Reason, ...] = (
     Reason(
-        tests="test_base_events.*.test_create_connection_happy_eyeballs_empty_exceptions",
-        outcome=Outcome.FAILED,
-        date=datetime.date(2026, 11, 30),
-        since=(3, 13, 6),
-        why="It replaces asyncio.staggered.staggered_race, which this loop does not use: its attempts side by side are "
-        "started and ended by the caller's task. That no attempt leaves an exception is TimeoutError here, too.",
-    ),
-    Reason(
         tests="test_server.UnixServerCleanupTests.test_unix_server_sock_cleanup",
         outcome=Outcome.FAILED,
         date=datetime.date(2026, 11, 30),
@@ -71,13 +63,5 @@ REASONS: tuple[Reason, ...] = (
         loop=ANY_LOOP,
         why="It needs an earlier test of the same process to have set a loop, and here it has a process of its own "
         "(python/cpython#109862, mended in 3.12.2).",
-    ),
-    Reason(
-        tests="test_unix_events.PidfdChildWatcherTests.test_pidfd_closed_when_waitpid_raises",
-        outcome=Outcome.HUNG,
-        date=datetime.date(2026, 11, 30),
-        since=(3, 15),
-        why="It waits for a call of os.waitpid, which it has replaced. The loop calls os.waitid for the descriptor: "
-        "that cannot take the exit code of another process; tests/test_processes_ends.py has the same test for it.",
     ),
 )
