@@ -64,4 +64,13 @@ REASONS: tuple[Reason, ...] = (
         why="It needs an earlier test of the same process to have set a loop, and here it has a process of its own "
         "(python/cpython#109862, mended in 3.12.2).",
     ),
+    Reason(
+        tests="test_unix_events.PidfdChildWatcherTests.test_pidfd_closed_when_waitpid_raises",
+        outcome=Outcome.FAILED,
+        date=datetime.date(2026, 11, 29),
+        since=(3, 15),
+        why="It counts the process's descriptors around some thousand busy turns, in which the loop makes the "
+        "ring of io_uring that saves it polls: one more, closed with the loop (tests/test_polling.py). Whether a busy "
+        "wait is long enough for a ring depends on the machine, and the pidfd itself is closed.",
+    ),
 )
