@@ -229,11 +229,17 @@ impl<B> Connection<B> {
             State::Open(Phase::Answering(request)) => match &request.answer {
                 Answer::File { .. } => Waits::Write,
                 _ if request.incoming != Incoming::Arriving => Waits::None,
-                _ if self.reads_paused || self.http.awaits_continue() => Waits::None,
+                _ if self.reads_paused || self.may_withhold_content(request) => Waits::None,
                 Answer::Owed | Answer::Started(_) => Waits::Body,
                 _ => Waits::Exchange,
             },
         }
+    }
+
+    /// Returns whether the peer may wait for 100 (Continue) before it sends content, and the application does not wait for
+    /// the content: behind the head of a final response no 100 is sent any more.
+    fn may_withhold_content(&self, request: &Request<B>) -> bool {
+        self.http.awaits_continue() && (request.is_unanswered() || !request.is_awaited)
     }
 
     /// Starts the wait for what comes next, unless it has started.

@@ -283,12 +283,12 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return (Received::Disconnect { is_cut: true }, Actions::NONE);
         }
         current.is_awaited = true;
-        let may_continue = current.incoming == Incoming::Arriving && current.is_unanswered();
-        if may_continue && self.http.send_continue(out) {
-            self.settle_deadline(context);
-            return (Received::Nothing, Action::Write.into());
+        if current.incoming != Incoming::Arriving {
+            return (Received::Nothing, Actions::NONE);
         }
-        (Received::Nothing, Actions::NONE)
+        let is_told = current.is_unanswered() && self.http.send_continue(out);
+        self.settle_deadline(context);
+        (Received::Nothing, if is_told { Action::Write.into() } else { Actions::NONE })
     }
 }
 

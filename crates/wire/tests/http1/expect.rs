@@ -77,6 +77,19 @@ fn it_is_too_late_for_it_behind_a_head() {
 }
 
 #[test]
+fn behind_a_head_the_client_has_its_time_once_content_is_asked_for() {
+    let mut site = waiting();
+    site.sends_all([start(200), more("a")]);
+    site.pass(1000, 0);
+    assert!(!site.is_ending_for_peer());
+    assert_eq!(site.asks(), Received::Nothing);
+    site.pass(7, 0);
+    assert!(!site.is_ending_for_peer());
+    site.pass(1, 0);
+    assert!(site.is_ending_for_peer());
+}
+
+#[test]
 fn a_client_that_waits_to_be_told_is_not_too_slow() {
     let mut site = waiting();
     site.pass(1000, 0);
