@@ -132,9 +132,9 @@ def test_the_right_thread_by_another_number_is_not_refused(
 ) -> None:
     """gevent replaces `threading.get_ident`, the function by which asyncio knows threads."""
     number_of = threading.get_ident
+    # Python makes an object for a thread that it does not know by its number.
+    monkeypatch.setattr(threading, "_active", {number_of() + 1: threading.current_thread()})
     monkeypatch.setattr(threading, "get_ident", lambda: number_of() + 1)
-    # Python makes an object for the thread that it does not know by this number.
-    monkeypatch.setattr(threading, "_active", {})
     loop.set_debug(True)
     ended: list[BaseException | None] = []
     loop.call_soon(lambda: loop.call_soon(lambda: ended.append(in_thread(lambda: loop.call_soon(named)))))

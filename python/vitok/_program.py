@@ -75,7 +75,8 @@ def run_code(words: list[str]) -> None:
         raise ProgramError(f"cannot run the code after -c: not Python ({error})") from error
     show_lines: Any = vars(linecache).get(_LINES_OF_CODE)
     if show_lines is not None:
-        show_lines(code, words[0], "<string>")
+        # The first releases of 3.13 know code by the name of its file.
+        show_lines(code if hasattr(linecache, "_make_key") else "<string>", words[0], "<string>")
     sys.argv[:] = ["-c", *words[1:]]
     _set_first_folder("")
     exec(code, vars(_new_main(__loader__=BuiltinImporter)))
