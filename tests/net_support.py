@@ -303,3 +303,20 @@ def is_open(number: int) -> bool:
 def bad(value: object) -> Any:
     """Return the same object, for an argument whose type is wrong on purpose."""
     return private(value)
+
+
+@contextmanager
+def full_listener() -> Iterator[tuple[socket.socket, list[socket.socket]]]:
+    """A listener whose queue is full, with the clients in it: a further connection waits for the kernel's next try."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        clients = [socket.socket() for _ in range(3)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        try:
+            yield full, clients
+        finally:
+            for client in clients:
+                client.close()

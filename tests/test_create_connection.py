@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from net_protocols import Recorder
-from net_support import A_FEW, bad, refusing_port, run
+from net_support import A_FEW, bad, full_listener, refusing_port, run
 from support import open_descriptors, run_script, turn, turn_until
 
 
@@ -224,23 +224,6 @@ def test_a_factory_that_cancels_its_task(loop: asyncio.AbstractEventLoop, listen
         run(loop, tasks[0])
     turn_until(loop, lambda: made[0].lost)
     listener.accept()[0].close()
-
-
-@contextmanager
-def full_listener() -> Iterator[tuple[socket.socket, list[socket.socket]]]:
-    """A listener whose queue is full, with the clients in it: a further connection waits for the kernel's next try."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        clients = [socket.socket() for _ in range(3)]
-        for client in clients:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        try:
-            yield full, clients
-        finally:
-            for client in clients:
-                client.close()
 
 
 def test_a_connection_that_takes_its_time(loop: asyncio.AbstractEventLoop) -> None:

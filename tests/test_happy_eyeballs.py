@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from net_protocols import Recorder
-from net_support import A_FEW, bad, refusing_port, run, skip_asyncio
+from net_support import A_FEW, bad, full_listener, refusing_port, run, skip_asyncio
 from support import open_descriptors, turn, turn_until
 
 # A delay that no test waits for: an attempt that fails makes the next one start at once.
@@ -43,18 +43,8 @@ def racing(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop, loop
 @contextmanager
 def silent() -> Iterator[Any]:
     """The address of a listener whose queue is full."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        clients = [socket.socket() for _ in range(3)]
-        for client in clients:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        try:
-            yield full.getsockname()
-        finally:
-            for client in clients:
-                client.close()
+    with full_listener() as (full, _):
+        yield full.getsockname()
 
 
 @contextmanager
