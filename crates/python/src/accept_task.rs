@@ -16,7 +16,6 @@ use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
 use crate::ffi::coroutine::{self, Coroutine, Step};
 use crate::ffi::error::new_error;
-use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::make;
@@ -66,8 +65,6 @@ enum Stage {
 /// Creates the class.
 pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
-        getters: vec![getter("__name__", name_of), getter("__qualname__", name_of)],
-        repr: Some(repr(representation)),
         is_hidden: true,
         ..Definition::new("AcceptTask", "The coroutine of the task that a new connection has for two turns.")
     };
@@ -179,6 +176,10 @@ impl Coroutine for AcceptTask {
         }
         true
     }
+
+    fn qualified_name(_task: This<'_, Self>) -> &'static str {
+        NAME
+    }
 }
 
 impl ClassValue for AcceptTask {
@@ -217,13 +218,4 @@ impl AcceptTask {
         drop(before);
         Step::Yield(none(py))
     }
-}
-
-fn name_of(task: This<'_, AcceptTask>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::text(task.py(), NAME)?.into_any())
-}
-
-fn representation(task: This<'_, AcceptTask>) -> PyResult<Bound<'_, PyAny>> {
-    let text = format!("<coroutine object {NAME} at {:#x}>", task.object().as_ptr().addr());
-    Ok(make::text(task.py(), &text)?.into_any())
 }

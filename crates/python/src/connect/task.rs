@@ -21,7 +21,7 @@ use crate::ffi::class::Definition;
 use crate::ffi::constants::{none, truth};
 use crate::ffi::coroutine::{self, Coroutine, Step, warn_of_forgotten};
 use crate::ffi::error::new_error;
-use crate::ffi::getter::{getter, repr};
+use crate::ffi::getter::getter;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::make;
@@ -35,7 +35,6 @@ use crate::name;
 use crate::sock::{self, Operation};
 use crate::stream::{self, Connection, NewSocket};
 
-const NAME: &str = "create_connection";
 const QUALIFIED_NAME: &str = "Loop.create_connection";
 
 /// The turns that pass between the request of a connection and its event.
@@ -80,14 +79,7 @@ enum Stage {
 /// Creates the class.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
-        getters: vec![
-            getter("__name__", |task: This<'_, ConnectTask>| Ok(make::text(task.py(), NAME)?.into_any())),
-            getter("__qualname__", |task: This<'_, ConnectTask>| {
-                Ok(make::text(task.py(), QUALIFIED_NAME)?.into_any())
-            }),
-            getter("cr_running", is_running),
-        ],
-        repr: Some(repr(representation)),
+        getters: vec![getter("cr_running", is_running)],
         is_hidden: true,
         ..Definition::new("ConnectTask", "A coroutine of create_connection().")
     };
@@ -142,6 +134,10 @@ impl Coroutine for ConnectTask {
                 true
             }
         }
+    }
+
+    fn qualified_name(_task: This<'_, Self>) -> &'static str {
+        QUALIFIED_NAME
     }
 }
 
@@ -371,9 +367,4 @@ impl ConnectTask {
 fn is_running(task: This<'_, ConnectTask>) -> PyResult<Bound<'_, PyAny>> {
     let is_running = task.stage.with(task.py(), |stage| matches!(stage, Stage::Running));
     Ok(truth(task.py(), is_running))
-}
-
-fn representation(task: This<'_, ConnectTask>) -> PyResult<Bound<'_, PyAny>> {
-    let text = format!("<coroutine object {QUALIFIED_NAME} at {:#x}>", task.object().as_ptr().addr());
-    Ok(make::text(task.py(), &text)?.into_any())
 }

@@ -14,8 +14,10 @@ use pyo3::types::{PyTuple, PyType};
 use super::class::Definition;
 use super::constants::none;
 use super::error::new_error;
+use super::getter::{getter, repr};
 use super::heap_type::slot;
 use super::instance::{Class, ClassValue};
+use super::make;
 use super::method::{Call, Method, fastcall, no_arguments};
 use super::this::{Borrowed, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
@@ -36,6 +38,9 @@ pub(crate) trait Coroutine: ClassValue {
 
     /// Stops waiting, and ends without a result, for `close()` and `throw()`. Returns false if it had ended before.
     fn abandon(this: This<'_, Self>) -> bool;
+
+    /// Returns `__qualname__`: the name of the function that was called, with its class if that has one.
+    fn qualified_name(this: This<'_, Self>) -> &'static str;
 }
 
 /// Creates a class of coroutines, with what all of them have added to the definition.
@@ -45,6 +50,8 @@ pub(crate) fn make_class<'py, T: Coroutine>(
     mut definition: Definition<'py, T>,
 ) -> PyResult<Bound<'py, PyType>> {
     definition.methods.extend(methods::<T>());
+    definition.getters.extend([getter("__name__", name::<T>), getter("__qualname__", qualified_name::<T>)]);
+    definition.repr = Some(repr(representation::<T>));
     definition.more.slots.extend([
         slot(ffi::Py_tp_iter, ffi::PyObject_SelfIter as ffi::getiterfunc as *mut c_void),
         slot(ffi::Py_tp_iternext, next::<T> as ffi::iternextfunc as *mut c_void),
@@ -52,6 +59,21 @@ pub(crate) fn make_class<'py, T: Coroutine>(
         slot(ffi::Py_am_send, send::<T> as ffi::sendfunc as *mut c_void),
     ]);
     definition.make(module, class)
+}
+
+fn name<T: Coroutine>(this: This<'_, T>) -> PyResult<Bound<'_, PyAny>> {
+    let qualified = T::qualified_name(this);
+    Ok(make::text(this.py(), qualified.rsplit('.').next().unwrap_or(qualified))?.into_any())
+}
+
+fn qualified_name<T: Coroutine>(this: This<'_, T>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(make::text(this.py(), T::qualified_name(this))?.into_any())
+}
+
+fn representation<T: Coroutine>(this: This<'_, T>) -> PyResult<Bound<'_, PyAny>> {
+    let text =
+        format!("<coroutine object {} at {:#x}>", T::qualified_name(this), this.object().as_ptr().addr());
+    Ok(make::text(this.py(), &text)?.into_any())
 }
 
 /// The methods that Python code calls.

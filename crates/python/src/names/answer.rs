@@ -6,10 +6,8 @@ use pyo3::prelude::*;
 use crate::ffi::class::Definition;
 use crate::ffi::coroutine::{self, Coroutine, Step, warn_of_forgotten};
 use crate::ffi::error::new_error;
-use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
-use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
@@ -24,8 +22,6 @@ struct Answer {
 /// Creates the class.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let definition = Definition {
-        getters: vec![getter("__name__", name), getter("__qualname__", qualified_name)],
-        repr: Some(repr(representation)),
         is_hidden: true,
         ..Definition::new("NameAnswer", "A coroutine of getaddrinfo() or getnameinfo() that has its result.")
     };
@@ -60,6 +56,10 @@ impl Coroutine for Answer {
         let outcome = answer.outcome.with(answer.py(), Option::take);
         outcome.is_some()
     }
+
+    fn qualified_name(answer: This<'_, Self>) -> &'static str {
+        answer.name
+    }
 }
 
 impl ClassValue for Answer {
@@ -84,18 +84,4 @@ impl ClassValue for Answer {
             false => Ok(()),
         }
     }
-}
-
-fn name(answer: This<'_, Answer>) -> PyResult<Bound<'_, PyAny>> {
-    let name = answer.name.rsplit('.').next().unwrap_or(answer.name);
-    Ok(make::text(answer.py(), name)?.into_any())
-}
-
-fn qualified_name(answer: This<'_, Answer>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(make::text(answer.py(), answer.name)?.into_any())
-}
-
-fn representation(answer: This<'_, Answer>) -> PyResult<Bound<'_, PyAny>> {
-    let text = format!("<coroutine object {} at {:#x}>", answer.name, answer.object().as_ptr().addr());
-    Ok(make::text(answer.py(), &text)?.into_any())
 }

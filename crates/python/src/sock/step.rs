@@ -63,6 +63,10 @@ impl Coroutine for Operation {
         }
         was_alive
     }
+
+    fn qualified_name(operation: This<'_, Self>) -> &'static str {
+        operation.name()
+    }
 }
 
 /// Makes the first step: tries, and waits if necessary.

@@ -15,7 +15,6 @@ use crate::ffi::call::call_method;
 use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
 use crate::ffi::coroutine::{self, Coroutine, Step};
-use crate::ffi::getter::{getter, repr};
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::make;
@@ -50,11 +49,7 @@ static DONE: AtImport<Py<Awaitable>> = AtImport::new();
 /// Creates the class and adds it to the module.
 pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let definition = Definition {
-        getters: vec![getter("__name__", name), getter("__qualname__", name)],
-        repr: Some(repr(representation)),
-        ..Definition::new("HttpAwaitable", "A coroutine of receive() or of send().")
-    };
+    let definition = Definition::new("HttpAwaitable", "A coroutine of receive() or of send().");
     coroutine::make_class(module, Awaitable::class(), definition)?;
     Ok(DONE.make(py, || Ok::<_, ErrorSet>(instance(py, What::Done)?.unbind()))?)
 }
@@ -112,6 +107,13 @@ impl Coroutine for Awaitable {
             });
         }
         true
+    }
+
+    fn qualified_name(this: This<'_, Self>) -> &'static str {
+        match this.what {
+            What::Event(_) => "receive",
+            What::Done | What::Drain(_) | What::Turn => "send",
+        }
     }
 }
 
@@ -191,18 +193,4 @@ fn next_event(cycle: This<'_, RequestCycle>) -> Result<Option<Bound<'_, PyAny>>,
             Ok(Some(event.into_any()))
         }
     }
-}
-
-fn name(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {
-    let name = match awaitable.what {
-        What::Event(_) => "receive",
-        What::Done | What::Drain(_) | What::Turn => "send",
-    };
-    Ok(make::text(awaitable.py(), name)?.into_any())
-}
-
-fn representation(awaitable: This<'_, Awaitable>) -> PyResult<Bound<'_, PyAny>> {
-    let text =
-        format!("<coroutine object {} at {:#x}>", name(awaitable)?, awaitable.object().as_ptr().addr());
-    Ok(make::text(awaitable.py(), &text)?.into_any())
 }
