@@ -20,6 +20,7 @@ from net_protocols import Recorder
 from net_support import (
     A_FEW,
     Pair,
+    full_listener,
     receive_now,
     run,
     skip_asyncio,
@@ -294,13 +295,7 @@ def test_sock_connect(loop: asyncio.AbstractEventLoop, listener: socket.socket, 
 
 def test_sock_connect_to_a_full_host(loop: asyncio.AbstractEventLoop) -> None:
     """Line "or `sock_connect` at any await": to a listener whose queue is full, where it waits for long."""
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        waiting = [socket.socket() for _ in range(3)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
+    with full_listener() as (full, _):
 
         async def operation() -> bool:
             with socket.socket() as sock:
@@ -314,8 +309,6 @@ def test_sock_connect_to_a_full_host(loop: asyncio.AbstractEventLoop) -> None:
                 assert cancel_at(loop, operation(), 0, delay=delay, bystanders=bystanders) is None
                 turn(loop, A_FEW)
                 bystanders.end()
-        for client in waiting:
-            client.close()
 
 
 @pytest.mark.parametrize("name", ["sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into"])
