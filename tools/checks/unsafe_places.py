@@ -16,6 +16,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "stream": (),
     "http": (),
     "websocket": (),
+    "wire": (),
+    "content": (),
     "python": ("src/ffi/", "src/buffer.rs"),
 }
 FORBID = "#![forbid(unsafe_code)]"
