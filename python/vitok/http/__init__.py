@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .application import LifespanError as LifespanError
+    from .native.errors import HTTPError as HTTPError
     from .server import Server as Server
     from .serving import serve as serve
     from .supervisor import WorkersError as WorkersError
 
-__all__ = ["LifespanError", "Server", "WorkersError", "serve"]
+__all__ = ["HTTPError", "LifespanError", "Server", "WorkersError", "serve"]
 
 _PLACES = {
+    "HTTPError": "native.errors",
     "LifespanError": "application",
     "Server": "server",
     "WorkersError": "supervisor",
