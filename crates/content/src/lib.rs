@@ -7,8 +7,16 @@
 //! |---------------------------------------------|------------------------------|
 //! | a query string or an urlencoded form        | [`urlencoded`]               |
 //! | the fields `Cookie`                         | [`cookies`]                  |
+//! | dates, conditions and ranges of a request   | [`http_date`], [`conditions`], [`ranges`] |
+//! | what of a file answers a request            | [`file_answer`]              |
+//! | an XML document, or to write one            | [`xml`]                      |
 
 #![forbid(unsafe_code)]
 
+pub mod conditions;
 pub mod cookies;
+pub mod file_answer;
+pub mod http_date;
+pub mod ranges;
 pub mod urlencoded;
+pub mod xml;

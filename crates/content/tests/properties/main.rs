@@ -1,6 +1,8 @@
 //! The properties that are fuzzed, on inputs from proptest: a short run for each `cargo test`.
 
+mod ranges;
 mod urlencoded_cookies;
+mod xml;
 
 use proptest::prelude::*;
 
@@ -14,6 +16,76 @@ const PAIRS: &[&str] = &[
     "é", "\0",
 ];
 
+/// Parts of the field `Range`, and lengths of a file before it.
+const RANGES: &[&str] = &[
+    "bytes",
+    "=",
+    "-",
+    ",",
+    ", ",
+    "0",
+    "1",
+    "9",
+    "99",
+    "500",
+    "18446744073709551615",
+    "99999999999999999999",
+    " ",
+    "\t",
+    "bytes=0-1",
+    ",2-3",
+    ",-1",
+    "\x7f",
+];
+
+/// Parts of XML documents, with what decides something.
+const XML: &[&str] = &[
+    "<a>",
+    "</a>",
+    "<a/>",
+    "<b c='d'>",
+    "</b>",
+    "<",
+    ">",
+    "</",
+    "/>",
+    "&amp;",
+    "&lt;",
+    "&#65;",
+    "&#x41;",
+    "&#0;",
+    "&x;",
+    "&",
+    ";",
+    "<!--",
+    "-->",
+    "--",
+    "<![CDATA[",
+    "]]>",
+    "<?x y?>",
+    "<?xml version='1.0'?>",
+    "<!DOCTYPE a>",
+    "<!DOCTYPE a [",
+    "xmlns='u'",
+    "xmlns:p='v'",
+    "<p:a",
+    "</p:a>",
+    "p:c=\"d\"",
+    " ",
+    "\n",
+    "\r",
+    "\t",
+    "e='f'",
+    "=",
+    "'",
+    "\"",
+    "é",
+    "\0",
+    "\u{fffe}",
+    "text",
+    "<a xmlns:p='v'>",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
@@ -25,5 +97,26 @@ proptest! {
     #[test]
     fn pairs_of_words(input in rows_of(PAIRS)) {
         urlencoded_cookies::check(&input);
+    }
+
+    #[test]
+    fn ranges_of_words(size in any::<u64>(), shift in 0..64_u32, input in rows_of(RANGES)) {
+        ranges::check(&[&(size >> shift).to_be_bytes(), &input[..]].concat());
+    }
+
+    #[test]
+    fn ranges_of_anything(input in prop::collection::vec(any::<u8>(), 0..64)) {
+        ranges::check(&input);
+    }
+
+    #[test]
+    fn xml_of_anything(input in prop::collection::vec(any::<u8>(), 0..100)) {
+        xml::check(&input);
+    }
+
+    #[test]
+    fn xml_of_words(input in rows_of(XML)) {
+        xml::check(&[&b"<a xmlns:p='v'>"[..], &input, b"</a>"].concat());
+        xml::check(&input);
     }
 }
