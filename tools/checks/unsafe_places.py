@@ -18,6 +18,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "websocket": (),
     "wire": (),
     "content": (),
+    "routing": (),
     "python": ("src/ffi/", "src/buffer.rs"),
 }
 FORBID = "#![forbid(unsafe_code)]"
