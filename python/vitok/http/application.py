@@ -44,7 +44,12 @@ def load(app: Any, options: Options) -> Application:
         raise LoadingError(f"{shown} is not callable, but of type {type(found).__name__}")
     if options.factory:
         found = _made(found, shown)
-    return Asgi2(found) if _is_asgi2(found, options.interface) else found
+    return as_asgi3(found, options.interface)
+
+
+def as_asgi3(app: Application, interface: str = "auto") -> Application:
+    """Return an application as one of ASGI 3. `interface` is that of the options."""
+    return Asgi2(app) if _is_asgi2(app, interface) else app
 
 
 def unexpected_end(error: BaseException | None, was_disconnected: bool, is_unanswered: bool) -> str | None:
@@ -192,7 +197,8 @@ class Lifespan:
         if self._started.done():
             if (message := self._started.result()) is not None:
                 await self.cancel()
-                raise LifespanError("the application failed to start", message)
+                # An application may raise the exception that it has reported.
+                raise LifespanError("the application failed to start", message) from self._raised
             self.state = state
             return
         self._do_without()
@@ -208,7 +214,7 @@ class Lifespan:
             raise LifespanError(f"the application did not end within {seconds:g} s")
         await self.cancel()
         if self._ended.done() and (message := self._ended.result()) is not None:
-            raise LifespanError("the application failed to end", message)
+            raise LifespanError("the application failed to end", message) from self._raised
 
     async def cancel(self) -> None:
         """Cancel what still runs, and wait for its end. An application that does not obey is abandoned."""
