@@ -1,5 +1,6 @@
 //! The properties that are fuzzed, on inputs from proptest: a short run for each `cargo test`.
 
+mod multipart;
 mod ranges;
 mod urlencoded_cookies;
 mod xml;
@@ -86,6 +87,32 @@ const XML: &[&str] = &[
     "<a xmlns:p='v'>",
 ];
 
+/// Parts of forms in parts, whose boundary is `b`.
+const PARTS: &[&str] = &[
+    "--b",
+    "--b\r\n",
+    "\r\n--b\r\n",
+    "\r\n--b--",
+    "\r\n--",
+    "\r\n",
+    "\r",
+    "\n",
+    "-",
+    " ",
+    "Content-Disposition: form-data; name=\"n\"\r\n\r\n",
+    "Content-Disposition: form-data; name=n; filename=\"f\"\r\n",
+    "Content-Disposition: form-data; name=\"",
+    "\\",
+    "\"",
+    "%22",
+    "; filename*=utf-8''%c3%a9",
+    "Content-Type: text/plain\r\n",
+    "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n",
+    "content of a part",
+    "\0",
+    "\u{ff}",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
@@ -118,5 +145,16 @@ proptest! {
     fn xml_of_words(input in rows_of(XML)) {
         xml::check(&[&b"<a xmlns:p='v'>"[..], &input, b"</a>"].concat());
         xml::check(&input);
+    }
+
+    #[test]
+    fn forms_of_anything(input in prop::collection::vec(any::<u8>(), 0..300)) {
+        multipart::check(&input);
+    }
+
+    #[test]
+    fn forms_of_words(input in rows_of(PARTS)) {
+        multipart::check(&input);
+        multipart::check(&[b"--b\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n", &input[..]].concat());
     }
 }
