@@ -162,6 +162,12 @@ pub(crate) fn exception(task: Borrowed<'_>) -> Result<Bound<'_, PyAny>, ErrorSet
     }
 }
 
+/// Returns the result of a task that has ended, or raises its exception.
+#[inline]
+pub(crate) fn result(task: Borrowed<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    call_method(task, name!("result"), &[])
+}
+
 /// Returns the methods of asyncio's own tasks.
 #[inline]
 fn methods_of(task: Borrowed<'_>) -> PyResult<Option<&'static [Py<PyAny>; 2]>> {

@@ -9,7 +9,7 @@ use crate::http1;
 use crate::input::Input;
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
-use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings, Tick};
 use crate::websocket;
 
@@ -97,6 +97,17 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     }
 
     #[inline]
+    fn respond<'a>(
+        &mut self,
+        request: RequestId,
+        response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, B>,
+        context: Context<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        call!(mut self.respond(request, response, context, out))
+    }
+
+    #[inline]
     fn wait(&mut self, settings: &Settings) -> Wait {
         call!(mut self.wait(settings))
     }
@@ -154,6 +165,11 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     #[inline]
     fn head(&self) -> &http::Head {
         call!(self.head())
+    }
+
+    #[inline]
+    fn has_arrived(&self) -> bool {
+        call!(self.has_arrived())
     }
 
     #[inline]

@@ -35,6 +35,6 @@ pub use input::{HalfClose, Input, Shutdown};
 pub use log::{LogEnd, LogRecord};
 pub use machine::{Interface, Wire};
 pub use message::{
-    Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, SendError, Sent, Wait,
+    Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
 };
 pub use settings::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};

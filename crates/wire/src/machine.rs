@@ -7,7 +7,7 @@ use ::websocket::{Kind, Payload};
 use crate::action::Actions;
 use crate::input::Input;
 use crate::log::LogRecord;
-use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings, Tick};
 
 /// A machine: the state of one connection, whatever its peer speaks.
@@ -36,6 +36,20 @@ pub trait Wire<B: AsRef<[u8]>> {
         request: RequestId,
         message: Message<B>,
         context: Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError>;
+
+    /// Takes a whole response: what [`Start`](Message::Start) and the only [`Content`](Message::Content) say, in one
+    /// call and with fields that are borrowed.
+    ///
+    /// # Errors
+    ///
+    /// The response can't be sent; nothing of it is, and the request is still to be answered.
+    fn respond<'a>(
+        &mut self,
+        request: RequestId,
+        response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, B>,
+        context: Context<'a>,
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError>;
 
@@ -88,6 +102,9 @@ pub trait Wire<B: AsRef<[u8]>> {
 
     /// Returns the head of the latest request, until its response is complete.
     fn head(&self) -> &http::Head;
+
+    /// Returns whether the content of the latest request has arrived as a whole, or there is none.
+    fn has_arrived(&self) -> bool;
 
     /// Returns whether a request is being answered.
     fn is_answering(&self) -> bool;

@@ -97,6 +97,17 @@ impl<B> Message<B> {
     }
 }
 
+/// A whole response, whose content is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Response<F, B> {
+    /// 200 to 999.
+    pub status: u16,
+    /// Names and values.
+    pub fields: F,
+    /// `None` for none.
+    pub content: Option<B>,
+}
+
 /// What comes of a message. The driver writes the first `split` bytes that were encoded, then `content`, then the rest.
 #[derive(Debug)]
 pub struct Sent<B> {

@@ -7,7 +7,7 @@ mod support;
 use support::{Application, Driver, settings};
 use wire::{
     Action, Actions, Context, Ending, Finished, HalfClose, Input, Interface, LogRecord, Message, OutOfOrder,
-    Outcome, Received, RequestId, SendError, Sent, Shutdown, Tick, Wait, Wire,
+    Outcome, Received, RequestId, Response, SendError, Sent, Shutdown, Tick, Wait, Wire,
 };
 
 /// A connection on which each line is a request: `GET /path`.
@@ -89,6 +89,17 @@ impl Wire<Vec<u8>> for Lines {
         Ok(Sent { actions, content: None, split: out.len(), is_sent: true, left_out: None })
     }
 
+    fn respond<'a>(
+        &mut self,
+        request: RequestId,
+        response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, Vec<u8>>,
+        context: Context<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<Vec<u8>>, SendError> {
+        self.has_begun = true;
+        self.send(request, Message::Content { content: response.content, more: false }, context, out)
+    }
+
     fn wait(&mut self, _settings: &wire::Settings) -> Wait {
         Wait::Nothing
     }
@@ -138,6 +149,10 @@ impl Wire<Vec<u8>> for Lines {
 
     fn head(&self) -> &http::Head {
         &self.head
+    }
+
+    fn has_arrived(&self) -> bool {
+        true
     }
 
     fn is_answering(&self) -> bool {

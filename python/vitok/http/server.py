@@ -113,7 +113,10 @@ class Server:
         self._application = application
         # Used for requests only: a lifespan has no client that a proxy could hide.
         is_behind = self._options.proxy_headers
-        self._outer = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
+        self._outer: Any = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
+        if (compiled := getattr(application, "_compiled", None)) is not None:
+            # A native application is served without a scope.
+            self._outer = compiled()
 
     def stop(self, *, at_once: bool = False, restarts: bool = False) -> None:
         """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.

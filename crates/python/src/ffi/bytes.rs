@@ -78,6 +78,14 @@ impl Bytes {
         Some(Self { object, start, length: length.unsigned_abs() })
     }
 
+    /// Returns one more reference to the same bytes.
+    #[inline]
+    pub(crate) fn clone_ref(&self) -> Self {
+        // SAFETY: a live object, which this value holds.
+        unsafe { ffi::Py_INCREF(self.object.as_ptr()) };
+        Self { object: self.object, start: self.start, length: self.length }
+    }
+
     /// Returns a `bytes` object for a call of Python: the object itself, unless it is a string.
     pub(crate) fn to_object<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         // SAFETY: a live object.

@@ -66,19 +66,37 @@ pub(crate) fn call_one<'py>(
     unsafe { owned(callable.py(), result) }
 }
 
+/// Calls `callable(first, second)`.
+#[inline(always)]
+pub(crate) fn call_two<'py>(
+    callable: Borrowed<'_, 'py, PyAny>,
+    arguments: [Borrowed<'_, '_, PyAny>; 2],
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    call_several(callable, arguments)
+}
+
 /// Calls `callable(first, second, third)`.
 #[inline(always)]
 pub(crate) fn call_three<'py>(
     callable: Borrowed<'_, 'py, PyAny>,
     arguments: [Borrowed<'_, '_, PyAny>; 3],
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    call_several(callable, arguments)
+}
+
+#[inline(always)]
+fn call_several<'py, const COUNT: usize>(
+    callable: Borrowed<'_, 'py, PyAny>,
+    arguments: [Borrowed<'_, '_, PyAny>; COUNT],
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    const { assert!(COUNT <= 3) };
     // The first word is scratch room for the callee.
     let mut stack = [null_mut(); 4];
     for (place, argument) in stack[1..].iter_mut().zip(&arguments) {
         *place = argument.as_ptr();
     }
     let count = arguments.len() | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
-    // SAFETY: a live callable; three live objects behind a word that may be overwritten.
+    // SAFETY: a live callable; as many live objects behind a word that may be overwritten.
     let result =
         unsafe { ffi::PyObject_Vectorcall(callable.as_ptr(), stack[1..].as_ptr(), count, null_mut()) };
     // SAFETY: a new reference, or null.

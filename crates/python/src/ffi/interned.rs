@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 243] = [
+pub(super) const TEXTS: [&str; 247] = [
     "1.0",
     "DEBUG_STACK_DEPTH",
     "Error on transport creation for incoming connection",
@@ -30,6 +30,7 @@ pub(super) const TEXTS: [&str; 243] = [
     "_SSLContext",
     "_SSLSocket",
     "_ThreadSafeHandle",
+    "__await__",
     "__basicsize__",
     "__code__",
     "__file__",
@@ -164,6 +165,8 @@ pub(super) const TEXTS: [&str; 243] = [
     "http_version",
     "https",
     "is_closing",
+    "items",
+    "json_encode",
     "links",
     "loop",
     "make",
@@ -236,6 +239,7 @@ pub(super) const TEXTS: [&str; 243] = [
     "unexpected_end",
     "unwrap",
     "upgrade",
+    "values",
     "verify_code",
     "version",
     "vitok._names",

@@ -108,6 +108,13 @@ impl<'py, T> This<'py, T> {
         self.0.py()
     }
 
+    /// Returns whether there is a further reference to the object than the one that keeps it.
+    #[inline(always)]
+    pub(crate) fn is_shared(self) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_REFCNT(self.0.as_ptr()) > 1 }
+    }
+
     /// Returns one more reference to the object.
     #[inline(always)]
     pub(crate) fn to_owned(self) -> Bound<'py, T> {

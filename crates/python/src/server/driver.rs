@@ -6,7 +6,10 @@
 use std::mem;
 
 use pyo3::prelude::*;
-use wire::{Action, Actions, Finished, Input, Message, Outcome, Received, RequestId, SendError, Sent};
+use wire::{
+    Action, Actions, Connection, Context, Finished, Input, Message, Outcome, Received, RequestId, SendError,
+    Sent,
+};
 use wire::{Shutdown, Wait, Wire as _};
 
 use super::access_log;
@@ -86,6 +89,15 @@ pub(super) fn send(
     request: RequestId,
     message: Message<Bytes>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
+    send_by(protocol, |wire, context, out| wire.send(request, message, context, out))
+}
+
+/// Sends what a call of the machine encodes.
+#[inline]
+pub(super) fn send_by(
+    protocol: This<'_, Protocol>,
+    call: impl FnOnce(&mut Connection<Bytes>, Context<'_>, &mut Vec<u8>) -> Result<Sent<Bytes>, SendError>,
+) -> Result<Result<Delivered, SendError>, ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
     let (sent, bytes) = value.decide(py, |state, context, out| {
@@ -93,7 +105,7 @@ pub(super) fn send(
         if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py)) {
             return None;
         }
-        Some(state.wire.send(request, message, context, out))
+        Some(call(&mut state.wire, context, out))
     });
     let Sent { actions, content, split, is_sent, left_out } = match sent {
         Some(Ok(sent)) => sent,

@@ -9,8 +9,9 @@ use wire::{Input, Shutdown};
 
 use super::asgi::Asgi;
 use super::connection::Protocol;
+use super::native::{Native, Routes};
 use super::settings::Settings;
-use super::shared::{HttpServer, Shared};
+use super::shared::{HttpServer, Interface, Shared};
 use super::waiters::Until;
 use super::{driver, ticks};
 use crate::ffi::call::copy_context;
@@ -31,7 +32,10 @@ impl HttpServer {
         hooks: Py<PyAny>,
     ) -> PyResult<Self> {
         let settings = Settings::read(options)?;
-        let interface = Box::new(Asgi::new(application, &settings)?);
+        let interface: Box<dyn Interface> = match application.cast::<Routes>() {
+            Ok(routes) => Box::new(Native::new(routes)),
+            Err(_) => Box::new(Asgi::new(application, &settings)?),
+        };
         let context = copy_context(py).map_err(|raised| raised.take(py))?.unbind();
         let shared = ClassCell::new(Shared::new(settings.reports_to_hooks));
         Ok(Self { owner: r#loop, context, hooks, settings, interface, shared })
@@ -52,7 +56,7 @@ impl HttpServer {
 
     /// Cancel the task of every request that runs.
     fn cancel_requests(&self, py: Python<'_>) -> PyResult<()> {
-        self.waiting(py).into_iter().try_for_each(|[_, task]| task.call_method0(name!("cancel")).map(drop))
+        self.waiting(py).into_iter().try_for_each(|one| one.task.call_method0(name!("cancel")).map(drop))
     }
 
     /// Return a future that is done once no connection is open and no request runs.

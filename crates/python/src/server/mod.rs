@@ -12,6 +12,9 @@
 //! | `class`         | the protocol of a connection as Python sees it                           |
 //! | `ticks`         | the server's clock: peers that are too late                              |
 //! | `asgi/`         | an interface: requests become calls of an application                    |
+//! | `native/`       | an interface: requests become calls of functions with objects            |
+//! | `refusal`       | the answer to one request too many                                       |
+//! | `following`     | tasks of requests, from their first step to their end                    |
 //! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
 //! | `access_log`    | lines of the access log                                                  |
 //! | `connection`    | the protocol of a connection: its parts and its state                    |
@@ -25,7 +28,10 @@ mod asgi;
 mod class;
 mod connection;
 mod driver;
+mod following;
 mod http_server;
+mod native;
+mod refusal;
 mod settings;
 mod shared;
 mod ticks;
@@ -56,6 +62,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // PyO3 looks the class up at the first use, and panics if there is no memory for that.
     CancelledError::type_object(module.py());
     asgi::add(module)?;
+    native::add(module)?;
     let protocol = class::make_class(module)?;
     stream_protocol::register(&protocol, &NATIVE);
     Ok(())

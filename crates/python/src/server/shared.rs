@@ -78,8 +78,22 @@ pub(super) struct Shared {
 
 /// A request that waits.
 pub(super) struct Running {
-    pub(super) task: Object,
-    pub(super) cycle: Object,
+    task: Object,
+    /// What the interface follows the task for.
+    request: Object,
+    check: Check,
+}
+
+/// Ends a request whose task asyncio has forgotten: with the request, its task, and the futures that tasks waited for at
+/// the last tick although they were done.
+pub(super) type Check =
+    fn(&HttpServer, &Bound<'_, PyAny>, &Bound<'_, PyAny>, &[Object]) -> Result<(), ErrorSet>;
+
+/// A request that waits, outside of the borrow.
+pub(super) struct Waiting<'py> {
+    pub(super) task: Bound<'py, PyAny>,
+    pub(super) request: Bound<'py, PyAny>,
+    pub(super) check: Check,
 }
 
 /// Returns the time in HTTP's format.
@@ -110,7 +124,7 @@ impl Shared {
 
     /// Shows the garbage collector what is kept here.
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let tasks = self.tasks.values().flat_map(|running| [&running.task, &running.cycle]);
+        let tasks = self.tasks.values().flat_map(|running| [&running.task, &running.request]);
         let futures = self.waiters.iter().map(|(_, future)| future).chain(&self.done_futures);
         self.connections.values().chain(tasks).chain(futures).try_for_each(|object| visit.call(&**object))
     }
@@ -208,17 +222,21 @@ impl HttpServer {
         Ok(future)
     }
 
-    /// Keeps a task, to which the loop itself has only a weak reference, and the request cycle that learns of its end.
-    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, cycle: Borrowed<'_>, key: u64) {
-        let running = Running { task: task.clone().into(), cycle: cycle.to_owned().into() };
+    /// Keeps a task, to which the loop itself has only a weak reference, and the request that learns of its end.
+    pub(super) fn keep_task(&self, task: &Bound<'_, PyAny>, request: Borrowed<'_>, key: u64, check: Check) {
+        let running = Running { task: task.clone().into(), request: request.to_owned().into(), check };
         let before = self.shared.with(task.py(), |shared| shared.tasks.insert(key, running));
         drop(before);
     }
 
-    /// Returns the waiting requests: request cycle and task.
-    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<[Bound<'py, PyAny>; 2]> {
-        let parts = |running: &Running| [&running.cycle, &running.task].map(|part| part.bind(py).clone());
-        self.shared.with(py, |shared| shared.tasks.values().map(parts).collect())
+    /// Returns the waiting requests.
+    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Vec<Waiting<'py>> {
+        let waiting = |running: &Running| Waiting {
+            task: running.task.bind(py).clone(),
+            request: running.request.bind(py).clone(),
+            check: running.check,
+        };
+        self.shared.with(py, |shared| shared.tasks.values().map(waiting).collect())
     }
 
     /// Returns the task of a request, if it waits.

@@ -1,11 +1,11 @@
 //! HTTP/1.1 as a [`Wire`]: which input means what.
 
-use super::connection::{Answer, Connection, Phase, State, Turn};
+use super::connection::{Answer, Connection, Incoming, Phase, State, Turn};
 use crate::action::{Action, Actions};
 use crate::input::{HalfClose, Input, Shutdown};
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
-use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings, Tick};
 
 impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
@@ -33,6 +33,17 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
         self.take_message(request, message, context, out)
+    }
+
+    #[inline]
+    fn respond<'a>(
+        &mut self,
+        request: RequestId,
+        response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, B>,
+        context: Context<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        self.take_response(request, response, context, out)
     }
 
     #[inline]
@@ -85,6 +96,11 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     #[inline]
     fn head(&self) -> &http::Head {
         self.http.head()
+    }
+
+    #[inline]
+    fn has_arrived(&self) -> bool {
+        self.request().is_none_or(|request| request.incoming != Incoming::Arriving)
     }
 
     fn is_answering(&self) -> bool {

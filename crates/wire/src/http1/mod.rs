@@ -4,6 +4,7 @@
 //! |--------------|-----------------------------------------------------------------------------|
 //! | `machine`    | which input means what                                                      |
 //! | `receive`    | bytes in: the next request, its content, errors                             |
+//! | `respond`    | a whole response in one call                                                |
 //! | `send`       | messages of an application become heads, content and trailers               |
 //! | `end`        | the end of a request and of a connection                                    |
 //! | `expire`     | a peer whose time is over                                                   |
@@ -21,6 +22,7 @@ mod end;
 mod expire;
 mod machine;
 mod receive;
+mod respond;
 mod send;
 mod upgrade;
 

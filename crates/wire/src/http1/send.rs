@@ -50,7 +50,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Returns why there is no request with some number any more.
     #[cold]
-    fn gone(&self) -> SendError {
+    pub(super) fn gone(&self) -> SendError {
         if matches!(self.state, State::Open(_)) { SendError::Complete } else { SendError::Disconnected }
     }
 
@@ -149,7 +149,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Encodes content, or only its framing if it is long.
     #[inline]
-    fn encode_content(
+    pub(super) fn encode_content(
         &mut self,
         content: Option<B>,
         out: &mut Vec<u8>,
@@ -173,7 +173,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Counts content, and ends the response or begins its trailers if no more comes.
     #[inline]
-    fn after_content(
+    pub(super) fn after_content(
         &mut self,
         length: usize,
         frame: http::Frame,
@@ -198,7 +198,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Returns the status of a response that leaves content out by mistake, the first time.
     #[inline]
-    fn note_left_out(&mut self, frame: http::Frame) -> Option<u16> {
+    pub(super) fn note_left_out(&mut self, frame: http::Frame) -> Option<u16> {
         if frame != http::Frame::NotAllowed {
             return None;
         }
@@ -209,7 +209,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Withdraws a head that can't be sent with its content: an error response is still possible.
     #[cold]
-    fn retract(&mut self) {
+    pub(super) fn retract(&mut self) {
         self.http.retract();
         if let Some(request) = self.answering() {
             (request.answer, request.sent) = (Answer::Owed, 0);
@@ -328,7 +328,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Returns the request that is being answered.
     #[inline]
-    fn answering(&mut self) -> Option<&mut Request<B>> {
+    pub(super) fn answering(&mut self) -> Option<&mut Request<B>> {
         match &mut self.state {
             State::Open(Phase::Answering(request)) => Some(request),
             _ => None,
@@ -338,7 +338,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
 /// Returns what this state of a response expects.
 #[cold]
-const fn out_of_order<B>(answer: &Answer<B>) -> OutOfOrder {
+pub(super) const fn out_of_order<B>(answer: &Answer<B>) -> OutOfOrder {
     match answer {
         Answer::Owed => OutOfOrder::HeadIsDue,
         Answer::Started(_) | Answer::Sending { .. } => OutOfOrder::ContentIsDue,

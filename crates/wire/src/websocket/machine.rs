@@ -7,7 +7,9 @@ use crate::action::{Action, Actions};
 use crate::input::{HalfClose, Input, Shutdown};
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
-use crate::message::{Finished, Message, Outcome, Received, RequestId, SendError, Sent, Wait};
+use crate::message::{
+    Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
+};
 use crate::settings::{Context, Settings, Tick};
 
 /// There is no request any more.
@@ -37,6 +39,16 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
         self.take_message(request, message, context, out)
+    }
+
+    fn respond<'a>(
+        &mut self,
+        _request: RequestId,
+        _response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, B>,
+        _context: Context<'a>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        Err(SendError::OutOfOrder(OutOfOrder::HasAccepted))
     }
 
     #[inline]
@@ -94,6 +106,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
 
     fn head(&self) -> &http::Head {
         &NO_HEAD
+    }
+
+    fn has_arrived(&self) -> bool {
+        true
     }
 
     fn is_answering(&self) -> bool {

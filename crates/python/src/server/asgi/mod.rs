@@ -33,16 +33,17 @@ mod websocket;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-use wire::{Outcome, RequestId, Wire as _};
+use wire::{Outcome, Wire as _};
 
 use self::cycle::RequestCycle;
 use self::names::{NAMES, Names};
 use self::scope::{Prototype, ScopeBuilder};
-pub(super) use self::task::end_forgotten;
 use super::connection::Protocol;
 use super::driver;
+use super::following;
+use super::refusal;
 use super::settings::Settings;
-use super::shared::{HttpServer, Interface};
+use super::shared::Interface;
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 use crate::ffi::this::{Borrowed, This};
@@ -95,7 +96,7 @@ impl Interface for Asgi {
             let builder = ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path);
             (request, is_websocket, builder)
         });
-        let Some(key) = key else { return refuse(protocol, http_server, request) };
+        let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
         let cycle = RequestCycle::make(protocol, request, key, is_websocket);
         let (builder, cycle) = match (builder, cycle) {
             (Ok(builder), Ok(cycle)) => (builder, cycle),
@@ -123,7 +124,7 @@ impl Interface for Asgi {
                 Ok(scope)
             })
             .and_then(|scope| task::call(cycle, http_server, self.application.bind(py), &scope));
-        task::follow(cycle, http_server, called)
+        following::follow(cycle, http_server, called)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -131,22 +132,4 @@ impl Interface for Asgi {
         visit.call(&self.prototype.http.scope)?;
         visit.call(&self.prototype.websocket.scope)
     }
-}
-
-/// Answers a request that is one more than the server takes at a time.
-#[cold]
-fn refuse(
-    protocol: This<'_, Protocol>,
-    http_server: &HttpServer,
-    request: RequestId,
-) -> Result<(), ErrorSet> {
-    let py = protocol.py();
-    let outcome = if http_server.settings.reports_to_hooks {
-        Outcome::Answer { status: 503, text: "Service Unavailable", closes: true }
-    } else {
-        let text = "the server has as many requests as it takes at a time\n";
-        Outcome::Answer { status: 503, text, closes: false }
-    };
-    let warned = http_server.notify(py, name!("warning"), (Text("Exceeded concurrency limit."),));
-    and_also(py, warned.map_err(ErrorSet::from), || driver::finish(protocol, request, outcome).1)
 }

@@ -1,28 +1,22 @@
-//! The task of a request: the application is called, its task takes the first step at once, and its end is handled.
-
-use std::mem;
+//! The task of a request: the application is called, and the end of its task completes the response.
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 use wire::{Ending, Finished, Outcome};
 
 use super::callables;
 use super::cycle::RequestCycle;
-use crate::ffi::arguments::one;
 use crate::ffi::at_import::AtImport;
-use crate::ffi::call::{call_method, call_three};
-use crate::ffi::constants::none;
-use crate::ffi::error::{new_error, no_memory, was_memory_refused};
-use crate::ffi::method::{BoundFunction, Call, Method, fastcall};
-use crate::ffi::object::Object;
+use crate::ffi::call::call_three;
+use crate::ffi::error::new_error;
+use crate::ffi::method::BoundFunction;
 use crate::ffi::this::{Borrowed, This};
-use crate::ffi::trampoline::{ErrorSet, and_also, take_all};
-use crate::loop_state::EventLoop;
+use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
 use crate::protocol;
 use crate::server::connection::Protocol;
 use crate::server::driver;
+use crate::server::following::{self, Followed};
 use crate::server::shared::HttpServer;
 use crate::tasks;
 
@@ -31,24 +25,7 @@ static ENDED: AtImport<BoundFunction<RequestCycle>> = AtImport::new();
 
 /// Creates the callback for the end of a task.
 pub(super) fn load(py: Python<'_>) -> PyResult<()> {
-    let doc = "Called by the task at its end.";
-    ENDED.make(py, || BoundFunction::new(Method::new("ended", fastcall(call_ended), "(task)", doc)))
-}
-
-/// Handles the end of a task that cannot be waited for, usually for lack of memory: it is cancelled, and counts as
-/// ended.
-#[cold]
-fn stop_following(
-    cycle: This<'_, RequestCycle>,
-    task: &Bound<'_, PyAny>,
-    error: PyErr,
-) -> Result<(), ErrorSet> {
-    if cycle.has_ended() {
-        return Err(error.into());
-    }
-    // A task that cannot be cancelled either has no request any more.
-    drop(task.call_method0(name!("cancel")));
-    complete_request(cycle, Err(error))
+    ENDED.make(py, following::callback)
 }
 
 /// Calls the application with a scope, and starts its task.
@@ -59,108 +36,42 @@ pub(super) fn call<'py>(
     application: &Bound<'py, PyAny>,
     scope: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    let py = cycle.py();
     let (receive, send) = callables::of(cycle)?;
     let arguments = [scope.as_borrowed(), receive.as_borrowed(), send.as_borrowed()];
-    let coroutine = call_three(application.as_borrowed(), arguments)?;
-    match http_server.owner.bind(py).cast::<EventLoop>() {
-        Ok(owner) => tasks::start(owner, coroutine),
-        // On another loop a task starts by that loop's own rules.
-        Err(_) => Ok(http_server.owner.bind(py).call_method1(name!("create_task"), (coroutine,))?),
-    }
+    following::start(http_server, call_three(application.as_borrowed(), arguments)?)
 }
 
-/// Follows the task of a request until its end, or completes the request if the application could not be called.
-#[inline]
-pub(super) fn follow(
-    cycle: This<'_, RequestCycle>,
-    http_server: &HttpServer,
-    called: Result<Bound<'_, PyAny>, ErrorSet>,
-) -> Result<(), ErrorSet> {
-    let py = cycle.py();
-    match called {
-        Ok(task) => wait_for(cycle, http_server, &task)
-            .or_else(|raised| stop_following(cycle, &task, raised.take(py))),
-        Err(raised) => complete_request(cycle, Err(raised.take(py))),
+impl Followed for RequestCycle {
+    fn key(&self) -> u64 {
+        self.key
     }
-}
 
-/// Checks the task after its first step: it has ended, or is waited for.
-#[inline]
-fn wait_for(
-    cycle: This<'_, RequestCycle>,
-    http_server: &HttpServer,
-    task: &Bound<'_, PyAny>,
-) -> Result<(), ErrorSet> {
-    let py = task.py();
-    if tasks::is_done(task.as_borrowed())? {
-        return ended(cycle, task.as_borrowed());
+    fn callback(py: Python<'_>) -> PyResult<&BoundFunction<Self>> {
+        ENDED.get(py)
     }
-    let callback = ENDED.get(py)?.bind(cycle)?;
-    http_server.keep_task(task, cycle.object(), cycle.key);
-    call_method(task.as_borrowed(), name!("add_done_callback"), &[callback.as_borrowed()])?;
-    Ok(http_server.notify(py, name!("task_begun"), (task,))?)
-}
 
-fn call_ended<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorSet> {
-    ended(call.this(), one(call, "ended", "task")?)?;
-    Ok(none(call.py))
-}
-
-/// Ends requests that would never end otherwise. asyncio loses the callbacks of a future if it has no memory to
-/// schedule one: those of a task that has ended, and of a future that a task waits for. There are none before memory
-/// was refused.
-pub(in crate::server) fn end_forgotten(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> {
-    let py = http_server.py();
-    if !was_memory_refused() {
-        return Ok(());
+    fn has_ended(&self) -> bool {
+        Self::has_ended(self)
     }
-    let server = http_server.get();
-    let before = server.shared.with(py, |shared| mem::take(&mut shared.done_futures));
-    let requests = server.waiting(py);
-    take_all(py, requests.iter().map(|[cycle, task]| end_if_forgotten(server, cycle, task, &before)))
-}
 
-fn end_if_forgotten(
-    http_server: &HttpServer,
-    cycle: &Bound<'_, PyAny>,
-    task: &Bound<'_, PyAny>,
-    before: &[Object],
-) -> Result<(), ErrorSet> {
-    let py = task.py();
-    let Some(cycle) = This::cast(cycle.as_borrowed()) else { return Ok(()) };
-    if tasks::is_done(task.as_borrowed())? {
-        return ended(cycle, task.as_borrowed());
+    #[inline]
+    fn task_ended(this: This<'_, Self>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
+        let py = this.py();
+        let outcome = match tasks::exception(task) {
+            Ok(error) if error.is_none() => Ok(()),
+            Ok(error) => match PyErr::from_value(error) {
+                // Such an exception has left the loop already, when the task raised it.
+                error if following::leaves_loop(py, &error) => Err(new_error::<CancelledError>("")),
+                error => Err(error),
+            },
+            Err(raised) => Err(raised.take(py)),
+        };
+        complete_request(this, outcome)
     }
-    let waits_for = task.getattr_opt(name!("_fut_waiter"))?.filter(|future| !future.is_none());
-    let Some(future) = waits_for else { return Ok(()) };
-    if !tasks::is_done(future.as_borrowed())? {
-        return Ok(());
-    }
-    // Every waiter is woken by the next tick.
-    if before.iter().any(|known| known.is(&future)) {
-        return stop_following(cycle, task, no_memory());
-    }
-    let future = future.into();
-    http_server.shared.with(py, |shared| shared.done_futures.push(future));
-    Ok(())
-}
 
-/// Handles the end of a request's task.
-fn ended(cycle: This<'_, RequestCycle>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
-    let py = cycle.py();
-    let outcome = match tasks::exception(task) {
-        Ok(error) if error.is_none() => Ok(()),
-        // Such an exception has left the loop already, when the task raised it.
-        Ok(error) if leaves_loop(&error) => Err(new_error::<CancelledError>("")),
-        Ok(error) => Err(PyErr::from_value(error)),
-        Err(raised) => Err(raised.take(py)),
-    };
-    complete_request(cycle, outcome)
-}
-
-fn leaves_loop(error: &Bound<'_, PyAny>) -> bool {
-    error.is_instance_of::<PySystemExit>() || error.is_instance_of::<PyKeyboardInterrupt>()
+    fn fails(this: This<'_, Self>, error: PyErr) -> Result<(), ErrorSet> {
+        complete_request(this, Err(error))
+    }
 }
 
 /// Completes a request whose application has ended.
@@ -171,14 +82,9 @@ fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Res
         return Ok(());
     }
     let protocol = cycle.value().protocol.this(py);
-    let http_server = protocol.value().http_server.get();
-    let Some(task) = http_server.end_request(py, cycle.key) else {
-        return complete_response(protocol, cycle, outcome);
-    };
-    let counted = http_server.notify(py, name!("task_ended"), (task.into_bound(py),));
-    and_also(py, counted.map_err(ErrorSet::from), || complete_response(protocol, cycle, outcome))
+    let counted = following::count_end(protocol, cycle.key);
+    and_also(py, counted, || complete_response(protocol, cycle, outcome))
 }
-
 /// Completes the response that the client waits for, and only then raises what was raised, even an exception that
 /// leaves the loop: no client is left waiting.
 #[inline]

@@ -1,0 +1,210 @@
+//! Calling the endpoint of a request, and what follows from what it returns or raises.
+
+use pyo3::exceptions::asyncio::CancelledError;
+use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::prelude::*;
+use wire::{Ending, Finished, Outcome, Wire as _};
+
+use super::answer::{self, Answer};
+use super::request::{self, Request, Stage};
+use super::routes::{Found, Kind, Routes};
+use crate::ffi::at_import::AtImport;
+use crate::ffi::call::{call_one, call_three, call_two};
+use crate::ffi::error::new_error;
+use crate::ffi::make;
+use crate::ffi::method::BoundFunction;
+use crate::ffi::this::{Borrowed, This};
+use crate::ffi::trampoline::{ErrorSet, and_also};
+use crate::name;
+use crate::protocol;
+use crate::server::driver;
+use crate::server::following::{self, Followed};
+use crate::server::shared::HttpServer;
+use crate::tasks;
+
+/// The callback for the end of a task.
+static ENDED: AtImport<BoundFunction<Request>> = AtImport::new();
+
+/// Creates the callback for the end of a task.
+pub(super) fn load(py: Python<'_>) -> PyResult<()> {
+    ENDED.make(py, following::callback)
+}
+
+/// Calls the endpoint of a request.
+#[inline]
+pub(super) fn begin(
+    request: This<'_, Request>,
+    http_server: &HttpServer,
+    routes: &Routes,
+    _is_whole: bool,
+) -> Result<(), ErrorSet> {
+    let py = request.py();
+    let Found::Entry { place, .. } = request.value().found else {
+        let called = call_fallback(request, routes);
+        return settle(request, http_server, routes, called);
+    };
+    let entry = routes.entry(place);
+    let called = call_one(entry.endpoint.bind_borrowed(py), request.object());
+    match entry.kind {
+        Kind::Plain => settle(request, http_server, routes, called),
+        Kind::Async => {
+            let task = called.and_then(|coroutine| following::start(http_server, coroutine));
+            following::follow(request, http_server, task)
+        }
+        Kind::Asgi | Kind::WebSocket => settle(request, http_server, routes, called),
+    }
+}
+
+/// Calls the function for requests without a route.
+#[cold]
+fn call_fallback<'py>(request: This<'py, Request>, routes: &Routes) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = request.py();
+    let allowed = match request.value().found {
+        Found::NotAllowed => {
+            let path =
+                request.value().protocol.this(py).state.with(py, |state| state.wire.head().path().to_vec());
+            let names: Result<Vec<_>, ErrorSet> =
+                routes.allowed(&path).into_iter().map(|name| Ok(make::text(py, name)?.into_any())).collect();
+            make::tuple(py, names?)?.into_any()
+        }
+        _ => py.None().into_bound(py),
+    };
+    call_two(routes.fallback.bind_borrowed(py), [request.object(), allowed.as_borrowed()])
+}
+
+/// Goes on with what an endpoint has returned or raised.
+#[inline]
+fn settle<'py>(
+    request: This<'py, Request>,
+    http_server: &HttpServer,
+    routes: &Routes,
+    called: Result<Bound<'py, PyAny>, ErrorSet>,
+) -> Result<(), ErrorSet> {
+    let answer = called.and_then(|value| answer::read(request, routes, value));
+    match answer {
+        Ok(Answer::Later(coroutine)) => {
+            let task = following::start(http_server, coroutine);
+            following::follow(request, http_server, task)
+        }
+        Ok(Answer::Streamed(response)) => {
+            request.enter(Stage::Sent);
+            let task = sender(request, routes, response.as_any())
+                .and_then(|coroutine| following::start(http_server, coroutine));
+            following::follow(request, http_server, task)
+        }
+        Ok(answer) => match answer::respond(request, answer) {
+            Ok(()) => end(request),
+            Err(raised) => fail(request, raised.take(request.py())),
+        },
+        Err(raised) => fail(request, raised.take(request.py())),
+    }
+}
+
+/// Returns a coroutine that sends a response with a source.
+fn sender<'py>(
+    request: This<'py, Request>,
+    routes: &Routes,
+    response: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = request.py();
+    let Some(send) = &routes.send else {
+        return Err(new_error::<PyTypeError>("this application sends no response with a source").into());
+    };
+    call_three(send.bind_borrowed(py), [response.as_borrowed(), request.object(), request.object()])
+}
+
+/// Handles an exception by the application's function, once; otherwise the request fails.
+#[cold]
+fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), ErrorSet> {
+    let py = request.py();
+    let is_handled = error.is_instance_of::<PyException>(py) && request.enter(Stage::Handled);
+    if !is_handled {
+        return complete(request, Err(error));
+    }
+    let http_server = request.value().protocol.this(py).value().http_server.get();
+    let routes = request.value().routes.get();
+    let on_exception = routes.on_exception.bind_borrowed(py);
+    let called = call_two(on_exception, [request.object(), error.value(py).as_any().as_borrowed()]);
+    settle(request, http_server, routes, called)
+}
+
+impl Followed for Request {
+    fn key(&self) -> u64 {
+        self.key
+    }
+
+    fn callback(py: Python<'_>) -> PyResult<&BoundFunction<Self>> {
+        ENDED.get(py)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.is_past(Stage::Ended)
+    }
+
+    fn task_ended(this: This<'_, Self>, task: Borrowed<'_>) -> Result<(), ErrorSet> {
+        let py = this.py();
+        if this.is_past(Stage::Ended) {
+            return Ok(());
+        }
+        let http_server = this.value().protocol.this(py).value().http_server.get();
+        match tasks::result(task) {
+            Ok(_) if this.is_past(Stage::Sent) => complete(this, Ok(())),
+            Ok(value) => settle(this, http_server, this.value().routes.get(), Ok(value)),
+            Err(raised) => match raised.take(py) {
+                // Such an exception has left the loop already, when the task raised it.
+                error if following::leaves_loop(py, &error) => {
+                    complete(this, Err(new_error::<CancelledError>("")))
+                }
+                error => fail(this, error),
+            },
+        }
+    }
+
+    fn fails(this: This<'_, Self>, error: PyErr) -> Result<(), ErrorSet> {
+        fail(this, error)
+    }
+}
+
+/// Ends a request that is answered.
+#[inline]
+fn end(request: This<'_, Request>) -> Result<(), ErrorSet> {
+    if !request.enter(Stage::Ended) {
+        return Ok(());
+    }
+    following::count_end(request.value().protocol.this(request.py()), request.key)
+}
+
+/// Ends a request, and completes the response that the client waits for, before what was raised is reported, or leaves
+/// the loop.
+fn complete(request: This<'_, Request>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
+    let py = request.py();
+    let counted = end(request);
+    let protocol = request.value().protocol.this(py);
+    request::detach(request);
+    let how = if outcome.is_ok() { Outcome::Ended } else { Outcome::Failed };
+    let (finished, performed) = driver::finish(protocol, request.id, how);
+    let performed = and_also(py, counted, || performed);
+    if outcome.is_ok() && finished.ending == Ending::Complete {
+        return performed;
+    }
+    let http_server = protocol.value().http_server.get();
+    and_also(py, report(http_server, py, outcome.err(), finished), || performed)
+}
+
+/// Reports the end of a request, unless it is expected. An exception that leaves the loop is raised.
+#[cold]
+fn report(
+    http_server: &HttpServer,
+    py: Python<'_>,
+    error: Option<PyErr>,
+    finished: Finished,
+) -> Result<(), ErrorSet> {
+    let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
+    let is_unanswered = finished.ending == Ending::Unanswered;
+    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered);
+    let module = py.import(name!("vitok.http.application"))?;
+    match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
+        Some(message) => http_server.report(py, &message, error.as_ref()),
+        None => Ok(()),
+    }
+}
