@@ -261,6 +261,23 @@ def test_a_peer_that_has_left() -> None:
         assert socket.closed == Closed(1011, "")
 
 
+def test_the_end_in_a_task_group() -> None:
+    """A group that has nothing but the end of the peer is the end of the peer."""
+
+    async def handler(socket: WebSocket) -> None:
+        async def read() -> None:
+            while True:
+                await socket.receive()
+
+        await socket.accept()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            group.create_task(asyncio.Event().wait())
+
+    with client_of(handler).websocket_connect("/"):
+        pass
+
+
 def test_flow_control() -> None:
     """`send()` waits while the peer does not read."""
     sent: list[int] = []

@@ -12,17 +12,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .application import LifespanError as LifespanError
     from .native.errors import HTTPError as HTTPError
+    from .native.websocket import WebSocket as WebSocket
+    from .native.websocket import WebSocketClosed as WebSocketClosed
+    from .running import run as run
     from .server import Server as Server
     from .serving import serve as serve
     from .supervisor import WorkersError as WorkersError
 
-__all__ = ["HTTPError", "LifespanError", "Server", "WorkersError", "serve"]
+__all__ = [
+    "HTTPError",
+    "LifespanError",
+    "Server",
+    "WebSocket",
+    "WebSocketClosed",
+    "WorkersError",
+    "run",
+    "serve",
+]
 
 _PLACES = {
     "HTTPError": "native.errors",
     "LifespanError": "application",
     "Server": "server",
+    "WebSocket": "native.websocket",
+    "WebSocketClosed": "native.websocket",
     "WorkersError": "supervisor",
+    "run": "running",
     "serve": "serving",
 }
 

@@ -10,7 +10,8 @@ import asyncio
 import importlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ Application = Callable[..., Any]
 """An ASGI 3 application: `application(scope, receive, send)` returns an awaitable."""
 
 _SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+# How many modules of applications are being imported.
+_loads = 0
 # The time for an application to return after its last message.
 _LAST_WORDS_SECONDS = 1.0
 
@@ -103,11 +106,27 @@ def look_in(folder: str) -> None:
         sys.path.insert(0, absolute)
 
 
+def is_loading() -> bool:
+    """Return whether the module of an application is being imported, by this thread or another one."""
+    return _loads > 0
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    global _loads
+    _loads += 1
+    try:
+        yield
+    finally:
+        _loads -= 1
+
+
 def find(name: str) -> Any:
     """Return the object of the name `module:attribute`."""
     module_name, attribute = split(name)
     try:
-        found: Any = importlib.import_module(module_name)
+        with _loading():
+            found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         # A module that the module itself fails to import is an error of that module, and raised as it is.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):

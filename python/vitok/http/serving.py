@@ -42,6 +42,11 @@ def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: A
     """
     if asyncio.events._get_running_loop() is not None:
         raise RuntimeError("vitok.serve() cannot be called from a running event loop: use vitok.http.Server")
+    if application.is_loading():
+        raise RuntimeError(
+            "an application that is being imported can't serve: call vitok.serve() or vitok.http.run() under "
+            'if __name__ == "__main__":'
+        )
     given = from_keywords(options)
     _run(app, given, Leaving(given), application.load, ssl)
 

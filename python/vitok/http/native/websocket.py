@@ -288,7 +288,7 @@ class WebSocket(Generic[Params]):
 
     async def _fail(self, error: BaseException) -> bool:
         """Close it after the handler has raised. Return whether that is an error to report."""
-        if isinstance(error, WebSocketClosed) and self.closed:
+        if self.closed and _is_end(error):
             return False
         if isinstance(error, HTTPError) and not self._is_accepted and not self.closed:
             await self._refuse(error)
@@ -314,6 +314,13 @@ def endpoint(handler: Callable[[WebSocket[Any]], Awaitable[None]], *, app: Any =
             await socket.close()
 
     return application
+
+
+def _is_end(error: BaseException) -> bool:
+    """Return whether an exception says no more than that a WebSocket is closed. Task groups wrap it in a group."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_end(member) for member in error.exceptions)
+    return isinstance(error, WebSocketClosed)
 
 
 def _encoded(fields: Fields | None) -> list[tuple[bytes, bytes]]:

@@ -1,0 +1,65 @@
+"""`vitok.http.run()`: a script that serves its application, with one process or several.
+
+from vitok.http import App, run
+
+app = App()
+
+@app.get("/")
+def hello(request):
+    return "Hello"
+
+if __name__ == "__main__":
+    run(app)
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from ssl import SSLContext
+from types import ModuleType
+from typing import Any
+
+from .application import Application
+from .options import OptionError, from_keywords
+from .serving import serve
+
+
+def run(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
+    """Serve an application until SIGINT or SIGTERM; then end gracefully.
+
+    Arguments and errors are those of `vitok.serve()`, except that with `workers` the application may be given itself:
+    they import the module that has it, also if that is the script. ValueError if no module has it. The call belongs
+    under `if __name__ == "__main__":`, since a module that is imported does not serve.
+    """
+    workers = options.get("workers", 1)
+    if not isinstance(app, str) and workers != 1 and from_keywords({"workers": workers}).workers != 1:
+        app, folder = _name_of(app)
+        if folder is not None and options.get("app_dir") is None:
+            options["app_dir"] = folder
+    serve(app, ssl=ssl, **options)
+
+
+run.__signature__ = inspect.signature(serve)  # type: ignore[attr-defined]
+
+
+def _name_of(app: Application) -> tuple[str, str | None]:
+    """Return the name of an application, module:attribute, and the folder of its module if that is the script."""
+    for module in list(sys.modules.values()):
+        for attribute, value in list(getattr(module, "__dict__", {}).items()):
+            if value is app and module.__name__ != "__main__":
+                return f"{module.__name__}:{attribute}", None
+            if value is app and (place := _place_of(module)) is not None:
+                name, folder = place
+                return f"{name}:{attribute}", folder
+    raise OptionError("workers: expected an application that is an attribute of a module, since workers import it")
+
+
+def _place_of(script: ModuleType) -> tuple[str, str | None] | None:
+    """Return the name by which a script is imported, and its folder. None if it has no file: a prompt, `python -c`."""
+    spec, file = script.__spec__, getattr(script, "__file__", None)
+    if spec is not None:
+        # Started by `python -m`.
+        return spec.name, None
+    return (Path(file).stem, str(Path(file).resolve().parent)) if file else None
