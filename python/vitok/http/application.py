@@ -20,7 +20,8 @@ from .log import Log
 from .options import OptionError, Options
 
 Application = Callable[..., Any]
-"""An ASGI 3 application: `application(scope, receive, send)` returns an awaitable."""
+"""An ASGI 3 application: `application(scope, receive, send)` returns an awaitable. A native one is called like that,
+too, but for its requests."""
 
 _SCOPE = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
 # How many modules of applications are being imported.
@@ -34,10 +35,10 @@ class LoadingError(OptionError):
 
 
 def load(app: Any, options: Options) -> Application:
-    """Return the application of this name, or the given one, as ASGI 3 (`app_dir`, `factory`, `interface`).
+    """Return the application of this name, or the given one, native or as ASGI 3 (`app_dir`, `factory`, `interface`).
 
     LoadingError if there is no application of this name. Exceptions of the module and the factory are raised as they
-    are.
+    are, and so are those of a native application whose routes are no routes.
     """
     if options.app_dir is not None:
         look_in(options.app_dir)
@@ -47,7 +48,21 @@ def load(app: Any, options: Options) -> Application:
         raise LoadingError(f"{shown} is not callable, but of type {type(found).__name__}")
     if options.factory:
         found = _made(found, shown)
-    return as_asgi3(found, options.interface)
+    interface = options.interface
+    if is_native(found):
+        if interface == "asgi2":
+            raise LoadingError(f"--interface: asgi2 is no calling convention of a vitok.http.App, which {shown} is")
+        found._compiled()
+        native: Application = found.asgi if interface == "asgi3" else found
+        return native
+    if interface == "native":
+        raise LoadingError(f"--interface: {shown} is not native: expected a vitok.http.App, not {type(found).__name__}")
+    return as_asgi3(found, interface)
+
+
+def is_native(app: Any) -> bool:
+    """Return whether an application is a `vitok.http.App`, which this does not import."""
+    return hasattr(app, "_compiled")
 
 
 def as_asgi3(app: Application, interface: str = "auto") -> Application:
@@ -307,7 +322,7 @@ def _made(factory: Callable[..., Any], shown: str) -> Any:
 
 def _is_asgi2(app: Application, interface: str) -> bool:
     """Return whether an application is called twice, with one argument first (ASGI 2), and not once with three."""
-    if interface != "auto":
+    if interface in ("asgi2", "asgi3"):
         return interface == "asgi2"
     return not _can_be_called(app, 3) and _can_be_called(app, 1)
 

@@ -15,7 +15,7 @@ from .option_types import Certificates, Fields, Flag, Kind, Words
 
 APP_VARIABLE = "VITOK_APP"
 _KEY = "vitok.option"
-_DESCRIPTION = "Serves an ASGI application over HTTP/1.1 and WebSocket."
+_DESCRIPTION = "Serves an application, of ASGI or of vitok.http, over HTTP/1.1 and WebSocket."
 _EPILOG = (
     "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
     "VITOK_LOG_LEVEL; the command line has precedence. Limits may be none."

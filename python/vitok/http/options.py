@@ -132,9 +132,9 @@ class Options:
     )
     interface: str = option(
         "auto",
-        Choice(("auto", "asgi3", "asgi2")),
-        "calling convention of the application; auto inspects its parameters",
-        others="uvicorn the same, and wsgi",
+        Choice(("auto", "native", "asgi3", "asgi2")),
+        "calling convention of the application; auto is native for a vitok.http.App, and else inspects its parameters",
+        others="uvicorn asgi3, asgi2 and wsgi",
     )
     lifespan: str = option(
         "auto",

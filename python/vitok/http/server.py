@@ -17,7 +17,7 @@ from vitok._loop import Loop
 from vitok._native import HttpServer
 
 from . import proxies, sockets, tls
-from .application import Application, Lifespan, load
+from .application import Application, Lifespan, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .listening import Listeners
 from .log import Log
@@ -111,12 +111,12 @@ class Server:
 
     def _set_application(self, application: Application) -> None:
         self._application = application
-        # Used for requests only: a lifespan has no client that a proxy could hide.
-        is_behind = self._options.proxy_headers
-        self._outer: Any = proxies.ProxyHeaders(application, self._trusted) if is_behind else application
-        if (compiled := getattr(application, "_compiled", None)) is not None:
-            # A native application is served without a scope.
-            self._outer = compiled()
+        # What requests go to: a lifespan has no client that a proxy could hide.
+        self._outer: Any = application
+        if self._options.proxy_headers:
+            self._outer = proxies.ProxyHeaders(application, self._trusted)
+        elif is_native(application):
+            self._outer = application._compiled()  # type: ignore[attr-defined]
 
     def stop(self, *, at_once: bool = False, restarts: bool = False) -> None:
         """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.
