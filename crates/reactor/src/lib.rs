@@ -12,6 +12,7 @@
 //! | wake the loop from another thread         | [`Wakeup`], [`Waker`]             |
 //! | receive signals                           | [`SignalPipe`]                      |
 //! | make connections, move bytes, datagrams   | [`socket`], [`Address`]             |
+//! | open and read files without waiting       | [`open_cached`], [`read_cached`]    |
 //! | write lines without waiting               | [`Lines`]                           |
 //! | end the process, now or at a set time     | [`end_process`], [`exit_after`]     |
 
@@ -42,6 +43,7 @@ pub use poll_budget::{PollBudget, PollStep};
 pub use poller::Poller;
 pub use signals::SignalPipe;
 pub use slab::Slab;
+pub use sys::cached_file::{Reach, open_cached, read_cached};
 pub use sys::descriptor::{file_behind, offer, reopen, set_blocking};
 pub use sys::{Backend, Waker};
 pub use timers::Timers;

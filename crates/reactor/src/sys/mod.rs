@@ -26,6 +26,7 @@ use std::os::fd::RawFd;
 
 use crate::{Event, Interest, Modified, Timeout, Token, Trigger};
 
+pub(crate) mod cached_file;
 pub(crate) mod clock;
 pub(crate) mod descriptor;
 pub(crate) mod process;
