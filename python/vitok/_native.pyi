@@ -20,6 +20,8 @@ from vitok._http_native import HttpServer as HttpServer
 from vitok._http_native import Request as Request
 from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
+from vitok._http_native import read_xml as read_xml
+from vitok._http_native import write_xml as write_xml
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -49,7 +51,9 @@ __all__ = [
     "exit_after",
     "is_plain_socket",
     "know_loop_class",
+    "read_xml",
     "tls_obstacle",
+    "write_xml",
 ]
 __version__: Final[str]
 

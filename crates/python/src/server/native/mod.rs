@@ -11,12 +11,14 @@
 //! | `request`     | `Request`: one request, as the application sees it                    |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
+//! | `xml/`        | elements of `xml.etree`, read and written                             |
 
 mod answer;
 mod call;
 mod request;
 mod response;
 mod routes;
+mod xml;
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
@@ -41,6 +43,7 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Routes>()?;
     module.add_class::<response::Response>()?;
     call::load(module.py())?;
+    xml::add(module)?;
     request::make_class(module)
 }
 
