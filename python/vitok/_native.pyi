@@ -15,6 +15,7 @@ from typing_extensions import disjoint_base
 
 from vitok._http_native import HttpAwaitable as HttpAwaitable
 from vitok._http_native import HttpExchange as HttpExchange
+from vitok._http_native import HttpPause as HttpPause
 from vitok._http_native import HttpProtocol as HttpProtocol
 from vitok._http_native import HttpServer as HttpServer
 from vitok._http_native import Request as Request
@@ -33,6 +34,7 @@ __all__ = [
     "Handle",
     "HttpAwaitable",
     "HttpExchange",
+    "HttpPause",
     "HttpProtocol",
     "HttpServer",
     "LineWriter",

@@ -18,7 +18,7 @@ from vitok import _native
 
 pytestmark = pytest.mark.vitok_only
 
-OURS = ("HttpProtocol", "HttpExchange", "HttpServer", "HttpAwaitable", "SocketTransport")
+OURS = ("HttpProtocol", "HttpExchange", "HttpServer", "HttpAwaitable", "HttpPause", "Request", "SocketTransport")
 
 
 def left() -> Counter[str]:

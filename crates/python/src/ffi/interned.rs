@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 259] = [
+pub(super) const TEXTS: [&str; 262] = [
     "1.0",
     "Comment",
     "DEBUG_STACK_DEPTH",
@@ -184,6 +184,7 @@ pub(super) const TEXTS: [&str; 259] = [
     "more_trailers",
     "os",
     "path",
+    "path_params",
     "pause_reading",
     "pause_writing",
     "peername",
@@ -206,10 +207,12 @@ pub(super) const TEXTS: [&str; 259] = [
     "result",
     "resume_reading",
     "resume_writing",
+    "root_path",
     "run",
     "run_in_executor",
     "scheme",
     "send",
+    "send_file",
     "sendfile",
     "sendto",
     "server",

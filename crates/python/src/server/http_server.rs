@@ -33,7 +33,7 @@ impl HttpServer {
     ) -> PyResult<Self> {
         let settings = Settings::read(options)?;
         let interface: Box<dyn Interface> = match application.cast::<Routes>() {
-            Ok(routes) => Box::new(Native::new(routes)),
+            Ok(routes) => Box::new(Native::new(routes, &settings)?),
             Err(_) => Box::new(Asgi::new(application, &settings)?),
         };
         let context = copy_context(py).map_err(|raised| raised.take(py))?.unbind();

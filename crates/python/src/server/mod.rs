@@ -14,6 +14,9 @@
 //! | `asgi/`         | an interface: requests become calls of an application                    |
 //! | `native/`       | an interface: requests become calls of functions with objects            |
 //! | `refusal`       | the answer to one request too many                                       |
+//! | `file`          | responses from files                                                     |
+//! | `send_error`    | why something can't be sent, as exceptions                               |
+//! | `pause`         | what a sender waits for, as coroutines                                   |
 //! | `following`     | tasks of requests, from their first step to their end                    |
 //! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
 //! | `access_log`    | lines of the access log                                                  |
@@ -28,10 +31,13 @@ mod asgi;
 mod class;
 mod connection;
 mod driver;
+mod file;
 mod following;
 mod http_server;
 mod native;
+mod pause;
 mod refusal;
+mod send_error;
 mod settings;
 mod shared;
 mod ticks;
@@ -61,6 +67,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     stream_protocol::register_factory(module.py().get_type::<HttpServer>().as_any());
     // PyO3 looks the class up at the first use, and panics if there is no memory for that.
     CancelledError::type_object(module.py());
+    pause::make_class(module)?;
     asgi::add(module)?;
     native::add(module)?;
     let protocol = class::make_class(module)?;

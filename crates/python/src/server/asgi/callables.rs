@@ -3,11 +3,9 @@
 use pyo3::prelude::*;
 use wire::{Message, SendError, Wait};
 
-use super::awaitable::{self, What};
+use super::awaitable;
 use super::cycle::RequestCycle;
-use super::file;
 use super::message;
-use super::send_error;
 use super::websocket;
 use crate::ffi::arguments::one;
 use crate::ffi::at_import::AtImport;
@@ -17,7 +15,7 @@ use crate::ffi::method::{BoundFunction, Call, Method, fastcall, no_arguments};
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
-use crate::server::driver;
+use crate::server::{driver, file, pause, send_error};
 
 struct Known {
     receive: BoundFunction<RequestCycle>,
@@ -47,7 +45,7 @@ pub(super) fn of(cycle: This<'_, RequestCycle>) -> Result<(Bound<'_, PyAny>, Bou
 }
 
 fn receive(cycle: This<'_, RequestCycle>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    awaitable::make(cycle.py(), What::Event(cycle.to_owned().into()))
+    awaitable::make(cycle)
 }
 
 /// The work is done at once, and the result waits if there is no room for more.
@@ -57,13 +55,13 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
     if cycle.is_websocket {
         return send_to_websocket(cycle, given);
     }
-    let Some(message) = message::read(given)? else { return file::send(cycle, given) };
+    let Some(message) = message::read(given)? else { return send_file(cycle, given) };
     let is_last = message.may_be_last();
     let is_start = matches!(message, Message::Start { .. });
     let protocol = cycle.protocol.this(py);
     match driver::send(protocol, cycle.request, message)? {
-        Ok(delivered) if is_start && delivered.wait == Wait::Drain => awaitable::done(py),
-        Ok(delivered) => after(cycle, delivered.wait),
+        Ok(delivered) if is_start && delivered.wait == Wait::Drain => pause::done(py),
+        Ok(delivered) => pause::after(py, protocol, delivered.wait),
         Err(SendError::Disconnected) => {
             let grace = protocol.http_server.get().settings.disconnect_grace;
             let dropped = protocol.state.with(py, |state| {
@@ -71,8 +69,8 @@ fn send<'py>(call: &Call<'py, RequestCycle>) -> Result<Bound<'py, PyAny>, ErrorS
                 is_dropped.then(|| !is_start && state.exchange.counts_drop())
             });
             match dropped {
-                Some(true) => awaitable::make(py, What::Turn),
-                Some(false) => awaitable::done(py),
+                Some(true) => pause::turn(py),
+                Some(false) => pause::done(py),
                 None => Err(send_error::raise(SendError::Disconnected)),
             }
         }
@@ -95,19 +93,17 @@ fn send_to_websocket<'py>(
                 let http_server = protocol.http_server.get();
                 http_server.notify(py, name!("websocket_answered"), (protocol, status))?;
             }
-            after(cycle, delivered.wait)
+            pause::after(py, protocol, delivered.wait)
         }
         Err(error) => Err(send_error::raise(error)),
     }
 }
 
-/// Returns the result of a call that has sent something.
-#[inline]
-fn after(cycle: This<'_, RequestCycle>, wait: Wait) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = cycle.py();
-    match wait {
-        Wait::Nothing => awaitable::done(py),
-        Wait::Turn => awaitable::make(py, What::Turn),
-        Wait::Drain => awaitable::make(py, What::Drain(cycle.to_owned().into())),
-    }
+/// Returns a coroutine that sends the file of a message (ASGI, "Path Send" and "Zero Copy Send").
+fn send_file<'py>(
+    cycle: This<'py, RequestCycle>,
+    message: Borrowed<'py>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let files = cycle.py().import(name!("vitok.http.files"))?;
+    Ok(files.call_method1(name!("send"), (cycle, message))?)
 }

@@ -13,6 +13,7 @@ use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::server::connection::Protocol;
+use crate::server::file::Answering;
 
 /// One request and its response.
 pub(super) struct RequestCycle {
@@ -74,4 +75,11 @@ impl ClassValue for RequestCycle {
     }
 
     fn clear(&self, _py: Python<'_>) {}
+}
+
+impl Answering for RequestCycle {
+    fn answered(this: This<'_, Self>) -> Result<(This<'_, Protocol>, RequestId), ErrorSet> {
+        let value = this.value();
+        Ok((value.protocol.this(this.py()), value.request))
+    }
 }

@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyDictMethods, PyList, PyString, PyTuple};
 use wire::Message;
 
-use super::send_error::lacking;
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::items::items;
@@ -179,4 +178,10 @@ pub(super) fn bytes_of(value: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
 fn links(message: Borrowed<'_>) -> Result<Vec<Bytes>, ErrorSet> {
     let Some(links) = item(message, name!("links"))? else { return Ok(Vec::new()) };
     links.try_iter()?.map(|link| bytes_of(link?.as_borrowed())).collect()
+}
+
+/// Returns the error for a message without a required item.
+#[cold]
+pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
+    new_error::<PyTypeError>(format!("the ASGI message {kind} has no valid {what}"))
 }

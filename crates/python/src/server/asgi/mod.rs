@@ -10,30 +10,27 @@
 //! | `names`       | strings and bytes that every scope needs                              |
 //! | `task`        | calling the application, and the end of its task                      |
 //! | `callables`   | `receive` and `send`, bound to one request                            |
-//! | `file`        | responses from files                                                  |
-//! | `awaitable`   | the results of `receive` and `send`: done already, or waiting         |
+//! | `awaitable`   | the result of `receive`                                               |
 //! | `websocket`   | events and messages of a WebSocket                                    |
 //! | `message`     | reading the messages of an application                                |
 //! | `disconnect`  | further messages to a client that has left                            |
-//! | `send_error`  | why a message can't be sent, as exceptions                            |
 //! | `cycle`       | one request and its response                                          |
 
 mod awaitable;
 mod callables;
 mod cycle;
 mod disconnect;
-mod file;
 mod message;
 mod names;
 mod scope;
-mod send_error;
 mod task;
 mod websocket;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
-use wire::{Outcome, Wire as _};
+use wire::{Outcome, RequestId, Wire as _};
 
 use self::cycle::RequestCycle;
 use self::names::{NAMES, Names};
@@ -97,39 +94,115 @@ impl Interface for Asgi {
             (request, is_websocket, builder)
         });
         let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
-        let cycle = RequestCycle::make(protocol, request, key, is_websocket);
-        let (builder, cycle) = match (builder, cycle) {
-            (Ok(builder), Ok(cycle)) => (builder, cycle),
-            (Err(raised), _) | (_, Err(raised)) => {
-                let error = raised.take(py);
-                drop(http_server.end_request(py, key));
-                return and_also(py, Err(error.into()), || {
-                    driver::finish(protocol, request, Outcome::Ended).1
-                });
-            }
-        };
-        let warned = match builder.asks_for_upgrade {
-            true => http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),)),
-            false => Ok(()),
-        };
-        let cycle = This::from(&cycle);
-        let scope = warned
-            .map_err(ErrorSet::from)
-            .and_then(|()| builder.into_scope(protocol.value(), &self.prototype));
-        let called = scope
-            .and_then(|scope| {
-                if is_websocket {
-                    http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
-                }
-                Ok(scope)
-            })
-            .and_then(|scope| task::call(cycle, http_server, self.application.bind(py), &scope));
-        following::follow(cycle, http_server, called)
+        let begun = Begun { protocol, request, key, is_websocket };
+        serve(&begun, self.application.bind(py), &self.prototype, builder, None)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.application)?;
-        visit.call(&self.prototype.http.scope)?;
-        visit.call(&self.prototype.websocket.scope)
+        self.prototype.traverse(visit)
+    }
+}
+
+/// ASGI applications below another interface.
+pub(super) struct Mounts {
+    prototype: Prototype,
+}
+
+/// A request that counts as begun.
+pub(super) struct Begun<'py> {
+    pub(super) protocol: This<'py, Protocol>,
+    pub(super) request: RequestId,
+    /// Its number in the server.
+    pub(super) key: u64,
+    pub(super) is_websocket: bool,
+}
+
+/// What the scope of an application below another one has.
+pub(super) struct Mounted<'py> {
+    /// What follows the server's own root path.
+    pub(super) root_path: Bound<'py, PyString>,
+    pub(super) path_params: Bound<'py, PyDict>,
+}
+
+impl Mounts {
+    pub(super) fn new(py: Python<'_>, settings: &Settings) -> PyResult<Self> {
+        Ok(Self { prototype: Prototype::make(py, settings)? })
+    }
+
+    /// Starts a request with an application.
+    pub(super) fn start(
+        &self,
+        begun: &Begun<'_>,
+        application: &Bound<'_, PyAny>,
+        mounted: Mounted<'_>,
+    ) -> Result<(), ErrorSet> {
+        let Begun { protocol, request, is_websocket, .. } = *begun;
+        let py = protocol.py();
+        let root_path = &protocol.value().http_server.get().settings.root_path;
+        let builder = protocol.state.with(py, |state| {
+            if is_websocket {
+                state.exchange.websocket = Some(request);
+            }
+            ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path)
+        });
+        serve(begun, application, &self.prototype, builder, Some(mounted))
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.prototype.traverse(visit)
+    }
+}
+
+/// Calls the application with a request, and follows its task.
+#[inline(always)]
+fn serve<'py>(
+    begun: &Begun<'py>,
+    application: &Bound<'py, PyAny>,
+    prototype: &Prototype,
+    builder: Result<ScopeBuilder<'py>, ErrorSet>,
+    mounted: Option<Mounted<'py>>,
+) -> Result<(), ErrorSet> {
+    let Begun { protocol, request, key, is_websocket } = *begun;
+    let py = protocol.py();
+    let http_server = protocol.value().http_server.get();
+    let cycle = RequestCycle::make(protocol, request, key, is_websocket);
+    let (builder, cycle) = match (builder, cycle) {
+        (Ok(builder), Ok(cycle)) => (builder, cycle),
+        (Err(raised), _) | (_, Err(raised)) => {
+            let error = raised.take(py);
+            drop(http_server.end_request(py, key));
+            return and_also(py, Err(error.into()), || driver::finish(protocol, request, Outcome::Ended).1);
+        }
+    };
+    let warned = match builder.asks_for_upgrade {
+        true => http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),)),
+        false => Ok(()),
+    };
+    let cycle = This::from(&cycle);
+    let scope = warned.map_err(ErrorSet::from).and_then(|()| builder.into_scope(protocol.value(), prototype));
+    let called = scope
+        .and_then(|scope| {
+            if let Some(mounted) = mounted {
+                mounted.note_in(&scope)?;
+            }
+            if is_websocket {
+                http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
+            }
+            Ok(scope)
+        })
+        .and_then(|scope| task::call(cycle, http_server, application, &scope));
+    following::follow(cycle, http_server, called)
+}
+
+impl Mounted<'_> {
+    fn note_in(self, scope: &Bound<'_, PyDict>) -> Result<(), ErrorSet> {
+        if !self.root_path.is_empty()? {
+            let before = scope.get_item(name!("root_path"))?;
+            let root_path =
+                before.map_or(Ok(self.root_path.clone().into_any()), |it| it.add(&self.root_path))?;
+            scope.set_item(name!("root_path"), root_path)?;
+        }
+        Ok(scope.set_item(name!("path_params"), self.path_params)?)
     }
 }

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 use super::names::NAMES;
 use crate::ffi::make;
@@ -237,6 +238,11 @@ impl Prototype {
         let websocket = module.call_method1(name!("websocket_prototype"), (root_path, version))?.extract()?;
         let tls = module.getattr(name!("tls_extension"))?.getattr(name!("make"))?.unbind();
         Ok(Self { http, websocket, tls })
+    }
+
+    pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.http.scope)?;
+        visit.call(&self.websocket.scope)
     }
 }
 

@@ -8,8 +8,7 @@ use websocket::Kind;
 use wire::{Message, Received, Wire as _};
 
 use super::cycle::RequestCycle;
-use super::message::{Fields, bytes_of, content, fields, item, status, truth};
-use super::send_error::lacking;
+use super::message::{Fields, bytes_of, content, fields, item, lacking, status, truth};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::error::new_error;
 use crate::ffi::items::items;

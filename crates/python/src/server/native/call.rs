@@ -51,7 +51,8 @@ pub(super) fn begin(
             let task = called.and_then(|coroutine| following::start(http_server, coroutine));
             following::follow(request, http_server, task)
         }
-        Kind::Asgi | Kind::WebSocket => settle(request, http_server, routes, called),
+        // Such an application is not called with a request.
+        Kind::Asgi | Kind::WebSocket => Ok(()),
     }
 }
 

@@ -8,6 +8,8 @@
 //! |---------------|-----------------------------------------------------------------------|
 //! | `call`        | calling an endpoint, and what follows from what it returns            |
 //! | `answer`      | a value as a response                                                 |
+//! | `mount`       | where an ASGI application stands in a native one                      |
+//! | `sending`     | a response with a source, part by part                                |
 //! | `request`     | `Request`: one request, as the application sees it                    |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
@@ -15,27 +17,33 @@
 
 mod answer;
 mod call;
+mod mount;
 mod request;
 mod response;
 mod routes;
+mod sending;
 mod xml;
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-use wire::{Outcome, RequestId, Wire as _};
+use wire::{Outcome, Wire as _};
 
 use self::request::Request;
 use self::routes::Found;
 pub(super) use self::routes::Routes;
+use super::asgi::{Begun, Mounts};
 use super::connection::Protocol;
-use super::driver;
+use super::settings::Settings;
 use super::shared::Interface;
+use super::{driver, refusal};
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, and_also};
 
 /// A compiled application.
 pub(super) struct Native {
     routes: Py<Routes>,
+    /// Applications of ASGI's kind in it.
+    mounts: Mounts,
 }
 
 /// Adds the classes to the module.
@@ -44,21 +52,39 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<response::Response>()?;
     call::load(module.py())?;
     xml::add(module)?;
-    request::make_class(module)
+    request::make_class(module, sending::methods())
 }
 
 impl Native {
-    pub(super) fn new(routes: &Bound<'_, Routes>) -> Self {
-        Self { routes: routes.clone().unbind() }
+    pub(super) fn new(routes: &Bound<'_, Routes>, settings: &Settings) -> PyResult<Self> {
+        Ok(Self { routes: routes.clone().unbind(), mounts: Mounts::new(routes.py(), settings)? })
+    }
+
+    /// Starts a request with an application of ASGI's kind.
+    fn start_mounted(
+        &self,
+        begun: &Begun<'_>,
+        found: &Found,
+        application: &Py<PyAny>,
+    ) -> Result<(), ErrorSet> {
+        let protocol = begun.protocol;
+        let py = protocol.py();
+        let mounted = mount::place(protocol, self.routes.get(), found);
+        match mounted {
+            Ok(mounted) => self.mounts.start(begun, application.bind(py), mounted),
+            Err(raised) => give_up(begun, raised),
+        }
     }
 }
 
-/// What a connection says of its latest request, within one borrow.
-struct Begun {
-    request: RequestId,
-    found: Found,
-    /// Whether its content is there as a whole.
-    is_whole: bool,
+/// Ends a request for which there is no memory.
+#[cold]
+fn give_up(begun: &Begun<'_>, raised: ErrorSet) -> Result<(), ErrorSet> {
+    let protocol = begun.protocol;
+    let py = protocol.py();
+    let error = raised.take(py);
+    drop(protocol.value().http_server.get().end_request(py, begun.key));
+    and_also(py, Err(error.into()), || driver::finish(protocol, begun.request, Outcome::Ended).1)
 }
 
 impl Interface for Native {
@@ -69,25 +95,27 @@ impl Interface for Native {
         let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
         let key = http_server.begin_request(py);
         let routes = self.routes.get();
-        let Begun { request, found, is_whole } = protocol.state.with(py, |state| {
+        let (request, found, is_websocket, is_whole) = protocol.state.with(py, |state| {
             let (request, head) = (state.wire.latest(), state.wire.head());
-            let found = routes.find(head.method(), head.path());
+            let is_websocket = state.wire.asks_for_websocket();
+            let found = routes.find(head.method(), head.path(), is_websocket);
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
-            Begun { request, found, is_whole: state.wire.has_arrived() }
+            (request, found, is_websocket, state.wire.has_arrived())
         });
-        let Some(key) = key else { return super::refusal::refuse(protocol, http_server, request) };
+        let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
+        let begun = Begun { protocol, request, key, is_websocket };
+        if let Some(application) = routes.application(&found) {
+            return self.start_mounted(&begun, &found, application);
+        }
         match Request::make(protocol, request, key, self.routes.bind(py), found) {
             Ok(made) => call::begin(This::from(&made), http_server, routes, is_whole),
-            Err(raised) => {
-                let error = raised.take(py);
-                drop(http_server.end_request(py, key));
-                and_also(py, Err(error.into()), || driver::finish(protocol, request, Outcome::Ended).1)
-            }
+            Err(raised) => give_up(&begun, raised),
         }
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.routes)
+        visit.call(&self.routes)?;
+        self.mounts.traverse(visit)
     }
 }

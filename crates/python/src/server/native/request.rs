@@ -49,10 +49,11 @@ pub(super) struct Request {
     head: GilCell<Option<Box<http::Head>>>,
 }
 
-/// Creates the class, and adds it to the module.
-pub(super) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+/// Creates the class with further methods, and adds it to the module.
+pub(super) fn make_class(module: &Bound<'_, PyModule>, mut methods: Vec<Method<Request>>) -> PyResult<()> {
     let doc = "One request of a native application.";
-    let definition = Definition { methods: methods(), getters: getters(), ..Definition::new("Request", doc) };
+    methods.extend(own_methods());
+    let definition = Definition { methods, getters: getters(), ..Definition::new("Request", doc) };
     definition.make(module, Request::class()).map(drop)
 }
 
@@ -73,7 +74,7 @@ fn getters() -> Vec<Getter<Request>> {
     ]
 }
 
-fn methods() -> Vec<Method<Request>> {
+fn own_methods() -> Vec<Method<Request>> {
     let doc = "The content, which has arrived as a whole.";
     vec![Method::new("read", no_arguments(read), "($self)", doc)]
 }

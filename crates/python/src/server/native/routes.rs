@@ -152,11 +152,14 @@ impl Routes {
         &self.entries[place]
     }
 
-    /// Returns what answers a request.
+    /// Returns what answers a request, which may ask for a WebSocket.
     #[inline]
-    pub(super) fn find(&self, method: &[u8], path: &[u8]) -> Found {
+    pub(super) fn find(&self, method: &[u8], path: &[u8], is_websocket: bool) -> Found {
         let mut found = Found::Missing;
         for &place in self.fixed.get(path).into_iter().flatten() {
+            if !self.entries[place].is_for(is_websocket) {
+                continue;
+            }
             if self.entries[place].takes(method) {
                 return Found::Entry { place, values: Vec::new() };
             }
@@ -164,6 +167,9 @@ impl Routes {
         }
         for (segments, place) in &self.shapes {
             let Some(values) = matched(segments, path) else { continue };
+            if !self.entries[*place].is_for(is_websocket) {
+                continue;
+            }
             if self.entries[*place].takes(method) {
                 return Found::Entry { place: *place, values };
             }
@@ -190,6 +196,23 @@ impl Routes {
         allowed
     }
 
+    /// Returns the application of ASGI's kind that was found.
+    #[inline]
+    pub(super) fn application(&self, found: &Found) -> Option<&Py<PyAny>> {
+        let Found::Entry { place, .. } = found else { return None };
+        let entry = &self.entries[*place];
+        matches!(entry.kind, Kind::Asgi | Kind::WebSocket).then_some(&entry.endpoint)
+    }
+
+    /// Returns the last parameter of a mounted application, which is what follows its prefix: the name, and where it
+    /// begins in the path.
+    pub(super) fn rest_of_mount(&self, found: &Found) -> Option<(&Py<PyString>, usize)> {
+        let Found::Entry { place, values } = found else { return None };
+        let entry = &self.entries[*place];
+        let last = entry.parameters.last().filter(|_| entry.kind == Kind::Asgi)?;
+        Some((last, values.last()?.start))
+    }
+
     /// Returns the parameters of a path as a dict.
     pub(super) fn path_params<'py>(
         &self,
@@ -208,6 +231,15 @@ impl Routes {
 }
 
 impl Entry {
+    /// Returns whether it is for requests that ask for a WebSocket, or for those that do not.
+    fn is_for(&self, is_websocket: bool) -> bool {
+        match self.kind {
+            Kind::Asgi => true,
+            Kind::WebSocket => is_websocket,
+            Kind::Plain | Kind::Async => !is_websocket,
+        }
+    }
+
     fn takes(&self, method: &[u8]) -> bool {
         let Some(methods) = &self.methods else { return true };
         let is_named = |name: &[u8]| methods.iter().any(|known| known.as_bytes() == name);

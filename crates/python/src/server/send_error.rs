@@ -1,7 +1,6 @@
 //! Why an event of a response can't be sent, as exceptions.
 
-use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError, PyTypeError};
-use pyo3::prelude::*;
+use pyo3::exceptions::{PyConnectionResetError, PyRuntimeError};
 use wire::{OutOfOrder, SendError};
 
 use crate::ffi::error::new_error;
@@ -34,10 +33,4 @@ const fn expectation(expected: OutOfOrder) -> &'static str {
         OutOfOrder::HasAccepted => "the WebSocket is accepted already",
         OutOfOrder::NoWebSocket => "the request does not ask for a WebSocket",
     }
-}
-
-/// Returns the error for a message without a required item.
-#[cold]
-pub(super) fn lacking(kind: &str, what: &str) -> PyErr {
-    new_error::<PyTypeError>(format!("the ASGI message {kind} has no valid {what}"))
 }
