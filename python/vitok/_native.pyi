@@ -23,19 +23,24 @@ from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
 from vitok._http_native import read_xml as read_xml
 from vitok._http_native import write_xml as write_xml
+from vitok.httptools import URL, HttpParser, HttpRequestParser, HttpResponseParser, know_httptools_errors, parse_url
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
 __all__ = [
+    "URL",
     "ConnectionCount",
     "DatagramTransport",
     "EventLoop",
     "Handle",
     "HttpAwaitable",
     "HttpExchange",
+    "HttpParser",
     "HttpPause",
     "HttpProtocol",
+    "HttpRequestParser",
+    "HttpResponseParser",
     "HttpServer",
     "LineWriter",
     "ReadPipeTransport",
@@ -52,7 +57,9 @@ __all__ = [
     "end_by_signal",
     "exit_after",
     "is_plain_socket",
+    "know_httptools_errors",
     "know_loop_class",
+    "parse_url",
     "read_xml",
     "tls_obstacle",
     "write_xml",

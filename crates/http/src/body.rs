@@ -61,6 +61,21 @@ pub(crate) enum Part {
     Trailers,
 }
 
+/// What some bytes of chunked content are, with the number of bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChunkPart {
+    /// Framing only: more bytes are needed.
+    Nothing,
+    /// The line before a chunk, or before the trailers.
+    Begin,
+    /// Content: this many bytes, at the end of those taken.
+    Content(usize),
+    /// The end of a chunk.
+    End,
+    /// The end of the content; trailers follow.
+    Trailers,
+}
+
 /// The state of the content of one request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Body {
@@ -101,16 +116,42 @@ impl Body {
             return Ok(self.take_known(input));
         }
         let mut taken = 0;
+        loop {
+            let (more, part) = self.take_chunk_part(&input[taken..], limits)?;
+            taken += more;
+            match part {
+                ChunkPart::Begin | ChunkPart::End => {}
+                ChunkPart::Nothing => return Ok((taken, Part::Nothing)),
+                ChunkPart::Content(length) => return Ok((taken, Part::Content(length))),
+                ChunkPart::Trailers => return Ok((taken, Part::Trailers)),
+            }
+        }
+    }
+
+    /// Does the same for chunked content, and stops where a chunk begins or ends.
+    #[inline]
+    pub(crate) fn take_chunk_part(
+        &mut self,
+        input: &[u8],
+        limits: &Limits,
+    ) -> Result<(usize, ChunkPart), RemoteProtocolError> {
+        let mut taken = 0;
         while self.at != At::Trailers {
-            let Some(byte) = input.get(taken) else { return Ok((taken, Part::Nothing)) };
+            let Some(byte) = input.get(taken) else { return Ok((taken, ChunkPart::Nothing)) };
             if self.at == At::Content {
                 let length = self.content_in(&input[taken..]);
-                return Ok((taken + length, Part::Content(length)));
+                return Ok((taken + length, ChunkPart::Content(length)));
             }
             taken += 1;
+            let before = self.at;
             self.at = self.after(*byte, limits)?;
+            match (before, self.at) {
+                (At::LineReturn, _) => return Ok((taken, ChunkPart::Begin)),
+                (At::ChunkReturn, _) => return Ok((taken, ChunkPart::End)),
+                _ => {}
+            }
         }
-        Ok((taken, Part::Trailers))
+        Ok((taken, ChunkPart::Trailers))
     }
 
     fn take_known(&mut self, input: &[u8]) -> (usize, Part) {

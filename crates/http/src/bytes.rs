@@ -13,6 +13,10 @@ pub(crate) const PATH: u8 = 1 << 5;
 /// Allowed in a request target: printable ASCII. RFC 3986 allows less, but browsers send the rest; a `#` would begin a
 /// fragment, which no request target has (RFC 9112 section 3.2).
 pub(crate) const TARGET: u8 = 1 << 3;
+/// Allowed in a host name of a URL: letters, digits, hyphens, dots (RFC 1123 section 2.1).
+pub(crate) const HOST_NAME: u8 = 1 << 6;
+/// Allowed in the user information of a URL, the colon included (RFC 3986 section 3.2.1).
+pub(crate) const USER_INFO: u8 = 1 << 7;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -47,6 +51,12 @@ const fn classes_of(byte: u8) -> u8 {
     }
     if classes & HOST != 0 && !matches!(byte, b':' | b'[' | b']') {
         classes |= NAME;
+    }
+    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.') {
+        classes |= HOST_NAME;
+    }
+    if classes & NAME != 0 || byte == b':' {
+        classes |= USER_INFO;
     }
     if byte == b'\t' || (byte >= b' ' && byte != 0x7f) {
         classes |= VALUE;

@@ -1,4 +1,4 @@
-//! The length of a request's content: RFC 9112 section 6.3, step by step. Ambiguous requests are refused.
+//! The length of a message's content: RFC 9112 section 6.3, step by step. Ambiguous messages are refused.
 //!
 //! | Transfer-Encoding            | Content-Length | The content                    | Section           |
 //! |------------------------------|----------------|--------------------------------|-------------------|
@@ -12,6 +12,20 @@
 //! | none                         | above the limit| refused: 413                   | 9110: 15.5.14     |
 //! | none                         | n              | n bytes                        | 6.3 (6)           |
 //! | none                         | none           | none                           | 6.3 (7)           |
+//!
+//! The same for a response that may have content; those to HEAD and with the statuses 1xx, 204 and 304 have none, whatever
+//! the fields say (6.3 (1)):
+//!
+//! | Transfer-Encoding            | Content-Length | The content                    | Section           |
+//! |------------------------------|----------------|--------------------------------|-------------------|
+//! | any                          | any            | refused                        | 6.1, 6.3 (3)      |
+//! | any, version 1.0             | none           | refused                        | 6.1               |
+//! | `chunked` last               | none           | chunks, which may be encoded   | 6.3 (4), 7.1      |
+//! | without `chunked`            | none           | until the connection closes    | 6.3 (4)           |
+//! | `chunked` twice or not last  | none           | refused                        | 6.1, 7            |
+//! | none                         | several, bad   | refused                        | 6.3 (5)           |
+//! | none                         | n              | n bytes                        | 6.3 (6)           |
+//! | none                         | none           | until the connection closes    | 6.3 (8)           |
 //!
 //! The content of a request never ends with the connection. RFC 9112 allows servers to accept a length repeated with
 //! the same value (6.3 (5)) and a length beside a coding (6.3 (3)); both come from broken clients or request smuggling
@@ -50,6 +64,14 @@ pub enum Framing {
     Chunked,
 }
 
+/// How the content of a response is delimited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ResponseFraming {
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
 impl Default for Framing {
     fn default() -> Self {
         Framing::Length(0)
@@ -57,7 +79,7 @@ impl Default for Framing {
 }
 
 /// What was seen of the two fields, in any order.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     length: Option<u64>,
     codings: u32,
@@ -113,6 +135,26 @@ impl Seen {
             },
             (_, Some(_)) => Err(BOTH),
             (_, None) => self.decide_coding(is_1_0),
+        }
+    }
+
+    /// Returns the framing of a response that may have content. The length of the content is not limited here.
+    pub(crate) fn decide_response(&self, is_1_0: bool) -> Result<ResponseFraming, RemoteProtocolError> {
+        match (self.codings, self.length) {
+            (0, None) => Ok(ResponseFraming::UntilClose),
+            (0, Some(length)) => match self.refusal {
+                Some(refusal) => Err(refusal),
+                None if length == u64::MAX => Err(TOO_LARGE),
+                None => Ok(ResponseFraming::Length(length)),
+            },
+            (_, Some(_)) => Err(BOTH),
+            (_, None) if is_1_0 => Err(CODING_OF_1_0),
+            (_, None) => match (self.refusal, self.is_chunked_last, self.chunked) {
+                (Some(refusal), _, _) => Err(refusal),
+                (None, true, 1) => Ok(ResponseFraming::Chunked),
+                (None, false, 0) => Ok(ResponseFraming::UntilClose),
+                (None, _, _) => Err(BAD_CODING),
+            },
         }
     }
 

@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 
 use crate::bytes::{self, TOKEN};
+use crate::connection_options::ConnectionOptions;
 use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
 use crate::fields::{Fields, Slots, Span, lists, refusal_of};
 use crate::framing::{Framing, Seen};
@@ -71,10 +72,7 @@ struct Notes {
     /// The index of the first Host field, and the number of Host fields.
     host: usize,
     hosts: u32,
-    /// The options of Connection: close, keep-alive, upgrade (RFC 9110 section 7.6.1).
-    closes: bool,
-    keeps_alive: bool,
-    upgrades: bool,
+    options: ConnectionOptions,
     /// Whether there is an Upgrade field that is not empty.
     has_upgrade: bool,
     expects_continue: bool,
@@ -147,14 +145,14 @@ impl Head {
     /// where the field has no effect: in 1.0, and without `Connection: upgrade` (RFC 9110 section 7.8).
     #[must_use]
     pub fn upgrade(&self) -> Option<&[u8]> {
-        let counts = self.notes.upgrades && self.notes.has_upgrade && self.version == Version::Http11;
+        let counts = self.notes.options.upgrades && self.notes.has_upgrade && self.version == Version::Http11;
         if counts { self.fields.value_of(b"upgrade") } else { None }
     }
 
     /// Whether the client wants to use the connection again (RFC 9112 section 9.3).
     #[must_use]
     pub fn keeps_alive(&self) -> bool {
-        !self.notes.closes && (self.version == Version::Http11 || self.notes.keeps_alive)
+        !self.notes.options.closes && (self.version == Version::Http11 || self.notes.options.keeps_alive)
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -266,7 +264,7 @@ impl Head {
                     notes.host = index;
                     notes.hosts += 1;
                 }
-                b"connection" => notes.note_connection(field.value),
+                b"connection" => notes.options.note(field.value),
                 b"content-length" => seen.content_length(field.value),
                 b"transfer-encoding" => seen.transfer_encoding(field.value),
                 b"upgrade" => notes.has_upgrade = bytes::members(field.value).any(|name| !name.is_empty()),
@@ -316,26 +314,6 @@ impl Head {
             None => {}
         }
         Ok(())
-    }
-}
-
-impl Notes {
-    #[inline]
-    fn note_connection(&mut self, value: &[u8]) {
-        match value {
-            b"keep-alive" => self.keeps_alive = true,
-            b"close" => self.closes = true,
-            _ => self.note_options(value),
-        }
-    }
-
-    #[cold]
-    fn note_options(&mut self, value: &[u8]) {
-        for option in bytes::members(value) {
-            self.closes |= option.eq_ignore_ascii_case(b"close");
-            self.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.upgrades |= option.eq_ignore_ascii_case(b"upgrade");
-        }
     }
 }
 

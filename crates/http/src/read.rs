@@ -29,7 +29,7 @@ const LINE_END: &[u8] = b"\r\n";
 const BLANK_LINES_AT_MOST: u8 = 2;
 
 /// Fields that say how to read or route a message, which is too late after its content (RFC 9110 section 6.5.1).
-const NOT_IN_TRAILERS: [&[u8]; 6] =
+pub(crate) const NOT_IN_TRAILERS: [&[u8]; 6] =
     [b"content-length", b"transfer-encoding", b"host", b"trailer", b"connection", b"upgrade"];
 
 /// The next thing in some bytes.

@@ -54,6 +54,16 @@ pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProt
     }
 }
 
+/// Returns whether these bytes can begin a target of a method other than CONNECT.
+pub(crate) fn may_begin(start: &[u8]) -> bool {
+    let schemes: [&[u8]; 2] = [b"http://", b"https://"];
+    let begins = |scheme: &&[u8]| {
+        let length = start.len().min(scheme.len());
+        start[..length].eq_ignore_ascii_case(&scheme[..length])
+    };
+    matches!(start, [b'/' | b'*', ..]) || schemes.iter().any(begins)
+}
+
 /// Splits path and query, checking each byte once.
 #[inline]
 fn with_path(

@@ -24,6 +24,7 @@ mod executor;
 mod ffi;
 mod gc;
 mod handle;
+mod httptools;
 mod imports;
 mod listener;
 mod loop_state;
@@ -87,5 +88,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     class::add(module)?;
     signals::register_at_fork(module)?;
     process::add(module)?;
+    httptools::add(module)?;
     server::add(module)
 }

@@ -1,0 +1,150 @@
+//! `feed_data()`: from the bytes of one call to the calls of the protocol.
+//!
+//! The parser is in a cell, and each of its parts is told outside of it, because a method of the protocol may call any
+//! method of the parser. The bytes cannot change meanwhile: other objects than `bytes` are copied.
+
+use std::rc::Rc;
+
+use http::{FieldSlots, MessageEvent, WholeFields};
+use pyo3::prelude::*;
+
+use super::callbacks::{Callback, Callbacks};
+use super::errors;
+use super::state::HttpParser;
+use crate::buffer::View;
+use crate::ffi::arguments::{self, Call};
+use crate::ffi::bytes::{Bytes, kept};
+use crate::ffi::call::{call_one, call_plain, call_two};
+use crate::ffi::constants::none;
+use crate::ffi::make;
+use crate::ffi::this::{Borrowed, This};
+use crate::ffi::trampoline::ErrorSet;
+
+/// One call of `feed_data()`.
+struct Feed<'a, 'py> {
+    parser: This<'py, HttpParser>,
+    callbacks: &'a Callbacks,
+}
+
+/// Ends the call of `feed_data()` when it is dropped.
+struct Feeding<'py>(This<'py, HttpParser>);
+
+impl Drop for Feeding<'_> {
+    fn drop(&mut self) {
+        self.0.state.with(self.0.py(), |state| state.is_feeding = false);
+    }
+}
+
+pub(super) fn feed_data<'py>(call: &Call<'py, HttpParser>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let data = arguments::one(call, "feed_data", "data")?;
+    let (py, parser) = (call.py, call.this());
+    let bytes = constant_bytes(data)?;
+    let begun = parser.state.with(py, |state| {
+        let (failure, was_feeding) = (state.failure, state.is_feeding);
+        let callbacks = state.callbacks.clone();
+        state.is_feeding = true;
+        (failure, was_feeding, callbacks)
+    });
+    let (failure, was_feeding, callbacks) = begun;
+    if was_feeding {
+        return Err(errors::misused(py, "feed_data() was called within a call of feed_data()"));
+    }
+    let _feeding = Feeding(parser);
+    if let Some(text) = failure {
+        return Err(errors::callback_failed(py, text, None));
+    }
+    let callbacks = callbacks.unwrap_or_else(|| Rc::new(Callbacks::default()));
+    Feed { parser, callbacks: &callbacks }.run(bytes.as_ref())?;
+    Ok(none(py))
+}
+
+/// Returns the bytes of an object, which do not change while the protocol is called.
+#[inline(always)]
+pub(super) fn constant_bytes(data: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
+    match Bytes::of(data) {
+        Some(bytes) => Ok(bytes),
+        None => kept(data.py(), View::of(data)?.bytes()),
+    }
+}
+
+impl<'py> Feed<'_, 'py> {
+    fn run(&self, bytes: &[u8]) -> Result<(), ErrorSet> {
+        let py = self.parser.py();
+        let mut rest = bytes;
+        loop {
+            let mut slots = FieldSlots::new();
+            let event = self.parser.state.with(py, |state| state.parser.next(&mut rest, &mut slots));
+            match event.map_err(|error| errors::refused(py, error))? {
+                MessageEvent::NeedInput => return Ok(()),
+                MessageEvent::Begin => self.tell(Callback::MessageBegin)?,
+                MessageEvent::Target(text) => self.tell_bytes(Callback::Url, &text)?,
+                MessageEvent::Reason(text) => self.tell_bytes(Callback::Status, &text)?,
+                MessageEvent::Field(name, value) => self.tell_field(&name, &value)?,
+                MessageEvent::Head { text, fields } => self.tell_head(text, fields)?,
+                MessageEvent::HeadEnd => self.tell(Callback::HeadersComplete)?,
+                MessageEvent::ChunkBegin => self.tell(Callback::ChunkHeader)?,
+                MessageEvent::Content(part) => self.tell_bytes(Callback::Body, part)?,
+                MessageEvent::ChunkEnd => self.tell(Callback::ChunkComplete)?,
+                MessageEvent::End => self.tell(Callback::MessageComplete)?,
+                MessageEvent::Upgraded => return Err(errors::upgraded(py, bytes.len() - rest.len())),
+            }
+        }
+    }
+
+    /// Tells the beginning and the fields of a head that was read as a whole.
+    #[inline]
+    fn tell_head(&self, text: Option<&[u8]>, fields: WholeFields<'_, '_>) -> Result<(), ErrorSet> {
+        self.tell(Callback::MessageBegin)?;
+        if let Some(text) = text {
+            let is_url = self.callbacks.get(self.parser.py(), Callback::Url).is_some();
+            self.tell_bytes(if is_url { Callback::Url } else { Callback::Status }, text)?;
+        }
+        for (name, value) in fields.iter() {
+            self.tell_field(name, value)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn tell(&self, callback: Callback) -> Result<(), ErrorSet> {
+        let Some(method) = self.callbacks.get(self.parser.py(), callback) else { return Ok(()) };
+        self.check(callback, call_plain(method))
+    }
+
+    #[inline(always)]
+    fn tell_bytes(&self, callback: Callback, text: &[u8]) -> Result<(), ErrorSet> {
+        let py = self.parser.py();
+        let Some(method) = self.callbacks.get(py, callback) else { return Ok(()) };
+        let text = make::bytes(py, text)?.into_any();
+        self.check(callback, call_one(method, text.as_borrowed()))
+    }
+
+    #[inline(always)]
+    fn tell_field(&self, name: &[u8], value: &[u8]) -> Result<(), ErrorSet> {
+        let py = self.parser.py();
+        let Some(method) = self.callbacks.get(py, Callback::Header) else { return Ok(()) };
+        let (name, value) = (make::bytes(py, name)?.into_any(), make::bytes(py, value)?.into_any());
+        let told = call_two(method, [name.as_borrowed(), value.as_borrowed()]);
+        self.check(Callback::Header, told)
+    }
+
+    #[inline(always)]
+    fn check(&self, callback: Callback, told: Result<Bound<'py, PyAny>, ErrorSet>) -> Result<(), ErrorSet> {
+        match told {
+            Ok(result) => {
+                drop(result);
+                Ok(())
+            }
+            Err(raised) => Err(self.failed(callback, raised)),
+        }
+    }
+
+    #[cold]
+    fn failed(&self, callback: Callback, raised: ErrorSet) -> ErrorSet {
+        let py = self.parser.py();
+        let error = raised.take(py);
+        let text = callback.failure();
+        self.parser.state.with(py, |state| state.failure = Some(text));
+        errors::callback_failed(py, text, Some(error))
+    }
+}
