@@ -70,11 +70,20 @@ _Allowed = tuple[str, ...] | None
 class Routes:
     def __new__(
         cls,
-        entries: Iterable[tuple[str, tuple[str, ...] | None, str, Callable[..., Any], Any]],
+        rows: Iterable[tuple[str, tuple[str, ...] | None, str, Callable[..., Any], Any]],
         fallback: Callable[[Request, _Allowed], Any],
         on_exception: Callable[[Request, Exception], Any],
         options: dict[str, Any],
     ) -> Routes: ...
+    @property
+    def fallback(self) -> Callable[[Request, _Allowed], Any]: ...
+    @property
+    def on_exception(self) -> Callable[[Request, Exception], Any]: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
+    def match(
+        self, method: str, raw_path: bytes, /
+    ) -> tuple[str, Callable[..., Any], Any, dict[str, Any]] | tuple[str, ...]: ...
 
 @final
 class Request:

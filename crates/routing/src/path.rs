@@ -78,6 +78,12 @@ impl<'raw> Path<'raw> {
         if self.has_slash { Cow::Owned(value.replace(SLASH, "/")) } else { Cow::Borrowed(value) }
     }
 
+    /// The path before a position, decoded; the whole path for a position behind it.
+    #[must_use]
+    pub fn before(&self, position: usize) -> String {
+        self.text.get(..position).unwrap_or(&self.text).replace(SLASH, "/")
+    }
+
     /// The whole path, decoded.
     #[must_use]
     pub fn decoded(&self) -> Cow<'_, str> {

@@ -81,6 +81,16 @@ impl Builder {
         Ok(number)
     }
 
+    /// The parameters of an entry, in the order of its captures.
+    ///
+    /// # Panics
+    ///
+    /// No entry has this number.
+    #[must_use]
+    pub fn parameters(&self, entry: usize) -> &[Parameter] {
+        self.patterns[entry].parameters()
+    }
+
     /// Compiles the table.
     #[must_use]
     pub fn build(mut self) -> Table {

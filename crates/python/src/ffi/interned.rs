@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 278] = [
+pub(super) const TEXTS: [&str; 284] = [
     "1.0",
     "Comment",
     "DEBUG_STACK_DEPTH",
@@ -19,6 +19,7 @@ pub(super) const TEXTS: [&str; 278] = [
     "FALLBACK",
     "Future",
     "GET",
+    "HTTPError",
     "MemoryBIO",
     "OPENSSL_VERSION",
     "ProcessingInstruction",
@@ -32,6 +33,7 @@ pub(super) const TEXTS: [&str; 278] = [
     "TRY_NATIVE",
     "Task",
     "TimeoutError",
+    "UUID",
     "_SSLContext",
     "_SSLSocket",
     "_ThreadSafeHandle",
@@ -136,6 +138,7 @@ pub(super) const TEXTS: [&str; 278] = [
     "connection_lost",
     "connection_made",
     "context",
+    "converters",
     "copy",
     "create_future",
     "create_task",
@@ -195,6 +198,7 @@ pub(super) const TEXTS: [&str; 278] = [
     "on_status",
     "on_url",
     "os",
+    "parse",
     "path",
     "path_params",
     "pause_reading",
@@ -269,12 +273,14 @@ pub(super) const TEXTS: [&str; 278] = [
     "unwrap",
     "upgrade",
     "userinfo",
+    "uuid",
     "values",
     "verify_code",
     "version",
     "vitok._names",
     "vitok.http.application",
     "vitok.http.files",
+    "vitok.http.native.errors",
     "vitok.http.scope",
     "warning",
     "websocket.connect",

@@ -61,11 +61,16 @@ pub(super) fn begin(
 fn call_fallback<'py>(request: This<'py, Request>, routes: &Routes) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = request.py();
     let allowed = match request.value().found {
+        Found::BadPath(reason) => {
+            let class = py.import(name!("vitok.http.native.errors"))?.getattr(name!("HTTPError"))?;
+            return Err(PyErr::from_value(class.call1((400, reason.to_string()))?).into());
+        }
         Found::NotAllowed => {
             let path =
                 request.value().protocol.this(py).state.with(py, |state| state.wire.head().path().to_vec());
+            let names = routes.allowed(py, &path)?;
             let names: Result<Vec<_>, ErrorSet> =
-                routes.allowed(&path).into_iter().map(|name| Ok(make::text(py, name)?.into_any())).collect();
+                names.iter().map(|name| Ok(make::text(py, name)?.into_any())).collect();
             make::tuple(py, names?)?.into_any()
         }
         _ => py.None().into_bound(py),
@@ -116,7 +121,7 @@ fn sender<'py>(
 
 /// Handles an exception by the application's function, once; otherwise the request fails.
 #[cold]
-fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), ErrorSet> {
+pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), ErrorSet> {
     let py = request.py();
     let is_handled = error.is_instance_of::<PyException>(py) && request.enter(Stage::Handled);
     if !is_handled {

@@ -75,6 +75,20 @@ impl Native {
             Err(raised) => give_up(begun, raised),
         }
     }
+
+    /// Finds a route by asking the program's converters, or returns what one of them raised.
+    #[cold]
+    fn resolve(&self, protocol: This<'_, Protocol>, is_websocket: bool) -> (Found, Option<PyErr>) {
+        let py = protocol.py();
+        let (method, path) = protocol.state.with(py, |state| {
+            let head = state.wire.head();
+            (head.method().to_vec(), head.path().to_vec())
+        });
+        match self.routes.get().resolve(py, &method, &path, is_websocket) {
+            Ok(found) => (found, None),
+            Err(raised) => (Found::Missing, Some(raised.take(py))),
+        }
+    }
 }
 
 /// Ends a request for which there is no memory.
@@ -105,11 +119,18 @@ impl Interface for Native {
         });
         let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
         let begun = Begun { protocol, request, key, is_websocket };
+        let (found, refused) = match found {
+            Found::Undecided => self.resolve(protocol, is_websocket),
+            other => (other, None),
+        };
         if let Some(application) = routes.application(&found) {
             return self.start_mounted(&begun, &found, application);
         }
         match Request::make(protocol, request, key, self.routes.bind(py), found) {
-            Ok(made) => call::begin(This::from(&made), http_server, routes, is_whole),
+            Ok(made) => match refused {
+                None => call::begin(This::from(&made), http_server, routes, is_whole),
+                Some(error) => call::fail(This::from(&made), error),
+            },
             Err(raised) => give_up(&begun, raised),
         }
     }

@@ -20,11 +20,9 @@ pub(super) fn place<'py>(
     let py = protocol.py();
     let path = protocol.state.with(py, |state| state.wire.head().path().to_vec());
     let path_params = routes.path_params(py, found, &path)?;
-    let rest = routes.rest_of_mount(found);
-    if let Some((name, _)) = rest {
+    let (prefix, rest) = routes.mount(found, &path).unwrap_or_default();
+    if let Some(name) = rest {
         path_params.del_item(name)?;
     }
-    let prefix = rest.map_or(&b""[..], |(_, at)| path.get(..at).unwrap_or_default());
-    let prefix = http::percent_decoded(prefix.strip_suffix(b"/").unwrap_or(prefix));
-    Ok(Mounted { root_path: make::text(py, &String::from_utf8_lossy(&prefix))?, path_params })
+    Ok(Mounted { root_path: make::text(py, &prefix)?, path_params })
 }

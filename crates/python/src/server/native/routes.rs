@@ -1,17 +1,23 @@
 //! `Routes`: the compiled form of an application, and which of its endpoints answers a request.
+//!
+//! The look-up itself is that of the crate `routing`, once for requests and once for WebSockets, and calls no Python. A
+//! route with a converter of the program is found in a second step, outside of any borrow. A converter may use the
+//! loop, but nothing here depends on what it changes.
 
-use std::collections::HashMap;
-use std::ops::Range;
-
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
+use routing::{BadPath, Captures, Converter, Methods, Path, Table};
 
+use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
+
+/// The method by which Python asks for the route of a WebSocket. No request has it: they are matched without.
+const WEBSOCKET: &str = "WEBSOCKET";
 
 /// How an endpoint is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,38 +38,44 @@ pub(super) struct Entry {
     pub(super) endpoint: Py<PyAny>,
     /// The route as Python knows it.
     pub(super) route: Py<PyAny>,
-    /// In capitals, as they are sent; `None` for all.
-    methods: Option<Vec<String>>,
+    /// The names of its parameters.
     parameters: Vec<Py<PyString>>,
 }
 
 /// What was found for a method and a path.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
-    /// An endpoint, by its place, and the values of its parameters in the path.
-    Entry { place: usize, values: Vec<Range<usize>> },
+    /// An endpoint, by its place, and where its parameters are in the path.
+    Entry { place: usize, captures: Captures },
+    /// Converters of the program decide: `Routes::resolve` asks them, outside of any borrow.
+    Undecided,
     /// Endpoints for other methods only.
     NotAllowed,
     /// No endpoint.
     Missing,
-}
-
-enum Segment {
-    Literal(String),
-    One,
-    Rest,
+    /// The path can't be decoded, so that no endpoint is called.
+    BadPath(BadPath),
 }
 
 /// The routes of an application, with its functions for everything else.
 #[pyclass(frozen, immutable_type, module = "vitok._native", name = "Routes")]
 pub(crate) struct Routes {
     entries: Vec<Entry>,
-    fixed: HashMap<Vec<u8>, Vec<usize>>,
-    shapes: Vec<(Vec<Segment>, usize)>,
+    /// For requests: entries for WebSockets have no methods here.
+    requests: Table,
+    /// For WebSockets: of the entries for requests, those of ASGI applications only have a method here.
+    websockets: Table,
+    /// The program's own, by their number in the tables.
+    converters: Vec<Py<PyAny>>,
     /// `fallback(request, allowed)` for a request without a route.
+    #[pyo3(get)]
     pub(super) fallback: Py<PyAny>,
     /// `on_exception(request, exception)`.
+    #[pyo3(get)]
     pub(super) on_exception: Py<PyAny>,
+    /// What the application was made with.
+    #[pyo3(get)]
+    options: Py<PyDict>,
     /// Makes JSON of a value.
     pub(super) json_encode: Option<Py<PyAny>>,
     /// Makes of a value one that is known natively.
@@ -72,6 +84,7 @@ pub(crate) struct Routes {
     pub(super) send: Option<Py<PyAny>>,
 }
 
+/// Shape, methods, kind, endpoint and route.
 type Row = (String, Option<Vec<String>>, String, Py<PyAny>, Py<PyAny>);
 
 #[pymethods]
@@ -79,28 +92,79 @@ impl Routes {
     /// Compiles an application. ValueError for a shape or kind that is none.
     #[new]
     fn new(
-        py: Python<'_>,
-        entries: Vec<Row>,
+        rows: Vec<Row>,
         fallback: Py<PyAny>,
         on_exception: Py<PyAny>,
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
+        let py = options.py();
         let option =
             |name| Ok::<_, PyErr>(options.get_item(name)?.filter(|it| !it.is_none()).map(Bound::unbind));
-        let mut routes = Self {
-            entries: Vec::new(),
-            fixed: HashMap::new(),
-            shapes: Vec::new(),
+        let (mut names, mut converters) = (Vec::new(), Vec::new());
+        if let Some(own) = option(name!("converters"))? {
+            for (name, converter) in own.bind(py).cast::<PyDict>()? {
+                names.push(name.extract::<String>()?);
+                converters.push(converter.unbind());
+            }
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (mut requests, mut websockets) = (Table::builder(&names), Table::builder(&names));
+        let mut entries = Vec::with_capacity(rows.len());
+        for (shape, methods, kind, endpoint, route) in rows {
+            let kind = Kind::named(&kind)?;
+            let methods = methods.map_or_else(Methods::any, Methods::of);
+            let (of_requests, of_websockets) = match kind {
+                Kind::Plain | Kind::Async => (methods, Methods::default()),
+                Kind::Asgi => (methods, Methods::any()),
+                Kind::WebSocket => (Methods::default(), Methods::any()),
+            };
+            let add = |table: &mut routing::Builder, methods| {
+                table
+                    .add(&shape, methods)
+                    .map_err(|error| new_error::<PyValueError>(format!("{shape:?}: {error}")))
+            };
+            // Both tables have every entry, so that numbers are places.
+            let number = add(&mut requests, of_requests)?;
+            add(&mut websockets, of_websockets)?;
+            let parameters = requests.parameters(number).iter();
+            let parameters = parameters.map(|parameter| Ok(make::interned(py, &parameter.name)?.unbind()));
+            entries.push(Entry { kind, endpoint, route, parameters: parameters.collect::<PyResult<_>>()? });
+        }
+        Ok(Self {
+            entries,
+            requests: requests.build(),
+            websockets: websockets.build(),
+            converters,
             fallback,
             on_exception,
+            options: options.clone().unbind(),
             json_encode: option(name!("json_encode"))?,
             values: option(name!("values"))?,
             send: option(name!("send"))?,
+        })
+    }
+
+    /// Returns `(kind, endpoint, route, path_params)`, or the names of the allowed methods, of which a missing route has
+    /// none. The method `WEBSOCKET` is for WebSockets. ValueError for a path that can't be decoded.
+    #[pyo3(signature = (method, raw_path, /))]
+    fn r#match<'py>(&self, py: Python<'py>, method: &str, raw_path: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
+        let is_websocket = method == WEBSOCKET;
+        let found = match self.find(method.as_bytes(), raw_path, is_websocket) {
+            Found::Undecided => self.resolve(py, method.as_bytes(), raw_path, is_websocket)?,
+            other => other,
         };
-        for row in entries {
-            routes.add(py, row)?;
+        match found {
+            Found::Entry { place, .. } => {
+                let Entry { kind, endpoint, route, .. } = &self.entries[place];
+                let parameters = self.path_params(py, &found, raw_path)?;
+                (kind.name(), endpoint, route, parameters).into_pyobject(py)
+            }
+            Found::BadPath(reason) => Err(new_error::<PyValueError>(reason.to_string())),
+            Found::Undecided | Found::NotAllowed | Found::Missing => {
+                let names = if is_websocket { Vec::new() } else { self.allowed(py, raw_path)? };
+                PyTuple::new(py, names)
+            }
         }
-        Ok(routes)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -108,92 +172,19 @@ impl Routes {
             visit.call(&entry.endpoint)?;
             visit.call(&entry.route)?;
         }
+        self.converters.iter().try_for_each(|converter| visit.call(converter))?;
         visit.call(&self.fallback)?;
         visit.call(&self.on_exception)?;
+        visit.call(&self.options)?;
         [&self.json_encode, &self.values, &self.send].into_iter().flatten().try_for_each(|it| visit.call(it))
     }
 }
 
 impl Routes {
-    fn add(&mut self, py: Python<'_>, row: Row) -> PyResult<()> {
-        let (shape, methods, kind, endpoint, route) = row;
-        let kind = match kind.as_str() {
-            "plain" => Kind::Plain,
-            "async" => Kind::Async,
-            "asgi" => Kind::Asgi,
-            "websocket" => Kind::WebSocket,
-            other => return Err(new_error::<PyValueError>(format!("{other:?} is no kind of an endpoint"))),
-        };
-        let place = self.entries.len();
-        let mut parameters = Vec::new();
-        if shape.contains('{') {
-            let mut segments = Vec::new();
-            for part in shape.split('/').skip(1) {
-                segments.push(match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-                    None => Segment::Literal(part.to_owned()),
-                    Some(inner) => {
-                        let (name, converter) = inner.split_once(':').unwrap_or((inner, "str"));
-                        parameters.push(make::interned(py, name)?.unbind());
-                        if converter == "path" { Segment::Rest } else { Segment::One }
-                    }
-                });
-            }
-            self.shapes.push((segments, place));
-        } else {
-            self.fixed.entry(shape.into_bytes()).or_default().push(place);
-        }
-        self.entries.push(Entry { kind, endpoint, route, methods, parameters });
-        Ok(())
-    }
-
     /// Returns an endpoint.
     #[inline]
     pub(super) fn entry(&self, place: usize) -> &Entry {
         &self.entries[place]
-    }
-
-    /// Returns what answers a request, which may ask for a WebSocket.
-    #[inline]
-    pub(super) fn find(&self, method: &[u8], path: &[u8], is_websocket: bool) -> Found {
-        let mut found = Found::Missing;
-        for &place in self.fixed.get(path).into_iter().flatten() {
-            if !self.entries[place].is_for(is_websocket) {
-                continue;
-            }
-            if self.entries[place].takes(method) {
-                return Found::Entry { place, values: Vec::new() };
-            }
-            found = Found::NotAllowed;
-        }
-        for (segments, place) in &self.shapes {
-            let Some(values) = matched(segments, path) else { continue };
-            if !self.entries[*place].is_for(is_websocket) {
-                continue;
-            }
-            if self.entries[*place].takes(method) {
-                return Found::Entry { place: *place, values };
-            }
-            found = Found::NotAllowed;
-        }
-        found
-    }
-
-    /// Returns the methods that a path has endpoints for.
-    pub(super) fn allowed(&self, path: &[u8]) -> Vec<&str> {
-        let fixed = self.fixed.get(path).into_iter().flatten().copied();
-        let shaped = self.shapes.iter().filter(|(segments, _)| matched(segments, path).is_some());
-        let places = fixed.chain(shaped.map(|(_, place)| *place));
-        let mut allowed: Vec<&str> = places
-            .flat_map(|place| self.entries[place].methods.iter().flatten())
-            .map(String::as_str)
-            .collect();
-        if allowed.contains(&"GET") {
-            allowed.push("HEAD");
-        }
-        allowed.push("OPTIONS");
-        allowed.sort_unstable();
-        allowed.dedup();
-        allowed
     }
 
     /// Returns the application of ASGI's kind that was found.
@@ -204,13 +195,95 @@ impl Routes {
         matches!(entry.kind, Kind::Asgi | Kind::WebSocket).then_some(&entry.endpoint)
     }
 
-    /// Returns the last parameter of a mounted application, which is what follows its prefix: the name, and where it
-    /// begins in the path.
-    pub(super) fn rest_of_mount(&self, found: &Found) -> Option<(&Py<PyString>, usize)> {
-        let Found::Entry { place, values } = found else { return None };
+    /// Returns the decoded prefix of a mounted application, and the name of the parameter for what follows, if the path
+    /// is not the prefix itself.
+    pub(super) fn mount(&self, found: &Found, raw_path: &[u8]) -> Option<(String, Option<&Py<PyString>>)> {
+        let (Found::Entry { place, captures }, Ok(path)) = (found, Path::new(raw_path)) else { return None };
         let entry = &self.entries[*place];
-        let last = entry.parameters.last().filter(|_| entry.kind == Kind::Asgi)?;
-        Some((last, values.last()?.start))
+        if entry.kind != Kind::Asgi {
+            return None;
+        }
+        let is_rest = |parameter: &&routing::Parameter| parameter.converter == Converter::Path;
+        let rest = self.requests.parameters(*place).last().filter(is_rest).and(captures.as_slice().last());
+        let prefix = path.before(rest.map_or(usize::MAX, |range| range.indices().start));
+        Some((prefix.trim_end_matches('/').to_owned(), rest.and(entry.parameters.last())))
+    }
+
+    /// Returns what answers a request, which may ask for a WebSocket, without calling Python.
+    #[inline]
+    pub(super) fn find(&self, method: &[u8], raw_path: &[u8], is_websocket: bool) -> Found {
+        let path = match Path::new(raw_path) {
+            Ok(path) => path,
+            Err(reason) => return Found::BadPath(reason),
+        };
+        match self.table(is_websocket).find(method, path.text(), |_, _| Err(())) {
+            Ok(Some(found)) => Found::Entry { place: found.entry, captures: found.captures },
+            Err(()) => Found::Undecided,
+            Ok(None) => self.missing(&path, is_websocket),
+        }
+    }
+
+    fn table(&self, is_websocket: bool) -> &Table {
+        if is_websocket { &self.websockets } else { &self.requests }
+    }
+
+    #[cold]
+    fn missing(&self, path: &Path<'_>, is_websocket: bool) -> Found {
+        match self.table(is_websocket).allowed(path.text(), |_, _| Err(())) {
+            Ok(methods) if methods.is_empty() => Found::Missing,
+            Ok(_) => Found::NotAllowed,
+            Err(()) => Found::Undecided,
+        }
+    }
+
+    /// Returns the same by asking the program's converters. An error is what one of them raised, but for ValueError.
+    #[cold]
+    pub(super) fn resolve(
+        &self,
+        py: Python<'_>,
+        method: &[u8],
+        raw_path: &[u8],
+        is_websocket: bool,
+    ) -> Result<Found, ErrorSet> {
+        let path = match Path::new(raw_path) {
+            Ok(path) => path,
+            Err(reason) => return Ok(Found::BadPath(reason)),
+        };
+        let table = self.table(is_websocket);
+        let accept = |entry: usize, captures: &Captures| self.accepts(py, entry, &path, captures);
+        if let Some(found) = table.find(method, path.text(), accept)? {
+            return Ok(Found::Entry { place: found.entry, captures: found.captures });
+        }
+        let is_missing = table.allowed(path.text(), accept)?.is_empty();
+        Ok(if is_missing { Found::Missing } else { Found::NotAllowed })
+    }
+
+    /// Whether the program's converters accept the parameters of an entry.
+    fn accepts(
+        &self,
+        py: Python<'_>,
+        entry: usize,
+        path: &Path<'_>,
+        captures: &Captures,
+    ) -> Result<bool, ErrorSet> {
+        for (parameter, range) in self.requests.parameters(entry).iter().zip(captures.as_slice()) {
+            if !matches!(parameter.converter, Converter::Custom(_)) {
+                continue;
+            }
+            if let Err(raised) = self.value(py, parameter.converter, &path.value(*range)) {
+                let error = raised.take(py);
+                return if error.is_instance_of::<PyValueError>(py) { Ok(false) } else { Err(error.into()) };
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the methods that a path has endpoints for: HEAD among them where GET is.
+    pub(super) fn allowed(&self, py: Python<'_>, raw_path: &[u8]) -> Result<Vec<String>, ErrorSet> {
+        let Ok(path) = Path::new(raw_path) else { return Ok(Vec::new()) };
+        let accept = |entry: usize, captures: &Captures| self.accepts(py, entry, &path, captures);
+        let methods = self.requests.allowed(path.text(), accept)?;
+        Ok(methods.names().map(str::to_owned).collect())
     }
 
     /// Returns the parameters of a path as a dict.
@@ -218,53 +291,67 @@ impl Routes {
         &self,
         py: Python<'py>,
         found: &Found,
-        path: &[u8],
+        raw_path: &[u8],
     ) -> Result<Bound<'py, PyDict>, ErrorSet> {
         let parameters = make::dict(py)?;
-        let Found::Entry { place, values } = found else { return Ok(parameters) };
-        for (name, range) in self.entries[*place].parameters.iter().zip(values) {
-            let decoded = http::percent_decoded(path.get(range.clone()).unwrap_or_default());
-            parameters.set_item(name, make::decoded(py, &decoded)?)?;
+        let (Found::Entry { place, captures }, Ok(path)) = (found, Path::new(raw_path)) else {
+            return Ok(parameters);
+        };
+        let own = self.requests.parameters(*place).iter().zip(&self.entries[*place].parameters);
+        for ((parameter, name), range) in own.zip(captures.as_slice()) {
+            parameters.set_item(name, self.value(py, parameter.converter, &path.value(*range))?)?;
         }
         Ok(parameters)
     }
-}
 
-impl Entry {
-    /// Returns whether it is for requests that ask for a WebSocket, or for those that do not.
-    fn is_for(&self, is_websocket: bool) -> bool {
-        match self.kind {
-            Kind::Asgi => true,
-            Kind::WebSocket => is_websocket,
-            Kind::Plain | Kind::Async => !is_websocket,
-        }
-    }
-
-    fn takes(&self, method: &[u8]) -> bool {
-        let Some(methods) = &self.methods else { return true };
-        let is_named = |name: &[u8]| methods.iter().any(|known| known.as_bytes() == name);
-        is_named(method) || (method == b"HEAD" && is_named(b"GET"))
-    }
-}
-
-fn matched(segments: &[Segment], path: &[u8]) -> Option<Vec<Range<usize>>> {
-    let (mut values, mut start) = (Vec::new(), 1);
-    for segment in segments {
-        if start > path.len() {
-            return None;
-        }
-        let length = path[start..].iter().position(|byte| *byte == b'/').unwrap_or(path.len() - start);
-        match segment {
-            Segment::Literal(text) if path[start..start + length] == *text.as_bytes() => {}
-            Segment::Literal(_) => return None,
-            Segment::One if length > 0 => values.push(start..start + length),
-            Segment::One => return None,
-            Segment::Rest => {
-                values.push(start..path.len());
-                return Some(values);
+    /// Returns the value of a parameter.
+    fn value<'py>(
+        &self,
+        py: Python<'py>,
+        converter: Converter,
+        text: &str,
+    ) -> Result<Bound<'py, PyAny>, ErrorSet> {
+        match converter {
+            Converter::Str | Converter::Path => Ok(make::text(py, text)?.into_any()),
+            Converter::Int => match text.parse() {
+                Ok(number) => make::integer(py, number),
+                Err(_) => Ok(py.get_type::<pyo3::types::PyInt>().call1((make::text(py, text)?,))?),
+            },
+            Converter::Float => match text.parse() {
+                Ok(number) => make::float(py, number),
+                Err(_) => Err(new_error::<PyValueError>("no float").into()),
+            },
+            Converter::Uuid => {
+                Ok(py.import(name!("uuid"))?.getattr(name!("UUID"))?.call1((make::text(py, text)?,))?)
+            }
+            Converter::Custom(number) => {
+                let Some(own) = self.converters.get(number) else {
+                    return Err(new_error::<PyTypeError>("a converter of another application").into());
+                };
+                let text = make::text(py, text)?;
+                call_method(own.bind_borrowed(py), name!("parse"), &[text.as_any().as_borrowed()])
             }
         }
-        start += length + 1;
     }
-    (start > path.len()).then_some(values)
+}
+
+impl Kind {
+    fn named(name: &str) -> PyResult<Self> {
+        match name {
+            "plain" => Ok(Self::Plain),
+            "async" => Ok(Self::Async),
+            "asgi" => Ok(Self::Asgi),
+            "websocket" => Ok(Self::WebSocket),
+            other => Err(new_error::<PyValueError>(format!("{other:?} is no kind of an endpoint"))),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Async => "async",
+            Self::Asgi => "asgi",
+            Self::WebSocket => "websocket",
+        }
+    }
 }
