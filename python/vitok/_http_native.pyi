@@ -85,6 +85,7 @@ class Routes:
         self, method: str, raw_path: bytes, /
     ) -> tuple[str, Callable[..., Any], Any, dict[str, Any]] | tuple[str, ...]: ...
 
+def response_of(routes: Routes, value: Any, request: Any, /) -> Response: ...
 @final
 class Request:
     @property

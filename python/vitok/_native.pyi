@@ -22,6 +22,7 @@ from vitok._http_native import Request as Request
 from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
 from vitok._http_native import read_xml as read_xml
+from vitok._http_native import response_of as response_of
 from vitok._http_native import write_xml as write_xml
 from vitok.httptools import URL, HttpParser, HttpRequestParser, HttpResponseParser, know_httptools_errors, parse_url
 
@@ -61,6 +62,7 @@ __all__ = [
     "know_loop_class",
     "parse_url",
     "read_xml",
+    "response_of",
     "tls_obstacle",
     "write_xml",
 ]

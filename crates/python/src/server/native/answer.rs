@@ -5,9 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple};
 use wire::{SendError, Wire as _};
 
-use super::request::{self, Request};
+use super::request::{self, Request, Stage};
 use super::response::{BYTES, CONTENT_TYPE, JSON, Part, Parts, Response, TEXT, checked_status};
-use super::routes::Routes;
+use super::routes::{Found, Routes};
 use crate::ffi::bytes::Bytes;
 use crate::ffi::call::{call_one, call_two};
 use crate::ffi::error::new_error;
@@ -73,6 +73,55 @@ fn read_other<'py>(
     converted(request, routes, &value)
 }
 
+/// Returns the response that a value becomes, for what surrounds an endpoint. TypeError for a value that becomes none, or
+/// for a coroutine.
+#[pyfunction]
+#[pyo3(signature = (routes, value, request, /))]
+pub(super) fn response_of(
+    routes: &Bound<'_, Routes>,
+    value: Bound<'_, PyAny>,
+    request: &Bound<'_, PyAny>,
+) -> PyResult<Py<PyAny>> {
+    let (py, routes) = (request.py(), routes.get());
+    let Some(request) = This::cast(request.as_borrowed()) else {
+        return Err(new_error::<PyTypeError>("expected a request"));
+    };
+    let parts = match read(request, routes, value)? {
+        Answer::Whole(response) | Answer::Streamed(response) => return Ok(response.into_any().unbind()),
+        Answer::Later(_) => return Err(new_error::<PyTypeError>("a coroutine is no response")),
+        Answer::Parts(parts) => parts,
+        Answer::Plain { status, content_type, content } => {
+            Parts { status, fields: field_of(content_type), content, source: None }
+        }
+    };
+    Ok(Bound::new(py, Response::of(parts))?.into_any().unbind())
+}
+
+/// Puts the name of the endpoint before the text of a TypeError for the value that it has returned.
+#[cold]
+pub(super) fn named(request: This<'_, Request>, routes: &Routes, raised: ErrorSet) -> ErrorSet {
+    let py = request.py();
+    let error = raised.take(py);
+    let place = match request.value().found {
+        Found::Entry { place, .. } if !request.is_past(Stage::Handled) => place,
+        _ => return error.into(),
+    };
+    if !error.is_instance_of::<PyTypeError>(py) {
+        return error.into();
+    }
+    let endpoint = routes.entry(place).endpoint.bind(py);
+    let text = |name| endpoint.getattr(name).and_then(|text| text.extract::<String>()).unwrap_or_default();
+    let name = format!("{}.{}", text(name!("__module__")), text(name!("__qualname__")));
+    let better = new_error::<PyTypeError>(format!("handler {name}: {}", error.value(py)));
+    better.set_cause(py, Some(error));
+    better.into()
+}
+
+fn field_of(content_type: &'static [u8]) -> Vec<(Part, Part)> {
+    let field = (Part::Known(CONTENT_TYPE), Part::Known(content_type));
+    if content_type.is_empty() { Vec::new() } else { vec![field] }
+}
+
 fn is_json(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<PyDict>()
         || value.is_instance_of::<PyList>()
@@ -126,9 +175,7 @@ fn with_status<'py>(
     let status = checked_status(status)?;
     let mut parts = match read(request, routes, given.get_item(0)?)? {
         Answer::Plain { content_type, content, .. } => {
-            let kind = (Part::Known(CONTENT_TYPE), Part::Known(content_type));
-            let fields = if content_type.is_empty() { Vec::new() } else { vec![kind] };
-            Parts { status, fields, content, source: None }
+            Parts { status, fields: field_of(content_type), content, source: None }
         }
         Answer::Parts(parts) => Parts { status, ..parts },
         Answer::Whole(_) | Answer::Streamed(_) | Answer::Later(_) => {

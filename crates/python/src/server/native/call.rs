@@ -68,10 +68,7 @@ fn call_fallback<'py>(request: This<'py, Request>, routes: &Routes) -> Result<Bo
         Found::NotAllowed => {
             let path =
                 request.value().protocol.this(py).state.with(py, |state| state.wire.head().path().to_vec());
-            let names = routes.allowed(py, &path)?;
-            let names: Result<Vec<_>, ErrorSet> =
-                names.iter().map(|name| Ok(make::text(py, name)?.into_any())).collect();
-            make::tuple(py, names?)?.into_any()
+            make::tuple(py, routes.allowed_names(py, &path)?)?.into_any()
         }
         _ => py.None().into_bound(py),
     };
@@ -86,7 +83,9 @@ fn settle<'py>(
     routes: &Routes,
     called: Result<Bound<'py, PyAny>, ErrorSet>,
 ) -> Result<(), ErrorSet> {
-    let answer = called.and_then(|value| answer::read(request, routes, value));
+    let read =
+        |value| answer::read(request, routes, value).map_err(|raised| answer::named(request, routes, raised));
+    let answer = called.and_then(read);
     match answer {
         Ok(Answer::Later(coroutine)) => {
             let task = following::start(http_server, coroutine);

@@ -50,6 +50,7 @@ pub(super) struct Native {
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Routes>()?;
     module.add_class::<response::Response>()?;
+    module.add_function(wrap_pyfunction!(answer::response_of, module)?)?;
     call::load(module.py())?;
     xml::add(module)?;
     request::make_class(module, sending::methods())

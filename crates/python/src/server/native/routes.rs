@@ -153,18 +153,18 @@ impl Routes {
             Found::Undecided => self.resolve(py, method.as_bytes(), raw_path, is_websocket)?,
             other => other,
         };
-        match found {
+        let items = match found {
             Found::Entry { place, .. } => {
                 let Entry { kind, endpoint, route, .. } = &self.entries[place];
-                let parameters = self.path_params(py, &found, raw_path)?;
-                (kind.name(), endpoint, route, parameters).into_pyobject(py)
+                let kind = make::text(py, kind.name())?.into_any();
+                let parameters = self.path_params(py, &found, raw_path)?.into_any();
+                vec![kind, endpoint.bind(py).clone(), route.bind(py).clone(), parameters]
             }
-            Found::BadPath(reason) => Err(new_error::<PyValueError>(reason.to_string())),
-            Found::Undecided | Found::NotAllowed | Found::Missing => {
-                let names = if is_websocket { Vec::new() } else { self.allowed(py, raw_path)? };
-                PyTuple::new(py, names)
-            }
-        }
+            Found::BadPath(reason) => return Err(new_error::<PyValueError>(reason.to_string())),
+            Found::Missing if is_websocket => Vec::new(),
+            Found::Undecided | Found::NotAllowed | Found::Missing => self.allowed_names(py, raw_path)?,
+        };
+        Ok(make::tuple(py, items)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -278,12 +278,16 @@ impl Routes {
         Ok(true)
     }
 
-    /// Returns the methods that a path has endpoints for: HEAD among them where GET is.
-    pub(super) fn allowed(&self, py: Python<'_>, raw_path: &[u8]) -> Result<Vec<String>, ErrorSet> {
+    /// Returns the names of the methods that a path has endpoints for: HEAD among them where GET is.
+    pub(super) fn allowed_names<'py>(
+        &self,
+        py: Python<'py>,
+        raw_path: &[u8],
+    ) -> Result<Vec<Bound<'py, PyAny>>, ErrorSet> {
         let Ok(path) = Path::new(raw_path) else { return Ok(Vec::new()) };
         let accept = |entry: usize, captures: &Captures| self.accepts(py, entry, &path, captures);
         let methods = self.requests.allowed(path.text(), accept)?;
-        Ok(methods.names().map(str::to_owned).collect())
+        methods.names().map(|name| Ok(make::text(py, name)?.into_any())).collect()
     }
 
     /// Returns the parameters of a path as a dict.
