@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, final
+from typing import Any, Literal, final
 from xml.etree.ElementTree import Element, ElementTree
 
 from typing_extensions import disjoint_base
@@ -132,3 +132,37 @@ class Response:
 
 def read_xml(data: bytes, charset: str | None = None) -> Element: ...
 def write_xml(element: Element | ElementTree[Element]) -> bytes: ...
+
+@final
+class Folder:
+    def __new__(cls, path: str, follow_symlinks: bool) -> Folder: ...
+    def fileno(self) -> int: ...
+    @property
+    def follow_symlinks(self) -> bool: ...
+
+@final
+class FileSource:
+    def __new__(
+        cls,
+        path: str,
+        folder: Folder | None,
+        content_type: str,
+        disposition: str | None,
+        cache_control: str | None,
+        has_etag: bool,
+        has_last_modified: bool,
+    ) -> FileSource: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def folder(self) -> Folder | None: ...
+    def open(self) -> Literal["file", "folder", "missing"] | None: ...
+    def take(self) -> int | None: ...
+    def describe(
+        self,
+        response: Response,
+        method: str,
+        fields: list[tuple[bytes, bytes]],
+        size: int,
+        modified: tuple[int, int],
+    ) -> tuple[int, list[tuple[str, str]], list[bytes | tuple[int, int]]]: ...

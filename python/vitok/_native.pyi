@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol, TypeVar, TypeVarTuple, final, type_chec
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
 
+from vitok._http_native import FileSource as FileSource
+from vitok._http_native import Folder as Folder
 from vitok._http_native import HttpAwaitable as HttpAwaitable
 from vitok._http_native import HttpExchange as HttpExchange
 from vitok._http_native import HttpPause as HttpPause
@@ -34,6 +36,8 @@ __all__ = [
     "ConnectionCount",
     "DatagramTransport",
     "EventLoop",
+    "FileSource",
+    "Folder",
     "Handle",
     "HttpAwaitable",
     "HttpExchange",

@@ -58,6 +58,12 @@ impl<'a> Conditions<'a> {
         found
     }
 
+    /// Returns whether several ranges may be asked for, so that an answer needs a boundary.
+    #[must_use]
+    pub fn may_have_parts(&self) -> bool {
+        self.range.value().is_some_and(|range| range.contains(&b','))
+    }
+
     fn add(&mut self, name: &[u8], value: &'a [u8]) {
         // Most fields are none of these; all of these have one of two first letters.
         if !matches!(name.first(), Some(b'i' | b'I' | b'r' | b'R')) {

@@ -94,7 +94,13 @@ impl FileAnswer {
 }
 
 impl Piece {
-    fn length(&self) -> u64 {
+    /// The length in bytes.
+    ///
+    /// ```
+    /// assert_eq!(content::file_answer::Piece::File(5..9).length(), 4);
+    /// ```
+    #[must_use]
+    pub fn length(&self) -> u64 {
         match self {
             Self::File(range) => range.end - range.start,
             Self::Text(text) => text.len() as u64,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 284] = [
+pub(super) const TEXTS: [&str; 285] = [
     "1.0",
     "Comment",
     "DEBUG_STACK_DEPTH",
@@ -213,6 +213,7 @@ pub(super) const TEXTS: [&str; 284] = [
     "prototype",
     "query",
     "query_string",
+    "raw_headers",
     "raw_path",
     "read",
     "reason",

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple};
 use wire::{SendError, Wire as _};
 
+use super::files::{self, FileSource};
 use super::request::{self, Request, Stage};
 use super::response::{BYTES, CONTENT_TYPE, JSON, Part, Parts, Response, TEXT, checked_status};
 use super::routes::{Found, Routes};
@@ -53,9 +54,15 @@ fn read_other<'py>(
 ) -> Result<Answer<'py>, ErrorSet> {
     let py = value.py();
     if let Ok(response) = value.cast::<Response>() {
-        let has_source = response.get().with(py, |parts| parts.source.is_some());
-        let response = response.clone();
-        return Ok(if has_source { Answer::Streamed(response) } else { Answer::Whole(response) });
+        let source =
+            response.get().with(py, |parts| parts.source.as_ref().map(|source| source.bind(py).clone()));
+        let Some(source) = source else { return Ok(Answer::Whole(response.clone())) };
+        if let Ok(file) = source.cast::<FileSource>()
+            && let Some(whole) = response.get().with(py, |parts| files::answer(file.get(), parts, request))?
+        {
+            return Ok(Answer::Parts(whole));
+        }
+        return Ok(Answer::Streamed(response.clone()));
     }
     if value.is_none() {
         return Ok(Answer::Plain { status: 204, content_type: b"", content: None });

@@ -13,10 +13,12 @@
 //! | `request`     | `Request`: one request, as the application sees it                    |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
+//! | `files/`      | responses from files, small ones at once                              |
 //! | `xml/`        | elements of `xml.etree`, read and written                             |
 
 mod answer;
 mod call;
+mod files;
 mod mount;
 mod request;
 mod response;
@@ -52,6 +54,7 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<response::Response>()?;
     module.add_function(wrap_pyfunction!(answer::response_of, module)?)?;
     call::load(module.py())?;
+    files::add(module)?;
     xml::add(module)?;
     request::make_class(module, sending::methods())
 }

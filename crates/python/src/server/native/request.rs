@@ -113,7 +113,7 @@ impl Request {
 
 impl<'py> This<'py, Request> {
     /// Reads the head.
-    fn with_head<R>(self, read: impl FnOnce(Python<'py>, &http::Head) -> R) -> R {
+    pub(super) fn with_head<R>(self, read: impl FnOnce(Python<'py>, &http::Head) -> R) -> R {
         let (py, value) = (self.py(), self.value());
         value.head.with(py, |kept| match kept {
             Some(head) => read(py, head),

@@ -28,6 +28,16 @@ pub(super) enum Part {
     Own(Bytes),
 }
 
+impl Part {
+    /// Returns another reference to it.
+    pub(super) fn clone_ref(&self) -> Self {
+        match self {
+            Self::Known(known) => Self::Known(known),
+            Self::Own(own) => Self::Own(own.clone_ref()),
+        }
+    }
+}
+
 impl AsRef<[u8]> for Part {
     #[inline]
     fn as_ref(&self) -> &[u8] {
