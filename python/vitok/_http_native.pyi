@@ -86,6 +86,7 @@ class Routes:
     ) -> tuple[str, Callable[..., Any], Any, dict[str, Any]] | tuple[str, ...]: ...
 
 def response_of(routes: Routes, value: Any, request: Any, /) -> Response: ...
+
 @final
 class Request:
     @property

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .application import LifespanError as LifespanError
+    from .native.app import App as App
+    from .native.converters import Converter as Converter
     from .native.errors import HTTPError as HTTPError
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketClosed as WebSocketClosed
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from .supervisor import WorkersError as WorkersError
 
 __all__ = [
+    "App",
+    "Converter",
     "HTTPError",
     "LifespanError",
     "Server",
@@ -31,6 +35,8 @@ __all__ = [
 ]
 
 _PLACES = {
+    "App": "native.app",
+    "Converter": "native.converters",
     "HTTPError": "native.errors",
     "LifespanError": "application",
     "Server": "server",
