@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, Literal, final
+from typing import Any, Literal, TypeAlias, final
 from xml.etree.ElementTree import Element, ElementTree
 
 from typing_extensions import disjoint_base
@@ -167,3 +167,18 @@ class FileSource:
         size: int,
         modified: tuple[int, int],
     ) -> tuple[int, list[tuple[str, str]], list[bytes | tuple[int, int]]]: ...
+
+# A field as (name, text) or, if it is not UTF-8, as (name, bytes, charset); a file as (name, filename, content type,
+# head), followed by its content and by None.
+_FormEvent: TypeAlias = (
+    tuple[str, str] | tuple[str, bytes, str] | tuple[str, str, str | None, list[tuple[bytes, bytes]]] | bytes | None
+)
+
+@final
+class MultipartParser:
+    def __new__(cls, boundary: bytes, limits: tuple[int, ...]) -> MultipartParser: ...
+    def feed(self, piece: bytes) -> list[_FormEvent]: ...
+    def finish(self) -> None: ...
+
+def form_boundary(content_type: bytes) -> bytes | None: ...
+def split_form(content: bytes, limits: tuple[int, ...]) -> list[tuple[str, str]]: ...

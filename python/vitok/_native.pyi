@@ -20,11 +20,14 @@ from vitok._http_native import HttpExchange as HttpExchange
 from vitok._http_native import HttpPause as HttpPause
 from vitok._http_native import HttpProtocol as HttpProtocol
 from vitok._http_native import HttpServer as HttpServer
+from vitok._http_native import MultipartParser as MultipartParser
 from vitok._http_native import Request as Request
 from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
+from vitok._http_native import form_boundary as form_boundary
 from vitok._http_native import read_xml as read_xml
 from vitok._http_native import response_of as response_of
+from vitok._http_native import split_form as split_form
 from vitok._http_native import write_xml as write_xml
 from vitok.httptools import URL, HttpParser, HttpRequestParser, HttpResponseParser, know_httptools_errors, parse_url
 
@@ -48,6 +51,7 @@ __all__ = [
     "HttpResponseParser",
     "HttpServer",
     "LineWriter",
+    "MultipartParser",
     "ReadPipeTransport",
     "Request",
     "Response",
@@ -61,12 +65,14 @@ __all__ = [
     "build_info",
     "end_by_signal",
     "exit_after",
+    "form_boundary",
     "is_plain_socket",
     "know_httptools_errors",
     "know_loop_class",
     "parse_url",
     "read_xml",
     "response_of",
+    "split_form",
     "tls_obstacle",
     "write_xml",
 ]

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .native.app import App as App
     from .native.converters import Converter as Converter
     from .native.errors import HTTPError as HTTPError
+    from .native.forms import Form as Form
+    from .native.forms import FormLimits as FormLimits
+    from .native.uploads import UploadedFile as UploadedFile
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketClosed as WebSocketClosed
     from .running import run as run
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "Converter",
+    "Form",
+    "FormLimits",
     "HTTPError",
     "LifespanError",
     "Server",
+    "UploadedFile",
     "WebSocket",
     "WebSocketClosed",
     "WorkersError",
@@ -37,9 +43,12 @@ __all__ = [
 _PLACES = {
     "App": "native.app",
     "Converter": "native.converters",
+    "Form": "native.forms",
+    "FormLimits": "native.forms",
     "HTTPError": "native.errors",
     "LifespanError": "application",
     "Server": "server",
+    "UploadedFile": "native.uploads",
     "WebSocket": "native.websocket",
     "WebSocketClosed": "native.websocket",
     "WorkersError": "supervisor",

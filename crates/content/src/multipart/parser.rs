@@ -157,6 +157,12 @@ impl Parser {
         })
     }
 
+    /// How many bytes of the form have been received.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.at
+    }
+
     /// The input has ended.
     ///
     /// # Errors

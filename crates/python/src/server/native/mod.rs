@@ -11,6 +11,9 @@
 //! | `mount`       | where an ASGI application stands in a native one                      |
 //! | `sending`     | a response with a source, part by part                                |
 //! | `request`     | `Request`: one request, as the application sees it                    |
+//! | `multipart`   | `MultipartParser`: a form in parts, for Python's code                 |
+//! | `forms`       | urlencoded forms in one step; how a refused form is reported          |
+//! | `http_error`  | raising `HTTPError`                                                   |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
 //! | `files/`      | responses from files, small ones at once                              |
@@ -19,7 +22,10 @@
 mod answer;
 mod call;
 mod files;
+mod forms;
+mod http_error;
 mod mount;
+mod multipart;
 mod request;
 mod response;
 mod routes;
@@ -53,6 +59,8 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Routes>()?;
     module.add_class::<response::Response>()?;
     module.add_function(wrap_pyfunction!(answer::response_of, module)?)?;
+    module.add_class::<multipart::MultipartParser>()?;
+    forms::add(module)?;
     call::load(module.py())?;
     files::add(module)?;
     xml::add(module)?;
