@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from files_support import Recorded, asked, sent
-from vitok.http.native import responses, streams
+from vitok.http.native import open_events, responses
 from vitok.http.native.responses import Response
 from vitok.http.native.streams import Event
 
@@ -278,16 +278,16 @@ def test_events_of_each_kind() -> None:
 
 
 def test_events_end_with_the_server() -> None:
-    """`end_events`: the content has its end, so that a client connects again without an error."""
+    """`open_events.end_events`: the content has its end, so that a client connects again without an error."""
 
     async def main() -> None:
         closed, recorded = Closed("a", None), Recorded()
         task = await sending(Response.events(closed.in_loop()), recorded)
         await until(lambda: closed.is_waiting)
-        streams.end_events(asyncio.get_running_loop())
+        open_events.end_events(asyncio.get_running_loop())
         await task
         assert (closed.how, recorded.has_ended) == ("cancelled and cleaned up", True)
-        streams.end_events(asyncio.get_running_loop())
+        open_events.end_events(asyncio.get_running_loop())
 
     asyncio.run(main())
 

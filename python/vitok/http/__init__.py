@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .native.errors import HTTPError as HTTPError
     from .native.forms import Form as Form
     from .native.forms import FormLimits as FormLimits
+    from .native.responses import Response as Response
+    from .native.streams import Event as Event
     from .native.uploads import UploadedFile as UploadedFile
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketClosed as WebSocketClosed
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "App",
     "Converter",
+    "Event",
     "Form",
     "FormLimits",
     "HTTPError",
     "LifespanError",
+    "Response",
     "Server",
     "UploadedFile",
     "WebSocket",
@@ -45,8 +49,10 @@ _PLACES = {
     "Converter": "native.converters",
     "Form": "native.forms",
     "FormLimits": "native.forms",
+    "Event": "native.streams",
     "HTTPError": "native.errors",
     "LifespanError": "application",
+    "Response": "native.responses",
     "Server": "server",
     "UploadedFile": "native.uploads",
     "WebSocket": "native.websocket",

@@ -21,6 +21,7 @@ from .application import Application, Lifespan, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .listening import Listeners
 from .log import Log
+from .native.open_events import end_events
 from .options import OptionError, Options, from_keywords, native_options
 from .reloading import Reloading
 
@@ -219,6 +220,7 @@ class Server:
         try:
             await listeners.close()
             http.begin_shutdown(restarts=self._restarts)
+            end_events(asyncio.get_running_loop())
             if not await self._has_drained(http, seconds):
                 if http.running and not self._at_once.is_set():
                     self._log.logger.warning("cancelling %d requests that still run after %g s", http.running, seconds)

@@ -7,24 +7,22 @@ case. Requests and connections are not known here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import re
-import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any
 
 from vitok import _native
 
-from . import values
+from . import open_events, values
 
 # WHATWG HTML, "Parsing an event stream": what ends a line.
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = b":\n\n"
 # The end of an iterator that runs in a thread: a coroutine can't raise StopIteration.
 _END = object()
-# The events that are being sent, by loop: they end when a server of the loop does.
-_open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Task[None]]] = weakref.WeakKeyDictionary()
 
 
 class Event:
@@ -146,19 +144,14 @@ async def send(source: Source, response: _native.Response, request: Any, to: Any
     # The task is cancelled when the client leaves, which nobody would notice while the iterator waits.
     to._hold(task)
     try:
-        await sending.wait_for(task)
+        with open_events.note(task) if source.is_events else contextlib.nullcontext():
+            await sending.wait_for(task)
     finally:
         to._hold(None)
     if task.cancelled():
         sending.end()
     else:
         task.result()
-
-
-def end_events(loop: asyncio.AbstractEventLoop) -> None:
-    """End all responses with events of a loop, because a server of it begins to end. Their iterators are closed."""
-    for task in _open.get(loop, ()):
-        task.cancel()
 
 
 class _LeftError(Exception):
@@ -199,9 +192,6 @@ class _Sending:
     async def wait_for(self, task: asyncio.Task[None]) -> None:
         """Wait for the end of a task that sends, and send comments meanwhile. A cancellation is passed on to it."""
         loop = asyncio.get_running_loop()
-        running = _open.setdefault(loop, set())
-        if self.source.is_events:
-            running.add(task)
         self.sent_at = loop.time()
         keep_alive = self.source.keep_alive
         try:
@@ -217,8 +207,6 @@ class _Sending:
             task.cancel()
             await asyncio.wait([task])
             raise
-        finally:
-            running.discard(task)
 
     async def send_part(self, part: bytes) -> None:
         """Send a part, with the head before the first one, and wait while the client does not read."""
