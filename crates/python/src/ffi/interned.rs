@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 285] = [
+pub(super) const TEXTS: [&str; 287] = [
     "1.0",
     "Comment",
     "DEBUG_STACK_DEPTH",
@@ -24,6 +24,7 @@ pub(super) const TEXTS: [&str; 285] = [
     "OPENSSL_VERSION",
     "ProcessingInstruction",
     "QName",
+    "Response",
     "SSLError",
     "SSLObject",
     "SSLSyscallError",
@@ -282,6 +283,7 @@ pub(super) const TEXTS: [&str; 285] = [
     "vitok.http.application",
     "vitok.http.files",
     "vitok.http.native.errors",
+    "vitok.http.native.responses",
     "vitok.http.scope",
     "warning",
     "websocket.connect",

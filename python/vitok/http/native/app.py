@@ -208,13 +208,18 @@ class App(Surroundings):
         self._mounts.append(Mount(pattern, application, f"{stem}:" if stem else "", isinstance(application, App)))
 
     def files(self, prefix: str, folder: str | os.PathLike[str], *, name: str | None = None, **options: Any) -> None:
-        """Serve the files of a folder below a prefix; the arguments are those of `StaticFiles`.
+        """Serve the files of a folder below a prefix; the other arguments are those of `StaticFiles`.
 
         The name has one parameter, `path`.
         """
-        static_files: Any = importlib.import_module(".static_files", __package__)
-        pattern = f"{prefix.rstrip('/')}/{{path:path}}"
-        self.route(pattern, methods=["GET"], name=name)(static_files.StaticFiles(folder, **options))
+        from .static_files import StaticFiles
+
+        stem = prefix.rstrip("/")
+        endpoint: Any = StaticFiles(folder, **options)
+        self.get(f"{stem}/{{path:path}}", name=name)(endpoint)
+        if stem:
+            # It redirects to the folder.
+            self.get(stem)(endpoint)
 
     def converter(self, name: str, converter: Converter[Any]) -> None:
         """Add a converter for parameters of routes that are defined after it.

@@ -14,17 +14,15 @@ import inspect
 import types
 from typing import TYPE_CHECKING, Any
 
-from vitok import _native
-
 from .errors import PROBLEM_JSON, HTTPError
 from .handlers import is_async, name_of
+from .responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     Endpoint = Callable[[Any], Any]
 
-_Response: Any = _native.Response
 # An exception that no handler wants has this attribute, so that an outer level does not ask again.
 _UNHANDLED = "_vitok_unhandled"
 
@@ -178,7 +176,7 @@ class Level:
             if isinstance(value, types.CoroutineType):
                 value.close()
                 raise TypeError(f"middleware {name} returned a coroutine: expected await call_next(request)")
-            return value if isinstance(value, _Response) else respond(value, request, name)
+            return value if isinstance(value, Response) else respond(value, request, name)
 
         return run
 
@@ -254,7 +252,7 @@ class Level:
 
 def problem(error: HTTPError) -> Any:
     """Return the response of an `HTTPError`."""
-    return _Response(error.content(), error.status, error.headers, PROBLEM_JSON)
+    return Response(error.content(), error.status, error.headers, PROBLEM_JSON)
 
 
 def report(handler: Any, error: Exception) -> None:

@@ -5,15 +5,15 @@ It runs once, at the first use. Nothing here serves a request.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from vitok import _native
 
-from . import chain
+from . import chain, values
 from .definitions import Definition, Mount, Overlaps, joined, renamed
 from .errors import HTTPError
 from .handlers import is_async, name_of
+from .responses import Response, send
 from .routes import Parameter, Pattern, Route, covers
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class _Compilation:
 
     def respond(self, value: Any, request: Any, name: str) -> Any:
         """Return the response of a value. TypeError names what returned it, if it is none."""
-        if isinstance(value, _native.Response):
+        if isinstance(value, Response):
             return value
         routed: Any = self.routed
         try:
@@ -160,7 +160,7 @@ class _Compilation:
 
         def answer(request: Any) -> Any:
             if request.method == _OPTIONS and (methods is not None or request.raw_path == b"*"):
-                return _native.Response(None, 204, {"Allow": methods} if methods else None)
+                return Response(None, 204, {"Allow": methods} if methods else None)
             if methods is not None:
                 raise HTTPError(405, f"{request.method} is not allowed here", headers={"Allow": methods})
             return self.redirected(request) or _not_found()
@@ -175,13 +175,13 @@ class _Compilation:
             return None
         other = raw[:-1] if raw.endswith(b"/") else raw + b"/"
         routed: Any = self.routed
-        return _redirect_to(request, other) if routed.match(request.method, other) else None
+        found = routed.match(request.method, other)
+        # Without an endpoint, it is the methods of the other path.
+        return _redirect_to(request, other) if len(found) == 4 and callable(found[1]) else None
 
     def routes(self) -> _native.Routes:
         """Return the native routes."""
         app_options = self.app._options
-        from . import values
-
         encode = app_options["json_encode"] or values.encode_json
         options = {
             "app": self.app,
@@ -190,18 +190,12 @@ class _Compilation:
             "json_encode": encode,
             "json_decode": app_options["json_decode"] or values.decode_json,
             "values": values.converter(encode),
-            "send": _send,
+            "send": send,
             "converters": self.converters,
         }
         handle = self.places[0].level.handle
         self.routed = _native.Routes([*self.entries, *self.mounted], self.fallback, handle, options)
         return self.routed
-
-
-async def _send(response: Any, request: Any, to: Any) -> None:
-    """Send a response whose content a source has."""
-    responses: Any = importlib.import_module(".responses", __package__)
-    await responses.send(response, request, to)
 
 
 def _not_found() -> Any:
@@ -218,7 +212,7 @@ def _redirect_to(request: Any, raw_path: bytes) -> Any:
     """Return a redirection to another path of this application, with the same query."""
     query = b"?" + request.query_string if request.query_string else b""
     # Relative to the path, so that a prefix which this application does not know stays before it.
-    return _native.Response(None, 308, {"Location": _reference(request.raw_path, raw_path) + query.decode("latin-1")})
+    return Response(None, 308, {"Location": _reference(request.raw_path, raw_path) + query.decode("latin-1")})
 
 
 def _reference(base: bytes, target: bytes) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from vitok._native import Response
+    from vitok import _native
 
+    from .responses import Response
     from .websocket import WebSocket
 
     class DataclassInstance(Protocol):
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     )
     Fields: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
     # What a handler may return.
-    Result: TypeAlias = Response | Content | tuple[Content, int] | tuple[Content, int, Fields]
+    Result: TypeAlias = _native.Response | Content | tuple[Content, int] | tuple[Content, int, Fields]
     Handler: TypeAlias = Callable[[AnyRequest], Result | Awaitable[Result]]
     CallNext: TypeAlias = Callable[[AnyRequest], Awaitable[Response]]
     Middleware: TypeAlias = Callable[[AnyRequest, CallNext], Awaitable[Result]]

@@ -101,7 +101,12 @@ pub(super) fn response_of(
             Parts { status, fields: field_of(content_type), content, source: None }
         }
     };
-    Ok(Bound::new(py, Response::of(parts))?.into_any().unbind())
+    // The class in Python, which has a mapping of fields.
+    let class = py.import(name!("vitok.http.native.responses"))?.getattr(name!("Response"))?;
+    let response = class.call0()?.cast_into::<Response>()?;
+    let before = response.get().with(py, |own| std::mem::replace(own, parts));
+    drop(before);
+    Ok(response.into_any().unbind())
 }
 
 /// Puts the name of the endpoint before the text of a TypeError for the value that it has returned.

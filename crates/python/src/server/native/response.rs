@@ -190,11 +190,6 @@ impl Response {
 }
 
 impl Response {
-    /// Creates a response of these parts.
-    pub(super) fn of(parts: Parts) -> Self {
-        Self(ClassCell::new(parts))
-    }
-
     #[inline]
     pub(super) fn with<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Parts) -> R) -> R {
         self.0.with(py, body)
