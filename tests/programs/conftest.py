@@ -13,7 +13,7 @@ from browser import running_browser
 from children import FLAVOURS, PLAIN_FLAVOURS, TLS_FLAVOURS
 from needs import need_command, need_library
 from services import Service, postgres_server, redis_server, redis_tls_server
-from uvicorn_site import OURS
+from uvicorn_site import HTTPTOOLS_ON_OURS, OURS
 from uvicorn_websocket import CLASS, CONTROL
 
 
@@ -87,11 +87,11 @@ def tls(request: pytest.FixtureRequest) -> tuple[ssl.SSLContext, ssl.SSLContext]
     return serving, ssl.create_default_context(cafile=str(certificate))
 
 
-@pytest.fixture(params=[OURS, "h11", "httptools"])
+@pytest.fixture(params=[OURS, HTTPTOOLS_ON_OURS, "h11", "httptools"])
 def http(request: pytest.FixtureRequest) -> str:
-    """What uvicorn takes for `--http`: ours, and its own."""
+    """What uvicorn takes for `--http`: ours, its own on our parser, and its own."""
     name: str = request.param
-    if name != OURS:
+    if ":" not in name:
         need_library(name)
     return name
 

@@ -14,6 +14,7 @@ from needs import need_library
 # Longer than anything takes on a machine under load.
 SECONDS_AT_MOST = 20
 OURS = "vitok.uvicorn:Protocol"
+HTTPTOOLS_ON_OURS = "httptools_on_vitok:HttpToolsProtocol"
 
 
 class UvicornSite:

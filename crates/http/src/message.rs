@@ -98,6 +98,7 @@ pub struct MessageParser {
     version: Option<Version>,
     is_upgraded: bool,
     goes_on_after_close: bool,
+    discards_after_close: bool,
     failure: Option<MessageError>,
 }
 
@@ -120,6 +121,7 @@ impl MessageParser {
             version: None,
             is_upgraded: false,
             goes_on_after_close: false,
+            discards_after_close: false,
             failure: None,
         }
     }
@@ -129,10 +131,15 @@ impl MessageParser {
         self.lines.allows_folds = allow;
     }
 
-    /// Reads messages also after one that is the last on its connection, as proxies do for what was sent before the
-    /// peer knew.
+    /// Reads messages also after one that is the last on its connection.
     pub fn go_on_after_close(&mut self, go_on: bool) {
         self.goes_on_after_close = go_on;
+    }
+
+    /// Discards data after a message that is the last on its connection, which is an error otherwise: a peer may have
+    /// sent it before it knew.
+    pub fn discard_after_close(&mut self, discard: bool) {
+        self.discards_after_close = discard;
     }
 
     /// The version of the latest message.
@@ -232,13 +239,7 @@ impl MessageParser {
                 self.at = At::Head;
                 Ok(MessageEvent::Upgraded)
             }
-            At::Closed => match input.iter().position(|byte| !matches!(byte, b'\r' | b'\n')) {
-                Some(_) => Err(CLOSED),
-                None => {
-                    *input = &[];
-                    Ok(MessageEvent::NeedInput)
-                }
-            },
+            At::Closed => self.step_closed(input),
         }
     }
 
@@ -360,6 +361,17 @@ impl MessageParser {
                 self.step_lines(input)
             }
         }
+    }
+
+    /// Line ends after the last message are no data.
+    #[cold]
+    fn step_closed<'s>(&self, input: &mut &[u8]) -> Result<MessageEvent<'static, 's>, MessageError> {
+        let is_data = input.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+        if is_data && !self.discards_after_close {
+            return Err(CLOSED);
+        }
+        *input = &[];
+        Ok(MessageEvent::NeedInput)
     }
 
     #[inline]

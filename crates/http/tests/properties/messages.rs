@@ -15,6 +15,7 @@ pub(crate) fn check(input: &[u8]) {
             let mut parser = MessageParser::new(role, &limits);
             parser.allow_folds(sum & 32 != 0);
             parser.go_on_after_close(sum & 64 != 0);
+            parser.discard_after_close(sum & 16 != 0);
             parser
         };
         let whole = read(parser(), input.chunks(input.len().max(1)));

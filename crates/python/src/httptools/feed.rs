@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use super::callbacks::{Callback, Callbacks};
 use super::errors;
+use super::names;
 use super::state::HttpParser;
 use crate::buffer::View;
 use crate::ffi::arguments::{self, Call};
@@ -24,6 +25,7 @@ use crate::ffi::trampoline::ErrorSet;
 struct Feed<'a, 'py> {
     parser: This<'py, HttpParser>,
     callbacks: &'a Callbacks,
+    data: &'a Bytes,
 }
 
 /// Ends the call of `feed_data()` when it is dropped.
@@ -54,7 +56,7 @@ pub(super) fn feed_data<'py>(call: &Call<'py, HttpParser>) -> Result<Bound<'py, 
         return Err(errors::callback_failed(py, text, None));
     }
     let callbacks = callbacks.unwrap_or_else(|| Rc::new(Callbacks::default()));
-    Feed { parser, callbacks: &callbacks }.run(bytes.as_ref())?;
+    Feed { parser, callbacks: &callbacks, data: &bytes }.run()?;
     Ok(none(py))
 }
 
@@ -68,8 +70,9 @@ pub(super) fn constant_bytes(data: Borrowed<'_>) -> Result<Bytes, ErrorSet> {
 }
 
 impl<'py> Feed<'_, 'py> {
-    fn run(&self, bytes: &[u8]) -> Result<(), ErrorSet> {
+    fn run(&self) -> Result<(), ErrorSet> {
         let py = self.parser.py();
+        let bytes = self.data.as_ref();
         let mut rest = bytes;
         loop {
             let mut slots = FieldSlots::new();
@@ -83,7 +86,7 @@ impl<'py> Feed<'_, 'py> {
                 MessageEvent::Head { text, fields } => self.tell_head(text, fields)?,
                 MessageEvent::HeadEnd => self.tell(Callback::HeadersComplete)?,
                 MessageEvent::ChunkBegin => self.tell(Callback::ChunkHeader)?,
-                MessageEvent::Content(part) => self.tell_bytes(Callback::Body, part)?,
+                MessageEvent::Content(part) => self.tell_content(part)?,
                 MessageEvent::ChunkEnd => self.tell(Callback::ChunkComplete)?,
                 MessageEvent::End => self.tell(Callback::MessageComplete)?,
                 MessageEvent::Upgraded => return Err(errors::upgraded(py, bytes.len() - rest.len())),
@@ -119,11 +122,23 @@ impl<'py> Feed<'_, 'py> {
         self.check(callback, call_one(method, text.as_borrowed()))
     }
 
+    /// Tells some content: the data itself if it is nothing else.
+    #[inline]
+    fn tell_content(&self, part: &[u8]) -> Result<(), ErrorSet> {
+        if part.len() < self.data.as_ref().len() {
+            return self.tell_bytes(Callback::Body, part);
+        }
+        let py = self.parser.py();
+        let Some(method) = self.callbacks.get(py, Callback::Body) else { return Ok(()) };
+        let data = self.data.to_object(py)?;
+        self.check(Callback::Body, call_one(method, data.as_borrowed()))
+    }
+
     #[inline(always)]
     fn tell_field(&self, name: &[u8], value: &[u8]) -> Result<(), ErrorSet> {
         let py = self.parser.py();
         let Some(method) = self.callbacks.get(py, Callback::Header) else { return Ok(()) };
-        let (name, value) = (make::bytes(py, name)?.into_any(), make::bytes(py, value)?.into_any());
+        let (name, value) = (names::object_of(py, name)?, make::bytes(py, value)?.into_any());
         let told = call_two(method, [name.as_borrowed(), value.as_borrowed()]);
         self.check(Callback::Header, told)
     }

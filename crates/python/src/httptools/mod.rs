@@ -5,6 +5,7 @@
 //! | `parser`    | the classes HttpRequestParser and HttpResponseParser                   |
 //! | `feed`      | from the bytes of one call to the calls of the protocol                |
 //! | `state`     | what both have in common, and their limits                              |
+//! | `names`     | the names of fields, the latest of which are kept                       |
 //! | `callbacks` | the methods of a protocol, looked up once                              |
 //! | `errors`    | the exceptions, which are classes of `vitok.httptools`                 |
 //! | `url`       | the function parse_url and the class URL                               |
@@ -14,6 +15,7 @@
 mod callbacks;
 mod errors;
 mod feed;
+mod names;
 mod parser;
 mod state;
 mod url;

@@ -118,8 +118,11 @@ impl HttpParser {
             if let Some(allow) = lenient_headers {
                 state.parser.allow_folds(allow);
             }
-            for go_on in [lenient_keep_alive, lenient_data_after_close].into_iter().flatten() {
+            if let Some(go_on) = lenient_keep_alive {
                 state.parser.go_on_after_close(go_on);
+            }
+            if let Some(discard) = lenient_data_after_close {
+                state.parser.discard_after_close(discard);
             }
         });
         Ok(())
