@@ -1,7 +1,7 @@
 //! A parser of single messages finds the same parts in an input, however it is split. A test and a fuzz target share
 //! this file.
 
-use http::{FieldSlots, MessageEvent, MessageLimits, MessageParser, Role};
+use http::{FieldSlots, MessageEvent, MessageLimits, MessageParser, Role, Version};
 
 /// The sum of the input says where it is cut and what is allowed, so that bytes as a peer sends them are an input. The
 /// limits are small, so that inputs reach them sooner.
@@ -25,7 +25,7 @@ pub(crate) fn check(input: &[u8]) {
 }
 
 /// Reads the pieces, and describes the parts with all adjacent content joined.
-fn read<'a>(mut parser: MessageParser, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+pub(crate) fn read<'a>(mut parser: MessageParser, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
     let (mut seen, mut position) = (Seen::default(), 0);
     for piece in pieces {
         let mut rest = piece;
@@ -41,7 +41,7 @@ fn read<'a>(mut parser: MessageParser, pieces: impl Iterator<Item = &'a [u8]>) -
                         parser.next(&mut &b"GET / HTTP/1.1\r\n"[..], &mut FieldSlots::new()).err(),
                         Some(error)
                     );
-                    seen.0.push(format!("{error:?}"));
+                    seen.0.push(format!("{:?} {error}", error.kind()));
                     return seen.0;
                 }
             }
@@ -74,16 +74,19 @@ impl Seen {
             other => self.0.push(format!("{other:?}")),
         }
         if matches!(event, MessageEvent::HeadEnd | MessageEvent::End) {
-            self.0.push(format!(
-                "{:?} {:?} {:?} {} {}",
-                parser.version(),
-                parser.method(),
-                parser.status(),
-                parser.keeps_alive(),
-                parser.is_upgraded(),
-            ));
+            self.0.push(state_of(parser));
         }
     }
+}
+
+/// Version, method or status, and what follows: `1.1 GET alive`.
+fn state_of(parser: &MessageParser) -> String {
+    let version = if parser.version() == Some(Version::Http10) { "1.0" } else { "1.1" };
+    let method = parser.method().map(|method| method.escape_ascii().to_string());
+    let what = method.or_else(|| parser.status().map(|status| status.to_string())).unwrap_or_default();
+    let alive = if parser.keeps_alive() { " alive" } else { "" };
+    let upgraded = if parser.is_upgraded() { " upgraded" } else { "" };
+    format!("{version} {what}{alive}{upgraded}")
 }
 
 fn text_of(text: &[u8]) -> String {
