@@ -126,19 +126,43 @@ impl HeadLines {
         input: &[u8],
         limits: &MessageLimits,
     ) -> Result<(usize, Option<Piece>), MessageError> {
-        for (index, byte) in input.iter().enumerate() {
+        let mut used = 0;
+        while let Some(byte) = input.get(used) {
             if let Some(piece) = self.before(*byte) {
-                return Ok((index, Some(piece)));
+                return Ok((used, Some(piece)));
+            }
+            let run = self.take_run(&input[used..], limits);
+            if run > 0 {
+                used += run;
+                continue;
             }
             self.length += 1;
             if self.length > limits.head_bytes {
                 return Err(TOO_LARGE);
             }
+            used += 1;
             if let Some(piece) = self.after(*byte, limits)? {
-                return Ok((index + 1, Some(piece)));
+                return Ok((used, Some(piece)));
             }
         }
-        Ok((input.len(), None))
+        Ok((used, None))
+    }
+
+    /// Keeps the bytes at the start of the input that only continue a name, a value or a target, as far as the limits
+    /// allow, and returns their number. The byte behind them is looked at by itself.
+    #[inline]
+    fn take_run(&mut self, input: &[u8], limits: &MessageLimits) -> usize {
+        let (class, most) = match self.at {
+            At::Name => (TOKEN, usize::MAX),
+            At::Value => (VALUE, usize::MAX),
+            At::Target if self.bytes.len() >= target::BEGINNING => (TARGET, limits.start_line_bytes),
+            _ => return 0,
+        };
+        let room = (limits.head_bytes - self.length).min(most.saturating_sub(self.bytes.len()));
+        let run = bytes::run(&input[..input.len().min(room)], class);
+        self.bytes.extend_from_slice(&input[..run]);
+        self.length += run;
+        run
     }
 
     /// Returns the part that this byte, which is not used, shows to be complete.
@@ -152,9 +176,11 @@ impl HeadLines {
             }
             At::Line if self.is_field_pending && !matches!(byte, b' ' | b'\t') => {
                 self.is_field_pending = false;
-                let value = bytes::trimmed(&self.bytes[self.name_length..]).to_vec();
-                self.bytes.truncate(self.name_length);
-                Some(Piece::Field(std::mem::take(&mut self.bytes), value))
+                let (name, value) = self.bytes.split_at(self.name_length);
+                let field = Piece::Field(name.to_vec(), bytes::trimmed(value).to_vec());
+                // Its memory is for the next field.
+                self.bytes.clear();
+                Some(field)
             }
             _ => None,
         }

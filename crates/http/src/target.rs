@@ -54,6 +54,9 @@ pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProt
     }
 }
 
+/// How many bytes of a target [`may_begin`] looks at.
+pub(crate) const BEGINNING: usize = b"https://".len();
+
 /// Returns whether these bytes can begin a target of a method other than CONNECT.
 pub(crate) fn may_begin(start: &[u8]) -> bool {
     let schemes: [&[u8]; 2] = [b"http://", b"https://"];

@@ -44,7 +44,7 @@ pub(super) fn feed_data<'py>(call: &Call<'py, HttpParser>) -> Result<Bound<'py, 
     let begun = parser.state.with(py, |state| {
         let (failure, was_feeding) = (state.failure, state.is_feeding);
         let callbacks = state.callbacks.clone();
-        state.is_feeding = true;
+        (state.is_feeding, state.is_new) = (true, false);
         (failure, was_feeding, callbacks)
     });
     let (failure, was_feeding, callbacks) = begun;

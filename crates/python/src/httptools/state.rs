@@ -32,11 +32,19 @@ pub(super) struct State {
     pub(super) failure: Option<&'static str>,
     /// Whether `feed_data()` runs.
     pub(super) is_feeding: bool,
+    /// Whether neither `__init__` nor `feed_data()` was called.
+    pub(super) is_new: bool,
 }
 
 impl State {
     fn new(role: Role) -> Self {
-        Self { parser: MessageParser::new(role, &LIMITS), callbacks: None, failure: None, is_feeding: false }
+        Self {
+            parser: MessageParser::new(role, &LIMITS),
+            callbacks: None,
+            failure: None,
+            is_feeding: false,
+            is_new: true,
+        }
     }
 }
 
@@ -61,13 +69,15 @@ impl HttpParser {
 impl HttpParser {
     fn __init__(&self, py: Python<'_>, protocol: &Bound<'_, PyAny>) -> PyResult<()> {
         let callbacks = Rc::new(Callbacks::of(protocol, self.role == Role::Response)?);
-        let mut state = State { callbacks: Some(callbacks), ..State::new(self.role) };
-        self.state.with(py, |current| {
-            state.is_feeding = current.is_feeding;
-            std::mem::swap(current, &mut state);
+        let replaced = self.state.with(py, |state| {
+            // A parser that was used begins anew.
+            let fresh = (!state.is_new).then(|| State::new(self.role));
+            let is_feeding = state.is_feeding;
+            let replaced = fresh.map(|fresh| std::mem::replace(state, fresh));
+            (state.callbacks, state.is_feeding, state.is_new) = (Some(callbacks), is_feeding, false);
+            replaced
         });
-        // What it replaces is released here.
-        drop(state);
+        drop(replaced);
         Ok(())
     }
 
