@@ -107,7 +107,8 @@ class Level:
                 value = run(request)
                 if isinstance(value, types.CoroutineType):
                     # Of a function that was not seen to be asynchronous.
-                    return complete(request, value)
+                    coroutine = value
+                    return complete(request, lambda _: coroutine)
                 if makes_responses:
                     value = respond(value, request, name)
             except Exception as error:
@@ -136,17 +137,17 @@ class Level:
             return await endpoint(request)
 
         def catch(request: Any) -> Any:
-            return complete(request, run(request))
+            return complete(request, run)
 
         return catch if self._catches else run
 
-    def _complete(self, name: str) -> Callable[[Any, Awaitable[Any]], Awaitable[Any]]:
-        """Return a coroutine function that awaits a value, handles exceptions, and calls the hooks after."""
+    def _complete(self, name: str) -> Callable[[Any, Endpoint], Awaitable[Any]]:
+        """Return a coroutine function that awaits an endpoint, handles exceptions, and calls the hooks after."""
         respond, after, makes_responses = self.respond, self.after, self._makes_responses
 
-        async def complete(request: Any, awaitable: Awaitable[Any]) -> Any:
+        async def complete(request: Any, endpoint: Endpoint) -> Any:
             try:
-                value = await awaitable
+                value = await endpoint(request)
                 if makes_responses:
                     value = respond(value, request, name)
             except Exception as error:
@@ -201,6 +202,24 @@ class Level:
         def run(request: Any) -> Any:
             request.state.update(state())
             return endpoint(request)
+
+        return run
+
+    def with_state_of_socket(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the endpoint of a WebSocket, whose scope has the state of this application and of outer ones."""
+        states: list[Callable[[], Mapping[str, Any]]] = []
+        level: Level | None = self
+        while level is not None:
+            states[:0] = [] if level.state is None else [level.state]
+            level = level.outer
+        if not states:
+            return endpoint
+
+        async def run(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            state = dict(scope.get("state") or {})
+            for inner in states:
+                state.update(inner())
+            await endpoint({**scope, "state": state}, receive, send)
 
         return run
 

@@ -114,7 +114,7 @@ class _Compilation:
         if definition.is_websocket:
             from .websocket import endpoint as websocket_endpoint
 
-            return "websocket", websocket_endpoint(handler, app=self.app)
+            return "websocket", level.with_state_of_socket(websocket_endpoint(handler, app=self.app))
         awaits = is_async(handler)
         if definition.is_blocking:
             handler, awaits = chain.in_thread(handler), True
@@ -145,9 +145,9 @@ class _Compilation:
     def fallback(self, request: Any, allowed: tuple[str, ...] | None) -> Any:
         """Answer a request without a route, in what surrounds the routes below the same prefix."""
         path = request.path
-        place = max(
-            (place for place in self.places if covers(place.prefix, path)), key=lambda place: len(place.prefix.segments)
-        )
+        # The application with the longest prefix; of those at `/`, which is none, the innermost.
+        places = [place for place in self.places if covers(place.prefix, path)]
+        place = max(reversed(places), key=lambda place: 0 if place.prefix == _ROOT else len(place.prefix.segments))
         key = (id(place), allowed)
         if key not in self.fallbacks:
             endpoint, _ = place.level.surround(self.missing(allowed), name="no route", awaits=False)
