@@ -78,7 +78,7 @@ def test_the_limits_of_an_urlencoded_form_are_held_to_the_byte() -> None:
         ("fields", 2, "413 the form has more fields than 1, at byte 6"),
         ("name_size", 2, "413 the form has a name of more bytes than 1, at byte 6"),
         ("field_size", 3, "413 the form has a field of more bytes than 2, at byte 0"),
-        ("fields_size", 11, "413 the form has more bytes than 10, at byte 0"),
+        ("fields_size", 11, "413 the form has more bytes than 10, at byte 10"),
     ]
     for name, enough, reason in rows:
         assert len(asyncio.run(receive(content, URLENCODED, **{name: enough}))) == 2

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from .converters import Converter
+    from .forms import FormLimits
     from .handlers import HandlerT, Middleware, WebSocketHandlerT
     from .routes import Query, Section
 
@@ -43,7 +44,7 @@ class App(Surroundings):
             if that has a route.
         json_encode: Replaces the encoder of JSON: from a value to bytes or str.
         json_decode: Replaces the decoder of JSON: from bytes to a value; ValueError is the status 400.
-        form_limits: Limits of forms, for `request.form()` without limits of its own.
+        form_limits: Limits of forms, for `request.form()` without limits of its own; those of `FormLimits()` if None.
 
     >>> app = App()
     >>> @app.get("/hello/{name}", name="hello")
@@ -62,7 +63,7 @@ class App(Surroundings):
         redirect_slashes: bool = False,
         json_encode: Callable[[Any], bytes | str] | None = None,
         json_decode: Callable[[bytes], Any] | None = None,
-        form_limits: Any = None,
+        form_limits: FormLimits | None = None,
     ) -> None:
         super().__init__(middleware)
         if max_body < 0:
@@ -76,6 +77,8 @@ class App(Surroundings):
             "json_decode": json_decode,
             "form_limits": form_limits,
         }
+        # What `request.form()` without limits of its own takes; None for the defaults.
+        self.form_limits = form_limits
         self._redirect_slashes = redirect_slashes
         self._definitions: list[Definition] = []
         self._mounts: list[Mount] = []

@@ -100,7 +100,8 @@ pub(super) fn fields<'py>(
         http_error(py, 413, &format!("the form has {than} {limit}, at byte {at}"))
     };
     if content.len() as u64 > limits.fields_bytes {
-        return Err(too_large("more bytes than", limits.fields_bytes, 0));
+        let limit = limits.fields_bytes;
+        return Err(http_error(py, 413, &format!("the form has more bytes than {limit}, at byte {limit}")));
     }
     let mut fields = Vec::new();
     for pair in urlencoded::pairs(content) {
