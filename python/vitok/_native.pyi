@@ -15,12 +15,16 @@ from typing_extensions import disjoint_base
 
 from vitok._http_native import FileSource as FileSource
 from vitok._http_native import Folder as Folder
+from vitok._http_native import Headers as Headers
 from vitok._http_native import HttpAwaitable as HttpAwaitable
 from vitok._http_native import HttpExchange as HttpExchange
 from vitok._http_native import HttpPause as HttpPause
 from vitok._http_native import HttpProtocol as HttpProtocol
+from vitok._http_native import HttpReader as HttpReader
 from vitok._http_native import HttpServer as HttpServer
+from vitok._http_native import HttpStream as HttpStream
 from vitok._http_native import MultipartParser as MultipartParser
+from vitok._http_native import QueryParams as QueryParams
 from vitok._http_native import Request as Request
 from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
@@ -42,16 +46,20 @@ __all__ = [
     "FileSource",
     "Folder",
     "Handle",
+    "Headers",
     "HttpAwaitable",
     "HttpExchange",
     "HttpParser",
     "HttpPause",
     "HttpProtocol",
+    "HttpReader",
     "HttpRequestParser",
     "HttpResponseParser",
     "HttpServer",
+    "HttpStream",
     "LineWriter",
     "MultipartParser",
+    "QueryParams",
     "ReadPipeTransport",
     "Request",
     "Response",

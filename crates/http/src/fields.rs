@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::mem::{self, MaybeUninit};
 
 use crate::bytes;
-use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
-use crate::limits::FIELDS_AT_MOST;
+use crate::encode;
+use crate::error::{LocalProtocolError, RemoteProtocolError, RemoteProtocolErrorKind};
+use crate::limits::{FIELDS_AT_MOST, SECTION_BYTES_AT_MOST};
 
 const TOO_MANY: RemoteProtocolError =
     RemoteProtocolError::new(RemoteProtocolErrorKind::FieldsTooLarge, "too many fields (RFC 6585 section 5)");
@@ -90,6 +91,31 @@ pub struct Fields {
 impl Fields {
     /// No fields.
     pub(crate) const EMPTY: Self = Self { bytes: Vec::new(), places: Vec::new() };
+
+    /// Creates fields that did not arrive as a section.
+    ///
+    /// # Errors
+    ///
+    /// A name or a value is not allowed.
+    pub fn of<N: AsRef<[u8]>, V: AsRef<[u8]>>(
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, LocalProtocolError> {
+        let mut made = Self::EMPTY;
+        for (name, value) in fields {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            encode::check_field(name, value)?;
+            let start = made.bytes.len();
+            let middle = start + name.len();
+            made.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+            made.bytes.extend_from_slice(value);
+            if made.bytes.len() > SECTION_BYTES_AT_MOST {
+                return Err(LocalProtocolError::BadFieldValue);
+            }
+            made.places
+                .push(Place { name: Span::new(start, middle), value: Span::new(middle, made.bytes.len()) });
+        }
+        Ok(made)
+    }
 
     /// Iterates over the name and value of each field.
     #[inline]

@@ -40,14 +40,16 @@ impl Head {
         if !is_line {
             return Err(BAD_LINE);
         }
-        let mut section = [method, b" ", target, b" HTTP/1.1\r\n"].concat();
+        let mut lines = Vec::new();
         let mut has_host = false;
         for (name, value) in fields {
             encode::check_field(name.as_ref(), value.as_ref()).map_err(|_| BAD_FIELD)?;
             has_host |= name.as_ref().eq_ignore_ascii_case(b"host");
-            section.extend_from_slice(&[name.as_ref(), b": ", value.as_ref(), b"\r\n"].concat());
+            lines.extend_from_slice(&[name.as_ref(), b": ", value.as_ref(), b"\r\n"].concat());
         }
-        section.extend_from_slice(if has_host { b"\r\n" } else { b"host: unknown\r\n\r\n" });
+        // Only 1.0 has requests without Host.
+        let version = if has_host { b" HTTP/1.1\r\n" } else { b" HTTP/1.0\r\n" };
+        let section = [method, b" ", target, version, &lines, b"\r\n"].concat();
         let mut head = Self::default();
         head.fields.bytes = section;
         head.parse(&ANY_LENGTH)?;
@@ -65,6 +67,12 @@ mod tests {
         assert_eq!((head.method(), head.path(), head.query()), (&b"GET"[..], &b"/a"[..], &b"b"[..]));
         assert_eq!(head.fields().value_of(b"host"), Some(&b"a.example"[..]));
         assert_eq!(head.fields().iter().len(), 2);
+    }
+
+    #[test]
+    fn a_head_without_host_is_one_of_1_0() {
+        let head = Head::of(b"GET", b"/", NO_FIELDS).unwrap();
+        assert_eq!((head.version(), head.fields().iter().len()), (crate::Version::Http10, 0));
     }
 
     #[test]

@@ -2,28 +2,36 @@
 //!
 //! [`name!`](crate::name) looks a name up at compile time; a name that the table does not have does not compile.
 
-use std::convert::Infallible;
-use std::ops::Deref;
-use std::sync::OnceLock;
-
-use pyo3::prelude::*;
-use pyo3::types::PyString;
+pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 287] = [
+pub(super) const TEXTS: [&str; 319] = [
     "1.0",
+    "1.1",
+    "ClientDisconnected",
     "Comment",
     "DEBUG_STACK_DEPTH",
+    "DELETE",
     "Element",
     "Error on transport creation for incoming connection",
     "FALLBACK",
     "Future",
     "GET",
+    "GenericAlias",
+    "HEAD",
     "HTTPError",
+    "ItemsView",
+    "KeysView",
+    "Mapping",
     "MemoryBIO",
     "OPENSSL_VERSION",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PUT",
     "ProcessingInstruction",
     "QName",
+    "Request",
     "Response",
     "SSLError",
     "SSLObject",
@@ -35,11 +43,13 @@ pub(super) const TEXTS: [&str; 287] = [
     "Task",
     "TimeoutError",
     "UUID",
+    "ValuesView",
     "_SSLContext",
     "_SSLSocket",
     "_ThreadSafeHandle",
     "__await__",
     "__basicsize__",
+    "__class_getitem__",
     "__code__",
     "__context__",
     "__file__",
@@ -132,6 +142,7 @@ pub(super) const TEXTS: [&str; 287] = [
     "close_inherited",
     "co_argcount",
     "code",
+    "collections.abc",
     "compression",
     "connect",
     "connection_begun",
@@ -146,6 +157,7 @@ pub(super) const TEXTS: [&str; 287] = [
     "data_received",
     "datagram_received",
     "decode",
+    "decode_json",
     "detach",
     "do_handshake",
     "done",
@@ -161,6 +173,8 @@ pub(super) const TEXTS: [&str; 287] = [
     "fileno",
     "flags",
     "fragment",
+    "from_raw",
+    "from_scope",
     "get",
     "get_asyncgen_hooks",
     "get_buffer",
@@ -175,16 +189,20 @@ pub(super) const TEXTS: [&str; 287] = [
     "gettimeout",
     "headers",
     "host",
+    "http",
     "http.disconnect",
     "http.request",
     "http_version",
     "https",
     "is_closing",
+    "is_disconnected",
     "items",
+    "json_decode",
     "json_encode",
     "links",
     "loop",
     "make",
+    "max_body",
     "message",
     "method",
     "more_body",
@@ -200,6 +218,7 @@ pub(super) const TEXTS: [&str; 287] = [
     "on_url",
     "os",
     "parse",
+    "parse_form",
     "path",
     "path_params",
     "pause_reading",
@@ -217,11 +236,14 @@ pub(super) const TEXTS: [&str; 287] = [
     "raw_headers",
     "raw_path",
     "read",
+    "read_xml",
     "reason",
+    "receive_form",
     "recv_into",
     "recvfrom",
     "recvfrom_into",
     "refused",
+    "register",
     "register_at_fork",
     "release",
     "result",
@@ -255,6 +277,7 @@ pub(super) const TEXTS: [&str; 287] = [
     "start",
     "state",
     "status",
+    "stream",
     "submit",
     "subprotocol",
     "subprotocols",
@@ -271,6 +294,7 @@ pub(super) const TEXTS: [&str; 287] = [
     "trailers",
     "transport",
     "type",
+    "types",
     "unexpected_end",
     "unwrap",
     "upgrade",
@@ -280,9 +304,12 @@ pub(super) const TEXTS: [&str; 287] = [
     "verify_code",
     "version",
     "vitok._names",
+    "vitok._native",
     "vitok.http.application",
     "vitok.http.files",
+    "vitok.http.native.content",
     "vitok.http.native.errors",
+    "vitok.http.native.forms",
     "vitok.http.native.responses",
     "vitok.http.scope",
     "warning",
@@ -303,39 +330,6 @@ pub(super) const TEXTS: [&str; 287] = [
 #[expect(clippy::declare_interior_mutable_const, reason = "each place of the array is a new one")]
 const UNSET: Name = Name::new();
 pub(crate) static NAMES: [Name; TEXTS.len()] = [UNSET; TEXTS.len()];
-
-/// An interned string that lives as long as the process. [`name!`](crate::name) returns one.
-pub(crate) struct Name(pub(super) OnceLock<Py<PyString>>);
-
-impl Name {
-    const fn new() -> Self {
-        Self(OnceLock::new())
-    }
-}
-
-impl Deref for Name {
-    type Target = Py<PyString>;
-
-    #[inline(always)]
-    #[expect(
-        clippy::expect_used,
-        reason = "`ffi::name::load` is among the first calls of the module's initialisation"
-    )]
-    fn deref(&self) -> &Py<PyString> {
-        self.0.get().expect("the module makes all names before anything of it can be called")
-    }
-}
-
-impl<'a, 'py> IntoPyObject<'py> for &'a Name {
-    type Target = PyString;
-    type Output = Borrowed<'a, 'py, PyString>;
-    type Error = Infallible;
-
-    #[inline(always)]
-    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Infallible> {
-        Ok(self.bind_borrowed(py))
-    }
-}
 
 /// Returns the index of a text in [`NAMES`], for [`name!`](crate::name), which calls it at compile time.
 ///

@@ -4,6 +4,7 @@
 //! of the C API; loops, polls and asyncio are not known here.
 
 pub(crate) mod arguments;
+pub(crate) mod async_iterator;
 pub(crate) mod at_import;
 pub(crate) mod audit;
 pub(crate) mod bytes;
@@ -26,9 +27,11 @@ mod head;
 pub(crate) mod heap_type;
 pub(crate) mod instance;
 pub(crate) mod interned;
+mod interned_name;
 pub(crate) mod interpreter;
 pub(crate) mod items;
 pub(crate) mod make;
+pub(crate) mod mapping;
 pub(crate) mod memory_view;
 pub(crate) mod method;
 pub(crate) mod name;

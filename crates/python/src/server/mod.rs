@@ -20,6 +20,7 @@
 //! | `following`     | tasks of requests, from their first step to their end                    |
 //! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
 //! | `access_log`    | lines of the access log                                                  |
+//! | `addresses`     | the addresses of a connection's ends                                     |
 //! | `connection`    | the protocol of a connection: its parts and its state                    |
 //! | `shared`        | what the connections of a server share                                   |
 //! | `settings`      | the options of a server                                                  |
@@ -27,6 +28,7 @@
 //! | `transport`     | where bytes go: a native stream or any other transport                   |
 
 mod access_log;
+mod addresses;
 mod asgi;
 mod class;
 mod connection;

@@ -1,7 +1,7 @@
 //! A request's head as ASGI's `scope` (ASGI HTTP specification, "HTTP Connection Scope").
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::names::NAMES;
@@ -10,6 +10,7 @@ use crate::ffi::name::Text;
 use crate::ffi::object::Object;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
+use crate::server::addresses;
 use crate::server::connection::Protocol;
 use crate::server::settings::Settings;
 
@@ -138,8 +139,8 @@ fn look_up<'py>(
     let none = || py.None().into_bound(py);
     let Some(transport) = protocol.transport(py) else { return Ok([none(), none()]) };
     let [peer, own] = transport.addresses(py)?;
-    let client = endpoint(peer, false)?;
-    let server = shared(protocol, prototype, endpoint(own, true)?)?;
+    let client = addresses::endpoint(peer, false)?;
+    let server = shared(protocol, prototype, addresses::endpoint(own, true)?)?;
     let (for_client, for_server) = (client.clone().into(), server.clone().into());
     let before = protocol.state.with(py, |state| state.addresses.replace([for_client, for_server]));
     drop(before);
@@ -188,23 +189,6 @@ fn shared<'py>(
     let before = http_server.shared.with(py, |shared| shared.local.replace(object));
     drop(before);
     Ok(server)
-}
-
-/// Returns `(host, port)`, for a server's Unix socket `(path, None)`, otherwise None.
-fn endpoint<'py>(address: Bound<'py, PyAny>, is_server: bool) -> PyResult<Bound<'py, PyAny>> {
-    let py = address.py();
-    if let Ok(address) = address.cast::<PyTuple>()
-        && address.len() >= 2
-    {
-        if address.len() == 2 {
-            return Ok(address.clone().into_any());
-        }
-        return Ok(make::tuple(py, [address.get_item(0)?, address.get_item(1)?])?.into_any());
-    }
-    if is_server && address.is_instance_of::<PyString>() && address.is_truthy()? {
-        return Ok(make::tuple(py, [address, py.None().into_bound(py)])?.into_any());
-    }
-    Ok(py.None().into_bound(py))
 }
 
 /// What is the same for all requests of a server.

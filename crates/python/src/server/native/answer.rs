@@ -205,7 +205,7 @@ fn with_status<'py>(
 #[inline]
 pub(super) fn respond(request: This<'_, Request>, answer: Answer<'_>) -> Result<(), ErrorSet> {
     let py = request.py();
-    let (protocol, id) = (request.value().protocol.this(py), request.id);
+    let (protocol, id) = request.value().connection(py)?;
     request::detach(request);
     let sent = driver::send_by(protocol, |wire, context, out| match answer {
         Answer::Plain { status, content_type, content } => {

@@ -3,7 +3,7 @@
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
-use wire::{Ending, Finished, Outcome, Wire as _};
+use wire::{Ending, Finished, Outcome};
 
 use super::answer::{self, Answer};
 use super::request::{self, Request, Stage};
@@ -66,8 +66,7 @@ fn call_fallback<'py>(request: This<'py, Request>, routes: &Routes) -> Result<Bo
             return Err(PyErr::from_value(class.call1((400, reason.to_string()))?).into());
         }
         Found::NotAllowed => {
-            let path =
-                request.value().protocol.this(py).state.with(py, |state| state.wire.head().path().to_vec());
+            let path = request.with_head(py, |head| head.path().to_vec())?;
             make::tuple(py, routes.allowed_names(py, &path)?)?.into_any()
         }
         _ => py.None().into_bound(py),
@@ -126,7 +125,7 @@ pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), Error
     if !is_handled {
         return complete(request, Err(error));
     }
-    let http_server = request.value().protocol.this(py).value().http_server.get();
+    let http_server = request.value().connection(py)?.0.value().http_server.get();
     let routes = request.value().routes.get();
     let on_exception = routes.on_exception.bind_borrowed(py);
     let called = call_two(on_exception, [request.object(), error.value(py).as_any().as_borrowed()]);
@@ -151,7 +150,7 @@ impl Followed for Request {
         if this.is_past(Stage::Ended) {
             return Ok(());
         }
-        let http_server = this.value().protocol.this(py).value().http_server.get();
+        let http_server = this.value().connection(py)?.0.value().http_server.get();
         match tasks::result(task) {
             Ok(_) if this.is_past(Stage::Sent) => complete(this, Ok(())),
             Ok(value) => settle(this, http_server, this.value().routes.get(), Ok(value)),
@@ -176,7 +175,7 @@ fn end(request: This<'_, Request>) -> Result<(), ErrorSet> {
     if !request.enter(Stage::Ended) {
         return Ok(());
     }
-    following::count_end(request.value().protocol.this(request.py()), request.key)
+    following::count_end(request.value().connection(request.py())?.0, request.key)
 }
 
 /// Ends a request, and completes the response that the client waits for, before what was raised is reported, or leaves
@@ -184,10 +183,10 @@ fn end(request: This<'_, Request>) -> Result<(), ErrorSet> {
 fn complete(request: This<'_, Request>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = request.py();
     let counted = end(request);
-    let protocol = request.value().protocol.this(py);
+    let (protocol, id) = request.value().connection(py)?;
     request::detach(request);
     let how = if outcome.is_ok() { Outcome::Ended } else { Outcome::Failed };
-    let (finished, performed) = driver::finish(protocol, request.id, how);
+    let (finished, performed) = driver::finish(protocol, id, how);
     let performed = and_also(py, counted, || performed);
     if outcome.is_ok() && finished.ending == Ending::Complete {
         return performed;

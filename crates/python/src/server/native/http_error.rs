@@ -19,3 +19,14 @@ pub(super) fn http_error(py: Python<'_>, status: u16, detail: &str) -> ErrorSet 
         Err(error) => error.into(),
     }
 }
+
+/// Raises `ClientDisconnected()`.
+#[cold]
+pub(super) fn client_disconnected(py: Python<'_>) -> ErrorSet {
+    let make =
+        || py.import(name!("vitok.http.native.content"))?.getattr(name!("ClientDisconnected"))?.call0();
+    match make() {
+        Ok(error) => PyErr::from_value(error).into(),
+        Err(error) => error.into(),
+    }
+}

@@ -10,26 +10,48 @@
 //! | `answer`      | a value as a response                                                 |
 //! | `mount`       | where an ASGI application stands in a native one                      |
 //! | `sending`     | a response with a source, part by part                                |
-//! | `request`     | `Request`: one request, as the application sees it                    |
 //! | `multipart`   | `MultipartParser`: a form in parts, for Python's code                 |
 //! | `forms`       | urlencoded forms in one step; how a refused form is reported          |
-//! | `http_error`  | raising `HTTPError`                                                   |
+//! | `from_scope`  | requests of other ASGI servers                                        |
+//! | `accessors`   | `Request` as the application sees it: its attributes                  |
+//! | `methods`     | its methods                                                           |
+//! | `stream`      | `stream()`: the content part by part                                  |
+//! | `body`        | the coroutines of `body()` and the like                               |
+//! | `values`      | content as text, JSON, XML or a form                                  |
+//! | `reading`     | reading content, as far as it has arrived                             |
+//! | `request`     | one request: its head, and what was made of it                        |
+//! | `incoming`    | what has been read of the content of a request                        |
+//! | `headers`     | `Headers`: the fields of a request as a mapping                       |
+//! | `query`       | `QueryParams`: the query of a request as a mapping                    |
+//! | `cookies`     | the cookies of a request                                              |
+//! | `http_error`  | raising exceptions of Python's modules                                |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
 //! | `files/`      | responses from files, small ones at once                              |
 //! | `xml/`        | elements of `xml.etree`, read and written                             |
 
+mod accessors;
 mod answer;
+mod body;
 mod call;
+mod cookies;
 mod files;
 mod forms;
+mod from_scope;
+mod headers;
 mod http_error;
+mod incoming;
+mod methods;
 mod mount;
 mod multipart;
+mod query;
+mod reading;
 mod request;
 mod response;
 mod routes;
 mod sending;
+mod stream;
+mod values;
 mod xml;
 
 use pyo3::prelude::*;
@@ -64,7 +86,12 @@ pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     call::load(module.py())?;
     files::add(module)?;
     xml::add(module)?;
-    request::make_class(module, sending::methods())
+    body::make_class(module)?;
+    stream::make_class(module)?;
+    let headers = headers::make_class(module)?;
+    let query = query::make_class(module)?;
+    let request = accessors::make_class(module, sending::methods())?;
+    from_scope::add(&request, &headers, &query)
 }
 
 impl Native {

@@ -1,25 +1,24 @@
-//! `Request`: one request of a native application.
+//! `Request`: what an application asks a request for. Nothing is made before it is asked for, and what was made is kept.
 //!
-//! It reads the head where the connection has it, as long as that is there; then it has a copy. Nothing else is made
-//! until the application asks for it.
+//! The head belongs to the connection while the request is its current one, and is copied for a request that somebody
+//! keeps longer: [`detach`]. A request of another ASGI server brings its own head.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use wire::{Received, RequestId, Wire as _};
+use wire::{RequestId, Wire as _};
 
+use super::incoming::Incoming;
 use super::routes::{Found, Routes};
-use crate::ffi::class::Definition;
-use crate::ffi::getter::{Getter, getter};
+use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
-use crate::ffi::make;
-use crate::ffi::method::{Method, no_arguments};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
+use crate::server::addresses;
 use crate::server::connection::Protocol;
-use crate::server::driver;
 
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -37,49 +36,67 @@ pub(super) enum Stage {
 
 /// One request.
 pub(super) struct Request {
-    pub(super) protocol: Object<Protocol>,
-    /// The number of the request in the connection.
-    pub(super) id: RequestId,
+    pub(super) source: Source,
     /// The number of the request in the server.
     pub(super) key: u64,
     pub(super) routes: Object<Routes>,
     pub(super) found: Found,
     stage: AtomicU8,
-    /// The head, once the connection has it no more.
-    head: GilCell<Option<Box<http::Head>>>,
+    /// What most requests have none of.
+    rest: GilCell<Option<Box<Rest>>>,
 }
 
-/// Creates the class with further methods, and adds it to the module.
-pub(super) fn make_class(module: &Bound<'_, PyModule>, mut methods: Vec<Method<Request>>) -> PyResult<()> {
-    let doc = "One request of a native application.";
-    methods.extend(own_methods());
-    let definition = Definition { methods, getters: getters(), ..Definition::new("Request", doc) };
-    definition.make(module, Request::class()).map(drop)
+/// Where a request has come from.
+pub(super) enum Source {
+    Connection {
+        protocol: Object<Protocol>,
+        /// The number of the request in the connection.
+        id: RequestId,
+    },
+    /// Another ASGI server.
+    Scope(Box<Scope>),
 }
 
-fn getters() -> Vec<Getter<Request>> {
-    vec![
-        getter("method", |this: This<'_, Request>| {
-            this.with_head(|py, head| Ok(make::latin_1(py, head.method())?.into_any()))
-        }),
-        getter("path", |this: This<'_, Request>| this.with_head(path)),
-        getter("raw_path", |this: This<'_, Request>| {
-            this.with_head(|py, head| Ok(make::bytes(py, head.path())?.into_any()))
-        }),
-        getter("query_string", |this: This<'_, Request>| {
-            this.with_head(|py, head| Ok(make::bytes(py, head.query())?.into_any()))
-        }),
-        getter("path_params", path_params),
-        getter("route", |this: This<'_, Request>| Ok(route(this))),
-    ]
+/// A request of another ASGI server.
+pub(super) struct Scope {
+    pub(super) head: http::Head,
+    pub(super) scope: Object,
+    pub(super) receive: Object,
 }
 
-fn own_methods() -> Vec<Method<Request>> {
-    let doc = "The content, which has arrived as a whole.";
-    vec![Method::new("read", no_arguments(read), "($self)", doc)]
+/// What was made for the application, and what it has read.
+#[derive(Default)]
+struct Rest {
+    /// The head of a request that has outlived its response.
+    head: Option<http::Head>,
+    objects: [Option<Object>; Attribute::COUNT],
+    incoming: Incoming,
+}
+
+/// The attributes that are kept.
+#[derive(Clone, Copy)]
+pub(super) enum Attribute {
+    Path,
+    Headers,
+    Query,
+    Cookies,
+    PathParams,
+    Route,
+    State,
+    Client,
+    Server,
+    Text,
+    Json,
+    Xml,
+    Form,
+}
+
+impl Attribute {
+    const COUNT: usize = Self::Form as usize + 1;
 }
 
 impl Request {
+    /// Creates the request that is the current one of a connection.
     #[inline]
     pub(super) fn make<'py>(
         protocol: This<'py, Protocol>,
@@ -88,16 +105,21 @@ impl Request {
         routes: &Bound<'py, Routes>,
         found: Found,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
-        let value = Self {
-            protocol: protocol.to_owned().into(),
-            id,
-            key,
-            routes: routes.clone().into(),
-            found,
-            stage: AtomicU8::new(Stage::Called as u8),
-            head: GilCell::new(None),
-        };
-        Self::class().instance(protocol.py(), value)
+        let source = Source::Connection { protocol: protocol.to_owned().into(), id };
+        Self::of(routes, source, key, found)
+    }
+
+    #[inline]
+    pub(super) fn of<'py>(
+        routes: &Bound<'py, Routes>,
+        source: Source,
+        key: u64,
+        found: Found,
+    ) -> Result<Bound<'py, Self>, ErrorSet> {
+        let stage = AtomicU8::new(Stage::Called as u8);
+        let rest = GilCell::new(None);
+        let value = Self { source, key, routes: routes.clone().into(), found, stage, rest };
+        Self::class().instance(routes.py(), value)
     }
 
     /// Returns whether the request is that far, or farther.
@@ -109,56 +131,123 @@ impl Request {
     pub(super) fn enter(&self, stage: Stage) -> bool {
         self.stage.swap(stage as u8, Ordering::Relaxed) < stage as u8
     }
-}
 
-impl<'py> This<'py, Request> {
-    /// Reads the head.
-    pub(super) fn with_head<R>(self, read: impl FnOnce(Python<'py>, &http::Head) -> R) -> R {
-        let (py, value) = (self.py(), self.value());
-        value.head.with(py, |kept| match kept {
-            Some(head) => read(py, head),
-            None => value.protocol.this(py).state.with(py, |state| read(py, state.wire.head())),
-        })
-    }
-}
-
-/// Keeps a copy of the head, which the connection is about to lose, if anyone else may still ask for it.
-pub(super) fn detach(this: This<'_, Request>) {
-    let py = this.py();
-    if this.is_shared() && this.head.with(py, |kept| kept.is_none()) {
-        let head = this.with_head(|_, head| Box::new(head.clone()));
-        this.head.with(py, |kept| *kept = Some(head));
-    }
-}
-
-fn path<'py>(py: Python<'py>, head: &http::Head) -> PyResult<Bound<'py, PyAny>> {
-    let decoded = http::percent_decoded(head.path());
-    Ok(make::text(py, &String::from_utf8_lossy(&decoded))?.into_any())
-}
-
-fn path_params(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
-    let raw = this.with_head(|_, head| head.path().to_vec());
-    Ok(this.routes.get().path_params(this.py(), &this.found, &raw)?.into_any())
-}
-
-fn route(this: This<'_, Request>) -> Bound<'_, PyAny> {
-    let py = this.py();
-    match this.found {
-        Found::Entry { place, .. } => this.routes.get().entry(place).route.bind(py).clone(),
-        _ => py.None().into_bound(py),
-    }
-}
-
-fn read(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    let py = this.py();
-    let protocol = this.value().protocol.this(py);
-    match driver::receive(protocol, this.id)? {
-        Received::Content { .. } => {
-            let content = protocol.state.with(py, |state| state.exchange.take_content(py, this.id))?;
-            content.to_object(py)
+    /// Returns the connection, and the number of the request in it. RuntimeError for a request of another server, which
+    /// is answered there.
+    #[inline]
+    pub(super) fn connection<'py>(
+        &'py self,
+        py: Python<'py>,
+    ) -> Result<(This<'py, Protocol>, RequestId), ErrorSet> {
+        match &self.source {
+            Source::Connection { protocol, id } => Ok((protocol.this(py), *id)),
+            Source::Scope(_) => Err(new_error::<PyRuntimeError>("a request of another server").into()),
         }
-        _ => Ok(make::bytes(py, b"")?.into_any()),
     }
+
+    /// Reads the head. `look` calls Python only to create strings and bytes. RuntimeError for a request that is over and
+    /// was not [detached](detach).
+    #[inline]
+    pub(super) fn with_head<R>(
+        &self,
+        py: Python<'_>,
+        look: impl FnOnce(&http::Head) -> R,
+    ) -> Result<R, ErrorSet> {
+        match &self.source {
+            Source::Scope(scope) => Ok(look(&scope.head)),
+            Source::Connection { protocol, id } => {
+                let protocol = protocol.this(py);
+                let look =
+                    |rest: &mut Option<Box<Rest>>| match rest.as_ref().and_then(|rest| rest.head.as_ref()) {
+                        Some(head) => Some(look(head)),
+                        None => protocol.state.with(py, |state| {
+                            let is_current = state.wire.latest() == *id;
+                            is_current
+                                .then(|| state.wire.head())
+                                .filter(|head| !head.method().is_empty())
+                                .map(look)
+                        }),
+                    };
+                self.rest.with(py, look).ok_or_else(is_over)
+            }
+        }
+    }
+
+    /// Returns an attribute, made at the first time.
+    #[inline]
+    pub(super) fn kept<'py>(
+        this: This<'py, Self>,
+        attribute: Attribute,
+        make: impl FnOnce() -> Result<Bound<'py, PyAny>, ErrorSet>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(known) = Self::made(this, attribute) {
+            return Ok(known);
+        }
+        let object = make()?;
+        Self::keep(this, attribute, object.clone());
+        Ok(object)
+    }
+
+    /// Changes what is known of the content.
+    pub(super) fn with_incoming<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Incoming) -> R) -> R {
+        self.with_rest(py, |rest| change(&mut rest.incoming))
+    }
+
+    fn with_rest<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Rest) -> R) -> R {
+        self.rest.with(py, |rest| change(rest.get_or_insert_default()))
+    }
+
+    /// Keeps the value of an attribute.
+    pub(super) fn keep<'py>(this: This<'py, Self>, attribute: Attribute, value: Bound<'py, PyAny>) {
+        let (place, object) = (attribute as usize, value.into());
+        let before = this.with_rest(this.py(), |rest| rest.objects[place].replace(object));
+        drop(before);
+    }
+
+    /// Returns the value of an attribute, if it was made.
+    pub(super) fn made<'py>(this: This<'py, Self>, attribute: Attribute) -> Option<Bound<'py, PyAny>> {
+        let py = this.py();
+        let place = attribute as usize;
+        let known = this.rest.with(py, |rest| {
+            let known = rest.as_ref()?.objects[place].as_ref()?;
+            Some(known.clone_ref(py))
+        });
+        known.map(|known| known.into_bound(py))
+    }
+}
+
+/// Keeps a copy of the head, which the connection is about to lose, if anyone else may still ask for it. The addresses
+/// are kept for the same reason.
+pub(super) fn detach(this: This<'_, Request>) {
+    if this.is_shared() && matches!(this.source, Source::Connection { .. }) {
+        keep_head(this);
+    }
+}
+
+fn keep_head(this: This<'_, Request>) {
+    let py = this.py();
+    if this.rest.with(py, |rest| rest.as_ref().is_some_and(|rest| rest.head.is_some())) {
+        return;
+    }
+    match this.with_head(py, http::Head::clone) {
+        Ok(head) => this.with_rest(py, |rest| rest.head = Some(head)),
+        // It is over already.
+        Err(raised) => return drop(raised.take(py)),
+    }
+    let Source::Connection { protocol, .. } = &this.value().source else { return };
+    match addresses::of(protocol.this(py)) {
+        Ok([client, server]) => {
+            Request::keep(this, Attribute::Client, client);
+            Request::keep(this, Attribute::Server, server);
+        }
+        // They are None then, when they are asked for.
+        Err(raised) => drop(raised.take(py)),
+    }
+}
+
+#[cold]
+fn is_over() -> ErrorSet {
+    new_error::<PyRuntimeError>("the request is over").into()
 }
 
 impl ClassValue for Request {
@@ -167,9 +256,22 @@ impl ClassValue for Request {
     one_class!(Request);
 
     fn visit(&self, visit: &mut Visit) {
-        visit.object(&self.protocol);
         visit.object(&self.routes);
+        match &self.source {
+            Source::Connection { protocol, .. } => visit.object(protocol),
+            Source::Scope(scope) => {
+                visit.object(&scope.scope);
+                visit.object(&scope.receive);
+            }
+        }
+        self.rest.peek(|rest| {
+            let objects = rest.iter().flat_map(|rest| &rest.objects);
+            objects.for_each(|object| visit.maybe(object.as_ref()));
+        });
     }
 
-    fn clear(&self, _py: Python<'_>) {}
+    fn clear(&self, py: Python<'_>) {
+        let released = self.rest.with(py, Option::take);
+        drop(released);
+    }
 }

@@ -78,6 +78,10 @@ pub(crate) struct Routes {
     options: Py<PyDict>,
     /// Makes JSON of a value.
     pub(super) json_encode: Option<Py<PyAny>>,
+    /// Makes a value of JSON.
+    pub(super) json_decode: Option<Py<PyAny>>,
+    /// The longest content that is gathered.
+    pub(super) max_body: usize,
     /// Makes of a value one that is known natively.
     pub(super) values: Option<Py<PyAny>>,
     /// Sends a response that has a source.
@@ -139,6 +143,8 @@ impl Routes {
             on_exception,
             options: options.clone().unbind(),
             json_encode: option(name!("json_encode"))?,
+            json_decode: option(name!("json_decode"))?,
+            max_body: option(name!("max_body"))?.map_or(Ok(usize::MAX), |limit| limit.extract(py))?,
             values: option(name!("values"))?,
             send: option(name!("send"))?,
         })
@@ -176,11 +182,19 @@ impl Routes {
         visit.call(&self.fallback)?;
         visit.call(&self.on_exception)?;
         visit.call(&self.options)?;
-        [&self.json_encode, &self.values, &self.send].into_iter().flatten().try_for_each(|it| visit.call(it))
+        [&self.json_encode, &self.json_decode, &self.values, &self.send]
+            .into_iter()
+            .flatten()
+            .try_for_each(|it| visit.call(it))
     }
 }
 
 impl Routes {
+    /// Creates those of no application, for a request without one.
+    pub(super) fn empty(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        Bound::new(py, Self::new(Vec::new(), py.None(), py.None(), &make::dict(py)?)?)
+    }
+
     /// Returns an endpoint.
     #[inline]
     pub(super) fn entry(&self, place: usize) -> &Entry {

@@ -36,8 +36,7 @@ pub(super) fn methods() -> Vec<Method<Request>> {
 
 impl Answering for Request {
     fn answered(this: This<'_, Self>) -> Result<(This<'_, Protocol>, RequestId), ErrorSet> {
-        let value = this.value();
-        Ok((value.protocol.this(this.py()), value.id))
+        this.value().connection(this.py())
     }
 }
 

@@ -30,10 +30,10 @@ pub(in crate::server::native) fn answer(
         let found = parts.fields.iter().find(|(known, _)| known.as_ref() == name);
         found.map(|(_, value)| value.as_ref().to_vec())
     };
-    let described = request.with_head(|_, head| {
+    let described = request.with_head(request.py(), |head| {
         let fields = head.fields().iter();
         Described::new(&source.options, opened.facts, parts.status, head.method(), fields, known)
-    });
+    })?;
     let length = described.length();
     let content = if length > BYTES_AT_MOST { None } else { content(py, &opened, &described)? };
     let Some(content) = content else {
