@@ -22,6 +22,7 @@ class Recorded:
     length: int | None = None
     parts: list[bytes] = field(default_factory=list)
     has_ended: bool = False
+    has_head: bool = False
     held: asyncio.Task[None] | None = None
     has_left: bool = False
 
@@ -43,7 +44,9 @@ class Recorded:
 
     async def _part(self, data: bytes) -> None:
         self._check()
-        self.parts.append(data)
+        self.has_head = True
+        if data:
+            self.parts.append(data)
         await asyncio.sleep(0)
 
     async def _file(self, file: IO[bytes], offset: int, count: int) -> None:

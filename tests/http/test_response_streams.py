@@ -277,6 +277,21 @@ def test_events_of_each_kind() -> None:
     assert own.headers.get_all("cache-control") == ["no-store"]
 
 
+def test_the_head_of_events_comes_at_once() -> None:
+    """A client knows that it is connected before there is an event; the head of a stream waits for its first part."""
+
+    async def main() -> None:
+        for make, has_head in ((Response.events, True), (Response.stream, False)):
+            closed, recorded = Closed(None), Recorded()
+            task = await sending(make(closed.in_loop()), recorded)
+            await until(lambda closed=closed: closed.is_waiting)  # type: ignore[misc]
+            assert (recorded.has_head, recorded.parts) == (has_head, [])
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(main())
+
+
 def test_events_end_with_the_server() -> None:
     """`open_events.end_events`: the content has its end, so that a client connects again without an error."""
 

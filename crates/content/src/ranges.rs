@@ -91,13 +91,15 @@ fn resolve(spec: &[u8], size: u64) -> Option<Resolved> {
     })
 }
 
-/// Returns whether several parts overlap, or take as much as the whole.
+/// Returns whether several parts overlap, or take as much as the whole. Those of a size near the highest number may add
+/// up to more than that.
 fn is_wasteful(parts: &[Range<u64>], size: u64) -> bool {
     let mut sorted = parts.to_vec();
     sorted.sort_unstable_by_key(|part| part.start);
     let overlaps = sorted.windows(2).any(|pair| pair[1].start < pair[0].end);
-    let bytes: u64 = parts.iter().map(|part| part.end - part.start + PART_BYTES).sum();
-    overlaps || bytes >= size
+    let add =
+        |sum: u64, part: &Range<u64>| sum.saturating_add(part.end - part.start).saturating_add(PART_BYTES);
+    overlaps || parts.iter().fold(0, add) >= size
 }
 
 /// Returns a number of any length; one above all sizes counts as the highest.
@@ -199,5 +201,8 @@ mod tests {
         assert_eq!(select(b"bytes=0-,0-,0-", 1_000_000), Selection::Whole);
         assert_eq!(select(b"bytes=0-499999,499999-600000", 1_000_000), Selection::Whole);
         assert_eq!(select(b"bytes=0-0,2-2,4-4", 100), Selection::Whole);
+        // Found by the fuzz target: their lengths add up to more than a number holds.
+        assert_eq!(select(b"bytes=0-,0-,0-", u64::MAX), Selection::Whole);
+        assert_eq!(select(b"bytes=0-18446744073709551000,18446744073709551001-", u64::MAX), Selection::Whole);
     }
 }

@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 319] = [
+pub(super) const TEXTS: [&str; 322] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
@@ -170,8 +170,10 @@ pub(super) const TEXTS: [&str; 319] = [
     "extensions",
     "family",
     "feed_data",
+    "file",
     "fileno",
     "flags",
+    "folder",
     "fragment",
     "from_raw",
     "from_scope",
@@ -205,6 +207,7 @@ pub(super) const TEXTS: [&str; 319] = [
     "max_body",
     "message",
     "method",
+    "missing",
     "more_body",
     "more_trailers",
     "on_body",

@@ -210,15 +210,47 @@ class App(Surroundings):
         stem = prefix.strip("/").replace("/", ":") if name is None else name
         self._mounts.append(Mount(pattern, application, f"{stem}:" if stem else "", isinstance(application, App)))
 
-    def files(self, prefix: str, folder: str | os.PathLike[str], *, name: str | None = None, **options: Any) -> None:
-        """Serve the files of a folder below a prefix; the other arguments are those of `StaticFiles`.
+    def files(
+        self,
+        prefix: str,
+        folder: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        index: str | None = "index.html",
+        follow_symlinks: bool = False,
+        precompressed: bool = False,
+        cache_control: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        content_types: Mapping[str, str] | None = None,
+    ) -> None:
+        """Serve the regular files of a folder below a prefix. No path leads out of the folder.
 
-        The name has one parameter, `path`.
+        Args:
+            prefix: The prefix of the paths, such as "/static".
+            folder: The folder. It is opened at once, and stays the same one if its name comes to lead to another.
+            name: A name for `url_for`, which has one parameter, `path`.
+            index: The file that is sent for a folder, or None: a folder is 404 then.
+            follow_symlinks: Whether symbolic links are followed, also out of the folder.
+            precompressed: Whether a file with `.br` or `.gz` behind its name is sent to clients that accept it.
+            cache_control: The field `Cache-Control` of all files.
+            headers: Further header fields of all files.
+            content_types: Media types by suffix, such as `{".glb": "model/gltf-binary"}`.
+
+        Raises:
+            OSError: The folder can't be opened, or is none.
         """
         from .static_files import StaticFiles
 
         stem = prefix.rstrip("/")
-        endpoint: Any = StaticFiles(folder, **options)
+        endpoint: Any = StaticFiles(
+            folder,
+            index=index,
+            follow_symlinks=follow_symlinks,
+            precompressed=precompressed,
+            cache_control=cache_control,
+            headers=headers,
+            content_types=content_types,
+        )
         self.get(f"{stem}/{{path:path}}", name=name)(endpoint)
         if stem:
             # It redirects to the folder.

@@ -43,6 +43,7 @@ _ANY = "application/octet-stream"
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
+@functools.lru_cache(maxsize=1024)
 def content_type_of(path: str) -> str:
     """Return the media type of a file by its name. Text is in UTF-8.
 
@@ -50,11 +51,7 @@ def content_type_of(path: str) -> str:
     ('text/html; charset=utf-8', 'application/gzip', 'application/octet-stream')
     """
     name = path.rpartition("/")[2]
-    return _type_of(name[name.find(".", 1) :].lower() if "." in name[1:] else "")
-
-
-@functools.lru_cache(maxsize=1024)
-def _type_of(suffixes: str) -> str:
+    suffixes = name[name.find(".", 1) :].lower() if "." in name[1:] else ""
     known = _TYPES.get(suffixes[suffixes.rfind(".") :] if suffixes else "")
     if known is None:
         guessed, encoding = mimetypes.guess_type("name" + suffixes)

@@ -175,7 +175,7 @@ class _Sending:
             # A client is to know at once that it will get events. The first part of a stream may fail, which is an
             # error response as long as nothing is sent.
             if self.source.is_events:
-                self.begin()
+                await self.send_part(b"", sends_nothing=True)
             async for part in self.parts:
                 await self.send_part(self.source.encode(part))
         except _LeftError:
@@ -208,11 +208,14 @@ class _Sending:
             await asyncio.wait([task])
             raise
 
-    async def send_part(self, part: bytes) -> None:
-        """Send a part, with the head before the first one, and wait while the client does not read."""
+    async def send_part(self, part: bytes, *, sends_nothing: bool = False) -> None:
+        """Send a part, with the head before the first one, and wait while the client does not read.
+
+        With `sends_nothing` an empty part sends the head alone.
+        """
         try:
             self.begin()
-            if part:
+            if part or sends_nothing:
                 await self.to._part(part)
         except ConnectionResetError:
             raise _LeftError from None

@@ -21,6 +21,7 @@ use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 
 /// A file that a response is made from.
 #[pyclass(frozen, module = "vitok._native", name = "FileSource")]
@@ -90,12 +91,12 @@ impl FileSource {
     /// for a disk has to look.
     fn open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let text = match self.find(py)? {
-            Found::File => "file",
-            Found::Folder => "folder",
-            Found::Missing => "missing",
+            Found::File => name!("file"),
+            Found::Folder => name!("folder"),
+            Found::Missing => name!("missing"),
             Found::Unknown => return Ok(py.None().into_bound(py)),
         };
-        Ok(make::text(py, text)?.into_any())
+        Ok(text.bind(py).clone().into_any())
     }
 
     /// Return the descriptor of the open file, which the caller closes, or None if none is open.
@@ -119,8 +120,8 @@ impl FileSource {
         modified: (i64, i64),
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = response.py();
-        let status: u16 = response.getattr(crate::name!("status"))?.extract()?;
-        let known: Vec<(Vec<u8>, Vec<u8>)> = response.getattr(crate::name!("raw_headers"))?.extract()?;
+        let status: u16 = response.getattr(name!("status"))?.extract()?;
+        let known: Vec<(Vec<u8>, Vec<u8>)> = response.getattr(name!("raw_headers"))?.extract()?;
         let known =
             |name: &[u8]| known.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let fields = fields.iter().map(|(name, value)| (&name[..], &value[..]));
