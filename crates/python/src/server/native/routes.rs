@@ -113,6 +113,7 @@ impl Routes {
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let (mut requests, mut websockets) = (Table::builder(&names), Table::builder(&names));
+        let has_websockets = rows.iter().any(|(_, _, kind, ..)| kind == "websocket" || kind == "asgi");
         let mut entries = Vec::with_capacity(rows.len());
         for (shape, methods, kind, endpoint, route) in rows {
             let kind = Kind::named(&kind)?;
@@ -127,9 +128,11 @@ impl Routes {
                     .add(&shape, methods)
                     .map_err(|error| new_error::<PyValueError>(format!("{shape:?}: {error}")))
             };
-            // Both tables have every entry, so that numbers are places.
+            // Both tables have every entry, so that numbers are places; but few applications need the second one.
             let number = add(&mut requests, of_requests)?;
-            add(&mut websockets, of_websockets)?;
+            if has_websockets {
+                add(&mut websockets, of_websockets)?;
+            }
             let parameters = requests.parameters(number).iter();
             let parameters = parameters.map(|parameter| Ok(make::interned(py, &parameter.name)?.unbind()));
             entries.push(Entry { kind, endpoint, route, parameters: parameters.collect::<PyResult<_>>()? });
