@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
         __struct_fields__: ClassVar[tuple[str, ...]]
 
-    AnyRequest: TypeAlias = Any
     # What becomes the content of a response.
     Content: TypeAlias = (
         str | bytes | bool | int | float | Mapping[str, Any] | list[Any] | DataclassInstance | StructInstance | None
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
     Fields: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
     # What a handler may return.
     Result: TypeAlias = _native.Response | Content | tuple[Content, int] | tuple[Content, int, Fields]
-    Handler: TypeAlias = Callable[[AnyRequest], Result | Awaitable[Result]]
-    CallNext: TypeAlias = Callable[[AnyRequest], Awaitable[Response]]
-    Middleware: TypeAlias = Callable[[AnyRequest, CallNext], Awaitable[Result]]
-    Before: TypeAlias = Callable[[AnyRequest], Result | Awaitable[Result]]
-    After: TypeAlias = Callable[[AnyRequest, Response], Response | Awaitable[Response | None] | None]
+    Handler: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
+    CallNext: TypeAlias = Callable[[_native.Request[Any]], Awaitable[Response]]
+    Middleware: TypeAlias = Callable[[_native.Request[Any], CallNext], Awaitable[Result]]
+    Before: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
+    After: TypeAlias = Callable[[_native.Request[Any], Response], Response | Awaitable[Response | None] | None]
     WebSocketHandler: TypeAlias = Callable[[WebSocket], Awaitable[None]]
 
     HandlerT = TypeVar("HandlerT", bound=Handler)
