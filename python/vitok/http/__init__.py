@@ -10,8 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitok._native import Headers as Headers
+    from vitok._native import QueryParams as QueryParams
+    from vitok._native import Request as Request
+
     from .application import LifespanError as LifespanError
     from .native.app import App as App
+    from .native.content import ClientDisconnected as ClientDisconnected
     from .native.converters import Converter as Converter
     from .native.errors import HTTPError as HTTPError
     from .native.forms import Form as Form
@@ -28,12 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "App",
+    "ClientDisconnected",
     "Converter",
     "Event",
     "Form",
     "FormLimits",
     "HTTPError",
+    "Headers",
     "LifespanError",
+    "QueryParams",
+    "Request",
     "Response",
     "Server",
     "UploadedFile",
@@ -46,12 +55,16 @@ __all__ = [
 
 _PLACES = {
     "App": "native.app",
+    "ClientDisconnected": "native.content",
     "Converter": "native.converters",
     "Form": "native.forms",
     "FormLimits": "native.forms",
     "Event": "native.streams",
     "HTTPError": "native.errors",
+    "Headers": "._native",
     "LifespanError": "application",
+    "QueryParams": "._native",
+    "Request": "._native",
     "Response": "native.responses",
     "Server": "server",
     "UploadedFile": "native.uploads",
