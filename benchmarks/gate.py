@@ -1,4 +1,4 @@
-"""Compares the instructions of the eight hottest paths with recorded ones: `make bench-gate`.
+"""Compares the instructions of the nine hottest paths with recorded ones: `make bench-gate`.
 
 It counts as `instructions.py` does and compares with `instructions.json`, which has a set of figures for each Python
 that was counted. A path that takes more than its figure and the tolerance fails the gate; for one that takes less, the
@@ -32,6 +32,7 @@ PATHS: Final = {
     "echo_sock": "the same by sock_recv and sock_sendall",
     "echo_datagram": "datagram_received, a sendto",
     "http_request": "an HTTP request, an ASGI response",
+    "http_native": "the same by a plain function",
 }
 # Counts of the same code differ by up to 0.4 %, whatever else is imported; the cost of a change is more than the
 # tolerance or not worth an argument.

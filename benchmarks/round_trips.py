@@ -14,12 +14,15 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import http_app
 from row import Row
 from stream_servers import READ_BYTES, EchoDatagramProtocol, EchoProtocol
+
+if TYPE_CHECKING:
+    from vitok._native import Routes
 
 Loop = asyncio.AbstractEventLoop
 
@@ -36,12 +39,15 @@ STAT_BYTES: Final = 64
 
 def rows() -> tuple[Row, ...]:
     by_protocol, by_streams = (partial(_stream_echoes, serve=serve) for serve in (_protocol, _streams))
+    native, native_async = (partial(_requests, make=partial(_native_app, kind=kind)) for kind in ("plain", "async"))
     return (
         Row(name="echo_protocol", title="a round trip by Protocol", body=by_protocol, counted=COUNTED),
         Row(name="echo_streams", title="a round trip by reader and writer", body=by_streams, counted=COUNTED),
         Row(name="echo_sock", title="a round trip by sock_recv and sock_sendall", body=_sock_calls, counted=COUNTED),
         Row(name="echo_datagram", title="a datagram and its echo", body=_datagram_echoes, counted=COUNTED),
         Row(name="http_request", title="a request of vitok's HTTP server", body=_requests, counted=COUNTED),
+        Row(name="http_native", title="the same by a native plain function", body=native, counted=COUNTED),
+        Row(name="http_native_async", title="the same by an async def", body=native_async, counted=COUNTED),
     )
 
 
@@ -120,23 +126,60 @@ def _datagram_echoes(loop: Loop, operations: int) -> None:
         loop.run_until_complete(serve(gone))
 
 
-def _requests(loop: Loop, operations: int) -> None:
+def _asgi_app() -> Callable[..., Any]:
+    return http_app.app
+
+
+def _native_app(kind: str) -> _Compiled:
+    """A compiled native application with one route."""
+    from vitok import _native
+
+    text = http_app.TEXT.decode()
+
+    def plain(_: object) -> str:
+        return text
+
+    async def coroutine(_: object) -> str:
+        return text
+
+    def nothing(*_: object) -> None:
+        pass
+
+    endpoint = plain if kind == "plain" else coroutine
+    routes = _native.Routes([("/text", ("GET",), kind, endpoint, None)], nothing, nothing, {})
+    return _Compiled(routes)
+
+
+class _Compiled:
+    """What a server takes for a native application. It has no lifespan."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+
+    def _compiled(self) -> Routes:
+        return self._routes
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        raise NotImplementedError
+
+
+def _requests(loop: Loop, operations: int, make: Callable[[], Callable[..., Any]] = _asgi_app) -> None:
     """Answer requests. The server is left running: its end waits for a time, which no row may do (`steady.c`)."""
 
     async def serve() -> None:
-        port = await _start_http_server()
+        port = await _start_http_server(make)
         with _client(partial(_ask, port, operations)) as gone:
             await loop.sock_recv(gone, 1)
 
     loop.run_until_complete(serve())
 
 
-async def _start_http_server() -> int:
+async def _start_http_server(make: Callable[[], Callable[..., Any]]) -> int:
     """Start the server and return its port. Raises RuntimeError on a loop other than vitok's."""
     # Imported here, so that rows of other loops neither need nor import vitok.
     import vitok.http
 
-    server = vitok.http.Server(http_app.app, host=HOST, port=0, access_log=False)
+    server = vitok.http.Server(make(), host=HOST, port=0, access_log=False)
     serving, started = asyncio.create_task(server.serve()), asyncio.create_task(server.started.wait())
     await asyncio.wait({serving, started}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():

@@ -162,6 +162,70 @@ def test_a_source_that_fails() -> None:
             assert str(error) == "source"
 
 
+def test_an_exception_before_the_head_is_handled() -> None:
+    """As that of a handler: another response is still possible."""
+
+    async def fails(response: Any, to: Any) -> None:
+        await asyncio.sleep(0)
+        raise FileNotFoundError("no such file")
+
+    made = _native.Response(source=fails)
+    application = compiled(plain(lambda _: made), send=send, on_exception=lambda _, error: (str(error), 404))
+    with serving(application) as site:
+        client = site.connect()
+        for _ in range(2):
+            answer = client.ask()
+            assert (answer.status, answer.body) == (404, b"no such file")
+
+
+@pytest.mark.parametrize("leave", ["close", "reset", "half_close"])
+def test_a_task_is_cancelled_when_the_client_leaves(leave: str) -> None:
+    """It waits for something else meanwhile, as a source of events does."""
+    seen = []
+
+    async def source(response: Any, to: Any) -> None:
+        to._begin(response, None)
+        await to._part(b"x")
+        forever = asyncio.ensure_future(asyncio.Event().wait())
+        to._hold(forever)
+        try:
+            await forever
+        except asyncio.CancelledError:
+            seen.append("left")
+
+    with serving(streamed(source)) as site:
+        client = site.connect()
+        client.send(request(method="POST", body=b"unread"))
+        client.head()
+        getattr(client, leave)()
+        site.wait(lambda: site.http.running == 0)
+        assert seen == ["left"]
+        site.hooks.take()
+
+
+def test_a_task_of_a_client_that_has_left_already() -> None:
+    """It is cancelled at once."""
+    gate, seen = Gate(), []
+
+    async def source(response: Any, to: Any) -> None:
+        await gate.wait()
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        to._hold(task)
+        to._hold(None)
+        await asyncio.wait({task})
+        seen.append(task.cancelled())
+
+    with serving(streamed(source)) as site:
+        client = site.connect()
+        client.send(GET)
+        site.wait(lambda: gate.waiting)
+        client.reset()
+        site.wait(lambda: site.http.connections == 0)
+        gate.open()
+        site.wait(lambda: site.http.running == 0)
+        assert seen == [True]
+
+
 def test_a_request_that_is_kept_knows_its_head() -> None:
     """The head is copied before the response is complete."""
     kept: list[Any] = []

@@ -122,6 +122,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         call!(mut self.receive(request, context, out))
     }
 
+    fn watch(&mut self, request: RequestId) -> bool {
+        call!(mut self.watch(request))
+    }
+
     #[inline]
     fn finished(
         &mut self,

@@ -61,6 +61,10 @@ pub trait Wire<B: AsRef<[u8]>> {
     fn receive(&mut self, request: RequestId, context: Context<'_>, out: &mut Vec<u8>)
     -> (Received, Actions);
 
+    /// Asks to be woken, by [`WakeReceive`](crate::Action::WakeReceive), once the client of a request has left, whether
+    /// or not it asks for events. Returns whether it has already, or the request is over.
+    fn watch(&mut self, request: RequestId) -> bool;
+
     /// Takes the end of an application, or an answer instead of one.
     fn finished(
         &mut self,

@@ -114,6 +114,10 @@ impl Wire<Vec<u8>> for Lines {
         (received, Actions::NONE)
     }
 
+    fn watch(&mut self, request: RequestId) -> bool {
+        !self.is_answering || request != self.latest
+    }
+
     fn finished(
         &mut self,
         request: RequestId,

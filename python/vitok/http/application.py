@@ -70,19 +70,22 @@ def as_asgi3(app: Application, interface: str = "auto") -> Application:
     return Asgi2(app) if _is_asgi2(app, interface) else app
 
 
-def unexpected_end(error: BaseException | None, was_disconnected: bool, is_unanswered: bool) -> str | None:
+def unexpected_end(
+    error: BaseException | None, was_disconnected: bool, is_unanswered: bool, is_handler: bool = False
+) -> str | None:
     """Return what to report of an application that has ended with an error, or before its response is complete.
 
     None if that is expected: the request was cancelled, or the application was told that the client has left. The
-    native server calls this.
+    native server calls this; `is_handler` is for one function of a native application.
     """
     if error is None:
         if was_disconnected:
             return None
-        return f"The ASGI application returned {'without a' if is_unanswered else 'in the middle of its'} response"
+        who = "The source of a response" if is_handler else "The ASGI application"
+        return f"{who} returned {'without a' if is_unanswered else 'in the middle of its'} response"
     if isinstance(error, asyncio.CancelledError) or (was_disconnected and comes_of_disconnect(error)):
         return None
-    return "Exception in ASGI application"
+    return "Exception in a handler" if is_handler else "Exception in ASGI application"
 
 
 def comes_of_disconnect(error: BaseException | None, steps: int = 16) -> bool:

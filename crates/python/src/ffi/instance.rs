@@ -16,6 +16,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::error::new_error;
+use super::free_list::FreeList;
 pub(crate) use super::head::{Head, Plain, Subclass, Visit, Weak};
 use super::this::{Borrowed, Held, Layout, This};
 use super::trampoline::{ErrorSet, owned, trampoline};
@@ -55,17 +56,29 @@ pub(crate) trait ClassValue: Sized + Sync + 'static {
         true
     }
 
+    /// Returns where the memory of released objects is kept for new ones, if it is.
+    #[inline(always)]
+    fn spare() -> Option<&'static FreeList<Self>> {
+        None
+    }
+
     /// Releases the value, the references and the memory of an object.
     ///
     /// # Safety
     /// No reference to the object exists, and the collector does not track it.
     #[inline(always)]
-    unsafe fn deallocate(_py: Python<'_>, object: NonNull<Instance<Self>>) {
+    unsafe fn deallocate(py: Python<'_>, object: NonNull<Instance<Self>>) {
         // SAFETY: the caller's duty: this is the only borrow.
         let fields = unsafe { &mut *object.as_ptr() };
         fields.head.release();
         // SAFETY: the value is dropped once, here.
         unsafe { ManuallyDrop::drop(&mut fields.value) };
+        if let Some(spare) = Self::spare()
+            // SAFETY: released just now.
+            && unsafe { spare.keep(py, object.cast()) }
+        {
+            return;
+        }
         let class = fields.header.ob_type;
         // SAFETY: memory that `PyObject_GC_New` gave.
         unsafe { ffi::PyObject_GC_Del(object.as_ptr().cast()) };
@@ -173,8 +186,11 @@ impl<T: ClassValue> Class<T> {
     /// Creates an object.
     #[inline(always)]
     pub(crate) fn instance<'py>(&self, py: Python<'py>, value: T) -> Result<Bound<'py, T>, ErrorSet> {
-        let instance = self.allocate()?;
-        // SAFETY: fresh memory of that type, which no other code has.
+        let instance = match T::spare().and_then(|spare| spare.take(py)) {
+            Some(instance) => instance.cast(),
+            None => self.allocate()?,
+        };
+        // SAFETY: memory of that type, which no other code has.
         unsafe { Instance::reset_head(instance) };
         // SAFETY: as above.
         let place = unsafe { &raw mut (*instance.as_ptr()).value };

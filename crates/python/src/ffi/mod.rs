@@ -17,6 +17,7 @@ pub(crate) mod coroutine;
 pub(crate) mod coroutine_method;
 pub(crate) mod error;
 pub(crate) mod forced_unwind;
+pub(crate) mod free_list;
 pub(crate) mod getter;
 pub(crate) mod gil_cell;
 pub(crate) mod half_made;

@@ -54,6 +54,8 @@ pub(super) struct Exchange {
     pub(super) drains: Vec<Object>,
     /// The task that sends a file, past the machine.
     pub(super) file: Option<Object>,
+    /// The task that is cancelled once the client of this request has left.
+    pub(super) watcher: Option<(RequestId, Object)>,
     /// The request that learns of the end of its client, and the time since then.
     pub(super) listener: Option<(RequestId, Instant)>,
     /// When the latest request was started, for the access log.
@@ -216,6 +218,7 @@ impl ClassValue for Protocol {
             state.exchange.drains.iter().for_each(|future| visit.object(future));
             state.exchange.receivers.iter().for_each(|future| visit.object(future));
             visit.maybe(state.exchange.file.as_ref());
+            visit.maybe(state.exchange.watcher.as_ref().map(|(_, task)| task));
         });
     }
 

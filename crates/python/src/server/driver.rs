@@ -89,24 +89,44 @@ pub(super) fn send(
     request: RequestId,
     message: Message<Bytes>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
-    send_by(protocol, |wire, context, out| wire.send(request, message, context, out))
+    let py = protocol.py();
+    let (sent, bytes) = protocol.value().decide(py, |state, context, out| {
+        state.can_send(py).then(|| state.wire.send(request, message, context, out))
+    });
+    deliver(protocol, sent, bytes)
 }
 
-/// Sends what a call of the machine encodes.
+/// Sends a whole response by a call of the machine.
 #[inline]
-pub(super) fn send_by(
+pub(super) fn respond(
     protocol: This<'_, Protocol>,
     call: impl FnOnce(&mut Connection<Bytes>, Context<'_>, &mut Vec<u8>) -> Result<Sent<Bytes>, SendError>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
     let py = protocol.py();
+    let (sent, bytes) = protocol
+        .value()
+        .decide(py, |state, context, out| state.can_send(py).then(|| call(&mut state.wire, context, out)));
+    deliver(protocol, sent, bytes)
+}
+
+impl State {
+    /// Returns whether there is a transport to write to, or none yet. It may be some time until the loop reports that it
+    /// is lost: an application that never waits would go on for ever.
+    #[inline(always)]
+    fn can_send(&self, py: Python<'_>) -> bool {
+        !self.transport.as_ref().is_some_and(|transport| transport.is_lost(py))
+    }
+}
+
+/// Performs what follows from a message.
+#[inline(always)]
+fn deliver(
+    protocol: This<'_, Protocol>,
+    sent: Option<Result<Sent<Bytes>, SendError>>,
+    bytes: Vec<u8>,
+) -> Result<Result<Delivered, SendError>, ErrorSet> {
+    let py = protocol.py();
     let value = protocol.value();
-    let (sent, bytes) = value.decide(py, |state, context, out| {
-        // It may be some time until the loop reports that: an application that never waits would go on for ever.
-        if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py)) {
-            return None;
-        }
-        Some(call(&mut state.wire, context, out))
-    });
     let Sent { actions, content, split, is_sent, left_out } = match sent {
         Some(Ok(sent)) => sent,
         Some(Err(error)) => return Ok(Err(error)),
@@ -287,13 +307,22 @@ fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorS
 /// Wakes the calls that wait for an event. Those that learn of the end of their client are noted.
 fn wake_receivers(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let receivers = protocol.state.with(py, |state| {
-        if state.wire.has_lost_client() && !state.exchange.receivers.is_empty() {
+    let (receivers, watcher) = protocol.state.with(py, |state| {
+        let has_lost = state.wire.has_lost_client();
+        if has_lost && !state.exchange.receivers.is_empty() {
             state.exchange.note_listener(state.wire.latest());
         }
-        mem::take(&mut state.exchange.receivers)
+        let latest = state.wire.latest();
+        let watcher = state.exchange.watcher.take_if(|(request, _)| has_lost && *request == latest);
+        (mem::take(&mut state.exchange.receivers), watcher)
     });
-    wake(py, receivers)
+    let woken = wake(py, receivers);
+    match watcher {
+        Some((_, task)) => {
+            and_also(py, woken, || Ok(task.bind(py).call_method0(name!("cancel")).map(drop)?))
+        }
+        None => woken,
+    }
 }
 
 /// Offers the connection to another protocol: calls `hooks.upgrade(protocol, transport, received, has_ended)`, which

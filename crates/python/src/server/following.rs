@@ -115,7 +115,7 @@ fn call_ended<'py, T: Followed>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>
 }
 
 /// Counts the end of a request.
-#[inline]
+#[inline(always)]
 pub(super) fn count_end(protocol: This<'_, Protocol>, key: u64) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let http_server = protocol.value().http_server.get();

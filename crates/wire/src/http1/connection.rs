@@ -97,6 +97,8 @@ pub(super) struct Request<B> {
     pub(super) unread: usize,
     /// Whether a call of the application waits for an event.
     pub(super) is_awaited: bool,
+    /// Whether the application is woken once the client has left.
+    pub(super) is_watched: bool,
     /// Whether it was reported that the application sends content for a status without any.
     pub(super) has_left_out: bool,
     pub(super) status: u16,
@@ -138,6 +140,7 @@ impl<B> Request<B> {
             answer: Answer::Owed,
             unread: 0,
             is_awaited: false,
+            is_watched: false,
             has_left_out: false,
             status: 0,
             sent: 0,

@@ -75,7 +75,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     pub(super) fn end_request(&mut self, request: Request<B>, end: LogEnd) -> Actions {
         self.was_cut = end != LogEnd::Complete;
         let mut actions = Actions::NONE;
-        if request.is_awaited {
+        if request.is_awaited || request.is_watched {
             actions = actions.with(Action::WakeReceive);
         }
         if let Some(line) = request.line {

@@ -61,6 +61,13 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         self.next_event(request, context, out)
     }
 
+    fn watch(&mut self, request: RequestId) -> bool {
+        let has_left = self.is_gone();
+        let Some(current) = self.current(request) else { return true };
+        current.is_watched = true;
+        has_left
+    }
+
     #[inline]
     fn finished(
         &mut self,

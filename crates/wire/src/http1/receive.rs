@@ -130,7 +130,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             actions = self.take_kept(0, context, interface, out);
         }
         if let State::Open(Phase::Answering(request)) = &mut self.state
-            && mem::take(&mut request.is_awaited)
+            && (mem::take(&mut request.is_awaited) | request.is_watched)
         {
             actions = actions.with(Action::WakeReceive);
         }

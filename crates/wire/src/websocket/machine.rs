@@ -66,6 +66,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
         self.next_event(request, context)
     }
 
+    fn watch(&mut self, _request: RequestId) -> bool {
+        !self.is_open()
+    }
+
     fn finished(
         &mut self,
         request: RequestId,

@@ -118,6 +118,25 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
         Ok(is_sent)
     }
 
+    /// Sends a whole response of the application.
+    pub(crate) fn respond(
+        &mut self,
+        request: RequestId,
+        status: u16,
+        fields: &[(&str, &str)],
+        content: Option<Vec<u8>>,
+    ) -> Result<bool, SendError> {
+        let mut out = Vec::new();
+        let context = context(&self.settings, self.now, self.is_ending, self.restarts, &self.workspace);
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let response = wire::Response { status, fields, content };
+        let Sent { actions, content, split, is_sent, left_out } =
+            self.wire.respond(request, response, context, &mut out)?;
+        self.left_out.extend(left_out);
+        self.perform(actions, &out, content.map(|content| (content, split)));
+        Ok(is_sent)
+    }
+
     /// Asks for an event of a request.
     pub(crate) fn receive(&mut self, request: RequestId) -> wire::Received {
         let mut out = Vec::new();

@@ -207,7 +207,7 @@ pub(super) fn respond(request: This<'_, Request>, answer: Answer<'_>) -> Result<
     let py = request.py();
     let (protocol, id) = request.value().connection(py)?;
     request::detach(request);
-    let sent = driver::send_by(protocol, |wire, context, out| match answer {
+    let sent = driver::respond(protocol, |wire, context, out| match answer {
         Answer::Plain { status, content_type, content } => {
             let kind = [(CONTENT_TYPE, content_type)];
             let fields = kind.into_iter().filter(|(_, kind)| !kind.is_empty());

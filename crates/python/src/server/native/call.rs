@@ -6,8 +6,10 @@ use pyo3::prelude::*;
 use wire::{Ending, Finished, Outcome};
 
 use super::answer::{self, Answer};
-use super::request::{self, Request, Stage};
+use super::body;
+use super::request::{self, Request, Stage, Task};
 use super::routes::{Found, Kind, Routes};
+use super::values;
 use crate::ffi::at_import::AtImport;
 use crate::ffi::call::{call_one, call_three, call_two};
 use crate::ffi::error::new_error;
@@ -30,13 +32,14 @@ pub(super) fn load(py: Python<'_>) -> PyResult<()> {
     ENDED.make(py, following::callback)
 }
 
-/// Calls the endpoint of a request.
+/// Calls the endpoint of a request. A plain function waits until the content is there as a whole: it can't wait for it
+/// itself.
 #[inline]
 pub(super) fn begin(
     request: This<'_, Request>,
     http_server: &HttpServer,
     routes: &Routes,
-    _is_whole: bool,
+    is_whole: bool,
 ) -> Result<(), ErrorSet> {
     let py = request.py();
     let Found::Entry { place, .. } = request.value().found else {
@@ -44,11 +47,20 @@ pub(super) fn begin(
         return settle(request, http_server, routes, called);
     };
     let entry = routes.entry(place);
-    let called = call_one(entry.endpoint.bind_borrowed(py), request.object());
     match entry.kind {
-        Kind::Plain => settle(request, http_server, routes, called),
+        Kind::Plain if !is_whole => {
+            request.note_task(Task::Gatherer);
+            let task = body::make(request, body::What::Value(values::Kind::Body))
+                .and_then(|coroutine| following::start(http_server, coroutine));
+            following::follow(request, http_server, task)
+        }
+        Kind::Plain => {
+            let called = call_one(entry.endpoint.bind_borrowed(py), request.object());
+            settle(request, http_server, routes, called)
+        }
         Kind::Async => {
-            let task = called.and_then(|coroutine| following::start(http_server, coroutine));
+            let task = call_one(entry.endpoint.bind_borrowed(py), request.object())
+                .and_then(|coroutine| following::start(http_server, coroutine));
             following::follow(request, http_server, task)
         }
         // Such an application is not called with a request.
@@ -91,7 +103,7 @@ fn settle<'py>(
             following::follow(request, http_server, task)
         }
         Ok(Answer::Streamed(response)) => {
-            request.enter(Stage::Sent);
+            request.note_task(Task::Sender);
             let task = sender(request, routes, response.as_any())
                 .and_then(|coroutine| following::start(http_server, coroutine));
             following::follow(request, http_server, task)
@@ -125,6 +137,7 @@ pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), Error
     if !is_handled {
         return complete(request, Err(error));
     }
+    request.note_task(Task::Value);
     let http_server = request.value().connection(py)?.0.value().http_server.get();
     let routes = request.value().routes.get();
     let on_exception = routes.on_exception.bind_borrowed(py);
@@ -152,7 +165,11 @@ impl Followed for Request {
         }
         let http_server = this.value().connection(py)?.0.value().http_server.get();
         match tasks::result(task) {
-            Ok(_) if this.is_past(Stage::Sent) => complete(this, Ok(())),
+            Ok(_) if this.is_task(Task::Sender) => complete(this, Ok(())),
+            Ok(_) if this.is_task(Task::Gatherer) => {
+                this.note_task(Task::Value);
+                begin(this, http_server, this.value().routes.get(), true)
+            }
             Ok(value) => settle(this, http_server, this.value().routes.get(), Ok(value)),
             Err(raised) => match raised.take(py) {
                 // Such an exception has left the loop already, when the task raised it.
@@ -205,7 +222,7 @@ fn report(
 ) -> Result<(), ErrorSet> {
     let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
     let is_unanswered = finished.ending == Ending::Unanswered;
-    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered);
+    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered, true);
     let module = py.import(name!("vitok.http.application"))?;
     match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
         Some(message) => http_server.report(py, &message, error.as_ref()),

@@ -12,6 +12,7 @@ use wire::{RequestId, Wire as _};
 use super::incoming::Incoming;
 use super::routes::{Found, Routes};
 use crate::ffi::error::new_error;
+use crate::ffi::free_list::FreeList;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::object::Object;
@@ -19,6 +20,9 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::server::addresses;
 use crate::server::connection::Protocol;
+
+/// Requests come and go one after the other; as many as wait at a time are kept.
+static SPARE: FreeList<Request> = FreeList::new(256);
 
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,10 +32,22 @@ pub(super) enum Stage {
     Called,
     /// An exception of that is handled.
     Handled,
-    /// Its response is sent by a task.
+    /// Its response has begun.
     Sent,
     /// It has ended.
     Ended,
+}
+
+/// What the task that is followed returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Task {
+    /// A value, which becomes the response.
+    Value,
+    /// Nothing: it sends the response.
+    Sender,
+    /// The content of the request, for a plain function that is called then.
+    Gatherer,
 }
 
 /// One request.
@@ -42,6 +58,7 @@ pub(super) struct Request {
     pub(super) routes: Object<Routes>,
     pub(super) found: Found,
     stage: AtomicU8,
+    task: AtomicU8,
     /// What most requests have none of.
     rest: GilCell<Option<Box<Rest>>>,
 }
@@ -117,8 +134,8 @@ impl Request {
         found: Found,
     ) -> Result<Bound<'py, Self>, ErrorSet> {
         let stage = AtomicU8::new(Stage::Called as u8);
-        let rest = GilCell::new(None);
-        let value = Self { source, key, routes: routes.clone().into(), found, stage, rest };
+        let (task, rest) = (AtomicU8::new(Task::Value as u8), GilCell::new(None));
+        let value = Self { source, key, routes: routes.clone().into(), found, stage, task, rest };
         Self::class().instance(routes.py(), value)
     }
 
@@ -129,7 +146,17 @@ impl Request {
 
     /// Goes on to a stage. Returns whether it was before that.
     pub(super) fn enter(&self, stage: Stage) -> bool {
-        self.stage.swap(stage as u8, Ordering::Relaxed) < stage as u8
+        self.stage.fetch_max(stage as u8, Ordering::Relaxed) < stage as u8
+    }
+
+    /// Records what the task that is followed returns.
+    pub(super) fn note_task(&self, task: Task) {
+        self.task.store(task as u8, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is that.
+    pub(super) fn is_task(&self, task: Task) -> bool {
+        self.task.load(Ordering::Relaxed) == task as u8
     }
 
     /// Returns the connection, and the number of the request in it. RuntimeError for a request of another server, which
@@ -273,5 +300,10 @@ impl ClassValue for Request {
     fn clear(&self, py: Python<'_>) {
         let released = self.rest.with(py, Option::take);
         drop(released);
+    }
+
+    #[inline(always)]
+    fn spare() -> Option<&'static FreeList<Self>> {
+        Some(&SPARE)
     }
 }

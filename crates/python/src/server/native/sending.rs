@@ -2,9 +2,9 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use wire::{Message, RequestId};
+use wire::{Message, RequestId, Wire as _};
 
-use super::request::{self, Request};
+use super::request::{self, Request, Stage};
 use super::response::{Part, Parts, Response};
 use crate::ffi::arguments::named;
 use crate::ffi::bytes::{self, Bytes};
@@ -24,11 +24,13 @@ pub(super) fn methods() -> Vec<Method<Request>> {
     let begins = "Begin with the head of a response; its content has this length, or any.";
     let sends = "Send some content, and wait while the client does not read.";
     let file = "Send a part of a file.";
+    let holds = "Cancel this task once the client has left; None: no other.";
     let mut methods = file::methods();
     methods.extend([
         Method::new("_begin", fastcall(begin), "($self, response, length)", begins),
         Method::new("_part", fastcall(part), "($self, data)", sends),
         Method::new("_file", fastcall(send_file), "($self, file, offset, count)", file),
+        Method::new("_hold", fastcall(hold), "($self, task)", holds),
         Method::new("_end", no_arguments(end), "($self)", "End the response."),
     ]);
     methods
@@ -52,7 +54,10 @@ fn begin<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> 
     let Ok(response) = response.cast::<Response>() else { return Err(wrong("_begin(response, length)")) };
     let length: Option<u64> = length.extract()?;
     let (status, fields) = response.get().with(py, |parts| (parts.status, fields(py, parts, length)));
-    send(call.this(), Message::Start { status, fields: fields?, has_trailers: false })?;
+    let fields = fields?;
+    send(call.this(), Message::Start { status, fields, has_trailers: false })?;
+    // From here on no other response is possible.
+    call.this().enter(Stage::Sent);
     Ok(none(py))
 }
 
@@ -94,6 +99,26 @@ fn send_file<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorS
     let [file, offset, count] = call.positional() else { return Err(wrong("_file(file, offset, count)")) };
     let files = call.py.import(name!("vitok.http.files"))?;
     Ok(files.call_method1(name!("send_file"), (call.this(), *file, *offset, *count, true))?)
+}
+
+/// A client that has left already is no longer waited for.
+fn hold<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let py = call.py;
+    let [task] = call.positional() else { return Err(wrong("_hold(task)")) };
+    let (protocol, request) = Request::answered(call.this())?;
+    let watcher = if task.is_none() { None } else { Some((request, (*task).to_owned().into())) };
+    let is_held = watcher.is_some();
+    let (before, has_left) = protocol.state.with(py, |state| {
+        let before = std::mem::replace(&mut state.exchange.watcher, watcher);
+        (before, is_held && state.wire.watch(request))
+    });
+    drop(before);
+    if has_left {
+        let released = protocol.state.with(py, |state| state.exchange.watcher.take());
+        drop(released);
+        task.call_method0(name!("cancel"))?;
+    }
+    Ok(none(py))
 }
 
 fn end(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
