@@ -66,6 +66,31 @@ enum At {
     EndReturn,
 }
 
+/// A field that arrived in pieces, or in a head that did: its name in its case, its value without the white space around
+/// it.
+#[derive(Debug)]
+pub struct FieldLine {
+    bytes: Vec<u8>,
+    name_length: usize,
+}
+
+impl FieldLine {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.bytes[..self.name_length]
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> &[u8] {
+        bytes::trimmed(&self.bytes[self.name_length..])
+    }
+}
+
+/// The largest buffer that is kept for the next field.
+const KEPT_BYTES: usize = 4096;
+
 /// A part of a head. Its bytes are those that were gathered.
 #[derive(Debug)]
 pub(crate) enum Piece {
@@ -73,7 +98,7 @@ pub(crate) enum Piece {
     Begin,
     Target(Vec<u8>),
     Reason(Vec<u8>),
-    Field(Vec<u8>, Vec<u8>),
+    Field(FieldLine),
     /// The blank line after the fields.
     End,
 }
@@ -113,6 +138,14 @@ impl HeadLines {
     /// Begins the trailers of a message.
     pub(crate) fn begin_trailers(&mut self) {
         (self.at, self.length, self.fields) = (At::Line, 0, 0);
+    }
+
+    /// Takes back the memory of a field, for the next one.
+    pub(crate) fn reuse(&mut self, line: FieldLine) {
+        if self.bytes.capacity() == 0 && line.bytes.capacity() <= KEPT_BYTES {
+            self.bytes = line.bytes;
+            self.bytes.clear();
+        }
     }
 
     /// Returns to the start of a message.
@@ -176,11 +209,8 @@ impl HeadLines {
             }
             At::Line if self.is_field_pending && !matches!(byte, b' ' | b'\t') => {
                 self.is_field_pending = false;
-                let (name, value) = self.bytes.split_at(self.name_length);
-                let field = Piece::Field(name.to_vec(), bytes::trimmed(value).to_vec());
-                // Its memory is for the next field.
-                self.bytes.clear();
-                Some(field)
+                let bytes = std::mem::take(&mut self.bytes);
+                Some(Piece::Field(FieldLine { bytes, name_length: self.name_length }))
             }
             _ => None,
         }

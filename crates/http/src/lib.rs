@@ -53,6 +53,7 @@ pub use event::Event;
 pub use fields::Fields;
 pub use framing::Framing;
 pub use head::{Head, Version};
+pub use head_lines::FieldLine;
 pub use limits::Limits;
 pub use message::{MessageEvent, MessageParser, Role};
 pub use message_error::{MessageError, MessageErrorKind};

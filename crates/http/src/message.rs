@@ -7,7 +7,7 @@
 use crate::body::{Body, ChunkPart, Part};
 use crate::framing::Framing;
 use crate::head::Version;
-use crate::head_lines::{HeadLines, Piece};
+use crate::head_lines::{FieldLine, HeadLines, Piece};
 use crate::limits::Limits;
 use crate::message_error::MessageError;
 use crate::message_limits::MessageLimits;
@@ -45,7 +45,7 @@ pub enum MessageEvent<'a, 's> {
     /// The reason phrase of a response, which may be empty. It is absent if there is no space in front of it.
     Reason(Vec<u8>),
     /// A field of the head or of the trailers.
-    Field(Vec<u8>, Vec<u8>),
+    Field(FieldLine),
     /// The beginning, the target or the reason phrase, and the fields, of a head that lies in the input as a whole.
     Head {
         /// The target or the reason phrase.
@@ -178,9 +178,10 @@ impl MessageParser {
         self.is_upgraded
     }
 
-    /// Makes every later call return this error.
-    pub fn fail(&mut self, error: MessageError) {
-        self.failure = Some(error);
+    /// Takes back a field that was told, so that its memory is used for the next one.
+    #[inline]
+    pub fn reuse(&mut self, line: FieldLine) {
+        self.lines.reuse(line);
     }
 
     /// Records that the peer has ended its side: the end of content that ends with the connection.
@@ -287,9 +288,9 @@ impl MessageParser {
                 self.line = self.lines.line;
                 MessageEvent::Reason(text)
             }
-            Some(Piece::Field(name, value)) => {
-                self.note_field(&name, &value)?;
-                MessageEvent::Field(name, value)
+            Some(Piece::Field(line)) => {
+                self.note_field(line.name(), line.value())?;
+                MessageEvent::Field(line)
             }
             Some(Piece::End) if self.at == At::Trailers => {
                 self.at = At::End;

@@ -35,6 +35,9 @@ pub(crate) fn read<'a>(mut parser: MessageParser, pieces: impl Iterator<Item = &
                 Ok(event) => {
                     let place = position + piece.len() - rest.len();
                     seen.note(&event, place, &parser);
+                    if let MessageEvent::Field(line) = event {
+                        parser.reuse(line);
+                    }
                 }
                 Err(error) => {
                     assert_eq!(
@@ -65,7 +68,7 @@ impl Seen {
                 self.0.extend(fields.iter().map(|(name, value)| field_of(name, value)));
             }
             MessageEvent::Target(text) | MessageEvent::Reason(text) => self.0.push(text_of(text)),
-            MessageEvent::Field(name, value) => self.0.push(field_of(name, value)),
+            MessageEvent::Field(line) => self.0.push(field_of(line.name(), line.value())),
             MessageEvent::Content(part) => match self.0.last_mut() {
                 Some(last) if last.starts_with("Content") => last.push_str(&part.escape_ascii().to_string()),
                 _ => self.0.push(format!("Content {}", part.escape_ascii())),

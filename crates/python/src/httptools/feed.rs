@@ -82,7 +82,10 @@ impl<'py> Feed<'_, 'py> {
                 MessageEvent::Begin => self.tell(Callback::MessageBegin)?,
                 MessageEvent::Target(text) => self.tell_bytes(Callback::Url, &text)?,
                 MessageEvent::Reason(text) => self.tell_bytes(Callback::Status, &text)?,
-                MessageEvent::Field(name, value) => self.tell_field(&name, &value)?,
+                MessageEvent::Field(line) => {
+                    self.tell_field(line.name(), line.value())?;
+                    self.parser.state.with(py, |state| state.parser.reuse(line));
+                }
                 MessageEvent::Head { text, fields } => self.tell_head(text, fields)?,
                 MessageEvent::HeadEnd => self.tell(Callback::HeadersComplete)?,
                 MessageEvent::ChunkBegin => self.tell(Callback::ChunkHeader)?,
