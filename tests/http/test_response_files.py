@@ -25,6 +25,7 @@ pytestmark = pytest.mark.vitok_only
 
 Ask = Callable[..., Recorded]
 SMALL = bytes(range(256)) * 4
+LARGE = SMALL * 300
 TIME = 1_700_000_000
 
 
@@ -46,10 +47,11 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     return made
 
 
-@pytest.fixture
-def content() -> bytes:
-    """What a thread of the loop sends itself."""
-    return SMALL
+@pytest.fixture(params=[SMALL, LARGE], ids=["small", "large"])
+def content(request: pytest.FixtureRequest) -> bytes:
+    """What a thread of the loop sends itself, and what it does not."""
+    made: bytes = request.param
+    return made
 
 
 def a_file(folder: Path, content: bytes, name: str = "file.txt") -> Path:
@@ -186,12 +188,23 @@ def test_an_empty_file(tmp_path: Path, ask: Ask) -> None:
 def test_what_is_no_file(tmp_path: Path) -> None:
     """404 for what does not exist, and for each kind of file that is not regular, without waiting for it."""
     os.mkfifo(tmp_path / "fifo")
+    seen: list[Exception] = []
+
+    def handle(_: Any, error: Exception) -> Any:
+        seen.append(error)
+        return "none", 404
+
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket"))
-    for path in (tmp_path / "none", tmp_path / "none" / "file", tmp_path, tmp_path / "fifo", tmp_path / "socket"):
-        with pytest.raises(HTTPError) as caught:
-            sent(Response.file(path))
-        assert caught.value.status == 404
+        for path in (tmp_path / "none", tmp_path / "none" / "file", tmp_path, tmp_path / "fifo", tmp_path / "socket"):
+            response = Response.file(path)
+            with pytest.raises(HTTPError) as caught:
+                sent(response)
+            assert caught.value.status == 404
+            application = compiled(plain(lambda _, made=response: made), on_exception=handle, send=responses.send)
+            with serving(application) as site:
+                assert site.ask().line == b"HTTP/1.1 404 Not Found"
+    assert [type(error) for error in seen] == [HTTPError] * 5
     with pytest.raises(ValueError, match="NUL"):
         Response.file("a\0b")
 
