@@ -110,7 +110,7 @@ class Asked:
     async def _run(self, request: Any) -> str:
         try:
             result = await self.use(request)
-        except Exception as error:
+        except BaseException as error:  # that of pytest.fail(), too
             if not self.result.done():
                 self.result.set_exception(error)
         else:

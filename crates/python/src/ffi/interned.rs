@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 322] = [
+pub(super) const TEXTS: [&str; 325] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
@@ -117,6 +117,7 @@ pub(super) const TEXTS: [&str; 322] = [
     "access",
     "add_done_callback",
     "after_in_child",
+    "app",
     "as_coroutine_function",
     "asgi",
     "asyncio.base_events",
@@ -301,6 +302,7 @@ pub(super) const TEXTS: [&str; 322] = [
     "unexpected_end",
     "unwrap",
     "upgrade",
+    "url_for",
     "userinfo",
     "uuid",
     "values",
@@ -314,6 +316,7 @@ pub(super) const TEXTS: [&str; 322] = [
     "vitok.http.native.errors",
     "vitok.http.native.forms",
     "vitok.http.native.responses",
+    "vitok.http.native.urls",
     "vitok.http.scope",
     "warning",
     "websocket.connect",

@@ -58,6 +58,8 @@ fn getters() -> Vec<Getter<Request>> {
         getter("content_length", content_length),
         getter("path_params", path_params),
         getter("route", route),
+        getter("app", app),
+        getter("root_path", root_path),
     ]
 }
 
@@ -198,14 +200,15 @@ fn end(this: This<'_, Request>, attribute: Attribute) -> PyResult<Bound<'_, PyAn
 /// Returns the URL that the client asked for, as far as the request tells.
 fn url(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
-    let (scheme, host) = (scheme(this)?, host(this)?);
+    let (scheme, host, root_path) = (scheme(this)?, host(this)?, root_path(this)?);
     let (scheme, host) = (scheme.cast::<PyString>()?.to_cow()?, host.cast::<PyString>()?.to_cow()?);
+    let root_path = root_path.cast::<PyString>()?.to_cow()?;
     let target = this.with_head(py, |head| {
         let separator: &[u8] = if head.query().is_empty() { b"" } else { b"?" };
         [path_of(head), separator, head.query()].concat()
     })?;
     let target = String::from_utf8_lossy(&target);
-    Ok(make::text(py, &format!("{scheme}://{host}{target}"))?.into_any())
+    Ok(make::text(py, &format!("{scheme}://{host}{}{target}", root_path.trim_end_matches('/')))?.into_any())
 }
 
 /// Returns the request's own copy of the state of the lifespan.
@@ -233,6 +236,23 @@ fn path_params(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
         let raw = this.with_head(py, |head| head.path().to_vec())?;
         Ok(this.value().routes.get().path_params(py, &this.value().found, &raw)?.into_any())
     })
+}
+
+/// Returns the application; None for a request without one.
+fn app(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
+    let py = this.py();
+    Ok(this.value().routes.get().options.bind(py).get_item(name!("app"))?.unwrap_or_else(|| none(py)))
+}
+
+/// Returns the prefix of all paths that a proxy, or another application, has taken off.
+fn root_path(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
+    let py = this.py();
+    if let Source::Connection { protocol, .. } = &this.value().source {
+        let root_path = &protocol.this(py).value().http_server.get().settings.root_path;
+        return Ok(make::text(py, root_path)?.into_any());
+    }
+    let given = given(this, name!("root_path"))?;
+    Ok(given.map_or_else(|| make::text(py, "").map(Bound::into_any), Ok)?)
 }
 
 /// Returns the route that was found; None where there is none.

@@ -123,6 +123,9 @@ impl Reader {
     fn value<'py>(&'py self, py: Python<'py>, kind: Kind) -> Result<Option<Bound<'py, PyAny>>, ErrorSet> {
         let request = self.request.this(py);
         if !self.is_reading.load(Ordering::Relaxed) {
+            if values::is_made(request, kind) {
+                return values::value(request, kind).map(Some);
+            }
             values::check(request, kind)?;
             if reading::begin(request)? {
                 return values::value(request, kind).map(Some);

@@ -41,7 +41,7 @@ fn from_scope<'py>(
         Some(method) => method.cast::<PyString>()?.to_string_lossy().into_owned(),
         None => "GET".to_owned(),
     };
-    let mut target = path_of(scope)?;
+    let mut target = without_root(path_of(scope)?, scope)?;
     if let Some(query) = scope.get_item(name!("query_string"))?.filter(|query| !query.is_none())
         && let query = query.cast::<PyBytes>()?.as_bytes()
         && !query.is_empty()
@@ -90,8 +90,13 @@ fn path_of(scope: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
         Some(path) => path.cast::<PyString>()?.to_string_lossy().into_owned(),
         None => String::new(),
     };
-    let mut raw = Vec::with_capacity(path.len() + 1);
-    for byte in if path.is_empty() { "/" } else { &path }.bytes() {
+    Ok(escaped(if path.is_empty() { "/" } else { &path }))
+}
+
+/// Returns a path as it may have been sent.
+fn escaped(path: &str) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(path.len());
+    for byte in path.bytes() {
         // What a path has without an escape (RFC 3986 section 3.3).
         if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
             raw.push(byte);
@@ -99,7 +104,21 @@ fn path_of(scope: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
             raw.extend_from_slice(format!("%{byte:02X}").as_bytes());
         }
     }
-    Ok(raw)
+    raw
+}
+
+/// Returns a path without the root path, which is part of it (ASGI HTTP specification, `root_path`) but of no route.
+fn without_root(raw: Vec<u8>, scope: &Bound<'_, PyDict>) -> PyResult<Vec<u8>> {
+    let Some(root) = scope.get_item(name!("root_path"))?.filter(|root| !root.is_none()) else {
+        return Ok(raw);
+    };
+    let root = root.cast::<PyString>()?.to_string_lossy();
+    let root = escaped(root.trim_end_matches('/'));
+    Ok(match raw.strip_prefix(&root[..]) {
+        Some([]) => b"/".to_vec(),
+        Some(rest @ [b'/', ..]) => rest.to_vec(),
+        _ => raw,
+    })
 }
 
 /// Create headers of pairs of bytes. ValueError for a name or a value that HTTP does not allow.

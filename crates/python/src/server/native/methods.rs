@@ -56,6 +56,12 @@ content is read in another way.";
 const IS_DISCONNECTED: &str = "\
 Whether the client has left. The loop has a turn before that.";
 
+const URL_FOR: &str = "\
+The URL of a named route, as this client has to ask for it.
+
+Names of the mounted application whose route answers the request come first. LookupError if no route has the name,
+TypeError for parameters that are missing or unknown, ValueError for a value that no path has.";
+
 /// The methods of the class.
 pub(super) fn methods() -> Vec<Method<Request>> {
     let method = Method::new;
@@ -68,7 +74,9 @@ pub(super) fn methods() -> Vec<Method<Request>> {
         method("stream", no_arguments(stream), "($self)", STREAM),
         method("is_disconnected", no_arguments(is_disconnected), "($self)", IS_DISCONNECTED),
     ];
-    coroutines.into_iter().chain(functions()).chain(for_python()).collect()
+    let url_for =
+        method("url_for", fastcall(url_for), "($self, name, /, *, _query=None, **parameters)", URL_FOR);
+    coroutines.into_iter().chain([url_for]).chain(functions()).chain(for_python()).collect()
 }
 
 /// The methods for code that can't wait.
@@ -165,6 +173,12 @@ fn form<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     Ok(module.call_method1(name!("receive_form"), (this, limits))?)
 }
 
+fn url_for<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let (arguments, keywords) = call.unbound()?;
+    let function = call.py.import(name!("vitok.http.native.urls"))?.getattr(name!("url_for"))?;
+    Ok(function.call(make::tuple(call.py, arguments)?, Some(&keywords))?)
+}
+
 fn stream(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     match &this.value().source {
         Source::Connection { .. } => stream::make(this),
@@ -190,9 +204,10 @@ fn is_disconnected(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet
 
 fn begin_reading<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let kind = kind_of(one(call, "_begin_reading", "kind")?)?;
-    if !values::is_made(call.this(), kind) {
-        values::check(call.this(), kind)?;
+    if values::is_made(call.this(), kind) {
+        return Ok(truth(call.py, true));
     }
+    values::check(call.this(), kind)?;
     Ok(truth(call.py, reading::begin(call.this())?))
 }
 

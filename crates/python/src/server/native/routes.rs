@@ -75,7 +75,7 @@ pub(crate) struct Routes {
     pub(super) on_exception: Py<PyAny>,
     /// What the application was made with.
     #[pyo3(get)]
-    options: Py<PyDict>,
+    pub(super) options: Py<PyDict>,
     /// Makes JSON of a value.
     pub(super) json_encode: Option<Py<PyAny>>,
     /// Makes a value of JSON.

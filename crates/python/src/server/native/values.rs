@@ -185,7 +185,7 @@ fn text<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<
         make::decoded(py, content.as_bytes()).map(Bound::into_any)
     } else {
         let module = py.import(name!("vitok.http.native.content"))?;
-        Ok(module.call_method1(name!("decode"), (content, Text(name)))?)
+        module.call_method1(name!("decode"), (content, Text(name))).map_err(ErrorSet::from)
     };
     decoded.map_err(|raised: ErrorSet| {
         let error = raised.take(py);
