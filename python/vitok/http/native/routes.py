@@ -168,15 +168,6 @@ def _quote(text: str) -> str:
     return urllib.parse.quote(text, safe=_SEGMENT_SAFE)
 
 
-def url_for(request: Any, name: str, /, *, _query: Query | None = None, **parameters: Any) -> str:
-    """Return the absolute URL of a named route, for `request.url_for()`; errors are those of `App.url_for()`.
-
-    In an application that is mounted, its own names come first, and need no prefix.
-    """
-    path = request.app._url_for(request.route, name, _query, parameters)
-    return f"{request.scheme}://{request.host}{getattr(request, 'root_path', '')}{path}"
-
-
 def query_of(query: Query | None) -> str:
     """Return a query with its question mark, or an empty text. A list or tuple is several values of one name."""
     if not query:
