@@ -43,13 +43,16 @@ _ANY = "application/octet-stream"
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
-@functools.lru_cache(maxsize=1024)
 def content_type_of(path: str) -> str:
     """Return the media type of a file by its name. Text is in UTF-8.
 
     >>> content_type_of("a/index.html"), content_type_of("a.tar.gz"), content_type_of("a")
     ('text/html; charset=utf-8', 'application/gzip', 'application/octet-stream')
     """
+    return _known_type_of(path)
+
+
+def _type_of(path: str) -> str:
     name = path.rpartition("/")[2]
     suffixes = name[name.find(".", 1) :].lower() if "." in name[1:] else ""
     known = _TYPES.get(suffixes[suffixes.rfind(".") :] if suffixes else "")
@@ -57,6 +60,9 @@ def content_type_of(path: str) -> str:
         guessed, encoding = mimetypes.guess_type("name" + suffixes)
         known = guessed or _ANY if encoding is None else _COMPRESSED.get(encoding, _ANY)
     return f"{known}; charset=utf-8" if known.startswith("text/") else known
+
+
+_known_type_of = functools.lru_cache(maxsize=1024)(_type_of)
 
 
 def make_source(
