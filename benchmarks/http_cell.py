@@ -198,7 +198,8 @@ def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
     """
     connection = _connection(port, is_secure=row.is_secure)
     try:
-        connection.request("POST" if row.body else "GET", row.path, body=row.body or None)
+        headers = {"Content-Type": row.media_type} if row.body else {}
+        connection.request("POST" if row.body else "GET", row.path, body=row.body or None, headers=headers)
         response = connection.getresponse()
         answer = response.read()
     except TimeoutError:

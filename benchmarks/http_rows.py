@@ -42,6 +42,8 @@ class HttpRow:
     answer: bytes = b""
     # The body of the request; a request with one is a POST.
     body: bytes = b""
+    # The media type of that body.
+    media_type: str = "application/octet-stream"
     is_chunked: bool = False
     # The command that checks an answer once, of a client that compares answers itself.
     check: tuple[str, ...] = ()

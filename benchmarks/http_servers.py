@@ -59,6 +59,10 @@ class Server:
     websocket: tuple[str, ...] | None = None
     # Whether it is measured there only.
     is_for_websocket: bool = False
+    # The command for applications without a framework in the server's own interface; none if it is not measured there.
+    native: tuple[str, ...] = ()
+    # Whether it is measured there only.
+    is_for_native: bool = False
     # Whether it does less than the others have to, and so is no peer but a limit.
     is_limit: bool = False
     # The variables that make it another column; such a server differs from another one in TLS only.
@@ -75,15 +79,24 @@ def _uvicorn(title: str, loop: str, http: str, *packages: str, websocket: tuple[
     )
 
 
+def _native(title: str, command: tuple[str, ...], *packages: str) -> Server:
+    return Server(title=title, command=command, packages=packages, native=command, is_for_native=True)
+
+
+def _vitok(application: str) -> tuple[str, ...]:
+    return (
+        *("vitok", "serve", application, "--host", HOST, "--port", "{port}", "--no-access-log"),
+        *("--log-level", "warning", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
+    )
+
+
 VITOK: Final = Server(
     title="`vitok serve`",
-    command=(
-        *("vitok", "serve", APPLICATION, "--host", HOST, "--port", "{port}", "--no-access-log"),
-        *("--log-level", "warning", "--timeout-keep-alive", KEEP_S, "--backlog", BACKLOG),
-    ),
+    command=_vitok(APPLICATION),
     packages=("vitok",),
     tls=UVICORN_TLS,
     websocket=(),
+    native=_vitok("native_app:app"),
 )
 SERVERS: Final = {
     SUBJECT: VITOK,
@@ -95,6 +108,9 @@ SERVERS: Final = {
         )
         for name, variables in ENVIRONMENTS.items()
     },
+    "vitok.async": _native("`vitok serve`, handlers by async def", _vitok("native_app:async_app"), "vitok"),
+    "vitok.routes": _native("`vitok serve`, among 500 routes", _vitok("native_app:wide_app"), "vitok"),
+    "vitok.asgi": _native("`vitok serve`, by ASGI", _vitok("native_asgi:app"), "vitok"),
     "vitok.uvicorn": _uvicorn(
         *("vitok's loop and protocol", "vitok:new_event_loop", "vitok.uvicorn:Protocol", "vitok"),
         websocket=("--ws", "vitok.uvicorn:WebSocket"),
@@ -125,6 +141,8 @@ SERVERS: Final = {
         command=(*GRANIAN, "--interface", "rsgi", "http_app:rsgi"),
         packages=("granian", "uvloop"),
         tls=GRANIAN_TLS,
+        # It answers for files itself, in Rust.
+        native=(*GRANIAN, "--interface", "rsgi", "native_rsgi:app", "--static-path-mount", "files"),
     ),
     "h2corn": Server(
         title="h2corn on uvloop",
@@ -167,6 +185,8 @@ SERVERS: Final = {
         ),
         packages=("socketify",),
     ),
+    "fastpysgi": _native("fastpysgi by WSGI, in C", ("native_peers", "fastpysgi", "{port}"), "fastpysgi"),
+    "robyn": _native("robyn by its decorators, in Rust", ("native_peers", "robyn", "{port}"), "robyn"),
     "picows": Server(
         title="picows by its callbacks, on uvloop",
         command=("picows_server", "{port}"),
@@ -222,12 +242,19 @@ class ServerSpec:
     @property
     def has_http(self) -> bool:
         """Whether it is measured in clear text, by requests."""
-        return not self.is_for_tls and not SERVERS[self.name].is_for_websocket
+        server = SERVERS[self.name]
+        return not self.is_for_tls and not server.is_for_websocket and not server.is_for_native
+
+    @property
+    def has_native(self) -> bool:
+        """Whether it is measured by applications in its own interface."""
+        return not self.is_for_tls and bool(SERVERS[self.name].native)
 
     @property
     def has_websocket(self) -> bool:
         """Whether it is measured in clear text, by messages of WebSocket."""
-        return not self.is_for_tls and SERVERS[self.name].websocket is not None
+        server = SERVERS[self.name]
+        return not self.is_for_tls and not server.is_for_native and server.websocket is not None
 
     def command(self, port: int) -> list[str]:
         """The command, to be run in the folder of the applications."""
@@ -242,6 +269,10 @@ class ServerSpec:
         """The command for the application of WebSocket."""
         words = [WEBSOCKET_APPLICATION if word == APPLICATION else word for word in self.command(port)]
         return [*words, *(SERVERS[self.name].websocket or ())]
+
+    def native_command(self, port: int) -> list[str]:
+        """The command for the application in its own interface."""
+        return [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[self.name].native)]
 
     def is_installed(self) -> bool:
         """Return whether the packages are installed, which does not mean that they work."""

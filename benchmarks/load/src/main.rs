@@ -31,7 +31,8 @@ vitok-load COMMAND OPTIONS; see benchmarks/README.md
   raw     --mode echo|answer|http|websocket|source|sink|close|udp [--port 0] [--answer BYTES]
           http also: [--parts N] [--body BYTES] [--close]; websocket also: [--broadcast]
   echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] [--tls] EXTENT
-  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES] [--rate PER_SECOND] [--tls] EXTENT
+  http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES]
+          [--content TEXT] [--type MEDIA_TYPE] [--rate PER_SECOND] [--tls] EXTENT
   websocket --connect HOST:PORT [--connections N] [--path /] [--size BYTES] [--binary] [--deflate] [--broadcast]
           [--rate PER_SECOND] [--tls] EXTENT
   visit   --connect HOST:PORT [--concurrency N] [--path /] EXTENT

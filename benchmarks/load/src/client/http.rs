@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::carrier::{Answered, Carrier, run_closed};
-use super::request::{Request, path};
+use super::request::{Body, Request, path};
 use super::response::Responses;
 use super::stream::Stream;
 use super::tls::Tls;
@@ -26,13 +26,13 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let count = arguments.count("--connections", 1)?;
     let depth = arguments.count("--pipeline", 1)?;
     let path = path(&mut arguments)?;
-    let body = arguments.value("--body")?.unwrap_or(0);
+    let body = Body::from(&mut arguments)?;
     let rate = rated::rate(&mut arguments)?;
     let tls = Tls::from(&mut arguments)?;
     let asked = Asked::from(&mut arguments)?;
     let waiting = Waiting::from(&mut arguments)?;
     arguments.finish()?;
-    let request = Request { path: &path, target, body, is_last: false }.to_bytes();
+    let request = Request { path: &path, target, body: &body, is_last: false }.to_bytes();
     let streams = streams_to(target, count, tls.as_ref())?;
     let mut requests = Requests::new(waiting, streams, request, depth)?;
     asked.serve(count, |extent| match rate {

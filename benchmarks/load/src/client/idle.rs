@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Instant;
 
-use super::request::Request;
+use super::request::{Body, Request};
 use super::response::Responses;
 use super::stream::Stream;
 use super::tls::Tls;
@@ -46,7 +46,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
             return Err(Failure::Usage("--greet and --path are two ways of using it".into()));
         }
         (None, Some(path)) => {
-            First::Request(Request { path: &path, target, body: 0, is_last: false }.to_bytes())
+            First::Request(Request { path: &path, target, body: &Body::default(), is_last: false }.to_bytes())
         }
         (greeting, None) => First::Greeting(vec![b'g'; greeting.unwrap_or(0)]),
     };

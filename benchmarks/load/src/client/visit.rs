@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddrV4, TcpStream};
 use std::time::Instant;
 
-use super::request::{Request, path};
+use super::request::{Body, Request, path};
 use super::response::Responses;
 use super::{Waiting, target};
 use crate::failure::{Doing, Failure};
@@ -28,7 +28,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let asked = Asked::from(&mut arguments)?;
     let waiting = Waiting::from(&mut arguments)?;
     arguments.finish()?;
-    let request = Request { path: &path, target, body: 0, is_last: true }.to_bytes();
+    let request = Request { path: &path, target, body: &Body::default(), is_last: true }.to_bytes();
     let slots = (0..concurrency).map(|_| None).collect();
     let mut client =
         Client { target, waiting, request, slots, open: 0, buffer: vec![0; BUFFER_BYTES].into() };
