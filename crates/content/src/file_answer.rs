@@ -70,7 +70,7 @@ impl FileAnswer {
                     let content_range = content_range(part, facts.size);
                     Self { content_range, pieces: vec![Piece::File(part.clone())], ..Self::empty(206) }
                 }
-                _ => several(parts, facts),
+                _ => several(parts, facts).unless_longer(facts.size),
             },
         }
     }
@@ -85,7 +85,12 @@ impl FileAnswer {
     /// ```
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.pieces.iter().map(Piece::length).sum()
+        self.pieces.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.length()))
+    }
+
+    /// Answers with the whole file if this answer is longer, by what describes its parts.
+    fn unless_longer(self, size: u64) -> Self {
+        if self.length() <= size { self } else { Self { pieces: whole(size), ..Self::empty(200) } }
     }
 
     fn empty(status: u16) -> Self {
@@ -159,6 +164,13 @@ mod tests {
         assert_eq!((unsatisfiable.status, &unsatisfiable.content_range[..]), (416, "bytes */10"));
         assert_eq!(answer("HEAD", &[("range", "bytes=10-")], 10).status, 200);
         assert_eq!(answer("GET", &[("range", "bytes=1-2"), ("if-range", "\"f\"")], 10).status, 200);
+    }
+
+    #[test]
+    fn several_ranges_that_are_longer_than_the_file_are_the_file() {
+        let size = u64::MAX;
+        let almost_all = format!("bytes=0-{},{}-", size / 2 - 180, size / 2);
+        assert_eq!(answer("GET", &[("range", &almost_all)], size).status, 200);
     }
 
     #[test]
