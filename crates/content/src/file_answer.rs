@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn several_ranges_that_are_longer_than_the_file_are_the_file() {
-        let size = u64::MAX;
+        let size = u64::MAX - 1000;
         let almost_all = format!("bytes=0-{},{}-", size / 2 - 180, size / 2);
         assert_eq!(answer("GET", &[("range", &almost_all)], size).status, 200);
     }
