@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 from vitok.http.native.errors import HTTPError
-from vitok.http.native.forms import Form, FormLimits, parse_form, receive_form
+from vitok.http.native.form import Form, FormLimits
+from vitok.http.native.forms import parse_form, receive_form
 
 _T = TypeVar("_T")
 
@@ -22,6 +23,10 @@ class FakeRequest:
         if content_type is not None:
             self.headers["content-type"] = content_type
         self.pieces = pieces
+        self.limits: FormLimits | None = None
+
+    def _form_limits(self) -> FormLimits | None:
+        return self.limits
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Give the pieces, with a turn of the loop after each."""

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from forms_support import URLENCODED, FakeRequest, body, part, receive, refusal
 from vitok.http.native.errors import HTTPError
-from vitok.http.native.forms import DEFAULT_LIMITS, Form, FormLimits, parse_form, receive_form
+from vitok.http.native.form import DEFAULT_LIMITS, Form, FormLimits
+from vitok.http.native.forms import parse_form, receive_form
 from vitok.http.native.uploads import UploadedFile
 
 
@@ -136,7 +137,7 @@ def test_text_in_another_encoding_is_decoded_by_the_charset_of_its_part() -> Non
 def test_codecs_of_python_that_are_no_encodings_of_browsers_are_refused(charset: str) -> None:
     head = f"Content-Type: text/plain; charset={charset}\r\n"
     if charset.isascii():
-        expected = f"415 the charset {charset!r} of the field 'n' is not supported"
+        expected = f"415 the charset {charset!r} of the content is not known"
         assert asyncio.run(refusal(body(part("n", "x", head=head)))) == expected
     else:
         # A media type that is malformed has no charset.
@@ -167,11 +168,8 @@ def test_limits_are_checked_when_they_are_made() -> None:
 
 
 def test_the_limits_of_an_application_are_used_unless_a_call_has_others() -> None:
-    class Application:
-        form_limits = FormLimits(fields=1)
-
     request = FakeRequest([b"a=1&b=2"], URLENCODED)
-    request.app = Application()  # type: ignore[attr-defined]
+    request.limits = FormLimits(fields=1)
     with pytest.raises(HTTPError, match="more fields than 1"):
         asyncio.run(receive_form(request))
     assert len(asyncio.run(receive_form(request, FormLimits(fields=2)))) == 2

@@ -11,7 +11,8 @@ from typing import IO, Any
 import pytest
 from forms_support import FakeRequest, body, part, receive, split
 from vitok.http.native import uploads
-from vitok.http.native.forms import Form, FormLimits, receive_form
+from vitok.http.native.form import Form, FormLimits
+from vitok.http.native.forms import receive_form
 from vitok.http.native.uploads import UploadedFile
 
 BIG = bytes(range(256)) * 8192  # 2 MiB

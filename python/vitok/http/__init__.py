@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .native.content import ClientDisconnected as ClientDisconnected
     from .native.converters import Converter as Converter
     from .native.errors import HTTPError as HTTPError
-    from .native.forms import Form as Form
-    from .native.forms import FormLimits as FormLimits
+    from .native.form import Form as Form
+    from .native.form import FormLimits as FormLimits
     from .native.responses import Response as Response
     from .native.streams import Event as Event
     from .native.uploads import UploadedFile as UploadedFile
@@ -57,8 +57,8 @@ _PLACES = {
     "App": "native.app",
     "ClientDisconnected": "native.content",
     "Converter": "native.converters",
-    "Form": "native.forms",
-    "FormLimits": "native.forms",
+    "Form": "native.form",
+    "FormLimits": "native.form",
     "Event": "native.streams",
     "HTTPError": "native.errors",
     "Headers": "._native",

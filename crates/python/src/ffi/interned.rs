@@ -5,16 +5,18 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 325] = [
+pub(super) const TEXTS: [&str; 330] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
     "Comment",
     "DEBUG_STACK_DEPTH",
+    "DEFAULT_LIMITS",
     "DELETE",
     "Element",
     "Error on transport creation for incoming connection",
     "FALLBACK",
+    "Form",
     "Future",
     "GET",
     "GenericAlias",
@@ -175,6 +177,7 @@ pub(super) const TEXTS: [&str; 325] = [
     "fileno",
     "flags",
     "folder",
+    "form_limits",
     "fragment",
     "from_raw",
     "from_scope",
@@ -211,6 +214,7 @@ pub(super) const TEXTS: [&str; 325] = [
     "missing",
     "more_body",
     "more_trailers",
+    "numbers",
     "on_body",
     "on_chunk_complete",
     "on_chunk_header",
@@ -314,6 +318,7 @@ pub(super) const TEXTS: [&str; 325] = [
     "vitok.http.files",
     "vitok.http.native.content",
     "vitok.http.native.errors",
+    "vitok.http.native.form",
     "vitok.http.native.forms",
     "vitok.http.native.responses",
     "vitok.http.native.urls",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from .converters import Converter
-    from .forms import FormLimits
+    from .form import FormLimits
     from .handlers import HandlerT, Middleware, WebSocketHandlerT
     from .routes import Query, Section
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from ..._native import Request
+    from .form import Form, FormLimits
 
 
 # Names of encodings of text that is sent (WHATWG Encoding, and what other clients use). Other names are refused before
@@ -93,14 +94,15 @@ def _event_of(waiting: Any) -> Any:
     return None
 
 
-async def receive_form(request: Request[Any], limits: Any) -> Any:
+async def receive_form(request: Request[Any], limits: FormLimits | None) -> Form:
     """Return a form, whose files are stored as they arrive. It is kept by the request."""
     known = request._kept_form()
     if known is None:
         # Most applications have no such forms.
         forms = importlib.import_module("vitok.http.native.forms")
-        known = await forms.receive_form(request, limits)
-        request._keep_form(known)
+        form: Form = await forms.receive_form(request, limits)
+        request._keep_form(form)
+        return form
     return known
 
 

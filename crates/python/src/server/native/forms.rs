@@ -6,12 +6,16 @@ use std::borrow::Cow;
 
 use content::media_type::MediaType;
 use content::{ContentError, multipart, urlencoded};
+use http::Fields;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList};
 
 use super::http_error::http_error;
+use crate::ffi::call::call_one;
 use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
+use crate::name;
 
 /// Adds the functions to the module.
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -52,6 +56,53 @@ impl Limits {
             outside_bytes,
         }
     }
+}
+
+/// What of `vitok.http.native.form` is needed for every form.
+struct Module {
+    form: Py<PyAny>,
+    limits: multipart::Limits,
+}
+
+/// Filled by the first form.
+static MODULE: PyOnceLock<Module> = PyOnceLock::new();
+
+impl Module {
+    fn import(py: Python<'_>) -> PyResult<Self> {
+        let module = py.import(name!("vitok.http.native.form"))?;
+        let limits = limits_of(&module.getattr(name!("DEFAULT_LIMITS"))?)?;
+        Ok(Self { form: module.getattr(name!("Form"))?.unbind(), limits })
+    }
+}
+
+/// Returns the limits that an object of `FormLimits` has.
+pub(super) fn limits_of(limits: &Bound<'_, PyAny>) -> PyResult<multipart::Limits> {
+    Ok(limits.getattr(name!("numbers"))?.extract::<Limits>()?.of_parts())
+}
+
+/// Returns whether a request has an urlencoded form that is read here: as browsers send it, without a coding.
+pub(super) fn is_urlencoded(fields: &Fields) -> bool {
+    let mut is_plain = false;
+    for (name, value) in fields.iter() {
+        match name {
+            b"content-encoding" => return false,
+            b"content-type" if is_plain || value != b"application/x-www-form-urlencoded" => return false,
+            b"content-type" => is_plain = true,
+            _ => {}
+        }
+    }
+    is_plain
+}
+
+/// Returns the `Form` of urlencoded content. HTTPError.
+pub(super) fn form_of<'py>(
+    py: Python<'py>,
+    content: &[u8],
+    limits: Option<&multipart::Limits>,
+) -> Result<Bound<'py, PyAny>, ErrorSet> {
+    let module = MODULE.get_or_try_init(py, || Module::import(py))?;
+    let fields = fields(py, content, limits.unwrap_or(&module.limits))?;
+    call_one(module.form.bind_borrowed(py), fields.as_any().as_borrowed())
 }
 
 /// Return the boundary of a form in parts, or None for an urlencoded one: what Content-Type says. HTTPError.

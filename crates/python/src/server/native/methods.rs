@@ -93,7 +93,7 @@ fn functions() -> [Method<Request>; 5] {
 }
 
 /// The methods that `vitok.http.native.content` reads a request of another server with.
-fn for_python() -> [Method<Request>; 12] {
+fn for_python() -> [Method<Request>; 13] {
     let method = Method::new;
     [
         method(
@@ -128,6 +128,12 @@ fn for_python() -> [Method<Request>; 12] {
             no_arguments(takes_events),
             "($self)",
             "Whether no reader waits for an event.",
+        ),
+        method(
+            "_form_limits",
+            no_arguments(form_limits),
+            "($self)",
+            "The limits of the application's forms, or None.",
         ),
         method("_kept_form", no_arguments(kept_form), "($self)", "The form, or None."),
         method("_keep_form", fastcall(keep_form), "($self, form, /)", "Keep the form."),
@@ -166,7 +172,7 @@ fn form<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
         }
         limits = named(call, "form", &["limits"])?[0].map_or_else(|| none(py), |limits| limits.to_owned());
     }
-    if limits.is_none() && (values::is_made(this, Kind::Form) || !values::is_multipart(this)?) {
+    if limits.is_none() && !values::is_multipart(this)? {
         return read(this, Kind::Form);
     }
     let module = py.import(name!("vitok.http.native.content"))?;
@@ -228,6 +234,12 @@ fn is_whole(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 fn takes_events(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let py = this.py();
     Ok(truth(py, this.with_incoming(py, |incoming| incoming.is_idle())))
+}
+
+fn form_limits(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
+    let py = this.py();
+    let limits = this.value().routes.get().options.bind(py).get_item(name!("form_limits"))?;
+    Ok(limits.unwrap_or_else(|| none(py)))
 }
 
 fn kept_form(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {

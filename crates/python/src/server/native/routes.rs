@@ -4,12 +4,14 @@
 //! route with a converter of the program is found in a second step, outside of any borrow. A converter may use the
 //! loop, but nothing here depends on what it changes.
 
+use content::multipart;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use routing::{BadPath, Captures, Converter, Methods, Path, Table};
 
+use super::forms::limits_of;
 use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
@@ -82,6 +84,8 @@ pub(crate) struct Routes {
     pub(super) json_decode: Option<Py<PyAny>>,
     /// The longest content that is gathered.
     pub(super) max_body: usize,
+    /// The limits of forms, unless they are the usual ones.
+    pub(super) form_limits: Option<multipart::Limits>,
     /// Makes of a value one that is known natively.
     pub(super) values: Option<Py<PyAny>>,
     /// Sends a response that has a source.
@@ -148,6 +152,9 @@ impl Routes {
             json_encode: option(name!("json_encode"))?,
             json_decode: option(name!("json_decode"))?,
             max_body: option(name!("max_body"))?.map_or(Ok(usize::MAX), |limit| limit.extract(py))?,
+            form_limits: option(name!("form_limits"))?
+                .map(|limits| limits_of(limits.bind(py)))
+                .transpose()?,
             values: option(name!("values"))?,
             send: option(name!("send"))?,
         })

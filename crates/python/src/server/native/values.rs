@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyRecursionError, PyUnicodeDecodeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::forms;
 use super::http_error::http_error;
 use super::reading;
 use super::request::{Attribute, Request};
@@ -242,6 +243,9 @@ fn xml<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<B
 
 fn form<'py>(this: This<'py, Request>, content: &Bound<'py, PyBytes>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let py = this.py();
+    if this.with_head(py, |head| forms::is_urlencoded(head.fields()))? {
+        return forms::form_of(py, content.as_bytes(), this.value().routes.get().form_limits.as_ref());
+    }
     let module = py.import(name!("vitok.http.native.forms"))?;
     Ok(module.call_method1(name!("parse_form"), (this, content, py.None()))?)
 }
