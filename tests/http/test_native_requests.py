@@ -164,6 +164,13 @@ def test_requests_are_released() -> None:
         assert [reference() for reference in dead] == [None] * 5
 
 
+def test_a_target_without_a_path_is_the_root() -> None:
+    """As a client of a proxy may send it (RFC 9110 section 4.2.3)."""
+    with serving(compiled(plain(lambda request: f"{request.path} {request.raw_path!r}"))) as site:
+        assert site.ask(b"GET http://a.example HTTP/1.1\r\nHost: a\r\n\r\n").body == b"/ b'/'"
+        assert site.ask(b"PUT http://a.example?q HTTP/1.1\r\nHost: a\r\n\r\n").status == 405
+
+
 def test_the_access_log() -> None:
     """A line for each request, as with any application."""
     with serving(compiled(plain(lambda _: ("four", 201))), access_log=True) as site:

@@ -8,7 +8,7 @@ use super::headers::{self, Headers};
 use super::methods::methods;
 use super::query::{self, QueryParams};
 use super::request::{Attribute, Request, Source};
-use super::routes::Found;
+use super::routes::{Found, path_of};
 use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
 use crate::ffi::getter::{Getter, getter, repr};
@@ -95,11 +95,6 @@ fn path(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
         })??;
         Ok(path.into_any())
     })
-}
-
-/// Returns the path as it was sent. An absolute target without a path means the root (RFC 9110 section 4.2.3).
-fn path_of(head: &http::Head) -> &[u8] {
-    if head.path().is_empty() { b"/" } else { head.path() }
 }
 
 fn raw_path(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
@@ -233,7 +228,7 @@ fn state(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
 fn path_params(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
     Request::kept(this, Attribute::PathParams, || {
-        let raw = this.with_head(py, |head| head.path().to_vec())?;
+        let raw = this.with_head(py, |head| path_of(head).to_vec())?;
         Ok(this.value().routes.get().path_params(py, &this.value().found, &raw)?.into_any())
     })
 }

@@ -8,7 +8,7 @@ use wire::{Ending, Finished, Outcome};
 use super::answer::{self, Answer};
 use super::body;
 use super::request::{self, Request, Stage, Task};
-use super::routes::{Found, Kind, Routes};
+use super::routes::{self, Found, Kind, Routes};
 use super::values;
 use crate::ffi::at_import::AtImport;
 use crate::ffi::call::{call_one, call_three, call_two};
@@ -78,7 +78,7 @@ fn call_fallback<'py>(request: This<'py, Request>, routes: &Routes) -> Result<Bo
             return Err(PyErr::from_value(class.call1((400, reason.to_string()))?).into());
         }
         Found::NotAllowed => {
-            let path = request.with_head(py, |head| head.path().to_vec())?;
+            let path = request.with_head(py, |head| routes::path_of(head).to_vec())?;
             make::tuple(py, routes.allowed_names(py, &path)?)?.into_any()
         }
         _ => py.None().into_bound(py),

@@ -121,7 +121,7 @@ impl Native {
         let py = protocol.py();
         let (method, path) = protocol.state.with(py, |state| {
             let head = state.wire.head();
-            (head.method().to_vec(), head.path().to_vec())
+            (head.method().to_vec(), routes::path_of(head).to_vec())
         });
         match self.routes.get().resolve(py, &method, &path, is_websocket) {
             Ok(found) => (found, None),
@@ -151,7 +151,7 @@ impl Interface for Native {
         let (request, found, is_websocket, is_whole) = protocol.state.with(py, |state| {
             let (request, head) = (state.wire.latest(), state.wire.head());
             let is_websocket = state.wire.asks_for_websocket();
-            let found = routes.find(head.method(), head.path(), is_websocket);
+            let found = routes.find(head.method(), routes::path_of(head), is_websocket);
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
             (request, found, is_websocket, state.wire.has_arrived())

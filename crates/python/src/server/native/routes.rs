@@ -44,6 +44,13 @@ pub(super) struct Entry {
     parameters: Vec<Py<PyString>>,
 }
 
+/// Returns the path of a request, as it was sent. An absolute target without one means the root (RFC 9110 section
+/// 4.2.3).
+#[inline]
+pub(super) fn path_of(head: &http::Head) -> &[u8] {
+    if head.path().is_empty() { b"/" } else { head.path() }
+}
+
 /// What was found for a method and a path.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Found {
