@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from . import handlers
@@ -15,16 +17,14 @@ from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterable
 
     from .converters import Converter
     from .form import FormLimits
     from .handlers import HandlerT, Middleware, WebSocketHandlerT
     from .routes import Query, Section
 
-    Lifespan = Callable[["App"], AbstractAsyncContextManager[Mapping[str, Any] | None]]
-
+Lifespan = Callable[["App"], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 # Content that a request may have in memory. Uploads of browsers are forms, which have limits of their own.
 MAX_BODY = 16 * 2**20
 

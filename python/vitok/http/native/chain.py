@@ -12,16 +12,14 @@ import asyncio
 import contextvars
 import inspect
 import types
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from .errors import PROBLEM_JSON, HTTPError
 from .handlers import is_async, name_of
 from .responses import Response
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    Endpoint = Callable[[Any], Any]
+Endpoint = Callable[[Any], Any]
 
 # An exception that no handler wants has this attribute, so that an outer level does not ask again.
 _UNHANDLED = "_vitok_unhandled"

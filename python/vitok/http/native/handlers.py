@@ -7,45 +7,46 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+from vitok import _native
 
-    from vitok import _native
+from .responses import Response
+from .websocket import WebSocket
 
-    from .responses import Response
-    from .websocket import WebSocket
 
-    class DataclassInstance(Protocol):
-        """An instance of a dataclass."""
+class DataclassInstance(Protocol):
+    """An instance of a dataclass."""
 
-        __dataclass_fields__: ClassVar[dict[str, Any]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
-    class StructInstance(Protocol):
-        """An instance of a `msgspec.Struct`."""
 
-        __struct_fields__: ClassVar[tuple[str, ...]]
+class StructInstance(Protocol):
+    """An instance of a `msgspec.Struct`."""
 
-    # What becomes the content of a response.
-    Content: TypeAlias = (
-        str | bytes | bool | int | float | Mapping[str, Any] | list[Any] | DataclassInstance | StructInstance | None
-    )
-    Fields: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
-    # What a handler may return.
-    Result: TypeAlias = _native.Response | Content | tuple[Content, int] | tuple[Content, int, Fields]
-    Handler: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
-    CallNext: TypeAlias = Callable[[_native.Request[Any]], Awaitable[Response]]
-    Middleware: TypeAlias = Callable[[_native.Request[Any], CallNext], Awaitable[Result]]
-    Before: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
-    After: TypeAlias = Callable[[_native.Request[Any], Response], Response | Awaitable[Response | None] | None]
-    WebSocketHandler: TypeAlias = Callable[[WebSocket], Awaitable[None]]
+    __struct_fields__: ClassVar[tuple[str, ...]]
 
-    HandlerT = TypeVar("HandlerT", bound=Handler)
-    MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
-    BeforeT = TypeVar("BeforeT", bound=Before)
-    AfterT = TypeVar("AfterT", bound=After)
-    WebSocketHandlerT = TypeVar("WebSocketHandlerT", bound=WebSocketHandler)
+
+# What becomes the content of a response.
+Content: TypeAlias = (
+    str | bytes | bool | int | float | Mapping[str, Any] | list[Any] | DataclassInstance | StructInstance | None
+)
+Fields: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+# What a handler may return.
+Result: TypeAlias = _native.Response | Content | tuple[Content, int] | tuple[Content, int, Fields]
+Handler: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
+CallNext: TypeAlias = Callable[[_native.Request[Any]], Awaitable[Response]]
+Middleware: TypeAlias = Callable[[_native.Request[Any], CallNext], Awaitable[Result]]
+Before: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
+After: TypeAlias = Callable[[_native.Request[Any], Response], Response | Awaitable[Response | None] | None]
+WebSocketHandler: TypeAlias = Callable[[WebSocket], Awaitable[None]]
+
+HandlerT = TypeVar("HandlerT", bound=Handler)
+MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
+BeforeT = TypeVar("BeforeT", bound=Before)
+AfterT = TypeVar("AfterT", bound=After)
+WebSocketHandlerT = TypeVar("WebSocketHandlerT", bound=WebSocketHandler)
 
 
 def name_of(function: Any) -> str:

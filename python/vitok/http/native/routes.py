@@ -9,19 +9,12 @@ from __future__ import annotations
 import dataclasses
 import re
 import urllib.parse
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from .converters import BUILT_IN, format_built_in
+from .converters import BUILT_IN, Converter, format_built_in
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .converters import Converter
-
-    Query = Mapping[str, Any] | Iterable[tuple[str, Any]]
-    # A pattern with the converters of the application that it is of.
-    Section = tuple["Pattern", Mapping[str, Converter[Any]]]
+Query = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
 # As many as a match has places for in the native code.
 PARAMETERS_AT_MOST = 8
@@ -73,6 +66,10 @@ class Pattern:
         return tuple(
             f"{{{segment.converter}}}" if isinstance(segment, Parameter) else segment for segment in self.segments
         )
+
+
+# A pattern with the converters of the application that it is of.
+Section = tuple[Pattern, Mapping[str, Converter[Any]]]
 
 
 def parse(text: str, converters: Mapping[str, Converter[Any]]) -> Pattern:

@@ -5,18 +5,15 @@ Nothing here knows routes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar, overload
 
 from . import handlers
+from .handlers import AfterT, BeforeT, Middleware, MiddlewareT, Result
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
-    from .handlers import AfterT, BeforeT, Middleware, MiddlewareT, Result
-
-    E = TypeVar("E", bound=Exception)
-    Handled = TypeVar("Handled", bound=Result | Awaitable[Result])
-    ExceptionHandlerT = TypeVar("ExceptionHandlerT", bound=Callable[[Any, Any], Result | Awaitable[Result]])
+E = TypeVar("E", bound=Exception)
+Handled = TypeVar("Handled", bound=Result | Awaitable[Result])
+ExceptionHandlerT = TypeVar("ExceptionHandlerT", bound=Callable[[Any, Any], Result | Awaitable[Result]])
 
 
 class Surroundings:
