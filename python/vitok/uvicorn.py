@@ -84,6 +84,8 @@ def _make_server(
         "limit_request_fields": _FIELDS,
         "root_path": config.root_path,
         "state": app_state,
+        # uvicorn's own middleware does that.
+        "forwarded": None,
         # uvicorn adds `server` to its headers, if it is wanted.
         "server_header": None,
         "date_header": config.date_header,

@@ -29,7 +29,7 @@ def content_of(url: str) -> str:
         ({}, True),
         ({"interface": "native"}, True),
         ({"interface": "asgi3"}, False),
-        ({"proxy_headers": True}, False),
+        ({"proxy_headers": True}, True),
     ],
 )
 def test_a_native_application(options: dict[str, Any], is_native: bool) -> None:

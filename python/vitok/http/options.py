@@ -7,7 +7,7 @@ limits.py; the native server has none of its own. The use of the values is not k
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -362,16 +362,23 @@ def from_keywords(keywords: Mapping[str, Any]) -> Options:
 
 
 def native_options(
-    options: Options | None = None, *, state: dict[str, Any] | None = None, access_log: bool = False
+    options: Options | None = None,
+    *,
+    state: dict[str, Any] | None = None,
+    access_log: bool = False,
+    forwarded: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Return the dictionary for `_native.HttpServer`."""
+    """Return the dictionary for `_native.HttpServer`.
+
+    `forwarded` sets client and scheme of a scope, for a native application behind a proxy.
+    """
     options = options or Options()
     told = {option.name: getattr(options, option.name) for option in _TABLE if option.is_native}
     told["server_header"] = _NAME if options.server_header else None
     told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]
     # The rest is for uvicorn's server.
     fixed = {"asgi_version": "3.0", "refusal_text": "", "allow_upgrade": False, "reports_to_hooks": False}
-    return {**LIMITS, **told, **fixed, "state": state, "access_log": access_log}
+    return {**LIMITS, **told, **fixed, "state": state, "access_log": access_log, "forwarded": forwarded}
 
 
 # The first option of each group.

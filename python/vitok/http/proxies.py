@@ -45,17 +45,29 @@ class ProxyHeaders:
 
     def __init__(self, app: Application, trusted: Trusted) -> None:
         self.app = app
-        self.trusted = trusted
+        self.forwarded = Forwarded(trusted)
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Return the application's result for the corrected scope."""
         if scope["type"] != "lifespan":
-            client = scope.get("client")
-            if self.trusted.has(client[0] if client else None):
-                self._correct(scope)
+            self.forwarded.correct(scope)
         return self.app(scope, receive, send)
 
-    def _correct(self, scope: dict[str, Any]) -> None:
+
+class Forwarded:
+    """What trusted proxies say of their clients."""
+
+    def __init__(self, trusted: Trusted) -> None:
+        self.trusted = trusted
+
+    def correct(self, scope: dict[str, Any]) -> None:
+        """Set client and scheme of a scope, if its peer is trusted. The native server calls this, too: with the scope
+        of a mounted application or a WebSocket, and with what it needs of one (type, client, scheme, headers) when a
+        native request is asked for its client or its scheme.
+        """
+        client = scope.get("client")
+        if not self.trusted.has(client[0] if client else None):
+            return
         hops = _values(scope, b"x-forwarded-for")
         host = self._client(hops[-_HOPS_AT_MOST:])
         if host is not None:

@@ -114,10 +114,13 @@ class Server:
         self._application = application
         # What requests go to: a lifespan has no client that a proxy could hide.
         self._outer: Any = application
-        if self._options.proxy_headers:
-            self._outer = proxies.ProxyHeaders(application, self._trusted)
-        elif is_native(application):
+        self._forwarded: Callable[[dict[str, Any]], None] | None = None
+        is_behind = self._options.proxy_headers
+        if is_native(application):
             self._outer = application._compiled()  # type: ignore[attr-defined]
+            self._forwarded = proxies.Forwarded(self._trusted).correct if is_behind else None
+        elif is_behind:
+            self._outer = proxies.ProxyHeaders(application, self._trusted)
 
     def stop(self, *, at_once: bool = False, restarts: bool = False) -> None:
         """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.
@@ -243,7 +246,7 @@ class Server:
 
     def _told(self, lifespan: Lifespan) -> dict[str, Any]:
         access_log = self._options.access_log and self._log.wants_access()
-        return native_options(self._options, state=lifespan.state, access_log=access_log)
+        return native_options(self._options, state=lifespan.state, access_log=access_log, forwarded=self._forwarded)
 
     def _announce(self, bound: list[sockets.Bound]) -> None:
         self.urls = tuple(one.url(tls=self._context is not None) for one in bound)

@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 330] = [
+pub(super) const TEXTS: [&str; 331] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
@@ -241,6 +241,7 @@ pub(super) const TEXTS: [&str; 330] = [
     "prototype",
     "query",
     "query_string",
+    "raw",
     "raw_headers",
     "raw_path",
     "read",

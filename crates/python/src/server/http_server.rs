@@ -113,6 +113,7 @@ impl HttpServer {
         visit.call(&self.context)?;
         visit.call(&self.hooks)?;
         visit.call(&self.settings.state)?;
+        visit.call(&self.settings.forwarded)?;
         self.interface.traverse(&visit)?;
         self.shared.peek(|shared| shared.traverse(&visit)).unwrap_or(Ok(()))
     }

@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) announces_path_send: bool,
     pub(super) announces_zero_copy_send: bool,
     pub(super) state: Option<Py<PyDict>>,
+    /// Sets client and scheme of a scope to those that a trusted proxy names, for a native application.
+    pub(super) forwarded: Option<Py<PyAny>>,
     /// Whether connections, tasks and the count of requests are reported to the hooks, as uvicorn's server needs.
     pub(super) reports_to_hooks: bool,
 }
@@ -58,6 +60,7 @@ impl Settings {
             announces_path_send: given.take("path_send", plain)?,
             announces_zero_copy_send: given.take("zero_copy_send", plain)?,
             state: given.take("state", plain)?,
+            forwarded: given.take("forwarded", plain)?,
             reports_to_hooks,
         };
         match given.0.keys().iter().next() {

@@ -76,6 +76,8 @@ class Outgoing:
     def __init__(self, scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], incoming: Incoming) -> None:
         self.has_left = False
         """Whether the client is known to have left."""
+        self.has_begun = False
+        """Whether the head of the response is sent."""
         self._is_head = scope["method"] == "HEAD"
         self._extensions = scope.get("extensions") or {}
         self._send = send
@@ -169,6 +171,7 @@ class Outgoing:
         start, self._start = self._start, None
         try:
             if start is not None:
+                self.has_begun = True
                 await self._send(start)
             await self._send(message)
         except OSError:

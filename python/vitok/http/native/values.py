@@ -71,9 +71,12 @@ def converter(encode: _Encode = encode_json) -> Callable[[Any, Any], _native.Res
     The function raises a TypeError for any other value.
     """
 
+    # The class that has what middleware uses; it imports this module.
+    from .responses import Response
+
     def convert(value: Any, _request: Any) -> _native.Response:
         if _is_object(value):
-            return _native.Response(encode(value), content_type=JSON)
+            return Response(encode(value), content_type=JSON)
         raise TypeError(f"a value of type {type(value).__name__} does not become a response")
 
     return convert

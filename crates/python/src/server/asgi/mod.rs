@@ -41,6 +41,7 @@ use super::following;
 use super::refusal;
 use super::settings::Settings;
 use super::shared::Interface;
+use crate::ffi::call::call_one;
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
 use crate::ffi::this::{Borrowed, This};
@@ -185,6 +186,9 @@ fn serve<'py>(
         .and_then(|scope| {
             if let Some(mounted) = mounted {
                 mounted.note_in(&scope)?;
+                if let Some(correct) = &http_server.settings.forwarded {
+                    call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
+                }
             }
             if is_websocket {
                 http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;

@@ -9,6 +9,7 @@ use super::methods::methods;
 use super::query::{self, QueryParams};
 use super::request::{Attribute, Request, Source};
 use super::routes::{Found, path_of};
+use crate::ffi::call::call_one;
 use crate::ffi::class::Definition;
 use crate::ffi::constants::none;
 use crate::ffi::getter::{Getter, getter, repr};
@@ -19,6 +20,7 @@ use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 use crate::server::addresses;
+use crate::server::connection::Protocol;
 
 const DOC: &str = "\
 A request, as a native application gets it.
@@ -153,15 +155,37 @@ fn http_version(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
 
 fn scheme(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     let py = this.py();
-    let is_secure = match &this.value().source {
+    match &this.value().source {
         Source::Scope(_) => {
             let given = given(this, name!("scheme"))?;
-            return Ok(given.unwrap_or_else(|| name!("http").bind(py).clone().into_any()));
+            Ok(given.unwrap_or_else(|| name!("http").bind(py).clone().into_any()))
         }
-        Source::Connection { protocol, .. } => addresses::is_secure(protocol.this(py)),
-    };
-    let scheme = if is_secure { name!("https") } else { name!("http") };
-    Ok(scheme.bind(py).clone().into_any())
+        Source::Connection { protocol, .. } => {
+            let is_secure = addresses::is_secure(protocol.this(py));
+            let scheme = if is_secure { name!("https") } else { name!("http") }.bind(py).clone().into_any();
+            as_forwarded(this, protocol.this(py), name!("scheme"), scheme)
+        }
+    }
+}
+
+/// Returns the client or the scheme, which a trusted proxy may have named instead of its own.
+fn as_forwarded<'py>(
+    this: This<'py, Request>,
+    protocol: This<'py, Protocol>,
+    key: &Py<PyString>,
+    own: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = this.py();
+    let Some(correct) = &protocol.value().http_server.get().settings.forwarded else { return Ok(own) };
+    let [client, _] = addresses::of(protocol)?;
+    let scope = make::dict(py)?;
+    scope.set_item(name!("type"), name!("http"))?;
+    scope.set_item(name!("client"), client)?;
+    scope.set_item(name!("headers"), headers(this)?.getattr(name!("raw"))?)?;
+    // The other one is of no interest, but may be set, too.
+    scope.set_item(key, own)?;
+    call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
+    Ok(scope.get_item(key)?.unwrap_or_else(|| none(py)))
 }
 
 fn client(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
@@ -186,7 +210,10 @@ fn end(this: This<'_, Request>, attribute: Attribute) -> PyResult<Bound<'_, PyAn
             }
             Source::Connection { protocol, .. } => {
                 let [client, server] = addresses::of(protocol.this(py))?;
-                Ok(if is_client { client } else { server })
+                if !is_client {
+                    return Ok(server);
+                }
+                Ok(as_forwarded(this, protocol.this(py), name!("client"), client)?)
             }
         }
     })

@@ -141,7 +141,9 @@ pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), Error
     let http_server = request.value().connection(py)?.0.value().http_server.get();
     let routes = request.value().routes.get();
     let on_exception = routes.on_exception.bind_borrowed(py);
-    let called = call_two(on_exception, [request.object(), error.value(py).as_any().as_borrowed()]);
+    // Before Python 3.12 only this gives the exception its traceback.
+    let error = error.into_value(py);
+    let called = call_two(on_exception, [request.object(), error.bind(py).as_any().as_borrowed()]);
     settle(request, http_server, routes, called)
 }
 
