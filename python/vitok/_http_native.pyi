@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from types import GenericAlias
-from typing import Any, Generic, Literal, TypeAlias, final
+from typing import Any, Generic, Literal, Self, TypeAlias, final
 from xml.etree.ElementTree import Element, ElementTree
 
 from typing_extensions import TypeVar, disjoint_base
@@ -236,7 +236,7 @@ class Response:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_type: str | None = None,
         source: object = None,
-    ) -> Response: ...
+    ) -> Self: ...
     @property
     def raw_headers(self) -> list[tuple[bytes, bytes]]: ...
     def _get_all(self, name: str) -> list[str]: ...
