@@ -53,7 +53,7 @@ INSTALL := $(BIN)/python -m pip install --group
         clean doctor doctor-tests doctor-fuzz absent
 
 help:
-	@echo 'make run                          build a release and serve examples/page on 127.0.0.1:8000'
+	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000'
 	@echo 'make run ARGS="script.py --flag"  run an asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
 	@echo 'make programs                     run programs that take long to install: grpc, Jupyter, dask, Ray and others'
@@ -72,8 +72,8 @@ build: $(BUILT)
 ifeq ($(strip $(ARGS)),)
 # An open page reads a stream that never ends, so Ctrl-C does not wait for it.
 run: $(BUILT)
-	@echo 'vitok serve examples/page: a page with measurements of its server, http://127.0.0.1:8000/ . Ctrl-C stops it.'
-	@exec $(BIN)/vitok serve app:app --app-dir examples/page --host 127.0.0.1 --port 8000 --timeout-graceful-shutdown 1
+	@echo 'vitok serve examples/notes: notes for everybody who opens http://127.0.0.1:8000/ . Ctrl-C stops it.'
+	@exec $(BIN)/vitok serve notes.app:app --app-dir examples --host 127.0.0.1 --port 8000 --timeout-graceful-shutdown 1
 else
 run: $(BUILT)
 	@exec $(BIN)/vitok run $(ARGS)
@@ -136,7 +136,7 @@ fuzz: | doctor-fuzz
 	@$(PYTHON) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
 
 clean:
-	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache examples/notes/data
 	rm -f python/vitok/_native*.so python/vitok/_native*.dwp
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 

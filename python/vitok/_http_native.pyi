@@ -98,7 +98,8 @@ class Headers(Mapping[str, str]):
     def get_all(self, name: str, /) -> list[str]: ...
     def items_all(self) -> list[tuple[str, str]]: ...
     @property
-    def raw(self) -> list[tuple[bytes, bytes]]: ...
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """The fields as they were sent: pairs of names in lower case and values."""
     @staticmethod
     def from_raw(pairs: Iterable[Iterable[bytes]], /) -> Headers: ...
 
@@ -117,45 +118,65 @@ _PathParams = TypeVar("_PathParams", bound=Mapping[str, Any], default=dict[str, 
 @final
 class Request(Generic[_PathParams]):
     @property
-    def method(self) -> str: ...
+    def method(self) -> str:
+        """The method, in the case in which it was sent."""
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The path, decoded."""
     @property
-    def raw_path(self) -> bytes: ...
+    def raw_path(self) -> bytes:
+        """The path as it was sent."""
     @property
-    def path_params(self) -> _PathParams: ...
+    def path_params(self) -> _PathParams:
+        """The parameters of the route, converted."""
     @property
-    def query_string(self) -> bytes: ...
+    def query_string(self) -> bytes:
+        """What follows the question mark, as it was sent."""
     @property
-    def query(self) -> QueryParams: ...
+    def query(self) -> QueryParams:
+        """The parameters of the query."""
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """The header fields."""
     @property
-    def cookies(self) -> Mapping[str, str]: ...
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies by name."""
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """The host that the client asked for, with its port."""
     @property
-    def http_version(self) -> str: ...
+    def http_version(self) -> str:
+        """1.1 or 1.0."""
     @property
-    def scheme(self) -> str: ...
+    def scheme(self) -> str:
+        """http, or https over TLS."""
     @property
-    def client(self) -> tuple[str, int] | None: ...
+    def client(self) -> tuple[str, int] | None:
+        """The address and port of the client, if they are known."""
     @property
-    def server(self) -> tuple[str, int | None] | None: ...
+    def server(self) -> tuple[str, int | None] | None:
+        """The address and port of the server; for a Unix socket its path and None."""
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """The URL that the client asked for."""
     @property
-    def state(self) -> dict[str, Any]: ...
+    def state(self) -> dict[str, Any]:
+        """What the lifespan has yielded: a dict of this request's own."""
     @property
-    def content_type(self) -> str | None: ...
+    def content_type(self) -> str | None:
+        """The media type of the content in lower case, without parameters; None if it has none."""
     @property
-    def content_length(self) -> int | None: ...
+    def content_length(self) -> int | None:
+        """The length of the content in bytes, if the client has announced it."""
     @property
-    def route(self) -> Any: ...
+    def route(self) -> Any:
+        """The route that was found: its name and its pattern."""
     @property
-    def app(self) -> Any: ...
+    def app(self) -> Any:
+        """The application that has the route, or to which the request came if there is none."""
     @property
-    def root_path(self) -> str: ...
+    def root_path(self) -> str:
+        """The prefix under which the application is mounted, or an empty text."""
     def url_for(self, name: str, /, *, _query: Any = None, **parameters: Any) -> str: ...
     # The content: coroutines, and the same for code that can't wait.
     def body(self) -> Coroutine[Any, Any, bytes]: ...
@@ -227,7 +248,9 @@ class HttpStream:
 @disjoint_base
 class Response:
     status: int
+    """The status."""
     body: bytes
+    """The content, unless it is a file or a stream."""
     source: Any
     def __new__(
         cls,

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -29,6 +29,9 @@ FLAGS = (
 )
 # The browser's own cage needs a user other than root.
 AS_ROOT = ("--no-sandbox",)
+# Keys by their names, with their Windows codes, which Chromium uses everywhere, and what they write.
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), "a": (65, "a")}
+CONTROL, SHIFT = 2, 8
 # Resolves as soon as an expression of the page is true; it is tried anew when anything on the page has changed.
 WHEN = """new Promise((resolve) => {
   const look = () => { if (%s) { observer.disconnect(); resolve(true); } };
@@ -69,6 +72,16 @@ class Page:
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self.receive())
 
+    def to_front(self) -> None:
+        """Show the page in front of the others, as somebody does who uses it: others are in the background."""
+        self.call("Page.bringToFront")
+
+    def load(self, act: Callable[[], object]) -> None:
+        """Do something that leads to another page, and wait until everything that belongs to it is there."""
+        self.events = [event for event in self.events if event["method"] != "Page.loadEventFired"]
+        act()
+        self.wait_for_event("Page.loadEventFired")
+
     def value(self, expression: str) -> Any:
         """What an expression of JavaScript comes to; a promise is waited for."""
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
@@ -97,6 +110,39 @@ class Page:
     def type(self, text: str) -> None:
         """Write into whatever has the focus."""
         self.call("Input.insertText", text=text)
+
+    def press(self, key: str, *, modifiers: int = 0) -> None:
+        """Press a key and release it: the name of one, as KEYS has them, with CONTROL or SHIFT held down."""
+        code, text = KEYS[key]
+        common = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+        # A key that writes something does so only if no other is held down.
+        writes = {"text": text} if text and not modifiers else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **common, **writes)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Click on a field for files, and choose one in the window that opens."""
+        self.call("Page.setInterceptFileChooserDialog", enabled=True)
+        self.click(selector)
+        chooser = self.wait_for_event("Page.fileChooserOpened")
+        self.call("DOM.setFileInputFiles", files=[str(path)], backendNodeId=chooser["backendNodeId"])
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click on a link to a file, wait until the folder has it, and return its path."""
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        self.click(selector)
+        name = self.wait_for_event("Browser.downloadWillBegin")["suggestedFilename"]
+        while self.wait_for_event("Browser.downloadProgress")["state"] == "inProgress":
+            pass
+        return folder / name
+
+    def wait_for_event(self, method: str) -> dict[str, Any]:
+        """Wait for the next event of this kind, or take the first one that has come, and return what it says."""
+        while not (found := [event for event in self.events if event["method"] == method]):
+            self.events.append(self.receive())
+        self.events.remove(found[0])
+        parameters: dict[str, Any] = found[0]["params"]
+        return parameters
 
     def look_like(self, *, width: int, height: int, scheme: str) -> None:
         """Give the page a window of so many pixels, and a reader who wants it `light` or `dark`."""
