@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 from served import CHILD_SECONDS, serving
 from support import PROJECT
+from vitok.http import App, Request
 from vitok.http.testing import TestClient, TestResponse, TestWebSocket, WebSocketRefused
 
 from examples.notes.app import app
 from examples.notes.changes import Changes
+from examples.notes.note import Note
 from examples.notes.people import SHOWN_AT_MOST
 from examples.notes.visitors import name_in
 
@@ -312,3 +314,21 @@ def test_ctrl_c(folder: Path) -> None:
             assert sock.recv(12) in {b"HTTP/1.1 200", b"HTTP/1.1 101"}
         assert served.end(signal.SIGINT) == 0
         assert "Traceback" not in served.errors
+
+
+def test_a_dataclass_with_a_status() -> None:
+    """A tuple takes each value that becomes a response: a dataclass, and a list of them."""
+    other = App()
+
+    @other.get("/one")
+    def one(_request: Request) -> tuple[Note, int]:
+        return Note(title="Tea", text="", author="Quiet Heron"), 201
+
+    @other.get("/all")
+    async def all_of_them(_request: Request) -> tuple[list[Note], int, dict[str, str]]:
+        return [Note(title="Tea", text="", author="Quiet Heron")], 203, {"x-count": "1"}
+
+    with TestClient(other) as client:
+        first, second = client.get("/one"), client.get("/all")
+    assert (first.status, first.json()["title"], first.headers["content-type"]) == (201, "Tea", "application/json")
+    assert (second.status, second.json()[0]["title"], second.headers["x-count"]) == (203, "Tea", "1")

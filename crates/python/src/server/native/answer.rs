@@ -185,11 +185,19 @@ fn with_status<'py>(
     }
     let status: u16 = given.get_item(1)?.extract().map_err(|_| new_error::<PyTypeError>(wrong))?;
     let status = checked_status(status)?;
-    let mut parts = match read(request, routes, given.get_item(0)?)? {
+    let item = given.get_item(0)?;
+    let is_response = item.is_instance_of::<Response>();
+    let mut parts = match read(request, routes, item)? {
         Answer::Plain { content_type, content, .. } => {
             Parts { status, fields: field_of(content_type), content, source: None }
         }
         Answer::Parts(parts) => Parts { status, ..parts },
+        // The application's function has made it of a value, and nobody else has it.
+        Answer::Whole(made) if !is_response => {
+            let taken = Parts { status, fields: Vec::new(), content: None, source: None };
+            let parts = made.get().with(given.py(), |own| std::mem::replace(own, taken));
+            Parts { status, ..parts }
+        }
         Answer::Whole(_) | Answer::Streamed(_) | Answer::Later(_) => {
             let text = "the value in a tuple that is a response is no Response and no coroutine";
             return Err(new_error::<PyTypeError>(text).into());
