@@ -13,7 +13,7 @@ use crate::ffi::make;
 use crate::ffi::trampoline::ErrorSet;
 
 /// A parser as Python sees it. It holds no Python object.
-#[pyclass(module = "vitok._native")]
+#[pyclass(immutable_type, module = "vitok._native")]
 pub(super) struct MultipartParser {
     /// In a box: vectors in the parser are aligned to 32 bytes, and Python's objects to 16.
     parser: Box<Parser>,

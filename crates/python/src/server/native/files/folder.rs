@@ -11,7 +11,7 @@ use crate::error::os_error;
 use crate::ffi::make;
 
 /// A folder whose files are served. It stays the same folder, whatever its path comes to lead to.
-#[pyclass(frozen, module = "vitok._native", name = "Folder")]
+#[pyclass(frozen, immutable_type, module = "vitok._native", name = "Folder")]
 pub(super) struct Folder {
     descriptor: File,
     follows_links: bool,

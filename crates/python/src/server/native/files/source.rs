@@ -24,7 +24,7 @@ use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
 /// A file that a response is made from.
-#[pyclass(frozen, module = "vitok._native", name = "FileSource")]
+#[pyclass(frozen, immutable_type, module = "vitok._native", name = "FileSource")]
 pub(in crate::server::native) struct FileSource {
     path: CString,
     folder: Option<Py<Folder>>,
