@@ -85,6 +85,29 @@ def test_too_much_is_refused(way: str) -> None:
     vitok.run(main())
 
 
+@pytest.mark.parametrize("is_last", [True, False])
+def test_too_much_can_be_streamed(way: str, is_last: bool) -> None:
+    """All of it, also the part that was too much, whether or not that is the last one."""
+
+    async def all_of_it(request: Any) -> bytes:
+        with pytest.raises(HTTPError):
+            await request.body()
+        return b"".join([part async for part in request.stream()])
+
+    async def main() -> None:
+        asked = Asked(way, "POST /", is_chunked=True, max_body=7)
+        result = asked.start(all_of_it)
+        asked.add(b"12345")
+        asked.add(b"678", more=not is_last)
+        await asyncio.sleep(0)
+        if not is_last:
+            asked.add(b"9", more=False)
+        async with asyncio.timeout(15):
+            assert await result == (b"12345678" if is_last else b"123456789")
+
+    vitok.run(main())
+
+
 def test_an_announced_length_is_refused_before_it_arrives(way: str) -> None:
     """Nothing is waited for."""
 

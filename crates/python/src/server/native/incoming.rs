@@ -27,6 +27,8 @@ pub(super) struct Incoming {
     only: Option<Bytes>,
     /// Several parts, joined.
     joined: Vec<u8>,
+    /// Whether nothing follows what was added.
+    has_ended: bool,
     /// Whether the client is known to have left.
     has_left: bool,
 }
@@ -90,9 +92,14 @@ impl Incoming {
             Phase::Whole => Ok(Next::Kept),
             Phase::Streamed => Ok(Next::End),
             Phase::Unread | Phase::TooMuch | Phase::Streaming { is_awaited: false } => {
-                let is_empty = self.length() == 0;
-                self.phase = Phase::Streaming { is_awaited: is_empty };
-                Ok(if is_empty { Next::Read } else { Next::Kept })
+                let next = match self.length() {
+                    0 if self.has_ended => Next::End,
+                    0 => Next::Read,
+                    _ => Next::Kept,
+                };
+                let goes_on = Phase::Streaming { is_awaited: next == Next::Read };
+                self.phase = if self.has_ended { Phase::Streamed } else { goes_on };
+                Ok(next)
             }
         }
     }
@@ -116,19 +123,24 @@ impl Incoming {
         }
     }
 
-    /// Takes a part of gathered content. Returns whether it is within the limit.
-    pub(super) fn add(&mut self, part: Bytes, at_most: usize) -> Result<bool, ErrorSet> {
-        let length = part.as_ref().len();
-        if self.length().saturating_add(length) > at_most {
+    /// Takes a part of gathered content. Returns whether it is within the limit; a stream gets it even if it is not.
+    pub(super) fn add(&mut self, part: Bytes, more: bool, at_most: usize) -> Result<bool, ErrorSet> {
+        let is_within = self.length().saturating_add(part.as_ref().len()) <= at_most;
+        self.append(part)?;
+        self.has_ended = !more;
+        if !is_within {
             self.phase = Phase::TooMuch;
-            return Ok(false);
         }
-        if length == 0 {
-            return Ok(true);
+        Ok(is_within)
+    }
+
+    fn append(&mut self, part: Bytes) -> Result<(), ErrorSet> {
+        if part.as_ref().is_empty() {
+            return Ok(());
         }
         if self.length() == 0 {
             self.only = Some(part);
-            return Ok(true);
+            return Ok(());
         }
         let first = self.only.take();
         for part in first.iter().chain([&part]) {
@@ -136,7 +148,7 @@ impl Incoming {
             self.joined.try_reserve(part.len()).map_err(|_| no_memory())?;
             self.joined.extend_from_slice(part);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Notes that all content is here.

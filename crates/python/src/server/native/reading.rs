@@ -57,7 +57,7 @@ pub(super) fn add(this: This<'_, Request>, part: Bytes, more: bool) -> Result<()
     let py = this.py();
     let at_most = this.routes.get().max_body;
     let added = this.with_incoming(py, |incoming| {
-        let is_taken = incoming.add(part, at_most)?;
+        let is_taken = incoming.add(part, more, at_most)?;
         if is_taken && !more {
             incoming.complete(py)?;
         }
