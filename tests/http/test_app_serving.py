@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from app_support import ask, get, problem, served
+from asgi_support import request
 from vitok.http import App, HTTPError
 
 pytestmark = pytest.mark.vitok_only
@@ -44,6 +45,24 @@ def test_a_plain_function_is_called_without_a_task() -> None:
     with served(app) as site:
         assert ask(site).status == 204
     assert tasks == [None]
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_too_much_content_of_a_plain_function_is_413(is_whole: bool) -> None:
+    """However it arrives, and whether or not the function asks for it."""
+    app = App(max_body=4)
+    app.post("/")(lambda _: "taken")
+    with served(app) as site:
+        for content, status in ((b"1234", 200), (b"12345", 413)):
+            client = site.connect()
+            message = request(method="POST", body=content)
+            if is_whole:
+                client.send(message)
+            else:
+                client.send(message[:-1])
+                site.turn(2)
+                client.send(message[-1:])
+            assert client.answer("POST").status == status
 
 
 def test_a_path_without_a_route_is_404_and_a_wrong_method_405() -> None:

@@ -101,6 +101,17 @@ impl Exchange {
         }
     }
 
+    /// Returns the length of the content of a request that has arrived and was not taken.
+    #[inline]
+    pub(super) fn waiting_content(&self, request: RequestId) -> usize {
+        let Content { only, joined, .. } = &self.content;
+        if self.content.request == request {
+            only.as_ref().map_or(joined.len(), |only| only.as_ref().len())
+        } else {
+            0
+        }
+    }
+
     /// Takes the content of a request.
     pub(super) fn take_content(&mut self, py: Python<'_>, request: RequestId) -> Result<Bytes, ErrorSet> {
         let is_its = self.content.request == request;

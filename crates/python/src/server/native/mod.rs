@@ -154,7 +154,9 @@ impl Interface for Native {
             let found = routes.find(head.method(), routes::path_of(head), is_websocket);
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
-            (request, found, is_websocket, state.wire.has_arrived())
+            // Too much content is refused however it arrives: by the reader of what is not whole.
+            let is_within = state.exchange.waiting_content(request) <= routes.max_body;
+            (request, found, is_websocket, is_within && state.wire.has_arrived())
         });
         let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
         let begun = Begun { protocol, request, key, is_websocket };
