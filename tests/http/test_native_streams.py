@@ -102,6 +102,27 @@ def test_a_client_that_leaves_ends_the_iterator(way: str) -> None:
         site.wait(lambda: site.http.running == 0)
 
 
+def test_an_earlier_response_takes_no_later_task_back() -> None:
+    """The next request of a connection may begin before the sender of the last response goes on."""
+    parts = Parts()
+    earlier: list[Any] = []
+
+    def endpoint(asked: Any) -> Any:
+        earlier.append(asked)
+        return Response.events(parts.made()) if len(earlier) == 2 else "first"
+
+    with serving(served(endpoint)) as site:
+        client = site.connect()
+        client.ask()
+        client.send(request())
+        client.head()
+        earlier[0]._hold(None)
+        client.close()
+        site.wait(lambda: parts.how)
+        assert parts.how == "cancelled"
+        site.wait(lambda: site.http.running == 0)
+
+
 def test_events_over_a_connection() -> None:
     """The head comes at once, and each event when it is made."""
     parts = Parts()

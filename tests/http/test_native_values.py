@@ -100,7 +100,10 @@ def test_head_has_the_length_and_no_content(returns: Returns) -> None:
         assert client.ask().body == b"five!"
 
 
-@pytest.mark.parametrize("value", [object(), ("x",), ("x", "y"), ("x", 20), ("x", 200, 5), ("x", 200, {"a\n": "b"})])
+NO_VALUES = [object(), ("x",), ("x", "y"), ("x", 20), ("x", 200, 5), ("x", 200, {"a\n": "b"}), (("x", 200), 200)]
+
+
+@pytest.mark.parametrize("value", NO_VALUES)
 def test_other_values_are_errors(returns: Returns, value: Any) -> None:
     """The error is reported, and the client gets 500 without details."""
     with serving(compiled(returns(value))) as site:

@@ -188,11 +188,11 @@ fn as_forwarded<'py>(
     Ok(scope.get_item(key)?.unwrap_or_else(|| none(py)))
 }
 
-fn client(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
+pub(super) fn client(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     end(this, Attribute::Client)
 }
 
-fn server(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
+pub(super) fn server(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     end(this, Attribute::Server)
 }
 

@@ -5,8 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyTuple};
 use wire::{SendError, Wire as _};
 
+use super::detach::detach;
 use super::files::{self, FileSource};
-use super::request::{self, Request, Stage};
+use super::request::{Request, Stage};
 use super::response::{BYTES, CONTENT_TYPE, JSON, Part, Parts, Response, TEXT, checked_status};
 use super::routes::{Found, Routes};
 use crate::ffi::bytes::Bytes;
@@ -186,6 +187,9 @@ fn with_status<'py>(
     let status: u16 = given.get_item(1)?.extract().map_err(|_| new_error::<PyTypeError>(wrong))?;
     let status = checked_status(status)?;
     let item = given.get_item(0)?;
+    if item.is_instance_of::<PyTuple>() {
+        return Err(new_error::<PyTypeError>(wrong).into());
+    }
     let is_response = item.is_instance_of::<Response>();
     let mut parts = match read(request, routes, item)? {
         Answer::Plain { content_type, content, .. } => {
@@ -214,7 +218,9 @@ fn with_status<'py>(
 pub(super) fn respond(request: This<'_, Request>, answer: Answer<'_>) -> Result<(), ErrorSet> {
     let py = request.py();
     let (protocol, id) = request.value().connection(py)?;
-    request::detach(request);
+    detach(request);
+    // Releasing the last reference runs user code, which may ask the connection for something.
+    let kept = if let Answer::Whole(response) = &answer { Some(response.clone()) } else { None };
     let sent = driver::respond(protocol, |wire, context, out| match answer {
         Answer::Plain { status, content_type, content } => {
             let kind = [(CONTENT_TYPE, content_type)];
@@ -229,8 +235,9 @@ pub(super) fn respond(request: This<'_, Request>, answer: Answer<'_>) -> Result<
             wire.respond(id, wire::Response { status, fields: pairs(&parts.fields), content }, context, out)
         }),
         Answer::Streamed(_) | Answer::Later(_) => Err(SendError::Complete),
-    })?;
-    match sent {
+    });
+    drop(kept);
+    match sent? {
         Ok(_) | Err(SendError::Disconnected) => Ok(()),
         Err(SendError::Invalid(error)) => Err(new_error::<PyRuntimeError>(error.to_string()).into()),
         Err(SendError::Misused(text)) => Err(new_error::<PyRuntimeError>(text).into()),

@@ -7,7 +7,8 @@ use wire::{Ending, Finished, Outcome};
 
 use super::answer::{self, Answer};
 use super::body;
-use super::request::{self, Request, Stage, Task};
+use super::detach::detach;
+use super::request::{Request, Stage, Task};
 use super::routes::{self, Found, Kind, Routes};
 use super::values;
 use crate::ffi::at_import::AtImport;
@@ -203,7 +204,7 @@ fn complete(request: This<'_, Request>, outcome: PyResult<()>) -> Result<(), Err
     let py = request.py();
     let counted = end(request);
     let (protocol, id) = request.value().connection(py)?;
-    request::detach(request);
+    detach(request);
     let how = if outcome.is_ok() { Outcome::Ended } else { Outcome::Failed };
     let (finished, performed) = driver::finish(protocol, id, how);
     let performed = and_also(py, counted, || performed);

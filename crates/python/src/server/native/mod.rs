@@ -20,6 +20,7 @@
 //! | `values`      | content as text, JSON, XML or a form                                  |
 //! | `reading`     | reading content, as far as it has arrived                             |
 //! | `request`     | one request: its head, and what was made of it                        |
+//! | `detach`      | what a request keeps that outlives its response                       |
 //! | `incoming`    | what has been read of the content of a request                        |
 //! | `headers`     | `Headers`: the fields of a request as a mapping                       |
 //! | `query`       | `QueryParams`: the query of a request as a mapping                    |
@@ -35,6 +36,7 @@ mod answer;
 mod body;
 mod call;
 mod cookies;
+mod detach;
 mod files;
 mod forms;
 mod from_scope;

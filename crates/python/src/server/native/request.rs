@@ -1,7 +1,7 @@
 //! `Request`: what an application asks a request for. Nothing is made before it is asked for, and what was made is kept.
 //!
 //! The head belongs to the connection while the request is its current one, and is copied for a request that somebody
-//! keeps longer: [`detach`]. A request of another ASGI server brings its own head.
+//! keeps longer (`detach`). A request of another ASGI server brings its own head.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -18,7 +18,6 @@ use crate::ffi::instance::{ClassValue, Visit, Weak, one_class};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
-use crate::server::addresses;
 use crate::server::connection::Protocol;
 
 /// Requests come and go one after the other; as many as wait at a time are kept.
@@ -173,7 +172,7 @@ impl Request {
     }
 
     /// Reads the head. `look` calls Python only to create strings and bytes. RuntimeError for a request that is over and
-    /// was not [detached](detach).
+    /// was not detached.
     #[inline]
     pub(super) fn with_head<R>(
         &self,
@@ -196,6 +195,24 @@ impl Request {
                         }),
                     };
                 self.rest.with(py, look).ok_or_else(is_over)
+            }
+        }
+    }
+
+    /// Keeps a copy of the head, which the connection is about to lose. Returns whether there is one that was not kept.
+    pub(super) fn keep_head(&self, py: Python<'_>) -> bool {
+        if self.rest.with(py, |rest| rest.as_ref().is_some_and(|rest| rest.head.is_some())) {
+            return false;
+        }
+        match self.with_head(py, http::Head::clone) {
+            Ok(head) => {
+                self.with_rest(py, |rest| rest.head = Some(head));
+                true
+            }
+            // It is over already.
+            Err(raised) => {
+                drop(raised.take(py));
+                false
             }
         }
     }
@@ -240,35 +257,6 @@ impl Request {
             Some(known.clone_ref(py))
         });
         known.map(|known| known.into_bound(py))
-    }
-}
-
-/// Keeps a copy of the head, which the connection is about to lose, if anyone else may still ask for it. The addresses
-/// are kept for the same reason.
-pub(super) fn detach(this: This<'_, Request>) {
-    if this.is_shared() && matches!(this.source, Source::Connection { .. }) {
-        keep_head(this);
-    }
-}
-
-fn keep_head(this: This<'_, Request>) {
-    let py = this.py();
-    if this.rest.with(py, |rest| rest.as_ref().is_some_and(|rest| rest.head.is_some())) {
-        return;
-    }
-    match this.with_head(py, http::Head::clone) {
-        Ok(head) => this.with_rest(py, |rest| rest.head = Some(head)),
-        // It is over already.
-        Err(raised) => return drop(raised.take(py)),
-    }
-    let Source::Connection { protocol, .. } = &this.value().source else { return };
-    match addresses::of(protocol.this(py)) {
-        Ok([client, server]) => {
-            Request::keep(this, Attribute::Client, client);
-            Request::keep(this, Attribute::Server, server);
-        }
-        // They are None then, when they are asked for.
-        Err(raised) => drop(raised.take(py)),
     }
 }
 

@@ -4,7 +4,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use wire::{Message, RequestId, Wire as _};
 
-use super::request::{self, Request, Stage};
+use super::detach::detach;
+use super::request::{Request, Stage};
 use super::response::{Part, Parts, Response};
 use crate::ffi::arguments::named;
 use crate::ffi::bytes::{self, Bytes};
@@ -107,10 +108,10 @@ fn hold<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let [task] = call.positional() else { return Err(wrong("_hold(task)")) };
     let (protocol, request) = Request::answered(call.this())?;
     let watcher = if task.is_none() { None } else { Some((request, (*task).to_owned().into())) };
-    let is_held = watcher.is_some();
-    let (before, has_left) = protocol.state.with(py, |state| {
-        let before = std::mem::replace(&mut state.exchange.watcher, watcher);
-        (before, is_held && state.wire.watch(request))
+    let (before, has_left) = protocol.state.with(py, |state| match watcher {
+        Some(watcher) => (state.exchange.watcher.replace(watcher), state.wire.watch(request)),
+        // The task of the next request, which may have begun, goes on.
+        None => (state.exchange.watcher.take_if(|(watched, _)| *watched == request), false),
     });
     drop(before);
     if has_left {
@@ -122,7 +123,7 @@ fn hold<'py>(call: &Call<'py, Request>) -> Result<Bound<'py, PyAny>, ErrorSet> {
 }
 
 fn end(this: This<'_, Request>) -> Result<Bound<'_, PyAny>, ErrorSet> {
-    request::detach(this);
+    detach(this);
     send(this, Message::Content { content: None, more: false })?;
     Ok(none(this.py()))
 }
