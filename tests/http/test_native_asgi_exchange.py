@@ -4,13 +4,14 @@ of the test.
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import pending, result, turn
 from vitok import _native
+from vitok.http import App, Response
 from vitok.http.native.asgi_exchange import Incoming, Outgoing
 
 DISCONNECT = {"type": "http.disconnect"}
@@ -206,3 +207,36 @@ def test_a_file_that_was_replaced_or_cut(server: Callable[..., Server], tmp_path
         assert one.sent[1]["body"] == b"old"
         with pytest.raises(OSError, match="truncated"):
             one.run(one.outgoing._file(file, 0, 4))
+
+
+def test_events_end_with_a_client_whose_content_nobody_reads(loop: asyncio.AbstractEventLoop) -> None:
+    """Only a comment shows that it has left: a server says so behind the content."""
+    app = App()
+    how: list[str] = []
+
+    async def events() -> AsyncIterator[str]:
+        try:
+            yield "one"
+            await asyncio.Event().wait()
+        finally:
+            how.append("ended")
+
+    @app.post("/")
+    async def endpoint(request: Any) -> Response:
+        return Response.events(events(), keep_alive=0.01)
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if len(sent) == 3:
+            raise OSError("gone")
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"4")]}
+
+    async def main() -> None:
+        async with asyncio.timeout(15):
+            await app(scope, asyncio.Event().wait, send)
+
+    loop.run_until_complete(main())
+    assert how == ["ended"]

@@ -201,7 +201,9 @@ class _Sending:
                 if not done and keep_alive is not None and self.sent_at + keep_alive <= loop.time():
                     await self.send_part(_COMMENT)
         except _LeftError:
-            # The task is cancelled, too.
+            # A server that tells the end of the client only behind the content of the request has not cancelled it.
+            if not task.cancelling():
+                task.cancel()
             await asyncio.wait([task])
         except asyncio.CancelledError:
             task.cancel()

@@ -202,7 +202,8 @@ def _write(file: IO[bytes], parts: list[bytes]) -> None:
 def _save(file: IO[bytes], path: Path) -> None:
     """Write the content of a file to a path, in a thread."""
     # A name beside the other, so that one call of the kernel replaces it. The file has the usual permissions.
-    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(8)}")
+    # A name has at most 255 bytes, and a character at most four.
+    temporary = path.with_name(f".{path.name[:50]}.{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as copy:
             if isinstance(file, io.BytesIO):
