@@ -89,6 +89,7 @@ fn create_task<'py>(call: &Call<'py, EventLoop>) -> Result<Bound<'py, PyAny>, Er
 
 /// Returns a task whose coroutine takes its first step before this returns, if no factory or class replaces asyncio's;
 /// otherwise what `loop.create_task()` returns.
+#[inline(always)]
 pub(crate) fn start<'py>(
     owner: &Bound<'py, EventLoop>,
     coroutine: Bound<'py, PyAny>,

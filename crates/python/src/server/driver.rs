@@ -89,11 +89,7 @@ pub(super) fn send(
     request: RequestId,
     message: Message<Bytes>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
-    let py = protocol.py();
-    let (sent, bytes) = protocol.value().decide(py, |state, context, out| {
-        state.can_send(py).then(|| state.wire.send(request, message, context, out))
-    });
-    deliver(protocol, sent, bytes)
+    deliver(protocol, |wire, context, out| wire.send(request, message, context, out))
 }
 
 /// Sends a whole response by a call of the machine.
@@ -102,31 +98,24 @@ pub(super) fn respond(
     protocol: This<'_, Protocol>,
     call: impl FnOnce(&mut Connection<Bytes>, Context<'_>, &mut Vec<u8>) -> Result<Sent<Bytes>, SendError>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
-    let py = protocol.py();
-    let (sent, bytes) = protocol
-        .value()
-        .decide(py, |state, context, out| state.can_send(py).then(|| call(&mut state.wire, context, out)));
-    deliver(protocol, sent, bytes)
+    deliver(protocol, call)
 }
 
-impl State {
-    /// Returns whether there is a transport to write to, or none yet. It may be some time until the loop reports that it
-    /// is lost: an application that never waits would go on for ever.
-    #[inline(always)]
-    fn can_send(&self, py: Python<'_>) -> bool {
-        !self.transport.as_ref().is_some_and(|transport| transport.is_lost(py))
-    }
-}
-
-/// Performs what follows from a message.
+/// Performs what follows from a call of the machine that sends.
 #[inline(always)]
 fn deliver(
     protocol: This<'_, Protocol>,
-    sent: Option<Result<Sent<Bytes>, SendError>>,
-    bytes: Vec<u8>,
+    call: impl FnOnce(&mut Connection<Bytes>, Context<'_>, &mut Vec<u8>) -> Result<Sent<Bytes>, SendError>,
 ) -> Result<Result<Delivered, SendError>, ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
+    let (sent, bytes) = value.decide(py, |state, context, out| {
+        // It may be some time until the loop reports that: an application that never waits would go on for ever.
+        if state.transport.as_ref().is_some_and(|transport| transport.is_lost(py)) {
+            return None;
+        }
+        Some(call(&mut state.wire, context, out))
+    });
     let Sent { actions, content, split, is_sent, left_out } = match sent {
         Some(Ok(sent)) => sent,
         Some(Err(error)) => return Ok(Err(error)),

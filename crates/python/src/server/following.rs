@@ -47,7 +47,7 @@ pub(super) fn callback<T: Followed>() -> PyResult<BoundFunction<T>> {
 }
 
 /// Starts a task, which takes its first step at once.
-#[inline]
+#[inline(always)]
 pub(super) fn start<'py>(
     http_server: &HttpServer,
     coroutine: Bound<'py, PyAny>,

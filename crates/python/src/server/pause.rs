@@ -63,7 +63,7 @@ pub(super) fn turn(py: Python<'_>) -> Result<Bound<'_, PyAny>, ErrorSet> {
 }
 
 /// Returns the result of a call that has sent something.
-#[inline]
+#[inline(always)]
 pub(super) fn after<'py>(
     py: Python<'py>,
     protocol: This<'_, Protocol>,

@@ -163,7 +163,7 @@ impl HttpServer {
     }
 
     /// Counts a request, and returns its number; `None` if there are as many as the server takes at a time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_request(&self, py: Python<'_>) -> Option<u64> {
         let begun = self.shared.with(py, |shared| {
             shared.begun += 1;

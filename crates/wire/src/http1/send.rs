@@ -148,7 +148,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Encodes content, or only its framing if it is long.
-    #[inline]
+    #[inline(always)]
     pub(super) fn encode_content(
         &mut self,
         content: Option<B>,

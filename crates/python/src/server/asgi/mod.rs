@@ -82,21 +82,16 @@ impl Interface for Asgi {
         let http_server = protocol.value().http_server.get();
         let began = http_server.settings.wire.logs_requests.then(std::time::Instant::now);
         let key = http_server.begin_request(py);
-        let (request, is_websocket, builder) = protocol.state.with(py, |state| {
+        let (request, is_websocket) = protocol.state.with(py, |state| {
             let request = state.wire.latest();
             let is_websocket = state.wire.asks_for_websocket();
             state.exchange.began = began.map(|began| (request, began));
             state.exchange.key = key.unwrap_or_default();
-            if is_websocket {
-                state.exchange.websocket = Some(request);
-            }
-            let root_path = &http_server.settings.root_path;
-            let builder = ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path);
-            (request, is_websocket, builder)
+            (request, is_websocket)
         });
         let Some(key) = key else { return refusal::refuse(protocol, http_server, request) };
         let begun = Begun { protocol, request, key, is_websocket };
-        serve(&begun, self.application.bind(py), &self.prototype, builder, None)
+        serve(&begun, self.application.bind(py), &self.prototype, None)
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -138,16 +133,7 @@ impl Mounts {
         application: &Bound<'_, PyAny>,
         mounted: Mounted<'_>,
     ) -> Result<(), ErrorSet> {
-        let Begun { protocol, request, is_websocket, .. } = *begun;
-        let py = protocol.py();
-        let root_path = &protocol.value().http_server.get().settings.root_path;
-        let builder = protocol.state.with(py, |state| {
-            if is_websocket {
-                state.exchange.websocket = Some(request);
-            }
-            ScopeBuilder::take(py, state.wire.head(), is_websocket, root_path)
-        });
-        serve(begun, application, &self.prototype, builder, Some(mounted))
+        serve(begun, application, &self.prototype, Some(&mounted))
     }
 
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -155,18 +141,24 @@ impl Mounts {
     }
 }
 
-/// Calls the application with a request, and follows its task.
-#[inline(always)]
+/// Calls the application with a request, and follows its task. Out of line, so that what it calls has one caller and can be
+/// inlined.
+#[inline(never)]
 fn serve<'py>(
     begun: &Begun<'py>,
     application: &Bound<'py, PyAny>,
     prototype: &Prototype,
-    builder: Result<ScopeBuilder<'py>, ErrorSet>,
-    mounted: Option<Mounted<'py>>,
+    mounted: Option<&Mounted<'py>>,
 ) -> Result<(), ErrorSet> {
     let Begun { protocol, request, key, is_websocket } = *begun;
     let py = protocol.py();
     let http_server = protocol.value().http_server.get();
+    let builder = protocol.state.with(py, |state| {
+        if is_websocket {
+            state.exchange.websocket = Some(request);
+        }
+        ScopeBuilder::take(py, state.wire.head(), is_websocket, &http_server.settings.root_path)
+    });
     let cycle = RequestCycle::make(protocol, request, key, is_websocket);
     let (builder, cycle) = match (builder, cycle) {
         (Ok(builder), Ok(cycle)) => (builder, cycle),
@@ -176,37 +168,49 @@ fn serve<'py>(
             return and_also(py, Err(error.into()), || driver::finish(protocol, request, Outcome::Ended).1);
         }
     };
-    let warned = match builder.asks_for_upgrade {
-        true => http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),)),
-        false => Ok(()),
-    };
     let cycle = This::from(&cycle);
-    let scope = warned.map_err(ErrorSet::from).and_then(|()| builder.into_scope(protocol.value(), prototype));
-    let called = scope
-        .and_then(|scope| {
-            if let Some(mounted) = mounted {
-                mounted.note_in(&scope)?;
-                if let Some(correct) = &http_server.settings.forwarded {
-                    call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
-                }
-            }
-            if is_websocket {
-                http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
-            }
-            Ok(scope)
-        })
-        .and_then(|scope| task::call(cycle, http_server, application, &scope));
+    let called = match scope_of(begun, prototype, builder, mounted) {
+        Ok(scope) => task::call(cycle, http_server, application, &scope),
+        Err(raised) => Err(raised),
+    };
     following::follow(cycle, http_server, called)
 }
 
+/// Returns the scope of a request. The hooks are told of an upgrade that is ignored, and of a WebSocket.
+#[inline(always)]
+fn scope_of<'py>(
+    begun: &Begun<'py>,
+    prototype: &Prototype,
+    builder: ScopeBuilder<'py>,
+    mounted: Option<&Mounted<'py>>,
+) -> Result<Bound<'py, PyDict>, ErrorSet> {
+    let protocol = begun.protocol;
+    let py = protocol.py();
+    let http_server = protocol.value().http_server.get();
+    if builder.asks_for_upgrade {
+        http_server.notify(py, name!("warning"), (Text("Unsupported upgrade request."),))?;
+    }
+    let scope = builder.into_scope(protocol.value(), prototype)?;
+    if let Some(mounted) = mounted {
+        mounted.note_in(&scope)?;
+        if let Some(correct) = &http_server.settings.forwarded {
+            call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
+        }
+    }
+    if begun.is_websocket {
+        http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
+    }
+    Ok(scope)
+}
+
 impl Mounted<'_> {
-    fn note_in(self, scope: &Bound<'_, PyDict>) -> Result<(), ErrorSet> {
+    fn note_in(&self, scope: &Bound<'_, PyDict>) -> Result<(), ErrorSet> {
         if !self.root_path.is_empty()? {
             let before = scope.get_item(name!("root_path"))?;
             let root_path =
                 before.map_or(Ok(self.root_path.clone().into_any()), |it| it.add(&self.root_path))?;
             scope.set_item(name!("root_path"), root_path)?;
         }
-        Ok(scope.set_item(name!("path_params"), self.path_params)?)
+        Ok(scope.set_item(name!("path_params"), &self.path_params)?)
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct ScopeBuilder<'py> {
 }
 
 impl<'py> ScopeBuilder<'py> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(
         py: Python<'py>,
         head: &http::Head,
@@ -41,8 +41,11 @@ impl<'py> ScopeBuilder<'py> {
         let names = NAMES.get(py)?;
         // An absolute target without a path means the root (RFC 9110 section 4.2.3).
         let raw = if head.path().is_empty() { b"/" } else { head.path() };
-        let fields =
-            head.fields().iter().map(|(name, value)| Ok((names.field(py, name)?, make::bytes(py, value)?)));
+        let given = head.fields().iter();
+        let mut fields = Vec::with_capacity(given.len());
+        for (name, value) in given {
+            fields.push((names.field(py, name)?, make::bytes(py, value)?));
+        }
         let query = head.query();
         // The server as a whole is not below any path (RFC 9112 section 3.2.4).
         let is_whole = head.target_form() == http::TargetForm::Asterisk;
@@ -53,14 +56,14 @@ impl<'py> ScopeBuilder<'py> {
             raw_path,
             query: if query.is_empty() { None } else { Some(make::bytes(py, query)?) },
             is_1_0: head.version() == http::Version::Http10,
-            fields: fields.collect::<Result<_, ErrorSet>>()?,
+            fields,
             subprotocols: is_websocket.then(|| subprotocols(py, head)).transpose()?,
             asks_for_upgrade: !is_websocket && head.upgrade().is_some(),
         })
     }
 
     /// Returns the scope, a new dict for each request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn into_scope(
         self,
         protocol: &Protocol,

@@ -69,13 +69,14 @@ impl Followed for RequestCycle {
         complete_request(this, outcome)
     }
 
+    #[cold]
     fn fails(this: This<'_, Self>, error: PyErr) -> Result<(), ErrorSet> {
         complete_request(this, Err(error))
     }
 }
 
 /// Completes a request whose application has ended.
-#[inline]
+#[inline(always)]
 fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Result<(), ErrorSet> {
     let py = cycle.py();
     if !cycle.note_end() {
@@ -85,6 +86,7 @@ fn complete_request(cycle: This<'_, RequestCycle>, outcome: PyResult<()>) -> Res
     let counted = following::count_end(protocol, cycle.key);
     and_also(py, counted, || complete_response(protocol, cycle, outcome))
 }
+
 /// Completes the response that the client waits for, and only then raises what was raised, even an exception that
 /// leaves the loop: no client is left waiting.
 #[inline]
