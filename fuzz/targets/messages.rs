@@ -10,7 +10,10 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         let parts = [url.scheme, url.user_info, url.host, url.path, url.query, url.fragment];
         let mut end = 0;
         for part in parts.into_iter().flatten() {
-            assert!(end <= part.start && !input[part.clone()].is_empty(), "parts in order, none of which is empty");
+            assert!(
+                end <= part.start && !input[part.clone()].is_empty(),
+                "parts in order, none of which is empty"
+            );
             end = part.end;
         }
     }
