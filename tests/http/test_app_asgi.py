@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from app_support import get, served
 from vitok.http import App, HTTPError, Response
 from vitok.http.testing import TestClient
 
@@ -72,6 +73,23 @@ def test_an_application_is_called_by_an_asgi_server() -> None:
         answer = client.post("/items/7")
         assert (answer.status, dict(answer.headers)["allow"]) == (405, "GET, HEAD, OPTIONS")
         assert client.post("/echo", content=b"content").content == b"content"
+
+
+def test_a_coroutine_is_awaited_as_by_the_server() -> None:
+    """That of a plain function, and one that another coroutine returns."""
+    app = App()
+
+    async def value() -> str:
+        return "value"
+
+    async def returns_it(_: Any) -> Any:
+        return value()
+
+    app.get("/plain")(lambda _: value())
+    app.get("/async")(returns_it)
+    with TestClient(app) as client, served(app) as site:
+        for path in ("/plain", "/async"):
+            assert client.get(path).text == get(site, path) == "value"
 
 
 def test_a_mounted_application_has_its_own_state_and_names() -> None:

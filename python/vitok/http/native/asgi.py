@@ -154,7 +154,7 @@ class _Request:
         return await self._converted(self._routes.on_exception(self.request, error))
 
     async def _converted(self, value: Any) -> Response:
-        if inspect.iscoroutine(value):
+        while inspect.iscoroutine(value):
             value = await value
         return _native.response_of(self._routes, value, self.request)
 

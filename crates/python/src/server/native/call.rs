@@ -1,13 +1,14 @@
 //! Calling the endpoint of a request, and what follows from what it returns or raises.
 
 use pyo3::exceptions::asyncio::CancelledError;
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::{PyConnectionError, PyException, PyTypeError};
 use pyo3::prelude::*;
 use wire::{Ending, Finished, Outcome};
 
 use super::answer::{self, Answer};
 use super::body;
 use super::detach::detach;
+use super::reading;
 use super::request::{Request, Stage, Task};
 use super::routes::{self, Found, Kind, Routes};
 use super::values;
@@ -134,7 +135,9 @@ fn sender<'py>(
 #[cold]
 pub(super) fn fail(request: This<'_, Request>, error: PyErr) -> Result<(), ErrorSet> {
     let py = request.py();
-    let is_handled = error.is_instance_of::<PyException>(py) && request.enter(Stage::Handled);
+    // A client that has left gets no response, and that is no error of the application.
+    let is_of_end = error.is_instance_of::<PyConnectionError>(py) && reading::is_disconnected(request);
+    let is_handled = !is_of_end && error.is_instance_of::<PyException>(py) && request.enter(Stage::Handled);
     if !is_handled {
         return complete(request, Err(error));
     }
