@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from vitok.http.native.cookies import set_cookie
 from vitok.http.native.disposition import content_disposition
+from vitok.http.native.responses import Response
 
 pytestmark = pytest.mark.vitok_only
 
@@ -108,3 +109,16 @@ def test_bad_dispositions(filename: str, disposition: str) -> None:
     """What is no file name, and no disposition."""
     with pytest.raises(ValueError, match=r"filename: |disposition: "):
         content_disposition(filename, disposition)
+
+
+def test_the_cookies_of_another_response_are_all_copied() -> None:
+    """Several fields of a name stay several, at creation and by `update()`."""
+    first = Response.text("a")
+    first.set_cookie("one", "1")
+    first.set_cookie("two", "2")
+    second = Response("b", headers=first.headers)
+    third = Response("c")
+    third.headers.update(first.headers)
+    for other in (second, third):
+        assert other.headers.get_all("set-cookie") == first.headers.get_all("set-cookie")
+        assert other.headers.get_all("content-type") == ["text/plain; charset=utf-8"]

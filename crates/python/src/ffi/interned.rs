@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 331] = [
+pub(super) const TEXTS: [&str; 332] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
@@ -203,6 +203,7 @@ pub(super) const TEXTS: [&str; 331] = [
     "is_closing",
     "is_disconnected",
     "items",
+    "items_all",
     "json_decode",
     "json_encode",
     "links",

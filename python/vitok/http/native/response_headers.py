@@ -92,4 +92,6 @@ class ResponseHeaders(MutableMapping[str, str]):
 
 
 def _pairs(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    if isinstance(fields, ResponseHeaders):
+        return fields.items_all()
     return fields.items() if isinstance(fields, Mapping) else fields

@@ -224,9 +224,13 @@ impl Parts {
     pub(super) fn add_all(&mut self, headers: &Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let items = match headers.cast::<PyDict>() {
             Ok(dict) => dict.items().into_any(),
-            Err(_) => match headers.getattr_opt(crate::name!("items"))? {
+            // The mapping of a response has the first value of a name in `items()`, and all of them in `items_all()`.
+            Err(_) => match headers.getattr_opt(crate::name!("items_all"))? {
                 Some(items) => items.call0()?,
-                None => headers.clone(),
+                None => match headers.getattr_opt(crate::name!("items"))? {
+                    Some(items) => items.call0()?,
+                    None => headers.clone(),
+                },
             },
         };
         for pair in items.try_iter()? {
