@@ -95,7 +95,8 @@ def uvicorn(app: Any, **options: Any) -> Iterator[int]:
     import uvicorn
 
     listener = socket.create_server(("127.0.0.1", 0))
-    settings: dict[str, Any] = {"log_level": "critical", "loop": "asyncio", "ws": "wsproto", "http": "h11", **options}
+    # With its own configuration of logging, later tests would not see what it logs.
+    settings: dict[str, Any] = {"log_config": None, "loop": "asyncio", "ws": "wsproto", "http": "h11", **options}
     server = uvicorn.Server(uvicorn.Config(app, **settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
