@@ -41,11 +41,22 @@ class Http:
     base = BASE
     option = "server"
 
+    def rows(self) -> Sequence[HttpRow]:
+        return rows()
+
+    def takes(self, spec: ServerSpec) -> bool:
+        """Whether a server is measured here."""
+        return spec.has_http
+
+    def command(self, spec: ServerSpec) -> Callable[[int], list[str]]:
+        """The command of a server, for a port."""
+        return spec.command
+
     def entries(self) -> Sequence[Entry]:
-        return [_entry(row) for row in rows()]
+        return [_entry(row) for row in self.rows()]
 
     def specs(self, names: Sequence[str] | None) -> Sequence[ServerSpec]:
-        return [spec for spec in server_specs(names) if spec.has_http]
+        return [spec for spec in server_specs(names) if self.takes(spec)]
 
     def lacks(self, settings: Settings) -> str | None:
         if sys.platform != "linux":
@@ -60,11 +71,11 @@ class Http:
 
     @contextlib.contextmanager
     def session(self, specs: Sequence[ServerSpec], settings: Settings) -> Iterator[Session]:
-        by_name = {row.name: row for row in rows()}
+        by_name = {row.name: row for row in self.rows()}
         session = Session(measure=lambda *_: results.Row(name="", title=""))
         binary, core = settings.load or load_generator.find_or_build(), settings.cores.server
         servers = {
-            spec.label: (ServerProcess(spec.command, core=core, directory=spec.directory), spec.version())
+            spec.label: (ServerProcess(self.command(spec), core=core, directory=spec.directory), spec.version())
             for spec in specs
         }
         raw = RawColumn(name=RAW, command=(str(binary), "raw"))
