@@ -19,6 +19,7 @@
 pub mod conditions;
 pub mod cookies;
 mod error;
+mod field_reader;
 pub mod file_answer;
 pub mod http_date;
 pub mod media_type;

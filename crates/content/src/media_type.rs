@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::error::ContentError;
+use crate::field_reader::Reader;
 
 /// The name of a parameter as it was sent, and its value without quotes and escapes.
 pub type Parameter<'a> = (&'a [u8], Cow<'a, [u8]>);
@@ -107,11 +108,6 @@ impl<'a> MediaType<'a> {
     }
 }
 
-struct Reader<'a> {
-    value: &'a [u8],
-    at: usize,
-}
-
 impl<'a> Reader<'a> {
     /// Takes the next parameter; there is none at the end. Empty ones are left out (RFC 9110 section 5.6.6).
     fn parameter(&mut self) -> Result<Option<Parameter<'a>>, ContentError> {
@@ -167,39 +163,4 @@ impl<'a> Reader<'a> {
             self.at += length;
         }
     }
-
-    fn token(&mut self) -> &'a [u8] {
-        self.run(is_token_byte)
-    }
-
-    fn skip_space(&mut self) {
-        self.run(|byte| byte == b' ' || byte == b'\t');
-    }
-
-    fn run(&mut self, is_inside: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = self.rest();
-        let length = rest.iter().position(|byte| !is_inside(*byte)).unwrap_or(rest.len());
-        self.at += length;
-        &rest[..length]
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.rest().first() == Some(&byte);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        &self.value[self.at..]
-    }
-
-    const fn malformed(&self, because: &'static str) -> ContentError {
-        ContentError::malformed(because, self.at as u64)
-    }
-}
-
-/// Returns whether the byte may stand in a token (RFC 9110 section 5.6.2).
-pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-        || byte.is_ascii_alphanumeric()
 }

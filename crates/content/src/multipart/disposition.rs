@@ -6,7 +6,7 @@
 //! 6266, although RFC 7578 forbids to send it.
 
 use crate::error::ContentError;
-use crate::media_type::is_token_byte;
+use crate::field_reader::Reader;
 use crate::urlencoded::percent_decode;
 
 /// What the field says of its part.
@@ -25,13 +25,13 @@ impl Disposition {
             return Err(ContentError::malformed("Content-Disposition of a part is not form-data", 0));
         }
         let (mut name, mut filename, mut extended) = (None, None, None);
-        while let Some((parameter, at)) = reader.parameter()? {
+        while let Some((parameter, at)) = reader.disposition_parameter()? {
             let (place, text) = match parameter {
                 _ if parameter.eq_ignore_ascii_case(b"name") => (&mut name, reader.text()?),
                 _ if parameter.eq_ignore_ascii_case(b"filename") => (&mut filename, reader.text()?),
                 _ if parameter.eq_ignore_ascii_case(b"filename*") => (&mut extended, reader.extended()?),
                 _ => {
-                    reader.parameter_value()?;
+                    reader.disposition_value()?;
                     continue;
                 }
             };
@@ -47,14 +47,9 @@ impl Disposition {
     }
 }
 
-struct Reader<'a> {
-    value: &'a [u8],
-    at: usize,
-}
-
 impl<'a> Reader<'a> {
     /// Takes the name of the next parameter with its `=`; the value follows. Empty parameters are left out.
-    fn parameter(&mut self) -> Result<Option<(&'a [u8], u64)>, ContentError> {
+    fn disposition_parameter(&mut self) -> Result<Option<(&'a [u8], u64)>, ContentError> {
         loop {
             self.skip_space();
             if self.rest().is_empty() {
@@ -82,7 +77,7 @@ impl<'a> Reader<'a> {
     /// Takes the value of `name` or `filename`.
     fn text(&mut self) -> Result<String, ContentError> {
         let at = self.at as u64;
-        let value = browser_unescaped(self.parameter_value()?);
+        let value = browser_unescaped(self.disposition_value()?);
         String::from_utf8(value).map_err(|_| ContentError::malformed("the name of a part is not UTF-8", at))
     }
 
@@ -90,7 +85,7 @@ impl<'a> Reader<'a> {
     fn extended(&mut self) -> Result<String, ContentError> {
         let at = self.at as u64;
         let malformed = |because| ContentError::malformed(because, at);
-        let value = self.parameter_value()?;
+        let value = self.disposition_value()?;
         let mut parts = value.splitn(3, |byte| *byte == b'\'');
         let (Some(charset), Some(_language), Some(escaped)) = (parts.next(), parts.next(), parts.next())
         else {
@@ -110,7 +105,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    fn parameter_value(&mut self) -> Result<Vec<u8>, ContentError> {
+    fn disposition_value(&mut self) -> Result<Vec<u8>, ContentError> {
         if !self.take(b'"') {
             let value = self.run(|byte| byte != b';').trim_ascii_end();
             return Ok(value.to_vec());
@@ -120,35 +115,6 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| self.malformed("a quoted name of a part has no end"))?;
         self.at += length;
         Ok(value)
-    }
-
-    fn token(&mut self) -> &'a [u8] {
-        self.run(is_token_byte)
-    }
-
-    fn skip_space(&mut self) {
-        self.run(|byte| byte == b' ' || byte == b'\t');
-    }
-
-    fn run(&mut self, is_inside: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = self.rest();
-        let length = rest.iter().position(|byte| !is_inside(*byte)).unwrap_or(rest.len());
-        self.at += length;
-        &rest[..length]
-    }
-
-    fn take(&mut self, byte: u8) -> bool {
-        let is_next = self.rest().first() == Some(&byte);
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    fn rest(&self) -> &'a [u8] {
-        &self.value[self.at..]
-    }
-
-    const fn malformed(&self, because: &'static str) -> ContentError {
-        ContentError::malformed(because, self.at as u64)
     }
 }
 

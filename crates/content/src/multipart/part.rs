@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::Limits;
 use super::disposition::Disposition;
 use crate::error::ContentError;
-use crate::media_type::is_token_byte;
+use crate::field_reader::is_token_byte;
 
 /// A part of a form. The same value is used for each part, so that its memory is.
 #[derive(Clone, Debug, Default)]
