@@ -6,6 +6,7 @@ use std::mem;
 
 use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
+use wire::{Ending, Finished};
 
 use super::connection::Protocol;
 use super::shared::HttpServer;
@@ -20,6 +21,7 @@ use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, take_all};
 use crate::loop_state::EventLoop;
 use crate::name;
+use crate::protocol;
 use crate::tasks;
 
 /// A request that is answered by tasks, one at a time.
@@ -121,6 +123,27 @@ pub(super) fn count_end(protocol: This<'_, Protocol>, key: u64) -> Result<(), Er
     let http_server = protocol.value().http_server.get();
     match http_server.end_request(py, key) {
         Some(task) => Ok(http_server.notify(py, name!("task_ended"), (task.into_bound(py),))?),
+        None => Ok(()),
+    }
+}
+
+/// Reports the end of an application, or of one function of a native application (`is_handler`), unless it is expected. An
+/// exception that leaves the loop is raised.
+#[cold]
+pub(super) fn report_end(
+    http_server: &HttpServer,
+    py: Python<'_>,
+    error: Option<PyErr>,
+    finished: Finished,
+    is_handler: bool,
+) -> Result<(), ErrorSet> {
+    let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
+    let is_unanswered = finished.ending == Ending::Unanswered;
+    let exception = error.as_ref().map(|error| error.value(py));
+    let facts = (exception, finished.was_disconnected, is_unanswered, is_handler);
+    let module = py.import(name!("vitok.http.application"))?;
+    match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
+        Some(message) => http_server.report(py, &message, error.as_ref()),
         None => Ok(()),
     }
 }

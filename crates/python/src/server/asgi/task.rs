@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
-use wire::{Ending, Finished, Outcome};
+use wire::{Ending, Outcome};
 
 use super::callables;
 use super::cycle::RequestCycle;
@@ -13,7 +13,6 @@ use crate::ffi::method::BoundFunction;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
-use crate::protocol;
 use crate::server::connection::Protocol;
 use crate::server::driver;
 use crate::server::following::{self, Followed};
@@ -105,28 +104,11 @@ fn complete_response(
     let http_server = protocol.value().http_server.get();
     let has_failed =
         cycle.is_websocket && finished.ending == Ending::Unanswered && !finished.was_disconnected;
-    let told = report_end(http_server, py, outcome.err(), finished).and_then(|()| match has_failed {
+    let told = following::report_end(http_server, py, outcome.err(), finished, false);
+    let told = told.and_then(|()| match has_failed {
         true => Ok(http_server.notify(py, name!("websocket_failed"), (protocol,))?),
         false => Ok(()),
     });
     let told = told.map_err(|raised| raised.take(py));
     Ok(told.and(performed)?)
-}
-
-/// Reports the end of an application, unless it is expected. An exception that leaves the loop is raised.
-#[cold]
-fn report_end(
-    http_server: &HttpServer,
-    py: Python<'_>,
-    error: Option<PyErr>,
-    finished: Finished,
-) -> Result<(), ErrorSet> {
-    let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
-    let is_unanswered = finished.ending == Ending::Unanswered;
-    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered);
-    let module = py.import(name!("vitok.http.application"))?;
-    match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
-        Some(message) => http_server.report(py, &message, error.as_ref()),
-        None => Ok(()),
-    }
 }

@@ -3,7 +3,7 @@
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::exceptions::{PyConnectionError, PyException, PyTypeError};
 use pyo3::prelude::*;
-use wire::{Ending, Finished, Outcome};
+use wire::{Ending, Outcome};
 
 use super::answer::{self, Answer};
 use super::body;
@@ -20,7 +20,6 @@ use crate::ffi::method::BoundFunction;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
-use crate::protocol;
 use crate::server::driver;
 use crate::server::following::{self, Followed};
 use crate::server::shared::HttpServer;
@@ -215,23 +214,5 @@ fn complete(request: This<'_, Request>, outcome: PyResult<()>) -> Result<(), Err
         return performed;
     }
     let http_server = protocol.value().http_server.get();
-    and_also(py, report(http_server, py, outcome.err(), finished), || performed)
-}
-
-/// Reports the end of a request, unless it is expected. An exception that leaves the loop is raised.
-#[cold]
-fn report(
-    http_server: &HttpServer,
-    py: Python<'_>,
-    error: Option<PyErr>,
-    finished: Finished,
-) -> Result<(), ErrorSet> {
-    let error = error.map(|error| protocol::failure(py, error.into())).transpose()?;
-    let is_unanswered = finished.ending == Ending::Unanswered;
-    let facts = (error.as_ref().map(|error| error.value(py)), finished.was_disconnected, is_unanswered, true);
-    let module = py.import(name!("vitok.http.application"))?;
-    match module.call_method1(name!("unexpected_end"), facts)?.extract::<Option<String>>()? {
-        Some(message) => http_server.report(py, &message, error.as_ref()),
-        None => Ok(()),
-    }
+    and_also(py, following::report_end(http_server, py, outcome.err(), finished, true), || performed)
 }
