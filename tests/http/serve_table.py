@@ -51,7 +51,8 @@ def row(option: Option) -> str:
     if option.name != option.flags[0].removeprefix("--").replace("-", "_"):
         names.append(f"keyword `{option.name}`")
     default = shown(option).removeprefix("default: ")
-    cells = [", ".join(names), f"`{option.variable}`", default, option.help, option.others]
+    variables = ", ".join(f"`{name}`" for name in option.variables)
+    cells = [", ".join(names), variables, default, option.help, option.others]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

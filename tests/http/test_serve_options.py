@@ -16,6 +16,7 @@ from vitok.http.option_types import (
     Flag,
     Kind,
     Mode,
+    Mounts,
     RootPath,
     Seconds,
     Text,
@@ -35,6 +36,7 @@ SAMPLES: dict[type[Kind], tuple[str, Any, str | None]] = {
     Seconds: ("2.5", 2.5, "soon"),
     Flag: ("", None, "perhaps"),
     Mode: ("660", 0o660, "999"),
+    Mounts: ("/x=folder", (("/x", "folder"),), "x=folder"),
     Words: ("10.0.0.1", ("10.0.0.1",), None),
     Fields: ("X-One: 1", (("X-One", "1"),), "no colon"),
     Certificates: ("a.example=c.pem:k.pem", (("a.example", "c.pem", "k.pem"),), "a.example"),
@@ -75,8 +77,8 @@ def test_each_option_by_its_variable(option: Option) -> None:
     text, value, _ = sample(option)
     assert from_command(["module:app"], {option.variable: text})[1] == Options(**{option.name: value})
     if isinstance(option.kind, Flag):
-        words = words_for(option, option.flags[0], "yes" if option.default else "no")
-        assert from_command(["module:app", *words], {option.variable: text})[1] == Options()
+        words = words_for(option, option.flags[0], "no" if value else "yes")
+        assert from_command(["module:app", *words], {option.variable: text})[1] == Options(**{option.name: not value})
 
 
 @pytest.mark.parametrize("option", table(), ids=NAMES)
@@ -255,3 +257,20 @@ def test_every_option_has_a_help_text_and_a_group() -> None:
         assert option.help
         assert option.group
         assert option.kind.metavar
+
+
+@pytest.mark.parametrize(
+    "option", [one for one in table() if one.also_variable], ids=lambda option: option.also_variable
+)
+def test_variables_of_other_programs(option: Option) -> None:
+    """A variable that hosts set for other servers is read, but the one of this server has precedence."""
+    text, value, _ = sample(option)
+    assert from_command(["module:app"], {option.also_variable: text})[1] == Options(**{option.name: value})
+    both = {option.also_variable: "1", option.variable: text}
+    assert from_command(["module:app"], both)[1] == Options(**{option.name: value})
+
+
+def test_a_bad_variable_of_another_program_is_named() -> None:
+    """The error names the variable that was read."""
+    with pytest.raises(OptionError, match="^WEB_CONCURRENCY: 'many' is not a whole number"):
+        from_command(["module:app"], {"WEB_CONCURRENCY": "many"})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
-from .option_types import Certificates, Fields, Flag, Kind, Words
+from .option_types import Certificates, Fields, Flag, Kind, Mounts, Words
 
 APP_VARIABLE = "VITOK_APP"
 _KEY = "vitok.option"
@@ -28,7 +28,10 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The description of one option. `flags` are its names on the command line, its own name first."""
+    """The description of one option. `flags` are its names on the command line, its own name first.
+
+    `also_variable` is another program's name of a variable for it, which is read after the variable of its own.
+    """
 
     name: str
     kind: Kind
@@ -38,11 +41,17 @@ class Option:
     others: str
     flags: tuple[str, ...]
     is_native: bool
+    also_variable: str
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it for the command."""
         return f"VITOK_{self.name.upper()}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables that set it, in the order in which they are looked for."""
+        return (self.variable, self.also_variable) if self.also_variable else (self.variable,)
 
 
 def option(
@@ -53,12 +62,14 @@ def option(
     others: str = "",
     flag: str = "",
     also: str = "",
+    also_variable: str = "",
     is_native: bool = False,
 ) -> Any:
     """Return a field of a dataclass of options. `flag` is its name on the command line if it differs from that of the
     field, `also` a second one.
     """
-    facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also, "is_native": is_native}
+    facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also}
+    facts |= {"is_native": is_native, "also_variable": also_variable}
     return field(default=default, metadata={_KEY: facts})
 
 
@@ -90,8 +101,8 @@ def read_command(
     for option in options:
         if option.name in given:
             values[option.name] = _parsed(option, given[option.name])
-        elif option.variable in environment:
-            values[option.name] = _named(option.variable, option.kind.parse, environment[option.variable])
+        elif variable := next((name for name in option.variables if name in environment), None):
+            values[option.name] = _named(variable, option.kind.parse, environment[variable])
     return app, values
 
 
@@ -169,7 +180,7 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     words["help"] = f"{option.help} ({shown(option)})".replace("%", "%%")
     if isinstance(option.kind, Flag):
         group.add_argument(*option.flags, action=argparse.BooleanOptionalAction, **words)
-    elif isinstance(option.kind, Words | Fields | Certificates):
+    elif isinstance(option.kind, Words | Fields | Certificates | Mounts):
         group.add_argument(*option.flags, action="append", metavar=option.kind.metavar, **words)
     else:
         group.add_argument(*option.flags, metavar=option.kind.metavar, **words)

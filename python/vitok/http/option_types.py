@@ -255,6 +255,30 @@ class Certificates(Kind):
         raise ValueError(f"{entry!r} is not of the form {self.metavar}")
 
 
+@dataclass(frozen=True, slots=True)
+class Mounts(Kind):
+    """Any number of folders, each below a path of URLs. In one text each is on a line of its own."""
+
+    metavar: str = "/PATH=FOLDER"
+
+    def check(self, value: Any) -> tuple[tuple[str, str], ...]:
+        """Check a tuple of paths and folders."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ValueError(f"{value!r} is not a list of folders of the form {self.metavar}")
+        return tuple(self._entry(entry) for entry in value)
+
+    def _read(self, text: str) -> Any:
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def _entry(self, entry: Any) -> tuple[str, str]:
+        pair = entry.partition("=")[::2] if isinstance(entry, str) else entry
+        if isinstance(pair, Sequence) and len(pair) == 2:
+            path, folder = pair
+            if isinstance(path, str) and path.startswith("/") and folder:
+                return path.rstrip("/"), Text().check(folder)
+        raise ValueError(f"{entry!r} is not of the form {self.metavar}")
+
+
 def _host_name(text: str) -> str:
     """Return a host name as clients send it: in lower case, in ASCII. Its first label may be a wildcard (RFC 6125)."""
     try:

@@ -1,0 +1,100 @@
+"""The options of the server, each in one place, with name, type, default, what it does and what other servers chose.
+
+The command line, the environment, files of configuration, the keywords of `vitok.serve` and `vitok.http.Server`, and
+the table in docs/serve.md are all made from this table (option_parsing.py, tests/http/serve_table.py). Numbers that are
+no options are in limits.py; the native server has none of its own. The use of the values is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..limits import LIMITS
+from ..option_parsing import Option, OptionError, options_of, read_command, read_keywords
+from .logs import Logs
+from .network import Addresses, Proxy, Tls
+from .programs import ApplicationOptions, Development, Processes
+from .protocol import Limits, Responses, Timeouts, WebSockets
+
+__all__ = ["OptionError", "Options", "from_command", "from_keywords", "native_options", "table"]
+
+_NAME = b"vitok"
+
+
+# dataclasses take the fields of the last base first.
+@dataclass(frozen=True, kw_only=True)
+class Options(
+    Logs,
+    Proxy,
+    Responses,
+    WebSockets,
+    Limits,
+    Timeouts,
+    Development,
+    Processes,
+    ApplicationOptions,
+    Tls,
+    Addresses,
+):
+    """How to serve: one value for each option, checked by `vitok.http.option_types`.
+
+    Times are in seconds and sizes in bytes; None means no limit.
+    """
+
+
+def table() -> tuple[Option, ...]:
+    """Return all options, in the order in which they are shown."""
+    return _TABLE
+
+
+def from_command(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Options]:
+    """Return the application's name and the options, from the command line and the environment.
+
+    SystemExit after `--help`, OptionError for what can't be parsed.
+    """
+    app, values = read_command(_TABLE, words, environment)
+    return app, Options(**values)
+
+
+def from_keywords(keywords: Mapping[str, Any]) -> Options:
+    """Return the options of keywords. TypeError for an unknown one, OptionError for an invalid value."""
+    return Options(**read_keywords(_TABLE, keywords))
+
+
+def native_options(
+    options: Options | None = None,
+    *,
+    state: dict[str, Any] | None = None,
+    access_log: bool = False,
+    forwarded: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Return the dictionary for `_native.HttpServer`.
+
+    `forwarded` sets client and scheme of a scope, for a native application behind a proxy.
+    """
+    options = options or Options()
+    told = {option.name: getattr(options, option.name) for option in _TABLE if option.is_native}
+    told["server_header"] = _NAME if options.server_header else None
+    told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]
+    # The rest is for uvicorn's server.
+    fixed = {"asgi_version": "3.0", "refusal_text": "", "allow_upgrade": False, "reports_to_hooks": False}
+    return {**LIMITS, **told, **fixed, "state": state, "access_log": access_log, "forwarded": forwarded}
+
+
+# The first option of each group.
+_GROUPS = {
+    "host": "Addresses",
+    "ssl_certfile": "TLS",
+    "factory": "The application",
+    "workers": "Processes",
+    "reload": "Development",
+    "timeout_header": "Timeouts",
+    "limit_request_line": "Limits",
+    "ws": "WebSockets",
+    "server_header": "Responses",
+    "proxy_headers": "A proxy in front",
+    "access_log": "Logs and metrics",
+}
+_TABLE = options_of(Options, _GROUPS)

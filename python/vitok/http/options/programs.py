@@ -1,0 +1,180 @@
+"""Options of the application, of processes, and of restarts during development.
+
+Their use is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..option_parsing import option
+from ..option_types import Choice, Flag, Mode, Mounts, RootPath, Seconds, Text, Whole, Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationOptions:
+    """The application."""
+
+    factory: bool = option(
+        False,
+        Flag(),
+        "the name is that of a function, which is called without arguments and returns the application",
+        others="uvicorn the same",
+    )
+    app_dir: str | None = option(
+        None,
+        Text("PATH"),
+        "folder to search for modules first; the current one for the command",
+        others="uvicorn the same",
+    )
+    interface: str = option(
+        "auto",
+        Choice(("auto", "native", "asgi3", "asgi2", "wsgi")),
+        "calling convention of the application; auto is native for a vitok.http.App, and else inspects its parameters; "
+        "wsgi needs a2wsgi, vitok[wsgi]",
+        others="uvicorn has auto, asgi3, asgi2 and wsgi",
+    )
+    wsgi_threads: int = option(
+        10,
+        Whole("NUMBER", at_most=1024),
+        "threads in which a WSGI application is called, in each process",
+        others="uvicorn and a2wsgi 10, gunicorn 1",
+    )
+    lifespan: str = option(
+        "auto",
+        Choice(("auto", "on", "off")),
+        "startup and shutdown events; auto omits them if the application has no lifespan",
+        others="uvicorn the same",
+    )
+    timeout_startup: float | None = option(
+        None,
+        Seconds(),
+        "time limit for the startup of the application's lifespan",
+        others="hypercorn 60, uvicorn none",
+    )
+    timeout_shutdown: float | None = option(
+        30.0,
+        Seconds(),
+        "time limit for the shutdown of the application's lifespan, which begins when all requests have ended",
+        others="hypercorn 60, uvicorn none",
+    )
+    root_path: str = option(
+        "",
+        RootPath("PATH"),
+        "path under which a proxy publishes the application",
+        others="uvicorn the same",
+        is_native=True,
+    )
+    mounts: tuple[tuple[str, str], ...] = option(
+        (),
+        Mounts(),
+        "serve the files of this folder below this path, without the application; may be given several times",
+        flag="--mount",
+        others="granian has it as --static-path-mount",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes:
+    """Processes."""
+
+    workers: int = option(
+        1,
+        Whole("NUMBER", at_most=1024),
+        "processes, each with its own loop",
+        also_variable="WEB_CONCURRENCY",
+        others="uvicorn, gunicorn and granian 1",
+    )
+    limit_max_requests: int | None = option(
+        None,
+        Whole("NUMBER", may_be_none=True),
+        "requests, counted as they end, after which a worker is replaced or a single process ends",
+        others="uvicorn and gunicorn none",
+    )
+    limit_max_requests_jitter: int = option(
+        0,
+        Whole("NUMBER", at_least=0),
+        "random number of further requests, at most this many, so that workers are not replaced at the same time",
+        others="uvicorn and gunicorn 0",
+    )
+    limit_max_lifetime: float | None = option(
+        None,
+        Seconds(),
+        "age at which a worker is replaced, or a single process ends",
+        others="granian has it, uvicorn and gunicorn do not",
+    )
+    limit_max_memory: int | None = option(
+        None,
+        Whole("BYTES", may_be_none=True),
+        "resident memory at which a worker is replaced, or a single process ends, looked at once a second",
+        others="granian has it, uvicorn and gunicorn do not",
+    )
+    timeout_worker_healthcheck: float | None = option(
+        30.0,
+        Seconds(),
+        "silence of a worker's loop after which its stacks are logged and it is killed and replaced",
+        others="uvicorn 5, gunicorn 30",
+    )
+    pid: str | None = option(
+        None,
+        Text("PATH"),
+        "write the number of the main process to this file, and remove the file at the end",
+        others="gunicorn has it",
+    )
+    user: str | None = option(
+        None,
+        Text("NAME"),
+        "user, by name or number, that the processes become once the sockets are bound",
+        others="gunicorn and hypercorn have it",
+    )
+    group: str | None = option(
+        None,
+        Text("NAME"),
+        "group, by name or number, that the processes become; by default the user's own",
+        others="gunicorn and hypercorn have it",
+    )
+    umask: int | None = option(
+        None,
+        Mode("MODE"),
+        "permissions that new files of the processes do not get, in octal digits",
+        others="gunicorn 0, hypercorn has it",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Development:
+    """Development."""
+
+    reload: bool = option(
+        False,
+        Flag(),
+        "start the application again when one of its files changes; by watchfiles if it is installed, vitok[reload]",
+        others="uvicorn, gunicorn, granian and hypercorn have it",
+    )
+    reload_dirs: tuple[str, ...] = option(
+        (),
+        Words("PATH"),
+        "folder to watch, with what is below it; may be given several times; by default that of --app-dir",
+        flag="--reload-dir",
+        others="uvicorn has it",
+    )
+    reload_includes: tuple[str, ...] = option(
+        (),
+        Words("PATTERN"),
+        "files to watch beside *.py; may be given several times",
+        flag="--reload-include",
+        others="uvicorn has it",
+    )
+    reload_excludes: tuple[str, ...] = option(
+        (),
+        Words("PATTERN"),
+        "files and folders not to watch, beside hidden ones and __pycache__; may be given several times",
+        flag="--reload-exclude",
+        others="uvicorn has it",
+    )
+    reload_delay: float = option(
+        0.25,
+        Seconds(),
+        "how long files must be unchanged before the application is started again, and how often they are looked at",
+        others="uvicorn 0.25",
+    )

@@ -1,0 +1,177 @@
+"""Options of HTTP and WebSocket: times, limits, and what is added to responses.
+
+Their use is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..option_parsing import option
+from ..option_types import Choice, Fields, Flag, Seconds, Whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """Timeouts."""
+
+    timeout_header: float | None = option(
+        60.0,
+        Seconds(),
+        "time limit for the head of a request, the first byte after connecting, and a TLS handshake",
+        others="nginx 60, node 60, uvicorn none",
+        is_native=True,
+    )
+    timeout_body: float | None = option(
+        60.0,
+        Seconds(),
+        "time limit without progress of a request's body, or of a response that the client does not read",
+        others="nginx 60, uvicorn none",
+        is_native=True,
+    )
+    min_body_rate: int | None = option(
+        500,
+        Whole("BYTES", may_be_none=True),
+        "bytes per second that a request's body needs on average, beyond --timeout-body and until the response begins",
+        others="Apache 500, uvicorn and nginx none",
+        is_native=True,
+    )
+    timeout_keep_alive: float | None = option(
+        75.0,
+        Seconds(),
+        "time limit of an idle connection; longer than that of the proxy in front (AWS 60)",
+        others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
+        is_native=True,
+    )
+    timeout_graceful_shutdown: float | None = option(
+        30.0,
+        Seconds(may_be_zero=True),
+        "time limit of running requests after the shutdown begins; then they are cancelled",
+        others="gunicorn 30, uvicorn none, hypercorn 3",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits."""
+
+    limit_request_line: int = option(
+        8192,
+        Whole("BYTES", at_most=2**31 - 1),
+        "largest request line, in bytes",
+        others="nginx and Apache 8 KiB, gunicorn 4094",
+        is_native=True,
+    )
+    limit_request_head: int = option(
+        65536,
+        Whole("BYTES", at_most=2**31 - 1),
+        "largest head of a request, in bytes",
+        others="uvicorn with h11 64 KiB, nginx 32 KiB, node 16 KiB",
+        is_native=True,
+    )
+    limit_request_fields: int = option(
+        100,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "most fields in the head of a request",
+        others="gunicorn and Apache 100, node 2000",
+        is_native=True,
+    )
+    limit_request_body: int | None = option(
+        2**30,
+        Whole("BYTES", may_be_none=True),
+        "largest body of a request, in bytes",
+        others="Apache 1 GiB, nginx 1 MiB, uvicorn none",
+        is_native=True,
+    )
+    limit_concurrency: int | None = option(
+        None,
+        Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
+        "requests that run at a time in a process; more are answered with 503",
+        others="uvicorn none",
+        is_native=True,
+    )
+    limit_connections: int | None = option(
+        None,
+        Whole("NUMBER", may_be_none=True, at_most=2**31 - 1),
+        "connections open at a time in a process; more are closed at once",
+        others="gunicorn 1000, uvicorn none",
+        is_native=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSockets:
+    """WebSockets."""
+
+    ws: str = option(
+        "auto",
+        Choice(("auto", "none")),
+        "whether WebSockets are served; none refuses them with 501",
+        others="uvicorn auto, if a library is installed",
+        is_native=True,
+    )
+    ws_max_size: int = option(
+        16 * 2**20,
+        Whole("BYTES", at_most=2**31 - 1),
+        "largest message, in bytes, counted after decompression",
+        others="uvicorn and hypercorn 16 MiB",
+        is_native=True,
+    )
+    ws_max_queue: int = option(
+        32,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "messages that wait for the application before reading pauses",
+        others="uvicorn 32",
+        is_native=True,
+    )
+    ws_ping_interval: float | None = option(
+        20.0,
+        Seconds(may_be_zero=True),
+        "silence of a client after which it gets a ping; 0 or none for no pings",
+        others="uvicorn 20, hypercorn none",
+        is_native=True,
+    )
+    ws_ping_timeout: float | None = option(
+        20.0,
+        Seconds(may_be_zero=True),
+        "time limit for a sign of life after a ping; 0 or none for no limit",
+        others="uvicorn 20",
+        is_native=True,
+    )
+    ws_per_message_deflate: bool = option(
+        True,
+        Flag(),
+        "compress messages if the client offers permessage-deflate",
+        others="uvicorn yes",
+        is_native=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Responses:
+    """Responses."""
+
+    server_header: bool = option(True, Flag(), "send the header Server: vitok", others="uvicorn yes", is_native=True)
+    date_header: bool = option(True, Flag(), "send the header Date", others="uvicorn yes", is_native=True)
+    headers: tuple[tuple[str, str], ...] = option(
+        (),
+        Fields(),
+        "header added to each response; may be given several times (in the variable: one per line)",
+        flag="--header",
+        others="uvicorn has it",
+        is_native=True,
+    )
+    path_send: bool = option(
+        False,
+        Flag(),
+        "announce http.response.pathsend: frameworks let the server send files, bypassing middleware that changes them",
+        others="uvicorn no, granian yes",
+        is_native=True,
+    )
+    zero_copy_send: bool = option(
+        False,
+        Flag(),
+        "announce http.response.zerocopysend, with which an application sends from an open file",
+        others="uvicorn and granian no",
+        is_native=True,
+    )
