@@ -8,13 +8,10 @@ and inherited ones are shared. It imports nothing of the application, and HTTP i
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import json
 import signal
-import sys
 from typing import Any, Protocol
 
-from . import application, proxies, sockets, tls
+from . import application, order, proxies, sockets, tls
 from .application import Application
 from .leaving import CANCEL_SECONDS, EXIT_START, EXIT_USAGE, first_of, handled, run_until, until_signal
 from .log import Log
@@ -67,7 +64,7 @@ class Supervisor:
         bound: list[sockets.Bound] = []
         try:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
-            self._order, self._descriptors = self._written(bound)
+            self._order, self._descriptors = order.written(self._app, self._options, bound)
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
                 try:
@@ -80,23 +77,6 @@ class Supervisor:
 
     def _stop(self, *, at_once: bool) -> None:
         (self._at_once if at_once or self._asked.is_set() else self._asked).set()
-
-    def _written(self, bound: list[sockets.Bound]) -> tuple[bytes, list[int]]:
-        """Return the order for each worker, and the descriptors that it inherits."""
-        places: list[dict[str, Any]] = []
-        for one in bound:
-            if one.is_shared:
-                places.append({"family": int(one.sock.family), "address": one.sock.getsockname()})
-            else:
-                places.append({"descriptor": one.sock.fileno()})
-        order = {
-            "app": self._app,
-            "options": {**dataclasses.asdict(self._options), "app_dir": None, "workers": 1},
-            "sockets": places,
-            "path": sys.path,
-            "arguments": sys.argv,
-        }
-        return json.dumps(order).encode() + b"\n", [one.sock.fileno() for one in bound if not one.is_shared]
 
     async def _keep_workers(self, urls: list[str]) -> None:
         """Keep a worker in each slot. The first one shows whether the application can be served at all."""

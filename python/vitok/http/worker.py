@@ -7,17 +7,13 @@ Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
 import socket
 import sys
 from functools import partial
-from typing import Any
 
-from . import sockets
 from .leaving import Leaving, handled, run
-from .options import from_keywords
+from .order import Order
 from .process import END, END_REPLACED, NOW, READY, REQUEST_LIMIT
 from .server import Server
 from .serving import explained, left, load
@@ -30,16 +26,15 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The channel was inheritable for this process; processes started by the application must not inherit it.
     channel.set_inheritable(False)
-    order = json.loads(_first_line(channel))
-    sys.argv[:] = order["arguments"]
-    sys.path[:] = order["path"]
+    order = Order.parse(_first_line(channel))
+    sys.argv[:] = order.arguments
+    sys.path[:] = order.path
     with explained():
-        options = from_keywords(order["options"])
-        bind = partial(_join, order["sockets"])
+        options = order.options()
         leaving = Leaving(options, owns_process=True)
         with left(leaving), explained():
-            application = partial(load, order["app"], options)
-            server = Server.of_process(options, application, leaving=leaving, bind=bind, has_successor=True)
+            application = partial(load, order.app, options)
+            server = Server.of_process(options, application, leaving=leaving, bind=order.bind, has_successor=True)
             run(partial(_serve, server, channel, leaving), leaving)
 
 
@@ -56,23 +51,6 @@ def _first_line(channel: socket.socket) -> bytes:
             raise SystemExit("the supervisor has ended")
         line += received
     return line
-
-
-def _join(places: list[dict[str, Any]]) -> list[sockets.Bound]:
-    """Return the sockets of the order: some inherited, some bound to ports that the supervisor holds."""
-    made: list[sockets.Bound] = []
-    try:
-        for place in places:
-            if "descriptor" in place:
-                sock = socket.socket(fileno=place["descriptor"])
-                os.set_inheritable(sock.fileno(), False)
-                made.append(sockets.Bound(sock, is_ours=False))
-            else:
-                made.append(sockets.join(place["family"], tuple(place["address"])))
-    except BaseException:
-        sockets.close(made)
-        raise
-    return made
 
 
 async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
