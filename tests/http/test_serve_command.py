@@ -101,6 +101,27 @@ def test_a_startup_that_raised_where_a_lifespan_is_wanted() -> None:
     assert is_a_traceback(lines[:-1])
 
 
+def test_a_startup_that_raised_is_a_warning() -> None:
+    """With --lifespan auto the application is served, and the log has the exception with its traceback."""
+    with serving(app="asgi_apps:raises_at_startup", environment={"FAILS_AT": "start"}) as served:
+        assert served.end() == 0
+    lines = served.errors.splitlines()
+    [warning] = [number for number, line in enumerate(lines) if " WARNING " in line]
+    assert "serving without lifespan: the application raised LookupError: no database" in lines[warning]
+    assert is_a_traceback(lines[warning + 1 : lines.index("LookupError: no database") + 1])
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_startup_that_takes_too_long(workers: str) -> None:
+    """--timeout-startup is a limit, with a line that names it and the exit code of a start that failed."""
+    words = ["--port", "0", "--workers", workers, "--timeout-startup", "0.1"]
+    with started(*words, app="asgi_apps:starts_for_ever") as served:
+        assert served.wait() == 3
+    lines = served.errors.splitlines()
+    assert lines[0] == "vitok serve: --timeout-startup: the application did not start within 0.1 s"
+    assert lines[1:] == ([] if workers == "1" else ["vitok serve: the workers do not start"])
+
+
 def test_an_end_that_failed_at_length() -> None:
     """The same at the end."""
     with serving(app="asgi_apps:fails_with_a_traceback", environment={"FAILS_AT": "end"}) as served:

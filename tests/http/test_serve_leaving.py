@@ -18,7 +18,7 @@ from served import CHILD_SECONDS, FOLDER, Served, serving
 pytestmark = pytest.mark.vitok_only
 
 APP = "stubborn_apps:app"
-QUICK = ("--timeout-graceful-shutdown", "0.2")
+QUICK = ("--timeout-graceful-shutdown", "0.2", "--timeout-shutdown", "0.2")
 ENDED = "vitok serve: the shutdown takes too long: the process is ended"
 
 
@@ -71,7 +71,7 @@ def test_a_lifespan_that_hangs(workers: str) -> None:
     """A shutdown that takes too long is a lifespan that failed at the end; workers end as they were asked to."""
     with begun("/", "--workers", workers, hangs="lifespan") as served:
         assert served.end() == (3 if workers == "1" else 0)
-    assert "vitok serve: the application did not end within 0.2 s" in served.errors
+    assert "vitok serve: --timeout-shutdown: the application did not end within 0.2 s" in served.errors
 
 
 def test_a_loop_that_is_blocked(subtests: pytest.Subtests) -> None:

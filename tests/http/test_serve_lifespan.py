@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from vitok.http.application import Lifespan, LifespanError
+from vitok.http.lifespan import Lifespan, LifespanError
 from vitok.http.log import Log
 
 pytestmark = pytest.mark.vitok_only
@@ -17,13 +17,15 @@ pytestmark = pytest.mark.vitok_only
 Application = Callable[..., Awaitable[None]]
 
 
-def run(application: Application, mode: str = "auto", seconds: float | None = 5) -> Lifespan:
+def run(
+    application: Application, mode: str = "auto", seconds: float | None = 5, *, start_seconds: float | None = None
+) -> Lifespan:
     """Start and end an application."""
 
     async def main() -> Lifespan:
         lifespan = Lifespan(application, mode, Log())
         try:
-            await lifespan.startup()
+            await lifespan.startup(start_seconds)
             await lifespan.shutdown(seconds)
         finally:
             await lifespan.cancel()
@@ -75,13 +77,81 @@ async def returns(scope: Any, receive: Any, send: Any) -> None:
     """Does nothing."""
 
 
-@pytest.mark.parametrize("application", [raises, returns])
+def raising(error: Exception, *, receives: bool = False) -> Application:
+    """An application that raises this, at once or after its first event."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if receives:
+            await receive()
+        raise error
+
+    return application
+
+
+async def answers_everything(scope: Any, receive: Any, send: Any) -> None:
+    """Does not look at the type of the scope, and takes the event for the content of a request."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+def server_records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the server has logged."""
+    return [record for record in caplog.records if record.name == "vitok.server"]
+
+
+# Each is what an application of requests alone does with a scope of a type that it does not know.
+UNKNOWN = [
+    raises,
+    returns,
+    raising(KeyError("path")),
+    raising(TypeError("app() takes 2 positional arguments but 3 were given")),
+    raising(NotImplementedError()),
+    raising(ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")),
+    raising(RuntimeError("unsupported scope type")),
+    answers_everything,
+]
+
+
+@pytest.mark.parametrize("application", UNKNOWN)
 def test_auto_does_without(application: Application, caplog: pytest.LogCaptureFixture) -> None:
     """An application that has no lifespan is served without one; the log says so at debug level, and nothing above."""
     caplog.set_level(logging.DEBUG, "vitok.server")
     assert run(application).state is None
-    assert [record.levelname for record in caplog.records if record.name == "vitok.server"] == ["DEBUG"]
+    assert [record.levelname for record in server_records(caplog)] == ["DEBUG"]
     assert "serving without lifespan" in caplog.text
+
+
+async def returns_late(scope: Any, receive: Any, send: Any) -> None:
+    """Takes the event and does not answer it."""
+    await receive()
+
+
+async def is_cancelled(scope: Any, receive: Any, send: Any) -> None:
+    """Cancels itself."""
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("application", "what"),
+    [
+        (raising(OSError("no database"), receives=True), "raised OSError: no database"),
+        (raising(KeyError("DATABASE"), receives=True), "raised KeyError: 'DATABASE'"),
+        (raising(RuntimeError("in\nlines"), receives=True), "raised RuntimeError: in lines"),
+        (raising(OSError("no database")), "raised OSError: no database"),
+        (returns_late, "returned"),
+        (is_cancelled, "was cancelled"),
+    ],
+)
+def test_auto_warns_of_a_start_that_failed(
+    application: Application, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An application that fails is served all the same, but what happened is a warning, with the traceback."""
+    assert run(application).state is None
+    [record] = server_records(caplog)
+    assert record.levelname == "WARNING"
+    assert f"serving without lifespan: the application {what} while it started" in record.getMessage()
+    raised = record.exc_info[1] if record.exc_info else None
+    assert (raised is not None) == what.startswith("raised")
 
 
 @pytest.mark.parametrize("application", [raises, returns])
@@ -132,8 +202,26 @@ def test_an_end_that_takes_too_long() -> None:
             cancelled.append(True)
             raise
 
-    with pytest.raises(LifespanError, match=r"did not end within 0.01 s"):
+    with pytest.raises(LifespanError, match=r"^--timeout-shutdown: the application did not end within 0.01 s$"):
         run(application, seconds=0.01)
+    assert cancelled == [True]
+
+
+@pytest.mark.parametrize("mode", ["auto", "on"])
+def test_a_start_that_takes_too_long(mode: str) -> None:
+    """The start has a limit, too; the application is cancelled then, and one that does not obey is left behind."""
+    cancelled = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            await send(COMPLETE[0])
+
+    with pytest.raises(LifespanError, match=r"^--timeout-startup: the application did not start within 0.01 s$"):
+        run(application, mode, start_seconds=0.01)
     assert cancelled == [True]
 
 
@@ -146,7 +234,7 @@ def test_a_lifespan_that_breaks_after_the_start(caplog: pytest.LogCaptureFixture
         raise LookupError("lost")
 
     run(application)
-    [record] = [record for record in caplog.records if record.name == "vitok.server"]
+    [record] = server_records(caplog)
     assert record.levelname == "ERROR"
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], LookupError)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitok._native import QueryParams as QueryParams
     from vitok._native import Request as Request
 
-    from .application import LifespanError as LifespanError
+    from .lifespan import LifespanError as LifespanError
     from .native.app import App as App
     from .native.content import ClientDisconnected as ClientDisconnected
     from .native.converters import Converter as Converter
@@ -62,7 +62,7 @@ _PLACES = {
     "Event": "native.streams",
     "HTTPError": "native.errors",
     "Headers": "._native",
-    "LifespanError": "application",
+    "LifespanError": "lifespan",
     "QueryParams": "._native",
     "Request": "._native",
     "Response": "native.responses",

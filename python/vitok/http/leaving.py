@@ -34,6 +34,13 @@ CANCEL_SECONDS = 2.0
 SLACK_SECONDS = 5.0
 
 
+def whole_seconds(options: Options) -> float | None:
+    """Return how long an end may take: its requests, their cancellation and the lifespan. None without a limit."""
+    if options.timeout_graceful_shutdown is None or options.timeout_shutdown is None:
+        return None
+    return options.timeout_graceful_shutdown + CANCEL_SECONDS + options.timeout_shutdown
+
+
 class Leaving:
     """The time limits of the end, from the first request for it on.
 
@@ -43,6 +50,7 @@ class Leaving:
     def __init__(self, options: Options, *, owns_process: bool = False) -> None:
         self.log_level = options.log_level
         self._seconds = options.timeout_graceful_shutdown
+        self._whole = whole_seconds(options)
         self._owns_process = owns_process
         self._deadline: float | None = None
         self._signals = 0
@@ -60,9 +68,8 @@ class Leaving:
         if self._signals == 2:
             # Later signals do not start the time again.
             self._exit_after(SLACK_SECONDS, -number)
-        elif self._signals == 1 and self._seconds is not None:
-            # Once for requests and once for the lifespan.
-            self._exit_after(2 * self._seconds + CANCEL_SECONDS + SLACK_SECONDS, EXIT_START)
+        elif self._signals == 1 and self._whole is not None:
+            self._exit_after(self._whole + SLACK_SECONDS, EXIT_START)
 
     def left(self) -> float | None:
         """Return the time for the rest: as much as a request would have, and at least the time to clean up."""

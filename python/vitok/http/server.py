@@ -17,8 +17,9 @@ from vitok._loop import Loop
 from vitok._native import HttpServer
 
 from . import proxies, sockets, tls
-from .application import Application, Lifespan, is_native, load
+from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
+from .lifespan import Lifespan
 from .listening import Listeners
 from .log import Log
 from .native.open_events import end_events
@@ -185,12 +186,12 @@ class Server:
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
         try:
-            if not await run_until(self._asked, lifespan.startup()):
+            if not await run_until(self._asked, lifespan.startup(self._options.timeout_startup)):
                 return
             try:
                 await self._accept(HttpServer(loop, self._outer, self._told(lifespan), self._log), bound)
             finally:
-                await run_until(self._at_once, lifespan.shutdown(self._options.timeout_graceful_shutdown))
+                await run_until(self._at_once, lifespan.shutdown(self._options.timeout_shutdown))
         finally:
             await lifespan.cancel()
 

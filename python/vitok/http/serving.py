@@ -22,8 +22,9 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from . import application, tls
-from .application import Application, LifespanError, LoadingError
+from .application import Application, LoadingError
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
+from .lifespan import LifespanError
 from .options import OptionError, Options, from_command, from_keywords, table
 from .server import Server
 from .supervisor import Supervisor, WorkersError

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from . import application, order, proxies, sockets, tls
 from .application import Application
-from .leaving import CANCEL_SECONDS, EXIT_START, EXIT_USAGE, first_of, handled, run_until, until_signal
+from .leaving import EXIT_START, EXIT_USAGE, first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log
 from .options import OptionError, Options
 from .process import Process, description
@@ -146,9 +146,8 @@ class Supervisor:
     async def _see_off(self, processes: set[Process], *, are_replaced: bool) -> None:
         """Ask workers to end; those that take too long are asked to end at once, and then killed."""
         going = set(processes)
-        seconds = self._options.timeout_graceful_shutdown
-        # Once for requests and once for the lifespan.
-        patience = None if seconds is None else 2 * seconds + CANCEL_SECONDS + KILL_SECONDS
+        seconds = whole_seconds(self._options)
+        patience = None if seconds is None else seconds + KILL_SECONDS
         for process in going:
             process.end(is_replaced=are_replaced)
         await run_until(self._at_once, _gone(going, patience))

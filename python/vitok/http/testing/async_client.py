@@ -9,7 +9,8 @@ from typing import Any, TypedDict, Unpack
 from urllib.parse import urljoin
 
 from vitok.http import scope as scopes
-from vitok.http.application import Application, Lifespan, LifespanError, as_asgi3
+from vitok.http.application import Application, as_asgi3
+from vitok.http.lifespan import Lifespan, LifespanError
 from vitok.http.log import Log
 
 from . import requests
