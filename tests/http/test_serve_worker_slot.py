@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from vitok.http import supervisor as worker_slot
+from vitok.http import worker_slot
 from vitok.http.log import Log
-from vitok.http.supervisor import START_ATTEMPTS, WorkersError, WorkerSlot
+from vitok.http.worker_slot import START_ATTEMPTS, WorkersError, WorkerSlot
 
 pytestmark = pytest.mark.vitok_only
 
@@ -23,7 +23,7 @@ class Worker:
         self.pid = number
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
-        self.request_limit_reached: asyncio.Future[None] = loop.create_future()
+        self.due: asyncio.Future[str] = loop.create_future()
         self.ended: asyncio.Future[int] = loop.create_future()
 
     def do(self, what: str) -> "Worker":
@@ -178,7 +178,7 @@ def test_a_worn_worker_goes_on_until_it_has_a_successor() -> None:
     pool = WorkerPool("ready", "1", "1", "ready", others_serve=True)
 
     async def then(kept: WorkerSlot) -> None:
-        pool.workers[0].request_limit_reached.set_result(None)
+        pool.workers[0].due.set_result("3 requests started")
         await until(lambda: pool.retired)
 
     keep(pool, then)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import vitok
 from served import CHILD_SECONDS, FOLDER, ask, drain, get, refused, serving, started
-from vitok.http.supervisor import START_ATTEMPTS
+from vitok.http.worker_slot import START_ATTEMPTS
 
 pytestmark = pytest.mark.vitok_only
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .running import run as run
     from .server import Server as Server
     from .serving import serve as serve
-    from .supervisor import WorkersError as WorkersError
+    from .worker_slot import WorkersError as WorkersError
 
 __all__ = [
     "App",
@@ -70,7 +70,7 @@ _PLACES = {
     "UploadedFile": "native.uploads",
     "WebSocket": "native.websocket",
     "WebSocketClosed": "native.websocket",
-    "WorkersError": "supervisor",
+    "WorkersError": "worker_slot",
     "run": "running",
     "serve": "serving",
 }

@@ -1,8 +1,9 @@
 """A worker as the supervisor sees it: a process of its own, and a channel with a few messages.
 
-The supervisor sends one line of JSON (what to serve), then `end`, `end_replaced` or `now`; the worker sends `ready`
-when it accepts connections and `request_limit_reached` when it has served its number of requests. A closed channel
-means that the other side has gone. The need for workers is decided elsewhere.
+The supervisor sends one line of JSON (what to serve), then `end`, `end_replaced` or `now` for the end, and `report` for
+a report at once. The worker sends `ready` when it accepts connections, `replace` with a reason when it is due for
+replacement, and `report` with a JSON object in every interval, when it is asked, and once more before it ends. A closed
+channel means that the other side has gone. The need for workers is decided elsewhere, and so is what a report says.
 
 A worker is a new interpreter, neither forked nor spawned by multiprocessing: it inherits no open files, locks or
 threads of the parent, its `__main__` is not imported a second time, and workers share no memory. Pages that a fork
@@ -12,15 +13,19 @@ would share are soon copied, because reference counts change.
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-# The messages on the channel, one line each.
-READY, REQUEST_LIMIT = b"ready\n", b"request_limit_reached\n"
-END, END_REPLACED, NOW = b"end\n", b"end_replaced\n", b"now\n"
+from .leaving import first_of
+
+# The messages on the channel, one line each. A reason follows REPLACE, and a JSON object REPORT of a worker.
+READY, REPLACE, REPORT = b"ready", b"replace", b"report"
+END, END_REPLACED, NOW = b"end", b"end_replaced", b"now"
 # Flags of this interpreter that a worker needs as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
@@ -34,10 +39,15 @@ class Process:
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the worker accepts connections."""
-        self.request_limit_reached: asyncio.Future[None] = loop.create_future()
-        """Done when the worker has served its number of requests; it continues to serve."""
+        self.due: asyncio.Future[str] = loop.create_future()
+        """Done when the worker is due for replacement, with the reason in words; it continues to serve."""
         self.ended: asyncio.Future[int] = loop.create_future()
         """The exit code of the worker, negative for a signal."""
+        self.report: dict[str, Any] = {}
+        """The last report of the worker; empty before the first one."""
+        self.heard = loop.time()
+        """When the worker last sent anything, in the loop's time; before that, when it was started."""
+        self._fresh: asyncio.Future[None] = loop.create_future()
         self._child = child
         self._channel = channel
         self._words = b""
@@ -65,8 +75,21 @@ class Process:
     def look(self) -> None:
         """Check whether the worker has ended: SIGCHLD says that one has, but not which."""
         if not self.ended.done() and (code := self._child.poll()) is not None:
+            # What the worker sent before it ended, its last report above all.
+            while self._channel.fileno() != -1 and self._hear():
+                pass
             self._hang_up()
             self.ended.set_result(code)
+
+    async def fresh_report(self, seconds: float) -> dict[str, Any]:
+        """Ask the worker for a report, and return it; after so many seconds, or at its end, the last one.
+
+        A worker that is not ready is not asked.
+        """
+        if self.ready.done() and not self.ended.done():
+            self._say(REPORT)
+            await first_of(self._fresh, self.ended, seconds=seconds)
+        return self.report
 
     def end(self, *, is_replaced: bool) -> None:
         """Ask the worker to end gracefully, and tell it whether another one serves in its place.
@@ -94,26 +117,38 @@ class Process:
 
     def _say(self, word: bytes) -> None:
         try:
-            self._channel.send(word)
+            self._channel.send(word + b"\n")
         except OSError:
             # The worker has ended, or has closed its side because it is ending.
             return
 
-    def _hear(self) -> None:
+    def _hear(self) -> bool:
+        """Take what the worker has sent. Return whether there may be more."""
         try:
-            said = self._channel.recv(4096)
+            said = self._channel.recv(65536)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             said = b""
         if not said:
             self._hang_up()
-            return
+            return False
+        self.heard = asyncio.get_running_loop().time()
         *lines, self._words = (self._words + said).split(b"\n")
         for line in lines:
-            answered = {READY: self.ready, REQUEST_LIMIT: self.request_limit_reached}.get(line + b"\n")
-            if answered is not None and not answered.done():
-                answered.set_result(None)
+            self._take(*line.partition(b" ")[::2])
+        return True
+
+    def _take(self, word: bytes, rest: bytes) -> None:
+        """Take one message."""
+        if word == READY and not self.ready.done():
+            self.ready.set_result(None)
+        elif word == REPLACE and not self.due.done():
+            self.due.set_result(rest.decode(errors="replace"))
+        elif word == REPORT:
+            self.report = json.loads(rest)
+            self._fresh.set_result(None)
+            self._fresh = asyncio.get_running_loop().create_future()
 
     def _hang_up(self) -> None:
         if self._channel.fileno() != -1:

@@ -72,8 +72,8 @@ class Server:
         """Return a server that owns its process, and so may write to the standard streams.
 
         The options are checked before the application is loaded; logging is set up after both. `bind` returns the
-        sockets if they come from elsewhere; with `has_successor` the caller ends the server when
-        `request_limit_reached` is set.
+        sockets if they come from elsewhere; with `has_successor` the caller ends the server once
+        `due` is set.
         """
         if options.inspect:
             from vitok import _inspect
@@ -91,8 +91,10 @@ class Server:
     def _prepare(self, options: Options, context: SSLContext | None) -> None:
         self.started = asyncio.Event()
         """Set when connections are accepted."""
-        self.request_limit_reached = asyncio.Event()
-        """Set when as many requests as `limit_max_requests` allows have ended."""
+        self.due = asyncio.Event()
+        """Set when the process should be replaced, because of one of its limits."""
+        self.due_reason = ""
+        """The limit, in words, once `due` is set."""
         self.urls: tuple[str, ...] = ()
         """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
         self._options = options
@@ -262,10 +264,15 @@ class Server:
             http.served(limit).add_done_callback(lambda _: self._on_request_limit(http.requests))
 
     def _on_request_limit(self, requests: int) -> None:
-        if self._asked.is_set():
+        self._be_due(f"{requests} requests started")
+
+    def _be_due(self, reason: str) -> None:
+        """Make the process due for replacement, and end it if nothing else does."""
+        if self._asked.is_set() or self.due.is_set():
             return
-        self.request_limit_reached.set()
-        self._log.logger.info("%d requests started: the process is due for replacement", requests)
+        self.due_reason = reason
+        self.due.set()
+        self._log.logger.info("%s: the process is due for replacement", reason)
         if not self._has_successor:
             # The limit is for processes that something starts again.
             self.stop(restarts=True)

@@ -27,7 +27,8 @@ from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .options import OptionError, Options, from_command, from_keywords, table
 from .server import Server
-from .supervisor import Supervisor, WorkersError
+from .supervisor import Supervisor
+from .worker_slot import WorkersError
 
 
 def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:

@@ -7,16 +7,21 @@ Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import sys
 from functools import partial
+from typing import Any
 
 from .leaving import Leaving, handled, run
 from .order import Order
-from .process import END, END_REPLACED, NOW, READY, REQUEST_LIMIT
+from .process import END, END_REPLACED, NOW, READY, REPLACE, REPORT
 from .server import Server
 from .serving import explained, left, load
+
+# The time between two reports.
+REPORT_SECONDS = 1.0
 
 
 def main() -> None:
@@ -55,7 +60,8 @@ def _first_line(channel: socket.socket) -> bytes:
 
 async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
     reader, writer = await asyncio.open_connection(sock=channel)
-    tasks = [asyncio.create_task(_obey(server, reader)), asyncio.create_task(_report_state(server, writer))]
+    reports = Reports(server, writer)
+    tasks = [asyncio.create_task(_obey(server, reader, reports)), asyncio.create_task(reports.run())]
     try:
         with (
             handled((signal.SIGHUP,), server.on_hangup),
@@ -66,24 +72,50 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> No
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        reports.send()
         writer.close()
 
 
-async def _obey(server: Server, reader: asyncio.StreamReader) -> None:
+async def _obey(server: Server, reader: asyncio.StreamReader, reports: Reports) -> None:
     """Follow the messages of the supervisor. If the supervisor has ended, the worker ends too."""
     try:
-        while (word := await reader.readline()) in (END, END_REPLACED, NOW):
-            server.stop(at_once=word == NOW, restarts=word == END_REPLACED)
+        while (word := (await reader.readline()).rstrip()) in (END, END_REPLACED, NOW, REPORT):
+            if word == REPORT:
+                reports.send()
+            else:
+                server.stop(at_once=word == NOW, restarts=word == END_REPLACED)
     finally:
         server.stop()
 
 
-async def _report_state(server: Server, writer: asyncio.StreamWriter) -> None:
-    """Send the messages that the supervisor waits for."""
-    await server.started.wait()
-    writer.write(READY)
-    await server.request_limit_reached.wait()
-    writer.write(REQUEST_LIMIT)
+class Reports:
+    """What a worker tells the supervisor, in this order: it is ready, its reports, and that it is due."""
+
+    def __init__(self, server: Server, writer: asyncio.StreamWriter) -> None:
+        self._server = server
+        self._writer = writer
+
+    async def run(self) -> None:
+        """Report once a second, from the start on, and say when the process is due for replacement."""
+        await self._server.started.wait()
+        self._writer.write(READY + b"\n")
+        due = asyncio.create_task(self._tell_due())
+        try:
+            while True:
+                self.send()
+                await asyncio.sleep(REPORT_SECONDS)
+        finally:
+            due.cancel()
+
+    def send(self) -> None:
+        """Report now, unless reports wait already: a supervisor that is stopped reads none."""
+        if not self._writer.transport.get_write_buffer_size():
+            report: dict[str, Any] = getattr(self._server, "report", dict)()
+            self._writer.write(b"%b %b\n" % (REPORT, json.dumps(report).encode()))
+
+    async def _tell_due(self) -> None:
+        await self._server.due.wait()
+        self._writer.write(b"%b %b\n" % (REPLACE, self._server.due_reason.encode()))
 
 
 if __name__ == "__main__":
