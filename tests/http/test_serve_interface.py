@@ -58,8 +58,10 @@ def test_errors() -> None:
         application.load(app, from_keywords({"interface": "native"}))
     with pytest.raises(OptionError, match=r"--interface: asgi2 is no calling convention of a vitok.http.App"):
         application.load(native_apps_small.app, from_keywords({"interface": "asgi2"}))
+    with pytest.raises(OptionError, match=r"--interface: wsgi is no calling convention of a vitok.http.App"):
+        application.load(native_apps_small.app, from_keywords({"interface": "wsgi"}))
     with pytest.raises(OptionError, match="interface: "):
-        from_keywords({"interface": "wsgi"})
+        from_keywords({"interface": "rsgi"})
     code, lines = refused("--interface", "native")
     assert (code, len(lines)) == (2, 1)
     assert "expected a vitok.http.App" in lines[0]

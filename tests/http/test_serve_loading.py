@@ -45,10 +45,11 @@ def test_an_object_by_its_path(module: Path) -> None:
 
 
 def test_a_factory(module: Path) -> None:
-    """With `factory` what was named is called; without, it is the application."""
+    """With `factory` what was named is called; without, a function that takes nothing is no application."""
     (module / "factories.py").write_text("def make():\n    return print\n")
     assert load_from(module, "factories:make", factory=True) is print
-    assert load_from(module, "factories:make").__name__ == "make"
+    with pytest.raises(LoadingError, match=r"is no application: expected .* with --factory"):
+        load_from(module, "factories:make")
 
 
 def test_an_object_needs_no_name() -> None:

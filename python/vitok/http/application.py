@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import wsgi
+from .convention import can_be_called, convention_of, is_async
 from .options import OptionError, Options
 
 Application = Callable[..., Any]
@@ -44,14 +46,24 @@ def load(app: Any, options: Options) -> Application:
         found = _made(found, shown)
     interface = options.interface
     if is_native(found):
-        if interface == "asgi2":
-            raise LoadingError(f"--interface: asgi2 is no calling convention of a vitok.http.App, which {shown} is")
+        if interface in ("asgi2", "wsgi"):
+            raise LoadingError(
+                f"--interface: {interface} is no calling convention of a vitok.http.App, which {shown} is"
+            )
         found._compiled()
         native: Application = found.asgi if interface == "asgi3" else found
         return native
     if interface == "native":
         raise LoadingError(f"--interface: {shown} is not native: expected a vitok.http.App, not {type(found).__name__}")
-    return as_asgi3(found, interface)
+    if interface == "auto":
+        interface = convention_of(found)
+        if not interface:
+            raise LoadingError(
+                f"{shown} is no application: expected one of ASGI 3, called with (scope, receive, send), of ASGI 2, "
+                "called with (scope), of WSGI, called with (environ, start_response), a vitok.http.App, or with "
+                "--factory a function that makes one of them"
+            )
+    return as_asgi3(found, interface) if interface != "wsgi" else _as_wsgi(found, shown, options.wsgi_threads)
 
 
 def is_native(app: Any) -> bool:
@@ -184,7 +196,7 @@ def as_coroutine_function(application: Callable[..., Any]) -> Callable[..., Any]
 
 def _made(factory: Callable[..., Any], shown: str) -> Any:
     """Return the result of a factory."""
-    if not _can_be_called(factory, 0):
+    if not can_be_called(factory, 0):
         raise LoadingError(f"{shown} is not a factory: it can't be called without arguments")
     made = factory()
     if inspect.iscoroutine(made):
@@ -197,21 +209,18 @@ def _made(factory: Callable[..., Any], shown: str) -> Any:
     return made
 
 
+def _as_wsgi(app: Callable[..., Any], shown: str, threads: int) -> Application:
+    """Return a WSGI application as one of ASGI 3. LoadingError if it can't be called as one, or a2wsgi is missing."""
+    if not can_be_called(app, 2) or is_async(app):
+        expected = "expected a WSGI application, called with (environ, start_response)"
+        raise LoadingError(f"--interface: {shown} can't be called as one of WSGI: {expected}")
+    if not wsgi.is_available():
+        raise LoadingError(f"{shown} is a WSGI application, which needs a2wsgi: pip install 'vitok[wsgi]'")
+    return wsgi.Wsgi(app, threads=threads)
+
+
 def _is_asgi2(app: Application, interface: str) -> bool:
     """Return whether an application is called twice, with one argument first (ASGI 2), and not once with three."""
     if interface in ("asgi2", "asgi3"):
         return interface == "asgi2"
-    return not _can_be_called(app, 3) and _can_be_called(app, 1)
-
-
-def _can_be_called(app: Callable[..., Any], count: int) -> bool:
-    """Return whether it takes this many positional arguments. Unknown parameters count as three."""
-    try:
-        signature = inspect.signature(app)
-    except (TypeError, ValueError):
-        return count == 3
-    try:
-        signature.bind(*([None] * count))
-    except TypeError:
-        return False
-    return True
+    return not can_be_called(app, 3) and can_be_called(app, 1)

@@ -1,0 +1,151 @@
+"""WSGI applications (PEP 3333) as ASGI applications, by a2wsgi, each request in a thread.
+
+a2wsgi has the threads, the queue between them and the loop, and most of `environ`. What it leaves open is here: clients
+that leave, errors of the server, reading, and fields that could pass for others. The server is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import io
+import sys
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+# How much is read from the loop at once for an application that reads line by line.
+_BUFFER = 64 * 1024
+
+
+def is_available() -> bool:
+    """Return whether a2wsgi is installed."""
+    return importlib.util.find_spec("a2wsgi") is not None
+
+
+class Wsgi:
+    """An ASGI application that calls a WSGI application in one of its threads. It has no lifespan and no WebSockets."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int) -> None:
+        """`threads` is how many requests can run at a time. ImportError without a2wsgi."""
+        self.app = app
+        a2wsgi: Any = importlib.import_module("a2wsgi")
+        self._adapted = a2wsgi.WSGIMiddleware(self._call, workers=threads)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Serve one scope. An exception of the application is raised here."""
+        if scope["type"] != "http":
+            await self._adapted(scope, receive, send)
+            return
+        exchange = _Exchange(receive, send)
+        # In `environ` an underscore is the same as a hyphen: X_Forwarded_For would pass for X-Forwarded-For.
+        headers = [field for field in scope["headers"] if b"_" not in field[0]]
+        adapted = self._adapted(
+            {**scope, "headers": headers, "vitok.exchange": exchange}, exchange.receive, exchange.send
+        )
+        task = asyncio.ensure_future(adapted)
+        # a2wsgi would leave its thread waiting for ever if it were cancelled: it goes on until the application notices.
+        task.add_done_callback(_take_exception)
+        try:
+            await asyncio.shield(task)
+        finally:
+            exchange.is_over = True
+        if exchange.error is not None:
+            raise exchange.error
+
+    def _call(self, environ: dict[str, Any], start_response: Any) -> _Parts:
+        """Call the application. This runs in a thread."""
+        scope = environ["asgi.scope"]
+        exchange = scope.pop("vitok.exchange")
+        # The bytes of the path: `path` has replaced those that are not UTF-8.
+        path = urllib.parse.unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+        root_path = scope.get("root_path", "").encode().decode("latin-1")
+        environ["PATH_INFO"] = path.removeprefix(root_path)
+        environ["wsgi.input"] = io.BufferedReader(_Input(exchange), _BUFFER)
+        # The content ends where the client says, so an application may read to the end without Content-Length.
+        environ["wsgi.input_terminated"] = True
+        environ["wsgi.errors"] = sys.stderr
+        environ.setdefault("REMOTE_ADDR", "")
+        return _Parts(self.app(environ, start_response), exchange)
+
+
+class _Exchange:
+    """One request: its messages, as a2wsgi and the thread of the application may have them."""
+
+    def __init__(self, receive: Any, send: Any) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.is_over = False
+        """Whether nothing of the response is sent any more."""
+        self.error: Exception | None = None
+        """Why the response could not be sent."""
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> dict[str, Any]:
+        """Return the next part of the content. ConnectionResetError if the client leaves before its end."""
+        message: dict[str, Any] = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the client has left before its request was complete")
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message, unless one has failed: an exception would leave the thread waiting for ever."""
+        if self.is_over:
+            return
+        try:
+            await self._send(message)
+        except Exception as error:
+            self.is_over = True
+            self.error = error
+
+
+class _Input(io.RawIOBase):
+    """The content of a request, which a thread reads. OSError if the client leaves before its end."""
+
+    def __init__(self, exchange: _Exchange) -> None:
+        self._exchange = exchange
+        self._part = b""
+        self._has_more = True
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for content, and return how much there is; 0 at its end."""
+        while not self._part and self._has_more:
+            future = asyncio.run_coroutine_threadsafe(self._exchange.receive(), self._exchange.loop)
+            message = future.result()
+            self._part = message.get("body", b"")
+            self._has_more = message.get("more_body", False)
+        count = min(len(buffer), len(self._part))
+        buffer[:count] = self._part[:count]
+        self._part = self._part[count:]
+        return count
+
+
+class _Parts:
+    """The parts of a response: no more of them are made once nothing is sent."""
+
+    def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
+        self._parts = parts
+        self._exchange = exchange
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            if self._exchange.is_over:
+                return
+            yield part
+
+    def close(self) -> None:
+        """Close the application's iterable, if it wants that."""
+        close = getattr(self._parts, "close", None)
+        if close is not None:
+            close()
+
+
+def _take_exception(task: asyncio.Future[None]) -> None:
+    """Mark the exception of a task as seen: whoever waits for the task has it, or has left."""
+    if not task.cancelled():
+        task.exception()
