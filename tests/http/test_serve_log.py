@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from vitok.http.log import Log
+from vitok.http.options.logs import Logs
 
 pytestmark = pytest.mark.vitok_only
 
@@ -67,7 +68,7 @@ def test_exceptions_have_their_traceback(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_level(capsys: pytest.CaptureFixture[str]) -> None:
     """What is below the level is not written."""
-    log = Log(level="error", is_owner=True)
+    log = Log(Logs(log_level="error"), is_owner=True)
     log.logger.warning("not said")
     log.close()
     assert capsys.readouterr().err == ""
@@ -77,7 +78,7 @@ def test_logging_is_left_as_it_was() -> None:
     """After the server the logger has the handlers, the level and the parent that it had."""
     logger = logging.getLogger("vitok.server")
     before = (list(logger.handlers), logger.level, logger.propagate)
-    log = Log(level="debug", is_owner=True)
+    log = Log(Logs(log_level="debug"), is_owner=True)
     assert logger.handlers
     log.close()
     assert (list(logger.handlers), logger.level, logger.propagate) == before

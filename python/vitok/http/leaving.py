@@ -21,6 +21,7 @@ from vitok._loop import Loop
 
 from .log import Log
 from .options import Options
+from .options.logs import Logs
 
 # The exit codes of `vitok serve` and of its workers. What is not understood: an option, a variable, the name of the
 # application.
@@ -48,7 +49,7 @@ class Leaving:
     """
 
     def __init__(self, options: Options, *, owns_process: bool = False) -> None:
-        self.log_level = options.log_level
+        self.log_options: Logs = options
         self._seconds = options.timeout_graceful_shutdown
         self._whole = whole_seconds(options)
         self._owns_process = owns_process
@@ -199,7 +200,7 @@ async def _end_rest(leaving: Leaving) -> bool:
     for task in stubborn:
         # It is logged here; the garbage collector need not log it again.
         task._log_destroy_pending = False  # type: ignore[attr-defined]
-    log = Log(level=leaving.log_level, is_owner=True)
+    log = Log(leaving.log_options, is_owner=True)
     if stubborn:
         log.logger.warning("%d cancelled tasks do not end: they are abandoned", len(stubborn))
     if has_threads:

@@ -1,67 +1,133 @@
-"""The logs of a server: lines about the server on standard error, lines about requests on standard output.
+"""The logs of a server: messages about the server on standard error, lines about requests on standard output, or both
+in files.
 
-Both go to the loggers `vitok.server` and `vitok.access` instead if those have handlers. Writing to a standard stream
-that is slow, full or closed never blocks: lines are lost, and their number is logged. A stream with a descriptor is
-written by a thread of the native module (`LineWriter`), since a pipe without a reader blocks its writer, and must not
-be made O_NONBLOCK: that belongs to the open file, which other processes share.
-
-The contents of lines are not known here; lines about requests come complete from the native server, except for the
-time.
+Both go to the loggers `vitok.server` and `vitok.access` instead if those have handlers, and in any case to a file that
+an option names. The contents of lines are not known here; lines about requests come complete from the native server,
+except for the time.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import select
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-from vitok._native import LineWriter
+from . import log_config, log_files
+from .log_format import TIME, JsonFormatter, formatter, wants_colors
+from .log_output import LineHandler, Output
+from .options.logs import Logs
 
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
 # The logger to which the loop reports errors outside of any request.
 _LOOP = "asyncio"
-# ISO 8601 with the offset: a log may be read in another time zone than it was written in.
-_TIME = "%Y-%m-%dT%H:%M:%S%z"
 # The time to write the rest of each log at the end: a reader that reads needs much less, one that does not no time at
 # all.
 FLUSH_SECONDS = 1.0
-_SERVER_LINE = "%(asctime)s %(levelname)s [%(process)d] %(message)s"
-# If fewer bytes than this wait, a stream that was too slow counts as one that is read again: half of the limit.
-_MUCH = 512 * 1024
-# How often the progress of the thread that writes is looked at, when a log is flushed.
-_LOOK_SECONDS = 0.001
+
+
+@contextmanager
+def prepared(options: Logs) -> Iterator[None]:
+    """Open the log files of a process, and configure logging by the file of `--log-config`.
+
+    This is for a process that belongs to the server, before privileges are dropped and the application is loaded: the
+    application may change what the file configures. OSError and OptionError with messages that name the option.
+    """
+    with log_files.opened(options), _early_signals(options):
+        if options.log_config is not None:
+            log_config.apply(options.log_config, (_SERVER, _ACCESS, _LOOP))
+        yield
+
+
+@contextmanager
+def _early_signals(options: Logs) -> Iterator[None]:
+    """Open files anew at SIGUSR1, which would end the process, before the server handles that signal and afterwards."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and reopens(options) and signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL):
+        yield
+        return
+
+    def reopen(*_: object) -> None:
+        log_files.reopen()
+
+    signal.signal(signal.SIGUSR1, reopen)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGUSR1) is reopen:
+            signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+def reopens(options: Logs) -> bool:
+    """Return whether there are files that `Log.reopen()` opens anew."""
+    return any(map(log_files.is_file, (options.log_file, options.access_log_file))) or options.log_config is not None
 
 
 class Log:
     """The two logs of one server, also called by the native server (`error`, `access`).
 
-    Loggers are looked up once the application is loaded: its own logging configuration would disable older ones.
+    Loggers are looked up once the application is loaded, as its own logging configuration would disable older ones.
     """
 
-    def __init__(self, *, level: str = "info", is_owner: bool = False) -> None:
-        """With `is_owner` the process belongs to the server, so loggers without a handler get one, until `close()`."""
-        self.logger = logging.getLogger(_SERVER)
-        self._access = logging.getLogger(_ACCESS)
+    def __init__(self, options: Logs | None = None, *, is_owner: bool = False) -> None:
+        """With `is_owner` the process belongs to the server, so the files of the options are written, and loggers
+        without a handler get one, until `close()`. OSError for a file that can't be opened.
+        """
+        self._options = options or Logs()
         self._is_owner = is_owner
+        self._logger = logging.getLogger(_SERVER)
+        self._access = logging.getLogger(_ACCESS)
+        self._before = [(logger, logger.level, logger.propagate) for logger in (self._logger, self._access)]
         self._handler: LineHandler | None = None
         self._stamp = (0, "")
+        self._files: list[log_files.LogFile] = []
         self._output = Output(lambda: sys.stdout)
-        if is_owner and not _has_handlers(self.logger):
-            self._handler = LineHandler(sys.stderr)
-            self._handler.setFormatter(logging.Formatter(_SERVER_LINE, _TIME))
-            self._before = (self.logger.level, self.logger.propagate)
-            self.logger.addHandler(self._handler)
-            self.logger.setLevel(level.upper())
+        if is_owner:
+            self._output = Output(self._destination("access_log_file", "stdout"))
+            self._attach()
+
+    def _attach(self) -> None:
+        """Make the loggers write, as far as nobody else has."""
+        logging.getLogger(_LOOP).disabled = False
+        is_configured = self._is_configured(self._logger)
+        if self._options.log_file is not None or not is_configured:
+            self._add_handler(self._destination("log_file", "stderr")())
+        if not is_configured:
             # The handlers of the root logger are for the application.
-            self.logger.propagate = False
-            self._handler.addFilter(_is_ours)
-            logging.getLogger(_LOOP).addHandler(self._handler)
+            self._logger.propagate = False
+        if not is_configured or (self._has_options() and not _has_level(self._logger)):
+            self._logger.setLevel(self._options.log_level.upper())
+        if self._has_options() and not _has_level(self._access):
+            self._access.setLevel(logging.INFO)
+
+    def _add_handler(self, stream: TextIO | None) -> None:
+        self._handler = LineHandler(stream)
+        has_colors = wants_colors(self._options.use_colors, stream)
+        self._handler.setFormatter(formatter(self._options.log_format, has_colors=has_colors))
+        self._handler.addFilter(self._is_ours)
+        self._logger.addHandler(self._handler)
+        logging.getLogger(_LOOP).addHandler(self._handler)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """The logger of the server. It is enabled in a process of its own, although an application that configures
+        logging disables all loggers that it does not name.
+        """
+        if self._is_owner:
+            self._logger.disabled = False
+        return self._logger
+
+    @property
+    def has_access_colors(self) -> bool:
+        """Whether lines about requests go to a terminal that shows colours, or are to have them anyway."""
+        if not self._is_owner or self._options.log_format != "text" or self._is_configured(self._access):
+            return False
+        return wants_colors(self._options.use_colors, self._output.stream)
 
     def flush(self, seconds: float) -> None:
         """Wait this long until the lines about requests are written."""
@@ -72,14 +138,31 @@ class Log:
         self._output.flush(FLUSH_SECONDS)
         if news := self._output.last_news():
             self.logger.warning("the access log: %s", news)
+        is_written = not self._output.waiting
         if self._handler is not None:
             self._handler.output.flush(FLUSH_SECONDS)
-            self.logger.removeHandler(self._handler)
+            is_written = is_written and not self._handler.output.waiting
+            self._logger.removeHandler(self._handler)
             logging.getLogger(_LOOP).removeHandler(self._handler)
             self._handler.close()
             self._handler = None
-            level, self.logger.propagate = self._before
-            self.logger.setLevel(level)
+        if self._is_owner:
+            for logger, level, propagate in self._before:
+                logger.setLevel(level)
+                logger.propagate = propagate
+        for file in self._files:
+            log_files.release(file, is_written=is_written)
+        self._files = []
+
+    def reopen(self) -> None:
+        """Open the log files anew, after a rotation. A file that can't be opened is logged, and stays as it is."""
+        problems = log_files.reopen()
+        if self._options.log_config is not None:
+            problems += log_config.reopen()
+        for problem in problems:
+            self.logger.error("%s; the file in use stays", problem)
+        if not problems:
+            self.logger.info("the log files were opened anew")
 
     def wants_access(self) -> bool:
         """Return whether lines about requests are written anywhere."""
@@ -91,11 +174,14 @@ class Log:
 
     def access(self, lines: str) -> None:
         """Log one or several lines about requests that have ended."""
-        if self._is_owner and not _has_handlers(self._access):
+        is_configured = not self._is_owner or self._is_configured(self._access)
+        if not is_configured or (self._is_owner and self._options.access_log_file is not None):
             self._write(lines)
-            return
-        for line in lines.splitlines():
-            self._access.info("%s", line)
+        if is_configured:
+            if self._is_owner:
+                self._access.disabled = False
+            for line in lines.splitlines():
+                self._access.info("%s", line)
 
     def _write(self, lines: str) -> None:
         """Add the time to each line, and write them together."""
@@ -105,171 +191,66 @@ class Log:
         if news is not None:
             self.logger.warning("the access log: %s", news.text)
             if news.lost:
-                text = f"{stamp} - {news.text}\n{text}"
+                text = self._news_line(news.text) + text
         self._output.write(text)
+
+    def _news_line(self, text: str) -> str:
+        """Return a line about lost lines in the form of the others."""
+        if self._options.log_format == "json":
+            facts = {"name": _ACCESS, "levelno": logging.WARNING, "levelname": "WARNING", "msg": text}
+            return f"{JsonFormatter().format(logging.makeLogRecord(facts))}\n"
+        return f"{self._now()} - {text}\n"
 
     def _now(self) -> str:
         """Return the time of day, formatted once a second."""
         second = int(time.time())
         if second != self._stamp[0]:
-            self._stamp = (second, time.strftime(_TIME, time.localtime(second)))
+            self._stamp = (second, time.strftime(TIME, time.localtime(second)))
         return self._stamp[1]
 
+    def _destination(self, option: str, standard: str) -> Callable[[], TextIO | None]:
+        """Return what finds the stream of an option: a file, or a standard stream as it is at the time."""
+        path: str | None = getattr(self._options, option)
+        if path is None or not log_files.is_file(path):
+            name = log_files.STREAMS.get(path or "", standard)
+            return lambda: getattr(sys, name)
+        file = log_files.acquire(option, path)
+        self._files.append(file)
+        return lambda: file.stream
 
-class LineHandler(logging.Handler):
-    """A handler for standard error that never blocks."""
+    def _has_options(self) -> bool:
+        """Return whether the user of the server has said where messages go."""
+        return self._options.log_config is not None or self._options.log_file is not None
 
-    def __init__(self, stream: TextIO | None) -> None:
-        super().__init__()
-        self.output = Output(lambda: stream)
+    def _is_configured(self, logger: logging.Logger) -> bool:
+        """Return whether records of this logger go to handlers of others.
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a record."""
-        try:
-            text = f"{self.format(record)}\n"
-            news = self.output.news()
-            if news is not None and news.lost:
-                facts = {"name": record.name, "levelno": logging.WARNING, "levelname": "WARNING", "msg": news.text}
-                text = f"{self.format(logging.makeLogRecord(facts))}\n{text}"
-            self.output.write(text)
-        except Exception:
-            self.handleError(record)
+        Handlers of the root logger are those of the application, unless `--log-config` has set them.
+        """
+        if _handlers(logger, but=self._handler):
+            return True
+        return self._options.log_config is not None and bool(logger.propagate and logging.getLogger().handlers)
 
+    def _is_ours(self, record: logging.LogRecord) -> bool:
+        """Return whether the server writes this record: its own, and the loop's if the application has no handler for
+        those; any with a file for messages.
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """A report of lost lines. `lost` is their number once the stream accepts lines again, 0 when the loss begins."""
-
-    lost: int
-    text: str
-
-
-class Output:
-    """One stream, which is looked up for each write: the application may have replaced it."""
-
-    def __init__(self, find: Callable[[], TextIO | None]) -> None:
-        self._find = find
-        self._writer: LineWriter | None = None
-        self._descriptor = -1
-        self._poll = select.poll()
-        # Lines lost by writers that are no longer in use, or by a stream without a descriptor.
-        self._lost_before = 0
-        self._error = ""
-        self._told = 0
-        self._is_failing = False
-
-    def write(self, text: str) -> None:
-        """Write whole lines."""
-        stream = self._find()
-        if stream is None:
-            return
-        descriptor = _descriptor(stream)
-        if descriptor is None:
-            self._write_at_once(stream, text)
-            return
-        if self._writer is None or descriptor != self._descriptor:
-            self._use(descriptor)
-        self._flush_others(stream)
-        self._error = ""
-        assert self._writer is not None
-        self._writer.write(text.encode(stream.encoding or "utf-8", "backslashreplace"))
-
-    def news(self) -> News | None:
-        """Return what is to be reported about lost lines, once each: that the loss begins, and how many were lost."""
-        lost, waiting, error = self._progress()
-        fresh = lost - self._told
-        if not fresh:
-            return None
-        if not error and waiting <= _MUCH:
-            self._told = lost
-            self._is_failing = False
-            return News(fresh, f"{fresh} lines were lost")
-        if self._is_failing:
-            return None
-        self._is_failing = True
-        return News(0, f"it can't be written ({error or 'it has no reader'}): lines are lost")
-
-    def flush(self, seconds: float) -> None:
-        """Wait this long until everything is written."""
-        deadline = time.monotonic() + seconds
-        while self._progress()[1] and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
-
-    def last_news(self) -> str:
-        """Return the last report, or "": lines that are lost and not reported yet, and bytes that can't be written."""
-        lost, waiting, _ = self._progress()
-        facts = []
-        if lost > self._told:
-            facts.append(f"{lost - self._told} lines were lost")
-        if waiting:
-            facts.append(f"{waiting} bytes were not read")
-        return ", ".join(facts)
-
-    def _progress(self) -> tuple[int, int, str]:
-        if self._writer is None:
-            return self._lost_before, 0, self._error
-        lost, waiting, number = self._writer.progress
-        return self._lost_before + lost, waiting, os.strerror(number) if number else self._error
-
-    def _use(self, descriptor: int) -> None:
-        if self._writer is not None:
-            self._lost_before += self._writer.progress[0]
-            self._poll.unregister(self._descriptor)
-        self._writer, self._descriptor = LineWriter(descriptor), descriptor
-        self._poll.register(descriptor, select.POLLOUT)
-
-    def _write_at_once(self, stream: TextIO, text: str) -> None:
-        """Write to an object without a descriptor."""
-        try:
-            stream.write(_writable(text, stream))
-            stream.flush()
-            self._error = ""
-        except (OSError, ValueError) as error:
-            self._lost_before += text.count("\n")
-            self._error = str(error)
-
-    def _flush_others(self, stream: TextIO) -> None:
-        """Flush what the application has printed, if that does not block: it is then seen together with log lines."""
-        assert self._writer is not None
-        if self._writer.progress[1] or getattr(stream, "line_buffering", False):
-            return
-        try:
-            if self._poll.poll(0) == [(self._descriptor, select.POLLOUT)]:
-                stream.flush()
-        except (OSError, ValueError):
-            # The application's own text stays in its buffer; its next print raises the error.
-            return
+        This is checked for each record, since an application may configure logging at any time.
+        """
+        if self._options.log_file is not None:
+            return True
+        logger = logging.getLogger(record.name)
+        if record.name != _LOOP:
+            return not _handlers(logger, but=self._handler)
+        return len(logger.handlers) == 1 and not (logger.propagate and logging.getLogger().handlers)
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Return whether the server writes this record: its own, and the loop's if the application has no handler for
-    those.
-
-    This is checked for each record, since an application may configure logging at any time.
-    """
-    if record.name != _LOOP:
-        return True
-    logger = logging.getLogger(_LOOP)
-    return len(logger.handlers) == 1 and not (logger.propagate and logging.getLogger().handlers)
+def _handlers(logger: logging.Logger, *, but: logging.Handler | None = None) -> list[logging.Handler]:
+    """Return the handlers of this logger, or else of `vitok` above it. The root logger's do not count."""
+    above = logger.parent.handlers if logger.parent is not None and logger.parent.name == "vitok" else []
+    return [handler for handler in (*logger.handlers, *above) if handler is not but]
 
 
-def _has_handlers(logger: logging.Logger) -> bool:
-    """Return whether this logger has handlers, or `vitok` above it. The root logger does not count."""
-    return bool(
-        logger.handlers or (logger.parent is not None and logger.parent.name == "vitok" and logger.parent.handlers)
-    )
-
-
-def _descriptor(stream: TextIO) -> int | None:
-    try:
-        return stream.fileno()
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _writable(text: str, stream: TextIO) -> str:
-    """Return the text with escapes for what this stream can't encode."""
-    if text.isascii():
-        return text
-    encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+def _has_level(logger: logging.Logger) -> bool:
+    """Return whether a level was set for this logger, or for `vitok` above it. The root logger's does not count."""
+    return bool(logger.level or (logger.parent is not None and logger.parent.name == "vitok" and logger.parent.level))

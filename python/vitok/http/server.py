@@ -9,6 +9,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from ssl import SSLContext
 from typing import Any
@@ -21,7 +22,7 @@ from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
 from .listening import Listeners
-from .log import Log
+from .log import Log, reopens
 from .native.open_events import end_events
 from .options import OptionError, Options, from_keywords, native_options
 from .reloading import Reloading
@@ -54,6 +55,9 @@ class Server:
         given = from_keywords(options)
         if given.workers != 1:
             raise OptionError("workers: a Server has one process; use vitok.serve() for several")
+        for name in ("log_file", "access_log_file", "log_config"):
+            if getattr(given, name) is not None:
+                raise OptionError(f"{name}: a Server leaves logging to its program; use vitok.serve() for files")
         self._prepare(given, ssl)
         self._set_application(load(app, given))
         self._log = Log()
@@ -85,7 +89,7 @@ class Server:
         self._bind = bind or self._bind
         self._has_successor = has_successor
         self._leaving = leaving
-        self._log = Log(level=options.log_level, is_owner=True)
+        self._log = Log(options, is_owner=True)
         return self
 
     def _prepare(self, options: Options, context: SSLContext | None) -> None:
@@ -173,10 +177,15 @@ class Server:
     async def serve_until_signal(self) -> None:
         """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect.
 
-        SIGHUP loads the files of TLS again. Without any it has its usual effect.
+        SIGHUP loads the files of TLS again, and SIGUSR1 opens log files anew. Without any they have their usual effect.
         """
-        with handled([signal.SIGHUP] if self._loaded else [], self.on_hangup):
+        hangup = [signal.SIGHUP] if self._loaded else []
+        with handled(hangup, self.on_hangup), self.reopening():
             await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
+
+    def reopening(self) -> AbstractContextManager[None]:
+        """Handle SIGUSR1 if there are log files: open them anew."""
+        return handled([signal.SIGUSR1] if reopens(self._options) else [], lambda _: self.reopen_logs())
 
     def on_hangup(self, _: signal.Signals) -> None:
         """Handle SIGHUP: load the files of TLS again, if there are any; after the startup, if it is not complete."""
@@ -184,6 +193,13 @@ class Server:
         if self._reloading is not None:
             self._log.logger.info("SIGHUP: loading the certificates again")
             self._reloading.request()
+
+    def reopen_logs(self) -> None:
+        """Open the files of `log_file` and `access_log_file` anew, after they were renamed.
+
+        A file that can't be opened is an error in the log, and the one in use stays.
+        """
+        self._log.reopen()
 
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)

@@ -25,6 +25,7 @@ from . import application, tls
 from .application import Application, LoadingError
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
+from .log import prepared
 from .options import OptionError, Options, from_command, from_keywords, table
 from .server import Server
 from .supervisor import Supervisor
@@ -134,11 +135,13 @@ def _run(
     if context is not None:
         # A supervisor has no use for it, and says so before it starts anything.
         tls.given(context, options)
-    if options.workers == 1:
-        server = Server.of_process(options, partial(load_application, app, options), leaving=leaving, context=context)
-        run(server.serve_until_signal, leaving)
-    else:
-        run(Supervisor(app, options).run, leaving)
+    with prepared(options):
+        if options.workers == 1:
+            loaded = partial(load_application, app, options)
+            server = Server.of_process(options, loaded, leaving=leaving, context=context)
+            run(server.serve_until_signal, leaving)
+        else:
+            run(Supervisor(app, options).run, leaving)
 
 
 def _show(error: BaseException) -> None:

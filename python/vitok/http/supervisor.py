@@ -37,7 +37,7 @@ class Supervisor:
         self._where = sockets.addresses_of(options)
         self._app = app
         self._options = options
-        self._log = Log(level=options.log_level, is_owner=True)
+        self._log = Log(options, is_owner=True)
         self._processes: set[Process] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._rolling: asyncio.Task[None] | None = None

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from .leaving import Leaving, handled, run
+from .log import prepared
 from .order import Order
 from .process import END, END_REPLACED, NOW, READY, REPLACE, REPORT
 from .server import Server
@@ -37,7 +38,7 @@ def main() -> None:
     with explained():
         options = order.options()
         leaving = Leaving(options, owns_process=True)
-        with left(leaving), explained():
+        with left(leaving), explained(), prepared(options):
             application = partial(load, order.app, options)
             server = Server.of_process(options, application, leaving=leaving, bind=order.bind, has_successor=True)
             run(partial(_serve, server, channel, leaving), leaving)
@@ -65,6 +66,7 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> No
     try:
         with (
             handled((signal.SIGHUP,), server.on_hangup),
+            server.reopening(),
             handled((signal.SIGTERM,), lambda _: server.stop(), notice=leaving.notice),
         ):
             await server.serve()

@@ -1,0 +1,110 @@
+"""The file of `--log-config`: a dictionary for logging.config.dictConfig in JSON, TOML or YAML, or one for fileConfig.
+
+Errors in it are one line that names the file and what dictConfig says of the place. The loggers that have to stay
+enabled are named by the caller.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging.config
+import logging.handlers
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from .option_parsing import OptionError
+
+_INI = (".ini", ".cfg", ".conf")
+
+
+def apply(path: str, names: Iterable[str]) -> None:
+    """Configure logging by this file; loggers with these names stay enabled, whatever it says of existing ones.
+
+    OSError for a file that can't be read, OptionError for its content.
+    """
+    suffix = Path(path).suffix.lower()
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(error.errno, f"--log-config: {path!r} can't be read: {reason}") from None
+    try:
+        if suffix in _INI:
+            logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8")
+        else:
+            logging.config.dictConfig(_dictionary(content, suffix))
+    # The file may call anything.
+    except Exception as error:
+        raise OptionError(f"--log-config: {path!r}: {_explained(error)}") from None
+    for name in names:
+        logging.getLogger(name).disabled = False
+
+
+def reopen() -> list[str]:
+    """Open the files of all handlers anew, as after a rotation, and return what is to be said about those that fail."""
+    problems = []
+    for handler in _file_handlers():
+        handler.acquire()
+        try:
+            before = handler.stream
+            # A file that is not open yet, by `delay`, is opened by its first record. None of the stub: by `close()`.
+            if before is not None:
+                handler.stream = handler._open()
+                before.close()
+        except OSError as error:
+            problems.append(f"{handler.baseFilename!r} can't be opened: {(error.strerror or str(error)).lower()}")
+        finally:
+            handler.release()
+    return problems
+
+
+def _file_handlers() -> list[logging.FileHandler]:
+    """Return the handlers that write to files, of all loggers."""
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    handlers = {
+        id(handler): handler
+        for logger in loggers
+        if isinstance(logger, logging.Logger)
+        for handler in logger.handlers
+        if isinstance(handler, logging.FileHandler)
+    }
+    return list(handlers.values())
+
+
+def _dictionary(content: bytes, suffix: str) -> dict[str, Any]:
+    """Return the dictionary of a file with this suffix. ValueError for one that has none."""
+    read = _READERS.get(suffix)
+    if read is None:
+        known = ", ".join((*_READERS, *_INI))
+        raise ValueError(f"expected a name that ends in one of {known}")
+    found = read(content.decode("utf-8-sig"))
+    if not isinstance(found, dict):
+        raise ValueError(f"expected a dictionary for logging.config.dictConfig, not {type(found).__name__}")
+    return {"version": 1, **found}
+
+
+def _yaml(text: str) -> Any:
+    try:
+        yaml = importlib.import_module("yaml")
+    except ImportError:
+        raise ValueError("YAML needs PyYAML: pip install pyyaml") from None
+    return yaml.safe_load(text)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {".json": json.loads, ".toml": tomllib.loads, ".yaml": _yaml, ".yml": _yaml}
+
+
+def _explained(error: BaseException) -> str:
+    """Return what an error and its causes say, in one line: dictConfig names the place, and its cause the reason."""
+    parts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        text = " ".join(str(cause).split())
+        text = text if isinstance(cause, ValueError) and text else f"{type(cause).__name__}: {text}"
+        if not parts or text not in parts[-1]:
+            parts.append(text)
+        cause = cause.__cause__
+    return ": ".join(parts)
