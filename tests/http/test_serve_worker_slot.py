@@ -43,6 +43,7 @@ class WorkerPool:
         self.others_serve = others_serve
         self.workers: list[Worker] = []
         self.retired: list[int] = []
+        self.reasons: list[str] = []
         self.attempts = 0
 
     def start(self) -> Any:
@@ -63,6 +64,10 @@ class WorkerPool:
     def is_serving(self) -> bool:
         """Whether any serves."""
         return self.others_serve
+
+    def count_restart(self, reason: str) -> None:
+        """Note why one was replaced."""
+        self.reasons.append(reason)
 
 
 @pytest.fixture(autouse=True)

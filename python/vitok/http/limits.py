@@ -54,3 +54,11 @@ LIMITS: Final[Mapping[str, float]] = {
     # twice the time.
     "ws_compress_level": 2,
 }
+
+# The bounds of the histogram of request durations. The steps are those of Prometheus' own clients, from 5 ms to 10 s,
+# with two smaller ones, because most answers of a native application take less than 5 ms, and two larger ones, in
+# which a server that is overloaded, and one whose requests end by a time limit, differ.
+DURATION_BOUNDS: Final[tuple[float, ...]] = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    *(30.0, 60.0),
+)

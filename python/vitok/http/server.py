@@ -17,7 +17,7 @@ from typing import Any
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import proxies, sockets, tls
+from . import metrics, proxies, sockets, tls
 from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
@@ -26,6 +26,7 @@ from .log import Log, reopens
 from .native.open_events import end_events
 from .options import OptionError, Options, from_keywords, native_options
 from .reloading import Reloading
+from .report import process_report
 
 # The time for an aborted connection to be told.
 _ABORT_SECONDS = 1.0
@@ -101,7 +102,10 @@ class Server:
         """The limit, in words, once `due` is set."""
         self.urls: tuple[str, ...] = ()
         """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
+        self.metrics_urls: tuple[str, ...] = ()
+        """The URLs of the metrics, once they are served: http://127.0.0.1:9000/metrics, unix:/run/metrics.sock."""
         self._options = options
+        self._http: HttpServer | None = None
         self._has_successor = False
         self._leaving = Leaving(options)
         self._asked = asyncio.Event()
@@ -113,6 +117,7 @@ class Server:
         self._reloading: Reloading | None = None
         self._was_hung_up = False
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
+        metrics.address_of(options)
         where = sockets.addresses_of(options)
         self._bind: Callable[[], list[sockets.Bound]]
         self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
@@ -159,7 +164,8 @@ class Server:
         gracefully.
 
         RuntimeError in a loop other than vitok's or at a second call, OSError for an address that can't be bound,
-        LifespanError if the application fails to start or to end.
+        ValueError if that of the metrics is one of the server, LifespanError if the application fails to start or to
+        end.
         """
         loop = asyncio.get_running_loop()
         if not isinstance(loop, Loop):
@@ -169,10 +175,17 @@ class Server:
         bound: list[sockets.Bound] = []
         try:
             bound = self._bind()
-            await self._serve(loop, bound)
+            async with metrics.serving(self._bind_metrics(bound), self._source(), self._log):
+                await self._serve(loop, bound)
         finally:
             sockets.close(bound)
             self._log.close()
+
+    def report(self) -> dict[str, Any]:
+        """Return the numbers of this process for its metrics, for JSON; empty without the option for them."""
+        if self._options.metrics is None:
+            return {}
+        return process_report(asyncio.get_running_loop(), self._http)
 
     async def serve_until_signal(self) -> None:
         """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect.
@@ -207,7 +220,8 @@ class Server:
             if not await run_until(self._asked, lifespan.startup(self._options.timeout_startup)):
                 return
             try:
-                await self._accept(HttpServer(loop, self._outer, self._told(lifespan), self._log), bound)
+                self._http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
+                await self._accept(self._http, bound)
             finally:
                 await run_until(self._at_once, lifespan.shutdown(self._options.timeout_shutdown))
         finally:
@@ -239,6 +253,8 @@ class Server:
         Returns when no connection is open.
         """
         seconds = self._options.timeout_graceful_shutdown
+        # Also at the end of the task, or for an address that can't be used.
+        self._asked.set()
         try:
             await listeners.close()
             http.begin_shutdown(restarts=self._restarts)
@@ -272,6 +288,23 @@ class Server:
         self.started.set()
         if not self._has_successor:
             self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
+
+    def _bind_metrics(self, bound: list[sockets.Bound]) -> list[sockets.Bound]:
+        """Bind the sockets of the metrics. Those of a worker are served by its supervisor."""
+        if self._has_successor:
+            return []
+        made = metrics.bind(self._options, bound)
+        self.metrics_urls = metrics.urls_of(made)
+        return made
+
+    def _source(self) -> metrics.SingleProcess:
+        return metrics.SingleProcess(self.report, self._unready)
+
+    def _unready(self) -> str:
+        """Return why requests are not served, or ""."""
+        if self._asked.is_set():
+            return "ending: the server is shutting down"
+        return "" if self.started.is_set() else "starting: the application has not started yet"
 
     def _limit_requests(self, http: HttpServer) -> None:
         limit = self._options.limit_max_requests

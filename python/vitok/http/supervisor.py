@@ -11,12 +11,13 @@ import asyncio
 import signal
 from typing import Any
 
-from . import application, order, proxies, sockets, tls
+from . import application, metrics, order, proxies, sockets, tls
 from .application import Application
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log
 from .options import OptionError, Options
 from .process import Process
+from .worker_metrics import WorkerMetrics
 from .worker_slot import WorkerSlot
 
 # The extra time for a worker to end, and the time to end at once, before it is killed.
@@ -35,6 +36,7 @@ class Supervisor:
         proxies.Trusted(options.forwarded_allow_ips)
         self._is_tls = tls.context(options) is not None
         self._where = sockets.addresses_of(options)
+        metrics.address_of(options)
         self._app = app
         self._options = options
         self._log = Log(options, is_owner=True)
@@ -43,6 +45,8 @@ class Supervisor:
         self._rolling: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._slots: list[WorkerSlot] = []
+        self._metrics = WorkerMetrics(expected=lambda: len(self._slots), is_ending=self._asked.is_set)
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM; SIGHUP replaces the workers one after the other.
@@ -58,11 +62,13 @@ class Supervisor:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
             self._order, self._descriptors = order.written(self._app, self._options, bound)
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
+            watched = metrics.bind(self._options, bound)
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
-                try:
-                    await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
-                finally:
-                    await self._end_workers()
+                async with metrics.serving(watched, self._metrics, self._log):
+                    try:
+                        await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
+                    finally:
+                        await self._end_workers()
         finally:
             sockets.close(bound)
             self._log.close()
@@ -92,7 +98,12 @@ class Supervisor:
         """Start one more worker."""
         process = Process.start(self._order, self._descriptors)
         self._processes.add(process)
+        self._metrics.follow(process)
         return process
+
+    def count_restart(self, reason: str) -> None:
+        """Count a worker that is replaced, for the metrics."""
+        self._metrics.count_restart(reason)
 
     def is_serving(self) -> bool:
         """Return whether any worker accepts connections."""

@@ -44,6 +44,9 @@ class WorkerPool(Protocol):
     def is_serving(self) -> bool:
         """Return whether any worker accepts connections."""
 
+    def count_restart(self, reason: str) -> None:
+        """Count a worker that is replaced, by the reason in a word."""
+
 
 class WorkerSlot:
     """The slot of one worker."""
@@ -67,6 +70,7 @@ class WorkerSlot:
                 if not worker.ended.done():
                     worker = await self._exchange(worker)
             self._log.logger.warning("worker %d ended (%s): starting another", worker.pid, _how(worker))
+            self._pool.count_restart("signal" if worker.ended.result() < 0 else "exit")
             if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
                 await self._pause()
             else:
@@ -95,6 +99,7 @@ class WorkerSlot:
         restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
+            self._pool.count_restart("requests" if worker.due.done() else "hangup")
             self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor
         self._log.logger.error("worker %d is not replaced", worker.pid)

@@ -1,0 +1,93 @@
+"""The numbers of one process for its metrics, and their sums over several processes.
+
+A report can be sent as JSON: `counts` only grow while the process lives, `values` are those of the moment. Their names
+in the metrics, and how reports travel, are not known here.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitok import _metrics
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from vitok._native import HttpServer
+
+Numbers = dict[str, Any]
+"""Numbers by name; some are lists of numbers."""
+
+# The numbers of `HttpServer.metrics()` and of a loop that only grow; the rest are values.
+_HTTP_COUNTS = (
+    "requests",
+    "durations",
+    "duration_ns",
+    "received_bytes",
+    "sent_bytes",
+    "connections_total",
+    "websockets_total",
+)
+_HTTP_VALUES = ("connections", "running", "websockets")
+# The times of a loop are not among them: the loop would have to read the clock for each callback.
+_LOOP_COUNTS = ("turns", "callbacks", "polls", "wakeups", "events", "bytes_received", "bytes_sent")
+_LOOP_VALUES = ("ready", "timers")
+_SELF = Path("/proc/self")
+
+
+def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | None = None) -> dict[str, Numbers]:
+    """Return the numbers of this process, of this loop, which is vitok's, and of this server."""
+    counts: Numbers = {"cpu_seconds": time.process_time()}
+    values: Numbers = {}
+    if (resident := resident_bytes()) is not None:
+        values["resident_bytes"] = resident
+    if loop is not None:
+        told = _metrics.observe(loop)
+        counts |= {f"loop_{name}": told[name] for name in _LOOP_COUNTS}
+        values |= {f"loop_{name}": told[name] for name in _LOOP_VALUES}
+        values |= {f"loop_transports_{kind}": number for kind, number in told["transports"].items()}
+    if http is not None and hasattr(http, "metrics"):
+        told = http.metrics()
+        counts |= {name: told[name] for name in _HTTP_COUNTS}
+        values |= {name: told[name] for name in _HTTP_VALUES}
+    return {"counts": counts, "values": values}
+
+
+def total(numbers: Iterable[Mapping[str, Any]]) -> Numbers:
+    """Return the sum of each number; lists are added element by element."""
+    sums: Numbers = {}
+    for one in numbers:
+        for name, number in one.items():
+            if name not in sums:
+                sums[name] = number
+            elif isinstance(number, list):
+                sums[name] = [a + b for a, b in zip(sums[name], number, strict=True)]
+            else:
+                sums[name] += number
+    return sums
+
+
+def resident_bytes() -> int | None:
+    """Return the resident memory of this process, None if the kernel does not tell it."""
+    try:
+        return int((_SELF / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        # Without /proc.
+        return None
+
+
+@cache
+def start_time() -> float | None:
+    """Return when this process was started, in seconds since 1970, None if the kernel does not tell it."""
+    try:
+        fields = (_SELF / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # The 22nd field, in ticks since the machine was started (proc_pid_stat(5)); the first two are cut off.
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.time() - age
