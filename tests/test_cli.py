@@ -203,6 +203,8 @@ def test_version_and_help() -> None:
     import vitok as package
 
     assert package.__version__ in vitok("--version").stdout
+    for command in ("run", "serve", "top", "info", "bench"):
+        assert vitok(command, "--version").stdout == f"vitok {package.__version__}\n"
     child = vitok("--help")
     assert child.returncode == 0
     for word in ("run", "info", "serve", "top", "--as-uvloop"):

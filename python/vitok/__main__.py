@@ -25,9 +25,12 @@ _USAGE_ERROR = 2
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. SystemExit with code 2 if the command cannot be run."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    first = next((argument for argument in arguments if argument != "--as-uvloop"), None)
+    first, second = [*(argument for argument in arguments if argument != "--as-uvloop"), None, None][:2]
     if first not in _COMMANDS and first not in ("-h", "--help", "--version", None):
         arguments = ["run", *arguments]
+    elif first in _COMMANDS and second == "--version":
+        # Each command has it, also those with a parser of their own.
+        arguments, first = ["--version"], None
     if arguments[:1] == ["bench"]:
         # The command has options and required packages of its own.
         _bench(arguments[1:])

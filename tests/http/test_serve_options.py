@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import serve_table
+from vitok.http import configuration
 from vitok.http.option_parsing import Option, OptionError
 from vitok.http.option_types import (
     Certificates,
@@ -23,7 +24,7 @@ from vitok.http.option_types import (
     Whole,
     Words,
 )
-from vitok.http.options import Options, from_command, from_keywords, table
+from vitok.http.options import Options, from_keywords, table
 
 pytestmark = pytest.mark.vitok_only
 
@@ -41,6 +42,12 @@ SAMPLES: dict[type[Kind], tuple[str, Any, str | None]] = {
     Fields: ("X-One: 1", (("X-One", "1"),), "no colon"),
     Certificates: ("a.example=c.pem:k.pem", (("a.example", "c.pem", "k.pem"),), "a.example"),
 }
+
+
+def from_command(words: list[str], environment: dict[str, str]) -> tuple[str | None, Options]:
+    """The application's name and the options, from a command line and an environment."""
+    found = configuration.read(words, dict(environment))
+    return found.app, found.options
 
 
 def sample(option: Option) -> tuple[str, Any, str | None]:
@@ -272,5 +279,5 @@ def test_variables_of_other_programs(option: Option) -> None:
 
 def test_a_bad_variable_of_another_program_is_named() -> None:
     """The error names the variable that was read."""
-    with pytest.raises(OptionError, match="^WEB_CONCURRENCY: 'many' is not a whole number"):
+    with pytest.raises(OptionError, match=r"^WEB_CONCURRENCY: 'many' is not a whole number"):
         from_command(["module:app"], {"WEB_CONCURRENCY": "many"})

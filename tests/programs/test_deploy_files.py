@@ -16,7 +16,8 @@ import deployed
 import pytest
 from children import CHILD_SECONDS
 from needs import missing, need_command
-from vitok.http.options import Options, from_command
+from vitok.http import configuration
+from vitok.http.options import Options
 
 pytestmark = pytest.mark.vitok_only
 
@@ -52,7 +53,8 @@ def library_command(name: str) -> Path:
 def options_of(words: Sequence[str]) -> Options:
     """The options of one of the commands."""
     given = words if "package.module:app" in words else ["package.module:app", *words]
-    app, options = from_command(given, {})
+    found = configuration.read(given, {})
+    app, options = found.app, found.options
     assert app == "package.module:app"
     return options
 

@@ -1,25 +1,39 @@
 """Options as text and as values: reading them from a command line, an environment and keywords.
 
-The command line has precedence over the environment; keywords stand alone. Every error is an OptionError (a ValueError)
-of one line that names the option, the variable or the keyword. The options and their types are not known here.
+Every error is an OptionError (a ValueError) of one line that names the option, the variable or the keyword. The options
+and their types, files, and which of several values counts are not known here.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
+
+from vitok import _native
 
 from .option_types import Certificates, Fields, Flag, Kind, Mounts, Words
 
 APP_VARIABLE = "VITOK_APP"
+CONFIG_VARIABLE = "VITOK_CONFIG"
+ENV_FILE_VARIABLE = "VITOK_ENV_FILE"
 _KEY = "vitok.option"
 _DESCRIPTION = "Serves an application, of ASGI or of vitok.http, over HTTP/1.1 and WebSocket."
 _EPILOG = (
     "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
     "VITOK_LOG_LEVEL; the command line has precedence. Limits may be none."
 )
+_CONFIG_HELP = (
+    f"read options from this TOML file, under their names; the command line and variables have precedence; by default "
+    f"from [tool.vitok.serve] of pyproject.toml in the current folder ({CONFIG_VARIABLE})"
+)
+_ENV_FILE_HELP = (
+    f"set the environment variables of this file, lines of the form NAME=VALUE; those that are set already stay as "
+    f"they are ({ENV_FILE_VARIABLE})"
+)
+_PRINT_CONFIG_HELP = "print all options, with the origin of each value, in the form of --config, and exit"
+_CHECK_CONFIG_HELP = "load all that is named, also the application, and exit: 0 if nothing is wrong with it"
 
 
 class OptionError(ValueError):
@@ -42,6 +56,7 @@ class Option:
     flags: tuple[str, ...]
     is_native: bool
     also_variable: str
+    is_secret: bool
 
     @property
     def variable(self) -> str:
@@ -64,12 +79,13 @@ def option(
     also: str = "",
     also_variable: str = "",
     is_native: bool = False,
+    is_secret: bool = False,
 ) -> Any:
     """Return a field of a dataclass of options. `flag` is its name on the command line if it differs from that of the
-    field, `also` a second one.
+    field, `also` a second one. The value of one that `is_secret` is never shown.
     """
     facts = {"kind": kind, "help": help, "others": others, "flag": flag, "also": also}
-    facts |= {"is_native": is_native, "also_variable": also_variable}
+    facts |= {"is_native": is_native, "also_variable": also_variable, "is_secret": is_secret}
     return field(default=default, metadata={_KEY: facts})
 
 
@@ -86,24 +102,33 @@ def options_of(table: Any, groups: Mapping[str, str]) -> tuple[Option, ...]:
     return tuple(found)
 
 
-def read_command(
-    options: Sequence[Option], words: Sequence[str], environment: Mapping[str, str]
-) -> tuple[str, dict[str, Any]]:
-    """Return the application's name and the values that are given, from the command line and the environment.
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What a command line gives: the application, the values of options, and where more of them are."""
 
-    SystemExit after `--help`, OptionError for what can't be parsed.
-    """
+    app: str | None
+    values: dict[str, Any]
+    config: str | None
+    env_file: str | None
+    print_config: bool
+    check_config: bool
+
+
+def read_command_line(options: Sequence[Option], words: Sequence[str]) -> CommandLine:
+    """Parse the words of a command. SystemExit after `--help` and `--version`, OptionError for what can't be parsed."""
     given = vars(_parser(options).parse_args(list(words)))
-    app = given.pop("app", None) or environment.get(APP_VARIABLE)
-    if not app:
-        raise OptionError("expected an application, as module:attribute")
-    values = {}
+    values = {option.name: _parsed(option, given.pop(option.name)) for option in options if option.name in given}
+    return CommandLine(values=values, **given)
+
+
+def read_environment(options: Sequence[Option], environment: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    """Return the variable and the value of each option that has one. OptionError names a variable that is invalid."""
+    found = {}
     for option in options:
-        if option.name in given:
-            values[option.name] = _parsed(option, given[option.name])
-        elif variable := next((name for name in option.variables if name in environment), None):
-            values[option.name] = _named(variable, option.kind.parse, environment[variable])
-    return app, values
+        variable = next((name for name in option.variables if name in environment), None)
+        if variable is not None:
+            found[option.name] = (variable, named(variable, option.kind.parse, environment[variable]))
+    return found
 
 
 def read_keywords(options: Sequence[Option], keywords: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +160,7 @@ def _checked(option: Option, value: Any) -> Any:
     """Return the value of a keyword. None means no value wherever that is the default."""
     if value is None and option.default is None:
         return None
-    return _named(option.name, option.kind.check, value)
+    return named(option.name, option.kind.check, value)
 
 
 def _parsed(option: Option, given: Any) -> Any:
@@ -144,12 +169,12 @@ def _parsed(option: Option, given: Any) -> Any:
         return given
     flag = option.flags[0]
     if isinstance(given, list):
-        return tuple(entry for text in given for entry in _named(flag, option.kind.parse, text))
-    return _named(flag, option.kind.parse, given)
+        return tuple(entry for text in given for entry in named(flag, option.kind.parse, text))
+    return named(flag, option.kind.parse, given)
 
 
-def _named(name: str, read: Any, value: Any) -> Any:
-    """Read a value; an error in it is prefixed with the name under which it was given."""
+def named(name: str, read: Callable[[Any], Any], value: Any) -> Any:
+    """Return read(value). A ValueError becomes an OptionError with the name under which the value was given."""
     try:
         return read(value)
     except ValueError as error:
@@ -166,6 +191,12 @@ class _Parser(argparse.ArgumentParser):
 def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
     parser = _Parser(prog="vitok serve", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("app", nargs="?", help=f"the application, as module:attribute ({APP_VARIABLE})")
+    parser.add_argument("--version", action="version", version=f"vitok {_native.build_info()['version']}")
+    group = parser.add_argument_group("Configuration")
+    group.add_argument("--config", metavar="PATH", help=_CONFIG_HELP)
+    group.add_argument("--env-file", metavar="PATH", help=_ENV_FILE_HELP)
+    group.add_argument("--print-config", action="store_true", help=_PRINT_CONFIG_HELP)
+    group.add_argument("--check-config", action="store_true", help=_CHECK_CONFIG_HELP)
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in options:
         if option.group not in groups:

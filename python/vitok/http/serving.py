@@ -21,12 +21,12 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Any, NoReturn
 
-from . import application, tls
+from . import application, config_file, configuration, tls
 from .application import Application, LoadingError
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .log import prepared
-from .options import OptionError, Options, from_command, from_keywords, table
+from .options import OptionError, Options, from_keywords, table
 from .server import Server
 from .supervisor import Supervisor
 from .worker_slot import WorkersError
@@ -65,12 +65,21 @@ def main(words: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, die if os.getpid() == 1 else signal.SIG_DFL)
     with explained():
-        app, options = from_command(words, os.environ)
+        given = configuration.read(words, os.environ)
         # The application is searched for in the folder in which the command was run.
-        options = dataclasses.replace(options, app_dir="." if options.app_dir is None else options.app_dir)
+        app_dir = "." if given.options.app_dir is None else given.options.app_dir
+        options = dataclasses.replace(given.options, app_dir=app_dir)
+        if given.is_printed:
+            values = {"app": given.app, **dataclasses.asdict(options)}
+            print(config_file.written(table(), values, given.sources), end="")
+            if not given.is_checked:
+                return
         leaving = Leaving(options, owns_process=True)
         with left(leaving), explained():
-            _run(app, options, leaving, load)
+            if given.is_checked:
+                _check(given.app, options, leaving)
+            else:
+                _run(given.app, options, leaving, load)
 
 
 def die(number: int, _: object) -> None:
@@ -142,6 +151,14 @@ def _run(
             run(server.serve_until_signal, leaving)
         else:
             run(Supervisor(app, options).run, leaving)
+
+
+def _check(app: str, options: Options, leaving: Leaving) -> None:
+    """Load all that is named, and say so if nothing is wrong with it. No socket is bound."""
+    options = dataclasses.replace(options, inspect=False, workers=1)
+    with prepared(options):
+        Server.of_process(options, partial(load, app, options), leaving=leaving)
+    print("vitok serve: the configuration can be used", file=sys.stderr)
 
 
 def _show(error: BaseException) -> None:

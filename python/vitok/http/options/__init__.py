@@ -7,18 +7,23 @@ no options are in limits.py; the native server has none of its own. The use of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..limits import LIMITS
-from ..option_parsing import Option, OptionError, options_of, read_command, read_keywords
+from ..option_parsing import (
+    Option,
+    OptionError,
+    options_of,
+    read_keywords,
+)
 from .logs import Logs
 from .network import Addresses, Proxy, Tls
 from .programs import ApplicationOptions, Development, Processes
 from .protocol import Limits, Responses, Timeouts, WebSockets
 
-__all__ = ["OptionError", "Options", "from_command", "from_keywords", "native_options", "table"]
+__all__ = ["OptionError", "Options", "from_keywords", "native_options", "table"]
 
 _NAME = b"vitok"
 
@@ -47,15 +52,6 @@ class Options(
 def table() -> tuple[Option, ...]:
     """Return all options, in the order in which they are shown."""
     return _TABLE
-
-
-def from_command(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, Options]:
-    """Return the application's name and the options, from the command line and the environment.
-
-    SystemExit after `--help`, OptionError for what can't be parsed.
-    """
-    app, values = read_command(_TABLE, words, environment)
-    return app, Options(**values)
 
 
 def from_keywords(keywords: Mapping[str, Any]) -> Options:

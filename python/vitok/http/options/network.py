@@ -73,7 +73,10 @@ class Tls:
         others="uvicorn, gunicorn and hypercorn have it",
     )
     ssl_keyfile_password: str | None = option(
-        None, Text("PASSWORD"), "password of the private key; safer in the variable than on the command line"
+        None,
+        Text("PASSWORD"),
+        "password of the private key; safer in the variable than on the command line",
+        is_secret=True,
     )
     ssl_ca_certs: str | None = option(
         None, Text("PATH"), "certificates of the authorities that may sign client certificates"
