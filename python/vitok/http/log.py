@@ -123,11 +123,27 @@ class Log:
         return self._logger
 
     @property
-    def has_access_colors(self) -> bool:
-        """Whether lines about requests go to a terminal that shows colours, or are to have them anyway."""
-        if not self._is_owner or self._options.log_format != "text" or self._is_configured(self._access):
-            return False
-        return wants_colors(self._options.use_colors, self._output.stream)
+    def descriptor(self) -> int | None:
+        """The descriptor that messages are written to, for what has to be written without Python; None without one.
+
+        This is standard error if the loggers have handlers of the application.
+        """
+        stream = sys.stderr if self._handler is None else self._handler.output.stream
+        try:
+            return None if stream is None else stream.fileno()
+        except (AttributeError, OSError, ValueError):
+            return None
+
+    def access_settings(self) -> dict[str, bool]:
+        """Return how lines about requests are to be made: whether with colours, and whether with the time.
+
+        Handlers of the application write the time in a form of their own.
+        """
+        is_ours = self._is_owner and not self._is_configured(self._access)
+        is_text = self._options.log_format == "text"
+        has_colors = is_ours and is_text and wants_colors(self._options.use_colors, self._output.stream)
+        has_file = self._is_owner and log_files.is_file(self._options.access_log_file)
+        return {"colors": has_colors, "stamps": is_ours or has_file}
 
     def flush(self, seconds: float) -> None:
         """Wait this long until the lines about requests are written."""

@@ -17,6 +17,8 @@ from typing import Any
 
 from .option_parsing import OptionError
 
+# The parts of the dictionary that have a dictionary for each name, except the root.
+_SECTIONS = ("formatters", "filters", "handlers", "loggers", "root")
 _INI = (".ini", ".cfg", ".conf")
 
 
@@ -83,7 +85,21 @@ def _dictionary(content: bytes, suffix: str) -> dict[str, Any]:
     found = read(content.decode("utf-8-sig"))
     if not isinstance(found, dict):
         raise ValueError(f"expected a dictionary for logging.config.dictConfig, not {type(found).__name__}")
+    for section in _SECTIONS:
+        _check(section, found.get(section, {}))
+        if section != "root":
+            for name, value in found.get(section, {}).items():
+                _check(f"{section}.{name}", value)
+    for name, handler in found.get("handlers", {}).items():
+        # In an incremental configuration handlers exist already.
+        if not {"class", "()"} & handler.keys() and not found.get("incremental"):
+            raise ValueError(f"handlers.{name}: expected a key 'class' or '()'")
     return {"version": 1, **found}
+
+
+def _check(place: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"{place}: expected a dictionary, not {type(value).__name__}")
 
 
 def _yaml(text: str) -> Any:
@@ -102,9 +118,19 @@ def _explained(error: BaseException) -> str:
     parts: list[str] = []
     cause: BaseException | None = error
     while cause is not None:
-        text = " ".join(str(cause).split())
-        text = text if isinstance(cause, ValueError) and text else f"{type(cause).__name__}: {text}"
-        if not parts or text not in parts[-1]:
-            parts.append(text)
+        if not parts or isinstance(cause, KeyError) or str(cause) not in parts[-1]:
+            parts.append(" ".join(_reason(cause).split()))
         cause = cause.__cause__
     return ": ".join(parts)
+
+
+def _reason(error: BaseException) -> str:
+    match error:
+        case KeyError():
+            return f"there is no {error}"
+        case OSError(filename=str() as name, strerror=str() as reason):
+            return f"{name!r}: {reason.lower()}"
+        case ValueError() | RuntimeError() if str(error):
+            return str(error)
+        case _:
+            return f"{type(error).__name__}: {error}"
