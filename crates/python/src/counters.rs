@@ -113,10 +113,9 @@ impl Counters {
         }
     }
 
-    /// Returns the nanoseconds of the longest callback since this reader's last call. A number that is no reader's is
-    /// that of the last one.
+    /// Returns the nanoseconds of the longest callback since this reader's last call: 0 if the number is no reader's.
     pub(crate) fn take_longest(&self, reader: usize) -> u64 {
-        self.longest[reader.min(READERS - 1)].swap(0, Ordering::Relaxed)
+        self.longest.get(reader).map_or(0, |longest| longest.swap(0, Ordering::Relaxed))
     }
 
     /// Returns whether so many nanoseconds are `loop.slow_callback_duration` or more.

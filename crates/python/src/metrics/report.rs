@@ -25,7 +25,7 @@ pub(crate) fn methods() -> Vec<Method<EventLoop>> {
             name: "_measure",
             entry: fastcall(measure),
             signature: "($self, reader)".to_owned(),
-            doc: "Return the numbers of the loop. The longest callback is that since this reader's last call: 0 or 1.",
+            doc: "Return the numbers of the loop. The longest callback is that since the last call of this reader, 0 or 1.",
         },
         Method {
             name: "_set_timed",
