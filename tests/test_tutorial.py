@@ -13,7 +13,7 @@ from tutorial_steps import EXAMPLES, PAGE, Command, Step, agrees, renewed, step_
 
 pytestmark = pytest.mark.vitok_only
 
-SERVE = "vitok serve notes.app:app"
+SERVE = "vitok serve notes.app:app --reload"
 NOTES = EXAMPLES / "notes"
 
 

@@ -100,19 +100,21 @@ class Whole(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Seconds(Kind):
-    """A time in seconds, which may have a fraction; `none` for no limit. Zero only where it has a meaning."""
+    """A time in seconds, which may have a fraction; `none` for no limit. Zero and `none` only where useful."""
 
     metavar: str = "SECONDS"
     may_be_zero: bool = False
+    may_be_none: bool = True
 
     def check(self, value: Any) -> float | None:
         """Check a time, or None for no limit."""
-        if value is None:
+        if value is None and self.may_be_none:
             return None
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or value < 0 or (value == 0 and not self.may_be_zero):
             which = "from 0 up" if self.may_be_zero else "above 0"
-            raise ValueError(f"{value!r} is not a number of seconds {which} or none")
+            none = " or none" if self.may_be_none else ""
+            raise ValueError(f"{value!r} is not a number of seconds {which}{none}")
         return float(value)
 
     def _read(self, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""`vitok.http.run()`: a script that serves its application, with one process or several.
+"""`vitok.http.run()`: a script that serves its application, with one process or several, or again after each change.
 
 from vitok.http import App, run
 
@@ -29,13 +29,14 @@ from .serving import serve
 def run(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
     """Serve an application until SIGINT or SIGTERM; then end gracefully.
 
-    Arguments and errors are those of `vitok.serve()`, except that with `workers` the application may be given itself:
-    they import the module that has it, also if that is the script. ValueError if no module has it. The call belongs
-    under `if __name__ == "__main__":`, since a module that is imported does not serve.
+    Arguments and errors are those of `vitok.serve()`, except that with `workers` or `reload` the application may be
+    given itself: another process imports the module that has it, also if that is the script. ValueError if no module
+    has it. The call belongs under `if __name__ == "__main__":`, since a module that is imported does not serve.
     """
-    workers = options.get("workers", 1)
-    if not isinstance(app, str) and workers != 1 and from_keywords({"workers": workers}).workers != 1:
-        app, folder = _name_of(app)
+    importing: dict[str, Any] = {name: options[name] for name in ("workers", "reload") if name in options}
+    given = from_keywords(importing)
+    if not isinstance(app, str) and (given.workers != 1 or given.reload):
+        app, folder = _name_of(app, "workers" if given.workers != 1 else "reload")
         if folder is not None and options.get("app_dir") is None:
             options["app_dir"] = folder
     serve(app, ssl=ssl, **options)
@@ -44,7 +45,7 @@ def run(app: Application | str, *, ssl: SSLContext | None = None, **options: Any
 run.__signature__ = inspect.signature(serve)  # type: ignore[attr-defined]
 
 
-def _name_of(app: Application) -> tuple[str, str | None]:
+def _name_of(app: Application, option: str) -> tuple[str, str | None]:
     """Return the name of an application, module:attribute, and the folder of its module if that is the script."""
     for module in list(sys.modules.values()):
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
@@ -53,7 +54,7 @@ def _name_of(app: Application) -> tuple[str, str | None]:
             if value is app and (place := _place_of(module)) is not None:
                 name, folder = place
                 return f"{name}:{attribute}", folder
-    raise OptionError("workers: expected an application that is an attribute of a module, since workers import it")
+    raise OptionError(f"{option}: expected an application that is an attribute of a module, since workers import it")
 
 
 def _place_of(script: ModuleType) -> tuple[str, str | None] | None:

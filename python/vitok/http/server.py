@@ -59,6 +59,8 @@ class Server:
         for name in ("log_file", "access_log_file", "log_config"):
             if getattr(given, name) is not None:
                 raise OptionError(f"{name}: a Server leaves logging to its program; use vitok.serve() for files")
+        if given.reload:
+            raise OptionError("reload: a Server can't start its application again; use vitok.serve()")
         self._prepare(given, ssl)
         self._set_application(load(app, given))
         self._log = Log()

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from . import application, config_file, configuration, tls
 from .application import Application, LoadingError
+from .autoreload import Reloader
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .log import prepared
@@ -145,7 +146,9 @@ def _run(
         # A supervisor has no use for it, and says so before it starts anything.
         tls.given(context, options)
     with prepared(options):
-        if options.workers == 1:
+        if options.reload:
+            run(Reloader(app, options).run, leaving)
+        elif options.workers == 1:
             loaded = partial(load_application, app, options)
             server = Server.of_process(options, loaded, leaving=leaving, context=context)
             run(server.serve_until_signal, leaving)

@@ -49,7 +49,7 @@ def given(server_context: ssl.SSLContext, options: Options) -> ssl.SSLContext:
         raise TypeError(f"ssl: {server_context!r} is not an ssl.SSLContext")
     if server_context.protocol == ssl.PROTOCOL_TLS_CLIENT:
         raise OptionError("ssl: a context for clients (PROTOCOL_TLS_CLIENT); a server needs PROTOCOL_TLS_SERVER")
-    if options.workers != 1:
+    if options.workers != 1 or options.reload:
         raise OptionError("ssl: a context can't be passed to workers, which load certificates by ssl_certfile")
     for name in ("ssl_certfile", *_rest(options)):
         if getattr(options, name) is not None:

@@ -174,7 +174,7 @@ class Development:
     )
     reload_delay: float = option(
         0.25,
-        Seconds(),
+        Seconds(may_be_none=False),
         "how long files must be unchanged before the application is started again, and how often they are looked at",
         others="uvicorn 0.25",
     )

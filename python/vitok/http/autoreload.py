@@ -1,0 +1,214 @@
+"""`--reload`: one worker, which is started again whenever a file of the application changes.
+
+This process binds the addresses and keeps their sockets open, so that clients wait while no worker serves; it imports
+nothing of the application. A worker that fails has shown why: then the next change is waited for. Which files are
+watched, and how, is in watching.py; HTTP is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+from . import application, order, proxies, sockets, tls
+from .application import Application
+from .leaving import first_of, handled, run_until, until_signal, whole_seconds
+from .log import Log
+from .options import OptionError, Options
+from .process import Process, description
+from .watching import Change, Files, Watcher, folders_of
+
+# The time for running requests, and for the end of the lifespan: a developer waits for both, and event streams never
+# end by themselves. uvicorn has no limit by default, and waits for open pages.
+REQUEST_SECONDS = 1.0
+LIFESPAN_SECONDS = 2.0
+# The time for a worker that is still starting, and for one that is asked to end at once, before it is killed.
+KILL_SECONDS = 1.0
+# So many changes are named in a message.
+_NAMED = 3
+
+
+class Reloader:
+    """Serves with a worker at a time. ValueError and OSError for errors that are found before any is started."""
+
+    def __init__(self, app: Application | str, options: Options) -> None:
+        if not isinstance(app, str):
+            raise OptionError("reload: expected the application as module:attribute, since it is imported again")
+        if options.workers != 1:
+            raise OptionError(f"reload: expected one process, not workers={options.workers}")
+        application.split(app)
+        if options.app_dir is not None:
+            application.look_in(options.app_dir)
+        proxies.Trusted(options.forwarded_allow_ips)
+        self._is_tls = tls.context(options) is not None
+        self._where = sockets.addresses_of(options)
+        self._app = app
+        self._options = options
+        self._log = Log(options, is_owner=True)
+        files = Files(folders_of(app, options), options.reload_includes, options.reload_excludes)
+        self._folders = ", ".join(_shown(folder) for folder in files.roots)
+        # Before the application is imported, so that a later change is noticed.
+        self._watcher = Watcher(files, options.reload_delay, self._log)
+        self._worker: Process | None = None
+        self._news: list[str] = []
+        self._asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._changed = asyncio.Event()
+        # A terminal that is closed sends SIGHUP, too. nohup(1) ignores that.
+        self._has_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM; SIGHUP starts the application again, as a change does.
+
+        OSError for an address that can't be bound. A second SIGINT or SIGTERM ends the worker at once, and then has
+        its usual effect. A terminal that is closed ends this, too.
+        """
+        await until_signal(self._run, self._stop, self._log)
+
+    async def _run(self) -> None:
+        bound: list[sockets.Bound] = []
+        try:
+            bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
+            for one in bound:
+                one.sock.listen(self._options.backlog)
+            self._order, self._descriptors = order.written(self._app, _hurried(self._options), bound)
+            told = "vitok serve: %s (watching the files in %s by %s; Ctrl-C ends it)"
+            urls = " ".join(one.url(tls=self._is_tls) for one in bound)
+            self._log.logger.info(told, urls, self._folders, self._watcher.how)
+            with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
+                self._watcher.start(partial(self._tell, asyncio.get_running_loop()))
+                try:
+                    await run_until(self._asked, self._keep())
+                finally:
+                    self._watcher.stop()
+                    await self._see_off(is_replaced=False)
+        finally:
+            sockets.close(bound)
+            self._log.close()
+
+    def _stop(self, *, at_once: bool) -> None:
+        (self._at_once if at_once or self._asked.is_set() else self._asked).set()
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, changes: list[Change]) -> None:
+        """Ask for another start, from the thread that watches."""
+        try:
+            loop.call_soon_threadsafe(self._ask, _described(changes))
+        except RuntimeError:
+            # The loop is closed: a scan took longer than the end.
+            return
+
+    def _ask(self, news: str) -> None:
+        """Ask for another start."""
+        self._news.append(news)
+        self._changed.set()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if number == signal.SIGCHLD:
+            if self._worker is not None:
+                self._worker.look()
+        elif self._has_terminal and not _has_terminal():
+            self._log.logger.info("SIGHUP, and the terminal is closed: ending")
+            self._stop(at_once=False)
+        else:
+            self._ask("SIGHUP")
+
+    async def _keep(self) -> None:
+        """Start the application again and again."""
+        while True:
+            # What has changed before is what the worker is going to import.
+            self._changed.clear()
+            self._news.clear()
+            self._start()
+            if not await self._is_due():
+                await self._changed.wait()
+                self._log.logger.info("%s: starting the application again", ", ".join(dict.fromkeys(self._news)))
+            await self._see_off(is_replaced=True)
+
+    def _start(self) -> None:
+        try:
+            self._worker = Process.start(self._order, self._descriptors)
+        except OSError as error:
+            self._worker = None
+            self._log.logger.error("a worker can't be started: %s; waiting for a change", error.strerror)
+
+    async def _is_due(self) -> bool:
+        """Wait for a change, or the end of the worker. Return whether the worker wants to be replaced at once."""
+        worker = self._worker
+        if worker is None:
+            return False
+        change = asyncio.ensure_future(self._changed.wait())
+        try:
+            await first_of(worker.ready, worker.ended, change)
+            if worker.ready.done() and not worker.ended.done():
+                seconds = asyncio.get_running_loop().time() - worker.began
+                self._log.logger.info("worker %d is ready after %.2f s", worker.pid, seconds)
+                await first_of(worker.due, worker.ended, change)
+        finally:
+            change.cancel()
+        if self._changed.is_set():
+            return False
+        if worker.ended.done():
+            before = "" if worker.ready.done() else "before it was ready "
+            how = description(worker.ended.result())
+            self._log.logger.error("worker %d ended %s(%s): waiting for a change", worker.pid, before, how)
+            return False
+        self._log.logger.info("worker %d is due for replacement: starting the application again", worker.pid)
+        return True
+
+    async def _see_off(self, *, is_replaced: bool) -> None:
+        """End the worker: gracefully, then at once, then by force."""
+        worker, seconds = self._worker, KILL_SECONDS
+        if worker is None or worker.ended.done():
+            return
+        if worker.ready.done():
+            seconds += whole_seconds(_hurried(self._options)) or 0.0
+        worker.end(is_replaced=is_replaced)
+        await run_until(self._at_once, first_of(worker.ended, seconds=seconds))
+        if not worker.ended.done():
+            worker.end_at_once()
+            await first_of(worker.ended, seconds=KILL_SECONDS)
+        if not worker.ended.done():
+            self._log.logger.warning("worker %d does not end: killing it", worker.pid)
+            worker.kill()
+            await first_of(worker.ended)
+
+
+def _hurried(options: Options) -> Options:
+    """Return the options of the worker, which has little time to end."""
+
+    def at_most(seconds: float, given: float | None) -> float:
+        return seconds if given is None else min(seconds, given)
+
+    return dataclasses.replace(
+        options,
+        reload=False,
+        timeout_graceful_shutdown=at_most(REQUEST_SECONDS, options.timeout_graceful_shutdown),
+        timeout_shutdown=at_most(LIFESPAN_SECONDS, options.timeout_shutdown),
+    )
+
+
+def _described(changes: list[Change]) -> str:
+    """Return changes in words, the first few by name."""
+    words = [f"{_shown(change.path)} {change.what}" for change in changes[:_NAMED]]
+    if len(changes) > _NAMED:
+        words.append(f"{len(changes) - _NAMED} more")
+    return ", ".join(words)
+
+
+def _shown(path: str) -> str:
+    """Return a path as it is known from the current folder."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+def _has_terminal() -> bool:
+    """Return whether this process has a controlling terminal (tty(4))."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
