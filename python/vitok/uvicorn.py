@@ -103,6 +103,7 @@ def _make_server(
         "min_body_rate": None,
         "limit_request_body": None,
         "access_log": logging.getLogger("uvicorn.access").hasHandlers(),
+        "metrics": False,
         "ws": "auto" if is_ours else "none",
         "ws_max_size": config.ws_max_size,
         "ws_max_queue": config.ws_max_queue,

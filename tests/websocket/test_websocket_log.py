@@ -135,7 +135,7 @@ def test_an_invalid_handshake() -> None:
 
 
 def test_a_peer_that_leaves_before_acceptance() -> None:
-    """What was never answered has one line, with the status of a request whose application does not answer."""
+    """What was never answered has one line, with the status of a request whose client has left."""
     with served(access_log=True) as here:
         peer = here.begin()
         call = here.calls.next()
@@ -145,7 +145,7 @@ def test_a_peer_that_leaves_before_acceptance() -> None:
         call.returns()
         here.ended()
         [(_, asked, status, *_)] = next_lines(here, 1)
-        assert (asked, status) == ("GET / HTTP/1.1", "500")
+        assert (asked, status) == ("GET / HTTP/1.1", "499")
 
 
 def test_no_log() -> None:

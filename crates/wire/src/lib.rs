@@ -24,7 +24,9 @@ mod input;
 mod log;
 mod machine;
 mod message;
+mod noted;
 mod read_buffer;
+mod record;
 mod settings;
 mod upgraded;
 pub mod websocket;
@@ -32,9 +34,10 @@ pub mod websocket;
 pub use action::{Action, Actions};
 pub use connection::Connection;
 pub use input::{HalfClose, Input, Shutdown};
-pub use log::{LogEnd, LogRecord};
+pub use log::{CLIENT_LEFT, LogEnd, LogKind, LogRecord};
 pub use machine::{Interface, Wire};
 pub use message::{
     Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
 };
+pub use noted::{HeadPart, Noted, NotedParts};
 pub use settings::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use crate::message::RequestId;
+use crate::noted::Noted;
 
 /// The end of a request, or of what was no request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogRecord {
     /// The request, if it was one.
     pub request: Option<RequestId>,
-    /// The request line in a form that can be quoted: without control characters, so that a log can't be forged.
-    /// `None` if none has arrived whole.
-    pub line: Option<Box<str>>,
-    /// The status of the response; 0 if none was sent.
+    /// What has ended.
+    pub kind: LogKind,
+    /// What was noted of the heads; `None` if nothing was to be.
+    pub noted: Option<Box<Noted>>,
+    /// The status of the response; 0 if none was sent. For a WebSocket its close code.
     pub status: u16,
     /// The bytes of content that were sent.
     pub sent: u64,
@@ -20,26 +22,42 @@ pub struct LogRecord {
     pub end: LogEnd,
 }
 
+/// What a record is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LogKind {
+    /// A request, the handshake of a WebSocket among them.
+    Request,
+    /// A WebSocket that was accepted.
+    WebSocket,
+}
+
+/// The status of a request whose client has left before there was a response, as nginx writes it. It is never sent.
+pub const CLIENT_LEFT: u16 = 499;
+
 impl LogRecord {
-    /// Returns the record as a line of an access log. `taken` is the time from the request's start.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use wire::{LogEnd, LogRecord};
-    ///
-    /// let line = Some("GET / HTTP/1.1".into());
-    /// let record = LogRecord { request: None, line, status: 200, sent: 5, end: LogEnd::CutShort };
-    /// let text = record.text(Duration::from_micros(1250));
-    /// assert_eq!(text, "\"GET / HTTP/1.1\" 200 5B 1.25ms (cut short)");
-    /// ```
+    /// Returns the status that counts: 499 if the client left before the response.
     #[must_use]
-    pub fn text(&self, taken: Duration) -> String {
-        let line = self.line.as_deref().unwrap_or("-");
-        let status = if self.status == 0 { "-".to_owned() } else { self.status.to_string() };
+    pub fn outcome(&self) -> u16 {
+        if self.end == LogEnd::ClientLeft { CLIENT_LEFT } else { self.status }
+    }
+
+    /// Returns the request line in a form that can stand between quotes, if it was noted as the first part.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        self.noted.as_ref().and_then(|noted| noted.part(0)).map(quotable)
+    }
+
+    /// Returns the record as a line of an access log. `taken` is the time from the request's start.
+    #[must_use]
+    pub fn text(&self, status: u16, taken: Duration) -> String {
+        let line = self.line();
+        let line = line.as_deref().unwrap_or("-");
+        let status = if status == 0 { "-".to_owned() } else { status.to_string() };
         let milliseconds = taken.as_secs_f64() * 1000.0;
         let more = match self.end {
             LogEnd::Complete => String::new(),
             LogEnd::CutShort => " (cut short)".to_owned(),
+            LogEnd::ClientLeft => " (the client left)".to_owned(),
             LogEnd::Refused(because) => format!(" ({because})"),
         };
         format!("\"{line}\" {status} {}B {milliseconds:.2}ms{more}", self.sent)
@@ -53,22 +71,14 @@ pub enum LogEnd {
     Complete,
     /// The connection ended before the response did.
     CutShort,
+    /// The client had left, or had ended its side, before anything of the response was sent. What was sent to it then,
+    /// if anything, has the record's status.
+    ClientLeft,
     /// The server refused it for this reason, before or after an application has seen it.
     Refused(&'static str),
 }
 
-/// Returns a request line for a log.
-pub(crate) fn request_line(head: &http::Head) -> Box<str> {
-    let version = if head.version() == http::Version::Http10 { "1.0" } else { "1.1" };
-    format!("{} {} HTTP/{version}", quotable(head.method()), quotable(head.target())).into_boxed_str()
-}
-
-/// Returns the name of a WebSocket for a log, in the form of a request line.
-pub(crate) fn websocket_line(head: &http::Head) -> Box<str> {
-    format!("WebSocket {} HTTP/1.1", quotable(head.target())).into_boxed_str()
-}
-
 /// Returns bytes of a peer in a form that can stand between quotes.
-pub(crate) fn quotable(bytes: &[u8]) -> String {
+fn quotable(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('"', "%22")
 }

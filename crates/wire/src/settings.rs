@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use ::websocket::{DeflateSettings, Limits, Workspace};
 
+use crate::noted::NotedParts;
+
 /// A point in time, in ticks of the server.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Tick(pub u32);
@@ -86,10 +88,12 @@ pub struct Settings {
     pub refusal: Vec<u8>,
     /// Fields of every response.
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Whether the end of each request is logged.
+    /// Whether the end of each request is recorded.
     pub logs_requests: bool,
-    /// Whether refused requests are logged.
+    /// Whether refused requests are recorded.
     pub logs_refusals: bool,
+    /// What records have of the heads; `None` for nothing.
+    pub noted: Option<NotedParts>,
     /// What happens to requests for a WebSocket.
     pub upgrades: Upgrades,
     /// The limits and times of WebSockets.

@@ -5,13 +5,14 @@ use ::websocket::Handshake;
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 
 /// What WebSocket needs of a connection that was another wire's.
 pub(crate) struct Upgraded {
     pub(crate) request: RequestId,
     pub(crate) handshake: Box<Handshake>,
-    /// What to call it in a log.
-    pub(crate) name: Option<Box<str>>,
+    /// What is known of it for the log.
+    pub(crate) record: Record,
     /// What has arrived after the handshake.
     pub(crate) input: ReadBuffer,
     /// Whether the peer has ended its side after that.

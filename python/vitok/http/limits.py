@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-LIMITS: Final[Mapping[str, float]] = {
+LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # A method; a longer one is answered with 501. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
     "method_bytes": 32,
     # The extensions of one chunk, which have no use in practice, and those of all chunks of a request. hyper 16 KiB.
@@ -53,6 +53,9 @@ LIMITS: Final[Mapping[str, float]] = {
     # The level of compression. Of 16 KiB of JSON, level 2 leaves 2351 bytes and 6, zlib's default, 1978, which takes
     # twice the time.
     "ws_compress_level": 2,
+    # The bounds of the histogram of durations, in seconds: those of Prometheus' own libraries, and two below for
+    # handlers that wait for nothing.
+    "metrics_bounds": (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 }
 
 # The bounds of the histogram of request durations. The steps are those of Prometheus' own clients, from 5 ms to 10 s,

@@ -283,7 +283,13 @@ class Server:
 
     def _told(self, lifespan: Lifespan) -> dict[str, Any]:
         access_log = self._options.access_log and self._log.wants_access()
-        return native_options(self._options, state=lifespan.state, access_log=access_log, forwarded=self._forwarded)
+        return native_options(
+            self._options,
+            state=lifespan.state,
+            access_log=access_log,
+            metrics=self._options.metrics is not None,
+            forwarded=self._forwarded,
+        )
 
     def _announce(self, bound: list[sockets.Bound]) -> None:
         self.urls = tuple(one.url(tls=self._context is not None) for one in bound)

@@ -1,4 +1,5 @@
-//! Lines of the access log: collected during a turn, passed to the hooks in the next one.
+//! What becomes of the records of requests: counts, and lines of the access log, which are collected during a turn and
+//! passed to the hooks in the next one.
 
 use std::time::Duration;
 
@@ -21,7 +22,16 @@ pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Re
     for record in records {
         let began = began.filter(|(request, _)| record.request == Some(*request));
         let taken = began.map_or(Duration::ZERO, |(_, began)| began.elapsed());
-        let line = format!("{} {}", peer(value, py)?, record.text(taken));
+        if settings.measures {
+            let bounds = &settings.duration_bounds;
+            http_server.get().shared.with(py, |shared| shared.measures.add(&record, taken, bounds));
+        }
+        if !settings.logs_access && !settings.reports_to_hooks {
+            continue;
+        }
+        // uvicorn knows only what was sent.
+        let status = if settings.reports_to_hooks { record.status } else { record.outcome() };
+        let line = format!("{} {}", peer(value, py)?, record.text(status, taken));
         // uvicorn warns of refused requests, with and without an access log.
         if settings.reports_to_hooks && matches!(record.end, LogEnd::Refused(_)) {
             http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;

@@ -83,7 +83,8 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
 
 fn data_received<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>, ErrorSet> {
     let data: Bytes = unchanging(one(call, "data_received", "data")?)?;
-    feed(call.this(), Input::Bytes(data.as_ref()))
+    driver::take_bytes(call.this(), data.as_ref())?;
+    Ok(none(call.py))
 }
 
 /// Returns whether the connection stays open: for outstanding responses, or as that of another protocol.

@@ -54,6 +54,23 @@ pub(super) fn feed(protocol: This<'_, Protocol>, mut input: Input<'_>) -> Result
     }
 }
 
+/// Takes bytes that have arrived.
+#[inline]
+pub(super) fn take_bytes(protocol: This<'_, Protocol>, data: &[u8]) -> Result<(), ErrorSet> {
+    let http_server = protocol.value().http_server.get();
+    if http_server.settings.measures {
+        http_server.shared.with(protocol.py(), |shared| shared.measures.received_bytes += data.len() as u64);
+    }
+    feed(protocol, Input::Bytes(data))
+}
+
+/// Counts bytes that are sent.
+#[cold]
+pub(super) fn count_sent(protocol: This<'_, Protocol>, count: usize) {
+    let http_server = protocol.value().http_server.get();
+    http_server.shared.with(protocol.py(), |shared| shared.measures.sent_bytes += count as u64);
+}
+
 const fn has_start(actions: Actions) -> bool {
     actions.has(Action::Start) || actions.has(Action::Upgrade)
 }
@@ -283,6 +300,10 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
 fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let Some(transport) = protocol.transport(py) else { return Ok(()) };
+    if protocol.value().http_server.get().settings.measures {
+        let content = output.content.as_ref().map_or(0, |content| content.as_ref().len());
+        count_sent(protocol, output.bytes.len() + content);
+    }
     let (head, tail) = output.bytes.split_at(output.split);
     transport.write(py, head, output.content.take(), tail)?;
     if transport.reports_loss() {

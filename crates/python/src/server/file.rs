@@ -49,9 +49,13 @@ fn begin<'py, T: Answering>(call: &Call<'py, T>) -> Result<Bound<'py, PyAny>, Er
     let [Some(count), Some(more)] = given[..] else {
         return Err(new_error::<PyTypeError>("_begin_file() takes 2 arguments").into());
     };
-    let message = Message::File { count: count.extract()?, more: more.is_truthy()? };
+    let count = count.extract()?;
+    let message = Message::File { count, more: more.is_truthy()? };
     let (protocol, request) = T::answered(call.this())?;
     let delivered = driver::send(protocol, request, message)?.map_err(send_error::raise)?;
+    if delivered.is_sent && protocol.value().http_server.get().settings.measures {
+        driver::count_sent(protocol, count);
+    }
     Ok(match protocol.transport(py) {
         Some(transport) if delivered.is_sent => transport.object().bind(py).clone(),
         _ => none(py),

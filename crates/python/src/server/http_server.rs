@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
@@ -15,6 +16,7 @@ use super::shared::{HttpServer, Interface, Shared};
 use super::waiters::Until;
 use super::{driver, ticks};
 use crate::ffi::call::copy_context;
+use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
 use crate::ffi::name::Text;
@@ -95,6 +97,18 @@ impl HttpServer {
     #[getter]
     fn requests<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(make::integer(py, self.shared.with(py, |shared| shared.begun).cast_signed())?)
+    }
+
+    /// Return the counts for metrics since the server was created, as numbers and lists of them. RuntimeError without the
+    /// setting `metrics`.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        if !self.settings.measures {
+            return Err(new_error::<PyRuntimeError>("metrics() needs the setting metrics"));
+        }
+        Ok(self.shared.with(py, |shared| {
+            let open = [shared.connections.len(), shared.running];
+            shared.measures.report(py, &self.settings.duration_bounds, open)
+        })?)
     }
 
     /// Called by the loop once a tick.

@@ -22,6 +22,7 @@
 //! | `access_log`    | lines of the access log                                                  |
 //! | `addresses`     | the addresses of a connection's ends                                     |
 //! | `connection`    | the protocol of a connection: its parts and its state                    |
+//! | `measures`      | the counts of a server for its metrics                                   |
 //! | `shared`        | what the connections of a server share                                   |
 //! | `settings`      | the options of a server                                                  |
 //! | `waiters`       | futures that the counts of a server complete                             |
@@ -36,6 +37,7 @@ mod driver;
 mod file;
 mod following;
 mod http_server;
+mod measures;
 mod native;
 mod pause;
 mod refusal;
@@ -49,7 +51,6 @@ mod waiters;
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::asyncio::CancelledError;
 use pyo3::prelude::*;
-use wire::Input;
 
 use self::connection::Protocol;
 use self::shared::HttpServer;
@@ -58,7 +59,7 @@ use crate::stream_protocol::{self, StreamProtocol};
 
 /// The functions that a stream calls without Python in between.
 static NATIVE: StreamProtocol = StreamProtocol {
-    received: |protocol, data| driver::feed(Protocol::known(protocol)?, Input::Bytes(data)),
+    received: |protocol, data| driver::take_bytes(Protocol::known(protocol)?, data),
     turn_ends: |protocol| driver::turn_ends(Protocol::known(protocol)?),
     failure: DATA_FAILED,
 };

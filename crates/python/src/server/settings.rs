@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use websocket::DeflateSettings;
-use wire::{Ticks, Upgrades, WebSocketSettings};
+use wire::{NotedParts, Ticks, Upgrades, WebSocketSettings};
 
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
@@ -35,6 +35,12 @@ pub(super) struct Settings {
     pub(super) forwarded: Option<Py<PyAny>>,
     /// Whether connections, tasks and the count of requests are reported to the hooks, as uvicorn's server needs.
     pub(super) reports_to_hooks: bool,
+    /// Whether lines are written about requests.
+    pub(super) logs_access: bool,
+    /// Whether counts are kept for metrics.
+    pub(super) measures: bool,
+    /// The bounds of the counts of durations, ascending.
+    pub(super) duration_bounds: Vec<Duration>,
 }
 
 impl Settings {
@@ -43,7 +49,11 @@ impl Settings {
         let given = Given(options.copy()?);
         let times = Times::read(&given)?;
         let reports_to_hooks = given.take("reports_to_hooks", plain)?;
-        let wire = read_wire(&given, &times, reports_to_hooks)?;
+        let logs_access = given.take("access_log", plain)?;
+        let measures = given.take("metrics", plain)?;
+        let records =
+            Records { access: logs_access, requests: logs_access || measures, to_hooks: reports_to_hooks };
+        let wire = read_wire(&given, &times, &records)?;
         let settings = Self {
             wire,
             root_path: given.take("root_path", plain)?,
@@ -62,6 +72,9 @@ impl Settings {
             state: given.take("state", plain)?,
             forwarded: given.take("forwarded", plain)?,
             reports_to_hooks,
+            logs_access,
+            measures,
+            duration_bounds: given.take("metrics_bounds", bounds)?,
         };
         match given.0.keys().iter().next() {
             Some(name) => Err(new_error::<PyValueError>(format!("{name} is no option of an HTTP server"))),
@@ -104,8 +117,17 @@ impl Times {
     }
 }
 
-fn read_wire(given: &Given<'_>, times: &Times, reports_to_hooks: bool) -> PyResult<wire::Settings> {
-    let logs_access = given.take("access_log", plain)?;
+/// What records of requests are made for.
+struct Records {
+    /// Lines about them.
+    access: bool,
+    /// Lines or metrics.
+    requests: bool,
+    /// uvicorn's server.
+    to_hooks: bool,
+}
+
+fn read_wire(given: &Given<'_>, times: &Times, records: &Records) -> PyResult<wire::Settings> {
     let allows_upgrade = given.take("allow_upgrade", plain)?;
     let ticks = |seconds| times.ticks(seconds);
     Ok(wire::Settings {
@@ -122,9 +144,10 @@ fn read_wire(given: &Given<'_>, times: &Times, reports_to_hooks: bool) -> PyResu
         server: given.take("server_header", server)?,
         refusal: given.take("refusal_text", plain::<String>)?.into_bytes(),
         fields: given.take("headers", fields)?,
-        logs_requests: logs_access,
-        logs_refusals: logs_access || reports_to_hooks,
-        upgrades: match (times.serves_websockets, allows_upgrade, reports_to_hooks) {
+        logs_requests: records.requests,
+        logs_refusals: records.requests || records.to_hooks,
+        noted: (records.access || records.to_hooks).then(NotedParts::line),
+        upgrades: match (times.serves_websockets, allows_upgrade, records.to_hooks) {
             (_, true, _) => Upgrades::TakenOver,
             (true, false, _) => Upgrades::WebSocket,
             (false, false, true) => Upgrades::Ignored,
@@ -209,6 +232,16 @@ fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
             Err(new_error::<PyValueError>(format!("{number} is not a positive number")))
         }
         number => Ok(number.filter(|number| *number > 0.0)),
+    }
+}
+
+/// Converts ascending times in seconds.
+fn bounds(value: &Bound<'_, PyAny>) -> PyResult<Vec<Duration>> {
+    let seconds: Vec<f64> = value.extract()?;
+    let bounds: Result<Vec<_>, _> = seconds.iter().copied().map(Duration::try_from_secs_f64).collect();
+    match bounds {
+        Ok(bounds) if bounds.is_sorted_by(|one, next| one < next) => Ok(bounds),
+        _ => Err(new_error::<PyValueError>("not ascending times in seconds".to_owned())),
     }
 }
 

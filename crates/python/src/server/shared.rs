@@ -13,6 +13,7 @@ use pyo3::types::{IntoPyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 use wire::Tick;
 
+use super::measures::Measures;
 use super::settings::Settings;
 use super::waiters::{Until, wake};
 use crate::ffi::gil_cell::ClassCell;
@@ -66,6 +67,8 @@ pub(super) struct Shared {
     pub(super) is_ending: bool,
     /// Whether another server goes on at the address after the end of this one.
     pub(super) restarts: bool,
+    /// The counts for metrics, if those are wanted.
+    pub(super) measures: Measures,
     /// Lines of the access log from this turn.
     pub(super) log: String,
     /// The buffer for encoding; absent while it is in use.
@@ -136,6 +139,7 @@ impl HttpServer {
         let (address, object) = (protocol.as_ptr().addr(), protocol.to_owned().into());
         let (before, is_refused) = self.shared.with(protocol.py(), |shared| {
             let before = shared.connections.insert(address, object);
+            shared.measures.connections += 1;
             (before, shared.is_ending || shared.connections.len() > self.settings.connections)
         });
         drop(before);

@@ -28,6 +28,7 @@ use crate::action::{Action, Actions};
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 use crate::settings::{Context, Tick};
 
 /// The state of one connection.
@@ -103,8 +104,10 @@ pub(super) struct Request<B> {
     pub(super) has_left_out: bool,
     pub(super) status: u16,
     pub(super) sent: u64,
-    /// The request line, for the log.
-    pub(super) line: Option<Box<str>>,
+    /// Whether the client left, or ended its side, before anything of the response was sent.
+    pub(super) was_left: bool,
+    /// What is known for the log.
+    pub(super) record: Record,
     /// The handshake of a WebSocket, which may be accepted.
     pub(super) handshake: Option<Box<Handshake>>,
 }
@@ -144,7 +147,8 @@ impl<B> Request<B> {
             has_left_out: false,
             status: 0,
             sent: 0,
-            line: None,
+            was_left: false,
+            record: Record::None,
             handshake: None,
         }
     }

@@ -5,9 +5,11 @@ use std::mem;
 use super::connection::{Answer, Connection, Incoming, Phase, Request, State, Turn};
 use super::upgrade::{NO_WEBSOCKET, Reply};
 use crate::action::{Action, Actions};
-use crate::log::{self, LogEnd, LogRecord};
+use crate::log::{LogEnd, LogKind, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
+use crate::noted::Noted;
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 use crate::settings::Context;
 
 /// The answer for an application that has failed.
@@ -74,16 +76,29 @@ impl<B: AsRef<[u8]>> Connection<B> {
     #[inline]
     pub(super) fn end_request(&mut self, request: Request<B>, end: LogEnd) -> Actions {
         self.was_cut = end != LogEnd::Complete;
+        let was_left = request.was_left;
         let mut actions = Actions::NONE;
         if request.is_awaited || request.is_watched {
             actions = actions.with(Action::WakeReceive);
         }
-        if let Some(line) = request.line {
-            let (status, sent) = (request.status, request.sent);
-            self.log.push(LogRecord { request: Some(self.latest), line: Some(line), status, sent, end });
+        if let Some(noted) = request.record.wants() {
+            let (request, kind, status, sent) =
+                (Some(self.latest), LogKind::Request, request.status, request.sent);
+            let end = if was_left { LogEnd::ClientLeft } else { end };
+            self.log.push(LogRecord { request, kind, noted, status, sent, end });
             actions = actions.with(Action::Log);
         }
         actions
+    }
+
+    /// Notes that the client has left, or has ended its side: a request that is not answered yet is over for it.
+    #[cold]
+    pub(super) fn note_left(&mut self) {
+        if let State::Open(Phase::Answering(request)) = &mut self.state
+            && request.is_unanswered()
+        {
+            request.was_left = true;
+        }
     }
 
     /// Enters another state than `Open`, and ends the request that is being answered.
@@ -127,6 +142,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if !matches!(self.state, State::Open(_) | State::Lingering { .. }) {
             return Actions::NONE;
         }
+        self.note_left();
         self.drain(context)
     }
 
@@ -185,7 +201,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         };
         let mut actions = Actions::NONE;
         if context.settings.logs_refusals {
-            self.log_refusal(status, because);
+            self.log_refusal(status, because, context);
             actions = actions.with(Action::Log);
         }
         if self.http.ends_with_connection() {
@@ -208,18 +224,19 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Records a refusal: the only record of its request.
-    fn log_refusal(&mut self, status: u16, because: &'static str) {
-        let end = LogEnd::Refused(because);
+    fn log_refusal(&mut self, status: u16, because: &'static str, context: Context<'_>) {
+        let (kind, end) = (LogKind::Request, LogEnd::Refused(because));
         if let State::Open(Phase::Answering(request)) = &mut self.state
-            && let Some(line) = request.line.take()
+            && let Some(noted) = mem::replace(&mut request.record, Record::None).wants()
         {
             let status = if request.is_unanswered() { status } else { request.status };
             let (request, sent) = (Some(self.latest), request.sent);
-            self.log.push(LogRecord { request, line: Some(line), status, sent, end });
+            self.log.push(LogRecord { request, kind, noted, status, sent, end });
             return;
         }
-        let line = self.http.request_line().map(|line| log::quotable(line).into_boxed_str());
-        self.log.push(LogRecord { request: None, line, status, sent: 0, end });
+        let noted = context.settings.noted.as_ref();
+        let noted = noted.map(|parts| Noted::of_line(self.http.request_line(), parts));
+        self.log.push(LogRecord { request: None, kind, noted, status, sent: 0, end });
     }
 
     /// Answers a request instead of an application.
@@ -234,7 +251,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let kind = (&b"content-type"[..], &b"text/plain; charset=utf-8"[..]);
         let fields = std::iter::once(kind).chain(needed.iter().copied()).chain(context.fields());
         let length = http::Length::Known(content as u64);
+        let before = out.len();
         let started = http.start(status, fields, length, context.defaults(), out);
+        request.record.note_response(&out[before..], context.settings);
         let framed = started.and_then(|()| http.frame(content, out));
         // Not to HEAD.
         if framed.is_ok_and(http::Frame::is_sent) {
@@ -299,6 +318,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Ends everything: the connection is gone, or belongs to another protocol.
     pub(super) fn lose(&mut self, by_peer: bool, context: Context<'_>) -> Actions {
+        self.note_left();
         let actions = self.leave(State::Closed { by_peer });
         self.settle_deadline(context);
         actions.with(Action::WakeSend)

@@ -9,9 +9,9 @@ use super::connection::{Connection, Incoming, Phase, Request, State, Turn};
 use super::end::{Refusal, Unread};
 use super::upgrade::{self, Reply, Special};
 use crate::action::{Action, Actions};
-use crate::log;
 use crate::machine::Interface;
 use crate::message::{Received, RequestId};
+use crate::record::Record;
 use crate::settings::Context;
 
 /// The next thing in the input.
@@ -110,6 +110,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Closes after the peer has ended its side, unless a response is still owed.
     fn end_with_peer(&mut self, context: Context<'_>) -> Actions {
         let is_over = matches!(self.state, State::Open(_)) && (self.ends_with_peer || !self.is_busy());
+        self.note_left();
         if is_over || matches!(self.state, State::Lingering { .. }) {
             self.close(context)
         } else {
@@ -129,6 +130,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if self.turn == Turn::Free && matches!(self.state, State::Open(_)) {
             actions = self.take_kept(0, context, interface, out);
         }
+        self.note_left();
         if let State::Open(Phase::Answering(request)) = &mut self.state
             && (mem::take(&mut request.is_awaited) | request.is_watched)
         {
@@ -218,9 +220,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
                     deadline.end_head();
                     *latest = latest.next();
                     let mut request = Request::new();
-                    if context.settings.logs_requests {
-                        request.line = Some(log::request_line(head));
-                    }
+                    request.record = Record::of(head, context.settings);
                     next = Next::Start;
                     match upgrade::special(head, context) {
                         None => {}

@@ -28,6 +28,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let is_unknown = status == 304 || (length == 0 && self.http.head().method() == b"HEAD");
         let known = if is_unknown { http::Length::Unknown } else { http::Length::Known(length as u64) };
         self.http.start(status, fields.chain(context.fields()), known, context.defaults(), out)?;
+        if let Some(request) = self.answering() {
+            request.record.note_response(&out[before..], context.settings);
+        }
         self.take_only_content(content, context, out).inspect_err(|_| {
             out.truncate(before);
             self.retract();

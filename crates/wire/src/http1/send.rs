@@ -89,7 +89,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let Self { http, state: State::Open(Phase::Answering(request)), .. } = self else { return Ok(()) };
         let Answer::Started(started) = &request.answer else { return Ok(()) };
         let own = started.fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        let before = out.len();
         let begun = http.start(started.status, own.chain(context.fields()), length, context.defaults(), out);
+        request.record.note_response(&out[before..], context.settings);
         let has_trailers = started.has_trailers;
         request.answer = if begun.is_ok() { Answer::Sending { has_trailers } } else { Answer::Owed };
         begun

@@ -9,6 +9,7 @@ use crate::action::{Action, Actions};
 use crate::log::LogEnd;
 use crate::message::{OutOfOrder, SendError, Sent};
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 use crate::settings::{Context, Upgrades};
 use crate::upgraded::Upgraded;
 
@@ -128,7 +129,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
             .chain(protocol)
             .chain(of_application)
             .chain(context.fields());
+        let before = out.len();
         http.switch(all, context.defaults(), out)?;
+        request.record.note_response(&out[before..], context.settings);
         request.status = 101;
         Ok(Sent { split: out.len(), actions: Action::Write.into(), ..Sent::NOTHING })
     }
@@ -150,14 +153,15 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         let handshake = request.handshake.take()?;
         let is_awaited = mem::take(&mut request.is_awaited);
-        let name = context.settings.logs_requests.then(|| crate::log::websocket_line(self.http.head()));
+        request.was_left = false;
+        let record = Record::of_websocket(self.http.head(), context.settings);
         let mut input = ReadBuffer::new();
         input.push(&self.http.take_backlog());
         input.push(self.read_buffer.rest());
         let mut upgraded = Upgraded {
             request: self.latest,
             handshake,
-            name,
+            record,
             input,
             has_input_ended: self.http.has_input_ended(),
             is_starting: matches!(self.turn, Turn::Starting(_)),

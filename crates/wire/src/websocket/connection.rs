@@ -17,6 +17,7 @@ use crate::action::{Action, Actions};
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 use crate::settings::{Context, Settings, Tick, Ticks};
 
 /// Codes of RFC 6455 section 7.4.1 and of the registry that it founds.
@@ -61,8 +62,8 @@ pub struct Connection {
     pub(super) unsent: usize,
     /// Why the connection has ended, in the words of who has ended it.
     pub(super) reason: Box<str>,
-    /// What to call the connection in a log.
-    pub(super) name: Option<Box<str>>,
+    /// What is known of the connection for the log, until it has ended.
+    pub(super) record: Record,
     pub(super) log: Vec<LogRecord>,
 }
 

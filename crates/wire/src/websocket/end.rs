@@ -6,9 +6,10 @@ use super::connection::{
     ABNORMAL, Connection, GOING_AWAY, INTERNAL_ERROR, NO_CODE, NORMAL, SERVICE_RESTART, State, Wait,
 };
 use crate::action::{Action, Actions};
-use crate::log::{LogEnd, LogRecord};
+use crate::log::{LogEnd, LogKind, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::read_buffer::ReadBuffer;
+use crate::record::Record;
 use crate::settings::{Context, Tick};
 use crate::upgraded::Upgraded;
 
@@ -36,7 +37,7 @@ impl Connection {
             late: Tick::NEVER,
             unsent: 0,
             reason: Box::default(),
-            name: upgraded.name,
+            record: upgraded.record,
             log: upgraded.log,
         };
         let mut actions = Actions::NONE;
@@ -59,11 +60,11 @@ impl Connection {
             }
         }
         if !matches!(state, State::Closing { .. })
-            && let Some(line) = self.name.take()
+            && let Some(noted) = mem::replace(&mut self.record, Record::None).wants()
         {
-            let status = state.code().unwrap_or(ABNORMAL);
-            let (request, sent) = (Some(self.request), self.sent);
-            self.log.push(LogRecord { request, line: Some(line), status, sent, end: LogEnd::Complete });
+            let (request, kind, end) = (Some(self.request), LogKind::WebSocket, LogEnd::Complete);
+            let (status, sent) = (state.code().unwrap_or(ABNORMAL), self.sent);
+            self.log.push(LogRecord { request, kind, noted, status, sent, end });
             actions = actions.with(Action::Log);
         }
         actions

@@ -38,7 +38,7 @@ fn a_client_that_leaves_before_the_end_of_the_turn_gets_no_head() {
         site.feed(input);
         site.end_turn();
         assert_eq!(site.text(), "");
-        assert_eq!((site.log[0].status, site.log[0].end), (0, LogEnd::CutShort), "{input:?}");
+        assert_eq!((site.log[0].status, site.log[0].end), (0, LogEnd::ClientLeft), "{input:?}");
     }
 }
 

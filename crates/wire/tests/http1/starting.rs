@@ -75,7 +75,9 @@ fn a_client_that_leaves_has_no_response() {
         assert_eq!(site.errors, [SendError::Disconnected; 2], "{input:?}");
         assert_eq!(site.asks(), Received::Disconnect { is_cut: true });
         assert_eq!(site.text(), "");
-        assert_eq!((site.log.len(), site.log[0].end), (1, LogEnd::CutShort));
+        let is_ours = matches!(input, Input::Shutdown(_));
+        let end = if is_ours { LogEnd::CutShort } else { LogEnd::ClientLeft };
+        assert_eq!((site.log.len(), site.log[0].end), (1, end));
         assert_eq!(site.wire.latest().0, 1);
     }
 }

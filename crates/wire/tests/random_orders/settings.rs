@@ -1,7 +1,7 @@
 //! The settings of an order: small numbers, so that each limit is met.
 
 use websocket::Workspace;
-use wire::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
+use wire::{Context, NotedParts, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
 
 use crate::draw::Draw;
 use crate::peer::Exchange;
@@ -35,6 +35,7 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
         fields: Vec::new(),
         logs_requests: true,
         logs_refusals: true,
+        noted: Some(NotedParts::line()),
         upgrades: draw.pick(&[Upgrades::Refused, Upgrades::Ignored, Upgrades::TakenOver]),
         websocket: WebSocketSettings {
             limits: websocket::Limits { frame_bytes: 10_000, message_bytes: 10_000 },

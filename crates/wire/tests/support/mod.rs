@@ -9,8 +9,8 @@ pub(crate) mod responses;
 
 use websocket::Workspace;
 use wire::{
-    Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, RequestId, SendError,
-    Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, WebSocketSettings, Wire,
+    Action, Actions, Context, HalfClose, Input, Interface, LogRecord, Message, NotedParts, Outcome,
+    RequestId, SendError, Sent, Settings, Shutdown, Tick, Ticks, Upgrades, Wait, WebSocketSettings, Wire,
 };
 
 /// An application, as far as a driver knows one: it is started with a request, and may answer then.
@@ -293,6 +293,7 @@ pub(crate) fn settings() -> Settings {
         fields: Vec::new(),
         logs_requests: true,
         logs_refusals: true,
+        noted: Some(NotedParts::line()),
         upgrades: Upgrades::Refused,
         websocket: websocket(),
     }

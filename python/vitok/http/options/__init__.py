@@ -64,11 +64,13 @@ def native_options(
     *,
     state: dict[str, Any] | None = None,
     access_log: bool = False,
+    metrics: bool = False,
     forwarded: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Return the dictionary for `_native.HttpServer`.
 
-    `forwarded` sets client and scheme of a scope, for a native application behind a proxy.
+    With `metrics` the server counts what `HttpServer.metrics()` returns. `forwarded` sets client and scheme of a scope,
+    for a native application behind a proxy.
     """
     options = options or Options()
     told = {option.name: getattr(options, option.name) for option in _TABLE if option.is_native}
@@ -76,7 +78,8 @@ def native_options(
     told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]
     # The rest is for uvicorn's server.
     fixed = {"asgi_version": "3.0", "refusal_text": "", "allow_upgrade": False, "reports_to_hooks": False}
-    return {**LIMITS, **told, **fixed, "state": state, "access_log": access_log, "forwarded": forwarded}
+    wanted = {"access_log": access_log, "metrics": metrics}
+    return {**LIMITS, **told, **fixed, **wanted, "state": state, "forwarded": forwarded}
 
 
 # The first option of each group.
