@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+# The bounds of the histogram of request durations, in seconds. The steps are those of Prometheus' own clients, from 5
+# ms to 10 s, with two smaller ones, because most answers of a native application take less than 5 ms, and two larger
+# ones, in which a server that is overloaded, and one whose requests end by a time limit, differ.
+DURATION_BOUNDS: Final[tuple[float, ...]] = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    *(30.0, 60.0),
+)
+
 LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # A method; a longer one is answered with 501. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
     "method_bytes": 32,
@@ -53,15 +61,5 @@ LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # The level of compression. Of 16 KiB of JSON, level 2 leaves 2351 bytes and 6, zlib's default, 1978, which takes
     # twice the time.
     "ws_compress_level": 2,
-    # The bounds of the histogram of durations, in seconds: those of Prometheus' own libraries, and two below for
-    # handlers that wait for nothing.
-    "metrics_bounds": (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+    "metrics_bounds": DURATION_BOUNDS,
 }
-
-# The bounds of the histogram of request durations. The steps are those of Prometheus' own clients, from 5 ms to 10 s,
-# with two smaller ones, because most answers of a native application take less than 5 ms, and two larger ones, in
-# which a server that is overloaded, and one whose requests end by a time limit, differ.
-DURATION_BOUNDS: Final[tuple[float, ...]] = (
-    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-    *(30.0, 60.0),
-)

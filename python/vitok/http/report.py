@@ -51,7 +51,7 @@ def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | Non
         counts |= {f"loop_{name}": told[name] for name in _LOOP_COUNTS}
         values |= {f"loop_{name}": told[name] for name in _LOOP_VALUES}
         values |= {f"loop_transports_{kind}": number for kind, number in told["transports"].items()}
-    if http is not None and hasattr(http, "metrics"):
+    if http is not None:
         told = http.metrics()
         counts |= {name: told[name] for name in _HTTP_COUNTS}
         values |= {name: told[name] for name in _HTTP_VALUES}
