@@ -14,13 +14,14 @@ import signal
 from functools import partial
 from pathlib import Path
 
-from . import application, order, proxies, sockets, tls
+from . import application, metrics, order, proxies, sockets, tls
 from .application import Application
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log
 from .options import OptionError, Options
 from .process import Process, description
 from .watching import Change, Files, Watcher, folders_of
+from .worker_metrics import WorkerMetrics
 
 # The time for running requests, and for the end of the lifespan: a developer waits for both, and event streams never
 # end by themselves. uvicorn has no limit by default, and waits for open pages.
@@ -46,6 +47,7 @@ class Reloader:
         proxies.Trusted(options.forwarded_allow_ips)
         self._is_tls = tls.context(options) is not None
         self._where = sockets.addresses_of(options)
+        metrics.address_of(options)
         self._app = app
         self._options = options
         self._log = Log(options, is_owner=True)
@@ -58,6 +60,7 @@ class Reloader:
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._changed = asyncio.Event()
+        self._metrics = WorkerMetrics(expected=lambda: 1, is_ending=self._asked.is_set)
         # A terminal that is closed sends SIGHUP, too. nohup(1) ignores that.
         self._has_terminal = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN and _has_terminal()
 
@@ -71,8 +74,10 @@ class Reloader:
 
     async def _run(self) -> None:
         bound: list[sockets.Bound] = []
+        watched: list[sockets.Bound] = []
         try:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
+            watched = metrics.bind(self._options, bound)
             for one in bound:
                 one.sock.listen(self._options.backlog)
             self._order, self._descriptors = order.written(self._app, _hurried(self._options), bound)
@@ -80,14 +85,15 @@ class Reloader:
             urls = " ".join(one.url(tls=self._is_tls) for one in bound)
             self._log.logger.info(told, urls, self._folders, self._watcher.how)
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
-                self._watcher.start(partial(self._tell, asyncio.get_running_loop()))
-                try:
-                    await run_until(self._asked, self._keep())
-                finally:
-                    self._watcher.stop()
-                    await self._see_off(is_replaced=False)
+                async with metrics.serving(watched, self._metrics, self._log):
+                    self._watcher.start(partial(self._tell, asyncio.get_running_loop()))
+                    try:
+                        await run_until(self._asked, self._keep())
+                    finally:
+                        self._watcher.stop()
+                        await self._see_off(is_replaced=False)
         finally:
-            sockets.close(bound)
+            sockets.close([*bound, *watched])
             self._log.close()
 
     def _stop(self, *, at_once: bool) -> None:
@@ -127,6 +133,7 @@ class Reloader:
                 await self._changed.wait()
                 self._log.logger.info("%s: starting the application again", ", ".join(dict.fromkeys(self._news)))
             await self._see_off(is_replaced=True)
+            self._metrics.count_restart("reload")
 
     def _start(self) -> None:
         try:
@@ -134,6 +141,8 @@ class Reloader:
         except OSError as error:
             self._worker = None
             self._log.logger.error("a worker can't be started: %s; waiting for a change", error.strerror)
+        else:
+            self._metrics.follow(self._worker)
 
     async def _is_due(self) -> bool:
         """Wait for a change, or the end of the worker. Return whether the worker wants to be replaced at once."""

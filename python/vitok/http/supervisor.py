@@ -58,11 +58,12 @@ class Supervisor:
 
     async def _run(self) -> None:
         bound: list[sockets.Bound] = []
+        watched: list[sockets.Bound] = []
         try:
             bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
+            watched = metrics.bind(self._options, bound)
             self._order, self._descriptors = order.written(self._app, self._options, bound)
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
-            watched = metrics.bind(self._options, bound)
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
                 async with metrics.serving(watched, self._metrics, self._log):
                     try:
@@ -70,7 +71,7 @@ class Supervisor:
                     finally:
                         await self._end_workers()
         finally:
-            sockets.close(bound)
+            sockets.close([*bound, *watched])
             self._log.close()
 
     def _stop(self, *, at_once: bool) -> None:

@@ -26,7 +26,7 @@ REPORT_SECONDS = 0.5
 HEARD_SECONDS = 3.0
 
 # Why workers are replaced: they ended by themselves or by a signal, their loop got no turn, they reached a limit, or
-# SIGHUP asked for it.
+# SIGHUP asked for it. With `--reload` there is another reason, which is no part of operation.
 REASONS = ("exit", "signal", "hang", "requests", "lifetime", "memory", "hangup")
 
 
@@ -45,10 +45,11 @@ class WorkerMetrics:
     def follow(self, worker: Process) -> None:
         """Count a worker that was started, until it ends and beyond."""
         self._workers.add(worker)
+        worker.ready.add_done_callback(self._on_ready)
         worker.ended.add_done_callback(lambda _: self._on_ended(worker))
 
     def count_restart(self, reason: str) -> None:
-        """Count a worker that was replaced, or is going to be: `reason` is one of REASONS."""
+        """Count a worker that was replaced, or is going to be: `reason` is one of REASONS, or `reload`."""
         self._restarts[reason] += 1
 
     async def families(self) -> list[Family]:
@@ -70,7 +71,6 @@ class WorkerMetrics:
         ready = self._ready()
         if not ready:
             return "no worker is ready" if self._was_ready else "starting: no worker is ready yet"
-        self._was_ready = True
         since = asyncio.get_running_loop().time() - HEARD_SECONDS
         if any(worker.heard >= since for worker in ready) or await self._answers(ready):
             return ""
@@ -89,6 +89,9 @@ class WorkerMetrics:
         finally:
             for one in asked:
                 one.cancel()
+
+    def _on_ready(self, _: asyncio.Future[None]) -> None:
+        self._was_ready = True
 
     def _on_ended(self, worker: Process) -> None:
         self._workers.discard(worker)
