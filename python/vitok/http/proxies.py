@@ -1,22 +1,23 @@
 """The client as reported by a proxy, if the proxy is trusted.
 
-Only `client` and `scheme` of a scope change: no path, no host. Connections are not known here; the peer is in the
-scope.
+Only client, scheme and the port of the server change in a scope: no path, no host. Connections are not known here; the
+peer is in the scope.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from .application import Application
+from .forwarded import address_and_port, elements_from_last, port_of
 from .options import OptionError
 
 # The most addresses to check: the client of the outermost trusted proxy may follow others that the proxy passed on.
 _HOPS_AT_MOST = 32
 _SCHEMES = frozenset({"http", "https"})
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Trusted:
@@ -36,16 +37,16 @@ class Trusted:
         """Return whether this peer is trusted. A peer without an address came through a Unix socket."""
         if self.everyone or host is None:
             return self.unix
-        address = _address(host)
-        return address is not None and any(address in network for network in self.networks)
+        found = address_and_port(host)
+        return found is not None and any(found[0] in network for network in self.networks)
 
 
 class ProxyHeaders:
-    """An application that sees the client of the proxy (X-Forwarded-For, X-Forwarded-Proto)."""
+    """An application that sees the client of the proxy, as `Forwarded` has it."""
 
-    def __init__(self, app: Application, trusted: Trusted) -> None:
+    def __init__(self, app: Application, trusted: Trusted, style: str = "x-forwarded") -> None:
         self.app = app
-        self.forwarded = Forwarded(trusted)
+        self.forwarded = Forwarded(trusted, style)
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Return the application's result for the corrected scope."""
@@ -55,58 +56,77 @@ class ProxyHeaders:
 
 
 class Forwarded:
-    """What trusted proxies say of their clients."""
+    """What trusted proxies say of their clients: in X-Forwarded-For and the like, or in Forwarded (RFC 7239)."""
 
-    def __init__(self, trusted: Trusted) -> None:
+    def __init__(self, trusted: Trusted, style: str = "x-forwarded") -> None:
+        """`style` is that of the options: x-forwarded or forwarded."""
         self.trusted = trusted
+        self._told = self._by_rfc_7239 if style == "forwarded" else self._by_x_fields
 
     def correct(self, scope: dict[str, Any]) -> None:
-        """Set client and scheme of a scope, if its peer is trusted. The native server calls this, too: with the scope
-        of a mounted application or a WebSocket, and with what it needs of one (type, client, scheme, headers) when a
-        native request is asked for its client or its scheme.
+        """Set client, scheme and the port of the server in a scope, if its peer is trusted. The native server calls
+        this, too: with the scope of a mounted application or a WebSocket, and with what it needs of one (type, client,
+        headers, and scheme or server) when a native request is asked for one of them.
         """
         client = scope.get("client")
         if not self.trusted.has(client[0] if client else None):
             return
-        hops = _values(scope, b"x-forwarded-for")
-        host = self._client(hops[-_HOPS_AT_MOST:])
-        if host is not None:
-            # The port is unknown; other servers use 0.
-            scope["client"] = (host, 0)
-        schemes = _values(scope, b"x-forwarded-proto")
-        if schemes and (scheme := schemes[-1].lower()) in _SCHEMES:
-            is_websocket = scope["type"] == "websocket"
-            scope["scheme"] = scheme.replace("http", "ws") if is_websocket else scheme
+        self._told(scope)
 
-    def _client(self, hops: list[str]) -> str | None:
-        """Return the last address that is not a trusted proxy: each proxy appends its own peer to the list."""
+    def _by_x_fields(self, scope: dict[str, Any]) -> None:
+        found = self._client(reversed(_values(scope, b"x-forwarded-for")))
+        if found is not None:
+            scope["client"] = found
+        schemes = _values(scope, b"x-forwarded-proto")
+        if schemes:
+            _set_scheme(scope, schemes[-1])
+        ports = _values(scope, b"x-forwarded-port")
+        server = scope.get("server")
+        if ports and server and server[1] is not None and (port := port_of(ports[-1])):
+            scope["server"] = (server[0], port)
+
+    def _by_rfc_7239(self, scope: dict[str, Any]) -> None:
+        """Take the scheme from the element with the client: the others tell how proxies connected to each other."""
+        schemes: list[str] = []
+
+        def hops() -> Iterator[str]:
+            for element in elements_from_last(_fields(scope, b"forwarded")):
+                schemes.append(element.get("proto", ""))
+                yield element.get("for", "")
+
+        found = self._client(hops())
+        if found is not None:
+            scope["client"] = found
+        if schemes:
+            _set_scheme(scope, schemes[-1])
+
+    def _client(self, hops: Iterable[str]) -> tuple[str, int] | None:
+        """Return the first address, from the last hop on, that is not a trusted proxy: each proxy appends its own peer
+        to the list. The port is 0 if it is not told, as with other servers.
+        """
         client = None
-        for hop in reversed(hops):
-            address = _address(hop)
-            if address is None:
+        for hop in islice(hops, _HOPS_AT_MOST):
+            found = address_and_port(hop)
+            if found is None:
                 break
-            client = str(address)
-            if not self.trusted.has(client):
+            client = (str(found[0]), found[1])
+            if not self.trusted.has(client[0]):
                 break
         return client
 
 
+def _set_scheme(scope: dict[str, Any], scheme: str) -> None:
+    """Set the scheme, if it is one of HTTP."""
+    scheme = scheme.lower()
+    if scheme in _SCHEMES:
+        scope["scheme"] = scheme.replace("http", "ws") if scope["type"] == "websocket" else scheme
+
+
+def _fields(scope: dict[str, Any], wanted: bytes) -> list[str]:
+    """Return the values of all fields of a name, in order."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+
+
 def _values(scope: dict[str, Any], wanted: bytes) -> list[str]:
     """Return the members of a header that is a list (RFC 9110, section 5.6.1), from all its fields."""
-    found = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
-    return [word.strip() for word in ",".join(found).split(",") if word.strip()]
-
-
-def _address(text: str) -> _Address | None:
-    """Parse one member: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80. None for anything else."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    # An IPv4 peer of a socket for both families.
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return [word.strip() for word in ",".join(_fields(scope, wanted)).split(",") if word.strip()]

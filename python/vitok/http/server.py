@@ -129,12 +129,12 @@ class Server:
         # What requests go to: a lifespan has no client that a proxy could hide.
         self._outer: Any = application
         self._forwarded: Callable[[dict[str, Any]], None] | None = None
-        is_behind = self._options.proxy_headers
+        style = self._options.forwarded_style if self._options.proxy_headers else None
         if is_native(application):
             self._outer = application._compiled()  # type: ignore[attr-defined]
-            self._forwarded = proxies.Forwarded(self._trusted).correct if is_behind else None
-        elif is_behind:
-            self._outer = proxies.ProxyHeaders(application, self._trusted)
+            self._forwarded = None if style is None else proxies.Forwarded(self._trusted, style).correct
+        elif style is not None:
+            self._outer = proxies.ProxyHeaders(application, self._trusted, style)
 
     def stop(self, *, at_once: bool = False, restarts: bool = False) -> None:
         """Ask for the shutdown. Running requests may finish; with `at_once` nothing is waited for any more.

@@ -168,7 +168,7 @@ fn scheme(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// Returns the client or the scheme, which a trusted proxy may have named instead of its own.
+/// Returns the client, the server or the scheme, as a trusted proxy may have told them.
 fn as_forwarded<'py>(
     this: This<'py, Request>,
     protocol: This<'py, Protocol>,
@@ -182,7 +182,7 @@ fn as_forwarded<'py>(
     scope.set_item(name!("type"), name!("http"))?;
     scope.set_item(name!("client"), client)?;
     scope.set_item(name!("headers"), headers(this)?.getattr(name!("raw"))?)?;
-    // The other one is of no interest, but may be set, too.
+    // The others are of no interest, but may be set, too.
     scope.set_item(key, own)?;
     call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
     Ok(scope.get_item(key)?.unwrap_or_else(|| none(py)))
@@ -210,10 +210,9 @@ fn end(this: This<'_, Request>, attribute: Attribute) -> PyResult<Bound<'_, PyAn
             }
             Source::Connection { protocol, .. } => {
                 let [client, server] = addresses::of(protocol.this(py))?;
-                if !is_client {
-                    return Ok(server);
-                }
-                Ok(as_forwarded(this, protocol.this(py), name!("client"), client)?)
+                let (key, own) =
+                    if is_client { (name!("client"), client) } else { (name!("server"), server) };
+                Ok(as_forwarded(this, protocol.this(py), key, own)?)
             }
         }
     })
