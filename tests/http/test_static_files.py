@@ -14,7 +14,7 @@ from vitok import _native
 from vitok.http.native import file_responses, static_files
 from vitok.http.native.errors import HTTPError
 from vitok.http.native.responses import Response
-from vitok.http.native.static_files import StaticFiles, accepted_encodings
+from vitok.http.native.static_files import StaticFiles, preferred_encodings
 
 pytestmark = pytest.mark.vitok_only
 
@@ -188,6 +188,8 @@ def test_files_that_were_compressed_before(way: str, folder: Path) -> None:
     files = StaticFiles(folder, precompressed=True, headers={"x-a": "b"})
     for accepted, expected, encoding in [
         ("gzip, br", b"brotli", "br"),
+        ("gzip, br;q=0.9", b"gzipped", "gzip"),
+        ("zstd, br;q=0.9", b"brotli", "br"),
         ("gzip", b"gzipped", "gzip"),
         ("br;q=0, gzip;q=0.1", b"gzipped", "gzip"),
         ("gzip;q=0.000", b"b", None),
@@ -237,6 +239,33 @@ def test_no_descriptor_is_left(way: str, folder: Path) -> None:
     assert not before or len(os.listdir("/proc/self/fd")) <= len(before) + (way == "thread") * 2
 
 
-def test_accepted_encodings() -> None:
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (" GZip ; q=1.0 ,br;q=0,, deflate;q=0.0 , zstd", ["zstd", "gzip"]),
+        ("gzip, deflate, br, zstd", ["br", "zstd", "gzip"]),
+        ("gzip;q=0.9, br;q=0.8, zstd;q=0.85", ["gzip", "zstd", "br"]),
+        ("gzip;q=0.5, identity", []),
+        ("gzip;q=0.5, identity;q=0.5", ["gzip"]),
+        ("identity;q=0, *;q=0", []),
+        ("gzip;q=2, br;q=x, zstd;level=3", ["br", "zstd", "gzip"]),
+        ("*", []),
+        ("", []),
+    ],
+)
+def test_preferred_encodings(field: str, expected: list[str]) -> None:
     """RFC 9110 section 12.5.3."""
-    assert accepted_encodings(" GZip ; q=1.0 ,br;q=0,, deflate;q=0.0 , zstd") == {"gzip", "zstd"}
+    assert preferred_encodings(field) == expected
+
+
+@pytest.mark.parametrize("target", [".hidden", ".git/config", "deep/.hidden", "deep/.git/config", ".hidden.gz"])
+def test_no_dot_files(way: str, folder: Path, target: str) -> None:
+    """`dot_files=False`: neither files nor folders of such names."""
+    path = folder / target
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("hidden")
+    assert content(get(StaticFiles(folder), target)) == b"hidden", way
+    with pytest.raises(HTTPError) as caught:
+        get(StaticFiles(folder, dot_files=False), target)
+    assert caught.value.status == 404
+    assert content(get(StaticFiles(folder, dot_files=False), "a.txt")) == b"a"

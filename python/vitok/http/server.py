@@ -17,7 +17,7 @@ from typing import Any
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import metrics, proxies, sockets, tls
+from . import metrics, mounts, proxies, sockets, tls
 from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
@@ -130,8 +130,8 @@ class Server:
         self._outer: Any = application
         self._forwarded: Callable[[dict[str, Any]], None] | None = None
         style = self._options.forwarded_style if self._options.proxy_headers else None
-        if is_native(application):
-            self._outer = application._compiled()  # type: ignore[attr-defined]
+        if is_native(application) or self._options.mounts:
+            self._outer = mounts.compiled(application, self._options.mounts)
             self._forwarded = None if style is None else proxies.Forwarded(self._trusted, style).correct
         elif style is not None:
             self._outer = proxies.ProxyHeaders(application, self._trusted, style)

@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 332] = [
+pub(super) const TEXTS: [&str; 333] = [
     "1.0",
     "1.1",
     "ClientDisconnected",
@@ -256,6 +256,7 @@ pub(super) const TEXTS: [&str; 332] = [
     "register",
     "register_at_fork",
     "release",
+    "rest",
     "result",
     "resume_reading",
     "resume_writing",

@@ -222,6 +222,7 @@ class App(Surroundings):
         cache_control: str | None = None,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_types: Mapping[str, str] | None = None,
+        dot_files: bool = True,
     ) -> None:
         """Serve the regular files of a folder below a prefix. No path leads out of the folder.
 
@@ -231,10 +232,11 @@ class App(Surroundings):
             name: A name for `url_for`, which has one parameter, `path`.
             index: The file that is sent for a folder, or None: a folder is 404 then.
             follow_symlinks: Whether symbolic links are followed, also out of the folder.
-            precompressed: Whether a file with `.br` or `.gz` behind its name is sent to clients that accept it.
+            precompressed: Whether a file with `.br`, `.zst` or `.gz` behind its name is sent to clients that accept it.
             cache_control: The field `Cache-Control` of all files.
             headers: Further header fields of all files.
             content_types: Media types by suffix, such as `{".glb": "model/gltf-binary"}`.
+            dot_files: Whether there are files and folders whose names begin with a dot. They are 404 otherwise.
 
         Raises:
             OSError: The folder can't be opened, or is none.
@@ -250,6 +252,7 @@ class App(Surroundings):
             cache_control=cache_control,
             headers=headers,
             content_types=content_types,
+            dot_files=dot_files,
         )
         self.get(f"{stem}/{{path:path}}", name=name)(endpoint)
         if stem:

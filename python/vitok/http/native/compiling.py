@@ -14,10 +14,10 @@ from .definitions import Definition, Mount, Overlaps, joined, renamed
 from .errors import HTTPError
 from .handlers import is_async, name_of
 from .responses import Response, send
-from .routes import Parameter, Pattern, Route, covers
+from .routes import Parameter, Pattern, Route, covers, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .converters import Converter
 
@@ -26,11 +26,20 @@ _OPTIONS = "OPTIONS"
 _ROOT = Pattern("/", ("",))
 
 
-def compiled(app: Any) -> _native.Routes:
-    """Return the routes of an application with those of all that are mounted in it."""
+def compiled(
+    app: Any, outer: Mapping[str, Callable[[Any], Any]] | None = None, rest: Callable[..., Any] | None = None
+) -> _native.Routes:
+    """Return the routes of an application with those of all that are mounted in it.
+
+    `outer` has plain functions that answer all requests at and below a prefix, which is empty for all paths, instead of
+    the application. Nothing of the application surrounds them. `rest` is an ASGI application that is mounted at `/` and
+    gets all other requests, also those whose path is none or can't be decoded.
+    """
     compilation = _Compilation(app)
     compilation.add(app, _Place(_ROOT, "", compilation.level(app, None)))
-    return compilation.routes()
+    for prefix, endpoint in (outer or {}).items():
+        compilation.add_outer(parse(prefix or "/", {}), endpoint)
+    return compilation.routes(rest)
 
 
 class _Place:
@@ -52,6 +61,8 @@ class _Compilation:
         self.entries: list[tuple[str, tuple[str, ...] | None, str, Any, Route]] = []
         # They come behind all routes, so that a route is before a mounted application at the same path.
         self.mounted: list[tuple[str, tuple[str, ...] | None, str, Any, Route]] = []
+        # They come before all routes, and are the only ones at and below their prefixes.
+        self.outer: list[tuple[str, tuple[str, ...] | None, str, Any, Route]] = []
         self.converters: dict[str, Converter[Any]] = {}
         self.places: list[_Place] = []
         self.overlaps = Overlaps()
@@ -99,6 +110,15 @@ class _Compilation:
         rest = joined(prefix, Pattern("/{path:path}", (Parameter("path", "path"),)))
         shapes = [_shape(rest)] if prefix.segments == ("",) else [_shape(prefix), _shape(rest)]
         self.mounted += [(shape, None, "asgi", mount.application, route) for shape in shapes]
+
+    def add_outer(self, prefix: Pattern, endpoint: Callable[[Any], Any]) -> None:
+        """Add what answers all requests at and below a prefix, which has no parameters."""
+        rest = joined(prefix, Pattern("/{path:path}", (Parameter("path", "path"),)))
+        shapes = [_shape(rest)] if prefix == _ROOT else [_shape(prefix), _shape(rest)]
+        self.entries = [row for row in self.entries if row[2] == "websocket" or not _is_below(row[0], prefix)]
+        self.mounted = [row for row in self.mounted if row[0] in shapes or not _is_below(row[0], prefix)]
+        route = Route(prefix.text, None, None)
+        self.outer += [(shape, None, "plain", endpoint, route) for shape in shapes]
 
     def add_redirect(self, definition: Definition, place: _Place) -> None:
         """Redirect the prefix of an application to its page `/`, so that relative references on it are right."""
@@ -179,8 +199,9 @@ class _Compilation:
         # Without an endpoint, it is the methods of the other path.
         return _redirect_to(request, other) if len(found) == 4 and callable(found[1]) else None
 
-    def routes(self) -> _native.Routes:
+    def routes(self, rest: Callable[..., Any] | None) -> _native.Routes:
         """Return the native routes."""
+        rows = [*self.outer, *self.entries, *self.mounted]
         app_options = self.app._options
         encode = app_options["json_encode"] or values.encode_json
         options = {
@@ -192,10 +213,16 @@ class _Compilation:
             "values": values.converter(encode),
             "send": send,
             "converters": self.converters,
+            "rest": next((place for place, row in enumerate(rows) if row[3] is rest), None),
         }
         handle = self.places[0].level.handle
-        self.routed = _native.Routes([*self.entries, *self.mounted], self.fallback, handle, options)
+        self.routed = _native.Routes(rows, self.fallback, handle, options)
         return self.routed
+
+
+def _is_below(shape: str, prefix: Pattern) -> bool:
+    """Return whether all paths of a route are at or below a prefix. A parameter does not count as the text of one."""
+    return prefix == _ROOT or f"{shape}/".startswith(f"{_shape(prefix)}/")
 
 
 def _not_found() -> Any:

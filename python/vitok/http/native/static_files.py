@@ -20,9 +20,9 @@ from .errors import HTTPError
 from .responses import Response
 
 # Encodings of files that were compressed before, in the order of preference: token and suffix.
-_ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
-# A weight that means "not acceptable".
-_NO_WEIGHT = re.compile(r"q=0(\.0{0,3})?")
+_ENCODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+# A weight (RFC 9110 section 12.4.2); anything else counts as none.
+_WEIGHT = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 # Names that are not those of a file in the folder.
 _ODD = frozenset({".", ".."})
 
@@ -34,7 +34,8 @@ class StaticFiles:
         folder: The folder. It is opened at once, and stays the same one if its name comes to lead to another.
         index: The file that is sent for a folder, or None: a folder is 404 then.
         follow_symlinks: Whether symbolic links are followed, also out of the folder.
-        precompressed: Whether a file with `.br` or `.gz` behind its name is sent to clients that accept it.
+        precompressed: Whether a file with `.br`, `.zst` or `.gz` behind its name is sent to clients that accept it.
+        dot_files: Whether there are files and folders whose names begin with a dot. Others are 404 then.
         cache_control: The field `Cache-Control` of all files.
         headers: Further header fields of all files.
         content_types: Media types by suffix, such as `{".glb": "model/gltf-binary"}`.
@@ -53,10 +54,12 @@ class StaticFiles:
         cache_control: str | None = None,
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_types: Mapping[str, str] | None = None,
+        dot_files: bool = True,
     ) -> None:
         self._folder = _native.Folder(os.fspath(folder), follow_symlinks)
         self._index = index
         self._precompressed = precompressed
+        self._dot_files = dot_files
         self._cache_control = cache_control
         self._headers = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         self._content_types = {suffix.lower(): kind for suffix, kind in (content_types or {}).items()}
@@ -67,6 +70,8 @@ class StaticFiles:
         if path is None:
             return _to_folder(request)
         _check(path, request.raw_path)
+        if not self._dot_files and ("/." in path or path.startswith(".")):
+            raise HTTPError(404)
         response = self._find(request, path, _native.FileSource.open)
         return self._find_in_thread(request, path) if response is None else response
 
@@ -100,15 +105,13 @@ class StaticFiles:
     ) -> Response | None:
         """Return the response with the file, or with one that was compressed before and that the client accepts."""
         headers = [*self._headers, ("vary", "accept-encoding")]
-        accepted = accepted_encodings(request.headers.get("accept-encoding", ""))
-        for token, suffix in _ENCODINGS:
-            if token in accepted:
-                compressed = self._source(path + suffix, path)
-                kind = look(compressed)
-                if kind is None:
-                    return None
-                if kind == "file":
-                    return Response(None, 200, [*headers, ("content-encoding", token)], None, compressed)
+        for token in preferred_encodings(request.headers.get("accept-encoding", "")):
+            compressed = self._source(path + _ENCODINGS[token], path)
+            kind = look(compressed)
+            if kind is None:
+                return None
+            if kind == "file":
+                return Response(None, 200, [*headers, ("content-encoding", token)], None, compressed)
         return Response(None, 200, headers, None, source)
 
     def _source(self, path: str, named: str | None = None) -> _native.FileSource:
@@ -119,19 +122,22 @@ class StaticFiles:
         return _native.FileSource(path or ".", self._folder, kind, None, self._cache_control, True, True)
 
 
-def accepted_encodings(field: str) -> frozenset[str]:
-    """Return the encodings that a field `Accept-Encoding` accepts (RFC 9110 section 12.5.3), without wildcards.
+def preferred_encodings(field: str) -> list[str]:
+    """Return which of br, zstd and gzip a field `Accept-Encoding` prefers to none, the best first (RFC 9110, 12.5.3).
 
-    >>> sorted(accepted_encodings("gzip, br;q=0.5, zstd;q=0, *"))
-    ['br', 'gzip']
+    Equal weights are in this order. Wildcards are left out: what a client does not name, it may not know.
+
+    >>> preferred_encodings("gzip, br;q=0.5, zstd;q=0, *")
+    ['gzip', 'br']
     """
-    accepted = set()
+    weights = {}
     for part in field.lower().split(","):
         token, _, parameters = part.partition(";")
-        weight = parameters.replace(" ", "")
-        if not _NO_WEIGHT.fullmatch(weight):
-            accepted.add(token.strip())
-    return frozenset(accepted - {"", "*"})
+        weight = _WEIGHT.fullmatch(parameters.replace(" ", "").replace("\t", ""))
+        weights[token.strip()] = float(weight[1]) if weight else 1.0
+    least = weights.get("identity", 0.0)
+    accepted = [token for token in _ENCODINGS if weights.get(token, 0.0) > 0 and weights[token] >= least]
+    return sorted(accepted, key=lambda token: -weights[token])
 
 
 def _check(path: str, raw_path: bytes) -> None:

@@ -26,6 +26,7 @@
 //! | `query`       | `QueryParams`: the query of a request as a mapping                    |
 //! | `cookies`     | the cookies of a request                                              |
 //! | `http_error`  | raising exceptions of Python's modules                                |
+//! | `kind`        | how an endpoint is called                                             |
 //! | `routes`      | `Routes`: a compiled application, and which endpoint is called        |
 //! | `response`    | `Response`: a whole response, or the source of one                    |
 //! | `files/`      | responses from files, small ones at once                              |
@@ -43,6 +44,7 @@ mod from_scope;
 mod headers;
 mod http_error;
 mod incoming;
+mod kind;
 mod methods;
 mod mount;
 mod multipart;

@@ -12,6 +12,7 @@ use pyo3::{PyTraverseError, PyVisit};
 use routing::{BadPath, Captures, Converter, Methods, Path, Table};
 
 use super::forms::limits_of;
+use super::kind::Kind;
 use crate::ffi::call::call_method;
 use crate::ffi::error::new_error;
 use crate::ffi::make;
@@ -20,19 +21,6 @@ use crate::name;
 
 /// The method by which Python asks for the route of a WebSocket. No request has it: they are matched without.
 const WEBSOCKET: &str = "WEBSOCKET";
-
-/// How an endpoint is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// `endpoint(request)` returns a value.
-    Plain,
-    /// `endpoint(request)` returns a coroutine of a value.
-    Async,
-    /// `endpoint(scope, receive, send)`, as ASGI has it.
-    Asgi,
-    /// The same for a WebSocket.
-    WebSocket,
-}
 
 /// One endpoint.
 pub(super) struct Entry {
@@ -97,6 +85,8 @@ pub(crate) struct Routes {
     pub(super) values: Option<Py<PyAny>>,
     /// Sends a response that has a source.
     pub(super) send: Option<Py<PyAny>>,
+    /// The place of the ASGI application that gets all requests without another endpoint, whatever their path is.
+    rest: Option<usize>,
 }
 
 /// Shape, methods, kind, endpoint and route.
@@ -164,6 +154,7 @@ impl Routes {
                 .transpose()?,
             values: option(name!("values"))?,
             send: option(name!("send"))?,
+            rest: option(name!("rest"))?.map(|place| place.extract(py)).transpose()?,
         })
     }
 
@@ -231,7 +222,8 @@ impl Routes {
     pub(super) fn mount(&self, found: &Found, raw_path: &[u8]) -> Option<(String, Option<&Py<PyString>>)> {
         let (Found::Entry { place, captures }, Ok(path)) = (found, Path::new(raw_path)) else { return None };
         let entry = &self.entries[*place];
-        if entry.kind != Kind::Asgi {
+        // The target `*` is no path of an application that gets everything.
+        if entry.kind != Kind::Asgi || (self.rest == Some(*place) && captures.is_empty()) {
             return None;
         }
         let is_rest = |parameter: &&routing::Parameter| parameter.converter == Converter::Path;
@@ -245,12 +237,28 @@ impl Routes {
     pub(super) fn find(&self, method: &[u8], raw_path: &[u8], is_websocket: bool) -> Found {
         let path = match Path::new(raw_path) {
             Ok(path) => path,
-            Err(reason) => return Found::BadPath(reason),
+            Err(reason) => return self.undecodable(method, raw_path, is_websocket, reason),
         };
         match self.table(is_websocket).find(method, path.text(), |_, _| Err(())) {
             Ok(Some(found)) => Found::Entry { place: found.entry, captures: found.captures },
             Err(()) => Found::Undecided,
             Ok(None) => self.missing(&path, is_websocket),
+        }
+    }
+
+    /// Returns what answers a request whose path has no text. The application that gets the rest decides on its own,
+    /// unless the path begins like that of another endpoint.
+    #[cold]
+    fn undecodable(&self, method: &[u8], raw_path: &[u8], is_websocket: bool, reason: BadPath) -> Found {
+        let Some(rest) = self.rest else { return Found::BadPath(reason) };
+        let decoded = http::percent_decoded(raw_path);
+        let shown = String::from_utf8_lossy(&decoded).replace('\0', "\u{fffd}").replace('%', "%25");
+        let Ok(path) = Path::new(shown.as_bytes()) else { return Found::BadPath(reason) };
+        match self.table(is_websocket).find(method, path.text(), |_, _| Err(())) {
+            Ok(Some(found)) if found.entry == rest => {
+                Found::Entry { place: rest, captures: Captures::default() }
+            }
+            _ => Found::BadPath(reason),
         }
     }
 
@@ -260,6 +268,9 @@ impl Routes {
 
     #[cold]
     fn missing(&self, path: &Path<'_>, is_websocket: bool) -> Found {
+        if let Some(place) = self.rest {
+            return Found::Entry { place, captures: Captures::default() };
+        }
         match self.table(is_websocket).allowed(path.text(), |_, _| Err(())) {
             Ok(methods) if methods.is_empty() => Found::Missing,
             Ok(_) => Found::NotAllowed,
@@ -366,27 +377,6 @@ impl Routes {
                 let text = make::text(py, text)?;
                 call_method(own.bind_borrowed(py), name!("parse"), &[text.as_any().as_borrowed()])
             }
-        }
-    }
-}
-
-impl Kind {
-    fn named(name: &str) -> PyResult<Self> {
-        match name {
-            "plain" => Ok(Self::Plain),
-            "async" => Ok(Self::Async),
-            "asgi" => Ok(Self::Asgi),
-            "websocket" => Ok(Self::WebSocket),
-            other => Err(new_error::<PyValueError>(format!("{other:?} is no kind of an endpoint"))),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Async => "async",
-            Self::Asgi => "asgi",
-            Self::WebSocket => "websocket",
         }
     }
 }
