@@ -70,9 +70,9 @@ def test_a_configuration_that_disables_loggers(place: str, tmp_path: Path) -> No
     with serving(app=app, folder=tmp_path) as served:
         for path in ("/configure", "/other"):
             served.get(path)
-        status = served.get  # An error has no JSON.
+        # The content of an error is no JSON.
         with pytest.raises(ValueError, match="Expecting value"):
-            status("/raise")
+            served.get("/raise")
         assert served.end() == 0
     assert re.search(rf"^{LINE}vitok serve: http", served.errors, re.M)
     assert re.search(rf"^{LINE}Exception in ASGI application\nTraceback \(most", served.errors, re.M)

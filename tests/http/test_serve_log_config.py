@@ -191,3 +191,35 @@ def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(OptionError, match="YAML needs PyYAML: pip install pyyaml"):
         log_config.apply(str(path), ())
+
+
+def examples() -> list[str]:
+    """The configurations in docs/serve.md."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "serve.md").read_text()
+    section = page.partition("### A configuration of logging")[2].partition("\n### ")[0]
+    return re.findall(r"^```toml\n(.*?)^```$", section, re.M | re.S)
+
+
+def test_the_examples_in_the_documentation(tmp_path: Path) -> None:
+    """The first writes text to standard output, without lines about requests; the second JSON to standard error."""
+    plain, in_json = examples()
+    path = tmp_path / "log.toml"
+    path.write_text(plain)
+    with started("--log-config", path, "--port", "0", app="asgi_apps:without_lifespan") as served:
+        assert served.child.stdout is not None
+        line = served.child.stdout.readline()
+        found = re.search(r" INFO vitok.server: vitok serve: (\S+) ", line)
+        assert found, line
+        served.urls = [found[1]]
+        served.get("/some/path")
+        assert served.end() == 0
+    assert served.output.endswith("INFO vitok.server: SIGTERM: ending\n")
+    assert "/some/path" not in served.output
+    assert served.errors == ""
+    path.write_text(in_json)
+    with serving("--log-config", path, app="asgi_apps:without_lifespan") as served:
+        served.get("/some/path")
+        assert served.end() == 0
+    records = [json.loads(line) for line in served.errors.splitlines()]
+    assert {record["logger"] for record in records} == {"vitok.server", "vitok.access"}
+    assert served.output == ""
