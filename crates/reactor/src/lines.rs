@@ -6,7 +6,8 @@
 //! lost and counted, and the next ones are tried again.
 //!
 //! Lines are written in pieces of at most `PIPE_BUF` bytes, which a pipe takes as a whole (pipe(7)), so that lines of
-//! several processes don't mix.
+//! several processes don't mix. A regular file that is open for appending takes texts of any size as a whole. Another
+//! file may be opened in the place of the first one (dup2), at any time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::sys::descriptor::file_behind;
 use crate::sys::process;
 
 /// The most bytes that wait to be written: ten thousand lines of an access log, written while a reader is busy for a
@@ -44,6 +46,8 @@ pub struct Progress {
 #[derive(Debug)]
 struct Shared {
     fd: RawFd,
+    /// The most bytes of several lines in one write.
+    piece_at_most: usize,
     state: Mutex<State>,
     news: Condvar,
 }
@@ -61,7 +65,8 @@ impl Lines {
     #[must_use]
     pub fn new(fd: RawFd) -> Self {
         let state = Mutex::new(State::default());
-        Self { shared: Arc::new(Shared { fd, state, news: Condvar::new() }) }
+        let piece_at_most = if process::is_regular(fd) { usize::MAX } else { libc::PIPE_BUF };
+        Self { shared: Arc::new(Shared { fd, piece_at_most, state, news: Condvar::new() }) }
     }
 
     /// Queues lines, each with its line feed. They are lost if the queue is full.
@@ -73,7 +78,7 @@ impl Lines {
             return;
         }
         state.progress.waiting += text.len();
-        split(text, |piece| state.pieces.push_back(piece.to_vec()));
+        split(text, self.shared.piece_at_most, |piece| state.pieces.push_back(piece.to_vec()));
         drop(state);
         self.shared.news.notify_one();
     }
@@ -110,10 +115,9 @@ impl Shared {
 
     fn run(&self) {
         process::block_signals();
-        // Whether a line was written in part, so that the next piece needs an end of line before it.
-        let mut is_torn = false;
+        let mut torn = None;
         while let Some(piece) = self.next() {
-            let outcome = self.send(&piece, &mut is_torn);
+            let outcome = self.send(&piece, &mut torn);
             let mut state = self.lock();
             state.progress.waiting -= piece.len();
             state.progress.errno = 0;
@@ -139,13 +143,17 @@ impl Shared {
     }
 
     /// Writes a piece, or returns the error and how many of its lines are lost.
-    fn send(&self, piece: &[u8], is_torn: &mut bool) -> Result<(), (io::Error, u64)> {
-        if *is_torn {
+    ///
+    /// `torn` is the file in which a line was written in part, so that the next piece needs an end of line before it.
+    fn send(&self, piece: &[u8], torn: &mut Option<(u64, u64)>) -> Result<(), (io::Error, u64)> {
+        if torn.is_some() && *torn == file_behind(self.fd) {
             self.send_all(b"\n").map_err(|(error, _)| (error, count(piece)))?;
-            *is_torn = false;
         }
+        *torn = None;
         self.send_all(piece).map_err(|(error, written)| {
-            *is_torn = written > 0 && piece[written - 1] != b'\n';
+            if written > 0 && piece[written - 1] != b'\n' {
+                *torn = file_behind(self.fd);
+            }
             (error, count(&piece[written..]))
         })
     }
@@ -173,12 +181,12 @@ fn count(text: &[u8]) -> u64 {
     ends as u64 + u64::from(begun)
 }
 
-/// Splits a text into pieces of whole lines, as many together as a pipe takes at once. A longer line is a piece of its
-/// own.
-fn split(text: &[u8], mut take: impl FnMut(&[u8])) {
+/// Splits a text into pieces of whole lines, as many together as have at most so many bytes. A longer line is a piece
+/// of its own.
+fn split(text: &[u8], at_most: usize, mut take: impl FnMut(&[u8])) {
     let mut rest = text;
-    while rest.len() > libc::PIPE_BUF {
-        let last = rest[..libc::PIPE_BUF].iter().rposition(|byte| *byte == b'\n');
+    while rest.len() > at_most {
+        let last = rest[..at_most].iter().rposition(|byte| *byte == b'\n');
         let end =
             last.or_else(|| rest.iter().position(|byte| *byte == b'\n')).map_or(rest.len(), |at| at + 1);
         take(&rest[..end]);
@@ -264,11 +272,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_takes_a_text_as_a_whole() {
+        let path = std::env::temp_dir().join(format!("vitok-lines-{}", std::process::id()));
+        let file = File::options().append(true).create(true).open(&path).unwrap();
+        let lines = Lines::new(file.as_raw_fd());
+        assert_eq!(lines.shared.piece_at_most, usize::MAX);
+        let text = "a line\n".repeat(2 * libc::PIPE_BUF);
+        lines.write(text.as_bytes());
+        wait(&lines, |progress| progress.waiting == 0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn pieces_are_whole_lines_that_a_pipe_takes_at_once() {
         let long = "x".repeat(2 * libc::PIPE_BUF) + "\n";
         let text = "short\n".repeat(libc::PIPE_BUF) + &long + &long + "end\n";
         let mut pieces: Vec<Vec<u8>> = Vec::new();
-        split(text.as_bytes(), |piece| pieces.push(piece.to_vec()));
+        split(text.as_bytes(), libc::PIPE_BUF, |piece| pieces.push(piece.to_vec()));
         assert_eq!(pieces.concat(), text.as_bytes());
         for piece in &pieces {
             assert!(piece.ends_with(b"\n"));
