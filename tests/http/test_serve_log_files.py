@@ -262,3 +262,26 @@ def test_sigusr1_of_an_application_without_log_files() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert found == [signal.SIGUSR1]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_application_that_cannot_be_loaded(workers: str, tmp_path: Path) -> None:
+    """The traceback is on standard error and in the file, of a worker as well."""
+    path = tmp_path / "log"
+    (tmp_path / "log_app_broken.py").write_text("raise LookupError('nothing there')\n")
+    words = ("--log-file", path, "--port", "0", "--workers", workers)
+    with started(*words, app="log_app_broken:app", folder=tmp_path) as served:
+        assert served.wait() == 3
+    assert "LookupError: nothing there" in served.errors
+    assert "vitok serve: 'log_app_broken:app' raised LookupError while it was being loaded" in served.errors
+    text = path.read_text()
+    assert re.search(rf"^{TIME} ERROR \[\d+\] the application can't be loaded\nTraceback", text, re.M)
+    assert text.count("LookupError: nothing there") == 1
+
+
+def test_a_startup_that_fails(tmp_path: Path) -> None:
+    """Its reason is in the file."""
+    path = tmp_path / "log"
+    with started("--log-file", path, "--port", "0", app="asgi_apps:fails_to_start") as served:
+        assert served.wait() == 3
+    assert "no database" in path.read_text()

@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import CHILD_SECONDS, FOLDER, UP, Served
+from served import CHILD_SECONDS, FOLDER, UP, Served, started
+from served import serving as serving_with
 
 pytestmark = pytest.mark.vitok_only
 
@@ -174,3 +176,49 @@ def test_a_full_device(stream: str) -> None:
             assert child.stdout.readline() == "startup\n"
             child.terminate()
             assert child.wait(CHILD_SECONDS) == 0
+
+
+def test_log_files_on_a_full_device() -> None:
+    """ENOSPC for every line of both files: requests are answered, and SIGTERM ends it with 0."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd, port = listener.fileno(), listener.getsockname()[1]
+        words = ("--fd", fd, "--log-file", "/dev/full", "--access-log-file", "/dev/full")
+        with started(*words, app="asgi_apps:without_lifespan", pass_fds=[fd]) as served:
+            served.urls = [f"http://127.0.0.1:{port}"]
+            with Client(served) as client:
+                client.ask(times=MANY)
+                client.ask("/error", 20, 500)
+            end(served)
+
+
+def test_a_log_file_on_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None:
+    """A small file system: lines are lost and counted while it is full, and written again afterwards."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        filler, access = disk / "filler", disk / "access.log"
+        filler.write_bytes(b"x" * 32768)
+        with (
+            serving_with("--access-log-file", access, app="asgi_apps:without_lifespan") as served,
+            Client(served) as client,
+        ):
+            client.ask_until(served, r"the access log: it can't be written \(No space left on device\)", LONG)
+            client.ask("/full", 20)
+            filler.unlink()
+            while not (found := LOST.search(access.read_text())):
+                client.ask("/again")
+            client.ask("/last")
+            end(served)
+        text = access.read_text()
+        whole = re.findall(r'^\S+ 127\.0\.0\.1:\d+ "GET /\S+ HTTP/1\.1" 200 \d+B \d+\.\d+ms$', text, re.M)
+        assert len(whole) + int(found[1]) == client.count
+        assert '"GET /last ' in whole[-1]
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

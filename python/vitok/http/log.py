@@ -41,7 +41,28 @@ def prepared(options: Logs) -> Iterator[None]:
     with log_files.opened(options), _early_signals(options):
         if options.log_config is not None:
             log_config.apply(options.log_config, (_SERVER, _ACCESS, _LOOP))
-        yield
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            if log_files.is_file(options.log_file):
+                _note_failure(options, error)
+            raise
+
+
+def _note_failure(options: Logs, error: BaseException) -> None:
+    """Write why serving failed to the file for messages: nobody may see the standard error of a worker or a service.
+
+    An exception of the application's module is what SystemExit was raised for.
+    """
+    cause = error.__context__ if isinstance(error, SystemExit) else error.__cause__
+    if isinstance(error, SystemExit) and not isinstance(cause, Exception):
+        return
+    log = Log(options, is_owner=True)
+    reason = "the application can't be loaded" if isinstance(error, SystemExit) else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    log.logger.error("%s", reason, exc_info=cause)
+    log.close()
 
 
 @contextmanager
