@@ -5,7 +5,6 @@ Each version of an application has a word, which it answers with; what happens i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,11 +86,3 @@ def is_running(process: int) -> bool:
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-@contextmanager
-def made(path: Path) -> Iterator[Path]:
-    """A named pipe, which a child can wait at."""
-    os.mkfifo(path)
-    yield path
-    path.unlink()

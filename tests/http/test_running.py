@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from reload_support import READY
 from served import UP, Served, get
 from support import run_python
 from vitok.http import running
@@ -64,6 +65,21 @@ def test_a_script(tmp_path: Path, workers: int) -> None:
     with started(script(tmp_path, workers)) as served:
         pid = get(served.port)["process"]
         assert (pid == served.child.pid) == (workers == 1)
+        assert served.end(signal.SIGTERM) == 0
+        assert served.output.splitlines()[-1] == "ended"
+
+
+@pytest.mark.parametrize("kind", ["a script", "a module"])
+def test_a_script_that_reloads(tmp_path: Path, kind: str) -> None:
+    """With `reload` a worker imports the script, and imports it again after a change."""
+    path = script(tmp_path, 1, SCRIPT.replace("workers=WORKERS", "reload=True, reload_delay=0.05"))
+    command = (path,) if kind == "a script" else ("-m", path.stem)
+    with started(*command, folder=tmp_path if kind == "a module" else None) as served:
+        first = int(served.read_until(READY)[1])
+        assert get(served.port)["process"] == first != served.child.pid
+        path.write_text(path.read_text() + "\n# changed\n")
+        second = int(served.read_until(READY)[1])
+        assert get(served.port)["process"] == second != first
         assert served.end(signal.SIGTERM) == 0
         assert served.output.splitlines()[-1] == "ended"
 

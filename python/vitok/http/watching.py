@@ -11,6 +11,7 @@ import importlib
 import os
 import re
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -80,7 +81,7 @@ def folders_of(app: str, options: Options) -> list[Path]:
                 raise OptionError(f"--reload-dir: {folder!r} is not a folder")
         return [Path(folder).resolve() for folder in options.reload_dirs]
     found = [Path(options.app_dir or ".").resolve()]
-    place = _place_of(app.partition(":")[0].partition(".")[0])
+    place = _place_of(app.partition(":")[0].partition(".")[0], [str(found[0]), *sys.path])
     if place is not None and not any(place.is_relative_to(folder) for folder in found):
         found.append(place)
     return found
@@ -299,11 +300,11 @@ def _stamp(status: os.stat_result) -> Stamp:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _place_of(module: str) -> Path | None:
+def _place_of(module: str, path: list[str]) -> Path | None:
     """Return the folder of a package or module that the path leads to, without importing it. None if it is installed
     or missing.
     """
-    found = PathFinder.find_spec(module)
+    found = PathFinder.find_spec(module, path)
     if found is None:
         return None
     places = list(found.submodule_search_locations or ())
