@@ -4,6 +4,7 @@ The worker is a program that is given as text; real workers are tested in test_s
 """
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -25,11 +26,13 @@ def with_worker(program: str, use: Callable[[Process], Coroutine[Any, Any, None]
 
     async def main() -> None:
         ours, theirs = socket.socketpair()
+        stacks, writes = os.pipe()
+        os.close(writes)
         with theirs:
             words = [sys.executable, "-c", PROGRAM + program, str(theirs.fileno())]
             child = subprocess.Popen(words, pass_fds=[theirs.fileno()])
         ours.setblocking(False)
-        process = Process(child, ours)
+        process = Process(child, ours, stacks)
         try:
             async with asyncio.timeout(CHILD_SECONDS):
                 await use(process)
@@ -44,13 +47,14 @@ def with_worker(program: str, use: Callable[[Process], Coroutine[Any, Any, None]
 def test_messages_in_pieces() -> None:
     """A message counts once its line is complete."""
     program = (
-        "channel.send(b'rea'); channel.send(b'dy\\nrepl'); channel.send(b'ace its age: 3 s\\nreport {\"a\": 1'); "
+        "channel.send(b'rea'); channel.send(b'dy\\nrepl'); channel.send(b'ace lifetime its age\\nreport {\"a\": 1'); "
         "channel.recv(1); channel.send(b'}\\n'); channel.recv(1)"
     )
 
     async def use(process: Process) -> None:
         await process.ready
-        assert await process.due == "its age: 3 s"
+        assert await process.due == "its age"
+        assert process.due_label == "lifetime"
         assert process.report == {}
         assert await process.fresh_report(CHILD_SECONDS) == {"a": 1}
         assert process.heard >= process.began

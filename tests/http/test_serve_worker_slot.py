@@ -24,6 +24,8 @@ class Worker:
         self.began = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
         self.due: asyncio.Future[str] = loop.create_future()
+        self.due_label = ""
+        self.is_hung = False
         self.ended: asyncio.Future[int] = loop.create_future()
 
     def do(self, what: str) -> "Worker":

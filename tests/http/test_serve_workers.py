@@ -149,7 +149,7 @@ def test_a_number_of_requests_to_a_worker() -> None:
         assert seen <= set(workers_of(served.errors)) | seen
         assert answering_at_last(served.port)
         assert served.end() == 0
-    assert "requests started" in served.errors
+    assert "3 requests have ended: the process is due for replacement" in served.errors
 
 
 def test_a_running_request_may_end() -> None:

@@ -5,6 +5,8 @@ a report at once. The worker sends `ready` when it accepts connections, `replace
 replacement, and `report` with a JSON object in every interval, when it is asked, and once more before it ends. A closed
 channel means that the other side has gone. The need for workers is decided elsewhere, and so is what a report says.
 
+A worker has a pipe, too, to which it writes the stacks of its threads at the signal STACKS, whatever its loop does.
+
 A worker is a new interpreter, neither forked nor spawned by multiprocessing: it inherits no open files, locks or
 threads of the parent, its `__main__` is not imported a second time, and workers share no memory. Pages that a fork
 would share are soon copied, because reference counts change.
@@ -13,7 +15,9 @@ would share are soon copied, because reference counts change.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -23,9 +27,20 @@ from typing import Any
 
 from .leaving import first_of
 
-# The messages on the channel, one line each. A reason follows REPLACE, and a JSON object REPORT of a worker.
+# The messages on the channel, one line each. A word for the reason follows REPLACE, and then the reason as text; a JSON
+# object follows REPORT of a worker.
 READY, REPLACE, REPORT = b"ready", b"replace", b"report"
 END, END_REPLACED, NOW = b"end", b"end_replaced", b"now"
+# The signal at which a worker writes its stacks: one that applications don't use, nor glibc (the first ones) and
+# valgrind (the last one). Where there are no real-time signals, the one that is made for such questions.
+STACKS: int = signal.SIGRTMAX - 3 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGINFO", signal.SIGUSR2)
+# The time between two reports, at most; that of a worker that may be silent for a short time only is a part of it.
+REPORT_SECONDS = 1.0
+_REPORTS_PER_SILENCE = 4
+# Stacks are complete when so many seconds bring no more of them.
+_QUIET_SECONDS = 0.2
+# As many bytes of stacks as are kept.
+_MOST_STACKS = 256 * 1024
 # Flags of this interpreter that a worker needs as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
@@ -33,7 +48,8 @@ _FLAGS = ("-P",)
 class Process:
     """One worker. `pid` identifies it in the log."""
 
-    def __init__(self, child: subprocess.Popen[bytes], channel: socket.socket) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], channel: socket.socket, stacks: int) -> None:
+        """`stacks` is the descriptor of the pipe for them. This object owns the channel and the pipe."""
         loop = asyncio.get_running_loop()
         self.pid = child.pid
         self.began = loop.time()
@@ -41,6 +57,10 @@ class Process:
         """Done when the worker accepts connections."""
         self.due: asyncio.Future[str] = loop.create_future()
         """Done when the worker is due for replacement, with the reason in words; it continues to serve."""
+        self.due_label = ""
+        """The reason in one word: requests, lifetime or memory; once `due` is done."""
+        self.is_hung = False
+        """Whether it was killed because its loop was silent."""
         self.ended: asyncio.Future[int] = loop.create_future()
         """The exit code of the worker, negative for a signal."""
         self.report: dict[str, Any] = {}
@@ -51,26 +71,41 @@ class Process:
         self._child = child
         self._channel = channel
         self._words = b""
+        self._pipe = stacks
+        self._stacks = b""
+        self._written: asyncio.Future[None] = loop.create_future()
         loop.add_reader(channel, self._hear)
+        loop.add_reader(stacks, self._read_stacks)
 
     @classmethod
     def start(cls, order: bytes, descriptors: Sequence[int]) -> Process:
         """Start a worker, which inherits these descriptors with their numbers. OSError if there can be no process."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            words = [sys.executable, *_interpreter_flags(), "-m", "vitok.http.worker", str(theirs.fileno())]
+        with contextlib.ExitStack() as ours:
+            channel, theirs = socket.socketpair()
+            ours.callback(channel.close)
+            with theirs:
+                stacks, writes = os.pipe()
+                ours.callback(os.close, stacks)
+                try:
+                    numbers = theirs.fileno(), writes
+                    words = [sys.executable, *_interpreter_flags(), "-m", "vitok.http.worker", *map(str, numbers)]
+                    child = subprocess.Popen(words, pass_fds=[*numbers, *descriptors])
+                finally:
+                    os.close(writes)
             try:
-                child = subprocess.Popen(words, pass_fds=[theirs.fileno(), *descriptors])
-            except BaseException:
-                ours.close()
-                raise
-        try:
-            # A few KiB at most: there is room for them. A child that has ended already is noticed elsewhere.
-            ours.sendall(order)
-        except OSError:
-            pass
-        ours.setblocking(False)
-        return cls(child, ours)
+                # A few KiB at most: there is room for them. A child that has ended already is noticed elsewhere.
+                channel.sendall(order)
+            except OSError:
+                pass
+            channel.setblocking(False)
+            os.set_blocking(stacks, False)
+            ours.pop_all()
+        return cls(child, channel, stacks)
+
+    @property
+    def is_talking(self) -> bool:
+        """Whether the loop of the worker should run: it was ready, and has not closed its channel."""
+        return self.ready.done() and self._channel.fileno() != -1
 
     def look(self) -> None:
         """Check whether the worker has ended: SIGCHLD says that one has, but not which."""
@@ -79,6 +114,9 @@ class Process:
             while self._channel.fileno() != -1 and self._hear():
                 pass
             self._hang_up()
+            while self._pipe != -1 and self._read_stacks():
+                pass
+            self._close_pipe()
             self.ended.set_result(code)
 
     async def fresh_report(self, seconds: float) -> dict[str, Any]:
@@ -90,6 +128,21 @@ class Process:
             self._say(REPORT)
             await first_of(self._fresh, self.ended, seconds=seconds)
         return self.report
+
+    async def ask_for_stacks(self, seconds: float) -> None:
+        """Make the worker write the stacks of its threads, and wait for them, at most this long."""
+        self._signal(STACKS)
+        deadline = asyncio.get_running_loop().time() + seconds
+        await first_of(self._written, self.ended, seconds=seconds)
+        while (written := self._stacks) and not self.ended.done() and asyncio.get_running_loop().time() < deadline:
+            await first_of(self._written, self.ended, seconds=_QUIET_SECONDS)
+            if self._stacks == written:
+                return
+
+    def take_stacks(self) -> str:
+        """Return the stacks that the worker has written since the last call."""
+        stacks, self._stacks = self._stacks, b""
+        return stacks.decode(errors="backslashreplace").rstrip()
 
     def end(self, *, is_replaced: bool) -> None:
         """Ask the worker to end gracefully, and tell it whether another one serves in its place.
@@ -111,7 +164,7 @@ class Process:
         """Kill the worker."""
         self._signal(signal.SIGKILL)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: int) -> None:
         if not self.ended.done():
             self._child.send_signal(number)
 
@@ -144,7 +197,8 @@ class Process:
         if word == READY and not self.ready.done():
             self.ready.set_result(None)
         elif word == REPLACE and not self.due.done():
-            self.due.set_result(rest.decode(errors="replace"))
+            self.due_label, _, reason = rest.decode(errors="replace").partition(" ")
+            self.due.set_result(reason)
         elif word == REPORT:
             self.report = json.loads(rest)
             self._fresh.set_result(None)
@@ -154,6 +208,31 @@ class Process:
         if self._channel.fileno() != -1:
             asyncio.get_running_loop().remove_reader(self._channel)
             self._channel.close()
+
+    def _read_stacks(self) -> bool:
+        """Take a part of the stacks. Return whether there may be more."""
+        try:
+            block = os.read(self._pipe, 65536)
+        except (BlockingIOError, InterruptedError):
+            return False
+        if not block:
+            self._close_pipe()
+            return False
+        self._stacks = (self._stacks + block)[-_MOST_STACKS:]
+        self._written.set_result(None)
+        self._written = asyncio.get_running_loop().create_future()
+        return True
+
+    def _close_pipe(self) -> None:
+        if self._pipe != -1:
+            asyncio.get_running_loop().remove_reader(self._pipe)
+            os.close(self._pipe)
+            self._pipe = -1
+
+
+def report_interval(silence: float | None) -> float:
+    """Return the time between two reports of a worker, and between two looks for them, for this longest silence."""
+    return REPORT_SECONDS if silence is None else min(REPORT_SECONDS, silence / _REPORTS_PER_SILENCE)
 
 
 def description(code: int) -> str:

@@ -6,7 +6,6 @@ Processes, the command line and exit codes are not known here; signals are handl
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ from typing import Any
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import metrics, mounts, proxies, sockets, tls
+from . import metrics, mounts, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
@@ -100,8 +99,8 @@ class Server:
         """Set when connections are accepted."""
         self.due = asyncio.Event()
         """Set when the process should be replaced, because of one of its limits."""
-        self.due_reason = ""
-        """The limit, in words, once `due` is set."""
+        self.limit_reached: process_limits.Reached | None = None
+        """The limit, once `due` is set."""
         self.urls: tuple[str, ...] = ()
         """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
         self.metrics_urls: tuple[str, ...] = ()
@@ -233,6 +232,7 @@ class Server:
         seconds = self._options.timeout_header
         listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log)
         reloader: asyncio.Task[None] | None = None
+        limiting: asyncio.Task[None] | None = None
         try:
             await listeners.open(self._options.backlog)
             if self._loaded:
@@ -241,12 +241,13 @@ class Server:
                     self._reloading.request()
                 reloader = asyncio.create_task(self._reloading.run())
             self._announce(bound)
-            self._limit_requests(http)
+            limiting = asyncio.create_task(self._limit(http))
             await self._asked.wait()
         finally:
             self._reloading = None
-            if reloader is not None:
-                reloader.cancel()
+            for task in (reloader, limiting):
+                if task is not None:
+                    task.cancel()
             await self._end(http, listeners)
 
     async def _end(self, http: HttpServer, listeners: Listeners) -> None:
@@ -314,22 +315,13 @@ class Server:
             return "ending: the server is shutting down"
         return "" if self.started.is_set() else "starting: the application has not started yet"
 
-    def _limit_requests(self, http: HttpServer) -> None:
-        limit = self._options.limit_max_requests
-        if limit is not None:
-            limit += random.randint(0, self._options.limit_max_requests_jitter)
-            http.served(limit).add_done_callback(lambda _: self._on_request_limit(http.requests))
-
-    def _on_request_limit(self, requests: int) -> None:
-        self._be_due(f"{requests} requests started")
-
-    def _be_due(self, reason: str) -> None:
-        """Make the process due for replacement, and end it if nothing else does."""
-        if self._asked.is_set() or self.due.is_set():
+    async def _limit(self, http: HttpServer) -> None:
+        """Wait for a limit of the process, which makes it due for replacement, and end it if nothing else does."""
+        self.limit_reached = await process_limits.reached(self._options, http, self._log.logger)
+        if self._asked.is_set():
             return
-        self.due_reason = reason
         self.due.set()
-        self._log.logger.info("%s: the process is due for replacement", reason)
+        self._log.logger.info("%s: the process is due for replacement", self.limit_reached.message)
         if not self._has_successor:
             # The limit is for processes that something starts again.
             self.stop(restarts=True)

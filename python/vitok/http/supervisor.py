@@ -13,6 +13,7 @@ from typing import Any
 
 from . import application, metrics, order, proxies, sockets, tls
 from .application import Application
+from .health import Heartbeat
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log
 from .options import OptionError, Options
@@ -65,11 +66,14 @@ class Supervisor:
             self._order, self._descriptors = order.written(self._app, self._options, bound)
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
+                heartbeat = Heartbeat(self._processes, self._options.timeout_worker_healthcheck, self._log)
+                looking = asyncio.create_task(heartbeat.run())
                 async with metrics.serving(watched, self._metrics, self._log):
                     try:
                         await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
                     finally:
                         await self._end_workers()
+                        looking.cancel()
         finally:
             sockets.close([*bound, *watched])
             self._log.close()

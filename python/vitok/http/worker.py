@@ -1,4 +1,4 @@
-"""The program of a worker: `python -m vitok.http.worker CHANNEL`, started only by the supervisor.
+"""The program of a worker: `python -m vitok.http.worker CHANNEL STACKS`, started only by the supervisor.
 
 It serves until the supervisor asks it to end or has ended, or until SIGTERM; SIGINT is left to the supervisor, since
 Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates again. Other workers are not known here.
@@ -7,7 +7,9 @@ Ctrl-C at a terminal reaches both. So does SIGHUP, which loads the certificates 
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
+import os
 import signal
 import socket
 import sys
@@ -17,12 +19,9 @@ from typing import Any
 from .leaving import Leaving, handled, run
 from .log import prepared
 from .order import Order
-from .process import END, END_REPLACED, NOW, READY, REPLACE, REPORT
+from .process import END, END_REPLACED, NOW, READY, REPLACE, REPORT, STACKS, report_interval
 from .server import Server
 from .serving import explained, left, load
-
-# The time between two reports.
-REPORT_SECONDS = 1.0
 
 
 def main() -> None:
@@ -32,6 +31,8 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The channel was inheritable for this process; processes started by the application must not inherit it.
     channel.set_inheritable(False)
+    os.set_inheritable(int(sys.argv[2]), False)
+    faulthandler.register(STACKS, file=int(sys.argv[2]), all_threads=True)
     order = Order.parse(_first_line(channel))
     sys.argv[:] = order.arguments
     sys.path[:] = order.path
@@ -41,7 +42,8 @@ def main() -> None:
         with left(leaving), explained(), prepared(options):
             application = partial(load, order.app, options)
             server = Server.of_process(options, application, leaving=leaving, bind=order.bind, has_successor=True)
-            run(partial(_serve, server, channel, leaving), leaving)
+            interval = report_interval(options.timeout_worker_healthcheck)
+            run(partial(_serve, server, channel, leaving, interval), leaving)
 
 
 def _ignore(number: int, frame: object) -> None:
@@ -59,10 +61,10 @@ def _first_line(channel: socket.socket) -> bytes:
     return line
 
 
-async def _serve(server: Server, channel: socket.socket, leaving: Leaving) -> None:
+async def _serve(server: Server, channel: socket.socket, leaving: Leaving, interval: float) -> None:
     reader, writer = await asyncio.open_connection(sock=channel)
     reports = Reports(server, writer)
-    tasks = [asyncio.create_task(_obey(server, reader, reports)), asyncio.create_task(reports.run())]
+    tasks = [asyncio.create_task(_obey(server, reader, reports)), asyncio.create_task(reports.run(interval))]
     try:
         with (
             handled((signal.SIGHUP,), server.on_hangup),
@@ -97,15 +99,15 @@ class Reports:
         self._server = server
         self._writer = writer
 
-    async def run(self) -> None:
-        """Report once a second, from the start on, and say when the process is due for replacement."""
+    async def run(self, interval: float) -> None:
+        """Report in every interval, from the start on, and say when the process is due for replacement."""
         await self._server.started.wait()
         self._writer.write(READY + b"\n")
         due = asyncio.create_task(self._tell_due())
         try:
             while True:
                 self.send()
-                await asyncio.sleep(REPORT_SECONDS)
+                await asyncio.sleep(interval)
         finally:
             due.cancel()
 
@@ -117,7 +119,8 @@ class Reports:
 
     async def _tell_due(self) -> None:
         await self._server.due.wait()
-        self._writer.write(b"%b %b\n" % (REPLACE, self._server.due_reason.encode()))
+        if (limit := self._server.limit_reached) is not None:
+            self._writer.write(b"%b %b %b\n" % (REPLACE, limit.label.encode(), limit.message.encode()))
 
 
 if __name__ == "__main__":

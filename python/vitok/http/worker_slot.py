@@ -70,7 +70,7 @@ class WorkerSlot:
                 if not worker.ended.done():
                     worker = await self._exchange(worker)
             self._log.logger.warning("worker %d ended (%s): starting another", worker.pid, _how(worker))
-            self._pool.count_restart("signal" if worker.ended.result() < 0 else "exit")
+            self._pool.count_restart("hang" if worker.is_hung else "signal" if worker.ended.result() < 0 else "exit")
             if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
                 await self._pause()
             else:
@@ -99,7 +99,7 @@ class WorkerSlot:
         restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
-            self._pool.count_restart("requests" if worker.due.done() else "hangup")
+            self._pool.count_restart(worker.due_label or "hangup")
             self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor
         self._log.logger.error("worker %d is not replaced", worker.pid)
