@@ -125,6 +125,35 @@ def test_quick_changes(project: Project) -> None:
             served.read_until(READY)
 
 
+def test_the_same_second_and_size(project: Project) -> None:
+    """A change that bytecode does not know of, since it looks at seconds and sizes only, is seen all the same."""
+    path = project.folder / "site_app.py"
+    with project.serving() as served:
+        ready(served)
+        saved = path.stat().st_mtime_ns
+        for fresh in ("other", "third"):
+            path.write_text(APP.format(word=fresh))
+            os.utime(path, ns=(saved, saved))
+            ready(served)
+            assert word(served) == fresh
+
+
+def test_in_another_thread(plain: Project) -> None:
+    """There nobody would hear of the end of a worker."""
+    raised: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            vitok.serve("site_app:app", reload=True, app_dir=str(plain.folder), port=0)
+        except RuntimeError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    assert "reload: the call has to be in the main thread" in str(raised[0])
+
+
 def test_a_factory_in_a_source_folder(plain: Project) -> None:
     """--factory, with the application in a package of src/."""
     plain.write(APP.format(word="first") + FACTORY, "src/site_package/web.py")

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import importlib.util
 import os
 import signal
+import threading
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +40,8 @@ class Reloader:
     """Serves with a worker at a time. ValueError and OSError for errors that are found before any is started."""
 
     def __init__(self, app: Application | str, options: Options) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("reload: the call has to be in the main thread, which hears of the end of a worker")
         if not isinstance(app, str):
             raise OptionError("reload: expected the application as module:attribute, since it is imported again")
         if options.workers != 1:
@@ -57,6 +62,8 @@ class Reloader:
         self._watcher = Watcher(files, options.reload_delay, self._log)
         self._worker: Process | None = None
         self._news: list[str] = []
+        # The files that have changed since the worker was started.
+        self._stale: set[str] = set()
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._changed = asyncio.Event()
@@ -102,14 +109,15 @@ class Reloader:
     def _tell(self, loop: asyncio.AbstractEventLoop, changes: list[Change]) -> None:
         """Ask for another start, from the thread that watches."""
         try:
-            loop.call_soon_threadsafe(self._ask, _described(changes))
+            loop.call_soon_threadsafe(self._ask, _described(changes), [change.path for change in changes])
         except RuntimeError:
             # The loop is closed: a scan took longer than the end.
             return
 
-    def _ask(self, news: str) -> None:
+    def _ask(self, news: str, paths: Iterable[str] = ()) -> None:
         """Ask for another start."""
         self._news.append(news)
+        self._stale.update(paths)
         self._changed.set()
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -128,6 +136,8 @@ class Reloader:
             # What has changed before is what the worker is going to import.
             self._changed.clear()
             self._news.clear()
+            _discard_bytecode(self._stale)
+            self._stale.clear()
             self._start()
             if not await self._is_due():
                 await self._changed.wait()
@@ -198,6 +208,21 @@ def _hurried(options: Options) -> Options:
         timeout_graceful_shutdown=at_most(REQUEST_SECONDS, options.timeout_graceful_shutdown),
         timeout_shutdown=at_most(LIFESPAN_SECONDS, options.timeout_shutdown),
     )
+
+
+def _discard_bytecode(sources: Iterable[str]) -> None:
+    """Remove the bytecode of these files, since it knows its source by the size and the whole second of its time.
+
+    A file that was saved, imported and saved again in one second, with one size, would not be compiled again
+    (https://docs.python.org/3/reference/import.html#cached-bytecode-invalidation).
+    """
+    for source in sources:
+        if source.endswith(".py"):
+            try:
+                Path(importlib.util.cache_from_source(source)).unlink(missing_ok=True)
+            except (NotImplementedError, OSError):
+                # There is none with such an interpreter, or nobody may remove it: then nobody could write it.
+                continue
 
 
 def _described(changes: list[Change]) -> str:
