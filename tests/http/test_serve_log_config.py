@@ -95,17 +95,34 @@ def test_the_level_of_messages(tmp_path: Path) -> None:
     assert "INFO" not in served.errors
 
 
+PLAIN = """
+import logging
+async def app(scope, receive, send):
+    logging.getLogger('asyncio').error('from asyncio')
+    await send({'type': 'http.response.start', 'status': 204})
+    await send({'type': 'http.response.body'})
+"""
+
+
+def test_a_file_for_the_loggers_of_the_server_only(tmp_path: Path) -> None:
+    """Messages of asyncio are then written as without the file."""
+    path = tmp_path / "log.toml"
+    path.write_text(TOML)
+    (tmp_path / "logging_app_of_asyncio.py").write_text(PLAIN)
+    server = serving("--log-config", path, "--lifespan", "off", app="logging_app_of_asyncio:app", folder=tmp_path)
+    with server as served:
+        status(served.port)
+        assert served.end() == 0
+    assert re.search(r"^\S+ ERROR \[\d+\] from asyncio$", served.errors, re.M)
+    assert served.errors.count("from asyncio") == 1
+    assert re.search(r"^SHORT vitok.access INFO .* 204 ", served.errors, re.M)
+
+
 def test_the_loggers_that_the_file_does_not_name(tmp_path: Path) -> None:
     """Without a handler anywhere they write as ever, and messages of asyncio are still written."""
     path = tmp_path / "log.json"
     path.write_text('{"handlers": {}}')
-    (tmp_path / "logging_app_plain.py").write_text(
-        "import logging\n"
-        "async def app(scope, receive, send):\n"
-        "    logging.getLogger('asyncio').error('from asyncio')\n"
-        "    await send({'type': 'http.response.start', 'status': 204})\n"
-        "    await send({'type': 'http.response.body'})\n"
-    )
+    (tmp_path / "logging_app_plain.py").write_text(PLAIN)
     with serving("--log-config", path, "--lifespan", "off", app="logging_app_plain:app", folder=tmp_path) as served:
         status(served.port)
         assert served.end() == 0

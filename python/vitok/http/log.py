@@ -19,16 +19,13 @@ from typing import TextIO
 
 from . import log_config, log_files
 from .log_format import TIME, JsonFormatter, formatter, wants_colors
-from .log_output import LineHandler, Output
+from .log_output import FLUSH_SECONDS, LineHandler, Output
 from .options.logs import Logs
 
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
 # The logger to which the loop reports errors outside of any request.
 _LOOP = "asyncio"
-# The time to write the rest of each log at the end: a reader that reads needs much less, one that does not no time at
-# all.
-FLUSH_SECONDS = 1.0
 
 
 @contextmanager
@@ -116,8 +113,11 @@ class Log:
         """Make the loggers write, as far as nobody else has."""
         logging.getLogger(_LOOP).disabled = False
         is_configured = self._is_configured(self._logger)
+        self._handler = self._made_handler(self._destination("log_file", "stderr")())
+        # Where the server's messages have a handler of the application, the loop's may have none.
+        logging.getLogger(_LOOP).addHandler(self._handler)
         if self._options.log_file is not None or not is_configured:
-            self._add_handler(self._destination("log_file", "stderr")())
+            self._logger.addHandler(self._handler)
         if not is_configured:
             # The handlers of the root logger are for the application.
             self._logger.propagate = False
@@ -126,13 +126,12 @@ class Log:
         if self._has_options() and not _has_level(self._access):
             self._access.setLevel(logging.INFO)
 
-    def _add_handler(self, stream: TextIO | None) -> None:
-        self._handler = LineHandler(stream)
+    def _made_handler(self, stream: TextIO | None) -> LineHandler:
+        handler = LineHandler(stream)
         has_colors = wants_colors(self._options.use_colors, stream)
-        self._handler.setFormatter(formatter(self._options.log_format, has_colors=has_colors))
-        self._handler.addFilter(self._is_ours)
-        self._logger.addHandler(self._handler)
-        logging.getLogger(_LOOP).addHandler(self._handler)
+        handler.setFormatter(formatter(self._options.log_format, has_colors=has_colors))
+        handler.addFilter(self._is_ours)
+        return handler
 
     @property
     def logger(self) -> logging.Logger:
@@ -147,7 +146,7 @@ class Log:
     def descriptor(self) -> int | None:
         """The descriptor that messages are written to, for what has to be written without Python; None without one.
 
-        This is standard error if the loggers have handlers of the application.
+        This is standard error unless there is a file, whatever handlers the loggers have.
         """
         stream = sys.stderr if self._handler is None else self._handler.output.stream
         try:

@@ -17,6 +17,9 @@ from typing import TextIO
 
 from vitok._native import LineWriter
 
+# The time to write the rest of each log at the end: a reader that reads needs much less, one that does not no time at
+# all.
+FLUSH_SECONDS = 1.0
 # If fewer bytes than this wait, a stream that was too slow counts as one that is read again: half of the limit.
 _MUCH = 512 * 1024
 # How often the progress of the thread that writes is looked at, when a log is flushed.
@@ -24,7 +27,7 @@ _LOOK_SECONDS = 0.001
 
 
 class LineHandler(logging.Handler):
-    """A handler for standard error that never blocks."""
+    """A handler for a stream that does not block while it emits a record."""
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
@@ -41,6 +44,10 @@ class LineHandler(logging.Handler):
             self.output.write(text)
         except Exception:
             self.handleError(record)
+
+    def flush(self) -> None:
+        """Wait until all records are written, at most FLUSH_SECONDS. `logging.shutdown` calls this at the exit."""
+        self.output.flush(FLUSH_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
