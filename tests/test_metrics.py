@@ -19,6 +19,7 @@ import pytest
 import vitok
 from certificates_made import make_certificates
 from support import pending, run_python, turn, turn_until
+from vitok import _metrics
 
 pytestmark = pytest.mark.vitok_only
 
@@ -267,6 +268,16 @@ def test_the_longest_callback_is_that_since_the_last_call(loop: vitok.Loop) -> N
     turn(loop)
     assert loop.metrics().longest_callback >= 0.01
     assert loop.metrics().longest_callback == 0.0
+
+
+def test_an_observer_takes_the_longest_callback_from_nobody(loop: vitok.Loop) -> None:
+    """A server reads the numbers of its loop once a second, beside the program and `vitok top`."""
+    loop.metrics()
+    loop.call_soon(spin, 0.01)
+    turn(loop)
+    assert _metrics.observe(loop)["longest_callback"] == 0.0
+    assert _metrics.measure(loop, reader=_metrics.INSPECTOR).longest_callback >= 0.01
+    assert loop.metrics().longest_callback >= 0.01
 
 
 def test_a_loop_that_is_closed_or_runs_elsewhere_can_be_asked(loop: vitok.Loop) -> None:

@@ -17,6 +17,7 @@ from support import PROJECT
 pytestmark = pytest.mark.vitok_only
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+DEPLOY = Path(PROJECT, "deploy", "prometheus")
 # What stands in the first column of the table in docs/serve.md.
 NAMED = re.compile(r"`((?:vitok|process)_\w+)")
 
@@ -52,14 +53,37 @@ def test_both_formats_are_read(workers: str) -> None:
     assert {"seconds", "bytes"} == set(units.values())
 
 
-def test_promtool_finds_nothing() -> None:
-    """Prometheus' own check of names, types and help texts has nothing to say."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
+def test_alerts_name_metrics_that_exist() -> None:
+    """Each name in deploy/prometheus/alerts.yml is that of a metric."""
+    named = set(re.findall(r"\b(?:vitok|process)_\w+", (DEPLOY / "alerts.yml").read_text()))
+    assert "vitok_workers_expected" in named
+    assert {name.removesuffix("_bucket") for name in named} <= documented()
+
+
+def promtool() -> str:
+    """Prometheus' own tool, which need not be there."""
+    found = shutil.which("promtool")
+    if found is None:
         pytest.skip("promtool is missing (Debian: apt install prometheus)")
+    return found
+
+
+def checked(*words: str | Path, given: str | None = None) -> str:
+    """Run promtool, which has to find nothing, and return what it says."""
+    done = subprocess.run([promtool(), *words], input=given, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_promtool_accepts_the_files_of_deploy() -> None:
+    """The configuration, and the alerts."""
+    assert "SUCCESS" in checked("check", "config", DEPLOY / "prometheus.yml")
+    assert "8 rules found" in checked("check", "rules", DEPLOY / "alerts.yml")
+
+
+def test_promtool_finds_nothing() -> None:
+    """It has nothing to say about names, types and help texts."""
+    promtool()
     with serving("--metrics", "127.0.0.1:0", "--workers", "2") as served:
         text = page(url_of(served))[1]
-    checked = subprocess.run(
-        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=20, check=False
-    )
-    assert (checked.returncode, checked.stderr) == (0, "")
+    checked("check", "metrics", given=text)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from vitok import _metrics
 
+from .process_limits import resident_bytes
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -37,15 +39,13 @@ _HTTP_VALUES = ("connections", "running", "websockets")
 # The times of a loop are not among them: the loop would have to read the clock for each callback.
 _LOOP_COUNTS = ("turns", "callbacks", "polls", "wakeups", "events", "bytes_received", "bytes_sent")
 _LOOP_VALUES = ("ready", "timers")
-_SELF = Path("/proc/self")
+_STAT = Path("/proc/self/stat")
 
 
 def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | None = None) -> dict[str, Numbers]:
     """Return the numbers of this process, of this loop, which is vitok's, and of this server."""
     counts: Numbers = {"cpu_seconds": time.process_time()}
-    values: Numbers = {}
-    if (resident := resident_bytes()) is not None:
-        values["resident_bytes"] = resident
+    values: Numbers = {"resident_bytes": resident_bytes()}
     if loop is not None:
         told = _metrics.observe(loop)
         counts |= {f"loop_{name}": told[name] for name in _LOOP_COUNTS}
@@ -72,20 +72,11 @@ def total(numbers: Iterable[Mapping[str, Any]]) -> Numbers:
     return sums
 
 
-def resident_bytes() -> int | None:
-    """Return the resident memory of this process, None if the kernel does not tell it."""
-    try:
-        return int((_SELF / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        # Without /proc.
-        return None
-
-
 @cache
 def start_time() -> float | None:
     """Return when this process was started, in seconds since 1970, None if the kernel does not tell it."""
     try:
-        fields = (_SELF / "stat").read_text().rpartition(")")[2].split()
+        fields = _STAT.read_text().rpartition(")")[2].split()
     except OSError:
         return None
     # The 22nd field, in ticks since the machine was started (proc_pid_stat(5)); the first two are cut off.
