@@ -127,6 +127,29 @@ def test_a_worker_that_is_stopped() -> None:
         assert served.end() == 0
 
 
+def test_a_worker_that_hangs() -> None:
+    """It is told from one that was killed from elsewhere, and its last counts stay."""
+    with serving(*TWO, "--timeout-worker-healthcheck", "1") as served:
+        url = url_of(served)
+        first, _ = workers_of(served.errors)
+        before = scraped_until(url, lambda values: values["vitok_loop_turns_total"] > 0)
+        os.kill(first, signal.SIGSTOP)
+        after = scraped_until(url, lambda values: values['vitok_worker_restarts_total{reason="hang"}'] == 1)
+        assert after['vitok_worker_restarts_total{reason="signal"}'] == 0
+        assert never_shrink(before, after)
+        scraped_until(url, lambda values: values["vitok_workers"] == 2)
+        assert served.end() == 0
+
+
+def test_a_worker_that_is_old() -> None:
+    """Its replacement is no failure, and counted as what it is."""
+    with serving(*TWO, "--limit-max-lifetime", "1") as served:
+        url = url_of(served)
+        values = scraped_until(url, lambda values: values['vitok_worker_restarts_total{reason="lifetime"}'] >= 2)
+        assert values['vitok_worker_restarts_total{reason="exit"}'] == 0
+        assert served.end() == 0
+
+
 def test_many_scrapes_while_workers_die() -> None:
     """Forty threads scrape while workers are killed one after the other: each gets whole numbers, in a row that never
     shrinks.
