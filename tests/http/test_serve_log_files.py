@@ -3,16 +3,18 @@
 The contents of lines are tested in test_serve_log.py, and full disks in test_serve_log_trouble.py.
 """
 
+import http.client
 import logging
 import os
 import re
 import signal
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from served import Served, refused, started
+from served import CHILD_SECONDS, Served, refused, started
 from vitok.http import Server, log_files
 from vitok.http.log import Log, prepared
 from vitok.http.options import OptionError
@@ -285,3 +287,26 @@ def test_a_startup_that_fails(tmp_path: Path) -> None:
     with started("--log-file", path, "--port", "0", app="asgi_apps:fails_to_start") as served:
         assert served.wait() == 3
     assert "no database" in path.read_text()
+
+
+def test_workers_do_not_mix_their_lines(tmp_path: Path) -> None:
+    """Lines that are longer than what a pipe takes at once, and tracebacks, are whole in a file of two workers."""
+    path = tmp_path / "log"
+    words = ("--log-file", path, "--access-log-file", path, "--port", "0", "--workers", "2")
+
+    def ask(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=CHILD_SECONDS)
+        for target in (f"/{number}/{'x' * 7900}", "/error"):
+            connection.request("GET", target)
+            connection.getresponse().read()
+        connection.close()
+
+    with started(*words, app="asgi_apps:without_lifespan") as served:
+        listening(path, served)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, range(100)))
+        assert served.end() == 0
+    text = path.read_text()
+    assert len(re.findall(rf'^{TIME} \S+ "GET /\d+/x{{7900}} HTTP/1\.1" 200 ', text, re.M)) == 100
+    traceback = r"Traceback \(most recent call last\):\n(?:  .*\n)+LookupError: nothing there\n"
+    assert len(re.findall(rf"^{TIME} ERROR \[\d+\] Exception in ASGI application\n{traceback}", text, re.M)) == 100

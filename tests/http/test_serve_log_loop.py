@@ -68,3 +68,17 @@ def test_a_shortage_of_descriptors_is_told_in_the_format_of_the_log() -> None:
     lines = [line for line in served.errors.splitlines() if "out of system resource" in line]
     assert lines
     assert all(LINE.match(line) for line in lines)
+
+
+def test_two_servers_in_a_process(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each message is written once, also after one of them has ended."""
+    with without_root_handlers():
+        first, second = Log(is_owner=True), Log(is_owner=True)
+        logging.getLogger("asyncio").warning("of the loop")
+        second.logger.warning("of the second")
+        first.close()
+        logging.getLogger("asyncio").warning("after the first")
+        second.logger.warning("also after it")
+        second.close()
+    said = [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["of the loop", "of the second", "after the first", "also after it"]

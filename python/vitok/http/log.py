@@ -101,7 +101,7 @@ class Log:
         self._logger = logging.getLogger(_SERVER)
         self._access = logging.getLogger(_ACCESS)
         self._before = [(logger, logger.level, logger.propagate) for logger in (self._logger, self._access)]
-        self._handler: LineHandler | None = None
+        self._handler: _OwnHandler | None = None
         self._stamp = (0, "")
         self._files: list[log_files.LogFile] = []
         self._output = Output(lambda: sys.stdout)
@@ -126,8 +126,8 @@ class Log:
         if self._has_options() and not _has_level(self._access):
             self._access.setLevel(logging.INFO)
 
-    def _made_handler(self, stream: TextIO | None) -> LineHandler:
-        handler = LineHandler(stream)
+    def _made_handler(self, stream: TextIO | None) -> _OwnHandler:
+        handler = _OwnHandler(stream)
         has_colors = wants_colors(self._options.use_colors, stream)
         handler.setFormatter(formatter(self._options.log_format, has_colors=has_colors))
         handler.addFilter(self._is_ours)
@@ -141,18 +141,6 @@ class Log:
         if self._is_owner:
             self._logger.disabled = False
         return self._logger
-
-    @property
-    def descriptor(self) -> int | None:
-        """The descriptor that messages are written to, for what has to be written without Python; None without one.
-
-        This is standard error unless there is a file, whatever handlers the loggers have.
-        """
-        stream = sys.stderr if self._handler is None else self._handler.output.stream
-        try:
-            return None if stream is None else stream.fileno()
-        except (AttributeError, OSError, ValueError):
-            return None
 
     def access_settings(self) -> dict[str, bool]:
         """Return how lines about requests are to be made: whether with colours, and whether with the time.
@@ -263,7 +251,7 @@ class Log:
 
         Handlers of the root logger are those of the application, unless `--log-config` has set them.
         """
-        if _handlers(logger, but=self._handler):
+        if _others(logger):
             return True
         return self._options.log_config is not None and bool(logger.propagate and logging.getLogger().handlers)
 
@@ -276,15 +264,21 @@ class Log:
         if self._options.log_file is not None:
             return True
         logger = logging.getLogger(record.name)
-        if record.name != _LOOP:
-            return not _handlers(logger, but=self._handler)
-        return len(logger.handlers) == 1 and not (logger.propagate and logging.getLogger().handlers)
+        # Of several servers in a process one writes.
+        first = next((one for one in logger.handlers if isinstance(one, _OwnHandler)), None)
+        if first is not self._handler or _others(logger):
+            return False
+        return record.name != _LOOP or not (logger.propagate and logging.getLogger().handlers)
 
 
-def _handlers(logger: logging.Logger, *, but: logging.Handler | None = None) -> list[logging.Handler]:
-    """Return the handlers of this logger, or else of `vitok` above it. The root logger's do not count."""
+class _OwnHandler(LineHandler):
+    """A handler that a `Log` has added, and no application."""
+
+
+def _others(logger: logging.Logger) -> list[logging.Handler]:
+    """Return the handlers of others for this logger, or for `vitok` above it. The root logger's do not count."""
     above = logger.parent.handlers if logger.parent is not None and logger.parent.name == "vitok" else []
-    return [handler for handler in (*logger.handlers, *above) if handler is not but]
+    return [handler for handler in (*logger.handlers, *above) if not isinstance(handler, _OwnHandler)]
 
 
 def _has_level(logger: logging.Logger) -> bool:
