@@ -27,7 +27,9 @@ _RETRY_SECONDS = 1.0
 class GuardedSocket:
     """A listening socket for asyncio's code, which sees connections and "nothing there", but no other errors.
 
-    After an error that lasts, accepting pauses for a second: `pause()` stops it, `resume()` starts it again.
+    After an error that lasts, accepting pauses for a second: `pause()` stops it, `resume()` starts it again. It
+    also does that after each connection if other processes accept from the socket as well: this process is then the
+    last in the kernel's queue of those that wait for the next one.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class GuardedSocket:
         *,
         pause: Callable[[], object],
         resume: Callable[[], object],
+        is_shared: bool = False,
     ) -> None:
         self._loop = loop
         self._socket = sock
         self._pause = pause
         self._resume = resume
+        self._is_shared = is_shared
         self._failures = 0
 
     def fileno(self) -> int:
@@ -61,6 +65,8 @@ class GuardedSocket:
                 self._fail(error)
             else:
                 self._failures = 0
+                if self._is_shared:
+                    self._resume()
                 return accepted
 
     def _fail(self, error: OSError) -> None:

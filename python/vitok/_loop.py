@@ -275,12 +275,17 @@ class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
             self._listen(protocol_factory, sock, server, count_of(server), context or contextvars.copy_context())
             return
         options = () if context is None else (context,)
-        rest = (sslcontext, server, backlog, ssl_handshake_timeout, ssl_shutdown_timeout, *options)
+        is_shared = self._is_shared_listener(sock.fileno())
+        # asyncio accepts as many connections at once as the backlog may have.
+        rest = (sslcontext, server, 1 if is_shared else backlog, ssl_handshake_timeout, ssl_shutdown_timeout, *options)
 
         def begin() -> None:
             _Base._start_serving(self, protocol_factory, guarded, *rest)
 
-        guarded = GuardedSocket(self, sock, pause=lambda: self._remove_reader(sock.fileno()), resume=begin)
+        def pause() -> None:
+            self._remove_reader(sock.fileno())
+
+        guarded = GuardedSocket(self, sock, pause=pause, resume=begin, is_shared=is_shared)
         begin()
 
     def _stop_serving(self, sock: Any) -> None:

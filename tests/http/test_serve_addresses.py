@@ -72,28 +72,12 @@ def test_a_free_port_is_had_and_told() -> None:
 
 
 def test_a_port_in_use_is_refused_by_name() -> None:
-    """A port that somebody listens on is an error that names the address, shared or not."""
+    """A port that somebody listens on is an error that names the address, also if that one would share it."""
     with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
         address = Tcp("127.0.0.1", other.getsockname()[1])
-        for is_shared in (False, True):
-            with pytest.raises(OSError, match=f"{address}: in use by another process") as caught:
-                sockets.bind([address], is_shared=is_shared)
-            assert caught.value.errno == errno.EADDRINUSE
-
-
-def test_a_shared_port_can_be_joined_and_not_taken() -> None:
-    """Workers bind to the port that the supervisor holds; whoever does not belong to it can't."""
-    held = sockets.bind([Tcp("127.0.0.1", 0)], is_shared=True)
-    try:
-        name = held[0].sock.getsockname()
-        workers = [sockets.join(socket.AF_INET, name) for _ in range(2)]
-        for one in workers:
-            one.sock.listen()
-        with pytest.raises(OSError, match="in use"):
-            sockets.bind([Tcp(*name)])
-        sockets.close(workers)
-    finally:
-        sockets.close(held)
+        with pytest.raises(OSError, match=f"{address}: in use by another process") as caught:
+            sockets.bind([address])
+        assert caught.value.errno == errno.EADDRINUSE
 
 
 @pytest.mark.parametrize("host", ["a" * 70, "192.0.2.1"])

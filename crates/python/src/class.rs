@@ -228,6 +228,17 @@ impl EventLoop {
         listener::listen(slf, protocol_factory, SocketObject::expect(sock)?, server, context)
     }
 
+    /// Record that other processes accept from the listening socket with this number: the one that has waited the longest
+    /// gets the next connection. To be called before accepting starts; the end of accepting ends it.
+    fn _share_listener(&self, py: Python<'_>, descriptor: i32) {
+        self.registry.with(py, |registry| registry.set_shared(descriptor, true));
+    }
+
+    /// Return whether the socket with this number is shared.
+    fn _is_shared_listener(&self, py: Python<'_>, descriptor: i32) -> bool {
+        self.registry.with(py, |registry| registry.is_shared(descriptor))
+    }
+
     /// Stop accepting on the socket with this number. Return whether it was accepting.
     fn _unlisten(&self, py: Python<'_>, descriptor: i32) -> bool {
         listener::unlisten(py, self, descriptor)

@@ -25,8 +25,9 @@ pub(crate) fn deliver(
     mut delivered: impl FnMut(&ReadyEvent) -> Result<(), ErrorSet>,
 ) -> Result<(), ErrorSet> {
     let (py, state) = (this.py(), this.get());
+    let is_alone = due.len() == 1;
     let outcome = due.drain(..).try_for_each(|event| {
-        on_ready(py, &event).or_else(|raised| outlive(this, raised.take(py)))?;
+        on_ready(py, &event, is_alone).or_else(|raised| outlive(this, raised.take(py)))?;
         delivered(&event)
     });
     state.queues.with(py, |queues| queues.due = due);
@@ -34,7 +35,7 @@ pub(crate) fn deliver(
 }
 
 #[inline(always)]
-fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
+fn on_ready(py: Python<'_>, due: &ReadyEvent, is_alone: bool) -> Result<(), ErrorSet> {
     let object = due.object.bind_borrowed(py);
     // Most events are those of streams, and the cast says so without the kind.
     if let Some(stream) = This::cast(object) {
@@ -46,7 +47,7 @@ fn on_ready(py: Python<'_>, due: &ReadyEvent) -> Result<(), ErrorSet> {
         Recipient::Source(SourceKind::Datagram) => {
             as_one(object, |endpoint| datagram::on_ready(endpoint, due.readiness))
         }
-        Recipient::Source(SourceKind::Listener) => listener::on_ready(object),
+        Recipient::Source(SourceKind::Listener) => listener::on_ready(object, is_alone),
         Recipient::Source(SourceKind::ReadPipe) => as_one(object, pipe::on_readable),
         Recipient::Source(SourceKind::WritePipe) => {
             as_one(object, |pipe| pipe::on_ready(pipe, due.readiness))

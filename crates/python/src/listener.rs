@@ -8,10 +8,11 @@
 
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
-use reactor::{Address, Interest, Token, socket};
+use reactor::{Address, Interest, Token, monotonic_ns, socket};
 
 use crate::accept_task::{self, Accepted, Acceptor};
 use crate::error::os_error;
@@ -28,6 +29,12 @@ use crate::stream_protocol;
 
 /// The most connections accepted for one event, so that a flood of them does not delay existing ones.
 const ACCEPTED_AT_ONCE: usize = 64;
+
+/// Where other processes accept from the socket, one that has nothing else to do pauses after two connections in so short
+/// a time: on a machine with few processors it would accept a whole burst before another process has its turn. A busy
+/// one needs no pause, since the kernel wakes those that are idle.
+const BURST_NS: u64 = 30_000;
+const BURST_PAUSE_SECONDS: f64 = 30e-6;
 
 /// Errors of one connection before it was accepted, after which the next can be accepted: accept(2) on TCP.
 const OF_A_PEER: [i32; 7] = [
@@ -51,6 +58,8 @@ pub(crate) struct Listener {
     descriptor: RawFd,
     parts: ClassCell<Option<Parts>>,
     token: ClassCell<Option<Token>>,
+    /// When the last connection of a shared socket was accepted, on the monotonic clock.
+    accepted_at: AtomicU64,
 }
 
 struct Parts {
@@ -58,6 +67,8 @@ struct Parts {
     socket: SocketObject,
     /// Whether connections start in the turn in which they are accepted.
     begins_at_once: bool,
+    /// Whether other processes accept from the socket.
+    is_shared: bool,
 }
 
 impl Parts {
@@ -66,6 +77,7 @@ impl Parts {
             acceptor: self.acceptor.clone_ref(py),
             socket: self.socket.clone_ref(py),
             begins_at_once: self.begins_at_once,
+            is_shared: self.is_shared,
         }
     }
 }
@@ -85,6 +97,7 @@ pub(crate) fn listen<'py>(
     drop(socket::set_nodelay(descriptor));
     let parts = Parts {
         begins_at_once: stream_protocol::is_made_by(&factory),
+        is_shared: owner.get().registry.with(py, |registry| registry.is_shared(descriptor)),
         acceptor: Acceptor {
             factory: factory.unbind(),
             server,
@@ -98,6 +111,7 @@ pub(crate) fn listen<'py>(
         descriptor,
         parts: ClassCell::new(Some(parts)),
         token: ClassCell::new(None),
+        accepted_at: AtomicU64::new(0),
     };
     let listener = Bound::new(py, listener)?;
     watch(&listener)
@@ -117,6 +131,7 @@ fn is_specific(address: &Address) -> bool {
 pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> bool {
     let mut evicted = Evicted::default();
     let detached = state.registry.with(py, |registry| {
+        registry.set_shared(descriptor, false);
         let is_listener = |source: &Source| source.kind == SourceKind::Listener;
         registry.table.source_of(descriptor).filter(|source| is_listener(source))?;
         registry.detach(SourceKind::Listener, registry.table.token_of(descriptor)?, &mut evicted)
@@ -128,8 +143,8 @@ pub(crate) fn unlisten(py: Python<'_>, state: &EventLoop, descriptor: RawFd) -> 
     true
 }
 
-/// Accepts connections after an event.
-pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
+/// Accepts connections after an event. `is_alone` says that the poll had no other.
+pub(crate) fn on_ready(listener: Borrowed<'_>, is_alone: bool) -> Result<(), ErrorSet> {
     let py = listener.py();
     let listener = listener.to_owned().cast_into::<Listener>().map_err(PyErr::from)?;
     let mut failures = 0;
@@ -138,11 +153,14 @@ pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
         let Some(parts) = listener.get().parts(py) else { return Ok(()) };
         match accept(py, parts.socket.descriptor(py)) {
             Ok((file, peer)) => {
-                let (owner, accepted) = (listener.get().owner.bind(py), Accepted { file, peer });
+                let (owner, connection) = (listener.get().owner.bind(py), Accepted { file, peer });
                 if parts.begins_at_once {
-                    accept_task::begin(owner, &parts.acceptor, accepted)?;
+                    accept_task::begin(owner, &parts.acceptor, connection)?;
                 } else {
-                    accept_task::start(owner, &parts.acceptor, accepted)?;
+                    accept_task::start(owner, &parts.acceptor, connection)?;
+                }
+                if parts.is_shared {
+                    return let_others_accept(&listener, &parts, is_alone);
                 }
             }
             Err(error) => match error.raw_os_error() {
@@ -158,13 +176,27 @@ pub(crate) fn on_ready(listener: Borrowed<'_>) -> Result<(), ErrorSet> {
                 }
                 _ => {
                     report(&listener, &parts, &error)?;
-                    return pause(&listener);
+                    return pause(&listener, RETRY_SECONDS);
                 }
             },
         }
     }
     // If there are only errors, no peer is the cause.
-    if failures == ACCEPTED_AT_ONCE { pause(&listener) } else { Ok(()) }
+    if failures == ACCEPTED_AT_ONCE { pause(&listener, RETRY_SECONDS) } else { Ok(()) }
+}
+
+/// Lets the other processes that watch the socket accept the next connection.
+fn let_others_accept(listener: &Bound<'_, Listener>, parts: &Parts, is_alone: bool) -> Result<(), ErrorSet> {
+    let (py, inner) = (listener.py(), listener.get());
+    let now = monotonic_ns();
+    if is_alone && now - inner.accepted_at.swap(now, Ordering::Relaxed) < BURST_NS {
+        return pause(listener, BURST_PAUSE_SECONDS);
+    }
+    let moved = inner.owner.get().registry.with(py, |registry| registry.move_behind_others(inner.descriptor));
+    let Err(error) = moved else { return Ok(()) };
+    // The kernel has no memory to watch it again.
+    report(listener, parts, &error)?;
+    pause(listener, RETRY_SECONDS)
 }
 
 /// Records that no user code has run and nothing was sent, if that is so: the connections wait for their tasks.
@@ -197,15 +229,15 @@ fn report(listener: &Bound<'_, Listener>, parts: &Parts, error: &io::Error) -> R
     Ok(())
 }
 
-/// Pauses after an error that will last: accepting is tried again in a second.
+/// Stops accepting for this long.
 #[cold]
-fn pause(listener: &Bound<'_, Listener>) -> Result<(), ErrorSet> {
+fn pause(listener: &Bound<'_, Listener>, seconds: f64) -> Result<(), ErrorSet> {
     let py = listener.py();
     let owner = listener.get().owner.bind(py);
     // First, because a listener that is paused and not resumed is lost.
     owner.call_method1(
         name!("call_later"),
-        (make::float(py, RETRY_SECONDS)?, listener.getattr(name!("_resume"))?),
+        (make::float(py, seconds)?, listener.getattr(name!("_resume"))?),
     )?;
     listener.get().ask(py, Interest::NONE, listener.as_any().clone())?;
     Ok(())

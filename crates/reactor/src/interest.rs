@@ -59,6 +59,9 @@ pub enum Trigger {
     Level,
     /// Once, until it has gone and come back. The caller reads or writes until the kernel returns `EAGAIN`.
     Edge,
+    /// As `Level`, for a file that the sets of several processes watch: an event need not wake more than one of those
+    /// that sleep, the one that has watched the longest. Each change of the registration makes it the latest.
+    Exclusive,
 }
 
 /// What happened to a descriptor, in asyncio's terms: a descriptor that failed or hung up is readable and writable,

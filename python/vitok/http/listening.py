@@ -82,15 +82,17 @@ class Listeners:
         self._tls["ssl"] = context
         self._close(former)
 
-    async def close(self) -> None:
+    async def close(self, *, restarts: bool = False) -> None:
         """Stop accepting.
 
         The kernel resets the connections in the backlog of a socket when the socket is closed, so they are accepted
-        before; then all new connections may still send a request. The backlog of a socket that another process shares
-        is left to that process.
+        before; then all new connections may still send a request. The backlog of a socket that stays open elsewhere is
+        left to the processes there: that of a socket which this server has inherited, and with `restarts` that of one
+        which it shares.
         """
         self._is_closed = True
-        waiting = [sock for one in self._bound if self._servers and one.is_ours for sock in _line(one.sock)]
+        last = [one for one in self._bound if one.is_ours and not (one.is_shared and restarts)]
+        waiting = [sock for one in last if self._servers for sock in _line(one.sock)]
         servers, self._servers = self._servers, []
         self._close(servers)
         for one in self._bound:
@@ -115,14 +117,17 @@ class Listeners:
 
     async def _open(self, tls: dict[str, Any]) -> list[Any]:
         """Accept on all sockets. Over TLS a copy of each is used, so that another context can take its place."""
-        loop = asyncio.get_running_loop()
+        loop: Any = asyncio.get_running_loop()
         servers: list[Any] = []
         for one in self._bound:
             sock = one.sock
             try:
                 sock = sock.dup() if tls else sock
+                if one.is_shared:
+                    loop._share_listener(sock.fileno())
                 server: Any = await loop.create_server(self._http, sock=sock, backlog=self._backlog, **tls)
             except OSError as error:
+                loop._unlisten(sock.fileno())
                 if sock is not one.sock:
                     sock.close()
                 self._close(servers)

@@ -259,7 +259,7 @@ class Server:
         # Also at the end of the task, or for an address that can't be used.
         self._asked.set()
         try:
-            await listeners.close()
+            await listeners.close(restarts=self._restarts)
             http.begin_shutdown(restarts=self._restarts)
             end_events(asyncio.get_running_loop())
             if not await self._has_drained(http, seconds):

@@ -96,9 +96,9 @@ class Bound:
     sock: socket.socket
     # The path and inode of the file of a Unix socket.
     file: tuple[str, int] | None = None
-    # Whether other processes may bind sockets of their own to the same port, by `join`.
+    # Whether other processes of this server accept from it.
     is_shared: bool = False
-    # Whether no other process has this socket open, so that connections in its backlog are for this server.
+    # Whether the socket belongs to this server, so that connections in its backlog are for it when it ends.
     is_ours: bool = True
 
     def url(self, *, tls: bool) -> str:
@@ -125,18 +125,14 @@ class Bound:
             return
 
 
-def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_shared: bool = False) -> list[Bound]:
-    """Bind a socket for each address; a name can have several. OSError names the address that can't be bound.
-
-    With `is_shared` other processes may bind sockets of their own to the same ports afterwards (SO_REUSEPORT); the
-    ports still have to be free now.
-    """
+def bind(addresses: Iterable[Address], *, permissions: int | None = None) -> list[Bound]:
+    """Bind a socket for each address; a name can have several. OSError names the address that can't be bound."""
     made: list[Bound] = []
     try:
         for address in addresses:
             match address:
                 case Tcp():
-                    made += _bind_tcp(address, is_shared=is_shared)
+                    made += _bind_tcp(address)
                 case Unix():
                     made.append(_bind_unix(address, permissions))
                 case Inherited():
@@ -145,18 +141,6 @@ def bind(addresses: Iterable[Address], *, permissions: int | None = None, is_sha
         close(made)
         raise
     return made
-
-
-def join(family: int, place: tuple[object, ...]) -> Bound:
-    """Bind one more socket to a port that another process of this server holds and shares (`is_shared`)."""
-    sock = _new(family)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.bind(place)
-    except OSError as error:
-        sock.close()
-        raise failure(error, str(Tcp(str(place[0]), int(str(place[1]))))) from None
-    return Bound(sock)
 
 
 def close(bound: Iterable[Bound]) -> None:
@@ -172,7 +156,7 @@ def failure(error: OSError, shown: str) -> OSError:
     return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")
 
 
-def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
+def _bind_tcp(address: Tcp) -> list[Bound]:
     """Bind one socket for each address of a host; those after the first get the port of the first."""
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -183,9 +167,9 @@ def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
     port = address.port
     try:
         for family, place in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            sock = _bind_one(family, (place[0], port, *place[2:]), shown=str(address), is_shared=is_shared)
+            sock = _bind_one(family, (place[0], port, *place[2:]), shown=str(address))
             if sock is not None:
-                made.append(Bound(sock, is_shared=is_shared))
+                made.append(Bound(sock))
                 port = sock.getsockname()[1]
     except BaseException:
         close(made)
@@ -195,11 +179,10 @@ def _bind_tcp(address: Tcp, *, is_shared: bool) -> list[Bound]:
     return made
 
 
-def _bind_one(family: int, place: tuple[object, ...], *, shown: str, is_shared: bool) -> socket.socket | None:
+def _bind_one(family: int, place: tuple[object, ...], *, shown: str) -> socket.socket | None:
     """Bind a TCP socket to a literal address. Return None if the kernel does not support the family.
 
     SO_REUSEADDR lets a server start again at once; on Linux it does not let two processes listen on one port.
-    SO_REUSEPORT does, so it is set only after the port is bound.
     """
     try:
         sock = _new(family)
@@ -209,8 +192,6 @@ def _bind_one(family: int, place: tuple[object, ...], *, shown: str, is_shared: 
         raise
     try:
         sock.bind(place)
-        if is_shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
         sock.close()
         raise failure(error, shown) from None

@@ -1,8 +1,8 @@
 """The supervisor: keeps the requested number of workers until the end, each in a slot of its own.
 
-It binds the addresses first, so that a port in use is reported once and port 0 is one port, and never accepts: workers
-bind TCP sockets of their own to the port (SO_REUSEPORT) and the kernel distributes connections among them; Unix sockets
-and inherited ones are shared. It imports nothing of the application, and HTTP is not known here.
+It binds the addresses, and keeps the sockets open for as long as there are workers, which inherit them and accept:
+connections that wait in a queue outlive every worker. It never accepts itself, and imports nothing of the application.
+HTTP is not known here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Supervisor:
         self._app = app
         self._options = options
         self._log = Log(options, is_owner=True)
+        self._bound: list[sockets.Bound] = []
         self._processes: set[Process] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._rolling: asyncio.Task[None] | None = None
@@ -58,24 +59,24 @@ class Supervisor:
         await until_signal(self._run, self._stop, self._log)
 
     async def _run(self) -> None:
-        bound: list[sockets.Bound] = []
         watched: list[sockets.Bound] = []
         try:
-            bound = sockets.bind(self._where, permissions=self._options.uds_permissions, is_shared=True)
-            watched = metrics.bind(self._options, bound)
-            self._order, self._descriptors = order.written(self._app, self._options, bound)
+            self._bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
+            watched = metrics.bind(self._options, self._bound)
+            self._order, self._descriptors = order.written(self._app, self._options, self._bound)
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
+            urls = [one.url(tls=self._is_tls) for one in self._bound]
             with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
                 heartbeat = Heartbeat(self._processes, self._options.timeout_worker_healthcheck, self._log)
                 looking = asyncio.create_task(heartbeat.run())
                 async with metrics.serving(watched, self._metrics, self._log):
                     try:
-                        await run_until(self._asked, self._keep_workers([one.url(tls=self._is_tls) for one in bound]))
+                        await run_until(self._asked, self._keep_workers(urls))
                     finally:
                         await self._end_workers()
                         looking.cancel()
         finally:
-            sockets.close([*bound, *watched])
+            sockets.close([*self._bound, *watched])
             self._log.close()
 
     def _stop(self, *, at_once: bool) -> None:
@@ -158,6 +159,9 @@ class Supervisor:
         patience = None if seconds is None else seconds + KILL_SECONDS
         for process in going:
             process.end(is_replaced=are_replaced)
+        if not are_replaced:
+            # The last worker that has accepted what waits closes them; while they are open here, clients would wait.
+            sockets.close(self._bound)
         await run_until(self._at_once, _gone(going, patience))
         for process in going:
             process.end_at_once()

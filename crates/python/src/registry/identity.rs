@@ -21,7 +21,7 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
-use reactor::{Interest, Modified, Token, Trigger};
+use reactor::{Interest, Modified, Token};
 
 use super::Registry;
 use super::entry::{Direction, Entry, Evicted};
@@ -69,6 +69,7 @@ impl Registry {
         if interest.is_empty() && !entry.has_source() {
             evicted.take_entry(self.table.remove(descriptor));
         }
+        let trigger = self.trigger_of(descriptor);
         let Some(poller) = self.poller.as_mut() else {
             self.unsettled.push(descriptor);
             return Ok(());
@@ -76,9 +77,9 @@ impl Registry {
         let told = if interest.is_empty() {
             poller.deregister(descriptor, before).map(|()| Modified::Kept)
         } else if before.is_empty() {
-            poller.register(descriptor, token, interest, Trigger::Level).map(|()| Modified::Kept)
+            poller.register(descriptor, token, interest, trigger).map(|()| Modified::Kept)
         } else {
-            poller.reregister(descriptor, token, interest, Trigger::Level)
+            poller.reregister(descriptor, token, interest, trigger)
         };
         match (told, asker) {
             (Ok(Modified::Kept), _) => Ok(()),
@@ -120,21 +121,23 @@ impl Registry {
     fn renew(&mut self, descriptor: RawFd) -> io::Result<()> {
         let Some(token) = self.table.renew(descriptor) else { return Ok(()) };
         let interest = self.table.get(token).map_or(Interest::NONE, Entry::interest);
+        let trigger = self.trigger_of(descriptor);
         let Some(poller) = self.poller.as_mut() else { return Ok(()) };
-        poller.reregister(descriptor, token, interest, Trigger::Level).map(drop)
+        poller.reregister(descriptor, token, interest, trigger).map(drop)
     }
 
     /// Passes an entry that changed while the loop's thread had the poller to the kernel. Either the number is new to
     /// the kernel, or another file has it: the entry gets a new token in both cases. A source keeps the token that it
     /// was given.
     pub(super) fn tell_late(&mut self, descriptor: RawFd) -> io::Result<()> {
+        let trigger = self.trigger_of(descriptor);
         let Some(poller) = self.poller.as_mut() else { return Ok(()) };
         let token = self.table.token_of(descriptor);
         let registered = token.and_then(|token| Some((token, self.table.get(token)?)));
         let Some((token, entry)) = registered.filter(|(_, entry)| !entry.interest().is_empty()) else {
             return poller.deregister(descriptor, Interest::BOTH);
         };
-        match poller.reregister(descriptor, token, entry.interest(), Trigger::Level)? {
+        match poller.reregister(descriptor, token, entry.interest(), trigger)? {
             Modified::Renewed if !entry.has_source() => self.renew(descriptor),
             Modified::Renewed | Modified::Kept => Ok(()),
         }
@@ -145,9 +148,9 @@ impl Registry {
     pub(super) fn is_same_file(&mut self, token: Token) -> bool {
         let Some(entry) = self.table.get(token) else { return false };
         let (descriptor, interest) = (entry.descriptor, entry.interest());
+        let trigger = self.trigger_of(descriptor);
         let Some(poller) = self.poller.as_mut().filter(|_| !interest.is_empty()) else { return true };
-        let is_same =
-            matches!(poller.reregister(descriptor, token, interest, Trigger::Level), Ok(Modified::Kept));
+        let is_same = matches!(poller.reregister(descriptor, token, interest, trigger), Ok(Modified::Kept));
         if !is_same {
             drop(poller.deregister(descriptor, interest));
         }

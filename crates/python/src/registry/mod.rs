@@ -38,6 +38,8 @@ pub(crate) struct Registry {
     pub(crate) table: Table,
     /// Descriptors whose entry changed while the poller was away. Their changes are passed to the kernel afterwards.
     unsettled: Vec<RawFd>,
+    /// Listening sockets from which other processes accept as well. They are watched exclusively.
+    shared: Vec<RawFd>,
     pub(crate) signals: Option<SignalPipe>,
     /// Whether the loop has signal handlers, for whose numbers it has to poll.
     pub(crate) has_signal_handlers: bool,
@@ -58,6 +60,7 @@ impl Registry {
             poller: Some(Box::new(poller)),
             table: Table::default(),
             unsettled: Vec::new(),
+            shared: Vec::new(),
             signals: None,
             has_signal_handlers: false,
             wakeup: None,

@@ -2,6 +2,7 @@
 //! child, and when the kernel keeps reporting a file that is gone.
 
 use std::io;
+use std::os::fd::RawFd;
 
 use reactor::{Interest, Timeout, Token, Trigger, Waker};
 
@@ -15,6 +16,10 @@ pub(crate) const SIGNALS: Token = Token::new(u32::MAX - 1, 0);
 /// The number of successive events for registrations that no longer exist after which the kernel's set is created
 /// again: the sign of a descriptor that was closed while a duplicate of it is open, which epoll reports for ever.
 const STALE_EVENTS: u32 = 16;
+
+fn trigger_of(shared: &[RawFd], descriptor: RawFd) -> Trigger {
+    if shared.contains(&descriptor) { Trigger::Exclusive } else { Trigger::Level }
+}
 
 /// Registrations that the kernel refused, with its errors.
 type Refused = Vec<(Entry, io::Error)>;
@@ -38,6 +43,35 @@ impl Registry {
             return Ok(0);
         }
         self.poller.as_mut().map_or(Ok(0), |poller| poller.wait(Timeout::Now))
+    }
+
+    /// Records whether other processes accept from the listening socket with this number, or forgets that.
+    pub(crate) fn set_shared(&mut self, descriptor: RawFd, is_shared: bool) {
+        self.shared.retain(|other| *other != descriptor);
+        if is_shared {
+            self.shared.push(descriptor);
+        }
+    }
+
+    pub(crate) fn is_shared(&self, descriptor: RawFd) -> bool {
+        self.shared.contains(&descriptor)
+    }
+
+    pub(super) fn trigger_of(&self, descriptor: RawFd) -> Trigger {
+        trigger_of(&self.shared, descriptor)
+    }
+
+    /// Lets the other processes that watch a shared socket have its next event: the kernel wakes the one that has waited
+    /// the longest, and otherwise always the same one.
+    pub(crate) fn move_behind_others(&mut self, descriptor: RawFd) -> io::Result<()> {
+        let Some(poller) = self.poller.as_mut() else { return Ok(()) };
+        let watched = self.table.token_of(descriptor).and_then(|token| Some((token, self.table.get(token)?)));
+        match watched {
+            Some((token, entry)) if !entry.interest().is_empty() => {
+                poller.reregister(descriptor, token, entry.interest(), Trigger::Exclusive).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns whether any descriptor may be watched for room to write. A large table is not searched for that.
@@ -78,7 +112,9 @@ impl Registry {
     pub(crate) fn rebuild(&mut self) -> io::Result<(Refused, Option<Waker>)> {
         let Some(poller) = self.poller.as_mut() else { return Ok((Vec::new(), None)) };
         let watched = self.table.iter().filter(|(_, entry)| !entry.interest().is_empty());
-        let live = watched.map(|(token, entry)| (entry.descriptor, token, entry.interest(), Trigger::Level));
+        let trigger = |descriptor| trigger_of(&self.shared, descriptor);
+        let live = watched
+            .map(|(token, entry)| (entry.descriptor, token, entry.interest(), trigger(entry.descriptor)));
         let pipe = self.signals.iter();
         let pipe = pipe.map(|pipe| (pipe.read_fd(), SIGNALS, Interest::READABLE, Trigger::Level));
         let refused = poller.rebuild(live.chain(pipe))?;

@@ -64,7 +64,7 @@ impl Backend for Epoll {
         match control(&self.set, libc::EPOLL_CTL_ADD, fd, event) {
             // The number is watched already, for an owner that did not stop watching it.
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                control(&self.set, libc::EPOLL_CTL_MOD, fd, event)
+                self.reregister(fd, token, interest, trigger).map(drop)
             }
             result => result,
         }
@@ -80,6 +80,8 @@ impl Backend for Epoll {
     ) -> io::Result<Modified> {
         let event = Some(event_for(token, interest, trigger));
         match control(&self.set, libc::EPOLL_CTL_MOD, fd, event) {
+            // It is watched exclusively, or is going to be: the kernel changes neither.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.replace(fd, event),
             // The number was closed elsewhere and is now another file.
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
                 control(&self.set, libc::EPOLL_CTL_ADD, fd, event).map(|()| Modified::Renewed)
@@ -188,6 +190,17 @@ impl Epoll {
         })
     }
 
+    /// Removes a registration and adds another: `EPOLL_CTL_MOD` refuses `EPOLLEXCLUSIVE`.
+    #[cold]
+    fn replace(&self, fd: RawFd, event: Option<libc::epoll_event>) -> io::Result<Modified> {
+        let modified = match control(&self.set, libc::EPOLL_CTL_DEL, fd, None) {
+            Ok(()) => Modified::Kept,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Modified::Renewed,
+            Err(error) => return Err(error),
+        };
+        control(&self.set, libc::EPOLL_CTL_ADD, fd, event).map(|()| modified)
+    }
+
     /// Waits with `epoll_wait`, where the newer call does not exist.
     fn wait_milliseconds(&mut self, timeout: Timeout) -> io::Result<usize> {
         let set = self.set.as_raw_fd();
@@ -255,16 +268,17 @@ fn control(
 /// Returns the kernel's description of what to watch.
 #[inline]
 fn event_for(token: Token, interest: Interest, trigger: Trigger) -> libc::epoll_event {
-    let mut events = 0;
+    // The half-close is watched only along with reading: it lasts, and only reading gets past it.
+    let (half_close, mut events) = match trigger {
+        Trigger::Level => (libc::EPOLLRDHUP, 0),
+        Trigger::Edge => (libc::EPOLLRDHUP, libc::EPOLLET),
+        Trigger::Exclusive => (0, libc::EPOLLEXCLUSIVE),
+    };
     if interest.contains(Interest::READABLE) {
-        // The half-close is watched only along with reading: it lasts, and only reading gets past it.
-        events |= libc::EPOLLIN | libc::EPOLLRDHUP;
+        events |= libc::EPOLLIN | half_close;
     }
     if interest.contains(Interest::WRITABLE) {
         events |= libc::EPOLLOUT;
-    }
-    if trigger == Trigger::Edge {
-        events |= libc::EPOLLET;
     }
     libc::epoll_event { events: events.cast_unsigned(), u64: token.to_raw() }
 }

@@ -13,6 +13,7 @@ mod bench;
 mod lifetime;
 mod readiness;
 mod registration;
+mod sharing;
 mod waking;
 
 /// Makes a test of each rule, for one backend.
@@ -33,6 +34,8 @@ contract! {
     readiness::both_directions_come_in_one_wait
     readiness::only_what_was_asked_for_is_reported
     readiness::a_change_reports_again_what_holds
+    sharing::an_exclusive_registration_is_a_level_and_can_be_changed
+    sharing::a_change_registers_a_shared_file_that_is_not_watched
     registration::registering_twice_replaces
     registration::changing_what_is_not_watched_registers_it
     registration::nothing_is_reported_after_deregistering
@@ -74,6 +77,8 @@ contract! {
     readiness::an_edge_is_reported_once
     readiness::only_what_was_asked_for_is_reported
     readiness::a_change_reports_again_what_holds
+    sharing::an_exclusive_registration_is_a_level_and_can_be_changed
+    sharing::a_change_registers_a_shared_file_that_is_not_watched
     registration::registering_twice_replaces
     registration::changing_what_is_not_watched_registers_it
     registration::nothing_is_reported_after_deregistering
