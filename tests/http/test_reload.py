@@ -128,8 +128,9 @@ def test_quick_changes(project: Project) -> None:
 def test_the_same_second_and_size(project: Project) -> None:
     """A change that bytecode does not know of, since it looks at seconds and sizes only, is seen all the same."""
     path = project.folder / "site_app.py"
-    with project.serving() as served:
+    with project.serving(environment={"PYTHONDONTWRITEBYTECODE": ""}) as served:
         ready(served)
+        assert list(project.folder.glob("__pycache__/site_app.*.pyc"))
         saved = path.stat().st_mtime_ns
         for fresh in ("other", "third"):
             path.write_text(APP.format(word=fresh))
