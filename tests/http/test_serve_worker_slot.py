@@ -29,10 +29,10 @@ class Worker:
         self.ended: asyncio.Future[int] = loop.create_future()
 
     def do(self, what: str) -> "Worker":
-        """Be ready, or end with an exit code."""
+        """Be ready, start for ever, or end with an exit code."""
         if what == "ready":
             self.ready.set_result(None)
-        else:
+        elif what != "starting":
             self.ended.set_result(int(what))
         return self
 
@@ -190,3 +190,18 @@ def test_a_worn_worker_goes_on_until_it_has_a_successor() -> None:
 
     keep(pool, then)
     assert (pool.attempts, pool.retired) == (4, [1])
+
+
+def test_a_slot_that_is_given_up() -> None:
+    """Its worker is for the caller to end, and whoever waits for an exchange there waits no more."""
+    pool = WorkerPool("ready", "starting")
+
+    async def then(kept: WorkerSlot) -> None:
+        exchange = asyncio.create_task(kept.renew())
+        await until(lambda: pool.attempts == 2)
+        assert [worker.pid for worker in kept.close()] == [1, 2]
+        assert await exchange
+        assert await kept.renew()
+
+    keep(pool, then)
+    assert pool.retired == []

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -48,5 +49,6 @@ def spins() -> None:
 async def starts_slowly(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Blocks the loop in its startup, for a second."""
     if scope["type"] == "lifespan":
+        print("begun", file=sys.stderr, flush=True)
         time.sleep(1)
     await asgi_app(scope, receive, send)

@@ -20,7 +20,7 @@ from pathlib import Path
 from . import application, metrics, order, proxies, sockets, tls
 from .application import Application
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
-from .log import Log
+from .log import Log, reopens
 from .options import OptionError, Options
 from .process import Process, description
 from .watching import Change, Files, Watcher, folders_of
@@ -91,7 +91,7 @@ class Reloader:
             told = "vitok serve: %s (watching the files in %s by %s; Ctrl-C ends it)"
             urls = " ".join(one.url(tls=self._is_tls) for one in bound)
             self._log.logger.info(told, urls, self._folders, self._watcher.how)
-            with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
+            with handled((signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1), self._on_signal):
                 async with metrics.serving(watched, self._metrics, self._log):
                     self._watcher.start(partial(self._tell, asyncio.get_running_loop()))
                     try:
@@ -124,6 +124,11 @@ class Reloader:
         if number == signal.SIGCHLD:
             if self._worker is not None:
                 self._worker.look()
+        elif number == signal.SIGUSR1:
+            if reopens(self._options):
+                self._log.reopen()
+                if self._worker is not None:
+                    self._worker.reopen_logs()
         elif self._has_terminal and not _has_terminal():
             self._log.logger.info("SIGHUP, and the terminal is closed: ending")
             self._stop(at_once=False)

@@ -1,9 +1,10 @@
 """A worker as the supervisor sees it: a process of its own, and a channel with a few messages.
 
-The supervisor sends one line of JSON (what to serve), then `end`, `end_replaced` or `now` for the end, and `report` for
-a report at once. The worker sends `ready` when it accepts connections, `replace` with a reason when it is due for
-replacement, and `report` with a JSON object in every interval, when it is asked, and once more before it ends. A closed
-channel means that the other side has gone. The need for workers is decided elsewhere, and so is what a report says.
+The supervisor sends one line of JSON (what to serve), then `end`, `end_replaced` or `now` for the end, `report` for a
+report at once, and `reopen` for log files that were renamed. The worker sends `ready` when it accepts connections,
+`replace` with a reason when it is due for replacement, and `report` with a JSON object in every interval, when it is
+asked, and once more before it ends. A closed channel means that the other side has gone. The need for workers is
+decided elsewhere, and so is what a report says.
 
 A worker has a pipe, too, to which it writes the stacks of its threads at the signal STACKS, whatever its loop does.
 
@@ -30,7 +31,7 @@ from .leaving import first_of
 # The messages on the channel, one line each. A word for the reason follows REPLACE, and then the reason as text; a JSON
 # object follows REPORT of a worker.
 READY, REPLACE, REPORT = b"ready", b"replace", b"report"
-END, END_REPLACED, NOW = b"end", b"end_replaced", b"now"
+END, END_REPLACED, NOW, REOPEN = b"end", b"end_replaced", b"now", b"reopen"
 # The signal at which a worker writes its stacks: one that applications don't use, nor glibc (the first ones) and
 # valgrind (the last one). Where there are no real-time signals, the one that is made for such questions.
 STACKS: int = signal.SIGRTMAX - 3 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGINFO", signal.SIGUSR2)
@@ -128,6 +129,11 @@ class Process:
             self._say(REPORT)
             await first_of(self._fresh, self.ended, seconds=seconds)
         return self.report
+
+    def reopen_logs(self) -> None:
+        """Make the worker open its log files anew; once it runs, if it is still starting."""
+        if not self.ended.done():
+            self._say(REOPEN)
 
     async def ask_for_stacks(self, seconds: float) -> None:
         """Make the worker write the stacks of its threads, and wait for them, at most this long."""

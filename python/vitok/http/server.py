@@ -191,9 +191,10 @@ class Server:
     async def serve_until_signal(self) -> None:
         """Serve until SIGINT or SIGTERM as well. A second signal ends at once and has its usual effect.
 
-        SIGHUP loads the files of TLS again, and SIGUSR1 opens log files anew. Without any they have their usual effect.
+        SIGHUP loads the files of TLS again and opens log files anew, and SIGUSR1 does only the latter. Without any they
+        have their usual effect.
         """
-        hangup = [signal.SIGHUP] if self._loaded else []
+        hangup = [signal.SIGHUP] if self._loaded or reopens(self._options) else []
         with handled(hangup, self.on_hangup), self.reopening():
             await until_signal(self.serve, self.stop, self._log, notice=self._leaving.notice)
 
@@ -202,8 +203,12 @@ class Server:
         return handled([signal.SIGUSR1] if reopens(self._options) else [], lambda _: self.reopen_logs())
 
     def on_hangup(self, _: signal.Signals) -> None:
-        """Handle SIGHUP: load the files of TLS again, if there are any; after the startup, if it is not complete."""
+        """Handle SIGHUP: load the files of TLS again, if there are any; after the startup, if it is not complete. Log
+        files are opened anew.
+        """
         self._was_hung_up = True
+        if reopens(self._options):
+            self._log.reopen()
         if self._reloading is not None:
             self._log.logger.info("SIGHUP: loading the certificates again")
             self._reloading.request()

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from typing import Any
 
 from . import application, metrics, order, proxies, sockets, tls
 from .application import Application
 from .health import Heartbeat
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
-from .log import Log
+from .log import Log, reopens
 from .options import OptionError, Options
 from .process import Process
 from .worker_metrics import WorkerMetrics
@@ -23,6 +22,9 @@ from .worker_slot import WorkerSlot
 
 # The extra time for a worker to end, and the time to end at once, before it is killed.
 KILL_SECONDS = 5.0
+# As many workers as the option allows.
+MOST_WORKERS = 1024
+_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
 
 class Supervisor:
@@ -48,10 +50,15 @@ class Supervisor:
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._slots: list[WorkerSlot] = []
+        self._keepers: dict[WorkerSlot, asyncio.Task[None]] = {}
+        self._has_started = False
         self._metrics = WorkerMetrics(expected=lambda: len(self._slots), is_ending=self._asked.is_set)
 
     async def run(self) -> None:
-        """Serve until SIGINT or SIGTERM; SIGHUP replaces the workers one after the other.
+        """Serve until SIGINT or SIGTERM.
+
+        SIGHUP replaces the workers one after the other, SIGTTIN starts one more, SIGTTOU ends one, and SIGUSR1 opens
+        log files anew, in all processes.
 
         OSError for an address that can't be bound, WorkersError for workers that do not start. A second SIGINT or
         SIGTERM ends the workers at once, and then has its usual effect.
@@ -64,9 +71,11 @@ class Supervisor:
             self._bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
             watched = metrics.bind(self._options, self._bound)
             self._order, self._descriptors = order.written(self._app, self._options, self._bound)
+            # Done with an exception when a slot can't have a worker.
+            self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             urls = [one.url(tls=self._is_tls) for one in self._bound]
-            with handled((signal.SIGHUP, signal.SIGCHLD), self._on_signal):
+            with handled(_SIGNALS, self._on_signal):
                 heartbeat = Heartbeat(self._processes, self._options.timeout_worker_healthcheck, self._log)
                 looking = asyncio.create_task(heartbeat.run())
                 async with metrics.serving(watched, self._metrics, self._log):
@@ -84,21 +93,53 @@ class Supervisor:
 
     async def _keep_workers(self, urls: list[str]) -> None:
         """Keep a worker in each slot. The first one shows whether the application can be served at all."""
-        first, *others = self._slots
-        keepers: list[asyncio.Task[Any]] = [asyncio.create_task(first.keep())]
-        everyone = asyncio.create_task(asyncio.wait([slot.filled for slot in self._slots]))
+        first = self._slots[0]
+        self._keep(first)
         try:
-            await first_of(keepers[0], first.filled)
-            if not keepers[0].done():
-                keepers += [asyncio.create_task(slot.keep()) for slot in others]
-            await first_of(everyone, *keepers)
-            if everyone.done():
+            await first_of(self._failure, first.filled)
+            if not self._failure.done():
+                self._has_started = True
+                for slot in self._slots[1:]:
+                    self._keep(slot)
+            while not self._failure.done() and (
+                waited := [slot.filled for slot in self._slots if not slot.filled.done()]
+            ):
+                await first_of(self._failure, *waited)
+            if not self._failure.done():
                 self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", " ".join(urls), len(self._slots))
-            await asyncio.gather(*keepers)
+            await self._failure
         finally:
-            for task in (everyone, *keepers):
+            for task in (keepers := list(self._keepers.values())):
                 task.cancel()
-            await asyncio.wait([everyone, *keepers])
+            await asyncio.wait(keepers)
+
+    def _keep(self, slot: WorkerSlot) -> None:
+        """Keep a worker in this slot until `_resize` gives it up. If that is impossible, all workers end."""
+
+        def on_end(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None and not self._failure.done():
+                self._failure.set_exception(error)
+
+        self._keepers[slot] = asyncio.create_task(slot.keep())
+        self._keepers[slot].add_done_callback(on_end)
+
+    def _resize(self, number: signal.Signals) -> None:
+        """Start one more worker, or end the newest."""
+        if number == signal.SIGTTIN and len(self._slots) < MOST_WORKERS:
+            slot = WorkerSlot(self, self._log)
+            self._slots.append(slot)
+            if self._has_started:
+                self._keep(slot)
+        elif number == signal.SIGTTOU and len(self._slots) > 1:
+            slot = self._slots.pop()
+            if slot in self._keepers:
+                self._keepers.pop(slot).cancel()
+            for worker in slot.close():
+                self.retire(worker)
+        else:
+            self._log.logger.warning("%s: the number of workers stays %d", number.name, len(self._slots))
+            return
+        self._log.logger.info("%s: the number of workers is now %d", number.name, len(self._slots))
 
     def start(self) -> Process:
         """Start one more worker."""
@@ -126,7 +167,7 @@ class Supervisor:
         """Replace the workers one after the other, once the replacement before is complete."""
         if before is not None:
             await asyncio.wait({before})
-        for slot in self._slots:
+        for slot in list(self._slots):
             if not await slot.renew():
                 self._log.logger.error("the remaining workers are not replaced")
                 return
@@ -138,9 +179,26 @@ class Supervisor:
                 process.look()
                 if process.ended.done():
                     self._processes.discard(process)
-        elif not self._asked.is_set():
+        elif number == signal.SIGUSR1:
+            self._reopen()
+        elif self._asked.is_set():
+            return
+        elif number == signal.SIGHUP:
             self._log.logger.info("SIGHUP: replacing the workers one after the other")
+            if reopens(self._options):
+                self._log.reopen()
             self._rolling = asyncio.create_task(self._roll(self._rolling))
+        else:
+            self._resize(number)
+
+    def _reopen(self) -> None:
+        """Open the log files anew, here and in all workers."""
+        if not reopens(self._options):
+            self._log.logger.debug("SIGUSR1: there are no log files to open anew")
+            return
+        self._log.reopen()
+        for process in self._processes:
+            process.reopen_logs()
 
     async def _end_workers(self) -> None:
         """End all workers, and wait for them."""

@@ -19,7 +19,7 @@ from typing import Any
 from .leaving import Leaving, handled, run
 from .log import prepared
 from .order import Order
-from .process import END, END_REPLACED, NOW, READY, REPLACE, REPORT, STACKS, report_interval
+from .process import END, END_REPLACED, NOW, READY, REOPEN, REPLACE, REPORT, STACKS, report_interval
 from .server import Server
 from .serving import explained, left, load
 
@@ -51,13 +51,13 @@ def _ignore(number: int, frame: object) -> None:
 
 
 def _first_line(channel: socket.socket) -> bytes:
-    """Read the order. Nothing follows it until the worker is ready."""
+    """Read the order, and nothing of the messages after it."""
     line = b""
     while not line.endswith(b"\n"):
-        received = channel.recv(65536)
-        if not received:
+        waiting = channel.recv(65536, socket.MSG_PEEK)
+        if not waiting:
             raise SystemExit("the supervisor has ended")
-        line += received
+        line += channel.recv(waiting.find(b"\n") + 1 or len(waiting))
     return line
 
 
@@ -83,9 +83,11 @@ async def _serve(server: Server, channel: socket.socket, leaving: Leaving, inter
 async def _obey(server: Server, reader: asyncio.StreamReader, reports: Reports) -> None:
     """Follow the messages of the supervisor. If the supervisor has ended, the worker ends too."""
     try:
-        while (word := (await reader.readline()).rstrip()) in (END, END_REPLACED, NOW, REPORT):
+        while (word := (await reader.readline()).rstrip()) in (END, END_REPLACED, NOW, REPORT, REOPEN):
             if word == REPORT:
                 reports.send()
+            elif word == REOPEN:
+                server.reopen_logs()
             else:
                 server.stop(at_once=word == NOW, restarts=word == END_REPLACED)
     finally:

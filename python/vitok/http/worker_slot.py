@@ -54,21 +54,24 @@ class WorkerSlot:
     def __init__(self, pool: WorkerPool, log: Log) -> None:
         loop = asyncio.get_running_loop()
         self.filled: asyncio.Future[None] = loop.create_future()
-        """Done when the first worker here accepts connections."""
+        """Done when the first worker here accepts connections, or the slot is given up."""
         self._pool = pool
         self._log = log
         self._failures = 0
         self._pauses = 0
         self._restart_request = _RestartRequest()
+        self._worker: Process | None = None
+        self._starting: Process | None = None
+        self._closed: asyncio.Future[None] = loop.create_future()
 
     async def keep(self) -> None:
         """Keep a worker here for ever. WorkersError when several successive workers end before they are ready."""
         while True:
-            worker = await self._fill()
+            worker = self._worker = await self._fill()
             while not worker.ended.done():
                 await first_of(worker.ended, worker.due, self._restart_request.called)
                 if not worker.ended.done():
-                    worker = await self._exchange(worker)
+                    worker = self._worker = await self._exchange(worker)
             self._log.logger.warning("worker %d ended (%s): starting another", worker.pid, _how(worker))
             self._pool.count_restart("hang" if worker.is_hung else "signal" if worker.ended.result() < 0 else "exit")
             if asyncio.get_running_loop().time() - worker.began < STEADY_SECONDS:
@@ -77,11 +80,22 @@ class WorkerSlot:
                 self._pauses = 0
 
     async def renew(self) -> bool:
-        """Replace the worker. Return whether that succeeded, once the old one has ended; if not, the old one stays."""
+        """Replace the worker. Return whether that succeeded, once the old one has ended; if not, the old one stays.
+
+        A slot that is given up meanwhile has no old worker.
+        """
         restart_request = self._restart_request
         if not restart_request.called.done():
             restart_request.called.set_result(None)
-        return await restart_request.answer
+        await first_of(restart_request.answer, self._closed)
+        return self._closed.done() or restart_request.answer.result()
+
+    def close(self) -> list[Process]:
+        """Give the slot up, once the task that keeps it is cancelled. Return its workers, which have to be ended."""
+        for future in (self._closed, self.filled):
+            if not future.done():
+                future.set_result(None)
+        return [one for one in (self._worker, self._starting) if one is not None and not one.ended.done()]
 
     async def _fill(self) -> Process:
         """Start workers until one is ready."""
@@ -115,8 +129,10 @@ class WorkerSlot:
         except OSError as error:
             self._fail(f"a worker can't be started: {error.strerror}", None)
             return None
+        self._starting = worker
         # There is no limit: it may have much to load.
         await first_of(worker.ready, worker.ended)
+        self._starting = None
         if not worker.ready.done():
             self._fail(f"worker {worker.pid} ended before it was ready ({_how(worker)})", worker.ended.result())
             return None
