@@ -62,7 +62,7 @@ def until(file: Path, what: str, served: Served) -> None:
 
 
 @pytest.mark.vitok_only
-@pytest.mark.parametrize("workers", [1])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_no_line_is_lost(workers: int, tmp_path: Path) -> None:
     """Each answer has its line in exactly one file, over several rotations, and each file has lines."""
     logs, pid, rules = tmp_path / "log", tmp_path / "app.pid", tmp_path / "rules"
