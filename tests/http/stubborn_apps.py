@@ -42,8 +42,10 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    """A lifespan whose end hangs if the environment says so."""
+    """A lifespan whose end hangs, or whose start blocks, if the environment says so."""
     await receive()
+    if os.environ.get("HANGS") == "startup":
+        time.sleep(FOR_EVER)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     if os.environ.get("HANGS") == "lifespan":

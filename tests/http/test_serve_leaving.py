@@ -13,7 +13,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from served import CHILD_SECONDS, FOLDER, Served, serving
+from served import CHILD_SECONDS, FOLDER, Served, serving, started
 
 pytestmark = pytest.mark.vitok_only
 
@@ -72,6 +72,20 @@ def test_a_lifespan_that_hangs(workers: str) -> None:
     with begun("/", "--workers", workers, hangs="lifespan") as served:
         assert served.end() == (3 if workers == "1" else 0)
     assert "vitok serve: --timeout-shutdown: the application did not end within 0.2 s" in served.errors
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_startup_that_blocks(workers: str) -> None:
+    """--timeout-startup holds for code that gives the loop no turn, and is over once the application has started."""
+    limit = ("--timeout-startup", "1")
+    words = (*limit, "--port", "0", "--workers", workers)
+    # The one that has started goes on for longer than the other one has.
+    with serving(*limit) as started_well, started(*words, app=APP, environment={"HANGS": "startup"}) as served:
+        assert served.wait() == 3
+        assert started_well.get()["path"] == "/"
+        assert started_well.end() == 0
+    told = "vitok serve: --timeout-startup: the application did not start within 1 s: the process is ended"
+    assert served.errors.splitlines() == [told, *(["vitok serve: the workers do not start"] if workers == "2" else [])]
 
 
 def test_a_loop_that_is_blocked(subtests: pytest.Subtests) -> None:

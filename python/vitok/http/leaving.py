@@ -8,6 +8,7 @@ time and then abandoned. Requests and lifespans are not known here.
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import threading
 import time
@@ -33,6 +34,7 @@ EXIT_START = 3
 CANCEL_SECONDS = 2.0
 # The time that an end may take beyond its limits: for turns of a machine under load, and for the interpreter.
 SLACK_SECONDS = 5.0
+_TOO_LONG = "the shutdown takes too long: the process is ended"
 
 
 def whole_seconds(options: Options) -> float | None:
@@ -72,6 +74,21 @@ class Leaving:
         elif self._signals == 1 and self._whole is not None:
             self._exit_after(self._whole + SLACK_SECONDS, EXIT_START)
 
+    @contextmanager
+    def starting(self, seconds: float | None) -> Iterator[None]:
+        """End the process if the block takes much longer than this: a loop that is blocked can't notice it itself."""
+        if seconds is None or not self._owns_process:
+            yield
+            return
+        message = f"--timeout-startup: the application did not start within {seconds:g} s: the process is ended"
+        self._exit_after(seconds + SLACK_SECONDS, EXIT_START, message)
+        try:
+            yield
+        finally:
+            # A signal has set another end.
+            if not self._signals:
+                self._exit_after(math.inf, EXIT_START)
+
     def left(self) -> float | None:
         """Return the time for the rest: as much as a request would have, and at least the time to clean up."""
         if self._seconds is None:
@@ -85,9 +102,8 @@ class Leaving:
         if self._owns_process and left is not None:
             self._exit_after(left, code)
 
-    def _exit_after(self, seconds: float, code: int) -> None:
-        message = b"vitok serve: the shutdown takes too long: the process is ended\n"
-        _native.exit_after(seconds, code, message)
+    def _exit_after(self, seconds: float, code: int, message: str = _TOO_LONG) -> None:
+        _native.exit_after(seconds, code, f"vitok serve: {message}\n".encode())
 
 
 def run(work: Callable[[], Coroutine[Any, Any, None]], leaving: Leaving) -> None:

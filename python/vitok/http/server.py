@@ -223,8 +223,10 @@ class Server:
     async def _serve(self, loop: Loop, bound: list[sockets.Bound]) -> None:
         lifespan = Lifespan(self._application, self._options.lifespan, self._log)
         try:
-            if not await run_until(self._asked, lifespan.startup(self._options.timeout_startup)):
-                return
+            seconds = self._options.timeout_startup
+            with self._leaving.starting(seconds):
+                if not await run_until(self._asked, lifespan.startup(seconds)):
+                    return
             try:
                 self._http = HttpServer(loop, self._outer, self._told(lifespan), self._log)
                 await self._accept(self._http, bound)
