@@ -28,6 +28,7 @@ from vitok._http_native import QueryParams as QueryParams
 from vitok._http_native import Request as Request
 from vitok._http_native import Response as Response
 from vitok._http_native import Routes as Routes
+from vitok._http_native import check_access_format as check_access_format
 from vitok._http_native import form_boundary as form_boundary
 from vitok._http_native import read_xml as read_xml
 from vitok._http_native import response_of as response_of
@@ -71,6 +72,7 @@ __all__ = [
     "WritePipeTransport",
     "__version__",
     "build_info",
+    "check_access_format",
     "end_by_signal",
     "exit_after",
     "form_boundary",

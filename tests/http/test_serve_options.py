@@ -3,6 +3,7 @@
 The effect of options is not tested here.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import serve_table
 from vitok.http import configuration
 from vitok.http.option_parsing import Option, OptionError
 from vitok.http.option_types import (
+    AccessFormat,
     Certificates,
     Choice,
     Fields,
@@ -31,6 +33,7 @@ pytestmark = pytest.mark.vitok_only
 NAMES = [option.name for option in table()]
 # A text for each kind that differs from every default, the value that it stands for, and a text that can't be.
 SAMPLES: dict[type[Kind], tuple[str, Any, str | None]] = {
+    AccessFormat: ("%(h)s", "%(h)s", "%(x)s"),
     RootPath: ("/x", "/x", "x"),
     Text: ("/some/text", "/some/text", None),
     Whole: ("17", 17, "seventeen"),
@@ -102,9 +105,9 @@ def test_a_bad_value_is_named(option: Option) -> None:
     bad = sample(option)[2]
     assert bad is not None
     if not isinstance(option.kind, Flag):
-        with pytest.raises(OptionError, match=f"^{option.flags[0]}: .*{bad}"):
+        with pytest.raises(OptionError, match=f"^{option.flags[0]}: .*{re.escape(bad)}"):
             from_command(["module:app", option.flags[0], bad], {})
-    with pytest.raises(OptionError, match=f"^{option.variable}: .*{bad}"):
+    with pytest.raises(OptionError, match=f"^{option.variable}: .*{re.escape(bad)}"):
         from_command(["module:app"], {option.variable: bad})
     with pytest.raises(OptionError, match=f"^{option.name}: "):
         from_keywords({option.name: object()})

@@ -12,11 +12,13 @@
 //! | what an application sends and receives             | [`Message`], [`Received`], [`Outcome`]           |
 //! | limits and times                                   | [`Settings`]                                     |
 //! | a connection, whatever is spoken over it           | [`Connection`]                                   |
+//! | lines of an access log                             | [`access`]                                       |
 //! | HTTP/1.1                                           | [`http1`]                                        |
 //! | WebSocket                                          | [`websocket`]                                    |
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 mod action;
 mod connection;
 pub mod http1;

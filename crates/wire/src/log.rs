@@ -1,7 +1,5 @@
 //! What there is to log about a request.
 
-use std::time::Duration;
-
 use crate::message::RequestId;
 use crate::noted::Noted;
 
@@ -40,28 +38,6 @@ impl LogRecord {
     pub fn outcome(&self) -> u16 {
         if self.end == LogEnd::ClientLeft { CLIENT_LEFT } else { self.status }
     }
-
-    /// Returns the request line in a form that can stand between quotes, if it was noted as the first part.
-    #[must_use]
-    pub fn line(&self) -> Option<String> {
-        self.noted.as_ref().and_then(|noted| noted.part(0)).map(quotable)
-    }
-
-    /// Returns the record as a line of an access log. `taken` is the time from the request's start.
-    #[must_use]
-    pub fn text(&self, status: u16, taken: Duration) -> String {
-        let line = self.line();
-        let line = line.as_deref().unwrap_or("-");
-        let status = if status == 0 { "-".to_owned() } else { status.to_string() };
-        let milliseconds = taken.as_secs_f64() * 1000.0;
-        let more = match self.end {
-            LogEnd::Complete => String::new(),
-            LogEnd::CutShort => " (cut short)".to_owned(),
-            LogEnd::ClientLeft => " (the client left)".to_owned(),
-            LogEnd::Refused(because) => format!(" ({because})"),
-        };
-        format!("\"{line}\" {status} {}B {milliseconds:.2}ms{more}", self.sent)
-    }
 }
 
 /// How a request ended.
@@ -76,9 +52,4 @@ pub enum LogEnd {
     ClientLeft,
     /// The server refused it for this reason, before or after an application has seen it.
     Refused(&'static str),
-}
-
-/// Returns bytes of a peer in a form that can stand between quotes.
-fn quotable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).replace('"', "%22")
 }

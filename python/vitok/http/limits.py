@@ -61,5 +61,8 @@ LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # The level of compression. Of 16 KiB of JSON, level 2 leaves 2351 bytes and 6, zlib's default, 1978, which takes
     # twice the time.
     "ws_compress_level": 2,
+    # How long lines about requests wait for others after some were written: a busy server so writes some blocks a
+    # second, and nobody who reads the log sees the difference. A line after a pause is written at once.
+    "access_log_seconds": 0.02,
     "metrics_bounds": DURATION_BOUNDS,
 }

@@ -2,8 +2,7 @@
 in files.
 
 Both go to the loggers `vitok.server` and `vitok.access` instead if those have handlers, and in any case to a file that
-an option names. The contents of lines are not known here; lines about requests come complete from the native server,
-except for the time.
+an option names. The contents of lines are not known here; lines about requests come complete from the native server.
 """
 
 from __future__ import annotations
@@ -103,6 +102,8 @@ class Log:
         self._before = [(logger, logger.level, logger.propagate) for logger in (self._logger, self._access)]
         self._handler: _OwnHandler | None = None
         self._stamp = (0, "")
+        # What lines about requests begin with, and what handlers of the application do not get.
+        self._stamp_length = 0
         self._files: list[log_files.LogFile] = []
         self._output = Output(lambda: sys.stdout)
         if is_owner:
@@ -151,7 +152,10 @@ class Log:
         is_text = self._options.log_format == "text"
         has_colors = is_ours and is_text and wants_colors(self._options.use_colors, self._output.stream)
         has_file = self._is_owner and log_files.is_file(self._options.access_log_file)
-        return {"colors": has_colors, "stamps": is_ours or has_file}
+        has_stamps = is_ours or has_file
+        is_usual = is_text and self._options.access_log_format is None
+        self._stamp_length = len(self._now()) + 1 if has_stamps and is_usual else 0
+        return {"colors": has_colors, "stamps": has_stamps}
 
     def flush(self, seconds: float) -> None:
         """Wait this long until the lines about requests are written."""
@@ -205,12 +209,11 @@ class Log:
             if self._is_owner:
                 self._access.disabled = False
             for line in lines.splitlines():
-                self._access.info("%s", line)
+                self._access.info("%s", line[self._stamp_length :])
 
     def _write(self, lines: str) -> None:
-        """Add the time to each line, and write them together."""
-        stamp = self._now()
-        text = "".join(f"{stamp} {line}\n" for line in lines.splitlines())
+        """Write lines, which the native server has made as a whole."""
+        text = lines if lines.endswith("\n") else f"{lines}\n"
         news = self._output.news()
         if news is not None:
             self.logger.warning("the access log: %s", news.text)

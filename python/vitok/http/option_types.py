@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
+from vitok._native import check_access_format
+
 # How "no limit" is written, where a limit is optional.
 NO_LIMIT = "none"
 _UNBOUNDED = 2**63 - 1
@@ -59,6 +61,19 @@ class Text(Kind):
         if isinstance(path, str):
             return path
         raise ValueError(f"{value!r} is not a string")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFormat(Text):
+    """A format of lines about requests."""
+
+    metavar: str = "FORMAT"
+
+    def check(self, value: Any) -> str:
+        """Check that every atom is known."""
+        text = Text.check(self, value)
+        check_access_format(text)
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,8 @@ class Server:
             self._options,
             state=lifespan.state,
             access_log=access_log,
+            **self._log.access_settings(),
+            follows_scopes=self._options.proxy_headers,
             metrics=self._options.metrics is not None,
             forwarded=self._forwarded,
         )

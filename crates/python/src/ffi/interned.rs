@@ -207,6 +207,7 @@ pub(super) const TEXTS: [&str; 333] = [
     "json_decode",
     "json_encode",
     "links",
+    "localtime",
     "loop",
     "make",
     "max_body",

@@ -1,73 +1,214 @@
-//! What becomes of the records of requests: counts, and lines of the access log, which are collected during a turn and
-//! passed to the hooks in the next one.
+//! What becomes of the records of requests: counts, and lines of the access log.
+//!
+//! Lines are gathered, and passed to the hooks together: in the next turn if that was not done just before, else a moment
+//! later. A busy server so calls Python some times a second, however many requests it has.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
-use wire::{LogEnd, LogRecord};
+use pyo3::types::PyDict;
+use wire::access::Facts;
+use wire::{LogEnd, LogRecord, RequestId};
 
-use super::connection::Protocol;
+use super::connection::{Protocol, State};
+use super::log_client::{self, Client};
+use super::log_clock::LogClock;
+use super::log_lines::{BLOCK, Due, Lines};
+use super::shared::{HttpServer, Shared};
 use crate::ffi::name::Text;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// Writes the lines of these records.
-pub(super) fn write(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Result<(), ErrorSet> {
+/// Takes records: counts them, and writes their lines.
+pub(super) fn take(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Result<(), ErrorSet> {
     let py = protocol.py();
     let value = protocol.value();
-    let http_server = value.http_server.bind(py);
-    let settings = &http_server.get().settings;
-    let (began, websocket) = value.state.with(py, |state| (state.exchange.began, state.exchange.websocket));
-    for record in records {
-        let began = began.filter(|(request, _)| record.request == Some(*request));
-        let taken = began.map_or(Duration::ZERO, |(_, began)| began.elapsed());
-        if settings.measures {
-            let bounds = &settings.duration_bounds;
-            http_server.get().shared.with(py, |shared| shared.measures.add(&record, taken, bounds));
-        }
-        if !settings.logs_access && !settings.reports_to_hooks {
-            continue;
-        }
-        // uvicorn knows only what was sent.
-        let status = if settings.reports_to_hooks { record.status } else { record.outcome() };
-        let line = format!("{} {}", peer(value, py)?, record.text(status, taken));
-        // uvicorn warns of refused requests, with and without an access log.
-        if settings.reports_to_hooks && matches!(record.end, LogEnd::Refused(_)) {
-            http_server.get().hooks.bind(py).call_method1(name!("refused"), (Text(&line),))?;
-            continue;
-        }
-        // uvicorn does not take WebSockets for accesses: it is told of their handshakes.
-        if settings.reports_to_hooks && websocket.is_some() && record.request == websocket {
-            continue;
-        }
-        let is_first = http_server.get().shared.with(py, |shared| {
-            let is_first = shared.log.is_empty();
-            shared.log.push_str(&line);
-            shared.log.push('\n');
-            is_first
+    let http_server = value.http_server.get();
+    let settings = &http_server.settings;
+    let now = Instant::now();
+    if settings.measures {
+        let began = value.state.with(py, |state| state.exchange.began);
+        http_server.shared.with(py, |shared| {
+            for record in &records {
+                shared.measures.add(record, taken(record, began, now), &settings.duration_bounds);
+            }
         });
-        if is_first {
-            http_server.get().call_soon(http_server.getattr(name!("_write_log"))?)?;
+    }
+    match (settings.reports_to_hooks, settings.logs_access) {
+        (true, _) => tell_hooks(protocol, &records, now),
+        (false, true) => {
+            find_client(protocol)?;
+            set_clock(http_server, py, now)?;
+            for record in &records {
+                find_claimed(protocol, record.request);
+                add(protocol, record, now);
+            }
+            schedule(protocol, now)
         }
+        (false, false) => Ok(()),
+    }
+}
+
+/// Passes all lines on.
+pub(super) fn pass_on(http_server: &HttpServer, py: Python<'_>) -> Result<(), ErrorSet> {
+    let text = http_server.shared.with(py, |shared| {
+        let lines = &mut shared.lines;
+        (lines.due, lines.passed) = (Due::Never, Some(Instant::now()));
+        let capacity = lines.text.len();
+        std::mem::replace(&mut lines.text, String::with_capacity(capacity.min(BLOCK)))
+    });
+    if text.is_empty() {
+        return Ok(());
+    }
+    Ok(http_server.hooks.bind(py).call_method1(name!("access"), (Text(&text),)).map(drop)?)
+}
+
+/// uvicorn writes lines of its own: it gets the usual ones, with what was sent, and those of refused requests apart.
+fn tell_hooks(protocol: This<'_, Protocol>, records: &[LogRecord], now: Instant) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let http_server = protocol.value().http_server.get();
+    find_client(protocol)?;
+    let websocket = protocol.state.with(py, |state| state.exchange.websocket);
+    for record in records {
+        // uvicorn warns of refused requests, with and without an access log.
+        if matches!(record.end, LogEnd::Refused(_)) {
+            let mut line = String::new();
+            http_server.shared.with(py, |shared| {
+                protocol
+                    .state
+                    .with(py, |state| write(http_server, state, &shared.lines.clock, record, now, &mut line));
+            });
+            http_server.hooks.bind(py).call_method1(name!("refused"), (Text(line.trim_end()),))?;
+        } else if websocket.is_none() || record.request != websocket {
+            // It does not take WebSockets for accesses: it is told of their handshakes.
+            add(protocol, record, now);
+        }
+    }
+    schedule(protocol, now)
+}
+
+/// Returns the time that a request took; none for what was no request.
+fn taken(record: &LogRecord, began: Option<(RequestId, Instant)>, now: Instant) -> Duration {
+    let began = began.filter(|(request, _)| record.request == Some(*request));
+    began.map_or(Duration::ZERO, |(_, began)| now.saturating_duration_since(began))
+}
+
+/// Looks up the peer, at a connection's first line.
+fn find_client(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    if protocol.state.with(py, |state| state.peer.is_none()) {
+        let peer = peer(protocol)?;
+        protocol.state.with(py, |state| state.peer = Some(Box::new(peer)));
     }
     Ok(())
 }
 
-/// Returns `127.0.0.1:53210`, or `-` for a peer without such an address.
-fn peer(value: &Protocol, py: Python<'_>) -> Result<String, ErrorSet> {
+/// Returns the peer of a connection.
+fn peer(protocol: This<'_, Protocol>) -> Result<Client, ErrorSet> {
+    let py = protocol.py();
     let known =
-        value.state.with(py, |state| state.addresses.as_ref().map(|[client, _]| client.clone_ref(py)));
-    let address = match (known, value.transport(py)) {
-        (Some(client), _) => client.into_bound(py),
-        (None, Some(transport)) => transport.fact(py, name!("peername"))?,
-        (None, None) => return Ok("-".to_owned()),
-    };
-    let parts: Result<(String, u16), _> =
-        address.get_item(0).and_then(|host| Ok((host.extract()?, address.get_item(1)?.extract()?)));
-    Ok(match parts {
-        Ok((host, port)) if host.contains(':') => format!("[{host}]:{port}"),
-        Ok((host, port)) => format!("{host}:{port}"),
-        Err(_) => "-".to_owned(),
+        protocol.state.with(py, |state| state.addresses.as_ref().map(|[client, _]| client.clone_ref(py)));
+    Ok(match (known, protocol.transport(py)) {
+        (Some(client), _) => log_client::of(Some(&client.into_bound(py)), None),
+        (None, Some(transport)) => log_client::of(Some(&transport.fact(py, name!("peername"))?), None),
+        (None, None) => log_client::of(None, None),
     })
+}
+
+/// Looks up the client that a proxy names, if the request has a scope in which it does.
+fn find_claimed(protocol: This<'_, Protocol>, request: Option<RequestId>) {
+    let py = protocol.py();
+    let scope =
+        protocol.state.with(py, |state| state.exchange.scope.take_if(|(known, _)| request == Some(*known)));
+    let Some((known, scope)) = scope else { return };
+    if let Ok(scope) = scope.bind(py).cast::<PyDict>() {
+        let client = log_client::of_scope(scope);
+        protocol.state.with(py, |state| state.exchange.claimed = Some((known, Box::new(client))));
+    }
+}
+
+fn set_clock(http_server: &HttpServer, py: Python<'_>, now: Instant) -> Result<(), ErrorSet> {
+    if http_server.shared.with(py, |shared| shared.lines.clock.is_over(now)) {
+        let clock = LogClock::read(py, now)?;
+        http_server.shared.with(py, |shared| shared.lines.clock = clock);
+    }
+    Ok(())
+}
+
+/// Adds the line of a record.
+fn add(protocol: This<'_, Protocol>, record: &LogRecord, now: Instant) {
+    let py = protocol.py();
+    let http_server = protocol.value().http_server.get();
+    http_server.shared.with(py, |shared| {
+        let Lines { text, clock, .. } = &mut shared.lines;
+        protocol.state.with(py, |state| write(http_server, state, clock, record, now, text));
+    });
+}
+
+/// Appends the line of a record.
+fn write(
+    http_server: &HttpServer,
+    state: &State,
+    clock: &LogClock,
+    record: &LogRecord,
+    now: Instant,
+    out: &mut String,
+) {
+    let settings = &http_server.settings;
+    let claimed = state.exchange.claimed.as_ref();
+    let claimed =
+        claimed.filter(|(request, _)| record.request == Some(*request)).map(|(_, client)| &**client);
+    let client = claimed.or(state.peer.as_deref());
+    let is_websocket = state.exchange.websocket.is_some() && record.request == state.exchange.websocket;
+    let is_secure = state.transport.as_ref().is_some_and(|transport| transport.is_secure());
+    let scheme = match (is_websocket, is_secure) {
+        (true, true) => "wss",
+        (true, false) => "ws",
+        (false, true) => "https",
+        (false, false) => "http",
+    };
+    let facts = Facts {
+        host: client.map_or("", |client| &client.host),
+        client: client.map_or("-", |client| &client.shown),
+        scheme: client.and_then(|client: &Client| client.scheme.as_deref()).unwrap_or(scheme),
+        stamp: &clock.stamp,
+        milliseconds: clock.milliseconds(now),
+        taken: taken(record, state.exchange.began, now),
+        // uvicorn knows only what was sent.
+        status: if settings.reports_to_hooks { record.status } else { record.outcome() },
+    };
+    settings.access_format.write(record, &facts, out);
+}
+
+/// Has the lines passed on, unless that is to happen soon enough.
+fn schedule(protocol: This<'_, Protocol>, now: Instant) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let http_server = protocol.value().http_server.bind(py);
+    let server = http_server.get();
+    let (before, wait) = server.shared.with(py, |shared| {
+        let before = shared.lines.due;
+        let wait = wait(shared, server, now);
+        if !shared.lines.text.is_empty() {
+            shared.lines.due = if wait.is_zero() { Due::NextTurn } else { Due::Later };
+        }
+        (before, wait)
+    });
+    let is_due = server.shared.with(py, |shared| shared.lines.due);
+    if is_due == before || before == Due::NextTurn {
+        return Ok(());
+    }
+    let callback = http_server.getattr(name!("_write_log"))?;
+    match is_due {
+        Due::NextTurn => server.call_soon(callback),
+        Due::Later => server.call_after(wait.as_secs_f64(), callback),
+        Due::Never => Ok(()),
+    }
+}
+
+/// Returns how long lines wait for others.
+fn wait(shared: &Shared, server: &HttpServer, now: Instant) -> Duration {
+    let waits = !server.settings.reports_to_hooks && !shared.is_ending && shared.lines.text.len() < BLOCK;
+    let since = shared.lines.passed.filter(|_| waits).map(|passed| now.saturating_duration_since(passed));
+    since.map_or(Duration::ZERO, |since| server.settings.gather.saturating_sub(since))
 }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use websocket::{Kind, Payload};
 use wire::{Connection, Context, RequestId};
 
+use super::log_client::Client;
 use super::shared::HttpServer;
 use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) addresses: Option<[Object; 2]>,
     /// ASGI's extension `tls` of a connection over TLS, once a request has asked for it: a dict of text and numbers.
     pub(super) tls: Option<Object>,
+    /// The client as a log shows it, once there was a line.
+    pub(super) peer: Option<Box<Client>>,
     pub(super) exchange: Exchange,
 }
 
@@ -60,6 +63,10 @@ pub(super) struct Exchange {
     pub(super) listener: Option<(RequestId, Instant)>,
     /// When the latest request was started, for the access log.
     pub(super) began: Option<(RequestId, Instant)>,
+    /// The scope of the latest request, for the client that a proxy names in it, if a line is to have that.
+    pub(super) scope: Option<(RequestId, Object)>,
+    /// That client, once it was looked up.
+    pub(super) claimed: Option<(RequestId, Box<Client>)>,
     /// The latest request for a WebSocket.
     pub(super) websocket: Option<RequestId>,
     /// Messages to a client that has left, since the loop last had a turn.
@@ -170,6 +177,7 @@ impl Protocol {
             transport: None,
             addresses: None,
             tls: None,
+            peer: None,
             exchange: Exchange::default(),
         };
         let value = Self { http_server: http_server.clone().into(), state: GilCell::new(state) };
@@ -229,6 +237,7 @@ impl ClassValue for Protocol {
             state.exchange.drains.iter().for_each(|future| visit.object(future));
             state.exchange.receivers.iter().for_each(|future| visit.object(future));
             visit.maybe(state.exchange.file.as_ref());
+            visit.maybe(state.exchange.scope.as_ref().map(|(_, scope)| scope));
             visit.maybe(state.exchange.watcher.as_ref().map(|(_, task)| task));
         });
     }

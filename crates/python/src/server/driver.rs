@@ -260,7 +260,7 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
     match action {
         Action::Log => {
             let records = value.state.with(py, |state| state.wire.take_log());
-            return access_log::write(protocol, records);
+            return access_log::take(protocol, records);
         }
         Action::WakeReceive => return wake_receivers(protocol),
         Action::WakeSend => {

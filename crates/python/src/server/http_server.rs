@@ -14,12 +14,12 @@ use super::native::{Native, Routes};
 use super::settings::Settings;
 use super::shared::{HttpServer, Interface, Shared};
 use super::waiters::Until;
-use super::{driver, ticks};
+use super::{access_log, driver, ticks};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
-use crate::ffi::name::Text;
+use crate::ffi::trampoline::and_also;
 use crate::name;
 
 #[pymethods]
@@ -53,7 +53,11 @@ impl HttpServer {
     #[pyo3(signature = (restarts = false))]
     fn begin_shutdown(&self, py: Python<'_>, restarts: bool) -> PyResult<()> {
         self.shared.with(py, |shared| (shared.is_ending, shared.restarts) = (true, restarts));
-        Ok(driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Graceful)))?)
+        // Lines wait no more: the loop may end any time from now on.
+        let passed = access_log::pass_on(self, py);
+        Ok(and_also(py, passed, || {
+            driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Graceful)))
+        })?)
     }
 
     /// Cancel the task of every request that runs.
@@ -116,10 +120,9 @@ impl HttpServer {
         Ok(ticks::tick(slf)?)
     }
 
-    /// Called by the loop in the turn after one with lines of the access log.
+    /// Called by the loop soon after a turn with lines of the access log.
     fn _write_log(&self, py: Python<'_>) -> PyResult<()> {
-        let lines = self.shared.with(py, |shared| mem::take(&mut shared.log));
-        self.hooks.bind(py).call_method1(name!("access"), (Text(&lines),)).map(drop)
+        Ok(access_log::pass_on(self, py)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

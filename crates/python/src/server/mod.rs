@@ -20,8 +20,11 @@
 //! | `following`     | tasks of requests, from their first step to their end                    |
 //! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
 //! | `access_log`    | lines of the access log                                                  |
+//! | `log_client`    | the client of a request as a log shows it                                |
 //! | `addresses`     | the addresses of a connection's ends                                     |
 //! | `connection`    | the protocol of a connection: its parts and its state                    |
+//! | `log_lines`     | lines of the access log that wait                                        |
+//! | `log_clock`     | the time of day for lines of the access log                              |
 //! | `measures`      | the counts of a server for its metrics                                   |
 //! | `shared`        | what the connections of a server share                                   |
 //! | `settings`      | the options of a server                                                  |
@@ -37,6 +40,9 @@ mod driver;
 mod file;
 mod following;
 mod http_server;
+mod log_client;
+mod log_clock;
+mod log_lines;
 mod measures;
 mod native;
 mod pause;
@@ -67,6 +73,7 @@ static NATIVE: StreamProtocol = StreamProtocol {
 /// Adds the classes to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<HttpServer>()?;
+    module.add_function(wrap_pyfunction!(settings::check_access_format, module)?)?;
     stream_protocol::register_factory(module.py().get_type::<HttpServer>().as_any());
     // PyO3 looks the class up at the first use, and panics if there is no memory for that.
     CancelledError::type_object(module.py());

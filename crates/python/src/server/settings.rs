@@ -9,6 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use websocket::DeflateSettings;
+use wire::access::{AccessFormat, FormatError, Style};
 use wire::{NotedParts, Ticks, Upgrades, WebSocketSettings};
 
 use crate::ffi::error::new_error;
@@ -37,6 +38,12 @@ pub(super) struct Settings {
     pub(super) reports_to_hooks: bool,
     /// Whether lines are written about requests.
     pub(super) logs_access: bool,
+    /// What the lines say.
+    pub(super) access_format: AccessFormat,
+    /// How long lines wait for others after some were passed on.
+    pub(super) gather: Duration,
+    /// Whether their client is the one of the scope, which a proxy may have named.
+    pub(super) logs_scopes: bool,
     /// Whether counts are kept for metrics.
     pub(super) measures: bool,
     /// The bounds of the counts of durations, ascending.
@@ -51,8 +58,14 @@ impl Settings {
         let reports_to_hooks = given.take("reports_to_hooks", plain)?;
         let logs_access = given.take("access_log", plain)?;
         let measures = given.take("metrics", plain)?;
-        let records =
-            Records { access: logs_access, requests: logs_access || measures, to_hooks: reports_to_hooks };
+        let access_format = read_format(&given)?;
+        let forwarded = given.take("forwarded", plain::<Option<Py<PyAny>>>)?;
+        let follows_scopes: bool = given.take("access_log_scope", plain)?;
+        let records = Records {
+            noted: (logs_access || reports_to_hooks).then(|| access_format.noted().clone()),
+            requests: logs_access || measures,
+            to_hooks: reports_to_hooks,
+        };
         let wire = read_wire(&given, &times, &records)?;
         let settings = Self {
             wire,
@@ -70,9 +83,12 @@ impl Settings {
             announces_path_send: given.take("path_send", plain)?,
             announces_zero_copy_send: given.take("zero_copy_send", plain)?,
             state: given.take("state", plain)?,
-            forwarded: given.take("forwarded", plain)?,
+            logs_scopes: logs_access && (follows_scopes || forwarded.is_some()),
+            forwarded,
             reports_to_hooks,
             logs_access,
+            access_format,
+            gather: Duration::from_secs_f64(given.take("access_log_seconds", number)?.unwrap_or(0.0)),
             measures,
             duration_bounds: given.take("metrics_bounds", bounds)?,
         };
@@ -117,10 +133,38 @@ impl Times {
     }
 }
 
+/// Reads what the lines of the access log say.
+fn read_format(given: &Given<'_>) -> PyResult<AccessFormat> {
+    let text: Option<String> = given.take("access_log_format", plain)?;
+    let style = Style {
+        json: given.take("access_log_json", plain)?,
+        colors: given.take("access_log_colors", plain)?,
+        stamps: given.take("access_log_stamps", plain)?,
+    };
+    match text {
+        None => Ok(AccessFormat::usual(style, std::process::id())),
+        Some(text) => format(&text, style)
+            .map_err(|error| new_error::<PyValueError>(format!("the option access_log_format: {error}"))),
+    }
+}
+
+/// Check a format of access lines. ValueError says what is wrong with it.
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+pub(super) fn check_access_format(text: &str) -> PyResult<()> {
+    let style = Style { json: false, colors: false, stamps: false };
+    format(text, style).map(drop).map_err(|error| new_error::<PyValueError>(error.to_string()))
+}
+
+/// Reads a format. The environment is that of now.
+fn format(text: &str, style: Style) -> Result<AccessFormat, FormatError> {
+    AccessFormat::parse(text, style, std::process::id(), |name| std::env::var(name).ok())
+}
+
 /// What records of requests are made for.
 struct Records {
-    /// Lines about them.
-    access: bool,
+    /// Lines about them, which need this of heads.
+    noted: Option<NotedParts>,
     /// Lines or metrics.
     requests: bool,
     /// uvicorn's server.
@@ -146,7 +190,7 @@ fn read_wire(given: &Given<'_>, times: &Times, records: &Records) -> PyResult<wi
         fields: given.take("headers", fields)?,
         logs_requests: records.requests,
         logs_refusals: records.requests || records.to_hooks,
-        noted: (records.access || records.to_hooks).then(NotedParts::line),
+        noted: records.noted.clone(),
         upgrades: match (times.serves_websockets, allows_upgrade, records.to_hooks) {
             (_, true, _) => Upgrades::TakenOver,
             (true, false, _) => Upgrades::WebSocket,

@@ -13,6 +13,7 @@ use pyo3::types::{IntoPyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 use wire::Tick;
 
+use super::log_lines::Lines;
 use super::measures::Measures;
 use super::settings::Settings;
 use super::waiters::{Until, wake};
@@ -69,8 +70,8 @@ pub(super) struct Shared {
     pub(super) restarts: bool,
     /// The counts for metrics, if those are wanted.
     pub(super) measures: Measures,
-    /// Lines of the access log from this turn.
-    pub(super) log: String,
+    /// Lines of the access log.
+    pub(super) lines: Lines,
     /// The buffer for encoding; absent while it is in use.
     pub(super) scratch: Vec<u8>,
     /// What the WebSockets of a server share.
@@ -255,8 +256,13 @@ impl HttpServer {
 
     /// Schedules a call after a tick.
     pub(super) fn call_after_tick(&self, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
+        self.call_after(self.settings.tick_seconds, callback)
+    }
+
+    /// Schedules a call after some time.
+    pub(super) fn call_after(&self, seconds: f64, callback: Bound<'_, PyAny>) -> Result<(), ErrorSet> {
         let py = callback.py();
-        let seconds = make::float(py, self.settings.tick_seconds)?;
+        let seconds = make::float(py, seconds)?;
         self.schedule(py, name!("call_later"), (seconds, callback))
     }
 

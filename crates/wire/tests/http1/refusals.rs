@@ -8,7 +8,7 @@ use crate::site::{
     statuses, target,
 };
 use crate::smuggling::{REQUEST_LINES, SMUGGLED, SMUGGLING};
-use crate::support::settings;
+use crate::support::{line_of, settings};
 
 /// Checks that the connection has ended with this answer alone.
 fn assert_refused(site: &mut Site, wanted: &[u16], what: &str) {
@@ -180,7 +180,7 @@ fn a_websocket_and_a_tunnel_are_refused_and_the_connection_goes_on() {
     let mut site = answering(target);
     site.receives([b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", GET].concat());
     assert_eq!(statuses(&site.text()), [501, 200]);
-    assert!(site.log[0].line().is_some_and(|line| line.starts_with("CONNECT ")));
+    assert!(line_of(&site.log[0]).is_some_and(|line| line.starts_with("CONNECT ")));
 }
 
 #[test]

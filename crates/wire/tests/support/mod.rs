@@ -327,3 +327,9 @@ pub(crate) fn limits() -> http::Limits {
         drain_bytes: 300,
     }
 }
+
+/// Returns the request line that a record has.
+pub(crate) fn line_of(record: &LogRecord) -> Option<String> {
+    let noted = record.noted.as_ref()?.part(0)?;
+    Some(String::from_utf8_lossy(noted).into_owned())
+}

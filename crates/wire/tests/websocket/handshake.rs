@@ -5,7 +5,7 @@ use wire::{Action, Input, LogEnd, Message, OutOfOrder, Outcome, Received, SendEr
 use crate::site::{
     BINARY, FIRST, HANDSHAKE, SWITCHED, Site, TEXT, accept, accepted, close, frame, site_with, speaking, text,
 };
-use crate::support::settings;
+use crate::support::{line_of, settings};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -221,14 +221,14 @@ fn the_end_of_a_client_behind_its_messages() {
 fn the_log_has_a_line_for_the_handshake_and_one_for_the_end() {
     let mut site = accepted();
     assert_eq!(site.log.len(), 1);
-    assert_eq!((site.log[0].status, site.log[0].line().as_deref()), (101, Some("GET /chat HTTP/1.1")));
+    assert_eq!((site.log[0].status, line_of(&site.log[0]).as_deref()), (101, Some("GET /chat HTTP/1.1")));
     assert!(site.sends(text("five5")).is_ok());
     site.receives(crate::site::closing_frame(1001, ""));
     site.feed(Input::Lost { by_error: false });
     assert_eq!(site.log.len(), 2);
     let end = &site.log[1];
     assert_eq!((end.status, end.sent, end.end), (1001, 5, LogEnd::Complete));
-    assert_eq!(end.line().as_deref(), Some("WebSocket /chat HTTP/1.1"));
+    assert_eq!(line_of(end).as_deref(), Some("WebSocket /chat HTTP/1.1"));
 }
 
 #[test]

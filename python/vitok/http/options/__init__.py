@@ -64,13 +64,18 @@ def native_options(
     *,
     state: dict[str, Any] | None = None,
     access_log: bool = False,
+    stamps: bool = False,
+    colors: bool = False,
+    follows_scopes: bool = False,
     metrics: bool = False,
     forwarded: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Return the dictionary for `_native.HttpServer`.
 
-    With `metrics` the server counts what `HttpServer.metrics()` returns. `forwarded` sets client and scheme of a scope,
-    for a native application behind a proxy.
+    Lines about requests begin with the time with `stamps`, unless they have a format of the user's; they have colours
+    with `colors`, and the client that the scope has in the end with `follows_scopes`. With `metrics` the server counts
+    what `HttpServer.metrics()` returns. `forwarded` sets client and scheme of a scope, for a native application behind
+    a proxy.
     """
     options = options or Options()
     told = {option.name: getattr(options, option.name) for option in _TABLE if option.is_native}
@@ -78,8 +83,15 @@ def native_options(
     told["headers"] = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in options.headers]
     # The rest is for uvicorn's server.
     fixed = {"asgi_version": "3.0", "refusal_text": "", "allow_upgrade": False, "reports_to_hooks": False}
-    wanted = {"access_log": access_log, "metrics": metrics}
-    return {**LIMITS, **told, **fixed, **wanted, "state": state, "forwarded": forwarded}
+    lines = {
+        "access_log": access_log,
+        "access_log_format": options.access_log_format,
+        "access_log_json": options.log_format == "json",
+        "access_log_colors": colors,
+        "access_log_stamps": stamps,
+        "access_log_scope": follows_scopes,
+    }
+    return {**LIMITS, **told, **fixed, **lines, "metrics": metrics, "state": state, "forwarded": forwarded}
 
 
 # The first option of each group.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..option_parsing import option
-from ..option_types import Choice, Flag, Text
+from ..option_types import AccessFormat, Choice, Flag, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Logs:
     )
     access_log_format: str | None = option(
         None,
-        Text("FORMAT"),
+        AccessFormat(),
         "what a line about a request says, with gunicorn's atoms such as %(h)s; docs/serve.md lists them",
         others="gunicorn and granian have it",
     )

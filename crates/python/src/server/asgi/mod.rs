@@ -197,10 +197,21 @@ fn scope_of<'py>(
             call_one(correct.bind_borrowed(py), scope.as_any().as_borrowed())?;
         }
     }
+    if http_server.settings.logs_scopes {
+        note_scope(begun, &scope);
+    }
     if begun.is_websocket {
         http_server.notify(py, name!("websocket_begun"), (protocol, &scope))?;
     }
     Ok(scope)
+}
+
+/// Keeps a scope for the line of its request.
+#[cold]
+pub(super) fn note_scope(begun: &Begun<'_>, scope: &Bound<'_, PyDict>) {
+    let noted = (begun.request, scope.clone().into_any().into());
+    let before = begun.protocol.state.with(scope.py(), |state| state.exchange.scope.replace(noted));
+    drop(before);
 }
 
 impl Mounted<'_> {

@@ -8,6 +8,7 @@
 //! |---------------|-----------------------------------------------------------------------|
 //! | `call`        | calling an endpoint, and what follows from what it returns            |
 //! | `answer`      | a value as a response                                                 |
+//! | `claimed`     | the client that a proxy names, for the access log                     |
 //! | `mount`       | where an ASGI application stands in a native one                      |
 //! | `sending`     | a response with a source, part by part                                |
 //! | `multipart`   | `MultipartParser`: a form in parts, for Python's code                 |
@@ -36,6 +37,7 @@ mod accessors;
 mod answer;
 mod body;
 mod call;
+mod claimed;
 mod cookies;
 mod detach;
 mod files;
@@ -170,6 +172,11 @@ impl Interface for Native {
         };
         if let Some(application) = routes.application(&found) {
             return self.start_mounted(&begun, &found, application);
+        }
+        if http_server.settings.logs_scopes
+            && let Err(raised) = claimed::note(&begun)
+        {
+            return give_up(&begun, raised);
         }
         match Request::make(protocol, request, key, self.routes.bind(py), found) {
             Ok(made) => match refused {

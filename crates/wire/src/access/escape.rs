@@ -1,0 +1,88 @@
+//! Bytes of a peer as text: nothing in it ends a quotation, a line, or a string of JSON, and nothing changes how a terminal
+//! shows the rest.
+
+use std::fmt::Write as _;
+
+/// How bytes are written that can't stand for themselves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Escapes {
+    /// `%22`.
+    Percent,
+    /// `\x22`.
+    Backslash,
+    /// `\u0022`, within quotes.
+    Json,
+}
+
+/// Appends a part of a request line: escapes are those of URLs.
+pub(super) fn target(bytes: &[u8], out: &mut String) {
+    escape(bytes, Escapes::Percent, out);
+}
+
+/// Appends the value of a field.
+pub(super) fn field(bytes: &[u8], out: &mut String) {
+    escape(bytes, Escapes::Backslash, out);
+}
+
+/// Appends a string of JSON, with its quotes.
+pub(super) fn json(bytes: &[u8], out: &mut String) {
+    out.push('"');
+    escape(bytes, Escapes::Json, out);
+    out.push('"');
+}
+
+fn escape(bytes: &[u8], escapes: Escapes, out: &mut String) {
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        // It is ASCII.
+        out.push_str(str::from_utf8(bytes).unwrap_or_default());
+        return;
+    }
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if is_plain(character) { out.push(character) } else { add(character, escapes, out) }
+        }
+        for byte in chunk.invalid() {
+            match escapes {
+                Escapes::Json => out.push_str("\\ufffd"),
+                _ => add_byte(*byte, escapes, out),
+            }
+        }
+    }
+}
+
+/// Returns whether a character stands for itself: not one that controls a line, nor one that turns the direction of text or
+/// can't be seen.
+fn is_plain(character: char) -> bool {
+    match character {
+        '"' | '\\' => false,
+        ' '..='~' => true,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => false,
+        other => !other.is_control(),
+    }
+}
+
+fn add(character: char, escapes: Escapes, out: &mut String) {
+    if escapes == Escapes::Json {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            _ => add_text(format_args!("\\u{:04x}", u32::from(character)), out),
+        }
+        return;
+    }
+    let mut buffer = [0; 4];
+    for byte in character.encode_utf8(&mut buffer).bytes() {
+        add_byte(byte, escapes, out);
+    }
+}
+
+fn add_byte(byte: u8, escapes: Escapes, out: &mut String) {
+    match escapes {
+        Escapes::Percent => add_text(format_args!("%{byte:02X}"), out),
+        Escapes::Backslash | Escapes::Json => add_text(format_args!("\\x{byte:02x}"), out),
+    }
+}
+
+fn add_text(text: std::fmt::Arguments<'_>, out: &mut String) {
+    // A string takes everything.
+    out.write_fmt(text).unwrap_or_default();
+}

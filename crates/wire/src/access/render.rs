@@ -1,0 +1,200 @@
+//! A record and its facts become a line.
+
+use super::atoms::Atom;
+use super::part::{Conversion, Part};
+use super::{AccessFormat, Facts, escape, number, user};
+use crate::log::{LogEnd, LogRecord};
+
+/// The value of an atom.
+enum Value<'a> {
+    Absent,
+    /// Text that needs no escapes.
+    Safe(&'a str),
+    /// A part of a request line.
+    Target(&'a [u8]),
+    /// A field.
+    Field(&'a [u8]),
+    Owned(Vec<u8>),
+    Whole(u64),
+    /// A number, and its decimals unless the format says otherwise.
+    Decimal(f64, usize),
+}
+
+const END_OF_COLOR: &str = "\x1b[0m";
+
+impl AccessFormat {
+    /// Appends the line of a record, with its end.
+    pub fn write(&self, record: &LogRecord, facts: &Facts<'_>, out: &mut String) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Atom(Atom::EndNote, _) => add_note(record.end, out),
+                Part::Atom(Atom::PreciseTime, _) => add_precise_time(facts, self.style.json, out),
+                Part::Atom(atom, conversion) => self.add(atom, *conversion, record, facts, out),
+            }
+        }
+        out.push('\n');
+    }
+
+    fn add(
+        &self,
+        atom: &Atom,
+        conversion: Conversion,
+        record: &LogRecord,
+        facts: &Facts<'_>,
+        out: &mut String,
+    ) {
+        let value = self.value(atom, record, facts);
+        if self.style.json {
+            add_json(value, conversion, out);
+            return;
+        }
+        let color = if self.style.colors && *atom == Atom::Status { color_of(facts.status) } else { "" };
+        out.push_str(color);
+        if !conversion.is_filled() {
+            add_text(value, conversion, out);
+        } else {
+            let mut text = String::new();
+            add_text(value, conversion, &mut text);
+            fill(&text, conversion, out);
+        }
+        if !color.is_empty() {
+            out.push_str(END_OF_COLOR);
+        }
+    }
+
+    fn value<'a>(&self, atom: &'a Atom, record: &'a LogRecord, facts: &Facts<'a>) -> Value<'a> {
+        let part = |place: usize| record.noted.as_ref().and_then(|noted| noted.part(place));
+        let (seconds, taken) = (facts.taken.as_secs_f64(), facts.taken);
+        match atom {
+            Atom::Host => Value::Safe(facts.host),
+            Atom::Client => Value::Safe(facts.client),
+            Atom::Absent | Atom::EndNote | Atom::PreciseTime => Value::Absent,
+            Atom::User(place) => part(*place).and_then(user::of).map_or(Value::Absent, Value::Owned),
+            Atom::Time => Value::Safe(&facts.stamp.iso),
+            Atom::CommonTime => Value::Safe(&facts.stamp.common),
+            Atom::Target(place) => part(*place).map_or(Value::Absent, Value::Target),
+            Atom::Field(place) => part(*place).map_or(Value::Absent, Value::Field),
+            Atom::ResponseField(place) => {
+                part(self.noted.request.len() + place).map_or(Value::Absent, Value::Field)
+            }
+            Atom::Status if facts.status == 0 => Value::Absent,
+            Atom::Status => Value::Whole(facts.status.into()),
+            Atom::BytesOrNone if record.sent == 0 => Value::Absent,
+            Atom::Bytes | Atom::BytesOrNone => Value::Whole(record.sent),
+            Atom::WholeSeconds => Value::Whole(taken.as_secs()),
+            Atom::WholeMilliseconds => Value::Whole(taken.as_millis().try_into().unwrap_or(u64::MAX)),
+            Atom::WholeMicroseconds => Value::Whole(taken.as_micros().try_into().unwrap_or(u64::MAX)),
+            Atom::Seconds => Value::Decimal(seconds, 6),
+            Atom::Milliseconds => Value::Decimal(seconds * 1000.0, 3),
+            Atom::Scheme => Value::Safe(facts.scheme),
+            Atom::End => match record.end {
+                LogEnd::Refused(because) => Value::Owned(format!("refused: {because}").into_bytes()),
+                end => Value::Safe(word_of(end)),
+            },
+            Atom::Constant(text) => Value::Field(text.as_bytes()),
+        }
+    }
+}
+
+/// Appends a value, or `-` for none.
+fn add_text(value: Value<'_>, conversion: Conversion, out: &mut String) {
+    match value {
+        Value::Absent | Value::Safe("") | Value::Target(b"") | Value::Field(b"") => out.push('-'),
+        Value::Safe(text) => out.push_str(text),
+        Value::Target(bytes) => escape::target(bytes, out),
+        Value::Field(bytes) => escape::field(bytes, out),
+        Value::Owned(bytes) => escape::field(&bytes, out),
+        Value::Whole(number) => add_number(number, conversion, out),
+        Value::Decimal(number, digits) => number::decimal(number, decimals(conversion, digits), out),
+    }
+}
+
+fn add_json(value: Value<'_>, conversion: Conversion, out: &mut String) {
+    match value {
+        Value::Absent | Value::Safe("" | "-") => out.push_str("null"),
+        Value::Safe(text) => escape::json(text.as_bytes(), out),
+        Value::Target(bytes) | Value::Field(bytes) => escape::json(bytes, out),
+        Value::Owned(bytes) => escape::json(&bytes, out),
+        Value::Whole(number) => number::whole(number, out),
+        Value::Decimal(number, digits) => number::decimal(number, decimals(conversion, digits), out),
+    }
+}
+
+fn add_number(number: u64, conversion: Conversion, out: &mut String) {
+    #[expect(clippy::cast_precision_loss, reason = "such a number of bytes is not written with decimals")]
+    if conversion.is_decimal {
+        number::decimal(number as f64, decimals(conversion, 6), out);
+    } else {
+        number::whole(number, out);
+    }
+}
+
+fn decimals(conversion: Conversion, usual: usize) -> usize {
+    match conversion {
+        Conversion { is_whole: true, .. } => 0,
+        Conversion { is_decimal: true, precision, .. } => precision.unwrap_or(6),
+        _ => usual,
+    }
+}
+
+/// Appends a text, cut and filled up.
+fn fill(text: &str, conversion: Conversion, out: &mut String) {
+    let is_number = conversion.is_number();
+    let text = conversion.precision.filter(|_| !is_number).map_or(text, |count| {
+        match text.char_indices().nth(count) {
+            Some((end, _)) => &text[..end],
+            None => text,
+        }
+    });
+    let missing = conversion.width.saturating_sub(text.chars().count());
+    let filler = if conversion.is_zero && is_number && !conversion.is_left { '0' } else { ' ' };
+    if !conversion.is_left {
+        out.extend(std::iter::repeat_n(filler, missing));
+    }
+    out.push_str(text);
+    if conversion.is_left {
+        out.extend(std::iter::repeat_n(filler, missing));
+    }
+}
+
+/// Appends how a request has ended, if it is not complete.
+fn add_note(end: LogEnd, out: &mut String) {
+    if end != LogEnd::Complete {
+        out.push_str(" (");
+        out.push_str(word_of(end));
+        out.push(')');
+    }
+}
+
+/// Returns how a request has ended.
+const fn word_of(end: LogEnd) -> &'static str {
+    match end {
+        LogEnd::Complete => "complete",
+        LogEnd::CutShort => "cut short",
+        LogEnd::ClientLeft => "the client left",
+        LogEnd::Refused(because) => because,
+    }
+}
+
+fn add_precise_time(facts: &Facts<'_>, is_json: bool, out: &mut String) {
+    let quote = if is_json { "\"" } else { "" };
+    out.push_str(quote);
+    out.push_str(&facts.stamp.before_fraction);
+    out.push('.');
+    number::padded(facts.milliseconds.into(), 3, out);
+    out.push_str(&facts.stamp.after_fraction);
+    out.push_str(quote);
+}
+
+/// Returns the colour of a status, as uvicorn has it.
+const fn color_of(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "\x1b[97m",
+        2 => "\x1b[32m",
+        3 => "\x1b[33m",
+        4 => "\x1b[31m",
+        5 => "\x1b[91m",
+        _ => "",
+    }
+}
