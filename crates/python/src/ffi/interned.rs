@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 333] = [
+pub(super) const TEXTS: [&str; 334] = [
     "1.0",
     "1.1",
     "ClientDisconnected",

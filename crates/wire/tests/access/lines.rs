@@ -17,7 +17,8 @@ pub(crate) const TIME: LocalTime =
 
 /// Reads a format; `PLACE` is the one variable.
 pub(crate) fn read(text: &str, style: Style) -> AccessFormat {
-    AccessFormat::parse(text, style, 77, |name| (name == "PLACE").then(|| "somewhere".to_owned())).unwrap()
+    let place = |name: &str| (name == "PLACE").then(|| "somewhere".to_owned());
+    AccessFormat::parse(text, style, 77, place).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Returns a record with nothing of a head.
