@@ -310,8 +310,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
         (("--reload-delay", "0"), "--reload-delay"),
         (("--ssl-certfile", tmp_path / "missing"), f"'{tmp_path}/missing'"),
     ):
-        code, [line] = refused("--reload", "--port", "0", *words)
-        assert (code in (2, 3), told in line) == (True, True), line
+        for check in ((), ("--check-config",)):
+            code, [line] = refused("--reload", "--port", "0", *words, *check)
+            assert (code in (2, 3), told in line) == (True, True), line
 
 
 def test_what_is_refused_from_python() -> None:

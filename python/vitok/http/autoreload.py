@@ -44,8 +44,6 @@ class Reloader:
             raise RuntimeError("reload: the call has to be in the main thread, which hears of the end of a worker")
         if not isinstance(app, str):
             raise OptionError("reload: expected the application as module:attribute, since it is imported again")
-        if options.workers != 1:
-            raise OptionError(f"reload: expected one process, not workers={options.workers}")
         application.split(app)
         if options.app_dir is not None:
             application.look_in(options.app_dir)
@@ -56,7 +54,7 @@ class Reloader:
         self._app = app
         self._options = options
         self._log = Log(options, is_owner=True)
-        files = Files(folders_of(app, options), options.reload_includes, options.reload_excludes)
+        files = Files(watched_folders(app, options), options.reload_includes, options.reload_excludes)
         self._folders = ", ".join(_shown(folder) for folder in files.roots)
         # Before the application is imported, so that a later change is noticed.
         self._watcher = Watcher(files, options.reload_delay, self._log)
@@ -199,6 +197,13 @@ class Reloader:
             self._log.logger.warning("worker %d does not end: killing it", worker.pid)
             worker.kill()
             await first_of(worker.ended)
+
+
+def watched_folders(app: str, options: Options) -> list[Path]:
+    """Return the folders to watch. OptionError for one that is missing, and for options that do not fit."""
+    if options.workers != 1:
+        raise OptionError(f"reload: expected one process, not workers={options.workers}")
+    return folders_of(app, options)
 
 
 def _hurried(options: Options) -> Options:

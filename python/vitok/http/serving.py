@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from . import application, config_file, configuration, tls
 from .application import Application, LoadingError
-from .autoreload import Reloader
+from .autoreload import Reloader, watched_folders
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .log import prepared
@@ -158,6 +158,8 @@ def _run(
 
 def _check(app: str, options: Options, leaving: Leaving) -> None:
     """Load all that is named, and say so if nothing is wrong with it. No socket is bound."""
+    if options.reload:
+        watched_folders(app, options)
     options = dataclasses.replace(options, inspect=False, workers=1)
     with prepared(options):
         Server.of_process(options, partial(load, app, options), leaving=leaving)
