@@ -153,6 +153,7 @@ def test_a_unix_socket_has_no_port() -> None:
         ("192.0.2.7:99999", ("192.0.2.7", 0)),
         ("192.0.2.7:x", ("192.0.2.7", 0)),
         ("[2001:db8::1", PEER),
+        ("fe80::1%<script>", PEER),
     ],
 )
 def test_the_port_of_the_client(value: str, client: tuple[str, int]) -> None:

@@ -16,6 +16,7 @@ from vitok._sparse import Sparse
 
 from . import sockets
 from .log import Log
+from .proxy_accepting import ProxyConnections, ProxyServer
 
 if TYPE_CHECKING:
     from vitok._native import HttpServer
@@ -43,8 +44,11 @@ class Listeners:
         *,
         handshake_seconds: float | None,
         log: Log,
+        proxy: ProxyConnections | None = None,
     ) -> None:
-        """`handshake_seconds` limits each TLS handshake; with None, asyncio's limit applies."""
+        """`handshake_seconds` limits each TLS handshake; with None, asyncio's limit applies. With `proxy`, connections
+        begin with a header of the PROXY protocol.
+        """
         self._http = http
         self._bound = bound
         self._is_tls = context is not None
@@ -53,6 +57,7 @@ class Listeners:
             self._tls = {"ssl": context, "ssl_handshake_timeout": handshake_seconds}
             self._tls["ssl_shutdown_timeout"] = _SHUTDOWN_SECONDS
         self._log = log
+        self._proxy = proxy
         self._failures: Sparse[str] = Sparse(asyncio.get_running_loop(), self._log_failure)
         self._backlog = 0
         self._is_closed = False
@@ -98,13 +103,15 @@ class Listeners:
         for one in self._bound:
             one.sock.close()
         self._handshakes = [asyncio.ensure_future(self._accept_waiting(sock)) for sock in waiting]
-        if self._is_tls:
+        if self._is_tls or self._proxy is not None:
             self._handshakes.append(asyncio.ensure_future(self._handshakes_end()))
         if self._handshakes:
             await asyncio.wait(self._handshakes, timeout=_HANDSHAKE_SECONDS)
         if servers:
             await asyncio.sleep(_FIRST_REQUEST_SECONDS)
         self._failures.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
     def abort(self) -> None:
         """Close the connections whose handshake is not complete."""
@@ -123,9 +130,13 @@ class Listeners:
             sock = one.sock
             try:
                 sock = sock.dup() if tls else sock
-                if one.is_shared:
-                    loop._share_listener(sock.fileno())
-                server: Any = await loop.create_server(self._http, sock=sock, backlog=self._backlog, **tls)
+                server: Any
+                if self._proxy is not None:
+                    server = ProxyServer(self._proxy, sock, self._backlog, tls)
+                else:
+                    if one.is_shared:
+                        loop._share_listener(sock.fileno())
+                    server = await loop.create_server(self._http, sock=sock, backlog=self._backlog, **tls)
             except OSError as error:
                 loop._unlisten(sock.fileno())
                 if sock is not one.sock:
@@ -143,12 +154,22 @@ class Listeners:
 
     async def _handshakes_end(self) -> None:
         """Wait until every connection has completed its handshake, so that it may send its request."""
-        while sum(server._connections for server in self._former) + self._accepted > self._http.connections:
+        while self._has_handshakes():
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _has_handshakes(self) -> bool:
+        """Return whether there are connections that were not handed on to HTTP."""
+        if self._proxy is not None:
+            return self._proxy.beginning > 0
+        begun: int = sum(server._connections for server in self._former) + self._accepted
+        return begun > self._http.connections
 
     async def _accept_waiting(self, sock: socket.socket) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._http, sock, **self._tls)
+            if self._proxy is not None:
+                await self._proxy.connect(sock, self._tls)
+            else:
+                await asyncio.get_running_loop().connect_accepted_socket(self._http, sock, **self._tls)
             self._accepted += 1
         except OSError as error:
             # The peer has left, or its handshake failed.

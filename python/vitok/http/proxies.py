@@ -106,7 +106,8 @@ class Forwarded:
         """
         client = None
         for hop in islice(hops, _HOPS_AT_MOST):
-            found = address_and_port(hop)
+            # A zone (fe80::1%eth0) has a meaning on one machine only, and may be any text.
+            found = address_and_port(hop) if "%" not in hop else None
             if found is None:
                 break
             client = (str(found[0]), found[1])

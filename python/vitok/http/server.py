@@ -24,6 +24,7 @@ from .listening import Listeners
 from .log import Log, reopens
 from .native.open_events import end_events
 from .options import OptionError, Options, from_keywords, native_options
+from .proxy_accepting import ProxyConnections
 from .reloading import Reloading
 from .report import process_report
 
@@ -237,7 +238,10 @@ class Server:
 
     async def _accept(self, http: HttpServer, bound: list[sockets.Bound]) -> None:
         seconds = self._options.timeout_header
-        listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log)
+        proxy: ProxyConnections | None = None
+        if self._options.proxy_protocol != "none":
+            proxy = ProxyConnections(http, self._options, self._trusted, self._log)
+        listeners = Listeners(http, bound, self._context, handshake_seconds=seconds, log=self._log, proxy=proxy)
         reloader: asyncio.Task[None] | None = None
         limiting: asyncio.Task[None] | None = None
         try:

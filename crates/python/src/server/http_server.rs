@@ -8,6 +8,7 @@ use pyo3::types::PyDict;
 use pyo3::{PyTraverseError, PyVisit};
 use wire::{Input, Shutdown};
 
+use super::addresses;
 use super::asgi::Asgi;
 use super::connection::Protocol;
 use super::native::{Native, Routes};
@@ -19,6 +20,7 @@ use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
 use crate::ffi::make;
+use crate::ffi::this::This;
 use crate::ffi::trampoline::and_also;
 use crate::name;
 
@@ -46,6 +48,19 @@ impl HttpServer {
     /// Return a protocol for one connection: the server is the factory that `loop.create_server()` takes.
     fn __call__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Ok(Protocol::make(slf)?.into_any())
+    }
+
+    /// Return a protocol for a connection whose addresses are known before it begins, such as the client's by a proxy.
+    /// They are those of sockets: pairs of host and port, or longer, or the path of a Unix socket.
+    fn protocol_between<'py>(
+        slf: &Bound<'py, Self>,
+        client: Bound<'py, PyAny>,
+        server: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let protocol = Protocol::make(slf)?;
+        let ends = [addresses::endpoint(client, false)?, addresses::endpoint(server, true)?];
+        addresses::keep(This::from(&protocol), &ends);
+        Ok(protocol.into_any())
     }
 
     /// Close idle connections now, the others after the response in progress, and new ones at once. `restarts` says
