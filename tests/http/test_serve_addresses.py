@@ -214,7 +214,7 @@ def test_descriptors_that_are_no_listeners(tmp_path: Path) -> None:
         sockets.bind([Inherited(free)])
     with (
         socket.socket(type=socket.SOCK_DGRAM) as datagrams,
-        pytest.raises(OSError, match="not a stream socket that can listen"),
+        pytest.raises(OSError, match="datagram socket: expected a stream socket"),
     ):
         sockets.bind([Inherited(datagrams.fileno())])
     ours, theirs = socket.socketpair()

@@ -120,12 +120,17 @@ def split(name: str) -> tuple[str, str]:
     return module, attribute
 
 
+def folder_of(app_dir: str) -> str:
+    """Return the whole path of the folder with the application's modules. LoadingError if there is no such folder."""
+    path = Path(app_dir)
+    if not path.is_dir():
+        raise LoadingError(f"--app-dir: {app_dir!r} is not a folder")
+    return str(path.resolve())
+
+
 def look_in(folder: str) -> None:
     """Search this folder for modules first. LoadingError if there is no such folder."""
-    path = Path(folder)
-    if not path.is_dir():
-        raise LoadingError(f"--app-dir: {folder!r} is not a folder")
-    absolute = str(path.resolve())
+    absolute = folder_of(folder)
     if sys.path[:1] != [absolute]:
         sys.path.insert(0, absolute)
 

@@ -13,16 +13,17 @@ import importlib.util
 import os
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from . import application, metrics, order, proxies, sockets, tls
+from . import application, metrics, order, privileges, proxies, sockets, tls
 from .application import Application
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log, reopens
 from .options import OptionError, Options
 from .process import Process, description
+from .systemd import Notifier
 from .watching import Change, Files, Watcher, folders_of
 from .worker_metrics import WorkerMetrics
 
@@ -39,20 +40,33 @@ _NAMED = 3
 class Reloader:
     """Serves with a worker at a time. ValueError and OSError for errors that are found before any is started."""
 
-    def __init__(self, app: Application | str, options: Options) -> None:
+    def __init__(
+        self,
+        app: Application | str,
+        options: Options,
+        *,
+        on_bound: Callable[[], object] = lambda: None,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """`on_bound` is called when all sockets are bound, before a worker is started."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("reload: the call has to be in the main thread, which hears of the end of a worker")
         if not isinstance(app, str):
             raise OptionError("reload: expected the application as module:attribute, since it is imported again")
         application.split(app)
         if options.app_dir is not None:
-            application.look_in(options.app_dir)
+            # Only workers import from there: this process may have root's privileges.
+            options = dataclasses.replace(options, app_dir=application.folder_of(options.app_dir))
         proxies.Trusted(options.forwarded_allow_ips)
         self._is_tls = tls.context(options) is not None
         self._where = sockets.addresses_of(options)
         metrics.address_of(options)
         self._app = app
         self._options = options
+        self._owner = privileges.owner_of(options)
+        self._on_bound = on_bound
+        self._notifier = notifier or Notifier()
+        self._urls: list[str] = []
         self._log = Log(options, is_owner=True)
         files = Files(watched_folders(app, options), options.reload_includes, options.reload_excludes)
         self._folders = ", ".join(_shown(folder) for folder in files.roots)
@@ -81,14 +95,15 @@ class Reloader:
         bound: list[sockets.Bound] = []
         watched: list[sockets.Bound] = []
         try:
-            bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
+            bound = sockets.bind(self._where, permissions=self._options.uds_permissions, owner=self._owner)
             watched = metrics.bind(self._options, bound)
+            self._on_bound()
             for one in bound:
                 one.sock.listen(self._options.backlog)
             self._order, self._descriptors = order.written(self._app, _hurried(self._options), bound)
             told = "vitok serve: %s (watching the files in %s by %s; Ctrl-C ends it)"
-            urls = " ".join(one.url(tls=self._is_tls) for one in bound)
-            self._log.logger.info(told, urls, self._folders, self._watcher.how)
+            self._urls = [one.url(tls=self._is_tls) for one in bound]
+            self._log.logger.info(told, " ".join(self._urls), self._folders, self._watcher.how)
             with handled((signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1), self._on_signal):
                 async with metrics.serving(watched, self._metrics, self._log):
                     self._watcher.start(partial(self._tell, asyncio.get_running_loop()))
@@ -102,6 +117,7 @@ class Reloader:
             self._log.close()
 
     def _stop(self, *, at_once: bool) -> None:
+        self._notifier.stopping()
         (self._at_once if at_once or self._asked.is_set() else self._asked).set()
 
     def _tell(self, loop: asyncio.AbstractEventLoop, changes: list[Change]) -> None:
@@ -145,6 +161,7 @@ class Reloader:
             if not await self._is_due():
                 await self._changed.wait()
                 self._log.logger.info("%s: starting the application again", ", ".join(dict.fromkeys(self._news)))
+                self._notifier.reloading()
             await self._see_off(is_replaced=True)
             self._metrics.count_restart("reload")
 
@@ -161,10 +178,13 @@ class Reloader:
         """Wait for a change, or the end of the worker. Return whether the worker wants to be replaced at once."""
         worker = self._worker
         if worker is None:
+            self._notifier.ready(self._urls)
             return False
         change = asyncio.ensure_future(self._changed.wait())
         try:
             await first_of(worker.ready, worker.ended, change)
+            # Clients can connect even if it has failed to start.
+            self._notifier.ready(self._urls)
             if worker.ready.done() and not worker.ended.done():
                 seconds = asyncio.get_running_loop().time() - worker.began
                 self._log.logger.info("worker %d is ready after %.2f s", worker.pid, seconds)

@@ -44,9 +44,12 @@ class Configuration:
     is_checked: bool
 
 
-def read(words: Sequence[str], environment: MutableMapping[str, str]) -> Configuration:
+def read(
+    words: Sequence[str], environment: MutableMapping[str, str], *, inherited: Sequence[int] = ()
+) -> Configuration:
     """Return the configuration of a command. Variables of a file are set in `environment`.
 
+    The sockets `inherited` from systemd, by the numbers of their descriptors, are used if no place gives an address.
     SystemExit after `--help` and `--version`, OptionError for what can't be read or understood.
     """
     given = read_command_line(table(), words)
@@ -62,6 +65,8 @@ def read(words: Sequence[str], environment: MutableMapping[str, str]) -> Configu
     if APP_VARIABLE in environment:
         of_variables["app"] = (environment[APP_VARIABLE], of_file.get(APP_VARIABLE, APP_VARIABLE))
     chosen = _chosen(of_words, of_variables, {name: (value, path) for name, value in found.items()})
+    if inherited and not chosen.keys() & (_ONE_ADDRESS | _ADDRESSES):
+        chosen["bind"] = (tuple(f"fd://{number}" for number in inherited), "LISTEN_FDS")
     values = {name: value for name, (value, _) in chosen.items()}
     sources = {name: source for name, (_, source) in chosen.items()}
     app = values.pop("app", "")

@@ -54,7 +54,7 @@ class Leaving:
         self.log_options: Logs = options
         self._seconds = options.timeout_graceful_shutdown
         self._whole = whole_seconds(options)
-        self._owns_process = owns_process
+        self.owns_process = owns_process
         self._deadline: float | None = None
         self._signals = 0
 
@@ -66,7 +66,7 @@ class Leaving:
     def notice(self, number: signal.Signals) -> None:
         """Handle a signal that asks for the end. It runs wherever the main thread is, even if the loop gets no turn."""
         self._signals += 1
-        if not self._owns_process:
+        if not self.owns_process:
             return
         if self._signals == 2:
             # Later signals do not start the time again.
@@ -99,7 +99,7 @@ class Leaving:
     def leave(self, code: int) -> None:
         """End the process with this code once the work is done, even while something is still awaited."""
         left = self.left()
-        if self._owns_process and left is not None:
+        if self.owns_process and left is not None:
             self._exit_after(left, code)
 
     def _exit_after(self, seconds: float, code: int, message: str = _TOO_LONG) -> None:

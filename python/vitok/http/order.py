@@ -23,8 +23,7 @@ def written(app: str, options: Options, bound: Iterable[sockets.Bound]) -> tuple
     places = {one.sock.fileno(): one.is_ours for one in bound}
     order = {
         "app": app,
-        # The path comes with the order, and has that folder already.
-        "options": {**dataclasses.asdict(options), "app_dir": None, "workers": 1},
+        "options": {**dataclasses.asdict(options), "workers": 1},
         "sockets": list(places.items()),
         "path": sys.path,
         "arguments": sys.argv,

@@ -20,12 +20,21 @@ class Reloading:
     """The certificates of one server, which are files named by its options."""
 
     def __init__(
-        self, options: Options, replace: Callable[[ssl.SSLContext], Awaitable[object]], *, loaded: object, log: Log
+        self,
+        options: Options,
+        replace: Callable[[ssl.SSLContext], Awaitable[object]],
+        *,
+        loaded: object,
+        log: Log,
+        tried: Callable[[], object],
     ) -> None:
-        """`replace` uses a context for new connections; `loaded` is the `tls.status` from before the first loading."""
+        """`replace` uses a context for new connections; `loaded` is the `tls.status` from before the first loading.
+        `tried` is called after each attempt of `run`, whether it succeeded or not.
+        """
         self._options = options
         self._replace = replace
         self._log = log
+        self._on_tried = tried
         self._asked = asyncio.Event()
         # The last one to be loaded is the last one to be used.
         self._lock = asyncio.Lock()
@@ -59,6 +68,7 @@ class Reloading:
             await self.load()
         except (OSError, ValueError) as error:
             self._log.logger.error("the certificates stay as they were: %s", getattr(error, "strerror", None) or error)
+        self._on_tried()
 
     def _has_changed(self) -> bool:
         """Return whether files are not those that were last loaded, or tried, and have not changed since the last look:

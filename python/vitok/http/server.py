@@ -16,7 +16,7 @@ from typing import Any
 from vitok._loop import Loop
 from vitok._native import HttpServer
 
-from . import metrics, mounts, process_limits, proxies, sockets, tls
+from . import metrics, mounts, privileges, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
@@ -27,6 +27,7 @@ from .options import OptionError, Options, from_keywords, native_options
 from .proxy_accepting import ProxyConnections
 from .reloading import Reloading
 from .report import process_report
+from .systemd import Notifier
 
 # The time for an aborted connection to be told.
 _ABORT_SECONDS = 1.0
@@ -56,6 +57,9 @@ class Server:
         given = from_keywords(options)
         if given.workers != 1:
             raise OptionError("workers: a Server has one process; use vitok.serve() for several")
+        for name in ("pid", "user", "group", "umask"):
+            if getattr(given, name) is not None:
+                raise OptionError(f"{name}: a Server leaves its process to the program; use vitok.serve()")
         for name in ("log_file", "access_log_file", "log_config"):
             if getattr(given, name) is not None:
                 raise OptionError(f"{name}: a Server leaves logging to its program; use vitok.serve() for files")
@@ -74,25 +78,35 @@ class Server:
         leaving: Leaving,
         context: SSLContext | None = None,
         bind: Callable[[], list[sockets.Bound]] | None = None,
+        on_bound: Callable[[], object] | None = None,
+        notifier: Notifier | None = None,
         has_successor: bool = False,
     ) -> Server:
         """Return a server that owns its process, and so may write to the standard streams.
 
-        The options are checked before the application is loaded; logging is set up after both. `bind` returns the
-        sockets if they come from elsewhere; with `has_successor` the caller ends the server once
-        `due` is set.
+        The options are checked and the sockets bound before the application is loaded, and `on_bound` is called between
+        these; without it the sockets are bound later. Logging is set up after all. `bind` returns the sockets if they
+        come from elsewhere; with `has_successor` the caller ends the server once `due` is set.
         """
-        if options.inspect:
-            from vitok import _inspect
-
-            _inspect.listen()
         self = cls.__new__(cls)
         self._prepare(options, context)
-        self._set_application(load_application())
         self._bind = bind or self._bind
         self._has_successor = has_successor
         self._leaving = leaving
-        self._log = Log(options, is_owner=True)
+        self._notifier = notifier or Notifier()
+        try:
+            if on_bound is not None:
+                self._claim_addresses()
+                on_bound()
+            if options.inspect:
+                from vitok import _inspect
+
+                _inspect.listen()
+            self._set_application(load_application())
+            self._log = Log(options, is_owner=True)
+        except BaseException:
+            sockets.close([*self._bound, *self._watched])
+            raise
         return self
 
     def _prepare(self, options: Options, context: SSLContext | None) -> None:
@@ -122,7 +136,12 @@ class Server:
         metrics.address_of(options)
         where = sockets.addresses_of(options)
         self._bind: Callable[[], list[sockets.Bound]]
-        self._bind = partial(sockets.bind, where, permissions=options.uds_permissions)
+        owner = privileges.owner_of(options)
+        self._bind = partial(sockets.bind, where, permissions=options.uds_permissions, owner=owner)
+        # The sockets of the server and of its metrics, once they are bound.
+        self._bound: list[sockets.Bound] = []
+        self._watched: list[sockets.Bound] = []
+        self._notifier = Notifier()
 
     def _set_application(self, application: Application) -> None:
         self._application = application
@@ -145,6 +164,7 @@ class Server:
         Call this in the loop's thread; another thread calls `loop.call_soon_threadsafe(server.stop)`.
         """
         self._leaving.start_time()
+        self._notifier.stopping()
         if not self._asked.is_set():
             self._restarts = restarts
         self._asked.set()
@@ -174,14 +194,22 @@ class Server:
             raise RuntimeError("the server needs a vitok loop: use vitok.run() or vitok.serve()")
         if self.started.is_set():
             raise RuntimeError("serve() can be called only once")
-        bound: list[sockets.Bound] = []
         try:
-            bound = self._bind()
-            async with metrics.serving(self._bind_metrics(bound), self._source(), self._log):
-                await self._serve(loop, bound)
+            self._claim_addresses()
+            async with metrics.serving(self._watched, self._source(), self._log):
+                await self._serve(loop, self._bound)
         finally:
-            sockets.close(bound)
+            sockets.close(self._bound)
             self._log.close()
+
+    def _claim_addresses(self) -> None:
+        """Bind all sockets, unless that was done. Those of a worker's metrics are served by its supervisor."""
+        if self._bound:
+            return
+        self._bound = self._bind()
+        if not self._has_successor:
+            self._watched = metrics.bind(self._options, self._bound)
+            self.metrics_urls = metrics.urls_of(self._watched)
 
     def report(self) -> dict[str, Any]:
         """Return the numbers of this process for its metrics, for JSON; empty without the option for them."""
@@ -212,6 +240,7 @@ class Server:
             self._log.reopen()
         if self._reloading is not None:
             self._log.logger.info("SIGHUP: loading the certificates again")
+            self._notifier.reloading()
             self._reloading.request()
 
     def reopen_logs(self) -> None:
@@ -247,7 +276,13 @@ class Server:
         try:
             await listeners.open(self._options.backlog)
             if self._loaded:
-                self._reloading = Reloading(self._options, listeners.replace, loaded=self._loaded, log=self._log)
+                self._reloading = Reloading(
+                    self._options,
+                    listeners.replace,
+                    loaded=self._loaded,
+                    log=self._log,
+                    tried=lambda: self._notifier.ready(self.urls),
+                )
                 if self._was_hung_up:
                     self._reloading.request()
                 reloader = asyncio.create_task(self._reloading.run())
@@ -269,6 +304,7 @@ class Server:
         seconds = self._options.timeout_graceful_shutdown
         # Also at the end of the task, or for an address that can't be used.
         self._asked.set()
+        self._notifier.stopping()
         try:
             await listeners.close(restarts=self._restarts)
             http.begin_shutdown(restarts=self._restarts)
@@ -310,14 +346,7 @@ class Server:
         self.started.set()
         if not self._has_successor:
             self._log.logger.info("vitok serve: %s (Ctrl-C ends it)", " ".join(self.urls))
-
-    def _bind_metrics(self, bound: list[sockets.Bound]) -> list[sockets.Bound]:
-        """Bind the sockets of the metrics. Those of a worker are served by its supervisor."""
-        if self._has_successor:
-            return []
-        made = metrics.bind(self._options, bound)
-        self.metrics_urls = metrics.urls_of(made)
-        return made
+        self._notifier.ready(self.urls)
 
     def _source(self) -> metrics.SingleProcess:
         return metrics.SingleProcess(self.report, self._unready)

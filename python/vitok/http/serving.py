@@ -21,15 +21,17 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Any, NoReturn
 
-from . import application, config_file, configuration, tls
+from . import application, config_file, configuration, log_files, privileges, tls
 from .application import Application, LoadingError
 from .autoreload import Reloader, watched_folders
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .log import prepared
 from .options import OptionError, Options, from_keywords, table
+from .pid_file import PidFile, kept
 from .server import Server
 from .supervisor import Supervisor
+from .systemd import Notifier, take_descriptors
 from .worker_slot import WorkersError
 
 
@@ -52,7 +54,7 @@ def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: A
             'if __name__ == "__main__":'
         )
     given = from_keywords(options)
-    _run(app, given, Leaving(given), application.load, ssl)
+    _run(app, given, Leaving(given), application.load, context=ssl)
 
 
 def main(words: Sequence[str]) -> None:
@@ -66,7 +68,9 @@ def main(words: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, die if os.getpid() == 1 else signal.SIG_DFL)
     with explained():
-        given = configuration.read(words, os.environ)
+        notifier = Notifier.of_environment(os.environ)
+        inherited = take_descriptors(os.environ)
+        given = configuration.read(words, os.environ, inherited=inherited)
         # The application is searched for in the folder in which the command was run.
         app_dir = "." if given.options.app_dir is None else given.options.app_dir
         options = dataclasses.replace(given.options, app_dir=app_dir)
@@ -80,7 +84,7 @@ def main(words: Sequence[str]) -> None:
             if given.is_checked:
                 _check(given.app, options, leaving)
             else:
-                _run(given.app, options, leaving, load)
+                _run(given.app, options, leaving, load, notifier=notifier)
 
 
 def die(number: int, _: object) -> None:
@@ -140,20 +144,40 @@ def _run(
     options: Options,
     leaving: Leaving,
     load_application: Callable[[Any, Options], Application],
+    *,
     context: SSLContext | None = None,
+    notifier: Notifier | None = None,
 ) -> None:
     if context is not None:
         # A supervisor has no use for it, and says so before it starts anything.
         tls.given(context, options)
-    with prepared(options):
+    notifier = notifier or Notifier()
+    identity = privileges.identity_of(options)
+    pid_file = None if options.pid is None else PidFile(options.pid)
+
+    def on_bound() -> None:
+        if pid_file is not None:
+            pid_file.write()
+        if identity is not None:
+            log_files.give_to(identity.uid, identity.gid)
+            if options.workers == 1 and not options.reload:
+                identity.become()
+
+    with privileges.umask(options.umask), prepared(options), kept(pid_file):
         if options.reload:
-            run(Reloader(app, options).run, leaving)
+            work = Reloader(app, options, on_bound=on_bound, notifier=notifier).run
         elif options.workers == 1:
             loaded = partial(load_application, app, options)
-            server = Server.of_process(options, loaded, leaving=leaving, context=context)
-            run(server.serve_until_signal, leaving)
+            server = Server.of_process(
+                options, loaded, leaving=leaving, context=context, on_bound=on_bound, notifier=notifier
+            )
+            work = server.serve_until_signal
         else:
-            run(Supervisor(app, options).run, leaving)
+            work = Supervisor(app, options, on_bound=on_bound, notifier=notifier).run
+        if pid_file is not None and leaving.owns_process:
+            # Not before the application is loaded: until then the kernel ends the process at once.
+            pid_file.remove_at_signals()
+        run(partial(notifier.watched, work), leaving)
 
 
 def _check(app: str, options: Options, leaving: Leaving) -> None:
@@ -162,6 +186,7 @@ def _check(app: str, options: Options, leaving: Leaving) -> None:
         watched_folders(app, options)
     options = dataclasses.replace(options, inspect=False, workers=1)
     with prepared(options):
+        privileges.drop(options)
         Server.of_process(options, partial(load, app, options), leaving=leaving)
     print("vitok serve: the configuration can be used", file=sys.stderr)
 

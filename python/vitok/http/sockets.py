@@ -123,10 +123,18 @@ class Bound:
         except FileNotFoundError:
             # Another process was faster.
             return
+        except PermissionError:
+            # The folder belongs to the user that bound it; the next server replaces the file.
+            return
 
 
-def bind(addresses: Iterable[Address], *, permissions: int | None = None) -> list[Bound]:
-    """Bind a socket for each address; a name can have several. OSError names the address that can't be bound."""
+def bind(
+    addresses: Iterable[Address], *, permissions: int | None = None, owner: tuple[int, int] | None = None
+) -> list[Bound]:
+    """Bind a socket for each address; a name can have several. OSError names the address that can't be bound.
+
+    `permissions` and `owner`, a user and a group, are those of Unix sockets.
+    """
     made: list[Bound] = []
     try:
         for address in addresses:
@@ -134,7 +142,7 @@ def bind(addresses: Iterable[Address], *, permissions: int | None = None) -> lis
                 case Tcp():
                     made += _bind_tcp(address)
                 case Unix():
-                    made.append(_bind_unix(address, permissions))
+                    made.append(_bind_unix(address, permissions, owner))
                 case Inherited():
                     made.append(_adopt(address))
     except BaseException:
@@ -207,8 +215,8 @@ def _new(family: int) -> socket.socket:
     return sock
 
 
-def _bind_unix(address: Unix, permissions: int | None) -> Bound:
-    """Bind a Unix socket in place of one that no process listens on, with the owner of that one, and its mode by
+def _bind_unix(address: Unix, permissions: int | None, owner: tuple[int, int] | None) -> Bound:
+    """Bind a Unix socket in place of one that no process listens on, with the owner and the mode of that one by
     default.
 
     An administrator may have set those so that a proxy has access.
@@ -221,7 +229,9 @@ def _bind_unix(address: Unix, permissions: int | None) -> Bound:
     try:
         sock.bind(address.path)
         if replaced is not None:
-            _give(path, replaced)
+            owner = owner or (replaced.st_uid, replaced.st_gid)
+        if owner is not None:
+            _give(path, *owner)
         if permissions is not None:
             path.chmod(permissions)
         return Bound(sock, file=(str(path.absolute()), path.stat().st_ino))
@@ -230,9 +240,9 @@ def _bind_unix(address: Unix, permissions: int | None) -> Bound:
         raise failure(error, str(address)) from None
 
 
-def _give(path: Path, replaced: os.stat_result) -> None:
-    """Give a file the owner and the group of the one that it replaces, as far as this process may."""
-    for uid, gid in ((-1, replaced.st_gid), (replaced.st_uid, -1)):
+def _give(path: Path, user: int, group: int) -> None:
+    """Give a file an owner and a group, as far as this process may."""
+    for uid, gid in ((-1, group), (user, -1)):
         try:
             os.chown(path, uid, gid, follow_symlinks=False)
         except PermissionError:
@@ -275,6 +285,9 @@ def _adopt(address: Inherited) -> Bound:
         if error.errno == errno.ENOTSOCK:
             raise OSError(errno.ENOTSOCK, f"{address}: this descriptor is not a socket") from None
         raise failure(error, str(address)) from None
+    if sock.type == socket.SOCK_DGRAM:
+        sock.close()
+        raise OSError(errno.ESOCKTNOSUPPORT, f"{address}: this is a datagram socket: expected a stream socket")
     if sock.type != socket.SOCK_STREAM or _is_connected(sock):
         sock.close()
         raise OSError(errno.EINVAL, f"{address}: this socket is not a stream socket that can listen")

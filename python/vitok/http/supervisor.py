@@ -8,15 +8,18 @@ HTTP is not known here.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
+from collections.abc import Callable
 
-from . import application, metrics, order, proxies, sockets, tls
+from . import application, metrics, order, privileges, proxies, sockets, tls
 from .application import Application
 from .health import Heartbeat
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
 from .log import Log, reopens
 from .options import OptionError, Options
 from .process import Process
+from .systemd import Notifier
 from .worker_metrics import WorkerMetrics
 from .worker_slot import WorkerSlot
 
@@ -30,18 +33,31 @@ _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signa
 class Supervisor:
     """Serves with several processes. ValueError and OSError for errors that are found before any is started."""
 
-    def __init__(self, app: Application | str, options: Options) -> None:
+    def __init__(
+        self,
+        app: Application | str,
+        options: Options,
+        *,
+        on_bound: Callable[[], object] = lambda: None,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """`on_bound` is called when all sockets are bound, before a worker is started."""
         if not isinstance(app, str):
             raise OptionError("workers: expected the application as module:attribute, since workers import it")
         application.split(app)
         if options.app_dir is not None:
-            application.look_in(options.app_dir)
+            # Only workers import from there: this process may have root's privileges.
+            options = dataclasses.replace(options, app_dir=application.folder_of(options.app_dir))
         proxies.Trusted(options.forwarded_allow_ips)
         self._is_tls = tls.context(options) is not None
         self._where = sockets.addresses_of(options)
         metrics.address_of(options)
         self._app = app
         self._options = options
+        self._owner = privileges.owner_of(options)
+        self._on_bound = on_bound
+        self._notifier = notifier or Notifier()
+        self._urls: list[str] = []
         self._log = Log(options, is_owner=True)
         self._bound: list[sockets.Bound] = []
         self._processes: set[Process] = set()
@@ -68,19 +84,21 @@ class Supervisor:
     async def _run(self) -> None:
         watched: list[sockets.Bound] = []
         try:
-            self._bound = sockets.bind(self._where, permissions=self._options.uds_permissions)
+            permissions = self._options.uds_permissions
+            self._bound = sockets.bind(self._where, permissions=permissions, owner=self._owner)
             watched = metrics.bind(self._options, self._bound)
+            self._on_bound()
+            self._urls = [one.url(tls=self._is_tls) for one in self._bound]
             self._order, self._descriptors = order.written(self._app, self._options, self._bound)
             # Done with an exception when a slot can't have a worker.
             self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
-            urls = [one.url(tls=self._is_tls) for one in self._bound]
             with handled(_SIGNALS, self._on_signal):
                 heartbeat = Heartbeat(self._processes, self._options.timeout_worker_healthcheck, self._log)
                 looking = asyncio.create_task(heartbeat.run())
                 async with metrics.serving(watched, self._metrics, self._log):
                     try:
-                        await run_until(self._asked, self._keep_workers(urls))
+                        await run_until(self._asked, self._keep_workers())
                     finally:
                         await self._end_workers()
                         looking.cancel()
@@ -89,9 +107,10 @@ class Supervisor:
             self._log.close()
 
     def _stop(self, *, at_once: bool) -> None:
+        self._notifier.stopping()
         (self._at_once if at_once or self._asked.is_set() else self._asked).set()
 
-    async def _keep_workers(self, urls: list[str]) -> None:
+    async def _keep_workers(self) -> None:
         """Keep a worker in each slot. The first one shows whether the application can be served at all."""
         first = self._slots[0]
         self._keep(first)
@@ -106,7 +125,9 @@ class Supervisor:
             ):
                 await first_of(self._failure, *waited)
             if not self._failure.done():
-                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", " ".join(urls), len(self._slots))
+                urls = " ".join(self._urls)
+                self._log.logger.info("vitok serve: %s (%d workers; Ctrl-C ends it)", urls, len(self._slots))
+                self._notifier.ready(self._urls, workers=len(self._slots))
             await self._failure
         finally:
             for task in (keepers := list(self._keepers.values())):
@@ -167,11 +188,16 @@ class Supervisor:
         """Replace the workers one after the other, once the replacement before is complete."""
         if before is not None:
             await asyncio.wait({before})
-        for slot in list(self._slots):
-            if not await slot.renew():
-                self._log.logger.error("the remaining workers are not replaced")
-                return
-        self._log.logger.info("all workers have been replaced")
+        try:
+            for slot in list(self._slots):
+                if not await slot.renew():
+                    self._log.logger.error("the remaining workers are not replaced")
+                    return
+            self._log.logger.info("all workers have been replaced")
+        finally:
+            if asyncio.current_task() is self._rolling:
+                # No other replacement waits for this one.
+                self._notifier.ready(self._urls, workers=len(self._slots))
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
@@ -187,6 +213,7 @@ class Supervisor:
             self._log.logger.info("SIGHUP: replacing the workers one after the other")
             if reopens(self._options):
                 self._log.reopen()
+            self._notifier.reloading()
             self._rolling = asyncio.create_task(self._roll(self._rolling))
         else:
             self._resize(number)
@@ -203,6 +230,7 @@ class Supervisor:
     async def _end_workers(self) -> None:
         """End all workers, and wait for them."""
         self._asked.set()
+        self._notifier.stopping()
         waiting = {*self._retiring, *([self._rolling] if self._rolling else [])}
         for task in waiting:
             task.cancel()

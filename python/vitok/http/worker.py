@@ -16,6 +16,7 @@ import sys
 from functools import partial
 from typing import Any
 
+from . import privileges
 from .leaving import Leaving, handled, run
 from .log import prepared
 from .order import Order
@@ -41,7 +42,14 @@ def main() -> None:
         leaving = Leaving(options, owns_process=True)
         with left(leaving), explained(), prepared(options):
             application = partial(load, order.app, options)
-            server = Server.of_process(options, application, leaving=leaving, bind=order.bind, has_successor=True)
+            server = Server.of_process(
+                options,
+                application,
+                leaving=leaving,
+                bind=order.bind,
+                on_bound=partial(privileges.drop, options),
+                has_successor=True,
+            )
             interval = report_interval(options.timeout_worker_healthcheck)
             run(partial(_serve, server, channel, leaving, interval), leaving)
 
