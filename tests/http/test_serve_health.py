@@ -1,9 +1,11 @@
 """Workers whose loop hangs: they are found by their silence, their stacks are logged, and they are replaced."""
 
+import ctypes
 import os
 import re
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +18,8 @@ pytestmark = pytest.mark.vitok_only
 APP = "unhealthy_apps:app"
 # The shortest silence that a healthy worker on a busy machine does not reach.
 QUICK = ("--timeout-worker-healthcheck", "3")
+# sys/ptrace.h and linux/wait.h
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 SILENT = r"worker (\d+): its loop has been silent for 3 s"
 
 
@@ -61,6 +65,25 @@ def test_without_a_limit() -> None:
     with serving(*TWO, *words, app=APP) as served, request_sent(served, "/stop"):
         assert served.end() == 0
     assert "silent" not in served.errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who traces a process")
+def test_a_worker_with_a_debugger() -> None:
+    """A debugger may stop a worker for as long as it likes, which the log says."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with serving(*TWO, *QUICK, app=APP) as served:
+        worker = get(served.port)["process"]
+        if libc.ptrace(PTRACE_SEIZE, worker, None, None):
+            pytest.skip(f"this system does not let a process trace another: {os.strerror(ctypes.get_errno())}")
+        assert libc.ptrace(PTRACE_INTERRUPT, worker, None, None) == 0
+        served.read_until(rf"worker {worker} is silent, but not killed: a debugger is attached to it")
+        os.waitpid(worker, WALL)
+        # As a debugger does at its end.
+        assert libc.ptrace(PTRACE_DETACH, worker, None, None) == 0
+        while get(served.port)["process"] != worker:
+            pass
+        assert served.end() == 0
+    assert "killing it" not in served.errors
 
 
 def test_a_supervisor_that_was_stopped() -> None:
