@@ -77,7 +77,7 @@ class Leaving:
     @contextmanager
     def starting(self, seconds: float | None) -> Iterator[None]:
         """End the process if the block takes much longer than this: a loop that is blocked can't notice it itself."""
-        if seconds is None or not self._owns_process:
+        if seconds is None or not self.owns_process:
             yield
             return
         message = f"--timeout-startup: the application did not start within {seconds:g} s: the process is ended"
