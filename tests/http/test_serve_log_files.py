@@ -91,7 +91,8 @@ def test_standard_streams_by_name() -> None:
     assert served.output == "startup\nshutdown\n"
 
 
-def test_renamed_and_opened_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP])
+def test_renamed_and_opened_anew(number: signal.Signals, tmp_path: Path) -> None:
     """As logrotate does without copytruncate: no line is lost or in both files."""
     messages, access = tmp_path / "messages", tmp_path / "access"
     with started("--log-file", messages, "--access-log-file", access, "--port", "0") as served:
@@ -103,7 +104,7 @@ def test_renamed_and_opened_anew(tmp_path: Path) -> None:
             messages.rename(tmp_path / f"messages.{turn}")
             client.ask(f"/turn/{turn}/renamed")
             client.ask_until(tmp_path / f"access.{turn}", f"/turn/{turn}/renamed")
-            served.child.send_signal(signal.SIGUSR1)
+            served.child.send_signal(number)
             client.ask_until(messages, "the log files were opened anew")
         client.ask("/last")
         assert served.end() == 0
