@@ -167,3 +167,18 @@ def test_an_output_that_comes_back(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     words = [re.sub(f"^{TIME} ", "", line) for line in found.getvalue().splitlines()]
     assert words == ["four", "- 3 lines were lost", "five", "six"]
     assert capsys.readouterr().err.splitlines()[-1].endswith("the access log: 3 lines were lost")
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stderr"])
+def test_a_standard_stream_by_name_is_no_file(
+    place: str, handlers: dict[str, Kept], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Handlers of the user get the records instead, as without the options."""
+    for name in ("vitok.server", "vitok.access"):
+        logging.getLogger(name).addHandler(handlers[name])
+    log = Log(Logs(log_file=place, access_log_file=place), is_owner=True)
+    log.logger.error("begins")
+    log.access("one")
+    log.close()
+    assert handlers["vitok.server"].messages == ["begins"]
+    assert capsys.readouterr() == ("", "")

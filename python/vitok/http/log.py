@@ -117,7 +117,7 @@ class Log:
         self._handler = self._made_handler(self._destination("log_file", "stderr")())
         # Where the server's messages have a handler of the application, the loop's may have none.
         logging.getLogger(_LOOP).addHandler(self._handler)
-        if self._options.log_file is not None or not is_configured:
+        if log_files.is_file(self._options.log_file) or not is_configured:
             self._logger.addHandler(self._handler)
         if not is_configured:
             # The handlers of the root logger are for the application.
@@ -178,6 +178,7 @@ class Log:
             for logger, level, propagate in self._before:
                 logger.setLevel(level)
                 logger.propagate = propagate
+            self._before = []
         for file in self._files:
             log_files.release(file, is_written=is_written)
         self._files = []
@@ -203,7 +204,7 @@ class Log:
     def access(self, lines: str) -> None:
         """Log one or several lines about requests that have ended."""
         is_configured = not self._is_owner or self._is_configured(self._access)
-        if not is_configured or (self._is_owner and self._options.access_log_file is not None):
+        if not is_configured or (self._is_owner and log_files.is_file(self._options.access_log_file)):
             self._write(lines)
         if is_configured:
             if self._is_owner:
@@ -247,7 +248,7 @@ class Log:
 
     def _has_options(self) -> bool:
         """Return whether the user of the server has said where messages go."""
-        return self._options.log_config is not None or self._options.log_file is not None
+        return self._options.log_config is not None or log_files.is_file(self._options.log_file)
 
     def _is_configured(self, logger: logging.Logger) -> bool:
         """Return whether records of this logger go to handlers of others.
@@ -264,7 +265,7 @@ class Log:
 
         This is checked for each record, since an application may configure logging at any time.
         """
-        if self._options.log_file is not None:
+        if log_files.is_file(self._options.log_file):
             return True
         logger = logging.getLogger(record.name)
         # Of several servers in a process one writes.
