@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from served import CHILD_SECONDS, FOLDER, serving
+from served import CHILD_SECONDS, FOLDER, serving, started
 from vitok.http.log import Log
 from vitok.http.log_format import JsonFormatter, TextFormatter, wants_colors
 from vitok.http.options.logs import Logs
@@ -155,3 +155,24 @@ def test_a_server_at_a_terminal(variable: str, is_colored: bool) -> None:
         assert child.wait(CHILD_SECONDS) == 0
     os.close(outside)
     assert (b"\x1b[32mINFO\x1b[0m" in said) is is_colored
+
+
+def test_all_lines_of_a_server_in_json(tmp_path: Path) -> None:
+    """Both logs in one file: each line is an object with its time, logger and process."""
+    path = tmp_path / "log"
+    words = ("--log-format", "json", "--log-file", path, "--access-log-file", path, "--port", "0", "--workers", "2")
+    with started(*words, app="asgi_apps:without_lifespan") as served:
+        while not (path.exists() and (found := re.search(r"vitok serve: (\S+) ", path.read_text()))):
+            assert served.child.poll() is None, served.wait()
+        served.urls = [found[1]]
+        served.get("/some/path")
+        with pytest.raises(ValueError, match="Expecting value"):
+            served.get("/error")
+        assert served.end() == 0
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {record["logger"] for record in records} == {"vitok.server", "vitok.access"}
+    assert all(datetime.fromisoformat(record["time"]).utcoffset() is not None for record in records)
+    assert [record["pid"] for record in records if record.get("message") == "SIGTERM: ending"] == [served.child.pid]
+    workers = {record["pid"] for record in records if record["logger"] == "vitok.access" or "exception" in record}
+    assert served.child.pid not in workers
+    assert {record["path"] for record in records if record["logger"] == "vitok.access"} == {"/some/path", "/error"}

@@ -65,7 +65,7 @@ class JsonFormatter(logging.Formatter):
             facts["exception"] = record.exc_text
         if record.stack_info:
             facts["stack"] = self.formatStack(record.stack_info)
-        return json.dumps(facts)
+        return json.dumps(facts, separators=(",", ":"))
 
 
 def formatter(form: str, *, has_colors: bool) -> logging.Formatter:

@@ -25,7 +25,10 @@ class Logs:
         others="gunicorn and granian have it",
     )
     access_log_file: str | None = option(
-        None, Text("PATH"), "write lines about requests to this file; SIGUSR1 opens it anew", others="gunicorn has it"
+        None,
+        Text("PATH"),
+        "write lines about requests to this file instead of standard output (-); SIGUSR1 opens it anew",
+        others="gunicorn has it",
     )
     log_level: str = option(
         "info",
@@ -36,7 +39,7 @@ class Logs:
     log_file: str | None = option(
         None,
         Text("PATH"),
-        "write messages to this file instead of standard error; SIGUSR1 opens it anew",
+        "write messages to this file instead of standard error (-); SIGUSR1 opens it anew",
         others="gunicorn has it as --error-logfile",
     )
     log_format: str = option(
@@ -48,7 +51,7 @@ class Logs:
     log_config: str | None = option(
         None,
         Text("PATH"),
-        "configure logging by this file: a dictionary for logging.config.dictConfig in JSON, TOML or YAML",
+        "configure logging by this file: JSON, TOML or YAML for logging.config.dictConfig, or INI for fileConfig",
         others="uvicorn, gunicorn and granian have it",
     )
     use_colors: bool | None = option(
