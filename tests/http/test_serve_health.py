@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from served import CHILD_SECONDS, Served, get, serving
+from served import CHILD_SECONDS, Served, get, refused, serving
 from test_serve_workers import READY, TWO, answering, are_gone, workers_of
 
 pytestmark = pytest.mark.vitok_only
@@ -105,7 +105,7 @@ def test_a_supervisor_that_was_stopped() -> None:
 
 def test_a_worker_that_starts_slowly_is_not_judged() -> None:
     """An application may have much to load."""
-    with serving(*TWO, "--timeout-worker-healthcheck", "0.4", app="unhealthy_apps:starts_slowly") as served:
+    with serving(*TWO, "--timeout-worker-healthcheck", "1", app="unhealthy_apps:starts_slowly") as served:
         assert len(workers_of(served.errors)) == 2
         assert served.end() == 0
     assert "silent" not in served.errors
@@ -119,3 +119,10 @@ def test_stacks_on_request() -> None:
         served.read_until(r"unhealthy_apps.py\", line \d+ in app$")
         assert served.end() == 0
     assert not re.search(r"worker \d+ ended", served.errors)
+
+
+def test_a_limit_that_healthy_workers_would_reach() -> None:
+    """Workers report some times within the limit."""
+    code, lines = refused("--workers", "2", "--timeout-worker-healthcheck", "0.5")
+    assert code == 2
+    assert lines == ["vitok serve: --timeout-worker-healthcheck: 0.5 is not a number of seconds from 1 up or none"]

@@ -97,6 +97,7 @@ def test_a_kill_while_a_successor_starts() -> None:
         served.child.send_signal(signal.SIGHUP)
         served.read_until("begun")
         os.kill(first, signal.SIGKILL)
+        served.read_until(rf"worker {first} ended \(SIGKILL\) before it was replaced")
         served.read_until("all workers have been replaced")
         assert are_gone([first, second])
         assert len(children_of(served.child.pid)) == 2

@@ -47,8 +47,8 @@ def spins() -> None:
 
 
 async def starts_slowly(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Blocks the loop in its startup, for a second."""
+    """Blocks the loop in its startup, for a while."""
     if scope["type"] == "lifespan":
         print("begun", file=sys.stderr, flush=True)
-        time.sleep(1)
+        time.sleep(1.5)
     await asgi_app(scope, receive, send)

@@ -120,14 +120,15 @@ class Seconds(Kind):
     metavar: str = "SECONDS"
     may_be_zero: bool = False
     may_be_none: bool = True
+    at_least: float = 0.0
 
     def check(self, value: Any) -> float | None:
         """Check a time, or None for no limit."""
         if value is None and self.may_be_none:
             return None
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not is_number or value < 0 or (value == 0 and not self.may_be_zero):
-            which = "from 0 up" if self.may_be_zero else "above 0"
+        if not is_number or value < self.at_least or (value == 0 and not self.may_be_zero):
+            which = f"from {self.at_least:g} up" if self.at_least or self.may_be_zero else "above 0"
             none = " or none" if self.may_be_none else ""
             raise ValueError(f"{value!r} is not a number of seconds {which}{none}")
         return float(value)

@@ -113,6 +113,8 @@ class WorkerSlot:
         restart_request = self._take_restart_request()
         successor = await self._ready_worker()
         if successor is not None:
+            if worker.ended.done():
+                self._log.logger.warning("worker %d ended (%s) before it was replaced", worker.pid, _how(worker))
             self._pool.count_restart(worker.due_label or "hangup")
             self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor

@@ -111,7 +111,7 @@ class Processes:
     )
     timeout_worker_healthcheck: float | None = option(
         30.0,
-        Seconds(),
+        Seconds(at_least=1.0),
         "silence of a worker's loop after which its stacks are logged and it is killed and replaced",
         others="uvicorn 5, gunicorn 30",
     )
