@@ -56,7 +56,10 @@ pub enum HalfClose {
 /// How a server ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Shutdown {
-    /// After the response in progress.
+    /// Soon: responses from here on say so and end their connection. One that is idle stays open, for a client that is
+    /// about to use it. A WebSocket ends as by [`Graceful`](Self::Graceful).
+    Announced,
+    /// After the response in progress, or now if there is none.
     Graceful,
     /// Now.
     Immediate,

@@ -17,6 +17,10 @@ DURATION_BOUNDS: Final[tuple[float, ...]] = (
     *(30.0, 60.0),
 )
 
+# How long idle connections stay open when a server ends: a client that is about to use one gets its answer, which says
+# that it is the last. nginx and Go close them at once.
+IDLE_GRACE_SECONDS: Final = 1.0
+
 LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # A method; a longer one is answered with 501. The longest registered one (UPDATEREDIRECTREF) has 17 bytes.
     "method_bytes": 32,

@@ -20,6 +20,7 @@ from . import metrics, mounts, privileges, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
+from .limits import IDLE_GRACE_SECONDS
 from .listening import Listeners
 from .log import Log, reopens
 from .native.open_events import end_events
@@ -299,22 +300,29 @@ class Server:
     async def _end(self, http: HttpServer, listeners: Listeners) -> None:
         """Stop accepting, wait for requests and connections as long as the options say, cancel and close the rest.
 
-        Returns when no connection is open.
+        Idle connections stay open for a moment. Returns when no connection is open.
         """
         seconds = self._options.timeout_graceful_shutdown
+        loop = asyncio.get_running_loop()
+        end_idle: asyncio.TimerHandle | None = None
         # Also at the end of the task, or for an address that can't be used.
         self._asked.set()
         self._notifier.stopping()
         try:
             await listeners.close(restarts=self._restarts)
-            http.begin_shutdown(restarts=self._restarts)
-            end_events(asyncio.get_running_loop())
+            http.begin_shutdown(restarts=self._restarts, keeps_idle=True)
+            # A quarter of a short time, such as that of a reload.
+            grace = IDLE_GRACE_SECONDS if seconds is None else min(IDLE_GRACE_SECONDS, seconds / 4)
+            end_idle = loop.call_later(grace, partial(http.begin_shutdown, restarts=self._restarts))
+            end_events(loop)
             if not await self._has_drained(http, seconds):
                 if http.running and not self._at_once.is_set():
                     self._log.logger.warning("cancelling %d requests that still run after %g s", http.running, seconds)
                 http.cancel_requests()
                 await self._has_drained(http, CANCEL_SECONDS)
         finally:
+            if end_idle is not None:
+                end_idle.cancel()
             # For requests that are cancelled here; in the other cases nothing is left to close.
             http.cancel_requests()
             http.abort_connections()

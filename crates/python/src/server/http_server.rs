@@ -63,15 +63,17 @@ impl HttpServer {
         Ok(protocol.into_any())
     }
 
-    /// Close idle connections now, the others after the response in progress, and new ones at once. `restarts` says
-    /// whether another server goes on at the address, of which WebSockets are told by their close code.
-    #[pyo3(signature = (restarts = false))]
-    fn begin_shutdown(&self, py: Python<'_>, restarts: bool) -> PyResult<()> {
+    /// Close idle connections now, the others after the response in progress, and new ones at once. With `keeps_idle` the
+    /// idle ones may send a request until the next call. `restarts` says whether another server goes on at the address,
+    /// of which WebSockets are told by their close code.
+    #[pyo3(signature = (restarts = false, keeps_idle = false))]
+    fn begin_shutdown(&self, py: Python<'_>, restarts: bool, keeps_idle: bool) -> PyResult<()> {
         self.shared.with(py, |shared| (shared.is_ending, shared.restarts) = (true, restarts));
         // Lines wait no more: the loop may end any time from now on.
         let passed = access_log::pass_on(self, py);
+        let how = if keeps_idle { Shutdown::Announced } else { Shutdown::Graceful };
         Ok(and_also(py, passed, || {
-            driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Graceful)))
+            driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(how)))
         })?)
     }
 

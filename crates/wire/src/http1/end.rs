@@ -10,10 +10,13 @@ use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::noted::Noted;
 use crate::read_buffer::ReadBuffer;
 use crate::record::Record;
-use crate::settings::Context;
+use crate::settings::{Context, Ticks};
 
 /// The answer for an application that has failed.
 const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n", end: "", fields: &[] };
+
+/// The time for a peer that has nothing unanswered to close, once the server has: a whole tick.
+const SHORT_LINGER: Ticks = Ticks(2);
 
 /// Bytes that a peer may still send and that are not read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +25,8 @@ pub(super) enum Unread {
     Upload,
     /// Bytes that are not a request, or one that is not answered.
     Anything,
+    /// Nothing, unless a request crosses the end of the connection on its way.
+    Nothing,
 }
 
 /// A request that is refused.
@@ -59,6 +64,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
         match (was_read, has_more) {
             (false, _) => self.linger(Unread::Upload, context),
             (true, true) => self.linger(Unread::Anything, context),
+            // Only the server's end is a surprise: the next request may be on its way.
+            (true, false) if context.is_ending => self.linger(Unread::Nothing, context),
             (true, false) => self.close(context),
         }
     }
@@ -157,10 +164,17 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return self.close(context);
         }
         let settings = context.settings;
-        let is_long = unread == Unread::Upload && !context.is_ending;
-        let time = if is_long { settings.linger_time_at_most } else { settings.linger_time };
-        let actions = self.leave(State::Lingering { end: context.now.after(time), has_shut_down: false });
-        actions.and(self.settle(context)).with(Action::ShutdownWrite)
+        let time = match unread {
+            Unread::Upload if !context.is_ending => settings.linger_time_at_most,
+            Unread::Upload | Unread::Anything => settings.linger_time,
+            Unread::Nothing => settings.linger_time.min(SHORT_LINGER),
+        };
+        let end = context.now.after(time);
+        let actions = self.leave(State::Lingering { end, has_shut_down: false }).and(self.settle(context));
+        if unread == Unread::Nothing && self.is_writable {
+            self.deadline.limit(end);
+        }
+        actions.with(Action::ShutdownWrite)
     }
 
     /// Gives a lingering peer that has sent something more time, up to the end of all lingering. From there on only a
@@ -176,9 +190,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
     }
 
-    /// Closes an idle connection because the server ends, and any other after its response. A peer that still sends to
-    /// a connection which is about to close gets little more time.
-    pub(super) fn shut_down(&mut self, context: Context<'_>) -> Actions {
+    /// Makes the response in progress the last one because the server ends, or the next one if there is none. A peer that
+    /// still sends to a connection which is about to close gets little more time.
+    pub(super) fn announce_end(&mut self, context: Context<'_>) -> Actions {
         if let State::Lingering { end, .. } = &mut self.state {
             let soon = context.now.after(context.settings.linger_time);
             *end = soon.min(*end);
@@ -187,9 +201,20 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 self.deadline.limit(soon);
             }
         }
-        let is_idle = self.is_between() && !self.has_input();
         self.http.end_after_next_response();
-        if is_idle { self.close(context) } else { Actions::NONE }
+        Actions::NONE
+    }
+
+    /// Ends an idle connection because the server does, and any other after its response.
+    pub(super) fn shut_down(&mut self, context: Context<'_>) -> Actions {
+        let is_idle = self.is_between() && !self.has_input();
+        let actions = self.announce_end(context);
+        match (is_idle, context.is_ending) {
+            (false, _) => actions,
+            (true, true) => actions.and(self.linger(Unread::Nothing, context)),
+            // Not the server as a whole: uvicorn, and a connection too many.
+            (true, false) => actions.and(self.close(context)),
+        }
     }
 
     /// Refuses a request: an error that the parser writes if no response has begun, and the end of the connection.

@@ -206,6 +206,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 self.log.clear();
                 self.lose(false, context).without(Action::Log)
             }
+            Input::Shutdown(Shutdown::Announced) => self.announce_end(context),
             Input::Shutdown(Shutdown::Graceful) => self.shut_down(context),
             Input::Shutdown(Shutdown::Immediate) => self.abort(context),
             Input::Bytes(_)

@@ -198,7 +198,7 @@ impl Connection {
             Input::WriteShutdown(HalfClose::Lost) => self.end_with_peer(context),
             Input::Broken => self.note_broken(context),
             Input::Lost { .. } | Input::TakenOver => self.lose(context),
-            Input::Shutdown(Shutdown::Graceful) => self.shut_down(context, out),
+            Input::Shutdown(Shutdown::Announced | Shutdown::Graceful) => self.shut_down(context, out),
             Input::Shutdown(Shutdown::Immediate) => self.abort("", context),
             Input::Connected { .. }
             | Input::Bytes(_)

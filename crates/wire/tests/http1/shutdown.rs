@@ -11,14 +11,75 @@ fn ended(site: &mut Site) {
     site.shut_down(Shutdown::Graceful);
 }
 
-#[test]
-fn an_idle_connection_is_closed() {
-    let mut fresh = answering(plain);
-    let mut used = answering(plain);
+/// A connection without a request, and one between two.
+fn idle() -> [Site; 2] {
+    let [fresh, mut used] = [(); 2].map(|()| answering(plain));
     used.receives(GET);
-    for site in [&mut fresh, &mut used] {
-        ended(site);
+    [fresh, used]
+}
+
+#[test]
+fn an_idle_connection_ends_for_the_peer_and_is_soon_closed() {
+    for mut site in idle() {
+        ended(&mut site);
+        assert!(site.has_shut_down && !site.is_closed, "a request may cross the end on its way");
+        site.receives(GET);
+        site.settles();
+        assert!(!site.wire.is_answering());
+        site.pass(2, 0);
+        assert!(site.is_aborted);
+    }
+}
+
+#[test]
+fn a_peer_that_closes_after_the_end_is_not_waited_for() {
+    for mut site in idle() {
+        ended(&mut site);
+        site.feed(Input::Eof);
         assert!(site.is_closed && !site.is_aborted);
+    }
+}
+
+#[test]
+fn a_connection_of_a_server_that_goes_on_is_closed_at_once() {
+    for mut site in idle() {
+        site.feed(Input::Shutdown(Shutdown::Graceful));
+        assert!(site.is_closed && !site.is_aborted);
+    }
+}
+
+#[test]
+fn an_announced_end_leaves_idle_connections_a_last_request() {
+    for mut site in idle() {
+        site.took();
+        site.shut_down(Shutdown::Announced);
+        assert!(!site.is_ending_for_peer());
+        site.receives(GET);
+        site.settles();
+        let text = site.took();
+        assert_eq!(statuses(&text), [200]);
+        assert!(text.contains("\r\nconnection: close\r\n") && site.has_shut_down);
+        assert!(!site.is_closed, "what the client sends meanwhile resets nothing");
+    }
+}
+
+#[test]
+fn an_announced_end_comes_with_the_response_in_progress() {
+    let mut site = answering(silent);
+    site.receives(GET);
+    site.shut_down(Shutdown::Announced);
+    site.sends_all([start(200), last("ok")]);
+    assert!(site.text().contains("\r\nconnection: close\r\n") && site.has_shut_down);
+}
+
+#[test]
+fn an_announced_end_is_followed_by_the_end() {
+    for mut site in idle() {
+        site.shut_down(Shutdown::Announced);
+        ended(&mut site);
+        assert!(site.has_shut_down);
+        site.pass(2, 0);
+        assert!(site.is_aborted);
     }
 }
 
@@ -42,7 +103,7 @@ fn a_response_that_has_begun_goes_on_to_its_end() {
     site.sends_all([start(200), more("str")]);
     ended(&mut site);
     site.sends_all([more("eam"), END]);
-    assert!(site.text().ends_with("3\r\neam\r\n0\r\n\r\n") && site.is_closed);
+    assert!(site.text().ends_with("3\r\neam\r\n0\r\n\r\n") && site.is_ending_for_peer());
 }
 
 #[test]
@@ -57,7 +118,7 @@ fn a_request_that_is_still_arriving_is_answered_once_it_is_there() {
         while site.asks() == (Received::Content { more: true }) {}
         site.sends_all([start(200), last("ok")]);
         assert_eq!(statuses(&site.text()), [200]);
-        assert!(site.text().contains("\r\nconnection: close\r\n") && site.is_closed);
+        assert!(site.text().contains("\r\nconnection: close\r\n") && site.has_shut_down);
     }
 }
 
@@ -101,7 +162,7 @@ fn an_application_may_end_its_own_server() {
     ended(&mut site);
     site.begin();
     site.sends_all([start(200), last("ok")]);
-    assert!(site.text().contains("\r\nconnection: close\r\n") && site.is_closed);
+    assert!(site.text().contains("\r\nconnection: close\r\n") && site.has_shut_down);
 }
 
 #[test]
@@ -112,11 +173,11 @@ fn the_end_may_come_again() {
         ended(&mut site);
     }
     site.sends_all([start(200), last("ok")]);
-    site.did(Action::Close);
+    site.did(Action::ShutdownWrite);
     for _ in 0..3 {
         ended(&mut site);
     }
-    assert!(!site.did(Action::Close), "closed once: some transports do not accept it twice");
+    assert!(!site.did(Action::ShutdownWrite), "ended once: some transports do not accept it twice");
     site.feed(Input::Lost { by_error: false });
     for how in [Shutdown::Graceful, Shutdown::Immediate] {
         site.shut_down(how);

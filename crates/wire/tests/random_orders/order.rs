@@ -58,6 +58,8 @@ fn go(world: &mut World<'_>) -> Result<(), Broken> {
     match world.draw.below(20) {
         18 => shut_down(world, Shutdown::Graceful)?,
         19 => shut_down(world, Shutdown::Immediate)?,
+        // It may have been announced only.
+        _ if world.is_ending => shut_down(world, Shutdown::Graceful)?,
         _ => {}
     }
     world.note(|_| format!("{ending:?}"));
@@ -141,8 +143,9 @@ fn drip(world: &mut World<'_>) -> Result<(), Broken> {
 /// Does something that happens once in the life of a connection.
 fn special(world: &mut World<'_>) -> Result<(), Broken> {
     world.is_disturbed = true;
-    match world.draw.below(6) {
+    match world.draw.below(7) {
         0 => shut_down(world, Shutdown::Graceful),
+        5 => shut_down(world, Shutdown::Announced),
         1 => shut_down(world, Shutdown::Immediate),
         2 => world.lose(true),
         3 => world.lose(false),
@@ -235,6 +238,7 @@ fn check_silence(world: &mut World<'_>) -> Result<(), Broken> {
         Input::Resume,
         Input::Started,
         Input::Tick(0),
+        Input::Shutdown(Shutdown::Announced),
         Input::Shutdown(Shutdown::Graceful),
         Input::Shutdown(Shutdown::Immediate),
     ] {
