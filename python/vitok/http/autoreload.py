@@ -111,6 +111,8 @@ class Reloader:
                         await run_until(self._asked, self._keep())
                     finally:
                         self._watcher.stop()
+                        # The worker accepts what waits and closes them; while they are open here, clients would wait.
+                        sockets.close(bound)
                         await self._see_off(is_replaced=False)
         finally:
             sockets.close([*bound, *watched])
@@ -143,6 +145,9 @@ class Reloader:
                 self._log.reopen()
                 if self._worker is not None:
                     self._worker.reopen_logs()
+        elif self._asked.is_set():
+            # A shell that ends sends it as well as its terminal.
+            return
         elif self._has_terminal and not _has_terminal():
             self._log.logger.info("SIGHUP, and the terminal is closed: ending")
             self._stop(at_once=False)
