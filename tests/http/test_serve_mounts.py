@@ -6,11 +6,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from served import CHILD_SECONDS, refused, serving
+from vitok import _native
 from vitok.http import App, HTTPError, Request, WebSocket, mounts, wsgi
+from vitok.http.native import static_files
 from vitok.http.options import OptionError, from_keywords
 from vitok.http.testing import serve
 
@@ -186,6 +189,28 @@ def test_what_clients_ask_of_files(app: Any, folder: Path) -> None:
             assert answer.fields["content-type"] == "text/css; charset=utf-8"
             assert answer.fields["vary"] == "accept-encoding"
             assert (answer.fields["etag"] == tag) == (encoding is None)
+
+
+class Source:
+    """A source of which the kernel can't tell anything without a look at a disk."""
+
+    def __new__(cls, *arguments: Any) -> Any:
+        """Make a native one."""
+        return _native.FileSource(*arguments)
+
+    @staticmethod
+    def open(_: Any) -> None:
+        """Tell nothing."""
+
+
+def test_files_that_a_thread_looks_for(app: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are answered alike, also those that are none."""
+    monkeypatch.setattr(static_files, "_native", SimpleNamespace(FileSource=Source, Folder=_native.Folder))
+    with serve(app, **options(("/static", folder))) as url:
+        assert ask(url, "/static/deep/b.css", accept_encoding=BROWSER).body == b"brotli"
+        for target in ("none", ".env", "out", "deep/"):
+            answer = ask(url, f"/static/{target}")
+            assert (answer.status, answer.fields["content-type"]) == (404, "application/problem+json")
 
 
 def test_the_longest_path_first(app: Any, folder: Path, tmp_path: Path) -> None:

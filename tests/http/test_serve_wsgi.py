@@ -132,6 +132,55 @@ def test_exceptions_are_logged() -> None:
     assert "never retrieved" not in served.errors
 
 
+@pytest.mark.parametrize(
+    ("target", "status", "reason"),
+    [
+        ("/text", 500, "TypeError: a WSGI application returned str where bytes belong"),
+        ("/silent", 500, "RuntimeError: the WSGI application did not call start_response()"),
+        ("/twice", 500, "RuntimeError: start_response() was called twice"),
+        ("/nothing?abc", 500, "ValueError: invalid literal for int"),
+        ("/exiting", 500, "RuntimeError: a WSGI application raised SystemExit"),
+        ("/leaving", 500, "RuntimeError: a WSGI application raised SystemExit"),
+        ("/too-late", 0, "ValueError: too late"),
+        ("/badly-closed", 200, "ValueError: in close()"),
+    ],
+)
+def test_mistakes_are_logged(target: str, status: int, reason: str) -> None:
+    """Each is the status 500 if nothing was sent, and ends neither the server nor its only thread."""
+    with serving("--wsgi-threads", "1", app="wsgi_apps:app") as served:
+        if status:
+            assert ask(served.urls[0], target)[0] == status
+        else:
+            with pytest.raises(http.client.IncompleteRead):
+                ask(served.urls[0], target)
+        assert ask(served.urls[0], "/written") == (200, b"written and returned")
+        assert served.end() == 0
+    assert reason in served.errors
+
+
+def test_a_head_that_is_replaced() -> None:
+    """PEP 3333: an application may replace it until the first bytes are sent. The reason is its own affair."""
+    with serving(app="wsgi_apps:app") as served:
+        assert ask(served.urls[0], "/replaced") == (503, b"an error page")
+        assert served.end() == 0
+    assert "a reason" not in served.errors
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "length"),
+    [("/", "GET", True), ("/nothing", "GET", True), ("/nothing", "HEAD", False), ("/nothing?204", "GET", False)],
+)
+def test_the_length_of_whole_content(target: str, method: str, length: bool) -> None:
+    """It is set where all content is there at once."""
+    with serve(wsgi_apps.app) as url:
+        connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=CHILD_SECONDS)
+        connection.request(method, target)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+    assert (response.getheader("content-length") == str(len(content))) == length
+
+
 def test_half_a_request_is_an_error_of_reading() -> None:
     """An application does not take the first half of an upload for all of it."""
     with serving(app="wsgi_apps:app") as served:

@@ -1,6 +1,7 @@
 """WSGI applications that the tests of `--interface wsgi` serve, by name or as objects."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -117,7 +118,76 @@ def upload(environ: Environ, start_response: Start) -> list[bytes]:
     return [b"whole"]
 
 
+def text(environ: Environ, start_response: Start) -> list[Any]:
+    """Return what is no bytes."""
+    start_response("200 OK", [])
+    return ["text"]
+
+
+def silent(environ: Environ, start_response: Start) -> list[bytes]:
+    """Do not start the response."""
+    return [b"x"]
+
+
+def twice(environ: Environ, start_response: Start) -> list[bytes]:
+    """Start it twice."""
+    start_response("200 OK", [])
+    start_response("201 Created", [])
+    return []
+
+
+def leaving(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    """Want to exit, late."""
+    start_response("200 OK", [])
+    yield b""
+    sys.exit(3)
+
+
+def exiting(environ: Environ, start_response: Start) -> list[bytes]:
+    """Want to exit."""
+    sys.exit(3)
+
+
+def replaced(environ: Environ, start_response: Start) -> list[bytes]:
+    """Replace a head that is not sent yet."""
+    start_response("200 OK", [("X-A", "1")])
+    try:
+        raise ValueError("a reason")
+    except ValueError:
+        start_response("503 Later", [("X-B", "2")], sys.exc_info())
+    return [b"an error ", b"page"]
+
+
+def too_late(environ: Environ, start_response: Start) -> Iterator[bytes]:
+    """Replace a head that is sent."""
+    start_response("200 OK", [])
+    yield b"first"
+    try:
+        raise ValueError("too late")
+    except ValueError:
+        start_response("503 Later", [], sys.exc_info())
+
+
+def badly_closed(environ: Environ, start_response: Start) -> Any:
+    """Return parts whose `close()` raises."""
+
+    class Parts(list[bytes]):
+        def close(self) -> None:
+            raise ValueError("in close()")
+
+    start_response("200 OK", [])
+    return Parts([b"x"])
+
+
+def nothing(environ: Environ, start_response: Start) -> list[bytes]:
+    """Answer without content."""
+    start_response(environ["QUERY_STRING"] or "200 OK", [])
+    return []
+
+
 HANDLERS: dict[str, Any] = {
+    "/text": text, "/silent": silent, "/twice": twice, "/leaving": leaving, "/exiting": exiting, "/replaced": replaced,
+    "/too-late": too_late, "/badly-closed": badly_closed, "/nothing": nothing,
     "/echo": echo, "/lines": lines, "/broken": broken, "/endless": endless, "/torn": torn, "/written": written,
     "/too-long": too_long, "/meeting": meeting, "/slow": slow, "/upload": upload,
 }  # fmt: skip

@@ -12,9 +12,11 @@ import importlib.util
 import io
 import sys
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import Any
 
+_App = Callable[..., Iterable[bytes]]
 # How much is read from the loop at once for an application that reads line by line.
 _BUFFER = 64 * 1024
 
@@ -27,7 +29,7 @@ def is_available() -> bool:
 class Wsgi:
     """An ASGI application that calls a WSGI application in one of its threads. It has no lifespan and no WebSockets."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int) -> None:
+    def __init__(self, app: _App, *, threads: int) -> None:
         """`threads` is how many requests can run at a time. ImportError without a2wsgi."""
         self.app = app
         a2wsgi: Any = importlib.import_module("a2wsgi")
@@ -54,7 +56,7 @@ class Wsgi:
         if exchange.error is not None:
             raise exchange.error
 
-    def _call(self, environ: dict[str, Any], start_response: Any) -> _Parts:
+    def _call(self, environ: dict[str, Any], start_response: Any) -> _Call:
         """Call the application. This runs in a thread."""
         scope = environ["asgi.scope"]
         exchange = scope.pop("vitok.exchange")
@@ -67,7 +69,7 @@ class Wsgi:
         environ["wsgi.input_terminated"] = True
         environ["wsgi.errors"] = sys.stderr
         environ.setdefault("REMOTE_ADDR", "")
-        return _Parts(self.app(environ, start_response), exchange)
+        return _Call(self.app, environ, start_response, exchange)
 
 
 class _Exchange:
@@ -125,24 +127,84 @@ class _Input(io.RawIOBase):
         return count
 
 
-class _Parts:
-    """The parts of a response: no more of them are made once nothing is sent."""
+class _Call:
+    """One call of the application, and its response as an iterable, by the rules of PEP 3333.
 
-    def __init__(self, parts: Iterable[bytes], exchange: _Exchange) -> None:
-        self._parts = parts
+    The head is sent with the first bytes of content, so that the application may replace it until then, and an error
+    before it is a response of its own.
+    """
+
+    def __init__(self, app: _App, environ: dict[str, Any], start: Any, exchange: _Exchange) -> None:
+        self._start = start
         self._exchange = exchange
+        self._has_content = environ["REQUEST_METHOD"] != "HEAD"
+        self._head: tuple[str, list[tuple[str, str]]] | None = None
+        # Sends a part; None before the head is sent.
+        self._send: Callable[[bytes], object] | None = None
+        with _contained():
+            self._parts = app(environ, self.start_response)
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """Take the head. With `exc_info` it replaces one that is not sent yet; otherwise that exception is raised."""
+        if exc_info is not None and self._send is not None:
+            raise exc_info[1].with_traceback(exc_info[2])
+        if exc_info is None and self._head is not None:
+            raise RuntimeError("start_response() was called twice")
+        # a2wsgi wants the space before a phrase.
+        self._head = (status if " " in status else f"{status} ", list(headers))
+        return self._write
 
     def __iter__(self) -> Iterator[bytes]:
-        for part in self._parts:
-            if self._exchange.is_over:
-                return
-            yield part
+        """Yield the parts; no more of them are made once nothing is sent."""
+        size = len(self._parts) if isinstance(self._parts, Sized) else None
+        with _contained():
+            for part in self._parts:
+                if self._exchange.is_over:
+                    return
+                if self._begin(part, is_whole=size == 1):
+                    yield part
+            self._begin(None, is_whole=size == 0)
 
     def close(self) -> None:
         """Close the application's iterable, if it wants that."""
         close = getattr(self._parts, "close", None)
         if close is not None:
-            close()
+            with _contained():
+                close()
+
+    def _write(self, part: bytes) -> None:
+        if self._begin(part, is_whole=False) and self._send is not None:
+            self._send(part)
+
+    def _begin(self, part: bytes | None, *, is_whole: bool) -> bool:
+        """Send the head before a part that has bytes, and at the end. Return whether there are bytes to send."""
+        if not isinstance(part, bytes | None):
+            raise TypeError(f"a WSGI application returned {type(part).__name__} where bytes belong")
+        if part == b"" and not is_whole:
+            return False
+        if self._send is None:
+            if self._head is None:
+                raise RuntimeError("the WSGI application did not call start_response()")
+            status, headers = self._head
+            names = {name.lower() for name, _ in headers}
+            if is_whole and self._has_content and status[:3] not in ("204", "304") and "content-length" not in names:
+                headers.append(("Content-Length", str(len(part or b""))))
+            self._send = self._start(status, headers)
+        return bool(part)
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    """Raise an exception that would end the loop, such as that of `sys.exit()`, as one of the application."""
+    try:
+        yield
+    except Exception:
+        raise
+    except GeneratorExit:
+        # The iteration was given up.
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"a WSGI application raised {type(error).__name__}") from error
 
 
 def _take_exception(task: asyncio.Future[None]) -> None:
