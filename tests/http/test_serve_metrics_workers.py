@@ -102,6 +102,21 @@ def test_workers_that_are_exchanged() -> None:
         assert after["vitok_workers"] == 2
 
 
+def test_more_and_fewer_workers() -> None:
+    """SIGTTIN and SIGTTOU change the number that there should be, and then the number that there are."""
+    with serving(*TWO) as served:
+        url = url_of(served)
+        served.child.send_signal(signal.SIGTTIN)
+        more = scraped_until(url, lambda values: values["vitok_workers"] == 3)
+        assert more["vitok_workers_expected"] == 3
+        served.child.send_signal(signal.SIGTTOU)
+        fewer = scraped_until(url, lambda values: values["vitok_workers"] == 2)
+        assert fewer["vitok_workers_expected"] == 2
+        assert never_shrink(more, fewer)
+        assert sum(value for name, value in fewer.items() if "restarts" in name) == 0
+        assert served.end() == 0
+
+
 def test_a_worker_that_is_stopped() -> None:
     """Its last numbers are used, and the server is ready as long as another worker answers."""
     with serving(*TWO) as served:

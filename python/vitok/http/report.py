@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +39,8 @@ _HTTP_VALUES = ("connections", "running", "websockets")
 _LOOP_COUNTS = ("turns", "callbacks", "polls", "wakeups", "events", "bytes_received", "bytes_sent")
 _LOOP_VALUES = ("ready", "timers")
 _STAT = Path("/proc/self/stat")
+# By the number of the process, since a program may fork.
+_start_times: dict[int, float | None] = {}
 
 
 def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | None = None) -> dict[str, Numbers]:
@@ -72,9 +73,16 @@ def total(numbers: Iterable[Mapping[str, Any]]) -> Numbers:
     return sums
 
 
-@cache
 def start_time() -> float | None:
     """Return when this process was started, in seconds since 1970, None if the kernel does not tell it."""
+    number = os.getpid()
+    if number not in _start_times:
+        # The two clocks are not read at the same moment: it is read once, so that it does not change.
+        _start_times[number] = _read_start_time()
+    return _start_times[number]
+
+
+def _read_start_time() -> float | None:
     try:
         fields = _STAT.read_text().rpartition(")")[2].split()
     except OSError:
