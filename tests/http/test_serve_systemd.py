@@ -105,6 +105,17 @@ def test_new_certificates_are_a_reload(manager: Manager, certificates: Certifica
         assert served.end() == 0
 
 
+def test_new_log_files_are_a_reload(manager: Manager, tmp_path: Path) -> None:
+    """SIGHUP to a single process without TLS: reloading, and ready at once, since files are opened anew."""
+    words = ("--access-log-file", tmp_path / "access.log")
+    with serving(*words, environment={"NOTIFY_SOCKET": manager.address}) as served:
+        manager.next("READY")
+        served.child.send_signal(signal.SIGHUP)
+        manager.next("RELOADING")
+        manager.next("READY")
+        assert served.end() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_watchdog(manager: Manager, workers: str) -> None:
     """Signs of life go on while the server runs; a watchdog of another process is left to that."""

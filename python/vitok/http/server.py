@@ -237,12 +237,16 @@ class Server:
         files are opened anew.
         """
         self._was_hung_up = True
+        is_serving = self.started.is_set()
+        if is_serving:
+            self._notifier.reloading()
         if reopens(self._options):
             self._log.reopen()
         if self._reloading is not None:
             self._log.logger.info("SIGHUP: loading the certificates again")
-            self._notifier.reloading()
             self._reloading.request()
+        elif is_serving:
+            self._notifier.ready(self.urls)
 
     def reopen_logs(self) -> None:
         """Open the files of `log_file` and `access_log_file` anew, after they were renamed.

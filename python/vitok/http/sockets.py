@@ -265,11 +265,32 @@ def _clear(path: Path, shown: str) -> os.stat_result | None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
+            if _is_starting(path):
+                raise OSError(errno.EADDRINUSE, f"{shown}: in use by another process, which starts") from None
             path.unlink()
             return found
         except OSError as error:
             raise failure(error, shown) from None
     raise OSError(errno.EADDRINUSE, f"{shown}: in use by another process")
+
+
+def _is_starting(path: Path) -> bool:
+    """Return whether a process has bound a socket to this path, and does not listen yet: its application is starting.
+
+    Such a socket refuses connections, as one does that was left behind (proc_net_unix(5)).
+    """
+    names = {os.fsencode(path), os.fsencode(path.absolute())}
+    try:
+        lines = Path("/proc/net/unix").read_bytes().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        # Number, references, protocol, flags, type, state, inode, path. Without flags it does not listen, in state 1 it
+        # is not connected.
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[3:6] == [b"00000000", b"0001", b"01"] and fields[7] in names:
+            return True
+    return False
 
 
 def _adopt(address: Inherited) -> Bound:
