@@ -7,6 +7,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from vitok.http.log import Log
@@ -123,6 +124,15 @@ def test_a_server_in_somebody_elses_program_writes_nothing(capsys: pytest.Captur
     log.access("one")
     log.close()
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_place_of_a_record_is_that_of_its_caller(caplog: pytest.LogCaptureFixture) -> None:
+    """Formats of the user may show it."""
+    log = Log()
+    with caplog.at_level(logging.INFO, "vitok.server"):
+        log.logger.info("begins")
+    assert caplog.records[0].filename == Path(__file__).name
+    assert caplog.records[0].funcName == "test_the_place_of_a_record_is_that_of_its_caller"
 
 
 def test_an_output_that_knows_few_letters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,3 +140,36 @@ def test_a_configuration_over_that_of_the_option(tmp_path: Path) -> None:
         assert served.end() == 0
     assert re.search(r"^FILE vitok.server SIGTERM: ending$", served.errors, re.M)
     assert re.search(r'^FILE vitok.access \S+ "GET /other ', served.errors, re.M)
+
+
+RAISING = """
+class Raising(logging.Handler):
+    def emit(self, record):
+        raise OSError("the handler fails")
+
+
+def at_startup():
+    for name in ("vitok.server", "vitok.access"):
+        logging.getLogger(name).addHandler(Raising())
+        logging.getLogger(name).setLevel("INFO")
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_handler_that_raises(workers: int, tmp_path: Path) -> None:
+    """It ends neither the server nor a request; what it raises is told once for each logger, and nothing is lost."""
+    app = application(tmp_path, f"logging_app_raising_{workers}", RAISING)
+    with serving("--workers", str(workers), app=app, folder=tmp_path) as served:
+        for path in ("/other", "/other"):
+            served.get(path)
+        with pytest.raises(ValueError, match="Expecting value"):
+            served.get("/raise")
+        assert served.end() == 0
+    told = re.findall(rf"^{LINE}a handler or a filter of the logger (\S+) raised; its records", served.errors, re.M)
+    assert {name for _, name in told} == {"vitok.server", "vitok.access"}
+    assert len(told) <= 2 * workers
+    assert "OSError: the handler fails" in served.errors
+    assert len(re.findall(rf'^{LINE}127\.0\.0\.1:\d+ "GET /other HTTP/1.1" 200', served.errors, re.M)) == 2
+    assert re.search(
+        rf"^{LINE}Exception in ASGI application\nTraceback(.*\n)+?LookupError: nothing", served.errors, re.M
+    )

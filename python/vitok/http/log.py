@@ -18,6 +18,7 @@ from typing import TextIO
 
 from . import log_config, log_files
 from .log_format import TIME, JsonFormatter, formatter, wants_colors
+from .log_guard import GuardedLogger
 from .log_output import FLUSH_SECONDS, LineHandler, Output
 from .options.logs import Logs
 
@@ -99,6 +100,9 @@ class Log:
         self._is_owner = is_owner
         self._logger = logging.getLogger(_SERVER)
         self._access = logging.getLogger(_ACCESS)
+        self.logger = GuardedLogger(self._logger, self._fall_back, stays_enabled=is_owner)
+        """The logger of the server."""
+        self._access_logger = GuardedLogger(self._access, self._fall_back, stays_enabled=is_owner)
         self._before = [(logger, logger.level, logger.propagate) for logger in (self._logger, self._access)]
         self._handler: _OwnHandler | None = None
         self._stamp = (0, "")
@@ -133,15 +137,6 @@ class Log:
         handler.setFormatter(formatter(self._options.log_format, has_colors=has_colors))
         handler.addFilter(self._is_ours)
         return handler
-
-    @property
-    def logger(self) -> logging.Logger:
-        """The logger of the server. It is enabled in a process of its own, although an application that configures
-        logging disables all loggers that it does not name.
-        """
-        if self._is_owner:
-            self._logger.disabled = False
-        return self._logger
 
     def access_settings(self) -> dict[str, bool]:
         """Return how lines about requests are to be made: whether with colours, and whether with the time.
@@ -207,10 +202,8 @@ class Log:
         if not is_configured or (self._is_owner and log_files.is_file(self._options.access_log_file)):
             self._write(lines)
         if is_configured:
-            if self._is_owner:
-                self._access.disabled = False
             for line in lines.splitlines():
-                self._access.info("%s", line[self._stamp_length :])
+                self._access_logger.info("%s", line[self._stamp_length :])
 
     def _write(self, lines: str) -> None:
         """Write lines, which the native server has made as a whole."""
@@ -245,6 +238,18 @@ class Log:
         file = log_files.acquire(option, path)
         self._files.append(file)
         return lambda: file.stream
+
+    def _fall_back(self, record: logging.LogRecord, error: Exception | None) -> None:
+        """Write a record that a handler or filter of the application has failed to handle, and the error."""
+        handler = self._handler or logging.lastResort
+        if handler is None:
+            return
+        if error is not None:
+            message = f"a handler or a filter of the logger {record.name} raised; its records are also written here"
+            exception = (type(error), error, error.__traceback__)
+            handler.emit(logging.LogRecord(record.name, logging.ERROR, "", 0, message, (), exception))
+        if record.levelno >= handler.level:
+            handler.emit(record)
 
     def _has_options(self) -> bool:
         """Return whether the user of the server has said where messages go."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from .log_guard import GuardedLogger
 from .options import Options
 
 # How often the memory is looked at, in seconds.
@@ -41,7 +42,7 @@ class Reached:
     message: str
 
 
-async def reached(options: Options, server: Counting, logger: logging.Logger) -> Reached:
+async def reached(options: Options, server: Counting, logger: logging.Logger | GuardedLogger) -> Reached:
     """Wait until one of the limits is reached, and return which; without limits, for ever.
 
     A limit of memory that is too low from the start is an error in the log, and no limit.
@@ -84,7 +85,7 @@ async def _lifetime(seconds: float) -> Reached:
     return Reached("lifetime", f"an age of {seconds:g} s is near")
 
 
-async def _memory(limit: int, logger: logging.Logger) -> Reached:
+async def _memory(limit: int, logger: logging.Logger | GuardedLogger) -> Reached:
     if (used := resident_bytes()) >= limit:
         # Its successor would have as much, and so on for ever.
         logger.error("limit_max_memory: %d bytes are fewer than the %d in use at the start: no limit", limit, used)
