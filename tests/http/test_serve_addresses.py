@@ -4,9 +4,12 @@ Serving is not tested here.
 """
 
 import errno
+import fcntl
 import os
 import socket
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,6 +196,50 @@ def test_paths_that_can_not_be_had(tmp_path: Path) -> None:
         sockets.bind([Unix(str(tmp_path / "missing" / "x"))])
     with pytest.raises(OSError, match="too long"):
         sockets.bind([Unix(str(tmp_path / ("x" * 200)))])
+
+
+def test_a_unix_socket_that_is_bound_is_in_use(tmp_path: Path) -> None:
+    """A server that has not started yet is not taken for one that has left its file behind."""
+    address = Unix(str(tmp_path / "app.sock"))
+    bound = sockets.bind([address])
+    try:
+        with pytest.raises(OSError, match=f"{address}: in use by another process"):
+            sockets.bind([address])
+    finally:
+        sockets.close(bound)
+
+
+def test_one_of_many_gets_a_unix_socket(tmp_path: Path) -> None:
+    """Servers that start at once where a file was left behind: one has the address, and its file stays."""
+    path = tmp_path / "app.sock"
+    for _ in range(20):
+        left_behind(path)
+        start = threading.Barrier(8)
+
+        def bind(start: threading.Barrier = start) -> list[sockets.Bound]:
+            start.wait()
+            try:
+                return sockets.bind([Unix(str(path))])
+            except OSError:
+                return []
+
+        with ThreadPoolExecutor(8) as pool:
+            attempts = [pool.submit(bind) for _ in range(8)]
+            [one] = [bound for attempt in attempts for bound in attempt.result()]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+        one.sock.close()
+        path.unlink()
+
+
+def test_a_folder_that_is_locked(tmp_path: Path) -> None:
+    """A lock that its owner does not give up, as that of flock(1) around the server, keeps nobody from binding."""
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        sockets.close(sockets.bind([Unix(str(tmp_path / "app.sock"))]))
+    finally:
+        os.close(descriptor)
 
 
 def test_an_inherited_socket() -> None:

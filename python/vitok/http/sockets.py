@@ -1,4 +1,4 @@
-"""The addresses that a server can listen on, and their sockets: bound, and not yet listening.
+"""The addresses that a server can listen on, and their sockets: bound, and of TCP not yet listening.
 
 A port in use, a path that is not a socket and a number that is not a socket are found here, before the application is
 started; each is an error of one line that names the address. Loops and HTTP are not known here.
@@ -7,11 +7,14 @@ started; each is an error of one line that names the address. Loops and HTTP are
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import socket
 import stat
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from .options import OptionError, Options
 
 # The time to connect to a Unix socket, which shows whether a process listens on it: connecting to a live one is fast.
 _CONNECT_SECONDS = 1.0
+_LOCK_PAUSE_SECONDS = 0.01
 _BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\]:(?P<port>[0-9]+)", re.ASCII)
 _PLAIN = re.compile(r"(?P<host>[^:\[\]/]*):(?P<port>[0-9]+)", re.ASCII)
 _DESCRIPTOR = re.compile(r"fd://(?P<number>[0-9]{1,9})", re.ASCII)
@@ -219,9 +223,15 @@ def _bind_unix(address: Unix, permissions: int | None, owner: tuple[int, int] | 
     """Bind a Unix socket in place of one that no process listens on, with the owner and the mode of that one by
     default.
 
-    An administrator may have set those so that a proxy has access.
+    An administrator may have set those so that a proxy has access. The socket listens, so that no other server replaces
+    it while this one starts.
     """
     path = Path(address.path)
+    with _locked(path.absolute().parent):
+        return _bind_unix_locked(address, path, permissions, owner)
+
+
+def _bind_unix_locked(address: Unix, path: Path, permissions: int | None, owner: tuple[int, int] | None) -> Bound:
     replaced = _clear(path, str(address))
     if permissions is None and replaced is not None:
         permissions = stat.S_IMODE(replaced.st_mode)
@@ -234,10 +244,44 @@ def _bind_unix(address: Unix, permissions: int | None, owner: tuple[int, int] | 
             _give(path, *owner)
         if permissions is not None:
             path.chmod(permissions)
+        sock.listen()
         return Bound(sock, file=(str(path.absolute()), path.stat().st_ino))
     except OSError as error:
         sock.close()
         raise failure(error, str(address)) from None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other servers from replacing a socket in this folder meanwhile: two could take the file of a third one for
+    left behind, and the second would remove that of the first.
+
+    A lock that another program holds for long, such as the flock(1) that has started this server, is not waited for.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        # Binding says what is wrong with it, if anything is.
+        yield
+        return
+    try:
+        end = time.monotonic() + _CONNECT_SECONDS
+        while not _has_locked(descriptor) and time.monotonic() < end:
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _has_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # A file system without locks.
+        return True
+    return True
 
 
 def _give(path: Path, user: int, group: int) -> None:
