@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vitok.http
 from certificates_made import Certificates
 from served import CHILD_SECONDS, Served, drain, refused, serving
 from vitok.http import privileges
@@ -139,6 +140,24 @@ def test_keys_that_only_root_reads(folder: Path, certificates: Certificates, wor
         assert_is_nobody(json.loads(connection.getresponse().read()))
         connection.close()
         assert served.end() == 0
+
+
+@ROOT
+def test_a_check_loads_the_application_as_the_user(folder: Path, certificates: Certificates) -> None:
+    """--check-config reads keys as root, and runs nothing of the application as root."""
+    (folder / "told_app.py").write_text("from who_app import LOADED, app\nprint(LOADED['uids'])\n")
+    words = ["told_app:app", "--app-dir", folder, "--certfile", certificates.certificate, "--keyfile", certificates.key]
+    command = [sys.executable, "-m", "vitok", "serve", *map(str, words), "--user", "nobody", "--check-config"]
+    child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=CHILD_SECONDS)
+    assert (child.returncode, child.stderr) == (0, "vitok serve: the configuration can be used\n")
+    assert child.stdout == f"{[nobody().pw_uid] * 3}\n".replace("[", "(").replace("]", ")")
+
+
+def test_a_server_in_a_loop_leaves_its_process_alone() -> None:
+    """The options of the process are refused by name."""
+    for name, value in (("user", "nobody"), ("group", "nogroup"), ("umask", 0o27), ("pid", "server.pid")):
+        with pytest.raises(OptionError, match=f"{name}: a Server leaves its process to the program"):
+            vitok.http.Server(print, **{name: value})
 
 
 @ROOT

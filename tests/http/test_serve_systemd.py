@@ -116,6 +116,18 @@ def test_new_log_files_are_a_reload(manager: Manager, tmp_path: Path) -> None:
         assert served.end() == 0
 
 
+def test_another_start_is_a_reload(manager: Manager, tmp_path: Path) -> None:
+    """With --reload a start of the application is told, also one that fails: clients can connect anyway."""
+    (tmp_path / "changing_app.py").write_text("from asgi_apps import app\n")
+    environment = {"NOTIFY_SOCKET": manager.address, "PYTHONPATH": str(FOLDER)}
+    with serving("--reload", app="changing_app:app", folder=tmp_path, environment=environment) as served:
+        assert manager.next("READY")["MAINPID"] == str(served.child.pid)
+        (tmp_path / "changing_app.py").write_text("from asgi_apps import app, nothing_of_this_name\n")
+        manager.next("RELOADING")
+        manager.next("READY")
+        assert served.end() == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_watchdog(manager: Manager, workers: str) -> None:
     """Signs of life go on while the server runs; a watchdog of another process is left to that."""

@@ -185,9 +185,14 @@ def _check(app: str, options: Options, leaving: Leaving) -> None:
     if options.reload:
         watched_folders(app, options)
     options = dataclasses.replace(options, inspect=False, workers=1)
-    with prepared(options):
+
+    def loaded() -> Application:
+        # Keys may be readable by root only.
         privileges.drop(options)
-        Server.of_process(options, partial(load, app, options), leaving=leaving)
+        return load(app, options)
+
+    with prepared(options):
+        Server.of_process(options, loaded, leaving=leaving)
     print("vitok serve: the configuration can be used", file=sys.stderr)
 
 

@@ -124,13 +124,13 @@ class Processes:
     user: str | None = option(
         None,
         Text("NAME"),
-        "user, by name or number, that the processes become once the sockets are bound",
+        "user, by name or number, that processes become before they load the application; a supervisor stays root",
         others="gunicorn and hypercorn have it",
     )
     group: str | None = option(
         None,
         Text("NAME"),
-        "group, by name or number, that the processes become; by default the user's own",
+        "group, by name or number, that these processes become; by default the user's own",
         others="gunicorn and hypercorn have it",
     )
     umask: int | None = option(
