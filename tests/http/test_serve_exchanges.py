@@ -6,6 +6,7 @@ never repeats a request. `VITOK_EXCHANGED_REQUESTS=100000` makes the test the lo
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import re
 import signal
@@ -103,10 +104,13 @@ def exchange(served: Served, kind: str, number: int) -> None:
     served.read_until(READY)
 
 
-@pytest.mark.timeout(60 + REQUESTS // 200)
+@pytest.mark.timeout(60 + REQUESTS // 100)
 @pytest.mark.parametrize("kind", ["plain", "limit", "tls"])
 def test_no_request_fails_while_workers_are_exchanged(kind: str, certificates: Certificates) -> None:
     """Every request is answered with 200, whatever exchanges the workers: a signal, their end, their limit."""
+    if REQUESTS > 4000:
+        # pytest would end a run of this length (`faulthandler_timeout`).
+        faulthandler.cancel_dump_traceback_later()
     words: list[str | Path] = ["--workers", "2", "--log-level", "debug", "--no-access-log"]
     context = None
     if kind == "limit":
