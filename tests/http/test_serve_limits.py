@@ -4,11 +4,13 @@ The number of requests is tested with the workers and the restarts.
 """
 
 import asyncio
+import contextlib
 import logging
 
 import pytest
 import vitok
-from served import get, serving
+from served import drain, get, serving
+from test_serve_health import request_sent
 from test_serve_workers import READY, TWO, are_gone, workers_of
 from vitok.http import process_limits
 from vitok.http.options import from_keywords
@@ -56,6 +58,25 @@ def test_workers_of_some_age() -> None:
         assert are_gone(old)
         assert served.end() == 0
     assert "an age of 1 s is near: the process is due for replacement" in served.errors
+    assert "ended (" not in served.errors
+
+
+def test_requests_that_run_at_the_exchange() -> None:
+    """A worker that has ended its number of requests leaves when those that still run have ended, too."""
+    with serving(*TWO, "--limit-max-requests", "2", app=APP) as served, contextlib.ExitStack() as stack:
+        old = workers_of(served.errors)
+        slow = [stack.enter_context(request_sent(served, "/sleep/2")) for _ in range(6)]
+        quick = 0
+        while len(workers_of(served.errors)) < 4:
+            # Two of these make a worker due, while the others run.
+            while quick < 16:
+                quick += bool(get(served.port)["process"])
+            served.read_until(READY)
+        for sock in slow:
+            assert drain(sock).startswith(b"HTTP/1.1 200 ")
+        assert are_gone(old)
+        assert served.end() == 0
+    assert "2 requests have ended: the process is due for replacement" in served.errors
     assert "ended (" not in served.errors
 
 
