@@ -326,7 +326,7 @@ def test_a_number_of_requests() -> None:
         for _ in range(2):
             served.get()
         assert served.wait() == 0
-    assert "requests started: the process is due for replacement" in served.errors
+    assert "requests have ended: the process is due for replacement" in served.errors
     assert served.output.splitlines()[-1] == "shutdown"
 
 

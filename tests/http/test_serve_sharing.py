@@ -91,7 +91,7 @@ def test_connections_are_spread_over_idle_workers(where: tuple[str, ...]) -> Non
             while not answer.endswith(b"}"):
                 answer += sock.recv(65536)
             seen[process_of(answer)] += 1
-        # Half of them each, unless the machine is busy: the worker that is awake may be faster than the one that is woken.
+        # Half of them each, unless the machine is busy: a worker that is awake may be faster than one that is woken.
         assert len(seen) == 2, seen
         assert served.end() == 0
 

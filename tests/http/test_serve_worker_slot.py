@@ -185,7 +185,7 @@ def test_a_worn_worker_goes_on_until_it_has_a_successor() -> None:
     pool = WorkerPool("ready", "1", "1", "ready", others_serve=True)
 
     async def then(kept: WorkerSlot) -> None:
-        pool.workers[0].due.set_result("3 requests started")
+        pool.workers[0].due.set_result("3 requests have ended")
         await until(lambda: pool.retired)
 
     keep(pool, then)
