@@ -270,14 +270,12 @@ def test_descriptors_that_are_no_listeners(tmp_path: Path) -> None:
 
 
 def test_a_path_whose_server_is_starting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket that is bound and does not listen yet is in use, however it is named; its file stays."""
+    """A socket of another program that is bound and does not listen yet is in use, however it is named."""
     monkeypatch.chdir(tmp_path)
     for one, other in (("a.sock", "a.sock"), ("b.sock", str(tmp_path / "b.sock")), ("c d.sock", "./c d.sock")):
-        bound = sockets.bind([Unix(str(tmp_path / one))])
-        try:
+        with socket.socket(socket.AF_UNIX) as starting:
+            starting.bind(str(tmp_path / one))
             with pytest.raises(OSError, match=f"unix:{other}: in use by another process, which starts"):
                 sockets.bind([Unix(other)])
             assert Path(one).exists()
-        finally:
-            sockets.close(bound)
         sockets.close(sockets.bind([Unix(other)]))

@@ -109,7 +109,7 @@ def exchange(served: Served, kind: str, number: int) -> None:
 def test_no_request_fails_while_workers_are_exchanged(kind: str, certificates: Certificates) -> None:
     """Every request is answered with 200, whatever exchanges the workers: a signal, their end, their limit."""
     if REQUESTS > 4000:
-        # pytest would end a run of this length (`faulthandler_timeout`).
+        # The watchdog of tests/conftest.py would end a run of this length.
         faulthandler.cancel_dump_traceback_later()
     words: list[str | Path] = ["--workers", "2", "--log-level", "debug", "--no-access-log"]
     context = None
