@@ -6,6 +6,7 @@ Formats, escapes and keys are tested in crates/wire (tests/access), for each ato
 import json
 import os
 import re
+import time
 from typing import Any
 
 import pytest
@@ -312,3 +313,17 @@ def test_handlers_of_the_application_get_no_stamp(capsys: pytest.CaptureFixture[
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} 127\.0\.0\.1:\d+ ", line)
     assert handler.messages == [line.partition(" ")[2]]
     assert capsys.readouterr().out == f"{line}\n"
+
+
+@pytest.mark.parametrize(("zone", "offset"), [("XXX-05:30", "+0530"), ("XXX+3", "-0300"), ("XXX0", "+0000")])
+def test_the_zone_of_the_process(zone: str, offset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times are local, with the offset that holds now."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        with serving(hello, **formatted("%(time)s %(t)s")) as site:
+            site.ask()
+            iso, _, common = only_line(site).partition(" ")
+    time.tzset()
+    assert iso.endswith(offset)
+    assert common.endswith(f" {offset}]")

@@ -34,10 +34,18 @@ pub struct NotedParts {
 /// Parts of a request's head and of its response's, as they were sent: any bytes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Noted {
+    /// The end of each part in the bytes, those of the request first, or [`ABSENT`]; then the parts one after the other. A
+    /// request so costs one allocation.
     bytes: Vec<u8>,
-    /// Where each part is, those of the request first; `None` for one that the head does not have.
-    places: Vec<Option<(u32, u32)>>,
+    /// The number of parts so far, and of those there are to be.
+    count: u32,
+    total: u32,
 }
+
+/// Stands for the end of a part that a head does not have. Heads are much shorter.
+const ABSENT: u32 = u32::MAX;
+/// The size of an end.
+const SIZE: usize = size_of::<u32>();
 
 impl NotedParts {
     /// Returns the request line alone.
@@ -51,72 +59,99 @@ impl Noted {
     /// Returns the part of this number: those of the request come first, then those of the response.
     #[must_use]
     pub fn part(&self, number: usize) -> Option<&[u8]> {
-        let (start, end) = (*self.places.get(number)?)?;
-        self.bytes.get(start as usize..end as usize)
+        let end = self.end(number)?;
+        // What is absent ends nowhere.
+        let start = (0..number).rev().find_map(|before| self.end(before));
+        self.bytes.get(start.unwrap_or(self.total as usize * SIZE)..end)
+    }
+
+    /// Returns the end of a part.
+    fn end(&self, number: usize) -> Option<usize> {
+        if number >= self.count as usize {
+            return None;
+        }
+        let end = self.bytes.get(number * SIZE..)?.first_chunk()?;
+        Some(u32::from_ne_bytes(*end)).filter(|end| *end != ABSENT).map(|end| end as usize)
     }
 
     /// Copies parts of a request's head. `method` stands for its own if it is given.
-    pub(crate) fn of_head(head: &http::Head, parts: &NotedParts, method: Option<&[u8]>) -> Box<Self> {
+    pub(crate) fn of_head(head: &http::Head, parts: &NotedParts, method: Option<&[u8]>) -> Self {
         let mut noted = Self::with_room(parts, head.target().len());
         let protocol: &[u8] = if head.version() == http::Version::Http10 { b"HTTP/1.0" } else { b"HTTP/1.1" };
         let method = method.unwrap_or_else(|| head.method());
-        // An absolute target without a path means the root (RFC 9110 section 4.2.3).
-        let path = if head.path().is_empty() { b"/" } else { head.path() };
-        let plain = Plain { method, target: head.target(), path, query: head.query(), protocol };
         for part in &parts.request {
             match part {
+                HeadPart::Line => noted.add(&[method, b" ", head.target(), b" ", protocol]),
+                HeadPart::Method => noted.add(&[method]),
+                HeadPart::Target => noted.add(&[head.target()]),
+                // An absolute target without a path means the root (RFC 9110 section 4.2.3).
+                HeadPart::Path if head.path().is_empty() => noted.add(&[b"/"]),
+                HeadPart::Path => noted.add(&[head.path()]),
+                HeadPart::Query => noted.add(&[head.query()]),
+                HeadPart::Protocol => noted.add(&[protocol]),
                 HeadPart::Field(name) => noted.add_field(head.fields().iter(), name),
-                other => noted.add_all(&plain.pieces(other)),
             }
         }
-        Box::new(noted)
+        noted
     }
 
     /// Copies parts of a request line that was refused, as far as it has them.
-    pub(crate) fn of_line(line: Option<&[u8]>, parts: &NotedParts) -> Box<Self> {
+    pub(crate) fn of_line(line: Option<&[u8]>, parts: &NotedParts) -> Self {
         let line = line.unwrap_or_default();
         let mut noted = Self::with_room(parts, line.len());
         let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-        let plain = match words[..] {
-            [method, target, protocol] => {
-                let mut ends = target.splitn(2, |byte| *byte == b'?');
-                let (path, query) = (ends.next().unwrap_or_default(), ends.next().unwrap_or_default());
-                Some(Plain { method, target, path, query, protocol })
-            }
-            _ => None,
+        let (method, target, protocol) = match words[..] {
+            [method, target, protocol] => (Some(method), Some(target), Some(protocol)),
+            _ => (None, None, None),
         };
+        let mut ends = target.unwrap_or_default().splitn(2, |byte| *byte == b'?');
+        let (path, query) = (ends.next(), ends.next().unwrap_or_default());
         for part in &parts.request {
-            match (&plain, part) {
-                (None, _) | (_, HeadPart::Field(_)) => noted.places.push(None),
-                (Some(plain), part) => noted.add_all(&plain.pieces(part)),
+            let value = match part {
+                HeadPart::Line => target.map(|_| line),
+                HeadPart::Method => method,
+                HeadPart::Target => target,
+                HeadPart::Path => target.and(path),
+                HeadPart::Query => target.map(|_| query),
+                HeadPart::Protocol => protocol,
+                HeadPart::Field(_) => None,
+            };
+            match value {
+                Some(value) => noted.add(&[value]),
+                None => noted.place(ABSENT),
             }
         }
-        Box::new(noted)
+        noted
     }
 
     /// Copies fields of the head of a final response, as it is written.
     #[cold]
     pub(crate) fn add_response(&mut self, head: &[u8], parts: &NotedParts) {
         // A head that was withdrawn is replaced by another one.
-        self.places.truncate(parts.request.len());
+        let kept = parts.request.len();
+        let end = (0..kept).rev().find_map(|number| self.end(number));
+        self.bytes.truncate(end.unwrap_or(self.total as usize * SIZE));
+        self.count = self.count.min(u32::try_from(kept).unwrap_or(u32::MAX));
         for name in &parts.response {
             self.add_field(fields_of(head), name);
         }
     }
 
     fn with_room(parts: &NotedParts, line: usize) -> Self {
-        let count = parts.request.len() + parts.response.len();
-        Self { bytes: Vec::with_capacity(line + 16 * (count + 1)), places: Vec::with_capacity(count) }
+        let total = parts.request.len() + parts.response.len();
+        let mut bytes = Vec::with_capacity(line + (SIZE + 16) * (total + 1));
+        bytes.resize(total * SIZE, 0);
+        Self { bytes, count: 0, total: u32::try_from(total).unwrap_or(0) }
     }
 
-    fn add_all(&mut self, pieces: &[&[u8]]) {
-        let start = self.bytes.len();
+    #[inline]
+    fn add(&mut self, pieces: &[&[u8]]) {
         pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
-        self.place(start);
+        self.end_part();
     }
 
     fn add_field<'a>(&mut self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, wanted: &[u8]) {
-        let (start, mut is_first) = (self.bytes.len(), true);
+        let mut is_first = true;
         for (name, value) in fields {
             if name.eq_ignore_ascii_case(wanted) {
                 self.bytes.extend_from_slice(if is_first { b"" } else { b", " });
@@ -124,35 +159,19 @@ impl Noted {
                 is_first = false;
             }
         }
-        if is_first { self.places.push(None) } else { self.place(start) }
+        if is_first { self.place(ABSENT) } else { self.end_part() }
     }
 
-    /// Ends a part. Heads are much shorter than 4 GiB.
-    fn place(&mut self, start: usize) {
-        let ends = u32::try_from(start).ok().zip(u32::try_from(self.bytes.len()).ok());
-        self.places.push(ends);
+    fn end_part(&mut self) {
+        self.place(u32::try_from(self.bytes.len()).unwrap_or(ABSENT));
     }
-}
 
-/// The parts that every request has.
-struct Plain<'a> {
-    method: &'a [u8],
-    target: &'a [u8],
-    path: &'a [u8],
-    query: &'a [u8],
-    protocol: &'a [u8],
-}
-
-impl<'a> Plain<'a> {
-    fn pieces(&self, part: &HeadPart) -> [&'a [u8]; 5] {
-        match part {
-            HeadPart::Line => [self.method, b" ", self.target, b" ", self.protocol],
-            HeadPart::Method => [self.method, b"", b"", b"", b""],
-            HeadPart::Target => [self.target, b"", b"", b"", b""],
-            HeadPart::Path => [self.path, b"", b"", b"", b""],
-            HeadPart::Query => [self.query, b"", b"", b"", b""],
-            HeadPart::Protocol => [self.protocol, b"", b"", b"", b""],
-            HeadPart::Field(_) => [b""; 5],
+    /// Notes the end of the next part.
+    fn place(&mut self, end: u32) {
+        let start = self.count as usize * SIZE;
+        if let Some(place) = self.bytes.get_mut(start..start + SIZE) {
+            place.copy_from_slice(&end.to_ne_bytes());
+            self.count += 1;
         }
     }
 }

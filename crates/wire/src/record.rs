@@ -11,7 +11,7 @@ pub(crate) enum Record {
     /// That it ended, and how.
     Bare,
     /// Parts of its heads, too.
-    Noted(Box<Noted>),
+    Noted(Noted),
 }
 
 /// How a WebSocket is called instead of its method.
@@ -42,7 +42,7 @@ impl Record {
 
     /// Returns what was noted, if a record is made.
     #[inline]
-    pub(crate) fn wants(self) -> Option<Option<Box<Noted>>> {
+    pub(crate) fn wants(self) -> Option<Option<Noted>> {
         match self {
             Self::None => None,
             Self::Bare => Some(None),

@@ -15,7 +15,7 @@ use super::log_client::{self, Client};
 use super::log_clock::LogClock;
 use super::log_lines::{BLOCK, Due, Lines};
 use super::shared::{HttpServer, Shared};
-use crate::ffi::name::Text;
+use crate::ffi::make;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
@@ -41,7 +41,9 @@ pub(super) fn take(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Res
             find_client(protocol)?;
             set_clock(http_server, py, now)?;
             for record in &records {
-                find_claimed(protocol, record.request);
+                if settings.logs_scopes {
+                    find_claimed(protocol, record.request);
+                }
                 add(protocol, record, now);
             }
             schedule(protocol, now)
@@ -56,12 +58,12 @@ pub(super) fn pass_on(http_server: &HttpServer, py: Python<'_>) -> Result<(), Er
         let lines = &mut shared.lines;
         (lines.due, lines.passed) = (Due::Never, Some(Instant::now()));
         let capacity = lines.text.len();
-        std::mem::replace(&mut lines.text, String::with_capacity(capacity.min(BLOCK)))
+        std::mem::replace(&mut lines.text, Vec::with_capacity(capacity.min(BLOCK)))
     });
     if text.is_empty() {
         return Ok(());
     }
-    Ok(http_server.hooks.bind(py).call_method1(name!("access"), (Text(&text),)).map(drop)?)
+    Ok(http_server.hooks.bind(py).call_method1(name!("access"), (make::decoded(py, &text)?,)).map(drop)?)
 }
 
 /// uvicorn writes lines of its own: it gets the usual ones, with what was sent, and those of refused requests apart.
@@ -73,13 +75,16 @@ fn tell_hooks(protocol: This<'_, Protocol>, records: &[LogRecord], now: Instant)
     for record in records {
         // uvicorn warns of refused requests, with and without an access log.
         if matches!(record.end, LogEnd::Refused(_)) {
-            let mut line = String::new();
+            let mut line = Vec::new();
             http_server.shared.with(py, |shared| {
                 protocol
                     .state
                     .with(py, |state| write(http_server, state, &shared.lines.clock, record, now, &mut line));
             });
-            http_server.hooks.bind(py).call_method1(name!("refused"), (Text(line.trim_end()),))?;
+            http_server
+                .hooks
+                .bind(py)
+                .call_method1(name!("refused"), (make::decoded(py, line.trim_ascii_end())?,))?;
         } else if websocket.is_none() || record.request != websocket {
             // It does not take WebSockets for accesses: it is told of their handshakes.
             add(protocol, record, now);
@@ -153,7 +158,7 @@ fn write(
     clock: &LogClock,
     record: &LogRecord,
     now: Instant,
-    out: &mut String,
+    out: &mut Vec<u8>,
 ) {
     let settings = &http_server.settings;
     let claimed = state.exchange.claimed.as_ref();
@@ -186,20 +191,23 @@ fn schedule(protocol: This<'_, Protocol>, now: Instant) -> Result<(), ErrorSet> 
     let py = protocol.py();
     let http_server = protocol.value().http_server.bind(py);
     let server = http_server.get();
-    let (before, wait) = server.shared.with(py, |shared| {
-        let before = shared.lines.due;
-        let wait = wait(shared, server, now);
-        if !shared.lines.text.is_empty() {
-            shared.lines.due = if wait.is_zero() { Due::NextTurn } else { Due::Later };
+    let found = server.shared.with(py, |shared| {
+        let lines = &mut shared.lines;
+        let is_soon_enough = match lines.due {
+            Due::Never => lines.text.is_empty(),
+            Due::NextTurn => true,
+            Due::Later => lines.text.len() < BLOCK && !shared.is_ending,
+        };
+        if is_soon_enough {
+            return None;
         }
-        (before, wait)
+        let wait = wait(shared, server, now);
+        shared.lines.due = if wait.is_zero() { Due::NextTurn } else { Due::Later };
+        Some((shared.lines.due, wait))
     });
-    let is_due = server.shared.with(py, |shared| shared.lines.due);
-    if is_due == before || before == Due::NextTurn {
-        return Ok(());
-    }
+    let Some((due, wait)) = found else { return Ok(()) };
     let callback = http_server.getattr(name!("_write_log"))?;
-    match is_due {
+    match due {
         Due::NextTurn => server.call_soon(callback),
         Due::Later => server.call_after(wait.as_secs_f64(), callback),
         Due::Never => Ok(()),

@@ -10,7 +10,7 @@ pub(super) const BLOCK: usize = 64 * 1024;
 /// Lines that wait to be passed on.
 #[derive(Default)]
 pub(super) struct Lines {
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
     pub(super) due: Due,
     /// When lines were last passed on.
     pub(super) passed: Option<Instant>,

@@ -1,7 +1,7 @@
 //! Bytes of a peer as text: nothing in it ends a quotation, a line, or a string of JSON, and nothing changes how a terminal
 //! shows the rest.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// How bytes are written that can't stand for themselves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,35 +15,38 @@ enum Escapes {
 }
 
 /// Appends a part of a request line: escapes are those of URLs.
-pub(super) fn target(bytes: &[u8], out: &mut String) {
+pub(super) fn target(bytes: &[u8], out: &mut Vec<u8>) {
     escape(bytes, Escapes::Percent, out);
 }
 
 /// Appends the value of a field.
-pub(super) fn field(bytes: &[u8], out: &mut String) {
+pub(super) fn field(bytes: &[u8], out: &mut Vec<u8>) {
     escape(bytes, Escapes::Backslash, out);
 }
 
 /// Appends a string of JSON, with its quotes.
-pub(super) fn json(bytes: &[u8], out: &mut String) {
-    out.push('"');
+pub(super) fn json(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
     escape(bytes, Escapes::Json, out);
-    out.push('"');
+    out.push(b'"');
 }
 
-fn escape(bytes: &[u8], escapes: Escapes, out: &mut String) {
+fn escape(bytes: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
-        // It is ASCII.
-        out.push_str(str::from_utf8(bytes).unwrap_or_default());
+        out.extend_from_slice(bytes);
         return;
     }
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if is_plain(character) { out.push(character) } else { add(character, escapes, out) }
+            if is_plain(character) {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                add(character, escapes, out);
+            }
         }
         for byte in chunk.invalid() {
             match escapes {
-                Escapes::Json => out.push_str("\\ufffd"),
+                Escapes::Json => out.extend_from_slice(b"\\ufffd"),
                 _ => add_byte(*byte, escapes, out),
             }
         }
@@ -61,10 +64,11 @@ fn is_plain(character: char) -> bool {
     }
 }
 
-fn add(character: char, escapes: Escapes, out: &mut String) {
+fn add(character: char, escapes: Escapes, out: &mut Vec<u8>) {
     if escapes == Escapes::Json {
         match character {
-            '"' | '\\' => out.extend(['\\', character]),
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
             _ => add_text(format_args!("\\u{:04x}", u32::from(character)), out),
         }
         return;
@@ -75,14 +79,14 @@ fn add(character: char, escapes: Escapes, out: &mut String) {
     }
 }
 
-fn add_byte(byte: u8, escapes: Escapes, out: &mut String) {
+fn add_byte(byte: u8, escapes: Escapes, out: &mut Vec<u8>) {
     match escapes {
         Escapes::Percent => add_text(format_args!("%{byte:02X}"), out),
         Escapes::Backslash | Escapes::Json => add_text(format_args!("\\x{byte:02x}"), out),
     }
 }
 
-fn add_text(text: std::fmt::Arguments<'_>, out: &mut String) {
-    // A string takes everything.
+fn add_text(text: std::fmt::Arguments<'_>, out: &mut Vec<u8>) {
+    // Memory takes everything.
     out.write_fmt(text).unwrap_or_default();
 }

@@ -83,9 +83,9 @@ pub struct Style {
 ///     taken: Duration::from_micros(1250),
 ///     status: 200,
 /// };
-/// let mut line = String::new();
+/// let mut line = Vec::new();
 /// format.write(&record, &facts, &mut line);
-/// assert_eq!(line, "192.0.2.1 200 1.3\n");
+/// assert_eq!(line, b"192.0.2.1 200 1.3\n");
 /// assert_eq!(
 ///     AccessFormat::parse("%(x)s", style, 1, |_| None).unwrap_err().to_string(),
 ///     "%(x)s: there is no atom of this name"
@@ -188,10 +188,10 @@ fn json(read: Vec<(Box<str>, Part)>) -> Vec<Part> {
         if matches!(part, Part::Text(_)) || names.contains(&name) {
             continue;
         }
-        let mut key = String::from(if names.is_empty() { "{" } else { "," });
+        let mut key = Vec::new();
         escape::json(name.as_bytes(), &mut key);
-        key.push(':');
-        parts.extend([text(key), part]);
+        let before = if names.is_empty() { "{" } else { "," };
+        parts.extend([text(format!("{before}{}:", String::from_utf8_lossy(&key))), part]);
         names.push(name);
     }
     parts.push(text(if names.is_empty() { "{}" } else { "}" }));

@@ -16,24 +16,24 @@ enum Value<'a> {
     Field(&'a [u8]),
     Owned(Vec<u8>),
     Whole(u64),
-    /// A number, and its decimals unless the format says otherwise.
-    Decimal(f64, usize),
+    /// Nanoseconds, the exponent of the unit in them, and the decimals unless the format says otherwise.
+    Decimal(u64, u32, usize),
 }
 
 const END_OF_COLOR: &str = "\x1b[0m";
 
 impl AccessFormat {
     /// Appends the line of a record, with its end.
-    pub fn write(&self, record: &LogRecord, facts: &Facts<'_>, out: &mut String) {
+    pub fn write(&self, record: &LogRecord, facts: &Facts<'_>, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
-                Part::Text(text) => out.push_str(text),
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Part::Atom(Atom::EndNote, _) => add_note(record.end, out),
                 Part::Atom(Atom::PreciseTime, _) => add_precise_time(facts, self.style.json, out),
                 Part::Atom(atom, conversion) => self.add(atom, *conversion, record, facts, out),
             }
         }
-        out.push('\n');
+        out.push(b'\n');
     }
 
     fn add(
@@ -42,7 +42,7 @@ impl AccessFormat {
         conversion: Conversion,
         record: &LogRecord,
         facts: &Facts<'_>,
-        out: &mut String,
+        out: &mut Vec<u8>,
     ) {
         let value = self.value(atom, record, facts);
         if self.style.json {
@@ -50,22 +50,23 @@ impl AccessFormat {
             return;
         }
         let color = if self.style.colors && *atom == Atom::Status { color_of(facts.status) } else { "" };
-        out.push_str(color);
+        out.extend_from_slice(color.as_bytes());
         if !conversion.is_filled() {
             add_text(value, conversion, out);
         } else {
-            let mut text = String::new();
+            let mut text = Vec::new();
             add_text(value, conversion, &mut text);
-            fill(&text, conversion, out);
+            fill(&String::from_utf8_lossy(&text), conversion, out);
         }
         if !color.is_empty() {
-            out.push_str(END_OF_COLOR);
+            out.extend_from_slice(END_OF_COLOR.as_bytes());
         }
     }
 
     fn value<'a>(&self, atom: &'a Atom, record: &'a LogRecord, facts: &Facts<'a>) -> Value<'a> {
         let part = |place: usize| record.noted.as_ref().and_then(|noted| noted.part(place));
-        let (seconds, taken) = (facts.taken.as_secs_f64(), facts.taken);
+        let taken = facts.taken;
+        let nanoseconds = || u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX);
         match atom {
             Atom::Host => Value::Safe(facts.host),
             Atom::Client => Value::Safe(facts.client),
@@ -85,8 +86,8 @@ impl AccessFormat {
             Atom::WholeSeconds => Value::Whole(taken.as_secs()),
             Atom::WholeMilliseconds => Value::Whole(taken.as_millis().try_into().unwrap_or(u64::MAX)),
             Atom::WholeMicroseconds => Value::Whole(taken.as_micros().try_into().unwrap_or(u64::MAX)),
-            Atom::Seconds => Value::Decimal(seconds, 6),
-            Atom::Milliseconds => Value::Decimal(seconds * 1000.0, 3),
+            Atom::Seconds => Value::Decimal(nanoseconds(), 9, 6),
+            Atom::Milliseconds => Value::Decimal(nanoseconds(), 6, 3),
             Atom::Scheme => Value::Safe(facts.scheme),
             Atom::End => match record.end {
                 LogEnd::Refused(because) => Value::Owned(format!("refused: {because}").into_bytes()),
@@ -98,35 +99,39 @@ impl AccessFormat {
 }
 
 /// Appends a value, or `-` for none.
-fn add_text(value: Value<'_>, conversion: Conversion, out: &mut String) {
+fn add_text(value: Value<'_>, conversion: Conversion, out: &mut Vec<u8>) {
     match value {
-        Value::Absent | Value::Safe("") | Value::Target(b"") | Value::Field(b"") => out.push('-'),
-        Value::Safe(text) => out.push_str(text),
+        Value::Absent | Value::Safe("") | Value::Target(b"") | Value::Field(b"") => out.push(b'-'),
+        Value::Safe(text) => out.extend_from_slice(text.as_bytes()),
         Value::Target(bytes) => escape::target(bytes, out),
         Value::Field(bytes) => escape::field(bytes, out),
         Value::Owned(bytes) => escape::field(&bytes, out),
         Value::Whole(number) => add_number(number, conversion, out),
-        Value::Decimal(number, digits) => number::decimal(number, decimals(conversion, digits), out),
+        Value::Decimal(nanoseconds, unit, digits) => {
+            number::decimal(nanoseconds, unit, decimals(conversion, digits), out);
+        }
     }
 }
 
-fn add_json(value: Value<'_>, conversion: Conversion, out: &mut String) {
+fn add_json(value: Value<'_>, conversion: Conversion, out: &mut Vec<u8>) {
     match value {
-        Value::Absent | Value::Safe("" | "-") => out.push_str("null"),
+        Value::Absent | Value::Safe("" | "-") => out.extend_from_slice(b"null"),
         Value::Safe(text) => escape::json(text.as_bytes(), out),
         Value::Target(bytes) | Value::Field(bytes) => escape::json(bytes, out),
         Value::Owned(bytes) => escape::json(&bytes, out),
         Value::Whole(number) => number::whole(number, out),
-        Value::Decimal(number, digits) => number::decimal(number, decimals(conversion, digits), out),
+        Value::Decimal(nanoseconds, unit, digits) => {
+            number::decimal(nanoseconds, unit, decimals(conversion, digits), out);
+        }
     }
 }
 
-fn add_number(number: u64, conversion: Conversion, out: &mut String) {
-    #[expect(clippy::cast_precision_loss, reason = "such a number of bytes is not written with decimals")]
-    if conversion.is_decimal {
-        number::decimal(number as f64, decimals(conversion, 6), out);
-    } else {
-        number::whole(number, out);
+fn add_number(number: u64, conversion: Conversion, out: &mut Vec<u8>) {
+    number::whole(number, out);
+    let digits = if conversion.is_decimal { decimals(conversion, 6) } else { 0 };
+    if digits > 0 {
+        out.push(b'.');
+        number::padded(0, digits, out);
     }
 }
 
@@ -139,7 +144,7 @@ fn decimals(conversion: Conversion, usual: usize) -> usize {
 }
 
 /// Appends a text, cut and filled up.
-fn fill(text: &str, conversion: Conversion, out: &mut String) {
+fn fill(text: &str, conversion: Conversion, out: &mut Vec<u8>) {
     let is_number = conversion.is_number();
     let text = conversion.precision.filter(|_| !is_number).map_or(text, |count| {
         match text.char_indices().nth(count) {
@@ -148,22 +153,22 @@ fn fill(text: &str, conversion: Conversion, out: &mut String) {
         }
     });
     let missing = conversion.width.saturating_sub(text.chars().count());
-    let filler = if conversion.is_zero && is_number && !conversion.is_left { '0' } else { ' ' };
+    let filler = if conversion.is_zero && is_number && !conversion.is_left { b'0' } else { b' ' };
     if !conversion.is_left {
         out.extend(std::iter::repeat_n(filler, missing));
     }
-    out.push_str(text);
+    out.extend_from_slice(text.as_bytes());
     if conversion.is_left {
         out.extend(std::iter::repeat_n(filler, missing));
     }
 }
 
 /// Appends how a request has ended, if it is not complete.
-fn add_note(end: LogEnd, out: &mut String) {
+fn add_note(end: LogEnd, out: &mut Vec<u8>) {
     if end != LogEnd::Complete {
-        out.push_str(" (");
-        out.push_str(word_of(end));
-        out.push(')');
+        out.extend_from_slice(b" (");
+        out.extend_from_slice(word_of(end).as_bytes());
+        out.push(b')');
     }
 }
 
@@ -177,14 +182,14 @@ const fn word_of(end: LogEnd) -> &'static str {
     }
 }
 
-fn add_precise_time(facts: &Facts<'_>, is_json: bool, out: &mut String) {
-    let quote = if is_json { "\"" } else { "" };
-    out.push_str(quote);
-    out.push_str(&facts.stamp.before_fraction);
-    out.push('.');
+fn add_precise_time(facts: &Facts<'_>, is_json: bool, out: &mut Vec<u8>) {
+    let quote: &[u8] = if is_json { b"\"" } else { b"" };
+    out.extend_from_slice(quote);
+    out.extend_from_slice(facts.stamp.before_fraction.as_bytes());
+    out.push(b'.');
     number::padded(facts.milliseconds.into(), 3, out);
-    out.push_str(&facts.stamp.after_fraction);
-    out.push_str(quote);
+    out.extend_from_slice(facts.stamp.after_fraction.as_bytes());
+    out.extend_from_slice(quote);
 }
 
 /// Returns the colour of a status, as uvicorn has it.

@@ -1,7 +1,7 @@
 //! A time of day in the forms of logs: made once a second, since many lines share it. The clock and the time zone are the
 //! driver's.
 
-use super::number::padded;
+use super::number;
 
 /// A second of local time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -33,6 +33,13 @@ pub struct Stamp {
     pub(super) before_fraction: String,
     /// `+01:00`.
     pub(super) after_fraction: String,
+}
+
+/// Appends a number with so many digits at least.
+fn padded(number: u64, digits: usize, out: &mut String) {
+    let mut text = Vec::new();
+    number::padded(number, digits, &mut text);
+    out.extend(text.into_iter().map(char::from));
 }
 
 const MONTHS: [&str; 12] =

@@ -38,10 +38,10 @@ pub(crate) fn line_with(format: &AccessFormat, record: &LogRecord, taken: Durati
         taken,
         status: record.outcome(),
     };
-    let mut line = String::new();
+    let mut line = Vec::new();
     format.write(record, &facts, &mut line);
-    assert_eq!(line.pop(), Some('\n'));
-    line
+    assert_eq!(line.pop(), Some(b'\n'));
+    String::from_utf8(line).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// An application that answers everything with the same fields.
