@@ -29,13 +29,13 @@ _LOOP = "asyncio"
 
 
 @contextmanager
-def prepared(options: Logs) -> Iterator[None]:
-    """Open the log files of a process, and configure logging by the file of `--log-config`.
+def prepared(options: Logs, user: int | None = None) -> Iterator[None]:
+    """Open the log files of a process, which becomes this user, and configure logging by the file of `--log-config`.
 
     This is for a process that belongs to the server, before privileges are dropped and the application is loaded: the
     application may change what the file configures. OSError and OptionError with messages that name the option.
     """
-    with log_files.opened(options), _early_signals(options):
+    with log_files.opened(options, user), _early_signals(options):
         if options.log_config is not None:
             log_config.apply(options.log_config, (_SERVER, _ACCESS, _LOOP))
         try:

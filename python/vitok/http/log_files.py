@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from . import foreign_folders
 from .options.logs import Logs
 
 # The options that name a file.
@@ -41,13 +42,14 @@ _stuck: list[LogFile] = []
 class LogFile:
     """One open file. `stream` is for whole lines, and keeps its descriptor when the file is opened anew."""
 
-    def __init__(self, option: str, path: str) -> None:
-        """Open it. OSError with a message that names the option."""
+    def __init__(self, option: str, path: str, user: int | None = None) -> None:
+        """Open it, as root for this user if one is given. OSError with a message that names the option."""
         self._flag = f"--{option.replace('_', '-')}"
         self._shown = path
         # The application may change the current folder.
         self._path = str(Path(path).absolute())
         self._users = 0
+        self._user = user
         self._owner = (-1, -1)
         self.stream: TextIO = os.fdopen(self._opened(), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
@@ -84,7 +86,10 @@ class LogFile:
 
     def _opened(self) -> int:
         try:
-            descriptor = os.open(self._path, _FLAGS, 0o666)
+            if self._user is not None and os.geteuid() == 0:
+                descriptor = foreign_folders.opened(self._path, _FLAGS, 0o666, user=self._user)
+            else:
+                descriptor = os.open(self._path, _FLAGS, 0o666)
         except OSError as error:
             reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
             raise OSError(error.errno, f"{self._flag}: {self._shown!r} can't be opened: {reason}") from None
@@ -93,17 +98,17 @@ class LogFile:
 
 
 @contextmanager
-def opened(options: Logs) -> Iterator[list[LogFile]]:
+def opened(options: Logs, user: int | None = None) -> Iterator[list[LogFile]]:
     """Keep the files of these options open, for all logs that name them. OSError with a message that names the option.
 
-    This is for the time before privileges are dropped.
+    This is for the time before privileges are dropped; `user` is the one that the processes become, if that is another.
     """
     held: list[LogFile] = []
     try:
         for option in _OPTIONS:
             path = getattr(options, option)
             if is_file(path):
-                held.append(acquire(option, path))
+                held.append(acquire(option, path, user))
         yield held
     finally:
         for file in held:
@@ -115,13 +120,13 @@ def is_file(path: str | None) -> bool:
     return path is not None and path != STANDARD and path not in STREAMS
 
 
-def acquire(option: str, path: str) -> LogFile:
+def acquire(option: str, path: str, user: int | None = None) -> LogFile:
     """Return the open file of this path, to be released later. OSError as that of `LogFile`."""
     with _lock:
         key = str(Path(path).absolute())
         file = _files.get(key)
         if file is None:
-            file = _files[key] = LogFile(option, path)
+            file = _files[key] = LogFile(option, path, user)
         file._users += 1
         return file
 

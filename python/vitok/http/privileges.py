@@ -94,6 +94,12 @@ def owner_of(options: Options) -> tuple[int, int] | None:
     return None if identity is None else (identity.uid, identity.gid)
 
 
+def user_of(options: Options) -> int | None:
+    """Return the user that root becomes, None if the process stays what it is. Errors as of `identity_of`."""
+    identity = identity_of(options)
+    return identity.uid if identity is not None and identity.uid != os.geteuid() else None
+
+
 @contextmanager
 def umask(mask: int | None) -> Iterator[None]:
     """Withhold these permissions from new files. The mask is that of the process, and is restored."""

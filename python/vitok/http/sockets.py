@@ -243,7 +243,7 @@ def _bind_unix_locked(address: Unix, path: Path, permissions: int | None, owner:
         if owner is not None:
             _give(path, *owner)
         if permissions is not None:
-            path.chmod(permissions)
+            _set_mode(path, permissions)
         sock.listen()
         return Bound(sock, file=(str(path.absolute()), path.stat().st_ino))
     except OSError as error:
@@ -292,6 +292,20 @@ def _give(path: Path, user: int, group: int) -> None:
         except PermissionError:
             # Only root can change the owner; others can change the group to one of their own.
             continue
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    """Set the mode of a socket's file. The folder may belong to another user: a link in its place is not followed."""
+    if os.chmod in os.supports_follow_symlinks:
+        path.chmod(mode, follow_symlinks=False)
+        return
+    descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EEXIST, "another file has taken its place")
+        Path(f"/proc/self/fd/{descriptor}").chmod(mode)
+    finally:
+        os.close(descriptor)
 
 
 def _clear(path: Path, shown: str) -> os.stat_result | None:
