@@ -11,7 +11,7 @@ pub struct LogRecord {
     /// What has ended.
     pub kind: LogKind,
     /// What was noted of the heads; `None` if nothing was to be.
-    pub noted: Option<Noted>,
+    pub noted: Option<Box<Noted>>,
     /// The status of the response; 0 if none was sent. For a WebSocket its close code.
     pub status: u16,
     /// The bytes of content that were sent.

@@ -11,7 +11,7 @@ pub(crate) enum Record {
     /// That it ended, and how.
     Bare,
     /// Parts of its heads, too.
-    Noted(Noted),
+    Noted(Box<Noted>),
 }
 
 /// How a WebSocket is called instead of its method.
@@ -26,7 +26,7 @@ impl Record {
 
     fn wanted(head: &http::Head, settings: &Settings) -> Self {
         match &settings.noted {
-            Some(parts) => Self::Noted(Noted::of_head(head, parts, None)),
+            Some(parts) => Self::Noted(Box::new(Noted::of_head(head, parts, None))),
             None => Self::Bare,
         }
     }
@@ -35,14 +35,14 @@ impl Record {
     pub(crate) fn of_websocket(head: &http::Head, settings: &Settings) -> Self {
         match (settings.logs_requests, &settings.noted) {
             (false, _) => Self::None,
-            (true, Some(parts)) => Self::Noted(Noted::of_head(head, parts, Some(WEBSOCKET))),
+            (true, Some(parts)) => Self::Noted(Box::new(Noted::of_head(head, parts, Some(WEBSOCKET)))),
             (true, None) => Self::Bare,
         }
     }
 
     /// Returns what was noted, if a record is made.
     #[inline]
-    pub(crate) fn wants(self) -> Option<Option<Noted>> {
+    pub(crate) fn wants(self) -> Option<Option<Box<Noted>>> {
         match self {
             Self::None => None,
             Self::Bare => Some(None),

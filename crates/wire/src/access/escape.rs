@@ -31,8 +31,19 @@ pub(super) fn json(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// The bytes that stand for themselves everywhere.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ' as usize;
+    while byte <= b'~' as usize {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 fn escape(bytes: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+    if bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
         out.extend_from_slice(bytes);
         return;
     }

@@ -260,7 +260,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return;
         }
         let noted = context.settings.noted.as_ref();
-        let noted = noted.map(|parts| Noted::of_line(self.http.request_line(), parts));
+        let noted = noted.map(|parts| Box::new(Noted::of_line(self.http.request_line(), parts)));
         self.log.push(LogRecord { request: None, kind, noted, status, sent: 0, end });
     }
 
