@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from served import refused, serving
-from vitok.http import foreign_folders, sockets
+from served import Served, refused, serving, started
+from vitok.http import foreign_folders, privileges, sockets
+from vitok.http.options import Options
 
 pytestmark = [
     pytest.mark.vitok_only,
@@ -134,6 +136,55 @@ def test_a_log_file_that_becomes_a_link(theirs: Path) -> None:
         served.read_until("vitok serve: --access-log-file: .* there is a symbolic link of another user than root")
         assert served.end() == 0
     assert is_untouched(theirs.parent / "secret")
+
+
+CONFIGURATION = """
+[handlers.file]
+class = "logging.FileHandler"
+filename = "{file}"
+[loggers.vitok]
+handlers = ["file"]
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_files_of_a_configuration(theirs: Path, workers: str) -> None:
+    """They belong to the user, so all processes open them anew at a rotation; root opens nothing in their place."""
+    log, old, configuration = theirs / "log", theirs / "old", theirs.parent / "log.toml"
+    configuration.write_text(CONFIGURATION.format(file=log))
+    words = ("--log-config", configuration, "--user", "nobody", "--workers", workers, "--port", "0")
+    with started(*words, app="asgi_apps:without_lifespan") as served:
+        wait_for(log, r"vitok serve: http://127\.0\.0\.1:(\d+) ", served)
+        assert log.stat().st_uid == nobody()
+        log.rename(old)
+        served.child.send_signal(signal.SIGUSR1)
+        # One line of each process.
+        wait_for(log, r"(opened anew\n.*)" * (1 if workers == "1" else 3), served)
+        assert "denied" not in log.read_text()
+        assert served.end() == 0
+    log.unlink()
+    link(log, "../secret")
+    code, lines = refused(*words)
+    assert code == 2
+    assert lines[-1].endswith(f"{str(log)!r}: permission denied")
+    assert is_untouched(theirs.parent / "secret")
+
+
+def wait_for(file: Path, what: str, served: Served) -> None:
+    """Wait until a file has this."""
+    while not (file.exists() and re.search(what, file.read_text(), re.DOTALL)):
+        assert served.child.poll() is None, served.wait()
+
+
+def test_rights_for_a_block() -> None:
+    """Root has those of the user, and its own again afterwards."""
+    identity = privileges.identity_of(Options(user="nobody"))
+    assert identity is not None
+    before = (os.getresuid(), os.getresgid(), os.getgroups())
+    with identity.acting():
+        assert (os.geteuid(), os.getegid()) == (identity.uid, identity.gid)
+        assert set(os.getgroups()) == set(os.getgrouplist("nobody", identity.gid))
+    assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
 
 
 def test_a_socket_that_becomes_a_link(theirs: Path) -> None:

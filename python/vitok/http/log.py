@@ -8,12 +8,13 @@ an option names. The contents of lines are not known here; lines about requests 
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
 from . import log_config, log_files
@@ -21,6 +22,7 @@ from .log_format import TIME, JsonFormatter, formatter, wants_colors
 from .log_guard import GuardedLogger
 from .log_output import FLUSH_SECONDS, LineHandler, Output
 from .options.logs import Logs
+from .privileges import Identity
 
 _SERVER = "vitok.server"
 _ACCESS = "vitok.access"
@@ -29,15 +31,19 @@ _LOOP = "asyncio"
 
 
 @contextmanager
-def prepared(options: Logs, user: int | None = None) -> Iterator[None]:
-    """Open the log files of a process, which becomes this user, and configure logging by the file of `--log-config`.
+def prepared(options: Logs, identity: Identity | None = None) -> Iterator[None]:
+    """Open the log files of a process, and configure logging by the file of `--log-config`.
 
     This is for a process that belongs to the server, before privileges are dropped and the application is loaded: the
-    application may change what the file configures. OSError and OptionError with messages that name the option.
+    application may change what the file configures. `identity` is what root is to become: files of `--log-config` are
+    opened with that user's rights, since anything may be in their place. OSError and OptionError with messages that
+    name the option.
     """
+    user = identity.uid if identity is not None and identity.uid != os.geteuid() else None
     with log_files.opened(options, user), _early_signals(options):
         if options.log_config is not None:
-            log_config.apply(options.log_config, (_SERVER, _ACCESS, _LOOP))
+            acting = nullcontext if identity is None else identity.acting
+            log_config.apply(options.log_config, (_SERVER, _ACCESS, _LOOP), acting)
         try:
             yield
         except (Exception, SystemExit) as error:

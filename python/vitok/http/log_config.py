@@ -6,12 +6,14 @@ enabled are named by the caller.
 
 from __future__ import annotations
 
+import configparser
 import importlib
 import json
 import logging.config
 import logging.handlers
 import tomllib
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,16 @@ _SECTIONS = ("formatters", "filters", "handlers", "loggers", "root")
 _INI = (".ini", ".cfg", ".conf")
 
 
-def apply(path: str, names: Iterable[str]) -> None:
+# The context in which the files of handlers are opened.
+Acting = Callable[[], AbstractContextManager[None]]
+_acting: Acting = nullcontext
+
+
+def apply(path: str, names: Iterable[str], acting: Acting = nullcontext) -> None:
     """Configure logging by this file; loggers with these names stay enabled, whatever it says of existing ones.
 
-    OSError for a file that can't be read, OptionError for its content.
+    `acting` is a context in which all handlers are made, and their files opened, also later by `reopen`. OSError for
+    a file that can't be read, OptionError for its content.
     """
     suffix = Path(path).suffix.lower()
     try:
@@ -33,11 +41,18 @@ def apply(path: str, names: Iterable[str]) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OSError(error.errno, f"--log-config: {path!r} can't be read: {reason}") from None
+    global _acting
+    _acting = acting
     try:
         if suffix in _INI:
-            logging.config.fileConfig(path, disable_existing_loggers=False, encoding="utf-8")
+            parser = configparser.ConfigParser()
+            parser.read_string(content.decode("utf-8-sig"), source=path)
+            with acting():
+                logging.config.fileConfig(parser, disable_existing_loggers=False)
         else:
-            logging.config.dictConfig(_dictionary(content, suffix))
+            dictionary = _dictionary(content, suffix)
+            with acting():
+                logging.config.dictConfig(dictionary)
     # The file may call anything.
     except Exception as error:
         raise OptionError(f"--log-config: {path!r}: {_explained(error)}") from None
@@ -54,7 +69,8 @@ def reopen() -> list[str]:
             before = handler.stream
             # A file that is not open yet, by `delay`, is opened by its first record. None of the stub: by `close()`.
             if before is not None:
-                handler.stream = handler._open()
+                with _acting():
+                    handler.stream = handler._open()
                 before.close()
         except OSError as error:
             problems.append(f"{handler.baseFilename!r} can't be opened: {(error.strerror or str(error)).lower()}")

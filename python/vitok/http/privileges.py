@@ -41,10 +41,7 @@ class Identity:
             return
         try:
             # The groups first: without root's privileges they can't be changed.
-            if self.is_user and self.name:
-                os.initgroups(self.name, self.gid)
-            else:
-                os.setgroups([self.gid])
+            self._set_groups()
             os.setresgid(self.gid, self.gid, self.gid)
             os.setresuid(self.uid, self.uid, self.uid)
         except OSError as error:
@@ -52,6 +49,35 @@ class Identity:
         if self.is_user:
             # As after a login: files of other users are no use to programs that look for their own.
             os.environ.update(HOME=self.home, USER=self.name or str(self.uid), LOGNAME=self.name or str(self.uid))
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Let root open files with no more rights than that user has, in the block. For anybody else nothing changes.
+
+        OSError as of `become`.
+        """
+        if os.geteuid() != 0 or self.uid == 0:
+            yield
+            return
+        groups, group = os.getgroups(), os.getegid()
+        try:
+            self._set_groups()
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+        except OSError as error:
+            raise _refusal(self, (error.strerror or str(error)).lower()) from None
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+            os.setgroups(groups)
+
+    def _set_groups(self) -> None:
+        if self.is_user and self.name:
+            os.initgroups(self.name, self.gid)
+        else:
+            os.setgroups([self.gid])
 
 
 def identity_of(options: Options) -> Identity | None:
@@ -92,12 +118,6 @@ def owner_of(options: Options) -> tuple[int, int] | None:
     """
     identity = identity_of(options)
     return None if identity is None else (identity.uid, identity.gid)
-
-
-def user_of(options: Options) -> int | None:
-    """Return the user that root becomes, None if the process stays what it is. Errors as of `identity_of`."""
-    identity = identity_of(options)
-    return identity.uid if identity is not None and identity.uid != os.geteuid() else None
 
 
 @contextmanager

@@ -163,8 +163,7 @@ def _run(
             if options.workers == 1 and not options.reload:
                 identity.become()
 
-    user = privileges.user_of(options)
-    with privileges.umask(options.umask), prepared(options, user), kept(pid_file):
+    with privileges.umask(options.umask), prepared(options, identity), kept(pid_file):
         if options.reload:
             work = Reloader(app, options, on_bound=on_bound, notifier=notifier).run
         elif options.workers == 1:
@@ -192,7 +191,7 @@ def _check(app: str, options: Options, leaving: Leaving) -> None:
         privileges.drop(options)
         return load(app, options)
 
-    with prepared(options, privileges.user_of(options)):
+    with prepared(options, privileges.identity_of(options)):
         Server.of_process(options, loaded, leaving=leaving)
     print("vitok serve: the configuration can be used", file=sys.stderr)
 

@@ -40,7 +40,7 @@ def main() -> None:
     with explained():
         options = order.options()
         leaving = Leaving(options, owns_process=True)
-        with left(leaving), explained(), prepared(options, privileges.user_of(options)):
+        with left(leaving), explained(), prepared(options, privileges.identity_of(options)):
             application = partial(load, order.app, options)
             server = Server.of_process(
                 options,
