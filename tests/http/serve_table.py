@@ -40,7 +40,8 @@ def written() -> str:
         if option.group != group:
             group = option.group
             head = ["", "| Option | Variable | Default | What it does | Elsewhere |", "| --- | --- | --- | --- | --- |"]
-            lines += ["", f"### {group}", *head]
+            # The other words keep its anchor apart from that of a section.
+            lines += ["", f"### Options: {group}", *head]
         lines.append(row(option))
     return "\n".join(lines[1:]) + "\n"
 
