@@ -15,6 +15,7 @@ import pytest
 import vitok
 from served import CHILD_SECONDS
 from vitok.http.process import Process
+from vitok.http.report import checked
 
 pytestmark = pytest.mark.vitok_only
 
@@ -99,3 +100,56 @@ def test_a_worker_that_is_starting_is_not_asked() -> None:
         assert await process.fresh_report(CHILD_SECONDS) == {}
 
     with_worker("channel.recv(1)", use)
+
+
+def test_messages_that_are_none() -> None:
+    """A worker whose application was taken over raises nothing in the supervisor, which may be root."""
+    program = (
+        "channel.send(b'ready\\nreport x\\nreport ' + b'[' * 60000 + b'\\nreport [1]\\nreport\\n\\xff\\n'); "
+        "channel.send(b'replace \\x1b[1m many\\x1b[2J words\\nreport {\"a\": 1}\\n'); channel.recv(1)"
+    )
+
+    async def use(process: Process) -> None:
+        problems: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        assert await process.due == r"'many\x1b[2J words'"
+        while process.report != {"a": 1}:
+            await asyncio.sleep(0)
+        assert not problems
+
+    with_worker(program, use)
+
+
+def test_a_message_without_end() -> None:
+    """It is not kept: the channel is closed, at which a worker ends."""
+    program = (
+        "channel.send(b'ready\\nreport ')\ntry:\n while True: channel.send(b'x' * 65536)\nexcept OSError: sys.exit(9)"
+    )
+
+    async def use(process: Process) -> None:
+        await process.ready
+        while process.is_talking:
+            await asyncio.sleep(0)
+        while not process.ended.done():
+            process.look()
+            await asyncio.sleep(0.01)
+        assert process.ended.result() == 9
+
+    with_worker(program.replace("; \n", "\n"), use)
+
+
+@pytest.mark.parametrize("wrong", ["x", None, True, -1, 2**64, float("nan"), float("inf"), [1], {"a": 1}])
+def test_reports_with_something_else_than_numbers(wrong: Any) -> None:
+    """Only what can be added to the numbers of others is taken from a report."""
+    right = {"requests": [1] * 6, "cpu_seconds": 0.5, "loop_turns": 7}
+    for counts in (
+        {"connections_total": wrong},
+        {"requests": wrong},
+        {"durations": [wrong] * 16},
+        {"unknown": 1},
+        wrong,
+    ):
+        found = checked({"counts": counts, "values": {"running": wrong, "connections": 2}})
+        assert found == {"counts": {}, "values": {"connections": 2}}
+    assert checked({"counts": {**right, "sent_bytes": wrong}}) == {"counts": right, "values": {}}
+    assert checked({"values": wrong}) == {"counts": {}, "values": {}}

@@ -42,6 +42,9 @@ _REPORTS_PER_SILENCE = 4
 _QUIET_SECONDS = 0.2
 # As many bytes of stacks as are kept.
 _MOST_STACKS = 256 * 1024
+# A message of a worker has some KiB. The channel of one that sends a longer one is closed, which ends the worker: its
+# application may have been taken over, and the supervisor may be root.
+_LONGEST_MESSAGE = 256 * 1024
 # Flags of this interpreter that a worker needs as well. -P: the path comes with the order, not from the folder.
 _FLAGS = ("-P",)
 
@@ -196,17 +199,27 @@ class Process:
         *lines, self._words = (self._words + said).split(b"\n")
         for line in lines:
             self._take(*line.partition(b" ")[::2])
+        if len(self._words) > _LONGEST_MESSAGE:
+            self._words = b""
+            self._hang_up()
+            return False
         return True
 
     def _take(self, word: bytes, rest: bytes) -> None:
-        """Take one message."""
+        """Take one message, unless it is none."""
         if word == READY and not self.ready.done():
             self.ready.set_result(None)
         elif word == REPLACE and not self.due.done():
             self.due_label, _, reason = rest.decode(errors="replace").partition(" ")
-            self.due.set_result(reason)
+            self.due.set_result(reason if reason.isprintable() else ascii(reason))
         elif word == REPORT:
-            self.report = json.loads(rest)
+            try:
+                report = json.loads(rest)
+            except (ValueError, RecursionError):
+                return
+            if not isinstance(report, dict):
+                return
+            self.report = report
             self._fresh.set_result(None)
             self._fresh = asyncio.get_running_loop().create_future()
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitok import _metrics
 
+from .limits import DURATION_BOUNDS
 from .process_limits import resident_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ _HTTP_VALUES = ("connections", "running", "websockets")
 # The times of a loop are not among them: the loop would have to read the clock for each callback.
 _LOOP_COUNTS = ("turns", "callbacks", "polls", "wakeups", "events", "bytes_received", "bytes_sent")
 _LOOP_VALUES = ("ready", "timers")
+# The numbers that are lists: of classes of statuses, and of the buckets of durations.
+_LENGTHS = {"requests": 6, "durations": len(DURATION_BOUNDS) + 1}
+_UNBOUNDED = 2**64
 _STAT = Path("/proc/self/stat")
 # By the number of the process, since a program may fork.
 _start_times: dict[int, float | None] = {}
@@ -57,6 +61,34 @@ def process_report(loop: AbstractEventLoop | None = None, http: HttpServer | Non
         counts |= {name: told[name] for name in _HTTP_COUNTS}
         values |= {name: told[name] for name in _HTTP_VALUES}
     return {"counts": counts, "values": values}
+
+
+def checked(report: Mapping[str, Any]) -> dict[str, Numbers]:
+    """Return what is a report of another process in this: known numbers, none of them negative.
+
+    That process may have been taken over; it must not spoil the numbers of others.
+    """
+    return {part: _checked(report.get(part), part) for part in ("counts", "values")}
+
+
+def _checked(numbers: Any, part: str) -> Numbers:
+    if not isinstance(numbers, dict):
+        return {}
+    return {name: number for name, number in numbers.items() if _is_known(part, name) and _is_right(name, number)}
+
+
+def _is_known(part: str, name: str) -> bool:
+    if part == "counts":
+        return name == "cpu_seconds" or name in _HTTP_COUNTS or name.removeprefix("loop_") in _LOOP_COUNTS
+    is_of_loop = name.removeprefix("loop_") in _LOOP_VALUES or name.startswith("loop_transports_")
+    return name == "resident_bytes" or name in _HTTP_VALUES or is_of_loop
+
+
+def _is_right(name: str, number: Any) -> bool:
+    """Return whether this is a number, or where a list is due one of the right length."""
+    if (length := _LENGTHS.get(name)) is not None:
+        return isinstance(number, list) and len(number) == length and all(_is_right("", one) for one in number)
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < _UNBOUNDED
 
 
 def total(numbers: Iterable[Mapping[str, Any]]) -> Numbers:

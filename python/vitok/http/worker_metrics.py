@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .exposition import Family
 from .leaving import first_of
 from .metric_families import server_families, worker_families
-from .report import Numbers, process_report, total
+from .report import Numbers, checked, process_report, total
 
 if TYPE_CHECKING:
     from .process import Process
@@ -49,8 +49,11 @@ class WorkerMetrics:
         worker.ended.add_done_callback(lambda _: self._on_ended(worker))
 
     def count_restart(self, reason: str) -> None:
-        """Count a worker that was replaced, or is going to be: `reason` is one of REASONS, or `reload`."""
-        self._restarts[reason] += 1
+        """Count a worker that was replaced, or is going to be: `reason` is one of REASONS, or `reload`.
+
+        Any other, which the worker has told itself, counts as `exit`.
+        """
+        self._restarts[reason if reason in (*REASONS, "reload") else "exit"] += 1
 
     async def families(self) -> list[Family]:
         """Return the metrics of all workers, with what those report within half a second."""
@@ -58,9 +61,9 @@ class WorkerMetrics:
         await asyncio.gather(*(worker.fresh_report(REPORT_SECONDS) for worker in ready))
         own = process_report()
         # Those that are not ready have their reports in them, as soon as there are any.
-        reports = [own, *(worker.report for worker in self._workers)]
-        counts = total([self._past, *(report.get("counts", {}) for report in reports)])
-        values = total(report.get("values", {}) for report in reports)
+        reports = [own, *(checked(worker.report) for worker in self._workers)]
+        counts = total([self._past, *(report["counts"] for report in reports)])
+        values = total(report["values"] for report in reports)
         workers = worker_families(ready=len(self._ready()), expected=self._expected(), restarts=self._restarts)
         return server_families(counts, values) + workers
 
@@ -95,4 +98,4 @@ class WorkerMetrics:
 
     def _on_ended(self, worker: Process) -> None:
         self._workers.discard(worker)
-        self._past = total([self._past, worker.report.get("counts", {})])
+        self._past = total([self._past, checked(worker.report)["counts"]])
