@@ -57,11 +57,24 @@ pub(super) fn feed(protocol: This<'_, Protocol>, mut input: Input<'_>) -> Result
 /// Takes bytes that have arrived.
 #[inline]
 pub(super) fn take_bytes(protocol: This<'_, Protocol>, data: &[u8]) -> Result<(), ErrorSet> {
-    let http_server = protocol.value().http_server.get();
-    if http_server.settings.measures {
-        http_server.shared.with(protocol.py(), |shared| shared.measures.received_bytes += data.len() as u64);
+    if protocol.value().http_server.get().settings.measures {
+        count_received(protocol, data.len());
     }
     feed(protocol, Input::Bytes(data))
+}
+
+#[cold]
+#[inline(never)]
+fn count_received(protocol: This<'_, Protocol>, count: usize) {
+    let http_server = protocol.value().http_server.get();
+    http_server.shared.with(protocol.py(), |shared| shared.measures.received_bytes += count as u64);
+}
+
+#[cold]
+#[inline(never)]
+fn count_output(protocol: This<'_, Protocol>, output: &Output) {
+    let content = output.content.as_ref().map_or(0, |content| content.as_ref().len());
+    count_sent(protocol, output.bytes.len() + content);
 }
 
 /// Counts bytes that are sent.
@@ -301,8 +314,7 @@ fn write(protocol: This<'_, Protocol>, output: &mut Output) -> Result<(), ErrorS
     let py = protocol.py();
     let Some(transport) = protocol.transport(py) else { return Ok(()) };
     if protocol.value().http_server.get().settings.measures {
-        let content = output.content.as_ref().map_or(0, |content| content.as_ref().len());
-        count_sent(protocol, output.bytes.len() + content);
+        count_output(protocol, output);
     }
     let (head, tail) = output.bytes.split_at(output.split);
     transport.write(py, head, output.content.take(), tail)?;
