@@ -1,6 +1,7 @@
 """WSGI applications by `vitok serve`: how they are found, what they are told, and requests that go wrong."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import re
@@ -74,6 +75,23 @@ def test_the_client_of_a_proxy() -> None:
         assert b"HTTP_X_FORWARDED_FOR" not in answer
 
 
+def test_several_fields_of_cookies() -> None:
+    """They are one list of cookies, which has no commas."""
+    with serve(wsgi_apps.app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=CHILD_SECONDS) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1; b=2\r\nCookie: c=3\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert b'"HTTP_COOKIE": "a=1; b=2; c=3"' in answer
+
+
+def test_the_environment_does_not_change_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SCRIPT_NAME is that of the option, whatever variables there are."""
+    monkeypatch.setenv("SCRIPT_NAME", "/elsewhere")
+    with serve(wsgi_apps.app, root_path="/behind") as url:
+        assert seen(url, "/here")["SCRIPT_NAME"] == "/behind"
+
+
 def test_content() -> None:
     """Content with and without a length, in one piece and line by line."""
     with serve(wsgi_apps.app) as url:
@@ -95,6 +113,12 @@ def test_a_class() -> None:
     """A class whose instances are iterable is an application."""
     with serve(wsgi_apps.AppClass) as url:
         assert ask(url) == (200, b"made by a class")
+
+
+def test_an_option_of_its_own() -> None:
+    """Two parameters without a default are those of WSGI."""
+    with serve(wsgi_apps.with_an_option) as url:
+        assert ask(url) == (200, b"hello")
 
 
 def test_as_many_requests_at_a_time_as_threads() -> None:
@@ -200,6 +224,26 @@ def test_a_running_request_ends_before_the_server() -> None:
         assert answer.result() == (200, b"slow")
     # The lifespan is not missed.
     assert "lifespan" not in served.errors
+
+
+def test_cancelled_requests_end_quietly() -> None:
+    """A thread that answers, one that reads and a request that waits for one: nothing of them outlives the loop."""
+    targets = (b"GET /slow", b"POST /upload", b"GET /upload")
+    with (
+        serving("--wsgi-threads", "2", "--timeout-graceful-shutdown", "0.1", app="wsgi_apps:app") as served,
+        contextlib.ExitStack() as stack,
+    ):
+        for number, target in enumerate(targets):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=CHILD_SECONDS))
+            sock.sendall(target + b" HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+            if number < 2:
+                served.read_until(f"{target.split(b'/')[1].decode()} has begun")
+        assert served.end() == 0
+    assert re.search("cancelling [23] requests", served.errors)
+    assert "upload: the" in served.errors
+    # The third one was not called.
+    assert served.errors.count("upload has begun") == 1
+    assert "never awaited" not in served.errors
 
 
 def test_workers_and_factories() -> None:

@@ -12,7 +12,7 @@ Start = Callable[..., Callable[[bytes], None]]
 
 NAMES = (
     "REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH", "SERVER_PROTOCOL",
-    "REMOTE_ADDR", "HTTP_X_FORWARDED_FOR", "HTTP_X_A", "wsgi.url_scheme", "wsgi.multithread",
+    "REMOTE_ADDR", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR", "HTTP_X_A", "wsgi.url_scheme", "wsgi.multithread",
 )  # fmt: skip
 
 
@@ -109,6 +109,7 @@ def slow(environ: Environ, start_response: Start) -> list[bytes]:
 
 def upload(environ: Environ, start_response: Start) -> list[bytes]:
     """Read all content, and say how that ended."""
+    print("upload has begun", file=environ["wsgi.errors"], flush=True)
     try:
         environ["wsgi.input"].read()
     except OSError as error:
@@ -202,6 +203,12 @@ class AppClass:
     def __iter__(self) -> Iterator[bytes]:
         self.start("200 OK", [("Content-Type", "text/plain")])
         yield b"made by a class"
+
+
+def with_an_option(environ: Environ, start_response: Start, greeting: bytes = b"hello") -> list[bytes]:
+    """Answer with a third parameter, which the server does not know."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [greeting]
 
 
 class Neither:

@@ -51,8 +51,11 @@ class Wsgi:
         task.add_done_callback(_take_exception)
         try:
             await asyncio.shield(task)
+        except _UnwantedError:
+            # The reason is below, if there is one.
+            pass
         finally:
-            exchange.is_over = True
+            exchange.end()
         if exchange.error is not None:
             raise exchange.error
 
@@ -60,16 +63,28 @@ class Wsgi:
         """Call the application. This runs in a thread."""
         scope = environ["asgi.scope"]
         exchange = scope.pop("vitok.exchange")
+        if exchange.is_over:
+            # It was cancelled while it waited for a thread.
+            raise _UnwantedError("the response is not wanted any more")
         # The bytes of the path: `path` has replaced those that are not UTF-8.
         path = urllib.parse.unquote_to_bytes(scope["raw_path"]).decode("latin-1")
         root_path = scope.get("root_path", "").encode().decode("latin-1")
+        environ["SCRIPT_NAME"] = root_path
         environ["PATH_INFO"] = path.removeprefix(root_path)
+        cookies = [value for name, value in scope["headers"] if name == b"cookie"]
+        if len(cookies) > 1:
+            # A list of cookies has no commas (RFC 9113, section 8.2.3).
+            environ["HTTP_COOKIE"] = b"; ".join(cookies).decode("latin-1")
         environ["wsgi.input"] = io.BufferedReader(_Input(exchange), _BUFFER)
         # The content ends where the client says, so an application may read to the end without Content-Length.
         environ["wsgi.input_terminated"] = True
         environ["wsgi.errors"] = sys.stderr
         environ.setdefault("REMOTE_ADDR", "")
         return _Call(self.app, environ, start_response, exchange)
+
+
+class _UnwantedError(ConnectionResetError):
+    """Nothing of the response is sent any more: the client has left, or the request was cancelled."""
 
 
 class _Exchange:
@@ -83,13 +98,29 @@ class _Exchange:
         """Why the response could not be sent."""
         self._receive = receive
         self._send = send
+        # The task that waits for content.
+        self._reading: asyncio.Task[Any] | None = None
 
     async def receive(self) -> dict[str, Any]:
-        """Return the next part of the content. ConnectionResetError if the client leaves before its end."""
-        message: dict[str, Any] = await self._receive()
+        """Return the next part of the content. ConnectionResetError if there is none any more before its end."""
+        if self.is_over:
+            raise ConnectionResetError("the request is over")
+        self._reading = asyncio.current_task()
+        try:
+            message: dict[str, Any] = await self._receive()
+        except asyncio.CancelledError:
+            raise ConnectionResetError("the request was cancelled before it was complete") from None
+        finally:
+            self._reading = None
         if message["type"] == "http.disconnect":
             raise ConnectionResetError("the client has left before its request was complete")
         return message
+
+    def end(self) -> None:
+        """Let the thread go on, wherever it waits: nothing of the request and the response is wanted any more."""
+        self.is_over = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send a message, unless one has failed: an exception would leave the thread waiting for ever."""
@@ -155,12 +186,10 @@ class _Call:
         return self._write
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the parts; no more of them are made once nothing is sent."""
+        """Yield the parts; no more of them are made once nothing is sent: then _UnwantedError is raised."""
         size = len(self._parts) if isinstance(self._parts, Sized) else None
         with _contained():
             for part in self._parts:
-                if self._exchange.is_over:
-                    return
                 if self._begin(part, is_whole=size == 1):
                     yield part
             self._begin(None, is_whole=size == 0)
@@ -180,6 +209,9 @@ class _Call:
         """Send the head before a part that has bytes, and at the end. Return whether there are bytes to send."""
         if not isinstance(part, bytes | None):
             raise TypeError(f"a WSGI application returned {type(part).__name__} where bytes belong")
+        if self._exchange.is_over:
+            # The loop may have ended, so that nothing would wake a thread that hands something on to it.
+            raise _UnwantedError("the response is not wanted any more")
         if part == b"" and not is_whole:
             return False
         if self._send is None:
