@@ -191,6 +191,20 @@ def test_what_clients_ask_of_files(app: Any, folder: Path) -> None:
             assert (answer.fields["etag"] == tag) == (encoding is None)
 
 
+def test_each_encoding_has_its_own_tag(folder: Path) -> None:
+    """Builds set all times to one, and two encodings may have the same size: a range of one is not for the other."""
+    for name in ("same.js", "same.js.gz", "same.js.br"):
+        (folder / name).write_text(name[-2:].ljust(9))
+        os.utime(folder / name, (10**9, 10**9))
+    with serve(asgi, **options(("/static", folder))) as url:
+        answers = [ask(url, "/static/same.js", accept_encoding=one) for one in ("gzip", "br", "identity")]
+        tags = [answer.fields["etag"] for answer in answers]
+        assert len(set(tags)) == 3
+        mixed = ask(url, "/static/same.js", accept_encoding="br", range="bytes=0-0", if_range=tags[0])
+        assert (mixed.status, mixed.fields["content-encoding"]) == (200, "br")
+        assert ask(url, "/static/same.js", accept_encoding="br", if_none_match=tags[1]).status == 304
+
+
 class Source:
     """A source of which the kernel can't tell anything without a look at a disk."""
 

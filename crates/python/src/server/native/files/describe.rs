@@ -48,7 +48,9 @@ impl Described {
         known: impl Fn(&[u8]) -> Option<Vec<u8>>,
     ) -> Self {
         let own_etag = known(b"etag");
-        let etag = own_etag.clone().or_else(|| options.has_etag.then(|| etag(facts)));
+        let etag = own_etag.clone().or_else(|| {
+            options.has_etag.then(|| etag(facts, known(b"content-encoding").as_deref().unwrap_or_default()))
+        });
         let modified = options.has_last_modified.then_some(facts.modified.0);
         let content_type = known(b"content-type").unwrap_or_else(|| options.content_type.to_vec());
         // Conditions and ranges are for responses of success (RFC 9110 section 13.2.1).
@@ -109,9 +111,17 @@ impl Described {
 
 /// The entity tag: a file that changes twice within the kernel's resolution of time, without a change of its size, keeps
 /// it. Linux counts time in steps of 4 ms here, and finer from 6.13 on where somebody has looked at the time.
-fn etag(facts: Facts) -> Vec<u8> {
+/// It differs between encodings, of which two may have the same time and size, since builds often set all times to one.
+fn etag(facts: Facts, encoding: &[u8]) -> Vec<u8> {
     let (seconds, nanoseconds) = facts.modified;
-    format!("\"{seconds:x}.{nanoseconds:x}-{:x}\"", facts.size).into_bytes()
+    let mut tag = format!("\"{seconds:x}.{nanoseconds:x}-{:x}", facts.size).into_bytes();
+    if !encoding.is_empty() {
+        tag.push(b'-');
+        // What an application sets may have any byte.
+        tag.extend(encoding.iter().filter(|byte| byte.is_ascii_alphanumeric()));
+    }
+    tag.push(b'"');
+    tag
 }
 
 /// A boundary that no file contains by chance, or because somebody has put it there: each has random keys.
