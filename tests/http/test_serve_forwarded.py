@@ -183,6 +183,17 @@ def test_any_text_is_read() -> None:
         assert all(isinstance(element, dict) for element in elements)
 
 
+def test_an_element_of_any_length() -> None:
+    """The last element is the same however much of a field is looked at first."""
+    chance = random.Random(17)
+    for size in (200, 250, 255, 256, 257, 300, 4090, 4100, 9000):
+        for _ in range(20):
+            text = "".join(chance.choices(PARTS, k=chance.randrange(24)))
+            quoted = "".join(chance.choices([",", ", for=evil", '\\"', " "], k=8)).ljust(size, "x")
+            found = list(elements_from_last([f'{text}, for=a;x="{quoted}"']))
+            assert found[0] == {"for": "a", "x": quoted.replace('\\"', '"')}
+
+
 @pytest.mark.parametrize("part", [",", ", ", ";", ",;", " ", ",a=b", ';a="', '\\"', ',a="\\"', "a", "for=127.0.0.1,"])
 def test_a_long_field_is_no_work(part: str) -> None:
     """64 KiB of anything take no time that grows with the square of that: the test would hit its time limit."""

@@ -19,6 +19,8 @@ _PAIR = re.compile(rf"({_TOKEN})=({_TOKEN}|{_QUOTED})", re.DOTALL)
 _PAIRS = rf"(?:{_PAIR.pattern})?(?:[ \t]*+;[ \t]*+(?:{_PAIR.pattern})?)*+"
 # The last element, at the end of what is left of a field, with the comma before it.
 _LAST = re.compile(rf"(?:^|,)[ \t]*+({_PAIRS})[ \t]*+$", re.DOTALL)
+# How much of a field is looked at first: most elements are shorter.
+_WINDOW = 256
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _PORT = re.compile(r":([0-9]{1,5})")
 
@@ -35,12 +37,25 @@ def elements_from_last(fields: Sequence[str]) -> Iterator[dict[str, str]]:
         rest = field
         # Lists may have empty members.
         while rest := rest.rstrip(" \t,"):
-            found = _LAST.search(rest)
+            found = _last(rest)
             pairs = [(name.lower(), _unquoted(value)) for name, value in _PAIR.findall(found[1])] if found else []
             if found is None or not pairs or len(dict(pairs)) != len(pairs):
                 return
             yield dict(pairs)
             rest = rest[: found.start()]
+
+
+def _last(field: str) -> re.Match[str] | None:
+    """Find the last element. A field of many has to be read at its end only: no other match begins elsewhere, because a
+    comma either is within a quoted string or is not, as the number of quotes behind it says.
+    """
+    size = _WINDOW
+    while True:
+        start = max(0, len(field) - size)
+        found = _LAST.search(field, start)
+        if found is not None or start == 0:
+            return found
+        size *= 16
 
 
 def address_and_port(text: str) -> tuple[Address, int] | None:
