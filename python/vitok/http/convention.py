@@ -20,6 +20,9 @@ def convention_of(app: Callable[..., Any]) -> str:
     A class is an application if what it makes fits: an awaitable, a function of the two others, or an iterable.
     """
     for count, name, needed in _CONVENTIONS:
+        if name == "asgi3" and not is_async(app) and can_be_called(app, 2) and not can_be_called(app, 1):
+            # It needs two: the third one is an option of its own.
+            continue
         if can_be_called(app, count) and (not isinstance(app, type) or _has_method(app, needed)):
             return "" if name == "wsgi" and is_async(app) else name
     return ""
