@@ -3,6 +3,8 @@
 The effect of options is not tested here.
 """
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -223,6 +225,9 @@ def test_unknown_keywords_are_type_errors() -> None:
         ("headers", [("A b", "1")]),
         ("headers", [("Transfer-Encoding", "chunked")]),
         ("headers", ["A:1"]),
+        ("headers", [("A", ["1"])]),
+        ("headers", [(b"A", "1")]),
+        ("timeout_body", 10**400),
         ("workers", 0),
         ("limit_concurrency", 0),
         ("uds_permissions", 0o100000),
@@ -232,6 +237,14 @@ def test_keywords_of_the_wrong_kind_are_refused(name: str, value: object) -> Non
     """A keyword is checked as strictly as a text: no booleans for numbers, no line breaks in headers."""
     with pytest.raises(ValueError, match=f"^{name}: "):
         from_keywords({name: value})
+
+
+def test_values_that_are_checked_twice() -> None:
+    """A worker reads the options of its supervisor from JSON."""
+    texts = ["--mount", "/=f", "--mount", "/a/=g", "--ssl-sni", "MÜnchen.Example=a:b", "--header", "A: 1"]
+    options = from_command(["a:b", *texts], {})[1]
+    assert options.mounts == (("", "f"), ("/a", "g"))
+    assert from_keywords(json.loads(json.dumps(dataclasses.asdict(options)))) == options
 
 
 def test_uvicorns_spellings_are_understood() -> None:

@@ -64,6 +64,11 @@ def _values(options: Sequence[Option], content: Mapping[str, Any], path: str) ->
         own, kind = (_APP, Text()) if name == _APP else (known[name].name, known[name].kind)
         if own in found:
             raise OptionError(f"{path}: {key!r} is given twice, under two names")
+        if _has_nul(value):
+            raise OptionError(f"{path}: {key}: a value has a NUL character")
+        if name in known and known[name].is_secret and not isinstance(value, str):
+            # Without the value.
+            raise OptionError(f"{path}: {key}: expected a string")
         found[own] = named(f"{path}: {key}", partial(_value, kind), value)
     return found
 
@@ -80,8 +85,6 @@ def _suggestion(name: str, known: Mapping[str, Option]) -> str:
 
 def _value(kind: Kind, value: Any) -> Any:
     """Return the value of an option. ValueError says what is wrong with it."""
-    if _has_nul(value):
-        raise ValueError(f"{value!r} has a NUL character")
     match kind, value:
         case Mode(), int():
             raise ValueError('expected octal digits in quotes, such as "660"')
@@ -149,16 +152,28 @@ def _shown(kind: Kind, value: Any) -> str | None:
         case Fields(), tuple():
             return _array(f"{name}: {content}" for name, content in value)
         case Mounts(), tuple():
-            return _array(f"{path}={folder}" for path, folder in value)
+            return _list(_entry(kind, f"{path or '/'}={folder}", (path or "/", folder)) for path, folder in value)
         case Certificates(), tuple():
-            return _array(f"{host}={files}" + (f":{key}" if key else "") for host, files, key in value)
+            return _list(
+                _entry(kind, f"{host}={files}" + (f":{key}" if key else ""), (host, files, *([key] if key else [])))
+                for host, files, key in value
+            )
         case _, tuple():
             return _array(value)
     return _string(str(value))
 
 
+def _entry(kind: Kind, text: str, parts: Sequence[str]) -> str:
+    """Return an entry as a text, or as an array of its parts if these have the characters between them."""
+    return _string(text) if kind.check([text]) == kind.check([parts]) else _array(parts)
+
+
 def _array(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(_string, texts))}]"
+    return _list(map(_string, texts))
+
+
+def _list(shown: Iterable[str]) -> str:
+    return f"[{', '.join(shown)}]"
 
 
 def _string(text: str) -> str:

@@ -160,6 +160,8 @@ def _checked(option: Option, value: Any) -> Any:
     """Return the value of a keyword. None means no value wherever that is the default."""
     if value is None and option.default is None:
         return None
+    if option.is_secret and not isinstance(value, str):
+        raise OptionError(f"{option.name}: expected a string")
     return named(option.name, option.kind.check, value)
 
 

@@ -126,7 +126,7 @@ class Seconds(Kind):
         """Check a time, or None for no limit."""
         if value is None and self.may_be_none:
             return None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
         if not is_number or value < self.at_least or (value == 0 and not self.may_be_zero):
             which = f"from {self.at_least:g} up" if self.at_least or self.may_be_zero else "above 0"
             none = " or none" if self.may_be_none else ""
@@ -224,11 +224,17 @@ class Fields(Kind):
     metavar: str = "NAME:VALUE"
 
     def check(self, value: Any) -> tuple[tuple[str, str], ...]:
-        """Check a tuple of names and values."""
+        """Check a tuple of names and values, which may be numbers."""
         try:
-            pairs = [(str(name).strip(), str(content).strip()) for name, content in value]
+            given = [(name, content) for name, content in value]
         except (TypeError, ValueError):
             raise ValueError(f"{value!r} is not a list of (name, value) pairs") from None
+        for name, content in given:
+            if not isinstance(name, str):
+                raise ValueError(f"{name!r} is not a header name: expected a string")
+            if isinstance(content, bool) or not isinstance(content, str | int | float):
+                raise ValueError(f"{content!r} is not a header value: expected a string")
+        pairs = [(name.strip(), str(content).strip()) for name, content in given]
         for name, content in pairs:
             if not _TOKEN.fullmatch(name):
                 raise ValueError(f"{name!r} is not a valid header name")
@@ -292,9 +298,19 @@ class Mounts(Kind):
         pair = entry.partition("=")[::2] if isinstance(entry, str) else entry
         if isinstance(pair, Sequence) and len(pair) == 2:
             path, folder = pair
-            if isinstance(path, str) and path.startswith("/") and folder:
+            # What this returns for "/" is checked again in the order of a worker.
+            is_root = path == "" and not isinstance(entry, str)
+            if isinstance(path, str) and (path.startswith("/") or is_root) and folder:
                 return path.rstrip("/"), Text().check(folder)
         raise ValueError(f"{entry!r} is not of the form {self.metavar}")
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        # An integer that is larger than any float.
+        return False
 
 
 def _host_name(text: str) -> str:
