@@ -73,6 +73,18 @@ def test_ctrl_c_reaches_all_and_ends_gracefully() -> None:
     assert "Traceback" not in served.errors
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_terminal_while_workers_start(tmp_path: Path, number: signal.Signals) -> None:
+    """What a terminal sends to all processes does not end a worker whose interpreter has not read the program yet."""
+    code = f"import os, sys\nif 'vitok.http.worker' in sys.orig_argv: os.kill(os.getpid(), {int(number)})\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    with serving(*TWO, environment={"PYTHONPATH": str(tmp_path)}) as served:
+        assert served.end() == 0
+    assert served.output.count("startup") == served.output.count("shutdown") == 2
+    assert "Traceback" not in served.errors
+    assert "ended before" not in served.errors
+
+
 def test_a_worker_that_is_killed_is_replaced() -> None:
     """A worker that dies is replaced by another, and the log says how it died."""
     with serving(*TWO) as served:

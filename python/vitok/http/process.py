@@ -23,7 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .leaving import first_of
@@ -35,6 +35,9 @@ END, END_REPLACED, NOW, REOPEN = b"end", b"end_replaced", b"now", b"reopen"
 # The signal at which a worker writes its stacks: one that applications don't use, nor glibc (the first ones) and
 # valgrind (the last one). Where there are no real-time signals, the one that is made for such questions.
 STACKS: int = signal.SIGRTMAX - 3 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGINFO", signal.SIGUSR2)
+# What a terminal sends to workers, too, and is left to the supervisor. A worker starts with these blocked, until it has
+# handlers: Python's own would end it with a traceback.
+OTHERS_SIGNALS = (signal.SIGINT, signal.SIGHUP)
 # The time between two reports, at most; that of a worker that may be silent for a short time only is a part of it.
 REPORT_SECONDS = 1.0
 _REPORTS_PER_SILENCE = 4
@@ -93,7 +96,8 @@ class Process:
                 try:
                     numbers = theirs.fileno(), writes
                     words = [sys.executable, *_interpreter_flags(), "-m", "vitok.http.worker", *map(str, numbers)]
-                    child = subprocess.Popen(words, pass_fds=[*numbers, *descriptors])
+                    with _blocked(OTHERS_SIGNALS):
+                        child = subprocess.Popen(words, pass_fds=[*numbers, *descriptors])
                 finally:
                     os.close(writes)
             try:
@@ -262,6 +266,16 @@ def description(code: int) -> str:
         return signal.Signals(-code).name
     except ValueError:
         return f"signal {-code}"
+
+
+@contextlib.contextmanager
+def _blocked(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """Block these signals in this thread, and in a process that is started within."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _interpreter_flags() -> list[str]:

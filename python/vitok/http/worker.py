@@ -20,15 +20,16 @@ from . import privileges
 from .leaving import Leaving, handled, run
 from .log import prepared
 from .order import Order
-from .process import END, END_REPLACED, NOW, READY, REOPEN, REPLACE, REPORT, STACKS, report_interval
+from .process import END, END_REPLACED, NOW, OTHERS_SIGNALS, READY, REOPEN, REPLACE, REPORT, STACKS, report_interval
 from .server import Server
 from .serving import explained, left, load
 
 
 def main() -> None:
     """Serve according to the order on the channel. SystemExit with the codes of `vitok serve`."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in OTHERS_SIGNALS:
         signal.signal(number, _ignore)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OTHERS_SIGNALS)
     channel = socket.socket(fileno=int(sys.argv[1]))
     # The channel was inheritable for this process; processes started by the application must not inherit it.
     channel.set_inheritable(False)
