@@ -94,6 +94,35 @@ def test_new_workers_are_a_reload(manager: Manager) -> None:
     assert "all workers have been replaced" in served.errors
 
 
+GATED = """
+import asyncio, pathlib
+async def app(scope, receive, send):
+    assert scope["type"] == "lifespan"
+    while not pathlib.Path(__file__).with_name("open").exists():
+        await asyncio.sleep(0.01)
+    for event in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{event}.complete"})
+"""
+
+
+def test_many_reloads_at_once(manager: Manager, tmp_path: Path) -> None:
+    """Signals during a replacement of all workers lead to another one, and only one: it loads what there is by then."""
+    (tmp_path / "gated.py").write_text(GATED)
+    (tmp_path / "open").touch()
+    environment = {"NOTIFY_SOCKET": manager.address}
+    with serving("--workers", "2", app="gated:app", folder=tmp_path, environment=environment) as served:
+        manager.next("READY")
+        (tmp_path / "open").unlink()
+        for _ in range(5):
+            served.child.send_signal(signal.SIGHUP)
+            manager.next("RELOADING")
+        (tmp_path / "open").touch()
+        manager.next("READY")
+        assert served.end() == 0
+    assert served.errors.count("all workers have been replaced") == 2
+
+
 def test_new_certificates_are_a_reload(manager: Manager, certificates: Certificates) -> None:
     """SIGHUP to a single process with TLS: reloading, and ready when the certificates are in use."""
     words = ("--certfile", certificates.certificate, "--keyfile", certificates.key)

@@ -63,6 +63,8 @@ class Supervisor:
         self._processes: set[Process] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._rolling: asyncio.Task[None] | None = None
+        # Whether SIGHUP has come since the last replacement of all workers began.
+        self._is_roll_due = False
         self._asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._slots: list[WorkerSlot] = []
@@ -184,20 +186,19 @@ class Supervisor:
         task.add_done_callback(self._retiring.discard)
         return task
 
-    async def _roll(self, before: asyncio.Task[None] | None) -> None:
-        """Replace the workers one after the other, once the replacement before is complete."""
-        if before is not None:
-            await asyncio.wait({before})
-        try:
-            for slot in list(self._slots):
-                if not await slot.renew():
-                    self._log.logger.error("the remaining workers are not replaced")
-                    return
-            self._log.logger.info("all workers have been replaced")
-        finally:
-            if asyncio.current_task() is self._rolling:
-                # No other replacement waits for this one.
-                self._notifier.ready(self._urls, workers=len(self._slots))
+    async def _roll(self) -> None:
+        """Replace the workers one after the other, and once more if that was asked for meanwhile."""
+        while self._is_roll_due:
+            self._is_roll_due = False
+            await self._renew_all()
+        self._notifier.ready(self._urls, workers=len(self._slots))
+
+    async def _renew_all(self) -> None:
+        for slot in list(self._slots):
+            if not await slot.renew():
+                self._log.logger.error("the remaining workers are not replaced")
+                return
+        self._log.logger.info("all workers have been replaced")
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
@@ -214,7 +215,9 @@ class Supervisor:
             if reopens(self._options):
                 self._log.reopen()
             self._notifier.reloading()
-            self._rolling = asyncio.create_task(self._roll(self._rolling))
+            self._is_roll_due = True
+            if self._rolling is None or self._rolling.done():
+                self._rolling = asyncio.create_task(self._roll())
         else:
             self._resize(number)
 
