@@ -305,7 +305,7 @@ def test_a_change_while_the_application_starts(plain: Project) -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     """Options that do not fit are one line that names them."""
     for words, told in (
-        (("--workers", "2"), "reload: expected one process, not workers=2"),
+        (("--workers", "2"), "--reload is for one process, but --workers is 2"),
         (("--reload-dir", tmp_path / "missing"), f"--reload-dir: '{tmp_path}/missing' is not a folder"),
         (("--reload-delay", "0"), "--reload-delay"),
         (("--ssl-certfile", tmp_path / "missing"), f"'{tmp_path}/missing'"),

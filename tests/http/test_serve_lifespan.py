@@ -157,9 +157,15 @@ def test_auto_warns_of_a_start_that_failed(
 @pytest.mark.parametrize("application", [raises, returns])
 def test_on_wants_one(application: Application) -> None:
     """With `on` the same applications are an error, with their exception as its cause."""
-    with pytest.raises(LifespanError, match="--lifespan: the application has no lifespan: it r") as caught:
+    with pytest.raises(LifespanError, match="--lifespan on: the application has no lifespan: it r") as caught:
         run(application, "on")
     assert isinstance(caught.value.__cause__, AssertionError | None)
+
+
+def test_on_tells_what_failed() -> None:
+    """An application that has a lifespan, which fails, is not said to have none."""
+    with pytest.raises(LifespanError, match="--lifespan on: the application raised OSError: no database while it"):
+        run(raising(OSError("no database"), receives=True), "on")
 
 
 @pytest.mark.parametrize("mode", ["auto", "on"])

@@ -84,7 +84,7 @@ def test_a_limit_below_what_a_process_needs() -> None:
     """A successor would have as much: this is an error in the log, and nothing is replaced for it."""
     with serving("--limit-max-memory", "1000000", app=APP) as served:
         served.read_until(
-            r"ERROR .*limit_max_memory: 1000000 bytes are fewer than the \d+ in use at the start: no limit"
+            r"ERROR .*--limit-max-memory: 1000000 bytes are fewer than the \d+ in use at the start: no limit"
         )
         assert get(served.port)["process"]
         assert served.end() == 0

@@ -115,6 +115,20 @@ def test_a_bad_value_is_named(option: Option) -> None:
         from_keywords({option.name: object()})
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ssl-sni", "www.example.org"], "--ssl-sni: 'www.example.org' is not of the form HOST=CERT[:KEY]"),
+        (["--port"], "--port: expected one argument"),
+    ],
+)
+def test_errors_are_in_the_words_of_the_user(words: list[str], message: str) -> None:
+    """A value is shown as it was given, and the option as it is written."""
+    with pytest.raises(OptionError) as caught:
+        from_command(["module:app", *words], {})
+    assert str(caught.value) == message
+
+
 def test_the_command_line_wins() -> None:
     """What stands on the command line wins over the variable, also for the application."""
     environment = {"VITOK_PORT": "9000", "VITOK_HOST": "localhost", "VITOK_APP": "other:app"}

@@ -105,3 +105,11 @@ def test_words_that_are_no_addresses(word: str) -> None:
     """A word that could never match is refused, and not ignored."""
     with pytest.raises(OptionError, match="--forwarded-allow-ips"):
         Trusted([word])
+
+
+def test_a_word_that_names_no_peers() -> None:
+    """The error shows it, and what may stand there: a host name is none of these."""
+    with pytest.raises(
+        OptionError, match=r"^--forwarded-allow-ips: 'lb\.local' is not an address, a network, unix or \*$"
+    ):
+        Trusted(("::1", "lb.local"))

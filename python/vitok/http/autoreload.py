@@ -227,7 +227,7 @@ class Reloader:
 def watched_folders(app: str, options: Options) -> list[Path]:
     """Return the folders to watch. OptionError for one that is missing, and for options that do not fit."""
     if options.workers != 1:
-        raise OptionError(f"reload: expected one process, not workers={options.workers}")
+        raise OptionError(f"--reload is for one process, but --workers is {options.workers}")
     return folders_of(app, options)
 
 

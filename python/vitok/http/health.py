@@ -67,7 +67,7 @@ class Heartbeat:
 
     async def _kill(self, process: Process, state: str) -> None:
         process.is_hung = True
-        message = "worker %d: its loop has been silent for %g s%s: killing it (timeout_worker_healthcheck)"
+        message = "worker %d: its loop has been silent for %g s%s: killing it (--timeout-worker-healthcheck)"
         self._log.logger.error(message, process.pid, self._seconds, state)
         await process.ask_for_stacks(STACKS_SECONDS)
         if not self._tell_stacks(process):

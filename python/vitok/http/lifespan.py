@@ -108,8 +108,10 @@ class Lifespan:
         else:
             reason = f"raised {type(self._raised).__name__}: {self._raised}" if self._raised else "returned"
         if self._mode == "on":
-            error = LifespanError(f"--lifespan: the application has no lifespan: it {reason}")
-            error.is_broken = self._raised is not None and self._phase == "starting"
+            is_broken = self._raised is not None and self._phase == "starting"
+            what = f"{reason} while it started" if is_broken else f"has no lifespan: it {reason}"
+            error = LifespanError(f"--lifespan on: the application {what}")
+            error.is_broken = is_broken
             raise error from self._raised
         if self._is_unknown(task):
             self._log.logger.debug("serving without lifespan: the application %s", reason)

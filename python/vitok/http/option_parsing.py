@@ -19,21 +19,19 @@ APP_VARIABLE = "VITOK_APP"
 CONFIG_VARIABLE = "VITOK_CONFIG"
 ENV_FILE_VARIABLE = "VITOK_ENV_FILE"
 _KEY = "vitok.option"
-_DESCRIPTION = "Serves an application, of ASGI or of vitok.http, over HTTP/1.1 and WebSocket."
+_USAGE = "vitok serve [options] [app]"
+_DESCRIPTION = "Serves an application of ASGI, of vitok.http or of WSGI over HTTP/1.1 and WebSocket."
 _EPILOG = (
     "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
-    "VITOK_LOG_LEVEL; the command line has precedence. Limits may be none."
+    "VITOK_LOG_LEVEL. Times are in seconds; most limits may be none. docs/serve.md says more about each."
 )
 _CONFIG_HELP = (
-    f"read options from this TOML file, under their names; the command line and variables have precedence; by default "
-    f"from [tool.vitok.serve] of pyproject.toml in the current folder ({CONFIG_VARIABLE})"
+    f"read options from this TOML file, by default [tool.vitok.serve] of pyproject.toml; the command line and "
+    f"variables have precedence ({CONFIG_VARIABLE})"
 )
-_ENV_FILE_HELP = (
-    f"set the environment variables of this file, lines of the form NAME=VALUE; those that are set already stay as "
-    f"they are ({ENV_FILE_VARIABLE})"
-)
-_PRINT_CONFIG_HELP = "print all options, with the origin of each value, in the form of --config, and exit"
-_CHECK_CONFIG_HELP = "load all that is named, also the application, and exit: 0 if nothing is wrong with it"
+_ENV_FILE_HELP = f"set the variables of this file, NAME=VALUE, that are not set yet ({ENV_FILE_VARIABLE})"
+_PRINT_CONFIG_HELP = "print each option with the origin of its value, and exit"
+_CHECK_CONFIG_HELP = "load the application and all files, and exit: 0 if all is well"
 
 
 class OptionError(ValueError):
@@ -187,11 +185,11 @@ class _Parser(argparse.ArgumentParser):
     """argparse's parser, with errors raised as OptionErrors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise OptionError(message)
+        raise OptionError(message.removeprefix("argument "))
 
 
 def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
-    parser = _Parser(prog="vitok serve", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
+    parser = _Parser(prog="vitok serve", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("app", nargs="?", help=f"the application, as module:attribute ({APP_VARIABLE})")
     parser.add_argument("--version", action="version", version=f"vitok {_native.build_info()['version']}")
     group = parser.add_argument_group("Configuration")
@@ -210,7 +208,8 @@ def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     """Add one option. Its text is read later, by the same code as that of its variable."""
     words: dict[str, Any] = {"dest": option.name, "default": argparse.SUPPRESS}
-    words["help"] = f"{option.help} ({shown(option)})".replace("%", "%%")
+    default = f" ({shown(option)})" if option.default not in (None, (), "", False) else ""
+    words["help"] = (option.help + default).replace("%", "%%")
     if isinstance(option.kind, Flag):
         group.add_argument(*option.flags, action=argparse.BooleanOptionalAction, **words)
     elif isinstance(option.kind, Words | Fields | Certificates | Mounts):

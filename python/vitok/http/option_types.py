@@ -270,9 +270,11 @@ class Certificates(Kind):
         if isinstance(entry, str):
             host, _, files = entry.partition("=")
             certificate, _, key = files.partition(":")
-            entry = host, certificate, key or None
-        if isinstance(entry, Sequence) and len(entry) in (2, 3):
-            host, certificate, key = (*entry, None)[:3]
+            parts: Any = host, certificate, key or None
+        else:
+            parts = entry
+        if isinstance(parts, Sequence) and len(parts) in (2, 3):
+            host, certificate, key = (*parts, None)[:3]
             if isinstance(host, str) and certificate and key != "":
                 text = Text()
                 return _host_name(host), text.check(certificate), None if key is None else text.check(key)

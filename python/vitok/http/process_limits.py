@@ -88,7 +88,7 @@ async def _lifetime(seconds: float) -> Reached:
 async def _memory(limit: int, logger: logging.Logger | GuardedLogger) -> Reached:
     if (used := resident_bytes()) >= limit:
         # Its successor would have as much, and so on for ever.
-        logger.error("limit_max_memory: %d bytes are fewer than the %d in use at the start: no limit", limit, used)
+        logger.error("--limit-max-memory: %d bytes are fewer than the %d in use at the start: no limit", limit, used)
         await asyncio.get_running_loop().create_future()
     while (used := resident_bytes()) < limit:
         await asyncio.sleep(LOOK_SECONDS)

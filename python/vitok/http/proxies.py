@@ -28,10 +28,7 @@ class Trusted:
         words = set(words)
         self.everyone = "*" in words
         self.unix = self.everyone or "unix" in words
-        try:
-            self.networks = [ipaddress.ip_network(word, strict=False) for word in words - {"*", "unix"}]
-        except ValueError as error:
-            raise OptionError(f"--forwarded-allow-ips: {error}") from None
+        self.networks = [_network(word) for word in words - {"*", "unix"}]
 
     def has(self, host: str | None) -> bool:
         """Return whether this peer is trusted. A peer without an address came through a Unix socket."""
@@ -114,6 +111,15 @@ class Forwarded:
             if not self.trusted.has(client[0]):
                 break
         return client
+
+
+def _network(word: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return the network that a word names; an address is one of a single peer. OptionError for anything else."""
+    try:
+        return ipaddress.ip_network(word, strict=False)
+    except ValueError:
+        message = f"--forwarded-allow-ips: {word!r} is not an address, a network, unix or *"
+        raise OptionError(message) from None
 
 
 def _set_scheme(scope: dict[str, Any], scheme: str) -> None:
