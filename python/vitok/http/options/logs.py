@@ -15,49 +15,47 @@ from ..option_types import AccessFormat, Choice, Flag, Text
 class Logs:
     """Logs and metrics."""
 
-    access_log: bool = option(
-        True, Flag(), "write a line per request to standard output", others="uvicorn yes, gunicorn no"
-    )
+    access_log: bool = option(True, Flag(), "write a line for each request", others="uvicorn yes, gunicorn no")
     access_log_format: str | None = option(
         None,
         AccessFormat(),
-        "what a line about a request says, with gunicorn's atoms such as %(h)s; docs/serve.md lists them",
+        "form of a line for a request, with atoms such as %(h)s and %(s)s",
         others="gunicorn and granian have it",
     )
     access_log_file: str | None = option(
         None,
         Text("PATH"),
-        "write lines about requests to this file instead of standard output (-); SIGUSR1 opens it anew",
+        "file for lines of requests instead of standard output (-)",
         others="gunicorn has it",
     )
     log_level: str = option(
         "info",
         Choice(("debug", "info", "warning", "error", "critical")),
-        "lowest level of messages written to standard error",
+        "lowest level of messages",
         others="uvicorn and gunicorn info",
     )
     log_file: str | None = option(
         None,
         Text("PATH"),
-        "write messages to this file instead of standard error (-); SIGUSR1 opens it anew",
+        "file for messages instead of standard error (-)",
         others="gunicorn has it as --error-logfile",
     )
     log_format: str = option(
         "text",
         Choice(("text", "json")),
-        "form of messages and of lines about requests: text, or a JSON object per line",
+        "form of both logs: text, or a JSON object in each line",
         others="uvicorn, gunicorn and granian text",
     )
     log_config: str | None = option(
         None,
         Text("PATH"),
-        "configure logging by this file: JSON, TOML or YAML for logging.config.dictConfig, or INI for fileConfig",
+        "configure logging by this file of JSON, TOML, YAML or INI",
         others="uvicorn, gunicorn and granian have it",
     )
     use_colors: bool | None = option(
         None,
         Flag(),
-        "colour messages and lines; by default on a terminal, unless NO_COLOR is set",
+        "colour both logs; by default on a terminal, unless NO_COLOR is set",
         others="uvicorn the same",
     )
     inspect: bool = option(
@@ -66,6 +64,6 @@ class Logs:
     metrics: str | None = option(
         None,
         Text("HOST:PORT"),
-        "serve metrics for Prometheus and the health of the server on this address: /metrics, /live and /ready",
+        "address of another server, with /metrics, /live and /ready",
         others="granian has it, uvicorn and gunicorn do not",
     )

@@ -30,26 +30,26 @@ class Addresses:
     bind: tuple[str, ...] = option(
         (),
         Words("ADDRESS"),
-        "address instead of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be given several times",
+        "address instead of host and port: HOST:PORT, [::1]:PORT, unix:PATH or fd://N; may be repeated",
         others="gunicorn and hypercorn have it",
     )
     uds: str | None = option(None, Text("PATH"), "listen on this Unix socket", others="uvicorn and granian have it")
     uds_permissions: int | None = option(
         None,
         Mode("MODE"),
-        "permissions of the Unix sockets, in octal digits; by default those of the file they replace, or by umask",
+        "permissions of Unix sockets, in octal digits; by default those of a file they replace",
         others="uvicorn those of the file or 666, gunicorn by umask, granian has it",
     )
     fd: int | None = option(
         None,
         Whole("NUMBER", at_least=0, at_most=2**31 - 1),
-        "listen on the socket with this descriptor number, opened by the process that started the server",
+        "listen on the inherited socket with this descriptor number",
         others="uvicorn has it",
     )
     backlog: int = option(
         2048,
         Whole("NUMBER", at_most=2**31 - 1),
-        "connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn)",
+        "connections that may wait to be accepted, at most net.core.somaxconn",
         others="uvicorn and gunicorn 2048, granian 1024, hypercorn 100",
     )
 
@@ -68,38 +68,35 @@ class Tls:
     ssl_keyfile: str | None = option(
         None,
         Text("PATH"),
-        "private key of the certificate, if it is not in the same file",
+        "private key, if it is not in the file of the certificate",
         also="--keyfile",
         others="uvicorn, gunicorn and hypercorn have it",
     )
     ssl_keyfile_password: str | None = option(
         None,
         Text("PASSWORD"),
-        "password of the private key; safer in the variable than on the command line",
+        "password of the private key; safer in the variable",
         is_secret=True,
     )
-    ssl_ca_certs: str | None = option(
-        None, Text("PATH"), "certificates of the authorities that may sign client certificates"
-    )
+    ssl_ca_certs: str | None = option(None, Text("PATH"), "authorities that may sign the certificates of clients")
     ssl_cert_reqs: str = option(
         "none",
         Choice(("none", "optional", "required"), also=((0, "none"), (1, "optional"), (2, "required"))),
-        "whether clients need a certificate (uvicorn's numbers 0, 1 and 2 are accepted)",
+        "whether clients need a certificate; also 0, 1 and 2",
         others="uvicorn and gunicorn none",
     )
     ssl_ciphers: str | None = option(
-        None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; by default those that Python chooses"
+        None, Text("CIPHERS"), "ciphers of TLS 1.2 in OpenSSL's notation; by default Python's"
     )
     ssl_sni: tuple[tuple[str, str, str | None], ...] = option(
         (),
         Certificates(),
-        "certificate for clients that ask for this host name, such as www.example.org or *.example.org, and its key if "
-        "that is not in the same file; may be given several times (in the variable: one per line)",
+        "certificate for a host name, such as www.example.org or *.example.org; may be repeated",
     )
     ssl_reload_interval: float | None = option(
         None,
         Seconds(),
-        "check this often whether the files of TLS have changed, and load them again; SIGHUP does that at any time",
+        "how often the files of TLS are loaded again if they have changed",
     )
 
 
@@ -110,26 +107,25 @@ class Proxy:
     proxy_headers: bool = option(
         False,
         Flag(),
-        "trust X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Port from the peers in --forwarded-allow-ips",
+        "trust X-Forwarded-For, -Proto and -Port of the peers in --forwarded-allow-ips",
         others="uvicorn yes, gunicorn no",
     )
     forwarded_allow_ips: tuple[str, ...] = option(
         ("127.0.0.1", "::1"),
         Words("ADDRESSES"),
-        "trusted peers: addresses, networks, unix for peers on Unix sockets, * for all",
+        "trusted peers: addresses, networks, unix for Unix sockets, * for all",
         also_variable="FORWARDED_ALLOW_IPS",
         others="uvicorn and gunicorn 127.0.0.1 and ::1",
     )
     forwarded_style: str = option(
         "x-forwarded",
         Choice(("x-forwarded", "forwarded")),
-        "fields that --proxy-headers believes: those that begin with X-Forwarded, or Forwarded (RFC 7239); the proxy "
-        "has to replace or remove what a client sends in them",
+        "fields that --proxy-headers trusts: X-Forwarded-*, or Forwarded (RFC 7239)",
         others="hypercorn has it as legacy and modern",
     )
     proxy_protocol: str = option(
         "none",
         Choice(("none", "v1", "v2", "any")),
-        "expect the PROXY protocol of this version on connections of the peers in --forwarded-allow-ips",
+        "PROXY protocol that the peers in --forwarded-allow-ips speak",
         others="gunicorn off, v1, v2 and auto",
     )

@@ -18,44 +18,43 @@ class ApplicationOptions:
     factory: bool = option(
         False,
         Flag(),
-        "the name is that of a function, which is called without arguments and returns the application",
+        "the name is that of a function that returns the application",
         others="uvicorn the same",
     )
     app_dir: str | None = option(
         None,
         Text("PATH"),
-        "folder to search for modules first; the current one for the command",
+        "folder of the modules; by default the current one for the command",
         others="uvicorn the same",
     )
     interface: str = option(
         "auto",
         Choice(("auto", "native", "asgi3", "asgi2", "wsgi")),
-        "calling convention of the application; auto is native for a vitok.http.App, and else inspects its parameters; "
-        "wsgi needs a2wsgi, vitok[wsgi]",
+        "calling convention of the application; wsgi needs vitok[wsgi]",
         others="uvicorn has auto, asgi3, asgi2 and wsgi",
     )
     wsgi_threads: int = option(
         10,
         Whole("NUMBER", at_most=1024),
-        "threads in which a WSGI application is called, in each process",
+        "threads of each process in which a WSGI application is called",
         others="uvicorn and a2wsgi 10, gunicorn 1",
     )
     lifespan: str = option(
         "auto",
         Choice(("auto", "on", "off")),
-        "startup and shutdown events; auto omits them if the application has no lifespan",
+        "startup and shutdown events; auto omits them if not supported",
         others="uvicorn the same",
     )
     timeout_startup: float | None = option(
         None,
         Seconds(),
-        "time limit for the startup of the application's lifespan",
+        "time limit for the startup of the lifespan",
         others="hypercorn 60, uvicorn none",
     )
     timeout_shutdown: float | None = option(
         30.0,
         Seconds(),
-        "time limit for the shutdown of the application's lifespan, which begins when all requests have ended",
+        "time limit for the shutdown of the lifespan, after all requests",
         others="hypercorn 60, uvicorn none",
     )
     root_path: str = option(
@@ -68,7 +67,7 @@ class ApplicationOptions:
     mounts: tuple[tuple[str, str], ...] = option(
         (),
         Mounts(),
-        "serve the files of this folder below this path, without the application; may be given several times",
+        "serve the files of a folder below a path; may be repeated",
         flag="--mount",
         others="granian has it as --static-path-mount",
     )
@@ -88,13 +87,13 @@ class Processes:
     limit_max_requests: int | None = option(
         None,
         Whole("NUMBER", may_be_none=True),
-        "requests, counted as they end, after which a worker is replaced or a single process ends",
+        "requests after which a worker is replaced, or a single process ends",
         others="uvicorn and gunicorn none",
     )
     limit_max_requests_jitter: int = option(
         0,
         Whole("NUMBER", at_least=0),
-        "random number of further requests, at most this many, so that workers are not replaced at the same time",
+        "random number of further requests, at most this many",
         others="uvicorn and gunicorn 0",
     )
     limit_max_lifetime: float | None = option(
@@ -106,37 +105,37 @@ class Processes:
     limit_max_memory: int | None = option(
         None,
         Whole("BYTES", may_be_none=True),
-        "resident memory at which a worker is replaced, or a single process ends, looked at once a second",
+        "resident memory at which a worker is replaced, or a single process ends",
         others="granian has it, uvicorn and gunicorn do not",
     )
     timeout_worker_healthcheck: float | None = option(
         30.0,
         Seconds(at_least=1.0),
-        "silence of a worker's loop after which its stacks are logged and it is killed and replaced",
+        "silence of a worker's loop after which it is killed and replaced",
         others="uvicorn 5, gunicorn 30",
     )
     pid: str | None = option(
         None,
         Text("PATH"),
-        "write the number of the main process to this file, and remove the file at the end",
+        "file for the number of the main process",
         others="gunicorn has it",
     )
     user: str | None = option(
         None,
         Text("NAME"),
-        "user, by name or number, that processes become before they load the application; a supervisor stays root",
+        "user, by name or number, that loads and serves the application",
         others="gunicorn and hypercorn have it",
     )
     group: str | None = option(
         None,
         Text("NAME"),
-        "group, by name or number, that these processes become; by default the user's own",
+        "group, by name or number; by default the user's own",
         others="gunicorn and hypercorn have it",
     )
     umask: int | None = option(
         None,
         Mode("MODE"),
-        "permissions that new files of the processes do not get, in octal digits",
+        "permissions that new files do not get, in octal digits",
         others="gunicorn 0, hypercorn has it",
     )
 
@@ -148,33 +147,33 @@ class Development:
     reload: bool = option(
         False,
         Flag(),
-        "start the application again when one of its files changes; by watchfiles if it is installed, vitok[reload]",
+        "start the application again when one of its files changes",
         others="uvicorn, gunicorn, granian and hypercorn have it",
     )
     reload_dirs: tuple[str, ...] = option(
         (),
         Words("PATH"),
-        "folder to watch, with what is below it; may be given several times; by default that of --app-dir",
+        "folder to watch, by default that of --app-dir; may be repeated",
         flag="--reload-dir",
         others="uvicorn has it",
     )
     reload_includes: tuple[str, ...] = option(
         (),
         Words("PATTERN"),
-        "files to watch beside *.py; may be given several times",
+        "files to watch beside *.py; may be repeated",
         flag="--reload-include",
         others="uvicorn has it",
     )
     reload_excludes: tuple[str, ...] = option(
         (),
         Words("PATTERN"),
-        "files and folders not to watch, beside hidden ones and __pycache__; may be given several times",
+        "files and folders not to watch; may be repeated",
         flag="--reload-exclude",
         others="uvicorn has it",
     )
     reload_delay: float = option(
         0.25,
         Seconds(may_be_none=False),
-        "how long files must be unchanged before the application is started again, and how often they are looked at",
+        "how long files must be unchanged before the start",
         others="uvicorn 0.25",
     )

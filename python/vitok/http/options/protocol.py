@@ -18,35 +18,35 @@ class Timeouts:
     timeout_header: float | None = option(
         60.0,
         Seconds(),
-        "time limit for the head of a request, the first byte after connecting, and a TLS handshake",
+        "time limit for the head of a request, and for a TLS handshake",
         others="nginx 60, node 60, uvicorn none",
         is_native=True,
     )
     timeout_body: float | None = option(
         60.0,
         Seconds(),
-        "time limit without progress of a request's body, or of a response that the client does not read",
+        "time limit without progress of a request's body or a response",
         others="nginx 60, uvicorn none",
         is_native=True,
     )
     min_body_rate: int | None = option(
         500,
         Whole("BYTES", may_be_none=True),
-        "bytes per second that a request's body needs on average, beyond --timeout-body and until the response begins",
+        "bytes per second that a request's body needs on average",
         others="Apache 500, uvicorn and nginx none",
         is_native=True,
     )
     timeout_keep_alive: float | None = option(
         75.0,
         Seconds(),
-        "time limit of an idle connection; longer than that of the proxy in front (AWS 60)",
+        "time limit of an idle connection; longer than that of a proxy in front",
         others="nginx 75, uvicorn, hypercorn and node 5, gunicorn 2",
         is_native=True,
     )
     timeout_graceful_shutdown: float | None = option(
         30.0,
         Seconds(may_be_zero=True),
-        "time limit of running requests after the shutdown begins; then they are cancelled",
+        "time limit of running requests at the shutdown; then they are cancelled",
         others="gunicorn 30, uvicorn none, hypercorn 3",
     )
 
@@ -156,7 +156,7 @@ class Responses:
     headers: tuple[tuple[str, str], ...] = option(
         (),
         Fields(),
-        "header added to each response; may be given several times (in the variable: one per line)",
+        "header added to each response; may be repeated",
         flag="--header",
         others="uvicorn has it",
         is_native=True,
@@ -164,14 +164,14 @@ class Responses:
     path_send: bool = option(
         False,
         Flag(),
-        "announce http.response.pathsend: frameworks let the server send files, bypassing middleware that changes them",
+        "announce http.response.pathsend: frameworks let the server send files",
         others="uvicorn no, granian yes",
         is_native=True,
     )
     zero_copy_send: bool = option(
         False,
         Flag(),
-        "announce http.response.zerocopysend, with which an application sends from an open file",
+        "announce http.response.zerocopysend: applications send from open files",
         others="uvicorn and granian no",
         is_native=True,
     )
