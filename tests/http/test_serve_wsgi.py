@@ -165,6 +165,8 @@ def test_exceptions_are_logged() -> None:
         ("/nothing?abc", 500, "ValueError: invalid literal for int"),
         ("/exiting", 500, "RuntimeError: a WSGI application raised SystemExit"),
         ("/leaving", 500, "RuntimeError: a WSGI application raised SystemExit"),
+        ("/stopping", 500, "RuntimeError: a WSGI application raised StopIteration"),
+        ("/cancelling", 500, "RuntimeError: a WSGI application raised CancelledError"),
         ("/too-late", 0, "ValueError: too late"),
         ("/badly-closed", 200, "ValueError: in close()"),
     ],

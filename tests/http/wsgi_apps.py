@@ -1,5 +1,6 @@
 """WSGI applications that the tests of `--interface wsgi` serve, by name or as objects."""
 
+import concurrent.futures
 import json
 import sys
 import threading
@@ -149,6 +150,16 @@ def exiting(environ: Environ, start_response: Start) -> list[bytes]:
     sys.exit(3)
 
 
+def stopping(environ: Environ, start_response: Start) -> list[bytes]:
+    """Ask an iterator for more than it has."""
+    return [next(iter([]))]
+
+
+def cancelling(environ: Environ, start_response: Start) -> list[bytes]:
+    """Use the result of a task of another executor that was cancelled."""
+    raise concurrent.futures.CancelledError
+
+
 def replaced(environ: Environ, start_response: Start) -> list[bytes]:
     """Replace a head that is not sent yet."""
     start_response("200 OK", [("X-A", "1")])
@@ -188,7 +199,8 @@ def nothing(environ: Environ, start_response: Start) -> list[bytes]:
 
 HANDLERS: dict[str, Any] = {
     "/text": text, "/silent": silent, "/twice": twice, "/leaving": leaving, "/exiting": exiting, "/replaced": replaced,
-    "/too-late": too_late, "/badly-closed": badly_closed, "/nothing": nothing,
+    "/stopping": stopping, "/cancelling": cancelling, "/too-late": too_late, "/badly-closed": badly_closed,
+    "/nothing": nothing,
     "/echo": echo, "/lines": lines, "/broken": broken, "/endless": endless, "/torn": torn, "/written": written,
     "/too-long": too_long, "/meeting": meeting, "/slow": slow, "/upload": upload,
 }  # fmt: skip

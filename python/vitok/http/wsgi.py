@@ -7,13 +7,13 @@ that leave, errors of the server, reading, and fields that could pass for others
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import importlib
 import importlib.util
 import io
 import sys
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import contextmanager
 from typing import Any
 
 _App = Callable[..., Iterable[bytes]]
@@ -172,7 +172,7 @@ class _Call:
         self._head: tuple[str, list[tuple[str, str]]] | None = None
         # Sends a part; None before the head is sent.
         self._send: Callable[[bytes], object] | None = None
-        with _contained():
+        with _Contained():
             self._parts = app(environ, self.start_response)
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -188,7 +188,7 @@ class _Call:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the parts; no more of them are made once nothing is sent: then _UnwantedError is raised."""
         size = len(self._parts) if isinstance(self._parts, Sized) else None
-        with _contained():
+        with _Contained():
             for part in self._parts:
                 if self._begin(part, is_whole=size == 1):
                     yield part
@@ -198,7 +198,7 @@ class _Call:
         """Close the application's iterable, if it wants that."""
         close = getattr(self._parts, "close", None)
         if close is not None:
-            with _contained():
+            with _Contained():
                 close()
 
     def _write(self, part: bytes) -> None:
@@ -225,18 +225,22 @@ class _Call:
         return bool(part)
 
 
-@contextmanager
-def _contained() -> Iterator[None]:
-    """Raise an exception that would end the loop, such as that of `sys.exit()`, as one of the application."""
-    try:
-        yield
-    except Exception:
-        raise
-    except GeneratorExit:
-        # The iteration was given up.
-        raise
-    except BaseException as error:
-        raise RuntimeError(f"a WSGI application raised {type(error).__name__}") from error
+class _Contained:
+    """A block in which the application runs.
+
+    What would end the loop, such as the exception of `sys.exit()`, is raised as one of the application, and so is
+    what a future can't have: the request would wait for ever.
+    """
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Replace the exception, unless the iteration was given up, or it is a usual one."""
+        if error is None or isinstance(error, GeneratorExit):
+            return
+        if not isinstance(error, Exception) or isinstance(error, StopIteration | concurrent.futures.CancelledError):
+            raise RuntimeError(f"a WSGI application raised {type(error).__name__}") from error
 
 
 def _take_exception(task: asyncio.Future[None]) -> None:
