@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vitok
 from certificates_made import Certificates
 from served import CHILD_SECONDS, serving
 from test_proxy_protocol import FOUR, SIX, v2
 from tls_clients import trusting_anything
 from vitok.http import App, Request, proxy_accepting
+from vitok.http.options import Options
+from vitok.http.proxies import Trusted
 from vitok.http.proxy_protocol import ProxyProtocolError
 from vitok.http.testing import serve
 
@@ -286,6 +290,28 @@ def test_headers_that_end_early() -> None:
         for end in range(len(header)):
             with pytest.raises((ConnectionResetError, ProxyProtocolError)):
                 asyncio.run(main(header[:end]))
+
+
+def test_a_peer_that_left_before_it_was_accepted() -> None:
+    """It has no address any more, and is no failed handshake of TLS."""
+
+    async def main() -> None:
+        unused: Any = None
+        connections = proxy_accepting.ProxyConnections(unused, Options(proxy_protocol="any"), Trusted(["*"]), unused)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname())
+            accepted, _ = listener.accept()
+            # The end is a reset.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            with pytest.raises(ConnectionResetError):
+                accepted.recv(1)
+            with pytest.raises(ConnectionResetError):
+                await connections.connect(accepted, {})
+            assert accepted.fileno() == -1
+        assert connections.beginning == 0
+
+    vitok.run(main())
 
 
 def test_the_context_is_replaced(certificates: Certificates, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class ProxyConnections:
         self.beginning += 1
         peer: Any = None
         try:
-            peer = sock.getpeername()
+            peer = _peer(sock)
             client = await self._client(sock, peer)
             factory: Callable[[], Any] = self.http
             if client is not None:
@@ -152,6 +152,14 @@ class ProxyServer:
         except OSError as error:
             if self._handshake_failed is not None and self._tls:
                 self._handshake_failed(getattr(error, "peer", None), error)
+
+
+def _peer(sock: socket.socket) -> Any:
+    """Return the address of the peer. ConnectionResetError if it has left."""
+    try:
+        return sock.getpeername()
+    except OSError as error:
+        raise ConnectionResetError("the peer has left before its connection was accepted") from error
 
 
 async def read_header(sock: socket.socket, versions: tuple[int, ...]) -> tuple[str, int] | None:
