@@ -70,7 +70,9 @@ fn is_plain(character: char) -> bool {
     match character {
         '"' | '\\' => false,
         ' '..='~' => true,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => false,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => false,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => false,
+        '\u{e0000}'..='\u{e007f}' => false,
         other => !other.is_control(),
     }
 }
@@ -80,7 +82,12 @@ fn add(character: char, escapes: Escapes, out: &mut Vec<u8>) {
         match character {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),
-            _ => add_text(format_args!("\\u{:04x}", u32::from(character)), out),
+            _ => {
+                // Beyond U+FFFF there are two (RFC 8259, section 7).
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    add_text(format_args!("\\u{unit:04x}"), out);
+                }
+            }
         }
         return;
     }

@@ -4,7 +4,7 @@ use crate::lines::{JSON, TEXT, line_of, lines_of, read};
 
 /// Bytes that have a meaning somewhere: quotes, backslashes, ends of lines (Python's too), escapes of terminals, turns of
 /// direction, bytes that are no UTF-8.
-const BYTES: [&[u8]; 12] = [
+const BYTES: [&[u8]; 16] = [
     b"\"",
     b"\\",
     b"\\\"",
@@ -12,6 +12,10 @@ const BYTES: [&[u8]; 12] = [
     b"\xe2\x80\xa8",
     b"\xe2\x80\xae",
     b"\xe2\x80\x8b",
+    b"\xd8\x9c",
+    b"\xc2\xad",
+    b"\xef\xbf\xb9",
+    b"\xf3\xa0\x81\x81",
     b"\xc2\x9b31m",
     b"\xff\xfe",
     b"\xed\xa0\x80",
@@ -73,6 +77,12 @@ fn json_stays_json() {
         let unescaped = inner.replace("\\\\", "").replace("\\\"", "");
         assert!(!unescaped.contains('"') && line.is_ascii(), "{line}");
     }
+}
+
+#[test]
+fn json_has_two_escapes_for_a_character_beyond_the_first_plane() {
+    let line = line_of("%(a)s", JSON, b"/", &["User-Agent: a\u{e0041}\u{1f600}b".as_bytes()]);
+    assert_eq!(line, "{\"a\":\"a\\udb40\\udc41\u{1f600}b\"}");
 }
 
 #[test]
