@@ -89,6 +89,18 @@ def started(
 
 
 @contextmanager
+def listening(child: subprocess.Popen[str]) -> Iterator[Served]:
+    """Wait until another command listens, and end it afterwards in any case."""
+    with child:
+        try:
+            served = Served(child)
+            served.urls = served.read_until(UP)[1].split()
+            yield served
+        finally:
+            child.kill()
+
+
+@contextmanager
 def serving(*words: str | Path, **options: Any) -> Iterator[Served]:
     """Run the command until it listens; by default on a port that the kernel chooses."""
     where = () if any(str(word) in ("--uds", "--fd", "--bind", "--port") for word in words) else ("--port", "0")

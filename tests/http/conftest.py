@@ -1,13 +1,14 @@
-"""Fixtures of the tests of the HTTP server: certificates, made once, and the kinds of transports."""
+"""Fixtures of the tests of the HTTP server: certificates, made once, the kinds of transports, files of uploads."""
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from asgi_places import KINDS, Place
 from certificates_made import Certificates, make_certificates
 from tls_engines import ENGINES, choose
+from vitok.http.native import uploads
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,17 @@ def tls_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     loop = asyncio.SelectorEventLoop()
     yield loop
     loop.close()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
+    """The temporary files of a test, as they are opened."""
+    files: list[IO[bytes]] = []
+    real = uploads.open_temporary
+
+    def open_temporary(folder: str | None) -> IO[bytes]:
+        files.append(real(folder))
+        return files[-1]
+
+    monkeypatch.setattr(uploads, "open_temporary", open_temporary)
+    return files

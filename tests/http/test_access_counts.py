@@ -9,6 +9,7 @@ import pytest
 import vitok
 from asgi_messages import body, start
 from asgi_support import GET, Gate, Site, hello, request, respond, serving
+from log_support import ask_and_leave
 from native_support import a_coroutine, compiled, plain
 from vitok import _native
 from vitok.http.options import native_options
@@ -116,13 +117,7 @@ def test_a_client_that_leaves(kind: str, ending: str) -> None:
 
     served_app = application if kind == "asgi" else compiled(a_coroutine(endpoint))
     with serving(served_app, metrics=True) as site:
-        client = site.connect()
-        client.send(GET)
-        site.wait(lambda: gate.waiting)
-        getattr(client, ending)()
-        site.wait(lambda: ending == "close" or site.http.connections == 0)
-        site.turn()
-        gate.open()
+        ask_and_leave(site, gate, ending)
         site.wait(lambda: sum(site.http.metrics()["requests"]) == 1)
         assert classes(site) == {"4xx": 1}
         site.hooks.take()

@@ -4,6 +4,7 @@ Formats, escapes and keys are tested in crates/wire (tests/access), for each ato
 """
 
 import json
+import logging
 import os
 import re
 import time
@@ -13,6 +14,7 @@ import pytest
 import vitok
 from asgi_messages import body, start
 from asgi_support import GET, Gate, Site, hello, request, respond, serving
+from log_support import Kept, ask_and_leave
 from native_support import a_coroutine, compiled, plain
 from vitok import _native
 from vitok.http.log import Log
@@ -158,13 +160,7 @@ def test_a_client_that_leaves(ending: str) -> None:
         return "hello"
 
     with serving(compiled(a_coroutine(endpoint)), **formatted("%(s)s %(end)s")) as site:
-        client = site.connect()
-        client.send(GET)
-        site.wait(lambda: gate.waiting)
-        getattr(client, ending)()
-        site.wait(lambda: ending == "close" or site.http.connections == 0)
-        site.turn()
-        gate.open()
+        ask_and_leave(site, gate, ending)
         assert only_line(site) == "499 the client left"
 
 
@@ -284,15 +280,6 @@ def test_a_format_with_a_fault(text: str) -> None:
 
 def test_handlers_of_the_application_get_no_stamp(capsys: pytest.CaptureFixture[str]) -> None:
     """Lines begin with the time only where the server writes them; a handler has a form of its own."""
-    import logging
-
-    class Kept(logging.Handler):
-        def __init__(self) -> None:
-            super().__init__()
-            self.messages: list[str] = []
-
-        def emit(self, record: logging.LogRecord) -> None:
-            self.messages.append(record.getMessage())
 
     handler = Kept()
     logger = logging.getLogger("vitok.access")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asgi_messages import HEAD, body, start
 from asgi_support import BLOCK, GET, Gate, Site, echo, hello, request, respond, serving
+from log_support import ask_and_leave
 
 pytestmark = pytest.mark.vitok_only
 
@@ -110,14 +111,7 @@ def test_clients_that_leave(ending: str) -> None:
         await gate.wait()
 
     with serving(application, access_log=True) as site:
-        client = site.connect()
-        client.send(GET)
-        site.wait(lambda: gate.waiting)
-        getattr(client, ending)()
-        # A client that closes may have ended its side only: the application can answer yet.
-        site.wait(lambda: ending == "close" or site.http.connections == 0)
-        site.turn()
-        gate.open()
+        ask_and_leave(site, gate, ending)
         _, _, status, _, _, more = one_line(site)
         assert (status, more) == ("499", " (the client left)")
 

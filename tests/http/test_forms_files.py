@@ -18,20 +18,6 @@ from vitok.http.native.uploads import UploadedFile
 BIG = bytes(range(256)) * 8192  # 2 MiB
 
 
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
-    """The temporary files of a test, as they are opened."""
-    files: list[IO[bytes]] = []
-    real = uploads.open_temporary
-
-    def open_temporary(folder: str | None) -> IO[bytes]:
-        files.append(real(folder))
-        return files[-1]
-
-    monkeypatch.setattr(uploads, "open_temporary", open_temporary)
-    return files
-
-
 def form_of(*files: bytes, size: int = 65536, **limits: int | None) -> Form:
     """Read a form of files as it arrives."""
     content = body(*[part("f", file, filename=f"{number}.bin") for number, file in enumerate(files)])

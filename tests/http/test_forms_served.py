@@ -54,20 +54,6 @@ def application(**options: Any) -> App:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[IO[bytes]]:
-    """The temporary files of a test, as they are opened."""
-    files: list[IO[bytes]] = []
-    real = uploads.open_temporary
-
-    def open_temporary(folder: str | None) -> IO[bytes]:
-        files.append(real(folder))
-        return files[-1]
-
-    monkeypatch.setattr(uploads, "open_temporary", open_temporary)
-    return files
-
-
-@pytest.fixture
 def site() -> Iterator[Site]:
     """The application, served."""
     with serving(application()._compiled()) as site:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from reload_support import READY
-from served import UP, Served, get
+from served import Served, get, listening
 from support import run_python
 from vitok.http import running
 from vitok.http.options import OptionError
@@ -50,13 +50,8 @@ def started(*command: str | Path, folder: Path | None = None) -> Iterator[Served
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(FOLDER)},
     )
-    with child:
-        try:
-            served = Served(child)
-            served.urls = served.read_until(UP)[1].split()
-            yield served
-        finally:
-            child.kill()
+    with listening(child) as served:
+        yield served
 
 
 @pytest.mark.parametrize("workers", [1, 2])

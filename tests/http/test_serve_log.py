@@ -10,24 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from log_support import Kept
 from vitok.http.log import Log
 from vitok.http.options.logs import Logs
 
 pytestmark = pytest.mark.vitok_only
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
-
-
-class Kept(logging.Handler):
-    """Keeps what it gets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the message."""
-        self.messages.append(record.getMessage())
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served import CHILD_SECONDS, FOLDER, UP, Served, started
+from served import CHILD_SECONDS, FOLDER, Served, listening, started
 from served import serving as serving_with
 
 pytestmark = pytest.mark.vitok_only
@@ -37,13 +37,8 @@ def serving(app: str = "asgi_apps:without_lifespan", **streams: Any) -> Iterator
     command = [sys.executable, "-m", "vitok", "serve", app, "--app-dir", str(FOLDER), "--port", "0"]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, **streams)
-    with child:
-        try:
-            served = Served(child)
-            served.urls = served.read_until(UP)[1].split()
-            yield served
-        finally:
-            child.kill()
+    with listening(child) as served:
+        yield served
 
 
 class Client:
