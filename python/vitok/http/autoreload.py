@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from . import application, metrics, order, privileges, proxies, sockets, tls
+from . import metrics, order, sockets
 from .application import Application
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
-from .log import Log, reopens
+from .log import reopens
 from .options import OptionError, Options
+from .parent import ParentProcess
 from .process import Process, description
 from .systemd import Notifier
 from .watching import Change, Files, Watcher, folders_of
@@ -37,8 +38,10 @@ KILL_SECONDS = 1.0
 _NAMED = 3
 
 
-class Reloader:
+class Reloader(ParentProcess):
     """Serves with a worker at a time. ValueError and OSError for errors that are found before any is started."""
+
+    needs_name = "reload: expected the application as module:attribute, since it is imported again"
 
     def __init__(
         self,
@@ -51,24 +54,8 @@ class Reloader:
         """`on_bound` is called when all sockets are bound, before a worker is started."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("reload: the call has to be in the main thread, which hears of the end of a worker")
-        if not isinstance(app, str):
-            raise OptionError("reload: expected the application as module:attribute, since it is imported again")
-        application.split(app)
-        if options.app_dir is not None:
-            # Only workers import from there: this process may have root's privileges.
-            options = dataclasses.replace(options, app_dir=application.folder_of(options.app_dir))
-        proxies.Trusted(options.forwarded_allow_ips)
-        self._is_tls = tls.context(options) is not None
-        self._where = sockets.addresses_of(options)
-        metrics.address_of(options)
-        self._app = app
-        self._options = options
-        self._owner = privileges.owner_of(options)
-        self._on_bound = on_bound
-        self._notifier = notifier or Notifier()
-        self._urls: list[str] = []
-        self._log = Log(options, is_owner=True)
-        files = Files(watched_folders(app, options), options.reload_includes, options.reload_excludes)
+        super().__init__(app, options, on_bound=on_bound, notifier=notifier)
+        files = Files(watched_folders(self._app, self._options), options.reload_includes, options.reload_excludes)
         self._folders = ", ".join(_shown(folder) for folder in files.roots)
         # Before the application is imported, so that a later change is noticed.
         self._watcher = Watcher(files, options.reload_delay, self._log)
@@ -76,8 +63,6 @@ class Reloader:
         self._news: list[str] = []
         # The files that have changed since the worker was started.
         self._stale: set[str] = set()
-        self._asked = asyncio.Event()
-        self._at_once = asyncio.Event()
         self._changed = asyncio.Event()
         self._metrics = WorkerMetrics(expected=lambda: 1, is_ending=self._asked.is_set)
         # A terminal that is closed sends SIGHUP, too. nohup(1) ignores that.
@@ -117,10 +102,6 @@ class Reloader:
         finally:
             sockets.close([*bound, *watched])
             self._log.close()
-
-    def _stop(self, *, at_once: bool) -> None:
-        self._notifier.stopping()
-        (self._at_once if at_once or self._asked.is_set() else self._asked).set()
 
     def _tell(self, loop: asyncio.AbstractEventLoop, changes: list[Change]) -> None:
         """Ask for another start, from the thread that watches."""

@@ -8,16 +8,16 @@ HTTP is not known here.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import signal
 from collections.abc import Callable
 
-from . import application, metrics, order, privileges, proxies, sockets, tls
+from . import metrics, order, sockets
 from .application import Application
 from .health import Heartbeat
 from .leaving import first_of, handled, run_until, until_signal, whole_seconds
-from .log import Log, reopens
-from .options import OptionError, Options
+from .log import reopens
+from .options import Options
+from .parent import ParentProcess
 from .process import Process
 from .systemd import Notifier
 from .worker_metrics import WorkerMetrics
@@ -30,8 +30,10 @@ MOST_WORKERS = 1024
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
 
-class Supervisor:
+class Supervisor(ParentProcess):
     """Serves with several processes. ValueError and OSError for errors that are found before any is started."""
+
+    needs_name = "workers: expected the application as module:attribute, since workers import it"
 
     def __init__(
         self,
@@ -42,31 +44,13 @@ class Supervisor:
         notifier: Notifier | None = None,
     ) -> None:
         """`on_bound` is called when all sockets are bound, before a worker is started."""
-        if not isinstance(app, str):
-            raise OptionError("workers: expected the application as module:attribute, since workers import it")
-        application.split(app)
-        if options.app_dir is not None:
-            # Only workers import from there: this process may have root's privileges.
-            options = dataclasses.replace(options, app_dir=application.folder_of(options.app_dir))
-        proxies.Trusted(options.forwarded_allow_ips)
-        self._is_tls = tls.context(options) is not None
-        self._where = sockets.addresses_of(options)
-        metrics.address_of(options)
-        self._app = app
-        self._options = options
-        self._owner = privileges.owner_of(options)
-        self._on_bound = on_bound
-        self._notifier = notifier or Notifier()
-        self._urls: list[str] = []
-        self._log = Log(options, is_owner=True)
+        super().__init__(app, options, on_bound=on_bound, notifier=notifier)
         self._bound: list[sockets.Bound] = []
         self._processes: set[Process] = set()
         self._retiring: set[asyncio.Task[None]] = set()
         self._rolling: asyncio.Task[None] | None = None
         # Whether SIGHUP has come since the last replacement of all workers began.
         self._is_roll_due = False
-        self._asked = asyncio.Event()
-        self._at_once = asyncio.Event()
         self._slots: list[WorkerSlot] = []
         self._keepers: dict[WorkerSlot, asyncio.Task[None]] = {}
         self._has_started = False
@@ -107,10 +91,6 @@ class Supervisor:
         finally:
             sockets.close([*self._bound, *watched])
             self._log.close()
-
-    def _stop(self, *, at_once: bool) -> None:
-        self._notifier.stopping()
-        (self._at_once if at_once or self._asked.is_set() else self._asked).set()
 
     async def _keep_workers(self) -> None:
         """Keep a worker in each slot. The first one shows whether the application can be served at all."""
