@@ -51,12 +51,13 @@ def test_a_worker_that_hangs(path: str, function: str) -> None:
 
 
 def test_a_worker_that_is_stopped() -> None:
-    """It can't write stacks, and its state says why."""
+    """It can't write stacks, and its state says why, once."""
     with serving(*TWO, *QUICK, app=APP) as served, request_sent(served, "/stop"):
         silent = served.read_until(SILENT + r" \(state T")
         served.read_until(rf"worker {silent[1]} wrote no stacks")
         served.read_until(READY)
         assert served.end() == 0
+    assert served.errors.count("killing it") == served.errors.count("wrote no stacks") == 1
 
 
 def test_without_a_limit() -> None:

@@ -31,7 +31,7 @@ class Heartbeat:
         self._log = log
         # When each worker was last heard, and how many looks ago that was new.
         self._silence: dict[Process, tuple[float, int]] = {}
-        self._killing: dict[Process, asyncio.Task[None]] = {}
+        self._killing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look at all workers in every interval, for ever."""
@@ -41,13 +41,14 @@ class Heartbeat:
                 await asyncio.sleep(interval)
                 self._silence = {one: self._counted(one) for one in self._processes if one.is_talking}
                 for process, (_, looks) in list(self._silence.items()):
-                    if process in self._killing:
+                    if process.is_hung:
+                        # It is being killed, and may take a moment to go.
                         continue
                     self._tell_stacks(process)
                     if self._seconds is not None and looks * interval >= self._seconds:
                         self._condemn(process)
         finally:
-            for task in self._killing.values():
+            for task in self._killing:
                 task.cancel()
 
     def _counted(self, process: Process) -> tuple[float, int]:
@@ -61,12 +62,12 @@ class Heartbeat:
             self._log.logger.warning("worker %d is silent, but not killed: a debugger is attached to it", process.pid)
             del self._silence[process]
             return
+        process.is_hung = True
         task = asyncio.create_task(self._kill(process, state))
-        self._killing[process] = task
-        task.add_done_callback(lambda _: self._killing.pop(process, None))
+        self._killing.add(task)
+        task.add_done_callback(self._killing.discard)
 
     async def _kill(self, process: Process, state: str) -> None:
-        process.is_hung = True
         message = "worker %d: its loop has been silent for %g s%s: killing it (--timeout-worker-healthcheck)"
         self._log.logger.error(message, process.pid, self._seconds, state)
         await process.ask_for_stacks(STACKS_SECONDS)
