@@ -18,7 +18,7 @@ import pytest
 import vitok
 import vitok.http
 from embedded import run, serving
-from served import get
+from served import CHILD_SECONDS, get
 from support import run_python
 from vitok.http.options import table
 
@@ -89,6 +89,22 @@ def test_serve_blocks_and_leaves_signals_as_they_were() -> None:
         vitok.serve(asgi_apps.without_lifespan, fd=listener.fileno(), access_log=False, log_level="error")
         thread.join()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_workers_of_another_thread() -> None:
+    """A thread that is not the main one hears of no signal, and still finds out that its workers have ended."""
+    errors: list[BaseException] = []
+
+    def serve() -> None:
+        try:
+            vitok.serve("asgi_apps:nothing_of_this_name", port=0, workers=2)
+        except vitok.http.WorkersError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    thread.join(CHILD_SECONDS)
+    assert "do not start" in str(errors[0])
 
 
 def test_serve_refuses_a_running_loop() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable
 
 from . import metrics, order, sockets
@@ -25,6 +26,8 @@ from .worker_slot import WorkerSlot
 
 # The extra time for a worker to end, and the time to end at once, before it is killed.
 KILL_SECONDS = 5.0
+# How often workers that have ended are looked for where no signal tells.
+LOOK_SECONDS = 1.0
 # As many workers as the option allows.
 MOST_WORKERS = 1024
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
@@ -81,13 +84,16 @@ class Supervisor(ParentProcess):
             self._slots = [WorkerSlot(self, self._log) for _ in range(self._options.workers)]
             with handled(_SIGNALS, self._on_signal):
                 heartbeat = Heartbeat(self._processes, self._options.timeout_worker_healthcheck, self._log)
-                looking = asyncio.create_task(heartbeat.run())
+                looking = [asyncio.create_task(heartbeat.run())]
+                if threading.current_thread() is not threading.main_thread():
+                    looking.append(asyncio.create_task(self._look_often()))
                 async with metrics.serving(watched, self._metrics, self._log):
                     try:
                         await run_until(self._asked, self._keep_workers())
                     finally:
                         await self._end_workers()
-                        looking.cancel()
+                        for task in looking:
+                            task.cancel()
         finally:
             sockets.close([*self._bound, *watched])
             self._log.close()
@@ -182,10 +188,7 @@ class Supervisor(ParentProcess):
 
     def _on_signal(self, number: signal.Signals) -> None:
         if number == signal.SIGCHLD:
-            for process in list(self._processes):
-                process.look()
-                if process.ended.done():
-                    self._processes.discard(process)
+            self._look()
         elif number == signal.SIGUSR1:
             self._reopen()
         elif self._asked.is_set():
@@ -200,6 +203,19 @@ class Supervisor(ParentProcess):
                 self._rolling = asyncio.create_task(self._roll())
         else:
             self._resize(number)
+
+    def _look(self) -> None:
+        """Find the workers that have ended."""
+        for process in list(self._processes):
+            process.look()
+            if process.ended.done():
+                self._processes.discard(process)
+
+    async def _look_often(self) -> None:
+        """Find them outside the main thread, where no signal tells."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._look()
 
     def _reopen(self) -> None:
         """Open the log files anew, here and in all workers."""
