@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from certificates_made import Certificates
-from served import CHILD_SECONDS, Served, ask, serving
+from served import CHILD_SECONDS, FOLDER, Served, ask, serving
 from tls_authority import Authority, pem_of
 from tls_clients import certificate_at, put, trusting_anything
 
@@ -71,6 +71,32 @@ def test_a_signal_during_the_startup(files: Files) -> None:
     with serving("--ssl-certfile", files.path, app="asgi_apps:hung_up_while_it_starts") as served:
         served.read_until(LOADED)
         assert served.end() == 0
+
+
+def test_a_signal_during_the_import(files: Files, tmp_path: Path) -> None:
+    """Nor is it before that, when the pid file is there already: it neither ends the process nor is lost."""
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGHUP)\nfrom asgi_apps import without_lifespan as app\n"
+    (tmp_path / "hung_up_while_it_is_imported.py").write_text(text)
+    where = {"folder": tmp_path, "environment": {"PYTHONPATH": str(FOLDER)}}
+    with serving("--ssl-certfile", files.path, app="hung_up_while_it_is_imported:app", **where) as served:
+        served.read_until(LOADED)
+        assert served.end() == 0
+
+
+def test_a_signal_during_the_import_of_one_with_log_files(tmp_path: Path) -> None:
+    """It opens the file anew, as it does later."""
+    log = tmp_path / "log"
+    text = (
+        "import os, signal\nlog = os.environ['LOG']\nos.rename(log, log + '.1')\nos.kill(os.getpid(), signal.SIGHUP)\n"
+        "assert os.path.exists(log)\nfrom asgi_apps import without_lifespan as app\n"
+    )
+    (tmp_path / "renames_its_log.py").write_text(text)
+    where = {"folder": tmp_path, "environment": {"PYTHONPATH": str(FOLDER), "LOG": str(log)}}
+    with serving("--access-log-file", log, app="renames_its_log:app", **where) as served:
+        served.get()
+        assert served.end() == 0
+    assert '"GET / HTTP/1.1" 200' in log.read_text()
+    assert (tmp_path / "log.1").read_text() == ""
 
 
 def test_a_file_that_changes(files: Files) -> None:

@@ -18,6 +18,7 @@ from vitok._native import HttpServer
 
 from . import metrics, mounts, privileges, process_limits, proxies, sockets, tls
 from .application import Application, is_native, load
+from .early_hangup import EarlyHangup
 from .leaving import CANCEL_SECONDS, Leaving, handled, run_until, until_signal
 from .lifespan import Lifespan
 from .limits import IDLE_GRACE_SECONDS
@@ -81,13 +82,15 @@ class Server:
         bind: Callable[[], list[sockets.Bound]] | None = None,
         on_bound: Callable[[], object] | None = None,
         notifier: Notifier | None = None,
+        early: EarlyHangup | None = None,
         has_successor: bool = False,
     ) -> Server:
         """Return a server that owns its process, and so may write to the standard streams.
 
         The options are checked and the sockets bound before the application is loaded, and `on_bound` is called between
         these; without it the sockets are bound later. Logging is set up after all. `bind` returns the sockets if they
-        come from elsewhere; with `has_successor` the caller ends the server once `due` is set.
+        come from elsewhere; `early` tells of a SIGHUP before the server handles it; with `has_successor` the caller
+        ends the server once `due` is set.
         """
         self = cls.__new__(cls)
         self._prepare(options, context)
@@ -95,6 +98,7 @@ class Server:
         self._has_successor = has_successor
         self._leaving = leaving
         self._notifier = notifier or Notifier()
+        self._early = early or EarlyHangup()
         try:
             if on_bound is not None:
                 self._claim_addresses()
@@ -133,6 +137,7 @@ class Server:
         self._context = tls.context(options) if context is None else tls.given(context, options)
         self._reloading: Reloading | None = None
         self._was_hung_up = False
+        self._early = EarlyHangup()
         self._trusted = proxies.Trusted(options.forwarded_allow_ips)
         metrics.address_of(options)
         where = sockets.addresses_of(options)
@@ -288,7 +293,7 @@ class Server:
                     log=self._log,
                     tried=lambda: self._notifier.ready(self.urls),
                 )
-                if self._was_hung_up:
+                if self._was_hung_up or self._early.has_come:
                     self._reloading.request()
                 reloader = asyncio.create_task(self._reloading.run())
             self._announce(bound)

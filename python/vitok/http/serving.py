@@ -21,7 +21,7 @@ from ssl import SSLContext
 from types import TracebackType
 from typing import Any, NoReturn
 
-from . import application, config_file, configuration, log_files, privileges, tls
+from . import application, config_file, configuration, early_hangup, log_files, privileges, tls
 from .application import Application, LoadingError
 from .autoreload import Reloader, watched_folders
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
@@ -163,13 +163,18 @@ def _run(
             if options.workers == 1 and not options.reload:
                 identity.become()
 
-    with privileges.umask(options.umask), prepared(options, identity), kept(pid_file):
+    with (
+        privileges.umask(options.umask),
+        prepared(options, identity),
+        kept(pid_file),
+        early_hangup.noted(options) as early,
+    ):
         if options.reload:
             work = Reloader(app, options, on_bound=on_bound, notifier=notifier).run
         elif options.workers == 1:
             loaded = partial(load_application, app, options)
             server = Server.of_process(
-                options, loaded, leaving=leaving, context=context, on_bound=on_bound, notifier=notifier
+                options, loaded, leaving=leaving, context=context, on_bound=on_bound, notifier=notifier, early=early
             )
             work = server.serve_until_signal
         else:
