@@ -222,6 +222,13 @@ def test_a_server_in_a_loop_has_no_files(name: str) -> None:
         Server("asgi_apps:app", **{name: "some/path"})
 
 
+@pytest.mark.parametrize("name", ["use_colors", "inspect"])
+def test_what_a_server_in_a_loop_has_no_use_for(name: str) -> None:
+    """That is refused as well."""
+    with pytest.raises(OptionError, match=f"^{name}: a Server leaves "):
+        Server("asgi_apps:app", **{name: True})
+
+
 def test_a_handler_of_the_application_and_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file that the user has named is written in any case."""
     path = tmp_path / "log"
@@ -240,6 +247,21 @@ def test_a_handler_of_the_application_and_a_file(tmp_path: Path, caplog: pytest.
     text = path.read_text()
     assert "a message" in text
     assert "a line" in text
+
+
+def test_two_servers_of_a_process(tmp_path: Path) -> None:
+    """Each message is once in each file, whether the servers share it or not; in the end logging is as it was."""
+    logger = logging.getLogger("vitok.server")
+    before = (logger.level, logger.propagate, list(logger.handlers))
+    for paths in ((tmp_path / "log", tmp_path / "log"), (tmp_path / "first", tmp_path / "second")):
+        logs = [Log(Logs(log_file=str(path)), is_owner=True) for path in paths]
+        for number, log in enumerate(logs):
+            log.logger.info("message %d", number)
+        for log in logs:
+            log.close()
+        for path in paths:
+            assert re.findall(r"message \d", path.read_text()) == ["message 0", "message 1"]
+    assert (logger.level, logger.propagate, logger.handlers) == before
 
 
 def test_sigusr1_while_the_application_is_loaded(tmp_path: Path) -> None:

@@ -109,7 +109,6 @@ class Log:
         self.logger = GuardedLogger(self._logger, self._fall_back, stays_enabled=is_owner)
         """The logger of the server."""
         self._access_logger = GuardedLogger(self._access, self._fall_back, stays_enabled=is_owner)
-        self._before = [(logger, logger.level, logger.propagate) for logger in (self._logger, self._access)]
         self._handler: _OwnHandler | None = None
         self._stamp = (0, "")
         # What lines about requests begin with, and what handlers of the application do not get.
@@ -125,6 +124,7 @@ class Log:
         logging.getLogger(_LOOP).disabled = False
         is_configured = self._is_configured(self._logger)
         self._handler = self._made_handler(self._destination("log_file", "stderr")())
+        _loggers.take()
         # Where the server's messages have a handler of the application, the loop's may have none.
         logging.getLogger(_LOOP).addHandler(self._handler)
         if log_files.is_file(self._options.log_file) or not is_configured:
@@ -175,11 +175,7 @@ class Log:
             logging.getLogger(_LOOP).removeHandler(self._handler)
             self._handler.close()
             self._handler = None
-        if self._is_owner:
-            for logger, level, propagate in self._before:
-                logger.setLevel(level)
-                logger.propagate = propagate
-            self._before = []
+            _loggers.give_back()
         for file in self._files:
             log_files.release(file, is_written=is_written)
         self._files = []
@@ -276,18 +272,54 @@ class Log:
 
         This is checked for each record, since an application may configure logging at any time.
         """
+        logger = logging.getLogger(record.name)
+        # Of several servers in a process that write to one stream or file, one does.
+        stream = self._handler.stream if self._handler is not None else None
+        same = [one for one in logger.handlers if isinstance(one, _OwnHandler) and one.stream is stream]
+        if same and same[0] is not self._handler:
+            return False
         if log_files.is_file(self._options.log_file):
             return True
-        logger = logging.getLogger(record.name)
-        # Of several servers in a process one writes.
-        first = next((one for one in logger.handlers if isinstance(one, _OwnHandler)), None)
-        if first is not self._handler or _others(logger):
+        if not same or _others(logger):
             return False
         return record.name != _LOOP or not (logger.propagate and logging.getLogger().handlers)
 
 
+class _Loggers:
+    """The loggers as they were before the first of several servers in a process, in whatever order these end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: list[tuple[logging.Logger, int, bool]] = []
+
+    def take(self) -> None:
+        """Keep levels and propagation, unless another server has done that."""
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                loggers = map(logging.getLogger, (_SERVER, _ACCESS))
+                self._before = [(logger, logger.level, logger.propagate) for logger in loggers]
+
+    def give_back(self) -> None:
+        """Restore them after the last server."""
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                for logger, level, propagate in self._before:
+                    logger.setLevel(level)
+                    logger.propagate = propagate
+
+
+_loggers = _Loggers()
+
+
 class _OwnHandler(LineHandler):
     """A handler that a `Log` has added, and no application."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self.stream = stream
 
 
 def _others(logger: logging.Logger) -> list[logging.Handler]:

@@ -65,6 +65,10 @@ class Server:
         for name in ("log_file", "access_log_file", "log_config"):
             if getattr(given, name) is not None:
                 raise OptionError(f"{name}: a Server leaves logging to its program; use vitok.serve() for files")
+        if given.use_colors is not None:
+            raise OptionError("use_colors: a Server leaves logging to its program; use vitok.serve() for colours")
+        if given.inspect:
+            raise OptionError("inspect: a Server leaves its process to the program; use `vitok run --inspect`")
         if given.reload:
             raise OptionError("reload: a Server can't start its application again; use vitok.serve()")
         self._prepare(given, ssl)
