@@ -57,10 +57,11 @@ def test_environ() -> None:
 
 
 def test_the_path_of_a_proxy() -> None:
-    """`--root-path` is SCRIPT_NAME, and PATH_INFO is what follows."""
-    with serve(wsgi_apps.app, root_path="/behind") as url:
-        environ = seen(url, "/here")
-    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/behind", "/here")
+    """`--root-path` is SCRIPT_NAME, and PATH_INFO is what follows: together they are the path."""
+    for root_path, name in (("/behind", "/behind"), ("/behind/", "/behind"), ("/\xe9", "/\xc3\xa9"), ("/", "")):
+        with serve(wsgi_apps.app, root_path=root_path) as url:
+            environ = seen(url, "/here")
+        assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (name, "/here")
 
 
 def test_the_client_of_a_proxy() -> None:

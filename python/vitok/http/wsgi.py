@@ -69,7 +69,8 @@ class Wsgi:
         # The bytes of the path: `path` has replaced those that are not UTF-8.
         path = urllib.parse.unquote_to_bytes(scope["raw_path"]).decode("latin-1")
         root_path = scope.get("root_path", "").encode().decode("latin-1")
-        environ["SCRIPT_NAME"] = root_path
+        # PATH_INFO has the slash behind it.
+        environ["SCRIPT_NAME"] = root_path.rstrip("/")
         environ["PATH_INFO"] = path.removeprefix(root_path)
         cookies = [value for name, value in scope["headers"] if name == b"cookie"]
         if len(cookies) > 1:
