@@ -192,6 +192,32 @@ def test_a_worn_worker_goes_on_until_it_has_a_successor() -> None:
     assert (pool.attempts, pool.retired) == (4, [1])
 
 
+def test_pauses_after_an_exchange_are_short_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts that failed long ago do not delay the replacement of a worker that ends soon after its start."""
+    pool = WorkerPool("ready", "1", "1", "1", "ready", "ready", others_serve=True)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        if seconds:
+            pauses.append(seconds)
+        await sleep(0)
+
+    async def then(kept: WorkerSlot) -> None:
+        pool.workers[0].began -= worker_slot.STEADY_SECONDS
+        with monkeypatch.context() as patched:
+            patched.setattr(asyncio, "sleep", noted)
+            pool.workers[0].due.set_result("3 requests have ended")
+            while not pool.retired:
+                await sleep(0)
+            pool.workers[4].do("1")
+            while pool.attempts < 6:
+                await sleep(0)
+
+    keep(pool, then)
+    assert pauses == [0.0001, 0.0002, 0.0004, 0.0001]
+
+
 def test_a_slot_that_is_given_up() -> None:
     """Its worker is for the caller to end, and whoever waits for an exchange there waits no more."""
     pool = WorkerPool("ready", "starting")

@@ -115,6 +115,8 @@ class WorkerSlot:
         if successor is not None:
             if worker.ended.done():
                 self._log.logger.warning("worker %d ended (%s) before it was replaced", worker.pid, _how(worker))
+            if asyncio.get_running_loop().time() - worker.began >= STEADY_SECONDS:
+                self._pauses = 0
             self._pool.count_restart(worker.due_label or "hangup")
             self._pool.retire(worker).add_done_callback(lambda _: restart_request.fulfil(True))
             return successor
