@@ -253,6 +253,14 @@ def test_keywords_of_the_wrong_kind_are_refused(name: str, value: object) -> Non
         from_keywords({name: value})
 
 
+def test_paths_with_spaces() -> None:
+    """Folders and patterns are separated by commas or lines, and not by spaces."""
+    options = from_command(["a:b", "--reload-dir", "my project", "--reload-include", "a b*, c"], {})[1]
+    assert (options.reload_dirs, options.reload_includes) == (("my project",), ("a b*", "c"))
+    options = from_command(["a:b"], {"VITOK_RELOAD_DIRS": "my project\nother\n"})[1]
+    assert options.reload_dirs == ("my project", "other")
+
+
 def test_values_that_are_checked_twice() -> None:
     """A worker reads the options of its supervisor from JSON."""
     texts = ["--mount", "/=f", "--mount", "/a/=g", "--ssl-sni", "MÜnchen.Example=a:b", "--header", "A: 1"]

@@ -202,9 +202,10 @@ class Mode(Kind):
 
 @dataclass(frozen=True, slots=True)
 class Words(Kind):
-    """Any number of texts. In one text they are separated by commas or white space."""
+    """Any number of texts. In one text they are separated by commas or white space, or by other `separators`."""
 
     metavar: str = "TEXT"
+    separators: str = r"[,\s]+"
 
     def check(self, value: Any) -> tuple[str, ...]:
         """Check a tuple of texts."""
@@ -214,7 +215,7 @@ class Words(Kind):
         return tuple(words)
 
     def _read(self, text: str) -> Any:
-        return tuple(word for word in re.split(r"[,\s]+", text) if word)
+        return tuple(word for part in re.split(self.separators, text) if (word := part.strip()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from ..option_parsing import option
 from ..option_types import Choice, Flag, Mode, Mounts, RootPath, Seconds, Text, Whole, Words
 
+# Names of folders and files may have spaces.
+_OF_PATHS = r"[,\n]"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationOptions:
@@ -152,21 +155,21 @@ class Development:
     )
     reload_dirs: tuple[str, ...] = option(
         (),
-        Words("PATH"),
+        Words("PATH", separators=_OF_PATHS),
         "folder to watch, by default that of --app-dir; may be repeated",
         flag="--reload-dir",
         others="uvicorn has it",
     )
     reload_includes: tuple[str, ...] = option(
         (),
-        Words("PATTERN"),
+        Words("PATTERN", separators=_OF_PATHS),
         "files to watch beside *.py; may be repeated",
         flag="--reload-include",
         others="uvicorn has it",
     )
     reload_excludes: tuple[str, ...] = option(
         (),
-        Words("PATTERN"),
+        Words("PATTERN", separators=_OF_PATHS),
         "files and folders not to watch; may be repeated",
         flag="--reload-exclude",
         others="uvicorn has it",
