@@ -71,17 +71,19 @@ def test_a_response_is_not_cut_while_its_client_reads_what_is_left() -> None:
     run(main)
 
 
-def test_one_connection_that_can_not_be_closed_does_not_keep_the_others_open() -> None:
+@pytest.mark.parametrize(("method", "way"), [("begin_shutdown", "write_eof"), ("abort_connections", "abort")])
+def test_one_connection_that_can_not_be_ended_does_not_keep_the_others_open(method: str, way: str) -> None:
     """The end of the server reaches all, and the exception its caller."""
 
     async def main() -> None:
         driven = Driven(plain)
         first, second = driven.connect(), driven.connect()
-        first.close = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+        setattr(first, way, lambda: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            driven.server.begin_shutdown()
-        assert second.closing
-        first.lose(None)
+            getattr(driven.server, method)()
+        assert second.has_ended_writing or second.is_aborted
+        for wire in (first, second):
+            wire.lose(None)
         await turns()
         assert driven.server.connections == 0
 
@@ -180,7 +182,7 @@ def test_a_connection_is_closed_if_the_size_of_its_queue_can_not_be_had() -> Non
         wire = Unknown(protocol)
         protocol.connection_made(wire)
         with pytest.raises(KeyboardInterrupt):
-            driven.server.begin_shutdown()
+            wire.end()
         assert wire.closing
 
     run(main)
