@@ -51,7 +51,7 @@ pub enum Version {
 /// let mut input = &b"GET /where?q=now HTTP/1.1\r\nHost: a.example\r\n\r\n"[..];
 /// let Ok(http::Event::Request(head)) = connection.receive(&mut input) else { panic!("a request") };
 /// assert_eq!((head.method(), head.path(), head.query()), (&b"GET"[..], &b"/where"[..], &b"q=now"[..]));
-/// assert_eq!(head.framing(), http::Framing::Length(0));
+/// assert_eq!((head.line(), head.framing()), (&b"GET /where?q=now HTTP/1.1"[..], http::Framing::Length(0)));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Head {
@@ -65,6 +65,9 @@ pub struct Head {
     framing: Framing,
     notes: Notes,
 }
+
+/// The length of a version, and of the space before it.
+const VERSION_LENGTH: usize = " HTTP/1.1".len();
 
 /// What the fields say, apart from the length of the content.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,6 +93,13 @@ impl Head {
     #[must_use]
     pub fn target(&self) -> &[u8] {
         self.target.of(&self.fields.bytes)
+    }
+
+    /// The request line without its end, as it was sent: method, target and version, with single spaces between them. A
+    /// version above 1.1 is written as that.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        self.fields.bytes.get(self.method.start()..self.target.end() + VERSION_LENGTH).unwrap_or_default()
     }
 
     /// The form of the target.

@@ -149,8 +149,9 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         call!(mut self.upgrade())
     }
 
-    fn take_log(&mut self) -> Vec<LogRecord> {
-        call!(mut self.take_log())
+    #[inline]
+    fn log(&mut self) -> &mut Vec<LogRecord> {
+        call!(mut self.log())
     }
 
     fn asks_for_websocket(&self) -> bool {

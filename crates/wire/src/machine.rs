@@ -88,8 +88,14 @@ pub trait Wire<B: AsRef<[u8]>> {
     /// Returns the input for the protocol that takes over: the request that asks for it and everything after it.
     fn upgrade(&mut self) -> Vec<u8>;
 
+    /// Returns the list of what is to be logged. The driver empties it; that it keeps its memory saves an allocation for
+    /// each record.
+    fn log(&mut self) -> &mut Vec<LogRecord>;
+
     /// Takes what is to be logged.
-    fn take_log(&mut self) -> Vec<LogRecord>;
+    fn take_log(&mut self) -> Vec<LogRecord> {
+        std::mem::take(self.log())
+    }
 
     /// Returns whether the latest request asks for a WebSocket, and its application may accept that.
     fn asks_for_websocket(&self) -> bool {

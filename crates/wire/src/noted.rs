@@ -76,6 +76,23 @@ impl Noted {
 
     /// Copies parts of a request's head. `method` stands for its own if it is given.
     pub(crate) fn of_head(head: &http::Head, parts: &NotedParts, method: Option<&[u8]>) -> Self {
+        match (&parts.request[..], &parts.response[..], method) {
+            ([HeadPart::Line], [], None) => Self::only(head.line()),
+            _ => Self::of_parts(head, parts, method),
+        }
+    }
+
+    /// Copies a part, the only one there is to be.
+    #[inline]
+    fn only(part: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(SIZE + part.len());
+        let end = u32::try_from(SIZE + part.len()).unwrap_or(ABSENT);
+        bytes.extend_from_slice(&end.to_ne_bytes());
+        bytes.extend_from_slice(part);
+        Self { bytes, count: 1, total: 1 }
+    }
+
+    fn of_parts(head: &http::Head, parts: &NotedParts, method: Option<&[u8]>) -> Self {
         let mut noted = Self::with_room(parts, head.target().len());
         let protocol: &[u8] = if head.version() == http::Version::Http10 { b"HTTP/1.0" } else { b"HTTP/1.1" };
         let method = method.unwrap_or_else(|| head.method());

@@ -3,30 +3,77 @@
 //! Lines are gathered, and passed to the hooks together: in the next turn if that was not done just before, else a moment
 //! later. A busy server so calls Python some times a second, however many requests it has.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use wire::access::Facts;
-use wire::{LogEnd, LogRecord, RequestId};
+use wire::{LogEnd, LogRecord, RequestId, Wire as _};
 
 use super::connection::{Protocol, State};
 use super::log_client::{self, Client};
 use super::log_clock::LogClock;
 use super::log_lines::{BLOCK, Due, Lines};
 use super::shared::{HttpServer, Shared};
+use crate::ffi::changed;
 use crate::ffi::make;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::name;
 
-/// Takes records: counts them, and writes their lines.
-pub(super) fn take(protocol: This<'_, Protocol>, records: Vec<LogRecord>) -> Result<(), ErrorSet> {
+/// Takes the records of a connection: counts them, and writes their lines.
+// Not inlined, so that a server without a log has none of it on its path.
+#[inline(never)]
+pub(super) fn take(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
+    let now = Instant::now();
+    match take_at_once(protocol, now) {
+        Some(true) => Ok(()),
+        Some(false) => schedule(protocol, now),
+        None => take_slowly(protocol, now),
+    }
+}
+
+/// Does that within one borrow, and returns whether the lines are passed on soon enough; `None` if something is needed
+/// that only Python knows, which is rare.
+#[inline]
+fn take_at_once(protocol: This<'_, Protocol>, now: Instant) -> Option<bool> {
     let py = protocol.py();
     let value = protocol.value();
     let http_server = value.http_server.get();
     let settings = &http_server.settings;
-    let now = Instant::now();
+    if !settings.logs_access || settings.logs_scopes || settings.reports_to_hooks {
+        return None;
+    }
+    http_server.shared.with(py, |shared| {
+        if shared.lines.clock.is_over(now) {
+            return None;
+        }
+        value.state.with(py, |state| {
+            state.peer.as_ref()?;
+            let mut records = mem::take(state.wire.log());
+            for record in &records {
+                if settings.measures {
+                    let taken = taken(record, state.exchange.began, now);
+                    shared.measures.add(record, taken, &settings.duration_bounds);
+                }
+                let Lines { text, clock, .. } = &mut shared.lines;
+                write(http_server, state, clock, record, now, text);
+            }
+            records.clear();
+            *state.wire.log() = records;
+            Some(is_soon_enough(shared))
+        })
+    })
+}
+
+/// Does that if Python is called: for a connection's first line, for a new second, for what a proxy says.
+fn take_slowly(protocol: This<'_, Protocol>, now: Instant) -> Result<(), ErrorSet> {
+    let py = protocol.py();
+    let value = protocol.value();
+    let http_server = value.http_server.get();
+    let settings = &http_server.settings;
+    let records = value.state.with(py, |state| state.wire.take_log());
     if settings.measures {
         let began = value.state.with(py, |state| state.exchange.began);
         http_server.shared.with(py, |shared| {
@@ -57,13 +104,22 @@ pub(super) fn pass_on(http_server: &HttpServer, py: Python<'_>) -> Result<(), Er
     let text = http_server.shared.with(py, |shared| {
         let lines = &mut shared.lines;
         (lines.due, lines.passed) = (Due::Never, Some(Instant::now()));
-        let capacity = lines.text.len();
-        std::mem::replace(&mut lines.text, Vec::with_capacity(capacity.min(BLOCK)))
+        mem::take(&mut lines.text)
     });
     if text.is_empty() {
         return Ok(());
     }
-    Ok(http_server.hooks.bind(py).call_method1(name!("access"), (make::decoded(py, &text)?,)).map(drop)?)
+    let made = if text.is_ascii() { changed::ascii(py, &text, |_| ())? } else { make::decoded(py, &text)? };
+    keep(http_server, py, text);
+    Ok(http_server.hooks.bind(py).call_method1(name!("access"), (made,)).map(drop)?)
+}
+
+/// Keeps the memory of lines for the next ones.
+fn keep(http_server: &HttpServer, py: Python<'_>, mut text: Vec<u8>) {
+    if text.capacity() <= 2 * BLOCK {
+        text.clear();
+        http_server.shared.with(py, |shared| shared.lines.text = text);
+    }
 }
 
 /// uvicorn writes lines of its own: it gets the usual ones, with what was sent, and those of refused requests apart.
@@ -192,13 +248,7 @@ fn schedule(protocol: This<'_, Protocol>, now: Instant) -> Result<(), ErrorSet> 
     let http_server = protocol.value().http_server.bind(py);
     let server = http_server.get();
     let found = server.shared.with(py, |shared| {
-        let lines = &mut shared.lines;
-        let is_soon_enough = match lines.due {
-            Due::Never => lines.text.is_empty(),
-            Due::NextTurn => true,
-            Due::Later => lines.text.len() < BLOCK && !shared.is_ending,
-        };
-        if is_soon_enough {
+        if is_soon_enough(shared) {
             return None;
         }
         let wait = wait(shared, server, now);
@@ -211,6 +261,16 @@ fn schedule(protocol: This<'_, Protocol>, now: Instant) -> Result<(), ErrorSet> 
         Due::NextTurn => server.call_soon(callback),
         Due::Later => server.call_after(wait.as_secs_f64(), callback),
         Due::Never => Ok(()),
+    }
+}
+
+/// Returns whether nothing has to be done for the lines that wait to be passed on.
+#[inline]
+fn is_soon_enough(shared: &Shared) -> bool {
+    match shared.lines.due {
+        Due::Never => shared.lines.text.is_empty(),
+        Due::NextTurn => true,
+        Due::Later => shared.lines.text.len() < BLOCK && !shared.is_ending,
     }
 }
 

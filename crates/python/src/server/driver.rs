@@ -271,10 +271,7 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
     let value = protocol.value();
     let http_server = value.http_server.get();
     match action {
-        Action::Log => {
-            let records = value.state.with(py, |state| state.wire.take_log());
-            return access_log::take(protocol, records);
-        }
+        Action::Log => return access_log::take(protocol),
         Action::WakeReceive => return wake_receivers(protocol),
         Action::WakeSend => {
             let drains = value.state.with(py, |state| mem::take(&mut state.exchange.drains));

@@ -14,28 +14,29 @@ use crate::name;
 #[derive(Default)]
 pub(super) struct LogClock {
     pub(super) stamp: Stamp,
-    /// When it began; `None` before the first one.
-    began: Option<Instant>,
+    /// When it began, and when it ends; `None` before the first one.
+    span: Option<(Instant, Instant)>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
 
 impl LogClock {
     /// Returns whether the second is over.
+    #[inline]
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.began.is_none_or(|began| now.saturating_duration_since(began) >= SECOND)
+        self.span.is_none_or(|(_, end)| now >= end)
     }
 
     /// Returns the milliseconds since the second began.
     pub(super) fn milliseconds(&self, now: Instant) -> u32 {
-        self.began.map_or(0, |began| now.saturating_duration_since(began).subsec_millis())
+        self.span.map_or(0, |(began, _)| now.saturating_duration_since(began).subsec_millis())
     }
 
     /// Returns the clock with the second of now.
     pub(super) fn read(py: Python<'_>, now: Instant) -> Result<Self, ErrorSet> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let began = now.checked_sub(Duration::from_nanos(since.subsec_nanos().into())).or(Some(now));
-        Ok(Self { stamp: Stamp::new(&local(py, since.as_secs())?), began })
+        let began = now.checked_sub(Duration::from_nanos(since.subsec_nanos().into())).unwrap_or(now);
+        Ok(Self { stamp: Stamp::new(&local(py, since.as_secs())?), span: Some((began, began + SECOND)) })
     }
 }
 

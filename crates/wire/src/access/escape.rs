@@ -31,22 +31,34 @@ pub(super) fn json(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// The bytes that stand for themselves everywhere.
-static PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = b' ' as usize;
-    while byte <= b'~' as usize {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
+/// So many bytes are looked at together, by vector instructions.
+const LANE: usize = 16;
+
+/// Returns whether all bytes stand for themselves everywhere.
+#[inline]
+fn are_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<LANE>() else { return has_only_plain(bytes) };
+    // The last lane may cover bytes of the one before.
+    bytes.as_chunks::<LANE>().0.iter().all(|lane| has_only_plain(lane)) && has_only_plain(last)
+}
+
+/// Does the same without a branch for each byte.
+#[inline(always)]
+fn has_only_plain(bytes: &[u8]) -> bool {
+    let is_odd = |byte: u8| byte.wrapping_sub(b' ') > b'~' - b' ' || byte == b'"' || byte == b'\\';
+    bytes.iter().fold(0, |found, byte| found | u8::from(is_odd(*byte))) == 0
+}
 
 fn escape(bytes: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
-    if bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+    if are_plain(bytes) {
         out.extend_from_slice(bytes);
-        return;
+    } else {
+        escape_odd(bytes, escapes, out);
     }
+}
+
+#[cold]
+fn escape_odd(bytes: &[u8], escapes: Escapes, out: &mut Vec<u8>) {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             if is_plain(character) {

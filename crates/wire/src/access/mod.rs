@@ -10,6 +10,7 @@
 //! | `part`     | the parts of a format                            |
 //! | `atoms`    | the names of atoms                               |
 //! | `render`   | a record and its facts become a line             |
+//! | `usual`    | the same for the usual line, in one go           |
 //! | `number`   | numbers as text                                  |
 //! | `user`     | the user of the basic authentication             |
 //! | `escape`   | bytes of a peer as text                          |
@@ -23,6 +24,7 @@ mod part;
 mod render;
 mod stamp;
 mod user;
+mod usual;
 
 use crate::noted::NotedParts;
 
@@ -96,6 +98,8 @@ pub struct AccessFormat {
     parts: Vec<Part>,
     noted: NotedParts,
     style: Style,
+    /// Whether this is the usual format as text without colours.
+    is_usual: bool,
 }
 
 /// The keys of JSON without a format of one's own.
@@ -117,7 +121,7 @@ impl AccessFormat {
     pub fn usual(style: Style, process: u32) -> Self {
         let mut atoms = Atoms::new(process, |_| None);
         let parts = if style.json { usual_json(&mut atoms, process) } else { usual_text(&mut atoms, style) };
-        Self { parts, noted: atoms.noted, style }
+        Self { parts, noted: atoms.noted, style, is_usual: !style.json && !style.colors }
     }
 
     /// Reads a format: `%(NAME)s`, with flags, width and precision as in C, and `%%`. `environment` is asked for the
@@ -135,7 +139,7 @@ impl AccessFormat {
         let mut atoms = Atoms::new(process, environment);
         let read = parse::parts(text, &mut atoms)?;
         let parts = if style.json { json(read) } else { read.into_iter().map(|(_, part)| part).collect() };
-        Ok(Self { parts, noted: atoms.noted, style })
+        Ok(Self { parts, noted: atoms.noted, style, is_usual: false })
     }
 
     /// Returns what records need of heads.

@@ -2,7 +2,7 @@
 
 use super::atoms::Atom;
 use super::part::{Conversion, Part};
-use super::{AccessFormat, Facts, escape, number, user};
+use super::{AccessFormat, Facts, escape, number, user, usual};
 use crate::log::{LogEnd, LogRecord};
 
 /// The value of an atom.
@@ -25,6 +25,14 @@ const END_OF_COLOR: &str = "\x1b[0m";
 impl AccessFormat {
     /// Appends the line of a record, with its end.
     pub fn write(&self, record: &LogRecord, facts: &Facts<'_>, out: &mut Vec<u8>) {
+        if self.is_usual && record.end == LogEnd::Complete && facts.status != 0 {
+            usual::write(self.style.stamps, record, facts, out);
+        } else {
+            self.write_parts(record, facts, out);
+        }
+    }
+
+    fn write_parts(&self, record: &LogRecord, facts: &Facts<'_>, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),

@@ -27,6 +27,8 @@ pub struct LocalTime {
 pub struct Stamp {
     /// `2026-11-30T11:17:57+0100`.
     pub(super) iso: String,
+    /// The same and a space, with which a line begins.
+    pub(super) lead: String,
     /// `[30/Nov/2026:11:17:57 +0100]`, of the common log format.
     pub(super) common: String,
     /// `2026-11-30T11:17:57`.
@@ -74,6 +76,8 @@ impl Stamp {
         padded(time.year, 4, &mut common);
         common.extend([":", &clock, " ", &offset, "]"]);
         let before_fraction = date + &clock;
-        Self { iso: before_fraction.clone() + &offset, common, before_fraction, after_fraction: with_colon }
+        let iso = before_fraction.clone() + &offset;
+        let lead = iso.clone() + " ";
+        Self { iso, lead, common, before_fraction, after_fraction: with_colon }
     }
 }

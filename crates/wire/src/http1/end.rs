@@ -92,6 +92,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
             let (request, kind, status, sent) =
                 (Some(self.latest), LogKind::Request, request.status, request.sent);
             let end = if was_left { LogEnd::ClientLeft } else { end };
+            // One at a time is the rule, and the room for it stays.
+            if self.log.capacity() == 0 {
+                self.log.reserve_exact(1);
+            }
             self.log.push(LogRecord { request, kind, noted, status, sent, end });
             actions = actions.with(Action::Log);
         }

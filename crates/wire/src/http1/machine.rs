@@ -91,8 +91,9 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         self.input_of_upgrade()
     }
 
-    fn take_log(&mut self) -> Vec<LogRecord> {
-        std::mem::take(&mut self.log)
+    #[inline]
+    fn log(&mut self) -> &mut Vec<LogRecord> {
+        &mut self.log
     }
 
     #[inline]

@@ -92,8 +92,9 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
         Vec::new()
     }
 
-    fn take_log(&mut self) -> Vec<LogRecord> {
-        std::mem::take(&mut self.log)
+    #[inline]
+    fn log(&mut self) -> &mut Vec<LogRecord> {
+        &mut self.log
     }
 
     fn asks_for_websocket(&self) -> bool {

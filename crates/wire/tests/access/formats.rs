@@ -209,3 +209,37 @@ fn a_user_without_a_password_or_a_scheme() {
         assert_eq!(line_of("%(u)s", TEXT, b"/", &[&field]), wanted);
     }
 }
+
+#[test]
+fn the_usual_line_is_that_of_its_atoms() {
+    let usual = AccessFormat::usual(Style { stamps: true, ..TEXT }, 77);
+    let atoms = read("%(time)s %(client)s \"%(r)s\" %(s)s %(B)sB %(dt_ms).2fms", TEXT);
+    for status in [100, 200, 499, 599, 1000, 4999, u16::MAX] {
+        for sent in [0, 9, 10, 12_345, u64::MAX] {
+            let record = bare(status, sent, LogEnd::Complete);
+            for nanoseconds in [0, 4_999, 5_000, 94_999, 995_000, 1_234_567_890, u64::MAX] {
+                let taken = Duration::from_nanos(nanoseconds);
+                assert_eq!(line_with(&usual, &record, taken), line_with(&atoms, &record, taken));
+            }
+            let longest = line_with(&usual, &record, Duration::MAX);
+            assert_eq!(longest, line_with(&atoms, &record, Duration::MAX));
+        }
+    }
+}
+
+#[test]
+fn a_byte_with_a_meaning_is_found_wherever_it_is() {
+    for length in 1..70 {
+        for place in 0..length {
+            for byte in [b'"', b'\\', b'\x1f', b'\x7f'] {
+                let mut value = vec![b'x'; length];
+                value[place] = byte;
+                let value = String::from_utf8(value).unwrap();
+                let constant = |name: &str| (name == "PLACE").then(|| value.clone());
+                let format = AccessFormat::parse("%({PLACE}e)s", TEXT, 77, constant).unwrap();
+                let line = line_with(&format, &bare(200, 0, LogEnd::Complete), Duration::ZERO);
+                assert_eq!(line, value.replace(char::from(byte), &format!("\\x{byte:02x}")));
+            }
+        }
+    }
+}
