@@ -3,17 +3,29 @@
 Starting, replacing and ending workers is tested in test_serve_workers.py.
 """
 
+import asyncio
 import json
 import os
 import re
+import select
 import signal
 import socket
+import threading
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import vitok
+from certificates_made import Certificates
+from driven import plain
 from served import CHILD_SECONDS, Served, ask, drain, serving
+from tls_clients import trusting_anything
+from vitok._native import HttpServer
+from vitok.http import sockets, tls
+from vitok.http.listening import LOOK_AGAIN_SECONDS, Listeners
+from vitok.http.log import Log
+from vitok.http.options import Options, native_options
 
 pytestmark = pytest.mark.vitok_only
 
@@ -115,3 +127,35 @@ def test_a_queue_outlives_its_workers(gate: Path, where: tuple[str, ...], ending
         if ending == signal.SIGHUP:
             gate.write_bytes(b"")
         assert served.end() == 0
+
+
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_a_connection_for_which_a_process_was_woken_that_does_not_accept(
+    is_tls: bool, certificates: Certificates
+) -> None:
+    """A worker may be killed between its wake-up and accept(2): another one finds the connection within a second."""
+    context = tls.context(Options(ssl_certfile=str(certificates.both)))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as listener, select.epoll() as other:
+            listener.setblocking(False)
+            other.register(listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            # The process that has waited for the longest is woken: this one, if its thread has come so far.
+            sleeps = threading.Event()
+            woken = loop.run_in_executor(None, lambda: (sleeps.set(), other.poll(3 * LOOK_AGAIN_SECONDS)))
+            sleeps.wait()
+            http = HttpServer(loop, plain, native_options(), Log())
+            bound = [sockets.Bound(listener.dup(), is_shared=True)]
+            listeners = Listeners(http, bound, context if is_tls else None, handshake_seconds=None, log=Log())
+            await listeners.open(16)
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            if is_tls:
+                await writer.start_tls(trusting_anything())
+            writer.write(LAST)
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+            await woken
+            await listeners.close()
+
+    vitok.run(main())

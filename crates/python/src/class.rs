@@ -230,8 +230,14 @@ impl EventLoop {
 
     /// Record that other processes accept from the listening socket with this number: the one that has waited the longest
     /// gets the next connection. To be called before accepting starts; the end of accepting ends it.
-    fn _share_listener(&self, py: Python<'_>, descriptor: i32) {
-        self.registry.with(py, |registry| registry.set_shared(descriptor, true));
+    ///
+    /// A later call finds a connection for which the kernel woke a process that has ended since, or was stopped.
+    fn _share_listener(&self, py: Python<'_>, descriptor: i32) -> PyResult<()> {
+        let moved = self.registry.with(py, |registry| {
+            registry.set_shared(descriptor, true);
+            registry.move_behind_others(descriptor)
+        });
+        moved.map_err(|error| crate::error::os_error(&error))
     }
 
     /// Return whether the socket with this number is shared.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _HANDSHAKE_SECONDS = 1.0
 # How often it is checked whether these handshakes are complete.
 _LOOK_SECONDS = 0.01
+# How often a worker looks for connections for which another one was woken: a client waits so long at most.
+LOOK_AGAIN_SECONDS = 1.0
 # The time in which the last connection sends its request, if it has not yet: enough for a network nearby.
 _FIRST_REQUEST_SECONDS = 0.02
 # The transport's limit on the end of a connection counts from `close()`, when the response may still be on its way to a
@@ -67,11 +69,14 @@ class Listeners:
         # The last handshakes, and how many connections from the backlog have completed theirs.
         self._handshakes: list[asyncio.Task[None]] = []
         self._accepted = 0
+        self._looking: asyncio.TimerHandle | None = None
 
     async def open(self, backlog: int) -> None:
         """Start accepting. OSError names an address that another process has taken meanwhile."""
         self._backlog = backlog
         self._servers = await self._open(self._tls)
+        if any(one.is_shared for one in self._bound):
+            self._look_again()
 
     async def replace(self, context: ssl.SSLContext) -> None:
         """Use another context for connections that are accepted from here on. OSError if that is not possible.
@@ -96,6 +101,8 @@ class Listeners:
         which it shares.
         """
         self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
         last = [one for one in self._bound if one.is_ours and not (one.is_shared and restarts)]
         waiting = [sock for one in last if self._servers for sock in _line(one.sock)]
         servers, self._servers = self._servers, []
@@ -146,6 +153,21 @@ class Listeners:
             server._handshake_failed = self._note_failure
             servers.append(server)
         return servers
+
+    def _look_again(self) -> None:
+        """Look for waiting connections on shared sockets, from time to time: the kernel wakes one process for each, and
+        that one may have been killed or stopped before it accepted.
+        """
+        loop: Any = asyncio.get_running_loop()
+        self._looking = loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
+        for server in self._servers:
+            for sock in getattr(server, "sockets", ()):
+                if loop._is_shared_listener(sock.fileno()):
+                    try:
+                        loop._share_listener(sock.fileno())
+                    except OSError as error:
+                        # The kernel has no memory to watch it; the next attempt may find some.
+                        self._log.logger.warning("a listening socket can't be watched: %s", error)
 
     def _close(self, servers: list[Any]) -> None:
         for server in servers:
