@@ -203,18 +203,10 @@ class Listeners:
         """Log a TLS handshake that failed, unless one was logged just now, or the peer has only left."""
         if isinstance(error, ConnectionResetError | BrokenPipeError):
             return
-        self._failures.add(f"TLS handshake with {_shown(peer)} failed: {_reason(error)}")
+        self._failures.add(f"TLS handshake with {sockets.peer_text(peer)} failed: {_reason(error)}")
 
     def _log_failure(self, line: str, others: int) -> None:
         self._log.logger.info("%s%s", line, f" ({others} more in the last second)" if others else "")
-
-
-def _shown(peer: Any) -> str:
-    """Format an address as in the access log."""
-    if not isinstance(peer, tuple):
-        return "-"
-    host, port, *_ = peer
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(error: BaseException) -> str:

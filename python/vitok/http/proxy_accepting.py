@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vitok._accepting import GuardedSocket
 from vitok._sparse import Sparse
 
+from . import sockets
 from .proxies import Trusted
 from .proxy_protocol import SIZE_AT_MOST, VERSIONS, ProxyProtocolError, parse
 
@@ -64,7 +65,7 @@ class ProxyConnections:
         except (ProxyProtocolError, TimeoutError) as error:
             sock.close()
             reason = str(error) or f"no PROXY header within {self._seconds:g} s"
-            self._refusals.add(f"--proxy-protocol: connection of {_shown(peer)} refused: {reason}")
+            self._refusals.add(f"--proxy-protocol: connection of {sockets.peer_text(peer)} refused: {reason}")
         except BaseException as error:
             sock.close()
             error.peer = peer  # type: ignore[attr-defined]
@@ -204,11 +205,3 @@ async def _readable(sock: socket.socket) -> None:
         await arrived.wait()
     finally:
         loop.remove_reader(sock)
-
-
-def _shown(peer: Any) -> str:
-    """Format an address as in the access log."""
-    if not isinstance(peer, tuple):
-        return "-"
-    host, port, *_ = peer
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

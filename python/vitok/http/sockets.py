@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .options import OptionError, Options
 
@@ -159,6 +160,13 @@ def close(bound: Iterable[Bound]) -> None:
     """Close all of them."""
     for one in bound:
         one.close()
+
+
+def peer_text(peer: Any) -> str:
+    """Format an address as in the access log."""
+    if not isinstance(peer, tuple):
+        return "-"
+    return str(Tcp(*peer[:2]))
 
 
 def failure(error: OSError, shown: str) -> OSError:

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 from functools import partial
-from typing import Any
 
 from . import privileges
 from .leaving import Leaving, handled, run
@@ -125,8 +124,7 @@ class Reports:
     def send(self) -> None:
         """Report now, unless reports wait already: a supervisor that is stopped reads none."""
         if not self._writer.transport.get_write_buffer_size():
-            report: dict[str, Any] = getattr(self._server, "report", dict)()
-            self._writer.write(b"%b %b\n" % (REPORT, json.dumps(report).encode()))
+            self._writer.write(b"%b %b\n" % (REPORT, json.dumps(self._server.report()).encode()))
 
     async def _tell_due(self) -> None:
         await self._server.due.wait()
