@@ -1,4 +1,4 @@
-"""docs/tutorial.md: each step is served from a folder with its files, and has to respond as the page shows."""
+"""docs/tutorial/notes.md: each step is served from a folder with its files, and has to respond as the page shows."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Runs the `curl` commands of docs/tutorial.md: the few options that the page uses, and `| grep` behind them.
+"""Runs the `curl` commands of docs/tutorial/notes.md: the few options that the page uses, and `| grep` behind them.
 
 It is not curl, so that the page is tested where curl is missing; it shows what curl would show.
 """

@@ -1,4 +1,4 @@
-"""The steps of docs/tutorial.md: their files, commands and snippets. `python tests/tutorial_steps.py` renews the files.
+"""The steps of docs/tutorial/notes.md: files, commands and snippets. `python tests/tutorial_steps.py` renews the files.
 
 The last block of each file of examples/notes is the file as it is there. Earlier blocks of a file, and everything else,
 are written by hand. How a step is run is not known here.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-PAGE = PROJECT / "docs" / "tutorial.md"
+PAGE = PROJECT / "docs" / "tutorial" / "notes.md"
 EXAMPLES = PROJECT / "examples"
 FENCE = re.compile(r"^```(?P<kind>\w+)(?: (?P<path>\S+))?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^## ", re.MULTILINE)

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from .sqlite_connection import open_in_wal_mode
+
 
 class Sqlite:
     """A pool of threads for reading and a thread for writing, each with a connection of its own."""
@@ -25,8 +27,11 @@ class Sqlite:
     async def connect(cls, path: Path, schema: str) -> "Sqlite":
         """Open the file, which is made if it is not there."""
         database = cls(path)
-        await database.write("PRAGMA journal_mode = wal")
-        await database.write(schema.format(identity="INTEGER PRIMARY KEY AUTOINCREMENT"))
+        try:
+            await database.write(schema.format(identity="INTEGER PRIMARY KEY AUTOINCREMENT"))
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     async def read(self, sql: str, *values: object) -> list[dict[str, Any]]:
@@ -40,16 +45,10 @@ class Sqlite:
     def run(self, sql: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
         """Run one statement by this thread's connection. SQLite takes $1 as the name "1"."""
         if not hasattr(self.own, "connection"):
-            self.own.connection = self.open()
+            self.own.connection = open_in_wal_mode(self.path)
+            self.connections.append(self.own.connection)
         cursor = self.own.connection.execute(sql, {str(place): value for place, value in enumerate(values, 1)})
         return [{column[0]: value for column, value in zip(cursor.description, row, strict=True)} for row in cursor]
-
-    def open(self) -> sqlite3.Connection:
-        """Open a connection for this thread. A statement is a transaction, and waits while another process writes."""
-        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-        self.connections.append(connection)
-        connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII only.
-        return connection
 
     async def close(self) -> None:
         """Wait for what is running, and close all connections."""

@@ -1,10 +1,12 @@
-"""The notes of examples/notes in SQLite and in PostgreSQL: database.py, sqlite.py, postgres.py, store.py and note.py.
+"""The notes of examples/notes in SQLite and in PostgreSQL: database.py, sqlite.py, sqlite_connection.py,
+postgres.py, store.py and note.py.
 
 Both databases have to answer the same; a PostgreSQL server is started where one is installed.
 """
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +163,31 @@ def test_the_table_stays(url: str, loop: asyncio.AbstractEventLoop, tmp_path: Pa
 
     loop.run_until_complete(main())
     loop.run_until_complete(loop.shutdown_default_executor())
+
+
+def test_a_file_that_another_process_changes_is_waited_for(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    """SQLite refuses at once to set WAL mode beside a writer, as of the processes that open a new file: try again."""
+    other = sqlite3.connect(tmp_path / "notes.db", isolation_level=None)
+    other.execute("CREATE TABLE others (number INTEGER)")
+    other.execute("BEGIN IMMEDIATE")
+
+    async def main() -> None:
+        loop.call_later(0.05, other.execute, "COMMIT")
+        databases = await asyncio.gather(*(connect("sqlite:", tmp_path) for _ in range(8)))
+        for database in databases:
+            await database.close()
+
+    loop.run_until_complete(main())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    other.close()
+
+
+def test_a_file_that_cannot_be_opened_leaves_no_thread(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
+    threads = threading.active_count()
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        loop.run_until_complete(connect("sqlite:", tmp_path / "missing"))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    assert threading.active_count() == threads
 
 
 def test_sqlite_is_in_wal_mode_and_reports_errors(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> None:
