@@ -1,6 +1,6 @@
 """httptools' interface on vitok's parser: `from vitok import httptools`, or `import vitok.httptools as httptools`.
 
-The parsers are native and stricter than httptools, as RFC 9112 asks; docs/httptools.md lists each difference.
+The parsers are native and stricter than httptools, as RFC 9112 asks; docs/reference/httptools.md lists each difference.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Writes the table of options in docs/serve.md from the one in the code: `python tests/http/serve_table.py`.
+"""Writes the table of options in docs/serve/index.md from the one in the code: `python tests/http/serve_table.py`.
 
 A test compares both. The rest of the page does not change.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from vitok.http.option_parsing import Option, shown
 from vitok.http.options import table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve" / "index.md"
 BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
 
 

@@ -1,4 +1,4 @@
-"""docs/applications.md and the recipe in docs/how-to.md: the reference is that of the code, and all code runs."""
+"""docs/applications.md and the recipe in docs/how-to/index.md: the reference is that of the code, and all code runs."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ def test_the_reference_is_that_of_the_code() -> None:
 
 
 def test_the_reference_is_complete() -> None:
-    """Everything that the modules export is there, but what docs/serve.md has, and two classes to be awaited."""
+    """Everything that the modules export is there, but what docs/serve/index.md has, and two classes to be awaited."""
     serving = {"LifespanError", "Server", "WorkersError", "serve"}
     awaited = {"AsyncStreamedResponse", "AsyncTestWebSocket"}
     assert set(applications_reference.PUBLIC["vitok.http"]) == set(vitok.http.__all__) - serving
@@ -47,7 +47,7 @@ def test_code_of_the_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """The blocks of the recipe make one application, and its test passes."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "files").mkdir()
-    page = (PROJECT / "docs" / "how-to.md").read_text()
+    page = (PROJECT / "docs" / "how-to" / "index.md").read_text()
     section = page.partition("## An application without a framework\n")[2].partition("\n## ")[0]
     names = run(BLOCK.findall(section))
     names["test_index"]()

@@ -1,4 +1,4 @@
-"""The table of docs/httptools.md: what vitok.httptools reads in another way than httptools, and how each reads it."""
+"""The table of docs/reference/httptools.md: what vitok.httptools reads in another way than httptools, and how."""
 
 from typing import NamedTuple
 

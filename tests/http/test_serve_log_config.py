@@ -211,8 +211,8 @@ def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def examples() -> list[str]:
-    """The configurations in docs/serve.md."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "serve.md").read_text()
+    """The configurations in docs/serve/index.md."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "serve" / "index.md").read_text()
     section = page.partition("### A configuration of logging")[2].partition("\n### ")[0]
     return re.findall(r"^```toml\n(.*?)^```$", section, re.M | re.S)
 

@@ -1,4 +1,4 @@
-"""uvicorn with `--http httptools` after the two lines of docs/httptools.md: it runs on vitok.httptools and serves.
+"""uvicorn with `--http httptools` after two lines of docs/reference/httptools.md: it runs on vitok.httptools.
 
 The tests of uvicorn's behaviour and of WebSockets take the class too, as `HTTPTOOLS_ON_OURS`.
 """
