@@ -147,16 +147,28 @@ def test_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_way_to_give_addresses_excludes_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port on the command line is the address, whatever else a file has; one place can't give both."""
+    """An address on the command line is the only one, whatever else a file has; one place can't give both ways."""
     monkeypatch.chdir(tmp_path)
     Path("serve.toml").write_text("bind = ['unix:x']\nworkers = 2\n")
     config = ["a:b", "--config", "serve.toml"]
     assert configuration.read([*config, "--port", "1"], {}).options == Options(port=1, workers=2)
     assert configuration.read(config, {"VITOK_HOST": "h"}).options == Options(host="h", workers=2)
-    assert configuration.read(config, {"VITOK_FD": "3"}).options == Options(fd=3, bind=("unix:x",), workers=2)
+    assert configuration.read(config, {"VITOK_FD": "3"}).options == Options(fd=3, workers=2)
+    assert configuration.read([*config, "--uds", "y"], {}).options == Options(uds="y", workers=2)
     assert configuration.read(["a:b", "--uds", "x"], {"VITOK_PORT": "1"}).options == Options(uds="x")
     assert configuration.read(["a:b", "--host", "h"], {"VITOK_PORT": "1"}).options == Options(host="h", port=1)
     assert configuration.read(["a:b", "--host", "h", "--uds", "x"], {}).options == Options(host="h", uds="x")
+
+
+def test_reload_names_the_origin_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform sets WEB_CONCURRENCY for a server, and a developer who adds --reload has never written --workers."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=r"^--reload is for one process, but workers is 2 \(WEB_CONCURRENCY\)$"):
+        configuration.read(["a:b", "--reload"], {"WEB_CONCURRENCY": "2"})
+    Path("serve.toml").write_text("workers = 3\n")
+    with pytest.raises(OptionError, match=r"^--reload is for one process, but workers is 3 \(serve.toml\)$"):
+        configuration.read(["a:b", "--reload", "--config", "serve.toml"], {})
+    assert configuration.read(["a:b", "--reload", "--workers", "1"], {"WEB_CONCURRENCY": "2"}).options.workers == 1
 
 
 def test_a_project_counts_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from .options import Options, table
 
 _COMMAND_LINE = "command line"
 _ONE_ADDRESS, _ADDRESSES = frozenset({"host", "port"}), frozenset({"bind", "uds", "fd"})
-_WAYS = ((_ONE_ADDRESS, _ADDRESSES), (_ADDRESSES, _ONE_ADDRESS))
+_WAYS = ((_ONE_ADDRESS, _ADDRESSES), (_ADDRESSES, _ONE_ADDRESS | _ADDRESSES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def read(
         chosen["bind"] = (tuple(f"fd://{number}" for number in inherited), "LISTEN_FDS")
     values = {name: value for name, (value, _) in chosen.items()}
     sources = {name: source for name, (_, source) in chosen.items()}
+    if values.get("reload") and values.get("workers", 1) != 1 and sources["workers"] != _COMMAND_LINE:
+        raise OptionError(f"--reload is for one process, but workers is {values['workers']} ({sources['workers']})")
     app = values.pop("app", "")
     if not app and (given.check_config or not given.print_config):
         raise OptionError("expected an application, as module:attribute")
@@ -78,7 +80,8 @@ def read(
 def _chosen(*places: Mapping[str, tuple[Any, str]]) -> dict[str, tuple[Any, str]]:
     """Return the value of each option that counts: that of the first place which has one.
 
-    There are two ways to give addresses. The one that an earlier place uses excludes the other one in later places.
+    There are two ways to give addresses. The one that an earlier place uses excludes the other one in later places; and
+    a list of addresses is replaced as a whole, whichever options it consists of.
     """
     chosen: dict[str, tuple[Any, str]] = {}
     for place in places:
