@@ -11,6 +11,7 @@ CONFORMANCE_ARGS ?= --control
 AUTOBAHN_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
+DOCS_ARGS ?=
 # Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
 SECONDS = 60
 TARGET =
@@ -44,13 +45,14 @@ PROGRAMS := $(VENV)/.programs-$(STAMP)
 MORE_PROGRAMS := $(VENV)/.more-programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
 AUTOBAHN := $(VENV)/.autobahn-$(STAMP)
+DOCS := $(VENV)/.docs-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
 INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        clean doctor doctor-tests doctor-fuzz absent
+        docs docs-serve clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000'
@@ -63,6 +65,7 @@ help:
 	@echo "make conformance                  run CPython's own asyncio tests on this loop"
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
+	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
 	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
@@ -135,6 +138,16 @@ autobahn: $(BUILT) $(AUTOBAHN)
 fuzz: | doctor-fuzz
 	@$(PYTHON) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
 
+# The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
+docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs: $(BUILT) $(DOCS)
+	$(BIN)/mkdocs build --quiet $(DOCS_ARGS)
+	@echo 'The site is in target/site.'
+
+# It builds a page anew whenever its file changes.
+docs-serve: $(BUILT) $(DOCS)
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001 $(DOCS_ARGS)
+
 clean:
 	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache examples/notes/data
 	rm -f python/vitok/_native*.so python/vitok/_native*.dwp
@@ -175,6 +188,10 @@ $(MORE_PROGRAMS): pyproject.toml $(MADE)
 $(AUTOBAHN): pyproject.toml $(MADE)
 	@echo 'Installing the Autobahn test cases into $(VENV)'
 	@$(INSTALL) autobahn && touch $@
+
+$(DOCS): pyproject.toml $(MADE)
+	@echo 'Installing the builder of the documentation into $(VENV)'
+	@$(INSTALL) docs && touch $@
 
 # A peer without a wheel for this Python is left out of the comparison.
 $(PEERS): pyproject.toml $(MADE)
