@@ -1,4 +1,4 @@
-"""Writes the table of options in docs/serve/index.md from the one in the code: `python tests/http/serve_table.py`.
+"""Writes the table of options in docs/serve/options.md from the one in the code: `python tests/http/serve_table.py`.
 
 A test compares both. The rest of the page does not change.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from vitok.http.option_parsing import Option, shown
 from vitok.http.options import table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve" / "index.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serve" / "options.md"
 BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
 
 
@@ -40,8 +40,7 @@ def written() -> str:
         if option.group != group:
             group = option.group
             head = ["", "| Option | Variable | Default | What it does | Elsewhere |", "| --- | --- | --- | --- | --- |"]
-            # The other words keep its anchor apart from that of a section.
-            lines += ["", f"### Options: {group}", *head]
+            lines += ["", f"## {group}", *head]
         lines.append(row(option))
     return "\n".join(lines[1:]) + "\n"
 

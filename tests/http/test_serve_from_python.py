@@ -128,6 +128,7 @@ def test_the_example_of_the_documentation(capsys: pytest.CaptureFixture[str]) ->
     """The program in docs/serve/index.md that embeds a server runs as it stands there."""
     page = (Path(__file__).parents[2] / "docs" / "serve" / "index.md").read_text()
     [program] = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "http.Server" in code]
+    program = program.replace("from app import app\n", "")
     exec(program, {"app": asgi_apps.without_lifespan})
     assert re.search(r"http://127\.0\.0\.1:\d+", capsys.readouterr().out)
 

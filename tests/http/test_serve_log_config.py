@@ -211,10 +211,10 @@ def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def examples() -> list[str]:
-    """The configurations in docs/serve/index.md."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "serve" / "index.md").read_text()
-    section = page.partition("### A configuration of logging")[2].partition("\n### ")[0]
-    return re.findall(r"^```toml\n(.*?)^```$", section, re.M | re.S)
+    """The configurations in docs/serve/logs.md."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "serve" / "logs.md").read_text()
+    section = page.partition("## A configuration of logging")[2].partition("\n## ")[0]
+    return re.findall(r"^```toml .*?\n(.*?)^```$", section, re.M | re.S)
 
 
 def test_the_examples_in_the_documentation(tmp_path: Path) -> None:

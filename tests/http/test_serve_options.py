@@ -290,7 +290,7 @@ def test_help_shows_every_option_and_default(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_documentation_has_the_table() -> None:
-    """docs/serve/index.md shows the table of options as it is in the code."""
+    """docs/serve/options.md shows the table of options as it is in the code."""
     assert serve_table.difference() == "", "run python tests/http/serve_table.py"
 
 

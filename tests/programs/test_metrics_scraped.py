@@ -18,20 +18,20 @@ pytestmark = pytest.mark.vitok_only
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 DEPLOY = Path(PROJECT, "deploy", "prometheus")
-# What stands in the first column of the table in docs/serve/index.md.
+# What stands in the first column of the table in docs/serve/metrics.md.
 NAMED = re.compile(r"`((?:vitok|process)_\w+)")
 
 
 def documented() -> set[str]:
-    """The names of the metrics in docs/serve/index.md, as they are in samples."""
-    text = Path(PROJECT, "docs", "serve", "index.md").read_text()
+    """The names of the metrics in docs/serve/metrics.md, as they are in samples."""
+    text = Path(PROJECT, "docs", "serve", "metrics.md").read_text()
     table = text.partition("| Metric | Type |")[2].partition("\n\n")[0]
     return {name for line in table.splitlines() for name in NAMED.findall(line.split("|")[1])}
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_both_formats_are_read(workers: str) -> None:
-    """Both have the same metrics, and docs/serve/index.md names each."""
+    """Both have the same metrics, and docs/serve/metrics.md names each."""
     need_library("prometheus_client")
     from prometheus_client import parser
     from prometheus_client.openmetrics import parser as openmetrics_parser

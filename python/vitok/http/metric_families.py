@@ -1,6 +1,6 @@
 """The metrics of a server: their names for Prometheus, and which numbers of the reports they show.
 
-docs/serve/index.md has them as a table. How they are written, and how the numbers are gathered, is not known here.
+docs/serve/metrics.md has them as a table. How they are written, and how the numbers are gathered, is not known here.
 
 A counter and a gauge never differ by `_total` alone: in OpenMetrics they would have one name.
 """

@@ -23,7 +23,7 @@ _USAGE = "vitok serve [options] [app]"
 _DESCRIPTION = "Serves an application of ASGI, of vitok.http or of WSGI over HTTP/1.1 and WebSocket."
 _EPILOG = (
     "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
-    "VITOK_LOG_LEVEL. Times are in seconds; most limits may be none. docs/serve/index.md says more about each."
+    "VITOK_LOG_LEVEL. Times are in seconds; most limits may be none. docs/serve/options.md says more about each."
 )
 _CONFIG_HELP = (
     f"read options from this TOML file, by default [tool.vitok.serve] of pyproject.toml; the command line and "

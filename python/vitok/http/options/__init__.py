@@ -1,7 +1,7 @@
 """The options of the server, each in one place, with name, type, default, what it does and what other servers chose.
 
 The command line, the environment, files of configuration, the keywords of `vitok.serve` and `vitok.http.Server`, and
-the table in docs/serve/index.md are all made from this table (option_parsing.py, tests/http/serve_table.py). Numbers
+the table in docs/serve/options.md are all made from this table (option_parsing.py, tests/http/serve_table.py). Numbers
 that are no options are in limits.py; the native server has none of its own. The use of the values is not known here.
 """
 
