@@ -96,7 +96,7 @@ test-python: $(BUILT) $(DEV) $(PROGRAMS) | doctor-tests
 
 # Redis and PostgreSQL are those of the tests.
 programs: $(BUILT) $(DEV) $(MORE_PROGRAMS) | doctor-tests
-	VITOK_REQUIRE_MORE_PROGRAMS=1 $(BIN)/python -m pytest tests/programs/test_more_*.py tests/programs/test_clusters.py $(PYTEST_ARGS)
+	VITOK_REQUIRE_MORE_PROGRAMS=1 $(BIN)/python -m pytest tests/programs/test_more_*.py tests/programs/test_clusters.py tests/docs/test_pages.py $(PYTEST_ARGS)
 
 check: check-rust check-python
 
@@ -141,7 +141,7 @@ fuzz: | doctor-fuzz
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
 docs docs-serve: export NO_MKDOCS_2_WARNING := 1
 docs: $(BUILT) $(DOCS)
-	$(BIN)/mkdocs build --quiet $(DOCS_ARGS)
+	$(BIN)/mkdocs build $(DOCS_ARGS)
 	@echo 'The site is in target/site.'
 
 # It builds a page anew whenever its file changes.

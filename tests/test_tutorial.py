@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import tutorial_curl
+from console_blocks import Command, agrees
 from served import CHILD_SECONDS, Served, serving
-from tutorial_steps import EXAMPLES, PAGE, Command, Step, agrees, renewed, step_of, steps
+from tutorial_steps import EXAMPLES, PAGE, Step, renewed, step_of, steps
 
 pytestmark = pytest.mark.vitok_only
 
@@ -72,7 +73,7 @@ def test_snippets() -> None:
 
 
 @pytest.mark.parametrize(
-    "block", ["```python\nx = 1\n```", "```sh\nls\n```", "```\ntext\n```", "```python a.py\nx = 1\n"]
+    "block", ["```python\nx = 1\n```", "```sh\nls\n```", "```\ntext\n```", '```python title="a.py"\nx = 1\n']
 )
 def test_no_block_is_left_out(block: str) -> None:
     """A block that nothing would run is an error of the page."""
@@ -82,7 +83,7 @@ def test_no_block_is_left_out(block: str) -> None:
 
 def test_commands_are_found() -> None:
     """A step has its files, and each command with its output."""
-    step = step_of("A step\n\n```python a.py\nx = 1\n```\n\n```console\n$ one\nshown\n\n$ two\n```\n")
+    step = step_of('A step\n\n```python title="a.py"\nx = 1\n```\n\n```console\n$ one\nshown\n\n$ two\n```\n')
     assert step == Step("A step", {"a.py": "x = 1\n"}, [], [Command("one", "shown\n\n"), Command("two")])
 
 

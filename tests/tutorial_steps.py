@@ -7,23 +7,16 @@ are written by hand. How a step is run is not known here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from console_blocks import Command, commands_of
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "tutorial" / "notes.md"
 EXAMPLES = PROJECT / "examples"
-FENCE = re.compile(r"^```(?P<kind>\w+)(?: (?P<path>\S+))?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<path>[^"\n]+)")?\n(?P<text>.*?)^```$', re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^## ", re.MULTILINE)
-
-
-@dataclass
-class Command:
-    """A command of a console, and what is shown of its output."""
-
-    words: str
-    output: str = ""
 
 
 @dataclass
@@ -52,7 +45,7 @@ def renewed() -> str:
         file = EXAMPLES / (block["path"] or "")
         if block["kind"] != "python" or block.start() != last[block["path"]] or not file.is_file():
             return block[0]
-        return f"```python {block['path']}\n{file.read_text()}```"
+        return f'```python title="{block["path"]}"\n{file.read_text()}```'
 
     return FENCE.sub(renew, page)
 
@@ -78,30 +71,6 @@ def step_of(section: str) -> Step:
     fences = sum(line.startswith("```") for line in section.splitlines())
     assert fences == 2 * sum(1 for _ in FENCE.finditer(section)), f"a block in {step.title} has no end, or no kind"
     return step
-
-
-def commands_of(console: str) -> Iterator[Command]:
-    """Yield the commands of a console, each with its output."""
-    command: Command | None = None
-    for line in console.splitlines(keepends=True):
-        if line.startswith("$ "):
-            if command is not None:
-                yield command
-            command = Command(line[2:].strip())
-        else:
-            assert command is not None, f"output without a command: {line}"
-            command.output += line
-    if command is not None:
-        yield command
-
-
-def agrees(shown: str, output: str) -> bool:
-    """Tell whether an output is what the page shows; three dots stand for anything, in a line of their own for lines.
-
-    A terminal shows the prompt after the output, so the newline at its end is not seen.
-    """
-    parts = [re.escape(part) for part in re.split(r"(?m)^\.\.\.\n|\.\.\.", shown.rstrip("\n"))]
-    return re.fullmatch(".*".join(parts), output.rstrip("\n"), re.DOTALL) is not None
 
 
 if __name__ == "__main__":

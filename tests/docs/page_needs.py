@@ -1,0 +1,144 @@
+"""What a page of docs/ needs: libraries that its code imports, and commands that it calls.
+
+A missing one skips the test of the page, or fails it where everything has to be there; needs.py decides that. The names
+of what `pip install` is shown for are compared with the groups and extras of pyproject.toml.
+"""
+
+import ast
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import PurePosixPath
+
+import pytest
+from console_blocks import commands_of
+from needs import MORE, need_command, need_library
+from page_blocks import Block, PageError
+from support import PROJECT
+
+# Modules that do not have the name of what is installed.
+DISTRIBUTIONS = {
+    "dask": "distributed",
+    "grpc": "grpcio",
+    "jupyter_core": "ipykernel",
+    "opentelemetry": "opentelemetry-sdk",
+    "rest_framework": "djangorestframework",
+    "socketio": "python-socketio",
+    "zmq": "pyzmq",
+}
+# Commands that no library of Python brings, with their Debian package.
+PACKAGES = {
+    "caddy": "caddy",
+    "curl": "curl",
+    "nginx": "nginx-light",
+    "openssl": "openssl",
+    "redis-cli": "redis-tools",
+    "redis-server": "redis-server",
+    "systemd-analyze": "systemd",
+}
+# Modules of the libraries that bring a command of another name.
+COMMANDS = {"dask": "distributed", "django-admin": "django", "jupyter": "jupyter_core", "ptw": "pytest"}
+ASSIGNMENT = re.compile(r"\w+=")
+REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[(?P<extras>[\w,. -]+)\])?(?:[<>=!~].*)?$")
+OURS = {"vitok", "vitok-bench"}
+INSTALLS = re.compile(r"(?:\S*python[\d.]* -m )?(?:uv )?pip install |uv add ")
+
+
+@cache
+def requirements() -> dict[str, set[str]]:
+    """Return the names of each group and extra of pyproject.toml, without those of the groups that it includes."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    groups: dict[str, list[object]] = settings["dependency-groups"] | settings["project"]["optional-dependencies"]
+    return {group: {normal(entry) for entry in entries if isinstance(entry, str)} for group, entries in groups.items()}
+
+
+def normal(requirement: str) -> str:
+    """Return the name of a requirement as registries compare it."""
+    match = re.match(r"[\w.-]+", requirement)
+    assert match is not None, requirement
+    return re.sub(r"[-_.]+", "-", match[0]).lower()
+
+
+def need_all(blocks: list[Block]) -> None:
+    """Skip, or fail, unless everything is there. PageError for a library that is in no group."""
+    run = [block for block in blocks if block.skipped is None]
+    for block in run:
+        if block.kind in ("python", "pycon"):
+            own = {part for other in blocks if other.title for part in modules_of(other.title)}
+            for module in sorted(set(imports_of(block)) - own - sys.stdlib_module_names - {"vitok"}):
+                need_module(module, block.line)
+    for command in (command for block in run if block.kind == "console" for command in commands_of(block.text)):
+        need_program(command.words)
+
+
+def modules_of(title: str) -> Iterator[str]:
+    """Yield the name under which a file of the page, or its folder, is imported."""
+    yield PurePosixPath(title).parts[0].removesuffix(".py")
+    yield PurePosixPath(title).stem
+
+
+def imports_of(block: Block) -> Iterator[str]:
+    """Yield the modules that a block imports, by the first part of their names."""
+    if block.kind == "pycon":
+        lines = re.findall(r"^>>> (?:import|from) (\w+)", block.text, re.MULTILINE)
+        yield from lines
+        return
+    try:
+        tree = ast.parse(block.text)
+    except SyntaxError as error:
+        raise PageError(f"{block.line + (error.lineno or 1)}: {error.msg}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def need_module(module: str, line: int) -> None:
+    """Look for a library by the name of its module. PageError if no group has it."""
+    name = normal(DISTRIBUTIONS.get(module, module))
+    groups = {group for group, names in requirements().items() if name in names}
+    if not groups:
+        raise PageError(f"{line}: no group of pyproject.toml has {name}")
+    if groups == {"peers"}:
+        # They are installed for measuring only.
+        pytest.importorskip(module)
+    need_library(module, group=MORE if groups <= {MORE, "peers"} else "programs")
+
+
+def need_program(words: str) -> None:
+    """Look for the program of a command."""
+    parts = [part for part in shlex.split(words, comments=True) if not ASSIGNMENT.match(part)]
+    if not parts or INSTALLS.match(words):
+        return
+    if parts[0].startswith("python") and parts[1:2] == ["-m"] and len(parts) > 2:
+        name = parts[2].partition(".")[0]
+    else:
+        name = parts[0]
+    if name in PACKAGES:
+        need_command(name, package=PACKAGES[name])
+    module = COMMANDS.get(name, name)
+    if any(normal(DISTRIBUTIONS.get(module, module)) in names for names in requirements().values()):
+        need_module(module.replace("-", "_"), 0)
+
+
+def is_installation(words: str) -> bool:
+    """Tell whether a command installs something, and check what it names. AssertionError for what nobody tests."""
+    match = INSTALLS.match(words)
+    if match is None:
+        return False
+    known = {name for names in requirements().values() for name in names}
+    extras = set(requirements())
+    parts = shlex.split(words[match.end() :], comments=True)
+    for part in (part for part in parts if not part.startswith(("-", "dist/", "./", ".")) and "/" not in part):
+        requirement = REQUIREMENT.fullmatch(part)
+        assert requirement is not None, f"{part} is no requirement"
+        name = normal(requirement["name"])
+        assert name in known | OURS, f"{name} is in no group or extra of pyproject.toml"
+        if name == "vitok" and requirement["extras"]:
+            wanted = {extra.strip() for extra in requirement["extras"].split(",")}
+            assert wanted <= extras, f"vitok has no extra {', '.join(sorted(wanted - extras))}"
+    return True
