@@ -36,6 +36,7 @@ FACTS := $(shell $(PYTHON) tools/interpreter.py 2>/dev/null)
 STAMP := $(word 1,$(FACTS))
 NATIVE := python/vitok/_native$(word 2,$(FACTS))
 RUST := Cargo.toml $(wildcard Cargo.lock) pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+LOAD := Cargo.toml $(wildcard Cargo.lock) benchmarks/pyproject.toml $(shell find benchmarks/load crates/reactor -name '*.rs' -o -name Cargo.toml)
 CRATES := --workspace --exclude vitok-python
 
 MADE := $(VENV)/.made-$(STAMP)
@@ -47,6 +48,7 @@ PEERS := $(VENV)/.peers-$(STAMP)
 AUTOBAHN := $(VENV)/.autobahn-$(STAMP)
 DOCS := $(VENV)/.docs-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
+BENCH := $(VENV)/.bench-$(STAMP)
 INSTALL := $(BIN)/python -m pip install --group
 
 .DEFAULT_GOAL := help
@@ -61,7 +63,7 @@ help:
 	@echo 'make programs                     run programs that take long to install: grpc, Jupyter, dask, Ray and others'
 	@echo 'make check                        check formats, lints, types, the stub and the structure'
 	@echo 'make bench                        vitok bench --quick: compare this loop with others, in a minute'
-	@echo 'make bench-gate                   compare instructions of the hottest paths with benchmarks/instructions.json'
+	@echo 'make bench-gate                   compare instructions of the hottest paths with those that are kept'
 	@echo "make conformance                  run CPython's own asyncio tests on this loop"
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
@@ -88,10 +90,7 @@ test: test-rust test-python
 test-rust: | doctor
 	cargo test $(CRATES)
 
-# Without the load generator, tests of the benchmarks are skipped. cargo does not touch the file if nothing changed, and
-# its users compare its age.
-test-python: $(BUILT) $(DEV) $(PROGRAMS) | doctor-tests
-	cargo build --release --quiet --package vitok-load && touch $(CARGO_TARGET_DIR)/release/vitok-load
+test-python: $(BUILT) $(BENCH) $(DEV) $(PROGRAMS) | doctor-tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # Redis and PostgreSQL are those of the tests.
@@ -117,15 +116,15 @@ check-python: $(BUILT) $(DEV)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
+	MYPYPATH=benchmarks:benchmarks/tests $(BIN)/mypy benchmarks/tests/*.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
 	$(BIN)/python -m tools.structure
 
-bench: $(BUILT) $(PEERS)
+bench: $(BUILT) $(BENCH) $(PEERS)
 	$(BIN)/vitok bench --quick $(BENCH_ARGS)
 
 bench-gate: $(BUILT)
-	$(BIN)/python benchmarks/gate.py $(GATE_ARGS)
+	PYTHONPATH=benchmarks $(BIN)/python -m vitok_bench.gate $(GATE_ARGS)
 
 conformance: $(BUILT)
 	$(BIN)/python -m unittest -q tests.conformance.test_runner
@@ -205,5 +204,10 @@ $(PEERS): pyproject.toml $(MADE)
 $(BUILT): $(RUST) $(BUILDER) $(if $(wildcard $(NATIVE)),,absent)
 	$(BIN)/maturin develop --release --quiet --group build
 	@touch $@
+
+# The package vitok-bench. The load generator's users compare its age with that of its sources.
+$(BENCH): $(LOAD) $(BUILDER)
+	cd benchmarks && ../$(BIN)/maturin develop --release --quiet
+	@touch $(CARGO_TARGET_DIR)/release/vitok-load $@
 
 absent:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import CHILD_SECONDS, next_line, python_child, run_python
+from support import CHILD_SECONDS, PROJECT, next_line, python_child, run_python
 
 pytestmark = pytest.mark.vitok_only
 
@@ -213,15 +213,24 @@ def test_version_and_help() -> None:
 
 def test_bench_is_a_command_of_its_own() -> None:
     """Issue 4, item 1: `vitok bench` has options of its own, and lists what it can measure."""
-    child = vitok("bench", "--list", "--suite", "scheduling")
+    checkout = {"PYTHONPATH": str(PROJECT / "benchmarks")}
+    child = vitok("bench", "--list", "--suite", "scheduling", environment=checkout)
     assert (child.returncode, child.stderr) == (0, "")
     assert "call_soon_0" in child.stdout
     assert "bench" in vitok("--help").stdout
-    assert "--compare" in vitok("bench", "--help").stdout
+    assert "--compare" in vitok("bench", "--help", environment=checkout).stdout
+
+
+def test_bench_without_its_package_is_one_line() -> None:
+    """Issue 17, item 2: the package `vitok-bench` is what `vitok[bench]` installs."""
+    body = "import importlib.util as util; util.find_spec = lambda name: None; from vitok import __main__"
+    child = run_python("-c", f"{body}; __main__.main(['bench'])")
+    said = "vitok: bench: vitok-bench is not installed: pip install 'vitok[bench]' (in a checkout: make bench)\n"
+    assert (child.returncode, child.stderr) == (2, said)
 
 
 def test_nothing_but_the_standard_library_is_imported() -> None:
     """Issue 4, item 1: what the benchmarks need is imported by nobody else."""
-    body = "import sys, vitok.__main__; print([n for n in ('rich', 'matplotlib', 'bench') if n in sys.modules])"
+    body = "import sys, vitok.__main__; print([n for n in ('rich', 'matplotlib', 'vitok_bench') if n in sys.modules])"
     child = run_python("-c", body)
     assert (child.returncode, child.stdout) == (0, "[]\n")

@@ -19,7 +19,7 @@ def test_stub_agrees_with_the_binary() -> None:
     """Habit 14: private modules start with an underscore; "the stub and the binary agree, by test"."""
     if importlib.util.find_spec("mypy") is None:
         pytest.fail("mypy is missing: pip install --group dev")
-    # The same settings as in `make check`: they leave out the link to the benchmarks, which are scripts.
+    # The same settings as in `make check`.
     settings = ["--mypy-config-file", "pyproject.toml"]
     allowed = [*settings, "--allowlist", "tools/stubtest_allowlist.txt", "--ignore-unused-allowlist"]
     child = run_python("-m", "mypy.stubtest", *allowed, "vitok", cwd=PROJECT, seconds=STUBTEST_SECONDS)

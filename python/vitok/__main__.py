@@ -6,19 +6,17 @@ It starts programs and makes vitok's loop their default; loops are not known oth
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
 import signal
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 import vitok
 from vitok import _children, _program, _sigterm
 
 _COMMANDS = ("run", "serve", "top", "info", "bench")
-# In a checkout a link to benchmarks/, in a wheel a copy of its modules: scripts that import each other, not a package.
-_BENCHMARKS = Path(__file__).with_name("_benchmarks")
 _USAGE_ERROR = 2
 
 
@@ -77,12 +75,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bench(words: list[str]) -> NoReturn:
-    """Replace this process with the command in benchmarks/, a process of its own that imports nothing of vitok."""
-    script = _BENCHMARKS / "bench.py"
-    if not script.is_file():
-        _refuse("bench: this build of vitok has no benchmarks")
+    """Replace this process with the command of the package vitok-bench, which imports nothing of vitok."""
+    if importlib.util.find_spec("vitok_bench") is None:
+        _refuse("bench: vitok-bench is not installed: pip install 'vitok[bench]' (in a checkout: make bench)")
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, str(script), *words])
+    os.execv(sys.executable, [sys.executable, "-m", "vitok_bench", *words])
 
 
 def _serve(arguments: list[str]) -> None:
