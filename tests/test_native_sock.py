@@ -193,7 +193,7 @@ def test_file_that_outlives_its_socket_is_no_busy_loop(loop: asyncio.AbstractEve
 def test_blocking_socket_does_not_block_the_loop(
     loop: asyncio.AbstractEventLoop, pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    """docs/compatibility.md: such a socket is waited for natively; debug mode refuses it, as in asyncio."""
+    """docs/differences.md: such a socket is waited for natively; debug mode refuses it, as in asyncio."""
     ours, peer = pair
     ours.setblocking(True)
     task = waiting(loop, loop.sock_recv(ours, 100))

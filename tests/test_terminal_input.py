@@ -142,7 +142,7 @@ class Parts(asyncio.StreamReaderProtocol):
 
 @pytest.mark.vitok_only
 def test_a_program_that_reads_parts_by_streams(ours: Any, terminal: tuple[int, int]) -> None:
-    """Issue 14, item 5: what docs/compatibility.md says of stream readers."""
+    """Issue 14, item 5: what docs/differences.md says of stream readers."""
     readers = [asyncio.StreamReader(loop=ours)]
     protocol = Parts(readers[0], loop=ours)
     protocol.readers = readers

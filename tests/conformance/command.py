@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import catalogue, chosen_loop, engines, fork_server, report, verdict
+from . import catalogue, chosen_loop, counts, engines, fork_server, report, verdict
 from .outcome import Outcome, Result
 from .reasons import REASONS
 
@@ -66,6 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, metavar="SECONDS", help="for each test")
     parser.add_argument("--control", action="store_true", help=f"run what did not pass on {CONTROL_LOOP} too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there")
+    parser.add_argument("--counts", type=Path, metavar="FILE", help="write the counts of a complete run there")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks and output of what did not pass")
     parser.add_argument("--list", action="store_true", help="name the tests and run none")
     return parser.parse_args(arguments)
@@ -110,8 +111,18 @@ def run(
         report.print_control(run_control(results, options))
     if options.json:
         options.json.write_text(json.dumps([result.to_json() for result in results], indent=1) + "\n")
+    if options.counts:
+        record_counts(judged, options.counts, chosen, is_complete=len(cases) == len(found.cases))
     report.print_summary(judged)
     return 0 if judged.is_good else 1
+
+
+def record_counts(judged: verdict.Verdict, file: Path, chosen: chosen_loop.ChosenLoop, *, is_complete: bool) -> None:
+    """Write the counts for the documentation, unless they would say less or something else than a good run does."""
+    if is_complete and judged.is_good:
+        counts.record(file, judged, package=chosen.package)
+    else:
+        print(f"\nThe counts are not written to {file}: only those of a complete and good run are.")
 
 
 def run_twice(cases: list[catalogue.Case], chosen: chosen_loop.ChosenLoop, options: argparse.Namespace) -> list[Result]:

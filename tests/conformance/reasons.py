@@ -52,7 +52,7 @@ REASONS: tuple[Reason, ...] = (
         date=datetime.date(2026, 11, 30),
         since=(3, 13),
         why="It demands that create_unix_server(sock=...) unlinks the file of a socket that the program has bound. "
-        "Here that file stays the program's (issue 14, item 5), unless it passes cleanup_socket=True.",
+        "Here that file stays the program's, unless it passes cleanup_socket=True.",
     ),
     Reason(
         tests="test_subprocess.GenericWatcherTests.test_create_subprocess_with_pidfd",
