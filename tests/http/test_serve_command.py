@@ -46,7 +46,10 @@ def test_what_can_not_be_had_is_one_line(tmp_path: Path, certificates: Certifica
     regular.touch()
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert f"127.0.0.1:{port}: in use" in one_line("--port", str(port), code=3)
+        in_use = f"127.0.0.1:{port}: in use by another process"
+        assert one_line("--port", str(port), code=3) == f"vitok serve: {in_use}: --port chooses another one"
+        bind = one_line("--bind", f"127.0.0.1:{port}", code=3)
+        assert bind == f"vitok serve: {in_use}: --bind chooses another one"
         assert f"127.0.0.1:{port}: in use" in one_line("--port", str(port), "--workers", "2", code=3)
     assert f"unix:{regular}" in one_line("--uds", regular, code=3)
     assert "fd://0" in one_line("--fd", "0", code=3)

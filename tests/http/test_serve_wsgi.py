@@ -260,7 +260,8 @@ def test_what_is_no_application() -> None:
     """One line says what was expected."""
     code, lines = refused(app="wsgi_apps:Neither")
     assert (code, len(lines)) == (2, 1)
-    assert re.search(r"'wsgi_apps:Neither' is no application: expected .*ASGI 3.*ASGI 2.*WSGI.*App", lines[0])
+    what = "'wsgi_apps:Neither' is no application: it is the class Neither; expected "
+    assert re.search(what + ".*ASGI 3.*ASGI 2.*WSGI.*App", lines[0])
 
 
 async def two(environ: object, start_response: object) -> None:
@@ -270,10 +271,10 @@ async def two(environ: object, start_response: object) -> None:
 @pytest.mark.parametrize(
     ("app", "interface", "message"),
     [
-        (two, "auto", "is no application: expected"),
+        (two, "auto", r"is no application: it is an async function with \(environ, start_response\); expected"),
         (two, "wsgi", r"--interface: .* can't be called as one of WSGI"),
-        (wsgi_apps.Neither, "auto", "is no application: expected"),
-        (wsgi_apps.made, "auto", "is no application: expected .* with --factory"),
+        (wsgi_apps.Neither, "auto", "is no application: it is the class Neither; expected"),
+        (wsgi_apps.made, "auto", "is no application: it is a function without parameters: with --factory .*; expected"),
         (wsgi_apps.made, "wsgi", r"--interface: .* can't be called as one of WSGI"),
     ],
 )

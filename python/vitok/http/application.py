@@ -14,14 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import wsgi
-from .convention import can_be_called, convention_of, is_async
+from . import no_application, suggestions, wsgi
+from .convention import can_be_called, convention_of, may_be
 from .options import OptionError, Options
 
 Application = Callable[..., Any]
 """An ASGI 3 application: `application(scope, receive, send)` returns an awaitable. A native one is called like that,
 too, but for its requests."""
 
+# Each `interface` in words, and what its applications are called with.
+_CONVENTIONS = {
+    "asgi3": ("ASGI 3", "(scope, receive, send)"),
+    "asgi2": ("ASGI 2", "(scope)"),
+    "wsgi": ("WSGI", "(environ, start_response)"),
+}
 # How many modules of applications are being imported.
 _loads = 0
 
@@ -38,12 +44,13 @@ def load(app: Any, options: Options) -> Application:
     """
     if options.app_dir is not None:
         look_in(options.app_dir)
-    found = find(app) if isinstance(app, str) else app
+    found = find(app, options.app_dir) if isinstance(app, str) else app
     shown = repr(app) if isinstance(app, str) else f"the application {app!r}"
     if not callable(found):
-        raise LoadingError(f"{shown} is not callable, but of type {type(found).__name__}")
+        raise LoadingError(f"{shown} is not callable: it is {no_application.description(found)}")
     if options.factory:
         found = _made(found, shown)
+        shown = f"what the factory {shown} returned"
     interface = options.interface
     if is_native(found):
         if interface in ("asgi2", "wsgi"):
@@ -56,19 +63,27 @@ def load(app: Any, options: Options) -> Application:
     if interface == "native":
         raise LoadingError(f"--interface: {shown} is not native: expected a vitok.http.App, not {type(found).__name__}")
     if interface == "auto":
-        interface = convention_of(found)
+        interface = "" if no_application.own_server(found) else convention_of(found)
         if not interface:
             raise LoadingError(
-                f"{shown} is no application: expected one of ASGI 3, called with (scope, receive, send), of ASGI 2, "
-                "called with (scope), of WSGI, called with (environ, start_response), a vitok.http.App, or with "
-                "--factory a function that makes one of them"
+                f"{shown} is no application: it is {no_application.description(found)}; expected one of ASGI 3, called "
+                "with (scope, receive, send), of ASGI 2, called with (scope), of WSGI, called with (environ, "
+                "start_response), a vitok.http.App, or with --factory a function that makes one of them"
             )
+    elif not may_be(found, interface):
+        name, parameters = _CONVENTIONS[interface]
+        other = convention_of(found)
+        what = f"one of {_CONVENTIONS[other][0]}" if other else no_application.description(found)
+        raise LoadingError(
+            f"--interface: {shown} can't be called as one of {name}: expected an application that is called with "
+            f"{parameters}; it is {what}"
+        )
     return as_asgi3(found, interface) if interface != "wsgi" else _as_wsgi(found, shown, options.wsgi_threads)
 
 
 def is_native(app: Any) -> bool:
     """Return whether an application is a `vitok.http.App`, which this does not import."""
-    return hasattr(app, "_compiled")
+    return hasattr(type(app), "_compiled")
 
 
 def as_asgi3(app: Application, interface: str = "auto") -> Application:
@@ -110,11 +125,18 @@ def comes_of_disconnect(error: BaseException | None, steps: int = 16) -> bool:
     return False
 
 
-def split(name: str) -> tuple[str, str]:
-    """Split a name into module and attribute. LoadingError if it has another form."""
+def split(name: str, app_dir: str | None = None) -> tuple[str, str]:
+    """Split a name into module and attribute. LoadingError if it has another form, with what was probably meant.
+
+    `app_dir` is the folder of the modules, if it is not the current one.
+    """
+    folder = app_dir or "."
+    if path := suggestions.for_path(name, folder):
+        raise LoadingError(f"{name!r} is not of the form module:attribute: {path}")
     module, colon, attribute = name.partition(":")
     if not colon or not attribute:
-        raise LoadingError(f"{name!r} has no attribute: expected module:attribute, such as {module or 'module'}:app")
+        meant = suggestions.for_module(module, folder)
+        raise LoadingError(f"{name!r} has no attribute: expected module:attribute, such as {meant}")
     if not module or not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
         raise LoadingError(f"{name!r} is not of the form module:attribute")
     return module, attribute
@@ -150,22 +172,25 @@ def _loading() -> Iterator[None]:
         _loads -= 1
 
 
-def find(name: str) -> Any:
-    """Return the object of the name `module:attribute`."""
-    module_name, attribute = split(name)
+def find(name: str, app_dir: str | None = None) -> Any:
+    """Return the object of the name `module:attribute`. `app_dir` is only for what LoadingError suggests."""
+    module_name, attribute = split(name, app_dir)
     try:
         with _loading():
-            found: Any = importlib.import_module(module_name)
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         # A module that the module itself fails to import is an error of that module, and raised as it is.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise LoadingError(f"there is no module {error.name!r} for {name!r}") from None
+        meant = suggestions.for_missing_module(module_name, attribute, app_dir or ".")
+        raise LoadingError(f"there is no module {error.name!r} for {name!r}{meant}") from None
+    found: Any = module
     for part in attribute.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise LoadingError(f"module {module_name!r} has no attribute {attribute!r}") from None
+            meant = suggestions.for_missing_attribute(attribute, vars(module), module.__file__)
+            raise LoadingError(f"module {module_name!r} has no attribute {attribute!r}{meant}") from None
     return found
 
 
@@ -202,7 +227,8 @@ def as_coroutine_function(application: Callable[..., Any]) -> Callable[..., Any]
 def _made(factory: Callable[..., Any], shown: str) -> Any:
     """Return the result of a factory."""
     if not can_be_called(factory, 0):
-        raise LoadingError(f"{shown} is not a factory: it can't be called without arguments")
+        hint = " (it is an application: leave out --factory)" if no_application.is_application(factory) else ""
+        raise LoadingError(f"{shown} is not a factory: it can't be called without arguments{hint}")
     made = factory()
     if inspect.iscoroutine(made):
         made.close()
@@ -215,10 +241,7 @@ def _made(factory: Callable[..., Any], shown: str) -> Any:
 
 
 def _as_wsgi(app: Callable[..., Any], shown: str, threads: int) -> Application:
-    """Return a WSGI application as one of ASGI 3. LoadingError if it can't be called as one, or a2wsgi is missing."""
-    if not can_be_called(app, 2) or is_async(app):
-        expected = "expected a WSGI application, called with (environ, start_response)"
-        raise LoadingError(f"--interface: {shown} can't be called as one of WSGI: {expected}")
+    """Return a WSGI application as one of ASGI 3. LoadingError if a2wsgi is missing."""
     if not wsgi.is_available():
         raise LoadingError(f"{shown} is a WSGI application, which needs a2wsgi: pip install 'vitok[wsgi]'")
     return wsgi.Wsgi(app, threads=threads)

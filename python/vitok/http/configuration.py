@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import config_file, env_file
+from . import config_file, env_file, suggestions
 from .option_parsing import (
     APP_VARIABLE,
     CONFIG_VARIABLE,
@@ -73,7 +73,8 @@ def read(
         raise OptionError(f"--reload is for one process, but workers is {values['workers']} ({sources['workers']})")
     app = values.pop("app", "")
     if not app and (given.check_config or not given.print_config):
-        raise OptionError("expected an application, as module:attribute")
+        meant = suggestions.for_nothing(values.get("app_dir") or ".")
+        raise OptionError(f"expected an application, as module:attribute{meant}")
     return Configuration(app, Options(**values), sources, given.print_config, given.check_config)
 
 

@@ -34,7 +34,7 @@ class ParentProcess:
         """`on_bound` is called when all sockets are bound, before a worker is started."""
         if not isinstance(app, str):
             raise OptionError(self.needs_name)
-        application.split(app)
+        application.split(app, options.app_dir)
         if options.app_dir is not None:
             # Only workers import from there: this process may have root's privileges.
             options = dataclasses.replace(options, app_dir=application.folder_of(options.app_dir))

@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Tcp:
 
     host: str
     port: int
+    option: str = field(default="", compare=False)
+    """The option that gives the address, for messages."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -68,13 +70,16 @@ def addresses_of(options: Options) -> list[Address]:
 
     Host and port are used if no other address is given.
     """
-    found = [parse_address(text) for text in options.bind]
+    found: list[Address] = []
+    for text in options.bind:
+        address = parse_address(text)
+        found.append(replace(address, option="--bind") if isinstance(address, Tcp) else address)
     if options.uds is not None:
         found.append(Unix(options.uds))
     if options.fd is not None:
         found.append(Inherited(options.fd))
     if not found:
-        return [Tcp(options.host, options.port)]
+        return [Tcp(options.host, options.port, option="--port")]
     for name in ("host", "port"):
         if getattr(options, name) != Options.__dataclass_fields__[name].default:
             raise OptionError(f"--{name} cannot be combined with --bind, --uds or --fd: give the address with --bind")
@@ -169,10 +174,11 @@ def peer_text(peer: Any) -> str:
     return str(Tcp(*peer[:2]))
 
 
-def failure(error: OSError, shown: str) -> OSError:
-    """Return the kernel's error, with the address."""
+def failure(error: OSError, shown: str, option: str = "") -> OSError:
+    """Return the kernel's error, with the address, and the option that gives another one."""
     if error.errno == errno.EADDRINUSE:
-        return OSError(error.errno, f"{shown}: in use by another process")
+        hint = f": {option} chooses another one" if option else ""
+        return OSError(error.errno, f"{shown}: in use by another process{hint}")
     return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")
 
 
@@ -187,7 +193,7 @@ def _bind_tcp(address: Tcp) -> list[Bound]:
     port = address.port
     try:
         for family, place in dict.fromkeys((entry[0], entry[4]) for entry in found):
-            sock = _bind_one(family, (place[0], port, *place[2:]), shown=str(address))
+            sock = _bind_one(family, (place[0], port, *place[2:]), address=address)
             if sock is not None:
                 made.append(Bound(sock))
                 port = sock.getsockname()[1]
@@ -199,7 +205,7 @@ def _bind_tcp(address: Tcp) -> list[Bound]:
     return made
 
 
-def _bind_one(family: int, place: tuple[object, ...], *, shown: str) -> socket.socket | None:
+def _bind_one(family: int, place: tuple[object, ...], *, address: Tcp) -> socket.socket | None:
     """Bind a TCP socket to a literal address. Return None if the kernel does not support the family.
 
     SO_REUSEADDR lets a server start again at once; on Linux it does not let two processes listen on one port.
@@ -214,7 +220,7 @@ def _bind_one(family: int, place: tuple[object, ...], *, shown: str) -> socket.s
         sock.bind(place)
     except OSError as error:
         sock.close()
-        raise failure(error, shown) from None
+        raise failure(error, str(address), address.option) from None
     return sock
 
 

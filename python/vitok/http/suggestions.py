@@ -1,0 +1,173 @@
+"""What was probably meant by a name of an application that leads nowhere: modules and attributes nearby.
+
+Files are read as text and never run. Each function returns the end of a message, or nothing. Loading is not known here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .module_text import applications_in, factories_in
+
+# So many names are shown; more are a list that nobody reads.
+_MOST_NAMES = 4
+# So many files of a folder are read.
+_MOST_FILES = 50
+# Modules in which the application of a folder usually is.
+_USUAL_MODULES = ("main", "app", "asgi", "wsgi", "server")
+# How alike two names are of which one is the other with a mistake in it: a letter of four.
+_LIKENESS = 0.74
+_SUFFIX = ".py"
+_PACKAGE = "__init__.py"
+
+
+def for_path(name: str, folder: str) -> str:
+    """Return what to type instead of the path of a file, or "" if the name is none. `folder` is that of the modules.
+
+    The path may have an attribute, as in src/site.py:app, and may lack the ending.
+    """
+    text, colon, attribute = name.partition(":")
+    is_path = os.sep in text
+    if not is_path and not text.endswith(_SUFFIX):
+        return ""
+    path = _file_of(text, Path(folder))
+    if path is None:
+        if not is_path and colon:
+            # It may be a module py in a package.
+            return ""
+        missing = Path(text) if text.endswith(_SUFFIX) else Path(f"{text}{_SUFFIX}")
+        near = _near(missing.name, (one.name for one in _files(missing.parent)))
+        meant = f": did you mean {_shown(missing.parent / one for one in near)}?" if near else ""
+        return f"there is no file {str(missing)!r}{meant}"
+    module, app_dir = _module_of(path, Path(folder))
+    if not all(part.isidentifier() for part in module.split(".")):
+        return f"it is a file that can't be imported: {path.stem!r} is no name of a module"
+    app = f"{module}:{attribute}" if attribute else _calls(module, path)
+    return f"it is a file: vitok serve {app}{app_dir}"
+
+
+def for_module(name: str, folder: str) -> str:
+    """Return what could follow a name without an attribute: `site` becomes `site:app`, or what the file has."""
+    path = _path_of(name, Path(folder)) if name else None
+    return f"{name or 'module'}:app" if path is None else _calls(name, path)
+
+
+def for_nothing(folder: str) -> str:
+    """Return the application of the first module in the folder that has one, the usual names before others."""
+    where = Path(folder)
+    names = [name for name in _USUAL_MODULES if _is_file(where / f"{name}{_SUFFIX}")]
+    for name in dict.fromkeys([*names, *(one.stem for one in _files(where))][:_MOST_FILES]):
+        path = where / f"{name}{_SUFFIX}"
+        if name.isidentifier() and name != "__init__" and (applications_in(path) or factories_in(path)):
+            return f", such as {_calls(name, path)}"
+    return ""
+
+
+def for_missing_module(name: str, attribute: str, folder: str) -> str:
+    """Return the names of modules in the folder that are like this one, or the folder in which it is."""
+    top = name.partition(".")[0]
+    where = Path(folder)
+    if near := _near(top, _modules(where)):
+        return f": did you mean {_shown(f'{one}{name.removeprefix(top)}:{attribute}' for one in near)}?"
+    if name.endswith(_SUFFIX) and _path_of(stem := name.removesuffix(_SUFFIX), where):
+        return f": did you mean {stem + ':' + attribute!r}?"
+    for one in sorted(_folders(where)):
+        if _path_of(name, one) is not None:
+            return f": it is in {one.name!r}, for which there is --app-dir {one.name}"
+    return ""
+
+
+def for_missing_attribute(attribute: str, names: Iterable[str], file: str | None) -> str:
+    """Return names of a module that are like this attribute, or its applications. `names` are all that it has."""
+    path = None if file is None else Path(file)
+    applications = [] if path is None else applications_in(path)
+    factories = [] if path is None else factories_in(path)
+    near = _near(attribute, [*applications, *factories]) or _near(attribute, _public(names))
+    found = near or applications or factories
+    if not found:
+        return ""
+    return f": did you mean {_shown(found)}{' with --factory' if found[0] in factories else ''}?"
+
+
+def _public(names: Iterable[str]) -> list[str]:
+    return [one for one in names if not one.startswith("_")]
+
+
+def _calls(module: str, path: Path) -> str:
+    """Return the applications in a file as arguments; for a package also those of its usual modules."""
+    for one in (path, *(path.with_name(f"{usual}{_SUFFIX}") for usual in _USUAL_MODULES if path.name == _PACKAGE)):
+        name = module if one == path else f"{module}.{one.stem}"
+        if applications := applications_in(one):
+            return " or ".join(f"{name}:{application}" for application in applications[:_MOST_NAMES])
+        if factories := factories_in(one):
+            return f"{name}:{factories[0]} --factory"
+    return f"{module}:app"
+
+
+def _module_of(path: Path, folder: Path) -> tuple[str, str]:
+    """Return the name by which a file is imported, and the option that it needs, if it does."""
+    path = path.absolute()
+    names = [] if path.name == _PACKAGE else [path.stem]
+    parent = path.parent
+    while _is_file(parent / _PACKAGE):
+        names.insert(0, parent.name)
+        parent = parent.parent
+    if os.path.realpath(parent) == os.path.realpath(folder):
+        return ".".join(names), ""
+    return ".".join(names), f" --app-dir {os.path.relpath(parent)}"
+
+
+def _file_of(text: str, folder: Path) -> Path | None:
+    """Return the file of a path, which may lack the ending or be that of a package; None if there is none."""
+    for path in (Path(text), folder / text):
+        for one in (path, path / _PACKAGE, path.parent / f"{path.name}{_SUFFIX}"):
+            if _is_file(one):
+                return one
+    return None
+
+
+def _path_of(module: str, folder: Path) -> Path | None:
+    """Return the file of a module in this folder."""
+    base = folder.joinpath(*module.split("."))
+    return next((one for one in (base / _PACKAGE, base.parent / f"{base.name}.py") if _is_file(one)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a file, which a folder that can't be searched has not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _modules(folder: Path) -> list[str]:
+    packages = [one.name for one in _folders(folder) if _is_file(one / _PACKAGE)]
+    return packages + [one.stem for one in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the Python files of a folder; none if it can't be read."""
+    try:
+        return sorted(one for one in folder.iterdir() if one.suffix == _SUFFIX)
+    except OSError:
+        return []
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, but for hidden ones; none if it can't be read."""
+    try:
+        return [one for one in folder.iterdir() if not one.name.startswith(".") and one.is_dir()]
+    except OSError:
+        return []
+
+
+def _near(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, dict.fromkeys(names), n=_MOST_NAMES, cutoff=_LIKENESS)
+
+
+def _shown(names: Iterable[object]) -> str:
+    shown = [repr(str(one)) for one in names]
+    return " or ".join(shown[:_MOST_NAMES])
