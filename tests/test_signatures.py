@@ -50,6 +50,12 @@ def shape(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=bare, return_annotation=inspect.Signature.empty)
 
 
+@pytest.mark.parametrize("name", ["create_connection", "sock_accept", "sock_recv", "sock_sendall", "sock_sendto"])
+def test_native_coroutine_methods_have_asyncios_docstrings(name: str) -> None:
+    """`help(loop.sock_recv)` shows what asyncio says of the method, not what its class is."""
+    assert inspect.getdoc(getattr(ours("Loop"), name)) == inspect.getdoc(getattr(asyncio.SelectorEventLoop, name))
+
+
 def test_nothing_public_is_missing() -> None:
     """Line "Signatures": also what asyncio's selector loop has beyond the abstract one."""
     assert set(public_names(asyncio.SelectorEventLoop)) <= set(public_names(ours("Loop")))

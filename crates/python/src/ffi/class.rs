@@ -71,9 +71,11 @@ impl<'py, T: ClassValue> Definition<'py, T> {
             slot(ffi::Py_tp_dealloc, dealloc::<T> as ffi::destructor as *mut c_void),
             slot(ffi::Py_tp_traverse, traverse::<T> as ffi::traverseproc as *mut c_void),
             slot(ffi::Py_tp_clear, clear::<T> as ffi::inquiry as *mut c_void),
-            slot(ffi::Py_tp_doc, heap_type::text(self.doc)?),
             slot(ffi::Py_tp_methods, method_table(self.methods)?),
         ]);
+        if !self.doc.is_empty() {
+            slots.push(slot(ffi::Py_tp_doc, heap_type::text(self.doc)?));
+        }
         if T::FINALIZE.is_some() {
             slots.push(slot(ffi::Py_tp_finalize, finalize::<T> as ffi::destructor as *mut c_void));
         }

@@ -95,7 +95,8 @@ pub(crate) fn make_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         flags: ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR,
         receiver: PhantomData,
     };
-    let doc = "A method that makes a native coroutine.";
+    // The docstring of a class would hide the one that each method takes from the inherited function.
+    let doc = "";
     let definition = Definition {
         repr: Some(repr(representation)),
         is_hidden: true,
