@@ -87,6 +87,7 @@ __all__ = [
     "write_xml",
 ]
 __version__: Final[str]
+"""The version of vitok, as `MAJOR.MINOR.PATCH`."""
 
 class _HasFileno(Protocol):
     def fileno(self) -> int: ...

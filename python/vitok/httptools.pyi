@@ -22,7 +22,9 @@ __all__ = (
 )
 
 __version__: Final[str]
+"""The version of httptools whose interface this is."""
 parser: Final[ModuleType]
+"""This module: httptools has its parsers in a module of this name, too."""
 
 class HttpParserError(Exception): ...
 class HttpParserCallbackError(HttpParserError): ...
@@ -74,19 +76,32 @@ class HttpResponseParser(HttpParser):
 @final
 class URL:
     @property
-    def schema(self) -> bytes | None: ...
+    def schema(self) -> bytes | None:
+        """The scheme, such as `b"https"`, or None."""
+
     @property
-    def host(self) -> bytes | None: ...
+    def host(self) -> bytes | None:
+        """The host without its port, of an IPv6 address without brackets, or None."""
+
     @property
-    def port(self) -> int | None: ...
+    def port(self) -> int | None:
+        """The port, or None."""
+
     @property
-    def path(self) -> bytes | None: ...
+    def path(self) -> bytes | None:
+        """The path, or None."""
+
     @property
-    def query(self) -> bytes | None: ...
+    def query(self) -> bytes | None:
+        """The query without `?`, or None."""
+
     @property
-    def fragment(self) -> bytes | None: ...
+    def fragment(self) -> bytes | None:
+        """The fragment without `#`, or None."""
+
     @property
-    def userinfo(self) -> bytes | None: ...
+    def userinfo(self) -> bytes | None:
+        """The name and the password before `@`, or None."""
 
 def parse_url(url: ReadableBuffer) -> URL: ...
 def know_httptools_errors(

@@ -30,6 +30,7 @@ class WorkersError(RuntimeError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+        """The exit code."""
 
 
 class WorkerPool(Protocol):

@@ -58,8 +58,8 @@ class FormLimits:
     outside_size: int | None = 2**10
     memory_size: int = 2**20
     folder: str | None = None
-    # The limits in the order in which the native code takes them.
     numbers: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """The limits in the order in which the native code takes them. A program has no use for it."""
 
     def __post_init__(self) -> None:
         """Check the numbers. ValueError, TypeError."""

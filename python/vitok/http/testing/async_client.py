@@ -86,6 +86,7 @@ class AsyncTestClient:
         path_send: bool = False,
     ) -> None:
         self.app = app
+        """The application that is called."""
         self.cookies = Cookies(cookies)
         """The cookies by name; `cookies.jar` has their domains and paths."""
         self.state: dict[str, Any] | None = None

@@ -51,6 +51,7 @@ class TestClient:
         path_send: bool = False,
     ) -> None:
         self.app = app
+        """The application that is called."""
         self._client = AsyncTestClient(
             app,
             base_url=base_url,

@@ -47,9 +47,13 @@ class ServerSentEvent(NamedTuple):
     """One event of a stream of type text/event-stream."""
 
     event: str
+    """The type; "message" if the stream names none."""
     data: str
+    """The data, its lines joined by line feeds."""
     id: str
+    """The identifier: the latest one of the stream, empty before the first."""
     retry: int | None
+    """The milliseconds after which a client connects again, or None."""
 
     def json(self) -> Any:
         """Return the data, which is JSON."""
@@ -63,7 +67,9 @@ class Head:
         self.url = url
         """The URL that was asked for; after redirects the last one."""
         self.status = status
+        """The status, such as 200."""
         self.headers = ResponseHeaders(fields)
+        """The header fields by name, without regard to case; repeated ones are joined by a comma."""
         self.history = history
         """The responses that redirected to this one."""
 
@@ -104,6 +110,7 @@ class TestResponse(Head):
     def __init__(self, head: Head, content: bytes) -> None:
         super().__init__(head.url, head.status, head.headers.raw, head.history)
         self.content = content
+        """The content as it was sent."""
 
     @property
     def text(self) -> str:
