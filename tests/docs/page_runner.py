@@ -25,6 +25,8 @@ from page_ports import Ports
 COMMAND_SECONDS = 60
 # A server answers after a second or two; between two looks.
 LOOK_SECONDS = 0.05
+# The second server of one command, which has its own port.
+OTHER_PORTS = re.compile(r"--metrics[ =]\S+")
 # The port of `vitok serve` and of most servers.
 USUAL_PORT = 8000
 # Environments are made by whoever installs; that of the tests is there.
@@ -40,10 +42,9 @@ ENDED_BY_SIGNAL = (-signal.SIGTERM, 128 + signal.SIGTERM)
 class Server:
     """A command in the background. What it writes goes to a file, which has room for all of it."""
 
-    def __init__(self, block: Block, command: Command, page: Run) -> None:
-        self.block, self.command, self.page = block, command, page
+    def __init__(self, block: Block, command: Command, port: int, page: Run) -> None:
+        self.block, self.command, self.port, self.page = block, command, port, page
         self.path = page.aside / f"server-{block.line}.txt"
-        self.port = page.ports.of(block.port) if block.port else page.ports.first(command.words)
         words = page.ports.put_in(command.words)
         if simple := SIMPLE.match(words):
             words = f"{simple['assignments']}exec {simple['words']}"
@@ -57,8 +58,6 @@ class Server:
                 stderr=output,
                 start_new_session=True,
             )
-        if self.port is None:
-            self.port = page.ports.of(USUAL_PORT)
 
     def written(self) -> str:
         """Return what the command has written so far, with the ports of the page."""
@@ -73,6 +72,10 @@ class Server:
             if time.monotonic() > deadline:
                 self.fail(f"nothing answers on its port ({self.port})" if self.block.until is None else "no such line")
             time.sleep(LOOK_SECONDS)
+
+    def is_at(self, port: int) -> bool:
+        """Tell whether it listens on a port."""
+        return self.block.until is None and self.port == port
 
     def is_ready(self) -> bool:
         """Tell whether the command has begun to serve."""
@@ -124,6 +127,8 @@ class Run:
             path.mkdir(parents=True)
         # A terminal shows no progress of a download that goes to it.
         (self.aside / ".curlrc").write_text("silent\nshow-error\nnoproxy = *\n")
+        # A plugin of pytest that only the tests of this project need would say more than the page shows.
+        self.plugins = "" if "pytest-asyncio" in page else "-p no:asyncio"
         self.environment = self.first_environment()
         self.servers: list[Server] = []
         try:
@@ -140,12 +145,12 @@ class Run:
             "PATH": f"{bin_folder}{os.pathsep}{os.environ.get('PATH', os.defpath)}:/usr/sbin",
             "HOME": str(self.aside),
             "CURL_HOME": str(self.aside),
-            "COLUMNS": "100",
+            "COLUMNS": "80",
             "TERM": "dumb",
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
-            "PYTEST_ADDOPTS": "-p no:cacheprovider",
+            "PYTEST_ADDOPTS": f"-p no:cacheprovider {self.plugins}",
             # Servers that are given no port listen on the usual one.
             "VITOK_PORT": str(self.ports.of(USUAL_PORT)),
             "UVICORN_PORT": str(self.ports.of(USUAL_PORT)),
@@ -210,13 +215,15 @@ class Run:
 
     def serve(self, block: Block, command: Command) -> None:
         """Begin a server. The one that has the same port ends before."""
-        port = block.port or self.ports.first(command.words) or self.ports.of(USUAL_PORT)
-        for server in [server for server in self.servers if port in (server.port, server.block.port)]:
-            if block.until is None:
-                server.end()
-                server.kill()
-                self.servers.remove(server)
-        self.servers.append(Server(block, command, self))
+        usual = self.ports.of(USUAL_PORT)
+        port = (
+            self.ports.of(block.port) if block.port else self.ports.first(OTHER_PORTS.sub("", command.words)) or usual
+        )
+        for server in [server for server in self.servers if block.until is None and server.is_at(port)]:
+            server.end()
+            server.kill()
+            self.servers.remove(server)
+        self.servers.append(Server(block, command, port, self))
         self.servers[-1].wait_until_ready()
 
     def run_command(self, block: Block, command: Command, *, exits: int) -> None:
