@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from programs.needs import need_library
+from needs import need_library
 from support import PROJECT
 
 pytestmark = pytest.mark.vitok_only
