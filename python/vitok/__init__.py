@@ -19,6 +19,7 @@ from ._server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from contextvars import Context
 
     from ._metrics import Metrics as Metrics
     from ._policy import EventLoopPolicy as EventLoopPolicy
@@ -54,17 +55,17 @@ def run(
     *,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
     debug: bool | None = None,
-    **kwargs: Any,
+    context: Context | None = None,
 ) -> _Result:
     """Run a coroutine on a new loop and return its result: `asyncio.run` with this loop as the default.
 
-    Further keywords are passed to `asyncio.Runner.run` (`context`). RuntimeError if a loop is running in this thread.
+    `debug` and `context` are those of asyncio.Runner. RuntimeError if a loop is running in this thread.
     """
     if asyncio.events._get_running_loop() is not None:
         # Checked before a runner is made: closing the runner would fail for the same reason and hide this error.
         raise RuntimeError("vitok.run() cannot be called from a running event loop")
     with asyncio.Runner(debug=debug, loop_factory=loop_factory or new_event_loop) as runner:
-        return runner.run(main, **kwargs)
+        return runner.run(main, context=context)
 
 
 def as_uvloop() -> None:
@@ -78,25 +79,28 @@ def as_uvloop() -> None:
     _uvloop_shim.activate(sys.modules[__name__])
 
 
-def __getattr__(name: str) -> Any:
-    """Import names that few programs need at their first use.
+if not TYPE_CHECKING:
+    # A type checker would take any name for one of these.
 
-    These are the HTTP server, the class of metrics, and event loop policies, which are deprecated and were removed in
-    Python 3.16.
-    """
-    if name == "Metrics":
-        from ._metrics import Metrics
+    def __getattr__(name: str) -> Any:
+        """Import names that few programs need at their first use.
 
-        return Metrics
-    if name == "serve":
-        from .http.serving import serve
+        These are the HTTP server, the class of metrics, and event loop policies, which are deprecated and were
+        removed in Python 3.16.
+        """
+        if name == "Metrics":
+            from ._metrics import Metrics
 
-        return serve
-    if name in _POLICY_NAMES and sys.version_info < (3, 16):
-        from . import _policy
+            return Metrics
+        if name == "serve":
+            from .http.serving import serve
 
-        return getattr(_policy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return serve
+        if name in _POLICY_NAMES and sys.version_info < (3, 16):
+            from . import _policy
+
+            return getattr(_policy, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 if os.environ.get("VITOK_AS_UVLOOP") == "1":

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextvars import Context
 from socket import _Address, _GetAddrInfoResult, _RetAddress, socket
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeVar, TypeVarTuple, final, type_check_only
+from typing import Any, Final, Protocol, Self, TypeVar, TypeVarTuple, final, type_check_only
 
 from _typeshed import ReadableBuffer, WriteableBuffer
 from typing_extensions import disjoint_base
@@ -99,7 +99,7 @@ def tls_obstacle() -> str | None: ...
 
 @disjoint_base
 class EventLoop:
-    def __new__(cls, *_arguments: Any, **_keywords: Any) -> EventLoop: ...
+    def __new__(cls, *_arguments: Any, **_keywords: Any) -> Self: ...
     # Running.
     def run_forever(self) -> None: ...
     def _run_forever_setup(self) -> None: ...

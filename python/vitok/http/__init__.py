@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .native.uploads import UploadedFile as UploadedFile
     from .native.websocket import WebSocket as WebSocket
     from .native.websocket import WebSocketClosed as WebSocketClosed
+    from .options import ServeOptions as ServeOptions
+    from .options import ServerOptions as ServerOptions
     from .running import run as run
     from .server import Server as Server
     from .serving import serve as serve
@@ -44,7 +46,9 @@ __all__ = [
     "QueryParams",
     "Request",
     "Response",
+    "ServeOptions",
     "Server",
+    "ServerOptions",
     "UploadedFile",
     "WebSocket",
     "WebSocketClosed",
@@ -66,7 +70,9 @@ _PLACES = {
     "QueryParams": "._native",
     "Request": "._native",
     "Response": "native.responses",
+    "ServeOptions": "options",
     "Server": "server",
+    "ServerOptions": "options",
     "UploadedFile": "native.uploads",
     "WebSocket": "native.websocket",
     "WebSocketClosed": "native.websocket",
@@ -76,8 +82,11 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name at its first use."""
-    if name in _PLACES:
-        return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:
+    # A type checker would take any name for one of these.
+
+    def __getattr__(name: str) -> Any:
+        """Import a name at its first use."""
+        if name in _PLACES:
+            return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

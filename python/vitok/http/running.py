@@ -19,21 +19,25 @@ import sys
 from pathlib import Path
 from ssl import SSLContext
 from types import ModuleType
-from typing import Any
+from typing import Unpack
 
 from .application import Application
-from .options import OptionError, from_keywords
+from .options import OptionError, ServeOptions, from_keywords
 from .serving import serve
 
 
-def run(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
+def run(app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServeOptions]) -> None:
     """Serve an application until SIGINT or SIGTERM; then end gracefully.
 
     Arguments and errors are those of `vitok.serve()`, except that with `workers` or `reload` the application may be
     given itself: another process imports the module that has it, also if that is the script. ValueError if no module
     has it. The call belongs under `if __name__ == "__main__":`, since a module that is imported does not serve.
     """
-    importing: dict[str, Any] = {name: options[name] for name in ("workers", "reload") if name in options}
+    importing: ServeOptions = {}
+    if "workers" in options:
+        importing["workers"] = options["workers"]
+    if "reload" in options:
+        importing["reload"] = options["reload"]
     given = from_keywords(importing)
     if not isinstance(app, str) and (given.workers != 1 or given.reload):
         app, folder = _name_of(app, "workers" if given.workers != 1 else "reload")

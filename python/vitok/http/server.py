@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from ssl import SSLContext
-from typing import Any
+from typing import Any, Unpack
 
 from vitok._loop import Loop
 from vitok._native import HttpServer
@@ -25,7 +25,7 @@ from .limits import IDLE_GRACE_SECONDS
 from .listening import Listeners
 from .log import Log, reopens
 from .native.open_events import end_events
-from .options import OptionError, Options, from_keywords, native_options
+from .options import OptionError, Options, ServerOptions, from_keywords, native_options
 from .proxy_accepting import ProxyConnections
 from .reloading import Reloading
 from .report import process_report
@@ -55,7 +55,9 @@ class Server:
         vitok.run(main())
     """
 
-    def __init__(self, app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
+    def __init__(
+        self, app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServerOptions]
+    ) -> None:
         given = from_keywords(options)
         if given.workers != 1:
             raise OptionError("workers: a Server has one process; use vitok.serve() for several")

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Unpack
 
 from . import application, config_file, configuration, early_hangup, log_files, privileges, tls
 from .application import Application, LoadingError
@@ -27,7 +27,7 @@ from .autoreload import Reloader, watched_folders
 from .leaving import EXIT_START, EXIT_USAGE, Leaving, run
 from .lifespan import LifespanError
 from .log import prepared
-from .options import OptionError, Options, from_keywords, table
+from .options import OptionError, Options, ServeOptions, from_keywords, table
 from .pid_file import PidFile, kept
 from .server import Server
 from .supervisor import Supervisor
@@ -35,7 +35,7 @@ from .systemd import Notifier, take_descriptors
 from .worker_slot import WorkersError
 
 
-def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Any) -> None:
+def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServeOptions]) -> None:
     """Serve an ASGI application over HTTP/1.1 and WebSocket until SIGINT or SIGTERM; then end gracefully.
 
     `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. The options are

@@ -1,9 +1,9 @@
 """What type checkers know of `vitok.http.App`. It is checked, and never run.
 
-A line with `type: ignore` has a mistake that both checkers find; mypy complains where there is none.
+A line with `type: ignore` has a mistake that both checkers find; each complains where there is none.
 """
 
-# pyright: strict
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,6 +1,6 @@
 """What type checkers know of applications, requests and responses. It is checked, and never run."""
 
-# pyright: strict
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What type checkers know of `vitok.http.testing` and of WebSockets. It is checked, and never run."""
 
-# pyright: strict
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
 
 from typing import Any, TypedDict, assert_type
 

@@ -18,12 +18,13 @@ from ..option_parsing import (
     options_of,
     read_keywords,
 )
+from .keywords import ServeOptions, ServerOptions
 from .logs import Logs
 from .network import Addresses, Proxy, Tls
 from .programs import ApplicationOptions, Development, Processes
 from .protocol import Limits, Responses, Timeouts, WebSockets
 
-__all__ = ["OptionError", "Options", "from_keywords", "native_options", "table"]
+__all__ = ["OptionError", "Options", "ServeOptions", "ServerOptions", "from_keywords", "native_options", "table"]
 
 _NAME = b"vitok"
 

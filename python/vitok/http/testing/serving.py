@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from ssl import SSLContext
+from typing import Unpack
 
 from vitok._loop import Loop
 from vitok.http.application import Application
+from vitok.http.options import ServerOptions
 from vitok.http.server import Server
 
 # The time for running requests when the block ends: a test that leaves some is not to wait long.
@@ -18,25 +20,25 @@ _GRACEFUL_SECONDS = 5.0
 
 
 @contextmanager
-def serve(app: Application | str, **options: Any) -> Iterator[str]:
+def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServerOptions]) -> Generator[str]:
     """Serve an application in a thread for the block, and give its URL: `http://127.0.0.1:49152`.
 
-    The options are those of `vitok.serve()`; without an address it is a free port of 127.0.0.1. At the end of the block
-    the server ends gracefully. What the start or the end raises is raised here.
+    The options are those of `vitok.http.Server`; without an address it is a free port of 127.0.0.1. At the end of the
+    block the server ends gracefully. What the start or the end raises is raised here.
 
         with serve(app) as url:
             urllib.request.urlopen(f"{url}/hello")
     """
     if not {"port", "bind", "uds", "fd"} & options.keys():
         options["port"] = 0
-    given = {"timeout_graceful_shutdown": _GRACEFUL_SECONDS, "access_log": False, **options}
+    given: ServerOptions = {"timeout_graceful_shutdown": _GRACEFUL_SECONDS, "access_log": False, **options}
     started: Future[tuple[asyncio.AbstractEventLoop, Server]] = Future()
     ended: Future[None] = Future()
 
     def work() -> None:
         try:
             with asyncio.Runner(loop_factory=Loop) as runner:
-                runner.run(_serve(app, given, started))
+                runner.run(_serve(app, ssl, given, started))
         except BaseException as error:
             (ended if started.done() else started).set_exception(error)
         else:
@@ -62,9 +64,12 @@ def serve(app: Application | str, **options: Any) -> Iterator[str]:
 
 
 async def _serve(
-    app: Application | str, options: dict[str, Any], started: Future[tuple[asyncio.AbstractEventLoop, Server]]
+    app: Application | str,
+    ssl: SSLContext | None,
+    options: ServerOptions,
+    started: Future[tuple[asyncio.AbstractEventLoop, Server]],
 ) -> None:
-    server = Server(app, **options)
+    server = Server(app, ssl=ssl, **options)
     serving = asyncio.create_task(server.serve())
     waiter = asyncio.create_task(server.started.wait())
     await asyncio.wait({serving, waiter}, return_when=asyncio.FIRST_COMPLETED)
