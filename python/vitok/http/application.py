@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,7 @@ def is_loading() -> bool:
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
+def _loading() -> Generator[None]:
     global _loads
     _loads += 1
     try:

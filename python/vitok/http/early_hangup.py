@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from . import log_files
@@ -22,7 +22,7 @@ class EarlyHangup:
 
 
 @contextmanager
-def noted(options: Options) -> Iterator[EarlyHangup]:
+def noted(options: Options) -> Generator[EarlyHangup]:
     """Note SIGHUP, and open log files anew at it, if these options give it a meaning; otherwise leave it alone.
 
     Where it has a handler already, or is ignored, that stays.

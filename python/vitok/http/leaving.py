@@ -12,7 +12,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -75,7 +75,7 @@ class Leaving:
             self._exit_after(self._whole + SLACK_SECONDS, EXIT_START)
 
     @contextmanager
-    def starting(self, seconds: float | None) -> Iterator[None]:
+    def starting(self, seconds: float | None) -> Generator[None]:
         """End the process if the block takes much longer than this: a loop that is blocked can't notice it itself."""
         if seconds is None or not self.owns_process:
             yield
@@ -153,7 +153,7 @@ def handled(
     callback: Callable[[signal.Signals], object],
     *,
     notice: Callable[[signal.Signals], object] | None = None,
-) -> Iterator[None]:
+) -> Generator[None]:
     """Call callback(number) in the running loop for each of these signals that arrives, until the end of the block.
 
     `notice` is called before that, wherever the main thread is, even if the loop gets no turn.

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
@@ -31,7 +31,7 @@ _LOOP = "asyncio"
 
 
 @contextmanager
-def prepared(options: Logs, identity: Identity | None = None) -> Iterator[None]:
+def prepared(options: Logs, identity: Identity | None = None) -> Generator[None]:
     """Open the log files of a process, and configure logging by the file of `--log-config`.
 
     This is for a process that belongs to the server, before privileges are dropped and the application is loaded: the
@@ -69,7 +69,7 @@ def _note_failure(options: Logs, error: BaseException) -> None:
 
 
 @contextmanager
-def _early_signals(options: Logs) -> Iterator[None]:
+def _early_signals(options: Logs) -> Generator[None]:
     """Open files anew at SIGUSR1, which would end the process, before the server handles that signal and afterwards."""
     is_main = threading.current_thread() is threading.main_thread()
     if not (is_main and reopens(options) and signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL):

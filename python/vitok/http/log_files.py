@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -98,7 +98,7 @@ class LogFile:
 
 
 @contextmanager
-def opened(options: Logs, user: int | None = None) -> Iterator[list[LogFile]]:
+def opened(options: Logs, user: int | None = None) -> Generator[list[LogFile]]:
     """Keep the files of these options open, for all logs that name them. OSError with a message that names the option.
 
     This is for the time before privileges are dropped; `user` is the one that the processes become, if that is another.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +106,7 @@ def bind(options: Options, others: Sequence[sockets.Bound]) -> list[sockets.Boun
 
 
 @asynccontextmanager
-async def serving(bound: Sequence[sockets.Bound], source: Source, log: Log) -> AsyncIterator[None]:
+async def serving(bound: Sequence[sockets.Bound], source: Source, log: Log) -> AsyncGenerator[None]:
     """Serve on these sockets for the block, and close them. Without sockets nothing is done.
 
     OSError for an address that another process has taken meanwhile.

@@ -12,7 +12,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -164,7 +164,7 @@ def _began(pid: int) -> float | None:
 
 
 @contextmanager
-def kept(file: PidFile | None) -> Iterator[None]:
+def kept(file: PidFile | None) -> Generator[None]:
     """Remove the file after the block, which may write it."""
     try:
         yield

@@ -10,7 +10,7 @@ import errno
 import grp
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ class Identity:
             os.environ.update(HOME=self.home, USER=self.name or str(self.uid), LOGNAME=self.name or str(self.uid))
 
     @contextmanager
-    def acting(self) -> Iterator[None]:
+    def acting(self) -> Generator[None]:
         """Let root open files with no more rights than that user has, in the block. For anybody else nothing changes.
 
         OSError as of `become`.
@@ -121,7 +121,7 @@ def owner_of(options: Options) -> tuple[int, int] | None:
 
 
 @contextmanager
-def umask(mask: int | None) -> Iterator[None]:
+def umask(mask: int | None) -> Generator[None]:
     """Withhold these permissions from new files. The mask is that of the process, and is restored."""
     if mask is None:
         yield

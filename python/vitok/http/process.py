@@ -23,7 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from .leaving import first_of
@@ -269,7 +269,7 @@ def description(code: int) -> str:
 
 
 @contextlib.contextmanager
-def _blocked(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+def _blocked(numbers: Iterable[signal.Signals]) -> Generator[None]:
     """Block these signals in this thread, and in a process that is started within."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from ssl import SSLContext
@@ -93,7 +93,7 @@ def die(number: int, _: object) -> None:
 
 
 @contextmanager
-def left(leaving: Leaving) -> Iterator[None]:
+def left(leaving: Leaving) -> Generator[None]:
     """Make the process end with the exit code of this block, whatever the application has left running."""
     try:
         yield
@@ -104,7 +104,7 @@ def left(leaving: Leaving) -> Iterator[None]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explained() -> Generator[None]:
     """Turn errors that prevent serving into a line on standard error and an exit code."""
     try:
         yield

@@ -13,7 +13,7 @@ import re
 import socket
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -266,7 +266,7 @@ def _bind_unix_locked(address: Unix, path: Path, permissions: int | None, owner:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Generator[None]:
     """Keep other servers from replacing a socket in this folder meanwhile: two could take the file of a third one for
     left behind, and the second would remove that of the first.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, Iterable
 
     from .converters import Converter
     from .form import FormLimits
@@ -306,7 +306,7 @@ class App(Surroundings):
         return self._routes
 
     @contextlib.asynccontextmanager
-    async def _lifespan_context(self) -> AsyncIterator[dict[str, Any] | None]:
+    async def _lifespan_context(self) -> AsyncGenerator[dict[str, Any] | None]:
         """Run the lifespan, with those of mounted applications inside: in their order, and ended in reverse."""
         async with contextlib.AsyncExitStack() as stack:
             state = await self._enter(stack)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 
 _open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[asyncio.Task[None]]] = weakref.WeakKeyDictionary()
 
 
 @contextlib.contextmanager
-def note(task: asyncio.Task[None]) -> Iterator[None]:
+def note(task: asyncio.Task[None]) -> Generator[None]:
     """Note that a task of the running loop sends events."""
     tasks = _open.setdefault(asyncio.get_running_loop(), set())
     tasks.add(task)

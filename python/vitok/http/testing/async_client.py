@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
@@ -148,7 +148,7 @@ class AsyncTestClient:
             history, one = [*history, response], following
 
     @asynccontextmanager
-    async def stream(self, method: str, url: str, **options: Unpack[Options]) -> AsyncIterator[AsyncStreamedResponse]:
+    async def stream(self, method: str, url: str, **options: Unpack[Options]) -> AsyncGenerator[AsyncStreamedResponse]:
         """Send a request, and read its response part by part within the block.
 
         At the end of the block the client leaves. Redirects are not followed.

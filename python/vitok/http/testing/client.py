@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, TypeVar, Unpack
@@ -108,7 +108,7 @@ class TestClient:
             return _run(runner, self._client.request(method, url, **options))
 
     @contextmanager
-    def stream(self, method: str, url: str, **options: Unpack[Options]) -> Iterator[StreamedResponse]:
+    def stream(self, method: str, url: str, **options: Unpack[Options]) -> Generator[StreamedResponse]:
         """Send a request, and read its response part by part within the block.
 
         At the end of the block the client leaves. Redirects are not followed.
@@ -124,7 +124,7 @@ class TestClient:
         *,
         params: Pairs | None = None,
         headers: Fields | None = None,
-    ) -> Iterator[TestWebSocket]:
+    ) -> Generator[TestWebSocket]:
         """Connect a WebSocket for the block. WebSocketRefused if the application does not accept it."""
         made = self._client.websocket_connect(url, subprotocols, params=params, headers=headers)
         with self._running() as runner, _entered(runner, made) as socket:
@@ -159,7 +159,7 @@ class TestClient:
         return self.request("DELETE", url, **options)
 
     @contextmanager
-    def _running(self) -> Iterator[asyncio.Runner]:
+    def _running(self) -> Generator[asyncio.Runner]:
         """Give the loop of the client, or one for this block."""
         if self._runner is not None:
             yield self._runner
@@ -267,7 +267,7 @@ def _run(runner: asyncio.Runner, work: Coroutine[Any, Any, _T]) -> _T:
 
 
 @contextmanager
-def _entered(runner: asyncio.Runner, manager: AbstractAsyncContextManager[_T]) -> Iterator[_T]:
+def _entered(runner: asyncio.Runner, manager: AbstractAsyncContextManager[_T]) -> Generator[_T]:
     """Enter and leave an asynchronous context manager."""
     with _Entered(runner, manager) as value:
         yield value
