@@ -2,7 +2,7 @@
 
 mkdocstrings reads signatures and types from the sources and, for native classes, from their stubs. Those have few
 docstrings: the others are in Rust. An attribute without one has the text that its class gives the argument of the same
-name. Pages, options and the theme are not known here.
+name, and a keyword of the server the text that the table of options has. Pages and the theme are not known here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import griffe
 # Where the classes of stubs are at run time, and the class of those which a stub alone has.
 NATIVE = {"vitok._native": "vitok._native", "vitok._http_native": "vitok._native", "vitok.httptools": "vitok.httptools"}
 RENAMED = {"_AnyHandle": "Handle"}
+# The keywords of the server, whose texts are in the table of its options.
+KEYWORDS = "vitok.http.options.keywords"
 # An example between two paragraphs; in Markdown its prompt would be a quotation of a quotation.
 EXAMPLE = re.compile(r"^>>> .*(?:\n(?!\n|$).*)*", re.MULTILINE)
 # What an argument or an attribute is, in the docstring of a class.
@@ -60,11 +62,19 @@ def show_arguments(owner: griffe.Class) -> None:
 
 def descriptions(owner: griffe.Class) -> dict[str, str]:
     """Return what the docstring of a class says of its arguments and attributes, by name."""
+    if owner.module.path == KEYWORDS:
+        return texts_of_options()
     text = imported_docstring(owner) if owner.docstring is None else owner.docstring.value
     if not text:
         return {}
     sections = griffe.parse_google(griffe.Docstring(text, parent=owner), warnings=False)
     return {item.name: item.description for section in sections if section.kind in DESCRIBED for item in section.value}
+
+
+def texts_of_options() -> dict[str, str]:
+    """Return what the table of options says of each, and its default."""
+    parsing, options = (importlib.import_module(f"vitok.http.{name}") for name in ("option_parsing", "options"))
+    return {one.name: f"{one.help[0].upper()}{one.help[1:]} ({parsing.shown(one)})." for one in options.table()}
 
 
 def imported_docstring(member: griffe.Object) -> str | None:
