@@ -205,10 +205,59 @@ def test_version_and_help() -> None:
     assert package.__version__ in vitok("--version").stdout
     for command in ("run", "serve", "top", "info", "bench"):
         assert vitok(command, "--version").stdout == f"vitok {package.__version__}\n"
+    for command in ("run", "serve", "top", "info"):
+        assert "--version" in vitok(command, "--help").stdout
     child = vitok("--help")
     assert child.returncode == 0
     for word in ("run", "info", "serve", "top", "--as-uvloop"):
         assert word in child.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("srve", ": did you mean `vitok serve`?"),
+        ("Bench", ": did you mean `vitok bench`?"),
+        ("module:app", ": did you mean `vitok serve module:app`?"),
+        ("script", ": did you mean `vitok script.py`?"),
+        ("nothing-like-it", ""),
+        ("", ""),
+    ],
+)
+def test_a_word_that_is_no_command(script: Path, word: str, meant: str) -> None:
+    """Issue 17, item 7: a first word that is neither a command nor a file is answered with the list of commands."""
+    for before in ([], ["--as-uvloop"]):
+        child = vitok(*before, word, "more", cwd=script.parent)
+        assert (child.returncode, child.stdout) == (2, "")
+        line, heading, *commands = child.stderr.splitlines()
+        assert line == f"vitok: there is no command and no file {word!r}{meant}"
+        assert heading == "Commands:"
+        assert [command.split()[0] for command in commands] == ["run", "serve", "top", "info", "bench"]
+
+
+def test_nothing_lists_the_commands() -> None:
+    """Issue 17, item 7: `vitok` alone shows its commands, each with what it does."""
+    child = vitok()
+    assert (child.returncode, child.stderr) == (0, "")
+    for text in ("run a program", "serve an application", "show what", "print the versions", "compare this loop"):
+        assert text in child.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--no-such-option"], "--no-such-option"),
+        (["info", "more"], "more"),
+        (["run", "--inspekt", "script.py"], "--inspekt"),
+        (["top"], "top: the following arguments are required: pid"),
+        (["top", "x"], "top: argument pid"),
+        (["--completion"], "--completion: expected one argument"),
+        (["--completion", "tcsh"], "--completion: invalid choice: 'tcsh'"),
+    ],
+)
+def test_wrong_options_are_one_line(words: list[str], said: str) -> None:
+    """Issue 17, item 7: what is wrong with the arguments is one line."""
+    assert said in one_line(vitok(*words))
 
 
 def test_bench_is_a_command_of_its_own() -> None:

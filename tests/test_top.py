@@ -203,7 +203,7 @@ def test_wrong_arguments(words: list[str], capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as ended:
         _top.main(words)
     assert ended.value.code == 2
-    assert "vitok top: error: " in capsys.readouterr().err
+    assert "vitok: top: " in capsys.readouterr().err
 
 
 @BY_DEBUGGER

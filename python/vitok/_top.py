@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ._attach import ANSWER_SECONDS, AttachError, attach, is_alive
+from ._commands import VERSION, Parser
 
 if TYPE_CHECKING:
     import socket
@@ -30,7 +31,7 @@ _THOUSAND: Final = 1000
 
 def main(words: list[str]) -> None:
     """Run the command. SystemExit with code 1 if the process cannot be asked, 2 for wrong arguments."""
-    options = _parse(words)
+    options = parser().parse_args(words)
     try:
         _show(options)
     except AttachError as error:
@@ -46,27 +47,29 @@ def main(words: list[str]) -> None:
         _fail(str(error))
 
 
-def _parse(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = Parser(
         prog="vitok top",
         description="Shows what the loops of a running process do: metrics, tasks with their stacks, slow callbacks.",
         epilog="The process is asked by its socket if it runs under `vitok run --inspect`, and otherwise, from Python "
         "3.14 on, by remote debugging. Its loops measure the time of callbacks meanwhile.",
     )
-    parser.add_argument("pid", type=_positive(int), help="the number of the process")
-    parser.add_argument("--once", action="store_true", help="show it once, over one interval, and end")
-    parser.add_argument("--json", action="store_true", help="one line of JSON for each interval")
-    parser.add_argument(
+    made.add_argument("--version", action="version", version=VERSION)
+    made.add_argument("pid", type=_positive(int), help="the number of the process")
+    made.add_argument("--once", action="store_true", help="show it once, over one interval, and end")
+    made.add_argument("--json", action="store_true", help="one line of JSON for each interval")
+    made.add_argument(
         "--interval", type=_positive(float), default=1.0, metavar="SECONDS", help="how often to ask; 1 by default"
     )
-    parser.add_argument(
+    made.add_argument(
         "--timeout",
         type=_positive(float),
         default=ANSWER_SECONDS,
         metavar="SECONDS",
         help=f"how long to wait for an answer; {ANSWER_SECONDS:g} by default",
     )
-    return parser.parse_args(words)
+    return made
 
 
 def _positive(kind: type[Any]) -> Any:

@@ -114,7 +114,7 @@ class CommandLine:
 
 def read_command_line(options: Sequence[Option], words: Sequence[str]) -> CommandLine:
     """Parse the words of a command. SystemExit after `--help` and `--version`, OptionError for what can't be parsed."""
-    given = vars(_parser(options).parse_args(list(words)))
+    given = vars(parser(options).parse_args(list(words)))
     values = {option.name: _parsed(option, given.pop(option.name)) for option in options if option.name in given}
     return CommandLine(values=values, **given)
 
@@ -188,11 +188,12 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(message.removeprefix("argument "))
 
 
-def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
-    parser = _Parser(prog="vitok serve", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
-    parser.add_argument("app", nargs="?", help=f"the application, as module:attribute ({APP_VARIABLE})")
-    parser.add_argument("--version", action="version", version=f"vitok {_native.build_info()['version']}")
-    group = parser.add_argument_group("Configuration")
+def parser(options: Sequence[Option]) -> argparse.ArgumentParser:
+    """Return the parser of the command line. The values that it returns are texts."""
+    made = _Parser(prog="vitok serve", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
+    made.add_argument("app", nargs="?", help=f"the application, as module:attribute ({APP_VARIABLE})")
+    made.add_argument("--version", action="version", version=f"vitok {_native.build_info()['version']}")
+    group = made.add_argument_group("Configuration")
     group.add_argument("--config", metavar="PATH", help=_CONFIG_HELP)
     group.add_argument("--env-file", metavar="PATH", help=_ENV_FILE_HELP)
     group.add_argument("--print-config", action="store_true", help=_PRINT_CONFIG_HELP)
@@ -200,9 +201,9 @@ def _parser(options: Sequence[Option]) -> argparse.ArgumentParser:
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in options:
         if option.group not in groups:
-            groups[option.group] = parser.add_argument_group(option.group)
+            groups[option.group] = made.add_argument_group(option.group)
         _add(groups[option.group], option)
-    return parser
+    return made
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
