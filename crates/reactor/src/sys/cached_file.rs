@@ -118,11 +118,19 @@ mod imp {
         room: &'a mut [MaybeUninit<u8>],
         offset: u64,
     ) -> io::Result<Option<&'a mut [u8]>> {
-        let place = offset.try_into().map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
+        let place: libc::c_long =
+            offset.try_into().map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
         let slice = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
-        let call = |flags| {
-            // SAFETY: one slice of memory that may be written, which outlives the call.
-            transferred(|| unsafe { libc::preadv2(file.as_raw_fd(), &raw const slice, 1, place, flags) })
+        // By number, since glibc has the function from 2.26 on only, and musl from 1.2.5 on. The kernel takes the place in
+        // two halves, of which a word holds the first one.
+        let call = |flags: libc::c_int| {
+            transferred(|| {
+                let (fd, high) = (file.as_raw_fd(), 0 as libc::c_long);
+                // SAFETY: one slice of memory that may be written, which outlives the call.
+                let result =
+                    unsafe { libc::syscall(libc::SYS_preadv2, fd, &raw const slice, 1, place, high, flags) };
+                libc::ssize_t::try_from(result).unwrap_or(-1)
+            })
         };
         let count = match call(libc::RWF_NOWAIT) {
             Ok(count) => count,
