@@ -11,6 +11,10 @@ CONFORMANCE_ARGS ?= --control
 AUTOBAHN_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
+# Of `make wheels` and `make wheels-gate`: all if they are empty.
+PLATFORM =
+PYTHONS =
+EMULATOR =
 DOCS_ARGS ?=
 # Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
 SECONDS = 60
@@ -45,6 +49,7 @@ DEV := $(VENV)/.dev-$(STAMP)
 PROGRAMS := $(VENV)/.programs-$(STAMP)
 MORE_PROGRAMS := $(VENV)/.more-programs-$(STAMP)
 PEERS := $(VENV)/.peers-$(STAMP)
+WHEELS := $(VENV)/.wheels-$(STAMP)
 AUTOBAHN := $(VENV)/.autobahn-$(STAMP)
 DOCS := $(VENV)/.docs-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
@@ -54,7 +59,7 @@ INSTALL := $(BIN)/python -m pip install --group
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        docs docs-serve clean doctor doctor-tests doctor-fuzz absent
+        docs docs-serve wheels wheels-gate wheels-check wheels-install wheels-emulated clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000'
@@ -68,6 +73,8 @@ help:
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
+	@echo 'make wheels                       build the files of a release into dist/; PLATFORM=x86_64 PYTHONS="3.11 3.13" builds some'
+	@echo 'make wheels-gate                  check them, and use them in clean environments of the Pythons that are here'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
 	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
@@ -147,6 +154,25 @@ docs: $(BUILT) $(DOCS)
 docs-serve: $(BUILT) $(DOCS)
 	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001 $(DOCS_ARGS)
 
+# Each of these needs what is in the group `wheels`, and finds maturin in the virtual environment.
+wheels wheels-gate wheels-check wheels-emulated: export PATH := $(CURDIR)/$(BIN):$(PATH)
+CHOICE = --platform '$(PLATFORM)' --pythons '$(PYTHONS)'
+
+wheels: $(WHEELS)
+	@$(BIN)/python -m tools.wheels build $(CHOICE)
+
+wheels-gate: wheels-check wheels-install
+
+wheels-check: $(WHEELS)
+	@$(BIN)/python -m tools.wheels check $(CHOICE)
+
+# Of Python it needs the standard library only.
+wheels-install:
+	@$(PYTHON) -m tools.wheels install $(CHOICE)
+
+wheels-emulated: $(MADE)
+	@$(BIN)/python -m tools.wheels emulate $(CHOICE) --emulator '$(EMULATOR)'
+
 clean:
 	rm -rf target .venv .venv-* dist .mypy_cache .pytest_cache .ruff_cache examples/notes/data
 	rm -f python/vitok/_native*.so python/vitok/_native*.dwp
@@ -183,6 +209,10 @@ $(PROGRAMS): pyproject.toml $(MADE)
 $(MORE_PROGRAMS): pyproject.toml $(MADE)
 	@echo 'Installing more programs that are tested on the loop into $(VENV)'
 	@$(INSTALL) more-programs && touch $@
+
+$(WHEELS): pyproject.toml $(MADE)
+	@echo 'Installing the builder and the checkers of wheels into $(VENV)'
+	@$(INSTALL) wheels && touch $@
 
 $(AUTOBAHN): pyproject.toml $(MADE)
 	@echo 'Installing the Autobahn test cases into $(VENV)'
