@@ -7,35 +7,33 @@ as possible.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from vitok_bench import bench, compare, figures, load_generator, machine, page, plot, readme, results
+from made_up import made_row, made_run, made_suite
+from vitok_bench import bench, compare, figures, machine, page, results
+from vitok_bench.options import parse
 from vitok_bench.progress import Progress, words
-from vitok_bench.results import Column, FormatError, Row, Run, SuiteResult
+from vitok_bench.results import Column, FormatError, Row, Run
 from vitok_bench.suites import suites
 
-HERE: Final = Path(__file__).resolve().parent
-PROJECT: Final = HERE.parent.parent
 BENCH: Final = (sys.executable, "-m", "vitok_bench")
 COMMAND_LIMIT_S: Final = 50
 
 
 def test_ratio_is_the_median_of_neighbours() -> None:
     # The machine is three times slower in the second round; the ratio of the loops stays the same.
-    found = figures.ratio(_row(one=[100, 300, 100], other=[200, 600, 210]), "other", "one")
+    found = figures.ratio(made_row(one=[100, 300, 100], other=[200, 600, 210]), "other", "one")
     assert found is not None and found.median == 2.0
 
 
 def test_what_a_loop_adds_to_the_floor_is_taken_within_each_round() -> None:
-    row = _row(raw=[100, 200, 100], one=[150, 300, 160], other=[200, 400, 220])
+    row = made_row(raw=[100, 200, 100], one=[150, 300, 160], other=[200, 400, 220])
     assert figures.above_floor(row, "one", "raw") == [50, 100, 60]
     assert figures.above_floor(row, "raw", "raw") is None
     above = figures.ratio_above_floor(row, "one", "other", floor="raw")
@@ -43,23 +41,23 @@ def test_what_a_loop_adds_to_the_floor_is_taken_within_each_round() -> None:
 
 
 def test_a_loop_that_adds_nothing_is_no_unit() -> None:
-    row = _row(raw=[100, 100], one=[150, 150], other=[90, 100])
+    row = made_row(raw=[100, 100], one=[150, 150], other=[90, 100])
     assert figures.ratio_above_floor(row, "one", "other", floor="raw") is None
 
 
 def test_round_without_an_event_is_missing_in_one_column() -> None:
-    row = _row(vitok=[10, 10], peer=[20, 20, 20])
+    row = made_row(vitok=[10, 10], peer=[20, 20, 20])
     found = figures.ratio(row, "vitok", "peer")
     assert found is not None
     assert found.median == 0.5
 
 
 def test_best_peer_is_neither_the_subject_nor_the_floor() -> None:
-    assert figures.best_peer(_row(raw=[1], vitok=[2], slow=[9], fast=[5]), "vitok", floor="raw") == "fast"
+    assert figures.best_peer(made_row(raw=[1], vitok=[2], slow=[9], fast=[5]), "vitok", floor="raw") == "fast"
 
 
 def test_what_is_of_the_same_package_is_no_peer() -> None:
-    row = _row(**{"vitok": [5.0], "vitok.uvicorn": [6.0], "vitok@old": [9.0], "uvicorn": [20.0]})
+    row = made_row(**{"vitok": [5.0], "vitok.uvicorn": [6.0], "vitok@old": [9.0], "uvicorn": [20.0]})
     assert figures.best_peer(row, "vitok", floor="") == "vitok@old"
 
 
@@ -69,27 +67,27 @@ def test_peer_that_fires_early_is_not_the_best() -> None:
 
 
 def test_geometric_mean_leaves_waits_out() -> None:
-    wait = replace(_row(vitok=[1], peer=[100]), kind="wait")
-    suite = _suite(_row(vitok=[10], peer=[20]), wait)
+    wait = replace(made_row(vitok=[1], peer=[100]), kind="wait")
+    suite = made_suite(made_row(vitok=[10], peer=[20]), wait)
     mean = figures.mean_in_units_of_best(suite, "vitok", "vitok")
     assert mean is not None
     assert (round(mean[0], 9), mean[1]) == (0.5, 1)
 
 
 def test_rows_that_are_lost_are_named_with_what_the_noise_says() -> None:
-    clear = replace(_row(vitok=[120, 121, 122], peer=[100, 100, 100]), name="clear")
-    vague = replace(_row(vitok=[90, 101, 120], peer=[100, 100, 100]), name="vague")
-    won = replace(_row(vitok=[50], peer=[100]), name="won")
-    text = "\n".join(page.lines(_run(clear, vague, won)))
+    clear = replace(made_row(vitok=[120, 121, 122], peer=[100, 100, 100]), name="clear")
+    vague = replace(made_row(vitok=[90, 101, 120], peer=[100, 100, 100]), name="vague")
+    won = replace(made_row(vitok=[50], peer=[100]), name="won")
+    text = "\n".join(page.lines(made_run(clear, vague, won)))
     assert "vitok loses 2 of 3 rows: clear 1.21 to peer, vague 1.01 to peer (within the noise)" in text
     assert text.count("LOST") == 1
-    assert "vitok loses 0 of 1 rows\n" in "\n".join(page.lines(_run(won))) + "\n"
+    assert "vitok loses 0 of 1 rows\n" in "\n".join(page.lines(made_run(won))) + "\n"
 
 
 def test_page_has_figures_failures_and_what_is_missing() -> None:
-    row = _row(raw=[100.0], asyncio=[900.0], vitok=[110.0], uvloop=[150.0])
+    row = made_row(raw=[100.0], asyncio=[900.0], vitok=[110.0], uvloop=[150.0])
     row = replace(row, columns={**row.columns, "rloop": Column(status="crash", reason="SIGABRT")})
-    run = _run(row, floor="raw", missing={"zuvloop": "ImportError: no"})
+    run = made_run(row, floor="raw", missing={"zuvloop": "ImportError: no"})
     text = "\n".join(page.lines(run, with_details=True))
     assert "0.12 ±0%" in text
     assert "0.73 ±0% uvloop (above raw 0.20)" in text
@@ -98,13 +96,13 @@ def test_page_has_figures_failures_and_what_is_missing() -> None:
 
 
 def test_page_without_the_subject_has_no_ratios() -> None:
-    text = "\n".join(page.lines(_run(_row(uvloop=[150]))))
+    text = "\n".join(page.lines(made_run(made_row(uvloop=[150]))))
     assert "uvloop" in text
     assert "/ best peer" not in text
 
 
 def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
-    run = _run(_row(vitok=[10.5, 11.0], asyncio=[30.0, 31.0]), missing={"rloop": "gone"})
+    run = made_run(made_row(vitok=[10.5, 11.0], asyncio=[30.0, 31.0]), missing={"rloop": "gone"})
     path = tmp_path / "deep" / "run.json"
     results.write(run, path, derived=figures.derived(run))
     assert results.read(path) == run
@@ -124,9 +122,9 @@ def test_a_file_that_is_none_of_ours_is_refused_by_name(tmp_path: Path, text: st
 
 
 def test_comparison_takes_the_machine_out() -> None:
-    before = _run(_row(asyncio=[100, 100, 101, 99], vitok=[50, 50, 51, 49]))
+    before = made_run(made_row(asyncio=[100, 100, 101, 99], vitok=[50, 50, 51, 49]))
     # Everything takes twice as long, and nothing has changed.
-    after = _run(_row(asyncio=[200, 200, 202, 198], vitok=[100, 100, 102, 98]))
+    after = made_run(made_row(asyncio=[200, 200, 202, 198], vitok=[100, 100, 102, 98]))
     [change] = compare.changes(before, after, "vitok")
     assert change.factor == pytest.approx(1.0)
     assert change.word == ""
@@ -145,7 +143,10 @@ def test_comparison_takes_the_machine_out() -> None:
 )
 def test_comparison_knows_the_noise(vitok: list[float], word: str) -> None:
     base = [100.0] * 4
-    before, after = _run(_row(asyncio=base, vitok=[50, 50, 50, 50])), _run(_row(asyncio=base, vitok=vitok))
+    before, after = (
+        made_run(made_row(asyncio=base, vitok=[50, 50, 50, 50])),
+        made_run(made_row(asyncio=base, vitok=vitok)),
+    )
     [change] = compare.changes(before, after, "vitok")
     assert change.word == word
     text = "\n".join(compare.lines(before, after))
@@ -156,10 +157,10 @@ def test_comparison_knows_the_noise(vitok: list[float], word: str) -> None:
 def test_comparison_takes_the_noise_from_loops_that_did_not_change() -> None:
     def run(*, vitok: float, peers: list[float]) -> Run:
         rows = [
-            replace(_row(asyncio=[100.0] * 4, vitok=[vitok] * 4, uvloop=[peer] * 4), name=f"row{number}")
+            replace(made_row(asyncio=[100.0] * 4, vitok=[vitok] * 4, uvloop=[peer] * 4), name=f"row{number}")
             for number, peer in enumerate(peers)
         ]
-        return _run(*rows)
+        return made_run(*rows)
 
     before = run(vitok=50, peers=[60.0] * 6)
     for peers, word in (([60.0] * 6, "slower"), ([60, 60, 60, 60, 60, 72.0], "")):
@@ -170,86 +171,11 @@ def test_comparison_takes_the_noise_from_loops_that_did_not_change() -> None:
 
 
 def test_comparison_without_a_base_or_with_few_rounds_says_so() -> None:
-    [change] = compare.changes(_run(_row(vitok=[1, 1])), _run(_row(vitok=[9, 9])), "vitok")
+    [change] = compare.changes(made_run(made_row(vitok=[1, 1])), made_run(made_row(vitok=[9, 9])), "vitok")
     assert (change.is_in_units_of_base, change.word) == (False, "too few rounds")
-    other_machine = _run(_row(vitok=[1]))
+    other_machine = made_run(made_row(vitok=[1]))
     other_machine = replace(other_machine, machine={**other_machine.machine, "cores": 4096})
-    assert any("differ in cores" in line for line in compare.lines(_run(_row(vitok=[1])), other_machine))
-
-
-@pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_plot_is_of_the_kind_that_its_ending_says(tmp_path: Path, ending: str, start: bytes) -> None:
-    pytest.importorskip("matplotlib")
-    path = tmp_path / f"plot{ending}"
-    lost, far = _row(vitok=[2, 2], peer=[1, 1]), replace(_row(vitok=[1], peer=[9], far=[99]), name="far")
-    plot.draw(_run(lost, far), path)
-    assert path.read_bytes().startswith(start)
-
-
-def test_readme_gets_its_section_and_nothing_else(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    page_path, source = tmp_path / "README.md", tmp_path / "results" / "run.json"
-    page_path.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n")
-    run = _run(_row(asyncio=[30.0], vitok=[10.0], rloop=[9.0]))
-    results.write(run, source, derived={})
-    for _ in range(2):
-        readme.write(run, source, readme=page_path)
-    text = page_path.read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert text.count("](results/run.svg)") == 1
-    assert "| `row` | 30.0 | 10.0 | 9.0 |" in text
-    assert "Rows that vitok loses, of 1: row 1.11 to rloop." in text.replace("\n", " ")
-    assert source.with_suffix(".svg").is_file()
-
-
-def test_readme_without_markers_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "README.md"
-    path.write_text("nothing")
-    with pytest.raises(FormatError, match="markers"):
-        readme.write(_run(), tmp_path / "run.json", readme=path)
-    assert path.read_text() == "nothing"
-
-
-def test_the_readme_has_a_place_for_the_section() -> None:
-    text = readme.README.read_text()
-    assert text.count(readme.BEGIN) == text.count(readme.END) == 1
-    assert text.index(readme.BEGIN) < text.index(readme.END)
-
-
-def test_the_extra_is_the_group_and_the_package_of_the_same_version() -> None:
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
-    version = tomllib.loads((PROJECT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
-    command = [f"vitok-bench=={version}", *project["dependency-groups"]["bench-command"]]
-    assert project["project"]["optional-dependencies"]["bench"] == command
-
-
-def test_a_load_generator_that_cargo_finds_fresh_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    built = tmp_path / "release" / load_generator.NAME
-    built.parent.mkdir()
-    built.touch(0o755)
-    os.utime(built, (0, 0))
-    monkeypatch.setattr(load_generator, "_target", lambda: tmp_path)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: "cargo")
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: SimpleNamespace(returncode=0))
-    assert load_generator.find() is None
-    assert load_generator.find_or_build() == load_generator.find() == built
-
-
-def test_without_cargo_the_streams_of_a_checkout_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_generator, "find", lambda: None)
-    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    with pytest.raises(load_generator.BuildError, match=r"cargo .* is not installed"):
-        load_generator.find_or_build()
-
-
-def test_outside_a_checkout_the_load_generator_is_that_of_the_package(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(load_generator, "SOURCES", tmp_path / "none")
-    monkeypatch.setattr(load_generator, "_installed", lambda: [tmp_path / "absent", tmp_path / "vitok-load"])
-    assert "pip install --force-reinstall vitok-bench" in str(load_generator.lacks(None))
-    (tmp_path / "vitok-load").touch(0o755)
-    assert load_generator.find_or_build() == tmp_path / "vitok-load"
+    assert any("differ in cores" in line for line in compare.lines(made_run(made_row(vitok=[1])), other_machine))
 
 
 def test_command_line_leaves_directories_out() -> None:
@@ -279,40 +205,12 @@ def test_every_suite_has_rows_and_a_quick_look_has_some_of_each() -> None:
 
 
 def test_quick_takes_fewer_rounds_where_there_are_many_loops() -> None:
-    options = bench._parse(["--quick", "--loop", "asyncio", "--suite", "scheduling"])
+    options = parse(["--quick", "--loop", "asyncio", "--suite", "scheduling"])
     [part] = bench._parts(options)
     many = replace(part, specs=part.specs * 40)
     [shortened] = bench._shortened([many])
     assert shortened.settings.effort.rounds == bench.QUICK_ROUNDS_AT_LEAST
     assert bench._shortened([part]) == [part]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words_of_it"),
-    [
-        (["--suite", "nothing"], "no suite 'nothing'"),
-        (["--rows", "nothing", "--suite", "scheduling"], "no row 'nothing'"),
-        (["--loop", "nobody"], "unknown loop 'nobody'"),
-        (["--plot", "picture.jpg"], "neither .png nor .svg"),
-        (["--rounds", "0"], "not a number above 0"),
-        (["--compare", "none.json", "none.json"], "none.json: No such file"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], words_of_it: str
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        bench.main(arguments)
-    assert caught.value.code == bench.USAGE_ERROR
-    assert words_of_it in capsys.readouterr().err
-
-
-def test_a_missing_extra_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(SystemExit):
-        bench.main(["--loop", "asyncio", "--plot", "run.svg"])
-    [line] = capsys.readouterr().err.splitlines()
-    assert "pip install 'vitok[bench]'" in line
 
 
 def test_list_has_rows_and_loops(capsys: pytest.CaptureFixture[str]) -> None:
@@ -341,25 +239,3 @@ def test_the_command_measures_shows_and_writes(tmp_path: Path) -> None:
     assert [row.name for row in run.suites[0].rows] == ["turn", "sleep_200us"]
     assert run.loops == ["asyncio", "test_benchmarks:plain"]
     assert str(tmp_path) not in path.read_text()
-
-
-def _row(**costs: list[float]) -> Row:
-    columns = {
-        name: Column(costs=tuple(map(float, values)), walls_ns=tuple(map(float, values)))
-        for name, values in costs.items()
-    }
-    return Row(name="row", title="a row", columns=columns)
-
-
-def _suite(*rows: Row, **fields: Any) -> SuiteResult:  # noqa: ANN401 (whatever the suite has)
-    return SuiteResult(name="suite", title="rows", method="made up", rounds=3, rows=rows, **fields)
-
-
-def _run(*rows: Row, **fields: Any) -> Run:  # noqa: ANN401 (whatever the suite has)
-    names = dict.fromkeys(name for row in rows for name in row.columns if name != "raw")
-    return Run(
-        machine=machine.describe(command="vitok bench", core=None),
-        subject="vitok",
-        versions=dict.fromkeys(names, "1.0"),
-        suites=(_suite(*rows, **fields),),
-    )

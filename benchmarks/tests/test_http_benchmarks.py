@@ -20,12 +20,12 @@ from typing import Any, Final
 
 import pytest
 from vitok_bench import (
-    bench,
     http_app,
     http_cell,
     http_servers,
     load_generator,
     machine,
+    options,
     page,
     results,
     server_process,
@@ -109,7 +109,7 @@ def test_a_server_is_started_as_its_users_do() -> None:
         words = ServerSpec.parse(name).command(54321)
         assert words[:2] == [sys.executable, "-m"]
         assert any(word.endswith("54321") for word in words)
-        assert any(word.startswith("vitok_bench.http_app:") for word in words)
+        assert any(word.startswith(("vitok_bench.http_app:", "vitok_bench.fastpysgi_server")) for word in words)
     with pytest.raises(ValueError, match="unknown server 'nobody'"):
         ServerSpec.parse("nobody")
     assert ServerSpec.parse("vitok@/somewhere/deep/old").label == "vitok@deep/old"
@@ -292,12 +292,12 @@ def test_a_row_has_rounds_of_every_server_and_a_line_for_each_that_failed(monkey
 
 def test_loops_and_servers_are_named_by_options_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Who names only loops measures no servers, and the other way round; a name that is not known is refused."""
-    options = bench._parse(["--loop", "asyncio"])
-    assert bench._specs(suite_http.SUITE, options) == []
-    options = bench._parse(["--server", "raw,uvicorn"])
-    assert [spec.label for spec in bench._specs(suite_http.SUITE, options)] == ["uvicorn"]
+    parsed = options.parse(["--loop", "asyncio"])
+    assert options.specs(suite_http.SUITE, parsed) == []
+    parsed = options.parse(["--server", "raw,uvicorn"])
+    assert [spec.label for spec in options.specs(suite_http.SUITE, parsed)] == ["uvicorn"]
     with pytest.raises(SystemExit):
-        bench._parse(["--server", "nobody"])
+        options.parse(["--server", "nobody"])
     assert "unknown server 'nobody'" in capsys.readouterr().err
 
 

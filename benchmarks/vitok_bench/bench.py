@@ -10,25 +10,23 @@ import argparse
 import contextlib
 import dataclasses
 import fnmatch
-import importlib.util
 import math
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from vitok_bench import compare, figures, machine, page, readme, results
+from vitok_bench import compare, figures, machine, page, pages, results
 from vitok_bench.http_servers import SERVERS
 from vitok_bench.http_servers import specs as server_specs
 from vitok_bench.loops import FACTORIES, SUBJECT, default_specs
+from vitok_bench.options import COMMAND, parse, refuse
+from vitok_bench.options import specs as specs_of
 from vitok_bench.progress import Progress, words
 from vitok_bench.results import Row, Run, SuiteResult
 from vitok_bench.suites import Cores, Effort, Entry, Session, Settings, Spec, Suite, round_s, row_s, suites
 
-COMMAND: Final = "vitok bench"
-USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
 MS_PER_S: Final = 1000
 # `--quick` promises less than a minute; a row that has begun may take some seconds, more if a loop hangs.
@@ -59,20 +57,21 @@ class Part:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command. SystemExit with 2 for what can't be done, and with 130 after an interruption."""
-    options = _parse(sys.argv[1:] if arguments is None else arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         if options.compare:
             _print(compare.lines(*map(results.read, options.compare)))
-        elif options.show or options.readme:
-            _show(results.read(options.show or options.readme), options)
+        elif options.show:
+            _show(results.read(options.show), options)
+        elif options.pages:
+            for path in pages.write(results.read(options.pages), options.pages):
+                print(f"written: {path.name}")
         elif options.list:
             _list(options)
         else:
-            if options.plot:
-                _require("matplotlib")
             _measure(options)
     except results.FormatError as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -98,7 +97,7 @@ def _measure(options: argparse.Namespace) -> None:
     labels = dict.fromkeys(spec.label for part in parts for spec in part.specs)
     run = Run(
         machine=described,
-        subject=options.subject,
+        subject=options.subject or SUBJECT,
         versions={label: versions[label] for label in labels if label in versions},
         suites=tuple(suite for suite in measured if suite.rows or suite.missing),
     )
@@ -169,7 +168,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         for entry in filter(lambda entry: entry.lacks, chosen):
             print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
         entries = [entry for entry in chosen if not entry.lacks]
-        specs = _specs(suite, options)
+        specs = specs_of(suite, options)
         lacking = suite.lacks(settings) if entries else None
         if lacking:
             print(f"{suite.name} is left out: {lacking}", file=sys.stderr)
@@ -177,9 +176,12 @@ def _parts(options: argparse.Namespace) -> list[Part]:
             parts.append(Part(suite=suite, entries=entries, specs=specs, settings=settings))
     for pattern in options.rows or []:
         if not any(fnmatch.fnmatch(name, pattern) for name in known):
-            _refuse(f"no row {pattern!r}; `{COMMAND} --list` has them")
+            refuse(f"--rows: expected names of `{COMMAND} --list`, not {pattern!r}")
     if not parts:
-        _refuse("there is nothing to measure")
+        refuse("nothing to measure: expected suites, rows, loops and servers that belong together")
+    labels = list(dict.fromkeys(spec.label for part in parts for spec in part.specs))
+    if options.subject and options.subject not in labels:
+        refuse(f"--subject: expected a loop or server that is measured ({', '.join(labels)}), not {options.subject!r}")
     return _shortened(parts) if options.quick and not options.rounds else parts
 
 
@@ -207,9 +209,6 @@ def _effort(suite: Suite, options: argparse.Namespace) -> Effort:
 
 def _chosen_suites(names: Sequence[str] | None) -> list[Suite]:
     every = suites()
-    unknown = set(names or []) - {suite.name for suite in every}
-    if unknown:
-        _refuse(f"no suite {sorted(unknown)[0]!r}; there are {', '.join(suite.name for suite in every)}")
     return [suite for suite in every if not names or suite.name in names]
 
 
@@ -231,109 +230,16 @@ def _list(options: argparse.Namespace) -> None:
 
 def _show(run: Run, options: argparse.Namespace) -> None:
     """Print the table, and write every file that was asked for."""
-    if options.readme is None:
-        _print(page.lines(run, with_details=options.details))
+    _print(page.lines(run, with_details=options.details))
     if options.json is not None:
         results.write(run, options.json, derived=figures.derived(run))
         print(f"written: {options.json}")
     if options.plot is not None:
-        _require("matplotlib")
         from vitok_bench import plot
 
         plot.draw(run, options.plot)
         print(f"drawn: {options.plot}")
-    if options.readme is not None:
-        _require("matplotlib")
-        for path in readme.write(run, options.readme):
-            print(f"written: {path.name}")
-
-
-def _require(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        _refuse(f"{package} is not installed: pip install 'vitok[bench]'")
-
-
-def _refuse(message: str) -> NoReturn:
-    print(f"{COMMAND}: {message}", file=sys.stderr)
-    raise SystemExit(USAGE_ERROR)
 
 
 def _print(lines: Iterable[str]) -> None:
     print("\n".join(lines), flush=True)
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options, with loops as specifications."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0].partition(": ")[2])
-    choice = parser.add_argument_group("selection")
-    choice.add_argument("--quick", action="store_true", help="a first look at the main rows, in less than a minute")
-    choice.add_argument("--suite", type=_names, metavar="NAMES", help="comma-separated (default: all)")
-    choice.add_argument(
-        "--loop",
-        type=_names,
-        metavar="NAMES",
-        help="comma-separated, NAME or MODULE:FACTORY (default: what is installed)",
-    )
-    choice.add_argument(
-        "--server",
-        type=_names,
-        metavar="NAMES",
-        help="comma-separated, for the suite of HTTP (default: what is installed; with --loop, none)",
-    )
-    choice.add_argument("--rows", type=_names, metavar="NAMES", help="comma-separated, with * and ? (default: all)")
-    choice.add_argument("--list", action="store_true", help="print suites, rows, loops and servers, and exit")
-    show = parser.add_argument_group("output")
-    show.add_argument("--json", type=Path, metavar="FILE", help="write the run, with every round, machine and versions")
-    show.add_argument("--plot", type=_picture, metavar="FILE", help="draw ratios and their spread, as .png or .svg")
-    show.add_argument("--details", action="store_true", help="print every figure of every loop as well")
-    show.add_argument("--show", type=Path, metavar="FILE", help="show the run in FILE instead of measuring")
-    show.add_argument("--compare", type=Path, nargs=2, metavar=("A", "B"), help="show the changes from run A to run B")
-    show.add_argument("--readme", type=Path, metavar="FILE", help="write README.md's section from FILE, in a checkout")
-    how = parser.add_argument_group("method")
-    how.add_argument("--rounds", type=_positive, metavar="N", help="samples for each loop and row")
-    how.add_argument("--sample-ms", type=_positive, metavar="N", help="length of a sample")
-    how.add_argument(
-        "--subject", default=SUBJECT, help="the loop that the others are compared with (default: %(default)s)"
-    )
-    how.add_argument(
-        "--core",
-        type=int,
-        default=machine.default_core(),
-        help="pin loops and servers to this core (default: the last)",
-    )
-    how.add_argument("--client-core", type=int, default=machine.default_client_core(), help="pin clients to this core")
-    how.add_argument("--load", type=Path, metavar="FILE", help="the load generator (default: that of the package)")
-    options = parser.parse_args(arguments)
-    try:
-        for suite in suites():
-            _specs(suite, options)
-    except ValueError as error:
-        parser.error(str(error))
-    return options
-
-
-def _specs(suite: Suite, options: argparse.Namespace) -> list[Spec]:
-    """Return the columns of a suite; with only loops given, servers have none. Raises ValueError."""
-    names = {"loop": options.loop, "server": options.server}
-    asked = names[suite.option]
-    if asked is None:
-        return list(suite.specs(None)) if not any(names.values()) else []
-    # A floor is in every run of its suite, and may be named as well.
-    floors = {one.floor for one in suites()}
-    return list(suite.specs([name for name in dict.fromkeys(asked) if name not in floors]))
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
-
-
-def _picture(text: str) -> Path:
-    if Path(text).suffix not in (".png", ".svg"):
-        raise argparse.ArgumentTypeError(f"{text!r} ends in neither .png nor .svg")
-    return Path(text)

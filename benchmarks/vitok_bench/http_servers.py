@@ -185,7 +185,12 @@ SERVERS: Final = {
         ),
         packages=("socketify",),
     ),
-    "fastpysgi": _native("fastpysgi by WSGI, in C", ("vitok_bench.native_peers", "fastpysgi", "{port}"), "fastpysgi"),
+    "fastpysgi": Server(
+        title="fastpysgi, in C: by ASGI, native applications by WSGI",
+        command=("vitok_bench.fastpysgi_server", "{port}"),
+        packages=("fastpysgi",),
+        native=("vitok_bench.native_peers", "fastpysgi", "{port}"),
+    ),
     "robyn": _native("robyn by its decorators, in Rust", ("vitok_bench.native_peers", "robyn", "{port}"), "robyn"),
     "picows": Server(
         title="picows by its callbacks, on uvloop",

@@ -29,6 +29,7 @@ FACTORIES: Final = {
     "rloop": "rloop:new_event_loop",
     "zuvloop": "zuvloop:new_event_loop",
     "rsloop": "rsloop:new_event_loop",
+    "loopmini": "loopmini:new_event_loop",
     "aiofastnet": "vitok_bench.stacked:aiofastnet_on_asyncio",
     "aiofastnet+uvloop": "vitok_bench.stacked:aiofastnet_on_uvloop",
     "vitok": "vitok:new_event_loop",

@@ -1,6 +1,6 @@
 """Draws a run: a panel for each suite, with the cost of every loop in units of the row's best peer, and its spread.
 
-It uses matplotlib, which only `--plot` and `--readme` need; `figures.py` computes the figures.
+It uses matplotlib, which only `--plot` and `--pages` need; `figures.py` computes the figures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vitok_bench import figures
+from vitok_bench.colours import colours
 from vitok_bench.results import Row, Run, SuiteResult
 
 if TYPE_CHECKING:
@@ -20,27 +21,6 @@ WIDTH_IN: Final = 9.0
 ROW_IN: Final = 0.3
 # The height of the title, the axis and, for the first panel, the legend.
 PANEL_IN: Final = 1.05
-# Okabe and Ito's colours, which most people can tell apart.
-COLOURS: Final = {
-    "asyncio": "#999999",
-    "uvloop": "#E69F00",
-    "rloop": "#56B4E9",
-    "zuvloop": "#009E73",
-    "rsloop": "#CC79A7",
-    "aiofastnet": "#8C6D31",
-    "aiofastnet+uvloop": "#8C6D31",
-    "uvicorn": "#2B2B2B",
-    "uvicorn+zuvloop": "#009E73",
-    "uvicorn+zttp": "#CC79A7",
-    "granian": "#E69F00",
-    "granian-rsgi": "#56B4E9",
-    "hypercorn": "#8C6D31",
-    "gunicorn": "#0072B2",
-    "socketify": "#7B3294",
-    "vitok.uvicorn": "#F08A8A",
-}
-OTHERS: Final = ("#7B3294", "#A6761D", "#1B9E77", "#E7298A")
-SUBJECT_COLOUR: Final = "#D1112B"
 # How many names of servers fit above a panel.
 LEGEND_COLUMNS: Final = 6
 MANY_COLOUR: Final = "#555555"
@@ -110,7 +90,7 @@ def _panel(axes: Axes, run: Run, suite: SuiteResult, rows: Sequence[Row]) -> Non
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     # Room for the figures of points outside, on either side.
-    axes.tick_params(axis="y", length=0, pad=34)
+    axes.tick_params(axis="y", length=0, pad=62)
 
 
 def _point(axes: Axes, run: Run, suite: SuiteResult, row: Row, name: str, place: int) -> tuple[float, str] | None:
@@ -163,12 +143,7 @@ def _marker(run: Run, name: str) -> str:
 
 
 def _colour(run: Run, name: str) -> str:
-    if name == run.subject:
-        return SUBJECT_COLOUR
-    if name in COLOURS:
-        return COLOURS[name]
-    others = [other for other in run.loops if other not in COLOURS and other != run.subject]
-    return OTHERS[others.index(name) % len(OTHERS)]
+    return colours(run.loops, run.subject)[name]
 
 
 def _scale(axes: Axes) -> None:
