@@ -2,7 +2,8 @@
 # The settings of tools are in pyproject.toml and Cargo.toml.
 #
 # PYTHON selects the interpreter. The default, python3, uses .venv and target/; any other has a virtual environment
-# (.venv-NAME) and a cargo directory (target/NAME) of its own, so that switching between them rebuilds nothing.
+# (.venv-NAME) and a cargo directory (target/NAME) of its own, so that switching between them rebuilds nothing. If a name
+# such as python3.13 does not run, it is looked for among the Pythons of pyenv and uv.
 
 PYTHON ?= python3
 ARGS ?=
@@ -21,6 +22,8 @@ SECONDS = 60
 TARGET =
 INPUT =
 SANITIZER =
+# Of `make run`, as above.
+PORT = 8000
 
 NAME := $(notdir $(PYTHON))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
@@ -36,7 +39,8 @@ export PIP_QUIET := 1
 
 # Two words: a number that changes with the interpreter and with the path of the checkout, and the ending of a native
 # module for it. The number is part of every stamp's name, so a stamp of another interpreter is never used.
-FACTS := $(shell $(PYTHON) tools/interpreter.py 2>/dev/null)
+INTERPRETER := $(shell sh tools/find_python.sh $(PYTHON))
+FACTS := $(shell $(INTERPRETER) tools/interpreter.py 2>/dev/null)
 STAMP := $(word 1,$(FACTS))
 NATIVE := python/vitok/_native$(word 2,$(FACTS))
 RUST := Cargo.toml $(wildcard Cargo.lock) pyproject.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
@@ -62,7 +66,7 @@ INSTALL := $(BIN)/python -m pip install --group
         docs docs-serve wheels wheels-gate wheels-check wheels-install wheels-emulated clean doctor doctor-tests doctor-fuzz absent
 
 help:
-	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000'
+	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
 	@echo 'make run ARGS="script.py --flag"  run an asyncio program on the loop'
 	@echo 'make test                         build and run every test, Rust and Python'
 	@echo 'make programs                     run programs that take long to install: grpc, Jupyter, dask, Ray and others'
@@ -84,8 +88,8 @@ build: $(BUILT)
 ifeq ($(strip $(ARGS)),)
 # An open page reads a stream that never ends, so Ctrl-C does not wait for it.
 run: $(BUILT)
-	@echo 'vitok serve examples/notes: notes for everybody who opens http://127.0.0.1:8000/ . Ctrl-C stops it.'
-	@exec $(BIN)/vitok serve notes.app:app --app-dir examples --host 127.0.0.1 --port 8000 --timeout-graceful-shutdown 1
+	@echo 'vitok serve examples/notes: notes for everybody who opens http://127.0.0.1:$(PORT)/ . Ctrl-C stops it.'
+	@exec $(BIN)/vitok serve notes.app:app --app-dir examples --host 127.0.0.1 --port $(PORT) --timeout-graceful-shutdown 1
 else
 run: $(BUILT)
 	@exec $(BIN)/vitok run $(ARGS)
@@ -142,7 +146,7 @@ autobahn: $(BUILT) $(AUTOBAHN)
 
 # Of Python it needs the standard library only.
 fuzz: | doctor-fuzz
-	@$(PYTHON) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
+	@$(INTERPRETER) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
 
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
 docs docs-serve: export NO_MKDOCS_2_WARNING := 1
@@ -179,19 +183,19 @@ clean:
 	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 doctor:
-	@sh tools/doctor.sh $(PYTHON)
+	@sh tools/doctor.sh $(INTERPRETER)
 
 doctor-tests:
 	@sh tools/doctor.sh --tests
 
 doctor-fuzz:
-	@sh tools/doctor.sh --fuzz $(PYTHON)
+	@sh tools/doctor.sh --fuzz $(INTERPRETER)
 
 # pip supports dependency groups from 25.1 on; older Pythons include an older pip.
 $(MADE): | doctor
-	@echo 'A new virtual environment for $(PYTHON): $(VENV)'
+	@echo 'A new virtual environment for $(INTERPRETER): $(VENV)'
 	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV)
+	@$(INTERPRETER) -m venv $(VENV)
 	@$(BIN)/python -m pip install 'pip>=25.1'
 	@touch $@
 

@@ -59,7 +59,10 @@ check_cplusplus() {
 
 check_interpreter() {
     if ! "$1" -c '' >/dev/null 2>&1; then
-        say "$1 does not run: install Python 3.11 or newer, or name one: make ... PYTHON=python3.13"
+        case $1 in
+            python3.*) say "$1 does not run, nor do pyenv and uv have it: pyenv install ${1#python}, or uv python install ${1#python}" ;;
+            *) say "$1 does not run: install Python 3.11 or newer, or name one: make ... PYTHON=python3.13" ;;
+        esac
         return 1
     fi
     if ! "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Prints the command for a Python of this name: the name itself if it runs, or the path of one that pyenv or uv has
+# installed. A shim of pyenv has the name of each Python that it knows, and runs only the versions that are switched on.
+#
+#   sh tools/find_python.sh python3.13
+#
+# If there is none, the name is printed as it is: tools/doctor.sh says what to do then.
+set -u
+
+main() {
+    if runs "$1"; then
+        echo "$1"
+        return
+    fi
+    version=${1#python}
+    case $version in
+        3.[0-9]*) ;;
+        *)
+            echo "$1"
+            return
+            ;;
+    esac
+    # The newest release of the version comes first.
+    found=$(installed "$version" | sort -V -r | while read -r python; do
+        if runs "$python"; then
+            echo "$python"
+            break
+        fi
+    done)
+    echo "${found:-$1}"
+}
+
+runs() {
+    "$1" -c '' >/dev/null 2>&1
+}
+
+# The names of pyenv's folders are versions (3.13.1), those of uv's have a kind in front (cpython-3.13.1-linux-…).
+installed() {
+    pyenv=${PYENV_ROOT:-${HOME-}/.pyenv}/versions
+    uv=${UV_PYTHON_INSTALL_DIR:-${XDG_DATA_HOME:-${HOME-}/.local/share}/uv/python}
+    for folder in "$pyenv/$1" "$pyenv/$1"[.-]* "$uv/cpython-$1"[.-]*; do
+        if [ -x "$folder/bin/python$1" ]; then
+            echo "$folder/bin/python$1"
+        fi
+    done
+}
+
+main "$@"
