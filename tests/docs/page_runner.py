@@ -45,7 +45,8 @@ class Server:
     def __init__(self, block: Block, command: Command, port: int, page: Run) -> None:
         self.block, self.command, self.port, self.page = block, command, port, page
         self.path = page.aside / f"server-{block.line}.txt"
-        words = page.ports.put_in(command.words)
+        # A line that was continued is one line for the shell as well.
+        words = page.ports.put_in(command.words.replace("\\\n", " "))
         if simple := SIMPLE.match(words):
             words = f"{simple['assignments']}exec {simple['words']}"
         with self.path.open("w") as output:
