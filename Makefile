@@ -63,7 +63,7 @@ INSTALL := $(BIN)/python -m pip install --group
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        docs docs-serve wheels wheels-gate wheels-check wheels-install wheels-emulated clean doctor doctor-tests doctor-fuzz absent
+        docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
@@ -77,6 +77,7 @@ help:
 	@echo 'make autobahn                     run the Autobahn test cases of WebSocket against vitok serve'
 	@echo 'make fuzz SECONDS=60              run each fuzz target that long; TARGET=splits INPUT=path runs one on one input'
 	@echo 'make docs                         build the site of docs/ into target/site; make docs-serve shows it on 127.0.0.1:8001'
+	@echo 'make docs-test                    open it in Chromium: every page, light and dark, on a desk and on a phone'
 	@echo 'make wheels                       build the files of a release into dist/; PLATFORM=x86_64 PYTHONS="3.11 3.13" builds some'
 	@echo 'make wheels-gate                  check them, and use them in clean environments of the Pythons that are here'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
@@ -149,10 +150,14 @@ fuzz: | doctor-fuzz
 	@$(INTERPRETER) -m tools.fuzz --seconds '$(SECONDS)' --target '$(TARGET)' --input '$(INPUT)' --sanitizer '$(SANITIZER)'
 
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
-docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs docs-serve docs-test: export NO_MKDOCS_2_WARNING := 1
 docs: $(BUILT) $(DOCS)
 	$(BIN)/mkdocs build $(DOCS_ARGS)
 	@echo 'The site is in target/site.'
+
+# With this variable a missing Chromium is a failure.
+docs-test: docs $(DEV) $(PROGRAMS)
+	VITOK_REQUIRE_PROGRAMS=1 VITOK_SITE=target/site $(BIN)/python -m pytest tests/docs/test_site.py $(PYTEST_ARGS)
 
 # It builds a page anew whenever its file changes.
 docs-serve: $(BUILT) $(DOCS)
