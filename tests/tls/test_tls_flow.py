@@ -159,3 +159,14 @@ def test_drain(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
             wire.peer.read()
         assert draining.result() is None
         assert wire.transport.get_write_buffer_size() <= LOW
+
+
+@pytest.mark.vitok_only
+def test_everything_is_passed_on_from_a_close_on(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """The transport below takes it, whatever it holds already; asyncio's waits for it."""
+    with secured(loop, contexts, pair=unix_pair(send_buffer=SMALL_BUFFER)) as wire:
+        wire.transport.write(bytes(1_000_000))
+        turn_until(loop, lambda: "pause_writing" in wire.protocol.calls)
+        wire.transport.close()
+        turn_until(loop, lambda: "resume_writing" in wire.protocol.calls)
+        assert not wire.protocol.lost

@@ -104,3 +104,25 @@ def test_attributes_of_the_user(loop: asyncio.AbstractEventLoop, contexts: Conte
         assert private(wire.transport).mine == 5
         assert wire.transport in {wire.transport}
         assert wire.transport != object()
+
+
+@pytest.mark.vitok_only
+def test_values_are_computed_when_they_are_asked_for(loop: asyncio.AbstractEventLoop, contexts: Contexts) -> None:
+    """asyncio asks for all of them at the end of the handshake."""
+    asked: list[str] = []
+
+    class Counting(ssl.SSLObject):
+        def getpeercert(self, binary_form: bool = False) -> Any:
+            asked.append("peercert")
+            return super().getpeercert(binary_form)
+
+        def cipher(self) -> Any:
+            asked.append("cipher")
+            return super().cipher()
+
+    context = contexts.client()
+    context.sslobject_class = Counting
+    with secured(loop, contexts, context=context) as wire:
+        assert asked == []
+        assert wire.transport.get_extra_info("cipher")[1:] == ("TLSv1.3", 256)
+        assert asked == ["cipher"]
