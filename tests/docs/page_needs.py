@@ -40,7 +40,15 @@ PACKAGES = {
     "systemd-analyze": "systemd",
 }
 # Modules of the libraries that bring a command of another name.
-COMMANDS = {"dask": "distributed", "django-admin": "django", "jupyter": "jupyter_core", "ptw": "pytest"}
+COMMANDS = {
+    "dask": "distributed",
+    "django-admin": "django",
+    "ipython": "IPython",
+    "jupyter": "jupyter_core",
+    "ptw": "pytest",
+    "twist": "twisted",
+    "twistd": "twisted",
+}
 ASSIGNMENT = re.compile(r"\w+=")
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[(?P<extras>[\w,. -]+)\])?(?:[<>=!~].*)?$")
 OURS = {"vitok", "vitok-bench"}
@@ -114,15 +122,22 @@ def need_program(words: str) -> None:
     parts = [part for part in shlex.split(words, comments=True) if not ASSIGNMENT.match(part)]
     if not parts or INSTALLS.match(words):
         return
-    if parts[0].startswith("python") and parts[1:2] == ["-m"] and len(parts) > 2:
-        name = parts[2].partition(".")[0]
-    else:
-        name = parts[0]
+    name = program_of(parts)
     if name in PACKAGES:
         need_command(name, package=PACKAGES[name])
     module = COMMANDS.get(name, name)
     if any(normal(DISTRIBUTIONS.get(module, module)) in names for names in requirements().values()):
         need_module(module.replace("-", "_"), 0)
+
+
+def program_of(parts: list[str]) -> str:
+    """Return the command that runs, or the package of a module after `-m`, also below `vitok run`."""
+    if parts[:2] == ["vitok", "run"]:
+        # Its other options are switches.
+        parts = [part for part in parts[2:] if part not in ("--as-uvloop", "--inspect")] or parts
+    elif parts[0].startswith("python") and parts[1:2] == ["-m"]:
+        parts = parts[1:]
+    return parts[1].partition(".")[0] if parts[0] == "-m" and len(parts) > 1 else parts[0]
 
 
 def is_installation(words: str) -> bool:

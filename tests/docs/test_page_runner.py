@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from page_blocks import PageError, blocks_of, other_test_of
-from page_needs import is_installation
+from page_needs import is_installation, program_of
 from page_ports import Ports
 from page_runner import run_page
 
@@ -176,6 +176,23 @@ def test_installations() -> None:
     assert not is_installation("pip --version")
     with pytest.raises(AssertionError, match="vitok has no extra nothing"):
         is_installation("pip install 'vitok[nothing]'")
+
+
+@pytest.mark.parametrize(
+    ("words", "program"),
+    [
+        ("uvicorn --port 8000 app:app", "uvicorn"),
+        ("python server.py", "python"),
+        ("python -m distributed.cli.dask_worker", "distributed"),
+        ("vitok run --as-uvloop gunicorn app:app", "gunicorn"),
+        ("vitok run -m pytest -q", "pytest"),
+        ("vitok run", "vitok"),
+        ("vitok serve app:app", "vitok"),
+    ],
+)
+def test_programs_of_commands(words: str, program: str) -> None:
+    """A page needs what its commands run, also below `vitok run`."""
+    assert program_of(words.split()) == program
 
 
 def test_ports() -> None:

@@ -12,8 +12,6 @@ DOCS = PROJECT / "docs"
 PAGES = sorted(str(path.relative_to(PROJECT)) for path in DOCS.rglob("*.md"))
 # Some pages start ten programs, and the machine may be busy.
 SECONDS = 300
-# Their blocks are still those from before this test.
-WAITING = {"docs/how-to/index.md", "docs/programs.md"}
 
 pytestmark = [pytest.mark.vitok_only, pytest.mark.timeout(SECONDS)]
 
@@ -23,8 +21,6 @@ def test_page(name: str, tmp_path: Path) -> None:
     """The blocks of a page run, and what they write is what it shows."""
     # Each command has a limit of its own, and so does the test.
     faulthandler.cancel_dump_traceback_later()
-    if name in WAITING:
-        pytest.skip("it is being rewritten")
     page = (PROJECT / name).read_text()
     if file := other_test_of(page):
         assert name in (PROJECT / file).read_text(), f"{name}: {file} does not name the page"

@@ -1,6 +1,6 @@
 """`vitok.uvicorn:Protocol` as seen by clients and operators: like uvicorn's own protocol, the control.
 
-docs/how-to/index.md has the intended differences; those cases have tests for vitok only, at the end.
+docs/how-to/uvicorn.md has the intended differences; those cases have tests for vitok only, at the end.
 """
 
 import asyncio
