@@ -107,7 +107,8 @@ test-python: $(BUILT) $(BENCH) $(DEV) $(PROGRAMS) | doctor-tests
 
 # Redis and PostgreSQL are those of the tests.
 programs: $(BUILT) $(DEV) $(MORE_PROGRAMS) | doctor-tests
-	VITOK_REQUIRE_MORE_PROGRAMS=1 $(BIN)/python -m pytest tests/programs/test_more_*.py tests/programs/test_clusters.py tests/docs/test_pages.py $(PYTEST_ARGS)
+	VITOK_REQUIRE_MORE_PROGRAMS=1 $(BIN)/python -m pytest tests/programs/test_more_*.py tests/programs/test_clusters.py tests/docs/test_pages.py \
+		tests/docs/test_migration.py $(PYTEST_ARGS)
 
 check: check-rust check-python
 
