@@ -1,4 +1,7 @@
-"""Every page of docs/, from top to bottom, as somebody does who follows it. tests/docs/README.md has the rules."""
+"""Every page of docs/, and README.md, from top to bottom, as somebody does who follows it.
+
+tests/docs/README.md has the rules.
+"""
 
 import faulthandler
 from pathlib import Path
@@ -9,7 +12,7 @@ from page_runner import run_page
 from support import PROJECT
 
 DOCS = PROJECT / "docs"
-PAGES = sorted(str(path.relative_to(PROJECT)) for path in DOCS.rglob("*.md"))
+PAGES = ["README.md", *sorted(str(path.relative_to(PROJECT)) for path in DOCS.rglob("*.md"))]
 # Some pages start ten programs, and the machine may be busy.
 SECONDS = 300
 
