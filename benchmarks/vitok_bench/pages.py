@@ -23,7 +23,7 @@ BEGIN: Final = "<!-- Written by `vitok bench --pages`; edits here are lost. -->"
 END: Final = "<!-- The end of what `vitok bench --pages` writes. -->"
 README: Final = "README.md"
 TABLES: Final = "docs/benchmarks.md"
-CHART: Final = "benchmarks/results/five-rows.svg"
+CHART: Final = "docs/assets/five-rows.svg"
 PICTURE: Final = "docs/assets/benchmarks.svg"
 # Pages are also read where links from one file of the checkout to another lead nowhere.
 FILES_URL: Final = "https://github.com/vitok-loop/vitok/blob/main"

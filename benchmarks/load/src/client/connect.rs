@@ -8,9 +8,9 @@ use super::{Waiting, target};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::Interest;
 use crate::sys::socket;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;
@@ -62,7 +62,7 @@ impl Client {
         let stream = socket::begin_connect(self.target).doing("connecting")?;
         // A client that closes last, and with a reset, leaves no port in use for a minute.
         socket::reset_when_closed(&stream).doing("SO_LINGER")?;
-        self.waiting.epoll.watch(&stream, slot, Interest::Readable).doing("epoll_ctl")?;
+        self.waiting.epoll.watch(&stream, slot, Interest::READABLE).doing("epoll_ctl")?;
         self.slots[slot] = Some(Attempt { stream, begun });
         self.open += 1;
         Ok(())

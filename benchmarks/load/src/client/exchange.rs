@@ -10,7 +10,8 @@ use super::Waiting;
 use super::carrier::{Answered, Carrier};
 use super::stream::Stream;
 use crate::failure::{Doing, Failure};
-use crate::sys::epoll::{Event, Interest};
+use crate::sys::epoll::Event;
+use reactor::Interest;
 
 /// As much as the servers read and send at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -37,17 +38,17 @@ struct Connection {
 impl Exchange {
     /// An answer that is as long as the message is checked to be the message.
     pub(super) fn new(
-        waiting: Waiting,
+        mut waiting: Waiting,
         streams: Vec<Stream>,
         message_bytes: usize,
         answer_bytes: usize,
     ) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream.socket(), key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream.socket(), key, Interest::READABLE).doing("epoll_ctl")?;
         }
         let connection = |stream| Connection {
             stream: Some(stream),
-            interest: Interest::Readable,
+            interest: Interest::READABLE,
             unsent: 0,
             unanswered: 0,
             begun: Instant::now(),
@@ -74,7 +75,7 @@ impl Exchange {
             Err(_) => return self.lose(number),
         }
         let interest =
-            if connection.unsent > 0 || stream.has_unsent() { Interest::Both } else { Interest::Readable };
+            if connection.unsent > 0 || stream.has_unsent() { Interest::BOTH } else { Interest::READABLE };
         if interest != connection.interest {
             connection.interest = interest;
             self.waiting.epoll.rewatch(stream.socket(), number, interest).doing("epoll_ctl")?;
@@ -185,7 +186,7 @@ impl Carrier for Exchange {
     #[inline]
     fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
-        if is_writable && self.connections[key].interest != Interest::Readable {
+        if is_writable && self.connections[key].interest != Interest::READABLE {
             self.send(key)?;
         }
         if is_readable {

@@ -17,9 +17,10 @@ use super::{Waiting, target};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::{Event, Interest};
+use crate::sys::epoll::Event;
 use crate::sys::socket;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 /// What rustls keeps for one server, and each connection takes one.
 const TICKETS: usize = 8;
@@ -104,7 +105,7 @@ impl Client {
         let mut stream = SecureStream::new(socket, &self.tls)?;
         // On loopback the connection is mostly established already. The byte waits for the keys.
         stream.write_all(b"h").map_err(lost)?;
-        let interest = Interest::Readable;
+        let interest = Interest::READABLE;
         self.waiting.epoll.watch(&stream.socket, slot, interest).doing("epoll_ctl")?;
         self.slots[slot] = Some(Attempt { stream, interest, begun, is_answered: false });
         self.open += 1;
@@ -129,7 +130,7 @@ impl Client {
     fn watch(&mut self, slot: usize) -> Result<(), Failure> {
         let Some(attempt) = &mut self.slots[slot] else { return Ok(()) };
         let wants_write = attempt.stream.session.wants_write();
-        let interest = if wants_write { Interest::Both } else { Interest::Readable };
+        let interest = if wants_write { Interest::BOTH } else { Interest::READABLE };
         if interest != attempt.interest {
             attempt.interest = interest;
             self.waiting.epoll.rewatch(&attempt.stream.socket, slot, interest).doing("epoll_ctl")?;

@@ -15,8 +15,9 @@ use super::tls::Tls;
 use super::{Waiting, rated, streams_to, target};
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
-use crate::sys::epoll::{Event, Interest};
+use crate::sys::epoll::Event;
 use crate::window::Asked;
+use reactor::Interest;
 
 /// A response of ordinary size, or several small ones, in one read.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -64,13 +65,18 @@ struct Connection {
 }
 
 impl Requests {
-    fn new(waiting: Waiting, streams: Vec<Stream>, request: Vec<u8>, depth: usize) -> Result<Self, Failure> {
+    fn new(
+        mut waiting: Waiting,
+        streams: Vec<Stream>,
+        request: Vec<u8>,
+        depth: usize,
+    ) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream.socket(), key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream.socket(), key, Interest::READABLE).doing("epoll_ctl")?;
         }
         let connection = |stream| Connection {
             stream: Some(stream),
-            interest: Interest::Readable,
+            interest: Interest::READABLE,
             unsent: Vec::new(),
             responses: Responses::default(),
             begun: VecDeque::with_capacity(depth),
@@ -97,7 +103,7 @@ impl Requests {
             Err(_) => return self.lose(number),
         }
         let is_sent = connection.unsent.is_empty() && !stream.has_unsent();
-        let interest = if is_sent { Interest::Readable } else { Interest::Both };
+        let interest = if is_sent { Interest::READABLE } else { Interest::BOTH };
         if interest != connection.interest {
             connection.interest = interest;
             self.waiting.epoll.rewatch(stream.socket(), number, interest).doing("epoll_ctl")?;
@@ -209,7 +215,7 @@ impl Carrier for Requests {
     #[inline]
     fn attend(&mut self, event: usize, answers: &mut Vec<Answered>) -> Result<(), Failure> {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
-        if is_writable && self.connections[key].interest != Interest::Readable {
+        if is_writable && self.connections[key].interest != Interest::READABLE {
             self.send(key)?;
         }
         if is_readable { self.receive(key, answers) } else { Ok(()) }

@@ -11,9 +11,9 @@ use crate::agreement::{MIB, UNDER_WAY};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::Interest;
 use crate::sys::socket;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;
@@ -41,9 +41,9 @@ struct Connection {
 }
 
 impl Client {
-    fn new(waiting: Waiting, streams: Vec<TcpStream>) -> Result<Self, Failure> {
+    fn new(mut waiting: Waiting, streams: Vec<TcpStream>) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream, key, Interest::READABLE).doing("epoll_ctl")?;
         }
         let connection =
             |stream| Connection { stream, arrived: 0, asked: VecDeque::with_capacity(UNDER_WAY) };

@@ -11,8 +11,9 @@ use crate::agreement::{ACKNOWLEDGEMENT, MIB, UNDER_WAY};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::{Event, Interest};
+use crate::sys::epoll::Event;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let target = target(&mut arguments)?;
@@ -40,13 +41,13 @@ struct Connection {
 }
 
 impl Client {
-    fn new(waiting: Waiting, streams: Vec<TcpStream>) -> Result<Self, Failure> {
+    fn new(mut waiting: Waiting, streams: Vec<TcpStream>) -> Result<Self, Failure> {
         for (key, stream) in streams.iter().enumerate() {
-            waiting.epoll.watch(stream, key, Interest::Readable).doing("epoll_ctl")?;
+            waiting.epoll.watch(stream, key, Interest::READABLE).doing("epoll_ctl")?;
         }
         let connection = |stream| Connection {
             stream,
-            interest: Interest::Readable,
+            interest: Interest::READABLE,
             unsent: 0,
             begun: VecDeque::with_capacity(UNDER_WAY),
         };
@@ -82,14 +83,14 @@ impl Client {
             if connection.unsent == 0 {
                 let now = Instant::now();
                 if connection.begun.len() == UNDER_WAY || !window.admits(now) {
-                    break Interest::Readable;
+                    break Interest::READABLE;
                 }
                 connection.begun.push_back(now);
                 connection.unsent = MIB;
             }
             match connection.stream.write(&self.data[..connection.unsent]) {
                 Ok(sent) => connection.unsent -= sent,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break Interest::Both,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Interest::BOTH,
                 Err(error) => return Err(lost(&error)),
             }
         };

@@ -8,8 +8,9 @@ use super::{STALL_LIMIT, stalled, target};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::epoll::Epoll;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 /// A hundred times what the slowest server takes for a round of all sockets: a datagram that is not back by then was
 /// dropped.
@@ -52,12 +53,12 @@ struct Socket {
 
 impl Client {
     fn new(target: SocketAddrV4, count: usize, size: usize, spins: bool) -> Result<Self, Failure> {
-        let epoll = Epoll::new().doing("epoll_create1")?;
+        let mut epoll = Epoll::new().doing("epoll_create1")?;
         let socket = |key| {
             let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).doing("binding")?;
             socket.connect(target).doing("connecting")?;
             socket.set_nonblocking(true).doing("FIONBIO")?;
-            epoll.watch(&socket, key, Interest::Readable).doing("epoll_ctl")?;
+            epoll.watch(&socket, key, Interest::READABLE).doing("epoll_ctl")?;
             Ok(Socket { socket, waits_for: None })
         };
         Ok(Self {

@@ -14,9 +14,9 @@ use super::{Waiting, target};
 use crate::failure::{Doing, Failure};
 use crate::histogram::Histogram;
 use crate::options::Arguments;
-use crate::sys::epoll::Interest;
 use crate::sys::socket;
 use crate::window::{Asked, Extent, Outcome, Window, nanoseconds};
+use reactor::Interest;
 
 /// A response of ordinary size in one read.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -84,7 +84,7 @@ impl Client {
         let mut visit = Visit { stream, begun, sent: 0, responses: Responses::default(), is_answered: false };
         // On loopback the connection is mostly established already, and the request is sent at once.
         visit.send(&self.request)?;
-        let interest = if visit.sent < self.request.len() { Interest::Both } else { Interest::Readable };
+        let interest = if visit.sent < self.request.len() { Interest::BOTH } else { Interest::READABLE };
         self.waiting.epoll.watch(&visit.stream, slot, interest).doing("epoll_ctl")?;
         self.slots[slot] = Some(visit);
         self.open += 1;
@@ -97,7 +97,7 @@ impl Client {
         if visit.sent < self.request.len() {
             visit.send(&self.request)?;
             if visit.sent == self.request.len() {
-                self.waiting.epoll.rewatch(&visit.stream, slot, Interest::Readable).doing("epoll_ctl")?;
+                self.waiting.epoll.rewatch(&visit.stream, slot, Interest::READABLE).doing("epoll_ctl")?;
             }
             return Ok(None);
         }

@@ -5,16 +5,17 @@ use std::net::{Ipv4Addr, UdpSocket};
 use super::parent::{STDIN_KEY, key_of, say_port, watch_stdin};
 use crate::failure::{Doing, Failure};
 use crate::sys::datagrams::Datagrams;
-use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::epoll::Epoll;
 use crate::sys::socket;
+use reactor::Interest;
 
 /// Serves until the parent has gone.
 pub(super) fn serve(port: u16) -> Result<(), Failure> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).doing("binding --port")?;
     socket::widen_receive_buffer(&socket).doing("SO_RCVBUF")?;
     let mut epoll = Epoll::new().doing("epoll_create1")?;
-    epoll.watch(&socket, key_of(&socket), Interest::Readable).doing("epoll_ctl")?;
-    watch_stdin(&epoll)?;
+    epoll.watch(&socket, key_of(&socket), Interest::READABLE).doing("epoll_ctl")?;
+    watch_stdin(&mut epoll)?;
     say_port(socket.local_addr().doing("getsockname")?.port())?;
     let mut datagrams = Datagrams::new();
     loop {

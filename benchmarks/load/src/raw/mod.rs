@@ -14,10 +14,11 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::failure::{Doing, Failure};
 use crate::options::Arguments;
-use crate::sys::epoll::{Epoll, Event, Interest};
+use crate::sys::epoll::{Epoll, Event};
 use crate::sys::{limits, socket};
 use http::{Http, Shape};
 use parent::{STDIN_KEY, key_of, say_port, watch_stdin};
+use reactor::Interest;
 use services::{After, Answer, Echo, Service, Sink, Source};
 use websocket::WebSocket;
 
@@ -85,11 +86,11 @@ impl<S: Service> Server<S> {
         while let Some(stream) = accepted(&self.listener)? {
             stream.set_nodelay(true).doing("TCP_NODELAY")?;
             let key = key_of(&stream);
-            self.epoll.watch(&stream, key, Interest::Readable).doing("epoll_ctl")?;
+            self.epoll.watch(&stream, key, Interest::READABLE).doing("epoll_ctl")?;
             if self.connections.len() <= key {
                 self.connections.resize_with(key + 1, || None);
             }
-            let interest = Interest::Readable;
+            let interest = Interest::READABLE;
             self.connections[key] = Some(Connection { stream, state: S::State::default(), interest });
         }
         Ok(())
@@ -100,12 +101,12 @@ impl<S: Service> Server<S> {
         // An earlier event of the same wait has ended it.
         let Some(connection) = &mut self.connections[key] else { return Ok(()) };
         let wanted = match self.service.attend(&connection.stream, &mut connection.state) {
-            Ok(After::Read) => Interest::Readable,
+            Ok(After::Read) => Interest::READABLE,
             Ok(After::Broadcast) => {
                 self.broadcast();
                 return Ok(());
             }
-            Ok(After::Write) => Interest::Writable,
+            Ok(After::Write) => Interest::WRITABLE,
             // A client that resets its connection has ended it as well as one that closes it.
             Ok(After::Close) | Err(_) => {
                 self.connections[key] = None;
@@ -143,9 +144,9 @@ fn close_at_once(port: u16) -> Result<(), Failure> {
 
 fn listen(port: u16) -> Result<(Epoll, TcpListener), Failure> {
     let listener = socket::listen(port).doing("listening on --port")?;
-    let epoll = Epoll::new().doing("epoll_create1")?;
-    epoll.watch(&listener, key_of(&listener), Interest::Readable).doing("epoll_ctl")?;
-    watch_stdin(&epoll)?;
+    let mut epoll = Epoll::new().doing("epoll_create1")?;
+    epoll.watch(&listener, key_of(&listener), Interest::READABLE).doing("epoll_ctl")?;
+    watch_stdin(&mut epoll)?;
     say_port(listener.local_addr().doing("getsockname")?.port())?;
     Ok((epoll, listener))
 }

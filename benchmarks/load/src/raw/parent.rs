@@ -6,14 +6,15 @@ use std::os::fd::AsRawFd;
 
 use crate::answer;
 use crate::failure::{Doing, Failure};
-use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::epoll::Epoll;
+use reactor::Interest;
 
 /// Keys are descriptor numbers. Standard input, whose end ends the server, is never a connection.
 pub(super) const STDIN_KEY: usize = 0;
 
 /// Watches standard input, which is closed when the parent has gone.
-pub(super) fn watch_stdin(epoll: &Epoll) -> Result<(), Failure> {
-    match epoll.watch(&io::stdin(), STDIN_KEY, Interest::Readable) {
+pub(super) fn watch_stdin(epoll: &mut Epoll) -> Result<(), Failure> {
+    match epoll.watch(&io::stdin(), STDIN_KEY, Interest::READABLE) {
         // A file or the null device: there is no parent to wait for.
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
         result => result.doing("watching stdin"),

@@ -30,9 +30,13 @@ struct Member {
 }
 
 impl Broadcasts {
-    pub(super) fn new(waiting: Waiting, peers: Vec<Peer>, messages: Vec<Message>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        mut waiting: Waiting,
+        peers: Vec<Peer>,
+        messages: Vec<Message>,
+    ) -> Result<Self, Failure> {
         for (key, peer) in peers.iter().enumerate() {
-            peer.watch(&waiting.epoll, key)?;
+            peer.watch(&mut waiting.epoll, key)?;
         }
         Ok(Self {
             waiting,
@@ -95,7 +99,7 @@ impl Carrier for Broadcasts {
         self.missing = self.members.len();
         let sender = self.count % self.members.len();
         let frame = &self.messages[self.count % self.messages.len()].frame;
-        self.members[sender].peer.send(frame, &self.waiting.epoll, sender)
+        self.members[sender].peer.send(frame, &mut self.waiting.epoll, sender)
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -116,7 +120,7 @@ impl Carrier for Broadcasts {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
         let peer = &mut self.members[key].peer;
         if is_writable && peer.has_unsent() {
-            peer.send_rest(&self.waiting.epoll, key)?;
+            peer.send_rest(&mut self.waiting.epoll, key)?;
         }
         let was_under_way = self.missing > 0;
         if is_readable {

@@ -25,9 +25,13 @@ struct Connection {
 }
 
 impl Echoes {
-    pub(super) fn new(waiting: Waiting, peers: Vec<Peer>, messages: Vec<Message>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        mut waiting: Waiting,
+        peers: Vec<Peer>,
+        messages: Vec<Message>,
+    ) -> Result<Self, Failure> {
         for (key, peer) in peers.iter().enumerate() {
-            peer.watch(&waiting.epoll, key)?;
+            peer.watch(&mut waiting.epoll, key)?;
         }
         // They begin at different messages, so that a server that serves one after the other gets different ones.
         let connection = |(number, peer)| Connection { peer, message: number % messages.len(), begun: None };
@@ -90,7 +94,7 @@ impl Carrier for Echoes {
         let connection = &mut self.connections[number];
         connection.begun = Some(begun);
         self.under_way += 1;
-        connection.peer.send(&self.messages[connection.message].frame, &self.waiting.epoll, number)
+        connection.peer.send(&self.messages[connection.message].frame, &mut self.waiting.epoll, number)
     }
 
     /// A message is sent when it begins: there is one at a time on each connection.
@@ -114,7 +118,7 @@ impl Carrier for Echoes {
         let Event { key, is_readable, is_writable } = self.waiting.epoll.event(event);
         let peer = &mut self.connections[key].peer;
         if is_writable && peer.has_unsent() {
-            peer.send_rest(&self.waiting.epoll, key)?;
+            peer.send_rest(&mut self.waiting.epoll, key)?;
         }
         if is_readable { self.receive(key, answers) } else { Ok(()) }
     }

@@ -8,7 +8,8 @@ use super::incoming::{Incoming, Received};
 use super::messages::{Message, Opcode};
 use super::opening::Agreed;
 use crate::failure::{Doing, Failure};
-use crate::sys::epoll::{Epoll, Interest};
+use crate::sys::epoll::Epoll;
+use reactor::Interest;
 
 /// As much as the servers read and send at a time.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
@@ -24,16 +25,16 @@ impl Peer {
     /// The connection is open, and does not block.
     pub(super) fn new(stream: Stream, agreed: Option<Agreed>) -> Self {
         let incoming = Incoming::new(agreed);
-        Self { stream, interest: Interest::Readable, unsent: Vec::new(), incoming }
+        Self { stream, interest: Interest::READABLE, unsent: Vec::new(), incoming }
     }
 
-    pub(super) fn watch(&self, epoll: &Epoll, key: usize) -> Result<(), Failure> {
+    pub(super) fn watch(&self, epoll: &mut Epoll, key: usize) -> Result<(), Failure> {
         epoll.watch(self.stream.socket(), key, self.interest).doing("epoll_ctl")
     }
 
     /// Sends a frame; what the kernel does not take now is sent when there is room.
     #[inline]
-    pub(super) fn send(&mut self, frame: &[u8], epoll: &Epoll, key: usize) -> Result<(), Failure> {
+    pub(super) fn send(&mut self, frame: &[u8], epoll: &mut Epoll, key: usize) -> Result<(), Failure> {
         if !self.incoming.pongs.is_empty() {
             self.unsent.append(&mut self.incoming.pongs);
         }
@@ -50,11 +51,11 @@ impl Peer {
     }
 
     /// Handles readiness for writing.
-    pub(super) fn send_rest(&mut self, epoll: &Epoll, key: usize) -> Result<(), Failure> {
+    pub(super) fn send_rest(&mut self, epoll: &mut Epoll, key: usize) -> Result<(), Failure> {
         let sent = sent(self.stream.write(&self.unsent))?;
         self.unsent.drain(..sent);
         let is_sent = self.unsent.is_empty() && !self.stream.has_unsent();
-        let interest = if is_sent { Interest::Readable } else { Interest::Both };
+        let interest = if is_sent { Interest::READABLE } else { Interest::BOTH };
         if interest != self.interest {
             self.interest = interest;
             epoll.rewatch(self.stream.socket(), key, interest).doing("epoll_ctl")?;
@@ -63,7 +64,7 @@ impl Peer {
     }
 
     pub(super) fn has_unsent(&self) -> bool {
-        self.interest != Interest::Readable
+        self.interest != Interest::READABLE
     }
 
     /// Receives once, and passes on the messages.
