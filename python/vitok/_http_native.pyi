@@ -96,9 +96,15 @@ def response_of(routes: Routes, value: Any, request: Any, /) -> Response: ...
 
 @final
 class Headers(Mapping[str, str]):
-    def __getitem__(self, key: str, /) -> str: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def __len__(self) -> int: ...
+    def __getitem__(self, key: str, /) -> str:
+        """The value of a field; its lines joined by a comma if it is repeated. KeyError if there is none."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names in lower case, each once, in the order of the fields."""
+
+    def __len__(self) -> int:
+        """The number of different names."""
+
     def get_all(self, name: str, /) -> list[str]: ...
     def items_all(self) -> list[tuple[str, str]]: ...
     @property
@@ -109,9 +115,15 @@ class Headers(Mapping[str, str]):
 
 @final
 class QueryParams(Mapping[str, str]):
-    def __getitem__(self, key: str, /) -> str: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def __len__(self) -> int: ...
+    def __getitem__(self, key: str, /) -> str:
+        """The first value of a name. KeyError if there is none."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, each once, in the order of the query."""
+
+    def __len__(self) -> int:
+        """The number of different names."""
+
     def get_all(self, name: str, /) -> list[str]: ...
     def items_all(self) -> list[tuple[str, str]]: ...
     @staticmethod

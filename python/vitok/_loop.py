@@ -47,7 +47,11 @@ _NAMED_FAMILIES = frozenset({socket.AF_INET, socket.AF_INET6})
 
 
 class Loop(MeasuredLoop, unix_events._UnixSelectorEventLoop):
-    """An event loop with native scheduling and polling, which implements all of asyncio.AbstractEventLoop."""
+    """An event loop with native scheduling and polling, which implements all of asyncio.AbstractEventLoop.
+
+    It is a subclass of the class of `asyncio.SelectorEventLoop`: a method that has no native implementation is that of
+    the Python that runs. The caller closes it. https://docs.python.org/3/library/asyncio-eventloop.html
+    """
 
     # The public name, which error messages, logs and pickles show.
     __module__ = "vitok"

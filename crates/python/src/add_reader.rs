@@ -20,31 +20,33 @@ use crate::loop_state::EventLoop;
 use crate::name;
 use crate::registry::{Direction, Evicted};
 
+const ADD_READER: &str = "\
+Call callback(*args) at each turn in which fd, a number or an object with fileno(), can be read.
+
+A second call for the same descriptor replaces the callback. ValueError for what is no descriptor, RuntimeError for that of
+a transport and on a closed loop, OSError for one that can't be watched, such as that of a regular file.";
+
+const ADD_WRITER: &str = "\
+Call callback(*args) at each turn in which fd, a number or an object with fileno(), can be written.
+
+The rest is as with add_reader().";
+
+const REMOVE_READER: &str = "\
+Watch fd for reading no longer. Return whether it was watched. RuntimeError for the descriptor of a transport.";
+
+const REMOVE_WRITER: &str = "\
+Watch fd for writing no longer. Return whether it was watched. RuntimeError for the descriptor of a transport.";
+
 pub(crate) fn methods() -> Vec<Method<EventLoop>> {
     let watching = "($self, fd, callback, *args)";
     let with_context = "($self, fd, callback, *args, context=None)";
     let removing = "($self, fd)";
     let method = Method::new;
     vec![
-        method("add_reader", fastcall(add_reader), watching, "Call callback(*args) whenever fd can be read."),
-        method(
-            "add_writer",
-            fastcall(add_writer),
-            watching,
-            "Call callback(*args) whenever fd can be written.",
-        ),
-        method(
-            "remove_reader",
-            fastcall(remove_reader),
-            removing,
-            "Stop watching fd for reading; whether it was.",
-        ),
-        method(
-            "remove_writer",
-            fastcall(remove_writer),
-            removing,
-            "Stop watching fd for writing; whether it was.",
-        ),
+        method("add_reader", fastcall(add_reader), watching, ADD_READER),
+        method("add_writer", fastcall(add_writer), watching, ADD_WRITER),
+        method("remove_reader", fastcall(remove_reader), removing, REMOVE_READER),
+        method("remove_writer", fastcall(remove_writer), removing, REMOVE_WRITER),
         method(
             "_add_reader",
             fastcall(own_add_reader),

@@ -21,7 +21,8 @@ pub(crate) fn methods() -> Vec<Method<EventLoop>> {
         name: "run_in_executor",
         entry: fastcall(run_in_executor),
         signature: "($self, executor, func, *args)".to_owned(),
-        doc: "Call func(*args) in a pool; None stands for the loop's default one. Returns an asyncio.Future.",
+        doc: "Call func(*args) in a pool; None stands for the loop's default one. Returns an asyncio.Future.\n\n\
+              Context variables are not carried over: asyncio.to_thread() does that. RuntimeError on a closed loop.",
     }]
 }
 

@@ -32,19 +32,22 @@ pub(crate) fn methods() -> Vec<Method<EventLoop>> {
             name: "call_soon_threadsafe",
             entry: fastcall(call_soon_threadsafe),
             signature: "($self, callback, *args, context=None)".to_owned(),
-            doc: "call_soon() for other threads and for signal handlers: it wakes the loop.",
+            doc: "call_soon() for other threads and for signal handlers: it wakes the loop.\n\n\
+                  Callbacks of one thread keep their order. RuntimeError on a closed loop.",
         },
         Method {
             name: "call_later",
             entry: fastcall(call_later),
             signature: "($self, delay, callback, *args, context=None)".to_owned(),
-            doc: "Call callback(*args) after delay seconds. Returns a TimerHandle.",
+            doc: "Call callback(*args) after delay seconds, never earlier. Returns a TimerHandle.\n\n\
+                  TypeError for a delay of None, RuntimeError on a closed loop.",
         },
         Method {
             name: "call_at",
             entry: fastcall(call_at),
             signature: "($self, when, callback, *args, context=None)".to_owned(),
-            doc: "Call callback(*args) when loop.time() has reached when, in seconds. Returns a TimerHandle.",
+            doc: "Call callback(*args) when loop.time() has reached when, in seconds. Returns a TimerHandle.\n\n\
+                  TypeError for None, RuntimeError on a closed loop.",
         },
     ]
 }

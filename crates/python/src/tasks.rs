@@ -27,13 +27,14 @@ pub(crate) fn methods(py: Python<'_>) -> PyResult<Vec<Method<EventLoop>>> {
             name: "create_future",
             entry: no_arguments(create_future),
             signature: "($self)".to_owned(),
-            doc: "An asyncio.Future of this loop.",
+            doc: "Return a new asyncio.Future of this loop.",
         },
         Method {
             name: "create_task",
             entry: fastcall(create_task),
             signature: signature.replacen("(self", "($self", 1),
-            doc: "Schedule a coroutine as an asyncio.Task, or what the task factory makes of it.",
+            doc: "Schedule a coroutine as an asyncio.Task, or what the task factory makes of it, and return that.\n\n\
+                  Further arguments go to the task. RuntimeError on a closed loop, TypeError for what is no coroutine.",
         },
     ])
 }

@@ -47,6 +47,25 @@ The fields and files of a form, urlencoded or in parts.
 HTTPError 415 for another media type, 400 for content that is no such form, 413 for one that passes a limit, and what
 body() raises.";
 
+const READ: &str = "\
+The whole content, as body() returns it, for a plain function, which is called when it has arrived.
+
+The errors of body(); RuntimeError for a coroutine function whose content has not arrived.";
+
+const READ_TEXT: &str = "\
+The content as text, for a plain function: text() without await. The errors of text() and read().";
+
+const READ_JSON: &str = "\
+The value that the content is JSON of, for a plain function: json() without await. The errors of json() and read().";
+
+const READ_XML: &str = "\
+The root element of the content, for a plain function: xml() without await. The errors of xml() and read().";
+
+const READ_FORM: &str = "\
+The fields and files of a form, for a plain function: form() without await, with the application's limits.
+
+The errors of form() and read().";
+
 const STREAM: &str = "\
 The content part by part, as it arrives, for `async for`.
 
@@ -82,13 +101,12 @@ pub(super) fn methods() -> Vec<Method<Request>> {
 /// The methods for code that can't wait.
 fn functions() -> [Method<Request>; 5] {
     let method = Method::new;
-    let doc = "What the coroutine returns, for a plain function, whose request has arrived. RuntimeError otherwise.";
     [
-        method("read", no_arguments(|this| values::now(this, Kind::Body)), "($self)", doc),
-        method("read_text", no_arguments(|this| values::now(this, Kind::Text)), "($self)", doc),
-        method("read_json", no_arguments(|this| values::now(this, Kind::Json)), "($self)", doc),
-        method("read_xml", no_arguments(|this| values::now(this, Kind::Xml)), "($self)", doc),
-        method("read_form", no_arguments(|this| values::now(this, Kind::Form)), "($self)", doc),
+        method("read", no_arguments(|this| values::now(this, Kind::Body)), "($self)", READ),
+        method("read_text", no_arguments(|this| values::now(this, Kind::Text)), "($self)", READ_TEXT),
+        method("read_json", no_arguments(|this| values::now(this, Kind::Json)), "($self)", READ_JSON),
+        method("read_xml", no_arguments(|this| values::now(this, Kind::Xml)), "($self)", READ_XML),
+        method("read_form", no_arguments(|this| values::now(this, Kind::Form)), "($self)", READ_FORM),
     ]
 }
 
