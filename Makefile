@@ -12,6 +12,7 @@ CONFORMANCE_ARGS ?= --control
 AUTOBAHN_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
+DENY_ARGS ?=
 # Of `make wheels` and `make wheels-gate`: all if they are empty.
 PLATFORM =
 PYTHONS =
@@ -22,8 +23,9 @@ SECONDS = 60
 TARGET =
 INPUT =
 SANITIZER =
-# Of `make run`, as above.
+# Of `make run` and `make release-check`, as above.
 PORT = 8000
+TAG =
 
 NAME := $(notdir $(PYTHON))
 VENV := .venv$(if $(filter-out python3,$(PYTHON)),-$(NAME))
@@ -63,7 +65,7 @@ INSTALL := $(BIN)/python -m pip install --group
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help build run test test-rust test-python programs check check-rust check-python bench bench-gate conformance autobahn fuzz \
-        docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated clean doctor doctor-tests doctor-fuzz absent
+        docs docs-serve docs-test wheels wheels-gate wheels-check wheels-install wheels-emulated wheel-native deny release-check clean doctor doctor-tests doctor-fuzz absent
 
 help:
 	@echo 'make run                          build a release and serve examples/notes on 127.0.0.1:8000; PORT=9000 is another port'
@@ -80,6 +82,8 @@ help:
 	@echo 'make docs-test                    open it in Chromium: every page, light and dark, on a desk and on a phone'
 	@echo 'make wheels                       build the files of a release into dist/; PLATFORM=x86_64 PYTHONS="3.11 3.13" builds some'
 	@echo 'make wheels-gate                  check them, and use them in clean environments of the Pythons that are here'
+	@echo 'make wheel-native                 build and use a wheel for PYTHON by the linker of this system, such as macOS'
+	@echo 'make deny                         check licences, sources and known faults of the crates by cargo-deny'
 	@echo 'make build                        build the extension module and the package, and install them into the virtual environment'
 	@echo 'make clean                        remove everything that these create'
 	@echo 'Each accepts PYTHON=python3.13. The virtual environment is $(VENV).'
@@ -132,6 +136,17 @@ check-python: $(BUILT) $(DEV)
 	MYPYPATH=benchmarks:benchmarks/tests $(BIN)/mypy benchmarks/tests/*.py
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
 	$(BIN)/python -m tools.structure
+	$(BIN)/python -m tools.versions
+	$(BIN)/zizmor --offline --no-progress --pedantic --quiet .github
+
+# Needs cargo-deny, which takes minutes to compile, and the database of advisories, which it fetches: not in `make check`.
+deny:
+	@command -v cargo-deny >/dev/null || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 1; }
+	cargo deny --workspace check $(DENY_ARGS)
+
+# What a release does first: TAG is v and the version, and the change log has its date.
+release-check:
+	@$(INTERPRETER) -m tools.versions '$(TAG)'
 
 bench: $(BUILT) $(BENCH) $(PEERS)
 	$(BIN)/vitok bench --quick $(BENCH_ARGS)
@@ -178,7 +193,17 @@ wheels-check: $(WHEELS)
 
 # Of Python it needs the standard library only.
 wheels-install:
-	@$(PYTHON) -m tools.wheels install $(CHOICE)
+	@$(INTERPRETER) -m tools.wheels install $(CHOICE)
+
+# A wheel for PYTHON on a system that zig does not link for, such as macOS: built and used here, by this system's linker.
+wheel-native: export MACOSX_DEPLOYMENT_TARGET ?= 11.0
+wheel-native: $(WHEELS)
+	@rm -rf dist/native $(VENV)/native
+	@$(BIN)/maturin build --release --locked --strip --out dist/native --interpreter $(BIN)/python
+	@$(INTERPRETER) -m venv $(VENV)/native
+	@$(VENV)/native/bin/python -W error -m pip install --no-index dist/native/*.whl
+	@$(VENV)/native/bin/python -W error tools/wheels/probe.py
+	@mv dist/native/*.whl dist && rmdir dist/native
 
 wheels-emulated: $(MADE)
 	@$(BIN)/python -m tools.wheels emulate $(CHOICE) --emulator '$(EMULATOR)'
