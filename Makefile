@@ -61,6 +61,8 @@ DOCS := $(VENV)/.docs-$(STAMP)
 BUILT := $(VENV)/.built-$(STAMP)
 BENCH := $(VENV)/.bench-$(STAMP)
 INSTALL := $(BIN)/python -m pip install --group
+# It finds the package by the first `python` of the path, and runs the version that it brings along instead of npm's.
+PYRIGHT = PATH="$(CURDIR)/$(BIN):$(PATH)" PYRIGHT_PYTHON_USE_BUNDLED_PYRIGHT=1 PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -134,6 +136,8 @@ check-python: $(BUILT) $(DEV)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=benchmarks:benchmarks/tests $(BIN)/mypy benchmarks/tests/*.py
+	$(PYRIGHT)
+	$(PYRIGHT) --verifytypes vitok --ignoreexternal
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml --allowlist tools/stubtest_allowlist.txt --ignore-unused-allowlist vitok
 	$(BIN)/python -m tools.structure
 	$(BIN)/python -m tools.versions

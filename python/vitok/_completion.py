@@ -7,8 +7,9 @@ processes are not completed.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ._commands import COMMANDS, SHELLS, parser
 
@@ -111,7 +112,9 @@ class _Option:
 def script(shell: str) -> str:
     """Return the completion for this shell, one of `_commands.SHELLS`."""
     commands = {name: list(_options(one)) for name, one in _parsers().items()}
-    return dict(zip(SHELLS, (_bash, _zsh, _fish), strict=True))[shell](commands)
+    scripts: dict[str, Callable[[dict[str, list[_Option]]], str]]
+    scripts = dict(zip(SHELLS, (_bash, _zsh, _fish), strict=True))
+    return scripts[shell](commands)
 
 
 def _parsers() -> dict[str, argparse.ArgumentParser]:
@@ -123,8 +126,9 @@ def _parsers() -> dict[str, argparse.ArgumentParser]:
     main = parser()
     found = {"": main}
     for action in main._actions:
+        commands: Any = action
         if isinstance(action, argparse._SubParsersAction):
-            found |= action.choices
+            found |= commands.choices
     return {**found, "serve": serve(table()), "top": _top.parser()}
 
 
@@ -141,8 +145,10 @@ def _options(one: argparse.ArgumentParser) -> Iterator[_Option]:
 
 
 def _bash(commands: dict[str, list[_Option]]) -> str:
-    chosen, options = [], []
-    files, others = [], []
+    chosen: list[str] = []
+    options: list[str] = []
+    files: list[str] = []
+    others: list[str] = []
     for name, its in commands.items():
         for one in its:
             patterns = [f"{name}:{flag}" for flag in one.flags]
@@ -172,7 +178,7 @@ def _lines(patterns: list[str]) -> str:
 
 
 def _zsh(commands: dict[str, list[_Option]]) -> str:
-    cases = []
+    cases: list[str] = []
     for name, its in commands.items():
         if name and name != "bench":
             specs = " \\\n".join(f"            {spec}" for one in its for spec in _zsh_specs(one))
@@ -199,7 +205,7 @@ def _zsh_specs(one: _Option) -> Iterator[str]:
 
 
 def _fish(commands: dict[str, list[_Option]]) -> str:
-    lines = []
+    lines: list[str] = []
     for name, text in COMMANDS.items():
         lines.append(f"complete -c vitok -n __fish_use_subcommand -a {name} -d {_quoted(text)}")
     for name, its in commands.items():

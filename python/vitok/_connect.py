@@ -52,7 +52,7 @@ class _Options:
 
 
 # Attempts side by side by asyncio's own code. A program that replaces it, as tests do, has it called.
-_staggered: Any = _base_events.staggered  # type: ignore[attr-defined]
+_staggered: Any = base_events.staggered
 _staggered_race = _staggered.staggered_race
 
 # Options of a newer Python are left to its own method, as are those that this one does not have.

@@ -42,7 +42,8 @@ _SOURCE_TAKES_DEBUG = "debug" in inspect.signature(format_helpers._format_callba
 FEEDS_READERS = sys.version_info < (3, 16)
 
 # Newer Pythons set the position of a file after `sock_sendfile` also if nothing was sent.
-_update_filepos: Any = unix_events._UnixSelectorEventLoop._sock_sendfile_update_filepos  # type: ignore[attr-defined]
+_unix_loop: Any = unix_events._UnixSelectorEventLoop
+_update_filepos: Any = _unix_loop._sock_sendfile_update_filepos
 SENDFILE_ALWAYS_MOVES = "total_sent" not in inspect.signature(_update_filepos).parameters
 
 # Newer Pythons let `create_task` pass any keyword on to the task.
@@ -211,7 +212,8 @@ def reads_on(protocol: Any) -> bool:
     socket open. So a program that reads a terminal by streams overrides `eof_received` if it wants more.
     """
     wants_more = bool(protocol.eof_received())
-    method = getattr(type(protocol), "eof_received", None)
+    own: object = protocol
+    method = getattr(type(own), "eof_received", None)
     return wants_more and method is not streams.StreamReaderProtocol.eof_received
 
 
@@ -238,7 +240,7 @@ def log_network_error(transport: object, message: str, error: BaseException) -> 
 def close_inherited(loop: _base_events.BaseEventLoop) -> None:
     """Do the remaining steps of asyncio's `close()`: signal handlers, the default executor, the log; and the pool's."""
     _resolver.release(loop)
-    unix_events._UnixSelectorEventLoop.close(loop)
+    _unix_loop.close(loop)
 
 
 def close_again(loop: _base_events.BaseEventLoop, handlers: dict[int, Any]) -> None:

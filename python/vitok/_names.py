@@ -21,7 +21,7 @@ base_events: Any = _base_events
 def _own(name: str) -> Any:
     """Return a function of the module `socket`, or None if a program has already replaced it."""
     found = getattr(socket, name)
-    is_own = isinstance(found, types.FunctionType) and found.__globals__ is vars(socket)
+    is_own = isinstance(found, types.FunctionType) and found.__globals__ is socket.__dict__
     is_builtin = isinstance(found, types.BuiltinFunctionType) and found.__module__ == "_socket"
     return found if is_own or is_builtin else None
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Executor
 from contextvars import Context
-from socket import _Address, _GetAddrInfoResult, _RetAddress, socket
+from socket import _Address, _RetAddress, socket
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeVar, TypeVarTuple, final, type_check_only
 
@@ -148,7 +148,7 @@ class EventLoop:
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
     ) -> asyncio.Future[_T]: ...
-    # Names.
+    # Names. The checkers come with different types of families and addresses, which a list would have to equal.
     async def getaddrinfo(
         self,
         host: bytes | str | None,
@@ -158,7 +158,7 @@ class EventLoop:
         type: int = 0,  # noqa: A002 - asyncio's name
         proto: int = 0,
         flags: int = 0,
-    ) -> _GetAddrInfoResult: ...
+    ) -> list[tuple[Any, Any, int, str, Any]]: ...
     async def getnameinfo(
         self, sockaddr: tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int], flags: int = 0
     ) -> tuple[str, str]: ...

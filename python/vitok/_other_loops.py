@@ -49,10 +49,10 @@ class _FirstRun:
 
     def __init__(self, owner: Any) -> None:
         self._owner = owner
-        self._own = vars(owner).get("run_forever")
+        self._own: Any = owner.__dict__.get("run_forever")
         self._function = owner.run_forever
 
-    def __get__(self, loop: Any, owner: object = None) -> Any:
+    def __get__(self, loop: object, owner: object = None) -> Any:
         if loop is None:
             return self._function
         while _watched:
@@ -89,7 +89,8 @@ def _sentence(kind: type) -> str:
 
 def _program() -> str | None:
     """Return the outermost of the known programs that runs the loop."""
-    packages, frame = set(), sys._getframe()
+    packages: set[str] = set()
+    frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
         packages.add(str(frame.f_globals.get("__name__", "")).partition(".")[0])

@@ -41,6 +41,6 @@ def prepare_writer(pipe: Any) -> tuple[int, bool]:
 
 def extra_info(pipe: Any, extra: Any) -> Any:
     """Return what `get_extra_info` has: the given dict itself, as in asyncio, with the file in it."""
-    known = {} if extra is None else extra
+    known: Any = {} if extra is None else extra
     known["pipe"] = pipe
     return known

@@ -10,13 +10,13 @@ from ._loop import Loop
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-# asyncio's public name warns from 3.14 on; the class behind it does not.
-_Base: Any = unix_events._UnixDefaultEventLoopPolicy
+_events: Any = events
 # From 3.14 on, setting a policy warns; asyncio itself uses the function without the warning.
-_set_policy = getattr(events, "_set_event_loop_policy", None) or events.set_event_loop_policy
+_set_policy = getattr(events, "_set_event_loop_policy", None) or _events.set_event_loop_policy
 
 
-class EventLoopPolicy(_Base):  # type: ignore[misc]
+# asyncio's public name for its base warns from 3.14 on; the class behind that does not.
+class EventLoopPolicy(unix_events._UnixDefaultEventLoopPolicy):
     """asyncio's default policy of this platform, with vitok's loop."""
 
     # The public name.

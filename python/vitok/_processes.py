@@ -73,7 +73,8 @@ def has_other_watcher(loop: Any) -> bool:
     """Return whether the ends of children are noticed by a watcher of asyncio's or of the program."""
     # From Python 3.14 on no program does, and asyncio chooses one with threads only where it has to.
     has_policies = sys.version_info < (3, 14)
-    watcher = getattr(asyncio.get_event_loop_policy(), "_watcher", None) if has_policies else loop._watcher
+    policies: Any = asyncio
+    watcher = getattr(policies.get_event_loop_policy(), "_watcher", None) if has_policies else loop._watcher
     return watcher is not None and type(watcher) not in _PLAIN_WATCHERS
 
 
@@ -96,15 +97,16 @@ class SubprocessTransport(asyncio.SubprocessTransport):
         # Nothing is to be closed until the child exists.
         self._closed = True
         self._finished = False
-        self._loop = loop
-        self._protocol = protocol
+        self._loop: Any = loop
+        self._protocol: Any = protocol
         self._pipes: dict[int, Any] = {}
         self._returncode: int | None = None
         self._exit_waiters: set[asyncio.Future[int]] = set()
         # Calls of the protocol that wait for `connection_made`.
         self._pending_calls: list[tuple[Any, ...]] | None = []
         self._pid: int | None = None
-        self._proc = proc = start(args, options)
+        proc = start(args, options)
+        self._proc: Any = proc
         self._closed = False
         self._pid = proc.pid
         self._extra["subprocess"] = proc  # type: ignore[attr-defined]

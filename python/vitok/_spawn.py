@@ -140,7 +140,7 @@ def _start_shortly(args: Any, options: dict[str, Any]) -> Child | None:
         _subprocess._cleanup()
     sys.audit("subprocess.Popen", program, command, options.get("cwd"), None)
     child: Any = Child.__new__(Child)
-    vars(child).update(_attributes(), args=args, _waitpid_lock=threading.Lock())
+    child.__dict__.update(_attributes(), args=args, _waitpid_lock=threading.Lock())
     if standard == (None, None, None):
         return child if _execute(child, command, _NO_FILES, options) else None
     files = child._get_handles(*standard)

@@ -6,9 +6,10 @@ The parsers are native and stricter than httptools, as RFC 9112 asks; docs/refer
 import sys
 from typing import Protocol
 
-from ._native import (  # noqa: F401 - URL and HttpParser are for annotations, as in the stub
-    URL,
-    HttpParser,
+# For annotations, as in the stub.
+from ._native import URL as URL
+from ._native import HttpParser as HttpParser
+from ._native import (
     HttpRequestParser,
     HttpResponseParser,
     know_httptools_errors,

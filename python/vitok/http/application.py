@@ -16,6 +16,7 @@ from typing import Any
 
 from . import no_application, suggestions, wsgi
 from .convention import can_be_called, convention_of, may_be
+from .narrowing import is_group
 from .options import OptionError, Options
 
 Application = Callable[..., Any]
@@ -57,8 +58,9 @@ def load(app: Any, options: Options) -> Application:
             raise LoadingError(
                 f"--interface: {interface} is no calling convention of a vitok.http.App, which {shown} is"
             )
-        found._compiled()
-        native: Application = found.asgi if interface == "asgi3" else found
+        app = found
+        app._compiled()
+        native: Application = app.asgi if interface == "asgi3" else app
         return native
     if interface == "native":
         raise LoadingError(f"--interface: {shown} is not native: expected a vitok.http.App, not {type(found).__name__}")
@@ -81,7 +83,7 @@ def load(app: Any, options: Options) -> Application:
     return as_asgi3(found, interface) if interface != "wsgi" else _as_wsgi(found, shown, options.wsgi_threads)
 
 
-def is_native(app: Any) -> bool:
+def is_native(app: object) -> bool:
     """Return whether an application is a `vitok.http.App`, which this does not import."""
     return hasattr(type(app), "_compiled")
 
@@ -117,7 +119,7 @@ def comes_of_disconnect(error: BaseException | None, steps: int = 16) -> bool:
     for _ in range(steps):
         if isinstance(error, ConnectionError):
             return True
-        if isinstance(error, BaseExceptionGroup):
+        if is_group(error):
             return all(comes_of_disconnect(member, steps - 1) for member in error.exceptions)
         if error is None:
             return False

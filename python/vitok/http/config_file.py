@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .narrowing import is_dict, is_list, is_tuple
 from .option_parsing import Option, OptionError, named
 from .option_types import NO_LIMIT, Certificates, Choice, Fields, Kind, Mode, Mounts, Seconds, Text, Whole
 from .text_file import read_text
@@ -92,23 +93,20 @@ def _value(kind: Kind, value: Any) -> Any:
             return kind.parse(value)
         case ((Whole() | Seconds()), str()) if value.lower() == NO_LIMIT:
             return kind.parse(value)
-        case ((Fields() | Mounts()), dict()):
+        case ((Fields() | Mounts()), _) if is_dict(value):
             return kind.check(tuple(value.items()))
-        case Fields(), list() if all(isinstance(entry, str) for entry in value):
+        case Fields(), _ if is_list(value) and all(isinstance(entry, str) for entry in value):
             return tuple(pair for entry in value for pair in kind.parse(entry))
     return kind.check(value)
 
 
 def _has_nul(value: Any) -> bool:
     """Return whether there is a NUL in a text: neither paths nor addresses nor fields may have one."""
-    match value:
-        case str():
-            return "\0" in value
-        case list():
-            return any(map(_has_nul, value))
-        case dict():
-            return any(_has_nul(part) for pair in value.items() for part in pair)
-    return False
+    if isinstance(value, str):
+        return "\0" in value
+    if is_list(value):
+        return any(map(_has_nul, value))
+    return is_dict(value) and any(_has_nul(part) for pair in value.items() for part in pair)
 
 
 def written(options: Sequence[Option], values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
@@ -149,16 +147,16 @@ def _shown(kind: Kind, value: Any) -> str | None:
             return f"{value:g}" if value == float(f"{value:g}") else repr(value)
         case _, int():
             return str(value)
-        case Fields(), tuple():
+        case Fields(), _ if is_tuple(value):
             return _array(f"{name}: {content}" for name, content in value)
-        case Mounts(), tuple():
+        case Mounts(), _ if is_tuple(value):
             return _list(_entry(kind, f"{path or '/'}={folder}", (path or "/", folder)) for path, folder in value)
-        case Certificates(), tuple():
+        case Certificates(), _ if is_tuple(value):
             return _list(
                 _entry(kind, f"{host}={files}" + (f":{key}" if key else ""), (host, files, *([key] if key else [])))
                 for host, files, key in value
             )
-        case _, tuple():
+        case _ if is_tuple(value):
             return _array(value)
     return _string(str(value))
 

@@ -41,7 +41,7 @@ class Family:
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     help: str
-    values: Mapping[str, float | Histogram] = field(default_factory=dict)
+    values: Mapping[str, float | Histogram] = field(default_factory=dict[str, "float | Histogram"])
     label: str = ""
     unit: str = ""
 

@@ -51,11 +51,10 @@ async def send_file(cycle: Any, file: Any, offset: int | None, count: int | None
     opened = os.fdopen(file, "rb", closefd=False) if isinstance(file, int) else file
     size = _size(opened)
     start = opened.tell() if offset is None else offset
-    if count is None:
-        count = max(0, size - start)
-    transport = cycle._begin_file(count, more_body)
+    length = max(0, size - start) if count is None else count
+    transport = cycle._begin_file(length, more_body)
     if transport is not None:
-        await _held(cycle, transport, asyncio.create_task(_send(cycle, transport, opened, start, count)))
+        await _held(cycle, transport, asyncio.create_task(_send(cycle, transport, opened, start, length)))
     cycle._end_file(more_body)
 
 

@@ -245,7 +245,8 @@ async def _cancelled(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 async def _has_joined(loop: asyncio.AbstractEventLoop, seconds: float | None) -> bool:
     """Wait this long for the threads of the loop's executor to end. Return whether they have."""
-    executor: ThreadPoolExecutor | None = loop._default_executor  # type: ignore[attr-defined]
+    own: Any = loop
+    executor: ThreadPoolExecutor | None = own._default_executor
     if executor is None:
         return True
     joined = asyncio.Event()

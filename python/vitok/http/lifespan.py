@@ -28,9 +28,9 @@ class LifespanError(RuntimeError):
         """`what` is one line; `message` is the application's own: any number of lines, often a traceback."""
         super().__init__(f"{what}: {message}" if message else what)
         has_lines = "\n" in message.strip()
-        self.summary = what if has_lines else str(self)
+        self.summary: str = what if has_lines else str(self)
         """One line."""
-        self.details = message.rstrip() if has_lines else ""
+        self.details: str = message.rstrip() if has_lines else ""
         """A message of the application that is longer than a line."""
         self.is_broken = False
         """Whether the application raised while it started; the cause has its traceback."""

@@ -106,7 +106,7 @@ class Log:
         self._is_owner = is_owner
         self._logger = logging.getLogger(_SERVER)
         self._access = logging.getLogger(_ACCESS)
-        self.logger = GuardedLogger(self._logger, self._fall_back, stays_enabled=is_owner)
+        self.logger: GuardedLogger = GuardedLogger(self._logger, self._fall_back, stays_enabled=is_owner)
         """The logger of the server."""
         self._access_logger = GuardedLogger(self._access, self._fall_back, stays_enabled=is_owner)
         self._handler: _OwnHandler | None = None

@@ -10,13 +10,13 @@ import configparser
 import importlib
 import json
 import logging.config
-import logging.handlers
 import tomllib
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from .narrowing import is_dict
 from .option_parsing import OptionError
 
 # The parts of the dictionary that have a dictionary for each name, except the root.
@@ -62,7 +62,7 @@ def apply(path: str, names: Iterable[str], acting: Acting = nullcontext) -> None
 
 def reopen() -> list[str]:
     """Open the files of all handlers anew, as after a rotation, and return what is to be said about those that fail."""
-    problems = []
+    problems: list[str] = []
     for handler in _file_handlers():
         handler.acquire()
         try:
@@ -98,9 +98,10 @@ def _dictionary(content: bytes, suffix: str) -> dict[str, Any]:
     if read is None:
         known = ", ".join((*_READERS, *_INI))
         raise ValueError(f"expected a name that ends in one of {known}")
-    found = read(content.decode("utf-8-sig"))
-    if not isinstance(found, dict):
-        raise ValueError(f"expected a dictionary for logging.config.dictConfig, not {type(found).__name__}")
+    parsed = read(content.decode("utf-8-sig"))
+    if not is_dict(parsed):
+        raise ValueError(f"expected a dictionary for logging.config.dictConfig, not {type(parsed).__name__}")
+    found: dict[str, Any] = parsed
     for section in _SECTIONS:
         _check(section, found.get(section, {}))
         if section != "root":

@@ -158,7 +158,7 @@ def reopen() -> list[str]:
     """Open all files anew, and return what is to be said about those that stay as they were."""
     with _lock:
         files = list(_files.values())
-    problems = []
+    problems: list[str] = []
     for file in files:
         try:
             file.reopen()

@@ -36,7 +36,8 @@ class GuardedLogger(logging.LoggerAdapter[logging.Logger]):
             self.logger.disabled = False
         try:
             # The caller's place in the code is that of the record, and not this one.
-            self.logger.log(level, msg, *args, **{"stacklevel": 2, **kwargs})
+            options: dict[str, Any] = {"stacklevel": 2, **kwargs}
+            self.logger.log(level, msg, *args, **options)
         except Exception as error:
             record = logging.LogRecord(self.logger.name, level, "", 0, msg, args, _exc_info(kwargs.get("exc_info")))
             self._fall_back(record, None if self._is_told else error)

@@ -31,7 +31,7 @@ class LineHandler(logging.Handler):
 
     def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
-        self.output = Output(lambda: stream)
+        self.output: Output = Output(lambda: stream)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
@@ -122,7 +122,7 @@ class Output:
     def last_news(self) -> str:
         """Return the last report, or "": lines that are lost and not reported yet, and bytes that can't be written."""
         lost, waiting, _ = self._progress()
-        facts = []
+        facts: list[str] = []
         if lost > self._told:
             facts.append(f"{lost - self._told} lines were lost")
         if waiting:

@@ -47,9 +47,11 @@ class Source(Protocol):
 
     async def families(self) -> list[Family]:
         """Return the metrics of this moment, within a second."""
+        ...
 
     async def unready(self) -> str:
         """Return in a line why requests are not served now, "" if they are, within a second."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def is_application(found: Any) -> bool:
     return hasattr(found, "_compiled") or (callable(found) and bool(convention_of(found)))
 
 
-def _type_name(found: Any) -> str:
+def _type_name(found: object) -> str:
     cls = type(found)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from vitok import _native
 
+from .narrowing import is_list, is_tuple
 from .option_types import Certificates, Fields, Flag, Kind, Mounts, Words
 
 APP_VARIABLE = "VITOK_APP"
@@ -89,7 +90,7 @@ def option(
 
 def options_of(table: Any, groups: Mapping[str, str]) -> tuple[Option, ...]:
     """Describe the fields of such a class. `groups` has the title of each group, by the name of its first option."""
-    found = []
+    found: list[Option] = []
     group = ""
     for one in fields(table):
         group = groups.get(one.name, group)
@@ -121,7 +122,7 @@ def read_command_line(options: Sequence[Option], words: Sequence[str]) -> Comman
 
 def read_environment(options: Sequence[Option], environment: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
     """Return the variable and the value of each option that has one. OptionError names a variable that is invalid."""
-    found = {}
+    found: dict[str, tuple[str, Any]] = {}
     for option in options:
         variable = next((name for name in option.variables if name in environment), None)
         if variable is not None:
@@ -146,7 +147,7 @@ def shown(option: Option) -> str:
             return "default: yes"
         case False:
             return "default: no"
-        case tuple() as words:
+        case words if is_tuple(words):
             return f"default: {','.join(words)}"
         case float() as seconds:
             return f"default: {seconds:g}"
@@ -168,7 +169,7 @@ def _parsed(option: Option, given: Any) -> Any:
     if isinstance(given, bool):
         return given
     flag = option.flags[0]
-    if isinstance(given, list):
+    if is_list(given):
         return tuple(entry for text in given for entry in named(flag, option.kind.parse, text))
     return named(flag, option.kind.parse, given)
 

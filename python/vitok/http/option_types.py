@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from vitok._native import check_access_format
+
+from .narrowing import is_sequence
 
 # How "no limit" is written, where a limit is optional.
 NO_LIMIT = "none"
@@ -126,12 +127,13 @@ class Seconds(Kind):
         """Check a time, or None for no limit."""
         if value is None and self.may_be_none:
             return None
+        number: Any = value
         is_number = isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
-        if not is_number or value < self.at_least or (value == 0 and not self.may_be_zero):
+        if not is_number or number < self.at_least or (value == 0 and not self.may_be_zero):
             which = f"from {self.at_least:g} up" if self.at_least or self.may_be_zero else "above 0"
             none = " or none" if self.may_be_none else ""
             raise ValueError(f"{value!r} is not a number of seconds {which}{none}")
-        return float(value)
+        return float(number)
 
     def _read(self, text: str) -> Any:
         if text.lower() == NO_LIMIT:
@@ -210,7 +212,7 @@ class Words(Kind):
     def check(self, value: Any) -> tuple[str, ...]:
         """Check a tuple of texts."""
         words = self._read(value) if isinstance(value, str) else value
-        if not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+        if not is_sequence(words) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"{value!r} is not a list of strings")
         return tuple(words)
 
@@ -260,7 +262,7 @@ class Certificates(Kind):
 
     def check(self, value: Any) -> tuple[tuple[str, str, str | None], ...]:
         """Check a tuple of host names with the paths of a certificate and, unless it is in the same file, its key."""
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, str) or not is_sequence(value):
             raise ValueError(f"{value!r} is not a list of certificates of the form {self.metavar}")
         return tuple(self._entry(entry) for entry in value)
 
@@ -274,7 +276,7 @@ class Certificates(Kind):
             parts: Any = host, certificate, key or None
         else:
             parts = entry
-        if isinstance(parts, Sequence) and len(parts) in (2, 3):
+        if is_sequence(parts) and len(parts) in (2, 3):
             host, certificate, key = (*parts, None)[:3]
             if isinstance(host, str) and certificate and key != "":
                 text = Text()
@@ -290,7 +292,7 @@ class Mounts(Kind):
 
     def check(self, value: Any) -> tuple[tuple[str, str], ...]:
         """Check a tuple of paths and folders."""
-        if isinstance(value, str) or not isinstance(value, Sequence):
+        if isinstance(value, str) or not is_sequence(value):
             raise ValueError(f"{value!r} is not a list of folders of the form {self.metavar}")
         return tuple(self._entry(entry) for entry in value)
 
@@ -298,8 +300,8 @@ class Mounts(Kind):
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def _entry(self, entry: Any) -> tuple[str, str]:
-        pair = entry.partition("=")[::2] if isinstance(entry, str) else entry
-        if isinstance(pair, Sequence) and len(pair) == 2:
+        pair: Any = entry.partition("=")[::2] if isinstance(entry, str) else entry
+        if is_sequence(pair) and len(pair) == 2:
             path, folder = pair
             # What this returns for "/" is checked again in the order of a worker.
             is_root = path == "" and not isinstance(entry, str)

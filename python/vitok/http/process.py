@@ -58,13 +58,13 @@ class Process:
     def __init__(self, child: subprocess.Popen[bytes], channel: socket.socket, stacks: int) -> None:
         """`stacks` is the descriptor of the pipe for them. This object owns the channel and the pipe."""
         loop = asyncio.get_running_loop()
-        self.pid = child.pid
-        self.began = loop.time()
+        self.pid: int = child.pid
+        self.began: float = loop.time()
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the worker accepts connections."""
         self.due: asyncio.Future[str] = loop.create_future()
         """Done when the worker is due for replacement, with the reason in words; it continues to serve."""
-        self.due_label = ""
+        self.due_label: str = ""
         """The reason in one word: requests, lifetime or memory; once `due` is done."""
         self.is_hung = False
         """Whether it was killed because its loop was silent."""
@@ -72,7 +72,7 @@ class Process:
         """The exit code of the worker, negative for a signal."""
         self.report: dict[str, Any] = {}
         """The last report of the worker; empty before the first one."""
-        self.heard = loop.time()
+        self.heard: float = loop.time()
         """When the worker last sent anything, in the loop's time; before that, when it was started."""
         self._fresh: asyncio.Future[None] = loop.create_future()
         self._child = child

@@ -32,6 +32,7 @@ class Counting(Protocol):
 
     def served(self, count: int, /) -> Awaitable[object]:
         """Return a future that is done once so many requests have ended."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ class Trusted:
     def __init__(self, words: Iterable[str]) -> None:
         """OptionError names a word that is none of these."""
         words = set(words)
-        self.everyone = "*" in words
-        self.unix = self.everyone or "unix" in words
-        self.networks = [_network(word) for word in words - {"*", "unix"}]
+        self.everyone: bool = "*" in words
+        self.unix: bool = self.everyone or "unix" in words
+        self.networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+            _network(word) for word in words - {"*", "unix"}
+        ]
 
     def has(self, host: str | None) -> bool:
         """Return whether this peer is trusted. A peer without an address came through a Unix socket."""
@@ -43,7 +45,7 @@ class ProxyHeaders:
 
     def __init__(self, app: Application, trusted: Trusted, style: str = "x-forwarded") -> None:
         self.app = app
-        self.forwarded = Forwarded(trusted, style)
+        self.forwarded: Forwarded = Forwarded(trusted, style)
 
     def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Return the application's result for the corrected scope."""

@@ -17,6 +17,7 @@ from vitok._accepting import GuardedSocket
 from vitok._sparse import Sparse
 
 from . import sockets
+from .narrowing import is_tuple
 from .proxies import Trusted
 from .proxy_protocol import SIZE_AT_MOST, VERSIONS, ProxyProtocolError, parse
 
@@ -37,9 +38,9 @@ class ProxyConnections:
 
     def __init__(self, http: HttpServer, options: Options, trusted: Trusted, log: Log) -> None:
         self.http = http
-        self.beginning = 0
+        self.beginning: int = 0
         """How many connections have not been handed on."""
-        self.limit = options.limit_connections
+        self.limit: int | None = options.limit_connections
         """The most connections at a time, with those that the server has; None for any number."""
         self._versions = VERSIONS[options.proxy_protocol]
         self._seconds = options.timeout_header
@@ -83,7 +84,7 @@ class ProxyConnections:
 
     async def _client(self, sock: socket.socket, peer: Any) -> tuple[str, int] | None:
         """Return the client's address, or None for that of the connection."""
-        if not self._trusted.has(peer[0] if isinstance(peer, tuple) else None):
+        if not self._trusted.has(peer[0] if is_tuple(peer) else None):
             return None
         async with asyncio.timeout(self._seconds):
             return await read_header(sock, self._versions)

@@ -11,7 +11,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-VERSIONS = {"v1": (1,), "v2": (2,), "any": (1, 2)}
+VERSIONS: dict[str, tuple[int, ...]] = {"v1": (1,), "v2": (2,), "any": (1, 2)}
 """The versions that each value of the option accepts."""
 SIZE_AT_MOST = 16 + 216
 """With so many bytes of a header it is known what it says."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vitok import _metrics
 
 from .limits import DURATION_BOUNDS
+from .narrowing import is_dict, is_list
 from .process_limits import resident_bytes
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def checked(report: Mapping[str, Any]) -> dict[str, Numbers]:
 
 
 def _checked(numbers: Any, part: str) -> Numbers:
-    if not isinstance(numbers, dict):
+    if not is_dict(numbers):
         return {}
     return {name: number for name, number in numbers.items() if _is_known(part, name) and _is_right(name, number)}
 
@@ -87,7 +88,7 @@ def _is_known(part: str, name: str) -> bool:
 def _is_right(name: str, number: Any) -> bool:
     """Return whether this is a number, or where a list is due one of the right length."""
     if (length := _LENGTHS.get(name)) is not None:
-        return isinstance(number, list) and len(number) == length and all(_is_right("", one) for one in number)
+        return is_list(number) and len(number) == length and all(_is_right("", one) for one in number)
     return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < _UNBOUNDED
 
 
@@ -98,7 +99,7 @@ def total(numbers: Iterable[Mapping[str, Any]]) -> Numbers:
         for name, number in one.items():
             if name not in sums:
                 sums[name] = number
-            elif isinstance(number, list):
+            elif is_list(number):
                 sums[name] = [a + b for a, b in zip(sums[name], number, strict=True)]
             else:
                 sums[name] += number

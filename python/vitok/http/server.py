@@ -121,9 +121,9 @@ class Server:
         return self
 
     def _prepare(self, options: Options, context: SSLContext | None) -> None:
-        self.started = asyncio.Event()
+        self.started: asyncio.Event = asyncio.Event()
         """Set when connections are accepted."""
-        self.due = asyncio.Event()
+        self.due: asyncio.Event = asyncio.Event()
         """Set when the process should be replaced, because of one of its limits."""
         self.limit_reached: process_limits.Reached | None = None
         """The limit, once `due` is set."""

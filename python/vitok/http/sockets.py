@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .narrowing import is_tuple
 from .options import OptionError, Options
 
 # The time to connect to a Unix socket, which shows whether a process listens on it: connecting to a live one is fast.
@@ -169,9 +170,9 @@ def close(bound: Iterable[Bound]) -> None:
 
 def peer_text(peer: Any) -> str:
     """Format an address as in the access log."""
-    if not isinstance(peer, tuple):
+    if not is_tuple(peer):
         return "-"
-    return str(Tcp(*peer[:2]))
+    return str(Tcp(peer[0], peer[1]))
 
 
 def failure(error: OSError, shown: str, option: str = "") -> OSError:

@@ -150,7 +150,7 @@ def _rest(options: Options) -> list[str]:
 
 def _load_chain(made: ssl.SSLContext, options: Options, chain: _Chain) -> None:
     """Load a certificate and its key. They are read several times, so they must stay the same meanwhile."""
-    asked = []
+    asked: list[bool] = []
 
     def password() -> str:
         # Otherwise OpenSSL would ask at the terminal, and the server would wait there for ever.

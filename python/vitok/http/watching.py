@@ -58,8 +58,8 @@ class Change:
 class Scan:
     """The state of the watched files at one time."""
 
-    files: dict[str, Stamp] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
+    files: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
+    folders: set[str] = field(default_factory=set[str])
     """All folders that have such files, or could get some."""
 
     def since(self, before: Scan) -> list[Change]:
@@ -95,7 +95,7 @@ class Files:
     """
 
     def __init__(self, folders: Iterable[Path], includes: Sequence[str] = (), excludes: Sequence[str] = ()) -> None:
-        self.roots = [str(folder) for folder in folders]
+        self.roots: list[str] = [str(folder) for folder in folders]
         self._included = Patterns((_SOURCES, *includes))
         self._hidden = Patterns([one for one in includes if Path(one).name.startswith(".")])
         self._excluded = Patterns(excludes)

@@ -39,7 +39,7 @@ class WorkerMetrics:
         self._is_ending = is_ending
         self._workers: set[Process] = set()
         self._past: Numbers = {}
-        self._restarts = Counter(dict.fromkeys(REASONS, 0))
+        self._restarts: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         self._was_ready = False
 
     def follow(self, worker: Process) -> None:

@@ -38,12 +38,15 @@ class WorkerPool(Protocol):
 
     def start(self) -> Process:
         """Start one more worker."""
+        ...
 
     def retire(self, process: Process) -> asyncio.Task[None]:
         """End a worker that has a successor."""
+        ...
 
     def is_serving(self) -> bool:
         """Return whether any worker accepts connections."""
+        ...
 
     def count_restart(self, reason: str) -> None:
         """Count a worker that is replaced, by the reason in a word."""

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from vitok import _native
 
+from ..narrowing import is_tuple
 from .asgi_exchange import Incoming, Outgoing
 from .errors import HTTPError
 
@@ -38,9 +39,11 @@ class Application(Protocol):
 
     def _compiled(self) -> Routes:
         """Return its routes."""
+        ...
 
     def _lifespan_context(self) -> AbstractAsyncContextManager[Any]:
         """Return its lifespan, whose value is the state for requests: a dict or None."""
+        ...
 
 
 class Asgi:
@@ -130,7 +133,8 @@ class _Request:
     async def _response(self, found: Any) -> Response:
         """Return the response, whatever happens on the way to it."""
         is_found = _is_found(found)
-        kind, endpoint, route, params = found if is_found else ("async", self._routes.fallback, None, {})
+        nothing: Any = ("async", self._routes.fallback, None, {})
+        kind, endpoint, route, params = found if is_found else nothing
         self.request = _made(self._routes, self._scope, self._incoming.receive, params, route)
         try:
             if isinstance(found, HTTPError):
@@ -197,7 +201,7 @@ async def _call(found: Any, scope: dict[str, Any], path: str, receive: Receive, 
 
 def _is_found(found: Any) -> bool:
     """Return whether something was found: kind, endpoint, route and parameters, and not the methods of a path."""
-    return isinstance(found, tuple) and len(found) == 4 and callable(found[1])
+    return is_tuple(found) and len(found) == 4 and callable(found[1])
 
 
 def _made(routes: Routes, scope: dict[str, Any], receive: Receive, params: dict[str, Any], route: Any) -> Request:

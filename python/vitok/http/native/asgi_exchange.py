@@ -22,14 +22,14 @@ class Incoming:
     """What `receive` returns, also to several that wait for the end of the client at the same time."""
 
     def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]]) -> None:
-        self.has_left = False
+        self.has_left: bool = False
         """Whether the client is known to have left."""
         names = {name.lower() for name, _ in scope["headers"]}
         # HTTP/2 needs neither field for content.
         is_1 = scope.get("http_version", "1.1").startswith("1.")
-        self.has_content = not is_1 or not names.isdisjoint((b"content-length", b"transfer-encoding"))
+        self.has_content: bool = not is_1 or not names.isdisjoint((b"content-length", b"transfer-encoding"))
         """Whether the request may have content."""
-        self.is_complete = not self.has_content
+        self.is_complete: bool = not self.has_content
         """Whether all content has been received, so that only the end of the client can come."""
         self._has_told_end = self.has_content
         self._receive = receive
@@ -74,12 +74,12 @@ class Outgoing:
     """A response, sent whole or in parts."""
 
     def __init__(self, scope: dict[str, Any], send: Callable[[Any], Awaitable[None]], incoming: Incoming) -> None:
-        self.has_left = False
+        self.has_left: bool = False
         """Whether the client is known to have left."""
-        self.has_begun = False
+        self.has_begun: bool = False
         """Whether the head of the response is sent."""
         self._is_head = scope["method"] == "HEAD"
-        self._extensions = scope.get("extensions") or {}
+        self._extensions: dict[str, Any] = scope.get("extensions") or {}
         self._send = send
         self._incoming = incoming
         self._start: dict[str, Any] | None = None

@@ -50,8 +50,8 @@ class Level:
         state: Callable[[], Mapping[str, Any]] | None,
     ) -> None:
         self.middleware = middleware
-        self.before = [(hook, is_async(hook)) for hook in before]
-        self.after = [(hook, is_async(hook), name_of(hook)) for hook in after]
+        self.before: list[tuple[Any, bool]] = [(hook, is_async(hook)) for hook in before]
+        self.after: list[tuple[Any, bool, str]] = [(hook, is_async(hook), name_of(hook)) for hook in after]
         # A mounted application has the handlers of the outer one, except for those that it replaces.
         inherited = outer.handlers if outer else {}
         self.handlers: dict[type[Exception] | int, Any] = {**inherited, **handlers}
@@ -102,10 +102,9 @@ class Level:
 
         def catch(request: Any) -> Any:
             try:
-                value = run(request)
+                value = coroutine = run(request)
                 if isinstance(value, types.CoroutineType):
                     # Of a function that was not seen to be asynchronous.
-                    coroutine = value
                     return complete(request, lambda _: coroutine)
                 if makes_responses:
                     value = respond(value, request, name)
@@ -301,8 +300,8 @@ def in_thread(handler: Endpoint) -> Endpoint:
 
     async def run(request: Any) -> Any:
         await request.body()
-        context = contextvars.copy_context()
-        value = await asyncio.get_running_loop().run_in_executor(None, context.run, call, request)
+        in_context: Callable[..., Any] = contextvars.copy_context().run
+        value = await asyncio.get_running_loop().run_in_executor(None, in_context, call, request)
         return await value if inspect.isawaitable(value) else value
 
     return run

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..narrowing import pairs_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -55,11 +57,11 @@ class HTTPError(Exception):
         if not 400 <= status <= 599:
             raise ValueError(f"status: expected 400 to 599, not {status!r}")
         super().__init__(status, detail)
-        self.status = int(status)
+        self.status: int = int(status)
         self.detail = detail
-        self.headers = _pairs_of(headers)
+        self.headers: list[tuple[str, str]] = _pairs_of(headers)
         self.type = type
-        self.title = phrase_of(self.status) if title is None else title
+        self.title: str = phrase_of(self.status) if title is None else title
         self.members = members
 
     def __str__(self) -> str:
@@ -96,5 +98,4 @@ def _pairs_of(headers: Mapping[str, str] | Iterable[tuple[str, str]] | None) -> 
     """Return header fields as pairs."""
     if headers is None:
         return []
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [(name, value) for name, value in pairs]
+    return [(name, value) for name, value in pairs_of(headers)]

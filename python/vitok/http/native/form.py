@@ -63,7 +63,7 @@ class FormLimits:
 
     def __post_init__(self) -> None:
         """Check the numbers. ValueError, TypeError."""
-        numbers = []
+        numbers: list[int] = []
         for name in (*_NATIVE_LIMITS, "memory_size"):
             number = getattr(self, name)
             if number is not None or name == "memory_size":

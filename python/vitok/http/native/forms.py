@@ -27,9 +27,11 @@ class Source(Protocol):
     @property
     def headers(self) -> Mapping[str, str]:
         """The fields of the request."""
+        ...
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return the content in parts, as it arrives."""
+        ...
 
     def _form_limits(self) -> FormLimits | None:
         """Return the limits of the application."""

@@ -54,7 +54,8 @@ def name_of(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     if not hasattr(function, "__qualname__"):
-        function = type(function)
+        value: object = function
+        function = type(value)
     return f"{function.__module__}.{function.__qualname__}"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from vitok import _native
 
+from ..narrowing import pairs_of
+
 
 class ResponseHeaders(MutableMapping[str, str]):
     """The header fields of a response. Names are compared without regard to case, and iterated in lower case.
@@ -94,4 +96,4 @@ class ResponseHeaders(MutableMapping[str, str]):
 def _pairs(fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     if isinstance(fields, ResponseHeaders):
         return fields.items_all()
-    return fields.items() if isinstance(fields, Mapping) else fields
+    return pairs_of(fields)

@@ -12,6 +12,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..narrowing import pairs_of
 from .converters import BUILT_IN, Converter, format_built_in
 
 Query = Mapping[str, Any] | Iterable[tuple[str, Any]]
@@ -169,8 +170,7 @@ def query_of(query: Query | None) -> str:
     """Return a query with its question mark, or an empty text. A list or tuple is several values of one name."""
     if not query:
         return ""
-    pairs: Iterable[tuple[str, Any]] = query.items() if isinstance(query, Mapping) else query
-    encoded = urllib.parse.urlencode(list(pairs), doseq=True)
+    encoded = urllib.parse.urlencode(list(pairs_of(query)), doseq=True)
     return f"?{encoded}" if encoded else ""
 
 

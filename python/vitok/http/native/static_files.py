@@ -15,6 +15,7 @@ from typing import Any
 
 from vitok import _native
 
+from ..narrowing import pairs_of
 from . import file_responses
 from .errors import HTTPError
 from .responses import Response
@@ -61,7 +62,7 @@ class StaticFiles:
         self._precompressed = precompressed
         self._dot_files = dot_files
         self._cache_control = cache_control
-        self._headers = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        self._headers = list(pairs_of(headers or ()))
         self._content_types = {suffix.lower(): kind for suffix, kind in (content_types or {}).items()}
 
     def __call__(self, request: Any) -> Response | Coroutine[Any, Any, Response]:
@@ -130,7 +131,7 @@ def preferred_encodings(field: str) -> list[str]:
     >>> preferred_encodings("gzip, br;q=0.5, zstd;q=0, *")
     ['gzip', 'br']
     """
-    weights = {}
+    weights: dict[str, float] = {}
     for part in field.lower().split(","):
         token, _, parameters = part.partition(";")
         weight = _WEIGHT.fullmatch(parameters.replace(" ", "").replace("\t", ""))

@@ -57,10 +57,10 @@ class Event:
             raise ValueError(f"id: an identifier has no line end and no NUL, as {id!r} has")
         if retry is not None and retry < 0:
             raise ValueError(f"retry: expected a number of milliseconds, not {retry!r}")
-        self.data = data
-        self.event = event
-        self.id = id
-        self.retry = retry
+        self.data: Any = data
+        self.event: str | None = event
+        self.id: str | None = id
+        self.retry: int | None = retry
 
     def __repr__(self) -> str:
         """Return the arguments."""
@@ -68,7 +68,7 @@ class Event:
 
     def encode(self) -> bytes:
         """Return the event as it is sent."""
-        lines = []
+        lines: list[str] = []
         if self.id is not None:
             lines.append(f"id: {self.id}")
         if self.event is not None:
@@ -103,9 +103,9 @@ class Source:
         keep_alive: float | None = None,
     ) -> None:
         self._parts: AsyncIterable[Any] | None = parts
-        self.encode = encode
-        self.is_events = is_events
-        self.keep_alive = keep_alive
+        self.encode: Callable[[Any], bytes] = encode
+        self.is_events: bool = is_events
+        self.keep_alive: float | None = keep_alive
 
     def take(self) -> AsyncIterator[Any]:
         """Return the iterator. RuntimeError if it was taken."""
@@ -277,7 +277,7 @@ class _InLoop:
     """An iterable whose steps are taken in the thread of the loop."""
 
     def __init__(self, parts: Iterable[Any]) -> None:
-        self._parts = iter(parts)
+        self._parts: Any = iter(parts)
 
     def __aiter__(self) -> _InLoop:
         return self
@@ -304,8 +304,9 @@ def _encoded(part: Any) -> bytes:
         return part
     if isinstance(part, str):
         return part.encode()
+    buffer: Any = part
     if isinstance(part, (bytearray, memoryview)):
-        return bytes(part)
+        return bytes(buffer)
     raise TypeError(f"a part of a stream is bytes or str, not {type(part).__name__}")
 
 

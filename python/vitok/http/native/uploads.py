@@ -53,9 +53,9 @@ class UploadedFile:
         content: bytes = b"",
         head: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        self.filename = filename
-        self.content_type = content_type or "application/octet-stream"
-        self.size = len(content)
+        self.filename: str = filename
+        self.content_type: str = content_type or "application/octet-stream"
+        self.size: int = len(content)
         self.file: IO[bytes] = io.BytesIO(content)
         self._head = head
         # Calls in the executor, which use the file; it is closed behind the last of them.
@@ -152,8 +152,8 @@ class Spool:
     def __init__(self, upload: UploadedFile, *, folder: str | None) -> None:
         self.upload = upload
         # The number of bytes that are in memory, and whether there are others.
-        self.pending = 0
-        self.has_written = False
+        self.pending: int = 0
+        self.has_written: bool = False
         self._parts: list[bytes] = []
         self._folder = folder
 

@@ -22,9 +22,13 @@ from vitok import _native
 JSON = "application/json"
 
 _Encode = Callable[[Any], bytes]
-_encoder = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=lambda value: _plain(value)
-)
+
+
+def _default(value: Any) -> Any:
+    return _plain(value)
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_default)
 
 
 def _orjson() -> Any:
@@ -34,7 +38,7 @@ def _orjson() -> Any:
         return None
 
 
-orjson = _orjson()
+orjson: Any = _orjson()
 
 
 def encode_json(value: Any) -> bytes:

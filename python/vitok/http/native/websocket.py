@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, cast
 
 from vitok import _native
 
+from ..narrowing import is_group, pairs_of
 from .errors import PROBLEM_JSON, HTTPError
 from .params import Params
 
@@ -318,11 +319,10 @@ def endpoint(handler: Callable[[WebSocket[Any]], Awaitable[None]], *, app: Any =
 
 def _is_end(error: BaseException) -> bool:
     """Return whether an exception says no more than that a WebSocket is closed. Task groups wrap it in a group."""
-    if isinstance(error, BaseExceptionGroup):
+    if is_group(error):
         return all(_is_end(member) for member in error.exceptions)
     return isinstance(error, WebSocketClosed)
 
 
 def _encoded(fields: Fields | None) -> list[tuple[bytes, bytes]]:
-    pairs = fields.items() if isinstance(fields, Mapping) else fields or ()
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs_of(fields or ())]

@@ -87,7 +87,7 @@ class AsyncTestClient:
     ) -> None:
         self.app = app
         """The application that is called."""
-        self.cookies = Cookies(cookies)
+        self.cookies: Cookies = Cookies(cookies)
         """The cookies by name; `cookies.jar` has their domains and paths."""
         self.state: dict[str, Any] | None = None
         """What the lifespan has kept for requests."""
@@ -225,7 +225,7 @@ class AsyncTestClient:
         """Send a request and read its response."""
         exchange, head = await self._begin(one, history)
         try:
-            parts = []
+            parts: list[bytes] = []
             while (part := await exchange.part()) is not None:
                 parts.append(part)
             await exchange.end()
@@ -250,7 +250,13 @@ class AsyncTestClient:
     def _scope(self, one: requests.Request, prototype: Prototype) -> dict[str, Any]:
         """Return the scope of a request."""
         common, asgi, extensions = prototype
-        scope = {**common, "asgi": dict(asgi), "extensions": dict(extensions), **one.scope(), "client": self._client}
+        scope: dict[str, Any] = {
+            **common,
+            "asgi": dict(asgi),
+            "extensions": dict(extensions),
+            **one.scope(),
+            "client": self._client,
+        }
         scope["path"] = self._root_path + scope["path"]
         scope["raw_path"] = self._root_path.encode() + scope["raw_path"]
         if (cookie := self.cookies.field(one.url.geturl())) is not None:

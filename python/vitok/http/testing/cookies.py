@@ -12,7 +12,7 @@ class Cookies(MutableMapping[str, str]):
     """The cookies of a client by name. `jar` has them with their domains, paths and times."""
 
     def __init__(self, given: Mapping[str, str] | None = None) -> None:
-        self.jar = CookieJar()
+        self.jar: CookieJar = CookieJar()
         self.update(given or {})
 
     def keep(self, url: str, fields: list[tuple[bytes, bytes]]) -> None:

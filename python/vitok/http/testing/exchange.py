@@ -34,7 +34,7 @@ class Exchange:
         *,
         reports_errors: bool,
     ) -> None:
-        self.status = 0
+        self.status: int = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self._has_content = scope["method"] != "HEAD"
         self._reports_errors = reports_errors

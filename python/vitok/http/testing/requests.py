@@ -11,6 +11,8 @@ from pathlib import PurePath
 from typing import IO, Any
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
+from ..narrowing import is_list, is_tuple
+
 Pairs = Mapping[str, Any] | Sequence[tuple[str, Any]]
 """Names and values; a value that is a list or a tuple stands for several of the same name."""
 Fields = Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]
@@ -156,7 +158,7 @@ def _multipart(data: Pairs, files: Files) -> tuple[bytes, str]:
     boundary = secrets.token_hex(16)
     parts: list[bytes] = []
     for name, value in _pairs(data):
-        for one in value if isinstance(value, list | tuple) else (value,):
+        for one in value if is_list(value) or is_tuple(value) else (value,):
             parts.append(_part(boundary, f'name="{_quoted(name)}"', None, _bytes_of(one)))
     for name, file in _pairs(files):
         file_name, body, media_type = _file(name, file)
@@ -195,7 +197,8 @@ def _quoted(name: str) -> str:
 
 
 def _pairs(given: Any) -> list[tuple[Any, Any]]:
-    return list(given.items() if isinstance(given, Mapping) else given)
+    pairs: Any = given
+    return list(pairs.items() if isinstance(given, Mapping) else pairs)
 
 
 def _bytes(text: str | bytes) -> bytes:

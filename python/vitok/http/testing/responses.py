@@ -68,7 +68,7 @@ class Head:
         """The URL that was asked for; after redirects the last one."""
         self.status = status
         """The status, such as 200."""
-        self.headers = ResponseHeaders(fields)
+        self.headers: ResponseHeaders = ResponseHeaders(fields)
         """The header fields by name, without regard to case; repeated ones are joined by a comma."""
         self.history = history
         """The responses that redirected to this one."""
