@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from vitok_bench import bench, options
+from vitok_bench import bench, load_generator, options
 
 NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinity") else "1"
 
@@ -45,9 +45,18 @@ NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinit
         (["quick"], "quick: expected an option of `vitok bench --help`"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], line: str) -> None:
+def test_what_makes_no_sense_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], line: str
+) -> None:
     """Issue 17, item 2: a wrong option is one line, which names it and says what was expected."""
+    monkeypatch.setattr(load_generator, "find_or_build", lambda: pytest.fail("it builds the load generator before"))
     assert _refused(capsys, arguments).startswith(f"vitok bench: {line}")
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        bench.main(["--version"])
+    assert (caught.value.code, capsys.readouterr().out.split()[0]) == (0, "vitok-bench")
 
 
 @pytest.mark.parametrize("option", ["--json", "--plot"])

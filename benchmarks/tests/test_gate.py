@@ -114,3 +114,11 @@ def test_time_passes_by_readings_and_memory_is_kept(tmp_path: Path) -> None:
     environment = os.environ | {"LD_PRELOAD": instructions.build_steady(str(tmp_path)), "PYTHONMALLOC": "malloc"}
     run = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, env=environment)
     assert (run.stdout, run.stderr) == (b"done", b"")
+
+
+def test_without_a_compiler_a_count_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Issue 17, item 2: what needs a C compiler says so where there is none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "valgrind").touch(0o755)
+    with pytest.raises(SystemExit, match=r"^cc is not installed; on Debian and Ubuntu: apt-get install gcc$"):
+        instructions.require_tools()

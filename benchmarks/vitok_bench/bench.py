@@ -159,6 +159,27 @@ def _measure_rows(part: Part, session: Session, progress: Progress, rows: list[R
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """The suites that are asked for and can be run; for one that can't, a line is printed."""
+    chosen = _chosen_parts(options)
+    labels = list(dict.fromkeys(spec.label for part in chosen for spec in part.specs))
+    if not chosen:
+        refuse("nothing to measure: expected suites, rows, loops and servers that belong together")
+    if options.subject and options.subject not in labels:
+        refuse(f"--subject: expected a loop or server that is measured ({', '.join(labels)}), not {options.subject!r}")
+    parts = []
+    for part in chosen:
+        # It may take a build, so what makes no sense is refused before.
+        lacking = part.suite.lacks(part.settings)
+        if lacking:
+            print(f"{part.suite.name} is left out: {lacking}", file=sys.stderr)
+        else:
+            parts.append(part)
+    if not parts:
+        refuse("nothing to measure: every suite is left out")
+    return _shortened(parts) if options.quick and not options.rounds else parts
+
+
+def _chosen_parts(options: argparse.Namespace) -> list[Part]:
+    """The parts with rows and columns, whether they can be run or not."""
     cores = Cores(server=options.core, client=options.client_core)
     parts, known = [], []
     for suite in _chosen_suites(options.suite):
@@ -167,22 +188,13 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         known += [entry.name for entry in suite.entries()]
         for entry in filter(lambda entry: entry.lacks, chosen):
             print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
-        entries = [entry for entry in chosen if not entry.lacks]
-        specs = specs_of(suite, options)
-        lacking = suite.lacks(settings) if entries else None
-        if lacking:
-            print(f"{suite.name} is left out: {lacking}", file=sys.stderr)
-        elif entries and specs:
+        entries, specs = [entry for entry in chosen if not entry.lacks], specs_of(suite, options)
+        if entries and specs:
             parts.append(Part(suite=suite, entries=entries, specs=specs, settings=settings))
     for pattern in options.rows or []:
         if not any(fnmatch.fnmatch(name, pattern) for name in known):
             refuse(f"--rows: expected names of `{COMMAND} --list`, not {pattern!r}")
-    if not parts:
-        refuse("nothing to measure: expected suites, rows, loops and servers that belong together")
-    labels = list(dict.fromkeys(spec.label for part in parts for spec in part.specs))
-    if options.subject and options.subject not in labels:
-        refuse(f"--subject: expected a loop or server that is measured ({', '.join(labels)}), not {options.subject!r}")
-    return _shortened(parts) if options.quick and not options.rounds else parts
+    return parts
 
 
 def _shortened(parts: list[Part]) -> list[Part]:

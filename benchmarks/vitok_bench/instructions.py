@@ -115,7 +115,8 @@ def build_steady(directory: str) -> str:
     flags = ["-O2", "-fno-builtin", "-shared", "-fPIC"]
     build = subprocess.run(["cc", *flags, "-o", library, source], check=False, capture_output=True, text=True)
     if build.returncode != 0:
-        raise CountError(f"{source} can't be compiled: {build.stderr.strip()}")
+        reason = next(iter(build.stderr.splitlines()), "no reason given")
+        raise CountError(f"{Path(source).name} can't be compiled: {reason}")
     return library
 
 

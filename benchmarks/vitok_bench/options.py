@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -20,6 +21,7 @@ from vitok_bench.loops import SUBJECT
 from vitok_bench.suites import Spec, Suite, suites
 
 COMMAND: Final = "vitok bench"
+PACKAGE: Final = "vitok-bench"
 USAGE_ERROR: Final = 2
 PICTURES: Final = (".png", ".svg")
 DESCRIPTION: Final = (
@@ -30,6 +32,7 @@ DESCRIPTION: Final = (
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options. SystemExit with 2 and a line for what is wrong."""
     parser = _Parser(prog=COMMAND, description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"{PACKAGE} {_version()}", help="print it and exit")
     _add_selection(parser.add_argument_group("selection"))
     show = parser.add_argument_group("output")
     _add_output(show)
@@ -73,6 +76,13 @@ class _Parser(argparse.ArgumentParser):
         if unknown := re.match(r"unrecognized arguments: (\S+)", said):
             said = f"{unknown[1]}: expected an option of `{COMMAND} --help`"
         refuse(said)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        return "of a checkout, which is not installed"
 
 
 def _add_selection(group: argparse._ArgumentGroup) -> None:
