@@ -172,7 +172,7 @@ fuzz: | doctor-fuzz
 # The theme prints an advertisement of its successor unless it is told not to. The reference reads docstrings of the build.
 docs docs-serve docs-test: export NO_MKDOCS_2_WARNING := 1
 docs: $(BUILT) $(DOCS)
-	$(BIN)/mkdocs build $(DOCS_ARGS)
+	$(BIN)/mkdocs build --strict $(DOCS_ARGS)
 	@echo 'The site is in target/site.'
 
 # With this variable a missing Chromium is a failure.

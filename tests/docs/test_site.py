@@ -39,7 +39,7 @@ def built(folder: Path) -> Path:
     """Build the site, and return its folder."""
     if importlib.util.find_spec("mkdocs") is None:
         pytest.skip("mkdocs is not installed: make docs-test, or pip install --group docs")
-    words = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     subprocess.run(words, cwd=PROJECT, env=environment, check=True, timeout=BUILD_SECONDS, stdout=-1, stderr=-2)
     return folder
