@@ -16,6 +16,7 @@ DENY_ARGS ?=
 # Of `make wheels` and `make wheels-gate`: all if they are empty.
 PLATFORM =
 PYTHONS =
+WHEELS_ARGS ?=
 EMULATOR =
 DOCS_ARGS ?=
 # Of `make fuzz`. They are set on make's command line only: other programs use environment variables of these names.
@@ -188,7 +189,7 @@ wheels wheels-gate wheels-check wheels-emulated: export PATH := $(CURDIR)/$(BIN)
 CHOICE = --platform '$(PLATFORM)' --pythons '$(PYTHONS)'
 
 wheels: $(WHEELS)
-	@$(BIN)/python -m tools.wheels build $(CHOICE)
+	@$(BIN)/python -m tools.wheels build $(CHOICE) $(WHEELS_ARGS)
 
 wheels-gate: wheels-check wheels-install
 

@@ -20,7 +20,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return report([str(error)], "choice")
     chosen = list(wheels(platforms, pythons))
     if options.command == "build":
-        return build(chosen, pythons)
+        return build(chosen, pythons, optimised=not options.unoptimised)
     if options.command == "emulate":
         return emulate(chosen, options.emulator.split())
     if options.command == "install":
@@ -43,18 +43,20 @@ def read_options(words: Sequence[str] | None) -> argparse.Namespace:
         command = commands.add_parser(name, help=what, description=what)
         command.add_argument("--platform", default="", help="platforms, or parts of their names such as x86_64")
         command.add_argument("--pythons", default="", help=f"versions of {', '.join(PYTHONS)}")
+        if name == "build":
+            command.add_argument("--unoptimised", action="store_true", help="build faster, for tests of the build")
         if name == "emulate":
             command.add_argument("--emulator", required=True, help="an emulator, its options, and an interpreter")
     return parser.parse_args(words)
 
 
-def build(chosen: Sequence[Wheel], pythons: Sequence[str]) -> int:
+def build(chosen: Sequence[Wheel], pythons: Sequence[str], *, optimised: bool) -> int:
     """Build these wheels and the source distribution."""
     platforms = list(dict.fromkeys(wheel.platform for wheel in chosen))
     if lacking := list(prerequisites.missing(platforms)):
         return report(lacking, "prerequisite")
     try:
-        paths = [building.build_sdist(), *building.build(platforms, pythons)]
+        paths = [building.build_sdist(), *building.build(platforms, pythons, optimised=optimised)]
     except subprocess.CalledProcessError as error:
         return report([f"maturin failed with exit code {error.returncode}: see above"], "build")
     for path in paths:

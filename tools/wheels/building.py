@@ -23,13 +23,22 @@ PROFILE = {
     "CARGO_PROFILE_RELEASE_SPLIT_DEBUGINFO": "off",
     "CARGO_PROFILE_RELEASE_STRIP": "symbols",
 }
+# For tests of the build, which they make faster: neither the files nor the symbols that they need depend on these. A
+# release is never built so.
+UNOPTIMISED = {
+    "CARGO_PROFILE_RELEASE_LTO": "off",
+    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
+    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+}
 # Variables of the Makefile about one interpreter. The wheels are for others.
 UNWANTED = ("PYO3_PYTHON", "VIRTUAL_ENV", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")
 
 
-def build(platforms: Iterable[Platform], pythons: Sequence[str], folder: Path = DIST) -> list[Path]:
+def build(
+    platforms: Iterable[Platform], pythons: Sequence[str], *, optimised: bool = True, folder: Path = DIST
+) -> list[Path]:
     """Build the wheels of these platforms and Pythons, and return their paths."""
-    environment = build_environment(os.environ)
+    environment = build_environment(os.environ) | ({} if optimised else UNOPTIMISED)
     folder.mkdir(exist_ok=True)
     built = []
     for platform in platforms:

@@ -13,15 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.wheels import archive
-from tools.wheels.building import PROFILE
+from tools.wheels.building import PROFILE, UNOPTIMISED
 from tools.wheels.platforms import ROOT, Wheel
 
-# The list of files is the same however the code is optimised, and this takes a fifth of the time.
-UNOPTIMISED = {
-    "CARGO_PROFILE_RELEASE_LTO": "off",
-    "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
-    "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
-}
 NO_NETWORK = ("unshare", "--net", "--map-root-user")
 
 
