@@ -42,6 +42,8 @@ def complete(owner: griffe.Module | griffe.Class) -> None:
             continue
         if member.docstring is None and (text := imported_docstring(member) or described.get(name)):
             member.docstring = griffe.Docstring(text, parent=member)
+        if isinstance(member, griffe.Function):
+            show_defaults(member)
         if isinstance(member, griffe.Class):
             show_arguments(member)
         if isinstance(member, griffe.Module | griffe.Class):
@@ -58,6 +60,21 @@ def show_arguments(owner: griffe.Class) -> None:
         return
     parameters = griffe.Parameters(griffe.Parameter("self"), *list(new.parameters)[1:])
     owner.set_member("__init__", griffe.Function("__init__", parameters=parameters, parent=owner))
+
+
+def show_defaults(function: griffe.Function) -> None:
+    """Replace the name of a constant by its value where it is the default of an argument."""
+    for parameter in function.parameters:
+        default = parameter.default
+        if not isinstance(default, griffe.ExprName | griffe.ExprAttribute):
+            continue
+        package, _, name = default.canonical_path.partition(".")
+        if package != "vitok":
+            continue
+        constant = function.package[name]
+        constant = constant.final_target if isinstance(constant, griffe.Alias) else constant
+        if isinstance(constant, griffe.Attribute) and constant.value is not None:
+            parameter.default = constant.value
 
 
 def descriptions(owner: griffe.Class) -> dict[str, str]:
