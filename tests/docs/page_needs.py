@@ -64,22 +64,48 @@ def requirements() -> dict[str, set[str]]:
 
 
 def normal(requirement: str) -> str:
-    """Return the name of a requirement as registries compare it."""
+    """Return the name of a requirement as registries compare it; nothing for what is none."""
     match = re.match(r"[\w.-]+", requirement)
-    assert match is not None, requirement
-    return re.sub(r"[-_.]+", "-", match[0]).lower()
+    return "" if match is None else re.sub(r"[-_.]+", "-", match[0]).lower()
 
 
 def need_all(blocks: list[Block]) -> None:
     """Skip, or fail, unless everything is there. PageError for a library that is in no group."""
-    run = [block for block in blocks if block.skipped is None]
-    for block in run:
-        if block.kind in ("python", "pycon"):
-            own = {part for other in blocks if other.title for part in modules_of(other.title)}
-            for module in sorted(set(imports_of(block)) - own - sys.stdlib_module_names - {"vitok"}):
-                need_module(module, block.line)
-    for command in (command for block in run if block.kind == "console" for command in commands_of(block.text)):
-        need_program(command.words)
+    for module, line in libraries_of(blocks):
+        need_module(module, line)
+    for words in commands_that_run(blocks):
+        name = program_of(words)
+        if name in PACKAGES:
+            need_command(name, package=PACKAGES[name])
+
+
+def needs_more(blocks: list[Block]) -> bool:
+    """Tell whether a page needs a library that only the programs have that take long to install."""
+    return any(group_of(module, line) == MORE for module, line in libraries_of(blocks))
+
+
+def libraries_of(blocks: list[Block]) -> Iterator[tuple[str, int]]:
+    """Yield the modules that blocks import or run, each with the line of its block, or 0."""
+    own = {part for block in blocks if block.title for part in modules_of(block.title)}
+    for block in blocks:
+        if block.skipped is None and block.kind in ("python", "pycon"):
+            modules = set(imports_of(block)) - own - sys.stdlib_module_names - {"vitok"}
+            yield from ((module, block.line) for module in sorted(modules))
+    known = {name for names in requirements().values() for name in names}
+    for words in commands_that_run(blocks):
+        module = COMMANDS.get(program_of(words), program_of(words))
+        if normal(DISTRIBUTIONS.get(module, module)) in known:
+            yield module.replace("-", "_"), 0
+
+
+def commands_that_run(blocks: list[Block]) -> Iterator[list[str]]:
+    """Yield the words of each command that is not an installation, without variables that are set for it."""
+    for block in blocks:
+        if block.skipped is None and block.kind == "console" and block.title is None:
+            for command in commands_of(block.text):
+                parts = [part for part in shlex.split(command.words, comments=True) if not ASSIGNMENT.match(part)]
+                if parts and not INSTALLS.match(command.words):
+                    yield parts
 
 
 def modules_of(title: str) -> Iterator[str]:
@@ -107,27 +133,22 @@ def imports_of(block: Block) -> Iterator[str]:
 
 def need_module(module: str, line: int) -> None:
     """Look for a library by the name of its module. PageError if no group has it."""
+    group = group_of(module, line)
+    if group == "peers":
+        # They are installed for measuring only.
+        pytest.importorskip(module)
+    need_library(module, group=group)
+
+
+def group_of(module: str, line: int) -> str:
+    """Return the group of a library: that of the programs, unless only another one has it."""
     name = normal(DISTRIBUTIONS.get(module, module))
     groups = {group for group, names in requirements().items() if name in names}
     if not groups:
         raise PageError(f"{line}: no group of pyproject.toml has {name}")
     if groups == {"peers"}:
-        # They are installed for measuring only.
-        pytest.importorskip(module)
-    need_library(module, group=MORE if groups <= {MORE, "peers"} else "programs")
-
-
-def need_program(words: str) -> None:
-    """Look for the program of a command."""
-    parts = [part for part in shlex.split(words, comments=True) if not ASSIGNMENT.match(part)]
-    if not parts or INSTALLS.match(words):
-        return
-    name = program_of(parts)
-    if name in PACKAGES:
-        need_command(name, package=PACKAGES[name])
-    module = COMMANDS.get(name, name)
-    if any(normal(DISTRIBUTIONS.get(module, module)) in names for names in requirements().values()):
-        need_module(module.replace("-", "_"), 0)
+        return "peers"
+    return MORE if groups <= {MORE, "peers"} else "programs"
 
 
 def program_of(parts: list[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from page_blocks import PageError, blocks_of, other_test_of
-from page_needs import is_installation, program_of
+from page_needs import is_installation, needs_more, program_of
 from page_ports import Ports
 from page_runner import run_page
 
@@ -161,6 +161,14 @@ def test_blocks_are_found() -> None:
     assert (first.line, first.kind, first.title, first.text) == (3, "python", "a.py", "x = 1\n\n")
     assert (second.line, second.skipped) == (10, "another machine is needed")
     assert (third.kind, third.title, third.skipped) == ("nginx", None, None)
+
+
+def test_pages_that_need_more() -> None:
+    """A page belongs to `make programs` if only the group of those has a library that it imports or runs."""
+    more = ["```python\nimport grpc\n```\n", "```console\n$ A=b vitok run granian app:app\n```\n"]
+    others = ["```python\nimport aiohttp\n```\n", "```console\n$ uvicorn app:app\n$ [ -e app.py ]\n```\n"]
+    assert all(needs_more(list(blocks_of(page))) for page in more)
+    assert not any(needs_more(list(blocks_of(page))) for page in others)
 
 
 def test_pages_of_other_tests() -> None:
