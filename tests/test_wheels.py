@@ -233,6 +233,11 @@ def test_a_python_that_is_not_here_is_a_line_and_no_failure(monkeypatch: pytest.
     assert not has_failed
 
 
+def test_a_wheel_of_another_library_is_not_for_this_machine() -> None:
+    """Neither installed nor compared with what is built here."""
+    assert [one.library for one in platforms.PLATFORMS if one.is_here] in (["manylinux"], ["musllinux"], [])
+
+
 def test_musllinux_is_no_wheel_of_glibc() -> None:
     """The names of native modules tell them apart."""
     assert MUSLLINUX.module_name("3.11") == "_native.cpython-311-x86_64-linux-musl.so"

@@ -1,7 +1,6 @@
 """The commands behind `make wheels`, `make wheels-gate` and `make wheels-emulated`: `python -m tools.wheels --help`."""
 
 import argparse
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -74,19 +73,12 @@ def check(chosen: Sequence[Wheel]) -> int:
 
 def install(chosen: Sequence[Wheel]) -> int:
     """Use each wheel for glibc on this processor, in a clean environment of its Python."""
-    here = [wheel for wheel in chosen if is_for_here(wheel)]
+    here = [wheel for wheel in chosen if wheel.platform.is_here]
     faults = [f"{wheel.path.name} is not built: `make wheels` builds it" for wheel in here if not wheel.path.exists()]
     for wheel, line, has_failed in installing.probe_all([wheel for wheel in here if wheel.path.exists()]):
         print(f"{wheel.path.name}: {line}")
         faults += [f"{wheel.path.name} does not work"] * has_failed
     return report(faults, "installation")
-
-
-def is_for_here(wheel: Wheel) -> bool:
-    """Whether the wheel is for this machine: its processor, and its system library."""
-    return wheel.platform.machine == platform.machine() and wheel.platform.is_glibc == (
-        platform.libc_ver()[0] == "glibc"
-    )
 
 
 def emulate(chosen: Sequence[Wheel], command: Sequence[str]) -> int:

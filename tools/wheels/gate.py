@@ -3,12 +3,11 @@
 What each check looks for is known to the files that it calls.
 """
 
-import platform
 import sys
 from collections.abc import Iterator, Sequence
 
 from tools.wheels import checkers, contents, elf, offline
-from tools.wheels.platforms import Wheel, choose_platforms, sdist
+from tools.wheels.platforms import Wheel, sdist
 
 
 def check_files(wheels: Sequence[Wheel]) -> Iterator[str]:
@@ -45,5 +44,4 @@ def check_source(wheels: Sequence[Wheel]) -> Iterator[str]:
 def comparable(wheels: Sequence[Wheel]) -> Wheel | None:
     """The wheel among these for this Python on this machine."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    machines = choose_platforms([platform.machine()])
-    return next((wheel for wheel in wheels if wheel.python == version and wheel.platform in machines), None)
+    return next((wheel for wheel in wheels if wheel.python == version and wheel.platform.is_here), None)

@@ -1,5 +1,6 @@
 """The platforms and Pythons of a release, and the names of their wheels. Nothing is built or opened here."""
 
+import platform
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ class Platform:
     def is_glibc(self) -> bool:
         """Whether the system library is GNU's; otherwise it is musl."""
         return self.library == "manylinux"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine has this processor and system library."""
+        return self.machine == platform.machine() and self.is_glibc == (platform.libc_ver()[0] == "glibc")
 
     @property
     def target(self) -> str:
@@ -66,15 +72,15 @@ def choose_platforms(names: Iterable[str]) -> list[Platform]:
     """The platforms with these names, or with parts of names such as aarch64; all of them if there is no name."""
     chosen = list(names)
     for name in chosen:
-        if not any(fits(name, platform) for platform in PLATFORMS):
-            known = ", ".join(platform.name for platform in PLATFORMS)
+        if not any(fits(name, one) for one in PLATFORMS):
+            known = ", ".join(one.name for one in PLATFORMS)
             raise UnknownChoiceError(f"PLATFORM is one of {known}, or a part such as x86_64, not {name}")
-    return [platform for platform in PLATFORMS if not chosen or any(fits(name, platform) for name in chosen)]
+    return [one for one in PLATFORMS if not chosen or any(fits(name, one) for name in chosen)]
 
 
-def fits(name: str, platform: Platform) -> bool:
+def fits(name: str, one: Platform) -> bool:
     """Whether a word of the command line means this platform, alone or with others."""
-    return name in {platform.name, platform.library, platform.machine}
+    return name in {one.name, one.library, one.machine}
 
 
 def choose_pythons(versions: Iterable[str]) -> list[str]:
@@ -105,10 +111,10 @@ def wheels(platforms: Iterable[Platform], pythons: Iterable[str], folder: Path =
     """The wheels for each of these platforms and Pythons, whether they exist or not."""
     version = read_version()
     versions = list(pythons)
-    for platform in platforms:
+    for one in platforms:
         for python in versions:
             tag = f"cp{python.replace('.', '')}"
-            yield Wheel(platform, python, folder / f"vitok-{version}-{tag}-{tag}-{platform.tag}.whl")
+            yield Wheel(one, python, folder / f"vitok-{version}-{tag}-{tag}-{one.tag}.whl")
 
 
 def sdist(folder: Path = DIST) -> Path:
