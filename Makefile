@@ -178,7 +178,7 @@ docs: $(BUILT) $(DOCS)
 
 # With this variable a missing Chromium is a failure.
 docs-test: docs $(DEV) $(PROGRAMS)
-	VITOK_REQUIRE_PROGRAMS=1 VITOK_SITE=target/site $(BIN)/python -m pytest tests/docs/test_site.py $(PYTEST_ARGS)
+	VITOK_REQUIRE_PROGRAMS=1 VITOK_SITE=target/site $(BIN)/python -m pytest tests/docs/test_site.py tests/docs/test_reference_pages.py $(PYTEST_ARGS)
 
 # It builds a page anew whenever its file changes.
 docs-serve: $(BUILT) $(DOCS)
