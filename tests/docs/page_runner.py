@@ -152,6 +152,8 @@ class Run:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTEST_ADDOPTS": f"-p no:cacheprovider {self.plugins}",
+            # Ray reports its use to its makers otherwise.
+            "RAY_USAGE_STATS_ENABLED": "0",
             # Servers that are given no port listen on the usual one.
             "VITOK_PORT": str(self.ports.of(USUAL_PORT)),
             "UVICORN_PORT": str(self.ports.of(USUAL_PORT)),
