@@ -6,13 +6,26 @@ Files of a release are made here from a few bytes. The gate itself runs over rea
 import json
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support import PROJECT
-from tools.wheels import archive, building, checkers, contents, elf, installing, offline, platforms, prerequisites, sbom
+from tools.wheels import (
+    archive,
+    building,
+    checkers,
+    contents,
+    elf,
+    installing,
+    licenses,
+    offline,
+    platforms,
+    prerequisites,
+    sbom,
+)
 
 pytestmark = pytest.mark.vitok_only
 
@@ -163,7 +176,7 @@ def test_a_wheel_has_the_stubs_and_licences_and_nothing_of_the_checkout() -> Non
     """The list that the gate compares with."""
     files = contents.expected_files("_native.so")
     assert {"vitok/py.typed", "vitok/_native.pyi", "vitok/_native.so", "vitok/http/__init__.py"} <= files
-    assert sum("LICENSE" in name for name in files) == 2
+    assert sum("LICENSE" in name for name in files) == 3
     assert not [name for name in files if "bench" in name or "/test_" in name or "__pycache__" in name]
 
 
@@ -231,6 +244,14 @@ def test_a_python_that_is_not_here_is_a_line_and_no_failure(monkeypatch: pytest.
     [(_, line, has_failed)] = installing.probe_all([wheel])
     assert line == "CPython 3.12 is not on this machine: its wheel is not installed"
     assert not has_failed
+
+
+def test_the_licences_are_of_the_crates_in_the_lock_file() -> None:
+    """Each is named with the version that is built in; the gate compares the texts."""
+    locked = tomllib.loads((PROJECT / "Cargo.lock").read_text(encoding="utf-8"))["package"]
+    named = licenses.named_crates(licenses.FILE.read_text(encoding="utf-8"))
+    assert named <= {f"{crate['name']} {crate['version']}" for crate in locked}, licenses.__doc__
+    assert {"pyo3", "libc", "zlib-rs"} <= {name.partition(" ")[0] for name in named}
 
 
 def test_a_wheel_of_another_library_is_not_for_this_machine() -> None:

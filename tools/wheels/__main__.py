@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.wheels import building, installing, prerequisites
+from tools.wheels import building, installing, licenses, prerequisites
 from tools.wheels.platforms import PYTHONS, UnknownChoiceError, Wheel, choose_platforms, choose_pythons, wheels
 
 
@@ -20,6 +20,9 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = list(wheels(platforms, pythons))
     if options.command == "build":
         return build(chosen, pythons, optimised=not options.unoptimised)
+    if options.command == "licenses":
+        licenses.FILE.write_text(licenses.text(), encoding="utf-8")
+        return 0
     if options.command == "emulate":
         return emulate(chosen, options.emulator.split())
     if options.command == "install":
@@ -37,6 +40,7 @@ def read_options(words: Sequence[str] | None) -> argparse.Namespace:
         ("build", "build wheels and the source distribution into dist/"),
         ("check", "check the files in dist/ without installing them"),
         ("install", "install the wheels for this machine into clean environments, and use them there"),
+        ("licenses", "write LICENSE-CRATES, which each wheel has, after a change of Cargo.lock"),
         ("emulate", "use a wheel for another processor by an emulator"),
     ):
         command = commands.add_parser(name, help=what, description=what)

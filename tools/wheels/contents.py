@@ -21,6 +21,7 @@ DESCRIPTIONS = (
     "WHEEL",
     "entry_points.txt",
     "licenses/LICENSE-APACHE",
+    "licenses/LICENSE-CRATES",
     "licenses/LICENSE-MIT",
     "sboms/vitok-python.cyclonedx.json",
 )
@@ -32,6 +33,7 @@ IN_SDIST = (
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
+    "LICENSE-CRATES",
     "LICENSE-MIT",
     "PKG-INFO",
     "README.md",

@@ -6,7 +6,7 @@ What each check looks for is known to the files that it calls.
 import sys
 from collections.abc import Iterator, Sequence
 
-from tools.wheels import checkers, contents, elf, offline
+from tools.wheels import checkers, contents, elf, licenses, offline
 from tools.wheels.platforms import Wheel, sdist
 
 
@@ -17,6 +17,7 @@ def check_files(wheels: Sequence[Wheel]) -> Iterator[str]:
     if absent := [path.name for path in paths if not path.exists()]:
         yield f"not built: {', '.join(absent)}; `make wheels` builds them"
         return
+    yield from licenses.faults(licenses.FILE.read_text(encoding="utf-8"), licenses.text())
     musl = elf.musl_symbols()
     for wheel in wheels:
         print(f"{wheel.path.name}: {wheel.path.stat().st_size} bytes")
