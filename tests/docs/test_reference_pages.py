@@ -1,5 +1,6 @@
 """docs/reference/: the built pages have each public name with its docstring, and each function with its signature."""
 
+import ast
 import functools
 import importlib
 import importlib.util
@@ -8,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,8 +125,22 @@ def members(value: type) -> set[str]:
     found = set(getattr(value, "__annotations__", ()))
     for base in value.__mro__:
         if base.__module__.partition(".")[0] == "vitok":
-            found |= {name for name in vars(base) if not name.startswith("_") or name in SPECIAL}
+            found |= set(vars(base)) | assigned(base)
     return {name for name in found if not name.startswith("_") or name in SPECIAL} - elsewhere
+
+
+def assigned(value: type) -> set[str]:
+    """Return the attributes that methods of a class of Python assign to `self`."""
+    files = {member.__code__.co_filename for member in vars(value).values() if inspect.isfunction(member)}
+    return {
+        node.attr
+        for file in files
+        if Path(file).is_relative_to(PROJECT)
+        for defined in ast.walk(ast.parse(Path(file).read_text()))
+        if isinstance(defined, ast.ClassDef) and defined.name == value.__name__
+        for node in ast.walk(defined)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+    }
 
 
 def resolved(name: str) -> Any:

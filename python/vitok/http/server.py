@@ -55,6 +55,17 @@ class Server:
         vitok.run(main())
     """
 
+    started: asyncio.Event
+    """Set when connections are accepted."""
+    due: asyncio.Event
+    """Set when the process should be replaced, because of one of its limits."""
+    limit_reached: process_limits.Reached | None
+    """The limit, once `due` is set."""
+    urls: tuple[str, ...]
+    """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
+    metrics_urls: tuple[str, ...]
+    """The URLs of the metrics, once they are served: http://127.0.0.1:9000/metrics, unix:/run/metrics.sock."""
+
     def __init__(
         self, app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServerOptions]
     ) -> None:
@@ -121,16 +132,11 @@ class Server:
         return self
 
     def _prepare(self, options: Options, context: SSLContext | None) -> None:
-        self.started: asyncio.Event = asyncio.Event()
-        """Set when connections are accepted."""
-        self.due: asyncio.Event = asyncio.Event()
-        """Set when the process should be replaced, because of one of its limits."""
-        self.limit_reached: process_limits.Reached | None = None
-        """The limit, once `due` is set."""
-        self.urls: tuple[str, ...] = ()
-        """The URLs of the server, once it accepts: http://127.0.0.1:8000, unix:/run/app.sock."""
-        self.metrics_urls: tuple[str, ...] = ()
-        """The URLs of the metrics, once they are served: http://127.0.0.1:9000/metrics, unix:/run/metrics.sock."""
+        self.started = asyncio.Event()
+        self.due = asyncio.Event()
+        self.limit_reached = None
+        self.urls = ()
+        self.metrics_urls = ()
         self._options = options
         self._http: HttpServer | None = None
         self._has_successor = False
