@@ -8,16 +8,18 @@ is a thread: Python warns of a fork beside threads, and the runner forks.
 import asyncio
 import datetime
 import functools
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import types
 import unittest
 import unittest.mock
 from pathlib import Path
 
-from . import catalogue, chosen_loop, engines, fork_server, verdict
+from . import catalogue, chosen_loop, counts, engines, fork_server, verdict
 from .outcome import Outcome, Result
 from .reasons import REASONS, Reason
 
@@ -206,6 +208,28 @@ class VerdictTests(unittest.TestCase):
             assert reason.date <= datetime.date.today()
             assert reason.why.endswith("."), reason.why
             assert not reason.outcome.is_fine
+
+
+class CountsTests(unittest.TestCase):
+    """The file with the counts that the documentation shows."""
+
+    def test_a_run_replaces_the_entry_of_its_python(self) -> None:
+        passed = Result(case="test_tasks.Tests.test_one", group="test_tasks", outcome=Outcome.PASSED, loops=1)
+        failed = Result(case="test_tasks.Tests.test_two", group="test_tasks", outcome=Outcome.FAILED)
+        judged = verdict.judge([passed, failed], [some_reason("*.test_two")], package="vitok", is_complete=True)
+        running = ".".join(map(str, sys.version_info[:2]))
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "counts.json")
+            file.write_text(json.dumps({"3.99": {}, running: {"passed": 7}}))
+            counts.record(file, judged, package="asyncio")
+            found = json.loads(file.read_text())
+        assert list(found) == [running, "3.99"]
+        (expected,) = found[running].pop("expected")
+        assert expected["test"] == failed.case
+        numbers = {name: found[running][name] for name in ("passed", "failed", "skipped", "made_a_loop")}
+        assert numbers == {"passed": 1, "failed": 1, "skipped": 0, "made_a_loop": 1}
+        found[running]["expected"] = [expected]
+        assert f"`{failed.case}`" in counts.table({running: found[running]})
 
 
 def some_reason(tests: str, *, loop: str = "vitok", until: tuple[int, int] = (3, 99)) -> Reason:
