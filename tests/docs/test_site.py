@@ -82,9 +82,11 @@ def test_page(page: Page, site: str, name: str) -> None:
     assert page.text("h1").strip()
     assert len(page.text(".md-content").split()) > 20
     lightness = {}
-    for scheme in ("light", "dark"):
+    for scheme, palette in (("light", "default"), ("dark", "slate")):
         for size in (DESK, PHONE):
             page.look_like(width=size[0], height=size[1], scheme=scheme)
+            # The theme's script follows the system's choice.
+            page.wait_for(f"document.body.dataset.mdColorScheme === '{palette}'")
             too_wide = page.value("document.documentElement.scrollWidth - innerWidth")
             assert too_wide <= 0, f"{scheme}, {size}: {widest(page)}"
             keep_picture(page, f"{name.replace('/', '-')}-{scheme}-{size[0]}.png")
@@ -130,10 +132,11 @@ def test_colours_can_be_chosen(page: Page, site: str) -> None:
     """A reader may choose light or dark against the system, and the choice lasts."""
     page.look_like(width=DESK[0], height=DESK[1], scheme="light")
     page.open(f"{site}/")
-    for _ in range(2):
+    for media in ("light", "dark"):
         page.click(".md-header__option label:not([hidden])")
-    assert lightness_of(page) < 80
+        page.wait_for(f"document.body.dataset.mdColorMedia === '(prefers-color-scheme: {media})'")
     page.load(lambda: page.call("Page.reload"))
+    page.wait_for("document.body.dataset.mdColorScheme === 'slate'")
     assert lightness_of(page) < 80
     page.value("localStorage.clear()")
 
