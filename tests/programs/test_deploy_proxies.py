@@ -177,6 +177,17 @@ def test_events_pass_at_once(proxy: Proxy) -> None:
         assert response.read() == b"\ndata: last\n\n"
 
 
+def test_the_application_hears_that_a_client_has_left(proxy: Proxy) -> None:
+    """A client leaves a stream that is silent: the application gets its http.disconnect."""
+    with closing(proxy.connection()) as connection:
+        connection.request("GET", "/abandoned")
+        response = connection.getresponse()
+        assert response.readline() == b"data: first\n"
+        response.close()
+    # Answered when the application has got it.
+    proxy.ask("/left")
+
+
 def test_websockets_pass(proxy: Proxy) -> None:
     """A WebSocket is opened through the proxy, and closed in order."""
     need_library("websockets")

@@ -9,6 +9,8 @@ from typing import Any
 
 # The stream of events waits for this: its client has to see an event before the next one is sent.
 next_event = asyncio.Event()
+# The client of a stream has disconnected.
+client_left = asyncio.Event()
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -19,6 +21,11 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await echo(receive, send)
     elif scope["path"] == "/events":
         await events(send)
+    elif scope["path"] == "/abandoned":
+        await abandoned(receive, send)
+    elif scope["path"] == "/left":
+        await client_left.wait()
+        await answer(send, {})
     elif scope["path"] == "/next":
         next_event.set()
         await answer(send, {})
@@ -56,6 +63,16 @@ async def events(send: Any) -> None:
     await send({"type": "http.response.body", "body": b"data: first\n\n", "more_body": True})
     await next_event.wait()
     await send({"type": "http.response.body", "body": b"data: last\n\n"})
+
+
+async def abandoned(receive: Any, send: Any) -> None:
+    """Send an event, and nothing more until the client has disconnected."""
+    client_left.clear()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await send({"type": "http.response.body", "body": b"data: first\n\n", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    client_left.set()
 
 
 async def echo(receive: Any, send: Any) -> None:
