@@ -94,7 +94,9 @@ def nginx(folder: Path, uds: Path, certificate: Path) -> Iterator[Proxy]:
     words = [str(command), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
     tested = subprocess.run([*words, "-t"], capture_output=True, text=True, check=False, timeout=CHILD_SECONDS)
     assert tested.returncode == 0, tested.stderr
-    assert "warn" not in tested.stderr
+    # nginx from 1.25.1 on has another way to say http2, which older ones do not know.
+    warnings = [line for line in tested.stderr.splitlines() if "warn" in line and "http2" not in line]
+    assert not warnings
     with running([*words, "-g", "daemon off;"], port):
         yield Proxy(port)
 
