@@ -32,6 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "site_one.py").write_text(SITE)
     (tmp_path / "made_one.py").write_text(FACTORY)
     (tmp_path / "not-a-name.py").write_text(SITE)
+    (tmp_path / "plain.py").write_text("import asyncio\n")
     (tmp_path / "below" / "package").mkdir(parents=True)
     (tmp_path / "below" / "inner_one.py").write_text(FACTORY)
     (tmp_path / "below" / "package" / "__init__.py").touch()
@@ -55,6 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("below/package/main.py:app", "it is a file: vitok serve package.main:app --app-dir below"),
         ("below/package", "it is a file: vitok serve package.main:app --app-dir below"),
         ("not-a-name.py", "it is a file that can't be imported: 'not-a-name' is no name of a module"),
+        ("./plain.py", "no application is seen: vitok serve plain:NAME, or for a program vitok run ./plain.py"),
+        ("plain", "expected module:attribute, such as plain:app"),
         ("site_ome.py", "there is no file 'site_ome.py': did you mean 'site_one.py'?"),
         ("below/iner_one.py", "there is no file 'below/iner_one.py': did you mean 'below/inner_one.py'?"),
         ("nowhere/site.py", "there is no file 'nowhere/site.py'"),

@@ -46,13 +46,16 @@ def for_path(name: str, folder: str) -> str:
     if not all(part.isidentifier() for part in module.split(".")):
         return f"it is a file that can't be imported: {path.stem!r} is no name of a module"
     app = f"{module}:{attribute}" if attribute else _calls(module, path)
+    if not app:
+        name = f"vitok serve {module}:NAME{app_dir}"
+        return f"it is a file in which no application is seen: {name}, or for a program vitok run {text}"
     return f"it is a file: vitok serve {app}{app_dir}"
 
 
 def for_module(name: str, folder: str) -> str:
     """Return what could follow a name without an attribute: `site` becomes `site:app`, or what the file has."""
     path = _path_of(name, Path(folder)) if name else None
-    return f"{name or 'module'}:app" if path is None else _calls(name, path)
+    return (path is not None and _calls(name, path)) or f"{name or 'module'}:app"
 
 
 def for_nothing(folder: str) -> str:
@@ -97,14 +100,14 @@ def _public(names: Iterable[str]) -> list[str]:
 
 
 def _calls(module: str, path: Path) -> str:
-    """Return the applications in a file as arguments; for a package also those of its usual modules."""
+    """Return the applications in a file as arguments; for a package also those of its usual modules. "" for none."""
     for one in (path, *(path.with_name(f"{usual}{_SUFFIX}") for usual in _USUAL_MODULES if path.name == _PACKAGE)):
         name = module if one == path else f"{module}.{one.stem}"
         if applications := applications_in(one):
             return " or ".join(f"{name}:{application}" for application in applications[:_MOST_NAMES])
         if factories := factories_in(one):
             return f"{name}:{factories[0]} --factory"
-    return f"{module}:app"
+    return ""
 
 
 def _module_of(path: Path, folder: Path) -> tuple[str, str]:
