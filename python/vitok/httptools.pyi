@@ -1,7 +1,7 @@
 """httptools' interface on vitok's parser. `parser` is this module too: httptools has its parsers in one."""
 
 from types import ModuleType
-from typing import Final, Protocol, Self, final
+from typing import Final, Protocol, final
 
 from _typeshed import ReadableBuffer
 from typing_extensions import disjoint_base
@@ -65,13 +65,10 @@ class HttpParser:
     def should_keep_alive(self) -> bool: ...
     def should_upgrade(self) -> bool: ...
 
-# A constructor in Rust takes any arguments, so that a subclass may have its own; `__init__` is the one that checks.
 class HttpRequestParser(HttpParser):
-    def __new__(cls, *_arguments: object, **_keywords: object) -> Self: ...  # pyright: ignore[reportInconsistentConstructor]
     def get_method(self) -> bytes: ...
 
 class HttpResponseParser(HttpParser):
-    def __new__(cls, *_arguments: object, **_keywords: object) -> Self: ...  # pyright: ignore[reportInconsistentConstructor]
     def get_status_code(self) -> int: ...
 
 @final

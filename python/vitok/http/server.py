@@ -40,9 +40,9 @@ _FLUSH_SECONDS = 0.1
 class Server:
     """Serves an ASGI application over HTTP/1.1 and WebSocket in a vitok loop.
 
-    `app` is the application or its name, `module:attribute`; the keywords are those of `vitok.serve`, and `ssl` is a
-    context for TLS, instead of the options for it. ValueError, OSError or an exception of the module if the application
-    can't be served.
+    `app` is the application or its name, `module:attribute`; the keywords are the keys of `ServerOptions`, and `ssl`
+    is a context for TLS, instead of the options for it. TypeError for an unknown option, ValueError, OSError or an
+    exception of the module if the application can't be served.
 
         async def main():
             server = vitok.http.Server(app, port=0)

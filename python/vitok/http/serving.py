@@ -39,9 +39,9 @@ def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: U
     """Serve an ASGI application over HTTP/1.1 and WebSocket until SIGINT or SIGTERM; then end gracefully.
 
     `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. The options are
-    listed in docs/serve; `ssl` is a context for TLS, instead of the options for it. Errors: TypeError for an unknown
-    option, ValueError for an invalid one, OSError for an address or a file that can't be used, LifespanError and
-    WorkersError (both RuntimeErrors) for an application or workers that fail; exceptions of the module during its
+    the keys of `ServeOptions`; `ssl` is a context for TLS, instead of the options for it. Errors: TypeError for an
+    unknown option, ValueError for an invalid one, OSError for an address or a file that can't be used, LifespanError
+    and WorkersError (both RuntimeErrors) for an application or workers that fail; exceptions of the module during its
     import are raised as they are. Outside the main thread signals are not handled.
 
         vitok.serve("package.module:app", host="127.0.0.1", port=8000)

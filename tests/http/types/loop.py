@@ -62,11 +62,14 @@ assert_type(vitok.Loop().run_until_complete(main()), int)
 for factory in (vitok.new_event_loop, vitok.Loop, lambda: Mine("one")):
     with asyncio.Runner(loop_factory=factory) as runner:
         assert_type(runner.run(main()), int)
+assert_type(vitok.EventLoopPolicy().new_event_loop(), asyncio.AbstractEventLoop)
 if sys.version_info >= (3, 12):
     asyncio.run(main(), loop_factory=vitok.Loop)
 vitok.run(main)  # type: ignore[arg-type]
 vitok.run(main(), debg=True)  # type: ignore[call-arg]
 vitok.run(main(), loop_factory=Mine)  # type: ignore[arg-type]
+
+vitok.install()
 
 # Names that a module imports at their first use are all known, and no others are.
 assert_type(vitok.__version__, str)
