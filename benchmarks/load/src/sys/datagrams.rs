@@ -13,6 +13,11 @@ use super::{checked, length_of};
 const BATCH: usize = 64;
 /// The longest datagram that IPv4 carries, rounded up.
 const ROOM_BYTES: usize = 1 << 16;
+/// Without waiting. musl declares the flags of these calls without a sign.
+#[cfg(not(target_env = "musl"))]
+const NOW: libc::c_int = libc::MSG_DONTWAIT;
+#[cfg(target_env = "musl")]
+const NOW: libc::c_uint = libc::MSG_DONTWAIT.cast_unsigned();
 
 /// Buffers, names and the headers that point at both. The three never move, as the headers contain their addresses.
 pub(crate) struct Datagrams {
@@ -47,13 +52,7 @@ impl Datagrams {
         let room = libc::c_uint::try_from(BATCH).unwrap_or_default();
         // SAFETY: there are `room` headers; what they point at is as long as they say and lives as long as `self`.
         let count = unsafe {
-            libc::recvmmsg(
-                socket.as_raw_fd(),
-                self.headers.as_mut_ptr(),
-                room,
-                libc::MSG_DONTWAIT,
-                ptr::null_mut(),
-            )
+            libc::recvmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), room, NOW, ptr::null_mut())
         };
         self.held = usize::try_from(checked(count)?).unwrap_or_default();
         for (header, vector) in self.headers.iter().zip(&mut self.vectors).take(self.held) {
@@ -66,9 +65,7 @@ impl Datagrams {
     pub(crate) fn send_back(&mut self, socket: &UdpSocket) -> io::Result<()> {
         let count = libc::c_uint::try_from(mem::take(&mut self.held)).unwrap_or_default();
         // SAFETY: the first `count` headers point at received datagrams: buffers of that length, and their senders.
-        let sent = unsafe {
-            libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT)
-        };
+        let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count, NOW) };
         checked(sent).map(drop)
     }
 }
