@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tools.wheels import building, installing, licenses, prerequisites
+from tools.wheels import bench, building, installing, licenses, prerequisites
 from tools.wheels.platforms import PYTHONS, UnknownChoiceError, Wheel, choose_platforms, choose_pythons, wheels
 
 
@@ -60,6 +60,7 @@ def build(chosen: Sequence[Wheel], pythons: Sequence[str], *, optimised: bool) -
         return report(lacking, "prerequisite")
     try:
         paths = [building.build_sdist(), *building.build(platforms, pythons, optimised=optimised)]
+        paths += bench.build(platforms, optimised=optimised)
     except subprocess.CalledProcessError as error:
         return report([f"maturin failed with exit code {error.returncode}: see above"], "build")
     for path in paths:
@@ -72,7 +73,8 @@ def check(chosen: Sequence[Wheel]) -> int:
     # These import the checkers of the group `wheels`' environment, which `install` does without.
     from tools.wheels import gate
 
-    return report([*gate.check_files(chosen), *gate.check_source(chosen)], "check")
+    platforms = dict.fromkeys(wheel.platform for wheel in chosen)
+    return report([*gate.check_files(chosen), *gate.check_source(chosen), *bench.faults(platforms)], "check")
 
 
 def install(chosen: Sequence[Wheel]) -> int:
@@ -82,6 +84,9 @@ def install(chosen: Sequence[Wheel]) -> int:
     for wheel, line, has_failed in installing.probe_all([wheel for wheel in here if wheel.path.exists()]):
         print(f"{wheel.path.name}: {line}")
         faults += [f"{wheel.path.name} does not work"] * has_failed
+    for path, line, has_failed in bench.try_all(here):
+        print(f"{path.name}: {line}")
+        faults += [f"{path.name} does not work"] * has_failed
     return report(faults, "installation")
 
 

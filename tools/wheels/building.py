@@ -93,6 +93,6 @@ def settled(name: str, data: bytes, *, seconds: int) -> bytes:
     return sbom.settle(data, root=ROOT, seconds=seconds) if sbom.is_one(name) else data
 
 
-def run_maturin(words: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run maturin, which prints what it does."""
-    subprocess.run(["maturin", *words], cwd=ROOT, env=dict(environment), check=True)
+def run_maturin(words: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT) -> None:
+    """Run maturin in the folder of a package, and print what it does."""
+    subprocess.run(["maturin", *words], cwd=folder, env=dict(environment), check=True)

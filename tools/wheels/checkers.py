@@ -38,9 +38,9 @@ def twine_faults(paths: Sequence[Path]) -> Iterator[str]:
         yield f"twine: {output.strip()}"
 
 
-def contents_faults(paths: Sequence[Path]) -> Iterator[str]:
+def contents_faults(paths: Sequence[Path], *, package: str = "vitok") -> Iterator[str]:
     """What check-wheel-contents finds in all wheels, one line each."""
-    code, output = run(["-m", "check_wheel_contents", "--no-config", "--toplevel", "vitok", *map(str, paths)])
+    code, output = run(["-m", "check_wheel_contents", "--no-config", "--toplevel", package, *map(str, paths)])
     if code != 0:
         yield from (f"check-wheel-contents: {line}" for line in output.splitlines() if not line.endswith(": OK"))
 
