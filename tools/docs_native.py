@@ -7,6 +7,7 @@ name, and a keyword of the server the text that the table of options has. Pages 
 
 from __future__ import annotations
 
+import enum
 import importlib
 import inspect
 import re
@@ -43,6 +44,7 @@ def complete(owner: griffe.Module | griffe.Class) -> None:
         if member.docstring is None and (text := imported_docstring(member) or described.get(name)):
             member.docstring = griffe.Docstring(text, parent=member)
         if isinstance(member, griffe.Function):
+            show_inherited_signature(member)
             show_defaults(member)
         if isinstance(member, griffe.Class):
             show_arguments(member)
@@ -60,6 +62,27 @@ def show_arguments(owner: griffe.Class) -> None:
         return
     parameters = griffe.Parameters(griffe.Parameter("self"), *list(new.parameters)[1:])
     owner.set_member("__init__", griffe.Function("__init__", parameters=parameters, parent=owner))
+
+
+def show_inherited_signature(function: griffe.Function) -> None:
+    """Give a method that passes all of its arguments on the signature of the inherited one, as `inspect` does."""
+    if function.module.path != "vitok._loop" or "args" not in function.parameters:
+        return
+    owner = importlib.import_module("vitok").Loop
+    method = inspect.getattr_static(owner, function.name)
+    if hasattr(method, "__signature__"):
+        parameters = inspect.signature(method).parameters.values()
+        function.parameters = griffe.Parameters(*map(parameter_of, parameters))
+
+
+def parameter_of(parameter: inspect.Parameter) -> griffe.Parameter:
+    """Return a parameter of an imported function."""
+    value = parameter.default
+    # The constants of sockets, whose text no program would write.
+    shown = f"socket.{value.name}" if isinstance(value, enum.Enum) else repr(value)
+    default = None if value is parameter.empty else shown
+    kind = griffe.ParameterKind(parameter.kind.description)
+    return griffe.Parameter(parameter.name, kind=kind, default=default)
 
 
 def show_defaults(function: griffe.Function) -> None:

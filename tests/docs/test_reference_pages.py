@@ -99,6 +99,7 @@ def test_functions_have_signatures(pages: Page) -> None:
             assert re.search(r"\w+\(.*\)", pages.signatures.get(name, ""), re.DOTALL), name
     assert "name: str" in pages.signatures["vitok.http.Request.url_for"]
     assert "-> bytes" in pages.signatures["vitok.Loop.sock_recv"]
+    assert "backlog=100" in pages.signatures["vitok.Loop.create_server"]
     assert "delay: float" in pages.signatures["vitok.Loop.call_later"]
     assert "data: ReadableBuffer" in pages.signatures["vitok.httptools.HttpRequestParser.feed_data"]
 
