@@ -59,7 +59,8 @@ def run(
 ) -> _Result:
     """Run a coroutine on a new loop and return its result: `asyncio.run` with this loop as the default.
 
-    `debug` and `context` are those of asyncio.Runner. RuntimeError if a loop is running in this thread.
+    `loop_factory` makes another loop. `debug` and `context` are those of asyncio.Runner, and so are the errors:
+    RuntimeError if a loop is running in this thread, ValueError or TypeError for what is no coroutine.
     """
     if asyncio.events._get_running_loop() is not None:
         # Checked before a runner is made: closing the runner would fail for the same reason and hide this error.

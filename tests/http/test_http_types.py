@@ -1,8 +1,9 @@
-"""The types of `vitok.http`, as mypy and pyright see them, both as strict as they can be.
+"""The types of the package, as mypy and pyright see them, both as strict as they can be.
 
 tests/http/types has programs that assert them. They are never run.
 """
 
+import ast
 import os
 import subprocess
 import sys
@@ -27,6 +28,16 @@ def test_mypy() -> None:
 def test_pyright() -> None:
     """pyright finds nothing in its strict mode."""
     check("pyright", "--pythonpath", sys.executable)
+
+
+def test_no_module_has_every_name() -> None:
+    """Checkers see no module-level `__getattr__`, by which a misspelt name would be known and have any type."""
+    package = PROJECT / "python" / "vitok"
+    modules = sorted(path for kind in ("*.py", "*.pyi") for path in package.rglob(kind))
+    assert len(modules) > 100
+    for path in modules:
+        functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+        assert "__getattr__" not in [function.name for function in functions], path
 
 
 def check(checker: str, *options: str) -> None:
