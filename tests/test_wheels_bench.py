@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.wheels import archive, bench, installing, platforms
+from tools.wheels import archive, bench, installing, licenses, platforms
 
 pytestmark = pytest.mark.vitok_only
 
@@ -41,6 +41,12 @@ def test_a_wheel_has_the_program_and_nothing_for_developers() -> None:
     assert {"vitok_bench/__main__.py", "vitok_bench/tls_raw.c", "vitok_bench/files/four.txt"} <= files
     assert any(name.endswith(".data/scripts/vitok-load") for name in files)
     assert not [name for name in files if "test_" in name or "gate.py" in name or "__pycache__" in name]
+
+
+def test_the_licences_are_of_the_crates_of_the_load_generator() -> None:
+    named = licenses.named_crates(licenses.BENCH_FILE.read_text(encoding="utf-8"))
+    assert {"libc", "ring", "rustls", "zlib-rs"} <= {name.partition(" ")[0] for name in named}
+    assert "pyo3" not in {name.partition(" ")[0] for name in named}
 
 
 def test_files_too_many_and_too_few_are_found(tmp_path: Path) -> None:

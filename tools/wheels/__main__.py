@@ -21,7 +21,8 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.command == "build":
         return build(chosen, pythons, optimised=not options.unoptimised)
     if options.command == "licenses":
-        licenses.FILE.write_text(licenses.text(), encoding="utf-8")
+        for file in licenses.BINARIES:
+            file.write_text(licenses.text(file), encoding="utf-8")
         return 0
     if options.command == "emulate":
         return emulate(chosen, options.emulator.split())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tools.wheels import archive, building, checkers, contents, elf, installing, sbom
+from tools.wheels import archive, building, checkers, contents, elf, installing, licenses, sbom
 from tools.wheels.platforms import DIST, ROOT, Platform, Wheel, read_version
 
 FOLDER = ROOT / "benchmarks"
@@ -20,10 +20,10 @@ PROGRAM = "vitok-load"
 # For developers of vitok; benchmarks/pyproject.toml leaves them out.
 NOT_IN_WHEEL = frozenset({"gate.py", "instructions.json"})
 DESCRIPTIONS = (
-    *("METADATA", "RECORD", "WHEEL", "licenses/LICENSE-APACHE", "licenses/LICENSE-MIT"),
+    *("METADATA", "RECORD", "WHEEL", "licenses/LICENSE-APACHE", "licenses/LICENSE-CRATES", "licenses/LICENSE-MIT"),
     f"sboms/{PROGRAM}.cyclonedx.json",
 )
-IN_SDIST = ("Cargo.lock", "Cargo.toml", "LICENSE-MIT", "PKG-INFO", "README.md", "benchmarks/load/Cargo.toml")
+IN_SDIST = ("Cargo.lock", "Cargo.toml", "LICENSE-CRATES", "PKG-INFO", "README.md", "benchmarks/load/Cargo.toml")
 NOT_IN_SDIST = ("crates/python/", "python/", "tests/", "results/", "tools/")
 # A wheel has 1.3 MB.
 BYTES_AT_MOST = 2_000_000
@@ -68,6 +68,7 @@ def faults(platforms: Iterable[Platform], folder: Path = DIST) -> Iterator[str]:
         yield from (f"{path.name}: {fault}" for fault in wheel_faults(path, platform))
     source = sdist_path(folder)
     yield from (f"{source.name}: {fault}" for fault in (*sdist_faults(source), *checkers.pyroma_faults(source)))
+    yield from licenses.faults(licenses.BENCH_FILE)
     yield from checkers.twine_faults(paths)
     yield from checkers.contents_faults(paths[:-1], package=PACKAGE)
 
