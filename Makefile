@@ -194,7 +194,7 @@ wheels: $(WHEELS)
 wheels-gate: wheels-check wheels-install
 
 wheels-check: $(WHEELS)
-	@$(BIN)/python -m tools.wheels check $(CHOICE)
+	@$(BIN)/python -m tools.wheels check $(CHOICE) $(WHEELS_ARGS)
 
 # Of Python it needs the standard library only.
 wheels-install:

@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return emulate(chosen, options.emulator.split())
     if options.command == "install":
         return install(chosen)
-    return check(chosen)
+    return check(chosen, optimised=not options.unoptimised)
 
 
 def read_options(words: Sequence[str] | None) -> argparse.Namespace:
@@ -47,7 +47,7 @@ def read_options(words: Sequence[str] | None) -> argparse.Namespace:
         command = commands.add_parser(name, help=what, description=what)
         command.add_argument("--platform", default="", help="platforms, or parts of their names such as x86_64")
         command.add_argument("--pythons", default="", help=f"versions of {', '.join(PYTHONS)}")
-        if name == "build":
+        if name in {"build", "check"}:
             command.add_argument("--unoptimised", action="store_true", help="build faster, for tests of the build")
         if name == "emulate":
             command.add_argument("--emulator", required=True, help="an emulator, its options, and an interpreter")
@@ -69,13 +69,14 @@ def build(chosen: Sequence[Wheel], pythons: Sequence[str], *, optimised: bool) -
     return 0
 
 
-def check(chosen: Sequence[Wheel]) -> int:
+def check(chosen: Sequence[Wheel], *, optimised: bool) -> int:
     """Check the files of these wheels, and build one from the source distribution."""
     # These import the checkers of the group `wheels`' environment, which `install` does without.
     from tools.wheels import gate
 
     platforms = dict.fromkeys(wheel.platform for wheel in chosen)
-    return report([*gate.check_files(chosen), *gate.check_source(chosen), *bench.faults(platforms)], "check")
+    faults = [*gate.check_files(chosen, optimised=optimised), *gate.check_source(chosen)]
+    return report([*faults, *bench.faults(platforms, optimised=optimised)], "check")
 
 
 def install(chosen: Sequence[Wheel]) -> int:

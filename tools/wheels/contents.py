@@ -63,8 +63,6 @@ def wheel_faults(wheel: Wheel, musl: Collection[str]) -> Iterator[str]:
     yield from (f"{name} must not be in it" for name in sorted(files.keys() - expected))
     yield from (f"{name} is missing" for name in sorted(expected - files.keys()))
     yield from archive.record_faults(files)
-    if (size := wheel.path.stat().st_size) > BYTES_AT_MOST:
-        yield f"it has {size} bytes, more than {BYTES_AT_MOST}"
     for name, data in files.items():
         if sbom.is_one(name):
             yield from sbom.faults(data, read_version())
@@ -74,6 +72,12 @@ def wheel_faults(wheel: Wheel, musl: Collection[str]) -> Iterator[str]:
             path = Path(folder, module)
             path.write_bytes(binary)
             yield from elf.faults(elf.read_needs(path), musl=None if wheel.platform.is_glibc else musl)
+
+
+def size_faults(path: Path, bytes_at_most: int) -> Iterator[str]:
+    """Whether a file is larger than it should be, as one line."""
+    if (size := path.stat().st_size) > bytes_at_most:
+        yield f"{path.name}: it has {size} bytes, more than {bytes_at_most}"
 
 
 def machine_paths(data: bytes) -> Iterator[str]:

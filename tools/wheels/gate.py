@@ -10,8 +10,11 @@ from tools.wheels import checkers, contents, elf, licenses, offline
 from tools.wheels.platforms import Wheel, sdist
 
 
-def check_files(wheels: Sequence[Wheel]) -> Iterator[str]:
-    """The findings in the source distribution and in each of these wheels, one text each. Their sizes are printed."""
+def check_files(wheels: Sequence[Wheel], *, optimised: bool = True) -> Iterator[str]:
+    """The findings in the source distribution and in each of these wheels, one text each.
+
+    The size of each is printed; that of a wheel that is not optimised is not checked.
+    """
     source = sdist(wheels[0].path.parent)
     paths = [wheel.path for wheel in wheels] + [source]
     if absent := [path.name for path in paths if not path.exists()]:
@@ -25,6 +28,7 @@ def check_files(wheels: Sequence[Wheel]) -> Iterator[str]:
         audited = checkers.auditwheel_faults(wheel) if wheel.platform.is_glibc else ()
         for fault in [*contents.wheel_faults(wheel, musl), *audited]:
             yield f"{wheel.path.name}: {fault}"
+        yield from contents.size_faults(wheel.path, contents.BYTES_AT_MOST) if optimised else ()
     print(f"{source.name}: {source.stat().st_size} bytes")
     yield from (
         f"{source.name}: {fault}" for fault in [*contents.sdist_faults(source), *checkers.pyroma_faults(source)]
