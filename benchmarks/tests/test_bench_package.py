@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Final
 
 import pytest
+import vitok
 from vitok_bench import load_generator
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -82,7 +83,7 @@ def test_the_wheel_measures_without_cargo_and_checkout(tmp_path: Path) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "python")},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(Path(vitok.__file__).parents[1])},
         timeout=RUN_S,
     )
     assert run.returncode == 0, run.stderr

@@ -167,28 +167,28 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         refuse(f"--subject: expected a loop or server that is measured ({', '.join(labels)}), not {options.subject!r}")
     parts = []
     for part in chosen:
+        for entry in filter(lambda entry: entry.lacks, part.entries):
+            print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
+        entries = [entry for entry in part.entries if not entry.lacks]
         # It may take a build, so what makes no sense is refused before.
-        lacking = part.suite.lacks(part.settings)
+        lacking = part.suite.lacks(part.settings) if entries else None
         if lacking:
             print(f"{part.suite.name} is left out: {lacking}", file=sys.stderr)
-        else:
-            parts.append(part)
+        elif entries:
+            parts.append(dataclasses.replace(part, entries=entries))
     if not parts:
-        refuse("nothing to measure: every suite is left out")
+        refuse("nothing to measure: every row is left out")
     return _shortened(parts) if options.quick and not options.rounds else parts
 
 
 def _chosen_parts(options: argparse.Namespace) -> list[Part]:
-    """The parts with rows and columns, whether they can be run or not."""
+    """The parts with rows and columns, whether these can be measured or not."""
     cores = Cores(server=options.core, client=options.client_core)
     parts, known = [], []
     for suite in _chosen_suites(options.suite):
         settings = Settings(effort=_effort(suite, options), cores=cores, load=options.load)
-        chosen = _chosen_rows(suite.entries(), options)
+        entries, specs = _chosen_rows(suite.entries(), options), specs_of(suite, options)
         known += [entry.name for entry in suite.entries()]
-        for entry in filter(lambda entry: entry.lacks, chosen):
-            print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
-        entries, specs = [entry for entry in chosen if not entry.lacks], specs_of(suite, options)
         if entries and specs:
             parts.append(Part(suite=suite, entries=entries, specs=specs, settings=settings))
     for pattern in options.rows or []:
