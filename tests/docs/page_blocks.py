@@ -5,8 +5,10 @@ How a block is run is not known here. The attributes of a fence are those that t
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,8 +27,13 @@ KNOWN = (
     '"skip: REASON", "serves", "serves PORT", "serves: "LINE"", "exits CODE", or "page tests/FILE.py" for a whole page'
 )
 RUN = {"python", "pycon", "console"}
-# Each of these has a name above, by which it runs.
-OTHER_NAMES = {"py", "py3", "python3", "ipython", "sh", "bash", "zsh", "shell", "shell-session", "fish"}
+# What is shown only. Any other name may be another one of those that run, which nothing would run.
+SHOWN = {"caddyfile", "css", "dockerfile", "html", "http", "ini", "js", "json", "nginx", "sql", "text", "toml", "yaml"}
+PARSERS = {"json": json.loads, "toml": tomllib.loads}
+# A fence that the theme may know, and this module does not: after a tab, in a quotation, behind the sign of a list.
+OTHER_FENCE = re.compile(r"[\s>]*(?:[-*+]|\d+\.)?\s*(?:```|~~~)")
+# What the lines that follow, and are indented, belong to: a list, a note, a tab, a definition, a footnote.
+CONTAINER = re.compile(r" *(?:[-*+] |\d+\. |!!! |\?\?\?\+? |=== |: |\[\^)")
 
 
 class PageError(Exception):
@@ -66,6 +73,7 @@ def blocks_of(page: str) -> Iterator[Block]:
     lines = page.splitlines()
     number = 0
     comment: tuple[int, str] | None = None
+    container = ""
     while number < len(lines):
         line = lines[number]
         number += 1
@@ -78,8 +86,21 @@ def blocks_of(page: str) -> Iterator[Block]:
             number, comment = end + 1, None
         elif comment is not None and line.strip():
             raise PageError(f"{comment[0]}: no block of code follows the comment")
+        elif line.strip():
+            check_line(number, lines, container)
+            container = container if line.startswith(("    ", "\t")) else line
     if comment is not None:
         raise PageError(f"{comment[0]}: no block of code follows the comment")
+
+
+def check_line(number: int, lines: list[str], container: str) -> None:
+    """Check that a line outside of blocks is no code: PageError for another fence, and for indented code."""
+    line = lines[number - 1]
+    if OTHER_FENCE.match(line):
+        raise PageError(f"{number}: a fence begins its line, or follows spaces")
+    is_indented = line.startswith(("    ", "\t")) and (number == 1 or not lines[number - 2].strip())
+    if is_indented and not CONTAINER.match(container):
+        raise PageError(f"{number}: nothing runs code that is indented: write a fence")
 
 
 def end_of(lines: list[str], number: int, begin: re.Match[str]) -> int:
@@ -102,13 +123,25 @@ def block_of(line: int, info: str, text: str, comment: tuple[int, str] | None) -
         obey(block, *comment)
     if block.title is not None and block.skipped is None:
         check_title(line, block.title)
-    if block.title is None and block.skipped is None and block.kind in OTHER_NAMES:
+    if block.title is None and block.skipped is None and block.kind not in RUN | SHOWN:
         raise PageError(f"{line}: nothing runs a block of {block.kind}: write {', '.join(sorted(RUN))}, or a title")
-    if block.kind == "console" and block.title is None and not text.startswith("$ "):
-        raise PageError(f"{line}: a console begins with a command: $ COMMAND")
+    check_content(block)
     if (block.serves or block.exits) and (block.kind != "console" or block.title is not None):
         raise PageError(f"{line}: only a console serves, or has an exit code")
     return block
+
+
+def check_content(block: Block) -> None:
+    """Check that a block can be what its language says."""
+    if block.kind == "console" and block.title is None and not block.text.startswith("$ "):
+        raise PageError(f"{block.line}: a console begins with a command: $ COMMAND")
+    if block.kind == "pycon" and not block.text.startswith(">>> "):
+        raise PageError(f"{block.line}: a session begins with what is typed: >>> EXPRESSION")
+    if block.skipped is None and (parse := PARSERS.get(block.kind)):
+        try:
+            parse(block.text)
+        except ValueError as error:
+            raise PageError(f"{block.line}: it is no {block.kind}: {error}") from None
 
 
 def attributes_of(line: int, words: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ tests/docs/README.md has the rules. What a page needs is looked for in page_need
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,6 +27,7 @@ from page_ports import Ports
 COMMAND_SECONDS = 60
 # A server answers after a second or two; between two looks.
 LOOK_SECONDS = 0.05
+LOOKS_AT_MOST = 100
 # The second server of one command, which has its own port.
 OTHER_PORTS = re.compile(r"--metrics[ =]\S+")
 # The port of `vitok serve` and of most servers.
@@ -35,6 +38,10 @@ CHANGE_FOLDER = re.compile(r"cd (?P<folder>[\w./-]+)$")
 EXPORT = re.compile(r"export (?P<name>\w+)=(?P<value>\S*)$")
 # Words that the shell replaces by the program, so that signals reach it.
 SIMPLE = re.compile(r"(?P<assignments>(?:\w+=\S* )*)(?P<words>[^|&;<>()$`\n]+)$")
+# curl shows a progress meter if its output goes to a pipe, which a reader would see.
+PIPED_CURL = re.compile(r"\bcurl(?P<arguments> [^|;]*)\|(?!\|)")
+SILENT = re.compile(r" (?:-[a-zA-Z]*s|--silent\b)")
+OUR_SERVER = re.compile(r"(?:\w+=\S* )*vitok serve\b")
 # Other servers than ours end by the signal itself.
 ENDED_BY_SIGNAL = (-signal.SIGTERM, 128 + signal.SIGTERM)
 
@@ -95,7 +102,7 @@ class Server:
             code = self.process.wait(COMMAND_SECONDS)
         except subprocess.TimeoutExpired:
             self.fail("SIGTERM does not end it")
-        ours = self.command.words.startswith("vitok serve ")
+        ours = OUR_SERVER.match(self.command.words)
         if code != 0 and (ours or code not in ENDED_BY_SIGNAL):
             self.fail(f"exit code {code} after SIGTERM, instead of 0")
         if self.command.output and not agrees(self.command.output.rstrip("\n") + "...", self.written()):
@@ -172,6 +179,28 @@ class Run:
         finally:
             for server in self.servers:
                 server.kill()
+            self.kill_what_is_left()
+
+    def kill_what_is_left(self) -> None:
+        """End the processes that a command has left in the background, in a session of their own or not."""
+        for _ in range(LOOKS_AT_MOST):
+            found = list(self.processes())
+            if not found:
+                return
+            for process in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(LOOK_SECONDS)
+
+    def processes(self) -> Iterator[int]:
+        """Yield the processes that were given the environment of the page."""
+        home = f"\0HOME={self.aside}\0".encode()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if home in b"\0" + path.read_bytes():
+                    yield int(path.parent.name)
+            except OSError:  # It has ended, or belongs to another user.
+                continue
 
     def do(self, block: Block) -> None:
         """Do what a block is for."""
@@ -232,6 +261,9 @@ class Run:
     def run_command(self, block: Block, command: Command, *, exits: int) -> None:
         """Run one command, and compare its exit code and what it writes."""
         words = command.words
+        if any(not SILENT.search(match["arguments"]) for match in PIPED_CURL.finditer(words)):
+            what = "curl shows its progress if its output goes to a pipe: curl -s"
+            raise AssertionError(self.failure(block, f"$ {words}", what))
         if ENVIRONMENTS.match(words) or self.is_installation(block, words):
             return
         if match := CHANGE_FOLDER.match(words):
@@ -274,7 +306,8 @@ class Run:
             try:
                 output, _ = child.communicate(timeout=COMMAND_SECONDS)
             except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
+                # One in another session would keep the pipe open.
+                self.kill_what_is_left()
                 output, _ = child.communicate()
                 what = f"it does not end within {COMMAND_SECONDS} s"
                 raise AssertionError(self.failure(block, words[-1], what, got=self.shown(output))) from None

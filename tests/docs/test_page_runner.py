@@ -72,6 +72,16 @@ def test_a_server_without_a_port(tmp_path: Path) -> None:
     run(f'{program}<!-- test: serves: "is ready" -->\n```console\n$ python wait.py\n```\n', tmp_path)
 
 
+def test_nothing_goes_on_after_the_page(tmp_path: Path) -> None:
+    """What a command leaves in the background is ended, in its session or in another one."""
+    sleep = "python3 -c 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'"
+    wait = 'until [ "$(cat one two | wc -l)" = 2 ]; do sleep 0.1; done'
+    run(f"```console\n$ {sleep} >one 2>&1 &\n$ setsid -f {sleep} >two 2>&1\n$ {wait}\n```\n", tmp_path)
+    for name in ("one", "two"):
+        process = Path(f"/proc/{(tmp_path / 'page' / name).read_text().strip()}")
+        assert not process.exists() or (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def test_consoles(tmp_path: Path) -> None:
     """Folders and variables stay, ports are those of the page, and dots stand for anything."""
     run(
@@ -122,6 +132,7 @@ def test_programs_and_sessions(tmp_path: Path) -> None:
         ("```console\n$ pip install nothing-of-this-name\n```\n", "nothing-of-this-name is in no group or extra"),
         ("```console\noutput\n```\n", "page.md:1: a console begins with a command"),
         ("```console\n$ cd ..\n```\n", "there is no such folder in that of the page"),
+        ("```console\n$ curl http://127.0.0.1:8000/ | grep a\n```\n", "curl shows its progress"),
     ],
 )
 def test_what_fails(block: str, what: str, tmp_path: Path) -> None:
@@ -141,6 +152,13 @@ def test_what_fails(block: str, what: str, tmp_path: Path) -> None:
         ('```python name="file.py"\n1\n```\n', "1: name="),
         ("```\ntext\n```\n", "1: the block has no language"),
         ("```sh\nls\n```\n", "1: nothing runs a block of sh"),
+        ("```shellsession\n$ ls\n```\n", "1: nothing runs a block of shellsession"),
+        ("\t```python\n\t1\n\t```\n", "1: a fence begins its line, or follows spaces"),
+        ("> ```python\n> 1\n> ```\n", "1: a fence begins its line, or follows spaces"),
+        ("Text:\n\n    make run\n", "3: nothing runs code that is indented: write a fence"),
+        ("```pycon\n1 + 1\n3\n```\n", "1: a session begins with what is typed"),
+        ("```toml\nport: 1\n```\n", "1: it is no toml"),
+        ('```json title="a.json"\n{\n```\n', "1: it is no json"),
         ("```python\n1\n", "1: the block has no end"),
         ('```ini title="/etc/a.ini"\n1\n```\n', "1: /etc/a.ini is not in the folder of the page"),
         ('```ini title="../a.ini"\n1\n```\n', "1: ../a.ini is not in the folder of the page"),
@@ -155,11 +173,12 @@ def test_no_block_is_left_out_by_mistake(page: str, what: str) -> None:
 def test_blocks_are_found() -> None:
     """A block may be indented, in a list or a tab; what is not run has its reason."""
     first, second, third = blocks_of(
+        "- A list:\n\n    its second paragraph\n\n"
         '=== "One"\n\n    ```python title="a.py" hl_lines="1"\n    x = 1\n        \n    ```\n\n'
         "<!-- test: skip: another machine is needed -->\n\n```python\n1\n```\n\n```nginx\nlisten 80;\n```\n"
     )
-    assert (first.line, first.kind, first.title, first.text) == (3, "python", "a.py", "x = 1\n\n")
-    assert (second.line, second.skipped) == (10, "another machine is needed")
+    assert (first.line, first.kind, first.title, first.text) == (7, "python", "a.py", "x = 1\n\n")
+    assert (second.line, second.skipped) == (14, "another machine is needed")
     assert (third.kind, third.title, third.skipped) == ("nginx", None, None)
 
 
