@@ -3,6 +3,7 @@
 The replacement of uvloop is tested in test_uvloop_shim.py.
 """
 
+import os
 import platform
 import signal
 import subprocess
@@ -196,6 +197,21 @@ def test_info() -> None:
     assert "epoll" in child.stdout or "kqueue" in child.stdout
     for name in ("call_soon", "call_later", "add_reader", "run_forever"):
         assert name in child.stdout
+
+
+@pytest.mark.parametrize("words", [["info"], ["--completion", "bash"], []], ids=["info", "completion", "help"])
+def test_a_reader_that_has_left_is_no_error(words: list[str]) -> None:
+    """Output that nobody reads any more, as in `vitok info | head -1`, is dropped without a traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "vitok", *words]
+        child = subprocess.run(
+            command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=CHILD_SECONDS, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (child.returncode, child.stderr) == (0, "")
 
 
 def test_version_and_help() -> None:

@@ -7,6 +7,7 @@ as possible.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -239,3 +240,16 @@ def test_the_command_measures_shows_and_writes(tmp_path: Path) -> None:
     assert [row.name for row in run.suites[0].rows] == ["turn", "sleep_200us"]
     assert run.loops == ["asyncio", "test_benchmarks:plain"]
     assert str(tmp_path) not in path.read_text()
+
+
+def test_a_reader_that_has_left_is_no_error() -> None:
+    # As in `vitok bench --list | head -1`.
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        child = subprocess.run(
+            [*BENCH, "--list"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=COMMAND_LIMIT_S, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (child.returncode, child.stderr) == (0, "")

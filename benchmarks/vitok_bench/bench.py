@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import fnmatch
 import math
+import os
 import sys
 import time
 from collections import Counter
@@ -237,7 +238,7 @@ def _list(options: argparse.Namespace) -> None:
         if entries:
             _print([f"{suite.name}: {suite.title}", *(f"  {entry.name:23}{entry.title}" for entry in entries)])
     for kind, installed, known in (("loops", default_specs(), FACTORIES), ("servers", server_specs(None), SERVERS)):
-        print(f"{kind} that are installed: {', '.join(spec.text for spec in installed)}; known: {', '.join(known)}")
+        _print([f"{kind} that are installed: {', '.join(spec.text for spec in installed)}; known: {', '.join(known)}"])
 
 
 def _show(run: Run, options: argparse.Namespace) -> None:
@@ -254,4 +255,9 @@ def _show(run: Run, options: argparse.Namespace) -> None:
 
 
 def _print(lines: Iterable[str]) -> None:
-    print("\n".join(lines), flush=True)
+    """Write to standard output, and nothing more once its reader has left, as in `vitok bench --list | head`."""
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:
+        # Python flushes once more at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

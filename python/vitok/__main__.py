@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.completion is not None:
         from vitok import _completion
 
-        print(_completion.script(options.completion), end="")
+        _print(_completion.script(options.completion))
         return
     if options.as_uvloop or os.environ.get("VITOK_AS_UVLOOP") == "1":
         vitok.as_uvloop()
@@ -58,7 +58,17 @@ def main(arguments: list[str] | None = None) -> None:
     elif options.command == "run":
         _run(options)
     else:
-        parser().print_help()
+        _print(parser().format_help())
+
+
+def _print(text: str) -> None:
+    """Write to standard output, and nothing more once its reader has left, as in `vitok info | head -1`."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _bench(words: list[str]) -> NoReturn:
@@ -118,12 +128,14 @@ def _print_info() -> None:
 
     facts = _native.build_info()
     native = sorted(name for name in vars(_native.EventLoop) if not name.startswith("_"))
-    print(f"vitok    {facts['version']} ({facts['profile']} build)")
-    print(f"python   {platform.python_implementation()} {platform.python_version()}")
-    print(f"system   {platform.system()} {platform.release()} {platform.machine()}")
-    print(f"poller   {facts['poller']}")
-    print(f"tls      {_tls_text()}")
-    print(f"native   {', '.join(native)}")
+    _print(
+        f"vitok    {facts['version']} ({facts['profile']} build)\n"
+        f"python   {platform.python_implementation()} {platform.python_version()}\n"
+        f"system   {platform.system()} {platform.release()} {platform.machine()}\n"
+        f"poller   {facts['poller']}\n"
+        f"tls      {_tls_text()}\n"
+        f"native   {', '.join(native)}\n"
+    )
 
 
 def _tls_text() -> str:
