@@ -2,7 +2,7 @@
 //!
 //! A program that measures a loop must not be in Python, nor cost more than the loop. One process is one client or one
 //! server, with one thread. It answers in lines of JSON on stdout. Loops and CPU times are not known here, and nothing
-//! is compared: `benchmarks/bench.py` does that. It needs Linux, because of epoll.
+//! is compared: `vitok bench` does that. It needs Linux, because of epoll.
 
 // Without the commands, nothing uses their shared parts.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "elsewhere only the refusal is left"))]
