@@ -5,11 +5,12 @@ Run by `pytest benchmarks`.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
-from vitok_bench import bench, load_generator, options
+from vitok_bench import bench, http_servers, load_generator, options
 
 NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinity") else "1"
 
@@ -25,6 +26,10 @@ NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinit
         ),
         (["--loop", "nobody"], "--loop: unknown loop 'nobody'; known are asyncio, "),
         (["--server", "nobody"], "--server: unknown server 'nobody'; known are vitok, "),
+        (
+            ["--loop", "asyncio,no_such_module:loop"],
+            "--loop: no_such_module:loop is not installed; `vitok bench --list`",
+        ),
         (
             ["--loop", "asyncio", "--subject", "uvloop"],
             "--subject: expected a loop or server that is measured (",
@@ -51,6 +56,15 @@ def test_what_makes_no_sense_is_one_line(
     """Issue 17, item 2: a wrong option is one line, which names it and says what was expected."""
     monkeypatch.setattr(load_generator, "find_or_build", lambda: pytest.fail("it builds the load generator before"))
     assert _refused(capsys, arguments).startswith(f"vitok bench: {line}")
+
+
+def test_a_known_server_that_is_not_installed_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, the others were measured, and it was shown as one that has crashed."""
+    monkeypatch.setattr(http_servers, "_version", lambda package: None if package == "h2corn" else "1")
+    line = _refused(capsys, ["--server", "vitok,h2corn", "--rows", "plaintext"])
+    assert line == "vitok bench: --server: h2corn is not installed; `vitok bench --list` shows what is"
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +99,8 @@ def test_a_path_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
 def test_without_matplotlib_a_plot_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else found(name))
     line = _refused(capsys, ["--loop", "asyncio", "--plot", str(tmp_path / "run.svg")])
     assert line == "vitok bench: --plot needs matplotlib, which is not installed: pip install 'vitok[bench]'"
 

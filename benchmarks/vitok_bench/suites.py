@@ -92,6 +92,13 @@ class Spec(Protocol):
     def label(self) -> str:
         """The name of the column."""
 
+    @property
+    def directory(self) -> str:
+        """Where its package is imported from; empty if it is an installed one."""
+
+    def is_installed(self) -> bool:
+        """Return whether its packages are installed, which does not mean that they work."""
+
 
 class Suite(Protocol):
     """Rows that are measured in the same way."""
