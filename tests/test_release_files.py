@@ -64,6 +64,12 @@ def test_actions_are_pinned(path: Path) -> None:
             assert (path.parent / used.removeprefix(OWN)).is_file()
 
 
+def test_a_tag_that_publishes_is_a_version() -> None:
+    """Its name is an argument of make, which would expand `$` in it. YAML takes the key `on` for a boolean."""
+    triggers = load(PROJECT / ".github" / "workflows" / "release.yml")[True]
+    assert triggers == {"push": {"tags": ["v[0-9]+.[0-9]+.[0-9]+"]}}
+
+
 def test_rights() -> None:
     """A workflow has none, a job has those that it needs, and a checkout leaves no credentials behind."""
     for path in WORKFLOWS:
@@ -208,6 +214,11 @@ def root(tmp_path: Path) -> Path:
         ("CHANGELOG.md", "", "CHANGELOG.md: no heading, but"),
         ("CHANGELOG.md", "## 1.2.3 (not published yet)\n", "CHANGELOG.md: expected a date in the heading"),
         ("CHANGELOG.md", "## 1.2.3\n", "CHANGELOG.md: expected a date in the heading"),
+        (
+            "pyproject.toml",
+            '[project]\ndynamic = ["version"]\noptional-dependencies.bench = ["vitok-bench==1.2.2"]\n',
+            "pyproject.toml, the extra bench: 1.2.2, but",
+        ),
         ("benchmarks/pyproject.toml", '[project]\nversion = "1.2.2"\n', "benchmarks/pyproject.toml: 1.2.2, but"),
     ],
 )

@@ -16,6 +16,8 @@ CITED = re.compile(r"^version: *(\S+)$", re.MULTILINE)
 # The newest heading of the change log: a version, and a date or the remark that there is none yet.
 HEADING = re.compile(r"^## (\S+)(?: \((.+)\))?$", re.MULTILINE)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# What the extra of vitok installs: of the same version, since both are made from one commit.
+OTHER_PACKAGE = "vitok-bench"
 MANIFESTS = ("crates/*/Cargo.toml", "benchmarks/load/Cargo.toml")
 
 
@@ -65,6 +67,11 @@ def places(root: Path) -> Iterator[tuple[str, str]]:
         # The builder takes it from the crate.
         if "version" not in project.get("dynamic", ()):
             yield path.relative_to(root).as_posix(), project.get("version", "no version")
+        for extra, wanted in project.get("optional-dependencies", {}).items():
+            for requirement in wanted:
+                name, _, pinned = requirement.partition("==")
+                if name == OTHER_PACKAGE:
+                    yield f"{path.relative_to(root).as_posix()}, the extra {extra}", pinned or "any version"
 
 
 def heading(root: Path) -> tuple[str, str]:
