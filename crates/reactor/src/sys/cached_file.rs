@@ -125,10 +125,12 @@ mod imp {
         // two halves, of which a word holds the first one.
         let call = |flags: libc::c_int| {
             transferred(|| {
-                let (fd, high) = (file.as_raw_fd(), 0 as libc::c_long);
+                // Whole words, as the kernel reads them.
+                let (fd, count, high) = (file.as_raw_fd(), 1_usize, 0 as libc::c_long);
                 // SAFETY: one slice of memory that may be written, which outlives the call.
-                let result =
-                    unsafe { libc::syscall(libc::SYS_preadv2, fd, &raw const slice, 1, place, high, flags) };
+                let result = unsafe {
+                    libc::syscall(libc::SYS_preadv2, fd, &raw const slice, count, place, high, flags)
+                };
                 libc::ssize_t::try_from(result).unwrap_or(-1)
             })
         };
