@@ -154,8 +154,12 @@ def test_what_is_not_python_is_said_in_one_line(tmp_path: Path) -> None:
     page.write_text("<!doctype html><title>no Python</title>")
     folder = tmp_path / "folder"
     folder.mkdir()
-    for path in (picture, page, folder):
-        assert path.name in one_line(vitok("run", path))
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\0")
+    for path in (picture, page, folder, binary):
+        line = one_line(vitok("run", path))
+        assert path.name in line
+        assert "None" not in line
     assert one_line(vitok("-c", "this is no Python"))
 
 
@@ -264,7 +268,11 @@ def test_nothing_lists_the_commands() -> None:
     [
         (["--no-such-option"], "--no-such-option"),
         (["info", "more"], "more"),
-        (["run", "--inspekt", "script.py"], "--inspekt"),
+        (["run", "--inspekt", "script.py"], "--inspekt: did you mean --inspect?"),
+        (["--versoin"], "--versoin: did you mean --version?"),
+        (["top", "--onec", "1"], "--onec: did you mean --once?"),
+        (["serve", "a:b", "--prot=1"], "--prot=1: did you mean --port?"),
+        (["serve", "a:b", "--zzz"], "--zzz"),
         (["top"], "top: the following arguments are required: pid"),
         (["top", "x"], "top: argument pid"),
         (["--completion"], "--completion: expected one argument"),

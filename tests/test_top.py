@@ -142,6 +142,8 @@ def test_a_process_that_does_not_exist() -> None:
     ended = int(run_python("-c", "import os; print(os.getpid())").stdout)
     shown = top(ended, "--once")
     assert (shown.returncode, shown.stderr) == (1, f"vitok: top: there is no process {ended}\n")
+    shown = top(2**64, "--once")
+    assert (shown.returncode, shown.stderr) == (1, f"vitok: top: there is no process {2**64}\n")
 
 
 def test_a_process_without_a_loop() -> None:

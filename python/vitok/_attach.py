@@ -69,7 +69,8 @@ def is_alive(pid: int) -> bool:
 def _user_of(pid: int) -> int:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
+        # No process has a number that the kernel has no room for.
         raise AttachError(f"there is no process {pid}") from None
     except PermissionError:
         pass

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from . import __version__
+from ._near_option import near_option
 
 COMMANDS: Final = {
     "run": "run a program with vitok's event loop as the default",
@@ -34,6 +35,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
+        message += near_option(self, message)
         command = self.prog.removeprefix("vitok").strip()
         refuse(f"{command}: {message}" if command else message)
 

@@ -111,7 +111,9 @@ def _code_of(path: Path) -> tuple[CodeType, Any]:
     try:
         return compile(source, file, "exec", dont_inherit=True), SourceFileLoader("__main__", file)
     except SyntaxError as error:
-        raise ProgramError(f"cannot run {str(path)!r}: not Python (line {error.lineno}: {error.msg})") from error
+        # A file of null bytes has no lines.
+        line = "" if error.lineno is None else f"line {error.lineno}: "
+        raise ProgramError(f"cannot run {str(path)!r}: not Python ({line}{error.msg})") from error
     except ValueError as error:
         raise ProgramError(f"cannot run {str(path)!r}: not Python ({error})") from error
 

@@ -83,6 +83,21 @@ def test_a_port_in_use_is_refused_by_name() -> None:
         assert caught.value.errno == errno.EADDRINUSE
 
 
+def test_a_port_that_only_root_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what low ports need, and the option that chooses another one."""
+
+    class Refused(socket.socket):
+        """A socket with the kernel's answer to a user without privileges."""
+
+        def bind(self, _address: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", Refused)
+    for option, ending in (("", "denied"), ("--port", "denied: ports below 1024 .*: --port chooses another one")):
+        with pytest.raises(PermissionError, match=rf"^\[Errno 13\] 127\.0\.0\.1:80: permission {ending}$"):
+            sockets.bind([Tcp("127.0.0.1", 80, option)])
+
+
 @pytest.mark.parametrize("host", ["a" * 70, "192.0.2.1"])
 def test_hosts_that_are_not_ours(host: str) -> None:
     """What can't be a name, and an address that is not ours, are refused by name."""

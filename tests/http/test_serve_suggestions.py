@@ -23,6 +23,7 @@ api = FastAPI()
 admin = FastAPI()
 number = 1
 """
+NO_NAME = "'not-a-name' is no name of a module: rename it to not_a_name"
 FACTORY = "def create_app():\n    return print\n"
 
 
@@ -34,6 +35,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "not-a-name.py").write_text(SITE)
     (tmp_path / "plain.py").write_text("import asyncio\n")
     (tmp_path / "below" / "package").mkdir(parents=True)
+    (tmp_path / "no-package").mkdir()
+    (tmp_path / "no-package" / "__init__.py").touch()
+    (tmp_path / "empty").mkdir()
     (tmp_path / "below" / "inner_one.py").write_text(FACTORY)
     (tmp_path / "below" / "package" / "__init__.py").touch()
     (tmp_path / "below" / "package" / "main.py").write_text("async def app(scope, receive, send): ...\n")
@@ -54,8 +58,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("made_one.py", "it is a file: vitok serve made_one:create_app --factory"),
         ("below/inner_one.py", "it is a file: vitok serve inner_one:create_app --factory --app-dir below"),
         ("below/package/main.py:app", "it is a file: vitok serve package.main:app --app-dir below"),
-        ("below/package", "it is a file: vitok serve package.main:app --app-dir below"),
-        ("not-a-name.py", "it is a file that can't be imported: 'not-a-name' is no name of a module"),
+        ("below/package", "it is a package: vitok serve package.main:app --app-dir below"),
+        ("below/package/", "it is a package: vitok serve package.main:app --app-dir below"),
+        ("below/", "it is a folder: vitok serve inner_one:create_app --factory --app-dir below"),
+        ("below", "expected module:attribute, such as inner_one:create_app --factory --app-dir below"),
+        (".", "expected module:attribute, such as loaded_one:app"),
+        ("./", "it is a folder: vitok serve loaded_one:app"),
+        ("empty/", "it is a folder without an application"),
+        ("not-a-name.py", f"can't be imported: {NO_NAME}"),
+        ("not-a-name", f"it is a file that can't be imported: {NO_NAME}"),
+        ("not-a-name:api", f"it is a file that can't be imported: {NO_NAME}"),
+        (
+            "no-package",
+            "it is a package that can't be imported: 'no-package' is no name of a module: rename it to no_package",
+        ),
+        ("not_a_name:api", "there is no module 'not_a_name' for 'not_a_name:api'"),
+        ("loaded_one.app", "expected module:attribute, such as loaded_one:app"),
+        ("Site_One:api", "there is no module 'Site_One' for 'Site_One:api': did you mean 'site_one:api'?"),
         ("./plain.py", "no application is seen: vitok serve plain:NAME, or for a program vitok run ./plain.py"),
         ("plain", "expected module:attribute, such as plain:app"),
         ("site_ome.py", "there is no file 'site_ome.py': did you mean 'site_one.py'?"),
@@ -77,6 +96,19 @@ def test_what_was_probably_meant(folder: Path, name: str, said: str, capsys: pyt
         application.load(name, Options())
     assert str(caught.value).endswith(said)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("name", "where"), [("site", "site.py"), ("time", "the module of this name that is built in")])
+def test_a_module_that_another_one_hides(folder: Path, name: str, where: str) -> None:
+    """A file named as a module that is imported already can't be imported: the message says which one is."""
+    with pytest.raises(LoadingError) as caught:
+        application.load(f"{name}:app", Options())
+    assert str(caught.value) == f"module '{name}' has no attribute 'app'"
+    (folder / f"{name}.py").write_text(SITE)
+    with pytest.raises(LoadingError) as caught:
+        application.load(f"{name}:app", Options())
+    assert where in str(caught.value)
+    assert str(caught.value).endswith(f", which hides '{name}.py': rename that file")
 
 
 def test_a_folder_of_the_modules(folder: Path) -> None:
@@ -231,7 +263,7 @@ def test_a_factory_of_none() -> None:
     """The result of a factory is described, and an application that is given as a factory."""
     with pytest.raises(LoadingError, match=r"what the factory .* returned is no application: it is the class Site"):
         application.load(lambda: Site, Options(factory=True))
-    with pytest.raises(LoadingError, match=r"is not a factory: .* \(it is an application: leave out --factory\)"):
+    with pytest.raises(LoadingError, match=r"is not a factory: .* \(if it is the application itself, leave out"):
         application.load(Site("x"), Options(factory=True))
 
 

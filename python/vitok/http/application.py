@@ -191,7 +191,10 @@ def find(name: str, app_dir: str | None = None) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            meant = suggestions.for_missing_attribute(attribute, vars(module), module.__file__)
+            # A built-in module has no file.
+            file = getattr(module, "__file__", None)
+            meant = suggestions.for_hidden_module(module_name, app_dir or ".", file)
+            meant = meant or suggestions.for_missing_attribute(attribute, vars(module), file)
             raise LoadingError(f"module {module_name!r} has no attribute {attribute!r}{meant}") from None
     return found
 
@@ -229,7 +232,9 @@ def as_coroutine_function(application: Callable[..., Any]) -> Callable[..., Any]
 def _made(factory: Callable[..., Any], shown: str) -> Any:
     """Return the result of a factory."""
     if not can_be_called(factory, 0):
-        hint = " (it is an application: leave out --factory)" if no_application.is_application(factory) else ""
+        hint = (
+            " (if it is the application itself, leave out --factory)" if no_application.is_application(factory) else ""
+        )
         raise LoadingError(f"{shown} is not a factory: it can't be called without arguments{hint}")
     made = factory()
     if inspect.iscoroutine(made):

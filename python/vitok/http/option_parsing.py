@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 from vitok import _native
+from vitok._near_option import near_option
 
 from .narrowing import is_list, is_tuple
 from .option_types import Certificates, Fields, Flag, Kind, Mounts, Words
@@ -186,7 +187,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse's parser, with errors raised as OptionErrors of one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise OptionError(message.removeprefix("argument "))
+        raise OptionError(message.removeprefix("argument ") + near_option(self, message))
 
 
 def parser(options: Sequence[Option]) -> argparse.ArgumentParser:

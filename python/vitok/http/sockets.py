@@ -180,7 +180,10 @@ def failure(error: OSError, shown: str, option: str = "") -> OSError:
     if error.errno == errno.EADDRINUSE:
         hint = f": {option} chooses another one" if option else ""
         return OSError(error.errno, f"{shown}: in use by another process{hint}")
-    return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}")
+    # A bind to a port fails by that only where the kernel keeps low ports.
+    keeps = f": ports below 1024 are for root and CAP_NET_BIND_SERVICE: {option} chooses another one"
+    hint = keeps if option and error.errno == errno.EACCES else ""
+    return OSError(error.errno, f"{shown}: {(error.strerror or str(error)).lower()}{hint}")
 
 
 def _bind_tcp(address: Tcp) -> list[Bound]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,10 +31,14 @@ def for_path(name: str, folder: str) -> str:
     The path may have an attribute, as in src/site.py:app, and may lack the ending.
     """
     text, colon, attribute = name.partition(":")
-    is_path = os.sep in text
+    path = _file_of(text, Path(folder)) if text else None
+    is_path = os.sep in text or (path is not None and not _is_module(text))
     if not is_path and not text.endswith(_SUFFIX):
         return ""
-    path = _file_of(text, Path(folder))
+    if path is None and is_path and not colon and _is_folder(Path(text)):
+        first = _first_in(Path(text))
+        app_dir = "" if _is_same(Path(text), Path(folder)) else f" --app-dir {os.path.normpath(text)}"
+        return f"it is a folder: vitok serve {first}{app_dir}" if first else "it is a folder without an application"
     if path is None:
         if not is_path and colon:
             # It may be a module py in a package.
@@ -43,29 +48,49 @@ def for_path(name: str, folder: str) -> str:
         meant = f": did you mean {_shown(missing.parent / one for one in near)}?" if near else ""
         return f"there is no file {str(missing)!r}{meant}"
     module, app_dir = _module_of(path, Path(folder))
-    if not all(part.isidentifier() for part in module.split(".")):
-        return f"it is a file that can't be imported: {path.stem!r} is no name of a module"
+    what = "a package" if path.name == _PACKAGE else "a file"
+    if wrong := [part for part in module.split(".") if not part.isidentifier()]:
+        better = re.sub(r"\W", "_", wrong[0])
+        hint = f": rename it to {better}" if better.isidentifier() else ""
+        return f"it is {what} that can't be imported: {wrong[0]!r} is no name of a module{hint}"
     app = f"{module}:{attribute}" if attribute else _calls(module, path)
     if not app:
         name = f"vitok serve {module}:NAME{app_dir}"
-        return f"it is a file in which no application is seen: {name}, or for a program vitok run {text}"
-    return f"it is a file: vitok serve {app}{app_dir}"
+        return f"it is {what} in which no application is seen: {name}, or for a program vitok run {text}"
+    return f"it is {what}: vitok serve {app}{app_dir}"
 
 
 def for_module(name: str, folder: str) -> str:
-    """Return what could follow a name without an attribute: `site` becomes `site:app`, or what the file has."""
-    path = _path_of(name, Path(folder)) if name else None
-    return (path is not None and _calls(name, path)) or f"{name or 'module'}:app"
+    """Return what could follow a name without an attribute: `site` becomes `site:app`, or what the file has.
+
+    The attribute may be there behind a dot, as in `site.app`, and the name may be that of a folder with modules.
+    """
+    where = Path(folder)
+    path = _path_of(name, where) if name else None
+    if path is not None and (calls := _calls(name, path)):
+        return calls
+    module, _, attribute = name.rpartition(".")
+    if path is None and module and attribute.isidentifier() and _path_of(module, where) is not None:
+        return f"{module}:{attribute}"
+    if path is None and name and _is_folder(where / name) and (first := _first_in(where / name)):
+        below = where / name
+        return first if _is_same(below, where) else f"{first} --app-dir {os.path.normpath(below)}"
+    return f"{name if _is_module(name) else 'module'}:app"
 
 
 def for_nothing(folder: str) -> str:
     """Return the application of the first module in the folder that has one, the usual names before others."""
-    where = Path(folder)
+    first = _first_in(Path(folder))
+    return f", such as {first}" if first else ""
+
+
+def _first_in(where: Path) -> str:
+    """Return the application of the first module of a folder that has one, as arguments; "" for none."""
     names = [name for name in _USUAL_MODULES if _is_file(where / f"{name}{_SUFFIX}")]
     for name in dict.fromkeys([*names, *(one.stem for one in _files(where))][:_MOST_FILES]):
         path = where / f"{name}{_SUFFIX}"
         if name.isidentifier() and name != "__init__" and (applications_in(path) or factories_in(path)):
-            return f", such as {_calls(name, path)}"
+            return _calls(name, path)
     return ""
 
 
@@ -73,7 +98,7 @@ def for_missing_module(name: str, attribute: str, folder: str) -> str:
     """Return the names of modules in the folder that are like this one, or the folder in which it is."""
     top = name.partition(".")[0]
     where = Path(folder)
-    if near := _near(top, _modules(where)):
+    if near := _near(top, filter(str.isidentifier, _modules(where))):
         return f": did you mean {_shown(f'{one}{name.removeprefix(top)}:{attribute}' for one in near)}?"
     if name.endswith(_SUFFIX) and _path_of(stem := name.removesuffix(_SUFFIX), where):
         return f": did you mean {stem + ':' + attribute!r}?"
@@ -81,6 +106,17 @@ def for_missing_module(name: str, attribute: str, folder: str) -> str:
         if _path_of(name, one) is not None:
             return f": it is in {one.name!r}, for which there is --app-dir {one.name}"
     return ""
+
+
+def for_hidden_module(name: str, folder: str, file: str | None) -> str:
+    """Return which module of this name is imported, if the folder has another one. `file` is that of the imported one.
+
+    A module of the standard library, for example, that is imported before an application is.
+    """
+    own = _path_of(name, Path(folder))
+    if own is None or (file is not None and _is_same(Path(file), own)):
+        return ""
+    return f": this is the module {file or 'of this name that is built in'}, which hides {str(own)!r}: rename that file"
 
 
 def for_missing_attribute(attribute: str, names: Iterable[str], file: str | None) -> str:
@@ -118,7 +154,7 @@ def _module_of(path: Path, folder: Path) -> tuple[str, str]:
     while _is_file(parent / _PACKAGE):
         names.insert(0, parent.name)
         parent = parent.parent
-    if os.path.realpath(parent) == os.path.realpath(folder):
+    if _is_same(parent, folder):
         return ".".join(names), ""
     return ".".join(names), f" --app-dir {os.path.relpath(parent)}"
 
@@ -146,6 +182,18 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    """Return whether there is a folder that can be searched."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
 def _modules(folder: Path) -> list[str]:
     packages = [one.name for one in _folders(folder) if _is_file(one / _PACKAGE)]
     return packages + [one.stem for one in _files(folder)]
@@ -167,8 +215,16 @@ def _folders(folder: Path) -> list[Path]:
         return []
 
 
+def _is_module(name: str) -> bool:
+    """Return whether a module can have this name."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
 def _near(name: str, names: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(name, dict.fromkeys(names), n=_MOST_NAMES, cutoff=_LIKENESS)
+    """Return the names that are like this one; only if there are none, those that are but for capital letters."""
+    known = list(dict.fromkeys(names))
+    near = difflib.get_close_matches(name, known, n=_MOST_NAMES, cutoff=_LIKENESS)
+    return near or [one for one in known if one.lower() == name.lower()][:_MOST_NAMES]
 
 
 def _shown(names: Iterable[object]) -> str:
