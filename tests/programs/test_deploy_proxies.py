@@ -157,9 +157,12 @@ def proxy(
 
 def test_the_client_is_known(proxy: Proxy) -> None:
     """The application sees the client's address, its scheme and its host, and not what the client claims."""
-    answer = proxy.ask("/path", X_Forwarded_For="192.0.2.1", X_Forwarded_Proto="http", Forwarded="for=192.0.2.2")
+    claims = {"X_Forwarded_For": "192.0.2.1", "X_Forwarded_Proto": "http", "X_Forwarded_Port": "1"}
+    answer = proxy.ask("/path", **claims, Forwarded="for=192.0.2.2")
     assert answer["client"][0] == "127.0.0.1"
     assert (answer["scheme"], answer["path"]) == ("https", "/path")
+    # The file of Caddy names the port.
+    assert answer["port"] in (str(proxy.port), "443")
     # nginx passes the host on without the port.
     assert answer["host"] in (HOST, f"{HOST}:{proxy.port}")
 

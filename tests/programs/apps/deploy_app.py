@@ -35,8 +35,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 def seen(scope: dict[str, Any]) -> dict[str, Any]:
     """What the scope says of the client."""
-    host = dict(scope["headers"]).get(b"host", b"").decode()
-    return {"client": scope["client"], "scheme": scope["scheme"], "host": host, "path": scope["path"]}
+    fields = {name.decode(): value.decode() for name, value in scope["headers"]}
+    host, port = fields.get("host", ""), fields.get("x-forwarded-port", "")
+    return {"client": scope["client"], "scheme": scope["scheme"], "host": host, "port": port, "path": scope["path"]}
 
 
 async def received(receive: Any) -> int:
