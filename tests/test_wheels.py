@@ -126,6 +126,12 @@ def test_a_build_does_not_depend_on_this_interpreter_or_this_machine() -> None:
     assert "--remap-path-prefix=/somewhere/cargo=/cargo" in environment["CARGO_ENCODED_RUSTFLAGS"].split("\x1f")
 
 
+def test_without_git_the_time_of_a_build_is_that_of_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from an archive of the tag, on a machine that has no git."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert building.build_environment({})["SOURCE_DATE_EPOCH"] == building.EARLIEST
+
+
 def test_a_rewritten_wheel_keeps_its_files_and_has_their_hashes(tmp_path: Path) -> None:
     """Also their order and times."""
     path = tmp_path / "x.whl"

@@ -6,6 +6,7 @@ on this machine is not checked here.
 """
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ UNOPTIMISED = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
 }
+# 1980-01-01, the first time that a ZIP archive can have, in seconds since 1970.
+EARLIEST = "315532800"
 # Variables of the Makefile about one interpreter. The wheels are for others.
 UNWANTED = ("PYO3_PYTHON", "VIRTUAL_ENV", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")
 
@@ -81,11 +84,11 @@ def build_environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def commit_seconds() -> str:
-    """The time of the last commit, in seconds since 1970: that of a release. Without git it is 1980, as in ZIP."""
-    shown = subprocess.run(
-        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return shown or "315532800"
+    """The time of the last commit, in seconds since 1970: that of a release. Without git or a commit it is 1980."""
+    if shutil.which("git") is None:
+        return EARLIEST
+    words = ["git", "log", "-1", "--format=%ct"]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip() or EARLIEST
 
 
 def settled(name: str, data: bytes, *, seconds: int) -> bytes:
