@@ -31,6 +31,13 @@ def test_each_loop_and_server_has_a_colour_of_its_own() -> None:
     assert set(several.values()) == set(OTHERS)
 
 
+def test_two_builds_have_two_colours() -> None:
+    """The one that is compared with all others has that of vitok."""
+    painted = colours(["asyncio", "vitok", "vitok@build"], "vitok@build")
+    assert painted["vitok@build"] == KNOWN["vitok"]
+    assert len(set(painted.values())) == len(painted)
+
+
 @pytest.mark.parametrize(("ending", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_plot_is_of_the_kind_that_its_ending_says(tmp_path: Path, ending: str, start: bytes) -> None:
     pytest.importorskip("matplotlib")

@@ -53,7 +53,8 @@ def colours(names: Sequence[str], subject: str) -> dict[str, str]:
             continue
         left = left or list(OTHERS)
         found[name] = left.pop(zlib.crc32(name.encode()) % len(left))
-    # Another build may be what all others are compared with.
+    # Another build may be what all others are compared with: it has the colour of vitok, which has its own beside it.
     if subject in found and subject not in KNOWN:
-        found[subject] = SUBJECT
+        taken = {name: found[subject] for name, colour in found.items() if colour == SUBJECT}
+        found |= {**taken, subject: SUBJECT}
     return found
