@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,7 @@ NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinit
         (["--server", "nobody"], "--server: unknown server 'nobody'; known are vitok, "),
         (
             ["--loop", "asyncio,no_such_module:loop"],
-            "--loop: no_such_module:loop is not installed; `vitok bench --list`",
+            "--loop: no_such_module:loop: not installed with all it needs; ",
         ),
         (
             ["--loop", "asyncio", "--subject", "uvloop"],
@@ -64,7 +66,7 @@ def test_a_known_server_that_is_not_installed_is_one_line(
     """Before, the others were measured, and it was shown as one that has crashed."""
     monkeypatch.setattr(http_servers, "_version", lambda package: None if package == "h2corn" else "1")
     line = _refused(capsys, ["--server", "vitok,h2corn", "--rows", "plaintext"])
-    assert line == "vitok bench: --server: h2corn is not installed; `vitok bench --list` shows what is"
+    assert line == "vitok bench: --server: h2corn: not installed with all it needs; `vitok bench --list` shows what is"
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +96,34 @@ def test_a_path_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
         assert options.parse(["--json", str(path)]).json == path
     assert there.read_text() == "kept"
     assert not new.exists()
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    """As head does, which has closed its end of the pipe before the list is printed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        command = [sys.executable, "-m", "vitok_bench", "--list"]
+        paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        child = subprocess.run(
+            command, stdout=gone, stderr=subprocess.PIPE, env={**os.environ, **paths}, timeout=60, check=False
+        )
+    assert (child.returncode, child.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_disk_that_is_full_at_the_end_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The tables are shown before."""
+    with pytest.raises(SystemExit) as caught:
+        bench.main(
+            ["--rows", "call_soon_0", "--loop", "asyncio", "--rounds", "1", "--sample-ms", "5", "--json", "/dev/full"]
+        )
+    out, err = capsys.readouterr()
+    assert "call_soon_0" in out
+    assert (caught.value.code, err.splitlines()[-1]) == (
+        options.USAGE_ERROR,
+        "vitok bench: --json: '/dev/full' was not written: No space left on device",
+    )
 
 
 def test_without_matplotlib_a_plot_is_one_line(

@@ -245,7 +245,10 @@ def _show(run: Run, options: argparse.Namespace) -> None:
     """Print the table, and write every file that was asked for."""
     _print(page.lines(run, with_details=options.details))
     if options.json is not None:
-        results.write(run, options.json, derived=figures.derived(run))
+        try:
+            results.write(run, options.json, derived=figures.derived(run))
+        except OSError as error:
+            refuse(f"--json: {str(options.json)!r} was not written: {error.strerror}")
         print(f"written: {options.json}")
     if options.plot is not None:
         from vitok_bench import plot

@@ -62,7 +62,7 @@ def specs(suite: Suite, options: argparse.Namespace) -> list[Spec]:
     named = list(suite.specs([name for name in dict.fromkeys(asked) if name not in floors]))
     # A package in a directory of its own is only found once it is loaded.
     if absent := [spec.text for spec in named if not spec.directory and not spec.is_installed()]:
-        raise ValueError(f"{', '.join(absent)} is not installed; `{COMMAND} --list` shows what is")
+        raise ValueError(f"{', '.join(absent)}: not installed with all it needs; `{COMMAND} --list` shows what is")
     return named
 
 
