@@ -4,7 +4,7 @@
 
 from typing import Any, TypedDict, assert_type
 
-from vitok.http import HTTPError, WebSocket, WebSocketClosed, run
+from vitok.http import App, HTTPError, WebSocket, WebSocketClosed, run
 from vitok.http.testing import (
     AsyncTestClient,
     ServerSentEvent,
@@ -21,6 +21,10 @@ class RoomParams(TypedDict):
     room: int
 
 
+site = App()
+
+
+@site.websocket("/rooms/{room:int}")
 async def chat(socket: WebSocket[RoomParams]) -> None:
     """Use everything of a WebSocket."""
     assert_type(socket.path_params["room"], int)
@@ -42,6 +46,7 @@ async def chat(socket: WebSocket[RoomParams]) -> None:
     assert_type(socket.state, dict[str, Any])
 
 
+@site.websocket("/plain")
 async def plain(socket: WebSocket) -> None:
     """Use one without a type of parameters."""
     assert_type(socket.path_params, dict[str, Any])

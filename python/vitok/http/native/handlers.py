@@ -40,7 +40,7 @@ CallNext: TypeAlias = Callable[[_native.Request[Any]], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[_native.Request[Any], CallNext], Awaitable[Result]]
 Before: TypeAlias = Callable[[_native.Request[Any]], Result | Awaitable[Result]]
 After: TypeAlias = Callable[[_native.Request[Any], Response], Response | Awaitable[Response | None] | None]
-WebSocketHandler: TypeAlias = Callable[[WebSocket], Awaitable[None]]
+WebSocketHandler: TypeAlias = Callable[[WebSocket[Any]], Awaitable[None]]
 
 HandlerT = TypeVar("HandlerT", bound=Handler)
 MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
