@@ -109,6 +109,21 @@ loop.close()
     assert (child.returncode, child.stderr) == (0, "")
 
 
+def test_a_folder_that_was_removed(tmp_path: Path) -> None:
+    """What needs the current folder says in one line that there is none."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    source = "import os, sys; os.rmdir(os.getcwd()); sys.argv[0] = 'vitok'; from vitok.__main__ import main; main()"
+    expected = {
+        ("serve", "a:b"): (2, "vitok serve: --app-dir: '.': the current folder does not exist any more"),
+        ("run", "-m", "no_such_module"): (2, "vitok: cannot run module 'no_such_module': no such module"),
+    }
+    for words, (code, line) in expected.items():
+        gone.mkdir(exist_ok=True)
+        child = run_python("-c", source, *words, cwd=gone)
+        assert (child.returncode, child.stderr) == (code, f"{line}\n")
+
+
 def test_exit_code_and_traceback_are_the_programs() -> None:
     """Issue 2, item 4: `sys.exit`, an exception and standard input pass through."""
     child = vitok("-c", "import sys; sys.exit(7)")
@@ -272,7 +287,8 @@ def test_nothing_lists_the_commands() -> None:
         (["--versoin"], "--versoin: did you mean --version?"),
         (["top", "--onec", "1"], "--onec: did you mean --once?"),
         (["serve", "a:b", "--prot=1"], "--prot=1: did you mean --port?"),
-        (["serve", "a:b", "--zzz"], "--zzz"),
+        (["serve", "a:b", "--zzz"], "arguments: --zzz\n"),
+        (["serve", "--", "a:b", "--port", "1"], "arguments: --port 1\n"),
         (["top"], "top: the following arguments are required: pid"),
         (["top", "x"], "top: argument pid"),
         (["--completion"], "--completion: expected one argument"),
@@ -281,7 +297,7 @@ def test_nothing_lists_the_commands() -> None:
 )
 def test_wrong_options_are_one_line(words: list[str], said: str) -> None:
     """Issue 17, item 7: what is wrong with the arguments is one line."""
-    assert said in one_line(vitok(*words))
+    assert said in f"{one_line(vitok(*words))}\n"
 
 
 def test_bench_is_a_command_of_its_own() -> None:

@@ -22,6 +22,9 @@ def near_option(parser: argparse.ArgumentParser, message: str) -> str:
     if not message.startswith(_UNKNOWN) or not word.startswith("--"):
         return ""
     near = difflib.get_close_matches(word, _options(parser), n=1, cutoff=_LIKENESS)
+    if word in near:
+        # It stands behind `--`, where nothing is an option.
+        return ""
     return f": did you mean {near[0]}?" if near else ""
 
 

@@ -53,7 +53,11 @@ def run_module(words: list[str]) -> None:
     """Run a module, as `python -m` does. The words are its name and its arguments."""
     if not words:
         raise ProgramError("run: -m expects the name of a module")
-    _set_first_folder(Path.cwd())
+    try:
+        _set_first_folder(Path.cwd())
+    except OSError:
+        # The current folder was removed: no module is there.
+        _set_first_folder("")
     try:
         spec = importlib.util.find_spec(words[0])
     except (ImportError, ValueError):

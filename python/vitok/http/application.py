@@ -149,7 +149,11 @@ def folder_of(app_dir: str) -> str:
     path = Path(app_dir)
     if not path.is_dir():
         raise LoadingError(f"--app-dir: {app_dir!r} is not a folder")
-    return str(path.resolve())
+    try:
+        return str(path.resolve())
+    except OSError:
+        # Only a relative path asks for it, and only a folder that was removed has none.
+        raise LoadingError(f"--app-dir: {app_dir!r}: the current folder does not exist any more") from None
 
 
 def look_in(folder: str) -> None:
