@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from vitok_bench import bench, http_servers, load_generator, options
+from vitok_bench import bench, load_generator, options
 
 NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinity") else "1"
 
@@ -26,10 +26,6 @@ NO_CORE = str(max(os.sched_getaffinity(0)) + 1) if hasattr(os, "sched_getaffinit
         ),
         (["--loop", "nobody"], "--loop: unknown loop 'nobody'; known are asyncio, "),
         (["--server", "nobody"], "--server: unknown server 'nobody'; known are vitok, "),
-        (
-            ["--loop", "asyncio,no_such_module:loop"],
-            "--loop: no_such_module:loop: not installed with all it needs; ",
-        ),
         (
             ["--loop", "asyncio", "--subject", "uvloop"],
             "--subject: expected a loop or server that is measured (",
@@ -58,13 +54,18 @@ def test_what_makes_no_sense_is_one_line(
     assert _refused(capsys, arguments).startswith(f"vitok bench: {line}")
 
 
-def test_a_known_server_that_is_not_installed_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before, the others were measured, and it was shown as one that has crashed."""
-    monkeypatch.setattr(http_servers, "_version", lambda package: None if package == "h2corn" else "1")
-    line = _refused(capsys, ["--server", "vitok,h2corn", "--rows", "plaintext"])
-    assert line == "vitok bench: --server: h2corn: not installed with all it needs; `vitok bench --list` shows what is"
+def test_a_loop_that_is_not_installed_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are measured; a line says why, and if it is the only one, there is nothing to measure."""
+    row = ["--rows", "call_soon_0", "--rounds", "1", "--sample-ms", "5"]
+    bench.main([*row, "--loop", "asyncio,no_such_module:loop"])
+    out, err = capsys.readouterr()
+    line = "no_such_module:loop is left out: not installed with all it needs"
+    assert err.splitlines()[0] == line
+    assert "asyncio" in out and "no_such_module" not in out
+    with pytest.raises(SystemExit) as caught:
+        bench.main([*row, "--loop", "no_such_module:loop"])
+    assert caught.value.code == options.USAGE_ERROR
+    assert capsys.readouterr().err.splitlines() == [line, "vitok bench: nothing to measure: every row is left out"]
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

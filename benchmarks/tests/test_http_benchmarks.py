@@ -116,7 +116,7 @@ def test_a_server_is_started_as_its_users_do() -> None:
 
 
 def test_only_what_is_installed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server without one of its packages is left out; if somebody asks for it by name, the options refuse it."""
+    """A server without one of its packages is left out; if somebody asks for it by name, a line says so."""
     present = {"uvicorn": "1.0", "uvloop": "2.0", "httptools": "3.0"}
     monkeypatch.setattr(http_servers, "_version", present.get)
     assert [spec.text for spec in http_servers.specs(None)] == ["uvicorn"]

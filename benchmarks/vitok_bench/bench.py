@@ -160,14 +160,18 @@ def _measure_rows(part: Part, session: Session, progress: Progress, rows: list[R
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """The suites that are asked for and can be run; for one that can't, a line is printed."""
-    chosen = _chosen_parts(options)
+    asked = _chosen_parts(options)
+    absent = dict.fromkeys(spec.text for part in asked for spec in part.specs if not _is_present(spec))
+    chosen = [dataclasses.replace(part, specs=list(filter(_is_present, part.specs))) for part in asked]
     labels = list(dict.fromkeys(spec.label for part in chosen for spec in part.specs))
     if not chosen:
         refuse("nothing to measure: expected suites, rows, loops and servers that belong together")
     if options.subject and options.subject not in labels:
         refuse(f"--subject: expected a loop or server that is measured ({', '.join(labels)}), not {options.subject!r}")
+    for text in absent:
+        print(f"{text} is left out: not installed with all it needs", file=sys.stderr)
     parts = []
-    for part in chosen:
+    for part in filter(lambda part: part.specs, chosen):
         for entry in filter(lambda entry: entry.lacks, part.entries):
             print(f"{entry.name} is left out: {entry.lacks}", file=sys.stderr)
         entries = [entry for entry in part.entries if not entry.lacks]
@@ -180,6 +184,11 @@ def _parts(options: argparse.Namespace) -> list[Part]:
     if not parts:
         refuse("nothing to measure: every row is left out")
     return _shortened(parts) if options.quick and not options.rounds else parts
+
+
+def _is_present(spec: Spec) -> bool:
+    """Whether a column can be measured. A package in a directory of its own is only found once it is loaded."""
+    return bool(spec.directory) or spec.is_installed()
 
 
 def _chosen_parts(options: argparse.Namespace) -> list[Part]:
