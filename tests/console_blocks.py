@@ -36,9 +36,12 @@ def commands_of(console: str) -> Iterator[Command]:
 
 
 def agrees(shown: str, output: str) -> bool:
-    """Tell whether an output is what the page shows; three dots stand for anything, in a line of their own for lines.
+    """Tell whether an output is what the page shows; three dots stand for a part of a line, or alone for any lines.
 
     A terminal shows the prompt after the output, so the newline at its end is not seen.
     """
-    parts = [re.escape(part) for part in re.split(r"(?m)^\.\.\.\n|\.\.\.", shown.rstrip("\n"))]
-    return re.fullmatch(".*".join(parts), output.rstrip("\n"), re.DOTALL) is not None
+    lines = []
+    for line in shown.rstrip("\n").split("\n"):
+        parts = [re.escape(part) for part in line.split("...")]
+        lines.append(r"(?:.*\n)*" if line == "..." else ".*".join(parts) + r"\n")
+    return re.fullmatch("".join(lines), output.rstrip("\n") + "\n") is not None

@@ -105,7 +105,7 @@ class Server:
         ours = OUR_SERVER.match(self.command.words)
         if code != 0 and (ours or code not in ENDED_BY_SIGNAL):
             self.fail(f"exit code {code} after SIGTERM, instead of 0")
-        if self.command.output and not agrees(self.command.output.rstrip("\n") + "...", self.written()):
+        if self.command.output and not agrees(self.command.output.rstrip("\n") + "\n...", self.written()):
             self.fail("the beginning of its output is another one", expected=self.command.output)
 
     def kill(self) -> None:

@@ -83,7 +83,7 @@ def test_nothing_goes_on_after_the_page(tmp_path: Path) -> None:
 
 
 def test_consoles(tmp_path: Path) -> None:
-    """Folders and variables stay, ports are those of the page, and dots stand for anything."""
+    """Folders and variables stay, ports are those of the page, and dots stand for a part of a line."""
     run(
         """```console
 $ mkdir -p a/b
@@ -105,6 +105,13 @@ vitok
 def test_another_output(tmp_path: Path) -> None:
     said = failure("Text\n\n```console\n$ echo one\ntwo\n```\n", tmp_path)
     assert said == "page.md:3: $ echo one\nits output is another one\nexpected:\ntwo\ngot:\none"
+
+
+def test_dots_do_not_hide_lines(tmp_path: Path) -> None:
+    """Dots within a line stand for a part of it: an error below it would be seen."""
+    run("```console\n$ printf 'a 1\\nb\\n'\na ...\n...\n```\n", tmp_path / "a")
+    said = failure("```console\n$ printf 'a 1\\nerror\\n'\na ...\n```\n", tmp_path / "b")
+    assert said.endswith("its output is another one\nexpected:\na ...\ngot:\na 1\nerror")
 
 
 def test_exit_codes(tmp_path: Path) -> None:
