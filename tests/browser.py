@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from needs import need_command, need_library
 
 # A page is there in a fraction of a second, the browser in a few; the machine may be busy.
 ANSWER_SECONDS = 30
+# What comes by a WebSocket or a stream is there within this time, if its cause is over; live charts never rest.
+LOOK_SECONDS, LOOKS_AT_MOST = 0.1, 10
 LISTENS = re.compile(r"DevTools listening on ws://(?P<place>127\.0\.0\.1:\d+)/")
 # Nothing is asked of any other server, nothing is remembered, and no shared memory of a container's few MiB is used.
 FLAGS = (
@@ -100,12 +103,26 @@ class Page:
     def click(self, selector: str) -> None:
         """Click on the middle of an element, by the mouse."""
         where = f"document.querySelector({json.dumps(selector)})"
+        self.settle()
         self.value(f"{where}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
         x, y = self.value(
             f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({where}.getBoundingClientRect())"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def settle(self) -> None:
+        """Wait until the page stays as it is for a moment: the mouse misses what something new has moved meanwhile.
+
+        A page that always changes is clicked as it is. This works without scripts, too.
+        """
+        before = None
+        for _ in range(LOOKS_AT_MOST):
+            shown = self.value("document.documentElement.outerHTML")
+            if shown == before:
+                return
+            before = shown
+            time.sleep(LOOK_SECONDS)
 
     def type(self, text: str) -> None:
         """Write into whatever has the focus."""

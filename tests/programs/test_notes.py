@@ -75,6 +75,11 @@ def open_form(page: Page, title: str) -> None:
     page.load(lambda: page.click(f"[aria-label='Edit {title}']"))
 
 
+def wait_for_note(page: Page) -> None:
+    """Wait until a note that was written in the other window is shown in the place of its draft."""
+    page.wait_for("document.querySelector('#note-1') && !document.querySelector('.draft')")
+
+
 def is_shown(selector: str, text: str) -> str:
     """The condition that an element shows a text."""
     return f"document.querySelector({selector!r})?.textContent.trim() === {text!r}"
@@ -102,7 +107,7 @@ def test_a_note_is_changed(page: Page, other: Page) -> None:
     """The other window says that somebody is at it, and shows the change when it is saved."""
     write(page, "Tea", "green")
     page.click("#form button")
-    other.wait_for("document.querySelector('#notes h3')")
+    wait_for_note(other)
     open_form(other, "Tea")
     page.wait_for("document.querySelector('#note-1 .badge')?.textContent.endsWith('is editing')")
     other.click("#text")
@@ -162,9 +167,12 @@ def test_two_writers(page: Page, other: Page, server: Server) -> None:
     """Who has not seen the latest version keeps what they wrote, and is told why it is not saved."""
     write(page, "Plan", "A")
     page.press("Enter", modifiers=CONTROL)
-    for shown in (page, other):
-        shown.wait_for("document.querySelector('#note-1')")
-        open_form(shown, "Plan")
+    page.wait_for(is_shown("#status", "The note is saved."))
+    open_form(page, "Plan")
+    wait_for_note(other)
+    # This moves the note, and with it the link to its form.
+    other.wait_for("document.querySelector('#note-1 .badge')?.textContent.endsWith('is editing')")
+    open_form(other, "Plan")
     other.to_front()
     other.click("#text")
     other.type("B")
