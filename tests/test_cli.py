@@ -120,7 +120,8 @@ def test_a_folder_that_was_removed(tmp_path: Path) -> None:
     }
     for words, (code, line) in expected.items():
         gone.mkdir(exist_ok=True)
-        child = run_python("-c", source, *words, cwd=gone)
+        # As for the command, the current folder is not searched for modules: there CPython 3.13.0 can't import its own.
+        child = run_python("-P", "-c", source, *words, cwd=gone)
         assert (child.returncode, child.stderr) == (code, f"{line}\n")
 
 
