@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 
 use crate::sys::process;
 
-/// How long writing the message to standard error may take, since that can block as well.
-const MESSAGE: Duration = Duration::from_millis(200);
+/// How long writing the message to standard error may take, since that can block as well. On a machine under load its
+/// thread may have to wait for a turn.
+const MESSAGE: Duration = Duration::from_secs(1);
+/// How long it may take until a signal that this process sends itself is delivered.
+const DELIVERY: Duration = Duration::from_millis(200);
 const STANDARD_ERROR: i32 = 2;
 
 /// The number of ends set so far. A thread that waits for an earlier one gives up.
@@ -82,7 +85,7 @@ pub fn end_process(exit: Exit) -> ! {
         Exit::Signal(signal) => {
             if process::die_of(signal).is_ok() {
                 // The signal is delivered to some thread, soon.
-                thread::sleep(MESSAGE);
+                thread::sleep(DELIVERY);
             }
             // The first process of a container does not die of a signal.
             128 + signal
