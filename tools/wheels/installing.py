@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tools.wheels.platforms import Wheel
+from tools.wheels.platforms import ROOT, Wheel
 
 PROBE = Path(__file__).with_name("probe.py")
 # A clean environment takes seconds. On an emulated processor an import alone takes half a minute.
@@ -23,16 +23,11 @@ class ProbeError(Exception):
 
 
 def find_python(version: str) -> str | None:
-    """An interpreter of this version that runs: a shim of pyenv may have its name without an interpreter behind it."""
-    installed = Path.home() / ".pyenv" / "versions"
-    candidates = [shutil.which(f"python{version}"), *sorted(installed.glob(f"{version}.*/bin/python{version}"))]
-    for candidate in candidates:
-        if (
-            candidate is not None
-            and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0
-        ):
-            return str(candidate)
-    return None
+    """An interpreter of this version that runs, as make finds it for PYTHON=."""
+    script = ["/bin/sh", str(ROOT / "tools" / "find_python.sh"), f"python{version}"]
+    found = subprocess.run(script, capture_output=True, text=True, check=True).stdout.strip()
+    runs = shutil.which(found) and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+    return found if runs else None
 
 
 def probe_here(wheel: Wheel, python: str) -> str:
