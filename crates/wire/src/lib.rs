@@ -22,6 +22,7 @@ pub mod access;
 mod action;
 mod connection;
 pub mod http1;
+mod http2;
 mod input;
 mod log;
 mod machine;
