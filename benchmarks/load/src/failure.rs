@@ -39,6 +39,13 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A text about what the other side has sent.
+impl From<String> for Failure {
+    fn from(text: String) -> Self {
+        Self::Peer(text)
+    }
+}
+
 /// Adds what was attempted to an error of the kernel.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, Failure>;

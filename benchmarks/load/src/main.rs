@@ -12,6 +12,8 @@ mod answer;
 #[cfg(target_os = "linux")]
 mod client;
 mod failure;
+#[cfg(target_os = "linux")]
+mod frames;
 mod histogram;
 mod options;
 #[cfg(target_os = "linux")]
@@ -28,11 +30,12 @@ use options::Arguments;
 
 const USAGE: &str = "\
 vitok-load COMMAND OPTIONS; see benchmarks/README.md
-  raw     --mode echo|answer|http|websocket|source|sink|close|udp [--port 0] [--answer BYTES]
-          http also: [--parts N] [--body BYTES] [--close]; websocket also: [--broadcast]
+  raw     --mode echo|answer|http|http2|websocket|source|sink|close|udp [--port 0] [--answer BYTES]
+          http also: [--parts N] [--body BYTES] [--close]; http2 also: [--parts N]; websocket also: [--broadcast]
   echo    --connect HOST:PORT [--connections N] [--size BYTES] [--answer BYTES] [--rate PER_SECOND] [--tls] EXTENT
   http    --connect HOST:PORT [--connections N] [--pipeline P] [--path /] [--body BYTES]
           [--content TEXT] [--type MEDIA_TYPE] [--rate PER_SECOND] [--tls] EXTENT
+  http2   the same with [--streams S] for [--pipeline P]
   websocket --connect HOST:PORT [--connections N] [--path /] [--size BYTES] [--binary] [--deflate] [--broadcast]
           [--rate PER_SECOND] [--tls] EXTENT
   visit   --connect HOST:PORT [--concurrency N] [--path /] EXTENT
@@ -42,6 +45,7 @@ vitok-load COMMAND OPTIONS; see benchmarks/README.md
   push    --connect HOST:PORT [--connections N] EXTENT
   handshake --connect HOST:PORT [--concurrency N] [--resume] EXTENT
   idle    --connect HOST:PORT [--connections N] [--greet BYTES | --path /] [--tls]
+          or: --http2 [--path /] [--tls]
           or: --websocket [--path /] [--greet BYTES] [--deflate]
 EXTENT is one of --seconds S, --operations K, --stdin (each line of stdin is `seconds S` or `operations K`).
 Every command takes --core N; clients take --spin: never sleep while an answer is due.";
@@ -74,6 +78,7 @@ fn run(mut arguments: Arguments) -> Result<(), Failure> {
         "raw" => raw::run(arguments),
         "echo" => client::echo::run(arguments),
         "http" => client::http::run(arguments),
+        "http2" => client::http2::run(arguments),
         "udp" => client::udp::run(arguments),
         "connect" => client::connect::run(arguments),
         "pull" => client::pull::run(arguments),

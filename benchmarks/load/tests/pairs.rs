@@ -153,6 +153,39 @@ fn requests_have_bodies_and_answers_have_parts() {
 }
 
 #[test]
+fn streams_of_http2_are_answered() {
+    assert_done("--mode http2 --answer 13", "http2 --connections 5", 400);
+    assert_done("--mode http2 --answer 13", "http2 --connections 5 --streams 16 --spin", 4000);
+    assert_done("--mode http2 --answer 9000000", "http2 --connections 2 --streams 3", 12);
+    assert_done("--mode http2 --answer 0", "http2 --connections 3 --streams 2 --rate 20000", 400);
+    assert_done("--mode http2 --answer 1024 --parts 8", "http2 --connections 5 --streams 4", 400);
+}
+
+#[test]
+fn content_of_http2_is_sent_within_the_windows() {
+    // The settings arrive after the first content could have been sent, and open the windows.
+    assert_done("--mode http2 --answer 5", "http2 --connections 3 --streams 16 --body 10240", 2000);
+    assert_done("--mode http2 --answer 5", "http2 --connections 2 --body 9000000", 6);
+}
+
+#[test]
+fn idle_connections_of_http2_are_asked_once_and_counted() {
+    let server = Server::start("--mode http2 --answer 13");
+    let line = format!("idle --http2 --connections 30 --path /x --connect {}", server.address);
+    let mut client = command(&line).spawn().unwrap();
+    client.stdin.take().unwrap().write_all(b"open\n").unwrap();
+    let said = String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(said, "{\"connections\": 30}\n{\"open\": 30}\n");
+}
+
+#[test]
+fn a_server_that_speaks_no_http2_is_the_peers_fault() {
+    let (said, is_content) = Server::start("--mode echo").visit("http2 --operations 3");
+    assert!(!is_content);
+    assert!(said.contains("not HTTP/2"), "{said}");
+}
+
+#[test]
 fn a_connection_for_each_request_is_closed_behind_its_answer() {
     assert_done("--mode http --answer 13 --close", "visit --concurrency 8", 300);
     assert_done("--mode http --answer 900000 --close", "visit --concurrency 3 --spin", 12);

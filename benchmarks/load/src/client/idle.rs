@@ -1,12 +1,13 @@
 //! Opens connections and holds them until stdin ends, so that the server's memory for them can be measured.
 //!
-//! Each can be used before it is idle, by an echo, by a request, or as a WebSocket. A line on stdin is answered by the number of
+//! Each can be used before it is idle, by an echo, by a request of HTTP/1.1 or HTTP/2, or as a WebSocket. A line on stdin is answered by the number of
 //! connections that are still open: a server that has closed some has less to hold.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Instant;
 
+use super::http2;
 use super::request::{Body, Request};
 use super::response::Responses;
 use super::stream::Stream;
@@ -32,12 +33,15 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let path: Option<String> = arguments.value("--path")?;
     let is_websocket = arguments.flag("--websocket");
     let is_deflated = is_websocket && arguments.flag("--deflate");
+    let is_http2 = arguments.flag("--http2");
     let tls = Tls::from(&mut arguments)?;
+    let tls = if is_http2 { tls.map(|tls| tls.offering(http2::ALPN)) } else { tls };
     arguments.finish()?;
     if count > CONNECTIONS_PER_ADDRESS * ADDRESSES {
         return Err(Failure::Usage(format!("--connections {count}: more than there are addresses for")));
     }
     let mut first = match (greeting, path) {
+        (None, path) if is_http2 => First::Http2(path.unwrap_or_else(|| "/".to_owned())),
         (greeting, path) if is_websocket => {
             let path = path.unwrap_or_else(|| "/".to_owned());
             First::WebSocket(Greetings::new(path, greeting.unwrap_or(0), is_deflated))
@@ -51,11 +55,11 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         (greeting, None) => First::Greeting(vec![b'g'; greeting.unwrap_or(0)]),
     };
     let opened = |number| open(number, target, tls.as_ref(), &mut first);
-    let held = (0..count).map(opened).collect::<Result<Vec<_>, _>>()?;
+    let mut held = (0..count).map(opened).collect::<Result<Vec<_>, _>>()?;
     answer::line(&format!("{{\"connections\": {}}}", held.len()))?;
     for line in io::stdin().lines() {
         line.doing("reading stdin")?;
-        answer::line(&format!("{{\"open\": {}}}", count_open(&held)?))?;
+        answer::line(&format!("{{\"open\": {}}}", count_open(&mut held, is_http2)?))?;
     }
     Ok(())
 }
@@ -66,6 +70,8 @@ enum First {
     Greeting(Vec<u8>),
     /// Sent, and answered by HTTP/1.1.
     Request(Vec<u8>),
+    /// The path of a request, sent and answered by HTTP/2.
+    Http2(String),
     /// A handshake, and messages that are echoed.
     WebSocket(Greetings),
 }
@@ -86,6 +92,10 @@ fn open(
         .shake_hands()
         .map_err(|error| Failure::Peer(format!("the handshake of connection {number}: {error}")))?;
     match first {
+        First::Http2(path) => {
+            let request = Request { path, target, body: &Body::default(), is_last: false };
+            return http2::ask(stream, request);
+        }
         First::WebSocket(greetings) => greetings.exchange(&mut stream, target)?,
         First::Greeting(greeting) if greeting.is_empty() => {}
         First::Greeting(greeting) => greet(&mut stream, greeting).map_err(|error| {
@@ -139,11 +149,15 @@ fn ask(stream: &mut Stream, request: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Returns how many have neither ended nor received anything more. Over TLS they may have: tickets.
-fn count_open(held: &[Stream]) -> Result<usize, Failure> {
-    let mut open = 0;
+/// Returns how many have neither ended nor received anything more. Over TLS they may have, tickets, and by HTTP/2
+/// frames that are no answer.
+fn count_open(held: &mut [Stream], is_http2: bool) -> Result<usize, Failure> {
+    let (mut open, mut buffer) = (0, vec![0; BUFFER_BYTES]);
     for stream in held {
         stream.socket().set_nonblocking(true).doing("FIONBIO")?;
+        if is_http2 {
+            while stream.read(&mut buffer).is_ok_and(|count| count > 0) {}
+        }
         let is_open = match stream.socket().peek(&mut [0]) {
             Ok(count) => count > 0 && stream.is_secure(),
             Err(error) => error.kind() == ErrorKind::WouldBlock,

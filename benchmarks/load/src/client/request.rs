@@ -1,6 +1,6 @@
-//! The HTTP/1.1 request of every client: what wrk sends, except the name of the program.
+//! The request of every client: what wrk sends, except the name of the program.
 //!
-//! It is built once and sent unchanged. `response.rs` reads the answers.
+//! In HTTP/1.1 it is built once and sent unchanged, and `response.rs` reads the answers; `http2/` has its other form.
 
 use std::net::SocketAddrV4;
 
@@ -34,6 +34,14 @@ impl Body {
             (length, None) => Ok(Self::of(vec![b'b'; length.unwrap_or(0)], kind)),
             (None, Some(text)) => Ok(Self::of(text.into_bytes(), kind)),
         }
+    }
+
+    pub(super) fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    pub(super) fn media_type(&self) -> &str {
+        &self.media_type
     }
 
     fn of(content: Vec<u8>, kind: Option<String>) -> Self {

@@ -40,6 +40,14 @@ impl Stream {
         matches!(self, Self::Secure(_))
     }
 
+    /// Returns the protocol that the handshake has chosen by ALPN; the outer `None` is clear text.
+    pub(super) fn protocol(&self) -> Option<Option<&[u8]>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Secure(stream) => Some(stream.session.alpn_protocol()),
+        }
+    }
+
     /// Makes the handshake, on a socket that blocks.
     pub(super) fn shake_hands(&mut self) -> io::Result<()> {
         match self {

@@ -55,6 +55,13 @@ impl Tls {
         Ok(Self { config: Arc::new(config), ciphertext })
     }
 
+    /// Returns settings that offer one protocol by ALPN (RFC 7301).
+    pub(super) fn offering(self, protocol: &[u8]) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Self { config: Arc::new(config), ..self }
+    }
+
     /// Returns a session that takes messages of any size at once.
     pub(super) fn session(&self) -> Result<ClientConnection, Failure> {
         let name = ServerName::from(Ipv4Addr::LOCALHOST);

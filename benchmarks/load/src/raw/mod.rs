@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod http;
+mod http2;
 mod parent;
 mod services;
 mod websocket;
@@ -17,6 +18,7 @@ use crate::options::Arguments;
 use crate::sys::epoll::{Epoll, Event};
 use crate::sys::{limits, socket};
 use http::{Http, Shape};
+use http2::Http2;
 use parent::{STDIN_KEY, key_of, say_port, watch_stdin};
 use reactor::Interest;
 use services::{After, Answer, Echo, Service, Sink, Source};
@@ -27,6 +29,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
     let mode: String = arguments.required("--mode")?;
     let answer_bytes: Option<usize> = arguments.value("--answer")?;
     let shape = if mode == "http" { Shape::from(&mut arguments)? } else { Shape::default() };
+    let parts = if mode == "http2" { arguments.value("--parts")?.unwrap_or(0) } else { 0 };
     let is_broadcast = mode == "websocket" && arguments.flag("--broadcast");
     arguments.finish()?;
     limits::raise_descriptors()?;
@@ -36,6 +39,8 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         ("answer", None) => Err(Failure::Usage("--mode answer needs --answer BYTES".into())),
         ("http", Some(bytes)) => Server::new(port, Http::new(bytes, shape))?.serve(),
         ("http", None) => Err(Failure::Usage("--mode http needs --answer BYTES".into())),
+        ("http2", Some(bytes)) => Server::new(port, Http2::new(bytes, parts))?.serve(),
+        ("http2", None) => Err(Failure::Usage("--mode http2 needs --answer BYTES".into())),
         ("websocket", None) => Server::new(port, WebSocket::new(is_broadcast))?.serve(),
         ("source", None) => Server::new(port, Source::new())?.serve(),
         ("sink", None) => Server::new(port, Sink::new())?.serve(),
@@ -43,7 +48,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Failure> {
         ("udp", None) => datagrams::serve(port),
         (_, Some(_)) => Err(Failure::Usage(format!("--answer has no place with --mode {mode}"))),
         _ => Err(Failure::Usage(format!(
-            "--mode {mode}: none of echo, answer, http, websocket, source, sink, close, udp"
+            "--mode {mode}: none of echo, answer, http, http2, websocket, source, sink, close, udp"
         ))),
     }
 }
