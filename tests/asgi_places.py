@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from typing import Any
 
+import wires
 from asgi_support import Site
 from certificates_made import Certificates
 
@@ -23,6 +24,9 @@ class Place:
             self.options["tls"] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.options["tls"].load_cert_chain(certificates.certificate, certificates.key)
             self.trusting = ssl.create_default_context(cafile=str(certificates.certificate))
+            if wires.in_use() == wires.HTTP2:
+                self.options["tls"].set_alpn_protocols(["h2", "http/1.1"])
+                self.trusting.set_alpn_protocols(["h2"])
         if "asyncio" in kind:
             self.options["loop"] = asyncio.SelectorEventLoop()
 
@@ -30,6 +34,10 @@ class Place:
         """Close the loop, unless it is closed already."""
         if loop := self.options.get("loop"):
             loop.close()
+
+    def connect(self, site: Site) -> Any:
+        """Return a client of the wire in use."""
+        return site.connect_streams(self.trusting)
 
     def ask(self, site: Site, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a client that has sent this."""

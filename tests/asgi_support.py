@@ -6,7 +6,6 @@ decides on the order of events.
 
 import asyncio
 import gc
-import json
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -15,18 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import vitok
+import wires
+from answers import Answer, Fields
+from asgi_clients import GET, Client, fields_of
+from asgi_http2 import Http2SiteClient
+from channels import BLOCK, SocketChannel, StreamsChannel
 from support import turn, turn_until
 from vitok import _native
 from vitok.http.options import native_options
 
 Result = TypeVar("Result")
 Application = Callable[..., Any]
-Fields = list[tuple[bytes, bytes]]
 
 # Longer than anything takes on a machine under load; it ends a test that waits for an event that never comes.
 SECONDS_AT_MOST = 15
-BLOCK = 256 * 1024
-GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+__all__ = ["BLOCK", "GET", "Answer", "Client", "Fields", "fields_of"]
 
 
 @dataclass
@@ -56,176 +59,6 @@ class Hooks:
 
 
 @dataclass
-class Answer:
-    """A response as it arrived."""
-
-    status: int
-    line: bytes
-    fields: Fields
-    body: bytes = b""
-    chunks: list[bytes] = field(default_factory=list)
-    trailers: Fields = field(default_factory=list)
-    interim: list["Answer"] = field(default_factory=list)
-
-    def all(self, name: bytes) -> list[bytes]:
-        """The values of a field, in order."""
-        return [value for known, value in self.fields if known == name]
-
-    def one(self, name: bytes) -> bytes | None:
-        """The value of a field that is there once at the most."""
-        values = self.all(name)
-        assert len(values) <= 1, values
-        return values[0] if values else None
-
-    @property
-    def json(self) -> Any:
-        """The content read as JSON."""
-        return json.loads(self.body)
-
-
-class Client:
-    """A bare connection to a site."""
-
-    def __init__(self, site: "Site", sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.site = site
-        self.sock = sock
-        self.buffer = bytearray()
-
-    def send(self, data: bytes) -> None:
-        """Send all of it, running the loop meanwhile."""
-        self.site.run(self.site.loop.sock_sendall(self.sock, data))
-
-    def offer(self, data: bytes) -> int:
-        """Send as much as the kernel takes while the loop does not run."""
-        sent = 0
-        try:
-            while sent < len(data):
-                sent += self.sock.send(data[sent : sent + BLOCK])
-        except BlockingIOError:
-            pass
-        return sent
-
-    def ask(self, data: bytes = GET, method: str = "") -> Answer:
-        """Send a request and read the response to it."""
-        self.send(data)
-        return self.answer(method or data.split(b" ", 1)[0].decode("latin-1"))
-
-    def answer(self, method: str = "GET") -> Answer:
-        """The next final response. EOFError if the connection ends before its end."""
-        return self.site.run(self._answer(method))
-
-    def line(self) -> bytes:
-        """The next line, without its end."""
-        return self.site.run(self._until(b"\r\n"))
-
-    def head(self) -> Answer:
-        """The next head, without what follows it."""
-        return self.site.run(self._head())
-
-    def take(self, count: int) -> bytes:
-        """Return this many bytes."""
-        return self.site.run(self._exactly(count))
-
-    def rest(self) -> bytes:
-        """Everything up to the end of file. A reset raises ConnectionResetError."""
-        return self.site.run(self._rest())
-
-    def end(self) -> bytes:
-        """Return what arrives until the end of file or a reset, as for a careless client."""
-        try:
-            return self.rest()
-        except ConnectionResetError:
-            return bytes(self.buffer)
-
-    def has_nothing(self, turns: int = 5) -> bool:
-        """Return whether nothing arrives in some turns of the loop, not even the end of file."""
-        turn(self.site.loop, turns)
-        if self.buffer:
-            return False
-        try:
-            return self.sock.recv(1, socket.MSG_PEEK) is None
-        except BlockingIOError:
-            return True
-
-    def half_close(self) -> None:
-        """End this side."""
-        self.sock.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """Close it."""
-        self.sock.close()
-
-    def reset(self) -> None:
-        """Close it so that the server is told of a reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.sock.close()
-
-    async def _more(self) -> bool:
-        data = await self.site.loop.sock_recv(self.sock, BLOCK)
-        self.buffer += data
-        return bool(data)
-
-    async def _until(self, end: bytes) -> bytes:
-        while (place := self.buffer.find(end)) < 0:
-            if not await self._more():
-                raise EOFError(bytes(self.buffer[:200]))
-        text = bytes(self.buffer[:place])
-        del self.buffer[: place + len(end)]
-        return text
-
-    async def _exactly(self, count: int) -> bytes:
-        while len(self.buffer) < count:
-            if not await self._more():
-                raise EOFError(f"{len(self.buffer)} of {count} bytes")
-        data = bytes(self.buffer[:count])
-        del self.buffer[:count]
-        return data
-
-    async def _rest(self) -> bytes:
-        while await self._more():
-            pass
-        data = bytes(self.buffer)
-        self.buffer.clear()
-        return data
-
-    async def _head(self) -> Answer:
-        line, *rest = (await self._until(b"\r\n\r\n")).split(b"\r\n")
-        return Answer(int(line.split(b" ")[1]), line, fields_of(rest))
-
-    async def _answer(self, method: str) -> Answer:
-        interim = []
-        while (answer := await self._head()).status < 200:
-            interim.append(answer)
-        answer.interim = interim
-        coding, length = answer.one(b"transfer-encoding"), answer.one(b"content-length")
-        if method == "HEAD" or answer.status in (204, 304):
-            pass
-        elif coding is not None:
-            assert (coding, length) == (b"chunked", None)
-            await self._chunks(answer)
-        elif length is not None:
-            answer.body = await self._exactly(int(length))
-        else:
-            answer.body = await self._rest()
-        return answer
-
-    async def _chunks(self, answer: Answer) -> None:
-        while size := int(await self._until(b"\r\n"), 16):
-            answer.chunks.append(await self._exactly(size))
-            assert await self._exactly(2) == b"\r\n"
-        answer.body = b"".join(answer.chunks)
-        while line := await self._until(b"\r\n"):
-            answer.trailers += fields_of([line])
-
-
-def fields_of(lines: list[bytes]) -> Fields:
-    """Field lines as pairs, the names in lower case."""
-    pairs = (line.partition(b": ") for line in lines)
-    return [(name.lower(), value) for name, _, value in pairs]
-
-
-@dataclass
 class Site:
     """An application that is served, and its clients."""
 
@@ -233,7 +66,7 @@ class Site:
     http: Any
     hooks: Hooks
     server: Any = None
-    clients: list[Client] = field(default_factory=list)
+    clients: list[Any] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
     # The context with which a client trusts the server, over TLS.
     context: ssl.SSLContext | None = None
@@ -243,14 +76,30 @@ class Site:
         """Return the address of the server."""
         return self.server.sockets[0].getsockname()
 
-    def connect(self, *, receive_buffer: int | None = None) -> Client:
-        """Connect one more client, and wait until the server has accepted it."""
+    def connect(self, *, receive_buffer: int | None = None) -> Any:
+        """Connect one more client of the wire in use, and wait until the server has accepted it."""
         sock = socket.socket(self.server.sockets[0].family)
-        client = Client(self, sock)
-        self.clients.append(client)
+        channel = SocketChannel(self.loop, sock)
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.run(self.loop.sock_connect(sock, self.address))
+        try:
+            self.run(self.loop.sock_connect(sock, self.address))
+        except BaseException:
+            sock.close()
+            raise
+        return self.join(channel)
+
+    def connect_streams(self, trusting: ssl.SSLContext | None) -> Any:
+        """Connect one more client of the wire in use by asyncio's streams, over TLS or not."""
+        return self.join(StreamsChannel(*self.run(asyncio.open_connection(*self.address, ssl=trusting))), trusting)
+
+    def join(self, channel: Any, trusting: ssl.SSLContext | None = None) -> Any:
+        """Make a client of a connection, and wait until the server has accepted it."""
+        if wires.in_use() == wires.HTTP2:
+            client: Any = Http2SiteClient(self, channel, b"https" if trusting else b"http")
+        else:
+            client = Client(self, channel)
+        self.clients.append(client)
         turn(self.loop, 2)
         return client
 

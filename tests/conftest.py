@@ -16,6 +16,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+import wires
 from support import LOOP_NAMES, ErrorLog, loop_factory, open_descriptors
 
 # pytest-timeout ends a test that hangs after a minute, by a signal. If native code holds the interpreter, so that the
@@ -43,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # nohup ignores this one.
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    config.addinivalue_line("markers", "both_wires: a test that runs once for each version of HTTP")
+    config.addinivalue_line("markers", "http1_only(reason): of a module that has both_wires, a test of HTTP/1.1 alone")
     config.addinivalue_line("markers", "vitok_only: a promise of ours alone, for which asyncio is no oracle")
     watchdog_output = os.dup(2)
 
@@ -61,10 +64,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once for each loop."""
+    """Run a test once for each loop, and for each version of HTTP if its marks say so."""
     if "loop_name" in metafunc.fixturenames:
         only = metafunc.config.getoption("--loop")
         metafunc.parametrize("loop_name", [only] if only else LOOP_NAMES)
+    if versions := wires.wires_of(metafunc.definition):
+        metafunc.fixturenames.insert(0, "wire")
+        metafunc.parametrize("wire", versions, indirect=True)
 
 
 def pytest_collection_finish() -> None:
@@ -109,6 +115,15 @@ def error_log(no_descriptor_left: None) -> Iterator[ErrorLog]:
     gc.collect()
     logger.removeHandler(log)
     assert not log.records, [record.getMessage() for record in log.records]
+
+
+@pytest.fixture
+def wire(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The version of HTTP that clients of the test speak: HTTP/1.1, if its marks say nothing else."""
+    version: str = getattr(request, "param", wires.HTTP1)
+    wires.choose(version)
+    yield version
+    wires.choose(wires.HTTP1)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(params=KINDS)
-def place(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, wire: str, certificates: Certificates) -> Iterator[Place]:
     """Each kind of transport."""
     place = Place(request.param, certificates)
     yield place

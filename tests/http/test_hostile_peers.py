@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from asgi_messages import body, start
 from asgi_support import BLOCK, GET, Client, Gate, Site, hello, read_body, request, respond, serving
+from channels import SocketChannel
 from support import MIB, open_descriptors, resident, run_script
 
 pytestmark = pytest.mark.vitok_only
@@ -133,7 +134,7 @@ def test_connections_that_are_gone_before_they_are_accepted() -> None:
     with serving(hello) as site, leaking_nothing(site):
         for _ in range(50):
             sock = socket.create_connection(site.address)
-            Client(site, sock).reset()
+            Client(site, SocketChannel(site.loop, sock)).reset()
         site.turn(20)
 
 
