@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from vitok import _native
 from vitok.http.limits import LIMITS
+from vitok.http.options.protocol import Http2
 
 # The level of uvicorn's messages about each connection and, from its own middleware, about each ASGI message.
 _TRACE = 5
@@ -109,6 +111,7 @@ def _make_server(
         "access_log_stamps": False,
         "access_log_scope": False,
         "metrics": False,
+        **asdict(Http2(http="1")),
         "ws": "auto" if is_ours else "none",
         "ws_max_size": config.ws_max_size,
         "ws_max_queue": config.ws_max_queue,

@@ -62,7 +62,11 @@ def sample(option: Option) -> tuple[str, Any, str | None]:
         return last, last, "nothing of the kind"
     if isinstance(option.kind, Flag):
         return ("no", False, "perhaps") if option.default else ("yes", True, "perhaps")
-    return SAMPLES[type(option.kind)]
+    text, value, wrong = SAMPLES[type(option.kind)]
+    if isinstance(option.kind, Whole) and option.kind.at_least > value:
+        value = option.kind.at_least + 1
+        text = str(value)
+    return text, value, wrong
 
 
 def words_for(option: Option, flag: str, text: str) -> list[str]:

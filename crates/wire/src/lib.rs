@@ -43,4 +43,6 @@ pub use message::{
     Ending, Finished, Message, OutOfOrder, Outcome, Received, RequestId, Response, SendError, Sent, Wait,
 };
 pub use noted::{HeadPart, Noted, NotedParts};
-pub use settings::{Context, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
+pub use settings::{
+    Context, FloodLimits, Http2Settings, Settings, Tick, Ticks, Upgrades, Versions, WebSocketSettings,
+};

@@ -98,6 +98,68 @@ pub struct Settings {
     pub upgrades: Upgrades,
     /// The limits and times of WebSockets.
     pub websocket: WebSocketSettings,
+    /// Whether HTTP/2 is spoken, and its limits.
+    pub http2: Http2Settings,
+}
+
+/// Which versions of HTTP may be spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Versions {
+    /// HTTP/1.1 and HTTP/1.0 alone.
+    Http1,
+    /// HTTP/2 alone.
+    Http2,
+    /// What a client begins with, or what TLS has agreed on.
+    Auto,
+}
+
+/// What HTTP/2 has beyond HTTP/1.1 (RFC 9113). Its times are those of [`Settings`]: `head_time` for the preface and the
+/// first request, `body_time` for a stream without progress, `keep_alive_time` for a connection without streams.
+#[derive(Clone, Debug)]
+pub struct Http2Settings {
+    /// Which versions may be spoken, in clear text and by ALPN.
+    pub versions: Versions,
+    /// The streams of a connection that may be open at a time: `SETTINGS_MAX_CONCURRENT_STREAMS`.
+    pub streams: u32,
+    /// The largest list of fields, 32 bytes added for each: `SETTINGS_MAX_HEADER_LIST_SIZE`.
+    pub head_list_bytes: u32,
+    /// The largest frame: `SETTINGS_MAX_FRAME_SIZE`.
+    pub frame_bytes: u32,
+    /// The content of a stream that a peer may send beyond what was asked for: `SETTINGS_INITIAL_WINDOW_SIZE`.
+    pub stream_window: u32,
+    /// The same for all streams of a connection.
+    pub connection_window: u32,
+    /// The table of fields that a peer's heads may refer to: `SETTINGS_HEADER_TABLE_SIZE`.
+    pub table_bytes: u32,
+    /// The content of one stream that waits in memory to be sent before its sender has to wait.
+    pub unsent_bytes: usize,
+    /// The streams that a peer may reset before they were answered, in memory and per interval.
+    pub resets: usize,
+    /// How many frames of other kinds a peer may send.
+    pub flood: FloodLimits,
+}
+
+/// How many frames that bring nothing a peer may send in an interval. With more it is attacking (RFC 9113 section 10.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FloodLimits {
+    /// The length of an interval.
+    pub interval: Ticks,
+    /// PING.
+    pub pings: u32,
+    /// SETTINGS.
+    pub settings: u32,
+    /// `RST_STREAM`.
+    pub resets: u32,
+    /// PRIORITY and `PRIORITY_UPDATE`.
+    pub priorities: u32,
+    /// `WINDOW_UPDATE`.
+    pub window_updates: u32,
+    /// DATA, HEADERS and CONTINUATION without content that end nothing.
+    pub empty_frames: u32,
+    /// Frames of types that nobody knows.
+    pub unknown_frames: u32,
+    /// CONTINUATION, in one head instead of an interval.
+    pub continuations: u32,
 }
 
 /// What is the same for all WebSockets of a server.

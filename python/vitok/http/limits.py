@@ -52,6 +52,28 @@ LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     # hundreds of turns of a busy loop, and half of the second within which a generator should end. Then `send()`
     # raises.
     "disconnect_grace_seconds": 0.5,
+    # The table of fields that the heads of HTTP/2 may refer to, in each connection: what clients assume before they are
+    # told (RFC 9113, section 6.5.2), so that the first head can use it. Nearly all servers.
+    "http2_table_bytes": 4096,
+    # Frames of HTTP/2 that a client may send in a second although they bring nothing; with more it is attacking, and
+    # its connection is closed. Each number is far above what clients do, and far below what takes a noticeable part of
+    # a processor. gRPC pings to measure the bandwidth, once in a round trip at most. nghttp2 and Envoy let 1000 answers
+    # wait, Go 10000.
+    "http2_pings": 1000,
+    # A client has two in the life of a connection.
+    "http2_settings": 50,
+    # Browsers send one or two with each request. Envoy 100 for each.
+    "http2_priorities": 1000,
+    # The simplest clients return the window after each frame, in the stream and in the connection: two for 16 KiB, so
+    # that 800 MB a second remain possible.
+    "http2_window_updates": 100_000,
+    # DATA, HEADERS and CONTINUATION without content that end nothing, which no client needs. Envoy 1 in a row, h2 100
+    # in the life of a connection.
+    "http2_empty_frames": 100,
+    # Types that nobody knows have to be ignored (RFC 9113, section 5.5). Browsers send some, so that servers do.
+    "http2_unknown_frames": 100,
+    # CONTINUATION in one head: 64 KiB take four frames. nghttp2 8.
+    "http2_continuations": 8,
     # Messages that wait for the application of a WebSocket, before reading pauses: with 32 messages of the largest size
     # a connection would take 512 MiB. The message that exceeds the number is still kept.
     "ws_queue_bytes": 1024 * 1024,

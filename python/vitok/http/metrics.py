@@ -33,6 +33,7 @@ _LIMITS: dict[str, Any] = {
     "limit_request_head": 16 * 1024,
     "limit_request_body": 1024,
     "limit_connections": 100,
+    "http": "1",
     "ws": "none",
 }
 _BACKLOG = 128

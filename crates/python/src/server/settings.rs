@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use websocket::DeflateSettings;
 use wire::access::{AccessFormat, FormatError, Style};
-use wire::{NotedParts, Ticks, Upgrades, WebSocketSettings};
+use wire::{FloodLimits, Http2Settings, NotedParts, Ticks, Upgrades, Versions, WebSocketSettings};
 
 use crate::ffi::error::new_error;
 use crate::ffi::name::Text;
@@ -173,9 +173,11 @@ struct Records {
 
 fn read_wire(given: &Given<'_>, times: &Times, records: &Records) -> PyResult<wire::Settings> {
     let allows_upgrade = given.take("allow_upgrade", plain)?;
+    let limits = read_limits(given)?;
+    let http2 = read_http2(given, times, limits.head_bytes)?;
     let ticks = |seconds| times.ticks(seconds);
     Ok(wire::Settings {
-        limits: read_limits(given)?.into(),
+        limits: limits.into(),
         head_time: times.header.map(ticks),
         body_time: times.body.map(ticks),
         body_bytes_per_tick: given.take("min_body_rate", number)?.map(|bytes| bytes * times.tick_seconds),
@@ -198,6 +200,34 @@ fn read_wire(given: &Given<'_>, times: &Times, records: &Records) -> PyResult<wi
             (false, false, false) => Upgrades::Refused,
         },
         websocket: read_websocket(given, times)?,
+        http2,
+    })
+}
+
+/// Reads what HTTP/2 has beyond HTTP/1.1. The largest head is the same for both.
+fn read_http2(given: &Given<'_>, times: &Times, head_bytes: usize) -> PyResult<Http2Settings> {
+    let resets = given.take("http2_max_resets", frames)?;
+    Ok(Http2Settings {
+        versions: given.take("http", versions)?,
+        streams: given.take("http2_max_concurrent_streams", plain)?,
+        head_list_bytes: u32::try_from(head_bytes).unwrap_or(u32::MAX),
+        frame_bytes: given.take("http2_max_frame_size", plain)?,
+        stream_window: given.take("http2_initial_stream_window_size", plain)?,
+        connection_window: given.take("http2_initial_connection_window_size", plain)?,
+        table_bytes: given.take("http2_table_bytes", plain)?,
+        unsent_bytes: given.take("http2_max_send_buffer_size", count)?,
+        resets: usize::try_from(resets).unwrap_or(usize::MAX),
+        flood: FloodLimits {
+            interval: times.ticks(1.0),
+            pings: given.take("http2_pings", frames)?,
+            settings: given.take("http2_settings", frames)?,
+            resets,
+            priorities: given.take("http2_priorities", frames)?,
+            window_updates: given.take("http2_window_updates", frames)?,
+            empty_frames: given.take("http2_empty_frames", frames)?,
+            unknown_frames: given.take("http2_unknown_frames", frames)?,
+            continuations: given.take("http2_continuations", frames)?,
+        },
     })
 }
 
@@ -268,6 +298,11 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<usize> {
     Ok(usize::try_from(bytes(value)?).unwrap_or(usize::MAX))
 }
 
+/// Converts a number of frames; None or 0 for no limit.
+fn frames(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    Ok(u32::try_from(bytes(value)?).unwrap_or(u32::MAX))
+}
+
 /// Converts a time in seconds, or a rate; None or 0 for no limit.
 fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let number: Option<f64> = value.extract()?;
@@ -295,6 +330,16 @@ fn is_auto(value: &Bound<'_, PyAny>) -> PyResult<bool> {
         "auto" => Ok(true),
         "none" => Ok(false),
         other => Err(new_error::<PyValueError>(format!("{other} is neither auto nor none"))),
+    }
+}
+
+/// Converts the choice of versions of HTTP.
+fn versions(value: &Bound<'_, PyAny>) -> PyResult<Versions> {
+    match value.extract::<String>()?.as_str() {
+        "auto" => Ok(Versions::Auto),
+        "1" => Ok(Versions::Http1),
+        "2" => Ok(Versions::Http2),
+        other => Err(new_error::<PyValueError>(format!("{other} is none of auto, 1 and 2"))),
     }
 }
 

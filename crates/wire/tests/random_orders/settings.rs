@@ -1,5 +1,8 @@
 //! The settings of an order: small numbers, so that each limit is met.
 
+#[path = "../support/http2_settings.rs"]
+mod http2_settings;
+
 use websocket::Workspace;
 use wire::{Context, NotedParts, Settings, Tick, Ticks, Upgrades, WebSocketSettings};
 
@@ -46,6 +49,7 @@ pub(crate) fn settings(draw: &mut Draw<'_>) -> Settings {
             close_time: Ticks(10),
             deflate: None,
         },
+        http2: http2_settings::http2(),
     }
 }
 

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod feed;
+pub(crate) mod http2_settings;
 pub(crate) mod responses;
 
 use websocket::Workspace;
@@ -296,6 +297,7 @@ pub(crate) fn settings() -> Settings {
         noted: Some(NotedParts::line()),
         upgrades: Upgrades::Refused,
         websocket: websocket(),
+        http2: http2_settings::http2(),
     }
 }
 

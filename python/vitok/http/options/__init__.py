@@ -22,7 +22,7 @@ from .keywords import ServeOptions, ServerOptions
 from .logs import Logs
 from .network import Addresses, Proxy, Tls
 from .programs import ApplicationOptions, Development, Processes
-from .protocol import Limits, Responses, Timeouts, WebSockets
+from .protocol import Http2, Limits, Responses, Timeouts, WebSockets
 
 __all__ = ["OptionError", "Options", "ServeOptions", "ServerOptions", "from_keywords", "native_options", "table"]
 
@@ -36,6 +36,7 @@ class Options(
     Proxy,
     Responses,
     WebSockets,
+    Http2,
     Limits,
     Timeouts,
     Development,
@@ -104,6 +105,7 @@ _GROUPS = {
     "reload": "Development",
     "timeout_header": "Timeouts",
     "limit_request_line": "Limits",
+    "http": "HTTP/2",
     "ws": "WebSockets",
     "server_header": "Responses",
     "proxy_headers": "A proxy in front",

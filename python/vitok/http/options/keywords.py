@@ -73,6 +73,14 @@ class ServerOptions(TypedDict, total=False):
     limit_request_body: int | None
     limit_concurrency: int | None
     limit_connections: int | None
+    # HTTP/2.
+    http: Literal["auto", "1", "2", 1, 2]
+    http2_max_concurrent_streams: int
+    http2_max_frame_size: int
+    http2_initial_stream_window_size: int
+    http2_initial_connection_window_size: int
+    http2_max_send_buffer_size: int
+    http2_max_resets: int
     # WebSockets.
     ws: Literal["auto", "none"]
     ws_max_size: int

@@ -100,6 +100,70 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Http2:
+    """HTTP/2. Its times, and the largest head, are those of HTTP/1.1."""
+
+    http: str = option(
+        "auto",
+        Choice(("auto", "1", "2"), also=((1, "1"), (2, "2"))),
+        "versions of HTTP that are spoken; auto for what the client begins with, or chooses by ALPN",
+        others="granian auto, uvicorn and gunicorn 1",
+        is_native=True,
+    )
+    # The recommendation of RFC 9113, section 6.5.2, is 100 at least. Load balancers of AWS send 128 at a time.
+    http2_max_concurrent_streams: int = option(
+        128,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "requests that a client may have open at a time in a connection of HTTP/2",
+        others="nginx 128, hypercorn 100, granian 200, Go 250, h2corn 256",
+        is_native=True,
+    )
+    # The smallest and the largest that RFC 9113, section 4.2, allows. A larger frame saves nothing that counts, and
+    # others wait longer for their turn behind it.
+    http2_max_frame_size: int = option(
+        16384,
+        Whole("BYTES", at_least=16384, at_most=2**24 - 1),
+        "largest frame of HTTP/2 that a client may send, in bytes",
+        others="granian and hypercorn 16 KiB, h2corn 64 KiB, Go 1 MiB",
+        is_native=True,
+    )
+    # With 100 ms to a client and back, an upload gets as far as 2.5 MiB/s with this window.
+    http2_initial_stream_window_size: int = option(
+        256 * 2**10,
+        Whole("BYTES", at_least=1024, at_most=2**31 - 1),
+        "bytes of a request's body that wait for the application in HTTP/2",
+        others="hypercorn 64 KiB, granian and Go 1 MiB, h2corn 8 MiB",
+        is_native=True,
+    )
+    # Sixteen streams whose applications don't read leave nothing for the others, as in Envoy. 65535 is the initial size
+    # (RFC 9113, section 6.9.2), which can't be reduced.
+    http2_initial_connection_window_size: int = option(
+        4 * 2**20,
+        Whole("BYTES", at_least=65535, at_most=2**31 - 1),
+        "the same for all requests of a connection together",
+        others="hypercorn 64 KiB, granian and Go 1 MiB, h2corn 8 MiB",
+        is_native=True,
+    )
+    # asyncio's high-water mark, which a response over HTTP/1.1 has.
+    http2_max_send_buffer_size: int = option(
+        64 * 2**10,
+        Whole("BYTES", at_least=1024, at_most=2**31 - 1),
+        "bytes of a response that wait for the client in HTTP/2 before the application has to wait",
+        others="granian 400 KiB",
+        is_native=True,
+    )
+    # A browser that leaves a page of pictures cancels as many streams as it has, once. Rapid reset (CVE-2023-44487)
+    # took many thousands a second.
+    http2_max_resets: int = option(
+        200,
+        Whole("NUMBER", at_most=2**31 - 1),
+        "requests of a connection that a client may cancel in a second in HTTP/2; with more it is closed",
+        others="nghttp2 1000 at once, then 33 a second",
+        is_native=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebSockets:
     """WebSockets."""
 
