@@ -11,7 +11,7 @@ use crate::encode;
 use crate::error::{LocalProtocolError, RemoteProtocolError, RemoteProtocolErrorKind};
 use crate::limits::{FIELDS_AT_MOST, SECTION_BYTES_AT_MOST};
 
-const TOO_MANY: RemoteProtocolError =
+pub(crate) const TOO_MANY: RemoteProtocolError =
     RemoteProtocolError::new(RemoteProtocolErrorKind::FieldsTooLarge, "too many fields (RFC 6585 section 5)");
 const BAD_FIELDS: RemoteProtocolError =
     RemoteProtocolError::malformed("a malformed trailer field (RFC 9112 section 7.1.2)");

@@ -60,7 +60,7 @@ pub(crate) const TOO_LARGE: RemoteProtocolError = RemoteProtocolError::new(
 pub enum Framing {
     /// This many bytes; 0 for none.
     Length(u64),
-    /// Chunks, until one of size 0 (RFC 9112 section 7.1).
+    /// Chunks, until one of size 0 (RFC 9112 section 7.1). In HTTP/2: until the stream ends (RFC 9113 section 8.1).
     Chunked,
 }
 
@@ -121,6 +121,11 @@ impl Seen {
     /// Keeps the first error.
     fn refuse(&mut self, refusal: RemoteProtocolError) {
         self.refusal = self.refusal.or(Some(refusal));
+    }
+
+    /// Returns whether there was a Content-Length.
+    pub(crate) fn has_length(&self) -> bool {
+        self.length.is_some()
     }
 
     /// Returns the framing that follows from all fields.

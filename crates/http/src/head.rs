@@ -21,15 +21,16 @@ const OTHER_VERSION: RemoteProtocolError = RemoteProtocolError::new(
     RemoteProtocolErrorKind::UnsupportedVersion,
     "a major version other than 1 (RFC 9110 section 2.5)",
 );
-const LONG_METHOD: RemoteProtocolError = RemoteProtocolError::new(
+pub(crate) const LONG_METHOD: RemoteProtocolError = RemoteProtocolError::new(
     RemoteProtocolErrorKind::NotImplemented,
     "the method is too long (RFC 9112 section 3)",
 );
-const NO_HOST: RemoteProtocolError = RemoteProtocolError::malformed("no Host field (RFC 9112 section 3.2)");
-const EMPTY_HOST: RemoteProtocolError = RemoteProtocolError::malformed(
+pub(crate) const NO_HOST: RemoteProtocolError =
+    RemoteProtocolError::malformed("no Host field (RFC 9112 section 3.2)");
+pub(crate) const EMPTY_HOST: RemoteProtocolError = RemoteProtocolError::malformed(
     "an empty Host field, and no other authority (RFC 9112 section 3.3; RFC 9110 section 4.2.1)",
 );
-const TWO_HOSTS: RemoteProtocolError =
+pub(crate) const TWO_HOSTS: RemoteProtocolError =
     RemoteProtocolError::malformed("more than one Host field (RFC 9112 section 3.2)");
 const CONNECT_CONTENT: RemoteProtocolError =
     RemoteProtocolError::malformed("CONNECT with content (RFC 9110 section 9.3.6)");
@@ -42,6 +43,20 @@ pub enum Version {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2 (RFC 9113).
+    Http2,
+}
+
+impl Version {
+    /// Returns the name of the version as in a request line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
 }
 
 /// The head of a request.
@@ -56,29 +71,26 @@ pub enum Version {
 #[derive(Clone, Debug, Default)]
 pub struct Head {
     pub(crate) fields: Fields,
-    method: Span,
-    target: Span,
-    path: Span,
-    query: Span,
-    form: TargetForm,
-    version: Version,
-    framing: Framing,
-    notes: Notes,
+    pub(crate) method: Span,
+    pub(crate) target: Span,
+    pub(crate) path: Span,
+    pub(crate) query: Span,
+    pub(crate) form: TargetForm,
+    pub(crate) version: Version,
+    pub(crate) framing: Framing,
+    pub(crate) notes: Notes,
 }
-
-/// The length of a version, and of the space before it.
-const VERSION_LENGTH: usize = " HTTP/1.1".len();
 
 /// What the fields say, apart from the length of the content.
 #[derive(Clone, Copy, Debug, Default)]
-struct Notes {
+pub(crate) struct Notes {
     /// The index of the first Host field, and the number of Host fields.
-    host: usize,
-    hosts: u32,
+    pub(crate) host: usize,
+    pub(crate) hosts: u32,
     options: ConnectionOptions,
     /// Whether there is an Upgrade field that is not empty.
     has_upgrade: bool,
-    expects_continue: bool,
+    pub(crate) expects_continue: bool,
     takes_trailers: bool,
 }
 
@@ -95,11 +107,12 @@ impl Head {
         self.target.of(&self.fields.bytes)
     }
 
-    /// The request line without its end, as it was sent: method, target and version, with single spaces between them. A
-    /// version above 1.1 is written as that.
+    /// The request line without its end, as it was sent: method, target and version, with single spaces between them. Of
+    /// the versions 1.2 to 1.9 it says 1.1. A request of HTTP/2, which has no such line, has `GET /a?b HTTP/2`.
     #[must_use]
     pub fn line(&self) -> &[u8] {
-        self.fields.bytes.get(self.method.start()..self.target.end() + VERSION_LENGTH).unwrap_or_default()
+        let version = if self.version == Version::Http2 { " HTTP/2".len() } else { " HTTP/1.1".len() };
+        self.fields.bytes.get(self.method.start()..self.target.end() + version).unwrap_or_default()
     }
 
     /// The form of the target.
@@ -142,13 +155,14 @@ impl Head {
     /// Whether the client waits for 100 (Continue) before it sends the content (RFC 9110 section 10.1.1).
     #[must_use]
     pub fn expects_continue(&self) -> bool {
-        self.notes.expects_continue && self.version == Version::Http11 && self.framing != Framing::Length(0)
+        self.notes.expects_continue && self.version != Version::Http10 && self.framing != Framing::Length(0)
     }
 
-    /// Whether the client accepts trailers (RFC 9110 section 10.1.4).
+    /// Whether the client accepts trailers (RFC 9110 section 10.1.4). Those of HTTP/2 have a frame of their own, which
+    /// every client can read (RFC 9113 section 8.1).
     #[must_use]
     pub fn takes_trailers(&self) -> bool {
-        self.notes.takes_trailers
+        self.notes.takes_trailers || self.version == Version::Http2
     }
 
     /// The protocols that the client wants to switch to, as listed in the first Upgrade field. The result is `None`
@@ -162,7 +176,7 @@ impl Head {
     /// Whether the client wants to use the connection again (RFC 9112 section 9.3).
     #[must_use]
     pub fn keeps_alive(&self) -> bool {
-        !self.notes.options.closes && (self.version == Version::Http11 || self.notes.options.keeps_alive)
+        !self.notes.options.closes && (self.version != Version::Http10 || self.notes.options.keeps_alive)
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -310,7 +324,7 @@ impl Head {
         let place = match (self.notes.hosts, self.version) {
             (1, _) => &mut self.fields.places[self.notes.host],
             (0, Version::Http10) => return Ok(()),
-            (0, Version::Http11) => return Err(NO_HOST),
+            (0, Version::Http11 | Version::Http2) => return Err(NO_HOST),
             _ => return Err(TWO_HOSTS),
         };
         let host = place.value.of(&self.fields.bytes);

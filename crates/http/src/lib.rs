@@ -1,4 +1,4 @@
-//! HTTP/1.1 for servers: received bytes in, events out, and responses encoded.
+//! HTTP/1.1 for servers: received bytes in, events out, and responses encoded. The heads of HTTP/2 are checked here, too.
 //!
 //! The crate does no I/O, reads no clock and knows no application, so that each can be replaced in tests and fuzzing.
 //! It is strict: a request that two readers could understand differently is refused (RFC 9110, RFC 9112), and
@@ -27,6 +27,7 @@ mod event;
 mod fields;
 mod framing;
 mod head;
+mod head_http2;
 mod head_lines;
 mod head_of;
 mod limits;
@@ -53,11 +54,13 @@ pub use event::Event;
 pub use fields::Fields;
 pub use framing::Framing;
 pub use head::{Head, Version};
+pub use head_http2::Http2Request;
 pub use head_lines::FieldLine;
 pub use limits::Limits;
 pub use message::{MessageEvent, MessageParser, Role};
 pub use message_error::{MessageError, MessageErrorKind};
 pub use message_limits::MessageLimits;
+pub use outgoing::told_length;
 pub use response::{CHUNK_END, Frame, Length, NO_FIELDS};
 pub use state::Persistence;
 pub use target::{TargetForm, percent_decoded};

@@ -97,7 +97,7 @@ impl Rules {
     fn check_host(&self, form: TargetForm, version: Version) -> Result<(), MessageError> {
         match (self.hosts, version) {
             (0, Version::Http10) => Ok(()),
-            (0, Version::Http11) => Err(NO_HOST),
+            (0, Version::Http11 | Version::Http2) => Err(NO_HOST),
             (1, _) if self.is_host_bad => Err(BAD_HOST),
             (1, _) if self.is_host_empty && form == TargetForm::Origin => Err(EMPTY_HOST),
             (1, _) => Ok(()),

@@ -69,7 +69,7 @@ impl Told {
     /// Notes a field that may concern the server. Returns whether it is written as it is.
     fn note(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<bool, LocalProtocolError> {
         if name == b"content-length" || name.eq_ignore_ascii_case(b"content-length") {
-            let length = bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))?;
+            let length = told_length(value)?;
             return match self.length.replace(length) {
                 Some(other) if other != length => Err(LocalProtocolError::BadContentLength),
                 _ => Ok(false),
@@ -98,6 +98,16 @@ impl Told {
             }
         }
     }
+}
+
+/// Parses the Content-Length of an application.
+///
+/// # Errors
+///
+/// It is not a number.
+#[inline]
+pub fn told_length(value: &[u8]) -> Result<u64, LocalProtocolError> {
+    bytes::decimal(bytes::trimmed(value)).or_else(|_| repeated_length(value))
 }
 
 /// Parses a length that is repeated with the same value, as when fields of one name are joined: it counts as one (RFC
@@ -163,7 +173,7 @@ impl Connection {
         let is_doubtful = self.state.awaits_continue || outgoing == Outgoing::UntilClose;
         self.state.keeps_alive &= !is_doubtful && !self.state.is_last;
         match (self.state.keeps_alive, self.reader.head.version()) {
-            (true, Version::Http11) => {}
+            (true, Version::Http11 | Version::Http2) => {}
             (true, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
             (false, _) => out.extend_from_slice(b"connection: close\r\n"),
         }

@@ -54,6 +54,12 @@ pub(crate) fn parts_of(method: &[u8], target: &[u8]) -> Result<Parts, RemoteProt
     }
 }
 
+/// Splits a target that begins with a slash, that of HTTP/2 (RFC 9113 section 8.3.1).
+#[inline]
+pub(crate) fn path_of(target: &[u8]) -> Result<Parts, RemoteProtocolError> {
+    with_path(target, TargetForm::Origin, (0, 0), 0)
+}
+
 /// How many bytes of a target [`may_begin`] looks at.
 pub(crate) const BEGINNING: usize = b"https://".len();
 

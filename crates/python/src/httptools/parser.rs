@@ -126,8 +126,9 @@ fn response_method() -> Method<HttpResponseParser> {
 
 fn version(this: This<'_, HttpParser>) -> Result<Bound<'_, PyAny>, ErrorSet> {
     let version = match this.state.with(this.py(), |state| state.parser.version()) {
-        Some(Version::Http11) => "1.1",
         Some(Version::Http10) => "1.0",
+        // Nothing of HTTP/2 is parsed here.
+        Some(Version::Http11 | Version::Http2) => "1.1",
         None => "0.0",
     };
     Ok(make::text(this.py(), version)?.into_any())
