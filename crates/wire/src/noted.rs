@@ -94,7 +94,7 @@ impl Noted {
 
     fn of_parts(head: &http::Head, parts: &NotedParts, method: Option<&[u8]>) -> Self {
         let mut noted = Self::with_room(parts, head.target().len());
-        let protocol: &[u8] = if head.version() == http::Version::Http10 { b"HTTP/1.0" } else { b"HTTP/1.1" };
+        let protocol = head.version().name().as_bytes();
         let method = method.unwrap_or_else(|| head.method());
         for part in &parts.request {
             match part {

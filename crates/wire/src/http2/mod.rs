@@ -1,6 +1,17 @@
-//! HTTP/2 for servers (RFC 9113).
+//! HTTP/2 of a server (RFC 9113), around the crate `h2`, which only this folder knows.
+//!
+//! | File         | What                                                                          |
+//! |--------------|-------------------------------------------------------------------------------|
+//! | `head`       | heads of requests and responses, as h2 has them and as the crate `http` does  |
+//! | `values`     | names and values of fields as h2 takes them                                   |
+//! | `content`    | which content a response may have                                             |
+//! | `priority`   | what a client says about the order of responses (RFC 9218)                    |
+//! | `schedule`   | which stream may send next                                                    |
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the streams of a connection will use it"))]
+#![allow(dead_code, reason = "its parts are made before what joins them")]
+
+mod content;
+mod head;
 mod priority;
-#[cfg_attr(not(test), expect(dead_code, reason = "the streams of a connection will use it"))]
 mod schedule;
+mod values;
