@@ -24,6 +24,7 @@ mod connection;
 pub mod http1;
 mod http2;
 mod input;
+mod linger;
 mod log;
 mod machine;
 mod message;
@@ -31,6 +32,7 @@ mod noted;
 mod read_buffer;
 mod record;
 mod settings;
+mod time_limit;
 mod upgraded;
 pub mod websocket;
 

@@ -1,4 +1,6 @@
-//! Input that is kept until its turn comes.
+//! Input that is kept until its turn comes, and the pause of reading: input that has no room stays in the kernel.
+
+use crate::action::{Action, Actions};
 
 /// Bytes that have arrived, the first of which were processed.
 #[derive(Debug, Default)]
@@ -35,6 +37,18 @@ impl ReadBuffer {
             self.bytes.drain(..self.start);
             self.start = 0;
         }
+    }
+}
+
+/// Pauses reading, or resumes it, if that is a change to what the transport was told.
+#[inline]
+pub(crate) fn pause_reading(reads_paused: &mut bool, is_full: bool) -> Actions {
+    let changes = is_full != *reads_paused;
+    *reads_paused = is_full;
+    match (changes, is_full) {
+        (false, _) => Actions::NONE,
+        (true, true) => Action::PauseReading.into(),
+        (true, false) => Action::ResumeReading.into(),
     }
 }
 

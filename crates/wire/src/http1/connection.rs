@@ -24,12 +24,13 @@ use std::sync::Arc;
 use ::websocket::Handshake;
 
 use super::deadline::{Deadline, Phase as Waits};
-use crate::action::{Action, Actions};
+use crate::action::Actions;
+use crate::linger::{Draining, Lingering};
 use crate::log::LogRecord;
 use crate::message::RequestId;
-use crate::read_buffer::ReadBuffer;
+use crate::read_buffer::{ReadBuffer, pause_reading};
 use crate::record::Record;
-use crate::settings::{Context, Tick};
+use crate::settings::Context;
 
 /// The state of one connection.
 pub struct Connection<B> {
@@ -56,16 +57,8 @@ pub struct Connection<B> {
 /// The state of a connection.
 pub(super) enum State<B> {
     Open(Phase<B>),
-    Lingering {
-        /// The tick that ends it, whatever the peer sends.
-        end: Tick,
-        /// Whether the peer sees the end of our side.
-        has_shut_down: bool,
-    },
-    Draining {
-        /// When the peer was last seen to have read something.
-        read_at: Tick,
-    },
+    Lingering(Lingering),
+    Draining(Draining),
     Closed {
         /// Whether the peer has caused that.
         by_peer: bool,
@@ -227,9 +220,9 @@ impl<B> Connection<B> {
         match &self.state {
             State::Closed { .. } => Waits::None,
             // Not before the peer has read nearly everything.
-            State::Lingering { .. } if self.is_writable => Waits::Linger,
-            State::Lingering { .. } => Waits::Write,
-            State::Draining { .. } => Waits::Drain,
+            State::Lingering(_) if self.is_writable => Waits::Linger,
+            State::Lingering(_) => Waits::Write,
+            State::Draining(_) => Waits::Drain,
             State::Open(_) if !self.is_writable => Waits::Write,
             State::Open(Phase::Between) if self.latest.0 > 0 && self.http.is_idle() => Waits::KeepAlive,
             State::Open(Phase::Between) => Waits::Header,
@@ -265,16 +258,11 @@ impl<B> Connection<B> {
                     || !self.read_buffer.is_empty()
                     || !self.http.has_room()
             }
-            State::Lingering { .. } => false,
-            State::Draining { .. } | State::Closed { .. } => self.reads_paused,
+            State::Lingering(_) => false,
+            State::Draining(_) | State::Closed { .. } => self.reads_paused,
         };
-        let changes = is_full != self.reads_paused;
-        self.reads_paused = is_full;
+        let actions = pause_reading(&mut self.reads_paused, is_full);
         self.settle_deadline(context);
-        match (changes, is_full) {
-            (false, _) => Actions::NONE,
-            (true, true) => Action::PauseReading.into(),
-            (true, false) => Action::ResumeReading.into(),
-        }
+        actions
     }
 }

@@ -1,9 +1,9 @@
 //! How long a peer may take for the next step, in ticks.
-//!
-//! Nothing is timed here: a deadline is the tick that is too late, and somebody else counts.
 
 use super::body_rate::BodyRate;
+use crate::linger::Draining;
 use crate::settings::{Context, Tick};
+use crate::time_limit::TimeLimit;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,16 +29,13 @@ pub(super) enum Phase {
 /// The end of a wait.
 pub(super) struct Deadline {
     pub(super) phase: Phase,
-    /// The tick that is too late.
-    at: Tick,
-    /// The bytes that waited for the peer to read when the wait began.
-    pub(super) unsent: usize,
+    pub(super) limit: TimeLimit,
     pub(super) body_rate: BodyRate,
 }
 
 impl Deadline {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::None, at: Tick::NEVER, unsent: 0, body_rate: BodyRate::new() }
+        Self { phase: Phase::None, limit: TimeLimit::NONE, body_rate: BodyRate::new() }
     }
 
     /// Starts a wait, unless it is the current one.
@@ -54,7 +51,7 @@ impl Deadline {
     #[inline]
     pub(super) const fn end_head(&mut self) {
         self.phase = Phase::None;
-        self.at = Tick::NEVER;
+        self.limit.clear();
         self.body_rate = BodyRate::new();
     }
 
@@ -86,25 +83,15 @@ impl Deadline {
             Phase::Exchange | Phase::Write => settings.body_time,
             Phase::KeepAlive => settings.keep_alive_time,
             Phase::Linger => Some(settings.linger_time),
-            // The time of a peer that has read everything. One that does not read has `body_time`, which is counted in
-            // steps of this length.
-            Phase::Drain => {
-                Some(settings.body_time.map_or(settings.linger_time, |time| time.min(settings.linger_time)))
-            }
+            Phase::Drain => Some(Draining::step(settings.body_time, settings)),
         };
         self.phase = phase;
-        // A lingering peer is cut off at the end of its time, unless it is reading bytes that were unsent.
-        self.unsent = if phase == Phase::Linger { usize::MAX } else { 0 };
-        self.at = time.map_or(Tick::NEVER, |time| now.after(time));
-    }
-
-    /// Moves the end of a wait forward to a tick.
-    pub(super) fn limit(&mut self, at: Tick) {
-        self.at = self.at.min(at);
+        let limit = TimeLimit::starting(now, time);
+        self.limit = if phase == Phase::Linger { limit.sparing_readers() } else { limit };
     }
 
     #[inline]
     pub(super) fn is_over(&self, now: Tick) -> bool {
-        self.at <= now && self.at != Tick::NEVER
+        self.limit.is_over(now)
     }
 }

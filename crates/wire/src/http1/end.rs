@@ -5,6 +5,7 @@ use std::mem;
 use super::connection::{Answer, Connection, Incoming, Phase, Request, State, Turn};
 use super::upgrade::{NO_WEBSOCKET, Reply};
 use crate::action::{Action, Actions};
+use crate::linger::{Draining, Lingering};
 use crate::log::{LogEnd, LogKind, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::noted::Noted;
@@ -127,7 +128,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Closes once everything written is sent. Bytes that the peer sends from here on are ignored.
     pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
-        if matches!(self.state, State::Draining { .. } | State::Closed { .. }) {
+        if matches!(self.state, State::Draining(_) | State::Closed { .. }) {
             return Actions::NONE;
         }
         self.drain(context).with(Action::Close)
@@ -143,23 +144,22 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Waits only for the transport from here on.
     fn drain(&mut self, context: Context<'_>) -> Actions {
-        let actions = self.leave(State::Draining { read_at: context.now });
+        let actions = self.leave(State::Draining(Draining::starting(context.now)));
         self.settle_deadline(context);
         actions
     }
 
     /// Notes that the transport is lost or closes by itself.
     pub(super) fn note_broken(&mut self, context: Context<'_>) -> Actions {
-        if !matches!(self.state, State::Open(_) | State::Lingering { .. }) {
+        if !matches!(self.state, State::Open(_) | State::Lingering(_)) {
             return Actions::NONE;
         }
         self.note_left();
         self.drain(context)
     }
 
-    /// Ends our side, and gives the peer some time to read the response and to close. Without that a response could be
-    /// lost: a kernel that closes with unread input resets the connection (RFC 9112 section 9.6), and so does TLS. A
-    /// transport that can't end one side stays open as a whole, and bytes from the peer are dropped meanwhile.
+    /// Ends our side, and gives the peer some time to read the response and to close. A transport that can't end one side
+    /// stays open as a whole, and bytes from the peer are dropped meanwhile.
     pub(super) fn linger(&mut self, unread: Unread, context: Context<'_>) -> Actions {
         if !matches!(self.state, State::Open(_)) {
             return Actions::NONE;
@@ -173,37 +173,18 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Unread::Upload | Unread::Anything => settings.linger_time,
             Unread::Nothing => settings.linger_time.min(SHORT_LINGER),
         };
-        let end = context.now.after(time);
-        let actions = self.leave(State::Lingering { end, has_shut_down: false }).and(self.settle(context));
+        let lingering = Lingering::starting(context.now, time);
+        let actions = self.leave(State::Lingering(lingering)).and(self.settle(context));
         if unread == Unread::Nothing && self.is_writable {
-            self.deadline.limit(end);
+            lingering.limit_to_end(&mut self.deadline.limit);
         }
         actions.with(Action::ShutdownWrite)
     }
 
-    /// Gives a lingering peer that has sent something more time, up to the end of all lingering. From there on only a
-    /// peer that reads gets any.
-    #[cold]
-    pub(super) fn extend_linger(&mut self, context: Context<'_>) {
-        if let State::Lingering { end, .. } = self.state
-            && self.is_writable
-            && context.now < end
-        {
-            self.deadline.renew(context);
-            self.deadline.limit(end);
-        }
-    }
-
-    /// Makes the response in progress the last one because the server ends, or the next one if there is none. A peer that
-    /// still sends to a connection which is about to close gets little more time.
+    /// Makes the response in progress the last one because the server ends, or the next one if there is none.
     pub(super) fn announce_end(&mut self, context: Context<'_>) -> Actions {
-        if let State::Lingering { end, .. } = &mut self.state {
-            let soon = context.now.after(context.settings.linger_time);
-            *end = soon.min(*end);
-            // A peer that still reads is given the time for that.
-            if self.is_writable {
-                self.deadline.limit(soon);
-            }
+        if let State::Lingering(lingering) = &mut self.state {
+            lingering.shorten(self.is_writable.then_some(&mut self.deadline.limit), context);
         }
         self.http.end_after_next_response();
         Actions::NONE

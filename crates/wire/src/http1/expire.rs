@@ -4,6 +4,7 @@ use super::connection::{Connection, State};
 use super::deadline::Phase;
 use super::end::Refusal;
 use crate::action::Actions;
+use crate::linger::{Expiry, expire_unread};
 use crate::settings::Context;
 
 impl<B: AsRef<[u8]>> Connection<B> {
@@ -16,10 +17,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         match self.deadline.phase {
             Phase::None => Actions::NONE,
             Phase::KeepAlive => self.close(context),
-            Phase::Linger => self.expire_lingering(unsent, context),
-            Phase::Drain => self.expire_draining(unsent, context),
-            // A peer that still reads is given the time for that.
-            Phase::Write => self.expire_unread(unsent, context),
+            Phase::Write | Phase::Linger | Phase::Drain => self.expire_reader(unsent, context),
             Phase::Header if self.owes_nothing() => self.close(context),
             Phase::Header => {
                 self.refuse(Refusal::TimedOut("the head of a request took too long"), context, out)
@@ -30,43 +28,23 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
     }
 
-    /// A silent peer may wait for the end of our side, if that has not ended; any other that has read everything is cut
-    /// off.
-    fn expire_lingering(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let State::Lingering { end, has_shut_down } = self.state else { return Actions::NONE };
-        if unsent == 0 && context.now < end && !has_shut_down {
-            return self.close(context);
+    /// Decides on a peer that has something to read or to close.
+    fn expire_reader(&mut self, unsent: usize, context: Context<'_>) -> Actions {
+        let (before, now) = (self.deadline.limit, context.now);
+        let expiry = match &mut self.state {
+            State::Lingering(lingering) => lingering.expire(unsent, before, now),
+            State::Draining(draining) => draining.expire(unsent, before, context.settings.body_time, now),
+            State::Open(_) | State::Closed { .. } => expire_unread(unsent, before),
+        };
+        match expiry {
+            Expiry::Abort => self.abort(context),
+            Expiry::Close => self.close(context),
+            Expiry::Renew => {
+                self.deadline.renew(context);
+                self.deadline.limit.unsent = unsent;
+                Actions::NONE
+            }
         }
-        self.expire_unread(unsent, context)
-    }
-
-    /// Cuts off a peer that has read everything and does not end the connection, over TLS, and one that does not read. A
-    /// transport can't tell the two apart: its own limit, asyncio's `ssl_shutdown_timeout`, also cuts off a slow reader.
-    fn expire_draining(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let State::Draining { read_at } = &mut self.state else { return Actions::NONE };
-        let before = self.deadline.unsent;
-        if unsent < before {
-            *read_at = context.now;
-        }
-        let is_stalled = context.settings.body_time.is_some_and(|time| read_at.after(time) <= context.now);
-        if (unsent, before) == (0, 0) || is_stalled {
-            return self.abort(context);
-        }
-        self.deadline.renew(context);
-        self.deadline.unsent = unsent;
-        Actions::NONE
-    }
-
-    /// Cuts off a peer that does not read, but not one that reads slowly.
-    fn expire_unread(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let before = self.deadline.unsent;
-        let has_read_all = matches!(self.state, State::Lingering { .. }) && unsent == 0;
-        if has_read_all || unsent >= before {
-            return self.abort(context);
-        }
-        self.deadline.renew(context);
-        self.deadline.unsent = unsent;
-        Actions::NONE
     }
 
     /// Returns whether there is no request to answer: none has begun to arrive, or it was answered before it was

@@ -186,7 +186,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             }
             Input::Tick(unsent) => self.expire(unsent, context, out),
             Input::Unsent(unsent) => {
-                self.deadline.unsent = unsent;
+                self.deadline.limit.unsent = unsent;
                 Actions::NONE
             }
             Input::Progress => {
@@ -195,8 +195,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 Actions::NONE
             }
             Input::WriteShutdown(HalfClose::Done) => {
-                if let State::Lingering { has_shut_down, .. } = &mut self.state {
-                    *has_shut_down = true;
+                if let State::Lingering(lingering) = &mut self.state {
+                    lingering.note_shut_down();
                 }
                 Actions::NONE
             }

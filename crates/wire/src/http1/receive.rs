@@ -43,11 +43,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
     ) -> Actions {
         match self.state {
             State::Open(_) => {}
-            State::Lingering { .. } => {
-                self.extend_linger(context);
+            State::Lingering(lingering) => {
+                if self.is_writable {
+                    lingering.extend(&mut self.deadline.limit, context);
+                }
                 return Actions::NONE;
             }
-            State::Draining { .. } | State::Closed { .. } => return Actions::NONE,
+            State::Draining(_) | State::Closed { .. } => return Actions::NONE,
         }
         if self.turn != Turn::Free || !self.read_buffer.is_empty() {
             self.read_buffer.push(data);
@@ -111,11 +113,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     fn end_with_peer(&mut self, context: Context<'_>) -> Actions {
         let is_over = matches!(self.state, State::Open(_)) && (self.ends_with_peer || !self.is_busy());
         self.note_left();
-        if is_over || matches!(self.state, State::Lingering { .. }) {
-            self.close(context)
-        } else {
-            Actions::NONE
-        }
+        if is_over || matches!(self.state, State::Lingering(_)) { self.close(context) } else { Actions::NONE }
     }
 
     /// Takes the end of the peer's side: what was kept is still answered. Calls that wait for the end are woken.

@@ -14,11 +14,13 @@
 use ::websocket::{Receiver, Sender};
 
 use crate::action::{Action, Actions};
+use crate::linger::{Draining, Lingering};
 use crate::log::LogRecord;
 use crate::message::RequestId;
-use crate::read_buffer::ReadBuffer;
+use crate::read_buffer::{ReadBuffer, pause_reading};
 use crate::record::Record;
-use crate::settings::{Context, Settings, Tick, Ticks};
+use crate::settings::{Context, Settings, Ticks};
+use crate::time_limit::TimeLimit;
 
 /// Codes of RFC 6455 section 7.4.1 and of the registry that it founds.
 pub(super) const NORMAL: u16 = 1000;
@@ -56,10 +58,7 @@ pub struct Connection {
     /// The bytes of messages that were sent.
     pub(super) sent: u64,
     pub(super) wait: Wait,
-    /// The tick that is too late for what is waited for.
-    pub(super) late: Tick,
-    /// The bytes that waited for the peer to read when the wait began.
-    pub(super) unsent: usize,
+    pub(super) limit: TimeLimit,
     /// Why the connection has ended, in the words of who has ended it.
     pub(super) reason: Box<str>,
     /// What is known of the connection for the log, until it has ended.
@@ -71,24 +70,10 @@ pub struct Connection {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     Open,
-    Closing {
-        code: u16,
-    },
-    Lingering {
-        code: u16,
-        /// The tick that ends it, whatever the peer sends.
-        end: Tick,
-        /// Whether the peer sees the end of our side.
-        has_shut_down: bool,
-    },
-    Draining {
-        code: u16,
-        /// When the peer was last seen to have read something.
-        read_at: Tick,
-    },
-    Closed {
-        code: u16,
-    },
+    Closing { code: u16 },
+    Lingering { code: u16, lingering: Lingering },
+    Draining { code: u16, draining: Draining },
+    Closed { code: u16 },
 }
 
 /// What a connection waits for.
@@ -180,15 +165,11 @@ impl Connection {
             Wait::Write => reading_time(settings),
             Wait::Close => Some(settings.websocket.close_time),
             Wait::Linger => Some(settings.linger_time),
-            // The time of a peer that has read everything. That of one that does not read is counted in steps of this
-            // length.
-            Wait::Drain => Some(
-                reading_time(settings).map_or(settings.linger_time, |time| time.min(settings.linger_time)),
-            ),
+            Wait::Drain => Some(Draining::step(reading_time(settings), settings)),
         };
         self.wait = wait;
-        self.unsent = if wait == Wait::Linger { usize::MAX } else { 0 };
-        self.late = time.map_or(Tick::NEVER, |time| context.now.after(time));
+        let limit = TimeLimit::starting(context.now, time);
+        self.limit = if wait == Wait::Linger { limit.sparing_readers() } else { limit };
     }
 
     /// Starts the next wait, and pauses or resumes reading: input that has no room stays in the kernel.
@@ -199,14 +180,9 @@ impl Connection {
             State::Closing { .. } | State::Lingering { .. } => false,
             State::Draining { .. } | State::Closed { .. } => self.reads_paused,
         };
-        let changes = is_full != self.reads_paused;
-        self.reads_paused = is_full;
+        let actions = pause_reading(&mut self.reads_paused, is_full);
         self.settle_wait(context);
-        match (changes, is_full) {
-            (false, _) => Actions::NONE,
-            (true, true) => Action::PauseReading.into(),
-            (true, false) => Action::ResumeReading.into(),
-        }
+        actions
     }
 
     /// Asks for another turn if input is kept that can be processed and nobody does that.

@@ -6,11 +6,13 @@ use super::connection::{
     ABNORMAL, Connection, GOING_AWAY, INTERNAL_ERROR, NO_CODE, NORMAL, SERVICE_RESTART, State, Wait,
 };
 use crate::action::{Action, Actions};
+use crate::linger::{Draining, Lingering};
 use crate::log::{LogEnd, LogKind, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::read_buffer::ReadBuffer;
 use crate::record::Record;
-use crate::settings::{Context, Tick};
+use crate::settings::Context;
+use crate::time_limit::TimeLimit;
 use crate::upgraded::Upgraded;
 
 impl Connection {
@@ -34,8 +36,7 @@ impl Connection {
             bytes_since_turn: 0,
             sent: 0,
             wait: Wait::None,
-            late: Tick::NEVER,
-            unsent: 0,
+            limit: TimeLimit::NONE,
             reason: Box::default(),
             record: upgraded.record,
             log: upgraded.log,
@@ -118,21 +119,18 @@ impl Connection {
         if self.has_input_ended {
             return actions.and(self.close(code, because, context));
         }
-        let end = context.now.after(context.settings.linger_time_at_most);
+        let lingering = Lingering::starting(context.now, context.settings.linger_time_at_most);
         self.read_buffer = ReadBuffer::new();
-        let left = self.leave(State::Lingering { code, end, has_shut_down: false }, because);
+        let left = self.leave(State::Lingering { code, lingering }, because);
         actions.and(left).and(self.settle(context)).with(Action::ShutdownWrite)
     }
 
-    /// Gives a lingering peer that has sent something more time, up to the end of all lingering.
-    #[cold]
+    /// Notes that a lingering peer has sent something.
     pub(super) fn extend_linger(&mut self, context: Context<'_>) {
-        if let State::Lingering { end, .. } = self.state
+        if let State::Lingering { lingering, .. } = self.state
             && self.is_writable
-            && context.now < end
         {
-            self.begin_wait(Wait::Linger, context);
-            self.late = self.late.min(end);
+            lingering.extend(&mut self.limit, context);
         }
     }
 
@@ -155,7 +153,7 @@ impl Connection {
     /// Waits only for the transport from here on.
     fn drain(&mut self, code: u16, reason: &str, context: Context<'_>) -> Actions {
         self.read_buffer = ReadBuffer::new();
-        let actions = self.leave(State::Draining { code, read_at: context.now }, reason);
+        let actions = self.leave(State::Draining { code, draining: Draining::starting(context.now) }, reason);
         self.settle_wait(context);
         actions
     }
@@ -184,12 +182,8 @@ impl Connection {
 
     /// Ends because the server does: the client may come back at once if another takes its place.
     pub(super) fn shut_down(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        if let State::Lingering { end, .. } = &mut self.state {
-            let soon = context.now.after(context.settings.linger_time);
-            *end = soon.min(*end);
-            if self.is_writable {
-                self.late = self.late.min(soon);
-            }
+        if let State::Lingering { lingering, .. } = &mut self.state {
+            lingering.shorten(self.is_writable.then_some(&mut self.limit), context);
         }
         if !self.is_open() {
             return Actions::NONE;

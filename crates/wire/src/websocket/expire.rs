@@ -2,6 +2,7 @@
 
 use super::connection::{ABNORMAL, Connection, INTERNAL_ERROR, State, Wait, reading_time};
 use crate::action::{Action, Actions};
+use crate::linger::{Expiry, expire_unread};
 use crate::settings::Context;
 
 /// The reason that an application gets for a peer which has not answered.
@@ -11,7 +12,7 @@ impl Connection {
     /// Handles the end of a wait. `unsent` is how much waits for the peer to read.
     #[cold]
     pub(super) fn expire(&mut self, unsent: usize, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        if !self.is_over(context.now) {
+        if !self.limit.is_over(context.now) {
             return Actions::NONE;
         }
         match self.wait {
@@ -23,9 +24,7 @@ impl Connection {
                 self.close(ABNORMAL, NO_PONG, context).with(Action::Write)
             }
             Wait::Close => self.close(self.state.code().unwrap_or(ABNORMAL), "", context),
-            Wait::Linger => self.expire_lingering(unsent, context),
-            Wait::Drain => self.expire_draining(unsent, context),
-            Wait::Write => self.expire_unread(unsent, context),
+            Wait::Write | Wait::Linger | Wait::Drain => self.expire_reader(unsent, context),
         }
     }
 
@@ -36,40 +35,24 @@ impl Connection {
         Action::Write.into()
     }
 
-    fn expire_lingering(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let State::Lingering { code, end, has_shut_down } = self.state else { return Actions::NONE };
-        if unsent == 0 && context.now < end && !has_shut_down {
-            return self.close(code, "", context);
+    /// Decides on a peer that has something to read or to close.
+    fn expire_reader(&mut self, unsent: usize, context: Context<'_>) -> Actions {
+        let (before, now) = (self.limit, context.now);
+        let expiry = match &mut self.state {
+            State::Lingering { lingering, .. } => lingering.expire(unsent, before, now),
+            State::Draining { draining, .. } => {
+                draining.expire(unsent, before, reading_time(context.settings), now)
+            }
+            State::Open | State::Closing { .. } | State::Closed { .. } => expire_unread(unsent, before),
+        };
+        match expiry {
+            Expiry::Abort => self.abort("", context),
+            Expiry::Close => self.close(self.state.code().unwrap_or(ABNORMAL), "", context),
+            Expiry::Renew => {
+                self.begin_wait(self.wait, context);
+                self.limit.unsent = unsent;
+                Actions::NONE
+            }
         }
-        self.expire_unread(unsent, context)
-    }
-
-    /// Cuts off a peer that has read everything and does not end the connection, over TLS, and one that does not read.
-    fn expire_draining(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let State::Draining { read_at, .. } = &mut self.state else { return Actions::NONE };
-        let before = self.unsent;
-        if unsent < before {
-            *read_at = context.now;
-        }
-        let is_stalled =
-            reading_time(context.settings).is_some_and(|time| read_at.after(time) <= context.now);
-        if (unsent, before) == (0, 0) || is_stalled {
-            return self.abort("", context);
-        }
-        self.begin_wait(Wait::Drain, context);
-        self.unsent = unsent;
-        Actions::NONE
-    }
-
-    /// Cuts off a peer that does not read, but not one that reads slowly.
-    fn expire_unread(&mut self, unsent: usize, context: Context<'_>) -> Actions {
-        let before = self.unsent;
-        let has_read_all = matches!(self.state, State::Lingering { .. }) && unsent == 0;
-        if has_read_all || unsent >= before {
-            return self.abort("", context);
-        }
-        self.begin_wait(self.wait, context);
-        self.unsent = unsent;
-        Actions::NONE
     }
 }

@@ -146,7 +146,7 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
     }
 
     fn is_late(&self, now: Tick) -> bool {
-        self.is_over(now)
+        self.limit.is_over(now)
     }
 
     fn is_drained(&self) -> bool {
@@ -155,11 +155,6 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection {
 }
 
 impl Connection {
-    /// Returns whether the time for what is waited for is over.
-    pub(super) fn is_over(&self, now: Tick) -> bool {
-        self.late <= now && self.late != Tick::NEVER
-    }
-
     /// Takes an input that is not part of every message.
     #[cold]
     fn take_event(
@@ -187,12 +182,12 @@ impl Connection {
             }
             Input::Tick(unsent) => self.expire(unsent, context, out),
             Input::Unsent(unsent) => {
-                self.unsent = unsent;
+                self.limit.unsent = unsent;
                 Actions::NONE
             }
             Input::WriteShutdown(HalfClose::Done) => {
-                if let State::Lingering { has_shut_down, .. } = &mut self.state {
-                    *has_shut_down = true;
+                if let State::Lingering { lingering, .. } = &mut self.state {
+                    lingering.note_shut_down();
                 }
                 Actions::NONE
             }

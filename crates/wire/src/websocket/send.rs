@@ -57,7 +57,7 @@ impl Connection {
         if !self.is_writable {
             // Several tasks may send. A peer reads if less waits than what has waited and what they have added.
             let kept = if sent.content.is_some() { length } else { 0 };
-            self.unsent = self.unsent.saturating_add(out.len() - before + kept);
+            self.limit.unsent = self.limit.unsent.saturating_add(out.len() - before + kept);
         }
         self.sent += length as u64;
         self.bytes_since_turn += MESSAGE_COUNTS + out.len() - before + length;
