@@ -1,4 +1,4 @@
-//! The opening handshake of a server (RFC 6455 section 4.2).
+//! The opening handshake of a server (RFC 6455 section 4.2; over a stream of HTTP/2, RFC 8441 section 5).
 
 use std::error::Error;
 use std::fmt;
@@ -30,7 +30,8 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handshake {
-    accept: [u8; ACCEPT_BYTES],
+    /// The answer to the key; over a stream there is no key.
+    accept: Option<[u8; ACCEPT_BYTES]>,
     extension: Option<(Agreed, String)>,
 }
 
@@ -59,22 +60,45 @@ impl Handshake {
         if !values(b"connection").flat_map(elements).any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
             return Err(HandshakeError::Connection);
         }
+        let keyless = Self::over_stream(fields.clone(), deflate)?;
+        let key = only(values(b"sec-websocket-key")).filter(|key| is_key(key)).ok_or(HandshakeError::Key)?;
+        Ok(Self { accept: Some(accept(key)), ..keyless })
+    }
+
+    /// Reads the handshake of a request for a stream of its own: `CONNECT` with the `:protocol` `websocket` (RFC 8441 section
+    /// 5), which the caller has checked. There is no key, and no field says `upgrade`. The names of the fields are in lower
+    /// case, and their values have no white space around them.
+    ///
+    /// # Errors
+    ///
+    /// A [`HandshakeError`] of the version or the extensions.
+    ///
+    /// ```
+    /// let fields = [(&b"sec-websocket-version"[..], &b"13"[..])];
+    /// let handshake = websocket::Handshake::over_stream(fields.into_iter(), None).unwrap();
+    /// assert_eq!(handshake.fields().count(), 0);
+    /// ```
+    pub fn over_stream<'a>(
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        deflate: Option<&DeflateSettings>,
+    ) -> Result<Self, HandshakeError> {
+        let values =
+            |name: &'static [u8]| fields.clone().filter(move |field| field.0 == name).map(|field| field.1);
         if only(values(b"sec-websocket-version")) != Some(b"13") {
             return Err(HandshakeError::Version);
         }
-        let key = only(values(b"sec-websocket-key")).filter(|key| is_key(key)).ok_or(HandshakeError::Key)?;
         let extension = negotiate(values(b"sec-websocket-extensions"), deflate)
             .map_err(|_| HandshakeError::Extensions)?;
-        Ok(Self { accept: accept(key), extension })
+        Ok(Self { accept: None, extension })
     }
 
-    /// The fields of the 101 response beside `upgrade` and `connection`: `sec-websocket-accept` and, if compression was
-    /// agreed, `sec-websocket-extensions` (RFC 6455 section 4.2.2).
+    /// The fields of the response beside `upgrade` and `connection`: `sec-websocket-accept` for the key and, if compression
+    /// was agreed, `sec-websocket-extensions` (RFC 6455 section 4.2.2).
     pub fn fields(&self) -> impl Iterator<Item = (&'static [u8], &[u8])> {
-        let accept = (&b"sec-websocket-accept"[..], &self.accept[..]);
+        let accept = self.accept.as_ref().map(|accept| (&b"sec-websocket-accept"[..], &accept[..]));
         let extension =
             self.extension.as_ref().map(|(_, answer)| (&b"sec-websocket-extensions"[..], answer.as_bytes()));
-        std::iter::once(accept).chain(extension)
+        accept.into_iter().chain(extension)
     }
 
     /// The compression that was agreed, for [`Receiver`](crate::Receiver) and [`Sender`](crate::Sender).
@@ -119,7 +143,7 @@ pub enum HandshakeError {
 
 impl HandshakeError {
     /// The status of the response: 426 for another version of WebSocket, with the field `sec-websocket-version: 13` (RFC
-    /// 6455 section 4.4), else 400.
+    /// 6455 section 4.4), else 400. HTTP/2 has no upgrade, and so no 426 (RFC 9113 section 8.2.2).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -1,6 +1,6 @@
 //! Which requests are handshakes, what they are answered, and the subprotocols that they offer.
 
-use websocket::{Handshake, HandshakeError, is_token, subprotocols};
+use websocket::{DeflateSettings, Handshake, HandshakeError, is_token, subprotocols};
 
 const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
 const VERSION: (&str, &str) = ("sec-websocket-version", "13");
@@ -104,4 +104,40 @@ fn tokens() {
     for name in ["", " ", "a b", "a,b", "a;b", "a/b", "a\"", "ä", "a\0", "(a)", "a=b", "\x7f", "@", "{}"] {
         assert!(!is_token(name.as_bytes()), "{name}");
     }
+}
+
+#[test]
+fn a_handshake_over_a_stream_has_no_key() {
+    let read = |fields: &[(&str, &str)]| {
+        let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        Handshake::over_stream(fields, None)
+    };
+    // RFC 8441 section 5.1 has the fields of the example.
+    let example = [
+        ("sec-websocket-protocol", "chat, superchat"),
+        ("sec-websocket-extensions", "permessage-deflate"),
+        VERSION,
+        ("origin", "http://www.example.com"),
+    ];
+    let handshake = read(&example).expect("the example of RFC 8441");
+    assert_eq!(handshake.fields().count(), 0);
+    // A key that a client sends all the same is not answered.
+    assert_eq!(read(&[VERSION, KEY, CONNECTION]).expect("a version").fields().count(), 0);
+    for fields in [&[][..], &[("sec-websocket-version", "8")], &[VERSION, VERSION]] {
+        assert_eq!(read(fields).unwrap_err(), HandshakeError::Version);
+    }
+    let malformed = read(&[VERSION, ("sec-websocket-extensions", "a b")]);
+    assert_eq!(malformed.unwrap_err(), HandshakeError::Extensions);
+}
+
+#[test]
+fn a_handshake_over_a_stream_agrees_on_compression() {
+    let deflate = DeflateSettings { window_bits: 12, at_least: 1024, level: 6 };
+    let offer = (&b"sec-websocket-extensions"[..], &b"permessage-deflate; client_max_window_bits"[..]);
+    let version = (VERSION.0.as_bytes(), VERSION.1.as_bytes());
+    let handshake = Handshake::over_stream([version, offer].into_iter(), Some(&deflate)).expect("a version");
+    let answer: Vec<_> = handshake.fields().collect();
+    let expected = &b"permessage-deflate; server_no_context_takeover; client_max_window_bits=12"[..];
+    assert_eq!(answer, [(&b"sec-websocket-extensions"[..], expected)]);
+    assert!(handshake.agreed().is_some());
 }
