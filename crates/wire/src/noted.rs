@@ -16,7 +16,7 @@ pub enum HeadPart {
     Path,
     /// `b`, as it was sent; empty without one.
     Query,
-    /// `HTTP/1.1`.
+    /// `HTTP/1.1`, or `HTTP/2`.
     Protocol,
     /// The values of a field, joined by commas. The name is in lower case.
     Field(Box<[u8]>),
@@ -141,16 +141,20 @@ impl Noted {
         noted
     }
 
-    /// Copies fields of the head of a final response, as it is written.
+    /// Copies fields of a final response, as they are written.
     #[cold]
-    pub(crate) fn add_response(&mut self, head: &[u8], parts: &NotedParts) {
+    pub(crate) fn add_response<'a>(
+        &mut self,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        parts: &NotedParts,
+    ) {
         // A head that was withdrawn is replaced by another one.
         let kept = parts.request.len();
         let end = (0..kept).rev().find_map(|number| self.end(number));
         self.bytes.truncate(end.unwrap_or(self.total as usize * SIZE));
         self.count = self.count.min(u32::try_from(kept).unwrap_or(u32::MAX));
         for name in &parts.response {
-            self.add_field(fields_of(head), name);
+            self.add_field(fields.clone(), name);
         }
     }
 
@@ -194,7 +198,7 @@ impl Noted {
 }
 
 /// Returns the fields of an encoded head.
-fn fields_of(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn fields_of(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
     let lines = head.split(|byte| *byte == b'\n').skip(1).map(<[u8]>::trim_ascii_end);
     lines.take_while(|line| !line.is_empty()).filter_map(|line| {
         let colon = line.iter().position(|byte| *byte == b':')?;

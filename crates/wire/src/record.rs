@@ -1,6 +1,6 @@
 //! What is known of a request for its record, from its head on.
 
-use crate::noted::Noted;
+use crate::noted::{self, Noted};
 use crate::settings::Settings;
 
 /// What is known of a request for its record.
@@ -56,7 +56,22 @@ impl Record {
         if let (Self::Noted(noted), Some(parts)) = (self, &settings.noted)
             && !parts.response.is_empty()
         {
-            noted.add_response(head, parts);
+            noted.add_response(noted::fields_of(head), parts);
+        }
+    }
+
+    /// Notes the fields of a final response that is not written as text.
+    #[allow(dead_code, reason = "the streams of HTTP/2 will use it")]
+    #[inline]
+    pub(crate) fn note_fields<'a>(
+        &mut self,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        settings: &Settings,
+    ) {
+        if let (Self::Noted(noted), Some(parts)) = (self, &settings.noted)
+            && !parts.response.is_empty()
+        {
+            noted.add_response(fields, parts);
         }
     }
 }

@@ -5,9 +5,10 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 334] = [
+pub(super) const TEXTS: [&str; 335] = [
     "1.0",
     "1.1",
+    "2",
     "ClientDisconnected",
     "Comment",
     "DEBUG_STACK_DEPTH",

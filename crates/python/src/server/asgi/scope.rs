@@ -22,7 +22,7 @@ pub(super) struct ScopeBuilder<'py> {
     raw_path: Bound<'py, PyBytes>,
     /// Absent if it is empty.
     query: Option<Bound<'py, PyBytes>>,
-    is_1_0: bool,
+    version: http::Version,
     fields: Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>,
     /// What the client of a WebSocket offers; `None` for another request.
     subprotocols: Option<Vec<Bound<'py, PyAny>>>,
@@ -55,7 +55,7 @@ impl<'py> ScopeBuilder<'py> {
             path,
             raw_path,
             query: if query.is_empty() { None } else { Some(make::bytes(py, query)?) },
-            is_1_0: head.version() == http::Version::Http10,
+            version: head.version(),
             fields,
             subprotocols: is_websocket.then(|| subprotocols(py, head)).transpose()?,
             asks_for_upgrade: !is_websocket && head.upgrade().is_some(),
@@ -108,8 +108,10 @@ impl<'py> ScopeBuilder<'py> {
             extensions.set_item(name!("tls"), tls(protocol, prototype, py)?.copy()?)?;
         }
         scope.set_item(name!("extensions"), extensions)?;
-        if self.is_1_0 {
-            scope.set_item(name!("http_version"), name!("1.0"))?;
+        match self.version {
+            http::Version::Http11 => {}
+            http::Version::Http10 => scope.set_item(name!("http_version"), name!("1.0"))?,
+            http::Version::Http2 => scope.set_item(name!("http_version"), name!("2"))?,
         }
         if let Some(state) = &http_server.settings.state {
             scope.set_item(name!("state"), state.bind(py).copy()?)?;

@@ -148,8 +148,11 @@ fn http_version(this: This<'_, Request>) -> PyResult<Bound<'_, PyAny>> {
     if let Some(given) = given(this, name!("http_version"))? {
         return Ok(given);
     }
-    let version = this.with_head(py, http::Head::version)?;
-    let text = if version == http::Version::Http10 { name!("1.0") } else { name!("1.1") };
+    let text = match this.with_head(py, http::Head::version)? {
+        http::Version::Http10 => name!("1.0"),
+        http::Version::Http11 => name!("1.1"),
+        http::Version::Http2 => name!("2"),
+    };
     Ok(text.bind(py).clone().into_any())
 }
 
