@@ -6,6 +6,7 @@ keep connections during the turns of the others. Rounds and statistics are not k
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from vitok_bench import usage
+from vitok_bench import http2_check, usage
 from vitok_bench.child import Child, ChildError
 from vitok_bench.http_rows import HttpRow
 from vitok_bench.http_servers import HOST
@@ -196,25 +197,37 @@ def check(row: HttpRow, port: int, *, is_raw: bool) -> None:
 
     Of the raw server, whose answers are made up, only the length is compared.
     """
-    connection = _connection(port, is_secure=row.is_secure)
     try:
-        headers = {"Content-Type": row.media_type} if row.body else {}
-        connection.request("POST" if row.body else "GET", row.path, body=row.body or None, headers=headers)
-        response = connection.getresponse()
-        answer = response.read()
+        status, answer, is_chunked = _by_http2(row, port) if row.is_http2 else _by_http1(row, port)
     except TimeoutError:
         raise ChildError("hang", f"no answer in {CHECK_LIMIT_S:g} s") from None
     except http.client.HTTPException as error:
         raise ChildError("wrong", f"{type(error).__name__}: {error}") from error
-    finally:
-        connection.close()
-    if response.status != OK:
-        raise ChildError("wrong", f"{row.path} was answered by status {response.status}")
+    except http2_check.Http2Error as error:
+        raise ChildError("n/a", str(error)) from error
+    if status != OK:
+        raise ChildError("wrong", f"{row.path} was answered by status {status}")
     is_same = len(answer) == len(row.answer) if is_raw else answer == row.answer
     if not is_same:
         raise ChildError("wrong", f"{row.path} was answered by {len(answer)} bytes: {answer[:SHOWN_BYTES]!r}")
-    if row.is_chunked and response.getheader("transfer-encoding", "").lower() != "chunked":
+    if row.is_chunked and not is_chunked:
         raise ChildError("wrong", f"{row.path} was not answered in chunks")
+
+
+def _by_http1(row: HttpRow, port: int) -> tuple[int, bytes, bool]:
+    """Return the status, the body, and whether it came in chunks."""
+    with contextlib.closing(_connection(port, is_secure=row.is_secure)) as connection:
+        headers = {"Content-Type": row.media_type} if row.body else {}
+        connection.request("POST" if row.body else "GET", row.path, body=row.body or None, headers=headers)
+        response = connection.getresponse()
+        is_chunked = response.getheader("transfer-encoding", "").lower() == "chunked"
+        return response.status, response.read(), is_chunked
+
+
+def _by_http2(row: HttpRow, port: int) -> tuple[int, bytes, bool]:
+    """Return the same; HTTP/2 has no chunks."""
+    answer = http2_check.ask((HOST, port), row.path, row.body, row.media_type, tls=row.is_secure, limit_s=CHECK_LIMIT_S)
+    return answer.status, answer.content, False
 
 
 def _connection(port: int, *, is_secure: bool) -> http.client.HTTPConnection:

@@ -51,6 +51,8 @@ class HttpRow:
     warm_up: int = 4 * CONNECTIONS
     # Asked over TLS.
     is_secure: bool = False
+    # Asked by HTTP/2.
+    is_http2: bool = False
     # The unit that is counted.
     operation: str = "request"
     is_quick: bool = False

@@ -65,6 +65,8 @@ class Server:
     is_for_native: bool = False
     # Whether it does less than the others have to, and so is no peer but a limit.
     is_limit: bool = False
+    # The words for a server that speaks HTTP/2, in clear text and over TLS; None if it does not.
+    http2: tuple[str, ...] | None = None
     # The variables that make it another column; such a server differs from another one in TLS only.
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,6 +98,7 @@ VITOK: Final = Server(
     packages=("vitok",),
     tls=UVICORN_TLS,
     websocket=(),
+    http2=(),
     native=_vitok("vitok_bench.native_app:app"),
 )
 SERVERS: Final = {
@@ -128,12 +131,13 @@ SERVERS: Final = {
         is_for_websocket=True,
     ),
     "uvicorn+zuvloop": _uvicorn("zuvloop and httptools", "zuvloop", "httptools", "httptools", "zuvloop"),
-    "uvicorn+zttp": _uvicorn("uvloop and zttp", "uvloop", "zttp", "zttp", "uvloop"),
+    "uvicorn+zttp": replace(_uvicorn("uvloop and zttp", "uvloop", "zttp", "zttp", "uvloop"), http2=("--http2",)),
     "granian": Server(
         title="granian by ASGI, on uvloop",
         command=(*GRANIAN, "--interface", "asgi", APPLICATION),
         packages=("granian", "uvloop"),
         tls=GRANIAN_TLS,
+        http2=(),
         websocket=(),
     ),
     "granian-rsgi": Server(
@@ -141,6 +145,7 @@ SERVERS: Final = {
         command=(*GRANIAN, "--interface", "rsgi", "vitok_bench.http_app:rsgi"),
         packages=("granian", "uvloop"),
         tls=GRANIAN_TLS,
+        http2=(),
         # It answers for files itself, in Rust.
         native=(*GRANIAN, "--interface", "rsgi", "vitok_bench.native_rsgi:app", "--static-path-mount", "."),
     ),
@@ -152,6 +157,7 @@ SERVERS: Final = {
         ),
         packages=("h2corn", "uvloop"),
         tls=PLAIN_TLS,
+        http2=(),
         websocket=(),
     ),
     "hypercorn": Server(
@@ -162,6 +168,7 @@ SERVERS: Final = {
         ),
         packages=("hypercorn", "uvloop"),
         tls=PLAIN_TLS,
+        http2=(),
         websocket=(),
     ),
     "gunicorn": Server(
@@ -251,6 +258,11 @@ class ServerSpec:
         return not self.is_for_tls and not server.is_for_websocket and not server.is_for_native
 
     @property
+    def has_http2(self) -> bool:
+        """Whether it is measured by requests of HTTP/2."""
+        return not self.is_for_tls and SERVERS[self.name].http2 is not None
+
+    @property
     def has_native(self) -> bool:
         """Whether it is measured by applications in its own interface."""
         return not self.is_for_tls and bool(SERVERS[self.name].native)
@@ -269,6 +281,15 @@ class ServerSpec:
         """The same over TLS."""
         words = (word.format(certificate=certificate, key=key) for word in SERVERS[self.name].tls)
         return [*self.command(port), *words]
+
+    def http2_command(self, port: int) -> list[str]:
+        """The command of a server that speaks HTTP/2."""
+        return [*self.command(port), *(SERVERS[self.name].http2 or ())]
+
+    def secure_http2_command(self, port: int, *, certificate: Path, key: Path) -> list[str]:
+        """The same over TLS."""
+        words = self.tls_command(port, certificate=certificate, key=key)
+        return [*words, *(SERVERS[self.name].http2 or ())]
 
     def websocket_command(self, port: int) -> list[str]:
         """The command for the application of WebSocket."""

@@ -30,6 +30,8 @@ FILES_URL: Final = "https://github.com/vitok-loop/vitok/blob/main"
 PICTURES_URL: Final = "https://raw.githubusercontent.com/vitok-loop/vitok/main"
 LINE_WIDTH: Final = 120
 UNIT_NAMES: Final = {"cpu": "", "wait": " (µs waited)", "memory": " (bytes)"}
+# The suites whose names are abbreviations.
+ABBREVIATIONS: Final = {"http": "HTTP", "https": "HTTPS", "http2": "HTTP/2", "tls": "TLS"}
 # Pages run their commands in a test, which these would keep busy for long.
 NOT_RUN: Final = "<!-- test: skip: it installs the peers and measures for minutes -->"
 
@@ -104,8 +106,7 @@ def _commands(run: Run, names: Iterable[str], command: str) -> list[str]:
 
 def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
     names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
-    # A name that is an abbreviation is in capitals.
-    heading = suite.name.upper() if suite.name in ("http", "https", "tls") else suite.name.capitalize()
+    heading = ABBREVIATIONS.get(suite.name, suite.name.capitalize())
     yield from ("", f"### {heading}", "")
     yield from _paragraph(f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.")
     yield ""
