@@ -29,8 +29,8 @@ class Runs(Protocol):
 class Client:
     """A bare connection to a site."""
 
-    # What the scope of its requests says.
-    version = "1.1"
+    # What the scope of its requests says, and the access log.
+    version, protocol = "1.1", "HTTP/1.1"
 
     def __init__(self, site: Runs, channel: Any) -> None:
         self.site = site
@@ -84,6 +84,34 @@ class Client:
         Then the connection has to end, by end of file or reset, before the content does.
         """
         return self.site.run(self._cut())
+
+    def finish(self) -> None:
+        """Read the proper end of the content whose head was read, before which no more of it comes."""
+        assert self.begun is not None
+        if self.begun.one(b"transfer-encoding") is not None:
+            assert self.take(5) == b"0\r\n\r\n"
+
+    def fails(self) -> Answer:
+        """Read a response that is not to be taken for a good one: 500 and whole, or cut like in `cut`."""
+        head = self.head()
+        head.body = self.rest() if head.status == 500 else self.cut()
+        return head
+
+    def drain(self) -> None:
+        """Read what comes of the next response, or of the one whose head was read, however it ends."""
+        self.end()
+
+    def line_of(self, status: int, reason: bytes) -> bytes:
+        """Return the status line as it has to be."""
+        return b"HTTP/1.1 %d %s" % (status, reason)
+
+    def has_no_length(self, answer: Answer) -> bool:
+        """Return whether a head announces content whose length is not known."""
+        return (answer.all(b"transfer-encoding"), answer.all(b"content-length")) == ([b"chunked"], [])
+
+    def ends_after(self, answer: Answer) -> bool:
+        """Return whether a response is the last one of its connection, and says so."""
+        return answer.all(b"connection") == [b"close"] and self.rest() == b""
 
     def closed(self) -> None:
         """Read the end of file, before which nothing more comes."""

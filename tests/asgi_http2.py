@@ -17,8 +17,8 @@ from http2_requests import Requests
 class Http2SiteClient:
     """A connection to a site."""
 
-    # What the scope of its requests says.
-    version = "2"
+    # What the scope of its requests says, and the access log.
+    version, protocol = "2", "HTTP/2"
 
     def __init__(self, site: Runs, channel: Any, scheme: bytes = b"http") -> None:
         self.site = site
@@ -76,6 +76,43 @@ class Http2SiteClient:
         """
         return self.site.run(self._cut())
 
+    def finish(self) -> None:
+        """Read the proper end of the content whose head was read, before which no more of it comes."""
+        stream = self.begun
+        assert stream is not None
+        self.site.run(self._until(lambda: stream.is_over))
+        assert (stream.is_ended, len(stream.body)) == (True, self.taken)
+        self.begun = None
+
+    def fails(self) -> Answer:
+        """Read a response that is not to be taken for a good one: 500 and whole, or cut like in `cut`."""
+        stream = self._current()
+        self.site.run(self._until(lambda: stream.is_over))
+        answer = stream.answer()
+        assert stream.is_ended == (answer.status == 500)
+        assert stream.code is None or stream.is_ended or stream.code != Code.NO_ERROR
+        return answer
+
+    def drain(self) -> None:
+        """Read what comes of the next response, or of the one whose head was read, however it ends."""
+        stream = self._current()
+        self.site.run(self._until(lambda: stream.is_over))
+
+    def line_of(self, status: int, reason: bytes) -> bytes:
+        """Return what stands for the status line; there is none, and no reason."""
+        return b"HTTP/2 %d" % status
+
+    def has_no_length(self, answer: Answer) -> bool:
+        """Return whether a head announces content whose length is not known."""
+        return not answer.all(b"transfer-encoding") and not answer.all(b"content-length")
+
+    def ends_after(self, answer: Answer) -> bool:
+        """Return whether a response ends as one that is the last of its HTTP/1.1 connection: here others follow."""
+        count = len(self.peer.pongs)
+        self.peer.ping()
+        answers = self.site.run(self._until(lambda: len(self.peer.pongs) > count))
+        return answers and not answer.all(b"connection") and not self.peer.goaways
+
     def closed(self) -> None:
         """Read the end of file, before which nothing more comes but a GOAWAY."""
         news, goaways = self.peer.news, len(self.peer.goaways)
@@ -96,7 +133,7 @@ class Http2SiteClient:
 
     def close(self) -> None:
         """Close it. What was not read would make that a reset."""
-        if not self.is_at_end and self.sock.fileno() >= 0 and hasattr(self.channel, "read_now"):
+        if not self.is_at_end and self.sock.fileno() >= 0:
             while self._receive_now():
                 pass
         self.channel.close()
@@ -111,10 +148,14 @@ class Http2SiteClient:
 
     def leave(self) -> None:
         """Leave the oldest request alone that has no answer yet, or the one whose head was read."""
-        stream = self.begun or self._next()
-        self.begun = None
+        stream = self._current()
         self.peer.reset(stream.number, Code.CANCEL)
         self.site.run(self._flush())
+
+    def _current(self) -> Stream:
+        """Return the stream whose head was read, or the next one, which thereby is done with."""
+        stream, self.begun = self.begun or self._next(), None
+        return stream
 
     def _next(self) -> Stream:
         number, _ = self.requests.asked.popleft()
@@ -199,7 +240,8 @@ class Http2SiteClient:
         return content
 
     async def _cut(self) -> bytes:
-        stream, taken = (self.begun, self.taken) if self.begun else (self._next(), 0)
+        taken = self.taken if self.begun else 0
+        stream = self._current()
         await self._until(lambda: stream.is_over)
         assert not stream.is_ended, "the content is complete"
         assert stream.status is not None

@@ -20,6 +20,9 @@ class Channel(Protocol):
     def sock(self) -> socket.socket:
         """The socket."""
 
+    def offer(self, data: bytes) -> int:
+        """Send what can be sent while the loop does not run. Return how much that is."""
+
     async def read(self) -> bytes:
         """Return what arrives next, and nothing at the end of file."""
 
@@ -94,6 +97,18 @@ class StreamsChannel:
         """Send all of it."""
         self.writer.write(data)
         await self.writer.drain()
+
+    def offer(self, data: bytes) -> int:
+        """Hand all of it to the transport, which sends it when the loop runs."""
+        self.writer.write(data)
+        return len(data)
+
+    def read_now(self) -> None:
+        """Return None: what has arrived is known when the loop has run."""
+
+    def pause(self) -> None:
+        """Read nothing more."""
+        self.writer.transport.pause_reading()  # type: ignore[attr-defined, unused-ignore]
 
     def close(self) -> None:
         """Close it; TLS says goodbye."""

@@ -45,7 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # nohup ignores this one.
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "both_wires: a test that runs once for each version of HTTP")
-    config.addinivalue_line("markers", "http1_only(reason): of a module that has both_wires, a test of HTTP/1.1 alone")
+    for version in (1, 2):
+        config.addinivalue_line(
+            "markers", f"http{version}_only(reason): among both_wires, a test of this version alone"
+        )
     config.addinivalue_line("markers", "vitok_only: a promise of ours alone, for which asyncio is no oracle")
     watchdog_output = os.dup(2)
 
@@ -58,7 +61,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--loop asyncio`, leave out tests of vitok alone."""
+    """Leave out tests that are not for their version of HTTP and, with `--loop asyncio`, tests of vitok alone."""
+    items[:] = filter(wires.is_wanted, items)
     if config.getoption("--loop") == "asyncio":
         items[:] = [item for item in items if item.get_closest_marker("vitok_only") is None]
 
@@ -68,9 +72,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "loop_name" in metafunc.fixturenames:
         only = metafunc.config.getoption("--loop")
         metafunc.parametrize("loop_name", [only] if only else LOOP_NAMES)
-    if versions := wires.wires_of(metafunc.definition):
+    if metafunc.definition.get_closest_marker("both_wires"):
         metafunc.fixturenames.insert(0, "wire")
-        metafunc.parametrize("wire", versions, indirect=True)
+        metafunc.parametrize("wire", wires.WIRES, indirect=True)
 
 
 def pytest_collection_finish() -> None:

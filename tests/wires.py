@@ -1,7 +1,8 @@
 """The version of HTTP that the clients of a test speak.
 
 A module whose tests are about both has `both_wires` in its `pytestmark`: each test runs once for each version, with the
-same assertions. `http1_only` leaves a test of such a module to HTTP/1.1, and says why. The fixture `wire` chooses.
+same assertions. `http1_only` and `http2_only` leave a test of such a module, or a value of a parameter, to one of them,
+and say why. The fixture `wire` chooses.
 """
 
 from typing import Any
@@ -9,15 +10,22 @@ from typing import Any
 import pytest
 
 HTTP1, HTTP2 = "HTTP/1.1", "HTTP/2"
-WIRES = (HTTP1, HTTP2)
+# HTTP/2 joins them with the server that speaks it.
+WIRES = (HTTP1,)
 
 both_wires = pytest.mark.both_wires
 
 
 def http1_only(reason: str) -> Any:
-    """Leave a test to HTTP/1.1."""
+    """Leave a test, or a value of a parameter, to HTTP/1.1."""
     assert reason
     return pytest.mark.http1_only(reason)
+
+
+def http2_only(reason: str) -> Any:
+    """Leave a test, or a value of a parameter, to HTTP/2."""
+    assert reason
+    return pytest.mark.http2_only(reason)
 
 
 class _Chosen:
@@ -33,13 +41,12 @@ def in_use() -> str:
 
 def choose(wire: str) -> None:
     """Have new clients of sites and places speak this version."""
-    assert wire in WIRES
+    assert wire in (HTTP1, HTTP2)
     _Chosen.wire = wire
 
 
-def wires_of(item: Any) -> tuple[str, ...] | None:
-    """Return the versions for a test function, by its marks, or None if it knows nothing of them."""
-    marks = {mark.name for mark in item.iter_markers()}
-    if "both_wires" not in marks:
-        return None
-    return (HTTP1,) if "http1_only" in marks else WIRES
+def is_wanted(item: Any) -> bool:
+    """Return whether a test is one of its version."""
+    version = getattr(item, "callspec", None) and item.callspec.params.get("wire")
+    other = {HTTP1: "http2_only", HTTP2: "http1_only"}.get(version)
+    return other is None or item.get_closest_marker(other) is None

@@ -14,14 +14,15 @@ import pytest
 import vitok
 from asgi_messages import body, start
 from asgi_support import GET, Gate, Site, hello, request, respond, serving
-from log_support import Kept, ask_and_leave
+from log_support import LEAVING, Kept, ask_and_leave
 from native_support import a_coroutine, compiled, plain
 from vitok import _native
 from vitok.http.log import Log
 from vitok.http.options import OptionError, from_keywords, native_options
 from vitok.http.proxies import Forwarded, ProxyHeaders, Trusted
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 def only_line(site: Site) -> str:
@@ -58,8 +59,9 @@ def test_a_line(application: Any) -> None:
     """A line has what the request and the response say, and only that."""
     text = '%(h)s "%(r)s" %(s)s %(B)s "%(a)s" %({x-answer}o)s %({content-length}o)s %(scheme)s %(p)s'
     with serving(application, **formatted(text)) as site:
-        site.ask(request("/?b=c", 'user-agent: curl "8"'))
-        expected = f'127.0.0.1 "GET /?b=c HTTP/1.1" 201 5 "curl \\x228\\x22" one, two 5 http <{os.getpid()}>'
+        client = site.connect()
+        client.ask(request("/?b=c", 'user-agent: curl "8"'))
+        expected = f'127.0.0.1 "GET /?b=c {client.protocol}" 201 5 "curl \\x228\\x22" one, two 5 http <{os.getpid()}>'
         assert only_line(site) == expected
 
 
@@ -100,7 +102,7 @@ def test_json(application: Any) -> None:
             "method": "GET",
             "path": "/",
             "query": 'c="d"',
-            "protocol": "HTTP/1.1",
+            "protocol": client.protocol,
             "status": 201,
             "bytes": 5,
             "end": "complete",
@@ -134,6 +136,7 @@ def test_hostile_fields(field: bytes) -> None:
         assert len(found["a"]) >= 3
 
 
+@http1_only("text that is no request")
 def test_a_line_of_what_is_refused() -> None:
     """What was no request has a line without its parts, in JSON with null and the reason."""
     with serving(hello, **formatted("%(r)s %(s)s %(end)s")) as site:
@@ -150,7 +153,7 @@ def test_a_line_of_what_is_refused() -> None:
         assert found["end"].startswith("refused: ")
 
 
-@pytest.mark.parametrize("ending", ["close", "reset"])
+@pytest.mark.parametrize("ending", LEAVING)
 def test_a_client_that_leaves(ending: str) -> None:
     """A client that leaves before its answer has 499, although the application answers."""
     gate = Gate()
@@ -229,7 +232,7 @@ def test_the_client_behind_a_proxy() -> None:
             assert only_line(site) == f"{host} {host}:{port} http"
         with serving(application, access_log=True, **options) as site:
             site.ask(request("/", FORWARDED))
-            assert only_line(site).startswith('203.0.113.7 "GET / HTTP/1.1" 200 ')
+            assert only_line(site).startswith(f'203.0.113.7 "GET / {client.protocol}" 200 ')
 
 
 def test_a_proxy_that_is_not_trusted() -> None:
@@ -267,6 +270,7 @@ def test_a_unix_socket(tmp_path: Any) -> None:
         assert only_line(site) == "- -"
 
 
+@http1_only("no client asks")
 @pytest.mark.parametrize("text", ["%(x)s", "%h", "", "%(h)d"])
 def test_a_format_with_a_fault(text: str) -> None:
     """A format with a fault is no option, and no setting."""

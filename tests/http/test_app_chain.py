@@ -9,8 +9,9 @@ import pytest
 from app_support import ask, get, problem, served
 from vitok.http import App, HTTPError
 from vitok.http.native.responses import Response
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 def traced(app: App, log: list[str], name: str = "", *, awaits: bool = False) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from app_support import ask, get, served
 from vitok.http import App
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 def fails(app: App, target: str = "/") -> str:

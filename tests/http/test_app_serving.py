@@ -11,8 +11,9 @@ import pytest
 from app_support import ask, get, problem, served
 from asgi_support import request
 from vitok.http import App, HTTPError
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 def echo(request: Any) -> str:

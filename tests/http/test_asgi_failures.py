@@ -13,8 +13,9 @@ from asgi_messages import body, sends, start
 from asgi_places import Place
 from asgi_support import BLOCK, GET, Gate, request, respond, serving
 from support import run_script
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 class Mistake(Exception):
@@ -35,8 +36,7 @@ def test_an_exception_before_the_response(waits: bool) -> None:
         client = site.connect()
         answer = client.ask()
         assert (answer.status, answer.body) == (500, b"Internal Server Error\n")
-        assert answer.one(b"connection") == b"close"
-        assert client.end() == b""
+        assert client.ends_after(answer)
         assert site.hooks.take() == [("Exception in ASGI application", mistake)]
 
 
@@ -54,16 +54,33 @@ def test_an_exception_after_the_start() -> None:
         client = site.connect()
         client.send(request("/late"))
         head = client.head()
-        assert (head.status, head.one(b"transfer-encoding")) == (200, b"chunked")
-        assert client.end() == b""
+        assert head.status == 200
+        assert client.has_no_length(head)
+        assert client.cut() == b""
         client = site.connect()
         client.send(request("/early"))
         assert client.head().status in (200, 500)
-        client.end()
+        client.drain()
         assert [type(error) for _, error in site.hooks.take()] == [Mistake] * 2
 
 
 def test_an_exception_in_the_middle() -> None:
+    """A response that fails in the middle is cut: its content has no end."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(start())
+        await send(body(b"part", True))
+        raise Mistake
+
+    with serving(application) as site:
+        client = site.connect()
+        client.send(GET)
+        assert client.cut() == b"part"
+        assert [type(error) for _, error in site.hooks.take()] == [Mistake]
+
+
+@http1_only("pipelining")
+def test_an_exception_in_the_middle_of_a_pipeline() -> None:
     """A response that fails in the middle is cut: no end of the chunks, no further request on the connection."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -80,6 +97,7 @@ def test_an_exception_in_the_middle() -> None:
         assert [type(error) for _, error in site.hooks.take()] == [Mistake]
 
 
+@http1_only("content that ends with the connection")
 def test_a_response_to_1_0_that_fails_in_the_middle(place: Place) -> None:
     """Its content ends with the connection: only a reset tells the client that this is not all."""
 
@@ -117,7 +135,7 @@ def test_returning_without_a_response(messages: list[Any]) -> None:
         client.send(GET)
         status = client.head().status
         assert status == 500 or messages
-        client.end()
+        client.drain()
         [(message, error)] = site.hooks.take()
         assert message.startswith("The ASGI application returned")
         assert error is None
@@ -128,7 +146,7 @@ def test_returning_in_the_middle() -> None:
     with serving(sends(start(), body(b"part", True))) as site:
         client = site.connect()
         client.send(GET)
-        assert client.end().endswith(b"4\r\npart\r\n")
+        assert client.cut() == b"part"
         assert site.hooks.take() == [("The ASGI application returned in the middle of its response", None)]
 
 
@@ -184,8 +202,9 @@ def test_an_application_that_is_cancelled() -> None:
         client.send(GET)
         site.wait(lambda: gate.waiting)
         tasks[0].cancel()
-        assert client.answer().status == 500
-        assert client.end() == b""
+        answer = client.answer()
+        assert answer.status == 500
+        assert client.ends_after(answer)
 
 
 def test_an_application_that_raises_cancelled_error() -> None:
@@ -238,7 +257,7 @@ def test_an_application_that_is_cancelled_while_it_sends_a_file(tmp_path: Path) 
         site.http.cancel_requests()
         site.wait(lambda: site.http.running == 0)
         assert [type(error) for error in errors] == [asyncio.CancelledError]
-        client.end()
+        client.drain()
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -266,7 +285,7 @@ def test_exceptions_that_leave_the_loop(kind: type[BaseException], when: str) ->
         with pytest.raises(kind, match="now"):
             site.loop.run_until_complete(asyncio.sleep(5))
         assert site.ask(request("/well")).body == b"well"
-        client.end()
+        client.drain()
         site.wait(lambda: site.http.running == 0)
         # Of a task whose first step raises it nobody hears but the loop, as with asyncio's eager tasks.
         gc.collect()
@@ -290,7 +309,7 @@ def test_errors_of_the_hooks() -> None:
         site.hooks.error = error  # type: ignore[method-assign]
         client = site.connect()
         client.send(GET)
-        client.end()
+        client.drain()
         assert site.ask(request("/well")).status == 200
         assert [type(report["exception"]) for report in site.reports] == [LookupError]
         site.reports.clear()
@@ -319,6 +338,7 @@ def test_an_error_that_goes_back_to_the_client_leaving() -> None:
         assert site.http.connections == 0
 
 
+@http1_only("a script with a client of its own")
 def test_a_server_in_a_loop_that_ends() -> None:
     """A loop that is closed with requests running says what asyncio says of pending tasks, and nothing else."""
     script = """

@@ -10,8 +10,9 @@ import pytest
 from asgi_messages import body, start
 from asgi_support import BLOCK, GET, Gate, Site, request, respond, serving
 from support import MIB, resident
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 # A read of the loop's, asyncio's mark for content, and what allocators keep: nowhere near what is sent here.
 GROWTH_AT_MOST = 8 * MIB
@@ -234,6 +235,7 @@ def test_many_sends_that_wait() -> None:
     assert done == ["first", "all"]
 
 
+@http1_only("pipelining")
 def test_pipelined_requests_of_who_does_not_read() -> None:
     """Requests whose answers nobody reads are not begun without end: the next one waits until there is room."""
     answered = 0
@@ -256,6 +258,7 @@ def test_pipelined_requests_of_who_does_not_read() -> None:
         assert answered == requests
 
 
+@http1_only("pipelining")
 def test_reading_stops_while_a_pipeline_is_full() -> None:
     """While one request is answered only so many of the next are read; they are answered in order later."""
     gate = Gate()

@@ -4,19 +4,15 @@ Frameworks listen in a task beside the one that sends. `receive()` is tested in 
 """
 
 import asyncio
-import socket
-import struct
 from typing import Any
 
 import pytest
 from asgi_messages import body, start
 from asgi_places import Place
 from asgi_support import GET, respond, serving
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
-
-# The two numbers of SO_LINGER: on, and no time, by which a closing socket sends a reset.
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 class Streamer:
@@ -75,9 +71,10 @@ def test_a_task_that_listens_ends_the_one_that_sends(place: Place, waits: bool) 
     """What is sent until the cancellation is dropped: no exception passes the clean-up of a framework."""
     streamer = Streamer(waits=waits)
     with serving(streamer, **place.options) as site:
-        _, writer = place.ask(site, GET)
+        client = place.connect(site)
+        client.send(GET)
         site.wait(lambda: streamer.sent > 100)
-        writer.transport.abort()
+        client.abort()
         site.wait(lambda: site.http.running == 0)
         assert streamer.heard == ["http.disconnect"]
         assert [type(error) for error in streamer.errors] == [asyncio.CancelledError]
@@ -88,9 +85,10 @@ def test_a_stream_that_nobody_ends(place: Place, waits: bool) -> None:
     """A task that listens and does nothing about it: `send()` raises in the end."""
     streamer = Streamer(waits=waits, ends=False)
     with serving(streamer, **place.options) as site:
-        _, writer = place.ask(site, GET)
+        client = place.connect(site)
+        client.send(GET)
         site.wait(lambda: streamer.sent > 100)
-        writer.transport.abort()
+        client.abort()
         site.wait(lambda: site.http.running == 0)
         assert streamer.heard == ["http.disconnect"]
         assert [type(error) for error in streamer.errors] == [ConnectionResetError]
@@ -101,9 +99,10 @@ def test_a_stream_beside_which_nobody_listens(place: Place, waits: bool) -> None
     """Nothing else would end it: `send()` raises."""
     streamer = Streamer(waits=waits, listens=False, ends=False)
     with serving(streamer, **place.options) as site:
-        _, writer = place.ask(site, GET)
+        client = place.connect(site)
+        client.send(GET)
         site.wait(lambda: streamer.sent > 100)
-        writer.transport.abort()
+        client.abort()
         site.wait(lambda: site.http.running == 0)
         assert streamer.heard == []
         assert [type(error) for error in streamer.errors] == [ConnectionResetError]
@@ -113,10 +112,10 @@ def test_an_answer_that_comes_too_late(place: Place) -> None:
     """A response of one message to a client that has left is dropped, and no error of the application's."""
     held = Held()
     with serving(held, **place.options) as site:
-        _, writer = place.ask(site, GET)
+        client = place.connect(site)
+        client.send(GET)
         site.wait(lambda: held.is_held)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        writer.transport.abort()
+        client.reset()
         site.wait(lambda: site.http.connections == 0)
         site.loop.call_soon(held.event.set)
         site.wait(lambda: site.http.running == 0)

@@ -10,8 +10,9 @@ import pytest
 from asgi_messages import body, start
 from asgi_support import GET, Answer, Site, request, respond, serving
 from vitok.http.options import native_options
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 class Tries:
@@ -178,7 +179,7 @@ def test_starting_twice(waits: bool) -> None:
     with serving(Tries(start(), body(b"part", True), start())) as site:
         client = site.connect()
         client.send(GET)
-        assert client.end().endswith(b"4\r\npart\r\n")
+        assert client.cut() == b"part"
         failed(site, RuntimeError, "once")
 
 
@@ -222,8 +223,7 @@ def test_longer_than_announced(data: bytes, more: bool) -> None:
     with serving(Tries(start(200, (b"content-length", b"5")), body(b"1234", True), body(data, more))) as site:
         client = site.connect()
         client.send(GET)
-        text = client.end()
-        assert text.endswith(b"\r\n\r\n1234")
+        assert client.cut() == b"1234"
         failed(site, RuntimeError, "longer", "Content-Length")
         assert served_well(site)
 
@@ -235,7 +235,7 @@ def test_shorter_than_announced() -> None:
         client.send(GET)
         head = client.head()
         assert head.one(b"content-length") == b"50"
-        assert client.end() in (b"1234", b"12345")
+        assert client.cut() in (b"1234", b"12345")
         failed(site, RuntimeError, "shorter", "Content-Length")
         assert served_well(site)
 
@@ -320,6 +320,7 @@ def test_wrong_calls(arguments: Any) -> None:
     assert len(errors) == 2
 
 
+@http1_only("no client asks")
 @pytest.mark.parametrize(
     ("options", "kind"),
     [
@@ -365,6 +366,7 @@ def test_options_that_are_none(options: Any, kind: type[Exception]) -> None:
         loop.close()
 
 
+@http1_only("no client asks")
 def test_an_option_without_a_default() -> None:
     """Every option and every limit has to be given: the native server has no defaults of its own."""
     import vitok

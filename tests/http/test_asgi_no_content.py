@@ -13,8 +13,9 @@ import served
 from asgi_messages import HEAD, body, sends, start
 from asgi_places import Place
 from asgi_support import GET, request, respond, serving
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 STATUSES = (204, 205, 304)
 LAST = request("/last", "connection: close")
@@ -39,14 +40,6 @@ def application(status: int, messages: list[Any]) -> Any:
     return application
 
 
-def heads_of(text: bytes) -> list[bytes]:
-    """The heads of responses of which the last one alone has content."""
-    *heads, content = text.split(b"\r\n\r\n")
-    assert content == b"the last one"
-    assert all(head.startswith(b"HTTP/1.1 ") for head in heads), heads
-    return heads
-
-
 def message_of(status: int) -> tuple[str, None]:
     """What is logged."""
     return (f"A response with status {status} has no content: what was sent is left out", None)
@@ -57,12 +50,16 @@ def message_of(status: int) -> tuple[str, None]:
 def test_content_is_left_out(place: Place, status: int, kind: str) -> None:
     """The head leaves alone, the connection goes on behind it, and each such response is told once."""
     with serving(application(status, CONTENTS[kind]), **place.options) as site:
-        heads = heads_of(place.exchange(site, GET + GET + LAST))
-        finals = [head for head in heads if not head.startswith(b"HTTP/1.1 103 ")]
-        assert [int(head.split(b" ")[1]) for head in finals] == [status, status, 200]
-        for head in finals[:2]:
-            assert b"transfer-encoding" not in head
-            assert (b"\r\ncontent-length: 0" in head, b"content-length" in head) == (status == 205, status == 205)
+        client = place.connect(site)
+        client.send(GET + GET + LAST)
+        for _ in range(2):
+            answer = client.answer()
+            assert (answer.status, answer.body) == (status, b"")
+            assert answer.all(b"transfer-encoding") == []
+            assert answer.all(b"content-length") == ([b"0"] if status == 205 else [])
+        last = client.answer()
+        assert (last.status, last.body) == (200, b"the last one")
+        assert client.ends_after(last)
         assert site.hooks.take() == [message_of(status)] * 2
 
 
@@ -71,8 +68,11 @@ def test_content_is_left_out(place: Place, status: int, kind: str) -> None:
 def test_content_for_head_is_no_mistake(place: Place, status: int, kind: str) -> None:
     """Applications answer HEAD as they answer GET; nothing is told."""
     with serving(application(status, CONTENTS[kind]), **place.options) as site:
-        heads = heads_of(place.exchange(site, HEAD + LAST))
-        assert [int(head.split(b" ")[1]) for head in heads if b" 103 " not in head] == [status, 200]
+        client = place.connect(site)
+        client.send(HEAD + LAST)
+        answer, last = client.answer("HEAD"), client.answer()
+        assert (answer.status, answer.body) == (status, b"")
+        assert (last.status, last.body) == (200, b"the last one")
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -91,6 +91,7 @@ def test_an_open_file(tmp_path: Path, status: int) -> None:
             assert site.hooks.take() == [message_of(status)] * 2
 
 
+@http1_only("a socket of its own")
 def test_the_line_in_the_log_of_the_command() -> None:
     """`vitok serve` writes one line, and no traceback, to its standard error."""
     with served.serving() as running:

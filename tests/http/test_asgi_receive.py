@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from asgi_support import GET, Gate, Site, echo, read_body, request, respond, serving
+from wires import both_wires, http2_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 POST = b"POST / HTTP/1.1\r\nhost: a\r\n"
 DISCONNECT = {"type": "http.disconnect"}
@@ -132,7 +133,9 @@ def test_bodies_of_all_sizes_arrive_whole(size: int, chunked: bool) -> None:
         assert client.ask(request(method="POST", body=b"again")).body == b"again"
 
 
-@pytest.mark.parametrize("ending", ["close", "reset", "half_close"])
+@pytest.mark.parametrize(
+    "ending", ["close", "reset", "half_close", pytest.param("leave", marks=http2_only("a stream"))]
+)
 def test_a_client_that_leaves_in_the_middle(ending: str) -> None:
     """A client that leaves before its body is complete is reported by `http.disconnect`, however it leaves."""
     listener = Listener()

@@ -3,17 +3,17 @@
 Bodies and responses are not tested here.
 """
 
-import asyncio
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgi_places import Place
 from asgi_support import GET, Site, request, respond, serving
 from certificates_made import Certificates
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 KEYS = [
     "type",
@@ -66,7 +66,7 @@ def test_every_key_and_its_type(site: Site, seen: Seen) -> None:
     assert type(scope) is dict
     assert scope["type"] == "http"
     assert scope["asgi"] == {"version": "3.0", "spec_version": "2.3"}
-    assert (scope["http_version"], scope["method"], scope["scheme"]) == ("1.1", "GET", "http")
+    assert (scope["http_version"], scope["method"], scope["scheme"]) == (client.version, "GET", "http")
     assert (scope["path"], scope["raw_path"], scope["query_string"], scope["root_path"]) == ("/", b"/", b"", "")
     assert scope["headers"] == [(b"host", b"a")]
     assert tuple(scope["client"]) == client.sock.getsockname()
@@ -203,6 +203,7 @@ def test_the_host_is_first(site: Site, seen: Seen) -> None:
         assert [value for name, value in scope["headers"] if name == b"host"] in ([b"real.example"], [b"other.example"])
 
 
+@http1_only("an older version on the same connection")
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_versions(site: Site, seen: Seen, version: str) -> None:
     """`http_version` is the request's, and one does not stick to the next request."""
@@ -231,28 +232,17 @@ def test_unix_sockets(seen: Seen, tmp_path: Path) -> None:
 
 def test_tls(seen: Seen, certificates: Certificates) -> None:
     """Over TLS the scheme is https, the addresses are the socket's, and answers arrive whole."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.certificate, certificates.key)
-    trusting = ssl.create_default_context(cafile=str(certificates.certificate))
-    with serving(seen, tls=context) as site:
-        answers, name = site.run(ask_over_tls(site, trusting))
-    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
+    place = Place("TLS", certificates)
+    with serving(seen, **place.options) as site:
+        client = place.connect(site)
+        name = client.sock.getsockname()
+        assert client.ask().body == b"ok"
+        last = client.ask(request("/", "connection: close"))
+        assert (last.status, last.body) == (200, b"ok")
+        assert client.ends_after(last)
     assert [scope["scheme"] for scope in seen.scopes] == ["https", "https"]
     assert {tuple(scope["client"]) for scope in seen.scopes} == {name}
     assert len({tuple(scope["server"]) for scope in seen.scopes}) == 1
-
-
-async def ask_over_tls(site: Site, trusting: ssl.SSLContext) -> tuple[bytes, Any]:
-    """Two requests over one connection, the second one the last."""
-    reader, writer = await asyncio.open_connection(*site.address, ssl=trusting)
-    name = writer.get_extra_info("sockname")
-    writer.write(GET)
-    first = await reader.readuntil(b"ok")
-    writer.write(request("/", "connection: close"))
-    second = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return first + second, name
 
 
 def test_state_is_copied(seen: Seen) -> None:

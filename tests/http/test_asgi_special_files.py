@@ -3,19 +3,19 @@
 Files that can be sent are tested in test_asgi_extensions.py.
 """
 
-import asyncio
 import os
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgi_messages import start
-from asgi_support import GET, Site, serving
+from asgi_places import Place
+from asgi_support import serving
 from certificates_made import Certificates
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 def fifo(folder: Path) -> Path:
@@ -59,53 +59,35 @@ class Application:
             raise
 
 
-@pytest.fixture(params=["plain", "TLS"])
-def context(request: pytest.FixtureRequest, certificates: Certificates) -> dict[str, Any]:
-    """Options of the server."""
-    if request.param == "plain":
-        return {}
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificates.certificate, certificates.key)
-    return {"tls": made}
+@pytest.fixture(params=["a stream of ours", "TLS"])
+def place(request: pytest.FixtureRequest, wire: str, certificates: Certificates) -> Place:
+    """Transports of ours."""
+    return Place(request.param, certificates)
 
 
-async def status_line(site: Site) -> bytes:
-    """The first line of an answer, over TLS or not."""
-    reader, writer = await asyncio.open_connection(*site.address, ssl=site.context)
-    writer.write(GET)
-    try:
-        return await reader.readline()
-    finally:
-        writer.close()
-
-
-def serve(application: Application, options: dict[str, Any]) -> None:
+def serve(application: Application, place: Place) -> None:
     """Ask once: the application's OSError is answered with 500 and told, and the server goes on."""
-    with serving(application, **options) as site:
-        if options:
-            site.context = ssl.create_default_context()
-            site.context.check_hostname = False
-            site.context.verify_mode = ssl.CERT_NONE
-        assert site.run(status_line(site)).startswith(b"HTTP/1.1 500 ")
+    with serving(application, **place.options) as site:
+        assert place.connect(site).ask().status == 500
         site.wait(lambda: site.http.running == 0)
         [(_, error)] = site.hooks.take()
         assert application.errors == [error]
 
 
-def test_pathsend(path: Path, context: dict[str, Any]) -> None:
+def test_pathsend(path: Path, place: Place) -> None:
     """By its name."""
-    serve(Application({"type": "http.response.pathsend", "path": str(path)}), context)
+    serve(Application({"type": "http.response.pathsend", "path": str(path)}), place)
 
 
 @pytest.mark.parametrize("count", [None, 5])
 @pytest.mark.parametrize("has_object", [True, False], ids=["file object", "descriptor"])
-def test_zerocopysend(path: Path, context: dict[str, Any], count: int | None, has_object: bool) -> None:
+def test_zerocopysend(path: Path, place: Place, count: int | None, has_object: bool) -> None:
     """By its descriptor, whatever is asked for of it; Python makes no file object of a folder."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         is_object = has_object and not path.is_dir()
         file = os.fdopen(descriptor, "rb", buffering=0, closefd=False) if is_object else descriptor
         message = {"type": "http.response.zerocopysend", "file": file}
-        serve(Application(message if count is None else {**message, "count": count}), context)
+        serve(Application(message if count is None else {**message, "count": count}), place)
     finally:
         os.close(descriptor)

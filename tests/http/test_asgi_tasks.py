@@ -14,8 +14,9 @@ import pytest
 import vitok
 from asgi_support import GET, Gate, hello, request, respond, serving
 from support import turn_until
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 # From here on asyncio can start a task with its first step, also within another task.
 IS_EAGER = sys.version_info >= (3, 12)
@@ -118,6 +119,7 @@ def test_a_task_that_tells_of_its_end_twice() -> None:
         site.loop.set_task_factory(None)
 
 
+@http1_only("a transport of the test's")
 def test_the_first_step_is_taken_at_once() -> None:
     """The application runs before `data_received` returns, and who needs not wait has answered by then."""
     steps: list[str] = []
@@ -130,6 +132,7 @@ def test_the_first_step_is_taken_at_once() -> None:
         protocol.connection_lost(None)
 
 
+@http1_only("a transport of the test's")
 def test_a_first_step_within_another_task() -> None:
     """Before 3.12 asyncio enters no task within another: such a request begins in the next turn."""
     steps: list[str] = []
@@ -146,6 +149,7 @@ def test_a_first_step_within_another_task() -> None:
         protocol.connection_lost(None)
 
 
+@http1_only("a transport of the test's")
 @pytest.mark.skipif(IS_EAGER, reason="the first step is no handle of the loop")
 def test_a_first_step_with_other_callbacks() -> None:
     """A callback that an overridden `call_soon` adds to the first step keeps its place before it."""

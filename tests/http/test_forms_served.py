@@ -10,6 +10,9 @@ from forms_support import MULTIPART, URLENCODED, body, part
 from vitok._native import Request
 from vitok.http import App, Form, FormLimits, HTTPError, UploadedFile
 from vitok.http.native import uploads
+from wires import both_wires, http2_only
+
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 BIG = bytes(range(256)) * 8192  # 2 MiB
 
@@ -181,7 +184,7 @@ def upload_half(client: Client, opened: list[IO[bytes]]) -> None:
     client.site.wait(lambda: opened)
 
 
-@pytest.mark.parametrize("way", ["close", "reset", "half_close"])
+@pytest.mark.parametrize("way", ["close", "reset", "half_close", pytest.param("leave", marks=http2_only("a stream"))])
 def test_the_files_of_a_client_that_leaves_are_deleted(site: Site, way: str, opened: list[IO[bytes]]) -> None:
     client = site.connect()
     upload_half(client, opened)

@@ -9,8 +9,9 @@ import pytest
 from asgi_support import GET, Gate, request, serving
 from native_support import Row, a_coroutine, compiled, plain
 from vitok import _native
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 Raises = Callable[[BaseException], Row]
 
@@ -54,8 +55,9 @@ def test_an_exception_is_reported(raises: Raises) -> None:
     """The client gets 500 without details, and the next connection is served."""
     with serving(compiled(raises(ValueError("secret")))) as site:
         for _ in range(2):
-            answer = site.ask()
-            assert answer.line == b"HTTP/1.1 500 Internal Server Error"
+            client = site.connect()
+            answer = client.ask()
+            assert answer.line == client.line_of(500, b"Internal Server Error")
             assert b"secret" not in answer.body
         for message, error in site.hooks.take():
             assert (message, str(error)) == ("Exception in a handler", "secret")

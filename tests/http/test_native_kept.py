@@ -7,8 +7,9 @@ import pytest
 from asgi_support import serving
 from native_support import compiled, plain
 from vitok import _native
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
 class Last(_native.Response):

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from asgi_support import GET, request, serving
 from native_support import compiled, plain
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 HANDSHAKE = (
     "Upgrade: websocket",
@@ -56,6 +57,7 @@ def test_a_mount_below_a_root_path() -> None:
     assert (seen[0]["path"], seen[0]["root_path"]) == ("/base/m/x", "/base/m")
 
 
+@http1_only("a handshake by Upgrade")
 def test_a_websocket_has_routes_of_its_own() -> None:
     """A handshake finds WebSockets and mounts only, and a plain request finds none of the former."""
     seen: list[dict[str, Any]] = []

@@ -10,10 +10,12 @@ import pytest
 from asgi_support import GET, Gate, request, serving
 from native_support import a_coroutine, compiled, plain
 from vitok import _native
+from wires import both_wires, http1_only
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 
+@http1_only("pipelining")
 def test_pipelined_requests_are_answered_in_order() -> None:
     """In a loop and not by recursion, on both paths in turn."""
 
@@ -41,6 +43,7 @@ def depth() -> int:
     return frames
 
 
+@http1_only("pipelining")
 def test_the_next_request_waits_for_a_task() -> None:
     """A connection answers one at a time."""
     gate = Gate()
@@ -58,6 +61,7 @@ def test_the_next_request_waits_for_a_task() -> None:
         assert [client.answer().body, client.answer().body] == [b"first", b"second"]
 
 
+@http1_only("the end of a connection")
 def test_http_1_0_and_connection_close() -> None:
     """The connection ends, or stays where the client asks for it."""
     with serving(compiled(plain(lambda _: "x"))) as site:
@@ -176,10 +180,11 @@ def test_a_target_without_a_path_is_the_root() -> None:
 def test_the_access_log() -> None:
     """A line for each request, as with any application."""
     with serving(compiled(plain(lambda _: ("four", 201))), access_log=True) as site:
-        site.ask(request("/?x"))
+        client = site.connect()
+        client.ask(request("/?x"))
         site.turn()
         [line] = site.hooks.lines
-        assert '"GET /?x HTTP/1.1" 201 4' in line
+        assert f'"GET /?x {client.protocol}" 201 4' in line
 
 
 def test_fields_of_every_response() -> None:

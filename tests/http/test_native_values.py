@@ -8,8 +8,9 @@ import pytest
 from asgi_support import request, serving
 from native_support import Row, a_coroutine, compiled, plain
 from vitok import _native
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 Returns = Callable[[Any], Row]
 
@@ -46,34 +47,34 @@ def returns(request: pytest.FixtureRequest) -> Returns:
 
 
 VALUES = [
-    ("text", b"200 OK", b"text/plain; charset=utf-8", b"text"),
-    ("", b"200 OK", b"text/plain; charset=utf-8", b""),
-    ("h\xe9 \u20ac", b"200 OK", b"text/plain; charset=utf-8", "h\xe9 \u20ac".encode()),
-    ("x" * 100_000, b"200 OK", b"text/plain; charset=utf-8", b"x" * 100_000),
-    (b"bytes\0", b"200 OK", b"application/octet-stream", b"bytes\0"),
-    (b"x" * 100_000, b"200 OK", b"application/octet-stream", b"x" * 100_000),
-    ({"a": [1, None]}, b"200 OK", b"application/json", b'{"a":[1,null]}'),
-    ([], b"200 OK", b"application/json", b"[]"),
-    (True, b"200 OK", b"application/json", b"true"),
-    (7, b"200 OK", b"application/json", b"7"),
-    (None, b"204 No Content", None, b""),
-    (("made", 201), b"201 Created", b"text/plain; charset=utf-8", b"made"),
-    ((None, 202), b"202 Accepted", None, b""),
-    (({"a": 1}, 404, {"content-type": "application/x"}), b"404 Not Found", b"application/x", b'{"a":1}'),
-    (("x", 499, [("X-A", "1")]), b"499 ", b"text/plain; charset=utf-8", b"x"),
+    ("text", 200, b"OK", b"text/plain; charset=utf-8", b"text"),
+    ("", 200, b"OK", b"text/plain; charset=utf-8", b""),
+    ("h\xe9 \u20ac", 200, b"OK", b"text/plain; charset=utf-8", "h\xe9 \u20ac".encode()),
+    ("x" * 100_000, 200, b"OK", b"text/plain; charset=utf-8", b"x" * 100_000),
+    (b"bytes\0", 200, b"OK", b"application/octet-stream", b"bytes\0"),
+    (b"x" * 100_000, 200, b"OK", b"application/octet-stream", b"x" * 100_000),
+    ({"a": [1, None]}, 200, b"OK", b"application/json", b'{"a":[1,null]}'),
+    ([], 200, b"OK", b"application/json", b"[]"),
+    (True, 200, b"OK", b"application/json", b"true"),
+    (7, 200, b"OK", b"application/json", b"7"),
+    (None, 204, b"No Content", None, b""),
+    (("made", 201), 201, b"Created", b"text/plain; charset=utf-8", b"made"),
+    ((None, 202), 202, b"Accepted", None, b""),
+    (({"a": 1}, 404, {"content-type": "application/x"}), 404, b"Not Found", b"application/x", b'{"a":1}'),
+    (("x", 499, [("X-A", "1")]), 499, b"", b"text/plain; charset=utf-8", b"x"),
 ]
 
 
-@pytest.mark.parametrize(("value", "status", "kind", "content"), VALUES)
+@pytest.mark.parametrize(("value", "status", "reason", "kind", "content"), VALUES)
 def test_a_value_becomes_a_response(
-    returns: Returns, value: Any, status: bytes, kind: bytes | None, content: bytes
+    returns: Returns, value: Any, status: int, reason: bytes, kind: bytes | None, content: bytes
 ) -> None:
     """Each kind of value, as GET gets it and twice on a connection."""
     with serving(compiled(returns(value))) as site:
         client = site.connect()
         for _ in range(2):
             answer = client.ask()
-            assert (answer.line, answer.one(b"content-type")) == (b"HTTP/1.1 " + status, kind)
+            assert (answer.line, answer.one(b"content-type")) == (client.line_of(status, reason), kind)
             assert answer.body == content
         assert site.http.connections == 1
 
@@ -86,7 +87,7 @@ def test_a_response_has_its_fields(returns: Returns) -> None:
         client = site.connect()
         for _ in range(2):
             answer = client.ask()
-            assert answer.line.startswith(b"HTTP/1.1 418")
+            assert answer.status == 418
             assert (answer.one(b"x-one"), answer.body) == (b"\xe9", b"body")
             assert answer.all(b"set-cookie") == [b"a=1", b"b=2"]
 
@@ -96,7 +97,7 @@ def test_head_has_the_length_and_no_content(returns: Returns) -> None:
     with serving(compiled(returns("five!"))) as site:
         client = site.connect()
         answer = client.ask(request(method="HEAD"))
-        assert (answer.one(b"content-length"), answer.line) == (b"5", b"HTTP/1.1 200 OK")
+        assert (answer.one(b"content-length"), answer.line) == (b"5", client.line_of(200, b"OK"))
         assert client.ask().body == b"five!"
 
 
@@ -107,8 +108,9 @@ NO_VALUES = [object(), ("x",), ("x", "y"), ("x", 20), ("x", 200, 5), ("x", 200, 
 def test_other_values_are_errors(returns: Returns, value: Any) -> None:
     """The error is reported, and the client gets 500 without details."""
     with serving(compiled(returns(value))) as site:
-        answer = site.ask()
-        assert answer.line == b"HTTP/1.1 500 Internal Server Error"
+        client = site.connect()
+        answer = client.ask()
+        assert answer.line == client.line_of(500, b"Internal Server Error")
         assert b"object" not in answer.body
         [(_, error)] = site.hooks.errors
         assert isinstance(error, (TypeError, ValueError))

@@ -20,8 +20,9 @@ from vitok.http.native import responses
 from vitok.http.native.errors import HTTPError
 from vitok.http.native.file_responses import content_type_of
 from vitok.http.native.responses import Response
+from wires import both_wires
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, both_wires]
 
 Ask = Callable[..., Recorded]
 SMALL = bytes(range(256)) * 4
@@ -34,10 +35,9 @@ def natively(response: Response, method: str = "GET", fields: Any = ()) -> Recor
     lines = [f"{name}: {value}" for name, value in fields]
     with serving(compiled(plain(lambda _: response), send=responses.send)) as site:
         answer = site.connect().ask(wire_request("/", *lines, method=method))
-    status = int(answer.line.split()[1])
     length = answer.one(b"content-length")
     headers = [(name, value) for name, value in answer.fields if name not in {b"content-length", b"date", b"server"}]
-    return Recorded(status, headers, None if length is None else int(length), [answer.body], has_ended=True)
+    return Recorded(answer.status, headers, None if length is None else int(length), [answer.body], has_ended=True)
 
 
 @pytest.fixture(params=[natively, sent])
