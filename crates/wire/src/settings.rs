@@ -140,23 +140,24 @@ pub struct Http2Settings {
 }
 
 /// How many frames that bring nothing a peer may send in an interval. With more it is attacking (RFC 9113 section 10.5).
+/// What honest peers send with messages may come more often, in proportion to these.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct FloodLimits {
     /// The length of an interval.
     pub interval: Ticks,
-    /// PING.
+    /// PING; one more for each HEADERS and DATA of either side.
     pub pings: u32,
-    /// SETTINGS.
+    /// SETTINGS, acknowledgements included.
     pub settings: u32,
-    /// `RST_STREAM`.
+    /// `RST_STREAM` of the peer, or that it has provoked; one more for each response that is complete.
     pub resets: u32,
-    /// PRIORITY and `PRIORITY_UPDATE`.
+    /// PRIORITY and `PRIORITY_UPDATE`; one more for each HEADERS and DATA of either side.
     pub priorities: u32,
-    /// `WINDOW_UPDATE`.
+    /// `WINDOW_UPDATE`; two more for each HEADERS and DATA of either side.
     pub window_updates: u32,
     /// DATA, HEADERS and CONTINUATION without content that end nothing.
     pub empty_frames: u32,
-    /// Frames of types that nobody knows.
+    /// GOAWAY, and frames of types that nobody knows.
     pub unknown_frames: u32,
     /// CONTINUATION, in one head instead of an interval.
     pub continuations: u32,

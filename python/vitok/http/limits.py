@@ -57,16 +57,16 @@ LIMITS: Final[Mapping[str, float | tuple[float, ...]]] = {
     "http2_table_bytes": 4096,
     # Frames of HTTP/2 that a client may send in a second although they bring nothing; with more it is attacking, and
     # its connection is closed. Each number is far above what clients do, and far below what takes a noticeable part of
-    # a processor. gRPC pings to measure the bandwidth, once in a round trip at most. nghttp2 and Envoy let 1000 answers
-    # wait, Go 10000.
+    # a processor. gRPC pings to measure the bandwidth, once in a round trip at most, when it got something: one more
+    # for each frame of messages. nghttp2 and Envoy let 1000 answers wait, Go 10000.
     "http2_pings": 1000,
     # A client has two in the life of a connection.
     "http2_settings": 50,
-    # Browsers send one or two with each request. Envoy 100 for each.
+    # Browsers send one or two with each request: one more for each frame of messages. Envoy 100 for each request.
     "http2_priorities": 1000,
-    # The simplest clients return the window after each frame, in the stream and in the connection: two for 16 KiB, so
-    # that 800 MB a second remain possible.
-    "http2_window_updates": 100_000,
+    # The simplest clients return the window after each frame, in the stream and in the connection: two more for each
+    # frame of messages. Envoy 10 for each that was sent.
+    "http2_window_updates": 1000,
     # DATA, HEADERS and CONTINUATION without content that end nothing, which no client needs. Envoy 1 in a row, h2 100
     # in the life of a connection.
     "http2_empty_frames": 100,
