@@ -17,6 +17,8 @@ from vitok_bench.http_servers import SERVERS
 from vitok_bench.loops import FACTORIES
 from vitok_bench.results import FormatError
 
+# The files of later runs that the pages show.
+LATER = ("http2-314",)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -84,6 +86,19 @@ def test_pages_get_their_sections_and_nothing_else(tmp_path: Path) -> None:
     assert (checkout / pages.CHART).is_file() and (checkout / pages.PICTURE).is_file()
 
 
+def test_a_later_run_of_another_suite_has_a_table_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    run = made_run(replace(made_row(asyncio=[30.0], vitok=[10.0]), name="turn"))
+    later = made_run(replace(made_row(asyncio=[40.0], vitok=[20.0]), name="h2_get"))
+    checkout = _checkout(tmp_path)
+    pages.write(run, Path("run.json"), (later, Path("later.json")), checkout=checkout)
+    tables = (checkout / pages.TABLES).read_text()
+    assert tables.index("| `turn` |") < tables.index("| `h2_get` | 40.0 | 20.0 |") < tables.index("### The runs")
+    assert tables.count("Measured on ") == 2
+    assert tables.index("benchmarks/results/run.json") < tables.index("benchmarks/results/later.json")
+    assert "h2_get" not in (checkout / pages.README).read_text()
+
+
 def test_a_page_without_markers_is_left_alone(tmp_path: Path) -> None:
     checkout = _checkout(tmp_path)
     before = (checkout / pages.README).read_text()
@@ -97,7 +112,10 @@ def test_the_pages_have_what_the_kept_run_says() -> None:
     """The sections and the chart are those of the file that the tables link to."""
     kept = pages.CHECKOUT / "benchmarks" / "results" / "bench-314.json"
     run = results.read(kept)
-    for name, lines in ((pages.README, pages.readme_lines(run)), (pages.TABLES, pages.table_lines(run, kept.name))):
+    # Suites that were measured later have files of their own.
+    more = [(results.read(path), path.name) for path in kept.parent.glob("*-314.json") if path.stem in LATER]
+    tables = pages.table_lines(run, kept.name, *more)
+    for name, lines in ((pages.README, pages.readme_lines(run)), (pages.TABLES, tables)):
         text = (pages.CHECKOUT / name).read_text()
         assert "\n".join([pages.BEGIN, "", *lines, "", pages.END]) in text
     assert (pages.CHECKOUT / pages.CHART).read_text() == chart.draw(run)

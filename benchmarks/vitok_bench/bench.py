@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif options.show:
             _show(results.read(options.show), options)
         elif options.pages:
-            for path in pages.write(results.read(options.pages), options.pages):
+            (run, source), *more = ((results.read(path), path) for path in options.pages)
+            for path in pages.write(run, source, *more):
                 print(f"written: {path.name}")
         elif options.list:
             _list(options)

@@ -43,7 +43,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--compare", type=Path, nargs=2, metavar=("A", "B"), help="show the changes from run A to run B"
     )
     instead.add_argument(
-        "--pages", type=Path, metavar="FILE", help="write the tables and pictures of the documentation from FILE"
+        "--pages",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="write the tables and pictures of the documentation from FILE, and tables of other suites from more files",
     )
     _add_method(parser.add_argument_group("method"))
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Writes what pages have from the file of a run: README.md its chart, docs/benchmarks.md all tables.
+"""Writes what pages have from the files of runs: README.md the chart of the first, docs/benchmarks.md all tables.
 
 Each is between two markers, and the rest of the page does not change. `figures.py` computes the figures, `chart.py` and
 `plot.py` draw the two pictures. It is for a checkout.
@@ -36,9 +36,13 @@ ABBREVIATIONS: Final = {"http": "HTTP", "https": "HTTPS", "http2": "HTTP/2", "tl
 NOT_RUN: Final = "<!-- test: skip: it installs the peers and measures for minutes -->"
 
 
-def write(run: Run, source: Path, *, checkout: Path = CHECKOUT) -> list[Path]:
-    """Return the files that were written; raises FormatError if a page has no place for its section."""
-    sections = {README: readme_lines(run), TABLES: table_lines(run, source.name)}
+def write(run: Run, source: Path, *more: tuple[Run, Path], checkout: Path = CHECKOUT) -> list[Path]:
+    """Return the files that were written; raises FormatError if a page has no place for its section.
+
+    `more` are later runs of other suites. Only their tables are shown.
+    """
+    others = ((other, path.name) for other, path in more)
+    sections = {README: readme_lines(run), TABLES: table_lines(run, source.name, *others)}
     parts = {name: _around(checkout / name) for name in sections}
     written = []
     for name, lines in sections.items():
@@ -64,13 +68,10 @@ def readme_lines(run: Run) -> Iterator[str]:
     yield from ("", *_commands(run, names, f"vitok bench --rows {rows}"))
 
 
-def table_lines(run: Run, name: str) -> Iterator[str]:
-    """The section of docs/benchmarks.md, for a file of that name in benchmarks/results/."""
-    machine, python = run.machine, run.machine["python"]
-    versions = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
+def table_lines(run: Run, name: str, *more: tuple[Run, str]) -> Iterator[str]:
+    """The section of docs/benchmarks.md, for files of these names in benchmarks/results/."""
     yield from _paragraph(
-        f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
-        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {versions}. Figures are medians of "
+        f"{_conditions(run)} Figures are medians of "
         "CPU time per operation, in ns where nothing else is said: user and system time, all threads of the process "
         "that runs the loop, or all processes of a server. The last column is the median of the ratios within each "
         f"round, with its quartiles; below 1, {run.subject} is cheaper than the best peer. Trust it more than the "
@@ -79,13 +80,29 @@ def table_lines(run: Run, name: str) -> Iterator[str]:
     yield from ("", f"![Costs in units of each row's best peer](assets/{Path(PICTURE).name})")
     for suite in run.suites:
         yield from _suite(run, suite)
-    yield from ("", "### The run", "")
-    url = f"{FILES_URL}/benchmarks/results/{name}"
-    yield from _paragraph(
-        f"The file [`{name}`]({url}) has every row and every round; `vitok bench --show {name} --details` prints "
-        "all of it. This is how it was made, with the peers that were installed:"
+    for other, _ in more:
+        for suite in other.suites:
+            yield from _suite(other, suite, conditions=f" {_conditions(other)}")
+    yield from ("", "### The run" if not more else "### The runs", "")
+    for one, file in ((run, name), *more):
+        url = f"{FILES_URL}/benchmarks/results/{file}"
+        yield from _paragraph(
+            f"The file [`{file}`]({url}) has every row and every round; `vitok bench --show {file} --details` prints "
+            "all of it. This is how it was made, with the peers that were installed:"
+        )
+        yield from ("", *_commands(one, one.loops, one.machine["command"]))
+        if more and one is not more[-1][0]:
+            yield ""
+
+
+def _conditions(run: Run) -> str:
+    """When, where and with which versions a run was made."""
+    machine, python = run.machine, run.machine["python"]
+    versions = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
+    return (
+        f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
+        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {versions}."
     )
-    yield from ("", *_commands(run, run.loops, machine["command"]))
 
 
 def _around(path: Path) -> tuple[str, str]:
@@ -104,11 +121,11 @@ def _commands(run: Run, names: Iterable[str], command: str) -> list[str]:
     return [NOT_RUN, "```console", f"$ pip install 'vitok[bench]' {peers}".rstrip(), f"$ {command}", "```"]
 
 
-def _suite(run: Run, suite: SuiteResult) -> Iterator[str]:
+def _suite(run: Run, suite: SuiteResult, *, conditions: str = "") -> Iterator[str]:
     names = [name for name in run.loops if any(name in row.columns for row in suite.rows)]
     heading = ABBREVIATIONS.get(suite.name, suite.name.capitalize())
     yield from ("", f"### {heading}", "")
-    yield from _paragraph(f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.")
+    yield from _paragraph(f"{suite.title[:1].upper()}{suite.title[1:]}; {suite.method}.{conditions}")
     yield ""
     head = ["row", *names, "operations per second", f"{run.subject} / best peer"]
     yield f"| {' | '.join(head)} |"
