@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::prelude::*;
 use wire::RequestId;
 
+use crate::ffi::free_list::FreeList;
 use crate::ffi::instance::{ClassValue, Plain, Visit, one_class};
 use crate::ffi::object::Object;
 use crate::ffi::this::This;
 use crate::ffi::trampoline::ErrorSet;
 use crate::server::connection::Protocol;
 use crate::server::file::Answering;
+
+/// Requests come and go one after the other; as many as wait at a time are kept.
+static SPARE: FreeList<RequestCycle> = FreeList::new(256);
 
 /// One request and its response.
 pub(super) struct RequestCycle {
@@ -75,6 +79,11 @@ impl ClassValue for RequestCycle {
     }
 
     fn clear(&self, _py: Python<'_>) {}
+
+    #[inline(always)]
+    fn spare() -> Option<&'static FreeList<Self>> {
+        Some(&SPARE)
+    }
 }
 
 impl Answering for RequestCycle {
