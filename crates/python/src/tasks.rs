@@ -129,7 +129,11 @@ fn take_first_step(owner: &Bound<'_, EventLoop>, queued: usize) -> Result<(), Er
     let py = owner.py();
     let state = owner.get();
     let is_in_task = match &state.imports.tasks.current_tasks {
-        Some(current) => current.bind(py).get_item(owner)?.is_some(),
+        // Nearly always no task of any loop is running.
+        Some(current) => {
+            let current = current.bind(py);
+            !current.is_empty() && current.get_item(owner)?.is_some()
+        }
         None => true,
     };
     if is_in_task {
