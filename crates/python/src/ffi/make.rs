@@ -3,6 +3,8 @@
 //! PyO3's own constructors and conversions of Rust's values panic then, so they are not used in this crate
 //! (`tools/checks/panicking.py`).
 
+use std::ptr::copy_nonoverlapping;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -34,6 +36,24 @@ pub(crate) fn latin_1<'py>(py: Python<'py>, text: &[u8]) -> Result<Bound<'py, Py
         unsafe { ffi::PyUnicode_FromKindAndData(kind, text.as_ptr().cast(), text.len().cast_signed()) };
     // SAFETY: that function makes strings.
     unsafe { owned_as(py, made) }
+}
+
+/// Creates a string of ASCII, which is cheaper still. Other characters are taken as Latin-1.
+#[inline]
+pub(crate) fn ascii<'py>(py: Python<'py>, text: &[u8]) -> Result<Bound<'py, PyString>, ErrorSet> {
+    // Strings of one character are shared by all of the interpreter.
+    if text.len() < 2 || !text.is_ascii() {
+        return latin_1(py, text);
+    }
+    // SAFETY: this thread is attached; the content of the new string is written below.
+    let made = unsafe { ffi::PyUnicode_New(text.len().cast_signed(), 127) };
+    // SAFETY: that function makes strings.
+    let made: Bound<'py, PyString> = unsafe { owned_as(py, made) }?;
+    // SAFETY: a string of ASCII, which has a byte for each character.
+    let start = unsafe { ffi::PyUnicode_1BYTE_DATA(made.as_ptr()) };
+    // SAFETY: the string is as long as the text, and no other code has it yet.
+    unsafe { copy_nonoverlapping(text.as_ptr(), start, text.len()) };
+    Ok(made)
 }
 
 /// Creates an interned string.

@@ -5,6 +5,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::names::NAMES;
+use crate::ffi::items::set;
 use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::object::Object;
@@ -81,40 +82,40 @@ impl<'py> ScopeBuilder<'py> {
         // Most requests have some of the prototype's values.
         let scope = kind.scope.bind(py).copy()?;
         if let Some(offered) = self.subprotocols {
-            scope.set_item(name!("subprotocols"), make::list(py, offered)?)?;
+            set(&scope, name!("subprotocols"), &make::list(py, offered)?)?;
         } else if !self.method.is(&**name!("GET")) {
-            scope.set_item(name!("method"), &self.method)?;
+            set(&scope, name!("method"), &self.method)?;
         }
-        scope.set_item(name!("path"), &self.path)?;
-        scope.set_item(name!("raw_path"), &self.raw_path)?;
+        set(&scope, name!("path"), &self.path)?;
+        set(&scope, name!("raw_path"), &self.raw_path)?;
         if let Some(query) = &self.query {
-            scope.set_item(name!("query_string"), query)?;
+            set(&scope, name!("query_string"), query)?;
         }
-        scope.set_item(name!("client"), client)?;
+        set(&scope, name!("client"), &client)?;
         let is_shared = |local: &Object| local.is(&server);
         if !http_server.shared.with(py, |shared| shared.local.as_ref().is_some_and(is_shared)) {
-            scope.set_item(name!("server"), server)?;
+            set(&scope, name!("server"), &server)?;
         }
         let pair = |(name, value): (Bound<'py, PyBytes>, Bound<'py, PyBytes>)| {
             make::tuple(py, [name.into_any(), value.into_any()]).map(Bound::into_any)
         };
         let pairs: Result<Vec<_>, ErrorSet> = self.fields.into_iter().map(pair).collect();
-        scope.set_item(name!("headers"), make::list(py, pairs?)?)?;
-        scope.set_item(name!("asgi"), kind.asgi.bind(py).copy()?)?;
+        set(&scope, name!("headers"), &make::list(py, pairs?)?)?;
+        set(&scope, name!("asgi"), &kind.asgi.bind(py).copy()?)?;
         let extensions = kind.extensions.bind(py).copy()?;
         if is_secure {
             let scheme = if is_websocket { name!("wss") } else { name!("https") };
-            scope.set_item(name!("scheme"), scheme)?;
-            extensions.set_item(name!("tls"), tls(protocol, prototype, py)?.copy()?)?;
+            set(&scope, name!("scheme"), scheme.bind(py))?;
+            set(&extensions, name!("tls"), &tls(protocol, prototype, py)?.copy()?)?;
         }
-        scope.set_item(name!("extensions"), extensions)?;
+        set(&scope, name!("extensions"), &extensions)?;
         match self.version {
             http::Version::Http11 => {}
-            http::Version::Http10 => scope.set_item(name!("http_version"), name!("1.0"))?,
-            http::Version::Http2 => scope.set_item(name!("http_version"), name!("2"))?,
+            http::Version::Http10 => set(&scope, name!("http_version"), name!("1.0").bind(py))?,
+            http::Version::Http2 => set(&scope, name!("http_version"), name!("2").bind(py))?,
         }
         if let Some(state) = &http_server.settings.state {
-            scope.set_item(name!("state"), state.bind(py).copy()?)?;
+            set(&scope, name!("state"), &state.bind(py).copy()?)?;
         }
         Ok(scope)
     }
@@ -127,7 +128,7 @@ fn paths<'py>(
     root_path: &str,
 ) -> Result<(Bound<'py, PyString>, Bound<'py, PyBytes>), ErrorSet> {
     if root_path.is_empty() && raw.is_ascii() && !raw.contains(&b'%') {
-        return Ok((make::latin_1(py, raw)?, make::bytes(py, raw)?));
+        return Ok((make::ascii(py, raw)?, make::bytes(py, raw)?));
     }
     let decoded = http::percent_decoded(raw);
     let path = [root_path, &String::from_utf8_lossy(&decoded)].concat();
