@@ -24,6 +24,8 @@ pub enum Action {
     ResumeReading,
     /// Give the [latest](crate::Wire::latest) request to the application, with its [head](crate::Wire::head).
     Start,
+    /// Give each [stream](crate::Connection::next_stream) of HTTP/2 its input, then [`Flush`](crate::Input::Flush) the connection.
+    Streams,
     /// Give the connection to another protocol, with [`upgrade`](crate::Wire::upgrade).
     Upgrade,
     /// Call [`turn_ends`](crate::Wire::turn_ends) when this turn of the loop ends.
@@ -38,9 +40,16 @@ pub enum Action {
     Abort,
     /// Close the transport at once so that the peer sees that it did not get everything: by a reset, where there is one.
     Reset,
+    /// Of a stream of HTTP/2: when this turn of the loop ends, call [`turn_ends`](crate::Wire::turn_ends) if it [holds a
+    /// head](crate::Wire::holds_head), then [`Flush`](crate::Input::Flush) the connection.
+    FlushConnection,
+    /// Of a stream of HTTP/2: it is over, and the connection gives it no more input.
+    EndStream,
+    /// Speak HTTP/2 on this connection of HTTP/1.1. [`Connection`](crate::Connection) does that, and no driver gets it.
+    SpeakHttp2,
 }
 
-const EVERY: [Action; 14] = [
+const EVERY: [Action; 18] = [
     Action::Write,
     Action::Log,
     Action::WakeReceive,
@@ -48,6 +57,7 @@ const EVERY: [Action; 14] = [
     Action::PauseReading,
     Action::ResumeReading,
     Action::Start,
+    Action::Streams,
     Action::Upgrade,
     Action::NotifyTurnEnd,
     Action::YieldTurn,
@@ -55,6 +65,9 @@ const EVERY: [Action; 14] = [
     Action::Close,
     Action::Abort,
     Action::Reset,
+    Action::FlushConnection,
+    Action::EndStream,
+    Action::SpeakHttp2,
 ];
 
 /// A set of actions. Iteration yields them in the order of performing.
@@ -66,7 +79,7 @@ const EVERY: [Action; 14] = [
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 #[must_use]
-pub struct Actions(u16);
+pub struct Actions(u32);
 
 impl Actions {
     /// No action.

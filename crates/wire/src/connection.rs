@@ -1,11 +1,13 @@
-//! A connection of a server, whatever is spoken over it: HTTP/1.1 first, and WebSocket once a handshake was accepted.
+//! A connection of a server, whatever is spoken over it: HTTP/1.1 or HTTP/2, and WebSocket once a handshake was accepted. A
+//! stream of HTTP/2 is a connection as well.
 //!
 //! This file is the only one that knows several wires.
 
 use std::sync::Arc;
 
-use crate::action::Actions;
+use crate::action::{Action, Actions};
 use crate::http1;
+use crate::http2::{self, StreamNews};
 use crate::input::Input;
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
@@ -14,21 +16,51 @@ use crate::settings::{Context, Settings, Tick};
 use crate::websocket;
 
 /// The state of one connection.
-pub struct Connection<B> {
+pub struct Connection<B: AsRef<[u8]>> {
     spoken: Spoken<B>,
 }
 
 /// What is spoken.
-enum Spoken<B> {
+enum Spoken<B: AsRef<[u8]>> {
     Http1(http1::Connection<B>),
     WebSocket(websocket::Connection),
+    Http2(Box<http2::Connection<B>>),
+    Http2Stream(Box<http2::Stream<B>>),
 }
 
-impl<B> Connection<B> {
+impl<B: AsRef<[u8]>> Connection<B> {
     /// Creates the state of a connection that is not made yet.
     #[must_use]
     pub fn new(limits: impl Into<Arc<http::Limits>>) -> Self {
         Self { spoken: Spoken::Http1(http1::Connection::new(limits)) }
+    }
+
+    /// Decides that a connection which is not made yet speaks HTTP/2, because TLS has agreed on that (RFC 9113 section 3.2)
+    /// or nothing else is spoken.
+    pub fn speak_http2(&mut self, settings: &Settings) {
+        self.spoken = Spoken::Http2(Box::new(http2::Connection::new(&settings.http2)));
+    }
+
+    /// Takes the next stream that has begun or has news, after [`Streams`](Action::Streams).
+    pub fn next_stream(&mut self) -> Option<StreamNews<Self>> {
+        let Spoken::Http2(connection) = &mut self.spoken else { return None };
+        Some(match connection.next_stream()? {
+            StreamNews::Begins(number, stream) => {
+                StreamNews::Begins(number, Self { spoken: Spoken::Http2Stream(Box::new(stream)) })
+            }
+            StreamNews::Has(number) => StreamNews::Has(number),
+        })
+    }
+
+    /// Goes on with HTTP/2, whose preface has arrived on a connection that was HTTP/1.1's (RFC 9113 section 3.3).
+    #[cold]
+    fn switch(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let Spoken::Http1(before) = &mut self.spoken else { return Actions::NONE };
+        let connection = http2::Connection::following(before.begun(), context.settings);
+        let mut connection = Box::new(connection);
+        let actions = connection.go_on(context, out);
+        self.spoken = Spoken::Http2(connection);
+        actions
     }
 }
 
@@ -38,12 +70,16 @@ macro_rules! call {
         match &$self.spoken {
             Spoken::Http1(wire) => Wire::<B>::$method(wire, $($argument),*),
             Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
+            Spoken::Http2(wire) => Wire::<B>::$method(&**wire, $($argument),*),
+            Spoken::Http2Stream(wire) => Wire::<B>::$method(&**wire, $($argument),*),
         }
     };
     (mut $self:ident.$method:ident($($argument:expr),*)) => {
         match &mut $self.spoken {
             Spoken::Http1(wire) => Wire::<B>::$method(wire, $($argument),*),
             Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
+            Spoken::Http2(wire) => Wire::<B>::$method(&mut **wire, $($argument),*),
+            Spoken::Http2Stream(wire) => Wire::<B>::$method(&mut **wire, $($argument),*),
         }
     };
 }
@@ -79,7 +115,8 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
         interface: &mut impl Interface,
         out: &mut Vec<u8>,
     ) -> Actions {
-        call!(mut self.on(input, context, interface, out))
+        let actions = call!(mut self.on(input, context, interface, out));
+        if actions.has(Action::SpeakHttp2) { self.switch(context, out) } else { actions }
     }
 
     #[inline]

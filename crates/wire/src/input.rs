@@ -21,6 +21,10 @@ pub enum Input<'a> {
     Started,
     /// The turn that [`YieldTurn`](crate::Action::YieldTurn) left to others is over.
     Resume,
+    /// Streams of this connection of HTTP/2 have sent something, or have got their input.
+    Flush,
+    /// Something has happened to this stream of HTTP/2.
+    News,
     /// A time limit is over, see [`is_late`](crate::Wire::is_late); with the number of bytes that wait for the peer.
     Tick(usize),
     /// The number of bytes that wait for the peer, when the transport is full or is told to close.

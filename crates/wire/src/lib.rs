@@ -14,6 +14,7 @@
 //! | a connection, whatever is spoken over it           | [`Connection`]                                   |
 //! | lines of an access log                             | [`access`]                                       |
 //! | HTTP/1.1                                           | [`http1`]                                        |
+//! | HTTP/2, and its streams                            | [`Connection::speak_http2`], [`StreamNews`]      |
 //! | WebSocket                                          | [`websocket`]                                    |
 
 #![forbid(unsafe_code)]
@@ -22,7 +23,7 @@ pub mod access;
 mod action;
 mod connection;
 pub mod http1;
-mod http2;
+pub mod http2;
 mod input;
 mod linger;
 mod log;
@@ -38,6 +39,7 @@ pub mod websocket;
 
 pub use action::{Action, Actions};
 pub use connection::Connection;
+pub use http2::StreamNews;
 pub use input::{HalfClose, Input, Shutdown};
 pub use log::{CLIENT_LEFT, LogEnd, LogKind, LogRecord};
 pub use machine::{Interface, Wire};

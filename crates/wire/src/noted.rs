@@ -143,9 +143,9 @@ impl Noted {
 
     /// Copies fields of a final response, as they are written.
     #[cold]
-    pub(crate) fn add_response<'a>(
+    pub(crate) fn add_response<'a, I: Iterator<Item = (&'a [u8], &'a [u8])>>(
         &mut self,
-        fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        fields: impl Fn() -> I,
         parts: &NotedParts,
     ) {
         // A head that was withdrawn is replaced by another one.
@@ -154,7 +154,7 @@ impl Noted {
         self.bytes.truncate(end.unwrap_or(self.total as usize * SIZE));
         self.count = self.count.min(u32::try_from(kept).unwrap_or(u32::MAX));
         for name in &parts.response {
-            self.add_field(fields.clone(), name);
+            self.add_field(fields(), name);
         }
     }
 

@@ -56,16 +56,15 @@ impl Record {
         if let (Self::Noted(noted), Some(parts)) = (self, &settings.noted)
             && !parts.response.is_empty()
         {
-            noted.add_response(noted::fields_of(head), parts);
+            noted.add_response(|| noted::fields_of(head), parts);
         }
     }
 
     /// Notes the fields of a final response that is not written as text.
-    #[allow(dead_code, reason = "the streams of HTTP/2 will use it")]
     #[inline]
-    pub(crate) fn note_fields<'a>(
+    pub(crate) fn note_fields<'a, I: Iterator<Item = (&'a [u8], &'a [u8])>>(
         &mut self,
-        fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        fields: impl Fn() -> I,
         settings: &Settings,
     ) {
         if let (Self::Noted(noted), Some(parts)) = (self, &settings.noted)

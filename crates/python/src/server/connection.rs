@@ -3,7 +3,7 @@
 //! This file has data and the one way to ask the machine; it calls Python only to create bytes, which runs no user
 //! code.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::time::Instant;
 
@@ -43,6 +43,21 @@ pub(super) struct State {
     /// The client as a log shows it, once there was a line.
     pub(super) peer: Option<Box<Client>>,
     pub(super) exchange: Exchange,
+    /// The streams of a connection of HTTP/2, once there was one.
+    pub(super) streams: Option<Box<Streams>>,
+    /// The connection of a stream of HTTP/2.
+    pub(super) parent: Option<Object<Protocol>>,
+}
+
+/// The streams of a connection of HTTP/2: each is a protocol of its own, with the transport of its connection.
+#[derive(Default)]
+pub(super) struct Streams {
+    /// By their numbers.
+    pub(super) open: BTreeMap<u32, Object<Protocol>>,
+    /// Those with a head that waits for content until the turn ends.
+    pub(super) held: Vec<Object<Protocol>>,
+    /// Whether what streams send is flushed already.
+    pub(super) is_flush_due: bool,
 }
 
 /// What waits for the interface, or is waited for by it.
@@ -82,6 +97,21 @@ struct Content {
     only: Option<Bytes>,
     /// Several pieces, joined: an object for each of many tiny chunks would take thirty times their memory.
     joined: Vec<u8>,
+}
+
+impl State {
+    fn new(wire: Connection<Bytes>, parent: Option<Object<Protocol>>) -> Self {
+        Self {
+            wire,
+            transport: None,
+            addresses: None,
+            tls: None,
+            peer: None,
+            exchange: Exchange::default(),
+            streams: None,
+            parent,
+        }
+    }
 }
 
 impl Exchange {
@@ -172,16 +202,27 @@ fn message(py: Python<'_>, kind: Kind, payload: Payload<'_>) -> Result<Object, E
 impl Protocol {
     /// Creates the protocol of one connection.
     pub(super) fn make<'py>(http_server: &Bound<'py, HttpServer>) -> Result<Bound<'py, Self>, ErrorSet> {
-        let state = State {
-            wire: Connection::new(http_server.get().settings.wire.limits.clone()),
-            transport: None,
-            addresses: None,
-            tls: None,
-            peer: None,
-            exchange: Exchange::default(),
-        };
-        let value = Self { http_server: http_server.clone().into(), state: GilCell::new(state) };
+        let wire = Connection::new(http_server.get().settings.wire.limits.clone());
+        let value =
+            Self { http_server: http_server.clone().into(), state: GilCell::new(State::new(wire, None)) };
         Self::class().instance(http_server.py(), value)
+    }
+
+    /// Creates the protocol of a stream of HTTP/2. What is known of its connection is known of it.
+    pub(super) fn make_stream<'py>(
+        connection: This<'py, Self>,
+        wire: Connection<Bytes>,
+    ) -> Result<Bound<'py, Self>, ErrorSet> {
+        let py = connection.py();
+        let mut state = State::new(wire, Some(connection.to_owned().into()));
+        let copy = |object: &Object| object.clone_ref(py);
+        connection.value().state.with(py, |known| {
+            state.transport = known.transport.as_ref().map(|transport| transport.clone_ref(py));
+            state.addresses = known.addresses.as_ref().map(|ends| ends.each_ref().map(copy));
+            state.tls = known.tls.as_ref().map(copy);
+        });
+        let http_server = connection.value().http_server.bind(py).clone().into();
+        Self::class().instance(py, Self { http_server, state: GilCell::new(state) })
     }
 
     /// Returns an object as such a protocol. TypeError if it is none.
@@ -239,11 +280,20 @@ impl ClassValue for Protocol {
             visit.maybe(state.exchange.file.as_ref());
             visit.maybe(state.exchange.scope.as_ref().map(|(_, scope)| scope));
             visit.maybe(state.exchange.watcher.as_ref().map(|(_, task)| task));
+            if let Some(parent) = &state.parent {
+                visit.object(parent);
+            }
+            if let Some(streams) = &state.streams {
+                streams.open.values().chain(&streams.held).for_each(|stream| visit.object(stream));
+            }
         });
     }
 
     fn clear(&self, py: Python<'_>) {
-        let released = self.state.with(py, |state| (state.transport.take(), mem::take(&mut state.exchange)));
+        let released = self.state.with(py, |state| {
+            let related = (state.streams.take(), state.parent.take());
+            (state.transport.take(), mem::take(&mut state.exchange), related)
+        });
         drop(released);
     }
 }

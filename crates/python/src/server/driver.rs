@@ -14,7 +14,7 @@ use wire::{Shutdown, Wait, Wire as _};
 
 use super::access_log;
 use super::connection::{Protocol, Sink, State};
-use super::shared::HttpServer;
+use super::streams;
 use super::transport::AnyTransport;
 use super::waiters::wake;
 use crate::ffi::bytes::Bytes;
@@ -190,7 +190,7 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let held = value
         .state
         .with(py, |state| state.wire.holds_head().then(|| (state.exchange.key, state.wire.latest())));
-    let Some((key, request)) = held else { return Ok(()) };
+    let Some((key, request)) = held else { return streams::turn_ends(protocol, turn_ends, feed) };
     // An application that has ended is handled at once: an error response may be possible.
     if let Some(task) = http_server.task(py, key)
         && tasks::is_done(task.as_borrowed())?
@@ -206,16 +206,6 @@ pub(super) fn turn_ends(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     }
 }
 
-/// Takes a step with every connection of a server, whatever one raises.
-pub(super) fn for_each(
-    http_server: &HttpServer,
-    py: Python<'_>,
-    step: impl FnMut(This<'_, Protocol>) -> Result<(), ErrorSet>,
-) -> Result<(), ErrorSet> {
-    let protocols = http_server.protocols(py);
-    take_all(py, protocols.iter().filter_map(|object| This::cast(object.as_borrowed())).map(step))
-}
-
 /// Handles a peer whose time is over.
 pub(super) fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let unsent = unsent(protocol)?;
@@ -225,7 +215,9 @@ pub(super) fn expire(protocol: This<'_, Protocol>) -> Result<(), ErrorSet> {
 /// Handles the loss of the connection, with or without an error.
 pub(super) fn lose(protocol: This<'_, Protocol>, by_error: bool) -> Result<(), ErrorSet> {
     let py = protocol.py();
-    let lost = and_also(py, feed(protocol, Input::Lost { by_error }), || cancel_file(protocol));
+    let mut step =
+        |one: This<'_, Protocol>| and_also(py, feed(one, Input::Lost { by_error }), || cancel_file(one));
+    let lost = streams::with_streams(protocol, &mut step);
     // Also after an exception: a connection that is not removed would count for ever.
     and_also(py, lost, || forget(protocol))
 }
@@ -272,6 +264,12 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
     let http_server = value.http_server.get();
     match action {
         Action::Log => return access_log::take(protocol),
+        Action::Streams => return streams::serve(protocol, feed),
+        Action::FlushConnection => return streams::flush_soon(protocol),
+        Action::EndStream => {
+            streams::end(protocol);
+            return Ok(());
+        }
         Action::WakeReceive => return wake_receivers(protocol),
         Action::WakeSend => {
             let drains = value.state.with(py, |state| mem::take(&mut state.exchange.drains));
@@ -302,7 +300,7 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
                 _ => transport.reset(py),
             })
         }
-        Action::Write | Action::Start | Action::Log | Action::WakeReceive | Action::WakeSend => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use super::native::{Native, Routes};
 use super::settings::Settings;
 use super::shared::{HttpServer, Interface, Shared};
 use super::waiters::Until;
-use super::{access_log, driver, ticks};
+use super::{access_log, driver, streams, ticks};
 use crate::ffi::call::copy_context;
 use crate::ffi::error::new_error;
 use crate::ffi::gil_cell::ClassCell;
@@ -73,7 +73,7 @@ impl HttpServer {
         let passed = access_log::pass_on(self, py);
         let how = if keeps_idle { Shutdown::Announced } else { Shutdown::Graceful };
         Ok(and_also(py, passed, || {
-            driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(how)))
+            streams::for_each(self, py, |one| driver::feed(one, Input::Shutdown(how)))
         })?)
     }
 
@@ -99,7 +99,7 @@ impl HttpServer {
 
     /// Close every connection at once.
     fn abort_connections(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(driver::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Immediate)))?)
+        Ok(streams::for_each(self, py, |one| driver::feed(one, Input::Shutdown(Shutdown::Immediate)))?)
     }
 
     /// The number of open connections.

@@ -19,6 +19,7 @@
 //! | `pause`         | what a sender waits for, as coroutines                                   |
 //! | `following`     | tasks of requests, from their first step to their end                    |
 //! | `driver`        | gives a machine (`wire`) inputs, and performs its actions                |
+//! | `streams`       | the streams of a connection of HTTP/2, as protocols of their own         |
 //! | `access_log`    | lines of the access log                                                  |
 //! | `log_client`    | the client of a request as a log shows it                                |
 //! | `addresses`     | the addresses of a connection's ends                                     |
@@ -50,6 +51,7 @@ mod refusal;
 mod send_error;
 mod settings;
 mod shared;
+mod streams;
 mod ticks;
 mod transport;
 mod waiters;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use wire::{Ticks, Wire as _};
 
 use super::shared::{HttpServer, date};
-use super::{driver, following};
+use super::{driver, following, streams};
 use crate::ffi::error::was_memory_refused;
 use crate::ffi::trampoline::{ErrorSet, and_also};
 use crate::name;
@@ -44,7 +44,7 @@ pub(super) fn tick(http_server: &Bound<'_, HttpServer>) -> Result<(), ErrorSet> 
     let scheduled = if goes_on { schedule(http_server) } else { Ok(()) };
     let ended = and_also(py, scheduled, || following::end_forgotten(http_server));
     and_also(py, ended, || {
-        driver::for_each(http_server.get(), py, |protocol| {
+        streams::for_each(http_server.get(), py, |protocol| {
             let is_late = protocol.state.with(py, |state| state.wire.is_late(now));
             if is_late { driver::expire(protocol) } else { Ok(()) }
         })

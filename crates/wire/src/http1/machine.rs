@@ -212,6 +212,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
             Input::Shutdown(Shutdown::Immediate) => self.abort(context),
             Input::Bytes(_)
             | Input::Started
+            | Input::Flush
+            | Input::News
             | Input::Resume
             | Input::WriteShutdown(HalfClose::Unsupported) => Actions::NONE,
         }

@@ -11,6 +11,7 @@
 //! | `connection` | the state of a connection, as a table                                       |
 //! | `deadline`   | how long a peer may take for the next step                                  |
 //! | `body_rate`  | the required rate of content                                                |
+//! | `preface`    | what a client of HTTP/2 sends first                                         |
 //! | `upgrade`    | a request for another protocol, and what is passed on to that               |
 //!
 //! The crate `http` has the syntax: what is a request, and how a response is framed.
@@ -21,9 +22,11 @@ mod deadline;
 mod end;
 mod expire;
 mod machine;
+mod preface;
 mod receive;
 mod respond;
 mod send;
 mod upgrade;
 
 pub use connection::Connection;
+pub(crate) use preface::Begun;

@@ -164,6 +164,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 }
                 Next::Wait { has_news: false } => Actions::NONE,
                 Next::Wait { has_news: true } => self.note_progress(context),
+                Next::Refuse(_) if self.is_preface(input, context) => {
+                    *input = &[];
+                    Action::SpeakHttp2.into()
+                }
                 Next::Refuse(error) => self.refuse(Refusal::Malformed(error), context, out),
                 Next::Close if self.is_between() => self.linger(Unread::Upload, context),
                 Next::Close => {

@@ -1,21 +1,39 @@
-//! HTTP/2 of a server (RFC 9113), around the crate `h2`, which only this folder knows.
+//! HTTP/2 of a server (RFC 9113), around the crate `h2`, which only this folder knows: a connection, and its streams.
+//!
+//! Each stream is a machine of its own, with one request: for a driver and an interface it is what a connection of
+//! HTTP/1.1 is. The machine of the connection has no request; it says which streams have begun and which have news.
 //!
 //! | File         | What                                                                          |
 //! |--------------|-------------------------------------------------------------------------------|
+//! | `connection` | the connection: bytes in and out, its streams, its end                        |
+//! | `machine`    | which input means what to a connection                                        |
+//! | `stream/`    | one request with its response                                                 |
 //! | `head`       | heads of requests and responses, as h2 has them and as the crate `http` does  |
 //! | `values`     | names and values of fields as h2 takes them                                   |
 //! | `frames`     | a watch over the headers of frames: floods                                    |
 //! | `walk`       | where frames begin and end                                                    |
 //! | `content`    | which content a response may have                                             |
+//! | `piece`      | content as h2 takes it                                                        |
 //! | `priority`   | what a client says about the order of responses (RFC 9218)                    |
 //! | `schedule`   | which stream may send next                                                    |
+//! | `news`       | which streams have news                                                       |
+//! | `memory`     | the transport that h2 reads and writes                                        |
 
 #![allow(dead_code, reason = "its parts are made before what joins them")]
 
+mod connection;
 mod content;
 mod frames;
 mod head;
+mod machine;
+mod memory;
+mod news;
+mod piece;
 mod priority;
 mod schedule;
+mod stream;
 mod values;
 mod walk;
+
+pub use connection::{Connection, StreamNews};
+pub use stream::Stream;

@@ -199,6 +199,8 @@ impl Connection {
             Input::Connected { .. }
             | Input::Bytes(_)
             | Input::Started
+            | Input::Flush
+            | Input::News
             | Input::Resume
             | Input::Progress
             | Input::WriteShutdown(HalfClose::Unsupported) => Actions::NONE,

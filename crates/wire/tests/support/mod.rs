@@ -224,6 +224,9 @@ impl<W: Wire<Vec<u8>>, A: Application> Driver<W, A> {
                 Action::Abort => (self.is_closed, self.is_aborted) = (true, true),
                 Action::Reset => (self.is_closed, self.is_reset) = (true, true),
                 Action::WakeReceive | Action::WakeSend => {}
+                Action::Streams | Action::FlushConnection | Action::EndStream | Action::SpeakHttp2 => {
+                    panic!("HTTP/2 has a driver of its own: {action:?}");
+                }
             }
         }
         if started && !self.begins_later {

@@ -1,0 +1,320 @@
+//! A connection: its state, and the calls of h2 that make it go on.
+//!
+//! | State      | Input is                 | Output is                              | Becomes             | Sections   |
+//! |------------|--------------------------|----------------------------------------|---------------------|------------|
+//! | `Open`     | frames of streams        | frames of streams                      | any of the others   | 9113: 4, 5 |
+//! | `Draining` | ignored                  | being sent, before the close           | `Closed`            | 9113: 5.4.1 |
+//! | `Closed`   | ignored                  | none                                   |                     |            |
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{self, Poll, Waker};
+
+use h2::server::{self, Handshake};
+
+use super::memory::Memory;
+use super::news::News;
+use super::piece::Piece;
+use super::stream::Stream;
+use crate::action::{Action, Actions};
+use crate::http1::Begun;
+use crate::log::LogRecord;
+use crate::message::RequestId;
+use crate::settings::{Context, Http2Settings, Settings, Tick};
+
+/// Input beyond this waits in the kernel while h2 can't process what there is, because the peer does not read.
+const INPUT_AT_MOST: usize = 64 * 1024;
+
+/// The state of one connection.
+pub struct Connection<B: AsRef<[u8]>> {
+    pub(super) state: State<B>,
+    memory: Memory,
+    news: News,
+    /// Streams that have begun and that nobody has taken.
+    opened: VecDeque<Stream<B>>,
+    /// Streams with news that nobody has taken.
+    told: VecDeque<RequestId>,
+    /// The number of the latest request.
+    pub(super) latest: RequestId,
+    /// Whether the transport accepts output.
+    pub(super) is_writable: bool,
+    reads_paused: bool,
+    /// Whether the driver resumes the output.
+    pub(super) is_resumed: bool,
+    /// Whether the connection ends once its streams have.
+    pub(super) is_ending: bool,
+    pub(super) wait: Wait,
+    /// The tick that is too late for what is waited for.
+    pub(super) late: Tick,
+    pub(super) log: Vec<LogRecord>,
+}
+
+/// The state of a connection.
+pub(super) enum State<B: AsRef<[u8]>> {
+    Open(Box<H2<B>>),
+    Draining,
+    Closed { by_peer: bool },
+}
+
+/// The two steps of h2.
+pub(super) enum H2<B: AsRef<[u8]>> {
+    Handshake(Handshake<Memory, Piece<B>>),
+    Open(server::Connection<Memory, Piece<B>>),
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wait {
+    /// Nothing whose time is limited: streams have times of their own.
+    None,
+    /// The preface and the first request.
+    First,
+    /// The next request.
+    KeepAlive,
+    /// The peer to read.
+    Write,
+    /// The peer to read the rest, and to close.
+    Drain,
+}
+
+/// A stream that a driver gives some input to.
+pub enum StreamNews<S> {
+    /// One that begins: it is to be [connected](crate::Input::Connected).
+    Begins(RequestId, S),
+    /// One that is known and has [`News`](crate::Input::News).
+    Has(RequestId),
+}
+
+impl<B: AsRef<[u8]>> Connection<B> {
+    /// Creates the state of a connection whose peer is about to send its preface.
+    pub(crate) fn new(settings: &Http2Settings) -> Self {
+        let memory = Memory::default();
+        let handshake = builder(settings).handshake(memory.clone());
+        Self {
+            state: State::Open(Box::new(H2::Handshake(handshake))),
+            memory,
+            news: News::default(),
+            opened: VecDeque::new(),
+            told: VecDeque::new(),
+            latest: RequestId(0),
+            is_writable: true,
+            reads_paused: false,
+            is_resumed: false,
+            is_ending: false,
+            wait: Wait::None,
+            late: Tick::NEVER,
+            log: Vec::new(),
+        }
+    }
+
+    /// Creates the state of a connection that was HTTP/1.1's until the preface had arrived.
+    pub(crate) fn following(begun: Begun, settings: &Settings) -> Self {
+        let mut new = Self::new(&settings.http2);
+        new.memory.pipe().push(&begun.input);
+        new.is_writable = begun.is_writable;
+        new
+    }
+
+    /// Takes the next stream that has begun or has news.
+    pub(crate) fn next_stream(&mut self) -> Option<StreamNews<Stream<B>>> {
+        if let Some(stream) = self.opened.pop_front() {
+            return Some(StreamNews::Begins(stream.number(), stream));
+        }
+        if self.told.is_empty() {
+            self.told.extend(self.news.take());
+        }
+        self.told.pop_front().map(StreamNews::Has)
+    }
+
+    /// Takes bytes that have arrived.
+    pub(super) fn take_bytes(&mut self, data: &[u8], context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        if !matches!(self.state, State::Open(_)) {
+            return Actions::NONE;
+        }
+        self.memory.pipe().push(data);
+        self.go_on(context, out)
+    }
+
+    /// Takes the end of the peer's side: it can't ask for anything any more, nor open a window.
+    pub(super) fn take_eof(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        if !matches!(self.state, State::Open(_)) {
+            return Actions::NONE;
+        }
+        self.memory.pipe().end_input();
+        let actions = self.go_on(context, out);
+        actions.and(self.close(context))
+    }
+
+    /// Processes input, and encodes what streams have sent.
+    pub(crate) fn go_on(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let before = out.len();
+        self.memory.pipe().lend(out, self.is_writable);
+        let is_over = self.call_h2(context);
+        let (has_more, unread) = {
+            let mut pipe = self.memory.pipe();
+            (pipe.take_back(out), pipe.unread())
+        };
+        let mut actions = if out.len() > before { Action::Write.into() } else { Actions::NONE };
+        if !self.opened.is_empty() || !self.told.is_empty() || !self.news.is_empty() {
+            actions = actions.with(Action::Streams);
+        }
+        if is_over {
+            return actions.and(self.close(context));
+        }
+        if has_more && self.is_writable && !self.is_resumed {
+            self.is_resumed = true;
+            actions = actions.with(Action::YieldTurn);
+        }
+        let is_full = unread > INPUT_AT_MOST;
+        if is_full != self.reads_paused {
+            self.reads_paused = is_full;
+            actions = actions.with(if is_full { Action::PauseReading } else { Action::ResumeReading });
+        }
+        self.settle_wait(context);
+        actions
+    }
+
+    /// Calls h2 until nothing is left to do. Returns whether the connection is over.
+    fn call_h2(&mut self, context: Context<'_>) -> bool {
+        let waker = &mut task::Context::from_waker(Waker::noop());
+        loop {
+            let State::Open(h2) = &mut self.state else { return false };
+            match &mut **h2 {
+                H2::Handshake(handshake) => match Pin::new(handshake).poll(waker) {
+                    Poll::Ready(Ok(connection)) => **h2 = H2::Open(connection),
+                    Poll::Ready(Err(_)) => return true,
+                    Poll::Pending => return false,
+                },
+                H2::Open(connection) => match connection.poll_accept(waker) {
+                    Poll::Ready(Some(Ok((request, respond)))) => {
+                        self.latest = self.latest.next();
+                        let stream = Stream::new(self.latest, request, respond, &self.news, context);
+                        self.opened.extend(stream);
+                    }
+                    Poll::Ready(Some(Err(_)) | None) => return true,
+                    Poll::Pending => return false,
+                },
+            }
+        }
+    }
+
+    /// Announces the end: streams that are open go on, and others are not opened (RFC 9113 section 6.8).
+    pub(super) fn announce_end(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        if let Some(connection) = self.h2() {
+            connection.graceful_shutdown();
+        }
+        self.is_ending = true;
+        self.go_on(context, out)
+    }
+
+    /// Ends a connection without streams, and any other after its streams.
+    pub(super) fn shut_down(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        if self.has_streams() {
+            return self.announce_end(context, out);
+        }
+        match self.h2() {
+            Some(connection) => {
+                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+                self.go_on(context, out)
+            }
+            None => self.close(context),
+        }
+    }
+
+    /// Returns what h2 has of a connection whose preface has arrived.
+    fn h2(&mut self) -> Option<&mut server::Connection<Memory, Piece<B>>> {
+        match &mut self.state {
+            State::Open(h2) => match &mut **h2 {
+                H2::Open(connection) => Some(connection),
+                H2::Handshake(_) => None,
+            },
+            State::Draining | State::Closed { .. } => None,
+        }
+    }
+
+    /// Closes once everything written is sent.
+    pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
+        match self.state {
+            State::Open(_) => self.leave(State::Draining, context).with(Action::Close),
+            State::Draining | State::Closed { .. } => Actions::NONE,
+        }
+    }
+
+    /// Closes at once.
+    pub(super) fn abort(&mut self, context: Context<'_>) -> Actions {
+        match self.state {
+            State::Closed { .. } => Actions::NONE,
+            _ => self.leave(State::Draining, context).with(Action::Abort),
+        }
+    }
+
+    /// Ends everything: the connection is gone.
+    pub(super) fn lose(&mut self, by_peer: bool, context: Context<'_>) -> Actions {
+        self.leave(State::Closed { by_peer }, context)
+    }
+
+    /// Enters another state than `Open`. h2 wakes every stream when it is dropped.
+    fn leave(&mut self, state: State<B>, context: Context<'_>) -> Actions {
+        self.state = state;
+        self.settle_wait(context);
+        if self.news.is_empty() { Actions::NONE } else { Action::Streams.into() }
+    }
+
+    /// Returns whether a stream is open.
+    pub(super) fn has_streams(&self) -> bool {
+        let State::Open(h2) = &self.state else { return false };
+        matches!(&**h2, H2::Open(connection) if connection.has_streams())
+    }
+
+    /// Starts the wait for what comes next, unless it has started.
+    pub(super) fn settle_wait(&mut self, context: Context<'_>) {
+        let wait = match &self.state {
+            State::Closed { .. } => Wait::None,
+            State::Draining => Wait::Drain,
+            State::Open(_) if !self.is_writable => Wait::Write,
+            State::Open(_) if self.latest == RequestId(0) => Wait::First,
+            State::Open(_) if self.has_streams() => Wait::None,
+            State::Open(_) => Wait::KeepAlive,
+        };
+        if wait == self.wait {
+            return;
+        }
+        let settings = context.settings;
+        let time = match wait {
+            Wait::None => None,
+            Wait::First => settings.head_time,
+            Wait::KeepAlive => settings.keep_alive_time,
+            Wait::Write => settings.body_time,
+            Wait::Drain => Some(settings.linger_time),
+        };
+        self.wait = wait;
+        self.late = time.map_or(Tick::NEVER, |time| context.now.after(time));
+    }
+
+    /// Handles the end of a wait.
+    pub(super) fn expire(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        if self.late > context.now || self.late == Tick::NEVER {
+            return Actions::NONE;
+        }
+        match self.wait {
+            Wait::None => Actions::NONE,
+            Wait::First | Wait::KeepAlive => self.shut_down(context, out),
+            Wait::Write | Wait::Drain => self.abort(context),
+        }
+    }
+}
+
+/// Returns h2's settings for connections.
+fn builder(settings: &Http2Settings) -> server::Builder {
+    let mut builder = server::Builder::new();
+    builder
+        .max_concurrent_streams(settings.streams)
+        .max_header_list_size(settings.head_list_bytes)
+        .max_frame_size(settings.frame_bytes)
+        .initial_window_size(settings.stream_window)
+        .initial_connection_window_size(settings.connection_window)
+        .header_table_size(settings.table_bytes)
+        .max_send_buffer_size(settings.unsent_bytes)
+        .max_pending_accept_reset_streams(settings.resets);
+    builder
+}

@@ -1,0 +1,75 @@
+//! Which streams have news: h2 wakes the waker of a stream, which writes its number down.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+use crate::message::RequestId;
+
+/// The streams of a connection with news, in the order in which they got them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News(Arc<Mutex<Vec<Arc<StreamNews>>>>);
+
+/// Whether one stream is among them.
+#[derive(Debug)]
+struct StreamNews {
+    stream: RequestId,
+    is_noted: AtomicBool,
+    news: News,
+}
+
+impl News {
+    /// Returns a waker that notes a stream.
+    pub(super) fn waker(&self, stream: RequestId) -> Waker {
+        Arc::new(StreamNews { stream, is_noted: AtomicBool::new(false), news: self.clone() }).into()
+    }
+
+    /// Returns whether no stream has news.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list().is_empty()
+    }
+
+    /// Takes the streams with news. One that is woken from here on is noted again.
+    pub(super) fn take(&self) -> Vec<RequestId> {
+        let noted = mem::take(&mut *self.list());
+        let seen = noted.iter().map(|stream| {
+            stream.is_noted.store(false, Ordering::Relaxed);
+            stream.stream
+        });
+        seen.collect()
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<StreamNews>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for StreamNews {
+    fn wake(self: Arc<Self>) {
+        if !self.is_noted.swap(true, Ordering::Relaxed) {
+            let news = self.news.clone();
+            news.list().push(self);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::News;
+    use crate::message::RequestId;
+
+    #[test]
+    fn a_stream_is_noted_once_until_it_is_taken() {
+        let news = News::default();
+        let (first, second) = (news.waker(RequestId(1)), news.waker(RequestId(2)));
+        assert!(news.is_empty());
+        second.wake_by_ref();
+        first.wake_by_ref();
+        second.wake_by_ref();
+        assert_eq!(news.take(), [RequestId(2), RequestId(1)]);
+        assert!(news.is_empty());
+        second.wake();
+        assert_eq!(news.take(), [RequestId(2)]);
+    }
+}

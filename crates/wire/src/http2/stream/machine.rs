@@ -1,0 +1,162 @@
+//! A stream as a [`Wire`]: which input means what.
+
+use super::{Answer, Incoming, State, Stream};
+use crate::action::{Action, Actions};
+use crate::input::{Input, Shutdown};
+use crate::log::LogRecord;
+use crate::machine::{Interface, Wire};
+use crate::message::{Finished, Message, Outcome, Received, RequestId, Response, SendError, Sent, Wait};
+use crate::settings::{Context, Settings, Tick};
+
+impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
+    fn on(
+        &mut self,
+        input: Input<'_>,
+        context: Context<'_>,
+        interface: &mut impl Interface,
+        _out: &mut Vec<u8>,
+    ) -> Actions {
+        match input {
+            Input::Connected { .. } => self.begin(context, interface),
+            Input::Started | Input::News => self.take_news(context, interface),
+            Input::Shutdown(Shutdown::Immediate) => self.reset(h2::Reason::CANCEL),
+            Input::Broken => self.lose(true),
+            Input::Lost { by_error } => self.lose(by_error),
+            Input::TakenOver => self.lose(false),
+            Input::Shutdown(Shutdown::Announced | Shutdown::Graceful)
+            | Input::Bytes(_)
+            | Input::Eof
+            | Input::Full
+            | Input::Writable
+            | Input::Resume
+            | Input::Flush
+            | Input::Tick(_)
+            | Input::Unsent(_)
+            | Input::Progress
+            | Input::WriteShutdown(_) => Actions::NONE,
+        }
+    }
+
+    #[inline]
+    fn send(
+        &mut self,
+        request: RequestId,
+        message: Message<B>,
+        context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        self.take_message(request, message, context)
+    }
+
+    #[inline]
+    fn respond<'a>(
+        &mut self,
+        request: RequestId,
+        response: Response<impl Iterator<Item = (&'a [u8], &'a [u8])>, B>,
+        context: Context<'a>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Sent<B>, SendError> {
+        self.take_response(request, response, context)
+    }
+
+    fn wait(&mut self, settings: &Settings) -> Wait {
+        self.wait_for(settings)
+    }
+
+    fn receive(
+        &mut self,
+        request: RequestId,
+        context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> (Received, Actions) {
+        self.next_event(request, context)
+    }
+
+    fn watch(&mut self, request: RequestId) -> bool {
+        let Some(current) = self.current(request) else { return true };
+        current.is_watched = true;
+        false
+    }
+
+    fn finished(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome<'_>,
+        context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> Finished {
+        self.end_application(request, outcome, context)
+    }
+
+    fn turn_ends(
+        &mut self,
+        context: Context<'_>,
+        _out: &mut Vec<u8>,
+    ) -> Result<Actions, http::LocalProtocolError> {
+        self.send_head(context)
+    }
+
+    fn upgrade(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn log(&mut self) -> &mut Vec<LogRecord> {
+        &mut self.log
+    }
+
+    fn latest(&self) -> RequestId {
+        self.number
+    }
+
+    fn head(&self) -> &http::Head {
+        &self.head
+    }
+
+    fn has_arrived(&self) -> bool {
+        self.request().is_none_or(|request| request.incoming != Incoming::Arriving)
+    }
+
+    fn is_answering(&self) -> bool {
+        self.request().is_some()
+    }
+
+    fn holds_head(&self) -> bool {
+        self.request().is_some_and(|request| matches!(request.answer, Answer::Started(..)))
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Over { .. })
+    }
+
+    fn is_disconnected(&self) -> bool {
+        !matches!(self.state, State::Open(_))
+    }
+
+    fn has_lost_client(&self) -> bool {
+        self.was_cut
+    }
+
+    fn was_left_by_peer(&self) -> bool {
+        matches!(self.state, State::Over { by_peer: true })
+    }
+
+    fn is_late(&self, _now: Tick) -> bool {
+        false
+    }
+
+    fn is_drained(&self) -> bool {
+        self.request().is_none_or(|request| !request.is_blocked)
+    }
+}
+
+impl<B: AsRef<[u8]>> Stream<B> {
+    /// Starts the request, with the content that has arrived with it.
+    fn begin(&mut self, context: Context<'_>, interface: &mut impl Interface) -> Actions {
+        let actions = if self.has_arrived() { Actions::NONE } else { self.take_content(context, interface) };
+        if self.is_open() { actions.with(Action::Start) } else { actions }
+    }
+}

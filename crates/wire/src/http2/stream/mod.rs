@@ -1,0 +1,183 @@
+//! One request with its response, as a machine: what a connection of HTTP/1.1 is for a driver and an interface.
+//!
+//! | File      | What                                                               |
+//! |-----------|--------------------------------------------------------------------|
+//! | `machine` | which input means what                                             |
+//! | `receive` | content in, and a client that leaves                               |
+//! | `send`    | messages of an application become heads, content and trailers      |
+//! | `end`     | the end of the request                                             |
+//!
+//! This file has the state and questions about it:
+//!
+//! | State       | Its content, and the response                                   | Becomes | Sections      |
+//! |-------------|-----------------------------------------------------------------|---------|---------------|
+//! | `Open`      | as in HTTP/1.1: not there, arrived, told; owed, begun, sent     | `Over`  | 9113: 5.1, 8.1 |
+//! | `Over`      | complete, or cut short                                          |         | 9113: 5.4.2   |
+
+mod end;
+mod machine;
+mod receive;
+mod send;
+
+use std::task::Waker;
+
+use h2::server::SendResponse;
+use h2::{RecvStream, SendStream};
+
+use super::content::Content;
+use super::head;
+use super::news::News;
+use super::piece::Piece;
+use crate::log::LogRecord;
+use crate::message::RequestId;
+use crate::record::Record;
+use crate::settings::Context;
+
+/// The state of one stream.
+pub struct Stream<B: AsRef<[u8]>> {
+    pub(super) number: RequestId,
+    pub(super) head: http::Head,
+    pub(super) state: State<B>,
+    /// Whether the response ended before it was complete.
+    pub(super) was_cut: bool,
+    /// Notes that there is news.
+    pub(super) waker: Waker,
+    /// The bytes of the response that were sent without a turn of the loop.
+    pub(super) bytes_since_turn: usize,
+    pub(super) log: Vec<LogRecord>,
+}
+
+/// The state of a stream.
+pub(super) enum State<B: AsRef<[u8]>> {
+    Open(Request<B>),
+    Over {
+        /// Whether the peer has caused that.
+        by_peer: bool,
+    },
+}
+
+/// A request, until its response is complete.
+pub(super) struct Request<B: AsRef<[u8]>> {
+    pub(super) body: RecvStream,
+    pub(super) incoming: Incoming,
+    pub(super) answer: Answer<B>,
+    /// The bytes of content that have arrived.
+    pub(super) arrived: u64,
+    /// The bytes of content that the application has not asked for.
+    pub(super) unread: usize,
+    /// Whether a call of the application waits for an event.
+    pub(super) is_awaited: bool,
+    /// Whether the application is woken once the client has left.
+    pub(super) is_watched: bool,
+    /// Whether the client waits for 100 (Continue).
+    pub(super) awaits_continue: bool,
+    /// Whether content waits for the peer's window.
+    pub(super) is_blocked: bool,
+    /// Whether it was reported that the application sends content for a status without any.
+    pub(super) has_left_out: bool,
+    pub(super) status: u16,
+    pub(super) sent: u64,
+    pub(super) was_left: bool,
+    pub(super) record: Record,
+}
+
+/// The state of a request's content.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Incoming {
+    Arriving,
+    Arrived,
+    Told,
+}
+
+/// The state of a response, with what sends it.
+pub(super) enum Answer<B: AsRef<[u8]>> {
+    Owed(SendResponse<Piece<B>>),
+    Started(SendResponse<Piece<B>>, Started<B>),
+    Sending(SendStream<Piece<B>>, Content, HasTrailers),
+    Trailers(SendStream<Piece<B>>, Vec<(B, B)>),
+    /// It is being changed, or nothing can be sent any more.
+    Nothing,
+}
+
+/// Whether trailers follow the content.
+pub(super) type HasTrailers = bool;
+
+/// A head as the application gave it.
+pub(super) struct Started<B> {
+    pub(super) status: u16,
+    pub(super) fields: Vec<(B, B)>,
+    pub(super) has_trailers: HasTrailers,
+}
+
+impl<B: AsRef<[u8]>> Stream<B> {
+    /// Creates the state of a stream that begins; `None` if its request is malformed, which h2's peer was told.
+    pub(super) fn new(
+        number: RequestId,
+        request: http_types::Request<RecvStream>,
+        mut respond: SendResponse<Piece<B>>,
+        news: &News,
+        context: Context<'_>,
+    ) -> Option<Self> {
+        let (parts, body) = request.into_parts();
+        let Ok(head) = head::request(&parts, body.is_end_stream(), &context.settings.limits) else {
+            respond.send_reset(h2::Reason::PROTOCOL_ERROR);
+            return None;
+        };
+        let incoming = if body.is_end_stream() { Incoming::Arrived } else { Incoming::Arriving };
+        let request = Request {
+            body,
+            incoming,
+            answer: Answer::Owed(respond),
+            arrived: 0,
+            unread: 0,
+            is_awaited: false,
+            is_watched: false,
+            awaits_continue: incoming == Incoming::Arriving && head.expects_continue(),
+            is_blocked: false,
+            has_left_out: false,
+            status: 0,
+            sent: 0,
+            was_left: false,
+            record: Record::of(&head, context.settings),
+        };
+        Some(Self {
+            number,
+            head,
+            state: State::Open(request),
+            was_cut: false,
+            waker: news.waker(number),
+            bytes_since_turn: 0,
+            log: Vec::new(),
+        })
+    }
+
+    /// Returns its number within the connection.
+    pub(super) const fn number(&self) -> RequestId {
+        self.number
+    }
+
+    /// Returns the request with this number, if it is being answered.
+    #[inline]
+    pub(super) fn current(&mut self, request: RequestId) -> Option<&mut Request<B>> {
+        match &mut self.state {
+            State::Open(current) if self.number == request => Some(current),
+            _ => None,
+        }
+    }
+
+    /// Returns the request, if it is being answered.
+    #[inline]
+    pub(super) const fn request(&self) -> Option<&Request<B>> {
+        match &self.state {
+            State::Open(request) => Some(request),
+            State::Over { .. } => None,
+        }
+    }
+}
+
+impl<B: AsRef<[u8]>> Request<B> {
+    /// Returns whether nothing of the response was sent.
+    pub(super) const fn is_unanswered(&self) -> bool {
+        matches!(self.answer, Answer::Owed(_) | Answer::Started(..))
+    }
+}
