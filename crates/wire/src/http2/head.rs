@@ -158,13 +158,15 @@ const OWN_FIELDS: usize = 3;
 struct Said {
     fields: HeaderMap,
     length: Option<u64>,
+    has_date: bool,
+    has_server: bool,
 }
 
 impl Said {
     #[inline]
     fn with_room(count: usize) -> Result<Self, LocalProtocolError> {
         let fields = HeaderMap::try_with_capacity(count).map_err(too_many)?;
-        Ok(Self { fields, length: None })
+        Ok(Self { fields, length: None, has_date: false, has_server: false })
     }
 
     /// Takes a field of an application, unless it is one that the server decides.
@@ -172,7 +174,7 @@ impl Said {
     fn add(&mut self, name: &[u8], value: &[u8]) -> Result<(), LocalProtocolError> {
         let name = values::name(name)?;
         // Only a few lengths need a closer look.
-        if matches!(name.as_str().len(), 2 | 7 | 10 | 14 | 16 | 17) && self.note(&name, value)? {
+        if matches!(name.as_str().len(), 2 | 4 | 6 | 7 | 10 | 14 | 16 | 17) && self.note(&name, value)? {
             return Ok(());
         }
         let value = values::value(value)?;
@@ -190,6 +192,8 @@ impl Said {
             };
         }
         if !is_of_a_connection(name) {
+            self.has_date |= *name == header::DATE;
+            self.has_server |= *name == header::SERVER;
             return Ok(false);
         }
         let value = values::value(value)?;
@@ -207,10 +211,10 @@ impl Said {
     /// Adds date and server, unless the application has set them.
     #[inline]
     fn add_defaults(&mut self, defaults: DefaultHeaders<'_>) -> Result<(), LocalProtocolError> {
-        if !defaults.date.is_empty() && !self.fields.contains_key(header::DATE) {
+        if !defaults.date.is_empty() && !self.has_date {
             self.put(header::DATE, values::date(defaults.date)?)?;
         }
-        if !defaults.server.is_empty() && !self.fields.contains_key(header::SERVER) {
+        if !defaults.server.is_empty() && !self.has_server {
             self.put(header::SERVER, values::server(defaults.server)?)?;
         }
         Ok(())
