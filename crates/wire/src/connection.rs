@@ -56,9 +56,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
     #[cold]
     fn switch(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         let Spoken::Http1(before) = &mut self.spoken else { return Actions::NONE };
-        let connection = http2::Connection::following(before.begun(), context.settings);
-        let mut connection = Box::new(connection);
-        let actions = connection.go_on(context, out);
+        let begun = before.begun();
+        let mut connection = Box::new(http2::Connection::following(&begun, context.settings));
+        let actions = connection.take_bytes(&begun.input, context, out);
         self.spoken = Spoken::Http2(connection);
         actions
     }

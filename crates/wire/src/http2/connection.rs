@@ -12,6 +12,7 @@ use std::task::{self, Poll, Waker};
 
 use h2::server::{self, Handshake};
 
+use super::frames::Watch;
 use super::memory::Memory;
 use super::news::News;
 use super::piece::Piece;
@@ -29,6 +30,8 @@ const INPUT_AT_MOST: usize = 64 * 1024;
 pub struct Connection<B: AsRef<[u8]>> {
     pub(super) state: State<B>,
     memory: Memory,
+    /// What counts the frames of both sides, which end the connection if there are too many of some kind.
+    watch: Watch,
     news: News,
     /// Streams that have begun and that nobody has taken.
     opened: VecDeque<Stream<B>>,
@@ -93,6 +96,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         Self {
             state: State::Open(Box::new(H2::Handshake(handshake))),
             memory,
+            watch: Watch::new(),
             news: News::default(),
             opened: VecDeque::new(),
             told: VecDeque::new(),
@@ -108,9 +112,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Creates the state of a connection that was HTTP/1.1's until the preface had arrived.
-    pub(crate) fn following(begun: Begun, settings: &Settings) -> Self {
+    pub(crate) fn following(begun: &Begun, settings: &Settings) -> Self {
         let mut new = Self::new(&settings.http2);
-        new.memory.pipe().push(&begun.input);
         new.is_writable = begun.is_writable;
         new
     }
@@ -127,9 +130,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Takes bytes that have arrived.
-    pub(super) fn take_bytes(&mut self, data: &[u8], context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+    pub(crate) fn take_bytes(&mut self, data: &[u8], context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         if !matches!(self.state, State::Open(_)) {
             return Actions::NONE;
+        }
+        // Priorities of RFC 9218 are hints.
+        let watched = self.watch.receive(data, &context.settings.http2, context.now, |_, _| {});
+        if let Err(reason) = watched {
+            return self.fail(reason, context, out);
         }
         self.memory.pipe().push(data);
         self.go_on(context, out)
@@ -160,6 +168,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         if is_over {
             return actions.and(self.close(context));
+        }
+        if let Err(reason) = self.watch.send(&out[before..], &context.settings.http2, context.now) {
+            return actions.and(self.fail(reason, context, out));
         }
         if has_more && self.is_writable && !self.is_resumed {
             self.is_resumed = true;
@@ -196,6 +207,20 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 },
             }
         }
+    }
+
+    /// Ends the connection and tells the peer why (RFC 9113 section 5.4.1), whatever waits for it.
+    #[cold]
+    fn fail(&mut self, reason: h2::Reason, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let before = out.len();
+        if let Some(connection) = self.h2() {
+            connection.abrupt_shutdown(reason);
+            self.memory.pipe().lend(out, true);
+            self.call_h2(context);
+            self.memory.pipe().take_back(out);
+        }
+        let actions = if out.len() > before { Action::Write.into() } else { Actions::NONE };
+        actions.and(self.close(context))
     }
 
     /// Announces the end: streams that are open go on, and others are not opened (RFC 9113 section 6.8).

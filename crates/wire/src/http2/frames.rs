@@ -41,6 +41,14 @@ const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
+/// The bytes that a client sends before its frames (RFC 9113 section 3.4).
+const PREFACE: u32 = 24;
+/// A shorter `DATA` that does not end its stream allows no `WINDOW_UPDATE`: otherwise a response could be fetched in bytes.
+const FILLED: u32 = 32;
+/// The setting whose value must be a window (RFC 9113 section 6.5.2).
+const INITIAL_WINDOW_SIZE: u16 = 4;
+const LARGEST_WINDOW: u32 = u32::MAX >> 1;
+
 /// What a `PRIORITY_UPDATE` has before its value: the stream.
 const PRIORITIZED: usize = 4;
 /// A longer value is ignored. The parameters that exist take ten bytes (RFC 9218 section 4).
@@ -67,11 +75,13 @@ pub(super) struct Watch {
     since: Tick,
     counted: [u32; 7],
     messages: Traffic,
+    /// The messages that are not tiny.
+    filled: Traffic,
     responses: Traffic,
     /// The `CONTINUATION` frames of the current head.
     continuations: u32,
-    /// The payload of the current `PRIORITY_UPDATE`, as far as it has arrived.
-    update: Vec<u8>,
+    /// The payload of the current `PRIORITY_UPDATE` or `SETTINGS`, as far as it has arrived.
+    payload: Vec<u8>,
     /// The error code of the current `RST_STREAM` that is sent, as far as it was seen.
     code: u32,
 }
@@ -99,17 +109,18 @@ impl Traffic {
 
 impl Watch {
     /// Creates a watch over a connection whose client sends its preface first.
-    pub(super) const fn new(preface: u32, now: Tick) -> Self {
+    pub(super) const fn new() -> Self {
         const NONE: Traffic = Traffic { now: 0, before: 0 };
         Self {
-            received: Walk::after(preface),
+            received: Walk::after(PREFACE),
             sent: Walk::after(0),
-            since: now,
+            since: Tick(0),
             counted: [0; 7],
             messages: NONE,
+            filled: NONE,
             responses: NONE,
             continuations: 0,
-            update: Vec::new(),
+            payload: Vec::new(),
             code: 0,
         }
     }
@@ -133,8 +144,10 @@ impl Watch {
             if part.begins {
                 self.count_received(part.header, settings)?;
             }
-            if part.header.kind == PRIORITY_UPDATE {
-                self.take_update(part, &mut update)?;
+            match part.header.kind {
+                PRIORITY_UPDATE => self.take_update(part, &mut update)?,
+                SETTINGS => self.take_settings(part, settings)?,
+                _ => {}
             }
         }
         Ok(())
@@ -156,7 +169,7 @@ impl Watch {
             let header = part.header;
             match header.kind {
                 HEADERS | DATA if part.begins => {
-                    self.messages.add();
+                    self.note_message(header);
                     if header.flags & END_STREAM != 0 {
                         self.responses.add();
                     }
@@ -181,6 +194,7 @@ impl Watch {
             self.since = now;
             self.counted = [0; 7];
             self.messages.turn();
+            self.filled.turn();
             self.responses.turn();
         }
     }
@@ -193,10 +207,14 @@ impl Watch {
             return Err(Reason::FRAME_SIZE_ERROR);
         }
         let counted = match kind {
-            DATA if length > 0 || flags & END_STREAM != 0 => return self.note_message(),
+            DATA if length > 0 || flags & END_STREAM != 0 => {
+                self.note_message(header);
+                return Ok(());
+            }
             HEADERS if length > 0 => {
                 self.continuations = 0;
-                return self.note_message();
+                self.note_message(header);
+                return Ok(());
             }
             HEADERS => {
                 self.continuations = 0;
@@ -225,9 +243,11 @@ impl Watch {
         self.count(counted, settings)
     }
 
-    const fn note_message(&mut self) -> Result<(), Reason> {
+    const fn note_message(&mut self, header: Header) {
         self.messages.add();
-        Ok(())
+        if header.kind == HEADERS || header.length >= FILLED || header.flags & END_STREAM != 0 {
+            self.filled.add();
+        }
     }
 
     /// Counts a frame without a message.
@@ -242,7 +262,7 @@ impl Watch {
             Counted::Resets => (flood.resets, self.responses.sum()),
             Counted::Priorities => (flood.priorities, messages),
             // One for the stream, and one for the connection.
-            Counted::WindowUpdates => (flood.window_updates, messages.saturating_mul(2)),
+            Counted::WindowUpdates => (flood.window_updates, self.filled.sum().saturating_mul(2)),
             Counted::Empty => (flood.empty_frames, 0),
             Counted::Unknown => (flood.unknown_frames, 0),
         };
@@ -252,6 +272,26 @@ impl Watch {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
         Ok(())
+    }
+
+    /// Takes a part of `SETTINGS`, of which h2 does not tell a window that is too large from other errors (RFC 9113
+    /// section 6.5.2). It refuses a frame that is too large.
+    #[cold]
+    fn take_settings(&mut self, part: Part<'_>, settings: &Http2Settings) -> Result<(), Reason> {
+        if part.header.length > settings.frame_bytes {
+            return Ok(());
+        }
+        self.payload.extend_from_slice(part.payload);
+        if !part.ends {
+            return Ok(());
+        }
+        let payload = std::mem::take(&mut self.payload);
+        let is_too_large = payload.chunks_exact(6).any(|setting| {
+            matches!(*setting, [a, b, c, d, e, f]
+                if u16::from_be_bytes([a, b]) == INITIAL_WINDOW_SIZE
+                    && u32::from_be_bytes([c, d, e, f]) > LARGEST_WINDOW)
+        });
+        if is_too_large { Err(Reason::FLOW_CONTROL_ERROR) } else { Ok(()) }
     }
 
     /// Takes a part of a `PRIORITY_UPDATE`.
@@ -264,12 +304,12 @@ impl Watch {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let is_too_long = length > PRIORITIZED + PRIORITY_AT_MOST;
         // Of one that is too long, the stream is checked.
-        let room = if is_too_long { PRIORITIZED - self.update.len() } else { part.payload.len() };
-        self.update.extend(part.payload.iter().take(room));
+        let room = if is_too_long { PRIORITIZED - self.payload.len() } else { part.payload.len() };
+        self.payload.extend(part.payload.iter().take(room));
         if !part.ends {
             return Ok(());
         }
-        let payload = std::mem::take(&mut self.update);
+        let payload = std::mem::take(&mut self.payload);
         let Some((prioritized, value)) = payload.split_first_chunk::<PRIORITIZED>() else { return Ok(()) };
         // The first bit is reserved. Streams with even numbers are pushed, and none is.
         let prioritized = u32::from_be_bytes(*prioritized) & (u32::MAX >> 1);

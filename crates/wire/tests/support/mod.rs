@@ -5,7 +5,9 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod feed;
+pub(crate) mod frames;
 pub(crate) mod http2_settings;
+pub(crate) mod multiplexed;
 pub(crate) mod responses;
 
 use websocket::Workspace;

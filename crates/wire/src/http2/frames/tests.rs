@@ -33,6 +33,13 @@ fn settings() -> Http2Settings {
     }
 }
 
+/// A watch that has seen the preface.
+fn begun() -> Watch {
+    let mut watch = Watch::new();
+    watch.receive(&[0; 24], &settings(), Tick(0), |_, _| {}).unwrap();
+    watch
+}
+
 fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
     frame_of(0, kind, flags, payload)
 }
@@ -55,7 +62,7 @@ fn update(stream: u32, value: &[u8]) -> Vec<u8> {
 /// Feeds frames that arrive at once to a new watch.
 fn received(frames: &[Vec<u8>]) -> Result<Vec<(u32, Vec<u8>)>, Reason> {
     let mut updates = Vec::new();
-    let mut watch = Watch::new(0, Tick(0));
+    let mut watch = begun();
     watch.receive(&frames.concat(), &settings(), Tick(0), |stream, value| {
         updates.push((stream, value.to_vec()));
     })?;
@@ -107,7 +114,7 @@ fn one_head_has_few_continuations() {
 #[test]
 fn messages_allow_frames_that_come_with_them() {
     let request = frame(HEADERS, END_STREAM | END_HEADERS, b"head");
-    let content = frame(DATA, 0, b"content");
+    let content = frame(DATA, 0, &[b'c'; 32]);
     let with = |kind: &[u8], messages: usize, times: usize| {
         received(&[request.clone(), content.repeat(messages - 1), kind.repeat(times)])
     };
@@ -126,9 +133,9 @@ fn messages_allow_frames_that_come_with_them() {
 
 #[test]
 fn what_was_sent_allows_frames_in_this_interval_and_in_the_next() {
-    let mut watch = Watch::new(0, Tick(0));
+    let mut watch = begun();
     let settings = settings();
-    let sent = [frame(HEADERS, END_HEADERS, b"head"), frame(DATA, 0, b"content").repeat(9)].concat();
+    let sent = [frame(HEADERS, END_HEADERS, b"head"), frame(DATA, 0, &[b'c'; 32]).repeat(9)].concat();
     watch.send(&sent, &settings, Tick(0)).unwrap();
     let windows = |count| frame(WINDOW_UPDATE, 0, &[0; 4]).repeat(count);
     watch.receive(&windows(26), &settings, Tick(INTERVAL - 1), |_, _| {}).unwrap();
@@ -142,13 +149,37 @@ fn what_was_sent_allows_frames_in_this_interval_and_in_the_next() {
 }
 
 #[test]
+fn tiny_content_allows_no_windows() {
+    let mut watch = begun();
+    let settings = settings();
+    watch.send(&frame(DATA, 0, &[b'c'; 31]).repeat(100), &settings, Tick(0)).unwrap();
+    let windows = |count| frame(WINDOW_UPDATE, 0, &[0; 4]).repeat(count);
+    watch.receive(&windows(6), &settings, Tick(0), |_, _| {}).unwrap();
+    assert!(watch.receive(&windows(1), &settings, Tick(0), |_, _| {}).is_err());
+    watch.receive(&frame(PING, 0, &[0; 8]).repeat(102), &settings, Tick(0), |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_window_that_is_too_large_is_an_error_of_its_own() {
+    let settings = |name: u8, value: u32| {
+        let [a, b, c, d] = value.to_be_bytes();
+        frame(SETTINGS, 0, &[0, 3, 0, 0, 0, 1, 0, name, a, b, c, d])
+    };
+    assert!(received(&[settings(4, u32::MAX >> 1)]).is_ok());
+    assert!(received(&[settings(3, u32::MAX)]).is_ok());
+    assert_eq!(received(&[settings(4, 1 << 31)]), Err(Reason::FLOW_CONTROL_ERROR));
+    // h2 refuses it.
+    assert!(received(&[frame(SETTINGS, 0, &[0xff; 16_386 * 3])]).is_ok());
+}
+
+#[test]
 fn resets_that_the_client_provokes_are_its_own() {
     let settings = settings();
     let reset = |code: Reason| frame_of(1, RST_STREAM, 0, &u32::from(code).to_be_bytes());
     for code in
         [Reason::PROTOCOL_ERROR, Reason::STREAM_CLOSED, Reason::FLOW_CONTROL_ERROR, Reason::REFUSED_STREAM]
     {
-        let mut watch = Watch::new(0, Tick(0));
+        let mut watch = begun();
         watch.receive(&frame(RST_STREAM, 0, &[0; 4]).repeat(2), &settings, Tick(0), |_, _| {}).unwrap();
         watch.send(&reset(code).repeat(2), &settings, Tick(0)).unwrap();
         let bytes = reset(code);
@@ -158,14 +189,14 @@ fn resets_that_the_client_provokes_are_its_own() {
         assert_eq!(watch.send(&bytes[12..], &settings, Tick(0)), Err(Reason::ENHANCE_YOUR_CALM));
     }
     for code in [Reason::NO_ERROR, Reason::INTERNAL_ERROR, Reason::CANCEL] {
-        Watch::new(0, Tick(0)).send(&reset(code).repeat(100), &settings, Tick(0)).unwrap();
+        begun().send(&reset(code).repeat(100), &settings, Tick(0)).unwrap();
     }
 }
 
 #[test]
 fn a_client_may_cancel_as_many_streams_as_were_answered() {
     let settings = settings();
-    let mut watch = Watch::new(0, Tick(0));
+    let mut watch = begun();
     watch.send(&frame(HEADERS, END_STREAM | END_HEADERS, b"head").repeat(10), &settings, Tick(0)).unwrap();
     let resets = |count| frame(RST_STREAM, 0, &[0; 4]).repeat(count);
     watch.receive(&resets(14), &settings, Tick(0), |_, _| {}).unwrap();
@@ -211,7 +242,7 @@ fn frames_have_the_size_of_their_type() {
 
 #[test]
 fn the_preface_is_no_frame() {
-    let mut watch = Watch::new(24, Tick(0));
+    let mut watch = Watch::new();
     let bytes = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(PING, 0, &[0; 8]).repeat(2)].concat();
     for byte in &bytes {
         watch.receive(&[*byte], &settings(), Tick(0), |_, _| {}).unwrap();
@@ -254,6 +285,10 @@ impl Step {
         matches!(self.kind, DATA | HEADERS) && (self.has_content() || !self.is_received)
     }
 
+    fn is_filled(&self) -> bool {
+        self.is_message() && (self.kind == HEADERS || self.length >= 32 || self.flags & END_STREAM != 0)
+    }
+
     fn is_response_end(&self) -> bool {
         !self.is_received && matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
     }
@@ -280,7 +315,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let code = prop_oneof![Just(Reason::CANCEL), Just(Reason::PROTOCOL_ERROR), Just(Reason::NO_ERROR)];
     let ticks = prop_oneof![4 => Just(0u32), 1 => 0..INTERVAL * 2];
     let kind = prop_oneof![0u8..11, Just(PRIORITY_UPDATE), Just(DATA)];
-    let length = prop_oneof![Just(0usize), 1..40usize];
+    let length = prop_oneof![Just(0usize), 1..40usize, 1..40usize];
     let step = (ticks, any::<bool>(), kind, any::<u8>(), length, code);
     vec(
         step.prop_map(|(ticks, is_received, kind, flags, length, code)| Step {
@@ -324,7 +359,7 @@ fn exceeding(steps: &[Step]) -> Option<usize> {
         let messages = recent().filter(|step| step.is_message()).count();
         let in_addition = match name {
             "ping" | "priority" => messages,
-            "window" => messages * 2,
+            "window" => recent().filter(|step| step.is_filled()).count() * 2,
             "reset" => recent().filter(|step| step.is_response_end()).count(),
             _ => 0,
         };
@@ -336,7 +371,7 @@ proptest! {
     #[test]
     fn the_watch_counts_as_the_model_does(steps in steps(), cuts in vec(1..30usize, 1..10)) {
         let settings = settings();
-        let mut watch = Watch::new(0, Tick(0));
+        let mut watch = begun();
         let mut now = Tick(0);
         let mut cuts = cuts.iter().cycle();
         let expected = exceeding(&steps);

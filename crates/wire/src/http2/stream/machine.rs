@@ -157,6 +157,10 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Starts the request, with the content that has arrived with it.
     fn begin(&mut self, context: Context<'_>, interface: &mut impl Interface) -> Actions {
         let actions = if self.has_arrived() { Actions::NONE } else { self.take_content(context, interface) };
-        if self.is_open() { actions.with(Action::Start) } else { actions }
+        if !self.is_open() {
+            return actions;
+        }
+        // A stream that was reset with its request costs no application (CVE-2023-44487).
+        if self.has_left() { actions.and(self.leave(true)) } else { actions.with(Action::Start) }
     }
 }

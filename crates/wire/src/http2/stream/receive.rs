@@ -54,7 +54,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Returns whether the client has reset the stream, or the connection is over. Otherwise that will be news.
-    fn has_left(&mut self) -> bool {
+    pub(super) fn has_left(&mut self) -> bool {
         let State::Open(request) = &mut self.state else { return false };
         let waker = &mut TaskContext::from_waker(&self.waker);
         match &mut request.answer {
