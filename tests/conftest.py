@@ -73,7 +73,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         only = metafunc.config.getoption("--loop")
         metafunc.parametrize("loop_name", [only] if only else LOOP_NAMES)
     if metafunc.definition.get_closest_marker("both_wires"):
-        metafunc.fixturenames.insert(0, "wire")
         metafunc.parametrize("wire", wires.WIRES, indirect=True)
 
 
@@ -121,7 +120,7 @@ def error_log(no_descriptor_left: None) -> Iterator[ErrorLog]:
     assert not log.records, [record.getMessage() for record in log.records]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def wire(request: pytest.FixtureRequest) -> Iterator[str]:
     """The version of HTTP that clients of the test speak: HTTP/1.1, if its marks say nothing else."""
     version: str = getattr(request, "param", wires.HTTP1)
