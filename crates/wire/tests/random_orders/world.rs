@@ -282,9 +282,8 @@ impl<'a> World<'a> {
                 Action::Log => self.log.extend(self.wire.take_log()),
                 Action::WakeReceive => self.wake(Waits::Event),
                 Action::WakeSend => self.wake(Waits::Drain),
-                Action::PauseReading | Action::ResumeReading => {
-                    self.transport.pause(action == Action::PauseReading)?;
-                }
+                Action::PauseReading => self.transport.pause(true)?,
+                Action::ResumeReading => self.transport.pause(false)?,
                 Action::Start => self.start(was_full)?,
                 Action::Upgrade => self.upgrade()?,
                 Action::NotifyTurnEnd => self.turn_ends = true,
@@ -308,6 +307,7 @@ impl<'a> World<'a> {
                     self.progress += 1;
                     self.transport.abort()?;
                 }
+                other => return Err(format!("{other:?} without HTTP/2")),
             }
         }
         if actions.has(Action::Start) || actions.has(Action::Upgrade) {
