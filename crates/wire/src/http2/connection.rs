@@ -3,6 +3,7 @@
 //! | State      | Input is                 | Output is                              | Becomes             | Sections   |
 //! |------------|--------------------------|----------------------------------------|---------------------|------------|
 //! | `Open`     | frames of streams        | frames of streams                      | any of the others   | 9113: 4, 5 |
+//! | `Lingering` | read and dropped        | being sent; our side has ended         | `Draining`, `Closed` | 9113: 5.4.1, 6.8 |
 //! | `Draining` | ignored                  | being sent, before the close           | `Closed`            | 9113: 5.4.1 |
 //! | `Closed`   | ignored                  | none                                   |                     |            |
 
@@ -49,14 +50,20 @@ pub struct Connection<B: AsRef<[u8]>> {
     pub(super) wait: Wait,
     /// The tick that is too late for what is waited for.
     pub(super) late: Tick,
+    /// The bytes that waited for the peer when the wait began.
+    pub(super) unsent: usize,
     pub(super) log: Vec<LogRecord>,
 }
 
 /// The state of a connection.
 pub(super) enum State<B: AsRef<[u8]>> {
     Open(Box<H2<B>>),
+    /// Otherwise a kernel that closes with unread input would reset the connection, and `GOAWAY` could be lost.
+    Lingering,
     Draining,
-    Closed { by_peer: bool },
+    Closed {
+        by_peer: bool,
+    },
 }
 
 /// The two steps of h2.
@@ -76,6 +83,8 @@ pub(super) enum Wait {
     KeepAlive,
     /// The peer to read.
     Write,
+    /// The peer to read the rest, and to end its side.
+    Linger,
     /// The peer to read the rest, and to close.
     Drain,
 }
@@ -107,6 +116,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             is_ending: false,
             wait: Wait::None,
             late: Tick::NEVER,
+            unsent: 0,
             log: Vec::new(),
         }
     }
@@ -146,7 +156,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Takes the end of the peer's side: it can't ask for anything any more, nor open a window.
     pub(super) fn take_eof(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         if !matches!(self.state, State::Open(_)) {
-            return Actions::NONE;
+            return self.close(context);
         }
         self.memory.pipe().end_input();
         let actions = self.go_on(context, out);
@@ -167,7 +177,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             actions = actions.with(Action::Streams);
         }
         if is_over {
-            return actions.and(self.close(context));
+            return actions.and(self.linger(context));
         }
         if let Err(reason) = self.watch.send(&out[before..], &context.settings.http2, context.now) {
             return actions.and(self.fail(reason, context, out));
@@ -220,7 +230,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             self.memory.pipe().take_back(out);
         }
         let actions = if out.len() > before { Action::Write.into() } else { Actions::NONE };
-        actions.and(self.close(context))
+        actions.and(self.linger(context))
     }
 
     /// Announces the end: streams that are open go on, and others are not opened (RFC 9113 section 6.8).
@@ -253,14 +263,23 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 H2::Open(connection) => Some(connection),
                 H2::Handshake(_) => None,
             },
-            State::Draining | State::Closed { .. } => None,
+            State::Lingering | State::Draining | State::Closed { .. } => None,
+        }
+    }
+
+    /// Ends our side, and gives the peer some time to read and to end its own.
+    fn linger(&mut self, context: Context<'_>) -> Actions {
+        match self.state {
+            State::Open(_) if self.memory.pipe().has_input_ended() => self.close(context),
+            State::Open(_) => self.leave(State::Lingering, context).with(Action::ShutdownWrite),
+            State::Lingering | State::Draining | State::Closed { .. } => Actions::NONE,
         }
     }
 
     /// Closes once everything written is sent.
     pub(super) fn close(&mut self, context: Context<'_>) -> Actions {
         match self.state {
-            State::Open(_) => self.leave(State::Draining, context).with(Action::Close),
+            State::Open(_) | State::Lingering => self.leave(State::Draining, context).with(Action::Close),
             State::Draining | State::Closed { .. } => Actions::NONE,
         }
     }
@@ -295,6 +314,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     pub(super) fn settle_wait(&mut self, context: Context<'_>) {
         let wait = match &self.state {
             State::Closed { .. } => Wait::None,
+            State::Lingering => Wait::Linger,
             State::Draining => Wait::Drain,
             State::Open(_) if !self.is_writable => Wait::Write,
             State::Open(_) if self.latest == RequestId(0) => Wait::First,
@@ -304,27 +324,40 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if wait == self.wait {
             return;
         }
+        self.wait = wait;
+        // Whoever may read gets more time at first if it has read anything at all.
+        self.unsent = if wait == Wait::Linger { usize::MAX } else { 0 };
+        self.renew_wait(context);
+    }
+
+    /// Starts the same wait again.
+    fn renew_wait(&mut self, context: Context<'_>) {
         let settings = context.settings;
-        let time = match wait {
+        let time = match self.wait {
             Wait::None => None,
             Wait::First => settings.head_time,
             Wait::KeepAlive => settings.keep_alive_time,
             Wait::Write => settings.body_time,
-            Wait::Drain => Some(settings.linger_time),
+            Wait::Linger | Wait::Drain => Some(settings.linger_time),
         };
-        self.wait = wait;
         self.late = time.map_or(Tick::NEVER, |time| context.now.after(time));
     }
 
-    /// Handles the end of a wait.
-    pub(super) fn expire(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+    /// Handles the end of a wait. `unsent` is how much waits for the peer: one that reads slowly is not cut off.
+    pub(super) fn expire(&mut self, unsent: usize, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         if self.late > context.now || self.late == Tick::NEVER {
             return Actions::NONE;
         }
         match self.wait {
             Wait::None => Actions::NONE,
             Wait::First | Wait::KeepAlive => self.shut_down(context, out),
-            Wait::Write | Wait::Drain => self.abort(context),
+            Wait::Write | Wait::Linger | Wait::Drain if 0 < unsent && unsent < self.unsent => {
+                self.unsent = unsent;
+                self.renew_wait(context);
+                Actions::NONE
+            }
+            Wait::Linger if unsent == 0 => self.close(context),
+            Wait::Write | Wait::Linger | Wait::Drain => self.abort(context),
         }
     }
 }

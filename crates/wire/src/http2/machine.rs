@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::connection::{Connection, State};
 use crate::action::{Action, Actions};
-use crate::input::{Input, Shutdown};
+use crate::input::{HalfClose, Input, Shutdown};
 use crate::log::LogRecord;
 use crate::machine::{Interface, Wire};
 use crate::message::{
@@ -39,16 +39,19 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
                 self.is_resumed = false;
                 self.go_on(context, out)
             }
-            Input::Tick(_) => self.expire(context, out),
+            Input::Tick(unsent) => self.expire(unsent, context, out),
+            Input::Unsent(unsent) => {
+                self.unsent = unsent;
+                Actions::NONE
+            }
+            Input::WriteShutdown(HalfClose::Lost) => self.close(context),
             Input::Broken => self.abort(context).without(Action::Abort),
             Input::Lost { by_error } => self.lose(by_error, context),
             Input::TakenOver => self.lose(false, context),
             Input::Shutdown(Shutdown::Announced) => self.announce_end(context, out),
             Input::Shutdown(Shutdown::Graceful) => self.shut_down(context, out),
             Input::Shutdown(Shutdown::Immediate) => self.abort(context),
-            Input::Started | Input::News | Input::Unsent(_) | Input::Progress | Input::WriteShutdown(_) => {
-                Actions::NONE
-            }
+            Input::Started | Input::News | Input::Progress | Input::WriteShutdown(_) => Actions::NONE,
         }
     }
 

@@ -46,6 +46,11 @@ impl Pipe {
         self.has_input_ended = true;
     }
 
+    /// Returns whether the input has ended.
+    pub(super) const fn has_input_ended(&self) -> bool {
+        self.has_input_ended
+    }
+
     /// Returns the number of bytes that were not read yet.
     pub(super) fn unread(&self) -> usize {
         self.input.len() - self.read

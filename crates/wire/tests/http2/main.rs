@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ending;
 mod errors;
 mod floods;
 mod memory;

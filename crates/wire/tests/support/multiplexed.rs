@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use websocket::Workspace;
 use wire::{
-    Action, Actions, Connection, Context, Input, Interface, LogRecord, Message, Outcome, Received, RequestId,
-    Response, SendError, Sent, Settings, Shutdown, StreamNews, Tick, Ticks, Wait, Wire,
+    Action, Actions, Connection, Context, HalfClose, Input, Interface, LogRecord, Message, Outcome, Received,
+    RequestId, Response, SendError, Sent, Settings, Shutdown, StreamNews, Tick, Ticks, Wait, Wire,
 };
 
 use super::frames::{self, Frame};
@@ -43,7 +43,10 @@ pub(crate) struct Multiplexed {
     workspace: Workspace,
     /// What the client got and has not looked at.
     pub(crate) written: Vec<u8>,
+    /// Whether nothing is sent any more.
     pub(crate) is_closed: bool,
+    /// Whether the transport is to close, after its side has ended or without that.
+    pub(crate) is_gone: bool,
     pub(crate) is_aborted: bool,
     pub(crate) reads_paused: bool,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -67,6 +70,7 @@ impl Multiplexed {
             workspace: Workspace::default(),
             written: Vec::new(),
             is_closed: false,
+            is_gone: false,
             is_aborted: false,
             reads_paused: false,
             streams: BTreeMap::new(),
@@ -264,8 +268,14 @@ impl Multiplexed {
                 Action::ResumeReading => self.reads_paused = false,
                 Action::YieldTurn => self.yields += 1,
                 Action::Streams => self.serve(),
-                Action::Close | Action::ShutdownWrite => self.is_closed = true,
-                Action::Abort | Action::Reset => (self.is_closed, self.is_aborted) = (true, true),
+                Action::ShutdownWrite => {
+                    self.is_closed = true;
+                    self.feed(Input::WriteShutdown(HalfClose::Done));
+                }
+                Action::Close => (self.is_closed, self.is_gone) = (true, true),
+                Action::Abort | Action::Reset => {
+                    (self.is_closed, self.is_gone, self.is_aborted) = (true, true, true);
+                }
                 other => panic!("a connection of HTTP/2 asks for {other:?}"),
             }
         }
