@@ -16,6 +16,7 @@ use h2::server::{self, Handshake};
 use super::frames::Watch;
 use super::memory::Memory;
 use super::news::News;
+use super::outbox::Outbox;
 use super::piece::Piece;
 use super::stream::Stream;
 use crate::action::{Action, Actions};
@@ -26,6 +27,8 @@ use crate::settings::{Context, Http2Settings, Settings, Tick};
 
 /// Input beyond this waits in the kernel while h2 can't process what there is, because the peer does not read.
 const INPUT_AT_MOST: usize = 64 * 1024;
+/// The content that h2 is given at a time.
+const FILL: usize = 64 * 1024;
 
 /// The state of one connection.
 pub struct Connection<B: AsRef<[u8]>> {
@@ -34,6 +37,7 @@ pub struct Connection<B: AsRef<[u8]>> {
     /// What counts the frames of both sides, which end the connection if there are too many of some kind.
     watch: Watch,
     news: News,
+    pub(super) outbox: Outbox<B>,
     /// Streams that have begun and that nobody has taken.
     opened: VecDeque<Stream<B>>,
     /// Streams with news that nobody has taken.
@@ -107,6 +111,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             memory,
             watch: Watch::new(),
             news: News::default(),
+            outbox: Outbox::new(settings.unsent_bytes),
             opened: VecDeque::new(),
             told: VecDeque::new(),
             latest: RequestId(0),
@@ -134,7 +139,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return Some(StreamNews::Begins(stream.number(), stream));
         }
         if self.told.is_empty() {
-            self.told.extend(self.news.take());
+            self.take_news();
         }
         self.told.pop_front().map(StreamNews::Has)
     }
@@ -144,8 +149,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if !matches!(self.state, State::Open(_)) {
             return Actions::NONE;
         }
-        // Priorities of RFC 9218 are hints.
-        let watched = self.watch.receive(data, &context.settings.http2, context.now, |_, _| {});
+        let (settings, outbox) = (&context.settings.http2, &self.outbox);
+        let at_most = usize::try_from(settings.streams).unwrap_or(usize::MAX);
+        let watched = self.watch.receive(data, settings, context.now, |stream, value| {
+            outbox.update_priority(stream, value, at_most);
+        });
         if let Err(reason) = watched {
             return self.fail(reason, context, out);
         }
@@ -167,7 +175,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     pub(crate) fn go_on(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         let before = out.len();
         self.memory.pipe().lend(out, self.is_writable);
-        let is_over = self.call_h2(context);
+        let is_over = self.exchange(context);
         let (has_more, unread) = {
             let mut pipe = self.memory.pipe();
             (pipe.take_back(out), pipe.unread())
@@ -182,7 +190,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if let Err(reason) = self.watch.send(&out[before..], &context.settings.http2, context.now) {
             return actions.and(self.fail(reason, context, out));
         }
-        if has_more && self.is_writable && !self.is_resumed {
+        if (has_more || self.outbox.is_due()) && self.is_writable && !self.is_resumed {
             self.is_resumed = true;
             actions = actions.with(Action::YieldTurn);
         }
@@ -193,6 +201,30 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
         self.settle_wait(context);
         actions
+    }
+
+    /// Calls h2, and gives it the content whose turn it is as long as there is room. Returns whether the connection is
+    /// over.
+    fn exchange(&mut self, context: Context<'_>) -> bool {
+        let late = context.settings.body_time.map_or(Tick::NEVER, |time| context.now.after(time));
+        loop {
+            if self.call_h2(context) {
+                return true;
+            }
+            self.take_news();
+            let room = self.memory.pipe().room().min(FILL);
+            if !self.is_writable || room == 0 || self.outbox.fill(room, late) == 0 {
+                self.told.extend(self.outbox.take_drained());
+                return false;
+            }
+        }
+    }
+
+    /// Takes the streams with news: those that send may go on.
+    fn take_news(&mut self) {
+        let woken = self.news.take();
+        woken.iter().for_each(|stream| self.outbox.wake(*stream));
+        self.told.extend(woken);
     }
 
     /// Calls h2 until nothing is left to do. Returns whether the connection is over.
@@ -208,8 +240,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 },
                 H2::Open(connection) => match connection.poll_accept(waker) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
-                        self.latest = self.latest.next();
-                        let stream = Stream::new(self.latest, request, respond, &self.news, context);
+                        self.latest = RequestId(respond.stream_id().into());
+                        let (news, outbox) = (&self.news, &self.outbox);
+                        let stream = Stream::new(self.latest, request, respond, news, outbox, context);
                         self.opened.extend(stream);
                     }
                     Poll::Ready(Some(Err(_)) | None) => return true,
@@ -300,8 +333,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// Enters another state than `Open`. h2 wakes every stream when it is dropped.
     fn leave(&mut self, state: State<B>, context: Context<'_>) -> Actions {
         self.state = state;
+        self.told.extend(self.outbox.clear());
         self.settle_wait(context);
-        if self.news.is_empty() { Actions::NONE } else { Action::Streams.into() }
+        if self.news.is_empty() && self.told.is_empty() { Actions::NONE } else { Action::Streams.into() }
     }
 
     /// Returns whether a stream is open.
@@ -345,6 +379,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Handles the end of a wait. `unsent` is how much waits for the peer: one that reads slowly is not cut off.
     pub(super) fn expire(&mut self, unsent: usize, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
+        let given_up = if self.outbox.expire(context.now) { self.go_on(context, out) } else { Actions::NONE };
+        given_up.and(self.expire_wait(unsent, context, out))
+    }
+
+    fn expire_wait(&mut self, unsent: usize, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
         if self.late > context.now || self.late == Tick::NEVER {
             return Actions::NONE;
         }

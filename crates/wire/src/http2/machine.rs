@@ -161,7 +161,7 @@ impl<B: AsRef<[u8]>> Wire<B> for Connection<B> {
     }
 
     fn is_late(&self, now: Tick) -> bool {
-        self.late <= now && self.late != Tick::NEVER
+        (self.late <= now && self.late != Tick::NEVER) || self.outbox.is_late(now)
     }
 
     fn is_drained(&self) -> bool {

@@ -76,7 +76,12 @@ impl Pipe {
         self.was_full
     }
 
-    fn room(&mut self) -> bool {
+    /// Returns how much more output is taken, roughly.
+    pub(super) fn room(&self) -> usize {
+        OUT_AT_MOST.saturating_sub(self.out.len())
+    }
+
+    fn has_room(&mut self) -> bool {
         let has_room = self.is_writable && self.out.len() < OUT_AT_MOST;
         self.was_full |= !has_room;
         has_room
@@ -104,7 +109,7 @@ impl AsyncRead for Memory {
 impl AsyncWrite for Memory {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let mut pipe = self.pipe();
-        if !pipe.room() {
+        if !pipe.has_room() {
             return Poll::Pending;
         }
         pipe.out.extend_from_slice(data);
@@ -117,7 +122,7 @@ impl AsyncWrite for Memory {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut pipe = self.pipe();
-        if !pipe.room() {
+        if !pipe.has_room() {
             return Poll::Pending;
         }
         let before = pipe.out.len();

@@ -16,6 +16,8 @@
 //! | `piece`      | content as h2 takes it                                                        |
 //! | `priority`   | what a client says about the order of responses (RFC 9218)                    |
 //! | `schedule`   | which stream may send next                                                    |
+//! | `outbox`     | content that waits to be sent, and which of it h2 gets                        |
+//! | `queue`      | the content of one response that waits                                        |
 //! | `news`       | which streams have news                                                       |
 //! | `memory`     | the transport that h2 reads and writes                                        |
 
@@ -28,8 +30,12 @@ mod head;
 mod machine;
 mod memory;
 mod news;
+mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod piece;
 mod priority;
+mod queue;
 mod schedule;
 mod stream;
 mod values;

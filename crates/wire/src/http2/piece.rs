@@ -1,5 +1,7 @@
 //! Content of an application as h2 takes it: bytes that are sent from where they lie.
 
+use std::sync::Arc;
+
 use bytes::Buf;
 
 /// The part of some content that was not sent yet.
@@ -7,6 +9,8 @@ use bytes::Buf;
 pub(super) enum Piece<B> {
     /// Bytes of the application.
     Own { content: B, sent: usize },
+    /// A part of such bytes.
+    Part { content: Arc<B>, sent: usize, end: usize },
     /// Text of the server's own.
     Text(&'static [u8]),
     /// Bytes that were encoded.
@@ -16,6 +20,10 @@ pub(super) enum Piece<B> {
 impl<B> Piece<B> {
     pub(super) const fn own(content: B) -> Self {
         Self::Own { content, sent: 0 }
+    }
+
+    pub(super) const fn part(content: Arc<B>, start: usize, end: usize) -> Self {
+        Self::Part { content, sent: start, end }
     }
 
     pub(super) const fn encoded(bytes: Vec<u8>) -> Self {
@@ -31,6 +39,7 @@ impl<B: AsRef<[u8]>> Buf for Piece<B> {
     fn chunk(&self) -> &[u8] {
         match self {
             Self::Own { content, sent } => content.as_ref().get(*sent..).unwrap_or_default(),
+            Self::Part { content, sent, end } => (**content).as_ref().get(*sent..*end).unwrap_or_default(),
             Self::Text(text) => text,
             Self::Encoded { bytes, sent } => bytes.get(*sent..).unwrap_or_default(),
         }
@@ -38,7 +47,7 @@ impl<B: AsRef<[u8]>> Buf for Piece<B> {
 
     fn advance(&mut self, count: usize) {
         match self {
-            Self::Own { sent, .. } | Self::Encoded { sent, .. } => *sent += count,
+            Self::Own { sent, .. } | Self::Part { sent, .. } | Self::Encoded { sent, .. } => *sent += count,
             Self::Text(text) => *text = text.get(count..).unwrap_or_default(),
         }
     }

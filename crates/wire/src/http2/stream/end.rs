@@ -49,7 +49,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         if let State::Open(request) = &mut self.state {
             match &mut request.answer {
                 Answer::Owed(respond) | Answer::Started(respond, _) => respond.send_reset(reason),
-                Answer::Sending(sender, ..) | Answer::Trailers(sender, _) => sender.send_reset(reason),
+                Answer::Sending(sender, ..) | Answer::Trailers(sender, _) => sender.reset(reason),
                 Answer::Nothing => {}
             }
         }
@@ -62,6 +62,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             return Actions::NONE;
         };
         self.was_cut = end != LogEnd::Complete;
+        self.outbox.forget(self.number);
         if self.was_cut && request.is_unanswered() {
             // A head that waits was not sent.
             request.status = 0;

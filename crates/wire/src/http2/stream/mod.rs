@@ -21,12 +21,13 @@ mod send;
 
 use std::task::Waker;
 
+use h2::RecvStream;
 use h2::server::SendResponse;
-use h2::{RecvStream, SendStream};
 
 use super::content::Content;
 use super::head;
 use super::news::News;
+use super::outbox::{Outbox, Sender};
 use super::piece::Piece;
 use crate::log::LogRecord;
 use crate::message::RequestId;
@@ -40,6 +41,7 @@ pub struct Stream<B: AsRef<[u8]>> {
     pub(super) state: State<B>,
     /// Whether the response ended before it was complete.
     pub(super) was_cut: bool,
+    pub(super) outbox: Outbox<B>,
     /// Notes that there is news.
     pub(super) waker: Waker,
     /// The bytes of the response that were sent without a turn of the loop.
@@ -71,7 +73,7 @@ pub(super) struct Request<B: AsRef<[u8]>> {
     pub(super) is_watched: bool,
     /// Whether the client waits for 100 (Continue).
     pub(super) awaits_continue: bool,
-    /// Whether content waits for the peer's window.
+    /// Whether so much content waits to be sent that its sender does, too.
     pub(super) is_blocked: bool,
     /// Whether it was reported that the application sends content for a status without any.
     pub(super) has_left_out: bool,
@@ -93,8 +95,8 @@ pub(super) enum Incoming {
 pub(super) enum Answer<B: AsRef<[u8]>> {
     Owed(SendResponse<Piece<B>>),
     Started(SendResponse<Piece<B>>, Started<B>),
-    Sending(SendStream<Piece<B>>, Content, HasTrailers),
-    Trailers(SendStream<Piece<B>>, Vec<(B, B)>),
+    Sending(Sender<B>, Content, HasTrailers),
+    Trailers(Sender<B>, Vec<(B, B)>),
     /// It is being changed, or nothing can be sent any more.
     Nothing,
 }
@@ -116,6 +118,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         request: http_types::Request<RecvStream>,
         mut respond: SendResponse<Piece<B>>,
         news: &News,
+        outbox: &Outbox<B>,
         context: Context<'_>,
     ) -> Option<Self> {
         let (parts, body) = request.into_parts();
@@ -123,6 +126,9 @@ impl<B: AsRef<[u8]>> Stream<B> {
             respond.send_reset(h2::Reason::PROTOCOL_ERROR);
             return None;
         };
+        if let Some(priority) = parts.headers.get("priority") {
+            outbox.note_priority(number, priority.as_bytes());
+        }
         let incoming = if body.is_end_stream() { Incoming::Arrived } else { Incoming::Arriving };
         let request = Request {
             body,
@@ -145,6 +151,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             head,
             state: State::Open(request),
             was_cut: false,
+            outbox: outbox.clone(),
             waker: news.waker(number),
             bytes_since_turn: 0,
             log: Vec::new(),

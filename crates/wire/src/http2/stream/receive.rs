@@ -59,7 +59,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let waker = &mut TaskContext::from_waker(&self.waker);
         match &mut request.answer {
             Answer::Owed(respond) | Answer::Started(respond, _) => respond.poll_reset(waker).is_ready(),
-            Answer::Sending(sender, ..) | Answer::Trailers(sender, _) => sender.poll_reset(waker).is_ready(),
+            Answer::Sending(sender, ..) | Answer::Trailers(sender, _) => sender.has_left(),
             // It could not be sent.
             Answer::Nothing => true,
         }

@@ -4,7 +4,6 @@
 //! comes in the same turn, it is sent at the turn's end.
 
 use std::mem;
-use std::task::{Context as TaskContext, Poll};
 
 use h2::SendStream;
 use h2::server::SendResponse;
@@ -13,12 +12,13 @@ use super::{Answer, HasTrailers, Started, State, Stream};
 use crate::action::{Action, Actions};
 use crate::http2::content::Content;
 use crate::http2::head;
+use crate::http2::outbox::Sender;
 use crate::http2::piece::Piece;
 use crate::message::{MESSAGE_COUNTS, Message, OutOfOrder, RequestId, Response, SendError, Sent, Wait};
 use crate::settings::{Context, Settings};
 
-/// What sends a response whose head was sent.
-type Sender<B> = SendStream<Piece<B>>;
+/// A whole response of at most this length is given to h2 at once, if its window is open.
+const AT_ONCE: usize = 16 * 1024;
 
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Takes a message.
@@ -192,14 +192,39 @@ impl<B: AsRef<[u8]>> Stream<B> {
                 return Err(error.into());
             }
         };
-        let goes_on = more || has_trailers || (frame.is_sent() && length > 0);
-        let Ok(sender) = respond.send_response(head, !goes_on) else { return self.fail() };
-        if !goes_on {
+        let content = content.filter(|_| frame.is_sent() && length > 0);
+        let is_last = !more && !has_trailers;
+        let Ok(mut sender) = respond.send_response(head, is_last && content.is_none()) else {
+            return self.fail();
+        };
+        let content = if is_last { self.send_at_once(&mut sender, content) } else { content };
+        if is_last && content.is_none() {
             let left_out = self.note_left_out(frame);
             let actions = self.complete().with(Action::FlushConnection);
             return Ok(Sent { actions, is_sent: frame.is_sent(), left_out, ..Sent::NOTHING });
         }
+        let sender = self.outbox.begin(self.number, sender, self.waker.clone());
         self.write_content(sender, rules, frame, content, more, has_trailers)
+    }
+
+    /// Sends the only content of a response, unless it is long or has to wait: then it is returned.
+    fn send_at_once(&mut self, sender: &mut SendStream<Piece<B>>, content: Option<B>) -> Option<B> {
+        let content = content?;
+        let length = content.as_ref().len();
+        if length > AT_ONCE {
+            return Some(content);
+        }
+        sender.reserve_capacity(length);
+        if sender.capacity() < length {
+            return Some(content);
+        }
+        // An error is that of a client that has left, which is news.
+        if sender.send_data(Piece::own(content), true).is_ok()
+            && let State::Open(request) = &mut self.state
+        {
+            request.sent = length as u64;
+        }
+        None
     }
 
     /// Sends content, which the rules allow.
@@ -216,46 +241,35 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let is_sent = frame.is_sent();
         let is_last = !more && !has_trailers;
         let left_out = self.note_left_out(frame);
-        let piece = match content {
-            Some(content) if is_sent && length > 0 => Some(Piece::own(content)),
-            _ if is_last => Some(Piece::Text(b"")),
-            _ => None,
-        };
-        if let Some(piece) = piece
-            && sender.send_data(piece, is_last).is_err()
-        {
-            return self.fail();
-        }
+        let pushed =
+            content.filter(|_| is_sent && length > 0).map_or(Ok(false), |content| sender.push(content));
+        let Ok(is_full) = pushed else { return self.fail() };
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
         request.sent += if is_sent { length as u64 } else { 0 };
         self.bytes_since_turn += MESSAGE_COUNTS + length;
         let mut actions = Actions::from(Action::FlushConnection);
         if is_last {
+            if sender.complete().is_err() {
+                return self.fail();
+            }
             actions = actions.and(self.complete());
         } else if more {
-            sender.reserve_capacity(1);
-            request.is_blocked = sender.capacity() == 0;
+            request.is_blocked = is_full;
             request.answer = Answer::Sending(sender, rules, has_trailers);
-            if request.is_blocked {
-                actions = actions.and(self.note_window());
-            }
         } else {
+            request.is_blocked = is_full;
             request.answer = Answer::Trailers(sender, Vec::new());
         }
         Ok(Sent { actions, is_sent, left_out, ..Sent::NOTHING })
     }
 
-    /// Looks whether content may be sent again. Otherwise that will be news.
+    /// Looks whether more content may be sent. Otherwise that will be news.
     pub(super) fn note_window(&mut self) -> Actions {
         let State::Open(request) = &mut self.state else { return Actions::NONE };
-        let Answer::Sending(sender, ..) = &mut request.answer else { return Actions::NONE };
-        if !request.is_blocked {
+        let (Answer::Sending(sender, ..) | Answer::Trailers(sender, _)) = &request.answer else {
             return Actions::NONE;
-        }
-        let waker = &mut TaskContext::from_waker(&self.waker);
-        // It reports each change, and 0 may be one.
-        while let Poll::Ready(Some(Ok(_))) = sender.poll_capacity(waker) {}
-        if sender.capacity() == 0 {
+        };
+        if !request.is_blocked || sender.is_full() {
             return Actions::NONE;
         }
         request.is_blocked = false;
@@ -265,7 +279,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Sends trailers, once the last of them has come (ASGI, "HTTP Trailers").
     fn trailers(&mut self, fields: Vec<(B, B)>, more: bool) -> Result<Sent<B>, SendError> {
         let State::Open(request) = &mut self.state else { return Err(SendError::Complete) };
-        let Answer::Trailers(sender, gathered) = &mut request.answer else {
+        let Answer::Trailers(_, gathered) = &mut request.answer else {
             return Err(SendError::OutOfOrder(out_of_order(&request.answer)));
         };
         gathered.extend(fields);
@@ -274,11 +288,9 @@ impl<B: AsRef<[u8]>> Stream<B> {
         }
         let fields = gathered.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
         let trailers = head::trailers(fields)?;
-        let is_sent = match trailers.is_empty() {
-            true => sender.send_data(Piece::Text(b""), true),
-            false => sender.send_trailers(trailers),
-        };
-        if is_sent.is_err() {
+        if let Answer::Trailers(sender, _) = mem::replace(&mut request.answer, Answer::Nothing)
+            && sender.complete_with(trailers).is_err()
+        {
             return self.fail();
         }
         Ok(Sent { actions: self.complete().with(Action::FlushConnection), ..Sent::NOTHING })
@@ -322,6 +334,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         };
         let Ok(sender) = respond.send_response(head, false) else { return Ok(self.leave(true)) };
         if let State::Open(request) = &mut self.state {
+            let sender = self.outbox.begin(self.number, sender, self.waker.clone());
             request.answer = Answer::Sending(sender, rules, started.has_trailers);
         }
         Ok(Action::FlushConnection.into())
