@@ -6,6 +6,7 @@
 //! | File         | What                                                                          |
 //! |--------------|-------------------------------------------------------------------------------|
 //! | `connection` | the connection: bytes in and out, its streams, its end                        |
+//! | `expire`     | what a connection waits for, and a peer whose time is over                      |
 //! | `machine`    | which input means what to a connection                                        |
 //! | `stream/`    | one request with its response                                                 |
 //! | `head`       | heads of requests and responses, as h2 has them and as the crate `http` does  |
@@ -25,6 +26,7 @@
 
 mod connection;
 mod content;
+mod expire;
 mod frames;
 mod head;
 mod machine;
