@@ -56,6 +56,13 @@ class Http2Client:
         self.peer = Peer(**more)
         self.is_at_end = False
 
+    @classmethod
+    def on(cls, sock: socket.socket, **more: Any) -> "Http2Client":
+        """Speak over a socket that is connected, and is closed with the client."""
+        client = cls.__new__(cls)
+        client.sock, client.scheme, client.peer, client.is_at_end = sock, "http", Peer(**more), False
+        return client
+
     def __enter__(self) -> "Http2Client":
         return self
 

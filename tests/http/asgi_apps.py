@@ -38,7 +38,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
 
 def told(scope: dict[str, Any]) -> dict[str, Any]:
     """What of a scope goes into JSON."""
-    names = ("path", "root_path", "scheme", "client", "asgi", "state")
+    names = ("http_version", "path", "root_path", "scheme", "client", "asgi", "state")
     return {name: scope.get(name) for name in names} | {"query": scope["query_string"].decode()}
 
 

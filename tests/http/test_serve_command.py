@@ -309,11 +309,11 @@ def test_several_addresses(tmp_path: Path) -> None:
 
 
 def test_tls(certificates: Certificates) -> None:
-    """With a certificate it speaks TLS, offers http/1.1, and the scheme is https."""
+    """With a certificate it speaks TLS, offers http/1.1 beside h2, and the scheme is https."""
     with serving("--ssl-certfile", certificates.certificate, "--ssl-keyfile", certificates.key) as served:
         assert served.urls[0].startswith("https://127.0.0.1:")
         context = ssl.create_default_context(cafile=str(certificates.certificate))
-        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.set_alpn_protocols(["http/1.1"])
         with (
             socket.create_connection(("127.0.0.1", served.port)) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as sock,

@@ -36,9 +36,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Decides that a connection which is not made yet speaks HTTP/2, because TLS has agreed on that (RFC 9113 section 3.2)
-    /// or nothing else is spoken.
-    pub fn speak_http2(&mut self, settings: &Settings) {
-        self.spoken = Spoken::Http2(Box::new(http2::Connection::new(&settings.http2)));
+    /// or nothing else is spoken. With what TLS uses, HTTP/2 may be prohibited: then a client is told so (section 9.2.2).
+    pub fn speak_http2(&mut self, settings: &Settings, is_prohibited: bool) {
+        let new = if is_prohibited { http2::Connection::insecure } else { http2::Connection::new };
+        self.spoken = Spoken::Http2(Box::new(new(&settings.http2)));
     }
 
     /// Takes the next stream that has begun or has news, after [`Streams`](Action::Streams).

@@ -22,7 +22,7 @@ CONFIG_VARIABLE = "VITOK_CONFIG"
 ENV_FILE_VARIABLE = "VITOK_ENV_FILE"
 _KEY = "vitok.option"
 _USAGE = "vitok serve [options] [app]"
-_DESCRIPTION = "Serves an application of ASGI, of vitok.http or of WSGI over HTTP/1.1 and WebSocket."
+_DESCRIPTION = "Serves an application of ASGI, of vitok.http or of WSGI over HTTP/1.1, HTTP/2 and WebSocket."
 _EPILOG = (
     "Each option has an environment variable, VITOK_ and its name in capitals, such as VITOK_PORT or "
     "VITOK_LOG_LEVEL. Times are in seconds; most limits may be none. docs/serve/options.md says more about each."

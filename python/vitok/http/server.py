@@ -38,7 +38,7 @@ _FLUSH_SECONDS = 0.1
 
 
 class Server:
-    """Serves an ASGI application over HTTP/1.1 and WebSocket in a vitok loop.
+    """Serves an ASGI application over HTTP/1.1, HTTP/2 and WebSocket in a vitok loop.
 
     `app` is the application or its name, `module:attribute`; the keywords are the keys of `ServerOptions`, and `ssl`
     is a context for TLS, instead of the options for it. TypeError for an unknown option, ValueError, OSError or an

@@ -36,7 +36,7 @@ from .worker_slot import WorkersError
 
 
 def serve(app: Application | str, *, ssl: SSLContext | None = None, **options: Unpack[ServeOptions]) -> None:
-    """Serve an ASGI application over HTTP/1.1 and WebSocket until SIGINT or SIGTERM; then end gracefully.
+    """Serve an ASGI application over HTTP/1.1, HTTP/2 and WebSocket until SIGINT or SIGTERM; then end gracefully.
 
     `app` is the application or its name, `module:attribute`; with `workers` it has to be the name. The options are
     the keys of `ServeOptions`; `ssl` is a context for TLS, instead of the options for it. Errors: TypeError for an

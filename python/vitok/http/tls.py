@@ -17,8 +17,8 @@ from . import tls_extension
 from .options import OptionError, Options
 
 _CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
-# RFC 7301: the protocols of this server.
-_PROTOCOLS = ["http/1.1"]
+# RFC 7301: the protocols of each choice of versions. The first one that the client has, too, is spoken.
+_PROTOCOLS = {"auto": ["h2", "http/1.1"], "1": ["http/1.1"], "2": ["h2"]}
 # OpenSSL takes the first one in a file, which in one of the older forms is not what ASGI calls PEM.
 _FIRST_CERTIFICATE = re.compile(
     r"-----BEGIN (X509 |TRUSTED |)CERTIFICATE-----.*?-----END \1CERTIFICATE-----", re.DOTALL
@@ -114,7 +114,7 @@ class _Chain:
 def _context(options: Options, chain: _Chain) -> ssl.SSLContext:
     """Return a context with this certificate, and everything else as the options say."""
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.set_alpn_protocols(_PROTOCOLS)
+    made.set_alpn_protocols(_PROTOCOLS[options.http])
     _load_chain(made, options, chain)
     if options.ssl_ciphers is not None:
         try:

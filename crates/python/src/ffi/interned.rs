@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 335] = [
+pub(super) const TEXTS: [&str; 336] = [
     "1.0",
     "1.1",
     "2",
@@ -267,6 +267,7 @@ pub(super) const TEXTS: [&str; 335] = [
     "run_in_executor",
     "schema",
     "scheme",
+    "selected_alpn_protocol",
     "send",
     "send_file",
     "sendfile",

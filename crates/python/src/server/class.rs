@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use wire::{Input, Shutdown, Versions, Wire as _};
+use wire::{Input, Shutdown, Wire as _};
 
+use super::alpn;
 use super::connection::Protocol;
 use super::driver;
 use super::ticks;
@@ -69,13 +70,8 @@ fn connection_made<'py>(call: &Call<'py, Protocol>) -> Result<Bound<'py, PyAny>,
     let value = protocol.value();
     let http_server = value.http_server.get();
     let is_refused = http_server.begin_connection(protocol.object());
-    let settings = &http_server.settings.wire;
-    let before = value.state.with(py, |state| {
-        if settings.http2.versions == Versions::Http2 {
-            state.wire.speak_http2(settings);
-        }
-        state.transport.replace(transport)
-    });
+    alpn::choose_version(protocol, &transport)?;
+    let before = value.state.with(py, |state| state.transport.replace(transport));
     drop(before);
     // TLS has no half-closed connections.
     driver::feed(protocol, Input::Connected { ends_with_peer: is_secure })?;

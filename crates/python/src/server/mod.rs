@@ -11,6 +11,7 @@
 //! | `http_server`   | `HttpServer` as Python sees it: the factory of protocols, and its end    |
 //! | `class`         | the protocol of a connection as Python sees it                           |
 //! | `ticks`         | the server's clock: peers that are too late                              |
+//! | `alpn`          | the version of HTTP that a connection begins with                        |
 //! | `asgi/`         | an interface: requests become calls of an application                    |
 //! | `native/`       | an interface: requests become calls of functions with objects            |
 //! | `refusal`       | the answer to one request too many                                       |
@@ -34,6 +35,7 @@
 
 mod access_log;
 mod addresses;
+mod alpn;
 mod asgi;
 mod class;
 mod connection;

@@ -47,6 +47,8 @@ pub struct Connection<B: AsRef<[u8]>> {
     /// Whether the transport accepts output.
     pub(super) is_writable: bool,
     reads_paused: bool,
+    /// Whether TLS uses what HTTP/2 prohibits: nothing is served.
+    is_insecure: bool,
     /// Whether the driver resumes the output.
     pub(super) is_resumed: bool,
     /// Whether the connection ends once its streams have.
@@ -117,6 +119,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             latest: RequestId(0),
             is_writable: true,
             reads_paused: false,
+            is_insecure: false,
             is_resumed: false,
             is_ending: false,
             wait: Wait::None,
@@ -124,6 +127,12 @@ impl<B: AsRef<[u8]>> Connection<B> {
             unsent: 0,
             log: Vec::new(),
         }
+    }
+
+    /// Creates the state of a connection that ends once its preface has arrived, because TLS uses a cipher suite that HTTP/2
+    /// prohibits (RFC 9113 section 9.2.2).
+    pub(crate) fn insecure(settings: &Http2Settings) -> Self {
+        Self { is_insecure: true, ..Self::new(settings) }
     }
 
     /// Creates the state of a connection that was HTTP/1.1's until the preface had arrived.
@@ -234,7 +243,12 @@ impl<B: AsRef<[u8]>> Connection<B> {
             let State::Open(h2) = &mut self.state else { return false };
             match &mut **h2 {
                 H2::Handshake(handshake) => match Pin::new(handshake).poll(waker) {
-                    Poll::Ready(Ok(connection)) => **h2 = H2::Open(connection),
+                    Poll::Ready(Ok(mut connection)) => {
+                        if self.is_insecure {
+                            connection.abrupt_shutdown(h2::Reason::INADEQUATE_SECURITY);
+                        }
+                        **h2 = H2::Open(connection);
+                    }
                     Poll::Ready(Err(_)) => return true,
                     Poll::Pending => return false,
                 },
