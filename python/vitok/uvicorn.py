@@ -1,5 +1,5 @@
-"""The classes for `uvicorn --http vitok.uvicorn:Protocol` and `--ws vitok.uvicorn:WebSocket`: vitok's server code in
-uvicorn's server.
+"""The classes for `uvicorn --http vitok.uvicorn:Protocol`, `--http vitok.uvicorn:Http2Protocol` and `--ws
+vitok.uvicorn:WebSocket`: vitok's server code in uvicorn's server.
 
 They take uvicorn's settings and report connections, tasks and requests to uvicorn as uvicorn's own protocols do. With
 `--loop vitok:new_event_loop` a request passes from the socket to the application without Python code in between; other
@@ -13,7 +13,7 @@ import logging
 import re
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from vitok import _native
@@ -45,6 +45,8 @@ class Protocol:
 
     # What a connection speaks when it is passed to this class.
     _begins_with = _HTTP
+    # Whether HTTP/2 is spoken although uvicorn was not asked for it.
+    _has_http2 = False
 
     def __new__(  # type: ignore[misc]
         cls, config: Any, server_state: Any, app_state: dict[str, Any], _loop: asyncio.AbstractEventLoop | None = None
@@ -55,9 +57,22 @@ class Protocol:
             loop = _loop or asyncio.get_running_loop()
             if not config.loaded:
                 config.load()
-            shared = _make_server(loop, config, server_state, app_state, begins_with=cls._begins_with)
+            # uvicorn has the option since 0.53.
+            http = "auto" if cls._has_http2 or getattr(config, "http2", False) else "1"
+            shared = _make_server(loop, config, server_state, app_state, begins_with=cls._begins_with, http=http)
             setattr(server_state, _SHARED, shared)
         return shared()
+
+
+class Http2Protocol(Protocol):
+    """The same, which speaks HTTP/2, too: to clients that begin with it, and to those that choose `h2` by ALPN.
+
+    uvicorn's `--http2` is for a protocol of its own alone, and refuses any other; so this is a class of its own.
+    """
+
+    alpn_protocols: ClassVar[list[str]] = ["h2", "http/1.1"]
+    """What uvicorn offers over TLS, from 0.53 on."""
+    _has_http2 = True
 
 
 class WebSocket(Protocol):
@@ -71,7 +86,13 @@ class WebSocket(Protocol):
 
 
 def _make_server(
-    loop: asyncio.AbstractEventLoop, config: Any, server_state: Any, app_state: dict[str, Any], *, begins_with: str
+    loop: asyncio.AbstractEventLoop,
+    config: Any,
+    server_state: Any,
+    app_state: dict[str, Any],
+    *,
+    begins_with: str,
+    http: str,
 ) -> _native.HttpServer:
     websocket = config.ws_protocol_class
     is_ours = isinstance(websocket, type) and issubclass(websocket, WebSocket)
@@ -111,7 +132,7 @@ def _make_server(
         "access_log_stamps": False,
         "access_log_scope": False,
         "metrics": False,
-        **asdict(Http2(http="1")),
+        **asdict(Http2(http=http)),
         "ws": "auto" if is_ours else "none",
         "ws_max_size": config.ws_max_size,
         "ws_max_queue": config.ws_max_queue,
