@@ -69,7 +69,7 @@ def test_nothing_is_counted_again_without_a_figure(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("row", round_trips.rows(), ids=lambda row: row.name)
 def test_round_trip_runs(row: Row) -> None:
     """Each round trip runs on asyncio's loop, except for the request, whose server runs on vitok's only."""
-    loop = vitok.new_event_loop() if row.name.startswith("http_") else asyncio.new_event_loop()
+    loop = vitok.new_event_loop() if row.name.startswith("http") else asyncio.new_event_loop()
     try:
         row.body(loop, 3)
         _end_tasks(loop)
@@ -77,7 +77,7 @@ def test_round_trip_runs(row: Row) -> None:
         loop.close()
 
 
-@pytest.mark.parametrize("name", ["http_request", "http_native"])
+@pytest.mark.parametrize("name", ["http_request", "http2_request", "http_native"])
 def test_http_request_needs_the_loop_of_the_server(name: str) -> None:
     row = next(row for row in round_trips.rows() if row.name == name)
     loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Compares the instructions of the nine hottest paths with recorded ones: `make bench-gate`.
+"""Compares the instructions of the eleven hottest paths with recorded ones: `make bench-gate`.
 
 It counts as `instructions.py` does and compares with `instructions.json`, which has a set of figures for each Python
 that was counted. A path that takes more than its figure and the tolerance fails the gate; for one that takes less, the
@@ -32,6 +32,8 @@ PATHS: Final = {
     "echo_sock": "the same by sock_recv and sock_sendall",
     "echo_datagram": "datagram_received, a sendto",
     "http_request": "an HTTP request, an ASGI response",
+    "http2_request": "the same by HTTP/2",
+    "http2_streams": "the same, one of 16 that arrive together",
     "http_native": "the same by a plain function",
 }
 # Counts of the same code differ by up to 0.4 %, whatever else is imported; the cost of a change is more than the

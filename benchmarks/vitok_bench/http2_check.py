@@ -62,18 +62,18 @@ def _ask(connection: socket.socket, address: tuple[str, int], path: str, body: b
     fields.append((":authority", "{}:{}".format(*address)))
     if body:
         fields += [("content-type", media_type), ("content-length", str(len(body)))]
-    block = b"".join(_literal(name, value) for name, value in fields)
-    request = _frame(HEADERS, END_HEADERS | (0 if body else END_STREAM), STREAM, block)
+    block = b"".join(literal(name, value) for name, value in fields)
+    request = frame(HEADERS, END_HEADERS | (0 if body else END_STREAM), STREAM, block)
     for start in range(0, len(body), FRAME_BYTES):
         end = END_STREAM if start + FRAME_BYTES >= len(body) else 0
-        request += _frame(DATA, end, STREAM, body[start : start + FRAME_BYTES])
-    connection.sendall(PREFACE + _frame(SETTINGS, 0, 0, b"") + request)
+        request += frame(DATA, end, STREAM, body[start : start + FRAME_BYTES])
+    connection.sendall(PREFACE + frame(SETTINGS, 0, 0, b"") + request)
     status, content = 0, b""
-    for kind, flags, stream, payload in _frames(connection):
+    for kind, flags, stream, payload in frames(connection):
         if kind == SETTINGS and not flags & ACK:
-            connection.sendall(_frame(SETTINGS, ACK, 0, b""))
+            connection.sendall(frame(SETTINGS, ACK, 0, b""))
         elif kind == PING and not flags & ACK:
-            connection.sendall(_frame(PING, ACK, 0, payload))
+            connection.sendall(frame(PING, ACK, 0, payload))
         elif kind in (RST_STREAM, GOAWAY):
             raise Http2Error(f"{'RST_STREAM' if kind == RST_STREAM else 'GOAWAY'} with code {_code(kind, payload)}")
         elif stream == STREAM and kind in (HEADERS, DATA):
@@ -87,8 +87,8 @@ def _ask(connection: socket.socket, address: tuple[str, int], path: str, body: b
     raise Http2Error("the server closed the connection before its answer had ended")
 
 
-def _frames(connection: socket.socket) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield kind, flags, stream and payload, until the server closes."""
+def frames(connection: socket.socket) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield kind, flags, stream and payload, until the server closes. Raises Http2Error."""
     received = b""
     while True:
         length = int.from_bytes(received[:3], "big")
@@ -105,11 +105,12 @@ def _frames(connection: socket.socket) -> Iterator[tuple[int, int, int, bytes]]:
         received += more
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """The bytes of a frame."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
-def _literal(name: str, value: str) -> bytes:
+def literal(name: str, value: str) -> bytes:
     """A field that the server does not keep; names and values are short."""
     return b"\x00" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from vitok_bench import http_app
+from vitok_bench import http2_check, http_app
 from vitok_bench.row import Row
 from vitok_bench.stream_servers import READ_BYTES, EchoDatagramProtocol, EchoProtocol
 
@@ -29,6 +29,8 @@ Loop = asyncio.AbstractEventLoop
 MESSAGE: Final = bytes(1024)
 # The request of the load generator in the row `plaintext`.
 REQUEST: Final = b"GET /text HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
+AUTHORITY: Final = b"127.0.0.1:8000"
+STREAMS: Final = 16
 COUNTED: Final = 400
 HOST: Final = "127.0.0.1"
 # The client ends by itself, in case the server loses count.
@@ -39,6 +41,7 @@ STAT_BYTES: Final = 64
 
 def rows() -> tuple[Row, ...]:
     by_protocol, by_streams = (partial(_stream_echoes, serve=serve) for serve in (_protocol, _streams))
+    http2, streams = (partial(_requests, ask=partial(_ask_by_http2, streams=count)) for count in (1, STREAMS))
     native, native_async = (partial(_requests, make=partial(_native_app, kind=kind)) for kind in ("plain", "async"))
     return (
         Row(name="echo_protocol", title="a round trip by Protocol", body=by_protocol, counted=COUNTED),
@@ -46,6 +49,8 @@ def rows() -> tuple[Row, ...]:
         Row(name="echo_sock", title="a round trip by sock_recv and sock_sendall", body=_sock_calls, counted=COUNTED),
         Row(name="echo_datagram", title="a datagram and its echo", body=_datagram_echoes, counted=COUNTED),
         Row(name="http_request", title="a request of vitok's HTTP server", body=_requests, counted=COUNTED),
+        Row(name="http2_request", title="a request by HTTP/2", body=http2, counted=COUNTED),
+        Row(name="http2_streams", title="one of 16 that arrive together", body=streams, batch=STREAMS, counted=COUNTED),
         Row(name="http_native", title="the same by a native plain function", body=native, counted=COUNTED),
         Row(name="http_native_async", title="the same by an async def", body=native_async, counted=COUNTED),
     )
@@ -163,12 +168,61 @@ class _Compiled:
         raise NotImplementedError
 
 
-def _requests(loop: Loop, operations: int, make: Callable[[], Callable[..., Any]] = _asgi_app) -> None:
+def _ask(port: int, operations: int) -> None:
+    with socket.create_connection((HOST, port), timeout=CLIENT_LIMIT_S) as connection:
+        server = _Parent()
+        for _ in range(operations):
+            server.wait_for_sleep()
+            connection.sendall(REQUEST)
+            answer = b""
+            while not answer.endswith(http_app.TEXT):
+                received = connection.recv(READ_BYTES)
+                if not received:
+                    raise EOFError
+                answer += received
+
+
+def _ask_by_http2(port: int, operations: int, *, streams: int) -> None:
+    """Send requests of HTTP/2, that many at once, and wait for the end of each."""
+    first, later = (
+        b"\x82\x86" + authority + http2_check.literal(":path", "/text")
+        # It is in the server's table after the first request, as the newest entry (RFC 7541, section 2.3.3).
+        for authority in (b"\x41" + bytes([len(AUTHORITY)]) + AUTHORITY, b"\xbe")
+    )
+    with socket.create_connection((HOST, port), timeout=CLIENT_LIMIT_S) as connection:
+        server, frames = _Parent(), http2_check.frames(connection)
+        connection.sendall(http2_check.PREFACE + http2_check.frame(http2_check.SETTINGS, 0, 0, b""))
+        # The server's settings, and the acknowledgement of these.
+        while (found := next(frames))[:2] != (http2_check.SETTINGS, http2_check.ACK):
+            if found[0] == http2_check.SETTINGS:
+                connection.sendall(http2_check.frame(http2_check.SETTINGS, http2_check.ACK, 0, b""))
+        flags = http2_check.END_STREAM | http2_check.END_HEADERS
+        for start in range(0, operations, streams):
+            numbers = [2 * number + 1 for number in range(start, start + streams)]
+            requests = (
+                http2_check.frame(http2_check.HEADERS, flags, number, first if number == 1 else later)
+                for number in numbers
+            )
+            server.wait_for_sleep()
+            connection.sendall(b"".join(requests))
+            left = set(numbers)
+            while left:
+                kind, flags_of, stream, _ = next(frames)
+                if kind in (http2_check.HEADERS, http2_check.DATA) and flags_of & http2_check.END_STREAM:
+                    left.remove(stream)
+
+
+def _requests(
+    loop: Loop,
+    operations: int,
+    make: Callable[[], Callable[..., Any]] = _asgi_app,
+    ask: Callable[[int, int], None] = _ask,
+) -> None:
     """Answer requests. The server is left running: its end waits for a time, which no row may do (`steady.c`)."""
 
     async def serve() -> None:
         port = await _start_http_server(make)
-        with _client(partial(_ask, port, operations)) as gone:
+        with _client(partial(ask, port, operations)) as gone:
             await loop.sock_recv(gone, 1)
 
     loop.run_until_complete(serve())
@@ -230,20 +284,6 @@ def _send(connection: socket.socket, operations: int) -> None:
             if not received:
                 raise EOFError
             left -= received
-
-
-def _ask(port: int, operations: int) -> None:
-    with socket.create_connection((HOST, port), timeout=CLIENT_LIMIT_S) as connection:
-        server = _Parent()
-        for _ in range(operations):
-            server.wait_for_sleep()
-            connection.sendall(REQUEST)
-            answer = b""
-            while not answer.endswith(http_app.TEXT):
-                received = connection.recv(READ_BYTES)
-                if not received:
-                    raise EOFError
-                answer += received
 
 
 class _Parent:
