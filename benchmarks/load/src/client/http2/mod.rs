@@ -65,6 +65,8 @@ fn begin(mut stream: Stream, plan: &Plan<'_>) -> Result<(Stream, Http2), Failure
         return Err(Failure::Lacking("the server does not choose h2 in TLS".into()));
     }
     let mut http2 = Http2::new(plan);
+    // The preface, the acknowledgement of settings and a request are three small writes.
+    stream.socket().set_nodelay(true).doing("TCP_NODELAY")?;
     block(&stream, true)?;
     stream.write_all(&Http2::greeting()).map_err(|error| lost(&error))?;
     exchange(&mut stream, &mut http2, |http2| http2.accept_settings(plan))?;
