@@ -10,7 +10,7 @@ from answers import Answer
 from asgi_clients import GET, Runs
 from channels import reset
 from http2_frames import Code
-from http2_peer import Peer, Stream
+from http2_peer import Peer, Stream, no_delay
 from http2_requests import Requests
 
 
@@ -29,6 +29,7 @@ class Http2SiteClient:
         # The stream whose head was read, and how much of its content was.
         self.begun: Stream | None = None
         self.taken = 0
+        no_delay(channel.sock)
         site.run(self._flush())
 
     @property
@@ -133,9 +134,8 @@ class Http2SiteClient:
 
     def close(self) -> None:
         """Close it. What was not read would make that a reset."""
-        if not self.is_at_end and self.sock.fileno() >= 0:
-            while self._receive_now():
-                pass
+        while not self.is_at_end and self._receive_now():
+            pass
         self.channel.close()
 
     def abort(self) -> None:

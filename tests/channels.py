@@ -55,6 +55,8 @@ class SocketChannel:
 
     def read_now(self) -> bytes | None:
         """Return what is there already, nothing at the end of file, and None if there is nothing to read."""
+        if self.sock.fileno() < 0:
+            return b""
         try:
             return self.sock.recv(BLOCK)
         except BlockingIOError:

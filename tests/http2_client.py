@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from answers import Answer, Fields
-from http2_peer import Peer, Stream
+from http2_peer import Peer, Stream, no_delay
 
 # Longer than anything takes on a machine under load.
 SECONDS_AT_MOST = 25
@@ -43,6 +43,7 @@ class Http2Client:
     ) -> None:
         """Connect, and send the preface with the first request. `tls` says whom to trust; `more` is for Peer."""
         self.sock: socket.socket = socket.create_connection((host, port), SECONDS_AT_MOST)
+        no_delay(self.sock)
         self.scheme = "http"
         try:
             if tls is not None:

@@ -5,6 +5,7 @@ answers to streams that began so are read here, without the library's checks. A 
 it would take nothing more from a server that finishes its streams.
 """
 
+import socket
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,7 @@ class Stream:
     is_ended: bool = False
     code: int | None = None
     # What has to be sent yet, with END_STREAM behind it or trailers.
-    unsent: deque[bytes] = field(default_factory=deque)
+    unsent: deque[memoryview] = field(default_factory=deque)
     ends: bool = False
     unsent_trailers: Fields | None = None
     # What was received and not released, if the peer does not do that by itself.
@@ -112,7 +113,7 @@ class Peer:
         """Send content, as far as the windows are open now; the rest follows when they are."""
         stream = self.streams[number]
         if data or end:
-            stream.unsent.append(data)
+            stream.unsent.append(memoryview(data))
         stream.ends = stream.ends or end
         self._push(stream)
 
@@ -270,7 +271,7 @@ class Peer:
             if count <= 0 < len(data):
                 return
             is_last = stream.ends and len(stream.unsent) == 1 and count == len(data)
-            self.h2.send_data(stream.number, data[:count], end_stream=is_last)
+            self.h2.send_data(stream.number, bytes(data[:count]), end_stream=is_last)
             if count == len(data):
                 stream.unsent.popleft()
             else:
@@ -278,6 +279,12 @@ class Peer:
         if stream.unsent_trailers is not None:
             self.h2.send_headers(stream.number, stream.unsent_trailers, end_stream=True)
         self._forget_content(stream)
+
+
+def no_delay(sock: socket.socket) -> None:
+    """Have small frames sent at once, as clients of HTTP/2 do: several are on their way without an answer."""
+    if sock.family != socket.AF_UNIX:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _split(fields: Any) -> tuple[int, Fields]:

@@ -61,9 +61,10 @@ class Requests:
         named = [(name.lower(), value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in lines)]
         fields = dict(named)
         self._missing = None if b"transfer-encoding" in fields else int(fields.get(b"content-length", 0))
+        # A host in the target counts alone (RFC 9112 section 3.2.2).
         scheme, authority, path = _parts(method, target, fields.get(b"host", b""), self.scheme)
         head = [(b":method", method), (b":scheme", scheme), (b":authority", authority), (b":path", path)]
-        head += [pair for pair in named if pair[0] not in HOP_BY_HOP and pair != (b"host", authority)]
+        head += [pair for pair in named if pair[0] not in HOP_BY_HOP and pair[0] != b"host"]
         has_content = self._missing != 0
         number = self.peer.request(head, end=not has_content)
         self.asked.append((number, method))

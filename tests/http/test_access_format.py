@@ -90,7 +90,9 @@ def test_json(application: Any) -> None:
     """A line is an object with the usual keys."""
     with serving(application, access_log=True, access_log_json=True) as site:
         client = site.connect()
-        client.ask(request('/?c="d"'))
+        # The other is none of HTTP/2's paths, but has to be escaped as well.
+        query = 'c="d"' if client.version == "1.1" else "c=\\d"
+        client.ask(request(f"/?{query}"))
         host, port = client.sock.getsockname()
         found = json.loads(only_line(site))
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", found.pop("time"))
@@ -101,7 +103,7 @@ def test_json(application: Any) -> None:
             "client": f"{host}:{port}",
             "method": "GET",
             "path": "/",
-            "query": 'c="d"',
+            "query": query,
             "protocol": client.protocol,
             "status": 201,
             "bytes": 5,
