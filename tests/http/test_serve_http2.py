@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from http2_client import Http2Client
 from http2_frames import PREFACE, Code, Setting
+from reload_support import Project, ready
 from served import CHILD_SECONDS, ask, drain, serving
 from vitok.http.options import Options
 
@@ -230,6 +231,22 @@ def test_workers_are_exchanged() -> None:
             client.rest()
         with Http2Client(served.port) as client:
             assert content(client)["process"] != before
+        assert served.end() == 0
+
+
+def test_the_code_is_changed(tmp_path: Path) -> None:
+    """`--reload`: a client of the worker that is replaced gets a GOAWAY, and the new code on its next connection."""
+    project = Project(tmp_path, "times")
+    with project.serving() as served:
+        ready(served)
+        with Http2Client(served.port) as client:
+            assert content(client)["word"] == "first"
+            project.say("second")
+            assert client.goaway()[1] == Code.NO_ERROR
+            client.rest()
+        ready(served)
+        with Http2Client(served.port) as client:
+            assert content(client)["word"] == "second"
         assert served.end() == 0
 
 

@@ -15,7 +15,7 @@ import served
 from certificates_made import Certificates
 from embedded import port_of, run, serving
 from http2_client import Http2Client
-from http2_frames import Code
+from http2_frames import PREFACE, Code
 from tls_authority import Authority, pem_of
 from tls_clients import put, trusting_anything
 
@@ -168,6 +168,29 @@ def test_ciphers_that_http2_prohibits(certificates: Certificates) -> None:
     async def main() -> None:
         async with serving(ssl_certfile=certificates.both) as server:
             await asyncio.to_thread(requests, port_of(server))
+
+    run(main())
+
+
+def test_a_preface_that_nobody_agreed_on(certificates: Certificates) -> None:
+    """Over TLS HTTP/2 is chosen by ALPN alone (RFC 9113, section 3.2): the preface is a request of another version."""
+
+    def answer(port: int, offered: list[str]) -> bytes:
+        trusting = trusting_anything()
+        if offered:
+            trusting.set_alpn_protocols(offered)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=served.CHILD_SECONDS) as plain,
+            trusting.wrap_socket(plain) as sock,
+        ):
+            sock.sendall(PREFACE)
+            return sock.recv(65536)
+
+    async def main() -> None:
+        async with serving(ssl_certfile=certificates.both) as server:
+            for offered in ([], ["http/1.1"]):
+                found = await asyncio.to_thread(answer, port_of(server), offered)
+                assert found.startswith(b"HTTP/1.1 505 ")
 
     run(main())
 

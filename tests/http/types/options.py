@@ -41,6 +41,8 @@ def with_right_options() -> None:
     run(app, ssl_cert_reqs="required", ssl_sni=["a.example=a.pem", ("b.example", Path("b.pem"), "b.key")])
     run(app, ssl_cert_reqs=2, use_colors=None, log_config="log.toml", metrics="127.0.0.1:9100")
     run(app, ssl_cert_reqs=ssl.CERT_REQUIRED, ws_ping_interval=0, min_body_rate=None)
+    run(app, http=2, http2_max_concurrent_streams=100)
+    run(app, http="auto", http2_max_resets=10)
     options: ServerOptions = {"port": 0, "forwarded_style": "forwarded", "lifespan": "off"}
     assert_type(Server(app, ssl=context, **options), Server)
     with serve(app, ssl=context, **options) as url:
@@ -55,6 +57,7 @@ def with_wrong_options() -> None:
     vitok.serve(app, port=None)  # type: ignore[arg-type]
     vitok.http.serve(app, timeout_body="1")  # type: ignore[arg-type]
     run(app, worker=2)  # type: ignore[call-arg]
+    run(app, http="3")  # type: ignore[arg-type]
     run(app, reload_dirs=[Path("source")])  # type: ignore[list-item]
     run(app, headers={"x": "y"})  # type: ignore[dict-item]
     run(app, ssl="chain.pem")  # type: ignore[arg-type]

@@ -25,7 +25,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
     #[cold]
     pub(super) fn is_preface(&mut self, input: &[u8], context: Context<'_>) -> bool {
         let is_first = self.latest == RequestId(0);
-        if !is_first || context.settings.http2.versions == Versions::Http1 {
+        // Over TLS, which alone ends with its peer, HTTP/2 has to be agreed on (RFC 9113 section 3.2).
+        if !is_first || self.ends_with_peer || context.settings.http2.versions == Versions::Http1 {
             return false;
         }
         let Some(before) = length_before(input) else { return false };
