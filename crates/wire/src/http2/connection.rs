@@ -257,6 +257,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
                         self.latest = RequestId(respond.stream_id().into());
                         let (news, outbox) = (&self.news, &self.outbox);
                         let stream = Stream::new(self.latest, request, respond, news, outbox, context);
+                        if self.opened.capacity() == 0 {
+                            // Mostly there is one at a time, and room for four takes a kilobyte of each connection.
+                            self.opened.reserve_exact(1);
+                        }
                         self.opened.extend(stream);
                     }
                     Poll::Ready(Some(Err(_)) | None) => return true,
