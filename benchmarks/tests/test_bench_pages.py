@@ -90,11 +90,14 @@ def test_a_later_run_of_another_suite_has_a_table_of_its_own(tmp_path: Path) -> 
     pytest.importorskip("matplotlib")
     run = made_run(replace(made_row(asyncio=[30.0], vitok=[10.0]), name="turn"))
     later = made_run(replace(made_row(asyncio=[40.0], vitok=[20.0]), name="h2_get"))
+    later = replace(later, machine={**later.machine, "load_average": [99.0, 0.0, 0.0], "cores": 2})
+    run = replace(run, machine={**run.machine, "load_average": [1.0, 0.0, 0.0], "cores": 2})
     checkout = _checkout(tmp_path)
     pages.write(run, Path("run.json"), (later, Path("later.json")), checkout=checkout)
     tables = (checkout / pages.TABLES).read_text()
     assert tables.index("| `turn` |") < tables.index("| `h2_get` | 40.0 | 20.0 |") < tables.index("### The runs")
     assert tables.count("Measured on ") == 2
+    assert tables.replace("\n", " ").count(" 2 cores, which had other work (load average 99): ") == 1
     assert tables.index("benchmarks/results/run.json") < tables.index("benchmarks/results/later.json")
     assert "h2_get" not in (checkout / pages.README).read_text()
 

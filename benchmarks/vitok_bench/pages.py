@@ -99,9 +99,12 @@ def _conditions(run: Run) -> str:
     """When, where and with which versions a run was made."""
     machine, python = run.machine, run.machine["python"]
     versions = ", ".join(f"{loop} {version}" for loop, version in run.versions.items() if loop != BASE)
+    load = machine["load_average"][0]
+    # Other work changes times by more than ratios.
+    busy = f", which had other work (load average {load:.0f})" if load > machine["cores"] else ""
     return (
         f"Measured on {machine['date'].partition('T')[0]} with {python['implementation']} {python['version']} on "
-        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores: {versions}."
+        f"{machine['kernel']}, {machine['processor']}, {machine['cores']} cores{busy}: {versions}."
     )
 
 
