@@ -1,7 +1,9 @@
-"""gRPC over HTTP/2: grpcio calls a service that is an ASGI application, in clear text.
+"""gRPC over HTTP/2: grpcio calls a service that is an ASGI application, in clear text and over TLS.
 
 The client's HTTP/2 is that of gRPC's core, which most gRPC clients share.
 """
+
+from pathlib import Path
 
 import pytest
 from asgi import served
@@ -20,4 +22,13 @@ def test_clear_text(name: str) -> None:
     flavour = FLAVOURS[name]
     with served(APP, flavour) as server:
         words = [*words_of("asgi_grpc_client.py", flavour), f"127.0.0.1:{server.port}"]
+        assert run_to_end(words, flavour) == "vitok.Loop"
+
+
+def test_tls(certificate: Path) -> None:
+    """By ALPN, without which a client of gRPC does not talk."""
+    need_library("grpc")
+    flavour = FLAVOURS["vitok"]
+    with served(APP, flavour, certificate=certificate) as server:
+        words = [*words_of("asgi_grpc_client.py", flavour), f"127.0.0.1:{server.port}", str(certificate)]
         assert run_to_end(words, flavour) == "vitok.Loop"
