@@ -3,7 +3,7 @@
 //! One buffer holds the bytes and one list the positions; both are used again for the next section of the thread, so a
 //! field costs no allocation. The meaning of fields is not known here.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::mem::{self, MaybeUninit};
 
 use crate::bytes;
@@ -24,7 +24,14 @@ thread_local! {
     /// The buffers of the last section that was dropped on this thread. An idle connection has none, and most requests
     /// are answered before the next one is read.
     static SPARE: Cell<Option<Fields>> = const { Cell::new(None) };
+    /// The buffers of heads of HTTP/2, of which a connection has many at the same time.
+    static POOL: RefCell<Vec<Fields>> = const { RefCell::new(Vec::new()) };
 }
+
+/// How many buffers the pool has at most, and the capacity of each: 96 KiB in all.
+const POOLED: usize = 32;
+const POOLED_BYTES: usize = 2048;
+const POOLED_FIELDS: usize = 64;
 
 /// A range of bytes in a section. Sections are at most 16 MiB long, so 32 bits suffice, and a field takes 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -148,6 +155,31 @@ impl Fields {
         {
             *self = spare;
         }
+    }
+
+    /// Returns fields without any, in buffers of the pool.
+    #[inline]
+    pub(crate) fn from_pool() -> Self {
+        let pooled = POOL.try_with(|pool| pool.borrow_mut().pop());
+        pooled.ok().flatten().unwrap_or_default()
+    }
+
+    /// Leaves the buffers to the pool.
+    #[inline]
+    pub(crate) fn into_pool(mut self) {
+        let (bytes, fields) = (self.bytes.capacity(), self.places.capacity());
+        if bytes == 0 || bytes > POOLED_BYTES || fields > POOLED_FIELDS {
+            return;
+        }
+        self.clear();
+        // There is no pool any more while the thread ends.
+        POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < POOLED {
+                pool.push(self);
+            }
+        })
+        .unwrap_or_default();
     }
 
     /// Removes all fields.

@@ -14,7 +14,7 @@
 
 use crate::bytes::{self, TOKEN};
 use crate::error::{RemoteProtocolError, RemoteProtocolErrorKind};
-use crate::fields::{Place, Span, TOO_MANY, lists};
+use crate::fields::{Fields, Place, Span, TOO_MANY, lists};
 use crate::framing::{Framing, Seen};
 use crate::head::{EMPTY_HOST, Head, LONG_METHOD, NO_HOST, Notes, TWO_HOSTS, Version};
 use crate::limits::{Limits, SECTION_BYTES_AT_MOST};
@@ -97,22 +97,14 @@ impl Head {
         fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>,
         limits: &Limits,
     ) -> Result<Self, RemoteProtocolError> {
-        let mut head = Self { version: Version::Http2, ..Self::default() };
-        head.fields.prepare();
-        head.fields.clear();
-        match head.read_http2(request, fields, limits) {
-            Ok(()) => Ok(head),
-            Err(refusal) => {
-                head.fields.release();
-                Err(refusal)
-            }
-        }
+        let mut head = Self { version: Version::Http2, fields: Fields::from_pool(), ..Self::default() };
+        head.read_http2(request, fields, limits).map(|()| head)
     }
 
-    /// Leaves the buffers of a head that was read as a whole to the next one of the thread.
+    /// Leaves the buffers to another head of HTTP/2 on the thread.
     #[inline]
-    pub fn release(mut self) {
-        self.fields.release();
+    pub fn release(self) {
+        self.fields.into_pool();
     }
 
     #[inline]
