@@ -193,6 +193,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
         if !self.opened.is_empty() || !self.told.is_empty() || !self.news.is_empty() {
             actions = actions.with(Action::Streams);
         }
+        if !self.log.is_empty() {
+            actions = actions.with(Action::Log);
+        }
         if is_over {
             return actions.and(self.linger(context));
         }
@@ -256,12 +259,14 @@ impl<B: AsRef<[u8]>> Connection<B> {
                     Poll::Ready(Some(Ok((request, respond)))) => {
                         self.latest = RequestId(respond.stream_id().into());
                         let (news, outbox) = (&self.news, &self.outbox);
-                        let stream = Stream::new(self.latest, request, respond, news, outbox, context);
                         if self.opened.capacity() == 0 {
                             // Mostly there is one at a time, and room for four takes a kilobyte of each connection.
                             self.opened.reserve_exact(1);
                         }
-                        self.opened.extend(stream);
+                        match Stream::new(self.latest, request, respond, news, outbox, context) {
+                            Ok(stream) => self.opened.push_back(stream),
+                            Err(record) => self.log.extend(record),
+                        }
                     }
                     Poll::Ready(Some(Err(_)) | None) => return true,
                     Poll::Pending => return false,

@@ -87,16 +87,21 @@ pub(super) fn response<N: AsRef<[u8]>, V: AsRef<[u8]>>(
 
 /// Returns a response of the server's own, whose content is [`refusal`](DefaultHeaders::refusal). `fields` are left out if
 /// one is invalid.
+///
+/// # Errors
+///
+/// The status is not one of three digits, or the server's own fields are invalid.
 #[cold]
-pub(super) fn refusal(
+pub(super) fn refusal<'a>(
     status: u16,
-    fields: &[(&[u8], &[u8])],
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     defaults: DefaultHeaders<'_>,
 ) -> Result<Response<()>, LocalProtocolError> {
     let code = StatusCode::from_u16(status).map_err(|_| LocalProtocolError::BadStatus)?;
     let refusal = defaults.refusal;
-    let mut said = Said::with_room(fields.len() + OWN_FIELDS + 1)?;
-    if fields.iter().try_for_each(|(name, value)| said.add(name, value)).is_err() {
+    let mut said = Said::with_room(fields.size_hint().0 + OWN_FIELDS + 1)?;
+    let mut fields = fields;
+    if fields.try_for_each(|(name, value)| said.add(name, value)).is_err() {
         said = Said::with_room(OWN_FIELDS + 1)?;
     }
     said.add_defaults(defaults)?;

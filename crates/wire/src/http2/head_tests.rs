@@ -171,10 +171,14 @@ fn a_response_with_more_fields_than_a_map_holds_is_an_error() {
 fn a_refusal_is_plain_text() {
     let shown = |made: Response<()>| format!("{} {}", made.status().as_u16(), text(made.headers()));
     let rest = "date: today, server: vitok, content-type: text/plain; charset=utf-8, content-length: 2";
-    let made = refusal(400, &[(b"Retry-After", b"1")], DEFAULTS).unwrap();
+    let field = |name: &'static [u8], value: &'static [u8]| (name, value);
+    let made = refusal(400, [field(b"Retry-After", b"1")].into_iter(), DEFAULTS).unwrap();
     assert_eq!(shown(made), format!("400 retry-after: 1, {rest}"));
-    assert_eq!(shown(refusal(503, &[(b"a", b"b"), (b"c d", b"")], DEFAULTS).unwrap()), format!("503 {rest}"));
-    let silent = refusal(408, &[], DefaultHeaders::default()).unwrap();
+    assert_eq!(
+        shown(refusal(503, [field(b"a", b"b"), field(b"c d", b"")].into_iter(), DEFAULTS).unwrap()),
+        format!("503 {rest}")
+    );
+    let silent = refusal(408, http::NO_FIELDS.into_iter(), DefaultHeaders::default()).unwrap();
     assert_eq!(shown(silent), "408 content-length: 0");
 }
 

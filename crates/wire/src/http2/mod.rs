@@ -10,6 +10,7 @@
 //! | `machine`    | which input means what to a connection                                        |
 //! | `stream/`    | one request with its response                                                 |
 //! | `head`       | heads of requests and responses, as h2 has them and as the crate `http` does  |
+//! | `refuse`     | requests that no application gets                                             |
 //! | `values`     | names and values of fields as h2 takes them                                   |
 //! | `frames`     | a watch over the headers of frames: floods                                    |
 //! | `walk`       | where frames begin and end                                                    |
@@ -38,6 +39,7 @@ mod outbox_tests;
 mod piece;
 mod priority;
 mod queue;
+mod refuse;
 mod schedule;
 mod stream;
 mod values;

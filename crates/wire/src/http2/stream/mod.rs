@@ -19,6 +19,7 @@ mod machine;
 mod receive;
 mod send;
 
+use std::mem;
 use std::task::Waker;
 
 use h2::RecvStream;
@@ -29,6 +30,7 @@ use super::head;
 use super::news::News;
 use super::outbox::{Outbox, Sender};
 use super::piece::Piece;
+use super::refuse::refuse;
 use crate::log::LogRecord;
 use crate::message::RequestId;
 use crate::record::Record;
@@ -112,19 +114,23 @@ pub(super) struct Started<B> {
 }
 
 impl<B: AsRef<[u8]>> Stream<B> {
-    /// Creates the state of a stream that begins; `None` if its request is malformed, which h2's peer was told.
+    /// Creates the state of a stream that begins.
+    ///
+    /// # Errors
+    ///
+    /// The request breaks a rule or exceeds a limit, which the client was told: its record, if there is one.
     pub(super) fn new(
         number: RequestId,
         request: http_types::Request<RecvStream>,
-        mut respond: SendResponse<Piece<B>>,
+        respond: SendResponse<Piece<B>>,
         news: &News,
         outbox: &Outbox<B>,
         context: Context<'_>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Option<LogRecord>> {
         let (parts, body) = request.into_parts();
-        let Ok(head) = head::request(&parts, body.is_end_stream(), &context.settings.limits) else {
-            respond.send_reset(h2::Reason::PROTOCOL_ERROR);
-            return None;
+        let head = match head::request(&parts, body.is_end_stream(), &context.settings.limits) {
+            Ok(head) => head,
+            Err(refusal) => return Err(refuse(&parts, respond, refusal, context)),
         };
         if let Some(priority) = parts.headers.get("priority") {
             outbox.note_priority(number, priority.as_bytes());
@@ -146,7 +152,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             was_left: false,
             record: Record::of(&head, context.settings),
         };
-        Some(Self {
+        Ok(Self {
             number,
             head,
             state: State::Open(request),
@@ -179,6 +185,12 @@ impl<B: AsRef<[u8]>> Stream<B> {
             State::Open(request) => Some(request),
             State::Over { .. } => None,
         }
+    }
+}
+
+impl<B: AsRef<[u8]>> Drop for Stream<B> {
+    fn drop(&mut self) {
+        mem::take(&mut self.head).release();
     }
 }
 
