@@ -7,5 +7,6 @@ mod support;
 mod ending;
 mod errors;
 mod floods;
+mod garbage;
 mod memory;
 mod resets;

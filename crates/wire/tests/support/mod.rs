@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod feed;
+pub(crate) mod feed_http2;
 pub(crate) mod frames;
 pub(crate) mod http2_settings;
 pub(crate) mod multiplexed;
