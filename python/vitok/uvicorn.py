@@ -239,13 +239,14 @@ class _Hooks:
     def connection_ended(self, protocol: asyncio.Protocol) -> None:
         self._state.connections.discard(protocol)
         self._count()
-        self._handshakes.pop(protocol, None)
-        if protocol in self._open:
-            self._open.discard(protocol)
-            self._errors.info("connection closed")
+        self._forget_websocket(protocol)
         if protocol in self._traced:
             spoken, client = self._traced.pop(protocol)
             self._errors.log(_TRACE, "%s%s connection lost", client, spoken)
+
+    def stream_ended(self, stream: asyncio.Protocol) -> None:
+        """Note the end of a request over HTTP/2, which may have become a WebSocket."""
+        self._forget_websocket(stream)
 
     def task_begun(self, task: asyncio.Task[None]) -> None:
         self._state.tasks.add(task)
@@ -281,6 +282,12 @@ class _Hooks:
         if has_ended and not successor.eof_received():
             transport.close()
         return True
+
+    def _forget_websocket(self, protocol: asyncio.Protocol) -> None:
+        self._handshakes.pop(protocol, None)
+        if protocol in self._open:
+            self._open.discard(protocol)
+            self._errors.info("connection closed")
 
     def _reject(self, status: int) -> None:
         phrase = HTTPStatus(status).phrase if status in _STATUSES else ""

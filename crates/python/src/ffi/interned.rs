@@ -5,7 +5,7 @@
 pub(crate) use super::interned_name::Name;
 
 /// Sorted by their bytes.
-pub(super) const TEXTS: [&str; 336] = [
+pub(super) const TEXTS: [&str; 337] = [
     "1.0",
     "1.1",
     "2",
@@ -292,6 +292,7 @@ pub(super) const TEXTS: [&str; 336] = [
     "state",
     "status",
     "stream",
+    "stream_ended",
     "submit",
     "subprotocol",
     "subprotocols",

@@ -266,10 +266,7 @@ fn act_rarely(protocol: This<'_, Protocol>, action: Action) -> Result<(), ErrorS
         Action::Log => return access_log::take(protocol),
         Action::Streams => return streams::serve(protocol, feed),
         Action::FlushConnection => return streams::flush_soon(protocol),
-        Action::EndStream => {
-            streams::end(protocol);
-            return Ok(());
-        }
+        Action::EndStream => return streams::end(protocol),
         Action::WakeReceive => return wake_receivers(protocol),
         Action::WakeSend => {
             let drains = value.state.with(py, |state| mem::take(&mut state.exchange.drains));

@@ -170,12 +170,14 @@ fn open<'py>(connection: This<'py, Protocol>) -> Vec<Bound<'py, Protocol>> {
 }
 
 /// Forgets a stream that is over.
-pub(super) fn end(stream: This<'_, Protocol>) {
+pub(super) fn end(stream: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let py = stream.py();
     let (parent, number) = stream
         .state
         .with(py, |state| (state.parent.as_ref().map(|parent| parent.clone_ref(py)), state.wire.latest()));
-    let Some(parent) = parent else { return };
+    let Some(parent) = parent else { return Ok(()) };
     let released = parent.this(py).state.with(py, |state| state.streams.as_mut()?.open.remove(&number.0));
+    let told = stream.http_server.get().notify(py, name!("stream_ended"), (stream,));
     drop(released);
+    Ok(told?)
 }
