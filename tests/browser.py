@@ -29,6 +29,8 @@ FLAGS = (
     *("--headless=new", "--remote-debugging-port=0", "--remote-debugging-address=127.0.0.1", "--no-proxy-server"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-default-apps", "--disable-extensions", "--disable-dev-shm-usage", "--disable-gpu", "--mute-audio"),
+    # Servers of tests have certificates that nobody else has signed.
+    "--ignore-certificate-errors",
 )
 # The browser's own cage needs a user other than root.
 AS_ROOT = ("--no-sandbox",)

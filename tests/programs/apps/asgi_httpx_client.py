@@ -1,10 +1,14 @@
-"""An httpx client of plain_asgi.py, whose address is its argument: bodies, streams, many and aborted requests.
+"""An httpx client of plain_asgi.py: bodies, streams, many and aborted requests.
+
+Its arguments are the address and, if it is not to be HTTP/1.1, the version.
 
 It knows nothing of how the server is run.
 """
 
 import asyncio
 import hashlib
+import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 
@@ -18,18 +22,27 @@ PARTS = 4
 WITH_TRAILERS_OR_NOT = ("first\nlast\n", "no trailers here")
 
 
-async def main(address: str) -> None:
+async def main(address: str, version: str = "HTTP/1.1") -> None:
     """Talk to the server in every way, then say on which loop this was."""
-    async with AsyncClient(base_url=address, timeout=PATIENCE_SECONDS, trust_env=False) as client:
+    # In clear text it has to be told that nothing else is spoken.
+    common = {"base_url": address, "timeout": PATIENCE_SECONDS, "trust_env": False, "verify": trust()}
+    common |= {"http1": version == "HTTP/1.1", "http2": version == "HTTP/2"}
+    async with AsyncClient(**common) as client:
+        assert (await client.get("/loop")).http_version == version
         await send_bodies(client)
         await read_streams(client)
         await leave_early(client)
         answers = await asyncio.gather(*(client.get("/meet") for _ in range(MEETING)))
         assert [answer.text for answer in answers] == ["met"] * MEETING
     only_one = Limits(max_connections=1)
-    async with AsyncClient(base_url=address, timeout=PATIENCE_SECONDS, trust_env=False, limits=only_one) as client:
+    async with AsyncClient(**common, limits=only_one) as client:
         await share_a_connection(client)
     print(loop_name())
+
+
+def trust() -> ssl.SSLContext:
+    """The certificate that SSL_CERT_FILE names."""
+    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
 
 
 async def send_bodies(client: AsyncClient) -> None:
@@ -77,4 +90,4 @@ async def share_a_connection(client: AsyncClient) -> None:
 
 
 if __name__ == "__main__":
-    chosen().run(main(sys.argv[1]))
+    chosen().run(main(*sys.argv[1:]))
