@@ -1,5 +1,5 @@
-"""The ways to run a native application, each with the same client: natively, by ASGI on our own server, by ASGI under
-uvicorn, and in process.
+"""Ways to run a native application: natively and by ASGI on our own server, over both versions of HTTP each, by ASGI
+under uvicorn, and in process. Clients have the same calls.
 
 What an application answers is not known here.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from http2_client import Http2Client
 from vitok.http.testing import TestClient, WebSocketRefused, serve
 
 # The folders of other kinds of tests.
@@ -25,7 +26,8 @@ from ws_frames import BINARY, CLOSE, KEY, TEXT, close, frame
 # The host that every client names, so that URLs are the same everywhere.
 HOST = "example.org"
 SECONDS = 25
-WAYS = ("native", "asgi", "uvicorn", "in process")
+OVER_2 = " over HTTP/2"
+WAYS = ("native", "native" + OVER_2, "asgi", "asgi" + OVER_2, "uvicorn", "in process")
 
 
 @dataclass
@@ -63,7 +65,9 @@ class Socket(Protocol):
 
 
 class Way(Protocol):
-    """A running application."""
+    """A running application, and the version of HTTP of its requests."""
+
+    version: str
 
     def ask(self, method: str, target: str, headers: Mapping[str, str] | None = None, content: Any = None) -> Answer:
         """Send a request, and return the response."""
@@ -83,9 +87,10 @@ def running(way: str, app: Any, **options: Any) -> Iterator[Way]:
         with uvicorn(app, **options) as port:
             yield OverSockets(port)
     else:
-        interface = "native" if way == "native" else "asgi3"
+        interface = "native" if way.removesuffix(OVER_2) == "native" else "asgi3"
         with serve(app, interface=interface, **options) as url:
-            yield OverSockets(int(url.rpartition(":")[2]))
+            port = int(url.rpartition(":")[2])
+            yield OverStreams(port) if way.endswith(OVER_2) else OverSockets(port)
 
 
 @contextmanager
@@ -110,6 +115,8 @@ def uvicorn(app: Any, **options: Any) -> Iterator[int]:
 
 class OverSockets:
     """A server at a port."""
+
+    version = "1.1"
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -140,6 +147,26 @@ class OverSockets:
             # The response reads ahead: what follows its head is read from the same buffer.
             assert response.fp is not None
             yield RawSocket(connection, response.fp, response.getheader("sec-websocket-protocol"))
+
+
+class OverStreams(OverSockets):
+    """A server at a port, whose requests are streams of HTTP/2; its WebSockets are those of HTTP/1.1."""
+
+    version = "2"
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str] | None = None, content: Any = None) -> Answer:
+        """Send a request on a connection of its own."""
+        fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()]
+        if isinstance(content, str):
+            content = content.encode("latin-1")
+        if content is not None and isinstance(content, bytes):
+            fields.append((b"content-length", b"%d" % len(content)))
+        elif content is not None:
+            content = b"".join(content)
+        with Http2Client(self.port) as client:
+            found = client.ask(target, fields, method=method, body=content, authority=HOST)
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in found.fields]
+        return answer(found.status, pairs, found.body)
 
 
 class RawSocket:
@@ -175,6 +202,8 @@ class RawSocket:
 
 class InProcess:
     """A client without a socket."""
+
+    version = "1.1"
 
     def __init__(self, client: TestClient) -> None:
         self.client = client

@@ -1,6 +1,7 @@
 """One request of a native application, driven by a test: by this server's protocol, and as another server's scope.
 
-The test gives each part of the content, and says when the client leaves. The same tests run both ways.
+The test gives each part of the content, and says when the client leaves. The same tests run in each way: as the request
+of an HTTP/1.1 connection, as a stream of an HTTP/2 one, and as a scope.
 """
 
 import asyncio
@@ -8,12 +9,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from driven import Hooks, Wire
+from http2_frames import Code
+from http2_peer import Peer
+from http2_requests import Requests
 from vitok import _native
 from vitok.http.options import native_options
 
 Pairs = list[tuple[str, str]]
 Use = Callable[[Any], Coroutine[Any, Any, Any]]
-WAYS = ["connection", "scope"]
+WAYS = ["connection", "stream", "scope"]
 
 
 class Asked:
@@ -59,14 +63,24 @@ class Asked:
             self.events.put_nowait({"type": "http.request", "body": part, "more_body": more})
         elif self.is_chunked:
             chunk = b"%x\r\n%b\r\n" % (len(part), part) if part else b""
-            self.wire.send(chunk + (b"" if more else b"0\r\n\r\n"))
+            self._send(chunk + (b"" if more else b"0\r\n\r\n"))
         elif part:
-            self.wire.send(part)
+            self._send(part)
+
+    def interim(self) -> list[int]:
+        """Return the statuses of interim responses so far, of a connection or a stream."""
+        if self.way == "connection":
+            return [100] * self.wire.read().count(b"HTTP/1.1 100 Continue")
+        self._send(b"")
+        return [status for status, _ in self.peer.streams[1].interim]
 
     def leave(self) -> None:
         """The client leaves."""
         if self.way == "scope":
             self.events.put_nowait({"type": "http.disconnect"})
+        elif self.way == "stream":
+            self.peer.reset(self.requests.asked[0][0], Code.CANCEL)
+            self._send(b"")
         else:
             self.wire.lose(ConnectionResetError())
 
@@ -97,7 +111,24 @@ class Asked:
         self.wire = Wire(protocol)
         protocol.connection_made(self.wire)
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.fields), "", ""]
-        self.wire.send("\r\n".join(lines).encode("latin-1"))
+        if self.way == "stream":
+            self.peer = Peer()
+            self.requests = Requests(self.peer)
+        self._send("\r\n".join(lines).encode("latin-1"))
+
+    def _send(self, text: bytes) -> None:
+        """Send what is written as HTTP/1.1."""
+        if self.way == "connection":
+            self.wire.send(text)
+            return
+        self.requests.feed(text)
+        # What does not fit into a window follows when that opens.
+        while (frames := self.peer.take()) or self.wire.unread:
+            if frames:
+                self.wire.send(frames)
+            frames = bytes(self.wire.unread)
+            self.wire.read()
+            self.peer.receive(frames)
 
     def _fallback(self, request: Any, allowed: object) -> Coroutine[Any, Any, Any]:
         return self._run(request)

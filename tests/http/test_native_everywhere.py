@@ -111,7 +111,7 @@ def test_the_head_of_a_request(way: Way) -> None:
         "cookies": {"a": "1", "b": "2"},
         "host": HOST,
         "scheme": "http",
-        "version": "1.1",
+        "version": way.version,
         "url": f"http://{HOST}/head?a=1&b=%20x&a=2",
         "answer": 42,
         "client": "127.0.0.1",
