@@ -6,17 +6,19 @@ What is wrong about a message of the application is tested in test_websocket_mis
 from typing import Any
 
 import pytest
+import wires
 from asgi_support import GET
 from ws_calls import Served, served
 from ws_frames import handshake, text
 from ws_peer import Peer
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 START = "websocket.http.response.start"
 BODY = "websocket.http.response.body"
 
 
+@wires.http1_only("its status and fields")
 def test_acceptance(here: Served) -> None:
     """The response to an accepted handshake is 101 with the digest of the key, and nothing the client did not offer."""
     peer = here.begin()
@@ -69,8 +71,7 @@ def test_headers_of_acceptance(here: Served) -> None:
     peer = here.begin()
     here.calls.next().accept(headers=[(b"set-cookie", b"a=1"), [b"X-Odd", b"\xe4"], (b"set-cookie", b"b=2")])
     head = peer.accepted()
-    found = [(name, value) for name, value in head.fields if name in (b"set-cookie", b"x-odd")]
-    assert found == [(b"set-cookie", b"a=1"), (b"x-odd", b"\xe4"), (b"set-cookie", b"b=2")]
+    assert (head.all(b"set-cookie"), head.all(b"x-odd")) == ([b"a=1", b"b=2"], [b"\xe4"])
 
 
 def test_headers_may_come_from_any_iterable(here: Served) -> None:
@@ -140,6 +141,7 @@ def test_a_response_without_a_length(here: Served) -> None:
     call.returns()
 
 
+@wires.http1_only("what arrived before the end of the connection")
 def test_a_response_cut_short(here: Served) -> None:
     """An application that ends within its response cuts it, so that the client sees it."""
     peer = here.begin()
@@ -200,6 +202,7 @@ def test_the_connection_is_always_the_first_event(here: Served) -> None:
     here.ended()
 
 
+@wires.http1_only("its handshakes")
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -228,6 +231,7 @@ def test_invalid_handshakes(here: Served, data: bytes, status: int) -> None:
     assert here.site.http.running == 0
 
 
+@wires.http1_only("its handshakes")
 def test_no_websocket_is_asked_for(here: Served) -> None:
     """Without the token in Connection, or in HTTP/1.0, an Upgrade is no wish: the request is answered as any other."""
     for data in (
@@ -239,6 +243,7 @@ def test_no_websocket_is_asked_for(here: Served) -> None:
         assert (answer.status, answer.body) == (200, b"plain")
 
 
+@wires.http1_only("the next request of the connection")
 def test_a_refused_connection_goes_on(here: Served) -> None:
     """After a refusal or a response of the application the connection serves requests, or it ends; it never hangs."""
     peer = here.begin()

@@ -5,11 +5,12 @@ test_websocket_invalid.py.
 """
 
 import pytest
+import wires
 from asgi_places import Place
 from ws_calls import Served, connect, served
 from ws_frames import CLOSE, PONG, Frame, close, fragments, handshake, ping, text
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
 
@@ -80,6 +81,7 @@ def test_the_peer_ends_its_side(here: Served) -> None:
     assert call.disconnected()[0] == 1006
     call.returns()
     peer.stream.end()
+    peer.stream.close()
     here.ended()
 
 
@@ -274,6 +276,7 @@ def test_a_peer_that_talks_on_instead_of_answering() -> None:
         here.ended()
 
 
+@wires.http1_only("its transports")
 def test_ends_on_every_transport(place: Place) -> None:
     """A proper end, by either side, ends the connection on every transport."""
     with served(**place.options) as here:

@@ -8,13 +8,14 @@ import zlib
 from typing import Any
 
 import pytest
+import wires
 from asgi_places import Place
 from support import MIB, resident
 from ws_calls import Call, Served, connect, served
 from ws_frames import COMPRESSED, TEXT, close, deflated, frame, handshake, message, text
 from ws_peer import DEFLATE, Peer
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 LINES = "a line that is like the one before it\n" * 200
 BLOCK = bytes(range(256)) * 40
@@ -190,6 +191,7 @@ def bomb(size: int) -> bytes:
     return frame(2, (block * (size // MIB))[:-4], reserved=COMPRESSED)
 
 
+@wires.http1_only("it is sent past the windows of a stream")
 def test_a_bomb(here: Served) -> None:
     """A message that would become a GiB is refused while it is inflated: 1009, and memory for the limit at the most."""
     _, peer, call = agreed(here, "permessage-deflate")
@@ -242,6 +244,7 @@ def test_what_is_no_stream(here: Served, data: bytes) -> None:
     assert [call_of_other.content(), call_of_other.content()] == [LINES, "plain"]
 
 
+@wires.http1_only("its transports")
 def test_every_transport(place: Place) -> None:
     """Compressed messages behind the handshake, on every transport."""
     with served(**place.options) as here:

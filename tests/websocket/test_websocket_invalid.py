@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 import pytest
+import wires
 from asgi_places import Place
 from ws_calls import Served, connect, served
 from ws_frames import (
@@ -24,7 +25,7 @@ from ws_frames import (
     text,
 )
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 INVALID: dict[str, tuple[bytes, int]] = {
     "no mask": (frame(TEXT, b"a", mask=None), 1002),
@@ -79,6 +80,7 @@ def test_what_is_invalid(here: Served, name: str) -> None:
     here.ended()
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize(("data", "code"), [INVALID["no mask"], INVALID["a text that is no UTF-8"]])
 def test_invalid_frames_behind_a_handshake(place: Place, data: bytes, code: int) -> None:
     """The same in the segment of the handshake, on every transport: the application accepts, then it is the end."""

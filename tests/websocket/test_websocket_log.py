@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import pytest
+import wires
 from ws_calls import Served, served
 from ws_frames import close, handshake, text
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 LINE = re.compile(r'(\S+) "([^"]*)" (\S+) (\d+)B (\d+\.\d\d)ms( \(.*\))?')
 
@@ -29,6 +30,7 @@ def next_lines(here: Served, count: int) -> list[tuple[str, str, str, int, float
     return found
 
 
+@wires.http1_only("its request line and status")
 def test_a_line_at_each_end() -> None:
     """The handshake's line comes with the acceptance, the other one with the end: code, bytes sent and duration."""
     with served(access_log=True) as here:
@@ -94,7 +96,7 @@ def test_the_code_of_each_end(end: str, expected: str) -> None:
             peer.send(close(1000))
             peer.stream.end()
         [(_, asked, status, _, _, _)] = next_lines(here, 1)
-        assert (asked, status) == ("WebSocket / HTTP/1.1", expected)
+        assert (asked, status) == (f"WebSocket / HTTP/{peer.client.version}", expected)
 
 
 def test_a_failure_of_the_application() -> None:
@@ -109,6 +111,7 @@ def test_a_failure_of_the_application() -> None:
         assert status == "1011"
 
 
+@wires.http1_only("its request line")
 def test_refusals() -> None:
     """A handshake that is not accepted has one line, with the status of the response."""
     with served(access_log=True) as here:
@@ -125,6 +128,7 @@ def test_refusals() -> None:
         assert here.site.hooks.lines == []
 
 
+@wires.http1_only("its handshakes")
 def test_an_invalid_handshake() -> None:
     """One line with the status, as for any request."""
     with served(access_log=True) as here:
@@ -134,6 +138,7 @@ def test_an_invalid_handshake() -> None:
         assert (asked, status) == ("GET / HTTP/1.1", "400")
 
 
+@wires.http1_only("its request line")
 def test_a_peer_that_leaves_before_acceptance() -> None:
     """What was never answered has one line, with the status of a request whose client has left."""
     with served(access_log=True) as here:
@@ -168,4 +173,5 @@ def test_many_at_once() -> None:
             peer.leave(4000 + number)
         lines = next_lines(here, 60)
         ends = {asked: (status, size) for _, asked, status, size, *_ in lines if asked.startswith("WebSocket")}
-        assert ends == {f"WebSocket /{number} HTTP/1.1": (f"{4000 + number}", number) for number in range(30)}
+        version = pairs[0][0].client.version
+        assert ends == {f"WebSocket /{number} HTTP/{version}": (f"{4000 + number}", number) for number in range(30)}

@@ -6,10 +6,11 @@ Every split of the bytes is tested in test_websocket_splits.py, invalid frames i
 from typing import Any
 
 import pytest
+import wires
 from ws_calls import Served, served
 from ws_frames import BINARY, PONG, TEXT, Frame, binary, close, fragments, frame, message, ping, pong, text
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 # Those at which the form of the length changes, and their neighbours; some cross a read of the loop's.
 LENGTHS = [0, 1, 2, 3, 7, 8, 125, 126, 127, 65534, 65535, 65536, 65537, 300_000]

@@ -7,11 +7,12 @@ import asyncio
 from typing import Any
 
 import pytest
+import wires
 from ws_calls import Call, Served
 from ws_frames import Frame, text
 from ws_peer import Peer
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 Kind = type[BaseException] | tuple[type[BaseException], ...]
 ANY: Kind = (TypeError, ValueError, RuntimeError)

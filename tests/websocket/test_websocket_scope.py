@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wires
 from asgi_places import Place
 from asgi_support import Client
 from ws_calls import Served, connect, served
 from ws_frames import KEY, handshake, text
 from ws_peer import Peer
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 
 def scope_of(here: Served, target: str = "/", *fields: str) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def scope_of(here: Served, target: str = "/", *fields: str) -> dict[str, Any]:
     return scope
 
 
+@wires.http1_only("its handshake")
 def test_every_key(here: Served) -> None:
     """A plain handshake has exactly these keys and values; `method` is HTTP's, and `state` a lifespan's."""
     peer = here.begin("/chat/r%C3%A4ume?a=1&b")
@@ -71,6 +73,7 @@ def test_headers_as_they_were_sent(here: Served) -> None:
     assert found == [(b"x-odd", b"\xe4"), (b"x-odd", b"second"), (b"cookie", b"a=b")]
 
 
+@wires.http1_only("its handshakes")
 @pytest.mark.parametrize("fields", [("Connection: keep-alive, Upgrade",), ("connection: upgrade", "CONNECTION: x")])
 def test_spellings_of_a_handshake(here: Served, fields: tuple[str, ...]) -> None:
     """Tokens and names are compared without regard to case, and the token may stand among others."""
@@ -109,6 +112,7 @@ def test_two_scopes_share_nothing(here: Served) -> None:
     assert second["extensions"] == {"websocket.http.response": {}}
 
 
+@wires.http1_only("its transports")
 def test_every_transport(place: Place) -> None:
     """The scheme tells of TLS, and so does an extension; client and server are the transport's."""
     with served(**place.options) as here:
@@ -139,6 +143,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
         peer.leave()
 
 
+@wires.http1_only("the connection is not for one WebSocket")
 def test_the_next_request_of_a_connection(here: Served) -> None:
     """A handshake after a plain request on the same connection is served like a first one."""
     client: Client = here.site.connect()

@@ -7,13 +7,15 @@ import asyncio
 from typing import Any
 
 import pytest
+import wires
 from asgi_places import Place
 from ws_calls import Served, connect, served
 from ws_frames import close, handshake, text
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("restarts", [False, True])
 def test_every_transport(place: Place, restarts: bool) -> None:
     """Each peer gets the close frame of the server's end, answers, and reads the end of the connection."""

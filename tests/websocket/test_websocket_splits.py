@@ -6,13 +6,14 @@ Each test runs on each kind of transport. Splits of frames alone are tested in c
 from typing import Any
 
 import pytest
+import wires
 from asgi_places import Place
 from asgi_support import GET, request
 from ws_calls import Call, Served, connect, served
 from ws_frames import BINARY, CLOSE, PONG, TEXT, Frame, binary, close, fragments, handshake, ping, text
 from ws_peer import Peer
 
-pytestmark = pytest.mark.vitok_only
+pytestmark = [pytest.mark.vitok_only, wires.both_wires]
 
 HANDSHAKE = handshake("/chat", "x-padding: " + "p" * 50)
 FRAMES = b"".join(
@@ -34,6 +35,7 @@ def reads_the_rest(peer: Peer) -> None:
     assert peer.stream.end() == b""
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("requests", [0, 1, 3, 20])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_one_segment(place: Place, requests: int, is_late: bool) -> None:
@@ -55,6 +57,7 @@ def test_one_segment(place: Place, requests: int, is_late: bool) -> None:
         here.ended()
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("step", [1, 7, 64])
 def test_small_segments(place: Place, step: int) -> None:
     """Everything arrives in segments of a few bytes."""
@@ -74,6 +77,7 @@ def test_small_segments(place: Place, step: int) -> None:
         reads_the_rest(peer)
 
 
+@wires.http1_only("the bytes of the connection")
 def test_every_split(here: Served) -> None:
     """Two segments, split at each byte of a handshake and its frames; the application is there in between."""
     data = HANDSHAKE + FRAMES
@@ -118,6 +122,7 @@ class Eager:
         self.received.append(event["code"])
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("requests", [0, 2])
 def test_an_application_that_accepts_in_its_first_step(place: Place, requests: int) -> None:
     """The acceptance happens within the read that brought the handshake, and what is behind it is still there."""
@@ -141,6 +146,7 @@ def test_an_application_that_accepts_in_its_first_step(place: Place, requests: i
         assert application.received == [*CONTENT, 4000]
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("requests", [0, 2])
 def test_an_echo_in_its_first_step(place: Place, requests: int) -> None:
     """Messages behind the handshake are echoed, all of them and in their order, by the same application."""
@@ -155,6 +161,7 @@ def test_an_echo_in_its_first_step(place: Place, requests: int) -> None:
         peer.leave()
 
 
+@wires.http1_only("its transports")
 def test_the_end_of_the_peer_behind_frames(place: Place) -> None:
     """A client that sends handshake, frames and its end in one go: the frames are received, then the end."""
     with served(**place.options) as here:
@@ -177,6 +184,7 @@ def test_the_end_of_the_peer_behind_frames(place: Place) -> None:
             assert call.disconnected()[0] == 1006
 
 
+@wires.http1_only("its transports")
 @pytest.mark.parametrize("size", [100_000, 3_000_000])
 def test_much_behind_a_handshake(place: Place, size: int) -> None:
     """More bytes behind a handshake than one read takes, while the application has not accepted yet."""

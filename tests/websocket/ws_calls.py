@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import asgi_support
+import wires
+import ws_http2
 from asgi_places import Place
 from asgi_support import Site
 from ws_frames import handshake
@@ -128,8 +130,10 @@ class Served:
     calls: Calls
 
     def begin(self, target: str = "/", *fields: str, behind: bytes = b"", **more: Any) -> Peer:
-        """Connect and send a handshake with bytes behind it; `more` goes to `handshake`."""
+        """Connect and send a handshake with bytes behind it; `more` goes to `handshake` of the version in use."""
         client = self.site.connect()
+        if wires.in_use() == wires.HTTP2:
+            return ws_http2.handshake(client, target, *fields, behind=behind, **more)
         client.send(handshake(target, *fields, **more) + behind)
         return Peer(client)
 

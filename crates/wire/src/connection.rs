@@ -26,6 +26,7 @@ enum Spoken<B: AsRef<[u8]>> {
     WebSocket(websocket::Connection),
     Http2(Box<http2::Connection<B>>),
     Http2Stream(Box<http2::Stream<B>>),
+    Tunnel(Box<http2::Tunnel<B>>),
 }
 
 impl<B: AsRef<[u8]>> Connection<B> {
@@ -39,7 +40,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     /// or nothing else is spoken. With what TLS uses, HTTP/2 may be prohibited: then a client is told so (section 9.2.2).
     pub fn speak_http2(&mut self, settings: &Settings, is_prohibited: bool) {
         let new = if is_prohibited { http2::Connection::insecure } else { http2::Connection::new };
-        self.spoken = Spoken::Http2(Box::new(new(&settings.http2)));
+        self.spoken = Spoken::Http2(Box::new(new(settings)));
     }
 
     /// Takes the next stream that has begun or has news, after [`Streams`](Action::Streams).
@@ -73,6 +74,7 @@ macro_rules! call {
             Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
             Spoken::Http2(wire) => Wire::<B>::$method(&**wire, $($argument),*),
             Spoken::Http2Stream(wire) => Wire::<B>::$method(&**wire, $($argument),*),
+            Spoken::Tunnel(wire) => Wire::<B>::$method(&**wire, $($argument),*),
         }
     };
     (mut $self:ident.$method:ident($($argument:expr),*)) => {
@@ -81,12 +83,13 @@ macro_rules! call {
             Spoken::WebSocket(wire) => Wire::<B>::$method(wire, $($argument),*),
             Spoken::Http2(wire) => Wire::<B>::$method(&mut **wire, $($argument),*),
             Spoken::Http2Stream(wire) => Wire::<B>::$method(&mut **wire, $($argument),*),
+            Spoken::Tunnel(wire) => Wire::<B>::$method(&mut **wire, $($argument),*),
         }
     };
 }
 
 impl<B: AsRef<[u8]>> Connection<B> {
-    /// Accepts a WebSocket: HTTP ends on this connection with the response.
+    /// Accepts a WebSocket: HTTP ends on this connection or stream with the response.
     #[cold]
     fn accept(
         &mut self,
@@ -96,6 +99,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
         out: &mut Vec<u8>,
     ) -> Result<Sent<B>, SendError> {
         let mut sent = call!(mut self.send(request, message, context, out))?;
+        if let Spoken::Http2Stream(stream) = &mut self.spoken {
+            if let Some((tunnel, actions)) = stream.tunnel(context) {
+                self.spoken = Spoken::Tunnel(Box::new(tunnel));
+                sent.actions = sent.actions.and(actions);
+            }
+            return Ok(sent);
+        }
         let Spoken::Http1(http) = &mut self.spoken else { return Ok(sent) };
         if let Some((upgraded, actions)) = http.upgraded(context) {
             let (websocket, more) = websocket::Connection::accepted(upgraded, context, out);

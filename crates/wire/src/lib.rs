@@ -32,6 +32,7 @@ mod message;
 mod noted;
 mod read_buffer;
 mod record;
+mod reply;
 mod settings;
 mod time_limit;
 mod upgraded;

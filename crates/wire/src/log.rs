@@ -23,8 +23,10 @@ pub struct LogRecord {
 /// What a record is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LogKind {
-    /// A request, the handshake of a WebSocket among them.
+    /// A request.
     Request,
+    /// A request that was the handshake of a WebSocket, which was accepted.
+    Handshake,
     /// A WebSocket that was accepted.
     WebSocket,
 }

@@ -1,9 +1,9 @@
-//! What a wire passes to WebSocket when a handshake is accepted, whichever wire that is.
+//! The acceptance of a WebSocket, whichever wire the handshake came by: what an application may say, and what the wire passes on.
 
 use ::websocket::Handshake;
 
 use crate::log::LogRecord;
-use crate::message::RequestId;
+use crate::message::{RequestId, SendError};
 use crate::read_buffer::ReadBuffer;
 use crate::record::Record;
 
@@ -24,4 +24,23 @@ pub(crate) struct Upgraded {
     pub(crate) is_awaited: bool,
     /// What there is to log, the handshake among it.
     pub(crate) log: Vec<LogRecord>,
+}
+
+/// Checks what the server itself decides about a handshake (RFC 6455 section 4.2.2).
+pub(crate) fn check<B: AsRef<[u8]>>(subprotocol: Option<&[u8]>, fields: &[(B, B)]) -> Result<(), SendError> {
+    if subprotocol.is_some_and(|name| !::websocket::is_token(name)) {
+        return Err(SendError::Misused("the subprotocol is not a token (RFC 6455 section 4.1)"));
+    }
+    for (name, _) in fields {
+        let is = |other: &[u8]| name.as_ref().eq_ignore_ascii_case(other);
+        if is(b"upgrade") || is(b"sec-websocket-accept") || is(b"sec-websocket-extensions") {
+            return Err(SendError::Misused(
+                "the server itself writes upgrade, sec-websocket-accept and sec-websocket-extensions",
+            ));
+        }
+        if subprotocol.is_some() && is(b"sec-websocket-protocol") {
+            return Err(SendError::Misused("the subprotocol is given twice, once in the headers"));
+        }
+    }
+    Ok(())
 }

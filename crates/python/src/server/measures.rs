@@ -13,9 +13,6 @@ use crate::ffi::make;
 use crate::ffi::name::Text;
 use crate::ffi::trampoline::ErrorSet;
 
-/// The status of an accepted WebSocket.
-const SWITCHED: u16 = 101;
-
 /// The counts since the server was created.
 #[derive(Default)]
 pub(super) struct Measures {
@@ -42,7 +39,7 @@ impl Measures {
             return;
         }
         let status = record.outcome();
-        if status == SWITCHED {
+        if record.kind == LogKind::Handshake {
             self.websockets += 1;
             self.websockets_total += 1;
         }

@@ -51,7 +51,7 @@ fn settle(connection: This<'_, Protocol>, was_due: bool) -> Result<(), ErrorSet>
         streams.is_flush_due = was_due || !streams.held.is_empty();
         streams.is_flush_due
     });
-    if is_due { schedule(connection) } else { Ok(()) }
+    if is_due { schedule(connection, false) } else { Ok(()) }
 }
 
 fn begin(
@@ -66,7 +66,7 @@ fn begin(
     let (is_open, found) = This::from(&stream).state.with(py, |state| {
         let copy = |ends: &[_; 2]| ends.each_ref().map(|end: &Object| end.clone_ref(py));
         let found = (state.addresses.as_ref().map(copy), state.tls.as_ref().map(|tls| tls.clone_ref(py)));
-        (state.wire.is_open(), found)
+        (!state.wire.is_closed(), found)
     });
     connection.state.with(py, |state| {
         if is_open && let Some(streams) = &mut state.streams {
@@ -106,14 +106,17 @@ pub(super) fn flush_soon(stream: This<'_, Protocol>) -> Result<(), ErrorSet> {
         streams.held.extend(held);
         mem::replace(&mut streams.is_flush_due, true)
     });
-    if was_due { Ok(()) } else { schedule(connection) }
+    schedule(connection, was_due)
 }
 
-fn schedule(connection: This<'_, Protocol>) -> Result<(), ErrorSet> {
+/// Has the connection called when the turn ends, unless it is called anyway. A transport that was written to since makes no
+/// call that was asked for before.
+fn schedule(connection: This<'_, Protocol>, is_called: bool) -> Result<(), ErrorSet> {
     let py = connection.py();
     let Some(transport) = connection.transport(py) else { return Ok(()) };
     match transport.tell_at_turn_end(py)? {
         true => Ok(()),
+        false if is_called => Ok(()),
         false => {
             let callback = connection.object().getattr(name!("_turn_ends"))?;
             connection.value().http_server.get().call_soon(callback)

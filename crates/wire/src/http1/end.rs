@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::connection::{Answer, Connection, Incoming, Phase, Request, State, Turn};
-use super::upgrade::{NO_WEBSOCKET, Reply};
+use super::upgrade::NO_WEBSOCKET;
 use crate::action::{Action, Actions};
 use crate::linger::{Draining, Lingering};
 use crate::log::{LogEnd, LogKind, LogRecord};
@@ -11,10 +11,8 @@ use crate::message::{Ending, Finished, Outcome, RequestId};
 use crate::noted::Noted;
 use crate::read_buffer::ReadBuffer;
 use crate::record::Record;
+use crate::reply::{FAILURE, Reply};
 use crate::settings::{Context, Ticks};
-
-/// The answer for an application that has failed.
-const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n", end: "", fields: &[] };
 
 /// The time for a peer that has nothing unanswered to close, once the server has: a whole tick.
 const SHORT_LINGER: Ticks = Ticks(2);

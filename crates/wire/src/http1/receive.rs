@@ -7,11 +7,12 @@ use std::mem;
 
 use super::connection::{Connection, Incoming, Phase, Request, State, Turn};
 use super::end::{Refusal, Unread};
-use super::upgrade::{self, Reply, Special};
+use super::upgrade::{self, Special};
 use crate::action::{Action, Actions};
 use crate::machine::Interface;
 use crate::message::{Received, RequestId};
 use crate::record::Record;
+use crate::reply::Reply;
 use crate::settings::Context;
 
 /// The next thing in the input.

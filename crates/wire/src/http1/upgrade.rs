@@ -6,31 +6,17 @@ use ::websocket::{Handshake, HandshakeError};
 
 use super::connection::{Answer, Connection, Phase, Request, State, Turn};
 use crate::action::{Action, Actions};
-use crate::log::LogEnd;
+use crate::log::{LogEnd, LogKind};
 use crate::message::{OutOfOrder, SendError, Sent};
 use crate::read_buffer::ReadBuffer;
 use crate::record::Record;
+use crate::reply::{FORBIDDEN, NO_PROXY, Reply};
 use crate::settings::{Context, Upgrades};
-use crate::upgraded::Upgraded;
+use crate::upgraded::{self, Upgraded};
 
-/// A response of the server's own.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reply<'a> {
-    pub(super) status: u16,
-    /// Plain text.
-    pub(super) text: &'a str,
-    /// What follows the text.
-    pub(super) end: &'static str,
-    /// Fields that this status needs.
-    pub(super) fields: &'static [(&'static [u8], &'static [u8])],
-}
-
-/// The refusal of a WebSocket by its application (ASGI, "Close - send event").
-pub(super) const FORBIDDEN: Reply<'_> = Reply { status: 403, text: "", end: "", fields: &[] };
 /// The answer to a request for a protocol that is not spoken here.
 pub(super) const NO_WEBSOCKET: Reply<'_> =
     Reply { status: 501, text: "this server does not speak WebSocket\n", end: "", fields: &[] };
-const NO_PROXY: Reply<'_> = Reply { status: 501, text: "this server is no proxy\n", end: "", fields: &[] };
 const HAS_CONTENT: Reply<'_> =
     Reply { status: 400, text: "a handshake of WebSocket has no content\n", end: "", fields: &[] };
 
@@ -119,7 +105,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             return Err(SendError::Disconnected);
         }
         let own = subprotocol.map(AsRef::as_ref);
-        check(own, fields)?;
+        upgraded::check(own, fields)?;
         let of_handshake = handshake.fields().map(|(name, value)| -> (&[u8], &[u8]) { (name, value) });
         let protocol = own.map(|name| -> (&[u8], &[u8]) { (b"sec-websocket-protocol", name) });
         let of_application = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
@@ -175,6 +161,11 @@ impl<B: AsRef<[u8]>> Connection<B> {
             _ => Actions::NONE,
         };
         upgraded.log = mem::take(&mut self.log);
+        if actions.has(Action::Log)
+            && let Some(record) = upgraded.log.last_mut()
+        {
+            record.kind = LogKind::Handshake;
+        }
         Some((upgraded, actions))
     }
 
@@ -197,23 +188,4 @@ impl<B: AsRef<[u8]>> Connection<B> {
         self.read_buffer = rest;
         input
     }
-}
-
-/// Checks what the server itself decides about a handshake (RFC 6455 section 4.2.2).
-fn check<B: AsRef<[u8]>>(subprotocol: Option<&[u8]>, fields: &[(B, B)]) -> Result<(), SendError> {
-    if subprotocol.is_some_and(|name| !::websocket::is_token(name)) {
-        return Err(SendError::Misused("the subprotocol is not a token (RFC 6455 section 4.1)"));
-    }
-    for (name, _) in fields {
-        let is = |other: &[u8]| name.as_ref().eq_ignore_ascii_case(other);
-        if is(b"upgrade") || is(b"sec-websocket-accept") || is(b"sec-websocket-extensions") {
-            return Err(SendError::Misused(
-                "the server itself writes upgrade, sec-websocket-accept and sec-websocket-extensions",
-            ));
-        }
-        if subprotocol.is_some() && is(b"sec-websocket-protocol") {
-            return Err(SendError::Misused("the subprotocol is given twice, once in the headers"));
-        }
-    }
-    Ok(())
 }

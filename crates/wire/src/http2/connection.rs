@@ -23,7 +23,7 @@ use crate::action::{Action, Actions};
 use crate::http1::Begun;
 use crate::log::LogRecord;
 use crate::message::RequestId;
-use crate::settings::{Context, Http2Settings, Settings, Tick};
+use crate::settings::{Context, Settings, Tick, Upgrades};
 
 /// Input beyond this waits in the kernel while h2 can't process what there is, because the peer does not read.
 const INPUT_AT_MOST: usize = 64 * 1024;
@@ -105,7 +105,7 @@ pub enum StreamNews<S> {
 
 impl<B: AsRef<[u8]>> Connection<B> {
     /// Creates the state of a connection whose peer is about to send its preface.
-    pub(crate) fn new(settings: &Http2Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let memory = Memory::default();
         let handshake = builder(settings).handshake(memory.clone());
         Self {
@@ -113,7 +113,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             memory,
             watch: Watch::new(),
             news: News::default(),
-            outbox: Outbox::new(settings.unsent_bytes),
+            outbox: Outbox::new(settings.http2.unsent_bytes),
             opened: VecDeque::new(),
             told: VecDeque::new(),
             latest: RequestId(0),
@@ -131,13 +131,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
 
     /// Creates the state of a connection that ends once its preface has arrived, because TLS uses a cipher suite that HTTP/2
     /// prohibits (RFC 9113 section 9.2.2).
-    pub(crate) fn insecure(settings: &Http2Settings) -> Self {
+    pub(crate) fn insecure(settings: &Settings) -> Self {
         Self { is_insecure: true, ..Self::new(settings) }
     }
 
     /// Creates the state of a connection that was HTTP/1.1's until the preface had arrived.
     pub(crate) fn following(begun: &Begun, settings: &Settings) -> Self {
-        let mut new = Self::new(&settings.http2);
+        let mut new = Self::new(settings);
         new.is_writable = begun.is_writable;
         new
     }
@@ -369,8 +369,13 @@ impl<B: AsRef<[u8]>> Connection<B> {
 }
 
 /// Returns h2's settings for connections.
-fn builder(settings: &Http2Settings) -> server::Builder {
+fn builder(all: &Settings) -> server::Builder {
+    let settings = &all.http2;
     let mut builder = server::Builder::new();
+    if all.upgrades == Upgrades::WebSocket {
+        // RFC 8441 section 3.
+        builder.enable_connect_protocol();
+    }
     builder
         .max_concurrent_streams(settings.streams)
         .max_header_list_size(settings.head_list_bytes)

@@ -9,6 +9,7 @@
 //! | `expire`     | what a connection waits for, and a peer whose time is over                      |
 //! | `machine`    | which input means what to a connection                                        |
 //! | `stream/`    | one request with its response                                                 |
+//! | `tunnel/`    | a WebSocket over a stream                                                     |
 //! | `head`       | heads of requests and responses, as h2 has them and as the crate `http` does  |
 //! | `refuse`     | requests that no application gets                                             |
 //! | `values`     | names and values of fields as h2 takes them                                   |
@@ -42,8 +43,10 @@ mod queue;
 mod refuse;
 mod schedule;
 mod stream;
+mod tunnel;
 mod values;
 mod walk;
 
 pub use connection::{Connection, StreamNews};
 pub use stream::Stream;
+pub use tunnel::Tunnel;

@@ -3,26 +3,18 @@
 use std::mem;
 
 use super::send::fields_of;
-use super::{Answer, State, Stream};
+use super::{Answer, Request, State, Stream};
 use crate::action::{Action, Actions};
 use crate::http2::head;
 use crate::http2::piece::Piece;
 use crate::log::{LogEnd, LogKind, LogRecord};
 use crate::message::{Ending, Finished, Outcome, RequestId};
+use crate::record::Record;
+use crate::reply::{FAILURE, Reply};
 use crate::settings::Context;
 
-/// A response of the server's own.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reply<'a> {
-    pub(super) status: u16,
-    /// Plain text.
-    pub(super) text: &'a str,
-}
-
-/// The answer for an application that has failed.
-const FAILURE: Reply<'_> = Reply { status: 500, text: "Internal Server Error\n" };
 /// The answer to content beyond the limit (RFC 9110 section 15.5.14).
-const TOO_LARGE: Reply<'_> = Reply { status: 413, text: "" };
+const TOO_LARGE: Reply<'_> = Reply { status: 413, text: "", end: "", fields: &[] };
 
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Ends the request after its response. If its content is not read, h2 tells the peer to send no more of it (RFC 9113
@@ -67,14 +59,19 @@ impl<B: AsRef<[u8]>> Stream<B> {
             // A head that waits was not sent.
             request.status = 0;
         }
-        let mut actions = Actions::from(Action::EndStream);
+        self.note_end(&mut request, end).with(Action::EndStream)
+    }
+
+    /// Notes the end of a request for the log and for all calls that wait.
+    pub(super) fn note_end(&mut self, request: &mut Request<B>, end: LogEnd) -> Actions {
+        let mut actions = Actions::NONE;
         if request.is_awaited || request.is_watched {
             actions = actions.with(Action::WakeReceive);
         }
         if request.is_blocked {
             actions = actions.with(Action::WakeSend);
         }
-        if let Some(noted) = request.record.wants() {
+        if let Some(noted) = mem::replace(&mut request.record, Record::None).wants() {
             let end = if request.was_left { LogEnd::ClientLeft } else { end };
             let (kind, status, sent) = (LogKind::Request, request.status, request.sent);
             self.log.push(LogRecord { request: Some(self.number), kind, noted, status, sent, end });
@@ -85,7 +82,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
 
     /// Answers a request whose content is too long, if nothing was answered yet.
     pub(super) fn refuse_content(&mut self, context: Context<'_>) -> Actions {
-        if self.request().is_some_and(super::Request::is_unanswered) {
+        if self.request().is_some_and(Request::is_unanswered) {
             return self.answer(TOO_LARGE, context);
         }
         self.reset(h2::Reason::CANCEL)
@@ -94,7 +91,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Answers a request instead of an application.
     #[cold]
     pub(super) fn answer(&mut self, reply: Reply<'_>, context: Context<'_>) -> Actions {
-        let Reply { status, text } = reply;
+        let Reply { status, text, end, fields: needed } = reply;
         let State::Open(request) = &mut self.state else { return Actions::NONE };
         let respond = match mem::replace(&mut request.answer, Answer::Nothing) {
             Answer::Owed(respond) | Answer::Started(respond, _) => respond,
@@ -105,7 +102,8 @@ impl<B: AsRef<[u8]>> Stream<B> {
         };
         request.status = status;
         let kind = (&b"content-type"[..], &b"text/plain; charset=utf-8"[..]);
-        let fields = std::iter::once(kind).chain(context.fields());
+        let fields = std::iter::once(kind).chain(needed.iter().copied()).chain(context.fields());
+        let text = [text, end].concat();
         let length = http::Length::Known(text.len() as u64);
         let made = head::response(&self.head, status, fields, length, context.defaults());
         let Ok((head, mut rules)) = made else { return self.leave(false) };
@@ -114,11 +112,12 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let has_content = !text.is_empty() && rules.frame(text.len()).is_ok_and(http::Frame::is_sent);
         let sent = respond.send_response(head, !has_content);
         if let (Ok(mut sender), true) = (sent, has_content) {
-            let is_sent = sender.send_data(Piece::encoded(text.as_bytes().to_vec()), true).is_ok();
+            let count = text.len() as u64;
+            let is_sent = sender.send_data(Piece::encoded(text.into_bytes()), true).is_ok();
             if let State::Open(request) = &mut self.state
                 && is_sent
             {
-                request.sent = text.len() as u64;
+                request.sent = count;
             }
         }
         self.complete().with(Action::FlushConnection)
@@ -138,7 +137,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
         let is_unanswered = current.is_unanswered();
         let (ending, actions) = match outcome {
             Outcome::Answer { status, text, .. } if is_unanswered => {
-                (Ending::Unanswered, self.answer(Reply { status, text }, context))
+                (Ending::Unanswered, self.answer(Reply { status, text, end: "", fields: &[] }, context))
             }
             Outcome::Ended | Outcome::Failed | Outcome::NotTakenOver if is_unanswered => {
                 (Ending::Unanswered, self.answer(FAILURE, context))

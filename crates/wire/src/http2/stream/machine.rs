@@ -1,5 +1,6 @@
 //! A stream as a [`Wire`]: which input means what.
 
+use super::tunnel_request::TunnelRequest;
 use super::{Answer, Incoming, State, Stream};
 use crate::action::{Action, Actions};
 use crate::input::{Input, Shutdown};
@@ -104,6 +105,10 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
         &mut self.log
     }
 
+    fn asks_for_websocket(&self) -> bool {
+        self.websocket().is_some()
+    }
+
     fn latest(&self) -> RequestId {
         self.number
     }
@@ -156,7 +161,18 @@ impl<B: AsRef<[u8]>> Wire<B> for Stream<B> {
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Starts the request, with the content that has arrived with it.
     fn begin(&mut self, context: Context<'_>, interface: &mut impl Interface) -> Actions {
-        let actions = if self.has_arrived() { Actions::NONE } else { self.take_content(context, interface) };
+        if let Some(TunnelRequest::Refused(reply)) =
+            self.request().and_then(|request| request.tunnel_request.as_deref())
+        {
+            return self.answer(*reply, context);
+        }
+        let actions = if self.websocket().is_some() {
+            self.keep_input()
+        } else if self.has_arrived() {
+            Actions::NONE
+        } else {
+            self.take_content(context, interface)
+        };
         if !self.is_open() {
             return actions;
         }

@@ -6,6 +6,8 @@
 //! | `receive` | content in, and a client that leaves                               |
 //! | `send`    | messages of an application become heads, content and trailers      |
 //! | `end`     | the end of the request                                             |
+//! | `handshake` | a WebSocket that is accepted or refused                          |
+//! | `tunnel_request` | what is done with a request for a tunnel                    |
 //!
 //! This file has the state and questions about it:
 //!
@@ -15,9 +17,11 @@
 //! | `Over`      | complete, or cut short                                          |         | 9113: 5.4.2   |
 
 mod end;
+mod handshake;
 mod machine;
 mod receive;
 mod send;
+mod tunnel_request;
 
 use std::mem;
 use std::task::Waker;
@@ -25,6 +29,7 @@ use std::task::Waker;
 use h2::RecvStream;
 use h2::server::SendResponse;
 
+use self::tunnel_request::{TunnelRequest, tunnel_request};
 use super::content::Content;
 use super::head;
 use super::news::News;
@@ -83,6 +88,8 @@ pub(super) struct Request<B: AsRef<[u8]>> {
     pub(super) sent: u64,
     pub(super) was_left: bool,
     pub(super) record: Record,
+    /// What it asks for, if that is a tunnel.
+    tunnel_request: Option<Box<TunnelRequest<B>>>,
 }
 
 /// The state of a request's content.
@@ -135,7 +142,15 @@ impl<B: AsRef<[u8]>> Stream<B> {
         if let Some(priority) = parts.headers.get("priority") {
             outbox.note_priority(number, priority.as_bytes());
         }
-        let incoming = if body.is_end_stream() { Incoming::Arrived } else { Incoming::Arriving };
+        let is_whole = body.is_end_stream();
+        let protocol = parts.extensions.get::<h2::ext::Protocol>();
+        let tunnel_request = tunnel_request(&head, protocol, is_whole, context);
+        let incoming = match is_whole {
+            // What arrives is no content.
+            _ if tunnel_request.is_some() => Incoming::Told,
+            true => Incoming::Arrived,
+            false => Incoming::Arriving,
+        };
         let request = Request {
             body,
             incoming,
@@ -151,6 +166,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             sent: 0,
             was_left: false,
             record: Record::of(&head, context.settings),
+            tunnel_request,
         };
         Ok(Self {
             number,

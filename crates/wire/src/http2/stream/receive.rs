@@ -3,6 +3,7 @@
 use std::mem;
 use std::task::{Context as TaskContext, Poll};
 
+use super::tunnel_request::WaitingHandshake;
 use super::{Answer, Incoming, State, Stream};
 use crate::action::{Action, Actions};
 use crate::machine::Interface;
@@ -12,7 +13,7 @@ use crate::settings::Context;
 impl<B: AsRef<[u8]>> Stream<B> {
     /// Looks for content, for a window that has opened, and whether the client has left.
     pub(super) fn take_news(&mut self, context: Context<'_>, interface: &mut impl Interface) -> Actions {
-        let mut actions = Actions::NONE;
+        let mut actions = self.keep_input();
         if self.request().is_some_and(|request| request.incoming == Incoming::Arriving) {
             actions = self.take_content(context, interface);
         }
@@ -68,6 +69,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     /// Returns what an application that asks for the next event of its request gets.
     pub(super) fn next_event(&mut self, request: RequestId, _context: Context<'_>) -> (Received, Actions) {
         let is_cut = self.was_cut && self.number == request;
+        let is_left = self.websocket().is_some_and(WaitingHandshake::is_left);
         let Some(current) = self.current(request) else {
             return (Received::Disconnect { is_cut }, Actions::NONE);
         };
@@ -81,6 +83,9 @@ impl<B: AsRef<[u8]>> Stream<B> {
             let is_released = read > 0 && current.body.flow_control().release_capacity(read).is_ok();
             let actions = if is_released && more { Action::FlushConnection.into() } else { Actions::NONE };
             return (Received::Content { more }, actions);
+        }
+        if is_left {
+            return (Received::Disconnect { is_cut: true }, Actions::NONE);
         }
         current.is_awaited = true;
         let tells = current.incoming == Incoming::Arriving && self.send_continue();

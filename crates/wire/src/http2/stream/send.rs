@@ -41,9 +41,8 @@ impl<B: AsRef<[u8]>> Stream<B> {
             Message::File { .. } | Message::FileEnd { .. } => {
                 Err(SendError::Misused("a stream of HTTP/2 has no file of its own"))
             }
-            Message::Accept { .. } | Message::Close { .. } => {
-                Err(SendError::OutOfOrder(OutOfOrder::NoWebSocket))
-            }
+            Message::Accept { subprotocol, fields } => self.accept(subprotocol.as_ref(), &fields, context),
+            Message::Close { .. } => self.forbid(context),
             Message::Data { .. } => Err(SendError::OutOfOrder(OutOfOrder::AcceptIsDue)),
         }
     }
@@ -341,7 +340,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
     }
 
     /// Ends a request whose client turns out to have left.
-    fn fail(&mut self) -> Result<Sent<B>, SendError> {
+    pub(super) fn fail(&mut self) -> Result<Sent<B>, SendError> {
         // The driver performs nothing after an error, so this is found as news.
         self.waker.wake_by_ref();
         Err(SendError::Disconnected)
