@@ -225,6 +225,9 @@ impl<B: AsRef<[u8]>> Connection<B> {
             }
             self.take_news();
             let room = self.memory.pipe().room().min(FILL);
+            if self.is_writable && room > 0 && self.outbox.cut_due() {
+                continue;
+            }
             if !self.is_writable || room == 0 || self.outbox.fill(room, late) == 0 {
                 self.told.extend(self.outbox.take_drained());
                 return false;

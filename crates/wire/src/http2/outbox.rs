@@ -39,6 +39,8 @@ struct Queues<B: AsRef<[u8]>> {
     queues: BTreeMap<u32, Queue<B>>,
     /// Streams whose senders may go on, or find that they can't.
     drained: Vec<RequestId>,
+    /// Streams whose responses are cut short behind what can be sent.
+    cut: Vec<(RequestId, h2::Reason)>,
     /// What is left of the peer's window for the connection.
     window: u64,
     /// More bytes of a response than this let its sender wait.
@@ -64,6 +66,7 @@ impl<B: AsRef<[u8]>> Outbox<B> {
             schedule: Schedule::default(),
             queues: BTreeMap::new(),
             drained: Vec::new(),
+            cut: Vec::new(),
             window: u64::MAX,
             unsent_at_most,
         })))
@@ -134,6 +137,30 @@ impl<B: AsRef<[u8]>> Outbox<B> {
     /// Takes the streams whose senders may go on, or find that they can't.
     pub(super) fn take_drained(&self) -> Vec<RequestId> {
         mem::take(&mut self.lock().drained)
+    }
+
+    /// Tells clients that a response is cut short, once what can be sent of it has left: h2 drops what it holds of a
+    /// stream that is reset. Returns whether there were any.
+    pub(super) fn cut_due(&self) -> bool {
+        let queues = &mut *self.lock();
+        if queues.cut.is_empty() {
+            return false;
+        }
+        let is_closed = queues.window == 0;
+        let is_due = |queue: &Queue<B>| is_closed || queue.is_blocked || queue.unsent() == 0;
+        let all = mem::take(&mut queues.cut);
+        let count = all.len();
+        for (stream, reason) in all {
+            match queues.queues.get_mut(&stream.0) {
+                Some(queue) if is_due(queue) => {
+                    queue.reset(reason);
+                    queues.remove(stream.0);
+                }
+                Some(_) => queues.cut.push((stream, reason)),
+                None => {}
+            }
+        }
+        queues.cut.len() < count
     }
 
     /// Returns whether a client has kept a window closed for too long.
@@ -265,6 +292,12 @@ impl<B: AsRef<[u8]>> Sender<B> {
     /// Returns whether the client has left, or was given up. Otherwise that will be news.
     pub(super) fn has_left(&self) -> bool {
         self.outbox.lock().queues.get_mut(&self.stream.0).is_none_or(Queue::has_left)
+    }
+
+    /// Tells the client that the response is cut short, behind what was sent before.
+    pub(super) fn cut(&mut self, reason: h2::Reason) {
+        self.has_ended = true;
+        self.outbox.lock().cut.push((self.stream, reason));
     }
 
     /// Tells the client that the response is cut short.

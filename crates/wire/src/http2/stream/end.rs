@@ -48,6 +48,18 @@ impl<B: AsRef<[u8]>> Stream<B> {
         self.end(LogEnd::CutShort, false).with(Action::FlushConnection).with(Action::WakeSend)
     }
 
+    /// Ends the request in the middle of its response, because the application has failed: the client gets what was sent
+    /// before, and the error.
+    fn cut(&mut self) -> Actions {
+        if let State::Open(request) = &mut self.state
+            && let Answer::Sending(sender, ..) | Answer::Trailers(sender, _) = &mut request.answer
+        {
+            sender.cut(h2::Reason::INTERNAL_ERROR);
+            return self.end(LogEnd::CutShort, false).with(Action::FlushConnection).with(Action::WakeSend);
+        }
+        self.reset(h2::Reason::INTERNAL_ERROR)
+    }
+
     /// Ends the request for the log and for all calls that wait.
     fn end(&mut self, end: LogEnd, by_peer: bool) -> Actions {
         let State::Open(mut request) = mem::replace(&mut self.state, State::Over { by_peer }) else {
@@ -144,7 +156,7 @@ impl<B: AsRef<[u8]>> Stream<B> {
             }
             // Nothing else can be said: the head was sent.
             Outcome::Answer { .. } | Outcome::NotTakenOver | Outcome::Ended | Outcome::Failed => {
-                (Ending::CutShort, self.reset(h2::Reason::INTERNAL_ERROR))
+                (Ending::CutShort, self.cut())
             }
         };
         Finished { ending, was_disconnected, actions }
