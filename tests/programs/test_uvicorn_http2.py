@@ -19,7 +19,9 @@ from children import FLAVOURS, Flavour, Server, started
 from http2_client import Http2Client
 from http2_frames import PREFACE, Code
 from needs import need_library
+from raw_websocket import TEXT, close_frame, frame
 from uvicorn_site import OURS, run, uvicorn_site
+from uvicorn_websocket import CLASS, Application
 
 pytestmark = pytest.mark.vitok_only
 
@@ -91,6 +93,36 @@ def test_streams_are_counted(loop: Any) -> None:
             assert site.state.total_requests == 3
 
     run(loop, main())
+
+
+def test_a_websocket_in_a_stream(loop: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """uvicorn's log has the lines that it has for a connection, and the end is that of the stream."""
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    application = Application()
+
+    def talk(port: int) -> None:
+        with Http2Client(port) as client:
+            client.ask()
+            fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http")]
+            fields += [(b":authority", b"a"), (b":path", b"/echo"), (b"sec-websocket-version", b"13")]
+            number = client.peer.request(fields, end=False)
+            assert client.head(number).status == 200
+            client.send(number, frame(TEXT, b"hello"))
+            stream = client.peer.streams[number]
+            client.wait(lambda: stream.body == bytes([0x80 | TEXT, 5]) + b"hello")
+            client.send(number, close_frame(1000))
+            client.wait(lambda: stream.is_over)
+            # Its connection goes on.
+            assert client.ask().body == b"ok"
+
+    async def main() -> None:
+        async with uvicorn_site(application, http=BOTH, ws=CLASS) as site:
+            await asyncio.to_thread(talk, site.server.sockets[0].getsockname()[1])
+
+    run(loop, main())
+    assert application.scopes[0]["http_version"] == "2"
+    lines = [record.getMessage().partition(" - ")[2] or record.getMessage() for record in caplog.records]
+    assert lines == ['"WebSocket /echo" [accepted]', "connection open", "connection closed"]
 
 
 def test_the_other_class_has_one_version(loop: Any) -> None:
