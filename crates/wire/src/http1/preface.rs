@@ -13,6 +13,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The part of it that is the head of a request for HTTP/1.1.
 const HEAD: usize = b"PRI * HTTP/2.0\r\n\r\n".len();
 
+/// The line of that request.
+const LINE: &[u8] = b"PRI * HTTP/2.0";
+
 /// What HTTP/2 goes on with.
 pub(crate) struct Begun {
     /// Everything that has arrived.
@@ -27,6 +30,10 @@ impl<B: AsRef<[u8]>> Connection<B> {
         let is_first = self.latest == RequestId(0);
         // Over TLS, which alone ends with its peer, HTTP/2 has to be agreed on (RFC 9113 section 3.2).
         if !is_first || self.ends_with_peer || context.settings.http2.versions == Versions::Http1 {
+            return false;
+        }
+        // A request of another line may end with the same few bytes, if they arrive one by one.
+        if self.http.request_line() != Some(LINE) {
             return false;
         }
         let Some(before) = length_before(input) else { return false };

@@ -173,6 +173,23 @@ fn a_client_that_does_not_speak_http2() {
     }
 }
 
+#[test]
+fn a_preface_that_arrives_byte_by_byte_or_in_two_parts() {
+    let whole = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frames::frame(frames::SETTINGS, 0, 0, &[]),
+        get(1, "/"),
+    ]
+    .concat();
+    let parts = |at: usize| vec![whole[..at].to_vec(), whole[at..].to_vec()];
+    let bytes: Vec<Vec<u8>> = whole.iter().map(|byte| vec![*byte]).collect();
+    for parts in (1..30).map(parts).chain([bytes]) {
+        let mut driver = Multiplexed::new(settings());
+        parts.iter().for_each(|part| driver.receive(part));
+        assert_eq!(driver.frames().iter().find_map(Frame::status), Some(200), "{}", parts[0].len());
+    }
+}
+
 /// Sends bytes of which a stream is malformed. Returns the code of its reset; the connection goes on.
 fn stream_code(bytes: &[u8], stream: u32) -> u32 {
     let mut driver = Multiplexed::connect(settings());
