@@ -164,7 +164,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
             outbox.update_priority(stream, value, at_most);
         });
         if let Err(reason) = watched {
-            return self.fail(reason, context, out);
+            return self.greet(data, out).and(self.fail(reason, context, out));
         }
         self.memory.pipe().push(data);
         self.go_on(context, out)
@@ -276,6 +276,22 @@ impl<B: AsRef<[u8]>> Connection<B> {
                 },
             }
         }
+    }
+
+    /// Sends the settings to a peer whose preface has arrived with what ends the connection: they come before `GOAWAY`.
+    #[cold]
+    fn greet(&mut self, data: &[u8], out: &mut Vec<u8>) -> Actions {
+        let State::Open(h2) = &mut self.state else { return Actions::NONE };
+        let H2::Handshake(handshake) = &mut **h2 else { return Actions::NONE };
+        let waker = &mut task::Context::from_waker(Waker::noop());
+        // Not more than the preface, which has 24 bytes: the rest is not processed.
+        self.memory.pipe().push(&data[..data.len().min(24)]);
+        self.memory.pipe().lend(out, true);
+        if let Poll::Ready(Ok(connection)) = Pin::new(handshake).poll(waker) {
+            **h2 = H2::Open(connection);
+        }
+        self.memory.pipe().take_back(out);
+        if out.is_empty() { Actions::NONE } else { Action::Write.into() }
     }
 
     /// Ends the connection and tells the peer why (RFC 9113 section 5.4.1), whatever waits for it.

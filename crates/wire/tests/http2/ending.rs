@@ -95,3 +95,17 @@ fn an_idle_connection_ends_without_an_error() {
     assert_eq!(driver.go_away(), Some(NO_ERROR));
     assert!(driver.is_closed);
 }
+
+/// What ends a connection may come with its preface. The server's settings come first nevertheless.
+#[test]
+fn a_connection_that_ends_at_once() {
+    let flood = [frames::PREFACE, &frames::settings(&[]), &frames::ping().repeat(100)].concat();
+    for length in [flood.len(), 1, 20] {
+        let mut driver = Multiplexed::new(settings());
+        flood.chunks(length).for_each(|piece| driver.receive(piece));
+        let frames = driver.frames();
+        assert!(frames.first().is_some_and(|frame| frame.kind == frames::SETTINGS), "{frames:?}");
+        assert!(frames.last().is_some_and(|frame| frame.code() == ENHANCE_YOUR_CALM), "{frames:?}");
+        assert!(driver.is_closed && !driver.is_gone);
+    }
+}
