@@ -33,7 +33,7 @@ const FILL: usize = 64 * 1024;
 /// The state of one connection.
 pub struct Connection<B: AsRef<[u8]>> {
     pub(super) state: State<B>,
-    memory: Memory,
+    pub(super) memory: Memory,
     /// What counts the frames of both sides, which end the connection if there are too many of some kind.
     watch: Watch,
     news: News,
@@ -243,7 +243,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Calls h2 until nothing is left to do. Returns whether the connection is over.
-    fn call_h2(&mut self, context: Context<'_>) -> bool {
+    pub(super) fn call_h2(&mut self, context: Context<'_>) -> bool {
         let waker = &mut task::Context::from_waker(Waker::noop());
         loop {
             let State::Open(h2) = &mut self.state else { return false };
@@ -278,61 +278,8 @@ impl<B: AsRef<[u8]>> Connection<B> {
         }
     }
 
-    /// Sends the settings to a peer whose preface has arrived with what ends the connection: they come before `GOAWAY`.
-    #[cold]
-    fn greet(&mut self, data: &[u8], out: &mut Vec<u8>) -> Actions {
-        let State::Open(h2) = &mut self.state else { return Actions::NONE };
-        let H2::Handshake(handshake) = &mut **h2 else { return Actions::NONE };
-        let waker = &mut task::Context::from_waker(Waker::noop());
-        // Not more than the preface, which has 24 bytes: the rest is not processed.
-        self.memory.pipe().push(&data[..data.len().min(24)]);
-        self.memory.pipe().lend(out, true);
-        if let Poll::Ready(Ok(connection)) = Pin::new(handshake).poll(waker) {
-            **h2 = H2::Open(connection);
-        }
-        self.memory.pipe().take_back(out);
-        if out.is_empty() { Actions::NONE } else { Action::Write.into() }
-    }
-
-    /// Ends the connection and tells the peer why (RFC 9113 section 5.4.1), whatever waits for it.
-    #[cold]
-    fn fail(&mut self, reason: h2::Reason, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        let before = out.len();
-        if let Some(connection) = self.h2() {
-            connection.abrupt_shutdown(reason);
-            self.memory.pipe().lend(out, true);
-            self.call_h2(context);
-            self.memory.pipe().take_back(out);
-        }
-        let actions = if out.len() > before { Action::Write.into() } else { Actions::NONE };
-        actions.and(self.linger(context))
-    }
-
-    /// Announces the end: streams that are open go on, and others are not opened (RFC 9113 section 6.8).
-    pub(super) fn announce_end(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        if let Some(connection) = self.h2() {
-            connection.graceful_shutdown();
-        }
-        self.is_ending = true;
-        self.go_on(context, out)
-    }
-
-    /// Ends a connection without streams, and any other after its streams.
-    pub(super) fn shut_down(&mut self, context: Context<'_>, out: &mut Vec<u8>) -> Actions {
-        if self.has_streams() {
-            return self.announce_end(context, out);
-        }
-        match self.h2() {
-            Some(connection) => {
-                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
-                self.go_on(context, out)
-            }
-            None => self.close(context),
-        }
-    }
-
     /// Returns what h2 has of a connection whose preface has arrived.
-    fn h2(&mut self) -> Option<&mut server::Connection<Memory, Piece<B>>> {
+    pub(super) fn h2(&mut self) -> Option<&mut server::Connection<Memory, Piece<B>>> {
         match &mut self.state {
             State::Open(h2) => match &mut **h2 {
                 H2::Open(connection) => Some(connection),
@@ -343,7 +290,7 @@ impl<B: AsRef<[u8]>> Connection<B> {
     }
 
     /// Ends our side, and gives the peer some time to read and to end its own.
-    fn linger(&mut self, context: Context<'_>) -> Actions {
+    pub(super) fn linger(&mut self, context: Context<'_>) -> Actions {
         match self.state {
             State::Open(_) if self.memory.pipe().has_input_ended() => self.close(context),
             State::Open(_) => self.leave(State::Lingering, context).with(Action::ShutdownWrite),

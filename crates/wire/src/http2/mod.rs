@@ -7,6 +7,7 @@
 //! |--------------|-------------------------------------------------------------------------------|
 //! | `connection` | the connection: bytes in and out, its streams, its end                        |
 //! | `expire`     | what a connection waits for, and a peer whose time is over                      |
+//! | `end`        | the end that this side decides on                                             |
 //! | `machine`    | which input means what to a connection                                        |
 //! | `stream/`    | one request with its response                                                 |
 //! | `tunnel/`    | a WebSocket over a stream                                                     |
@@ -28,6 +29,7 @@
 
 mod connection;
 mod content;
+mod end;
 mod expire;
 mod frames;
 mod head;

@@ -233,7 +233,7 @@ impl Response {
                 Ok(())
             }
             // 100 and 103 are not in HPACK's table.
-            false if status.is_none() && !ends && self.content.is_empty() && self.interim < 3 => {
+            false if status.is_none() && !ends && self.content.is_empty() => {
                 self.interim += 1;
                 Ok(())
             }
