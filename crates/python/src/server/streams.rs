@@ -152,15 +152,16 @@ pub(super) fn for_each(
     take_all(py, connections.map(|connection| with_streams(connection, &mut step)))
 }
 
-/// Takes a step with a connection and with each of its streams.
+/// Takes a step with each of the streams of a connection, then with itself: streams that find it ended take that for the
+/// client's leaving.
 pub(super) fn with_streams(
     connection: This<'_, Protocol>,
     step: &mut impl FnMut(This<'_, Protocol>) -> Result<(), ErrorSet>,
 ) -> Result<(), ErrorSet> {
     let py = connection.py();
     let streams = open(connection);
-    let taken = step(connection);
-    and_also(py, taken, || take_all(py, streams.iter().map(|stream| step(This::from(stream)))))
+    let taken = take_all(py, streams.iter().map(|stream| step(This::from(stream))));
+    and_also(py, taken, || step(connection))
 }
 
 /// Returns the streams that are open.
