@@ -18,12 +18,16 @@ use super::transport::AnyTransport;
 use crate::ffi::bytes::{self, Bytes};
 use crate::ffi::changed;
 use crate::ffi::error::new_error;
+use crate::ffi::free_list::FreeList;
 use crate::ffi::gil_cell::GilCell;
 use crate::ffi::instance::{ClassValue, Subclass, Visit, one_class};
 use crate::ffi::make;
 use crate::ffi::object::Object;
 use crate::ffi::this::{Borrowed, This};
 use crate::ffi::trampoline::ErrorSet;
+
+/// Connections and streams come and go one after the other. Enough are kept for the streams that a client has at a time.
+static SPARE: FreeList<Protocol> = FreeList::new(128);
 
 /// The value inside a protocol.
 pub(super) struct Protocol {
@@ -295,5 +299,10 @@ impl ClassValue for Protocol {
             (state.transport.take(), mem::take(&mut state.exchange), related)
         });
         drop(released);
+    }
+
+    #[inline(always)]
+    fn spare() -> Option<&'static FreeList<Self>> {
+        Some(&SPARE)
     }
 }
