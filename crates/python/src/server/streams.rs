@@ -101,11 +101,14 @@ pub(super) fn flush_soon(stream: This<'_, Protocol>) -> Result<(), ErrorSet> {
     let Some(parent) = parent else { return Ok(()) };
     let connection = parent.this(py);
     let held = holds_head.then(|| stream.to_owned().into());
-    let was_due = connection.state.with(py, |state| {
+    let (was_due, sent) = connection.state.with(py, |state| {
         let streams = state.streams.get_or_insert_default();
+        // Most heads wait no longer than until the next message.
+        let sent = if holds_head { None } else { streams.held.pop_if(|last| last.is(stream.object())) };
         streams.held.extend(held);
-        mem::replace(&mut streams.is_flush_due, true)
+        (mem::replace(&mut streams.is_flush_due, true), sent)
     });
+    drop(sent);
     schedule(connection, was_due)
 }
 
